@@ -1,0 +1,1 @@
+"""Nika: the kernel."""

@@ -1,0 +1,49 @@
+"""Text with a bound: cut at a character's boundary, to the exact size, and told as cut."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+MAX_PROMPT_CHARACTERS: Final = 100_000
+_ID: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?\Z")
+
+
+def why_not_an_id(text: str, max_length: int | None = None) -> str | None:
+    """Why `text` cannot be a task's id; None when it can."""
+    if not text:
+        return "an id cannot be empty"
+    if max_length is not None and len(text) > max_length:
+        return f"an id has at most {max_length} characters, this one has {len(text)}"
+    if _ID.match(text):
+        return None
+    if text.startswith("-") or text.endswith("-"):
+        return "an id does not start or end with '-'"
+    return "an id consists of ASCII letters, digits, '-' and '_'"
+
+
+@dataclass(frozen=True, slots=True)
+class Bounded:
+    """`text` has at most the asked number of UTF-8 bytes; `original_bytes` is what it had before."""
+
+    text: str
+    truncated: bool
+    original_bytes: int
+
+
+def bound(text: str, max_bytes: int | None, original_bytes: int | None = None) -> Bounded:
+    """Cut `text` to `max_bytes` of UTF-8, its last line then `[TRUNCATED: A bytes → B bytes]`.
+
+    Args:
+        original_bytes: how long it was before something else had already cut it.
+    """
+    size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    original = max(size, original_bytes or 0)
+    if max_bytes is None or original <= max_bytes:
+        return Bounded(text, False, original)
+    notice = f"\n[TRUNCATED: {original} bytes → {max_bytes} bytes]".encode()
+    if len(notice) > max_bytes:  # no room to tell: the flag does
+        return Bounded(text.encode("utf-8", "replace")[:max_bytes].decode("utf-8", "ignore"), True, original)
+    kept = text.encode("utf-8", "replace")[: max_bytes - len(notice)].decode("utf-8", "ignore")
+    return Bounded(kept + notice.decode(), True, original)

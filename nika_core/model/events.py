@@ -1,0 +1,43 @@
+"""What happens in a run, as immutable, numbered values. Observers (journal, progress, log) are given these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class EventKind(StrEnum):
+    """The names of events, as `--format jsonl` and the journal have them."""
+
+    RUN_STARTED = "run.started"
+    RUN_FINISHED = "run.finished"
+    TASK_READY = "task.ready"
+    TASK_STARTED = "task.started"  # data: epoch, attempt
+    TASK_RETRYING = "task.retrying"  # an attempt failed, another follows; data: attempt, delay, error
+    TASK_SUCCEEDED = "task.succeeded"
+    TASK_FAILED = "task.failed"
+    TASK_SKIPPED = "task.skipped"
+    TASK_REUSED = "task.reused"  # resume: taken over from the earlier run; data: reason
+    MODEL_CALLED = "model.called"  # data: model, usage
+    TOOL_CALLED = "tool.called"  # data: tool, arguments, isError
+    DECISION = "agent.decision"  # agentic mode; data: action, task, reason
+    CONTEXT_SUMMARIZED = "context.summarized"
+    NOTICE = "notice"  # something the user should know; data: message
+    CHUNK = "task.chunk"  # text as it comes; best effort, never in history; data: text
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """`seq` counts within the run from 1 (0: not in history, e.g. a chunk); `at` in seconds since the epoch.
+
+    `data` is JSON and has no secret in it: it is masked where it is made.
+    """
+
+    seq: int
+    run_id: str
+    at: float
+    kind: EventKind
+    task: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,131 @@
+"""The graph of a workflow: tasks, and the edges that flows and templates make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from nika_core.model.template import Placeholder, Template
+from nika_core.model.workflow import Condition, Flow, PayloadValue, Task
+
+
+class EdgeMaker(StrEnum):
+    """Who joined two tasks. An edge that a condition made only waits: it never makes a task run."""
+
+    FLOW = "flow"
+    TEMPLATE = "template"  # the target's payload needs the source's output
+    CONDITION = "condition"  # the condition of a flow into the target reads the source's output
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """`target` waits for `source`. Where a flow and a template join the same two tasks there is one edge, the flow's.
+
+    Of several flows between the same two tasks each is an edge of its own: one active edge is enough.
+    """
+
+    source: str
+    target: str
+    condition: Condition | None = None
+    made_by: EdgeMaker = EdgeMaker.FLOW
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """`order` is declared order. Every task is a key of `incoming` and `outgoing`, in declared order."""
+
+    order: tuple[str, ...]
+    incoming: Mapping[str, tuple[Edge, ...]]
+    outgoing: Mapping[str, tuple[Edge, ...]]
+
+    def waves(self) -> list[list[str]]:
+        """Tasks that may run together, wave after wave, each in declared order. Tasks of a cycle are in none."""
+        position = {task: index for index, task in enumerate(self.order)}
+        waiting = {task: len({edge.source for edge in edges}) for task, edges in self.incoming.items()}
+        wave = [task for task in self.order if not waiting[task]]
+        found: list[list[str]] = []
+        while wave:
+            found.append(wave)
+            following: list[str] = []
+            for task in wave:
+                for target in dict.fromkeys(edge.target for edge in self.outgoing[task]):
+                    waiting[target] -= 1
+                    if not waiting[target]:
+                        following.append(target)
+            wave = sorted(following, key=position.__getitem__)
+        return found
+
+    def cycle(self) -> list[str] | None:
+        """One cycle, first task repeated at the end; None when there is none."""
+        done = {task for wave in self.waves() for task in wave}
+        rest = [task for task in self.order if task not in done]
+        # Every task of the rest has a predecessor in it or lies behind a cycle: walking back must come round.
+        if not rest:
+            return None
+        left = set(rest)
+        path: list[str] = []
+        seen: dict[str, int] = {}
+        task = rest[0]
+        while task not in seen:
+            seen[task] = len(path)
+            path.append(task)
+            task = next(edge.source for edge in self.incoming[task] if edge.source in left)
+        return [task, *reversed(path[seen[task] :])]
+
+    def ancestors(self, task: str) -> frozenset[str]:
+        """All tasks that `task` depends on, directly or not."""
+        found: set[str] = set()
+        todo = [edge.source for edge in self.incoming[task]]
+        while todo:
+            source = todo.pop()
+            if source not in found:
+                found.add(source)
+                todo.extend(edge.source for edge in self.incoming[source])
+        return frozenset(found)
+
+
+def placeholders_of(value: PayloadValue) -> Iterable[Placeholder]:
+    """All placeholders of a payload, in the order in which they stand."""
+    if isinstance(value, Template):
+        yield from value.placeholders
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from placeholders_of(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from placeholders_of(item)
+
+
+def build_graph(
+    tasks: Iterable[Task], flows: Iterable[Flow], depends_on: Callable[[Placeholder], Iterable[str]]
+) -> Graph:
+    """Join tasks by flows, and by what their templates need. Edges from or to unknown tasks are left out."""
+    tasks = tuple(tasks)
+    incoming: dict[str, list[Edge]] = {task.id: [] for task in tasks}
+    outgoing: dict[str, list[Edge]] = {task.id: [] for task in tasks}
+    joined: set[tuple[str, str]] = set()
+
+    def join(edge: Edge) -> None:
+        incoming[edge.target].append(edge)
+        outgoing[edge.source].append(edge)
+        joined.add((edge.source, edge.target))
+
+    flows = tuple(flow for flow in flows if flow.source in incoming and flow.target in incoming)
+    for flow in flows:
+        join(Edge(flow.source, flow.target, flow.condition))
+    for task in tasks:
+        for placeholder in placeholders_of(task.payload):
+            for source in depends_on(placeholder):
+                if source in incoming and (source, task.id) not in joined:
+                    join(Edge(source, task.id, None, EdgeMaker.TEMPLATE))
+    for flow in flows:
+        for placeholder in flow.condition.placeholders if flow.condition else ():
+            for source in depends_on(placeholder):
+                if source in incoming and source != flow.target and (source, flow.target) not in joined:
+                    join(Edge(source, flow.target, None, EdgeMaker.CONDITION))
+    return Graph(
+        tuple(task.id for task in tasks),
+        {task: tuple(edges) for task, edges in incoming.items()},
+        {task: tuple(edges) for task, edges in outgoing.items()},
+    )

@@ -1,0 +1,97 @@
+"""Limits as values: what is measured, how much of it is allowed, and who says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Unit(StrEnum):
+    """What a limit's value counts."""
+
+    BYTES = "bytes"
+    SECONDS = "seconds"
+    COUNT = "count"
+    TOKENS = "tokens"
+    USD = "usd"
+
+
+class Measure(StrEnum):
+    """What the kernel measures. A policy may bound any of them; of several bounds the smallest holds."""
+
+    YAML_BYTES = "yaml.bytes"
+    FILES = "files"
+    TASKS = "tasks"
+    FLOWS = "flows"
+    ID_LENGTH = "id.length"
+    OUTPUT_BYTES = "output.bytes"
+    ERROR_BYTES = "error.bytes"
+    TEMPLATE_DEPTH = "template.depth"  # steps of a template's path
+    JSON_DEPTH = "json.depth"  # nesting of a JSON value: inputs, outputs, tool arguments
+    RECURSION = "recursion"  # nesting of a document or of a condition
+    VALIDATE_SECONDS = "validate.seconds"
+    ATTEMPTS = "attempts"  # of one task, in all
+    RETRY_DELAY = "retry.delay"
+    CONCURRENT = "concurrent"
+    TASK_TOKENS = "task.tokens"
+    RUN_TOKENS = "run.tokens"
+    RUN_COST = "run.cost"
+
+
+def timeout_of(keyword: str) -> str:
+    """The measure of one attempt's time with this keyword."""
+    return f"timeout.{keyword}"
+
+
+def output_of(keyword: str) -> str:
+    """The measure of one output's bytes with this keyword."""
+    return f"output.{keyword}"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A bound that a policy sets. `name` is what a user changes it by, e.g. `NIKA_MAX_TASKS`."""
+
+    measure: str
+    value: float
+    unit: Unit
+    name: str
+    origin: str = "default"  # default | environment | whatever the policy calls its source
+    policy: str = ""  # set by the kernel
+
+
+class Limits:
+    """All bounds of all policies; of several for one measure the smallest holds. Immutable."""
+
+    __slots__ = ("_all", "_smallest")
+
+    def __init__(self, limits: Iterable[Limit] = ()) -> None:
+        self._all = tuple(limits)
+        smallest: dict[str, Limit] = {}
+        for limit in self._all:
+            known = smallest.get(limit.measure)
+            if known is None or limit.value < known.value:
+                smallest[limit.measure] = limit
+        self._smallest = smallest
+
+    def __iter__(self) -> Iterator[Limit]:
+        return iter(self._all)
+
+    def limit(self, measure: str) -> Limit | None:
+        """The bound that holds, with its name and origin."""
+        return self._smallest.get(measure)
+
+    def count(self, measure: str) -> int | None:
+        """The bound as a whole number; None: not bounded."""
+        limit = self._smallest.get(measure)
+        return None if limit is None else int(limit.value)
+
+    def amount(self, measure: str, default: float | None = None) -> float | None:
+        """The bound in its unit; `default` where no policy sets one."""
+        limit = self._smallest.get(measure)
+        return default if limit is None else limit.value
+
+    def narrowed(self, limits: Iterable[Limit]) -> Limits:
+        """These and further ones; nothing gets wider by it."""
+        return Limits((*self._all, *limits))

@@ -1,0 +1,41 @@
+"""What a call to a model consumed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens and US dollars. `unpriced` names models whose price is unknown: their cost is not in `cost_usd`.
+
+    `input_tokens` and `output_tokens` are totals; `cached_tokens` says how many of the input tokens were read from
+    the provider's cache. `estimated` is true where the provider gave no figures and ours stand in.
+    """
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: Decimal = Decimal(0)
+    unpriced: tuple[str, ...] = ()
+    cached_tokens: int = 0
+    calls: int = 0
+    estimated: bool = False
+
+    @property
+    def total_tokens(self) -> int:
+        return self.input_tokens + self.output_tokens
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cost_usd + other.cost_usd,
+            tuple(dict.fromkeys(self.unpriced + other.unpriced)),
+            self.cached_tokens + other.cached_tokens,
+            self.calls + other.calls,
+            self.estimated or other.estimated,
+        )
+
+
+NOTHING = Usage()

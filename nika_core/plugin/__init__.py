@@ -1,0 +1,87 @@
+"""All that a plugin's author imports.
+
+A plugin is a module with functions marked `@hookimpl`, named by an entry point in one of the groups `nika.keywords`,
+`nika.providers`, `nika.template_sources` and `nika.limit_policies`. The entry point's name is the word that a user
+writes. The module says which version of this interface it was written for: `NIKA_API = 1`.
+"""
+
+from typing import Final
+
+from nika_core.plugin.explanation import Explanation
+from nika_core.plugin.hookspec import hookimpl
+from nika_core.plugin.keyword import (
+    CallEstimate,
+    Effect,
+    Estimate,
+    Facets,
+    Keyword,
+    Payload,
+    Report,
+    Step,
+    StepContext,
+    StepOutput,
+    Tool,
+    ToolOutcome,
+)
+from nika_core.plugin.limit_policy import Admission, LimitPolicy, Policy, Refusal, Stage
+from nika_core.plugin.provider import (
+    BatchReply,
+    BatchResult,
+    Chunk,
+    Client,
+    Finished,
+    Health,
+    ModelInfo,
+    ModelReply,
+    ModelRequest,
+    Price,
+    Provider,
+    TextDelta,
+    TokenEstimate,
+    estimate_tokens,
+)
+from nika_core.plugin.template_source import Scope, Source, SourceReport, TemplateSource, Values
+
+API_VERSION: Final = 1
+
+__all__ = [
+    "API_VERSION",
+    "Admission",
+    "BatchReply",
+    "BatchResult",
+    "CallEstimate",
+    "Chunk",
+    "Client",
+    "Effect",
+    "Estimate",
+    "Explanation",
+    "Facets",
+    "Finished",
+    "Health",
+    "Keyword",
+    "LimitPolicy",
+    "ModelInfo",
+    "ModelReply",
+    "ModelRequest",
+    "Payload",
+    "Policy",
+    "Price",
+    "Provider",
+    "Refusal",
+    "Report",
+    "Scope",
+    "Source",
+    "SourceReport",
+    "Stage",
+    "Step",
+    "StepContext",
+    "StepOutput",
+    "TemplateSource",
+    "TextDelta",
+    "TokenEstimate",
+    "Tool",
+    "ToolOutcome",
+    "Values",
+    "estimate_tokens",
+    "hookimpl",
+]

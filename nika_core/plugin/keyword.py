@@ -1,0 +1,306 @@
+"""What a task keyword is: a description, a step that does the work, and facets that make it first-class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from nika_core.errors import Place, Severity
+from nika_core.model.clock import Clock
+from nika_core.model.json import Json, JsonObject
+from nika_core.model.message import Message, ToolSpec
+from nika_core.model.template import Template
+from nika_core.model.usage import NOTHING, Usage
+from nika_core.model.workflow import AgentBlock, KeywordCategory, OutputSpec, PayloadValue
+from nika_core.plugin.explanation import Explanation
+from nika_core.plugin.provider import ModelInfo, ModelReply, ModelRequest
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keyword:
+    """Describes a keyword. The module that makes one imports nothing heavy: `step` and `facets` are names.
+
+    Attributes:
+        name: the word that a workflow's author writes; also the name of the entry point.
+        summary: one sentence.
+        category: how it stands to the main conversation; `context` and `isolated` keywords may have `allowedTools`.
+        primary: the field that the short form (`word: scalar`) stands for.
+        payload: a strictyaml validator, usually a `Map`. Field names are camelCase.
+        step: "package.module:Class" of a `Step`, made once per run without arguments.
+        facets: "package.module:Class" of `Facets`; the default ones are sound, but know nothing.
+        trees: payload fields that hold JSON. Plain scalars that are exactly a JSON number, true, false or null have
+            that type there (`3`, but not `3.10`), and a field that is one single placeholder keeps its value's type.
+        literal: payload fields in which `{{` and `${` mean nothing.
+        custom: payload fields that the facets' `render` puts together, since a value must be made safe there.
+        needs_provider: whether a task with it calls a model, so that the workflow needs an `agent:` block.
+        pure: whether it has no effect outside and may simply be run again.
+        default_timeout: seconds for one attempt where no policy, and no task, says otherwise.
+        default_max_output: bytes of output; None: only the limit for all outputs.
+        sections: root keys of a workflow's file that belong to this keyword, each with its validator.
+        settings: validator of the project file's key of the keyword's own name; None: there is none.
+        explanations: the codes of its own that it reports, for `nika explain`.
+    """
+
+    name: str
+    summary: str
+    category: KeywordCategory = KeywordCategory.TOOL
+    primary: str
+    payload: Any
+    step: str
+    facets: str = "nika_core.plugin.keyword:Facets"
+    trees: frozenset[str] = frozenset()
+    literal: frozenset[str] = frozenset()
+    custom: frozenset[str] = frozenset()
+    needs_provider: bool = False
+    pure: bool = False
+    default_timeout: float = 60.0
+    default_max_output: int | None = None
+    sections: Mapping[str, Any] = field(default_factory=dict)
+    settings: Any = None
+    explanations: tuple[Explanation, ...] = ()
+    field_docs: Mapping[str, str] = field(default_factory=dict)  # field -> one sentence, for editors and `plugins show`
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutput:
+    """What a step returns when a value alone does not say it all.
+
+    Attributes:
+        value: text, or any JSON.
+        original_bytes: how long it was, where the step itself did not read or keep all of it.
+        messages: what this task adds to the main conversation (keywords of category `context` only).
+        usage: what was spent other than through `StepContext.complete`, e.g. the price of a paid API.
+    """
+
+    value: Json
+    original_bytes: int | None = None
+    messages: tuple[Message, ...] = ()
+    usage: Usage = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """Something that an agent may call: a keyword's step with a payload made of the model's arguments.
+
+    `name` is the reference as `allowedTools` has it (`mcp::files::read_file`, `shell`). `spec.name` is what the model
+    sees, of `[A-Za-z0-9_-]` and at most 64 characters. `payload` turns arguments that fit `spec.parameters` into a
+    rendered payload of `keyword`; it raises ValueError with a sentence for the model when they make no sense.
+    """
+
+    name: str
+    keyword: str
+    spec: ToolSpec
+    payload: Callable[[JsonObject], JsonObject]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOutcome:
+    """What a tool call gave: text for the model. A failure is told to the model, not raised."""
+
+    content: str
+    is_error: bool = False
+
+
+class StepContext(Protocol):
+    """What a running step may see and do, and no more. Nothing in it changes while the step runs.
+
+    Attributes:
+        key: `run/task#epoch`, the same for all attempts; an idempotency key.
+        attempt: from 1.
+        folder: the workflow's folder; relative paths start here.
+        timeout: seconds that this attempt has; the kernel enforces it, a step may pass it on.
+        max_output: bytes of output that are kept; a step need not read further.
+        max_json_depth: nesting at which a JSON value is refused.
+        output: what the task wants its output to be.
+        agent: the workflow's `agent:` block, system prompt resolved.
+        settings: this keyword's part of the project file, as its `settings` validator gave it.
+        sections: the workflow's root keys that plugins brought.
+        messages: the main conversation as this task sees it: its ancestors' messages in declared order. Empty for
+            keywords that are not of category `context`.
+        environ: the environment as it was when the run started.
+        secrets: values that must not be shown; `mask` replaces them.
+    """
+
+    run_id: str
+    task_id: str
+    key: str
+    attempt: int
+    folder: Path
+    timeout: float
+    max_output: int
+    max_json_depth: int
+    output: OutputSpec
+    agent: AgentBlock
+    settings: JsonObject
+    sections: Mapping[str, Json]
+    messages: tuple[Message, ...]
+    environ: Mapping[str, str]
+    clock: Clock
+
+    def mask(self, text: str) -> str:
+        """`text` with every secret value replaced by `***`."""
+        ...
+
+    def chunk(self, text: str) -> None:
+        """Show text as it comes; best effort, never in history."""
+        ...
+
+    def notice(self, message: str) -> None:
+        """Tell the user something; recorded."""
+        ...
+
+    async def resource(self, key: str, open_: Callable[[], AbstractAsyncContextManager[T]]) -> T:
+        """Something that the tasks of one run share (an MCP session, an HTTP client), opened once per key.
+
+        It is closed when the run ends. Opening happens in a task of its own, so a cancelled step does not break it.
+        """
+        ...
+
+    async def model(self, request: ModelRequest) -> ModelInfo:
+        """What the model that `request` would reach can do. Calls nothing."""
+        ...
+
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        """Call a model: within the budgets, retried, counted, recorded. Text is shown as it comes.
+
+        A reply that an earlier attempt (or the run that this one resumes) already paid for is given again.
+        Raises TaskError.
+        """
+        ...
+
+    async def tools(self) -> Sequence[Tool]:
+        """What this task may use: allowed, not disallowed, resolved to what is really there. Raises TaskError."""
+        ...
+
+    async def call(self, tool: Tool, arguments: JsonObject) -> ToolOutcome:
+        """Run a tool within this task's time and limits; recorded. Never raises for a tool's own failure."""
+        ...
+
+
+class Step(Protocol):
+    """Does a keyword's work. One instance per run; `run` may be called for many tasks at once."""
+
+    async def run(self, payload: JsonObject, context: StepContext) -> StepOutput | Json:
+        """Do it. Cancellation must end everything that was started. Raises TaskError when it fails.
+
+        Args:
+            payload: what the schema gave, templates rendered, custom fields as `Facets.render` made them.
+        """
+        ...
+
+
+class Payload(Protocol):
+    """A checked payload before it is rendered: strings with placeholders are `Template`s."""
+
+    task_id: str
+    fields: Mapping[str, PayloadValue]
+    folder: Path
+    agent: AgentBlock
+    sections: Mapping[str, Json]
+    settings: JsonObject
+    output: OutputSpec
+    max_tokens: int | None  # the limit of tokens for one task, where a policy sets one
+
+    def at(self, *path: str | int) -> Place:
+        """Where a field (or a part of one) stands; the task's place where it is not there."""
+        ...
+
+    def text(self, field: str) -> str | None:
+        """A field as its author wrote it; None when it is not there."""
+        ...
+
+
+class Report(Protocol):
+    """Where `check` says what is wrong."""
+
+    def __call__(
+        self,
+        message: str,
+        place: Place,
+        *,
+        code: str = ...,
+        hint: str | None = None,
+        severity: Severity = Severity.ERROR,
+    ) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a task may touch. `kind`: process, host, path, server, code, model; `target`: which, as far as is known."""
+
+    kind: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallEstimate:
+    """Calls to one model. Tokens are per call. `high` None: nothing bounds it, and `reason` says why.
+
+    `exact` is true where the prompt is fully known and was counted, not estimated.
+    """
+
+    model: str | None  # None: the agent block's
+    input_low: int
+    input_high: int | None
+    output_high: int | None
+    calls_low: int = 1
+    calls_high: int | None = 1
+    reason: str = ""
+    exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a task will consume. `cost_low` and `cost_high` (US dollars) are for what is paid other than by tokens."""
+
+    calls: tuple[CallEstimate, ...] = ()
+    cost_low: float = 0.0
+    cost_high: float | None = 0.0
+    reason: str = ""
+
+
+class Facets:
+    """What the kernel may ask about a task without running it. All pure and quick; each has a sound default."""
+
+    def check(self, payload: Payload, report: Report) -> None:
+        """Report what the schema cannot see. Never calls anything outside; may look whether a file is there."""
+
+    def effects(self, payload: Payload) -> Sequence[Effect]:
+        """What the task may touch; the default says that nothing is known."""
+        return (Effect("unknown", "this keyword does not say what it touches"),)
+
+    def estimate(self, payload: Payload) -> Estimate:
+        """Tokens and money, low and high; the default: none."""
+        return Estimate()
+
+    def mock(self, payload: JsonObject) -> Json:
+        """An output of the right shape for this rendered payload, without the effect."""
+        return "mock"
+
+    def redact(self, payload: JsonObject) -> JsonObject:
+        """The rendered payload as it may be shown and recorded. Known secrets are masked in any case."""
+        return payload
+
+    def render(self, field: str, template: Template | str, values: Sequence[Json]) -> Json:
+        """Put a `custom` field together.
+
+        Args:
+            template: the field; a `str` where it has no placeholder.
+            values: one for each placeholder, in order.
+
+        Raises:
+            TemplateValueError: a value may not stand where its placeholder stands.
+        """
+        raise NotImplementedError(f"a keyword with custom fields renders them: {field}")
+
+    async def tools(self, reference: str, context: StepContext) -> Sequence[Tool]:
+        """The tools that `allowedTools: [word::reference]` stands for; "" for the word alone, `*` for all there are.
+
+        The default: this keyword cannot be used as a tool. Raises TaskError (category config) when there is none.
+        """
+        return ()

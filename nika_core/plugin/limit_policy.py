@@ -1,0 +1,79 @@
+"""What a limit policy is: it bounds what the kernel measures, and may refuse what a run wants to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from nika_core.model.limits import Limit
+
+if TYPE_CHECKING:
+    from nika_core.plugin.keyword import Keyword
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitPolicy:
+    """Describes a limit policy. `policy` is "package.module:Class" of a `Policy`, made once without arguments."""
+
+    name: str
+    summary: str
+    policy: str
+
+
+class Stage(StrEnum):
+    """When a policy is asked."""
+
+    RUN = "run"  # before a run starts anything
+    TASK = "task"  # before a task starts
+    MODEL = "model"  # before a call to a model
+    TOOL = "tool"  # before an agent's tool call
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What is about to happen. Tokens and cost (US dollars) are the worst case; None: not bounded or not known."""
+
+    stage: Stage
+    workflow: str
+    run_id: str = ""
+    task_id: str = ""
+    keyword: str = ""
+    provider: str = ""
+    model: str = ""
+    tool: str = ""
+    tokens: int | None = None
+    cost_usd: Decimal | None = None
+    spent_tokens: int = 0
+    spent_usd: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why not, in one sentence, and what the user can do about it."""
+
+    reason: str
+    hint: str | None = None
+    code: str | None = None
+
+
+class Policy:
+    """All policies are asked, in no particular order; the smallest bound holds, and one refusal wins.
+
+    Never raises (other than `limits` for a malformed setting: RefusedError or UsageError that names it), never waits,
+    and never depends on what another policy says.
+    """
+
+    def limits(self, environ: Mapping[str, str]) -> Iterable[Limit]:
+        """The bounds that hold for every run."""
+        return ()
+
+    def keyword_limits(self, keyword: Keyword, environ: Mapping[str, str]) -> Iterable[Limit]:
+        """The bounds of one keyword: `timeout.<word>` in seconds, `output.<word>` in bytes."""
+        return ()
+
+    def admit(self, request: Admission) -> Refusal | None:
+        """None: no objection."""
+        return None

@@ -1,0 +1,215 @@
+"""What a model provider is: a description, and a client that talks to the models and does nothing else.
+
+Retries, circuit breaker, rate limits, budgets, timeouts and accounting are the kernel's, the same for every provider.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Protocol, TypeAlias
+
+from nika_core.model.json import Json, JsonObject
+from nika_core.model.message import Message, ToolCall, ToolSpec
+from nika_core.model.usage import Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """Describes a provider. The module that makes one imports nothing heavy: `client` is a name.
+
+    Attributes:
+        name: what `provider:` says; also the name of the entry point.
+        summary: one sentence.
+        models: `fnmatch` patterns of the model names that it claims when no provider is named.
+        secrets: environment variables that must be set; their values are masked everywhere.
+        optional_secrets: environment variables that may be set; masked too.
+        client: "package.module:Class" of a `Client`, made with the run's environment as its only argument.
+        requests_per_minute, tokens_per_minute: what the rate limiter holds to; None: no limit of ours.
+    """
+
+    name: str
+    summary: str
+    models: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    optional_secrets: tuple[str, ...] = ()
+    client: str
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars per million tokens."""
+
+    input_per_million: Decimal
+    output_per_million: Decimal
+    cached_per_million: Decimal | None = None
+    batch_discount: Decimal = Decimal(0)  # 0.5: half the price
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What a model can do, as far as is known without asking anybody.
+
+    `price` is the provider's own; without it the project's or the public price list is asked. A `free` model costs
+    nothing (it runs on this machine).
+    """
+
+    name: str
+    context_tokens: int | None = None
+    max_output_tokens: int | None = None
+    tools: bool = True
+    temperature: bool = True
+    json_schema: bool = False  # has a native way to answer in a schema
+    batch: bool = False
+    price: Price | None = None
+    free: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """One call. `output_schema` asks for JSON in that schema ({} for any JSON); None for text.
+
+    `model` None means the agent block's. `max_tokens` None is filled in by the kernel before a client sees it.
+    """
+
+    messages: tuple[Message, ...]
+    model: str | None = None
+    system: str | None = None
+    tools: tuple[ToolSpec, ...] = ()
+    max_tokens: int | None = None
+    temperature: float | None = None
+    output_schema: JsonObject | None = None
+    key: str = ""  # an idempotency key, where the other side knows them
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """Text as it comes."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The end of a reply. A stream that ends without one has failed.
+
+    `stop_reason`: end, maxTokens, toolUse, refusal, or the provider's own word. `usage` without cost.
+    """
+
+    stop_reason: str
+    usage: Usage
+    tool_calls: tuple[ToolCall, ...] = ()
+    model: str = ""  # the one that really answered, where the provider says
+
+
+Chunk: TypeAlias = TextDelta | Finished
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReply:
+    """A whole reply, usage priced. `reused`: it had been paid for before and was given again."""
+
+    text: str
+    tool_calls: tuple[ToolCall, ...]
+    stop_reason: str
+    usage: Usage
+    model: str
+    reused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TokenEstimate:
+    """Tokens of a request's prompt. `exact`: counted by the provider's own counter."""
+
+    input_tokens: int
+    exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether the provider can be reached with what is configured. `detail` never shows a key."""
+
+    ok: bool
+    detail: str = ""
+    models: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReply:
+    """One reply of a batch: a text and its end, or the error."""
+
+    text: str = ""
+    finished: Finished | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """`replies` only when `done`: for each name a text and its end, or the error."""
+
+    done: bool
+    replies: Mapping[str, BatchReply] = field(default_factory=dict)
+
+
+class Client(Protocol):
+    """Talks to the models. One instance per run, used by many tasks at once.
+
+    The module may be imported by `nika validate`: it imports its SDK only on the first call, off the event loop.
+    Every failure is a `TaskError` whose category says what it is (`rateLimit` with `retry_after`, `network`,
+    `provider`, `timeout`, `config` for a wrong key or model, `validation` for a request that is refused for its form).
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None: ...
+
+    def info(self, model: str) -> ModelInfo:
+        """What the model can do. Pure and quick."""
+        ...
+
+    def models(self) -> Sequence[ModelInfo]:
+        """The models that are known by name. Pure and quick; may be empty."""
+        ...
+
+    def stream(self, request: ModelRequest) -> AsyncIterator[Chunk]:
+        """Call the model. The last chunk is `Finished`; closing the iterator closes the connection."""
+        ...
+
+    async def estimate(self, request: ModelRequest) -> TokenEstimate:
+        """Tokens of the prompt, by the provider's own counter where it has one that costs nothing."""
+        ...
+
+    async def health(self) -> Health:
+        """Whether it can be reached and the key is right; raises nothing."""
+        ...
+
+    async def submit_batch(self, requests: Mapping[str, ModelRequest]) -> str:
+        """Send requests, each under a name, at the batch price; gives the batch's id."""
+        ...
+
+    async def poll_batch(self, batch_id: str) -> BatchResult:
+        """How the batch is."""
+        ...
+
+    async def close(self) -> None:
+        """Close connections; called once, at the end of the run."""
+        ...
+
+
+def estimate_tokens(request: ModelRequest) -> int:
+    """ceil(UTF-8 bytes / 4) of all that is sent: an estimate, for providers without a counter."""
+    texts: list[str] = [request.system or ""]
+    for message in request.messages:
+        texts.append(message.content)
+        texts.extend(call.raw or str(call.arguments) for call in message.tool_calls)
+    texts.extend(f"{tool.name}{tool.description}{_text(tool.parameters)}" for tool in request.tools)
+    if request.output_schema:
+        texts.append(_text(request.output_schema))
+    size = sum(len(text.encode("utf-8", "replace")) for text in texts)
+    return -(-size // 4) + 4 * len(request.messages)
+
+
+def _text(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,75 @@
+"""What a template source is: where `${name.key}` takes its values from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from nika_core.model.json import Json
+from nika_core.model.template import Placeholder
+from nika_core.model.workflow import InputSpec, Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateSource:
+    """Describes a template source.
+
+    Attributes:
+        name: the word before the dot; also the name of the entry point.
+        summary: one sentence.
+        source: "package.module:Class" of a `Source`, made once per run without arguments.
+        braces: whether it is the one that `{{...}}` asks. The built-in `task` is; nobody else may be.
+    """
+
+    name: str
+    summary: str
+    source: str
+    braces: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is known of a run before it starts.
+
+    `inputs` is None where the workflow declares none: then any input is accepted.
+    """
+
+    tasks: Mapping[str, Task] = field(default_factory=dict)
+    inputs: Mapping[str, InputSpec] | None = None
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What is known when a task's payload is made. Immutable: a running task's view never changes.
+
+    `outputs` has the tasks that succeeded (or failed with `onError: continue`, when they have one).
+    """
+
+    outputs: Mapping[str, Json] = field(default_factory=dict)
+    inputs: Mapping[str, Json] = field(default_factory=dict)
+    environ: Mapping[str, str] = field(default_factory=dict)
+    max_depth: int = 50  # nesting of JSON text that is parsed to be read by path
+
+
+class SourceReport(Protocol):
+    """Where `check` says what is wrong with a placeholder; the kernel knows where it stands."""
+
+    def __call__(self, message: str, *, code: str = ..., hint: str | None = None) -> None: ...
+
+
+class Source(Protocol):
+    """Gives values. All methods are pure: same arguments, same answer."""
+
+    def check(self, placeholder: Placeholder, scope: Scope, report: SourceReport) -> None:
+        """Report what can be known to be wrong before anything runs."""
+        ...
+
+    def depends_on(self, placeholder: Placeholder) -> Iterable[str]:
+        """Ids of the tasks whose outputs it needs: each becomes an edge of the graph."""
+        ...
+
+    def resolve(self, placeholder: Placeholder, values: Values) -> Json:
+        """The value. Raises TemplateValueError when there is none; the kernel then takes the default, if any."""
+        ...

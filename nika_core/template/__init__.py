@@ -1,0 +1,1 @@
+"""Templates and conditions: text compiled once, values put in, nothing ever scanned again."""

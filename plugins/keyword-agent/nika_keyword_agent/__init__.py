@@ -1,0 +1,1 @@
+"""The agent keyword: a task in the main conversation, with tools."""

@@ -1,0 +1,1 @@
+"""The function keyword: a Python or Node function in a killable worker."""

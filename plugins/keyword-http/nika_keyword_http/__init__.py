@@ -1,0 +1,1 @@
+"""The http keyword: a request to a public address, guarded."""

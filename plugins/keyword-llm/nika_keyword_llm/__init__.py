@@ -1,0 +1,1 @@
+"""The llm keyword: one stateless completion."""

@@ -1,0 +1,1 @@
+"""The mcp keyword: a tool of an MCP server."""

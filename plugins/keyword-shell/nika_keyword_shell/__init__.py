@@ -1,0 +1,1 @@
+"""The shell keyword: a command in a process group of its own, values as data."""

@@ -1,0 +1,1 @@
+"""The subagent keyword: an agent in a context of its own."""

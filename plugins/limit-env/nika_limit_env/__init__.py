@@ -1,0 +1,1 @@
+"""The NIKA_* limits, from the environment."""

@@ -1,0 +1,1 @@
+"""A deterministic provider that works offline."""

@@ -1,0 +1,1 @@
+"""OpenAI's models and every OpenAI-compatible server."""

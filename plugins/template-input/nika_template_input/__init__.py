@@ -1,0 +1,1 @@
+"""The ${input.name} template source."""
