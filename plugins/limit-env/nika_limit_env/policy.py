@@ -1,0 +1,90 @@
+"""Reads the bounds; admits everything, since bounds are all that it knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from nika_core.model.limits import Limit, Measure, Unit, output_of, timeout_of
+from nika_core.plugin import Keyword, Policy
+from nika_limit_env.values import Range, parse
+
+_ANY: Final = Range()
+_SOME: Final = Range(lowest=1)
+_POSITIVE: Final = Range(above=True)
+_ATTEMPTS: Final = Range(lowest=1, why="It counts all attempts: 1 means that nothing is tried again.")
+_NESTING: Final = Range(lowest=1, highest=500, why="Python's own parsers end soon after it.")
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One variable of the language page. `default` in bytes, seconds, US dollars or as a count."""
+
+    name: str
+    measure: Measure
+    unit: Unit
+    default: float
+    allowed: Range = _SOME
+
+    def read(self, environ: Mapping[str, str]) -> Limit:
+        """Raises UsageError when the environment has it, malformed."""
+        return _limit(self.name, self.measure, self.unit, self.default, self.allowed, environ)
+
+
+KB: Final = 1024
+MB: Final = 1024 * 1024
+
+VARIABLES: Final = (
+    Variable("NIKA_MAX_YAML_SIZE", Measure.YAML_BYTES, Unit.BYTES, 10 * MB),
+    Variable("NIKA_MAX_FILES", Measure.FILES, Unit.COUNT, 100),
+    Variable("NIKA_MAX_TASKS", Measure.TASKS, Unit.COUNT, 1000),
+    Variable("NIKA_MAX_ID_LEN", Measure.ID_LENGTH, Unit.COUNT, 100),
+    Variable("NIKA_MAX_FLOWS", Measure.FLOWS, Unit.COUNT, 10_000, _ANY),
+    Variable("NIKA_MAX_OUTPUT", Measure.OUTPUT_BYTES, Unit.BYTES, MB),
+    Variable("NIKA_MAX_ERROR", Measure.ERROR_BYTES, Unit.BYTES, KB),
+    Variable("NIKA_MAX_DEPTH", Measure.TEMPLATE_DEPTH, Unit.COUNT, 100),
+    Variable("NIKA_MAX_JSON", Measure.JSON_DEPTH, Unit.COUNT, 50, _NESTING),
+    Variable("NIKA_MAX_RECURSION", Measure.RECURSION, Unit.COUNT, 100, _NESTING),
+    Variable("NIKA_VALIDATE_TIMEOUT", Measure.VALIDATE_SECONDS, Unit.SECONDS, 5.0, _POSITIVE),
+    Variable("NIKA_MAX_RETRIES", Measure.ATTEMPTS, Unit.COUNT, 3, _ATTEMPTS),
+    Variable("NIKA_RETRY_DELAY", Measure.RETRY_DELAY, Unit.SECONDS, 1.0, _ANY),
+    Variable("NIKA_MAX_CONCURRENT", Measure.CONCURRENT, Unit.COUNT, 10),
+    Variable("NIKA_MAX_TOKENS_TASK", Measure.TASK_TOKENS, Unit.TOKENS, 10_000, _ANY),
+    Variable("NIKA_MAX_TOKENS_TOTAL", Measure.RUN_TOKENS, Unit.TOKENS, 100_000, _ANY),
+    Variable("NIKA_MAX_COST", Measure.RUN_COST, Unit.USD, 10.0, _ANY),
+)
+_TAKEN: Final = frozenset(variable.name for variable in VARIABLES)
+
+
+class EnvPolicy(Policy):
+    """`NIKA_MAX_TASKS` and the like for the kernel; `NIKA_<WORD>_TIMEOUT` and `NIKA_MAX_<WORD>` for any keyword."""
+
+    def limits(self, environ: Mapping[str, str]) -> Iterable[Limit]:
+        """All bounds that belong to no keyword. Raises UsageError for a malformed variable."""
+        return tuple(variable.read(environ) for variable in VARIABLES)
+
+    def keyword_limits(self, keyword: Keyword, environ: Mapping[str, str]) -> Iterable[Limit]:
+        """A keyword's time for one attempt and, where it or the environment bounds it, its bytes of output.
+
+        Where the kernel has a variable of the same name already, that name means the kernel's bound, and the
+        keyword keeps its default. Raises UsageError for a malformed variable.
+        """
+        word = keyword.name.upper().replace("-", "_")
+        timeout, size = f"NIKA_{word}_TIMEOUT", f"NIKA_MAX_{word}"
+        found = [
+            _limit(timeout, timeout_of(keyword.name), Unit.SECONDS, keyword.default_timeout, _POSITIVE, environ),
+        ]
+        if keyword.default_max_output is not None or (size in environ and size not in _TAKEN):
+            default = keyword.default_max_output or 0
+            found.append(_limit(size, output_of(keyword.name), Unit.BYTES, default, _SOME, environ))
+        return tuple(found)
+
+
+def _limit(name: str, measure: str, unit: Unit, default: float, allowed: Range, environ: Mapping[str, str]) -> Limit:
+    taken = name in _TAKEN and not isinstance(measure, Measure)
+    text = None if taken else environ.get(name)
+    shown = "" if taken else name
+    if text is None:
+        return Limit(str(measure), float(default), unit, shown)
+    return Limit(str(measure), parse(name, text, unit, allowed), unit, shown, origin="environment")
