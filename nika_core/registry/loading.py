@@ -1,0 +1,145 @@
+"""From an offer to what it brings: import the module, register it with pluggy, take its description.
+
+Whatever a plugin does wrong on the way becomes one PluginError with its distribution and version.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import sys
+import time
+from collections.abc import Iterable
+from types import ModuleType
+from typing import Any, Final, TypeAlias
+
+import pluggy
+
+from nika_core import codes
+from nika_core.errors import PluginError
+from nika_core.plugin import API_VERSION, Keyword, LimitPolicy, Provider, TemplateSource, hookspec
+from nika_core.registry.scan import Kind, Offer
+
+Description: TypeAlias = Keyword | Provider | TemplateSource | LimitPolicy
+
+_HOOKS: Final = {
+    Kind.KEYWORD: ("nika_task_keywords", Keyword),
+    Kind.PROVIDER: ("nika_providers", Provider),
+    Kind.TEMPLATE_SOURCE: ("nika_template_sources", TemplateSource),
+    Kind.LIMIT_POLICY: ("nika_limit_policies", LimitPolicy),
+}
+
+
+def broken(offer: Offer, what: str, code: str = codes.PLUGIN_BROKEN) -> PluginError:
+    """The one clear sentence that a user of a broken plugin gets."""
+    return PluginError(
+        code,
+        f"the plugin for '{offer.word}' ({offer.origin}) {what}",
+        hint=f"upgrade or remove {offer.distribution}, or block it: plugins: {{block: [{offer.id}]}} in nika.yaml",
+    )
+
+
+def _says(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"[:300] if text else type(error).__name__
+
+
+class Loader:
+    """Imports plugins and collects what their hooks return."""
+
+    def __init__(self) -> None:
+        self._manager = pluggy.PluginManager(hookspec.PROJECT)
+        self._manager.add_hookspecs(hookspec)
+        self._collected: dict[Kind, list[object]] = {}
+        self._modules: dict[str, dict[Kind, list[object]]] = {}
+        for kind, (name, _) in _HOOKS.items():
+            hook: Any = getattr(self._manager.hook, name)
+            hook.call_historic(result_callback=self._collector(kind))
+        self.import_seconds: dict[str, float] = {}
+
+    def _collector(self, kind: Kind) -> Any:
+        def collect(result: object) -> None:
+            if isinstance(result, str | bytes) or not isinstance(result, Iterable):
+                raise TypeError(f"{_HOOKS[kind][0]} returned {type(result).__name__}, not descriptions in a list")
+            self._collected.setdefault(kind, []).extend(result)
+
+        return collect
+
+    def load(self, offer: Offer) -> Description:
+        """The description that belongs to the offer. Raises PluginError."""
+        if offer.module not in self._modules:
+            self._modules[offer.module] = self._register(offer)
+        hook, expected = _HOOKS[offer.kind]
+        described = self._modules[offer.module].get(offer.kind, [])
+        for description in described:
+            if not isinstance(description, expected):
+                raise broken(offer, f"returns {type(description).__name__} from {hook}, not {expected.__name__}")
+        mine = [description for description in described if getattr(description, "name", None) == offer.word]
+        if not mine:
+            names = ", ".join(sorted(str(getattr(each, "name", "?")) for each in described)) or "nothing"
+            raise broken(offer, f"does not describe '{offer.word}': {hook} of {offer.module} returned {names}")
+        if len(mine) > 1:
+            raise broken(offer, f"describes '{offer.word}' {len(mine)} times")
+        return mine[0]  # type: ignore[return-value]  # its type was compared with `expected` above
+
+    def _register(self, offer: Offer) -> dict[Kind, list[object]]:
+        module = self._import(offer)
+        declared = getattr(module, "NIKA_API", None)
+        if declared != API_VERSION:
+            says = "does not say which plugin API it was written for" if declared is None else ""
+            raise broken(
+                offer,
+                (says or f"was written for plugin API {declared}") + f"; this is API {API_VERSION} (NIKA_API)",
+                codes.PLUGIN_INCOMPATIBLE,
+            )
+        self._collected = {}
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                self._manager.register(module, offer.module)
+            self._manager.check_pending()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            if self._manager.has_plugin(offer.module):
+                self._manager.unregister(module)
+            raise broken(offer, f"fails when it is registered: {_says(error)}") from error
+        collected, self._collected = self._collected, {}
+        return collected
+
+    def _import(self, offer: Offer) -> ModuleType:
+        start = time.perf_counter()
+        try:
+            with contextlib.redirect_stdout(sys.stderr):  # stdout is for data
+                return importlib.import_module(offer.module)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise broken(offer, f"cannot be imported: {_says(error)}") from error
+        finally:
+            self.import_seconds[offer.module] = time.perf_counter() - start
+
+
+def load_object(offer: Offer, name: str) -> Any:
+    """What "package.module:Class" names. Raises PluginError."""
+    module_name, _, attribute = name.partition(":")
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            found: Any = importlib.import_module(module_name)
+            for part in attribute.split("."):
+                found = getattr(found, part)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise broken(offer, f"names {name}, which cannot be loaded: {_says(error)}") from error
+    return found
+
+
+def make(offer: Offer, name: str, *arguments: object) -> Any:
+    """An instance of what "package.module:Class" names. Raises PluginError."""
+    made = load_object(offer, name)
+    try:
+        return made(*arguments)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise broken(offer, f"cannot make {name}: {_says(error)}") from error

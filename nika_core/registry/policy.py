@@ -1,0 +1,54 @@
+"""Which of the installed plugins may be loaded: allow and block lists, and who gets a word that several offer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from nika_core.registry.scan import Offer
+
+
+@dataclass(frozen=True, slots=True)
+class PluginPolicy:
+    """Applied before anything is imported.
+
+    Attributes:
+        allow: lists of patterns, each list with where it stands; an offer must be matched by every list.
+        block: the same; an offer must be matched by none.
+        prefer: `kind:word` -> the distribution that may take it.
+    """
+
+    allow: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    block: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    prefer: Mapping[str, str] = field(default_factory=dict)
+
+    def why_blocked(self, offer: Offer) -> str | None:
+        """One sentence that names the list; None when it may be loaded."""
+        for where, patterns in self.block:
+            for pattern in patterns:
+                if _matches(pattern, offer):
+                    return f"blocked by '{pattern}' in {where}"
+        for where, patterns in self.allow:
+            if not any(_matches(pattern, offer) for pattern in patterns):
+                return f"not in the allow list of {where}"
+        return None
+
+
+def _matches(pattern: str, offer: Offer) -> bool:
+    name = offer.id if ":" in pattern else _normal(offer.distribution)
+    return fnmatchcase(name, pattern if ":" in pattern else _normal(pattern))
+
+
+def _normal(name: str) -> str:
+    return name.lower().replace("_", "-").replace(".", "-")
+
+
+def same_distribution(one: str, other: str) -> bool:
+    """Whether two names mean the same distribution (case, `-`, `_` and `.` do not count)."""
+    return _normal(one) == _normal(other)
+
+
+def patterns_of(text: str) -> tuple[str, ...]:
+    """The patterns of a comma-separated list, as the environment variables have it."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())

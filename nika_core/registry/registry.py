@@ -1,0 +1,267 @@
+"""Words to plugins: who offers a word, whether it may be loaded, and what it brings, found when it is first used."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from functools import cached_property
+from typing import Any, TypeVar
+
+from nika_core import codes
+from nika_core.errors import NikaError, PluginError
+from nika_core.plugin import Client, Facets, Keyword, LimitPolicy, Policy, Provider, Source, Step, TemplateSource
+from nika_core.registry.loading import Description, Loader, make
+from nika_core.registry.policy import PluginPolicy, same_distribution
+from nika_core.registry.scan import Kind, Offer, required_by, scan
+
+D = TypeVar("D", Keyword, Provider, TemplateSource, LimitPolicy)
+
+_UNKNOWN = {
+    Kind.KEYWORD: (codes.UNKNOWN_KEYWORD, "keyword", "nika-keyword-"),
+    Kind.PROVIDER: (codes.UNKNOWN_PROVIDER, "provider", "nika-provider-"),
+    Kind.TEMPLATE_SOURCE: (codes.UNKNOWN_SOURCE, "template source", "nika-template-"),
+    Kind.LIMIT_POLICY: (codes.POLICY_REFUSED, "limit policy", "nika-limit-"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An offer, and what became of it.
+
+    `status`: available, blocked, conflict (nobody gets the word), outranked (another distribution has it), broken.
+    """
+
+    offer: Offer
+    status: str
+    why: str = ""
+    hint: str = ""
+
+
+class Registry:
+    """All installed plugins under a policy. Nothing is imported before its word is used."""
+
+    def __init__(
+        self,
+        offers: Iterable[Offer] | None = None,
+        policy: PluginPolicy | None = None,
+        built_in: Collection[str] | None = None,
+    ) -> None:
+        self._offers = scan() if offers is None else tuple(offers)
+        self._policy = policy or PluginPolicy()
+        self._built_in_given = built_in
+        self._loader = Loader()
+        self._loaded: dict[Offer, Description | PluginError] = {}
+        self._made: dict[tuple[Offer, str], Any] = {}
+        self._by_word: dict[tuple[Kind, str], list[Offer]] = {}
+        self._blocked: dict[Offer, str] = {}
+        for offer in self._offers:
+            why = self._policy.why_blocked(offer)
+            if why is None:
+                self._by_word.setdefault((offer.kind, offer.word), []).append(offer)
+            else:
+                self._blocked[offer] = why
+
+    @cached_property
+    def _built_in(self) -> frozenset[str]:
+        """Distributions that come with Nika itself. Read only when two offer one word."""
+        return frozenset(required_by("nika") if self._built_in_given is None else self._built_in_given)
+
+    # -- who offers what
+
+    def words(self, kind: Kind) -> list[str]:
+        """Every word of this kind that may be used, in alphabetical order."""
+        return sorted(word for (found, word) in self._by_word if found is kind)
+
+    def offer(self, kind: Kind, word: str) -> Offer:
+        """The one that has the word. Raises PluginError when nobody may have it."""
+        offers = self._by_word.get((kind, word))
+        if not offers:
+            raise self._nobody_offers(kind, word)
+        winner = self._winner(offers)
+        if winner is None:
+            names = " and ".join(offer.origin for offer in offers)
+            raise PluginError(
+                codes.PLUGIN_CONFLICT,
+                f"the {_UNKNOWN[kind][1]} '{word}' is offered by {names}",
+                hint=f"say which one in nika.yaml: plugins: {{prefer: {{{offers[0].id}: {offers[0].distribution}}}}}",
+            )
+        return winner
+
+    def _winner(self, offers: list[Offer]) -> Offer | None:
+        preferred = self._policy.prefer.get(offers[0].id)
+        if preferred is not None:
+            mine = [offer for offer in offers if same_distribution(offer.distribution, preferred)]
+            if len(mine) == 1:
+                return mine[0]
+            return None if mine else self._without_preference(offers)
+        return self._without_preference(offers)
+
+    def _without_preference(self, offers: list[Offer]) -> Offer | None:
+        if len(offers) == 1:
+            return offers[0]
+        own = [offer for offer in offers if any(same_distribution(offer.distribution, name) for name in self._built_in)]
+        return own[0] if len(own) == 1 else None
+
+    def _nobody_offers(self, kind: Kind, word: str) -> PluginError:
+        code, name, prefix = _UNKNOWN[kind]
+        for offer, why in self._blocked.items():
+            if offer.kind is kind and offer.word == word:
+                return PluginError(
+                    codes.PLUGIN_BLOCKED,
+                    f"the {name} '{word}' of {offer.origin} may not be used: {why}",
+                    hint="`nika plugins list` shows what is blocked and by which list",
+                )
+        near = get_close_matches(word, self.words(kind), 1)
+        hint = f"did you mean '{near[0]}'? " if near else ""
+        hint += self.install_hint(kind, word) or (
+            f"install a plugin that offers it (by custom named {prefix}{word}); "
+            f"`nika plugins list` shows what is there: {', '.join(self.words(kind)) or 'nothing'}"
+        )
+        return PluginError(code, f"no installed plugin offers the {name} '{word}'", hint=hint)
+
+    def install_hint(self, kind: Kind, word: str) -> str | None:
+        """What to install for a word that comes with Nika, but is not there."""
+        distribution = f"{_UNKNOWN[kind][2]}{word}"
+        return f"install it: pip install {distribution}" if distribution in self._built_in else None
+
+    # -- what they bring
+
+    def _load(self, kind: Kind, word: str, expected: type[D]) -> D:
+        description = self.description(self.offer(kind, word))
+        assert isinstance(description, expected)  # the loader compared them
+        return description
+
+    def description(self, offer: Offer) -> Description:
+        """Import the plugin and give its description. Raises PluginError, the same one each time."""
+        found = self._loaded.get(offer)
+        if found is None:
+            try:
+                found = self._loader.load(offer)
+            except PluginError as error:
+                found = error
+            self._loaded[offer] = found
+        if isinstance(found, PluginError):
+            raise found
+        return found
+
+    def _make(self, offer: Offer, name: str, *arguments: object) -> Any:
+        key = (offer, name)
+        if key not in self._made:
+            self._made[key] = make(offer, name, *arguments)
+        return self._made[key]
+
+    def keyword(self, word: str) -> Keyword:
+        """Raises PluginError."""
+        return self._load(Kind.KEYWORD, word, Keyword)
+
+    def facets(self, word: str) -> Facets:
+        """Raises PluginError."""
+        made: Facets = self._make(self.offer(Kind.KEYWORD, word), self.keyword(word).facets)
+        return made
+
+    def new_step(self, word: str) -> Step:
+        """A step for one run. Raises PluginError."""
+        made: Step = make(self.offer(Kind.KEYWORD, word), self.keyword(word).step)
+        return made
+
+    def provider(self, name: str) -> Provider:
+        """Raises PluginError."""
+        return self._load(Kind.PROVIDER, name, Provider)
+
+    def provider_for(self, model: str) -> Provider | None:
+        """The one provider that claims a model's name; None when nobody does. Raises PluginError when several do.
+
+        All allowed provider plugins are imported for it; a broken one is passed over, since it claims nothing.
+        """
+        claims: list[Provider] = []
+        for word in self.words(Kind.PROVIDER):
+            try:
+                provider = self.provider(word)
+            except PluginError:
+                continue
+            if any(fnmatchcase(model, pattern) for pattern in provider.models):
+                claims.append(provider)
+        if len(claims) > 1:
+            names = " and ".join(f"'{claim.name}' ({self.offer(Kind.PROVIDER, claim.name).origin})" for claim in claims)
+            raise PluginError(
+                codes.PLUGIN_CONFLICT,
+                f"the model '{model}' is claimed by the providers {names}",
+                hint=f"name one: `provider: {claims[0].name}` in the agent block or nika.yaml, or --provider",
+            )
+        return claims[0] if claims else None
+
+    def new_client(self, name: str, environ: Mapping[str, str]) -> Client:
+        """A client for one run. Raises PluginError."""
+        made: Client = make(self.offer(Kind.PROVIDER, name), self.provider(name).client, environ)
+        return made
+
+    def template_source(self, name: str) -> TemplateSource:
+        """Raises PluginError."""
+        return self._load(Kind.TEMPLATE_SOURCE, name, TemplateSource)
+
+    def source(self, name: str) -> Source:
+        """Raises PluginError."""
+        made: Source = self._make(self.offer(Kind.TEMPLATE_SOURCE, name), self.template_source(name).source)
+        return made
+
+    def policies(self) -> list[tuple[Offer, Policy]]:
+        """Every limit policy that may be loaded. A broken one raises: a limit that nobody asks is no limit."""
+        found: list[tuple[Offer, Policy]] = []
+        for word in self.words(Kind.LIMIT_POLICY):
+            offer = self.offer(Kind.LIMIT_POLICY, word)
+            description = self._load(Kind.LIMIT_POLICY, word, LimitPolicy)
+            found.append((offer, self._make(offer, description.policy)))
+        return found
+
+    # -- what people are told
+
+    def listing(self) -> list[Listed]:
+        """Every offer with its status as far as it is known without importing anything."""
+        found: list[Listed] = []
+        for offer in self._offers:
+            if offer in self._blocked:
+                found.append(Listed(offer, "blocked", self._blocked[offer]))
+                continue
+            failure = self._loaded.get(offer)
+            try:
+                winner = self.offer(offer.kind, offer.word)
+            except PluginError as error:
+                found.append(Listed(offer, "conflict", error.message, error.hint or ""))
+                continue
+            if winner is not offer:
+                hint = f"to use this one: plugins: {{prefer: {{{offer.id}: {offer.distribution}}}}} in nika.yaml"
+                found.append(Listed(offer, "outranked", f"{winner.origin} has the word", hint))
+            elif isinstance(failure, PluginError):
+                found.append(Listed(offer, "broken", failure.message, failure.hint or ""))
+            else:
+                found.append(Listed(offer, "available"))
+        return found
+
+    def checked(self) -> list[Listed]:
+        """As `listing`, after importing all that may be imported."""
+        for (kind, _), offers in self._by_word.items():
+            winner = self._winner(offers)
+            if winner is None:
+                continue
+            try:
+                description = self.description(winner)
+                for name in _named_objects(description):
+                    if kind is not Kind.PROVIDER:  # a client needs an environment; its class is enough
+                        self._make(winner, name)
+            except NikaError as error:
+                self._loaded[winner] = error if isinstance(error, PluginError) else self._loaded[winner]
+        return self.listing()
+
+    def import_seconds(self, offer: Offer) -> float | None:
+        """How long the plugin's module took to import; None when it was not."""
+        return self._loader.import_seconds.get(offer.module)
+
+
+def _named_objects(description: Description) -> tuple[str, ...]:
+    if isinstance(description, Keyword):
+        return (description.step, description.facets)
+    if isinstance(description, Provider):
+        return (description.client,)
+    return (description.source if isinstance(description, TemplateSource) else description.policy,)
