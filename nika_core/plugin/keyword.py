@@ -207,7 +207,10 @@ class Payload(Protocol):
     max_tokens: int | None  # the limit of tokens for one task, where a policy sets one
 
     def at(self, *path: str | int) -> Place:
-        """Where a field (or a part of one) stands; the task's place where it is not there."""
+        """Where a field (or a part of one) stands; the task's place where it is not there.
+
+        A number after the path of a text is a character's offset in that text: `at("command", 7)`.
+        """
         ...
 
     def text(self, field: str) -> str | None:
