@@ -1,0 +1,318 @@
+"""Budgets that cannot be overspent: what a call may cost at worst is reserved before it, and settled after it.
+
+`Ledger` decides and is pure: the same requests in the same order give the same decisions. `Budget` lets calls wait
+for them. Three accounts bound a call: its task's tokens, the run's tokens and the run's cost.
+
+A call whose worst case does not fit waits, first come first served, while calls in flight may still give something
+back; when even all that they hold would not be enough, it is refused. So nobody waits for ever: the call that waits
+longest fits, or can never fit, as soon as nothing is in flight. A call whose real usage never became known keeps what
+it had reserved. A model without a known price is bounded by tokens only: it takes no part in the cost account.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Final
+
+from nika_core import codes
+from nika_core.errors import Category, TaskError
+from nika_core.model.limits import Limits, Measure
+
+Number = int | Decimal
+_NOTHING: Final = 0
+MAX_BUDGET: Final = "agent.maxBudgetUsd"
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A limit and what a user changes it by."""
+
+    value: Number
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What may be spent; None: not bounded. Cost in US dollars."""
+
+    task_tokens: Bound | None = None
+    run_tokens: Bound | None = None
+    run_cost: Bound | None = None
+
+    @classmethod
+    def of(cls, limits: Limits, max_budget_usd: float | None = None) -> Bounds:
+        """The policies' limits; `max_budget_usd` is the workflow's own, which only narrows."""
+        cost = _bound(limits, Measure.RUN_COST, money=True)
+        own = None if max_budget_usd is None else Bound(_money(max_budget_usd), MAX_BUDGET)
+        if own is not None and (cost is None or own.value < cost.value):
+            cost = own
+        return cls(_bound(limits, Measure.TASK_TOKENS), _bound(limits, Measure.RUN_TOKENS), cost)
+
+
+def _bound(limits: Limits, measure: Measure, *, money: bool = False) -> Bound | None:
+    limit = limits.limit(measure)
+    if limit is None:
+        return None
+    return Bound(_money(limit.value) if money else int(limit.value), limit.name or str(measure))
+
+
+def _money(amount: float) -> Decimal:
+    return Decimal(repr(amount))
+
+
+@dataclass(slots=True)
+class _Account:
+    """`spent`: settled; `held`: of calls whose usage is unknown; `reserved`: of calls in flight."""
+
+    title: str
+    code: str
+    bound: Bound
+    spent: Number = _NOTHING
+    held: Number = _NOTHING
+    reserved: Number = _NOTHING
+
+    def room(self) -> Number:
+        return self.best() - self.reserved
+
+    def best(self) -> Number:
+        """What would be left if everything in flight were given back."""
+        return self.bound.value - self.spent - self.held
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A call may go, or (`refusal`) never can."""
+
+    call: int
+    refusal: TaskError | None = None
+
+
+@dataclass(slots=True)
+class _Call:
+    id: int
+    task: str
+    wants: tuple[tuple[_Account, Number], ...]
+    tokens: int
+    cost: Decimal | None
+
+
+class Ledger:
+    """The accounts of one run. Every method gives the decisions that it leads to, in order."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self._tasks: dict[str, _Account] = {}
+        self._run = _account("the run", codes.TOKEN_BUDGET, bounds.run_tokens)
+        self._cost = _account("the run", codes.COST_BUDGET, bounds.run_cost)
+        self._queue: dict[int, _Call] = {}
+        self._flying: dict[int, _Call] = {}
+        self._next = 0
+        self.spent_tokens = 0
+        self.spent_usd = Decimal(0)
+
+    def task_room(self, task: str) -> int | None:
+        """Tokens that `task` may still take; None: not bounded."""
+        account = self._task(task)
+        return None if account is None else int(account.room())
+
+    @property
+    def bounds(self) -> Bounds:
+        return self._bounds
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._flying)
+
+    @property
+    def waiting(self) -> int:
+        return len(self._queue)
+
+    def request(self, task: str, tokens: int, cost: Decimal | None) -> tuple[int, list[Decision]]:
+        """Ask for `tokens` and `cost` (US dollars; None: no known price). Gives the call's number."""
+        wants: list[tuple[_Account, Number]] = []
+        for account, amount in ((self._task(task), tokens), (self._run, tokens), (self._cost, cost)):
+            if account is not None and amount is not None:
+                wants.append((account, amount))
+        self._next += 1
+        self._queue[self._next] = _Call(self._next, task, tuple(wants), tokens, cost)
+        return self._next, self._scan()
+
+    def settle(self, call: int, tokens: int, cost: Decimal) -> list[Decision]:
+        """The call ended, and this is what it really took, be it more than was reserved."""
+        done = self._give_back(call)
+        for account, _ in done.wants:
+            account.spent += cost if account is self._cost else tokens
+        self._count(tokens, cost)
+        return self._scan()
+
+    def release(self, call: int) -> list[Decision]:
+        """The call was never sent: everything is given back."""
+        self._give_back(call)
+        return self._scan()
+
+    def hold(self, call: int) -> list[Decision]:
+        """What the call took will never be known: its worst case counts."""
+        done = self._give_back(call)
+        for account, amount in done.wants:
+            account.held += amount
+        self._count(done.tokens, done.cost or Decimal(0))
+        return self._scan()
+
+    def withdraw(self, call: int) -> list[Decision]:
+        """A call that waits is no longer wanted."""
+        self._queue.pop(call, None)
+        return self._scan()
+
+    def charge(self, task: str, tokens: int, cost: Decimal) -> list[Decision]:
+        """Count what was spent without a reservation: by the run that this one resumes, or by a paid tool."""
+        for account in (self._task(task), self._run):
+            if account is not None:
+                account.spent += tokens
+        if self._cost is not None:
+            self._cost.spent += cost
+        self._count(tokens, cost)
+        return self._scan()
+
+    def _count(self, tokens: int, cost: Decimal) -> None:
+        self.spent_tokens += tokens
+        self.spent_usd += cost
+
+    def _task(self, task: str) -> _Account | None:
+        if self._bounds.task_tokens is None:
+            return None
+        account = self._tasks.get(task)
+        if account is None:
+            account = _Account(f"task '{task}'", codes.TOKEN_BUDGET, self._bounds.task_tokens)
+            self._tasks[task] = account
+        return account
+
+    def _give_back(self, call: int) -> _Call:
+        done = self._flying.pop(call)
+        for account, amount in done.wants:
+            account.reserved -= amount
+        return done
+
+    def _scan(self) -> list[Decision]:
+        """Let go what fits, in order; who comes later never takes what an earlier call waits for."""
+        decisions: list[Decision] = []
+        contested: set[int] = set()
+        for waiting in list(self._queue.values()):
+            never = next(((a, n) for a, n in waiting.wants if a.best() < n), None)
+            if never is not None:
+                del self._queue[waiting.id]
+                decisions.append(Decision(waiting.id, _refusal(waiting, *never)))
+                continue
+            short = [account for account, amount in waiting.wants if account.room() < amount]
+            if short or any(id(account) in contested for account, _ in waiting.wants):
+                contested.update(id(account) for account in short)
+                continue
+            del self._queue[waiting.id]
+            self._flying[waiting.id] = waiting
+            for account, amount in waiting.wants:
+                account.reserved += amount
+            decisions.append(Decision(waiting.id))
+        return decisions
+
+
+def _account(title: str, code: str, bound: Bound | None) -> _Account | None:
+    return None if bound is None else _Account(title, code, bound)
+
+
+def _refusal(call: _Call, account: _Account, amount: Number) -> TaskError:
+    money = account.code == codes.COST_BUDGET
+
+    def shown(value: Number) -> str:
+        return f"${value:.4f}" if money else f"{value:,} tokens"
+
+    used = account.spent + account.held
+    held = f", {shown(account.held)} of it by calls whose usage is unknown" if account.held else ""
+    message = (
+        f"A call to a model may take up to {shown(amount)}, but {account.title} has "
+        f"{shown(max(account.best(), _NOTHING))} left of {shown(account.bound.value)} "
+        f"({account.bound.name}; {shown(used)} used{held}). Nothing was sent."
+    )
+    hint = f"Raise {account.bound.name}, lower maxTokens, or shorten the prompt."
+    return TaskError(message, category=Category.BUDGET, code=account.code, hint=hint)
+
+
+@dataclass(slots=True)
+class Reservation:
+    """What one call may take. Ended exactly once; later ends are ignored, so that clean-up may be careless."""
+
+    _budget: Budget
+    _call: int
+    tokens: int
+    cost: Decimal | None
+    _open: bool = field(default=True)
+
+    def settle(self, tokens: int, cost: Decimal) -> None:
+        """This is what the call really took."""
+        if self._close():
+            self._budget.apply(self._budget.ledger.settle(self._call, tokens, cost))
+
+    def release(self) -> None:
+        """The call was never sent."""
+        if self._close():
+            self._budget.apply(self._budget.ledger.release(self._call))
+
+    def hold(self) -> None:
+        """What the call took is unknown and stays reserved."""
+        if self._close():
+            self._budget.apply(self._budget.ledger.hold(self._call))
+
+    def _close(self) -> bool:
+        was_open, self._open = self._open, False
+        return was_open
+
+
+class Budget:
+    """The ledger for calls that wait. One event loop; safe against cancellation at every point."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self.ledger = Ledger(bounds)
+        self._waiters: dict[int, asyncio.Future[None]] = {}
+
+    async def reserve(self, task: str, tokens: int, cost: Decimal | None) -> Reservation:
+        """Wait until the call fits. Raises TaskError (category budget) when it cannot fit any more."""
+        call, decisions = self.ledger.request(task, tokens, cost)
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters[call] = waiter
+        self.apply(decisions)
+        reservation = Reservation(self, call, tokens, cost)
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled():
+                if waiter.exception() is None:  # granted and cancelled in the same turn of the loop
+                    reservation.release()
+            else:
+                self.apply(self.ledger.withdraw(call))
+            raise
+        finally:
+            self._waiters.pop(call, None)
+        return reservation
+
+    def charge(self, task: str, tokens: int, cost: Decimal) -> None:
+        """Count what was spent without a reservation."""
+        self.apply(self.ledger.charge(task, tokens, cost))
+
+    def apply(self, decisions: Iterable[Decision]) -> None:
+        """Wake who may go, or never can."""
+        todo = deque(decisions)
+        while todo:
+            decision = todo.popleft()
+            waiter = self._waiters.get(decision.call)
+            if waiter is None:
+                continue
+            if waiter.done():
+                # Its task was cancelled in this turn of the loop and does not know yet: the grant is taken back.
+                if waiter.cancelled() and decision.refusal is None:
+                    todo.extend(self.ledger.release(decision.call))
+            elif decision.refusal is None:
+                waiter.set_result(None)
+            else:
+                waiter.set_exception(decision.refusal)
