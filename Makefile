@@ -1,0 +1,25 @@
+.PHONY: example test check format bench lock clean
+
+example: ## run a real workflow with all seven keywords, offline
+	@bash .ci/setup
+	@bash .ci/example
+
+test: ## all tests
+	@bash .ci/test
+
+check: ## what CI checks
+	@bash .ci/run
+
+format: ## format and fix what can be fixed
+	@bash .ci/setup
+	.venv/bin/ruff format . && .venv/bin/ruff check --fix .
+
+bench: ## benchmarks, as ratios against something run side by side
+	@bash .ci/setup
+	@bash tests/benchmarks/run
+
+lock: ## pin the newest dependencies
+	bash .ci/lock
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* dist build

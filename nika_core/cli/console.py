@@ -1,0 +1,75 @@
+"""Printing: data to stdout, everything else to stderr, and no control code of others ever."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, TextIO
+
+from nika_core.errors import NikaError
+
+# C0 but tab and newline, DEL, C1, and the characters that turn a line's direction round.
+_CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+_STYLES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
+
+
+def plain(text: str) -> str:
+    """Text of models, tools and files made safe for a terminal: control characters are shown, not obeyed."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text.replace("\r\n", "\n"))
+
+
+def coloured(stream: TextIO) -> bool:
+    """Whether colour is wanted there."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def style(text: str, *names: str, stream: TextIO | None = None) -> str:
+    """`text` in a colour, where the stream (stderr, unless said otherwise) shows colours."""
+    if not names or not coloured(stream or sys.stderr):
+        return text
+    return f"\x1b[{';'.join(_STYLES[name] for name in names)}m{text}\x1b[0m"
+
+
+def _write(stream: TextIO, text: str) -> None:
+    try:
+        stream.write(text)
+    except UnicodeEncodeError:  # a terminal that is not UTF-8
+        encoding = stream.encoding or "ascii"
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    stream.flush()
+
+
+def say(text: str) -> None:
+    """A line of data, to stdout."""
+    _write(sys.stdout, text + "\n")
+
+
+def tell(text: str) -> None:
+    """A line for people, to stderr."""
+    _write(sys.stderr, text + "\n")
+
+
+def say_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    say(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def print_error(error: NikaError) -> None:
+    """`error[CODE]: message`, its place and how to mend it."""
+    where = f"{error.place}: " if error.place and error.place.path else ""
+    tell(f"{where}{style('error', 'bold', 'red')}[{error.code}]: {plain(error.message)}")
+    if error.hint:
+        tell(f"  {style('hint', 'cyan')}: {plain(error.hint)}")
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Columns as wide as their longest cell, the last one free."""
+    lines = [[plain(str(cell)) for cell in row] for row in (header, *rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )

@@ -1,0 +1,121 @@
+"""The commands there are, each imported only when it is called, and what becomes of an error."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+import typer
+import typer.core
+import typer.main
+
+from nika_core import codes
+from nika_core.cli.console import print_error, say
+from nika_core.errors import NikaError
+
+
+@dataclass(frozen=True, slots=True)
+class LazyCommand:
+    """`target` is "module:name" of a function, or of a Typer app for a group of commands."""
+
+    target: str
+    summary: str
+
+
+COMMANDS: Final = {
+    "run": LazyCommand("nika_core.cli.run:run", "Run a workflow."),
+    "resume": LazyCommand("nika_core.cli.resume:resume", "Go on with an interrupted or failed run."),
+    "validate": LazyCommand("nika_core.cli.validate:validate", "Check workflow files without running anything."),
+    "plan": LazyCommand("nika_core.cli.plan:plan", "Show what a run would do, touch and cost."),
+    "graph": LazyCommand("nika_core.cli.graph:graph", "Draw a workflow's graph."),
+    "runs": LazyCommand("nika_core.cli.runs:app", "The history of runs: list, show, remove."),
+    "init": LazyCommand("nika_core.cli.init:init", "Make a project that runs at once, offline."),
+    "migrate": LazyCommand("nika_core.cli.migrate:migrate", "Turn v4 workflow files into v5."),
+    "plugins": LazyCommand("nika_core.cli.plugins:app", "What is installed, allowed, in conflict or broken."),
+    "providers": LazyCommand("nika_core.cli.providers:providers", "Model providers, their keys and prices."),
+    "limits": LazyCommand("nika_core.cli.limits:limits", "Every limit, its value and where it came from."),
+    "schema": LazyCommand("nika_core.cli.schema:schema", "The JSON Schema of a workflow, for editors."),
+    "explain": LazyCommand("nika_core.cli.explain:explain", "What a NIKA code means, and how to mend it."),
+}
+
+
+class LazyGroup(typer.core.TyperGroup):
+    """Knows its commands' names and summaries; imports one when it is called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """In the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Import and build the command; None when there is none of this name."""
+        lazy = COMMANDS.get(cmd_name)
+        if lazy is None:
+            return None
+        module, _, name = lazy.target.partition(":")
+        found = getattr(importlib.import_module(module), name)
+        if not isinstance(found, typer.Typer):
+            single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+            single.command(name=cmd_name, help=found.__doc__)(found)
+            found = single
+        command = typer.main.get_command(found)
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The table, without importing what it lists."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, lazy.summary) for name, lazy in COMMANDS.items()])
+
+
+app = typer.Typer(
+    name="nika",
+    cls=LazyGroup,
+    invoke_without_command=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        import importlib_metadata
+
+        say(f"nika {importlib_metadata.version('nika-core')}")
+        raise typer.Exit
+
+
+@app.callback()
+def nika(
+    ctx: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Run workflows of AI tasks, written as strict YAML, under hard limits."""
+    if ctx.invoked_subcommand is None:
+        say(ctx.get_help())
+
+
+def main() -> None:
+    """Run the command line; every error ends in a message and an exit code, never in a traceback."""
+    try:
+        app(prog_name="nika")
+    except NikaError as error:
+        print_error(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our stdout has gone: nobody is left to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        if os.environ.get("NIKA_DEBUG"):
+            traceback.print_exc()
+        hint = "this is a fault in Nika or in a plugin: set NIKA_DEBUG=1 to see where, and please report it"
+        print_error(NikaError(codes.INTERNAL, f"{type(error).__name__}: {error}", hint=hint))
+        sys.exit(1)

@@ -1,0 +1,92 @@
+"""Secret values never leave: every text that is printed, logged or recorded goes through a `Masker`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+from nika_core.model.json import Json
+
+MASK: Final = "***"
+MIN_LENGTH: Final = 6
+_SECRET_NAME: Final = re.compile(r"(?:_KEY|_TOKEN|_SECRET|_PASSWORD)\Z")
+
+
+def secret_values(environ: Mapping[str, str], declared: Iterable[str] = ()) -> frozenset[str]:
+    """Values to mask: of variables named like secrets, and of the declared ones, from 6 characters on."""
+    names = {name for name in environ if _SECRET_NAME.search(name)} | set(declared)
+    return frozenset(environ[name] for name in names if len(environ.get(name, "")) >= MIN_LENGTH)
+
+
+class Masker:
+    """Replaces secret values by `***`, also where they stand escaped in JSON or percent-encoded in a URL."""
+
+    def __init__(self, values: Iterable[str] = ()) -> None:
+        forms: set[str] = set()
+        for value in values:
+            if len(value) >= MIN_LENGTH:
+                stripped = value.strip()
+                forms.update({value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]})
+                forms.update({quote(value, safe=""), quote(value)})
+                if len(stripped) >= MIN_LENGTH:
+                    forms.add(stripped)
+        # The longest first, so that a secret that contains another one is masked whole.
+        ordered = sorted(forms, key=lambda form: (-len(form), form))
+        self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+        self._longest = max(map(len, ordered), default=0)
+
+    def __bool__(self) -> bool:
+        return self._pattern is not None
+
+    def text(self, text: str) -> str:
+        """`text` with every secret replaced."""
+        return text if self._pattern is None else self._pattern.sub(MASK, text)
+
+    def json(self, value: Json) -> Any:
+        """A JSON value with every secret in its strings and keys replaced; the same object when there is none."""
+        if self._pattern is None:
+            return value
+        return self._walk(value)
+
+    def _walk(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {self.text(str(key)): self._walk(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._walk(item) for item in value]
+        return value
+
+    def stream(self) -> StreamMasker:
+        """For text that comes in pieces: a secret may be cut in two."""
+        return StreamMasker(self, self._longest)
+
+
+class StreamMasker:
+    """Masks a stream: holds back what may be the beginning of a secret until more has come."""
+
+    def __init__(self, masker: Masker, longest: int) -> None:
+        self._masker = masker
+        self._hold = max(longest - 1, 0)
+        self._kept = ""
+
+    def feed(self, text: str) -> str:
+        """What can be shown now."""
+        if not self._masker:
+            return text
+        masked = self._masker.text(self._kept + text)
+        cut = max(len(masked) - self._hold, 0)
+        # A mask that was just put in needs no holding back, and must not be cut in two.
+        last = masked.rfind(MASK)
+        if last >= 0:
+            cut = max(cut, last + len(MASK))
+        self._kept = masked[cut:]
+        return masked[:cut]
+
+    def flush(self) -> str:
+        """The rest."""
+        rest, self._kept = self._masker.text(self._kept), ""
+        return rest

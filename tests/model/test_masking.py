@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nika_core.model.masking import Masker, secret_values
+
+SECRET = "s3cret-value"
+
+
+def test_variables_named_like_secrets_are_masked_from_six_characters_on() -> None:
+    environ = {"A_KEY": "123456", "B_TOKEN": "12345", "C_SECRET": "abcdef", "D_PASSWORD": "ghijkl", "KEYS": "notsecret"}
+    assert secret_values(environ) == {"123456", "abcdef", "ghijkl"}
+
+
+def test_declared_variables_are_masked() -> None:
+    assert secret_values({"ACME": "hidden-1", "OTHER": "shown-one"}, ["ACME", "ABSENT"]) == {"hidden-1"}
+
+
+def test_a_secret_is_masked_wherever_it_stands() -> None:
+    assert Masker([SECRET]).text(f"a {SECRET}{SECRET} b") == "a ****** b"
+
+
+def test_a_secret_that_contains_another_is_masked_whole() -> None:
+    assert Masker(["abcdef", "abcdefghi"]).text("abcdefghi") == "***"
+
+
+def test_escaped_forms_are_masked() -> None:
+    secret = 'pa"ss\nwörd&x'
+    masked = Masker([secret]).text(json.dumps({"k": secret}) + " pa%22ss%0Aw%C3%B6rd%26x")
+    assert masked == '{"k": "***"} ***'
+
+
+def test_keys_and_values_of_json_are_masked() -> None:
+    assert Masker([SECRET]).json({SECRET: [SECRET, 1, None]}) == {"***": ["***", 1, None]}
+
+
+@given(st.lists(st.integers(0, 30)), st.text(alphabet="ab3cret-s", max_size=20))
+def test_a_secret_cut_into_pieces_is_masked(cuts: list[int], noise: str) -> None:
+    text = f"{noise}{SECRET}{noise}"
+    places = sorted({min(cut, len(text)) for cut in cuts} | {0, len(text)})
+    stream = Masker([SECRET]).stream()
+    shown = "".join(stream.feed(text[a:b]) for a, b in pairwise(places)) + stream.flush()
+    assert SECRET not in shown
+    assert shown == Masker([SECRET]).text(text)
