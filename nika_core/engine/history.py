@@ -1,0 +1,149 @@
+"""How tasks ended in an earlier life of a run, read from its events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from nika_core.errors import Category
+from nika_core.model.events import Event, EventKind
+from nika_core.model.json import Json, JsonObject
+from nika_core.model.message import Message, Role, ToolCall
+from nika_core.model.state import Failure
+from nika_core.model.usage import NOTHING, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """How a task stood when its run ended, was interrupted or was killed.
+
+    `state`: success, failed, skipped or running (it had started, and nobody knows how it ended). Hashes are "" where
+    they are not known. `withheld`: its output held a secret, which history does not keep.
+    """
+
+    state: str
+    epoch: int = 1
+    definition: str = ""
+    payload: str = ""
+    output: Json = None
+    truncated: bool = False
+    withheld: bool = False
+    attempts: int = 0
+    duration: float = 0.0
+    usage: Usage = NOTHING
+    messages: tuple[Message, ...] = ()
+    category: Category | None = None
+
+
+def usage_json(usage: Usage) -> JsonObject:
+    """As it stands in events; cost as a decimal text, so that nothing is rounded."""
+    return {
+        "inputTokens": usage.input_tokens,
+        "outputTokens": usage.output_tokens,
+        "costUsd": str(usage.cost_usd),
+        "unpriced": list(usage.unpriced),
+        "cachedTokens": usage.cached_tokens,
+        "calls": usage.calls,
+        "estimated": usage.estimated,
+    }
+
+
+def usage_of(found: JsonObject | None) -> Usage:
+    """The other way round."""
+    if not found:
+        return NOTHING
+    return Usage(
+        found.get("inputTokens", 0),
+        found.get("outputTokens", 0),
+        Decimal(found.get("costUsd", "0")),
+        tuple(found.get("unpriced", ())),
+        found.get("cachedTokens", 0),
+        found.get("calls", 0),
+        found.get("estimated", False),
+    )
+
+
+def message_json(message: Message) -> JsonObject:
+    """As it stands in events; keys without a value are left out."""
+    found: dict[str, Any] = {"role": message.role.value, "content": message.content}
+    if message.tool_calls:
+        found["toolCalls"] = [
+            {"id": call.id, "name": call.name, "arguments": call.arguments, "raw": call.raw}
+            for call in message.tool_calls
+        ]
+    if message.tool_call_id is not None:
+        found["toolCallId"] = message.tool_call_id
+    if message.is_error:
+        found["isError"] = True
+    return found
+
+
+def message_of(found: JsonObject) -> Message:
+    """The other way round."""
+    return Message(
+        Role(found["role"]),
+        found["content"],
+        tuple(
+            ToolCall(call["id"], call["name"], call.get("arguments"), call.get("raw", ""))
+            for call in found.get("toolCalls", ())
+        ),
+        found.get("toolCallId"),
+        found.get("isError", False),
+    )
+
+
+def failure_of(found: JsonObject) -> Failure:
+    """A failure as `Failure.as_json` wrote it."""
+    return Failure(found["code"], Category(found["category"]), found["message"], found.get("hint"))
+
+
+_ENDS: Final = {
+    EventKind.TASK_SUCCEEDED: "success",
+    EventKind.TASK_REUSED: "success",
+    EventKind.TASK_FAILED: "failed",
+    EventKind.TASK_SKIPPED: "skipped",
+}
+
+
+def earlier(events: Iterable[Event]) -> dict[str, Earlier]:
+    """How each task stood after `events`, for `RunRequest.earlier`. A later word about a task takes the place of all
+    before it, except that a success is remembered through a later reuse, skip or interruption.
+    """
+    found: dict[str, Earlier] = {}
+    for event in events:
+        if event.task is None:
+            continue
+        if event.kind is EventKind.TASK_STARTED:
+            found[event.task] = Earlier(
+                "running",
+                event.data.get("epoch", 1),
+                event.data.get("definition", ""),
+                event.data.get("payload", ""),
+                attempts=event.data.get("attempt", 1),
+            )
+        elif event.kind is EventKind.TASK_SKIPPED:
+            if event.task not in found:
+                found[event.task] = Earlier("skipped", 0)
+        elif event.kind in _ENDS and "epoch" in event.data:
+            found[event.task] = _ended(_ENDS[event.kind], event.data)
+    return found
+
+
+def _ended(state: str, data: JsonObject) -> Earlier:
+    error = data.get("error")
+    return Earlier(
+        state,
+        data["epoch"],
+        data.get("definition", ""),
+        data.get("payload", ""),
+        data.get("output"),
+        data.get("truncated", False),
+        data.get("withheld", False),
+        data.get("attempts", 0),
+        data.get("durationMs", 0) / 1000,
+        usage_of(data.get("usage")),
+        tuple(message_of(message) for message in data.get("messages", ())),
+        Category(error["category"]) if error else None,
+    )

@@ -1,0 +1,234 @@
+"""What the engine is given: functions and values, never the registry, the journal or a library.
+
+With a dictionary and a manual clock in their place the whole engine runs in a test.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from nika_core.model.clock import Clock, SystemClock
+from nika_core.model.events import Event, EventKind
+from nika_core.model.graph import Graph
+from nika_core.model.json import Json, JsonObject
+from nika_core.model.limits import Limits
+from nika_core.model.template import Placeholder
+from nika_core.model.usage import Usage
+from nika_core.model.workflow import AgentBlock, Task, Workflow
+from nika_core.plugin import Admission, Facets, Keyword, ModelInfo, ModelReply, ModelRequest, Refusal, Step, Values
+
+if TYPE_CHECKING:
+    from nika_core.engine.history import Earlier
+
+
+class Memo(Protocol):
+    """Replies of models and results of tools inside a task, so that nothing is paid for or done twice."""
+
+    def get(self, key: str, call: str) -> Json:
+        """What was put there, by an earlier attempt or by the run that this one resumes; None: nothing."""
+        ...
+
+    def put(self, key: str, call: str, value: Json) -> None:
+        """Keep it. Durable with the next barrier.
+
+        Args:
+            key: the task's, `run/task#epoch` (with a suffix for what runs inside it as a tool).
+            call: which call of the task, independent of the order in which parallel calls come back.
+            value: JSON, not None. Secrets in it are the keeper's business.
+        """
+        ...
+
+
+class NoMemo:
+    """Keeps for this process only: enough for later attempts, nothing for a resumed run."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], Json] = {}
+
+    def get(self, key: str, call: str) -> Json:
+        return self._kept.get((key, call))
+
+    def put(self, key: str, call: str, value: Json) -> None:
+        self._kept[key, call] = value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallScope:
+    """On whose behalf a model is called.
+
+    Attributes:
+        key: the task's idempotency key; the memo's, too.
+        keyword: the word of the task that calls.
+        agent: the workflow's agent block, system prompt resolved.
+        on_text: show text as it comes. Must not be called any more once text of a new try would repeat it.
+        on_usage: told once for each call that was really made, also when it failed or was cancelled (with what is
+            known of it). A caller that never calls it has the usage of its reply (or of its TaskError) counted.
+        memo: where paid replies are kept.
+        notice: tell the user something; recorded.
+        barrier: waits until everything that was recorded (and put into the memo) is durable.
+    """
+
+    run_id: str
+    task_id: str
+    key: str
+    attempt: int
+    keyword: str
+    workflow: str
+    agent: AgentBlock
+    on_text: Callable[[str], None]
+    on_usage: Callable[[Usage], None]
+    memo: Memo
+    notice: Callable[[str], None]
+    barrier: Callable[[], Awaitable[None]]
+
+
+class ModelCaller(Protocol):
+    """The one resilient wrapper around every provider. Lives as long as a run."""
+
+    async def complete(self, request: ModelRequest, call: CallScope) -> ModelReply:
+        """Call a model: admitted, reserved, rate-limited, retried, counted, memoized. Raises TaskError."""
+        ...
+
+    async def model(self, request: ModelRequest, agent: AgentBlock) -> ModelInfo:
+        """What the model that `request` would reach can do. Calls nothing. Raises TaskError."""
+        ...
+
+
+class NoModels:
+    """For workflows without a provider."""
+
+    async def complete(self, request: ModelRequest, call: CallScope) -> ModelReply:
+        raise _no_models()
+
+    async def model(self, request: ModelRequest, agent: AgentBlock) -> ModelInfo:
+        raise _no_models()
+
+
+def _no_models() -> Exception:
+    from nika_core.errors import Category, TaskError
+
+    return TaskError("no provider is configured", category=Category.CONFIG, hint="add an `agent:` block with a model")
+
+
+def same(text: str) -> str:
+    """A mask where there is no secret."""
+    return text
+
+
+async def durable() -> None:
+    """A barrier where there is no journal."""
+
+
+def unrecorded(event: Event) -> None:
+    """A journal where there is none."""
+
+
+def admitted(request: Admission) -> Refusal | None:
+    """A policy without objections."""
+    return None
+
+
+def no_settings(word: str) -> JsonObject:
+    """The project file says nothing about this keyword."""
+    return {}
+
+
+def plain_facets(word: str) -> Facets:
+    """The default facets for every keyword."""
+    return Facets()
+
+
+def unresolvable(placeholder: Placeholder, values: Values) -> Json:
+    """For workflows without conditions."""
+    raise LookupError(placeholder.text)
+
+
+def unrendered(task: Task, values: Values) -> JsonObject:
+    """For workflows without templates."""
+    return task.payload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything that the engine uses and does not bring itself.
+
+    Attributes:
+        keyword: the description of a word. Raises NikaError (a task with it then fails).
+        step: the word's step, the same one for the whole run; may take long the first time. Raises NikaError.
+        facets: the word's facets.
+        render: a task's payload with its templates resolved. Pure. Raises NikaError.
+        resolve: one placeholder of a condition, defaults applied. Pure. Raises TemplateValueError.
+        settings: the word's part of the project file.
+        caller: calls models.
+        record: writes an event into the run's history; quick, never waits, raises nothing.
+        barrier: waits until everything recorded so far is durable. May raise JournalError.
+        memo: keeps replies and tool results inside tasks.
+        mask: replaces secret values by `***`. Leave the default where no secret is known: it costs nothing.
+        admit: asks the limit policies; one refusal wins.
+        random: from 0.0 up to 1.0, for jitter.
+    """
+
+    keyword: Callable[[str], Keyword]
+    step: Callable[[str], Step]
+    facets: Callable[[str], Facets] = plain_facets
+    render: Callable[[Task, Values], JsonObject] = unrendered
+    resolve: Callable[[Placeholder, Values], Json] = unresolvable
+    settings: Callable[[str], JsonObject] = no_settings
+    caller: ModelCaller = field(default_factory=NoModels)
+    record: Callable[[Event], None] = unrecorded
+    barrier: Callable[[], Awaitable[None]] = durable
+    memo: Memo = field(default_factory=NoMemo)
+    mask: Callable[[str], str] = same
+    admit: Callable[[Admission], Refusal | None] = admitted
+    clock: Clock = field(default_factory=SystemClock)
+    random: Callable[[], float] = random.random
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """One run of one workflow.
+
+    Attributes:
+        workflow: checked; `workflow.agent` with provider and model as the command line and the project have them.
+        inputs: typed, defaults filled in.
+        environ: the environment as it is when the run starts.
+        fail_fast: stop everything after the first failure.
+        timeout: seconds for the whole run; None: no bound.
+        grace: seconds that what was cancelled has to end.
+        earlier: how tasks ended in the run that this one resumes.
+        again: with `--from`: this task and all below it are never reused.
+        seq: the number of the last event in the run's history (a resumed run goes on counting).
+    """
+
+    run_id: str
+    workflow: Workflow
+    graph: Graph
+    limits: Limits = field(default_factory=Limits)
+    inputs: Mapping[str, Json] = field(default_factory=dict)
+    environ: Mapping[str, str] = field(default_factory=dict)
+    agent: AgentBlock | None = None  # system prompt resolved; None: the workflow's
+    fail_fast: bool = False
+    timeout: float | None = None
+    grace: float = 5.0
+    earlier: Mapping[str, Earlier] = field(default_factory=dict)
+    again: str | None = None
+    seq: int = 0
+
+    @property
+    def folder(self) -> Path:
+        return self.workflow.folder
+
+
+class Observer(Protocol):
+    """Is shown every event as it happens, chunks included. What it raises, or how slow it is, harms no run."""
+
+    def __call__(self, event: Event) -> Any: ...
+
+
+# What an attempt may tell beside the core's own events.
+Tell = Callable[[EventKind, str | None, JsonObject], None]
+DEFAULT_GRACE: Final = 5.0
