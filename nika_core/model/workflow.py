@@ -108,8 +108,10 @@ def _nowhere(_: Path_) -> Place:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One node of the graph. `payload` has passed its keyword's schema; `at` tells where a part of it stands.
+    """One node of the graph. `payload` has passed its keyword's schema.
 
+    `at` tells where a part of the payload stands (or, where the payload has no such field, a part of the task: its
+    `timeout`); a number after the path of a text is a character's offset in that text: `at(("command", 7))`.
     `index` is its place in declared order. `timeout` in seconds.
     """
 
@@ -130,17 +132,21 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """An edge that the author wrote."""
+    """An edge that the author wrote. `at(("source",))`, `at(("condition", 7))` tell where a part of it stands."""
 
     source: str
     target: str
     condition: Condition | None = None
     place: Place = NOWHERE
+    at: Callable[[Path_], Place] = field(default=_nowhere, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """A checked document. `sections` holds root keys that plugins brought, e.g. the MCP servers."""
+    """A checked document. `sections` holds root keys that plugins brought, e.g. the MCP servers.
+
+    `at` tells where anything in the document stands: `at(("agent", "output"))`.
+    """
 
     name: str
     path: Path
@@ -150,6 +156,7 @@ class Workflow:
     inputs: Mapping[str, InputSpec] | None = None
     agent: AgentBlock | None = None
     sections: Mapping[str, Json] = field(default_factory=dict)
+    at: Callable[[Path_], Place] = field(default=_nowhere, compare=False, repr=False)
 
     @property
     def folder(self) -> Path:
