@@ -1,1 +1,18 @@
-"""Templates and conditions: text compiled once, values put in, nothing ever scanned again."""
+"""Templates and conditions: compiled once, resolved against sources, rendered without being scanned again."""
+
+from nika_core.model.path import read_path
+from nika_core.template.compiler import compile_template
+from nika_core.template.errors import ConditionSyntaxError, TemplateSyntaxError
+from nika_core.template.rendering import render, to_text
+from nika_core.template.resolution import render_payload, resolve
+
+__all__ = [
+    "ConditionSyntaxError",
+    "TemplateSyntaxError",
+    "compile_template",
+    "read_path",
+    "render",
+    "render_payload",
+    "resolve",
+    "to_text",
+]

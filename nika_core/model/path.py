@@ -1,0 +1,122 @@
+"""Reading a value by path: what `{{task.items.0.name}}` means once the output of `task` is there."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+from nika_core import codes
+from nika_core.errors import TemplateValueError
+from nika_core.model.json import Json
+
+_INDEX: Final = re.compile(r"0|[1-9][0-9]{0,17}")
+_DECODER: Final = json.JSONDecoder()
+_MAX_NAMES: Final = 8
+
+
+def nesting(value: Json, most: int) -> int:
+    """How deep containers stand in one another: 0 for a scalar, 1 for a flat list. Stops counting past `most`."""
+    depth = 0
+    level: list[Any] = [value] if isinstance(value, dict | list | tuple) else []
+    while level and depth <= most:
+        depth += 1
+        level = [
+            child
+            for container in level
+            for child in (container.values() if isinstance(container, dict) else container)
+            if isinstance(child, dict | list | tuple)
+        ]
+    return depth
+
+
+def read_path(value: Json, path: Sequence[str], *, max_depth: int = 50, subject: str = "the value") -> Json:
+    """The part of `value` that `path` leads to; text that is a JSON object or array is read as such.
+
+    Args:
+        path: keys of objects and indexes (from 0) of arrays.
+        max_depth: nesting at which JSON text is refused.
+        subject: what `value` is, for messages, e.g. "the output of 'fetch'".
+
+    Raises:
+        TemplateValueError: there is no such part (MISSING_VALUE), or it is nested too deeply (DEPTH_LIMIT).
+    """
+    if not path:
+        return value
+    if isinstance(value, str):
+        value = _parsed(value, max_depth, subject)
+    for taken, step in enumerate(path):
+        if isinstance(value, Mapping):
+            if step not in value:
+                raise _no_key(value, path, taken, subject)
+            value = value[step]
+        elif isinstance(value, list | tuple):
+            if not _INDEX.fullmatch(step):
+                raise _missing(
+                    path, taken, subject, f"is a list, and '{step}' is no index", "write .0 for the first item"
+                )
+            if int(step) >= len(value):
+                raise _missing(path, taken, subject, f"has {len(value)} items, none at index {step} (the first is 0)")
+            value = value[int(step)]
+        else:
+            hint = None
+            if isinstance(value, str) and value[:1] in "{[":
+                hint = "only a whole output that is JSON text is read by path, not text inside of one"
+            raise _missing(path, taken, subject, f"is {_kind(value)}, which has no '{step}'", hint)
+    return value
+
+
+def _parsed(text: str, max_depth: int, subject: str) -> Json:
+    stripped = text.strip()
+    if stripped[:1] not in ("{", "["):
+        raise TemplateValueError(
+            f"{subject} is text, not a JSON object or list, and cannot be read by path",
+            hint="use it whole, or make the task's output JSON",
+        )
+    # What is short enough to be asked for often is kept; a long text is parsed for each of its readers.
+    parse = _parse_kept if len(stripped) <= 65_536 else _parse
+    result = parse(stripped, max_depth)
+    if isinstance(result, str):
+        code = codes.DEPTH_LIMIT if result.startswith("it is nested") else codes.MISSING_VALUE
+        raise TemplateValueError(f"{subject} cannot be read by path: {result}", code=code)
+    return result
+
+
+def _parse(text: str, max_depth: int) -> Json:
+    """The value, or (a str) why there is none."""
+    try:
+        value = _DECODER.decode(text)
+    except RecursionError:
+        return f"it is nested deeper than {max_depth} levels"
+    except ValueError as error:
+        return f"it begins like JSON but is none: {error}"
+    if text.count("[") + text.count("{") > max_depth and nesting(value, max_depth) > max_depth:
+        return f"it is nested deeper than {max_depth} levels"
+    return value  # type: ignore[no-any-return]  # a decoder gives JSON
+
+
+_parse_kept = lru_cache(maxsize=64)(_parse)
+
+
+def _no_key(value: Mapping[str, Any], path: Sequence[str], taken: int, subject: str) -> TemplateValueError:
+    step = path[taken]
+    near = difflib.get_close_matches(step, [str(key) for key in list(value)[:200]], 1)
+    names = ", ".join(str(key) for key in list(value)[:_MAX_NAMES]) + (", ..." if len(value) > _MAX_NAMES else "")
+    hint = f"did you mean '{near[0]}'?" if near else f"it has: {names}" if names else None
+    return _missing(path, taken, subject, f"has no field '{step}'", hint)
+
+
+def _missing(path: Sequence[str], taken: int, subject: str, what: str, hint: str | None = None) -> TemplateValueError:
+    where = f"'{'.'.join(path[:taken])}' of {subject}" if taken else subject
+    return TemplateValueError(f"{where} {what}", hint=hint)
+
+
+def _kind(value: Json) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "text" if isinstance(value, str) else "a number"

@@ -1,0 +1,101 @@
+"""Text -> compiled template: one pass from left to right, once per text."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from nika_core.model.template import MISSING, Placeholder, Template
+from nika_core.template.placeholder import BRACES_SOURCE, DOLLAR_OPENS, read_placeholder
+
+# What is common, in one go: literal, placeholder, literal, ..., literal. All that it does not know it leaves as a bare
+# opening or an escape, which sends the text to the slow and exact way.
+_COMMON: Final = re.compile(
+    r"(\{\{ *[A-Za-z0-9_-]+(?:\.[\w-]+)* *\}\}"
+    r"|\$\{ *[A-Za-z_][A-Za-z0-9_-]*(?:\.[\w-]+)+ *\}"
+    r"|\\\{\{|\\\$\{|\{\{|\$\{)"
+)
+_OPENING: Final = re.compile(r"\\?(?:\{\{|\$\{)")
+
+_MAX_CACHED: Final = 4096  # texts, and placeholders
+_MAX_CACHED_LENGTH: Final = 4096  # characters; longer texts are rare, and are compiled again
+_cache: dict[str, Template | str] = {}
+_paths: dict[str, tuple[str, tuple[str, ...], Any]] = {}  # as written -> its first fields: the same ones come again
+_make = tuple.__new__
+
+
+def compile_template(text: str) -> Template | str:
+    """The compiled text; a text without a placeholder and without an escape as it is, the same object.
+
+    Raises:
+        TemplateSyntaxError: with the offset of the character, and the escape.
+    """
+    found = _cache.get(text)
+    if found is None:
+        if "{{" not in text and "${" not in text:
+            return text
+        found = _compile(text)
+        if len(text) <= _MAX_CACHED_LENGTH:
+            if len(_cache) >= _MAX_CACHED:
+                _cache.clear()
+            _cache[text] = found
+    return found
+
+
+def _compile(text: str) -> Template | str:
+    plan = _COMMON.split(text)
+    at = 0
+    for index in range(1, len(plan), 2):
+        written = plan[index]
+        known = _paths.get(written) or _learn(written)
+        if known is None:
+            return _compile_exactly(text)
+        start = at + len(plan[index - 1])
+        at = start + len(written)
+        plan[index] = _make(Placeholder, (*known, start, at, written))
+    return Template.planned(text, tuple(plan))
+
+
+def _learn(written: str) -> tuple[str, tuple[str, ...], Any] | None:
+    """The first three fields of a common placeholder; None for what needs the exact way."""
+    if written[-1] != "}":
+        return None
+    if written[0] == "{":
+        path = written[2:-2].strip(" ").split(".")
+        name, source = path[0], BRACES_SOURCE
+    else:
+        path = written[2:-1].strip(" ").split(".")
+        name = source = path.pop(0)
+    if name[0] == "-" or name[-1] == "-":
+        return None
+    if len(_paths) >= _MAX_CACHED:
+        _paths.clear()
+    known = _paths[written] = (source, tuple(path), MISSING)
+    return known
+
+
+def _compile_exactly(text: str) -> Template | str:
+    """Every form: escapes, defaults, quoted keys, plain `${`. Raises TemplateSyntaxError."""
+    plan: list[str | Placeholder] = []
+    literal: list[str] = []
+    at = 0
+    changed = False
+    while opening := _OPENING.search(text, at):
+        start, end = opening.span()
+        literal.append(text[at:start])
+        if opening[0][0] == "\\":
+            literal.append(opening[0][1:])
+            changed = True
+        elif opening[0] == "${" and not DOLLAR_OPENS.match(text, start):
+            literal.append("${")
+        else:
+            placeholder = read_placeholder(text, start)
+            plan += ("".join(literal), placeholder)
+            literal.clear()
+            end = placeholder.end
+            changed = True
+        at = end
+    if not changed:
+        return text
+    literal.append(text[at:])
+    return Template.planned(text, (*plan, "".join(literal)))

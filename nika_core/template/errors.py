@@ -1,0 +1,23 @@
+"""What is wrong with the text of a template or of a condition."""
+
+from __future__ import annotations
+
+from nika_core import codes
+from nika_core.errors import NikaError
+
+
+class TemplateSyntaxError(NikaError):
+    """A text is no template. `offset` counts characters from 0, from the start of the text."""
+
+    exit_code = 2
+    error_code = codes.TEMPLATE_SYNTAX
+
+    def __init__(self, message: str, offset: int, hint: str | None = None) -> None:
+        super().__init__(self.error_code, message, hint=hint)
+        self.offset = offset
+
+
+class ConditionSyntaxError(TemplateSyntaxError):
+    """A text is no condition. `offset` as above."""
+
+    error_code = codes.BAD_CONDITION

@@ -1,0 +1,167 @@
+"""Reads one placeholder, and says exactly what is wrong with one that is none."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Final
+
+from nika_core.model.json import Json
+from nika_core.model.template import MISSING, Placeholder
+from nika_core.template.errors import TemplateSyntaxError
+
+BRACES_SOURCE: Final = "task"
+# `${` opens a template only where `name.` follows; a shell's own `${HOME}` and `${f%.txt}` are plain text.
+DOLLAR_OPENS: Final = re.compile(r"\$\{\s*+[A-Za-z_](?:-?[A-Za-z0-9_])*+\.")
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*+")
+_SEGMENT: Final = re.compile(r"[\w-]++")
+_SPACE: Final = re.compile(r"\s*+")
+_ESCAPE_HINT: Final = (
+    "for the characters themselves write \\{} ; a template is {{{{task}}}}, {{{{task.field}}}} or ${{source.key}}"
+)
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_no_constant)
+
+
+def escape_hint(opening: str) -> str:
+    """How to write `{{` or `${` so that it means nothing."""
+    return f"for the characters themselves write \\{opening}"
+
+
+def read_placeholder(text: str, start: int) -> Placeholder:
+    """The placeholder that opens at `start`, which is at `{{` or at `${name.`.
+
+    Raises:
+        TemplateSyntaxError: at the character that makes it none.
+    """
+    opening = text[start : start + 2]
+    closing = "}}" if opening == "{{" else "}"
+    at = _skip_space(text, start + 2)
+    name = _NAME.match(text, at)
+    if not name or (opening == "{{" and name[0].endswith("-")):
+        raise _no_name(text, start, at)
+    path: list[str] = [name[0]]
+    at = name.end()
+    while text.startswith(".", at):
+        segment, at = _read_segment(text, at + 1, start)
+        path.append(segment)
+    end_of_path = at
+    at = _skip_space(text, at)
+    default: Json | Any = MISSING
+    if text.startswith("??", at):
+        default, at = _read_default(text, _skip_space(text, at + 2), start)
+        at = _skip_space(text, at)
+    if not text.startswith(closing, at):
+        raise _not_closed(text, start, at, end_of_path, closing, default is not MISSING)
+    end = at + len(closing)
+    source = BRACES_SOURCE if opening == "{{" else path.pop(0)
+    return Placeholder(source, tuple(path), default, start, end, text[start:end])
+
+
+def _skip_space(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    return found.end() if found else at
+
+
+def _read_segment(text: str, at: int, start: int) -> tuple[str, int]:
+    """One step of a path: a name, an index, or any key at all in double quotes."""
+    found = _SEGMENT.match(text, at)
+    if found:
+        return found[0], found.end()
+    if text.startswith('"', at):
+        value, end = _decode(text, at, start, "a quoted key")
+        return str(value), end
+    shown = text[at : at + 1]
+    if not shown or shown.isspace() or shown in "}.":
+        raise TemplateSyntaxError(
+            f"'{_shown(text, start)}': a name or an index is missing after the '.'",
+            min(at, len(text)),
+            _of(text, start),
+        )
+    raise TemplateSyntaxError(
+        f"'{_shown(text, start)}': {shown!r} cannot stand in a path",
+        at,
+        "a step of a path has letters, digits, '_' and '-'; put any other key in quotes: {{task.\"any key\"}}; "
+        + _of(text, start),
+    )
+
+
+def _read_default(text: str, at: int, start: int) -> tuple[Json, int]:
+    if text.startswith("'", at):
+        raise TemplateSyntaxError(
+            f"'{_shown(text, start)}': what follows ?? is no JSON",
+            at,
+            'JSON has its text in double quotes: ?? "none" (in YAML, put single quotes around the whole value)',
+        )
+    if at >= len(text) or text[at] == "}":
+        raise TemplateSyntaxError(
+            f"'{_shown(text, start)}': a value is missing after ??", at, 'write JSON after it: ?? "none", ?? 0, ?? []'
+        )
+    return _decode(text, at, start, "what follows ??")
+
+
+def _decode(text: str, at: int, start: int, what: str) -> tuple[Any, int]:
+    try:
+        return _DECODER.raw_decode(text, at)
+    except json.JSONDecodeError as error:
+        where, why = error.pos, error.msg[:1].lower() + error.msg[1:]
+    except RecursionError:
+        where, why = at, "it is nested too deeply"
+    except ValueError as error:  # NaN, or a number with thousands of digits
+        where, why = at, str(error).partition(";")[0]
+    raise TemplateSyntaxError(
+        f"'{_shown(text, start)}': {what} is no JSON: {why}",
+        min(where, len(text)),
+        'JSON is "text", 3, 0.5, true, false, null, [..] or {..}',
+    )
+
+
+def _no_name(text: str, start: int, at: int) -> TemplateSyntaxError:
+    if text.startswith("}}", at):
+        return TemplateSyntaxError("'{{ }}' names no task", start, "write {{task}}; " + escape_hint("{{"))
+    if at >= len(text):
+        return TemplateSyntaxError("'{{' is never closed", start, "close it with }}; " + escape_hint("{{"))
+    return TemplateSyntaxError(
+        f"'{_shown(text, start)}' is no template: a task's id must follow '{{{{'", start, escape_hint("{{")
+    )
+
+
+def _not_closed(
+    text: str, start: int, at: int, end_of_path: int, closing: str, has_default: bool
+) -> TemplateSyntaxError:
+    shown = _shown(text, start)
+    found = text[at : at + 1]
+    if not found or (found in "\r\n" and closing not in text[at:]):
+        return TemplateSyntaxError(f"'{shown}' is never closed", start, f"close it with {closing}; {_of(text, start)}")
+    if has_default:
+        hint = f"after the value only {closing} may follow"
+    elif found == "[":
+        hint = 'an index is a step of the path: {{task.items.0}}; any key at all: {{task."any key"}}'
+    elif found in "|(":
+        hint = "a template has no filters and no functions; make the value in a task of its own"
+    elif found == "?":
+        hint = 'a default is written ?? "none"'
+    elif text[end_of_path : end_of_path + 1] == "}" and closing == "}}":
+        hint = "close it with two braces: }}"
+    else:
+        hint = "a step of a path has letters, digits, '_' and '-'; put any other key in quotes: {{task.\"any key\"}}"
+    return TemplateSyntaxError(f"'{shown}': expected {closing} before {found!r}", at, f"{hint}; {_of(text, start)}")
+
+
+def _of(text: str, start: int) -> str:
+    return escape_hint(text[start : start + 2])
+
+
+def _shown(text: str, start: int) -> str:
+    """The placeholder as far as it can be told, for a message."""
+    closing = text.find("}", start)
+    line = text.find("\n", start)
+    ends = [end for end in (closing + 2 if closing >= 0 else -1, line, len(text)) if end >= 0]
+    found = text[start : min(ends)]
+    return found if len(found) <= 60 else found[:57] + "..."

@@ -1,0 +1,154 @@
+"""A placeholder -> its value, and a whole payload -> what its step is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from nika_core import codes
+from nika_core.errors import NikaError, TemplateValueError
+from nika_core.model.json import Json, JsonObject
+from nika_core.model.path import nesting
+from nika_core.model.template import Placeholder, Template
+from nika_core.model.workflow import PayloadValue
+from nika_core.plugin.keyword import Facets, Keyword
+from nika_core.plugin.template_source import Source, Values
+from nika_core.template.rendering import render
+
+MAX_RENDERED_CHARACTERS: Final = 64 * 1024 * 1024
+# What `??` stands in for; a value that is there but may not be used is no missing value.
+_MISSING_CODES: Final = frozenset({codes.MISSING_VALUE, codes.ENV_NOT_SET})
+
+
+def resolve(placeholder: Placeholder, values: Values, source_of: Callable[[str], Source]) -> Json:
+    """The value of a placeholder; its default where there is no value, or where the value is null.
+
+    Args:
+        source_of: gives the template source of a name.
+
+    Raises:
+        TemplateValueError: there is neither a value nor a default; the message begins with the placeholder.
+    """
+    try:
+        value = source_of(placeholder.source).resolve(placeholder, values)
+    except TemplateValueError as error:
+        if placeholder.has_default and error.code in _MISSING_CODES:
+            return placeholder.default  # type: ignore[return-value]  # it has one
+        hint = error.hint
+        if hint is None and error.code in _MISSING_CODES:
+            hint = f"a default stands in for a missing value: {_with_default(placeholder)}"
+        raise TemplateValueError(f"{placeholder.text}: {error.message}", code=error.code, hint=hint) from error
+    except NikaError as error:
+        raise TemplateValueError(f"{placeholder.text}: {error.message}", code=error.code, hint=error.hint) from error
+    except Exception as error:
+        raise TemplateValueError(
+            f"{placeholder.text}: the template source '{placeholder.source}' failed: {type(error).__name__}: {error}",
+            code=codes.INTERNAL,
+            hint="this is a fault in the plugin that brings it",
+        ) from error
+    if value is None and placeholder.has_default:
+        return placeholder.default  # type: ignore[return-value]  # it has one
+    return value
+
+
+def _with_default(placeholder: Placeholder) -> str:
+    closing = "}}" if placeholder.text.startswith("{{") else "}"
+    return f'{placeholder.text[: -len(closing)].rstrip()} ?? "..."{closing}'
+
+
+def render_payload(
+    keyword: Keyword,
+    facets: Facets,
+    payload: Mapping[str, PayloadValue],
+    resolve_one: Callable[[Placeholder], Json],
+    *,
+    max_depth: int | None = None,
+    max_characters: int = MAX_RENDERED_CHARACTERS,
+) -> JsonObject:
+    """What the step is given: every template of the payload replaced, field by field, by the keyword's rules.
+
+    A placeholder is resolved once, however often it stands in the payload.
+
+    Args:
+        resolve_one: gives a placeholder's value; raises TemplateValueError.
+        max_depth: nesting at which a JSON tree is refused; None: not bounded.
+        max_characters: of one rendered text.
+
+    Raises:
+        TemplateValueError: the message names the field (`json.items.0`) and the placeholder.
+    """
+    known: dict[str, Any] = {}
+
+    def value_of(placeholder: Placeholder) -> Any:
+        if placeholder.text not in known:
+            known[placeholder.text] = resolve_one(placeholder)
+        return known[placeholder.text]
+
+    return {
+        name: _field(name, value, keyword, facets, value_of, max_depth, max_characters)
+        for name, value in payload.items()
+    }
+
+
+def _field(
+    name: str,
+    value: PayloadValue,
+    keyword: Keyword,
+    facets: Facets,
+    value_of: Callable[[Placeholder], Json],
+    max_depth: int | None,
+    max_characters: int,
+) -> Json:
+    if name in keyword.literal:
+        return _literal(value)
+    tree = name in keyword.trees
+    custom = name in keyword.custom
+
+    def put_together(template: Template | str) -> Json:
+        if isinstance(template, str):
+            return facets.render(name, template, ()) if custom else template
+        values: list[Json] = [value_of(one) for one in template.placeholders]
+        if custom:
+            return facets.render(name, template, values)
+        if tree and template.single:
+            return values[0]
+        text = render(template, values)
+        if len(text) > max_characters:
+            raise TemplateValueError(
+                f"the text with its values has {len(text)} characters, at most {max_characters} are allowed",
+                code=codes.VALUE_TOO_LARGE,
+            )
+        return text
+
+    result = _rendered(value, (name,), put_together)
+    if tree and max_depth is not None and result is not value and nesting(result, max_depth) > max_depth:
+        raise TemplateValueError(
+            f"in '{name}': the value with its templates filled in is nested deeper than {max_depth} levels",
+            code=codes.DEPTH_LIMIT,
+        )
+    return result
+
+
+def _rendered(value: Any, where: tuple[str | int, ...], put_together: Callable[[Template | str], Json]) -> Json:
+    """The same tree with its templates replaced; parts without any are the same objects."""
+    if isinstance(value, Template | str):
+        try:
+            return put_together(value)
+        except TemplateValueError as error:
+            place = ".".join(map(str, where))
+            raise TemplateValueError(f"in '{place}': {error.message}", code=error.code, hint=error.hint) from error
+    if isinstance(value, Mapping):
+        made = {key: _rendered(item, (*where, key), put_together) for key, item in value.items()}
+        return made if any(made[key] is not item for key, item in value.items()) else value
+    if isinstance(value, list | tuple):
+        items = [_rendered(item, (*where, index), put_together) for index, item in enumerate(value)]
+        return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
+    return value  # type: ignore[no-any-return]  # a scalar of JSON
+
+
+def _literal(value: Any) -> Json:
+    if isinstance(value, Template):
+        return value.text
+    if isinstance(value, Mapping):
+        return {key: _literal(item) for key, item in value.items()}
+    return [_literal(item) for item in value] if isinstance(value, list | tuple) else value
