@@ -1,0 +1,165 @@
+"""Which processes there are: from /proc on Linux, from `ps` elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final, Protocol
+
+MARK: Final = "NIKA_PROCESS"  # environment variable: the marks of all runs that a process belongs to
+_PR_SET_CHILD_SUBREAPER: Final = 36
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A process as it was when it was looked at. `started` tells two processes of one pid apart."""
+
+    pid: int
+    parent: int
+    session: int
+    zombie: bool
+    started: int = 0
+
+
+class Table(Protocol):
+    """What the machine says about processes. Processes come and go: every answer may already be out of date."""
+
+    adopts: bool  # whether orphans become children of this process
+
+    def look(self, pid: int) -> Seen | None: ...
+    def children(self, pid: int) -> list[int]: ...
+    def marks(self, pid: int) -> tuple[str, ...]:
+        """The marks of one process."""
+        ...
+
+    def marked(self, belongs: Callable[[str], bool]) -> list[int]:
+        """All processes of this user with a mark that `belongs`. Slow: milliseconds."""
+        ...
+
+
+class ProcTable:
+    """Linux."""
+
+    def __init__(self) -> None:
+        self.adopts = _become_subreaper()
+        self._quick = Path(f"/proc/self/task/{os.getpid()}/children").exists()
+
+    def look(self, pid: int) -> Seen | None:
+        try:
+            text = Path(f"/proc/{pid}/stat").read_bytes()
+        except OSError:
+            return None
+        # The name in parentheses may hold anything, parentheses too.
+        fields = text[text.rfind(b")") + 2 :].split()
+        return Seen(pid, int(fields[1]), int(fields[3]), fields[0] in {b"Z", b"X"}, int(fields[19]))
+
+    def children(self, pid: int) -> list[int]:
+        if not self._quick:
+            return [seen.pid for seen in map(self.look, _pids()) if seen and seen.parent == pid]
+        # Orphans are given to the main thread, so of this process only that one is asked.
+        try:
+            threads = [str(pid)] if pid == os.getpid() else _names(f"/proc/{pid}/task")
+        except OSError:
+            return []
+        found: list[int] = []
+        for thread in threads:
+            with contextlib.suppress(OSError):
+                found += map(int, Path(f"/proc/{pid}/task/{thread}/children").read_bytes().split())
+        return found
+
+    def marks(self, pid: int) -> tuple[str, ...]:
+        try:
+            variables = b"\0" + Path(f"/proc/{pid}/environ").read_bytes()
+        except OSError:
+            return ()
+        _, _, rest = variables.partition(b"\0" + MARK.encode() + b"=")
+        return tuple(rest.partition(b"\0")[0].decode("utf-8", "replace").split())
+
+    def marked(self, belongs: Callable[[str], bool]) -> list[int]:
+        return [pid for pid in _pids() if any(map(belongs, self.marks(pid)))]
+
+
+class PsTable:
+    """Everything else that has a POSIX `ps`. Orphans go to init, so they are found by their mark alone."""
+
+    adopts = False
+
+    def look(self, pid: int) -> Seen | None:
+        for line in _ps("-o", "pid=,ppid=,pgid=,stat=", "-p", str(pid)):
+            fields = line.split()
+            if len(fields) >= 4:
+                return Seen(pid, int(fields[1]), int(fields[2]), fields[3].startswith("Z"))
+        return None
+
+    def children(self, pid: int) -> list[int]:
+        pairs = (line.split() for line in _ps("-A", "-o", "pid=,ppid="))
+        return [int(pair[0]) for pair in pairs if len(pair) == 2 and pair[1] == str(pid)]
+
+    def marks(self, pid: int) -> tuple[str, ...]:
+        environment = ["-E", "-ww"] if sys.platform == "darwin" else ["eww"]
+        return next((_marks_in(line) for line in _ps(*environment, "-o", "command=", "-p", str(pid))), ())
+
+    def marked(self, belongs: Callable[[str], bool]) -> list[int]:
+        everything = ["-A", "-E", "-ww"] if sys.platform == "darwin" else ["axeww"]
+        found: list[int] = []
+        for line in _ps(*everything, "-o", "pid=,command="):
+            pid, _, command = line.strip().partition(" ")
+            if pid.isdigit() and any(map(belongs, _marks_in(command))):
+                found.append(int(pid))
+        return found
+
+
+def descendants(table: Table, roots: Iterable[int]) -> set[int]:
+    """Children and children's children, without the roots."""
+    found: set[int] = set()
+    waiting = list(roots)
+    while waiting:
+        for child in table.children(waiting.pop()):
+            if child not in found:
+                found.add(child)
+                waiting.append(child)
+    return found
+
+
+@cache
+def table() -> Table:
+    """The one for this machine, made on first use: on Linux orphans become this process's children from then on."""
+    return ProcTable() if Path("/proc/self/stat").exists() else PsTable()
+
+
+def _pids() -> list[int]:
+    return [int(name) for name in _names("/proc") if name.isdigit()]
+
+
+def _names(folder: str) -> list[str]:
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in entries]
+
+
+def _become_subreaper() -> bool:
+    import ctypes
+
+    try:
+        return bool(ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
+    except (OSError, AttributeError):
+        return False
+
+
+def _ps(*arguments: str) -> list[str]:
+    try:
+        answer = subprocess.run(["ps", *arguments], capture_output=True, timeout=5, check=False)  # noqa: S607 - found on PATH
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return answer.stdout.decode("utf-8", "replace").splitlines()
+
+
+def _marks_in(command: str) -> tuple[str, ...]:
+    """The variable is the last of its environment, so its marks stand at the end of the line."""
+    _, found, value = command.rpartition(f"{MARK}=")
+    return tuple(word for word in value.split() if "/" in word) if found else ()
