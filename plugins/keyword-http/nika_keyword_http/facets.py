@@ -1,0 +1,197 @@
+"""What is known of an http task before it runs, and the keyword as an agent's tool."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import Any, Final
+
+from nika_core import codes
+from nika_core.errors import Category, Place, Severity, TaskError
+from nika_core.model.json import Json, JsonObject
+from nika_core.model.message import ToolSpec
+from nika_core.model.template import Placeholder, Template
+from nika_core.plugin import Effect, Facets, Payload, Report, StepContext, Tool
+from nika_keyword_http import request as requests
+from nika_keyword_http import urls
+
+_ARGUMENTS: Final[JsonObject] = {
+    "type": "object",
+    "properties": {
+        "url": {"type": "string", "description": "An absolute http:// or https:// URL of a public host"},
+        "method": {"type": "string", "enum": list(requests.METHODS), "description": "GET where it is not given"},
+        "headers": {"type": "object", "additionalProperties": {"type": "string"}},
+        "query": {"type": "object", "description": "Parameters that are added to the URL"},
+        "json": {"description": "A body, sent as JSON"},
+        "body": {"type": "string", "description": "A body, sent as text"},
+        "followRedirects": {"type": "boolean"},
+    },
+    "required": ["url"],
+    "additionalProperties": False,
+}
+
+
+class HttpFacets(Facets):
+    """Pure: nothing here connects to anything."""
+
+    def check(self, payload: Payload, report: Report) -> None:
+        """Report bad URLs, values where none may stand, several bodies, bad methods, headers and statuses."""
+        fields = payload.fields
+        self._check_url(payload, report)
+        self._check_method(payload, report)
+        self._check_headers(payload, report)
+        bodies = [field for field in requests.BODIES if field in fields]
+        for extra in bodies[1:]:
+            report(
+                f"{bodies[0]} and {extra} are both given, and a request has one body",
+                payload.at(extra),
+                code=codes.BAD_PAYLOAD,
+                hint="keep one of json, body and form",
+            )
+        for field in ("query", "form"):
+            value = fields.get(field, {})
+            if not isinstance(value, Mapping) and not (isinstance(value, Template) and value.single is not None):
+                report(
+                    f"{field} is names and values",
+                    payload.at(field),
+                    code=codes.BAD_PAYLOAD,
+                    hint=f"write {field}: {{name: value}}, or one placeholder whose value is an object",
+                )
+        try:
+            expected: Any = fields.get("expectStatus")
+            requests.statuses(expected)
+        except TaskError as error:
+            report(error.message, payload.at("expectStatus"), code=codes.BAD_PAYLOAD, hint=error.hint)
+
+    def _check_url(self, payload: Payload, report: Report) -> None:
+        url = payload.fields.get("url", "")
+        if not isinstance(url, str | Template):
+            return
+        for problem in urls.problems(url):
+            place = payload.at("url")
+            if problem.placeholder is not None and isinstance(url, Template):
+                place = _inside(place, url, problem.placeholder)
+                report(problem.message, place, code=codes.VALUE_NOT_ALLOWED_HERE, hint=problem.hint)
+            else:
+                report(problem.message, place, code=codes.BAD_PAYLOAD, hint=problem.hint)
+
+    def _check_method(self, payload: Payload, report: Report) -> None:
+        value = payload.fields.get("method")
+        if not isinstance(value, str):
+            return
+        try:
+            method = requests.method_of(value)
+        except TaskError as error:
+            report(error.message, payload.at("method"), code=codes.BAD_PAYLOAD, hint=error.hint)
+            return
+        near = get_close_matches(method, requests.METHODS, 1)
+        if method not in requests.METHODS and near:
+            report(
+                f"'{method}' is an unusual method",
+                payload.at("method"),
+                code=codes.BAD_PAYLOAD,
+                hint=f"did you mean {near[0]}?",
+                severity=Severity.WARNING,
+            )
+
+    def _check_headers(self, payload: Payload, report: Report) -> None:
+        headers = payload.fields.get("headers")
+        if not isinstance(headers, Mapping):
+            return
+        seen: dict[str, str] = {}
+        for name, value in headers.items():
+            why = requests.why_not_a_header(name)
+            if why is None and name.lower() in seen:
+                why = f"the headers '{seen[name.lower()]}' and '{name}' are the same one"
+            seen[name.lower()] = name
+            if why is not None:
+                report(why, payload.at("headers", name), code=codes.BAD_PAYLOAD)
+            elif isinstance(value, str) and any(character in value for character in "\r\n\0"):
+                report(
+                    f"the value of the header '{name}' has a line break in it",
+                    payload.at("headers", name),
+                    code=codes.VALUE_NOT_ALLOWED_HERE,
+                    hint="a header is one line",
+                )
+
+    def effects(self, payload: Payload) -> Sequence[Effect]:
+        """The host that the request goes to."""
+        url = payload.fields.get("url")
+        if isinstance(url, Template):
+            if url.single is not None:
+                return (Effect("host", f"the host of {url.text}"),)
+            return (Effect("host", urls.host_of("".join(p if isinstance(p, str) else p.text for p in url.parts))),)
+        return (Effect("host", urls.host_of(str(url))),)
+
+    def mock(self, payload: JsonObject) -> Json:
+        """`mock`, or for `response: full` an answer of the first status that is asked for."""
+        if payload.get("response") != "full":
+            return "mock"
+        try:
+            status = requests.statuses(payload.get("expectStatus")).ranges[0][0]
+        except TaskError:
+            status = 200
+        return {"status": status, "headers": {"content-type": "text/plain"}, "body": "mock"}
+
+    def redact(self, payload: JsonObject) -> JsonObject:
+        """Without the values of headers that carry secrets, and without a password in the URL."""
+        shown: dict[str, Any] = dict(payload)
+        headers = payload.get("headers")
+        if isinstance(headers, Mapping):
+            shown["headers"] = {
+                name: "***" if requests.SENSITIVE_HEADER.search(name) else value for name, value in headers.items()
+            }
+        return shown
+
+    def render(self, field: str, template: Template | str, values: Sequence[Json]) -> Json:
+        """The url, its values percent-encoded. Raises TemplateValueError."""
+        return urls.render(template, values)
+
+    async def tools(self, reference: str, context: StepContext) -> Sequence[Tool]:
+        """`http`: one tool, under the same guard as any task."""
+        if reference not in ("", "*"):
+            raise TaskError(
+                f"there is no tool http::{reference}",
+                category=Category.CONFIG,
+                code=codes.UNKNOWN_TOOL,
+                hint="write http alone",
+            )
+        return (
+            Tool(
+                "http",
+                "http",
+                ToolSpec("http", "Send an HTTP request to a public host and get the body of the answer.", _ARGUMENTS),
+                _payload,
+            ),
+        )
+
+
+def _payload(arguments: JsonObject) -> JsonObject:
+    """A model's arguments as a payload. Raises ValueError with a sentence for the model."""
+    known = _ARGUMENTS["properties"]
+    for name in arguments:
+        if name not in known:
+            raise ValueError(f"http has no argument '{name}'; it has {', '.join(known)}")
+    if not isinstance(arguments.get("url"), str):
+        raise ValueError("url is a text: the absolute URL to call")
+    given = {name: value for name, value in arguments.items() if value is not None or name == "json"}
+    headers = given.get("headers", {})
+    if not isinstance(headers, Mapping):
+        raise ValueError("headers is an object of names and texts")
+    try:
+        requests.build(given, "")
+    except TaskError as error:
+        raise ValueError(f"{error.message}. {error.hint or ''}".strip()) from None
+    return given
+
+
+def _inside(place: Place, template: Template, placeholder: Placeholder) -> Place:
+    """Where a placeholder stands, when its text stands on one line as its author wrote it."""
+    if place.column is None or place.end_column is None:
+        return place
+    quotes = place.end_column - place.column - len(template.text)
+    if quotes not in (0, 2):
+        return place
+    start = place.column + quotes // 2
+    return replace(place, column=start + placeholder.start, end_column=start + placeholder.end)

@@ -1,0 +1,233 @@
+"""The url field: where a value stands in it, and how it is written there so that it stays data.
+
+A value is percent-encoded for its part of the URL, so it can add no path segment, no query parameter and no fragment.
+It can never reach scheme, user, host or port, unless the whole field is one placeholder: then the value is the URL.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+from urllib.parse import quote, unquote
+
+from nika_core import codes
+from nika_core.errors import TemplateValueError
+from nika_core.model.json import Json
+from nika_core.model.template import Placeholder, Template
+
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_AUTHORITY_END: Final = re.compile(r"[/?#\\]")
+_PORT: Final = re.compile(r"[0-9]{1,5}\Z")
+_STAND_IN: Final = "x"
+_DOTS: Final = frozenset({".", ".."})
+MAX_URL: Final = 16_384  # characters, after encoding; servers refuse less
+
+
+class Part(StrEnum):
+    """A part of a URL, by its usual name."""
+
+    START = "scheme or host"
+    AUTHORITY = "host"
+    PATH = "path"
+    QUERY = "query"
+    FRAGMENT = "fragment"
+
+
+@dataclass(frozen=True, slots=True)
+class UrlProblem:
+    """What is wrong with a URL; `placeholder` where it is about one."""
+
+    message: str
+    hint: str
+    placeholder: Placeholder | None = None
+
+
+def as_text(value: Json) -> str:
+    """How a value is written where text is asked: text as it is, anything else as compact JSON."""
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _part_after(text: str) -> Part:
+    """In which part of a URL something stands that follows `text`."""
+    scheme = _SCHEME.match(text)
+    if scheme is None:
+        return Part.START
+    rest = text[scheme.end() :]
+    if not _AUTHORITY_END.search(rest):
+        return Part.AUTHORITY
+    if "#" in rest:
+        return Part.FRAGMENT
+    return Part.QUERY if "?" in rest else Part.PATH
+
+
+def placed(template: Template) -> Iterator[tuple[Placeholder, Part]]:
+    """Each placeholder with the part of the URL in which it stands."""
+    before = ""
+    for part in template.parts:
+        if isinstance(part, str):
+            before += part
+        else:
+            yield part, _part_after(before)
+            before += _STAND_IN
+
+
+def problems(url: Template | str) -> Iterator[UrlProblem]:
+    """What can be known to be wrong before any value is known."""
+    if isinstance(url, str):
+        why = why_not_a_url(url)
+        if why is not None:
+            yield why
+        return
+    if url.single is not None:
+        return
+    outside = [(placeholder, part) for placeholder, part in placed(url) if part in (Part.START, Part.AUTHORITY)]
+    for placeholder, part in outside:
+        yield UrlProblem(
+            f"{placeholder.text} stands in the {part} of the URL: a value cannot say where a request goes",
+            "write the host as plain text, or make the whole url one placeholder, whose value is the whole URL",
+            placeholder,
+        )
+    if not outside:
+        why = why_not_a_url("".join(part if isinstance(part, str) else _STAND_IN for part in url.parts))
+        if why is not None:
+            yield why
+
+
+def why_not_a_url(url: str) -> UrlProblem | None:
+    """Why a request cannot be sent to `url`; None when it can."""
+    hint = "a URL looks like https://api.example.com/items?page=2"
+    if not url:
+        return UrlProblem("the url is empty", hint)
+    if len(url) > MAX_URL:
+        return UrlProblem(
+            f"the url has {len(url)} characters, at most {MAX_URL} are sent", "send the data as json or body"
+        )
+    if any(ord(character) <= 0x20 or 0x7F <= ord(character) <= 0xA0 for character in url):
+        return UrlProblem(
+            "the url has a space, a line break or a control character in it",
+            "write a space as %20; a value that a template puts into a part of a URL is encoded for you",
+        )
+    scheme = _SCHEME.match(url)
+    if scheme is None:
+        return UrlProblem(f"'{_short(url)}' is no URL: it has no scheme and host", hint)
+    name = scheme.group()[:-3].lower()
+    if name not in ("http", "https"):
+        return UrlProblem(f"'{name}' is not a scheme that http speaks", "only http:// and https:// URLs are called")
+    rest = url[scheme.end() :]
+    end = _AUTHORITY_END.search(rest)
+    authority = rest[: end.start()] if end else rest
+    if end is not None and end.group() == "\\":
+        return UrlProblem("the url has a backslash after its host", "write / between the parts of a URL")
+    if "@" in authority:
+        return UrlProblem(
+            "the url has a user or a password before its host",
+            "send them as a header, e.g. Authorization: Basic ${env.API_BASIC}",
+        )
+    return _why_not_an_authority(authority, hint)
+
+
+def _why_not_an_authority(authority: str, hint: str) -> UrlProblem | None:
+    host, port = authority, ""
+    if authority.startswith("["):
+        address, closed, after = authority[1:].partition("]")
+        if not closed or (after and not after.startswith(":")):
+            return UrlProblem(f"'{_short(authority)}' is no host", "an IPv6 address stands in [ ]")
+        if "%" in address:
+            return UrlProblem("the url has an address with a zone", "leave out the % and what follows it")
+        host, port = address, after[1:]
+    else:
+        host, _, port = authority.partition(":")
+    if not host:
+        return UrlProblem("the url has no host", hint)
+    if "%" in host:
+        return UrlProblem(f"the host '{_short(host)}' is percent-encoded", "write the host as it is")
+    if port and (not _PORT.match(port) or int(port) > 65_535 or int(port) == 0):
+        return UrlProblem(f"'{_short(port)}' is no port", "a port is a number from 1 to 65535")
+    return None
+
+
+def host_of(url: str) -> str:
+    """`host`, or `host:port` where the URL has one, as it is written there; "" where it has none."""
+    scheme = _SCHEME.match(url)
+    return "" if scheme is None else _AUTHORITY_END.split(url[scheme.end() :], maxsplit=1)[0].lower()
+
+
+def without_query(url: str) -> str:
+    """`url` as it may be shown in a message: without query and fragment, where people put keys."""
+    shown = re.split(r"[?#]", url, maxsplit=1)[0]
+    scheme = _SCHEME.match(shown)
+    if scheme is not None and "@" in host_of(shown):
+        end = _AUTHORITY_END.search(shown, scheme.end())
+        stop = end.start() if end else len(shown)
+        shown = scheme.group() + shown[scheme.end() : stop].rpartition("@")[2] + shown[stop:]
+    return _short(shown, 300)
+
+
+def render(template: Template | str, values: Sequence[Json]) -> str:
+    """The URL. Raises TemplateValueError for a value that may not stand where its placeholder stands."""
+    if isinstance(template, str):
+        return template
+    if template.single is not None:
+        return _whole(template.single, values[0])
+    pieces: list[str] = []
+    in_path: list[tuple[Placeholder, int]] = []
+    where = dict(placed(template))
+    remaining = iter(values)
+    for piece in template.parts:
+        if isinstance(piece, str):
+            pieces.append(piece)
+            continue
+        part = where[piece]
+        if part in (Part.START, Part.AUTHORITY):
+            raise TemplateValueError(
+                f"{piece.text} stands in the {part} of the URL: a value cannot say where a request goes",
+                code=codes.VALUE_NOT_ALLOWED_HERE,
+                hint="make the whole url one placeholder, whose value is the whole URL",
+            )
+        if part is Part.PATH:
+            in_path.append((piece, sum(map(len, pieces))))
+        pieces.append(_encoded(piece, next(remaining)))
+    url = "".join(pieces)
+    for placeholder, start in in_path:
+        _refuse_dots(url, placeholder, start)
+    return url
+
+
+def _whole(placeholder: Placeholder, value: Json) -> str:
+    if not isinstance(value, str):
+        raise TemplateValueError(
+            f"{placeholder.text} is {as_text(value)[:60]}, and a URL is a text",
+            code=codes.VALUE_NOT_ALLOWED_HERE,
+            hint="name the field that holds the URL, e.g. {{task.url}}",
+        )
+    return value
+
+
+def _encoded(placeholder: Placeholder, value: Json) -> str:
+    try:
+        return quote(as_text(value), safe="")
+    except UnicodeEncodeError:
+        raise TemplateValueError(
+            f"{placeholder.text} holds half a character (a lone surrogate), which no URL can carry",
+            code=codes.VALUE_NOT_ALLOWED_HERE,
+        ) from None
+
+
+def _refuse_dots(url: str, placeholder: Placeholder, start: int) -> None:
+    """Refuse a path segment that values made `.` or `..`: clients and servers walk up there, encoded or not."""
+    end = _AUTHORITY_END.search(url, start)
+    segment = unquote(url[url.rfind("/", 0, start) + 1 : end.start() if end else len(url)])
+    if segment in _DOTS:
+        raise TemplateValueError(
+            f"{placeholder.text} makes a segment of the URL's path '{segment}', which would lead to another folder",
+            code=codes.VALUE_NOT_ALLOWED_HERE,
+            hint="check the value before it gets here, or send it in query",
+        )
+
+
+def _short(text: str, limit: int = 80) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,186 @@
+"""A step's context for these tests, and servers on loopback that answer what a test tells them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nika_core.model.clock import SystemClock
+from nika_core.model.workflow import AgentBlock, OutputSpec
+
+
+@dataclass
+class FakeContext:
+    """What a step needs of its context; resources live in a task of their own, as the kernel's do."""
+
+    environ: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    max_output: int = 1024 * 1024
+    run_id: str = "run1"
+    task_id: str = "t"
+    key: str = "run1/t#1"
+    attempt: int = 1
+    folder: Path = Path()
+    timeout: float = 10.0
+    max_json_depth: int = 50
+    output: OutputSpec = OutputSpec()
+    agent: AgentBlock = AgentBlock()
+    sections: Mapping[str, Any] = field(default_factory=dict)
+    messages: tuple[Any, ...] = ()
+    clock: Any = field(default_factory=SystemClock)
+    resources: dict[str, Any] = field(default_factory=dict)
+    owners: list[tuple[asyncio.Task[None], asyncio.Event]] = field(default_factory=list)
+
+    def mask(self, text: str) -> str:
+        return text
+
+    def chunk(self, text: str) -> None: ...
+
+    def notice(self, message: str) -> None: ...
+
+    async def resource(self, key: str, open_: Callable[[], AbstractAsyncContextManager[Any]]) -> Any:
+        if key not in self.resources:
+            ready: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            closing = asyncio.Event()
+            self.resources[key] = ready
+
+            async def own() -> None:
+                try:
+                    async with open_() as value:
+                        ready.set_result(value)
+                        await closing.wait()
+                except Exception as error:
+                    if ready.done():
+                        raise
+                    del self.resources[key]
+                    ready.set_exception(error)
+
+            self.owners.append((asyncio.create_task(own()), closing))
+        return await asyncio.shield(self.resources[key])
+
+    async def aclose(self) -> None:
+        for task, closing in self.owners:
+            closing.set()
+            await task
+
+
+@pytest.fixture
+async def context() -> AsyncIterator[FakeContext]:
+    made = FakeContext()
+    yield made
+    await made.aclose()
+
+
+Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter, "Received"], Awaitable[None]]
+
+
+@dataclass
+class Received:
+    """A request as it came over the wire."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+    peer: Any = None
+
+
+class Server:
+    """A server on an ephemeral port of loopback, in a thread; `answer` says what each request gets."""
+
+    def __init__(self, answer: Answer, tls: Any = None) -> None:
+        self.requests: list[Received] = []
+        self._answer = answer
+        self._tls = tls
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
+        self.port = 0
+
+    def __enter__(self) -> Server:
+        self._thread.start()
+        assert self._ready.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(10)
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        tasks: set[asyncio.Task[Any]] = set()
+
+        def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.create_task(self._connection(reader, writer))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+        server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=self._tls)
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        await self._stop.wait()
+        server.close()
+        for task in tuple(tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, OSError):
+            try:
+                while True:
+                    head = (await reader.readuntil(b"\r\n\r\n")).decode("utf-8")
+                    first, *lines = head.strip().split("\r\n")
+                    headers = {n.lower(): v.strip() for n, _, v in (line.partition(":") for line in lines)}
+                    body = await reader.readexactly(int(headers.get("content-length", "0")))
+                    method, target, _ = first.split(" ")
+                    got = Received(method, target, headers, body, writer.get_extra_info("peername"))
+                    self.requests.append(got)
+                    await self._answer(reader, writer, got)
+                    await writer.drain()
+                    if writer.is_closing():
+                        return
+            finally:
+                writer.close()
+
+
+def respond(
+    status: int = 200, body: bytes = b"", headers: Mapping[str, str] | None = None, *, length: bool = True
+) -> Answer:
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter, __: Received) -> None:
+        lines = [f"HTTP/1.1 {status} x", *(f"{name}: {value}" for name, value in (headers or {}).items())]
+        if length:
+            lines.append(f"content-length: {len(body)}")
+        else:
+            lines.append("connection: close")
+        writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+        if not length:
+            await writer.drain()
+            writer.close()
+
+    return answer
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Server]]:
+    with contextlib.ExitStack() as stack:
+
+        def start(answer: Answer | None = None, *, tls: Any = None, **kwargs: Any) -> Server:
+            return stack.enter_context(Server(answer or respond(**kwargs), tls))
+
+        yield start
+
+
+@pytest.fixture
+def answer_with() -> Callable[..., Answer]:
+    return respond
