@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from nika_core.errors import Place, Severity
 from nika_core.model.clock import Clock
+from nika_core.model.events import EventKind
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.message import Message, ToolSpec
 from nika_core.model.template import Template
@@ -150,8 +151,8 @@ class StepContext(Protocol):
         """Show text as it comes; best effort, never in history."""
         ...
 
-    def notice(self, message: str) -> None:
-        """Tell the user something; recorded."""
+    def notice(self, message: str, *, kind: EventKind = EventKind.NOTICE, data: JsonObject | None = None) -> None:
+        """Tell the user something; recorded as an event of `kind` whose data are `data` and the message."""
         ...
 
     async def resource(self, key: str, open_: Callable[[], AbstractAsyncContextManager[T]]) -> T:

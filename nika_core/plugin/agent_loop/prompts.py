@@ -1,0 +1,116 @@
+"""The texts that go to the model: the prompt, the system prompt, the skills."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from nika_core import codes
+from nika_core.errors import Category, TaskError
+from nika_core.model.bounded import MAX_PROMPT_CHARACTERS
+from nika_core.model.json import JsonObject
+from nika_core.plugin.keyword import StepContext
+
+SKILL_FILE: Final = "SKILL.md"
+_MAX_BYTES: Final = 4 * MAX_PROMPT_CHARACTERS
+
+
+def prompt_of(payload: JsonObject) -> str:
+    """The rendered prompt. Raises TaskError when it is empty or too long: templates may have made it so."""
+    prompt = str(payload["prompt"])
+    if not prompt.strip():
+        raise TaskError("the prompt is empty", category=Category.VALIDATION, code=codes.BAD_PAYLOAD, retriable=False)
+    if len(prompt) > MAX_PROMPT_CHARACTERS:
+        raise TaskError(
+            f"the prompt has {len(prompt):,} characters; at most {MAX_PROMPT_CHARACTERS:,} are allowed",
+            category=Category.VALIDATION,
+            code=codes.PROMPT_TOO_LONG,
+            hint="shorten what its templates bring, e.g. with a task that cuts or summarises it first",
+        )
+    return prompt
+
+
+def system_of(payload: JsonObject, context: StepContext) -> str | None:
+    """Skills, then the task's own system prompt or else the agent block's. Reads files: call it off the loop.
+
+    Raises TaskError (category config).
+    """
+    parts = [read_text(skill_path(context.folder, name), "skill") for name in _names(payload.get("skills"))]
+    own = payload.get("systemPrompt")
+    file = payload.get("systemPromptFile")
+    if own is not None:
+        parts.append(str(own))
+    elif file is not None:
+        parts.append(read_text(context.folder / str(file), "system prompt"))
+    elif isinstance(context.agent.system_prompt, str):
+        parts.append(context.agent.system_prompt)
+    system = "\n\n".join(part.strip() for part in parts if part.strip())
+    if len(system) > MAX_PROMPT_CHARACTERS:
+        raise TaskError(
+            f"system prompt and skills have {len(system):,} characters; at most {MAX_PROMPT_CHARACTERS:,} are allowed",
+            category=Category.CONFIG,
+            code=codes.PROMPT_TOO_LONG,
+            hint="use fewer or shorter skills",
+        )
+    return system or None
+
+
+def skill_path(folder: Path, name: str) -> Path:
+    """A skill is a file, or a folder that has a SKILL.md."""
+    path = folder / name
+    return path / SKILL_FILE if path.is_dir() else path
+
+
+def read_text(path: Path, what: str) -> str:
+    """Raises TaskError (category config) that says why the file cannot be used."""
+    reason = why_unreadable(path)
+    if reason is None:
+        return path.read_text("utf-8-sig")
+    raise TaskError(
+        f"the {what} {str(path)!r} {reason}",
+        category=Category.CONFIG,
+        code=codes.BAD_SYSTEM_PROMPT,
+        hint="paths are relative to the workflow's folder",
+    )
+
+
+def why_unreadable(path: Path) -> str | None:
+    """Why a file cannot stand in a prompt; None when it can."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MAX_BYTES + 1)
+        data.decode("utf-8")
+    except FileNotFoundError:
+        return "is not there"
+    except IsADirectoryError:
+        return "is a directory"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    except UnicodeDecodeError:
+        return "is not UTF-8 text" if len(data) <= _MAX_BYTES else f"has more than {_MAX_BYTES:,} bytes"
+    return None if len(data) <= _MAX_BYTES else f"has more than {_MAX_BYTES:,} bytes"
+
+
+def json_instruction(schema: JsonObject | None) -> str:
+    """What a model is told that has no native way to answer in a schema."""
+    if not schema:
+        return "Answer with one JSON value and nothing else: no explanation, no code fence."
+    return (
+        "Answer with one JSON value that fits the following JSON Schema, and nothing else: no explanation, no code "
+        f"fence.\n{json.dumps(schema, ensure_ascii=False)}"
+    )
+
+
+def repair_prompt(problem: str) -> str:
+    """What a model is told whose answer is not what was asked for."""
+    return f"That answer cannot be used: {problem}\nGive the whole answer again, as one JSON value and nothing else."
+
+
+def _names(value: object) -> Sequence[str]:
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        return (value,)
+    return [str(item) for item in value] if isinstance(value, Sequence) else ()
