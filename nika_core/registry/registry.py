@@ -126,6 +126,10 @@ class Registry:
         distribution = f"{_UNKNOWN[kind][2]}{word}"
         return f"install it: pip install {distribution}" if distribution in self._built_in else None
 
+    def usable(self) -> list[Offer]:
+        """Every offer that the lists allow, whether or not it gets its word."""
+        return [offer for offer in self._offers if offer not in self._blocked]
+
     # -- what they bring
 
     def _load(self, kind: Kind, word: str, expected: type[D]) -> D:

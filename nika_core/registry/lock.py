@@ -1,0 +1,132 @@
+"""`nika.lock`: which plugin distributions a project runs with, to the hash of what was installed.
+
+The hash is over the paths and hashes that the installer wrote into each distribution's RECORD. Byte code, and files
+that an installer writes about itself, do not count: they differ from machine to machine.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import importlib_metadata
+
+from nika_core import codes
+from nika_core.errors import Place, RefusedError, UsageError
+from nika_core.registry.scan import Offer
+
+LOCK_NAME: Final = "nika.lock"
+KERNEL: Final = "nika-core"
+_FORMAT: Final = 1
+_OF_THE_INSTALLER: Final = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """One distribution: its version, and the hash of its installed files."""
+
+    distribution: str
+    version: str
+    sha256: str
+
+
+def locked(name: str) -> Locked:
+    """What is installed under a distribution's name."""
+    distribution = importlib_metadata.distribution(name)
+    lines = []
+    for file in distribution.files or ():
+        if file.suffix == ".pyc" or file.name in _OF_THE_INSTALLER or "__pycache__" in file.parts:
+            continue
+        lines.append(f"{file.as_posix()} {file.hash.value if file.hash else '-'}")
+    digest = hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+    return Locked(distribution.name, distribution.version, digest)
+
+
+def changed_files(name: str) -> list[str]:
+    """Files of a distribution that are no longer what its RECORD says."""
+    changed = []
+    for file in importlib_metadata.distribution(name).files or ():
+        if file.hash is None or file.hash.mode != "sha256":
+            continue
+        try:
+            digest = hashlib.sha256(Path(str(file.locate())).read_bytes()).digest()
+        except OSError:
+            changed.append(file.as_posix())
+            continue
+        if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != file.hash.value:
+            changed.append(file.as_posix())
+    return changed
+
+
+def lock_of(offers: Iterable[Offer]) -> list[Locked]:
+    """What to lock: the kernel, and every distribution of these offers."""
+    names = {offer.distribution for offer in offers}
+    return [locked(name) for name in sorted(names | {KERNEL}, key=str.lower)]
+
+
+def write_lock(path: Path, entries: Iterable[Locked]) -> None:
+    """Write the lock file, one distribution a line. Raises OSError."""
+    rows = [
+        json.dumps({"distribution": entry.distribution, "version": entry.version, "sha256": entry.sha256})
+        for entry in entries
+    ]
+    listed = ",\n  ".join(rows)
+    path.write_text(f'{{"format": {_FORMAT}, "plugins": [\n  {listed}\n]}}\n', encoding="utf-8")
+
+
+def read_lock(path: Path) -> dict[str, Locked] | None:
+    """The lock's entries by distribution; None where there is no lock. Raises UsageError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read {path}: {error}", code=codes.PLUGIN_LOCK, place=Place(str(path))) from None
+    try:
+        found = json.loads(text)
+        if found["format"] != _FORMAT:
+            raise ValueError(f"its format is {found['format']}, this Nika reads {_FORMAT}")
+        return {entry["distribution"]: Locked(**entry) for entry in found["plugins"]}
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"{path} is no lock of plugins: {error}",
+            code=codes.PLUGIN_LOCK,
+            hint="write it again: nika plugins lock",
+            place=Place(str(path)),
+        ) from None
+
+
+def differences(wanted: Mapping[str, Locked], offers: Iterable[Offer]) -> list[str]:
+    """What is installed (and may be loaded) other than the lock says, a sentence each."""
+    installed = {entry.distribution: entry for entry in lock_of(offers)}
+    found = []
+    for name in sorted(wanted.keys() | installed.keys(), key=str.lower):
+        was, now = wanted.get(name), installed.get(name)
+        if now is None and was is not None:
+            found.append(f"{name} {was.version} is locked, but not installed (or not allowed)")
+        elif was is None and now is not None:
+            found.append(f"{name} {now.version} is installed, but not locked")
+        elif was is not None and now is not None and was != now:
+            detail = f"version {now.version}" if was.version != now.version else "other files of the same version"
+            found.append(f"{name} is locked at version {was.version}, but {detail} is installed")
+    return found
+
+
+def require_lock(path: Path, offers: Iterable[Offer]) -> None:
+    """Refuse when there is a lock and something differs. Raises RefusedError with all differences."""
+    wanted = read_lock(path)
+    if wanted is None:
+        return
+    found = differences(wanted, offers)
+    if found:
+        raise RefusedError(
+            codes.PLUGIN_LOCK,
+            f"the installed plugins are not those of {path.name}: " + "; ".join(found),
+            hint="install what is locked, or accept what is installed: nika plugins lock",
+            place=Place(str(path)),
+        )
