@@ -1,0 +1,53 @@
+"""`${input.topic}`: an input of the workflow, or a path into one that is JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from nika_core import codes
+from nika_core.errors import TemplateValueError
+from nika_core.model.json import Json
+from nika_core.model.nearest import nearest
+from nika_core.model.path import read_path
+from nika_core.model.template import Placeholder
+from nika_core.plugin import Scope, SourceReport, Values
+
+_SCALARS = ("int", "float", "bool")
+
+
+class InputSource:
+    """Inputs. The first step of the path is the input's name."""
+
+    def check(self, placeholder: Placeholder, scope: Scope, report: SourceReport) -> None:
+        """Report an input that the workflow does not declare, where it declares any."""
+        if scope.inputs is None:  # then any input is accepted
+            return
+        name, *path = placeholder.path
+        spec = scope.inputs.get(name)
+        if spec is None:
+            near = nearest(name, scope.inputs)
+            known = ", ".join(list(scope.inputs)[:8])
+            hint = f"did you mean '{near}'?" if near else f"declare it under `inputs`; declared: {known or 'none'}"
+            report(f"there is no input '{name}'", code=codes.UNKNOWN_REFERENCE, hint=hint)
+        elif path and spec.type in _SCALARS:
+            report(
+                f"the input '{name}' is of type {spec.type} and has no '{path[0]}'",
+                code=codes.UNKNOWN_REFERENCE,
+                hint=f"write ${{input.{name}}}, or declare it with type: json",
+            )
+
+    def depends_on(self, placeholder: Placeholder) -> Iterable[str]:
+        """No task."""
+        return ()
+
+    def resolve(self, placeholder: Placeholder, values: Values) -> Json:
+        """The input, or the part of it that the path leads to. Raises TemplateValueError."""
+        name = placeholder.path[0]
+        if name not in values.inputs:
+            raise TemplateValueError(
+                f"the input '{name}' is not given",
+                hint=f"give it: nika run ... -i {name}=VALUE, or write a default after ??",
+            )
+        return read_path(
+            values.inputs[name], placeholder.path[1:], max_depth=values.max_depth, subject=f"the input '{name}'"
+        )

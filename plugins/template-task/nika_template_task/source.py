@@ -1,0 +1,57 @@
+"""`{{fetch}}` and `{{fetch.items.0.name}}`: a task's output, or a path into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from nika_core import codes
+from nika_core.errors import TemplateValueError
+from nika_core.model.json import Json
+from nika_core.model.nearest import nearest
+from nika_core.model.path import read_path
+from nika_core.model.template import Placeholder
+from nika_core.plugin import Scope, SourceReport, Values
+from nika_template_task.declared import why_not_there
+
+_MOST_NAMES = 8
+
+
+class TaskSource:
+    """Outputs of tasks. The first step of the path is the task's id."""
+
+    def check(self, placeholder: Placeholder, scope: Scope, report: SourceReport) -> None:
+        """Report a task that is not there, and a field that the schema of its output does not declare."""
+        name, *path = placeholder.path
+        task = scope.tasks.get(name)
+        if task is None:
+            report(f"there is no task '{name}'", code=codes.UNKNOWN_REFERENCE, hint=_which(name, scope.tasks))
+        elif path and task.output.schema is not None and not placeholder.has_default:
+            missing = why_not_there(path, task.output.schema)
+            if missing:
+                report(
+                    f"the schema of the output of '{name}' {missing.reason}",
+                    code=codes.UNKNOWN_REFERENCE,
+                    hint=missing.hint,
+                )
+
+    def depends_on(self, placeholder: Placeholder) -> Iterable[str]:
+        """The task itself."""
+        return placeholder.path[:1]
+
+    def resolve(self, placeholder: Placeholder, values: Values) -> Json:
+        """The output, or the part of it that the path leads to. Raises TemplateValueError."""
+        name = placeholder.path[0]
+        if name not in values.outputs:
+            raise TemplateValueError(f"task '{name}' has no output: it was skipped, or it failed")
+        return read_path(
+            values.outputs[name], placeholder.path[1:], max_depth=values.max_depth, subject=f"the output of '{name}'"
+        )
+
+
+def _which(name: str, tasks: Iterable[str]) -> str:
+    near = nearest(name, tasks)
+    if near:
+        return f"did you mean '{near}'?"
+    known = list(tasks)
+    more = f" and {len(known) - _MOST_NAMES} more" if len(known) > _MOST_NAMES else ""
+    return f"the tasks are: {', '.join(known[:_MOST_NAMES])}{more}; for literal braces write \\{{{{"
