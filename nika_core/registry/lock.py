@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 import importlib_metadata
@@ -40,9 +40,10 @@ def locked(name: str) -> Locked:
     distribution = importlib_metadata.distribution(name)
     lines = []
     for file in distribution.files or ():
-        if file.suffix == ".pyc" or file.name in _OF_THE_INSTALLER or "__pycache__" in file.parts:
+        path = PurePosixPath(str(file))
+        if path.suffix == ".pyc" or path.name in _OF_THE_INSTALLER:
             continue
-        lines.append(f"{file.as_posix()} {file.hash.value if file.hash else '-'}")
+        lines.append(f"{path} {file.hash.value if file.hash else '-'}")
     digest = hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
     return Locked(distribution.name, distribution.version, digest)
 
@@ -56,10 +57,10 @@ def changed_files(name: str) -> list[str]:
         try:
             digest = hashlib.sha256(Path(str(file.locate())).read_bytes()).digest()
         except OSError:
-            changed.append(file.as_posix())
+            changed.append(str(file))
             continue
         if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != file.hash.value:
-            changed.append(file.as_posix())
+            changed.append(str(file))
     return changed
 
 
