@@ -1,0 +1,16 @@
+"""A turn of the main conversation."""
+
+from __future__ import annotations
+
+from nika_core.model.json import JsonObject
+from nika_core.plugin import StepContext, StepOutput
+from nika_core.plugin.agent_loop import converse
+
+
+class Step:
+    """Sees what its ancestors in the graph said, may use tools, and adds its question and answer."""
+
+    async def run(self, payload: JsonObject, context: StepContext) -> StepOutput:
+        """Raises TaskError."""
+        answer = await converse(payload, context, history=context.messages, tools=await context.tools())
+        return StepOutput(answer.text, messages=answer.messages)

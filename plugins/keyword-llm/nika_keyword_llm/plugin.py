@@ -1,0 +1,44 @@
+"""Declares the keyword `llm`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from strictyaml import Float, Int, Map, Optional, Str
+
+from nika_core.model.workflow import KeywordCategory
+from nika_core.plugin import Keyword, hookimpl
+from nika_core.plugin.agent_loop.facets import COMPLETION_FIELDS
+
+NIKA_API: Final = 1
+
+PAYLOAD: Final = Map(
+    {
+        "prompt": Str(),
+        Optional("model"): Str(),
+        Optional("temperature"): Float(),
+        Optional("maxTokens"): Int(),
+        Optional("systemPrompt"): Str(),
+    }
+)
+
+
+@hookimpl
+def nika_task_keywords() -> Iterable[Keyword]:
+    """One keyword: `llm`."""
+    return (
+        Keyword(
+            name="llm",
+            summary="One stateless completion of a model.",
+            category=KeywordCategory.TOOL,
+            primary="prompt",
+            payload=PAYLOAD,
+            step="nika_keyword_llm.step:Step",
+            facets="nika_core.plugin.agent_loop.facets:CompletionFacets",
+            needs_provider=True,
+            pure=True,
+            default_timeout=60.0,
+            field_docs=COMPLETION_FIELDS,
+        ),
+    )

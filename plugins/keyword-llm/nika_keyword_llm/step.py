@@ -1,0 +1,15 @@
+"""One completion: no conversation, no tools."""
+
+from __future__ import annotations
+
+from nika_core.model.json import JsonObject
+from nika_core.plugin import StepContext, StepOutput
+from nika_core.plugin.agent_loop import converse
+
+
+class Step:
+    """Asks the model once (and again, at most twice, where JSON is wanted and the answer is none)."""
+
+    async def run(self, payload: JsonObject, context: StepContext) -> StepOutput:
+        """Raises TaskError."""
+        return StepOutput((await converse(payload, context)).text)

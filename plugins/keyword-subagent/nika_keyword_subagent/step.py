@@ -1,0 +1,15 @@
+"""A conversation of its own."""
+
+from __future__ import annotations
+
+from nika_core.model.json import JsonObject
+from nika_core.plugin import StepContext, StepOutput
+from nika_core.plugin.agent_loop import converse
+
+
+class Step:
+    """Sees nothing but its own prompt, may use tools of its own, and leaves only its answer."""
+
+    async def run(self, payload: JsonObject, context: StepContext) -> StepOutput:
+        """Raises TaskError."""
+        return StepOutput((await converse(payload, context, tools=await context.tools())).text)
