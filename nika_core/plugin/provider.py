@@ -26,6 +26,8 @@ class Provider:
         models: `fnmatch` patterns of the model names that it claims when no provider is named.
         secrets: environment variables that must be set; their values are masked everywhere.
         optional_secrets: environment variables that may be set; masked too.
+        secrets_unless: environment variables any of which, when set, makes `secrets` optional: the address of another
+            server, or another way to prove who one is.
         client: "package.module:Class" of a `Client`, made with the run's environment as its only argument.
         requests_per_minute, tokens_per_minute: what the rate limiter holds to; None: no limit of ours.
     """
@@ -35,6 +37,7 @@ class Provider:
     models: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
     optional_secrets: tuple[str, ...] = ()
+    secrets_unless: tuple[str, ...] = ()
     client: str
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
@@ -55,7 +58,7 @@ class ModelInfo:
     """What a model can do, as far as is known without asking anybody.
 
     `price` is the provider's own; without it the project's or the public price list is asked. A `free` model costs
-    nothing (it runs on this machine).
+    nothing (it runs on this machine). `batch_discount` is what a batch takes off the price: 0.5 is half.
     """
 
     name: str
@@ -67,6 +70,7 @@ class ModelInfo:
     batch: bool = False
     price: Price | None = None
     free: bool = False
+    batch_discount: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
