@@ -1,0 +1,79 @@
+"""What a request is before it is sent: the agent block's defaults, the model's abilities, the room in its context."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from nika_core import codes
+from nika_core.errors import Category, TaskError
+from nika_core.model.workflow import AgentBlock
+from nika_core.plugin import ModelInfo, ModelRequest
+
+# Of a reply, where neither the task nor the agent block says `maxTokens`; less where less is left of a limit.
+DEFAULT_MAX_TOKENS: Final = 4096
+LEAST_MAX_TOKENS: Final = 256  # a shorter reply helps nobody: then the call is refused, with the figures
+
+
+def with_defaults(request: ModelRequest, agent: AgentBlock, model: str) -> ModelRequest:
+    """The agent block's system prompt, temperature and `maxTokens`, where the request says nothing."""
+    system = request.system
+    if system is None and isinstance(agent.system_prompt, str):
+        system = agent.system_prompt
+    return replace(
+        request,
+        model=model,
+        system=system,
+        max_tokens=request.max_tokens if request.max_tokens is not None else agent.max_tokens,
+        temperature=request.temperature if request.temperature is not None else agent.temperature,
+    )
+
+
+def fit_abilities(request: ModelRequest, info: ModelInfo, notice: Callable[[str], None]) -> ModelRequest:
+    """What the model can do of it. Raises TaskError (NIKA-078) for tools that it cannot use."""
+    if request.tools and not info.tools:
+        raise TaskError(
+            f"The model '{info.name}' cannot use tools, and this task gives it {len(request.tools)}.",
+            category=Category.CONFIG,
+            code=codes.MODEL_CANNOT,
+            hint="Choose another model, or set `allowedTools: []`.",
+        )
+    if request.temperature is not None and not info.temperature:
+        notice(f"The model '{info.name}' has no temperature: the one that is set is not sent.")
+        request = replace(request, temperature=None)
+    most = info.max_output_tokens
+    if request.max_tokens is not None and most is not None and request.max_tokens > most:
+        notice(
+            f"The model '{info.name}' writes at most {most:,} tokens: maxTokens {request.max_tokens:,} is cut to it."
+        )
+        request = replace(request, max_tokens=most)
+    return request
+
+
+def fit_context(request: ModelRequest, info: ModelInfo, prompt: int, room: int | None) -> ModelRequest:
+    """With `max_tokens` set, so that prompt and reply fit the model.
+
+    Args:
+        prompt: tokens of the prompt.
+        room: tokens that the task may still take; a default `max_tokens` is cut to it, one that is set is not.
+
+    Raises:
+        TaskError: NIKA-069, with the figures.
+    """
+    context = info.context_tokens
+    wanted = request.max_tokens
+    if wanted is None:
+        most = min(DEFAULT_MAX_TOKENS, info.max_output_tokens or DEFAULT_MAX_TOKENS)
+        left = min(bound - prompt for bound in (most + prompt, room, context) if bound is not None)
+        wanted = max(left, min(LEAST_MAX_TOKENS, most))
+    if context is not None and prompt + wanted > context:
+        raise TaskError(
+            f"The prompt has about {prompt:,} tokens and the reply may have {wanted:,}: together {prompt + wanted:,}, "
+            f"but the model '{info.name}' holds {context:,}. Nothing was sent.",
+            category=Category.VALIDATION,
+            code=codes.CONTEXT_TOO_LONG,
+            hint="Shorten the prompt, lower maxTokens, choose a model that holds more, "
+            "or set `overflow: summarize` in the `agent:` block.",
+        )
+    return replace(request, max_tokens=wanted)
