@@ -100,13 +100,13 @@ class network_errors:  # noqa: N801  # reads like contextlib's own at its use
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is not None:
+        if isinstance(error, Exception):  # a cancellation goes on as one
             found = _explained(self._request, error)
             if found is not None:
                 raise found from error
 
 
-def _explained(request: Request, error: BaseException) -> TaskError | None:
+def _explained(request: Request, error: Exception) -> TaskError | None:
     host = host_of(request.url)
     call = f"{request.method} {without_query(request.url)}"
     cause = _cause(error)
@@ -142,14 +142,15 @@ def _explained(request: Request, error: BaseException) -> TaskError | None:
     return None
 
 
-def _cause(error: BaseException) -> BaseException | None:
-    """The operating system's own error under the library's."""
+def _cause(error: BaseException) -> OSError | None:
+    """The operating system's own error, deepest under the libraries' ones."""
+    found: OSError | None = None
     seen: BaseException | None = error
     while seen is not None:
-        if isinstance(seen, OSError):  # ssl.SSLError is one
-            return seen
+        if isinstance(seen, OSError) and not isinstance(seen, ssl.SSLWantReadError):  # ssl.SSLError is one
+            found = seen
         seen = seen.exceptions[0] if isinstance(seen, BaseExceptionGroup) else seen.__cause__ or seen.__context__
-    return None
+    return found
 
 
 def _said(error: BaseException) -> str:

@@ -131,14 +131,18 @@ def _fitted(value: dict[str, Any], original: int | None, max_output: int) -> Jso
     text = value["body"]
     room = max_output
     while True:
-        kept = bound(text, max(0, room), original)
+        kept = bound(text, room, original)
         fitted = {**value, "body": kept.text} | ({"truncated": True} if kept.truncated else {})
-        excess = (
-            len(json.dumps(fitted, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")) - max_output
-        )
-        if excess <= 0 or room <= 0:
+        overhead = _size({**fitted, "body": ""})
+        written = _size(fitted) - overhead
+        if written <= max_output - overhead or room == 0:
             return fitted
-        room = max(0, min(room, len(kept.text.encode("utf-8", "replace"))) - excess)
+        # Escapes make text longer in JSON; in one or two rounds the ratio is found.
+        room = min(room - 1, max(0, max_output - overhead) * len(kept.text.encode("utf-8", "replace")) // written)
+
+
+def _size(value: Json) -> int:
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
 
 
 def failure(

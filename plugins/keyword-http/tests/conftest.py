@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
+import ssl
+import subprocess
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -149,9 +152,10 @@ class Server:
                     await self._answer(reader, writer, got)
                     await writer.drain()
                     if writer.is_closing():
+                        await writer.wait_closed()
                         return
             finally:
-                writer.close()
+                writer.transport.abort()
 
 
 def respond(
@@ -184,3 +188,25 @@ def serve() -> Iterator[Callable[..., Server]]:
 @pytest.fixture
 def answer_with() -> Callable[..., Answer]:
     return respond
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ssl.SSLContext]:
+    """A self-signed certificate for 127.0.0.1: its file, and a server's context with it."""
+    folder = tmp_path_factory.mktemp("tls")
+    made = (
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+            + ["-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+            + ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")],
+            capture_output=True,
+            check=False,
+        )
+        if shutil.which("openssl")
+        else None
+    )
+    if made is None or made.returncode:
+        pytest.skip("needs the openssl command to make a certificate")
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    served.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    return str(folder / "cert.pem"), served

@@ -43,7 +43,12 @@ async def test_full_has_status_headers_and_body(context: Any, serve: Any) -> Non
         ({"json": {"a": [1, None, "é"]}}, '{"a":[1,null,"é"]}'.encode(), "application/json", "POST"),
         ({"json": None}, b"null", "application/json", "POST"),
         ({"body": "é\n"}, "é\n".encode(), "text/plain; charset=utf-8", "POST"),
-        ({"form": {"a b": "c&d", "n": [1, True], "no": None}}, b"a+b=c%26d&n=1&n=true", "application/x-www-form-urlencoded", "POST"),
+        (
+            {"form": {"a b": "c&d", "n": [1, True], "no": None}},
+            b"a+b=c%26d&n=1&n=true",
+            "application/x-www-form-urlencoded",
+            "POST",
+        ),
         ({"body": "x", "method": "put", "headers": {"Content-Type": "a/b"}}, b"x", "a/b", "PUT"),
         ({}, b"", None, "GET"),
     ],
@@ -76,7 +81,7 @@ async def test_a_line_break_in_a_header_is_an_error(context: Any, serve: Any, va
 
 async def test_a_header_may_hold_any_other_character(context: Any, serve: Any) -> None:
     server = serve()
-    await call(context, url=server.url, headers={"X-A": "  é; \"q\"\tx  ", "X-Number": 3})
+    await call(context, url=server.url, headers={"X-A": '  é; "q"\tx  ', "X-Number": 3})
     assert server.requests[0].headers["x-a"] == 'é; "q"\tx'
     assert server.requests[0].headers["x-number"] == "3"
 
@@ -247,11 +252,41 @@ async def test_an_unknown_host_is_said_with_its_name(context: Any) -> None:
     assert caught.value.category is Category.NETWORK
 
 
-async def test_plain_http_on_a_tls_port_and_the_reverse_are_said(context: Any, serve: Any) -> None:
-    server = serve(body=b"x")
-    with pytest.raises(TaskError, match="no TLS connection") as caught:
-        await call(context, url=server.url.replace("http", "https"))
+async def test_https_where_a_server_speaks_plain_http_is_said(context: Any) -> None:
+    async def plain(reader: Any, writer: Any) -> None:
+        await reader.read(10)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(plain, "127.0.0.1", 0) as server:
+        with pytest.raises(TaskError, match="no TLS connection") as caught:
+            await call(context, url=f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
     assert "https" in (caught.value.hint or "")
+
+
+async def test_an_untrusted_certificate_is_said_and_not_tried_again(
+    context: Any, serve: Any, certificate: tuple[str, Any]
+) -> None:
+    server = serve(body=b"x", tls=certificate[1])
+    with pytest.raises(TaskError, match="TLS certificate that is not trusted: self-signed") as caught:
+        await call(context, url=server.url)
+    assert not caught.value.retriable
+    assert "SSL_CERT_FILE" in (caught.value.hint or "")
+
+
+async def test_ssl_cert_file_names_the_authorities_to_trust(
+    context: Any, serve: Any, certificate: tuple[str, Any]
+) -> None:
+    context.environ["SSL_CERT_FILE"] = certificate[0]
+    assert (await call(context, url=serve(body=b"x", tls=certificate[1]).url)).value == "x"
+
+
+async def test_a_cert_file_that_is_not_there_is_said(context: Any, serve: Any) -> None:
+    context.environ["SSL_CERT_FILE"] = "/no/such/file"
+    with pytest.raises(TaskError, match="SSL_CERT_FILE") as caught:
+        await call(context, url="https://127.0.0.1/")
+    assert caught.value.category is Category.CONFIG
 
 
 async def test_a_slow_server_ends_with_the_attempts_time_and_leaves_no_connection(context: Any, serve: Any) -> None:
