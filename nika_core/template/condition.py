@@ -1,0 +1,96 @@
+"""A flow's condition: compiled to a list of steps once, evaluated in time linear in its size.
+
+    or         = and { "||" and }
+    and        = operand { "&&" operand }
+    operand    = "!" operand | value [ comparison value ]
+    comparison = "==" | "!=" | "<" | "<=" | ">" | ">=" | "in"
+    value      = literal | template | "(" or ")" | "[" [ or { "," or } ] "]"
+
+Two comparisons in a row (`1 < {{a}} < 3`) and `!` before one (`!{{a}} == 1`) are refused: languages differ in what
+they mean by it. Neither compiling nor evaluating recurses, so no nesting exhausts Python's stack.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from nika_core.errors import NikaError, TemplateValueError
+from nika_core.model.json import Json
+from nika_core.model.template import Placeholder
+from nika_core.template.comparing import contains, equal, ordered, truth
+
+_ORDER: Final[dict[str, Callable[[Any, Any], bool]]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledCondition:
+    """`steps` work on a stack: push a value or a placeholder's, apply an operator, skip what needs no asking.
+
+    A step is an operation and its argument: `value` and a JSON value, `placeholder`, `list` and its length, `and`
+    and `or` with the index at which to go on when the left side decides, `truth`, `!`, and the comparisons.
+    """
+
+    text: str
+    placeholders: tuple[Placeholder, ...]
+    steps: tuple[tuple[str, Any], ...]
+
+    def evaluate(self, resolve: Callable[[Placeholder], Json]) -> bool:
+        """Whether it is true. What `&&` and `||` need not know is not resolved.
+
+        Raises:
+            TemplateValueError: a value is missing, cannot be compared, or is neither true nor false.
+        """
+        try:
+            return truth(_run(self.steps, resolve))
+        except NikaError as error:
+            shown = self.text if len(self.text) <= 80 else self.text[:77] + "..."
+            raise TemplateValueError(
+                f"in the condition `{shown}`: {error.message}", code=error.code, hint=error.hint
+            ) from error
+
+
+def _run(steps: tuple[tuple[str, Any], ...], resolve: Callable[[Placeholder], Json]) -> Json:
+    stack: list[Json] = []
+    at = 0
+    while at < len(steps):
+        step, argument = steps[at]
+        at += 1
+        if step == "value":
+            stack.append(argument)
+        elif step == "placeholder":
+            stack.append(resolve(argument))
+        elif step in ("and", "or"):
+            decided = truth(stack.pop())
+            if decided is (step == "or"):
+                stack.append(decided)
+                at = argument
+        elif step == "truth":
+            stack.append(truth(stack.pop()))
+        elif step == "!":
+            stack.append(not truth(stack.pop()))
+        elif step == "list":
+            start = len(stack) - argument
+            stack[start:] = [stack[start:]]
+        else:
+            right = stack.pop()
+            stack.append(_compared(stack.pop(), step, right))
+    return stack.pop()
+
+
+def _compared(left: Json, step: str, right: Json) -> bool:
+    if step == "==":
+        return equal(left, right)
+    if step == "!=":
+        return not equal(left, right)
+    if step == "in":
+        return contains(left, right)
+    one, other = ordered(left, right, step)
+    return _ORDER[step](one, other)
