@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -58,20 +58,41 @@ class Graph:
 
     def cycle(self) -> list[str] | None:
         """One cycle, first task repeated at the end; None when there is none."""
+        found = self.cycles()
+        return found[0] if found else None
+
+    def cycles(self) -> list[list[str]]:
+        """One cycle, a shortest one, for each group of tasks that wait for one another; `[a, a]` for a self-loop.
+
+        In declared order of their first tasks; each begins with its first task in declared order, and ends with it.
+        """
         done = {task for wave in self.waves() for task in wave}
-        rest = [task for task in self.order if task not in done]
-        # Every task of the rest has a predecessor in it or lies behind a cycle: walking back must come round.
-        if not rest:
-            return None
-        left = set(rest)
-        path: list[str] = []
-        seen: dict[str, int] = {}
-        task = rest[0]
-        while task not in seen:
-            seen[task] = len(path)
-            path.append(task)
-            task = next(edge.source for edge in self.incoming[task] if edge.source in left)
-        return [task, *reversed(path[seen[task] :])]
+        left = {task: index for index, task in enumerate(self.order) if task not in done}
+        found: list[list[str]] = []
+        for group in _strongly_connected(left, self.incoming, self.outgoing):
+            first = min(group, key=left.__getitem__)
+            if len(group) > 1:
+                found.append(self._way_back(first, group))
+            elif any(edge.target == first for edge in self.outgoing[first]):
+                found.append([first, first])
+        return sorted(found, key=lambda cycle: left[cycle[0]])
+
+    def _way_back(self, first: str, group: frozenset[str]) -> list[str]:
+        """A shortest way from a task of a strongly connected group to itself."""
+        came_from: dict[str, str] = {}
+        wave = [first]
+        while first not in came_from:
+            following: list[str] = []
+            for task in wave:
+                for edge in self.outgoing[task]:
+                    if edge.target in group and edge.target not in came_from and edge.target != task:
+                        came_from[edge.target] = task
+                        following.append(edge.target)
+            wave = following
+        path = [first, came_from[first]]
+        while path[-1] != first:
+            path.append(came_from[path[-1]])
+        return path[::-1]
 
     def ancestors(self, task: str) -> frozenset[str]:
         """All tasks that `task` depends on, directly or not."""
@@ -83,6 +104,38 @@ class Graph:
                 found.add(source)
                 todo.extend(edge.source for edge in self.incoming[source])
         return frozenset(found)
+
+
+def _strongly_connected(
+    tasks: Collection[str], incoming: Mapping[str, tuple[Edge, ...]], outgoing: Mapping[str, tuple[Edge, ...]]
+) -> Iterable[frozenset[str]]:
+    """Groups of tasks that reach one another (Kosaraju, without recursion: a chain may have thousands of tasks)."""
+    ended: list[str] = []
+    seen: set[str] = set()
+    for root in tasks:
+        todo = [] if root in seen else [(root, iter(outgoing[root]))]
+        seen.add(root)
+        while todo:
+            task, edges = todo[-1]
+            following = next((e.target for e in edges if e.target in tasks and e.target not in seen), None)
+            if following is None:
+                ended.append(task)
+                todo.pop()
+            else:
+                seen.add(following)
+                todo.append((following, iter(outgoing[following])))
+    grouped: set[str] = set()
+    for root in reversed(ended):
+        group: set[str] = set()
+        reached = [] if root in grouped else [root]
+        while reached:
+            task = reached.pop()
+            if task not in group:
+                group.add(task)
+                reached.extend(e.source for e in incoming[task] if e.source in tasks and e.source not in grouped)
+        grouped |= group
+        if group:
+            yield frozenset(group)
 
 
 def placeholders_of(value: PayloadValue) -> Iterable[Placeholder]:
