@@ -194,13 +194,12 @@ def transport_error(
     return None
 
 
-def truncated_error(provider: str, *, shown: bool, usage: Usage | None = None) -> TaskError:
-    """The error for a stream that ended without its end."""
+def truncated_error(provider: str, *, usage: Usage | None = None) -> TaskError:
+    """The error for a stream that ended without its end: what was shown of it is no answer, so it is asked again."""
     return TaskError(
         f"the stream from {provider} ended before the answer did",
         category=Category.NETWORK,
         usage=usage,
-        retriable=None if not shown else False,
         hint="run it again, or resume the run",
     )
 

@@ -1,0 +1,51 @@
+"""What OpenAI's models can do, as far as is known without asking. Prices come from the public list."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Final
+
+from nika_core.plugin import ModelInfo
+
+# Name pattern -> (tokens of context, tokens of output). The first that fits counts.
+_SIZES: Final[tuple[tuple[str, int, int], ...]] = (
+    (r"gpt-5.*chat", 128_000, 16_384),
+    (r"gpt-5", 400_000, 128_000),
+    (r"gpt-4\.1", 1_047_576, 32_768),
+    (r"(chatgpt-|gpt-)4o", 128_000, 16_384),
+    (r"gpt-4-turbo", 128_000, 4_096),
+    (r"gpt-4", 8_192, 8_192),
+    (r"gpt-3\.5", 16_385, 4_096),
+    (r"o1|o3|o4", 200_000, 100_000),
+)
+_REASONING: Final = re.compile(r"(ft:)?(o\d|gpt-5(?!.*chat))")
+KNOWN: Final = (
+    "gpt-5",
+    "gpt-5-mini",
+    "gpt-5-nano",
+    "gpt-4.1",
+    "gpt-4.1-mini",
+    "gpt-4o",
+    "gpt-4o-mini",
+    "o3",
+    "o4-mini",
+)
+_HALF: Final = Decimal("0.5")
+
+
+def info_of(model: str, *, official: bool, batch: bool, json_schema: bool = True) -> ModelInfo:
+    """`official`: the server is OpenAI's own, so that a name means what it means there."""
+    context = output = None
+    if official:
+        name = model.removeprefix("ft:")
+        context, output = next(((c, o) for pattern, c, o in _SIZES if re.match(pattern, name)), (None, None))
+    return ModelInfo(
+        model,
+        context,
+        output,
+        temperature=not (official and _REASONING.match(model)),
+        json_schema=json_schema,
+        batch=batch,
+        batch_discount=_HALF if batch else Decimal(0),
+    )
