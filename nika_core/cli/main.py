@@ -106,7 +106,8 @@ def main() -> None:
     try:
         app(prog_name="nika")
     except NikaError as error:
-        print_error(error)
+        if not getattr(error, "told", False):
+            print_error(error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,0 +1,171 @@
+"""One opened project: its file, the plugins that may be used in it, and the limits that hold."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+from nika_core import codes
+from nika_core.app.vocabulary import RegistryVocabulary
+from nika_core.document import Loaded, graph_of, load_project, load_workflow
+from nika_core.errors import NikaError, PluginError, UsageError
+from nika_core.model.clock import Clock, SystemClock
+from nika_core.model.graph import Graph
+from nika_core.model.limits import Limit, Limits
+from nika_core.model.masking import Masker, secret_values
+from nika_core.model.project import Project
+from nika_core.model.workflow import Workflow
+from nika_core.plugin import Admission, Explanation, Policy, Refusal
+from nika_core.registry import Kind, Offer, PluginPolicy, Registry, patterns_of
+
+_ALLOW = "NIKA_PLUGINS_ALLOW"
+_BLOCK = "NIKA_PLUGINS_BLOCK"
+
+
+class Nika:
+    """What every command starts from. Nothing is read, and no plugin imported, before it is asked for."""
+
+    def __init__(self, start: Path, environ: Mapping[str, str], clock: Clock) -> None:
+        self.start = start
+        self.environ = environ
+        self.clock = clock
+
+    @classmethod
+    def open(
+        cls, start: Path | None = None, *, environ: Mapping[str, str] | None = None, clock: Clock | None = None
+    ) -> Nika:
+        """The project that a workflow's file (or a folder, or the working directory) belongs to."""
+        folder = Path.cwd() if start is None else start.absolute()
+        if not folder.is_dir():
+            folder = folder.parent
+        return cls(folder, dict(os.environ) if environ is None else environ, clock or SystemClock())
+
+    # -- the project and its plugins
+
+    @cached_property
+    def project(self) -> Project:
+        """The nearest `nika.yaml`; an empty one where there is none. Raises ProblemsError."""
+        return load_project(self.start, self._settings_of)
+
+    @property
+    def project_folder(self) -> Path:
+        """Where the project's own files are; the folder one started in where there is no project file."""
+        return self.project.path.parent if self.project.path else self.start
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The plugins under the project's and the environment's lists."""
+        return Registry(policy=self._policy())
+
+    def _policy(self) -> PluginPolicy:
+        project, where = self.project, "nika.yaml"
+        allow = [(where, project.allow)] if project.allow is not None else []
+        block = [(where, project.block)] if project.block else []
+        if _ALLOW in self.environ:
+            allow.append((_ALLOW, patterns_of(self.environ[_ALLOW])))
+        if _BLOCK in self.environ:
+            block.append((_BLOCK, patterns_of(self.environ[_BLOCK])))
+        return PluginPolicy(tuple(allow), tuple(block), project.prefer)
+
+    @cached_property
+    def vocabulary(self) -> RegistryVocabulary:
+        """The registry as the document layer sees it."""
+        return RegistryVocabulary(self.registry)
+
+    # -- limits
+
+    @cached_property
+    def policies(self) -> list[tuple[Offer, Policy]]:
+        """Every limit policy. Raises PluginError: a limit that nobody asks is no limit."""
+        return self.registry.policies()
+
+    @cached_property
+    def limits(self) -> Limits:
+        """What holds for every run. Raises UsageError for a malformed setting, PluginError for a broken policy."""
+        found: list[Limit] = []
+        for offer, policy in self.policies:
+            found.extend(_asked(offer, lambda policy=policy: policy.limits(self.environ)))
+        return Limits(found)
+
+    def limits_for(self, words: Iterable[str]) -> Limits:
+        """The same, with the bounds of these keywords."""
+        found: list[Limit] = []
+        for word in words:
+            keyword = self.vocabulary.keyword(word)
+            for offer, policy in self.policies:
+                found.extend(
+                    _asked(offer, lambda policy=policy, keyword=keyword: policy.keyword_limits(keyword, self.environ))
+                )
+        return self.limits.narrowed(found)
+
+    def all_limits(self) -> Iterator[Limit]:
+        """Every limit, those of all keywords that can be loaded included."""
+        words = []
+        for word in self.vocabulary.words():
+            try:
+                self.vocabulary.keyword(word)
+            except PluginError:
+                continue
+            words.append(word)
+        return iter(self.limits_for(words))
+
+    def admit(self, request: Admission) -> Refusal | None:
+        """Ask every policy; one refusal wins. A policy that raises refuses."""
+        for offer, policy in self.policies:
+            try:
+                refusal = policy.admit(request)
+            except Exception as error:
+                refusal = Refusal(f"the limit policy '{offer.word}' ({offer.origin}) fails: {error}")
+            if refusal is not None:
+                return replace(refusal, code=refusal.code or codes.POLICY_REFUSED)
+        return None
+
+    # -- documents
+
+    def load(self, path: Path, text: bytes | None = None) -> Loaded:
+        """Read and check a workflow; never raises for what is in it."""
+        return load_workflow(
+            path, self.vocabulary, self.limits, clock=self.clock, text=text, environ=self.environ, project=self.project
+        )
+
+    def graph(self, workflow: Workflow) -> Graph:
+        """Its tasks, and what joins them."""
+        return graph_of(workflow, self.vocabulary)
+
+    @cached_property
+    def masker(self) -> Masker:
+        """For everything that is shown or recorded. Knows the project's secrets; providers' come with their use."""
+        return Masker(secret_values(self.environ, self.project.secrets))
+
+    def explanation(self, code: str) -> Explanation | None:
+        """From the kernel's table, or from a keyword's plugin."""
+        from nika_core.explanations import EXPLANATIONS
+
+        if code in EXPLANATIONS:
+            return EXPLANATIONS[code]
+        for word in self.registry.words(Kind.KEYWORD):
+            try:
+                keyword = self.registry.keyword(word)
+            except PluginError:
+                continue
+            for explanation in keyword.explanations:
+                if explanation.code == code:
+                    return explanation
+        return None
+
+
+def _asked(offer: Offer, ask: object) -> list[Limit]:
+    assert callable(ask)
+    try:
+        return [replace(limit, policy=offer.word) for limit in ask()]
+    except NikaError:
+        raise
+    except Exception as error:
+        raise UsageError(
+            f"the limit policy '{offer.word}' ({offer.origin}) fails: {type(error).__name__}: {error}",
+            code=codes.PLUGIN_BROKEN,
+            hint=f"upgrade or remove {offer.distribution}",
+        ) from error

@@ -1,0 +1,105 @@
+"""`nika plan`: what would happen, without anything happening."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nika_core.app.preparing import Prepared
+from nika_core.engine.models.estimate import RunForecast, TaskForecast
+from nika_core.errors import NikaError, TemplateValueError
+from nika_core.model.json import Json
+from nika_core.model.template import Placeholder, Template
+from nika_core.model.workflow import Task
+from nika_core.plugin import Effect, Values
+from nika_core.template import resolve, to_text
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTask:
+    """One task: when, with what, touching what, for how much. `payload` shows placeholders that are not known yet."""
+
+    task: Task
+    wave: int
+    payload: Mapping[str, Any]
+    effects: tuple[Effect, ...]
+    forecast: TaskForecast
+    certain: bool
+    depends_on: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All tasks, wave after wave, and what the run will consume."""
+
+    tasks: tuple[PlannedTask, ...]
+    forecast: RunForecast
+
+
+def make_plan(prepared: Prepared) -> Plan:
+    """Ask every keyword's facets; calls and changes nothing. Raises NikaError."""
+    forecasts = {each.task: each for each in prepared.forecast.tasks}
+    tasks = {task.id: task for task in prepared.workflow.tasks}
+    planned = []
+    for number, wave in enumerate(prepared.graph.waves(), start=1):
+        for name in wave:
+            task = tasks[name]
+            facets = prepared.nika.vocabulary.facets(task.keyword)
+            payload = _known(prepared, task.payload)
+            assert isinstance(payload, dict)
+            planned.append(
+                PlannedTask(
+                    task,
+                    number,
+                    prepared.masker.json(_redacted(facets, payload)),
+                    tuple(
+                        Effect(effect.kind, prepared.masker.text(effect.target))
+                        for effect in facets.effects(prepared.payload(task))
+                    ),
+                    forecasts[name],
+                    name in prepared.certain,
+                    tuple(dict.fromkeys(edge.source for edge in prepared.graph.incoming[name])),
+                )
+            )
+    return Plan(tuple(planned), prepared.forecast)
+
+
+def _redacted(facets: Any, payload: Mapping[str, Any]) -> Json:
+    try:
+        redacted: Json = facets.redact(payload)
+    except Exception:  # made for a rendered payload, this one still has placeholders: show nothing rather than a secret
+        return dict.fromkeys(payload, "***")
+    return redacted
+
+
+def _known(prepared: Prepared, value: Any) -> Any:
+    """The payload with every placeholder put in whose value is known before anything runs."""
+    if isinstance(value, Template):
+        if (single := value.single) is not None:
+            found = _value(prepared, single)
+            return value.text if found is None else found[0]
+        return "".join(_part(prepared, part) for part in value.parts)
+    if isinstance(value, Mapping):
+        return {key: _known(prepared, item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_known(prepared, item) for item in value]
+    return value
+
+
+def _part(prepared: Prepared, part: str | Placeholder) -> str:
+    if isinstance(part, str):
+        return part
+    found = _value(prepared, part)
+    return part.text if found is None else to_text(found[0])
+
+
+def _value(prepared: Prepared, placeholder: Placeholder) -> tuple[Json] | None:
+    source = prepared.nika.vocabulary.source(placeholder.source)
+    if tuple(source.depends_on(placeholder)):
+        return None
+    values = Values(inputs=prepared.inputs, environ=prepared.nika.environ)
+    try:
+        return (resolve(placeholder, values, prepared.nika.vocabulary.source),)
+    except (TemplateValueError, NikaError):
+        return None

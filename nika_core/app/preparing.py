@@ -1,0 +1,205 @@
+"""Everything that is decided before a run starts: what `plan` shows and what `run` then does are the same thing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from nika_core import codes
+from nika_core.app.directory import ProviderDirectory
+from nika_core.app.opening import Nika
+from nika_core.app.prompts import resolve_system_prompt
+from nika_core.document import check_inputs
+from nika_core.document.checks import payload_of
+from nika_core.engine.budget import Bounds
+from nika_core.engine.models.estimate import RunForecast, certain_tasks, forecast_run, forecast_task
+from nika_core.engine.models.pricing import Prices
+from nika_core.errors import NikaError, Problem, ProblemsError, Severity
+from nika_core.model.graph import Graph
+from nika_core.model.json import Json
+from nika_core.model.limits import Limit, Limits, Measure, Unit
+from nika_core.model.masking import Masker, secret_values
+from nika_core.model.template import Template
+from nika_core.model.usage import Usage
+from nika_core.model.workflow import AgentBlock, Task, Workflow
+from nika_core.plugin import ModelInfo, Provider
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """What the command line adds to a workflow. None: the workflow, the project or the limits say."""
+
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    provider: str | None = None
+    model: str | None = None
+    max_concurrent: int | None = None
+    fail_fast: bool = False
+    journal: bool = True
+    mock: bool = False
+    economy: bool = False
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that could start now."""
+
+    nika: Nika
+    workflow: Workflow
+    options: RunOptions
+    graph: Graph
+    limits: Limits
+    inputs: Mapping[str, Json]
+    agent: AgentBlock  # overrides applied, system prompt resolved
+    directory: ProviderDirectory
+    providers: Mapping[str, Provider]  # in use, by name
+
+    @cached_property
+    def bounds(self) -> Bounds:
+        """What may be spent."""
+        return Bounds.of(self.limits, self.agent.max_budget_usd)
+
+    @cached_property
+    def prices(self) -> Prices:
+        """The project's prices before all others."""
+        return Prices(self.nika.project.prices)
+
+    @cached_property
+    def masker(self) -> Masker:
+        """Knows the secrets of the environment, the project and the providers in use."""
+        declared = set(self.nika.project.secrets)
+        for provider in self.providers.values():
+            declared.update(provider.secrets, provider.optional_secrets)
+        return Masker(secret_values(self.nika.environ, declared))
+
+    def model_info(self, model: str | None) -> tuple[Provider, ModelInfo]:
+        """What a model can do; None: the agent block's. Calls nothing. Raises NikaError."""
+        name = model or self.agent.model or ""
+        provider = self.directory.choose(self.agent.provider, name)
+        return provider, self.directory.connect(provider).info(name)
+
+    @cached_property
+    def forecast(self) -> RunForecast:
+        """Tokens and cost of the whole run. Raises NikaError."""
+        known: dict[str, tuple[Provider, ModelInfo]] = {}
+
+        def info_of(model: str | None) -> ModelInfo:
+            found = self.model_info(model)
+            known[found[1].name] = found
+            return found[1]
+
+        def cost_of(info: ModelInfo, usage: Usage) -> Any:
+            return self.prices.cost(known[info.name][0].name, info, usage)
+
+        if any(self.nika.vocabulary.keyword(task.keyword).needs_provider for task in self.workflow.tasks):
+            self.prices.load()
+        tasks = []
+        for task in self.workflow.tasks:
+            estimate = self.nika.vocabulary.facets(task.keyword).estimate(self.payload(task))
+            tasks.append(forecast_task(task.id, estimate, info_of, cost_of, self.bounds))
+        return forecast_run(tasks, self.certain)
+
+    @cached_property
+    def certain(self) -> frozenset[str]:
+        """The tasks that run whatever the conditions turn out to be."""
+        return certain_tasks(self.graph)
+
+    def payload(self, task: Task) -> Any:
+        """The task as its keyword's facets see it."""
+        return payload_of(task, replace(self.workflow, agent=self.agent), self.nika.vocabulary, self.limits)
+
+
+def prepare(nika: Nika, workflow: Workflow, options: RunOptions) -> Prepared:
+    """Decide everything. Raises ProblemsError with all that is wrong with inputs, models and secrets at once."""
+    values, found = check_inputs(workflow, options.inputs)
+    problems = list(found)
+    words = sorted({task.keyword for task in workflow.tasks})
+    limits = nika.limits_for(words).narrowed(_narrowed_by(options))
+    agent = overridden(workflow, nika, options)
+    directory = ProviderDirectory(nika.registry, nika.environ)
+    providers: dict[str, Provider] = {}
+    if not options.mock:
+        problems += _check_models(nika, workflow, agent, directory, providers)
+    if not problems:
+        try:
+            agent = resolve_system_prompt(agent, workflow, nika, values)
+        except NikaError as error:
+            problems.append(error.problem())
+    if any(problem.severity is Severity.ERROR for problem in problems):
+        raise ProblemsError(problems)
+    return Prepared(nika, workflow, options, nika.graph(workflow), limits, values, agent, directory, providers)
+
+
+def overridden(workflow: Workflow, nika: Nika, options: RunOptions) -> AgentBlock:
+    """The agent block: the command line before the workflow before the project."""
+    agent, project = workflow.agent or AgentBlock(), nika.project
+    return replace(
+        agent,
+        provider=options.provider or agent.provider or project.provider,
+        model=options.model or agent.model or project.model,
+    )
+
+
+def _narrowed_by(options: RunOptions) -> list[Limit]:
+    if options.max_concurrent is None:
+        return []
+    name = "--max-concurrent"
+    return [Limit(Measure.CONCURRENT, options.max_concurrent, Unit.COUNT, name, "command line", "command line")]
+
+
+def _check_models(
+    nika: Nika,
+    workflow: Workflow,
+    agent: AgentBlock,
+    directory: ProviderDirectory,
+    providers: dict[str, Provider],
+) -> list[Problem]:
+    """Every model in use has a provider whose secrets are set, and can do what is asked of it."""
+    problems: dict[Problem, None] = {}
+    for task in workflow.tasks:
+        if not nika.vocabulary.keyword(task.keyword).needs_provider:
+            continue
+        own = task.payload.get("model")
+        model = own if isinstance(own, str) else agent.model
+        place = task.at(("model",)) if own is not None else task.place
+        if isinstance(own, Template) or not model:
+            if not model and own is None:
+                message = "no model is named, neither by the task nor by the agent block"
+                hint = "set `model:` in the `agent:` block, in nika.yaml, or give --model"
+                problems[Problem(codes.MISSING_MODEL, message, place, hint)] = None
+            continue
+        try:
+            provider = directory.choose(agent.provider, model)
+            if provider.name not in providers:
+                directory.require_secrets(provider)
+                providers[provider.name] = provider
+            info = directory.connect(provider).info(model)
+        except NikaError as error:
+            problems[replace(error.problem(), place=error.place or (place if own is not None else None))] = None
+            continue
+        for problem in _what_it_cannot(task, agent, info):
+            problems[problem] = None
+    return list(problems)
+
+
+def _what_it_cannot(task: Task, agent: AgentBlock, info: ModelInfo) -> list[Problem]:
+    found = []
+    if not info.temperature and "temperature" in task.payload:
+        message = f"the model '{info.name}' takes no temperature"
+        hint = "remove `temperature`, or use another model"
+        found.append(Problem(codes.MODEL_CANNOT, message, task.at(("temperature",)), hint))
+    elif not info.temperature and agent.temperature is not None:
+        message = f"the model '{info.name}' takes no temperature, and the agent block sets one"
+        hint = "remove `temperature` from the agent block, or use another model"
+        found.append(Problem(codes.MODEL_CANNOT, message, task.place, hint))
+    tools = agent.allowed_tools if task.allowed_tools is None else task.allowed_tools
+    if not info.tools and tools and task.allowed_tools != ():
+        message = f"the model '{info.name}' cannot use tools, and this task allows {', '.join(tools)}"
+        hint = "set `allowedTools: []` on the task, or use another model"
+        found.append(Problem(codes.MODEL_CANNOT, message, task.place, hint))
+    asked, most = task.payload.get("maxTokens"), info.max_output_tokens
+    if isinstance(asked, int) and most is not None and asked > most:
+        message = f"the model '{info.name}' answers with at most {most} tokens, and this task asks for {asked}"
+        found.append(Problem(codes.MODEL_CANNOT, message, task.at(("maxTokens",)), f"set maxTokens to {most} or less"))
+    return found

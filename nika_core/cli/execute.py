@@ -1,0 +1,112 @@
+"""Runs what is prepared, shows it while it goes on, and tells how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from nika_core.app.preparing import Prepared
+from nika_core.app.reporting import event_json, result_json
+from nika_core.app.running import Execution
+from nika_core.cli.console import plain, say, say_json, style, tell
+from nika_core.cli.progress import Lines, Live, duration_text, money_text
+from nika_core.errors import Place
+from nika_core.model.events import Event
+from nika_core.model.state import RunResult, RunStatus
+
+EXIT_CODES = {RunStatus.SUCCEEDED: 0, RunStatus.FAILED: 1, RunStatus.PAUSED: 4, RunStatus.CANCELLED: 130}
+
+
+def execute(prepared: Prepared, format_: str, verbose: int = 0, resumed: str | None = None, **resume: Any) -> int:
+    """The exit code."""
+    prepared.refuse_hopeless()
+    observer, close = _observer(prepared, format_, verbose)
+    execution = Execution(prepared, [observer], resumed=resumed, **resume)
+    try:
+        result = asyncio.run(_with_signals(execution))
+    finally:
+        close()
+    _tell_result(result, format_, prepared, execution)
+    return EXIT_CODES[result.status]
+
+
+async def _with_signals(execution: Execution) -> RunResult:
+    """Ctrl-C (or SIGTERM) once: stop starting, cancel cleanly, keep the history. Twice: leave at once."""
+    loop = asyncio.get_running_loop()
+    asked = 0
+
+    def interrupt() -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            tell(style("interrupted: ending what is running (again to leave at once)", "yellow"))
+            execution.cancel("interrupted")
+        else:
+            execution.abandon()
+            sys.stderr.flush()
+            import os
+
+            os._exit(130)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, interrupt)
+        except NotImplementedError:  # Windows: the default, KeyboardInterrupt, has to do
+            break
+    return await execution.run()
+
+
+def _observer(prepared: Prepared, format_: str, verbose: int) -> tuple[Callable[[Event], None], Callable[[], None]]:
+    if format_ == "jsonl":
+        return (lambda event: say(json.dumps(event_json(event), ensure_ascii=False, default=str))), _nothing
+    if format_ == "json" and not verbose:
+        return (lambda event: None), _nothing
+    if format_ == "pretty" and sys.stderr.isatty():
+        live = Live(prepared.workflow, verbose=verbose)
+        return live, live.close
+    return Lines(prepared.workflow, verbose=verbose), _nothing
+
+
+def _nothing() -> None:
+    pass
+
+
+def _tell_result(result: RunResult, format_: str, prepared: Prepared, execution: Execution) -> None:
+    if format_ == "json":
+        say_json(result_json(result))
+    elif format_ == "jsonl":
+        line = {"event": "result", "runId": result.run_id, "data": result_json(result)}
+        say(json.dumps(line, ensure_ascii=False, default=str))
+    else:
+        _tell_pretty(result, prepared)
+    for warning in execution.warnings:
+        tell(f"{style('warning', 'yellow')}: {plain(warning)}")
+    if format_ == "pretty" and result.status is not RunStatus.SUCCEEDED and execution.resumable:
+        tell(f"go on with: nika resume {result.run_id}")
+
+
+def _tell_pretty(result: RunResult, prepared: Prepared) -> None:
+    colour = {RunStatus.SUCCEEDED: "green", RunStatus.FAILED: "red"}.get(result.status, "yellow")
+    ended = {state: sum(task.state == state for task in result.tasks) for state in ("success", "failed", "skipped")}
+    counts = ", ".join(f"{count} {state}" for state, count in ended.items() if count)
+    parts = [f"{style(result.status.value, 'bold', colour)} in {duration_text(result.duration)}: {counts}"]
+    if result.usage.total_tokens:
+        parts.append(f"{result.usage.total_tokens} tokens")
+    if result.usage.cost_usd:
+        parts.append(money_text(float(result.usage.cost_usd)))
+    if result.usage.unpriced:
+        parts.append(f"unpriced: {', '.join(result.usage.unpriced)}")
+    tell(", ".join(parts))
+    places: dict[str, Place] = {task.id: task.place for task in prepared.workflow.tasks}
+    for task in result.tasks:
+        if task.failure is not None and task.state == "failed":
+            tell(f"  {places[task.id]}: {style(task.id, 'bold')} [{task.failure.code}] {plain(task.failure.message)}")
+            if task.failure.hint:
+                tell(f"    {style('hint', 'cyan')}: {plain(task.failure.hint)}")
+    if result.has_output:
+        output = result.output
+        say(plain(output) if isinstance(output, str) else json.dumps(output, indent=2, ensure_ascii=False))

@@ -1,0 +1,60 @@
+"""`nika limits`: each limit, its value, and where it came from."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from nika_core.app import Nika
+from nika_core.cli.console import say, say_json, table
+from nika_core.model.limits import Limit, Unit
+
+
+class Format(StrEnum):
+    """How to print."""
+
+    PRETTY = "pretty"
+    JSON = "json"
+
+
+def limits(format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.PRETTY) -> None:
+    """Every limit, its value and where it came from."""
+    nika = Nika.open()
+    found = list(nika.all_limits())
+    if format_ is Format.JSON:
+        say_json(
+            {
+                "limits": [
+                    {
+                        "name": limit.name,
+                        "measure": limit.measure,
+                        "value": limit.value,
+                        "unit": limit.unit.value,
+                        "origin": limit.origin,
+                        "policy": limit.policy,
+                    }
+                    for limit in found
+                ]
+            }
+        )
+    else:
+        rows = [(limit.name, value_text(limit), limit.origin, limit.policy) for limit in found]
+        say(table(("LIMIT", "VALUE", "FROM", "POLICY"), rows))
+
+
+def value_text(limit: Limit) -> str:
+    """A limit's value as its author would write it."""
+    match limit.unit:
+        case Unit.BYTES:
+            for size, unit in ((1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "KB")):
+                if limit.value >= size and limit.value % size == 0:
+                    return f"{limit.value / size:g}{unit}"
+            return f"{limit.value:g} bytes"
+        case Unit.SECONDS:
+            return f"{limit.value:g}s" if limit.value >= 1 or not limit.value else f"{limit.value * 1000:g}ms"
+        case Unit.USD:
+            return f"${limit.value:g}"
+        case Unit.COUNT | Unit.TOKENS:
+            return f"{limit.value:g}" if limit.value < 1e6 else f"{limit.value:.0f}"

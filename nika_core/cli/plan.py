@@ -1,0 +1,125 @@
+"""`nika plan`: what a run would do, touch and cost."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nika_core.app import RunOptions
+from nika_core.cli.console import plain, say, say_json, style
+from nika_core.cli.inputs import gather
+from nika_core.cli.problems import require_workflow, telling_problems
+from nika_core.cli.run import find_workflow
+
+
+class Format(StrEnum):
+    """How to print."""
+
+    PRETTY = "pretty"
+    JSON = "json"
+
+
+def plan(
+    workflow: Annotated[
+        Path | None, typer.Argument(help="The workflow's file; without it, `main:` of nika.yaml.")
+    ] = None,
+    input_: Annotated[
+        list[str] | None, typer.Option("--input", "-i", metavar="KEY=VALUE", help="An input; KEY=@file reads a file.")
+    ] = None,
+    inputs: Annotated[Path | None, typer.Option("--inputs", help="Inputs from a YAML or JSON file.")] = None,
+    provider: Annotated[str | None, typer.Option("--provider", "-p", help="The provider for all models.")] = None,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="The agent block's model.")] = None,
+    format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.PRETTY,
+) -> None:
+    """Show what a run would do, touch and cost."""
+    nika, path = find_workflow(workflow)
+    loaded = nika.load(path)
+    checked = require_workflow(loaded)
+
+    from nika_core.app.planning import make_plan
+    from nika_core.app.preparing import prepare
+
+    with telling_problems(loaded):
+        options = RunOptions(inputs=gather(input_ or (), inputs), provider=provider, model=model)
+        made = make_plan(prepare(nika, checked, options))
+    if format_ is Format.JSON:
+        say_json(plan_json(made))
+        return
+    wave = 0
+    for each in made.tasks:
+        if each.wave != wave:
+            wave = each.wave
+            say(style(f"wave {wave}", "bold"))
+        sure = "" if each.certain else "  (if its conditions hold)"
+        after = f"  after {', '.join(each.depends_on)}" if each.depends_on else ""
+        say(f"  {each.task.id}  {each.task.keyword}{after}{sure}")
+        for key, value in each.payload.items():
+            shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            lines = plain(shown).splitlines() or [""]
+            say(f"      {key}: {lines[0]}{' …' if len(lines) > 1 else ''}")
+        for effect in each.effects:
+            say(f"      touches {effect.kind}: {plain(effect.target)}")
+        cost = _forecast_text(each.forecast)
+        if cost:
+            say(f"      {cost}")
+    total = _forecast_text(made.forecast) or "no tokens, no cost"
+    say(f"{style('in all', 'bold')}: {len(made.tasks)} tasks; {total}")
+
+
+def _forecast_text(forecast: Any) -> str:
+    if not forecast.tokens_high and forecast.tokens_high is not None and not forecast.cost_high:
+        return ""
+    high = "unbounded" if forecast.tokens_high is None else f"{forecast.tokens_high}"
+    text = f"{forecast.tokens_low} to {high} tokens"
+    if forecast.unpriced:
+        text += f", unpriced: {', '.join(forecast.unpriced)}"
+        if forecast.cost_high == 0 or forecast.cost_high is None:
+            return text + _reasons(forecast)
+    most = "unbounded" if forecast.cost_high is None else _money(forecast.cost_high)
+    return f"{text}, {_money(forecast.cost_low)} to {most}{_reasons(forecast)}"
+
+
+def _reasons(forecast: Any) -> str:
+    reason = getattr(forecast, "reason", "")
+    return f" ({plain(reason)})" if reason else ""
+
+
+def _money(amount: Decimal) -> str:
+    return f"${amount:.4f}" if amount < 1 else f"${amount:.2f}"
+
+
+def plan_json(made: Any) -> dict[str, Any]:
+    """The plan as one object; amounts in tokens and US dollars, `null` where nothing bounds them."""
+    return {
+        "tasks": [
+            {
+                "id": each.task.id,
+                "keyword": each.task.keyword,
+                "wave": each.wave,
+                "dependsOn": list(each.depends_on),
+                "certain": each.certain,
+                "payload": each.payload,
+                "effects": [{"kind": effect.kind, "target": effect.target} for effect in each.effects],
+                "estimate": _forecast_json(each.forecast),
+            }
+            for each in made.tasks
+        ],
+        "estimate": _forecast_json(made.forecast),
+    }
+
+
+def _forecast_json(forecast: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "tokensLow": forecast.tokens_low,
+        "tokensHigh": forecast.tokens_high,
+        "costUsdLow": float(forecast.cost_low),
+        "costUsdHigh": None if forecast.cost_high is None else float(forecast.cost_high),
+        "unpriced": list(forecast.unpriced),
+    }
+    reason = getattr(forecast, "reason", None) or "; ".join(getattr(forecast, "reasons", ()))
+    return found | ({"reason": reason} if reason else {})

@@ -1,0 +1,152 @@
+"""`nika plugins`: what is installed, allowed, in conflict or broken."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from nika_core.app import Nika
+from nika_core.cli.console import plain, say, say_json, style, table, tell
+from nika_core.errors import NikaError, UsageError
+from nika_core.plugin import Keyword, LimitPolicy, Provider, TemplateSource
+from nika_core.registry import Listed, Registry
+from nika_core.registry.lock import LOCK_NAME, lock_of, require_lock, write_lock
+
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, add_completion=False, help="What is installed, blocked or broken."
+)
+
+
+class Format(StrEnum):
+    """How to print."""
+
+    PRETTY = "pretty"
+    JSON = "json"
+
+
+FormatOption = Annotated[Format, typer.Option("--format", help="How to print.")]
+_BAD = {"conflict", "broken"}
+
+
+def _json(listed: Listed) -> dict[str, Any]:
+    offer = listed.offer
+    found = {
+        "kind": offer.kind.value,
+        "word": offer.word,
+        "distribution": offer.distribution,
+        "version": offer.version,
+        "status": listed.status,
+    }
+    return found | ({"why": listed.why} if listed.why else {}) | ({"hint": listed.hint} if listed.hint else {})
+
+
+def _pretty(listed: list[Listed]) -> None:
+    rows = []
+    for each in listed:
+        offer = each.offer
+        why = f"{each.status}: {each.why}" if each.why else each.status
+        rows.append((offer.kind.value, offer.word, offer.distribution, offer.version, why))
+    say(table(("KIND", "WORD", "DISTRIBUTION", "VERSION", "STATUS"), rows))
+
+
+@app.command("list")
+def list_(format_: FormatOption = Format.PRETTY) -> None:
+    """Every installed plugin; imports none of them."""
+    listed = Nika.open().registry.listing()
+    if format_ is Format.JSON:
+        say_json({"plugins": [_json(each) for each in listed]})
+    elif listed:
+        _pretty(listed)
+    else:
+        tell("no plugin is installed; `pip install nika` brings the built-in ones")
+
+
+@app.command()
+def show(name: str, format_: FormatOption = Format.PRETTY) -> None:
+    """One plugin by its word, `kind:word` or distribution: what it brings."""
+    registry = Nika.open().registry
+    listed = [each for each in registry.listing() if name in {each.offer.word, each.offer.id, each.offer.distribution}]
+    if not listed:
+        known = sorted({each.offer.word for each in registry.listing()})
+        raise UsageError(f"no installed plugin is called '{name}'", hint=f"there are: {', '.join(known) or 'none'}")
+    found = [_json(each) | _described(registry, each) for each in listed]
+    if format_ is Format.JSON:
+        say_json({"plugins": found})
+        return
+    for entry in found:
+        say(f"{style(entry.pop('word'), 'bold')} ({entry.pop('kind')})")
+        for key, value in entry.items():
+            if isinstance(value, dict):
+                say(f"  {key}:")
+                for field, text in value.items():
+                    say(f"    {field}: {plain(str(text))}")
+            else:
+                shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+                say(f"  {key}: {plain(shown)}")
+
+
+def _described(registry: Registry, listed: Listed) -> dict[str, Any]:
+    if listed.status not in {"available", "outranked"}:
+        return {}
+    try:
+        description = registry.description(listed.offer)
+    except NikaError as error:
+        return {"status": "broken", "why": error.message, "hint": error.hint}
+    match description:
+        case Keyword():
+            return {
+                "summary": description.summary,
+                "category": description.category.value,
+                "primary": description.primary,
+                "timeout": description.default_timeout,
+                "fields": dict(description.field_docs),
+                "codes": [each.code for each in description.explanations],
+            }
+        case Provider():
+            return {
+                "summary": description.summary,
+                "models": list(description.models),
+                "secrets": list(description.secrets),
+            }
+        case TemplateSource():
+            form = "{{...}}" if description.braces else f"${{{description.name}.…}}"
+            return {"summary": description.summary, "form": form}
+        case LimitPolicy():
+            return {"summary": description.summary}
+
+
+@app.command()
+def check(format_: FormatOption = Format.PRETTY) -> None:
+    """Import every plugin that may be loaded; exits 1 when one is broken or in conflict."""
+    registry = Nika.open().registry
+    listed = registry.checked()
+    bad = [each for each in listed if each.status in _BAD]
+    if format_ is Format.JSON:
+        say_json({"plugins": [_json(each) for each in listed], "problems": len(bad)})
+    else:
+        _pretty(listed)
+        for each in bad:
+            tell(f"{style('problem', 'red')}: {plain(each.why)}" + (f"\n  {plain(each.hint)}" if each.hint else ""))
+    if bad:
+        raise typer.Exit(1)
+
+
+@app.command()
+def lock(
+    check_only: Annotated[bool, typer.Option("--check", help="Write nothing; exit 3 when something differs.")] = False,
+) -> None:
+    """Write nika.lock: every plugin that may be loaded, to the hash of its installed files."""
+    nika = Nika.open()
+    offers = nika.registry.usable()
+    path = nika.project_folder / LOCK_NAME
+    if check_only:
+        require_lock(path, offers)
+        return
+    entries = lock_of(offers)
+    write_lock(path, entries)
+    tell(f"{path}: {len(entries)} distributions")
+
+
+__all__ = ["app"]

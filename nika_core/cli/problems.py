@@ -1,0 +1,48 @@
+"""Problems of documents, told: as frames with the source line and a caret, as lines, or as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from nika_core.cli.console import style, tell
+from nika_core.document import Loaded
+from nika_core.document.diagnostics import render_pretty
+from nika_core.errors import Problem, ProblemsError, Severity
+from nika_core.model.workflow import Workflow
+
+
+class ToldError(ProblemsError):
+    """The problems were already shown; only the exit code is left."""
+
+    told = True
+
+
+def tell_problem(problem: Problem, text: str) -> None:
+    """A frame on stderr."""
+    tell(render_pretty(problem, text, style=style) + "\n")
+
+
+def errors_in(loaded: Loaded) -> int:
+    """How many problems are errors."""
+    return sum(problem.severity is Severity.ERROR for problem in loaded.problems)
+
+
+def require_workflow(loaded: Loaded) -> Workflow:
+    """The workflow, its warnings told. Raises ToldError after telling all that is wrong."""
+    for problem in loaded.problems:
+        tell_problem(problem, loaded.text)
+    if loaded.workflow is None or errors_in(loaded):
+        raise ToldError(loaded.problems)
+    return loaded.workflow
+
+
+@contextmanager
+def telling_problems(loaded: Loaded) -> Iterator[None]:
+    """What is found later is told in the same way. Raises ToldError."""
+    try:
+        yield
+    except ProblemsError as error:
+        for problem in error.problems:
+            tell_problem(problem, loaded.text)
+        raise ToldError(error.problems) from error

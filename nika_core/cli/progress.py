@@ -1,0 +1,150 @@
+"""What a run shows while it goes on: a line an event, or a live view on a terminal. Always on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from nika_core.cli.console import plain, style, tell
+from nika_core.model.events import Event, EventKind
+from nika_core.model.workflow import Workflow
+
+_REFRESH_PER_SECOND: Final = 4
+_TAIL: Final = 120  # characters of a stream that the live view shows
+
+
+def duration_text(seconds: float) -> str:
+    """`3 ms`, `1.2 s`, `4 min 5 s`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+def money_text(usd: float) -> str:
+    """US dollars, with as many digits as small amounts need."""
+    return f"${usd:.4f}" if usd < 1 else f"${usd:.2f}"
+
+
+class Lines:
+    """A line for what has begun and what has ended; observers of a run may be slow, so this writes at once."""
+
+    def __init__(self, workflow: Workflow, *, verbose: int = 0, write: Callable[[str], None] = tell) -> None:
+        self._keywords = {task.id: task.keyword for task in workflow.tasks}
+        self._width = max((len(task.id) for task in workflow.tasks), default=0)
+        self._verbose = verbose
+        self._write = write
+        self._streaming: str | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+        text = self.text(event)
+        if text is not None:
+            self._write(text)
+
+    def text(self, event: Event) -> str | None:
+        """The event as one line; None when it is not worth one."""
+        data = event.data
+        match event.kind:
+            case EventKind.TASK_STARTED:
+                if data.get("attempt", 1) > 1:
+                    return None
+                return self._line(style("▶", "blue"), event, style("started", "dim"))
+            case EventKind.TASK_SUCCEEDED:
+                return self._line(style("✓", "green"), event, self._ended(data))
+            case EventKind.TASK_REUSED:
+                return self._line(style("↻", "cyan"), event, f"taken over: {data.get('reason', 'unchanged')}")
+            case EventKind.TASK_FAILED:
+                return self._line(style("✗", "red"), event, self._failure(data.get("error") or {}))
+            case EventKind.TASK_RETRYING:
+                delay = duration_text(float(data.get("delay", 0)))
+                failure = self._failure(data.get("error") or {}, hint=False)
+                return self._line(style("…", "yellow"), event, f"{failure}; again in {delay}")
+            case EventKind.TASK_SKIPPED:
+                return self._line(style("○", "dim"), event, style(f"skipped ({data.get('reason')})", "dim"))
+            case EventKind.TOOL_CALLED:
+                failed = style(" failed", "red") if data.get("isError") else ""
+                return self._line(style("·", "dim"), event, f"tool {plain(str(data.get('tool')))}{failed}")
+            case EventKind.DECISION | EventKind.NOTICE | EventKind.CONTEXT_SUMMARIZED:
+                message = data.get("message") or " ".join(f"{key}={value}" for key, value in data.items())
+                return self._line(style("!", "yellow"), event, plain(str(message)))
+            case EventKind.MODEL_CALLED if self._verbose:
+                usage = data.get("usage") or {}
+                tokens = f"{usage.get('inputTokens', 0)} + {usage.get('outputTokens', 0)} tokens"
+                return self._line(style("·", "dim"), event, f"{plain(str(data.get('model')))}: {tokens}")
+        return None
+
+    def _line(self, mark: str, event: Event, rest: str) -> str:
+        task = event.task or ""
+        return f"{mark} {task.ljust(self._width)}  {self._keywords.get(task, '').ljust(8)}  {rest}".rstrip()
+
+    def _ended(self, data: Any) -> str:
+        parts = [duration_text(data.get("durationMs", 0) / 1000)]
+        if data.get("attempts", 1) > 1:
+            parts.append(f"{data['attempts']} attempts")
+        usage = data.get("usage") or {}
+        tokens = usage.get("inputTokens", 0) + usage.get("outputTokens", 0)
+        if tokens:
+            parts.append(f"{tokens} tokens")
+        if float(usage.get("costUsd", 0)):
+            parts.append(money_text(float(usage["costUsd"])))
+        if data.get("truncated"):
+            parts.append(style("output cut", "yellow"))
+        return ", ".join(parts)
+
+    def _failure(self, error: Any, *, hint: bool = True) -> str:
+        text = f"[{error.get('code')}] {plain(str(error.get('message')))}"
+        if hint and error.get("hint"):
+            text += f"\n    {style('hint', 'cyan')}: {plain(str(error['hint']))}"
+        return text
+
+
+class Live:
+    """The same lines above a live view of what is running, redrawn at most four times a second."""
+
+    def __init__(self, workflow: Workflow, *, verbose: int = 0) -> None:
+        from rich.console import Console
+        from rich.live import Live as RichLive
+
+        self._console = Console(file=sys.stderr, highlight=False, markup=False, emoji=False)
+        self._live = RichLive(
+            console=self._console, refresh_per_second=_REFRESH_PER_SECOND, transient=True, get_renderable=self._view
+        )
+        self._lines = Lines(workflow, verbose=verbose, write=self._print)
+        self._running: dict[str, tuple[float, str]] = {}
+        self._live.start()
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+        task = event.task or ""
+        if event.kind is EventKind.TASK_STARTED:
+            self._running[task] = (time.monotonic(), "")
+        elif event.kind is EventKind.CHUNK and task in self._running:
+            since, tail = self._running[task]
+            self._running[task] = (since, (tail + str(event.data.get("text", "")))[-_TAIL:])
+        elif event.kind in {EventKind.TASK_SUCCEEDED, EventKind.TASK_FAILED, EventKind.TASK_SKIPPED}:
+            self._running.pop(task, None)
+        if event.kind is not EventKind.TASK_STARTED:
+            self._lines(event)
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        self._live.stop()
+
+    def _print(self, text: str) -> None:
+        from rich.text import Text
+
+        self._console.print(Text.from_ansi(text))
+
+    def _view(self) -> Any:
+        from rich.text import Text
+
+        now = time.monotonic()
+        lines = []
+        for task, (since, tail) in list(self._running.items())[:20]:
+            shown = plain(" ".join(tail.split()))
+            lines.append(f"▶ {task}  {duration_text(now - since)}  {shown}"[: self._console.width - 1])
+        return Text("\n".join(lines), no_wrap=True, overflow="ellipsis")

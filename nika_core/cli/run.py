@@ -1,0 +1,85 @@
+"""`nika run`: check, decide, run, and tell."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nika_core import codes
+from nika_core.app import Nika, RunOptions
+from nika_core.cli.inputs import gather
+from nika_core.cli.problems import require_workflow, telling_problems
+from nika_core.errors import UsageError
+
+
+class Format(StrEnum):
+    """How to print."""
+
+    PRETTY = "pretty"
+    JSON = "json"
+    JSONL = "jsonl"
+
+
+def run(
+    workflow: Annotated[
+        Path | None, typer.Argument(help="The workflow's file; without it, `main:` of nika.yaml.")
+    ] = None,
+    input_: Annotated[
+        list[str] | None, typer.Option("--input", "-i", metavar="KEY=VALUE", help="An input; KEY=@file reads a file.")
+    ] = None,
+    inputs: Annotated[Path | None, typer.Option("--inputs", help="Inputs from a YAML or JSON file.")] = None,
+    provider: Annotated[str | None, typer.Option("--provider", "-p", help="The provider for all models.")] = None,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="The agent block's model.")] = None,
+    max_concurrent: Annotated[
+        int | None, typer.Option("--max-concurrent", min=1, help="Tasks at once; narrows NIKA_MAX_CONCURRENT.")
+    ] = None,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop everything after the first failure.")] = False,
+    no_journal: Annotated[bool, typer.Option("--no-journal", help="Keep no history: cannot be resumed.")] = False,
+    mock: Annotated[bool, typer.Option("--mock", help="Every keyword plays its part without any effect.")] = False,
+    economy: Annotated[
+        bool, typer.Option("--economy", help="Send `llm` tasks through the provider's batch API where it has one.")
+    ] = False,
+    format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.PRETTY,
+    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Tell more; twice for all.")] = 0,
+) -> None:
+    """Run a workflow."""
+    given = gather(input_ or (), inputs)
+    nika, path = find_workflow(workflow)
+    options = RunOptions(
+        inputs=given,
+        provider=provider,
+        model=model,
+        max_concurrent=max_concurrent,
+        fail_fast=fail_fast,
+        journal=not no_journal,
+        mock=mock,
+        economy=economy,
+    )
+    loaded = nika.load(path)
+    checked = require_workflow(loaded)
+
+    from nika_core.app.preparing import prepare
+    from nika_core.cli.execute import execute
+
+    with telling_problems(loaded):
+        prepared = prepare(nika, checked, options)
+    sys.exit(execute(prepared, format_.value, verbose))
+
+
+def find_workflow(workflow: Path | None) -> tuple[Nika, Path]:
+    """The opened project and the file to run. Raises UsageError where neither says which."""
+    nika = Nika.open(workflow)
+    if workflow is not None:
+        return nika, workflow
+    if nika.project.main is None:
+        where = f"{nika.project.path} has no `main:`" if nika.project.path else "there is no nika.yaml here"
+        raise UsageError(
+            f"which workflow? {where}",
+            code=codes.USAGE,
+            hint="nika run FILE.nika.yaml, or `main: FILE.nika.yaml` in nika.yaml; `nika init` makes both",
+        )
+    return nika, nika.project_folder / nika.project.main

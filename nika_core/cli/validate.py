@@ -1,0 +1,98 @@
+"""`nika validate`: files and folders checked, nothing called."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nika_core import codes
+from nika_core.app import Nika
+from nika_core.cli.console import say, say_json, style
+from nika_core.cli.problems import errors_in, tell_problem
+from nika_core.document import Loaded
+from nika_core.document.diagnostics import file_json, render_compact
+from nika_core.errors import RefusedError, UsageError
+from nika_core.model.limits import Measure
+
+_SUFFIX = ".nika.yaml"
+_NOT_OURS = {"node_modules", "__pycache__"}
+
+
+class Format(StrEnum):
+    """How to print."""
+
+    PRETTY = "pretty"
+    JSON = "json"
+    COMPACT = "compact"
+
+
+def validate(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="[PATH]...", help="Files or folders; without one, this folder.")
+    ] = None,
+    format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.PRETTY,
+) -> None:
+    """Check workflow files without running anything."""
+    files = find_files(paths or [Path()])
+    results = [(path, Nika.open(path).load(path)) for path in files]
+    if format_ is Format.JSON:
+        say_json({"files": [file_json(path, loaded) for path, loaded in results]})
+    elif format_ is Format.COMPACT:
+        for _, loaded in results:
+            for problem in loaded.problems:
+                say(render_compact(problem))
+    else:
+        for path, loaded in results:
+            _pretty(path, loaded)
+    if any(errors_in(loaded) for _, loaded in results):
+        sys.exit(2)
+
+
+def find_files(paths: list[Path]) -> list[Path]:
+    """The workflow files of these files and folders. Raises UsageError, or RefusedError where there are too many."""
+    found: dict[Path, None] = {}
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(
+                each
+                for each in path.rglob(f"*{_SUFFIX}")
+                if not any(part.startswith(".") or part in _NOT_OURS for part in each.relative_to(path).parts)
+            )
+            if not inside and len(paths) == 1:
+                raise UsageError(f"{path} has no *{_SUFFIX} file in it", hint="name a file, or another folder")
+            found.update(dict.fromkeys(inside))
+        else:
+            found[path] = None  # one that is not there is told like any other bad file
+    most = Nika.open(paths[0]).limits.limit(Measure.FILES)
+    if most is not None and len(found) > most.value:
+        raise RefusedError(
+            codes.COUNT_LIMIT,
+            f"there are {len(found)} workflow files, and {most.name} allows {most.value:.0f}",
+            hint=f"name fewer folders, or set {most.name}={len(found)}",
+        )
+    return list(found)
+
+
+def _pretty(path: Path, loaded: Loaded) -> None:
+    for problem in loaded.problems:
+        tell_problem(problem, loaded.text)
+    errors = errors_in(loaded)
+    warnings = len(loaded.problems) - errors
+    if errors:
+        say(f"{style('✗', 'red', stream=sys.stdout)} {path}: {_count(errors, 'error')}{_and(warnings)}")
+    else:
+        workflow = loaded.workflow
+        size = f"{_count(len(workflow.tasks), 'task')}, {_count(len(workflow.flows), 'flow')}" if workflow else ""
+        say(f"{style('✓', 'green', stream=sys.stdout)} {path}: valid, {size}{_and(warnings)}")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def _and(warnings: int) -> str:
+    return f", {_count(warnings, 'warning')}" if warnings else ""
