@@ -198,14 +198,24 @@ class Step(Protocol):
 class Payload(Protocol):
     """A checked payload before it is rendered: strings with placeholders are `Template`s."""
 
-    task_id: str
-    fields: Mapping[str, PayloadValue]
-    folder: Path
-    agent: AgentBlock
-    sections: Mapping[str, Json]
-    settings: JsonObject
-    output: OutputSpec
-    max_tokens: int | None  # the limit of tokens for one task, where a policy sets one
+    @property
+    def task_id(self) -> str: ...
+    @property
+    def fields(self) -> Mapping[str, PayloadValue]: ...
+    @property
+    def folder(self) -> Path: ...
+    @property
+    def agent(self) -> AgentBlock: ...
+    @property
+    def sections(self) -> Mapping[str, Json]: ...
+    @property
+    def settings(self) -> JsonObject: ...
+    @property
+    def output(self) -> OutputSpec: ...
+    @property
+    def max_tokens(self) -> int | None:
+        """The limit of tokens for one task, where a policy sets one."""
+        ...
 
     def at(self, *path: str | int) -> Place:
         """Where a field (or a part of one) stands; the task's place where it is not there.

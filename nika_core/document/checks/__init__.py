@@ -1,0 +1,65 @@
+"""What can be known to be wrong with a workflow once its document has been read, and before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from nika_core.document.checks.context import Context, Words
+from nika_core.document.checks.models import check_models
+from nika_core.document.checks.payloads import CheckedPayload, check_payloads, payload_of
+from nika_core.document.checks.references import check_references
+from nika_core.document.checks.tools import check_tools
+from nika_core.document.checks.topology import (
+    check_connections,
+    check_cycles,
+    check_flows,
+    check_orphans,
+    check_output,
+)
+from nika_core.document.checks.values import check_values
+from nika_core.document.vocabulary import Vocabulary
+from nika_core.errors import Problem
+from nika_core.model.graph import Graph, build_graph
+from nika_core.model.json import JsonObject
+from nika_core.model.limits import Limits
+from nika_core.model.workflow import Workflow
+
+__all__ = ["CheckedPayload", "check_values", "check_workflow", "graph_of", "payload_of"]
+
+_CHECKS = (
+    check_models,
+    check_tools,
+    check_flows,
+    check_references,
+    check_cycles,
+    check_connections,
+    check_output,
+    check_payloads,
+    check_orphans,
+)
+
+
+def check_workflow(
+    workflow: Workflow,
+    vocabulary: Vocabulary,
+    limits: Limits,
+    environ: Mapping[str, str] | None = None,
+    *,
+    settings: Mapping[str, JsonObject] | None = None,
+    model: str | None = None,
+) -> Iterator[Problem]:
+    """Errors and warnings, as they are found; nothing is called, and nothing outside but files is looked at.
+
+    Args:
+        environ: the environment of the run; None: it is not known, and every variable may be set.
+        settings: of the project file, by keyword.
+        model: the one that stands in where the agent block names none.
+    """
+    context = Context(workflow, Words(vocabulary), limits, environ, settings or {}, model)
+    for check in _CHECKS:
+        yield from check(context)
+
+
+def graph_of(workflow: Workflow, vocabulary: Vocabulary) -> Graph:
+    """The graph that flows and templates make. A placeholder whose source cannot be had makes no edge."""
+    return build_graph(workflow.tasks, workflow.flows, Words(vocabulary).depends_on)

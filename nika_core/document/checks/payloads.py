@@ -1,0 +1,141 @@
+"""What the keyword itself says about each task's payload."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nika_core import codes
+from nika_core.document.checks.context import Context, plugin_failed
+from nika_core.errors import NikaError, Place, Problem, Severity
+from nika_core.model.json import Json, JsonObject
+from nika_core.model.limits import Limits, Measure
+from nika_core.model.template import Template
+from nika_core.model.workflow import AgentBlock, OutputSpec, Path_, PayloadValue, Task, Workflow
+from nika_core.template import TemplateSyntaxError, compile_template, to_text
+
+_MOST_PROBLEMS = 100  # of one task
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedPayload:
+    """A task's payload as a keyword's facets are given it (`nika_core.plugin.Payload`)."""
+
+    task: Task
+    folder: Path
+    agent: AgentBlock
+    sections: Mapping[str, Json]
+    settings: JsonObject
+    max_tokens: int | None
+
+    @property
+    def task_id(self) -> str:
+        return self.task.id
+
+    @property
+    def fields(self) -> Mapping[str, PayloadValue]:
+        return self.task.payload
+
+    @property
+    def output(self) -> OutputSpec:
+        return self.task.output
+
+    def at(self, *path: str | int) -> Place:
+        """Where a field (or a part of one, or a character of a text) stands."""
+        return self.task.at(path)
+
+    def text(self, field: str) -> str | None:
+        """A field as its author wrote it; None when it is not there."""
+        value = self.task.payload.get(field)
+        if value is None or isinstance(value, str):
+            return value
+        return value.text if isinstance(value, Template) else to_text(_written(value))
+
+
+def payload_of(
+    task: Task, workflow: Workflow, limits: Limits, settings: Mapping[str, JsonObject] | None = None
+) -> CheckedPayload:
+    """What `Facets.check`, `effects` and `estimate` are given. `settings`: of the project file, by keyword."""
+    return CheckedPayload(
+        task,
+        workflow.folder,
+        workflow.agent or AgentBlock(),
+        workflow.sections,
+        (settings or {}).get(task.keyword, {}),
+        limits.count(Measure.TASK_TOKENS),
+    )
+
+
+def check_payloads(context: Context) -> Iterator[Problem]:
+    """Every keyword's own check, and templates where none can stand."""
+    for task in context.workflow.tasks:
+        keyword = context.keyword_of(task)
+        if keyword is None:
+            continue
+        for name, value in task.payload.items():
+            if name not in keyword.literal and isinstance(value, Mapping | list | tuple):
+                yield from _check_keys(value, (name,), task)
+        yield from _ask(context, task)
+
+
+def _ask(context: Context, task: Task) -> Iterator[Problem]:
+    found: list[Problem] = []
+
+    def report(
+        message: str,
+        place: Place,
+        *,
+        code: str = codes.BAD_PAYLOAD,
+        hint: str | None = None,
+        severity: Severity = Severity.ERROR,
+    ) -> None:
+        if len(found) < _MOST_PROBLEMS:
+            found.append(Problem(code, message, place, hint, severity))
+
+    try:
+        facets = context.words.vocabulary.facets(task.keyword)
+        facets.check(payload_of(task, context.workflow, context.limits, context.settings), report)
+    except NikaError as error:  # a plugin's own way of saying it
+        found.append(Problem(error.code, error.message, error.place or task.place, error.hint))
+    except Exception as error:
+        found.append(plugin_failed(f"the keyword '{task.keyword}'", f"task '{task.id}'", error, task.place))
+    yield from found
+
+
+def _check_keys(value: Any, path: Path_, task: Task) -> Iterator[Problem]:
+    """`{{` always opens a template; in a key it cannot be replaced, and must not be left in silence."""
+    todo: list[tuple[Any, Path_]] = [(value, path)]
+    while todo:
+        here, path = todo.pop()
+        if isinstance(here, Mapping):
+            for key, item in here.items():
+                if isinstance(key, str) and ("{{" in key or "${" in key) and _is_template(key):
+                    yield Problem(
+                        codes.TEMPLATE_SYNTAX,
+                        f"a template cannot stand in a key: {key[:80]!r}",
+                        task.at((*path, key)),
+                        "make the whole object in a task of its own, and put its output here",
+                    )
+                if isinstance(item, Mapping | list | tuple):
+                    todo.append((item, (*path, key)))
+        else:
+            todo.extend(
+                (item, (*path, index)) for index, item in enumerate(here) if isinstance(item, Mapping | list | tuple)
+            )
+
+
+def _is_template(key: str) -> bool:
+    try:
+        return not isinstance(compile_template(key), str)
+    except TemplateSyntaxError:
+        return True
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, Template):
+        return value.text
+    if isinstance(value, Mapping):
+        return {key: _written(item) for key, item in value.items()}
+    return [_written(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,147 @@
+"""Placeholders: known sources, known tasks and inputs, and paths that are not too long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from nika_core import codes
+from nika_core.document.checks.context import Context, located, place_of, plugin_failed
+from nika_core.errors import Place, PluginError, Problem
+from nika_core.model.graph import placeholders_of
+from nika_core.model.limits import Measure
+from nika_core.model.nearest import nearest
+from nika_core.model.template import Placeholder
+from nika_core.model.workflow import Flow, Task
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """What is wrong with a placeholder wherever it stands."""
+
+    message: str
+    code: str
+    hint: str | None
+
+
+class _References:
+    """Asks each source about each placeholder once, however often that placeholder is written."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.depth = context.limits.limit(Measure.TEMPLATE_DEPTH)
+        self.known: dict[str, tuple[_Fault, ...]] = {}
+
+    def faults(self, placeholder: Placeholder) -> tuple[_Fault, ...]:
+        found = self.known.get(placeholder.text)
+        if found is None:
+            found = self.known[placeholder.text] = tuple(self._ask(placeholder))
+        return found
+
+    def _ask(self, placeholder: Placeholder) -> Iterator[_Fault]:
+        if self.depth is not None and len(placeholder.path) > self.depth.value:
+            yield _Fault(
+                f"{_short(placeholder)} has a path of {len(placeholder.path)} steps; at most {self.depth.value:g} are "
+                "allowed",
+                codes.DEPTH_LIMIT,
+                f"raise {self.depth.name}, if such a path is meant",
+            )
+            return
+        sources = self.context.words.vocabulary.sources()
+        if placeholder.source not in sources:
+            yield self._unknown_source(placeholder)
+            return
+        source = self.context.words.source(placeholder.source)
+        if source is None:
+            yield self._no_source(placeholder)
+            return
+        faults: list[_Fault] = []
+
+        def report(message: str, *, code: str = codes.UNKNOWN_REFERENCE, hint: str | None = None) -> None:
+            faults.append(_Fault(f"{_short(placeholder)}: {message}", code, hint))
+
+        try:
+            source.check(placeholder, self.context.scope, report)
+            tuple(source.depends_on(placeholder))
+        except Exception as error:
+            problem = plugin_failed(f"the template source '{placeholder.source}'", _short(placeholder), error, None)
+            yield _Fault(problem.message, problem.code, problem.hint)
+        yield from faults
+
+    def _unknown_source(self, placeholder: Placeholder) -> _Fault:
+        sources = sorted(self.context.words.vocabulary.sources())
+        near = nearest(placeholder.source, sources)
+        hint = f"did you mean '{near}'? " if near else ""
+        return _Fault(
+            f"{_short(placeholder)}: no plugin offers a template source '{placeholder.source}'",
+            codes.UNKNOWN_SOURCE,
+            f"{hint}there are: {', '.join(sources) or 'none'}; for the characters themselves write \\"
+            + placeholder.text[:2],
+        )
+
+    def _no_source(self, placeholder: Placeholder) -> _Fault:
+        try:
+            self.context.words.vocabulary.source(placeholder.source)
+        except PluginError as error:
+            return _Fault(f"{_short(placeholder)}: {error.message}", error.code, error.hint)
+        return _Fault(f"{_short(placeholder)}: its source cannot be used", codes.PLUGIN_BROKEN, None)
+
+
+def check_references(context: Context) -> Iterator[Problem]:
+    """References in payloads, in the agent block's system prompt and in conditions."""
+    references = _References(context)
+    for task in context.workflow.tasks:
+        for number, placeholder in enumerate(placeholders_of(task.payload)):
+            for fault in references.faults(placeholder):
+                yield _problem(fault, _place(task, number))
+            if task.id in context.words.depends_on(placeholder):
+                yield Problem(
+                    codes.CYCLE,
+                    f"{_short(placeholder)}: task '{task.id}' waits for its own output",
+                    _place(task, number),
+                    "a task's payload can name other tasks only",
+                )
+    agent = context.workflow.agent
+    for path, placeholder in located(agent.system_prompt if agent else None, ("agent", "systemPrompt")):
+        place = place_of(context.workflow.at, path, placeholder)
+        for fault in references.faults(placeholder):
+            yield _problem(fault, place)
+        if any(task in context.tasks for task in context.words.depends_on(placeholder)):
+            yield Problem(
+                codes.UNKNOWN_REFERENCE,
+                f"{_short(placeholder)}: the agent block's system prompt cannot name a task's output",
+                place,
+                "it is the same for all tasks, and known before any of them runs; give this task a systemPrompt",
+            )
+    for flow in context.workflow.flows:
+        yield from _check_condition(context, references, flow)
+
+
+def _check_condition(context: Context, references: _References, flow: Flow) -> Iterable[Problem]:
+    for placeholder in flow.condition.placeholders if flow.condition else ():
+        for fault in references.faults(placeholder):
+            yield _problem(fault, place_of(flow.at, ("condition",), placeholder))
+        if flow.target in context.words.depends_on(placeholder) and flow.source != flow.target:
+            yield Problem(
+                codes.CYCLE,
+                f"{_short(placeholder)}: whether '{flow.target}' runs cannot depend on its own output",
+                place_of(flow.at, ("condition",), placeholder),
+                "a condition is asked before its target runs",
+            )
+
+
+def _place(task: Task, number: int) -> Place:
+    """Where the task's placeholder with this number stands."""
+    for index, (path, placeholder) in enumerate(located(task.payload)):
+        if index == number:
+            return place_of(task.at, path, placeholder)
+    return task.place
+
+
+def _problem(fault: _Fault, place: Place) -> Problem:
+    return Problem(fault.code, fault.message, place, fault.hint)
+
+
+def _short(placeholder: Placeholder) -> str:
+    text = placeholder.text
+    return text if len(text) <= 80 else text[:77] + "..."

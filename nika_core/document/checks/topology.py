@@ -1,0 +1,143 @@
+"""Flows, cycles, orphans, the output task, and which tasks may be joined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from nika_core import codes
+from nika_core.document.checks.context import Context, located, place_of
+from nika_core.errors import Place, Problem, Severity
+from nika_core.model.graph import Edge, EdgeMaker
+from nika_core.model.nearest import nearest
+from nika_core.model.workflow import KeywordCategory
+
+_MOST_NAMES = 20  # of a cycle's tasks in one message
+
+
+def check_flows(context: Context) -> Iterator[Problem]:
+    """Both ends of every flow are tasks, and not the same one."""
+    for flow in context.workflow.flows:
+        ends = (("source", flow.source, codes.UNKNOWN_FLOW_SOURCE), ("target", flow.target, codes.UNKNOWN_FLOW_TARGET))
+        for end, task, code in ends:
+            if task not in context.tasks:
+                yield Problem(
+                    code, f"the flow's {end} '{task}' is no task", flow.at((end,)), _which_task(context, task)
+                )
+        if flow.source == flow.target and flow.source in context.tasks:
+            yield Problem(
+                codes.FLOW_SELF_LOOP,
+                f"this flow leads from '{flow.source}' to itself",
+                flow.at(("target",)),
+                "a task cannot wait for itself; `retry` tries one again",
+            )
+
+
+def check_cycles(context: Context) -> Iterator[Problem]:
+    """No task waits for itself by way of others. A task that names itself is told where it does so."""
+    for cycle in context.graph.cycles():
+        if len(cycle) <= 2:
+            continue
+        names = cycle if len(cycle) <= _MOST_NAMES else [*cycle[: _MOST_NAMES - 1], "...", cycle[-1]]
+        edges = [_edge(context, source, target) for source, target in pairwise(cycle)]
+        reasons = "; ".join(_reason(edge) for edge in edges[:5])
+        yield Problem(
+            codes.CYCLE,
+            f"{len(cycle) - 1} tasks wait for one another: {' -> '.join(names)}",
+            place_of_edge(context, edges[-1]),
+            f"take one of these out: {reasons}{'; ...' if len(edges) > 5 else ''}",
+        )
+
+
+def check_orphans(context: Context) -> Iterator[Problem]:
+    """A task that nothing joins to the others is probably a forgotten flow.
+
+    Not where no tasks are joined at all: then independence is what the author means. Nor is the task that
+    `agent.output` names.
+    """
+    graph = context.graph
+    lone = [task for task in context.workflow.tasks if not graph.incoming[task.id] and not graph.outgoing[task.id]]
+    if len(lone) == len(context.workflow.tasks):
+        return
+    output = context.workflow.agent.output if context.workflow.agent else None
+    for task in lone:
+        if task.id != output:
+            yield Problem(
+                codes.ORPHAN_TASK,
+                f"nothing joins task '{task.id}' to the others: it runs at once, and nobody uses its output",
+                task.place,
+                f"name it in a template, {{{{{task.id}}}}}, or join it by a flow, if that was forgotten",
+                Severity.WARNING,
+            )
+
+
+def check_output(context: Context) -> Iterator[Problem]:
+    """`agent.output` names a task."""
+    agent = context.workflow.agent
+    if agent and agent.output is not None and agent.output not in context.tasks:
+        yield Problem(
+            codes.UNKNOWN_OUTPUT_TASK,
+            f"the workflow's output is that of '{agent.output}', which is no task",
+            context.workflow.at(("agent", "output")),
+            _which_task(context, agent.output),
+        )
+
+
+def check_connections(context: Context) -> Iterator[Problem]:
+    """What one isolated task says cannot go straight into another one."""
+    isolated = {
+        task.id
+        for task in context.workflow.tasks
+        if (keyword := context.keyword_of(task)) and keyword.category is KeywordCategory.ISOLATED
+    }
+    for source in context.graph.order if isolated else ():
+        if source not in isolated:
+            continue
+        for edge in context.graph.outgoing[source]:
+            if edge.target in isolated and edge.source != edge.target and edge.made_by is not EdgeMaker.CONDITION:
+                one, other = context.tasks[source].keyword, context.tasks[edge.target].keyword
+                yield Problem(
+                    codes.ISOLATED_TO_ISOLATED,
+                    f"{one} '{source}' cannot lead straight to {other} '{edge.target}': both are isolated",
+                    place_of_edge(context, edge),
+                    f"put a bridge between them, a task with a tool keyword or an agent that takes {{{{{source}}}}}, "
+                    f"and let '{edge.target}' use the bridge: {source} -> bridge -> {edge.target}",
+                )
+
+
+def place_of_edge(context: Context, edge: Edge) -> Place:
+    """Where the author wrote what makes an edge: the flow, or the placeholder."""
+    if edge.made_by is EdgeMaker.TEMPLATE:
+        task = context.tasks[edge.target]
+        for path, placeholder in located(task.payload):
+            if edge.source in context.words.depends_on(placeholder):
+                return place_of(task.at, path, placeholder)
+        return task.place
+    for flow in context.workflow.flows:
+        if flow.target != edge.target:
+            continue
+        if edge.made_by is EdgeMaker.FLOW and flow.source == edge.source:
+            return flow.place
+        for placeholder in flow.condition.placeholders if flow.condition else ():
+            if edge.made_by is EdgeMaker.CONDITION and edge.source in context.words.depends_on(placeholder):
+                return place_of(flow.at, ("condition",), placeholder)
+    return context.tasks[edge.target].place
+
+
+def _edge(context: Context, source: str, target: str) -> Edge:
+    return next(edge for edge in context.graph.outgoing[source] if edge.target == target)
+
+
+def _reason(edge: Edge) -> str:
+    if edge.made_by is EdgeMaker.FLOW:
+        return f"the flow {edge.source} -> {edge.target}"
+    where = "a condition into" if edge.made_by is EdgeMaker.CONDITION else "the payload of"
+    return f"{{{{{edge.source}}}}} in {where} '{edge.target}'"
+
+
+def _which_task(context: Context, name: str) -> str:
+    near = nearest(name, context.tasks)
+    if near:
+        return f"did you mean '{near}'?"
+    known = list(context.tasks)
+    return f"the tasks are: {', '.join(known[:8])}{', ...' if len(known) > 8 else ''}"
