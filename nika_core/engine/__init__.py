@@ -1,1 +1,1 @@
-"""Runs a graph: a core that decides and does no I/O, a host that acts, and the attempt of one task."""
+"""Runs a workflow: a core that decides, a host that acts, attempts that do the work."""

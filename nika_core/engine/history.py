@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from nika_core.errors import Category
 from nika_core.model.events import Event, EventKind
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.message import Message, Role, ToolCall
-from nika_core.model.state import Failure
+from nika_core.model.state import Failure, SkipReason
 from nika_core.model.usage import NOTHING, Usage
 
 
@@ -103,13 +103,13 @@ _ENDS: Final = {
     EventKind.TASK_SUCCEEDED: "success",
     EventKind.TASK_REUSED: "success",
     EventKind.TASK_FAILED: "failed",
-    EventKind.TASK_SKIPPED: "skipped",
 }
+_UNKNOWN: Final = Earlier("failed", 0)
 
 
 def earlier(events: Iterable[Event]) -> dict[str, Earlier]:
     """How each task stood after `events`, for `RunRequest.earlier`. A later word about a task takes the place of all
-    before it, except that a success is remembered through a later reuse, skip or interruption.
+    before it; only a skip that nobody decided leaves what was known. The hashes come from `task.started`.
     """
     found: dict[str, Earlier] = {}
     for event in events:
@@ -124,20 +124,21 @@ def earlier(events: Iterable[Event]) -> dict[str, Earlier]:
                 attempts=event.data.get("attempt", 1),
             )
         elif event.kind is EventKind.TASK_SKIPPED:
-            if event.task not in found:
-                found[event.task] = Earlier("skipped", 0)
-        elif event.kind in _ENDS and "epoch" in event.data:
-            found[event.task] = _ended(_ENDS[event.kind], event.data)
+            was = found.setdefault(event.task, Earlier("skipped", 0))
+            if event.data.get("reason") == SkipReason.DECISION:
+                found[event.task] = replace(was, state="skipped")
+        elif event.kind in _ENDS:
+            found[event.task] = _ended(_ENDS[event.kind], event.data, found.get(event.task, _UNKNOWN))
     return found
 
 
-def _ended(state: str, data: JsonObject) -> Earlier:
+def _ended(state: str, data: JsonObject, was: Earlier) -> Earlier:
     error = data.get("error")
     return Earlier(
         state,
-        data["epoch"],
-        data.get("definition", ""),
-        data.get("payload", ""),
+        was.epoch,
+        was.definition,
+        was.payload,
         data.get("output"),
         data.get("truncated", False),
         data.get("withheld", False),

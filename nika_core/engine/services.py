@@ -9,10 +9,11 @@ import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from nika_core.errors import Category, TaskError
 from nika_core.model.clock import Clock, SystemClock
-from nika_core.model.events import Event, EventKind
+from nika_core.model.events import Event
 from nika_core.model.graph import Graph
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.limits import Limits
@@ -97,6 +98,10 @@ class ModelCaller(Protocol):
         """What the model that `request` would reach can do. Calls nothing. Raises TaskError."""
         ...
 
+    async def close(self) -> None:
+        """Close every connection; called once, at the end of the run."""
+        ...
+
 
 class NoModels:
     """For workflows without a provider."""
@@ -107,10 +112,11 @@ class NoModels:
     async def model(self, request: ModelRequest, agent: AgentBlock) -> ModelInfo:
         raise _no_models()
 
+    async def close(self) -> None:
+        """There is nothing to close."""
+
 
 def _no_models() -> Exception:
-    from nika_core.errors import Category, TaskError
-
     return TaskError("no provider is configured", category=Category.CONFIG, hint="add an `agent:` block with a model")
 
 
@@ -227,8 +233,3 @@ class Observer(Protocol):
     """Is shown every event as it happens, chunks included. What it raises, or how slow it is, harms no run."""
 
     def __call__(self, event: Event) -> Any: ...
-
-
-# What an attempt may tell beside the core's own events.
-Tell = Callable[[EventKind, str | None, JsonObject], None]
-DEFAULT_GRACE: Final = 5.0

@@ -1,0 +1,242 @@
+"""One task through all its attempts, to the one outcome of its key. The same code here and on a worker elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any, Final
+
+from nika_core import codes
+from nika_core.engine.context import Tally, TaskContext
+from nika_core.engine.failures import failure_from
+from nika_core.engine.leash import Leash, Why
+from nika_core.engine.outputs import as_json, bounded_output, fork, parsed
+from nika_core.engine.scene import Scene
+from nika_core.engine.wire import AttemptFailed, AttemptStarted, CancelRequested, Outcome, OutcomeKind, TaskCall
+from nika_core.errors import Category, TaskError
+from nika_core.model.limits import Measure, timeout_of
+from nika_core.model.message import Message
+from nika_core.model.state import Failure
+from nika_core.plugin import Admission, Stage, StepOutput
+
+LONGEST_DELAY: Final = 60.0  # seconds of backoff
+LONGEST_RETRY_AFTER: Final = 600.0  # seconds; who asks for more is not waited for
+
+
+class Attempts:
+    """Runs one task. `leash` is how it is told to stop."""
+
+    __slots__ = ("_attempt", "_call", "_leash", "_scene", "_started", "_tally", "_timeout", "_word")
+
+    def __init__(self, scene: Scene, call: TaskCall, leash: Leash) -> None:
+        self._scene = scene
+        self._call = call
+        self._leash = leash
+        self._attempt = 1
+        self._started = scene.clock.monotonic()
+        self._tally = Tally(scene)
+        self._timeout = 0.0
+
+    async def run(self) -> Outcome:
+        """The outcome. Raises nothing, whatever the step does."""
+        try:
+            self._word = self._scene.word(self._call.task.keyword)
+            self._admit()
+        except Exception as error:
+            self._attempt = 0  # nothing was started
+            return self._ended(self._failure(error))
+        self._timeout = self._call.task.timeout or self._word.timeout
+        most, backoff = self._patience()
+        while True:
+            try:
+                return await self._once()
+            except TaskError as error:
+                delay = self._delay(error, most, backoff)
+                failure = self._failure(error)
+                if delay is None or self._leash.why is Why.CANCEL:
+                    return self._ended(failure, error)
+            if not await self._wait(delay, failure):
+                return self.cancelled()
+            self._attempt += 1
+            self._scene.post(AttemptStarted(self._call.task.id, self._call.epoch, self._attempt))
+
+    async def _once(self) -> Outcome:
+        """One attempt. Raises TaskError when it failed; gives a cancelled outcome when the run does not want it."""
+        context = TaskContext(self._scene, self._call, self._word, self._attempt, self._timeout, self._tally)
+        leash = self._leash
+        leash.arm(self._timeout)
+        try:
+            if not self._word.keyword.pure:
+                await self._scene.barrier()
+            returned = await self._word.step.run(fork(self._call.payload), context)
+            return await self._succeeded(returned)
+        except TaskError as error:
+            if error.usage is not None:
+                context.count(error.usage)
+            if leash.why is Why.TIMEOUT:
+                raise self._too_long(error.output) from error
+            if leash.why is Why.CANCEL:  # how it ends when it is told to stop
+                return self.cancelled()
+            raise
+        except asyncio.CancelledError:
+            if leash.why is Why.TIMEOUT:
+                raise self._too_long() from None
+            if leash.why is Why.CANCEL or _cancelling():
+                return self.cancelled()
+            raise TaskError("it cancelled itself", category=Category.UNKNOWN, hint="a fault of the plugin") from None
+        except KeyboardInterrupt:  # the user's, wherever it came up: the run ends, in good order
+            self._scene.post(CancelRequested("interrupted"))
+            return self.cancelled()
+        except BaseException as error:  # a keyword is a plugin: not even its SystemExit may end a run
+            if leash.why is Why.TIMEOUT:
+                raise self._too_long() from error
+            if leash.why is Why.CANCEL:
+                return self.cancelled()
+            failure = failure_from(error, f"keyword `{self._word.keyword.name}`")
+            raise TaskError(failure.message, category=failure.category, code=failure.code, hint=failure.hint) from error
+        finally:
+            leash.disarm()
+            if leash.why is Why.TIMEOUT:
+                await self._still(leash)
+
+    async def _still(self, leash: Leash) -> None:
+        """After a timeout: take a cancellation that is still on its way, so that it does not hit what follows."""
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(0)
+        if leash.why is Why.TIMEOUT:
+            leash.go_on()
+
+    async def _succeeded(self, returned: Any) -> Outcome:
+        original: int | None = None
+        messages: tuple[Message, ...] = ()
+        if isinstance(returned, StepOutput):
+            original, messages = returned.original_bytes, tuple(returned.messages)
+            self._tally.add(returned.usage)
+            returned = returned.value
+        scene, task = self._scene, self._call.task
+        value = as_json(returned, scene.max_depth, f"keyword `{task.keyword}`")
+        if task.output.format == "json":
+            value = await parsed(value, task.output, scene.max_depth)
+        value, truncated = bounded_output(value, self._word.max_output, original)
+        return Outcome(
+            OutcomeKind.SUCCEEDED,
+            value,
+            True,
+            None,
+            self._attempt,
+            scene.clock.monotonic() - self._started,
+            self._tally.usage,
+            messages,
+            truncated,
+        )
+
+    # ---- retries
+
+    def _patience(self) -> tuple[int, float]:
+        """Attempts in all, and seconds before the second one. The task's own, within the limit for all tasks."""
+        retry, limit = self._call.task.retry, self._scene.max_attempts
+        most = retry.max if retry.max is not None else limit or 1
+        if limit is not None and most > limit:
+            most = limit
+            bound = self._scene.request.limits.limit(Measure.ATTEMPTS)
+            name = bound.name if bound and bound.name else "a limit policy"
+            self._scene.notice(f"`retry.max` is {retry.max}, but {name} allows {limit} attempts", self._call.task.id)
+        return most, retry.backoff if retry.backoff is not None else self._scene.backoff
+
+    def _delay(self, error: TaskError, most: int, backoff: float) -> float | None:
+        """Seconds until the next attempt: exponential, with full jitter; None: there is none."""
+        if not error.retriable or not error.category.retried or self._attempt >= most:
+            return None
+        asked = error.retry_after or 0.0
+        if asked > LONGEST_RETRY_AFTER:
+            return None
+        longest = min(LONGEST_DELAY, backoff * 2.0 ** min(self._attempt - 1, 64))
+        return max(self._scene.services.random() * longest, asked)
+
+    async def _wait(self, delay: float, failure: Failure) -> bool:
+        """False: the run does not want another attempt."""
+        call = self._call
+        self._scene.post(AttemptFailed(call.task.id, call.epoch, self._attempt, delay, failure))
+        try:
+            await self._scene.clock.sleep(delay)
+        except asyncio.CancelledError:
+            return False
+        return self._leash.why is not Why.CANCEL
+
+    # ---- outcomes
+
+    def _admit(self) -> None:
+        call, scene = self._call, self._scene
+        refusal = scene.services.admit(
+            Admission(
+                stage=Stage.TASK,
+                workflow=scene.request.workflow.name,
+                run_id=scene.request.run_id,
+                task_id=call.task.id,
+                keyword=call.task.keyword,
+                spent_tokens=scene.spent.total_tokens,
+                spent_usd=scene.spent.cost_usd,
+            )
+        )
+        if refusal is not None:
+            code = refusal.code or codes.POLICY_REFUSED
+            raise TaskError(refusal.reason, category=Category.BUDGET, code=code, hint=refusal.hint)
+
+    def left_behind(self) -> Outcome:
+        """It was told to stop, and did not."""
+        ended = "It was told to stop and did not; it may still be doing something."
+        if self._leash.why is Why.TIMEOUT:
+            error = self._too_long()
+            failure = Failure(error.code, error.category, f"{error.message}. {ended}", error.hint)
+            return self._ended(self._scene.failure(failure))
+        outcome = self.cancelled()
+        assert outcome.failure is not None
+        failure = Failure(outcome.failure.code, outcome.failure.category, f"{outcome.failure.message}. {ended}")
+        return self._ended(self._scene.failure(failure))
+
+    def cancelled(self) -> Outcome:
+        """The run did not want it any more."""
+        failure = Failure(codes.CANCELLED, Category.CANCELLED, self._leash.reason or "the run was cancelled")
+        return self._ended(self._scene.failure(failure))
+
+    def _ended(self, failure: Failure, error: TaskError | None = None) -> Outcome:
+        kinds = {Category.CANCELLED: OutcomeKind.CANCELLED, Category.TIMEOUT: OutcomeKind.TIMED_OUT}
+        output, has_output, truncated = None, False, False
+        if error is not None and error.output is not None:
+            try:
+                output = as_json(error.output, self._scene.max_depth, "it")
+                output, truncated = bounded_output(output, self._word.max_output, None)
+                has_output = True
+            except TaskError:
+                output = None
+        return Outcome(
+            kinds.get(failure.category, OutcomeKind.FAILED),
+            output,
+            has_output,
+            failure,
+            self._attempt,
+            self._scene.clock.monotonic() - self._started,
+            self._tally.usage,
+            (),
+            truncated,
+        )
+
+    def _failure(self, error: Exception) -> Failure:
+        failure = failure_from(error, f"keyword `{self._call.task.keyword}`")
+        if isinstance(error, TaskError) and (error.retry_after or 0.0) > LONGEST_RETRY_AFTER:
+            message = f"{failure.message} (the other side asks to wait {error.retry_after:g} s, which is too long)"
+            failure = Failure(failure.code, failure.category, message, failure.hint)
+        return self._scene.failure(failure)
+
+    def _too_long(self, output: Any = None) -> TaskError:
+        keyword = self._call.task.keyword
+        limit = self._scene.request.limits.limit(timeout_of(keyword))
+        name = f" or {limit.name}" if limit and limit.name else ""
+        message = f"`{keyword}` did not end within {self._timeout:g} s"
+        hint = f"raise the task's `timeout`{name}"
+        return TaskError(message, category=Category.TIMEOUT, hint=hint, output=output)
+
+
+def _cancelling() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -1,0 +1,174 @@
+"""What a running step is given: `StepContext` of the plugin interface, made for one attempt of one task."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, TypeVar
+
+from nika_core.engine.history import usage_json
+from nika_core.engine.scene import Scene, Word
+from nika_core.engine.services import CallScope
+from nika_core.engine.tools import call_tool, find_tools
+from nika_core.engine.wire import TaskCall
+from nika_core.errors import TaskError
+from nika_core.model.events import EventKind
+from nika_core.model.json import JsonObject
+from nika_core.model.usage import NOTHING, Usage
+from nika_core.model.workflow import KeywordCategory
+from nika_core.plugin import ModelInfo, ModelReply, ModelRequest, Tool, ToolOutcome
+
+T = TypeVar("T")
+
+
+class Tally:
+    """What one task has used, over all its attempts. Each usage counts once, whoever tells it."""
+
+    __slots__ = ("_counted", "_scene", "usage")
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._counted: list[Usage] = []
+        self.usage = NOTHING
+
+    def add(self, usage: Usage) -> None:
+        """Count it, unless this very value was counted before."""
+        if usage is NOTHING or any(known is usage for known in self._counted):
+            return
+        self._counted.append(usage)
+        self.usage = self.usage + usage
+        self._scene.spend(usage)
+
+
+class TaskContext:
+    """See `nika_core.plugin.StepContext`."""
+
+    __slots__ = (
+        "_calls",
+        "_scene",
+        "_tally",
+        "agent",
+        "attempt",
+        "call_",
+        "clock",
+        "depth",
+        "environ",
+        "folder",
+        "key",
+        "max_json_depth",
+        "max_output",
+        "messages",
+        "output",
+        "run_id",
+        "sections",
+        "settings",
+        "task_id",
+        "timeout",
+        "word",
+    )
+
+    def __init__(
+        self, scene: Scene, call: TaskCall, word: Word, attempt: int, timeout: float, tally: Tally, depth: int = 0
+    ) -> None:
+        request = scene.request
+        self._scene = scene
+        self._tally = tally
+        self._calls: Counter[str] | None = None
+        self.call_ = call
+        self.word = word
+        self.depth = depth
+        self.run_id = request.run_id
+        self.task_id = call.task.id
+        self.key = call.key
+        self.attempt = attempt
+        self.folder = request.workflow.folder
+        self.timeout = timeout
+        self.max_output = word.max_output if word.max_output is not None else 2**53
+        self.max_json_depth = scene.max_depth
+        self.output = call.task.output
+        self.agent = scene.agent
+        self.settings = word.settings
+        self.sections = request.workflow.sections
+        self.messages = call.messages if word.keyword.category is KeywordCategory.CONTEXT else ()
+        self.environ = request.environ
+        self.clock = scene.clock
+
+    def mask(self, text: str) -> str:
+        return self._scene.services.mask(text)
+
+    def chunk(self, text: str) -> None:
+        self._scene.chunk(self.task_id, text)
+
+    def notice(self, message: str, *, kind: EventKind = EventKind.NOTICE, data: JsonObject | None = None) -> None:
+        self._scene.notice(message, self.task_id, kind, data)
+
+    async def resource(self, key: str, open_: Callable[[], AbstractAsyncContextManager[T]]) -> T:
+        found: T = await self._scene.resources.get(key, open_)
+        return found
+
+    async def model(self, request: ModelRequest) -> ModelInfo:
+        return await self._scene.services.caller.model(request, self.agent)
+
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        told: list[Usage] = []
+
+        def on_usage(usage: Usage) -> None:
+            told.append(usage)
+            self._tally.add(usage)
+
+        try:
+            reply = await self._scene.services.caller.complete(request, self._scope(on_usage))
+        except TaskError as error:
+            if not told and isinstance(error.usage, Usage):
+                self._tally.add(error.usage)
+            error.usage = None  # counted: whoever catches it and raises another one must not count it again
+            raise
+        if not told and not reply.reused:
+            self._tally.add(reply.usage)
+        data: dict[str, Any] = {"model": reply.model, "usage": usage_json(reply.usage), "stopReason": reply.stop_reason}
+        if reply.reused:
+            data["reused"] = True
+        self._scene.tell(EventKind.MODEL_CALLED, self.task_id, data)
+        return reply
+
+    async def tools(self) -> Sequence[Tool]:
+        return await find_tools(self._scene, self)
+
+    async def call(self, tool: Tool, arguments: JsonObject) -> ToolOutcome:
+        return await call_tool(self._scene, self, tool, arguments)
+
+    # ---- for the engine
+
+    def child(self, word: Word, key: str, timeout: float) -> TaskContext:
+        """For another keyword's step that runs inside this task as a tool."""
+        call = TaskCall(self.call_.task, self.call_.epoch, key, {}, self.messages)
+        return TaskContext(self._scene, call, word, self.attempt, timeout, self._tally, self.depth + 1)
+
+    def count(self, usage: object) -> None:
+        """What was spent other than through `complete`."""
+        if isinstance(usage, Usage):
+            self._tally.add(usage)
+
+    def occurrence(self, call: str) -> int:
+        """How often this very call was made in this attempt before: tells equal calls apart, in any order."""
+        if self._calls is None:
+            self._calls = Counter()
+        self._calls[call] += 1
+        return self._calls[call] - 1
+
+    def _scope(self, on_usage: Callable[[Usage], None]) -> CallScope:
+        return CallScope(
+            run_id=self.run_id,
+            task_id=self.task_id,
+            key=self.key,
+            attempt=self.attempt,
+            keyword=self.word.keyword.name,
+            workflow=self._scene.request.workflow.name,
+            agent=self.agent,
+            on_text=self.chunk,
+            on_usage=on_usage,
+            memo=self._scene.services.memo,
+            notice=self.notice,
+            barrier=self._scene.barrier,
+        )

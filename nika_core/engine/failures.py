@@ -1,0 +1,47 @@
+"""Exceptions as failures: bounded, without a traceback, with the name of whose fault it is."""
+
+from __future__ import annotations
+
+from nika_core import codes
+from nika_core.errors import Category, NikaError, TemplateValueError
+from nika_core.model.bounded import bound
+from nika_core.model.state import Failure
+
+
+def failure_from(error: BaseException, whose: str, max_bytes: int | None = None) -> Failure:
+    """An exception as a value.
+
+    Args:
+        whose: what raised it, e.g. "keyword `shell`"; told when the exception is none of ours.
+        max_bytes: of the message; it says so when it was cut.
+    """
+    if isinstance(error, TemplateValueError):
+        failure = Failure.of(error, Category.TEMPLATE)
+    elif isinstance(error, NikaError):
+        failure = Failure.of(error, Category.CONFIG)
+    else:
+        failure = Failure(
+            codes.INTERNAL,
+            Category.UNKNOWN,
+            f"{whose} failed in a way that it does not explain: {described(error)}",
+            "this is a fault of the plugin, or of Nika, and not of the workflow",
+        )
+    return bounded(failure, max_bytes)
+
+
+def bounded(failure: Failure, max_bytes: int | None) -> Failure:
+    """The same with its message cut to `max_bytes`."""
+    cut = bound(failure.message, max_bytes)
+    if not cut.truncated:
+        return failure
+    return Failure(failure.code, failure.category, cut.text, failure.hint)
+
+
+def described(error: BaseException) -> str:
+    """`KeyError: 'x'`, whatever the exception's own methods do."""
+    try:
+        text = str(error)
+    except Exception:  # a plugin's exception may be broken, too
+        text = ""
+    name = type(error).__name__
+    return f"{name}: {text}" if text else name

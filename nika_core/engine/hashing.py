@@ -1,0 +1,58 @@
+"""Hashes of definitions, payloads and conversations: what decides whether a finished task is taken over."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+from typing import Any, Final
+
+from nika_core.engine.history import message_json
+from nika_core.model.message import Message
+from nika_core.model.template import Template
+from nika_core.model.workflow import AgentBlock, Task
+
+_SIZE: Final = 16  # bytes
+_encode: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str).encode
+
+
+def digest(value: Any) -> str:
+    """32 hexadecimal digits of anything that is JSON (what is none counts as its text)."""
+    return blake2b(_encode(value).encode("utf-8", "surrogatepass"), digest_size=_SIZE).hexdigest()
+
+
+def definition_hash(task: Task, agent: AgentBlock | None = None) -> str:
+    """What the author says the task is. `agent`, where the keyword needs a provider.
+
+    Timeouts, retries and error rules are not in it: they change when a task fails, not what it yields when it
+    succeeds, and whoever raises a timeout to mend a run does not want to pay for its other tasks again.
+    """
+    found: list[Any] = [task.keyword, _plain(task.payload)]
+    output = task.output
+    if output.format != "text" or task.allowed_tools is not None or task.disallowed_tools:
+        found += [output.format, output.schema, task.allowed_tools, task.disallowed_tools]
+    if agent is not None:
+        found += [agent.model, agent.provider, _plain(agent.system_prompt), agent.max_turns, agent.max_tokens]
+        found += [agent.temperature, agent.allowed_tools, agent.disallowed_tools]
+    return digest(found)
+
+
+def payload_hash(payload: Any, conversation: Iterable[str] = ()) -> str:
+    """What the task was really given: its resolved payload and the conversation that it saw."""
+    seen = tuple(conversation)
+    return digest([payload, *seen] if seen else payload)
+
+
+def messages_hash(messages: Iterable[Message]) -> str:
+    """What one task added to the main conversation."""
+    return digest([message_json(message) for message in messages])
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Template):
+        return value.text
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,41 @@
+"""The states of a run's tasks. Every change is checked against the legal ones, numbered, and told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from nika_core.engine.wire import Emit
+from nika_core.model.events import EventKind
+from nika_core.model.json import JsonObject
+from nika_core.model.state import LEGAL_TRANSITIONS, Pending, TaskState
+
+PENDING: Final = Pending()
+_NOTHING: Final[JsonObject] = {}
+
+
+class IllegalTransitionError(Exception):
+    """The engine tried what a task's life does not allow: a fault in the engine."""
+
+
+class Lifecycle:
+    """`states` is for reading; it changes through `move` only."""
+
+    __slots__ = ("number", "states")
+
+    def __init__(self, tasks: Iterable[str]) -> None:
+        self.states: dict[str, TaskState] = dict.fromkeys(tasks, PENDING)
+        self.number = 0
+
+    def move(self, task: str, state: TaskState, kind: EventKind, data: JsonObject = _NOTHING) -> Emit:
+        """A transition. Raises IllegalTransitionError."""
+        old = self.states[task]
+        if type(state) not in LEGAL_TRANSITIONS[type(old)]:
+            raise IllegalTransitionError(f"{task}: {type(old).__name__} -> {type(state).__name__}")
+        self.states[task] = state
+        return self.tell(kind, task, data)
+
+    def tell(self, kind: EventKind, task: str | None = None, data: JsonObject = _NOTHING) -> Emit:
+        """Something that changes no state."""
+        self.number += 1
+        return Emit(self.number, kind, task, data)

@@ -1,0 +1,161 @@
+"""What all tasks of one run have in common while it runs: words, limits, history, observers, time, resources."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from nika_core.engine.deadlines import Deadlines
+from nika_core.engine.observers import Observers
+from nika_core.engine.resources import Resources
+from nika_core.engine.services import RunRequest, Services, same
+from nika_core.engine.wire import CoreEvent
+from nika_core.errors import JournalError
+from nika_core.model.bounded import bound
+from nika_core.model.events import Event, EventKind
+from nika_core.model.json import Json, JsonObject
+from nika_core.model.limits import Measure, output_of, timeout_of
+from nika_core.model.state import Failure
+from nika_core.model.usage import NOTHING, Usage
+from nika_core.model.workflow import AgentBlock
+from nika_core.plugin import Keyword, Step
+
+_DEFAULT_DEPTH: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A keyword, ready to be used by the tasks of this run."""
+
+    keyword: Keyword
+    step: Step
+    settings: JsonObject
+    timeout: float
+    max_output: int | None
+
+
+class Scene:
+    """Made once per run."""
+
+    def __init__(
+        self, request: RunRequest, services: Services, observers: Observers, post: Callable[[CoreEvent], None]
+    ) -> None:
+        limits = request.limits
+        self.request = request
+        self.services = services
+        self.post = post
+        self.clock = services.clock
+        self.deadlines = Deadlines(services.clock)
+        self.resources = Resources()
+        self.agent = request.agent or request.workflow.agent or AgentBlock()
+        self.max_error = limits.count(Measure.ERROR_BYTES)
+        self.max_depth = limits.count(Measure.JSON_DEPTH) or _DEFAULT_DEPTH
+        self.max_attempts = limits.count(Measure.ATTEMPTS)
+        self.backoff = limits.amount(Measure.RETRY_DELAY, 1.0) or 0.0
+        self.spent: Usage = NOTHING
+        self._observers = observers
+        self.masks = services.mask is not same
+        self.standing: Callable[[], JsonObject] = dict  # task -> the name of its state, for who must know
+        self._seq = request.seq
+        self._words: dict[str, Word] = {}
+        self._history_lost = False
+
+    # ---- words
+
+    def word(self, name: str) -> Word:
+        """Raises NikaError, or whatever a broken plugin raises."""
+        found = self._words.get(name)
+        if found is None:
+            found = self._words[name] = self._look_up(name)
+        return found
+
+    def _look_up(self, name: str) -> Word:
+        keyword = self.services.keyword(name)
+        limits = self.request.limits
+        timeout = limits.amount(timeout_of(name), keyword.default_timeout) or keyword.default_timeout
+        sizes = [limits.count(output_of(name)), limits.count(Measure.OUTPUT_BYTES)]
+        if sizes[0] is None:
+            sizes[0] = keyword.default_max_output
+        known = [size for size in sizes if size is not None]
+        step = self.services.step(name)
+        return Word(keyword, step, self.services.settings(name), timeout, min(known) if known else None)
+
+    # ---- history
+
+    def tell(self, kind: EventKind, task: str | None = None, data: JsonObject | None = None) -> None:
+        """Into history, and to the observers; masked on the way."""
+        self._seq += 1
+        if data and self.masks:
+            data = self._without_secrets(data)
+        event = Event(self._seq, self.request.run_id, self.clock.time(), kind, task, data or {})
+        try:
+            self.services.record(event)
+        except Exception as error:  # the run's result matters more than its history
+            self.history_lost(error)
+        self._observers.show(event)
+
+    def chunk(self, task: str, text: str) -> None:
+        """To the observers only; best effort."""
+        if self._observers.any:
+            data = {"text": self.services.mask(text)}
+            event = Event(0, self.request.run_id, self.clock.time(), EventKind.CHUNK, task, data)
+            self._observers.show(event)
+
+    def notice(
+        self,
+        message: str,
+        task: str | None = None,
+        kind: EventKind = EventKind.NOTICE,
+        data: JsonObject | None = None,
+    ) -> None:
+        """Tell the user something; `data` is added to the event's."""
+        text = bound(self.services.mask(message), self.max_error).text
+        self.tell(kind, task, {**(data or {}), "message": text})
+
+    async def barrier(self) -> None:
+        """Wait until history is durable. A history that cannot be written is told once and stops nothing."""
+        try:
+            await self.services.barrier()
+        except JournalError as error:
+            self.history_lost(error)
+
+    def history_lost(self, error: Exception) -> None:
+        """The run goes on, and can be resumed only up to here."""
+        if not self._history_lost:
+            self._history_lost = True
+            self.notice(f"the run's history cannot be written, it goes on without: {error}")
+
+    def _without_secrets(self, data: JsonObject) -> JsonObject:
+        masked: dict[str, Any] = self.masked(data)
+        if "output" in data and masked["output"] != data["output"]:
+            masked["withheld"] = True
+        return masked
+
+    # ---- values
+
+    def masked(self, value: Any) -> Any:
+        """Any JSON with the secrets in its texts (keys, too) replaced."""
+        if isinstance(value, str):
+            return self.services.mask(value)
+        if isinstance(value, Mapping):
+            return {self.services.mask(key): self.masked(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.masked(item) for item in value]
+        return value
+
+    def masked_output(self, value: Json) -> Json:
+        """The same, and the very same where no secret is known."""
+        return self.masked(value) if self.masks else value
+
+    def failure(self, failure: Failure) -> Failure:
+        """Masked and bounded."""
+        message = self.services.mask(failure.message) if self.masks else failure.message
+        cut = bound(message, self.max_error)
+        if cut.text is failure.message:
+            return failure
+        return Failure(failure.code, failure.category, cut.text, failure.hint)
+
+    def spend(self, usage: Usage) -> None:
+        """Count for the whole run what was really used."""
+        self.spent = self.spent + usage

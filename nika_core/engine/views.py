@@ -1,0 +1,105 @@
+"""What a task may see of the others: the outputs and the conversation of its ancestors. Nothing of it ever changes.
+
+All views of a run share one dictionary that is only ever added to. That is safe since a task's ancestors have all
+ended for good before it is looked at; so a view costs a few words of memory, not a copy of the outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import compress
+from types import MappingProxyType
+from typing import Final
+
+from nika_core.model.graph import Graph
+from nika_core.model.json import Json
+from nika_core.model.message import Message
+
+NO_OUTPUTS: Final[Mapping[str, Json]] = MappingProxyType({})
+
+
+class Outputs(Mapping[str, Json]):
+    """The outputs of one task's ancestors, in declared order."""
+
+    __slots__ = ("_all", "_ancestors", "_graph", "_sources", "_task")
+
+    def __init__(self, everything: Mapping[str, Json], graph: Graph, task: str) -> None:
+        self._all = everything
+        self._graph = graph
+        self._task = task
+        self._sources: frozenset[str] | None = None
+        self._ancestors: frozenset[str] | None = None
+
+    def __getitem__(self, task: str) -> Json:
+        if self._visible(task):
+            return self._all[task]
+        raise KeyError(task)
+
+    def __contains__(self, task: object) -> bool:
+        return task in self._all and self._visible(task)
+
+    def __iter__(self) -> Iterator[str]:
+        ancestors = self._known_ancestors()
+        return (task for task in self._graph.order if task in ancestors and task in self._all)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _visible(self, task: object) -> bool:
+        if self._sources is None:
+            self._sources = frozenset(edge.source for edge in self._graph.incoming[self._task])
+        # Nearly every look is at a direct source (templates make edges); only others need the whole ancestry.
+        return task in self._sources or task in self._known_ancestors()
+
+    def _known_ancestors(self) -> frozenset[str]:
+        if self._ancestors is None:
+            self._ancestors = self._graph.ancestors(self._task)
+        return self._ancestors
+
+
+class Conversation:
+    """The main conversation: what each context task added, and who sees what of it.
+
+    Ancestry among context tasks is kept as one integer per task, a bit for each context task.
+    """
+
+    def __init__(self, graph: Graph, context: frozenset[str]) -> None:
+        self._order = tuple(task for task in graph.order if task in context)
+        self._bit = {task: 1 << index for index, task in enumerate(self._order)}
+        self._seen = self._ancestry(graph) if context else {}
+        self._messages: dict[str, tuple[Message, ...]] = {}
+        self._hashes: dict[str, str] = {}
+
+    def add(self, task: str, messages: tuple[Message, ...], digest: str) -> None:
+        """A context task has ended well."""
+        self._messages[task] = messages
+        self._hashes[task] = digest
+
+    def seen_by(self, task: str) -> tuple[Message, ...]:
+        """The messages of those context tasks that are ancestors of `task`, in declared order."""
+        return tuple(message for source in self._sources(task) for message in self._messages.get(source, ()))
+
+    def hashes(self, task: str) -> tuple[str, ...]:
+        """The same, as hashes: one for each ancestor that said something."""
+        return tuple(self._hashes[source] for source in self._sources(task) if source in self._hashes)
+
+    def __contains__(self, task: str) -> bool:
+        return task in self._bit
+
+    def _sources(self, task: str) -> Iterator[str]:
+        bits = bin(self._seen.get(task, 0))[:1:-1]  # lowest (first declared) first
+        return compress(self._order, map("1".__eq__, bits))
+
+    def _ancestry(self, graph: Graph) -> dict[str, int]:
+        seen: dict[str, int] = dict.fromkeys(graph.order, 0)
+        waiting = {task: len(edges) for task, edges in graph.incoming.items()}
+        todo = [task for task, count in waiting.items() if not count]
+        while todo:
+            source = todo.pop()
+            mask = seen[source] | self._bit.get(source, 0)
+            for edge in graph.outgoing[source]:
+                seen[edge.target] |= mask
+                waiting[edge.target] -= 1
+                if not waiting[edge.target]:
+                    todo.append(edge.target)
+        return {task: mask for task, mask in seen.items() if task in self._bit and mask}
