@@ -12,9 +12,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
+
 from nika_core.model.clock import SystemClock
 from nika_core.model.workflow import AgentBlock, OutputSpec
 
@@ -33,8 +34,8 @@ class FakeContext:
     folder: Path = Path()
     timeout: float = 10.0
     max_json_depth: int = 50
-    output: OutputSpec = OutputSpec()
-    agent: AgentBlock = AgentBlock()
+    output: OutputSpec = field(default_factory=OutputSpec)
+    agent: AgentBlock = field(default_factory=AgentBlock)
     sections: Mapping[str, Any] = field(default_factory=dict)
     messages: tuple[Any, ...] = ()
     clock: Any = field(default_factory=SystemClock)
@@ -106,7 +107,7 @@ class Server:
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
         self.port = 0
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         self._thread.start()
         assert self._ready.wait(10)
         return self
@@ -194,19 +195,13 @@ def answer_with() -> Callable[..., Answer]:
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ssl.SSLContext]:
     """A self-signed certificate for 127.0.0.1: its file, and a server's context with it."""
     folder = tmp_path_factory.mktemp("tls")
-    made = (
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-            + ["-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-            + ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")],
-            capture_output=True,
-            check=False,
-        )
-        if shutil.which("openssl")
-        else None
-    )
-    if made is None or made.returncode:
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1"
+    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
+    if not shutil.which("openssl"):
         pytest.skip("needs the openssl command to make a certificate")
+    subprocess.run(
+        [*command.split(), "-addext", "subjectAltName=IP:127.0.0.1", *files], capture_output=True, check=True
+    )
     served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     served.load_cert_chain(folder / "cert.pem", folder / "key.pem")
     return str(folder / "cert.pem"), served

@@ -11,10 +11,11 @@ import tracemalloc
 from typing import Any
 
 import pytest
+from nika_keyword_http.step import HttpStep
+
 from nika_core import codes
 from nika_core.errors import Category, TaskError
 from nika_core.plugin import StepOutput
-from nika_keyword_http.step import HttpStep
 
 
 async def call(context: Any, **payload: Any) -> Any:

@@ -1,0 +1,121 @@
+"""What is known of an mcp task before it runs, and servers' tools as an agent's tools."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from nika_core import codes
+from nika_core.errors import Category, TaskError
+from nika_core.model.json import Json, JsonObject
+from nika_core.model.message import ToolSpec
+from nika_core.model.template import Template
+from nika_core.plugin import Effect, Facets, Payload, Report, StepContext, Tool
+from nika_keyword_mcp import servers, step
+
+_UNFIT: Final = re.compile(r"[^A-Za-z0-9_-]+")
+_NAME_LENGTH: Final = 64
+
+
+class McpFacets(Facets):
+    """Pure, but for `tools`, which asks the servers."""
+
+    def check(self, payload: Payload, report: Report) -> None:
+        """Report a reference that is none, a server that nobody declared, a `.mcp.json` that cannot be used."""
+        args = payload.fields.get("args", {})
+        if args is not None and not isinstance(args, Mapping) and not (isinstance(args, Template) and args.single):
+            report(
+                "args of mcp are names and values",
+                payload.at("args"),
+                code=codes.BAD_PAYLOAD,
+                hint="write args: {name: value}, or one placeholder whose value is an object",
+            )
+        reference = payload.fields.get("reference")
+        if not isinstance(reference, str):
+            return
+        try:
+            name, _ = step.split(reference)
+        except TaskError as error:
+            report(error.message, payload.at("reference"), code=error.code, hint=error.hint)
+            return
+        try:
+            known = servers.declared(payload.sections.get(servers.SECTION), payload.folder)
+        except servers.ServersError as error:
+            report(error.message, error.place, code=codes.BAD_CONFIGURATION, hint=error.hint)
+            return
+        if name not in known:
+            report(
+                f"no MCP server '{name}' is declared",
+                payload.at("reference"),
+                code=codes.BAD_PAYLOAD,
+                hint=servers.unknown_server_hint(name, known),
+            )
+
+    def effects(self, payload: Payload) -> Sequence[Effect]:
+        """The server, and how it is reached."""
+        reference = payload.fields.get("reference")
+        if not isinstance(reference, str):
+            return (Effect("server", payload.text("reference") or "an MCP server"),)
+        name = reference.partition("::")[0].strip()
+        try:
+            server = servers.declared(payload.sections.get(servers.SECTION), payload.folder).get(name)
+        except servers.ServersError:
+            server = None
+        return (Effect("server", f"{name} ({server.shown()})" if server else name),)
+
+    async def tools(self, reference: str, context: StepContext) -> Sequence[Tool]:
+        """`server::tool` one, `server::*` (or `server`) all of one server, `*` all of all. Raises TaskError."""
+        if reference in ("", "*"):
+            try:
+                known = servers.declared(context.sections.get(servers.SECTION), context.folder)
+            except servers.ServersError as error:
+                raise TaskError(error.message, category=Category.CONFIG, hint=error.hint) from None
+            names, wanted = list(known), "*"
+        else:
+            name, _, wanted = reference.partition("::")
+            names, wanted = [name.strip()], wanted.strip() or "*"
+        found: list[tuple[str, Any]] = []
+        for name in names:
+            session = await step.session_of(name, context)
+            chosen = list((await session.tools()).values()) if wanted == "*" else [await session.tool(wanted)]
+            found += [(name, tool) for tool in chosen]
+        fit = fit_names(f"{name}__{tool.name}" for name, tool in found)
+        return tuple(_tool(name, tool, shown) for (name, tool), shown in zip(found, fit, strict=True))
+
+
+def fit_names(names: Iterable[str]) -> list[str]:
+    """Names that models take, each of `[A-Za-z0-9_-]{1,64}` and different from the others; the same every time."""
+    taken: set[str] = set()
+    fit: list[str] = []
+    for name in names:
+        shown = _UNFIT.sub("_", name)
+        if len(shown) > _NAME_LENGTH or shown != name or shown in taken:
+            mark = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:8]
+            shown = f"{shown[: _NAME_LENGTH - 9]}_{mark}"
+        taken.add(shown)
+        fit.append(shown)
+    return fit
+
+
+def _tool(server: str, tool: Any, shown: str) -> Tool:
+    reference = f"{server}::{tool.name}"
+    schema: dict[str, Any] = {"properties": {}, **tool.input_schema, "type": "object"}
+    return Tool(
+        f"mcp::{reference}",
+        "mcp",
+        ToolSpec(shown, tool.description or tool.title or "", schema),
+        _payload(reference, schema),
+    )
+
+
+def _payload(reference: str, schema: JsonObject) -> Callable[[JsonObject], JsonObject]:
+    def payload(arguments: JsonObject) -> JsonObject:
+        try:
+            args: Json = step.checked(reference, arguments, schema)
+        except TaskError as error:
+            raise ValueError(error.message) from None
+        return {"reference": reference, "args": args}
+
+    return payload

@@ -1,0 +1,58 @@
+"""Declares the mcp keyword and the root section `mcpServers`. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import strictyaml as sy
+
+from nika_core.plugin import Keyword, hookimpl
+
+NIKA_API: Final = 1
+
+
+class ServerMap(sy.Map):  # type: ignore[misc]  # strictyaml has no types
+    """A server: a command that is started, or a URL that is called."""
+
+    def validate(self, chunk: Any) -> None:
+        super().validate(chunk)
+        given = {str(key.contents) for key, _ in chunk.expect_mapping()}
+        if not given & {"command", "url"}:
+            chunk.expecting_but_found("when expecting a server: command (to start one) or url (to call one)")
+        if {"command", "url"} <= given:
+            chunk.expecting_but_found("when expecting a server: command or url, not both")
+
+
+SERVER: Final = ServerMap(
+    {
+        sy.Optional("command"): sy.Str(),
+        sy.Optional("args"): sy.EmptyList() | sy.Seq(sy.Str()),
+        sy.Optional("env"): sy.EmptyDict() | sy.MapPattern(sy.Str(), sy.Str()),
+        sy.Optional("cwd"): sy.Str(),
+        sy.Optional("url"): sy.Str(),
+        sy.Optional("headers"): sy.EmptyDict() | sy.MapPattern(sy.Str(), sy.Str()),
+    }
+)
+
+MCP: Final = Keyword(
+    name="mcp",
+    summary="Calls a tool of an MCP server.",
+    primary="reference",
+    payload=sy.Map({"reference": sy.Str(), sy.Optional("args"): sy.Any()}),
+    step="nika_keyword_mcp.step:McpStep",
+    facets="nika_keyword_mcp.facets:McpFacets",
+    trees=frozenset({"args"}),
+    default_timeout=60.0,
+    sections={"mcpServers": sy.EmptyDict() | sy.MapPattern(sy.Str(), SERVER)},
+    field_docs={
+        "reference": "server::tool, the server being one of mcpServers or of .mcp.json beside the workflow.",
+        "args": "The tool's arguments by name, checked against the tool's own schema.",
+    },
+)
+
+
+@hookimpl
+def nika_task_keywords() -> Iterable[Keyword]:
+    """The mcp keyword."""
+    return (MCP,)

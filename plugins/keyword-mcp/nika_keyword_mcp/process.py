@@ -1,0 +1,219 @@
+"""A server as a child process: JSON-RPC lines over its pipes, its last words kept, its whole group ended.
+
+A transport of our own for the SDK's client: the SDK's leaves a server's own children alive when the server itself ends
+in time, and lets its stderr go to ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import anyio
+from mcp.shared.message import SessionMessage
+from mcp_types import jsonrpc_message_adapter
+
+from nika_core.errors import Category, TaskError
+from nika_keyword_mcp.servers import Server
+
+INHERITED: Final = (
+    *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"),
+    *("TEMP", "TMP", "APPDATA", "LOCALAPPDATA", "HOMEDRIVE", "HOMEPATH", "PATHEXT", "PROCESSOR_ARCHITECTURE"),
+    *("SYSTEMDRIVE", "SYSTEMROOT", "USERNAME", "USERPROFILE"),
+)
+_TAIL: Final = 4096  # bytes of stderr that are kept
+_CHUNK: Final = 65_536
+_MAX_LINE: Final = 64 * 1024 * 1024  # bytes of one message; more is no message but a fault
+_GRACE: Final = 1.0  # seconds between the closing of its input, TERM and KILL
+
+
+@dataclass
+class Child:
+    """A running server."""
+
+    process: asyncio.subprocess.Process
+    tail: bytearray = field(default_factory=bytearray)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def last_words(self) -> str:
+        """The end of what it wrote to stderr, in one line of at most 500 characters."""
+        text = " | ".join(line.strip() for line in self.tail.decode("utf-8", "replace").splitlines() if line.strip())
+        return text if len(text) <= 500 else "…" + text[-499:]
+
+    def how(self) -> str:
+        """How it ended, and what it said last."""
+        code = self.process.returncode
+        if code is None:
+            end = "closed its output"
+        elif code < 0:
+            end = f"was ended by signal {-code}"
+        else:
+            end = f"ended with exit code {code}"
+        words = self.last_words()
+        return end + (f"; its last words: {words}" if words else "")
+
+
+def environment(server: Server, environ: Mapping[str, str]) -> dict[str, str]:
+    """What the server sees: the few variables that every program needs, and what its declaration names."""
+    return {name: environ[name] for name in INHERITED if name in environ} | dict(server.env)
+
+
+async def start(server: Server, environ: Mapping[str, str], folder: Path) -> Child:
+    """Start it, in a process group of its own. Raises TaskError."""
+    cwd = folder / server.cwd if server.cwd else folder
+    if not cwd.is_dir():
+        raise TaskError(f"the MCP server '{server.name}' has no folder {cwd} to run in", category=Category.CONFIG)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            server.command,
+            *server.args,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=cwd,
+            env=environment(server, environ),
+            start_new_session=True,
+        )
+    except FileNotFoundError:
+        raise TaskError(
+            f"the MCP server '{server.name}' cannot be started: there is no command '{server.command}'",
+            category=Category.CONFIG,
+            hint="install it, or write its full path; PATH is the one that Nika was started with",
+        ) from None
+    except (OSError, ValueError) as error:
+        detail = getattr(error, "strerror", None) or error
+        raise TaskError(
+            f"the MCP server '{server.name}' cannot be started: {server.command}: {detail}", category=Category.CONFIG
+        ) from None
+    return Child(process)
+
+
+@asynccontextmanager
+async def transport(child: Child) -> AsyncIterator[tuple[Any, Any]]:
+    """The streams of messages that the SDK's client reads and writes. Ends the process group when it is left."""
+    to_session, read_stream = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+    write_stream, from_session = anyio.create_memory_object_stream[SessionMessage](0)
+    pumps = [
+        asyncio.create_task(_read(child, to_session)),
+        asyncio.create_task(_write(child, from_session)),
+        asyncio.create_task(_keep_tail(child)),
+    ]
+    try:
+        yield read_stream, write_stream
+    finally:
+        ending = asyncio.ensure_future(_end(child, pumps))
+        try:
+            await asyncio.shield(ending)
+        except asyncio.CancelledError:
+            _signal_group(child, signal.SIGKILL)
+            await ending
+            raise
+        finally:
+            for stream in (read_stream, write_stream, to_session, from_session):
+                stream.close()
+
+
+async def _read(child: Child, to_session: Any) -> None:
+    assert child.process.stdout is not None
+    buffer = bytearray()
+    try:
+        while chunk := await child.process.stdout.read(_CHUNK):
+            start = len(buffer)
+            buffer += chunk
+            if b"\n" not in chunk:
+                if len(buffer) > _MAX_LINE:
+                    return
+                continue
+            *lines, rest = bytes(buffer[:start] + chunk).split(b"\n")
+            buffer = bytearray(rest)
+            for line in lines:
+                if line.strip():
+                    await to_session.send(_message(line))
+    except (anyio.BrokenResourceError, anyio.ClosedResourceError, ConnectionError):
+        pass  # the session is over
+    finally:
+        child.ended.set()
+        with contextlib.suppress(asyncio.TimeoutError):  # the exit code, for the message
+            await asyncio.wait_for(child.process.wait(), 0.2)
+        to_session.close()
+
+
+def _message(line: bytes) -> SessionMessage | Exception:
+    try:
+        return SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
+    except ValueError as error:
+        return error  # a stray print of the server; the session goes on
+
+
+async def _write(child: Child, from_session: Any) -> None:
+    assert child.process.stdin is not None
+    try:
+        async for item in from_session:
+            text: str = item.message.model_dump_json(by_alias=True, exclude_unset=True)
+            child.process.stdin.write(text.encode("utf-8", "replace") + b"\n")
+            await child.process.stdin.drain()
+    except (ConnectionError, anyio.BrokenResourceError, anyio.ClosedResourceError):
+        pass  # the reader notices the end
+
+
+async def _keep_tail(child: Child) -> None:
+    assert child.process.stderr is not None
+    with contextlib.suppress(ConnectionError):
+        while chunk := await child.process.stderr.read(_CHUNK):
+            child.tail += chunk
+            del child.tail[:-_TAIL]
+
+
+async def _end(child: Child, pumps: list[asyncio.Task[None]]) -> None:
+    """Close its input, wait, then TERM and KILL to its group; children that it left behind go with it."""
+    process = child.process
+    if process.stdin is not None:
+        process.stdin.close()
+    await _gone(child, leader_only=True)
+    if not _group_empty(child):
+        _signal_group(child, signal.SIGTERM)
+        if not await _gone(child, leader_only=False):
+            _signal_group(child, signal.SIGKILL)
+            await _gone(child, leader_only=False)
+    for pump in pumps:
+        pump.cancel()
+    await asyncio.gather(*pumps, return_exceptions=True)
+    transport_of = getattr(process, "_transport", None)  # closes pipes that a child outside the group still holds
+    if transport_of is not None:
+        transport_of.close()
+
+
+async def _gone(child: Child, *, leader_only: bool) -> bool:
+    deadline = asyncio.get_running_loop().time() + _GRACE
+    while asyncio.get_running_loop().time() < deadline:
+        if child.process.returncode is not None and (leader_only or _group_empty(child)):
+            return True
+        await asyncio.sleep(0.01)
+    return False
+
+
+def _group_empty(child: Child) -> bool:
+    if not hasattr(os, "killpg"):
+        return child.process.returncode is not None
+    try:
+        os.killpg(child.process.pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def _signal_group(child: Child, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if hasattr(os, "killpg"):
+            os.killpg(child.process.pid, number)
+        else:
+            child.process.kill()

@@ -1,0 +1,192 @@
+"""Which MCP servers there are: the workflow's `mcpServers`, and `.mcp.json` beside the workflow.
+
+Both have the shape that other MCP clients use. The workflow's entry wins where both have a name. In command, args, env,
+url and headers `${env.NAME}`, `${NAME}` and `${NAME:-default}` stand for the environment's variables.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from nika_core import codes
+from nika_core.errors import Category, Place, TaskError
+from nika_core.model.json import Json
+
+FILE: Final = ".mcp.json"
+SECTION: Final = "mcpServers"
+_MAX_FILE: Final = 1024 * 1024
+_VARIABLE: Final = re.compile(r"(\\?)\$\{(?:env[.:])?([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+_HTTP_TYPES: Final = frozenset({"http", "streamable-http", "streamableHttp", "streamable_http"})
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server as it is declared, variables not yet put in. Either `command` or `url` is not empty."""
+
+    name: str
+    command: str = ""
+    args: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    cwd: str = ""
+    url: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    origin: str = ""  # where it is declared, for messages
+
+    def shown(self) -> str:
+        """What it is, without anything secret."""
+        return self.url.partition("?")[0] if self.url else " ".join((self.command, *self.args))
+
+
+class ServersError(Exception):
+    """`.mcp.json` cannot be used. `place` is where in it."""
+
+    def __init__(self, message: str, place: Place, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.place = place
+        self.hint = hint
+
+
+def declared(section: Json, folder: Path) -> dict[str, Server]:
+    """All servers by name. Raises ServersError where `.mcp.json` is there and cannot be used."""
+    servers = dict(_from_file(folder))
+    if isinstance(section, Mapping):
+        for name, entry in section.items():
+            servers[name] = _server(name, entry, f"{SECTION} of the workflow")
+    return servers
+
+
+def _from_file(folder: Path) -> Mapping[str, Server]:
+    path = folder / FILE
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise ServersError(f"{path} cannot be read: {error.strerror}", Place(str(path)), "check its rights") from None
+    return _parsed(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=8)
+def _parsed(path: Path, _modified: int, size: int) -> Mapping[str, Server]:
+    shape = 'it looks like {"mcpServers": {"files": {"command": "uvx", "args": ["mcp-server-filesystem", "."]}}}'
+    if size > _MAX_FILE:
+        raise ServersError(f"{path} has {size} bytes, at most {_MAX_FILE} are read", Place(str(path)), shape)
+    try:
+        found = json.loads(path.read_bytes())
+    except json.JSONDecodeError as error:
+        place = Place(str(path), error.lineno, error.colno)
+        raise ServersError(f"{path} is no JSON: {error.msg}", place, shape) from None
+    except UnicodeDecodeError:
+        raise ServersError(f"{path} is no UTF-8 text", Place(str(path)), shape) from None
+    except (OSError, RecursionError) as error:
+        raise ServersError(f"{path} cannot be read: {error}", Place(str(path)), shape) from None
+    servers = found.get(SECTION) if isinstance(found, dict) else None
+    if not isinstance(servers, dict):
+        raise ServersError(f"{path} has no object {SECTION}", Place(str(path)), shape)
+    for name, entry in servers.items():
+        why = _why_not_a_server(entry)
+        if why is not None:
+            raise ServersError(f"{path}: the server '{name}' {why}", Place(str(path)), shape)
+    return {name: _server(name, entry, FILE) for name, entry in servers.items() if not entry.get("disabled")}
+
+
+def _why_not_a_server(entry: Any) -> str | None:
+    if not isinstance(entry, dict):
+        return "is no object"
+    for key in ("command", "url", "cwd", "type"):
+        if not isinstance(entry.get(key, ""), str):
+            return f"has a {key} that is no text"
+    if bool(entry.get("command")) == bool(entry.get("url")):
+        return "needs command or url, one of them"
+    if entry.get("url") and entry.get("type", "http") not in _HTTP_TYPES:
+        return f"has the type '{entry['type']}': only stdio and http (streamable HTTP) are spoken"
+    args = entry.get("args") or []
+    if not isinstance(args, list) or not all(isinstance(arg, str) for arg in args):
+        return "has args that are no list of texts"
+    for key in ("env", "headers"):
+        values = entry.get(key) or {}
+        if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
+            return f"has {key} that are not names and texts"
+    return None
+
+
+def _server(name: str, entry: Mapping[str, Any], origin: str) -> Server:
+    return Server(
+        name,
+        entry.get("command") or "",
+        tuple(entry.get("args") or ()),
+        dict(entry.get("env") or {}),
+        entry.get("cwd") or "",
+        entry.get("url") or "",
+        dict(entry.get("headers") or {}),
+        origin,
+    )
+
+
+def nearest(name: str, known: Mapping[str, Any] | list[str]) -> str:
+    """A hint: the nearest known name, or all of them."""
+    names = list(known)
+    near = get_close_matches(name, names, 1)
+    if near:
+        return f"did you mean '{near[0]}'?"
+    shown = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
+    return f"known are: {shown}" if names else "there is none"
+
+
+def find(name: str, section: Json, folder: Path) -> Server:
+    """The server of that name. Raises TaskError."""
+    try:
+        servers = declared(section, folder)
+    except ServersError as error:
+        raise TaskError(error.message, category=Category.CONFIG, hint=error.hint) from None
+    if name not in servers:
+        raise TaskError(
+            f"no MCP server '{name}' is declared", category=Category.CONFIG, hint=unknown_server_hint(name, servers)
+        )
+    return servers[name]
+
+
+def unknown_server_hint(name: str, servers: Mapping[str, Server]) -> str:
+    """What to do about a server that nobody declared."""
+    return f"{nearest(name, servers)}; servers are declared in mcpServers of the workflow or in {FILE} beside it"
+
+
+def filled(server: Server, environ: Mapping[str, str]) -> Server:
+    """`server` with the environment's variables put in. Raises TaskError that names one that is not set."""
+
+    def fill(text: str, where: str) -> str:
+        def value(match: re.Match[str]) -> str:
+            escaped, name, default = match.groups()
+            if escaped:
+                return match.group()[1:]
+            found = environ.get(name, default)
+            if found is None:
+                raise TaskError(
+                    f"the MCP server '{server.name}' ({server.origin}) needs the environment variable {name} "
+                    f"in {where}, which is not set",
+                    category=Category.CONFIG,
+                    code=codes.ENV_NOT_SET,
+                    hint=f"set {name}, or write ${{{name}:-default}}",
+                )
+            return found
+
+        return _VARIABLE.sub(value, text)
+
+    return Server(
+        server.name,
+        fill(server.command, "command"),
+        tuple(fill(arg, "args") for arg in server.args),
+        {name: fill(value, f"env.{name}") for name, value in server.env.items()},
+        fill(server.cwd, "cwd"),
+        fill(server.url, "url"),
+        {name: fill(value, f"headers.{name}") for name, value in server.headers.items()},
+        server.origin,
+    )
