@@ -1,1 +1,8 @@
-"""From the text of a file to checked values, every problem with its line and column."""
+"""From text to a checked workflow: strict YAML, schema, places, references, and how problems are shown."""
+
+from nika_core.document.inputs import check_inputs
+from nika_core.document.loading import Loaded, load_workflow
+from nika_core.document.project import check_settings, find_project, load_project
+from nika_core.document.vocabulary import Vocabulary
+
+__all__ = ["Loaded", "Vocabulary", "check_inputs", "check_settings", "find_project", "load_project", "load_workflow"]

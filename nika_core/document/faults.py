@@ -1,0 +1,63 @@
+"""What a validator has to say about a part of a document, by path; places are worked out later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from nika_core.document.positions import Ghost
+from nika_core.document.yaml_tree import Hole
+
+
+@dataclass(slots=True)
+class Fault:
+    """`path` leads from the validated node to the bad one, innermost step first while it is put together.
+
+    `at_key`: the key is what is wrong, not its value. `offset`: a character's offset within the text there.
+    `code` None: the caller's.
+    """
+
+    message: str
+    hint: str | None = None
+    path: list[str | int] = field(default_factory=list)
+    at_key: bool = False
+    offset: int | None = None
+    code: str | None = None
+    length: int = 1
+
+
+def kind_of(node: Any) -> str:
+    """What a node is, for messages."""
+    if type(node) is dict:
+        return "a mapping"
+    if type(node) is list:
+        return "a list"
+    if node == "":
+        return "nothing"
+    return f"`{node if len(node) <= 40 else node[:37] + '...'}`"
+
+
+def is_refused(node: Any) -> bool:
+    """Whether what is wrong with this node has been said while it was read."""
+    if type(node) is dict:
+        return any(type(key) is Ghost for key in node)
+    return type(node) is Hole
+
+
+def mismatch(node: Any, expected: str, hint: str | None = None) -> Fault:
+    """The fault of a node that is something else."""
+    found = kind_of(node)
+    message = f"expected {expected}, found {found if found != '``' else 'nothing'}"
+    return Fault(message.replace("\n", " "), hint)
+
+
+def add(faults: list[Fault], node: Any, expected: str, hint: str | None = None) -> None:
+    """Add the fault of a node that is something else, unless it was refused already."""
+    if not is_refused(node):
+        faults.append(mismatch(node, expected, hint))
+
+
+def under(faults: list[Fault], since: int, step: str | int) -> None:
+    """The faults from index `since` on were found in the child at `step`."""
+    for fault in faults[since:]:
+        fault.path.append(step)

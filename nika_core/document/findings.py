@@ -1,0 +1,54 @@
+"""Problems while a document is read: first by offset or path, as places only at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nika_core import codes
+from nika_core.errors import Place, Problem, Severity
+from nika_core.model.clock import Clock
+from nika_core.model.limits import Limits, Measure
+
+MAX_FINDINGS = 100  # of one file; whoever has more mends these first
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A problem at a character's offset."""
+
+    code: str
+    message: str
+    start: int
+    end: int | None = None
+    hint: str | None = None
+    severity: Severity = Severity.ERROR
+
+
+class OutOfTimeError(Exception):
+    """Validation has taken as long as it may."""
+
+
+class Deadline:
+    """When validation must end. `check` is cheap enough for every few thousand steps."""
+
+    __slots__ = ("_clock", "_until", "limit")
+
+    def __init__(self, clock: Clock, limits: Limits) -> None:
+        self._clock = clock
+        self.limit = limits.limit(Measure.VALIDATE_SECONDS)
+        self._until = None if self.limit is None else clock.monotonic() + self.limit.value
+
+    def check(self) -> None:
+        """Raises OutOfTimeError."""
+        if self._until is not None and self._clock.monotonic() > self._until:
+            raise OutOfTimeError
+
+    def problem(self, path: str) -> Problem:
+        limit = self.limit
+        name, value = (limit.name, limit.value) if limit else ("the limit", 0)
+        return Problem(
+            codes.TIMEOUT,
+            f"validation took longer than the {value:g} s that {name} allows",
+            Place(path),
+            f"make the file smaller, or raise {name}",
+        )

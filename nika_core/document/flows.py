@@ -1,0 +1,59 @@
+"""The `flows:` list."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from nika_core import codes
+from nika_core.document import language
+from nika_core.document.faults import Fault
+from nika_core.document.findings import Deadline
+from nika_core.document.places import PartPlaces, Places
+from nika_core.document.positions import Cursor, size_of
+from nika_core.document.problem_list import ProblemList
+from nika_core.document.schema import compile_schema
+from nika_core.model.workflow import Condition, Flow
+from nika_core.template import ConditionSyntaxError, compile_condition
+
+_EVERY: Final = 256
+
+
+class FlowReader:
+    """Reads flows. Whether their tasks exist is checked later, with the graph."""
+
+    def __init__(self, places: Places, deadline: Deadline, problems: ProblemList) -> None:
+        self.places = places
+        self.deadline = deadline
+        self.problems = problems
+        self.check = compile_schema(language.FLOW).check
+
+    def read(self, nodes: list[Any]) -> tuple[Flow, ...]:
+        entry = (self.places.root_entry("flows") or 0) + 1
+        cursor = Cursor(self.places.positions)
+        tape = self.places.tape
+        made: list[Flow] = []
+        for index, node in enumerate(nodes):
+            if not index % _EVERY:
+                self.deadline.check()
+            faults: list[Fault] = []
+            found = self.check(node, faults)
+            condition = None
+            if not faults and "condition" in found:
+                condition = self._condition(found["condition"], faults)
+            if faults:
+                self.problems.task_faults(faults, codes.BAD_VALUE, node, entry)
+            elif found is not None:
+                place = cursor.place(tape[entry])
+                at = PartPlaces(self.places, node, entry)
+                made.append(Flow(found["source"], found["target"], condition, place, at))
+            entry += size_of(node)
+        return tuple(made)
+
+    def _condition(self, text: str, faults: list[Fault]) -> Condition | None:
+        try:
+            return compile_condition(text)
+        except ConditionSyntaxError as error:
+            faults.append(
+                Fault(error.message, error.hint, ["condition"], offset=error.offset, code=codes.BAD_CONDITION)
+            )
+            return None

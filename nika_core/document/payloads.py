@@ -1,0 +1,95 @@
+"""A task's payload: checked by its keyword's schema, JSON types given, templates compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nika_core import codes
+from nika_core.document.faults import Fault, add, under
+from nika_core.document.json_tree import typed_tree
+from nika_core.document.schema import compile_schema
+from nika_core.plugin import Keyword
+from nika_core.template import TemplateSyntaxError, compile_template
+
+
+class PayloadReader:
+    """Reads the payloads of one keyword."""
+
+    __slots__ = ("_check", "_literal", "_trees", "fields", "keyword")
+
+    def __init__(self, keyword: Keyword) -> None:
+        compiled = compile_schema(keyword.payload)
+        self.keyword = keyword
+        self.fields = compiled.fields
+        self._check = compiled.check
+        self._trees = keyword.trees
+        self._literal = keyword.literal
+
+    def read(self, node: Any, faults: list[Fault]) -> Mapping[str, Any]:
+        """The payload; faults are relative to `node`, which is a mapping or the short form's scalar."""
+        since = len(faults)
+        short = isinstance(node, str)
+        if short:
+            node = {self.keyword.primary: node}
+        elif type(node) is not dict:
+            add(faults, node, f"a mapping, or a text as `{self.keyword.primary}`")
+            return {}
+        made = self._check(node, faults)
+        if len(faults) == since:
+            if type(made) is not dict:
+                faults.append(Fault(f"the payload of `{self.keyword.name}` is no mapping"))
+                return {}
+            for name in self._trees:
+                if name in node:
+                    made[name] = typed_tree(node[name])
+            literal = self._literal
+            for name, value in made.items():
+                kind = type(value)
+                if kind is str:
+                    if ("{{" in value or "${" in value) and name not in literal:
+                        made[name] = compiled(value, faults, name)
+                elif (kind is dict or kind is list) and name not in literal:
+                    before = len(faults)
+                    made[name] = compiled_tree(value, faults)
+                    if len(faults) > before:
+                        under(faults, before, name)
+        if short:
+            for fault in faults[since:]:
+                fault.path.clear()
+                fault.at_key = False
+        return made if type(made) is dict else {}
+
+
+def compiled(text: str, faults: list[Fault], step: str | int | None = None) -> Any:
+    """A text as a template where it is one; a fault where it is a broken one."""
+    try:
+        return compile_template(text)
+    except TemplateSyntaxError as error:
+        path = [] if step is None else [step]
+        faults.append(Fault(error.message, error.hint, path, offset=error.offset, code=codes.TEMPLATE_SYNTAX))
+        return text
+
+
+def compiled_tree(value: Any, faults: list[Fault]) -> Any:
+    """A tree with its texts compiled; the same object where there is nothing to compile."""
+    kind = type(value)
+    if kind is str:
+        return compiled(value, faults) if "{{" in value or "${" in value else value
+    if kind is dict:
+        new: Any = {}
+        for key, item in value.items():
+            since = len(faults)
+            new[key] = compiled_tree(item, faults)
+            if len(faults) > since:
+                under(faults, since, key)
+        return new
+    if kind is list:
+        new = []
+        for index, item in enumerate(value):
+            since = len(faults)
+            new.append(compiled_tree(item, faults))
+            if len(faults) > since:
+                under(faults, since, index)
+        return new
+    return value

@@ -1,0 +1,144 @@
+"""Where things stand: from a character's offset in the text to line and column, and from a path to an offset."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from bisect import bisect_right
+from typing import Any, Final
+
+from nika_core.errors import Place
+
+_BREAK: Final = re.compile(r"\r\n?|\n")
+
+
+class Positions:
+    """Turns offsets of one text into places. Lines are counted on the first question, once."""
+
+    __slots__ = ("_starts", "path", "text")
+
+    def __init__(self, text: str, path: str) -> None:
+        self.text = text
+        self.path = path
+        self._starts: array[int] | None = None
+
+    def line_and_column(self, offset: int) -> tuple[int, int]:
+        """Both from 1; columns count characters."""
+        starts = self._starts
+        if starts is None:
+            starts = array("L", [0])
+            starts.extend(found.end() for found in _BREAK.finditer(self.text))
+            self._starts = starts
+        line = bisect_right(starts, offset)
+        return line, offset - starts[line - 1] + 1
+
+    def place(self, start: int, end: int | None = None) -> Place:
+        """The place from `start` to `end` (exclusive); cut at the line's end."""
+        start = min(start, len(self.text))
+        line, column = self.line_and_column(start)
+        end_column = None
+        if end is not None and end > start:
+            stop = _BREAK.search(self.text, start, end)
+            end_column = column + (stop.start() if stop else end) - start
+        return Place(self.path, line, column, end_column)
+
+    def file(self) -> Place:
+        """The file as a whole."""
+        return Place(self.path)
+
+
+class Cursor:
+    """Places of offsets that only grow, without an index of all lines."""
+
+    __slots__ = ("_column_from", "_line", "_offset", "_positions")
+
+    def __init__(self, positions: Positions) -> None:
+        self._positions = positions
+        self._line = 1
+        self._offset = 0
+        self._column_from = 0
+
+    def place(self, offset: int) -> Place:
+        """The place of one character; `offset` is not before the last one asked."""
+        positions = self._positions
+        text = positions.text
+        found = text.count("\n", self._offset, offset)
+        if found:
+            self._line += found
+            self._column_from = text.rfind("\n", 0, offset) + 1
+        self._offset = offset
+        return Place(positions.path, self._line, offset - self._column_from + 1)
+
+
+class Ghost:
+    """Stands in a mapping for a key that was refused, so that sizes stay right: a duplicate, or a key that is no text.
+
+    `size` counts the nodes of the key; `start` is its first entry while it is read, else -1; `trap`: it is an unquoted
+    template.
+    """
+
+    __slots__ = ("size", "start", "trap")
+
+    def __init__(self, size: int = 1, start: int = -1, *, trap: bool = False) -> None:
+        self.size = size
+        self.start = start
+        self.trap = trap
+
+
+def size_of(node: Any) -> int:
+    """How many entries of the tape a node takes, keys included."""
+    if type(node) is not dict and type(node) is not list:
+        return 1
+    count = 0
+    todo = [node]
+    while todo:
+        item = todo.pop()
+        count += 1
+        if type(item) is dict:
+            for key, value in item.items():
+                count += key.size if type(key) is Ghost else 1
+                if type(value) is dict or type(value) is list:
+                    todo.append(value)
+                else:
+                    count += 1
+        elif type(item) is list:
+            for value in item:
+                if type(value) is dict or type(value) is list:
+                    todo.append(value)
+                else:
+                    count += 1
+    return count
+
+
+def entry_of(node: Any, entry: int, path: tuple[str | int, ...], *, key: bool = False) -> tuple[int, Any, int]:
+    """Walk from `node`, whose tape entry is `entry`, along `path`.
+
+    Gives the entry where the walk ended, the node there, and how many steps were taken. With `key` the last step
+    gives the entry of the key, not of its value.
+    """
+    taken = 0
+    for step in path:
+        if type(node) is dict:
+            if step not in node:
+                break
+            at = entry + 1
+            for name, value in node.items():
+                here = at
+                at += name.size if type(name) is Ghost else 1
+                if name == step:
+                    node, entry = value, at
+                    if key and taken == len(path) - 1:
+                        entry = here
+                    break
+                at += size_of(value)
+        elif type(node) is list:
+            if not isinstance(step, int) or not 0 <= step < len(node):
+                break
+            at = entry + 1
+            for value in node[:step]:
+                at += size_of(value)
+            node, entry = node[step], at
+        else:
+            break
+        taken += 1
+    return entry, node, taken

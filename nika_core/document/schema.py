@@ -1,0 +1,368 @@
+"""strictyaml validators compiled to functions over our trees, with every fault of a node and not only the first.
+
+What is compiled means exactly what strictyaml's own class means (held by tests with strictyaml as the oracle). Any
+other validator, an author's own included, runs as it is, on a chunk of ours that looks like strictyaml's.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import strictyaml
+from strictyaml.compound import MapCombined
+from strictyaml.yamllocation import YAMLChunk
+
+from nika_core import codes
+from nika_core.document.chunk import YAMLValidationError, validate
+from nika_core.document.faults import Fault, add, is_refused, mismatch, under
+from nika_core.document.json_tree import plain_tree
+from nika_core.document.positions import Ghost
+from nika_core.document.suggest import did_you_mean
+
+Check: TypeAlias = Callable[[Any, list[Fault]], Any]
+
+SCALAR: Final = "scalar"
+MAPPING: Final = "mapping"
+SEQUENCE: Final = "sequence"
+_ALL: Final = frozenset({SCALAR, MAPPING, SEQUENCE})
+
+_INTEGER: Final = re.compile(r"[-+]?[0-9_]+\Z")
+_DECIMAL: Final = re.compile(r"[-+]?[0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9_]+)?\Z")
+_INFINITE: Final = re.compile(r"([-+]?\.?(?:inf|Inf|INF)|\.?(?:nan|NaN|NAN))\Z")
+_TRUE: Final = frozenset({"yes", "true", "on", "1", "y"})
+_FALSE: Final = frozenset({"no", "false", "off", "0", "n"})
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """`check` gives the value and adds faults; `kinds` it may accept; `expects` says what, in a few words."""
+
+    check: Check
+    kinds: frozenset[str]
+    expects: str
+    fields: frozenset[str] = frozenset()
+
+
+class Scalar(strictyaml.ScalarValidator):  # type: ignore[misc]  # strictyaml has no types
+    """A scalar type of ours: `parse` gives the value, or raises ValueError with what is wrong."""
+
+    expects = "a text"
+
+    def parse(self, text: str) -> Any:
+        raise NotImplementedError
+
+    def validate_scalar(self, chunk: Any) -> Any:
+        try:
+            return self.parse(chunk.contents)
+        except ValueError as error:
+            return chunk.expecting_but_found(f"when expecting {self.expects}", str(error))
+
+    def to_yaml(self, data: Any) -> str:
+        return str(data)
+
+
+def compile_schema(validator: Any) -> Compiled:
+    """Compile a validator. The result holds no state: it may be used at any time and by several threads."""
+    make = _COMPILERS.get(type(validator))
+    if make is not None:
+        return make(validator)
+    if isinstance(validator, Scalar):
+        return _scalar(validator.parse, validator.expects)
+    return _foreign(validator)
+
+
+def _text(_: Any) -> Compiled:
+    def check(node: Any, faults: list[Fault]) -> Any:
+        if type(node) is str:
+            return node
+        if isinstance(node, str):
+            return str(node)
+        add(faults, node, "a text")
+        return None
+
+    return Compiled(check, frozenset({SCALAR}), "a text")
+
+
+def _scalar(parse: Callable[[str], Any], expects: str) -> Compiled:
+    def check(node: Any, faults: list[Fault]) -> Any:
+        if not isinstance(node, str):
+            add(faults, node, expects)
+            return None
+        try:
+            return parse(str(node))
+        except ValueError as error:
+            if not is_refused(node):
+                faults.append(Fault(str(error)) if str(error) else mismatch(node, expects))
+            return None
+
+    return Compiled(check, frozenset({SCALAR}), expects)
+
+
+def _integer(text: str) -> int:
+    digits = text.removesuffix("\n")
+    if not _INTEGER.match(digits) or len(digits) > 4000:
+        raise ValueError
+    try:
+        return int(digits.replace("_", ""))
+    except ValueError:
+        raise ValueError from None
+
+
+def _number(text: str) -> float:
+    digits = text.removesuffix("\n")
+    if _INFINITE.match(digits):
+        return float(digits.replace(".", ""))
+    if not _DECIMAL.match(digits):
+        raise ValueError
+    try:
+        return float(digits.replace("_", ""))
+    except ValueError:
+        raise ValueError from None
+
+
+def _boolean(text: str) -> bool:
+    word = text.lower()
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    raise ValueError
+
+
+def _enum(validator: Any) -> Compiled:
+    if type(validator._item_validator) is not strictyaml.Str:
+        return _foreign(validator)
+    words = list(validator._restricted_to)
+    expects = "one of " + ", ".join(f"`{word}`" for word in words)
+
+    def check(node: Any, faults: list[Fault]) -> Any:
+        if not isinstance(node, str):
+            add(faults, node, expects)
+            return None
+        if node not in words:
+            add(faults, node, expects, did_you_mean(node, map(str, words)))
+        return str(node)
+
+    return Compiled(check, frozenset({SCALAR}), expects)
+
+
+def _anything(_: Any) -> Compiled:
+    return Compiled(lambda node, _: plain_tree(node), _ALL, "anything")
+
+
+def _defaults(validator: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, default in validator._defaults.items():
+        inner = validator.get_validator(key)
+        found[key] = inner(YAMLChunk(inner.to_yaml(default))).data
+    return found
+
+
+def _map(validator: Any) -> Compiled:
+    open_ended = isinstance(validator, MapCombined)
+    inner = {key: compile_schema(value) for key, value in validator._validator_dict.items()}
+    checks = {key: found.check for key, found in inner.items()}
+    other = compile_schema(validator._value_validator).check if open_ended else None
+    required = tuple(validator._required_keys)
+    defaults = _defaults(validator)
+    names = None if type(validator._key_validator) is strictyaml.Str else compile_schema(validator._key_validator).check
+
+    def check(node: Any, faults: list[Fault]) -> Any:
+        if type(node) is not dict:
+            add(faults, node, "a mapping")
+            return None
+        made: dict[Any, Any] = {}
+        for key, value in node.items():
+            if type(key) is Ghost:
+                continue
+            since = len(faults)
+            name = key
+            if names is not None:
+                name = names(key, faults)
+                if len(faults) > since:
+                    under(faults, since, key)
+                    for fault in faults[since:]:
+                        fault.at_key = True
+                    continue
+            found = checks.get(name, other)
+            if found is None:
+                hint = did_you_mean(key, checks) or _known(checks)
+                faults.append(Fault(f"unknown key `{_cut(key)}`", hint, [key], True, code=codes.UNKNOWN_KEY))
+                continue
+            made[name] = found(value, faults)
+            if len(faults) > since:
+                under(faults, since, key)
+        for name, default in defaults.items():
+            if name not in node:
+                made[name] = copy.deepcopy(default)
+        for name in required:
+            if name not in made and not any(type(key) is Ghost for key in node) and not _faulty(node, name, faults):
+                faults.append(Fault(f"the key `{name}` is missing"))
+        return made
+
+    return Compiled(check, frozenset({MAPPING}), "a mapping", frozenset(map(str, checks)))
+
+
+def _faulty(node: dict[Any, Any], name: str, faults: list[Fault]) -> bool:
+    """Whether an unknown key was already taken for this one: then its absence is no second problem."""
+    return name in node or any(fault.at_key and fault.hint == f"did you mean `{name}`?" for fault in faults)
+
+
+def _pattern(validator: Any) -> Compiled:
+    name_of = compile_schema(validator._key_validator).check
+    value_of = compile_schema(validator._value_validator).check
+    least, most = validator._minimum_keys, validator._maximum_keys
+
+    def check(node: Any, faults: list[Fault]) -> Any:
+        if type(node) is not dict:
+            add(faults, node, "a mapping")
+            return None
+        if most is not None and len(node) > most:
+            faults.append(Fault(f"expected at most {most} keys, found {len(node)}"))
+        if least is not None and len(node) < least:
+            faults.append(Fault(f"expected at least {least} keys, found {len(node)}"))
+        made: dict[Any, Any] = {}
+        for key, value in node.items():
+            if type(key) is Ghost:
+                continue
+            since = len(faults)
+            name = name_of(key, faults)
+            for fault in faults[since:]:
+                fault.at_key = True
+            found = value_of(value, faults)
+            if len(faults) > since:
+                under(faults, since, key)
+            else:
+                made[name] = found
+        return made
+
+    return Compiled(check, frozenset({MAPPING}), "a mapping")
+
+
+def _sequence(validator: Any) -> Compiled:
+    item_of = compile_schema(validator._validator).check
+    unique = type(validator) is strictyaml.UniqueSeq
+
+    def check(node: Any, faults: list[Fault]) -> Any:
+        if type(node) is not list:
+            add(faults, node, "a list")
+            return None
+        made = []
+        seen: set[str] = set()
+        for index, item in enumerate(node):
+            since = len(faults)
+            made.append(item_of(item, faults))
+            if unique and isinstance(item, str):
+                if item in seen:
+                    faults.append(Fault(f"`{_cut(item)}` stands in this list twice"))
+                seen.add(item)
+            if len(faults) > since:
+                under(faults, since, index)
+        return made
+
+    return Compiled(check, frozenset({SEQUENCE}), "a list")
+
+
+def _fixed_sequence(validator: Any) -> Compiled:
+    items = [compile_schema(inner).check for inner in validator._validators]
+    expects = f"a list of {len(items)}"
+
+    def check(node: Any, faults: list[Fault]) -> Any:
+        if type(node) is not list:
+            add(faults, node, expects)
+            return None
+        if len(node) != len(items):
+            faults.append(Fault(f"expected {expects}, found a list of {len(node)}"))
+            return None
+        made = []
+        for index, (item, item_of) in enumerate(zip(node, items, strict=True)):
+            since = len(faults)
+            made.append(item_of(item, faults))
+            if len(faults) > since:
+                under(faults, since, index)
+        return made
+
+    return Compiled(check, frozenset({SEQUENCE}), expects)
+
+
+def _either(validator: Any) -> Compiled:
+    first, second = compile_schema(validator._validator_a), compile_schema(validator._validator_b)
+    expects = f"{first.expects} or {second.expects}"
+
+    def check(node: Any, faults: list[Fault]) -> Any:
+        tried: list[Fault] = []
+        made = first.check(node, tried)
+        if not tried:
+            return made
+        again: list[Fault] = []
+        made = second.check(node, again)
+        if not again:
+            return made
+        kind = MAPPING if type(node) is dict else SEQUENCE if type(node) is list else SCALAR
+        if kind in first.kinds and kind not in second.kinds:
+            faults.extend(tried)
+        elif (kind in second.kinds and kind not in first.kinds) or any(fault.path for fault in again):
+            faults.extend(again)
+        elif any(fault.path for fault in tried):
+            faults.extend(tried)
+        else:
+            add(faults, node, expects, next((fault.hint for fault in (*tried, *again) if fault.hint), None))
+        return None
+
+    return Compiled(check, first.kinds | second.kinds, expects, first.fields | second.fields)
+
+
+def _foreign(validator: Any) -> Compiled:
+    """Any other validator, through strictyaml itself."""
+    scalar = isinstance(validator, strictyaml.ScalarValidator)
+
+    def check(node: Any, faults: list[Fault]) -> Any:
+        if is_refused(node):
+            return None
+        try:
+            return validate(validator, node)
+        except YAMLValidationError as error:
+            chunk = error._chunk
+            expected = str(error.context or "").removeprefix("when expecting ").removeprefix("while parsing ")
+            message = f"expected {expected}, {error.problem}" if expected else str(error.problem)
+            at_key = getattr(chunk, "at_key", False)
+            faults.append(Fault(message, path=list(reversed(getattr(chunk, "path", ()))), at_key=at_key))
+        except Exception as error:  # an author's validator may raise anything
+            faults.append(Fault(f"the value cannot be read: {error}" if str(error) else "the value cannot be read"))
+        return None
+
+    return Compiled(check, frozenset({SCALAR}) if scalar else _ALL, _rule(validator) if scalar else "something else")
+
+
+def _rule(validator: Any) -> str:
+    return str(getattr(validator, "rule_description", "another text"))
+
+
+def _known(names: Any) -> str | None:
+    known = sorted(map(str, names))
+    return f"known here: {', '.join(known)}" if 0 < len(known) <= 20 else None
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+_COMPILERS: Final[dict[type[Any], Callable[[Any], Compiled]]] = {
+    strictyaml.Str: _text,
+    strictyaml.Int: lambda _: _scalar(_integer, "an integer"),
+    strictyaml.Float: lambda _: _scalar(_number, "a number"),
+    strictyaml.Bool: lambda _: _scalar(_boolean, "`true` or `false`"),
+    strictyaml.Enum: _enum,
+    strictyaml.Any: _anything,
+    strictyaml.Map: _map,
+    MapCombined: _map,
+    strictyaml.MapPattern: _pattern,
+    strictyaml.Seq: _sequence,
+    strictyaml.UniqueSeq: _sequence,
+    strictyaml.FixedSeq: _fixed_sequence,
+    strictyaml.OrValidator: _either,
+}

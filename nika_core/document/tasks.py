@@ -1,0 +1,203 @@
+"""The `tasks:` list."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from nika_core import codes
+from nika_core.document import language
+from nika_core.document.faults import Fault, add, is_refused, under
+from nika_core.document.findings import Deadline
+from nika_core.document.json_tree import typed_tree
+from nika_core.document.payloads import PayloadReader
+from nika_core.document.places import Places, TaskPlaces
+from nika_core.document.positions import Cursor, Ghost, size_of
+from nika_core.document.problem_list import ProblemList
+from nika_core.document.schema import compile_schema
+from nika_core.document.suggest import did_you_mean, nearest
+from nika_core.document.vocabulary import Vocabulary
+from nika_core.errors import PluginError
+from nika_core.model.bounded import why_not_an_id
+from nika_core.model.limits import Limits, Measure
+from nika_core.model.workflow import Mode, OnError, OutputSpec, Retry, Task
+
+_EVERY: Final = 64
+_NO_RETRY: Final = Retry()
+_TEXT: Final = OutputSpec()
+_MODES: Final = {mode.value: mode for mode in Mode}
+_ON_ERROR: Final = {on_error.value: on_error for on_error in OnError}
+
+
+class TaskReader:
+    """Reads tasks. One that is broken stays in the list without a keyword, so that others may refer to it."""
+
+    def __init__(
+        self, places: Places, vocabulary: Vocabulary, limits: Limits, deadline: Deadline, problems: ProblemList
+    ) -> None:
+        self.places = places
+        self.vocabulary = vocabulary
+        self.deadline = deadline
+        self.problems = problems
+        self.words = frozenset(vocabulary.words())
+        self.id_length = limits.count(Measure.ID_LENGTH)
+        self.checks = {key: compile_schema(validator).check for key, validator in language.TASK.items()}
+        self.readers: dict[str, PayloadReader | None] = {}
+        self.first: dict[str, int] = {}
+
+    def read(self, nodes: list[Any]) -> tuple[Task, ...]:
+        entry = (self.places.root_entry("tasks") or 0) + 1
+        cursor = Cursor(self.places.positions)
+        tape = self.places.tape
+        made: list[Task] = []
+        for index, node in enumerate(nodes):
+            if not index % _EVERY:
+                self.deadline.check()
+            faults: list[Fault] = []
+            if type(node) is dict:
+                made.append(self._task(node, index, entry, cursor.place(tape[entry]), faults))
+            else:
+                add(faults, node, "a task: a mapping with `id` and a keyword", "write `- id: ...`")
+            if faults:
+                self.problems.task_faults(faults, codes.BAD_VALUE, node, entry)
+            entry += size_of(node)
+        return tuple(made)
+
+    def _task(self, node: dict[Any, Any], index: int, entry: int, place: Any, faults: list[Fault]) -> Task:
+        fields: dict[str, Any] = {}
+        found: list[str] = []
+        unknown: list[str] = []
+        checks, words = self.checks, self.words
+        for key, value in node.items():
+            check = checks.get(key)
+            if check is not None:
+                since = len(faults)
+                fields[key] = check(value, faults)
+                if len(faults) > since:
+                    under(faults, since, key)
+            elif key in words:
+                found.append(key)
+            elif type(key) is not Ghost:
+                unknown.append(key)
+        task_id = self._id(node, index, faults)
+        keyword = self._keyword(node, found, unknown, faults)
+        payload: Any = {}
+        if keyword is not None:
+            since = len(faults)
+            payload = keyword.read(node[keyword.keyword.name], faults)
+            if len(faults) > since:
+                for fault in faults[since:]:
+                    fault.code = fault.code or codes.BAD_PAYLOAD
+                under(faults, since, keyword.keyword.name)
+        if faults or keyword is None:
+            return Task(task_id, "", {}, index, place=place)
+        retry = fields.get("retry")
+        allowed = fields.get("allowedTools")
+        word = keyword.keyword.name
+        return Task(
+            task_id,
+            word,
+            payload,
+            index,
+            fields.get("timeout"),
+            Retry(retry.get("max"), retry.get("backoff")) if retry else _NO_RETRY,
+            _ON_ERROR[fields["onError"]] if "onError" in fields else OnError.FAIL,
+            self._output(node, fields, faults) if "output" in fields else _TEXT,
+            tuple(allowed) if allowed is not None else None,
+            tuple(fields.get("disallowedTools") or ()),
+            _MODES[fields["mode"]] if "mode" in fields else None,
+            place,
+            TaskPlaces(self.places, node, entry, word, keyword.keyword.primary),
+        )
+
+    def _id(self, node: dict[Any, Any], index: int, faults: list[Fault]) -> str:
+        task_id = node.get("id")
+        if not isinstance(task_id, str):
+            if "id" not in node and not any(type(key) is Ghost for key in node):
+                misspelt = nearest("id", [key for key in node if len(str(key)) == 2])
+                if misspelt is None:
+                    faults.append(Fault("a task needs an `id`", "add `id: ...`", code=codes.BAD_TASK_ID))
+            return f"#{index}"
+        why = why_not_an_id(task_id, self.id_length)
+        if why is not None:
+            if not is_refused(task_id):
+                hint = "use letters, digits, `-` and `_`, e.g. `fetch-items`"
+                faults.append(Fault(why, hint, ["id"], code=codes.BAD_TASK_ID))
+            return f"#{index}"
+        first = self.first.setdefault(task_id, index)
+        if first != index:
+            line = self.places.of(("tasks", first, "id")).line if not self.problems.full else None
+            faults.append(
+                Fault(
+                    f"the id `{task_id}` is taken by an earlier task" + (f" (line {line})" if line else ""),
+                    "give each task an id of its own",
+                    ["id"],
+                    code=codes.DUPLICATE_TASK_ID,
+                )
+            )
+        return str(task_id)
+
+    def _keyword(
+        self, node: dict[Any, Any], found: list[str], unknown: list[str], faults: list[Fault]
+    ) -> PayloadReader | None:
+        """The one keyword of a task; unknown keys are explained here, since one of them may be meant as it."""
+        if len(found) == 1 and not unknown:
+            return self._reader(found[0], faults)
+        if len(found) > 1:
+            names = " and ".join(f"`{name}`" for name in found)
+            message = f"a task has one keyword, this one has {names}"
+            split = "split it into tasks of one keyword each"
+            faults.append(Fault(message, split, [found[1]], True, code=codes.SEVERAL_KEYWORDS))
+        reader = self._reader(found[0], faults) if len(found) == 1 else None
+        meant = None
+        for key in unknown:
+            if not found and meant is None and not nearest(key, self.checks):
+                meant = key
+                continue
+            hint = did_you_mean(key, self.checks)
+            if reader is not None and key in reader.fields:
+                hint = (
+                    f"`{key}` belongs within the payload: `{found[0]}: {{{reader.keyword.primary}: ..., {key}: ...}}`"
+                )
+            known = ", ".join((*self.checks, "and one keyword"))
+            faults.append(
+                Fault(f"unknown key `{_cut(key)}`", hint or f"known here: {known}", [key], True, code=codes.UNKNOWN_KEY)
+            )
+        if meant is not None:
+            faults.append(self._unknown_keyword(meant))
+        elif not found and not any(type(key) is Ghost for key in node):
+            words = ", ".join(sorted(self.words)) or "none is installed"
+            faults.append(Fault("a task needs a keyword", f"one of: {words}", code=codes.NO_KEYWORD))
+        return reader
+
+    def _unknown_keyword(self, word: str) -> Fault:
+        hint = self.vocabulary.install_hint(word) or did_you_mean(word, self.words)
+        hint = hint or f"installed keywords: {', '.join(sorted(self.words)) or 'none'}"
+        return Fault(f"no plugin offers the keyword `{_cut(word)}`", hint, [word], True, code=codes.UNKNOWN_KEYWORD)
+
+    def _reader(self, word: str, faults: list[Fault]) -> PayloadReader | None:
+        if word not in self.readers:
+            try:
+                self.readers[word] = PayloadReader(self.vocabulary.keyword(word))
+            except PluginError as error:
+                faults.append(Fault(error.message, error.hint, [word], True, code=error.code))
+                return None
+        return self.readers[word]
+
+    def _output(self, node: dict[Any, Any], fields: dict[str, Any], faults: list[Fault]) -> OutputSpec:
+        found = fields["output"]
+        format_ = found.get("format") or "text"
+        schema = None
+        if "schema" in found:
+            schema = typed_tree(node["output"]["schema"])
+            if format_ != "json":
+                faults.append(
+                    Fault("a `schema` needs `format: json`", "add `format: json`", ["schema", "output"], True)
+                )
+            elif not isinstance(schema, dict):
+                faults.append(Fault("a schema is a mapping", "see json-schema.org", ["schema", "output"]))
+                schema = None
+        return OutputSpec(format_, schema)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,30 @@
+"""Documents of earlier versions, recognized by what only they have."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, Final
+
+# What v4.5 wrote beside the keyword, and v5 has within its payload.
+_FLAT: Final = frozenset(
+    {
+        "model", "systemPrompt", "systemPromptFile", "skills", "maxTurns",
+        "method", "headers", "body", "args", "cwd",
+    }
+)  # fmt: skip
+
+
+def recognize(root: dict[Any, Any], words: Collection[str]) -> tuple[tuple[str | int, ...], str] | None:
+    """The path of a key that only an earlier version's document has, and why; None for a v5 document."""
+    if "nika" in root:
+        return ("nika",), "this file starts with a `nika:` key: it is of another line of Nika, or of before v4"
+    tasks = root.get("tasks")
+    for index, task in enumerate(tasks) if type(tasks) is list else ():
+        if type(task) is not dict:
+            continue
+        if "config" not in words and type(task.get("config")) is dict:
+            return ("tasks", index, "config"), "this is a v4 document: `config:` holds what stands on the task in v5"
+        for key in [key for key in task if key in _FLAT and key not in words]:
+            if any(word in task and isinstance(task[word], str) for word in words):
+                return ("tasks", index, key), f"this is a v4 document: `{key}` stands beside the keyword, not within it"
+    return None

@@ -1,0 +1,40 @@
+"""What the document needs to know of plugins, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, Protocol
+
+from nika_core.plugin import Facets, Keyword, Source
+
+
+class Vocabulary(Protocol):
+    """The words that plugins bring. A plugin is loaded when its word is asked for."""
+
+    def words(self) -> Collection[str]:
+        """Every keyword that is installed; loads nothing."""
+        ...
+
+    def keyword(self, word: str) -> Keyword:
+        """The keyword's description. Raises PluginError."""
+        ...
+
+    def facets(self, word: str) -> Facets:
+        """The keyword's facets. Raises PluginError."""
+        ...
+
+    def sections(self) -> Mapping[str, Any]:
+        """The root keys of all keywords, each with its validator. Loads every plugin: asked only when one is needed."""
+        ...
+
+    def sources(self) -> Collection[str]:
+        """Every template source that is installed; loads nothing."""
+        ...
+
+    def source(self, name: str) -> Source:
+        """A template source. Raises PluginError."""
+        ...
+
+    def install_hint(self, word: str) -> str | None:
+        """What to install for a keyword that nobody offers, where that is known."""
+        ...

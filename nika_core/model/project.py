@@ -1,0 +1,54 @@
+"""The project file as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from nika_core.errors import Place
+from nika_core.model.workflow import Path_
+
+FILE_NAME: Final = "nika.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPrice:
+    """What a model costs here: US dollars per million tokens."""
+
+    input_per_million: Decimal
+    output_per_million: Decimal
+    cached_per_million: Decimal | None = None
+
+
+def _nowhere(_: Path_) -> Place:
+    return Place(FILE_NAME)
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What `nika.yaml` says. Without such a file, all of it is empty and `path` is None.
+
+    `allow` None: every plugin may be loaded. `prefer` has the distribution for an id such as `keywords:shell`.
+    `settings` has the keys that belong to keywords, by the keyword's word; they are plain trees of texts until
+    `nika_core.document.check_settings` has given them to the keywords' validators. `at` tells where a key stands.
+    """
+
+    path: Path | None = None
+    main: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    allow: tuple[str, ...] | None = None
+    block: tuple[str, ...] = ()
+    prefer: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    prices: Mapping[str, ModelPrice] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    at: Callable[[Path_], Place] = field(default=_nowhere, compare=False, repr=False)
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the file stands; None without one."""
+        return None if self.path is None else self.path.parent

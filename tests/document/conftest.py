@@ -1,0 +1,136 @@
+"""A vocabulary of three keywords, without any plugin."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from strictyaml import Any as Anything
+from strictyaml import EmptyDict, Enum, Map, MapPattern, Optional, Seq, Str
+
+from nika_core import codes
+from nika_core.document import Loaded, load_workflow
+from nika_core.errors import PluginError
+from nika_core.model.json import Json
+from nika_core.model.limits import Limit, Limits, Measure, Unit
+from nika_core.model.template import Placeholder
+from nika_core.model.workflow import KeywordCategory
+from nika_core.plugin import Facets, Keyword, Scope, Source, SourceReport, Values
+
+SHELL = Keyword(
+    name="shell",
+    summary="Runs a command.",
+    primary="command",
+    payload=Map(
+        {
+            Optional("command"): Str(),
+            Optional("argv"): Seq(Str()),
+            Optional("env"): MapPattern(Str(), Str()) | EmptyDict(),
+            Optional("capture"): Enum(["stdout", "stderr", "both", "json"]),
+        }
+    ),
+    step="x:Y",
+    custom=frozenset({"command"}),
+    field_docs={"command": "What the shell runs."},
+)
+HTTP = Keyword(
+    name="http",
+    summary="Calls a server.",
+    primary="url",
+    payload=Map({"url": Str(), Optional("method"): Str(), Optional("json"): Anything()}),
+    step="x:Y",
+    trees=frozenset({"json"}),
+)
+AGENT = Keyword(
+    name="agent",
+    summary="Asks a model.",
+    category=KeywordCategory.CONTEXT,
+    primary="prompt",
+    payload=Map({"prompt": Str(), Optional("model"): Str()}),
+    step="x:Y",
+    needs_provider=True,
+    sections={"mcpServers": MapPattern(Str(), Map({"command": Str(), Optional("args"): Seq(Str())}))},
+)
+
+
+class FakeSource:
+    """Any value is there; `{{task}}` depends on the task."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def check(self, placeholder: Placeholder, scope: Scope, report: SourceReport) -> None:
+        if self.name == "task" and placeholder.path[0] not in scope.tasks:
+            report(f"no task `{placeholder.path[0]}`", code=codes.UNKNOWN_REFERENCE)
+
+    def depends_on(self, placeholder: Placeholder) -> Iterable[str]:
+        return placeholder.path[:1] if self.name == "task" else ()
+
+    def resolve(self, placeholder: Placeholder, values: Values) -> Json:
+        return None
+
+
+class FakeVocabulary:
+    def __init__(self, *keywords: Keyword) -> None:
+        self.known = {keyword.name: keyword for keyword in keywords}
+
+    def words(self) -> Collection[str]:
+        return self.known.keys()
+
+    def keyword(self, word: str) -> Keyword:
+        try:
+            return self.known[word]
+        except KeyError:
+            raise PluginError(codes.UNKNOWN_KEYWORD, f"no plugin offers the keyword `{word}`") from None
+
+    def facets(self, word: str) -> Facets:
+        return Facets()
+
+    def sections(self) -> Mapping[str, Any]:
+        return {key: validator for keyword in self.known.values() for key, validator in keyword.sections.items()}
+
+    def sources(self) -> Collection[str]:
+        return ("task", "input", "env")
+
+    def source(self, name: str) -> Source:
+        if name in self.sources():
+            return FakeSource(name)
+        raise PluginError(codes.UNKNOWN_SOURCE, f"no plugin offers the source `{name}`")
+
+    def install_hint(self, word: str) -> str | None:
+        return "install `nika-mail`" if word == "mail" else None
+
+
+def limits_of(**values: float) -> Limits:
+    found = {
+        "yaml_bytes": 10 * 1024 * 1024,
+        "tasks": 1000,
+        "flows": 10000,
+        "id_length": 100,
+        "recursion": 100,
+        "validate_seconds": 5,
+    } | values
+    names = {"yaml_bytes": "NIKA_MAX_YAML_SIZE", "tasks": "NIKA_MAX_TASKS", "validate_seconds": "NIKA_VALIDATE_TIMEOUT"}
+    return Limits(
+        Limit(Measure[key.upper()], value, Unit.COUNT, names.get(key, f"NIKA_MAX_{key.upper()}"))
+        for key, value in found.items()
+    )
+
+
+@pytest.fixture(scope="session")
+def vocabulary() -> FakeVocabulary:
+    return FakeVocabulary(SHELL, HTTP, AGENT)
+
+
+@pytest.fixture(scope="session")
+def make_limits() -> Callable[..., Limits]:
+    return limits_of
+
+
+@pytest.fixture(scope="session")
+def load(vocabulary: FakeVocabulary) -> Callable[..., Loaded]:
+    def load(text: str | bytes, limits: Limits | None = None, **more: Any) -> Loaded:
+        data = text.encode() if isinstance(text, str) else text
+        return load_workflow(Path("w.nika.yaml"), vocabulary, limits or limits_of(), text=data, **more)
+
+    return load
