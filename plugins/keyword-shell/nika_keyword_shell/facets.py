@@ -1,0 +1,162 @@
+"""What is known of a shell task before it runs, and the keyword as an agent's tool."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from nika_core import codes
+from nika_core.errors import Category, Severity, TaskError
+from nika_core.model.json import Json, JsonObject
+from nika_core.model.message import ToolSpec
+from nika_core.model.template import Template
+from nika_core.plugin import Effect, Facets, Payload, Report, StepContext, Tool
+from nika_keyword_shell.script import how_else, put_together, scanned
+
+_ARGUMENTS: Final[JsonObject] = {
+    "type": "object",
+    "properties": {
+        "command": {"type": "string", "description": "A command line for /bin/sh"},
+        "argv": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "A program and its arguments, run without a shell, instead of command",
+        },
+        "workingDir": {"type": "string", "description": "Where to run it; default: the workflow's folder"},
+        "stdin": {"type": "string", "description": "Text for its standard input"},
+    },
+    "additionalProperties": False,
+}
+
+
+class ShellFacets(Facets):
+    """Pure: nothing here runs anything."""
+
+    def check(self, payload: Payload, report: Report) -> None:
+        """Report values in unsafe positions, both or none of command and argv, bad names and folders."""
+        fields = payload.fields
+        if "command" in fields and "argv" in fields:
+            report(
+                "command and argv are both given, and only one can be run",
+                payload.at("argv"),
+                code=codes.BAD_PAYLOAD,
+                hint="keep command for a shell, or argv for a program without one",
+            )
+        elif "command" not in fields and "argv" not in fields:
+            report(
+                "there is nothing to run",
+                payload.at(),
+                code=codes.BAD_PAYLOAD,
+                hint="write shell: npm test, or shell: {command: ...}, or shell: {argv: [...]}",
+            )
+        for field in ("command", "argv"):
+            value: Any = fields.get(field, "")
+            first = value[0] if isinstance(value, list | tuple) and value else value
+            if field in fields and isinstance(first, str) and not first.strip():
+                report(f"{field} is empty", payload.at(field), code=codes.BAD_PAYLOAD, hint="write a command")
+        self._check_command(payload, report)
+        self._check_env(payload, report)
+        folder = fields.get("workingDir")
+        if isinstance(folder, str) and (payload.folder / folder).exists() and not (payload.folder / folder).is_dir():
+            report(f"workingDir {folder} is not a folder", payload.at("workingDir"), code=codes.BAD_PAYLOAD)
+
+    def _check_command(self, payload: Payload, report: Report) -> None:
+        command = payload.fields.get("command")
+        trusted = payload.fields.get("trust") is True
+        if trusted:
+            report(
+                "trust: true puts values into the command as text: a value can become code"
+                if isinstance(command, Template)
+                else "trust: true does nothing here: the command has no placeholder",
+                payload.at("trust"),
+                code=codes.TRUSTED_TEXT,
+                hint="leave it out; a value then reaches the command as data",
+                severity=Severity.WARNING,
+            )
+        if not isinstance(command, Template) or trusted:
+            return
+        for finding in scanned(command).findings:
+            placeholder = command.placeholders[finding.mark]
+            if finding.fatal:
+                message = f"the value of {placeholder.text} cannot be kept from becoming code here: {finding.why}"
+                hint, severity = how_else(), Severity.ERROR
+            else:
+                message, hint, severity = f"{placeholder.text}: {finding.why}", how_else(), Severity.WARNING
+            place = payload.at("command", placeholder.start)
+            report(message, place, code=codes.UNSAFE_POSITION, hint=hint, severity=severity)
+
+    def _check_env(self, payload: Payload, report: Report) -> None:
+        env = payload.fields.get("env")
+        for name in env if isinstance(env, Mapping) else ():
+            if not name or "=" in name or "\0" in name:
+                report(
+                    f"'{name}' cannot be the name of an environment variable",
+                    payload.at("env", name),
+                    code=codes.BAD_PAYLOAD,
+                )
+
+    def effects(self, payload: Payload) -> Sequence[Effect]:
+        """The command as its author wrote it, and where it runs."""
+        fields = payload.fields
+        argv = fields.get("argv")
+        if isinstance(argv, Sequence) and not isinstance(argv, str):
+            command = " ".join(word.text if isinstance(word, Template) else shlex.quote(str(word)) for word in argv)
+        else:
+            command = payload.text("command") or ""
+        folder = fields.get("workingDir", ".")
+        return (
+            Effect("process", command.strip()),
+            Effect("path", folder.text if isinstance(folder, Template) else str(folder)),
+        )
+
+    def mock(self, payload: JsonObject) -> Json:
+        """An empty success."""
+        if payload.get("capture") == "json":
+            return {"exitCode": 0, "stdout": "", "stderr": ""}
+        return ""
+
+    def redact(self, payload: JsonObject) -> JsonObject:
+        """The command in the one form in which it runs."""
+        command = payload.get("command")
+        if not isinstance(command, Mapping):
+            return payload
+        if payload.get("trust") or not command.get("values"):
+            return {**payload, "command": command.get("text", command.get("script"))}
+        return {**payload, "command": {key: command[key] for key in ("script", "values") if key in command}}
+
+    def render(self, field: str, template: Template | str, values: Sequence[Json]) -> Json:
+        """The command as a script without values, and its values as variables."""
+        return put_together(template, values)
+
+    async def tools(self, reference: str, context: StepContext) -> Sequence[Tool]:
+        """`shell`: the model's own command lines. Allowing it means allowing them."""
+        if reference not in ("", "*"):
+            raise TaskError(
+                f"there is no tool shell::{reference}",
+                category=Category.CONFIG,
+                code=codes.UNKNOWN_TOOL,
+                hint="write shell alone",
+            )
+        description = "Run a command on the user's machine and get its output and exit code."
+        return (Tool("shell", "shell", ToolSpec("shell", description, _ARGUMENTS), _payload),)
+
+
+def _payload(arguments: JsonObject) -> JsonObject:
+    """A model's arguments as a payload. Raises ValueError with a sentence for the model."""
+    given = {name: value for name, value in arguments.items() if value is not None}
+    unknown = sorted(set(given) - set(_ARGUMENTS["properties"]))
+    if unknown:
+        raise ValueError(f"shell has no argument '{unknown[0]}'; it has {', '.join(_ARGUMENTS['properties'])}")
+    if ("command" in given) == ("argv" in given):
+        raise ValueError("give either command (a text) or argv (a list of texts)")
+    for name in ("command", "workingDir", "stdin"):
+        if not isinstance(given.get(name, ""), str):
+            raise ValueError(f"{name} is a text")
+    argv = given.get("argv")
+    if argv is not None and not (isinstance(argv, list) and argv and all(isinstance(word, str) for word in argv)):
+        raise ValueError("argv is a list of texts: a program and its arguments")
+    payload: dict[str, Json] = {**given, "capture": "json"}
+    if "command" in given:
+        payload["command"] = put_together(given["command"], ())
+    return payload

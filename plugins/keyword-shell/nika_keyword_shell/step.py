@@ -1,0 +1,132 @@
+"""Runs the command."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Mapping
+from typing import Final
+
+from nika_core import codes
+from nika_core.errors import Category, TaskError
+from nika_core.model.bounded import bound
+from nika_core.model.json import Json, JsonObject
+from nika_core.plugin import StepContext, StepOutput
+from nika_core.plugin.process import Captured, ProcessResult, run
+
+SHELL: Final = "/bin/sh"
+_MIN_KEEP: Final = 1024
+_TOLD_BYTES: Final = 600  # of the end of stderr, in an error's message
+
+
+class ShellStep:
+    """One process group for each call; nothing of it is left when the call is over."""
+
+    async def run(self, payload: JsonObject, context: StepContext) -> StepOutput | Json:
+        """Run it. Raises TaskError (`execution`) for an exit code other than 0, unless `capture` is json."""
+        argv, values = _command(payload)
+        capture = payload.get("capture", "stdout")
+        ended = await run(
+            argv,
+            run_id=context.run_id,
+            cwd=context.folder / payload.get("workingDir", "."),
+            env={**context.environ, **payload.get("env", {}), **values, "NIKA_TASK_KEY": context.key},
+            keep=max(context.max_output, _MIN_KEEP),
+            stdin=_stdin(payload),
+            merge_stderr=capture == "both",
+            show=context.chunk,
+        )
+        if ended.left_behind:
+            context.notice("the command had left processes running in the background; they were ended with it")
+        if capture == "json":
+            return _as_json(ended, context.max_output)
+        captured = ended.stderr if capture == "stderr" else ended.stdout
+        output = _text(captured)
+        if ended.exit_code:
+            raise _failure(ended, output)
+        return output
+
+
+def _command(payload: JsonObject) -> tuple[list[str], Mapping[str, str]]:
+    """What to run, and the variables that hold the command's values."""
+    if "argv" in payload:
+        return list(payload["argv"]), {}
+    command = payload["command"]
+    if isinstance(command, str):
+        return [SHELL, "-c", command], {}
+    if payload.get("trust"):
+        return [SHELL, "-c", command["text"]], {}
+    if command["script"] is None:
+        raise TaskError(
+            str(command.get("unsafe", "a value stands in a place that cannot be made safe")),
+            category=Category.TEMPLATE,
+            code=codes.UNSAFE_POSITION,
+            hint="give the value through argv, env or stdin",
+        )
+    return [SHELL, "-c", command["script"]], command["values"]
+
+
+def _stdin(payload: JsonObject) -> bytes | None:
+    if "stdin" not in payload:
+        return None
+    value = payload["stdin"]
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise TaskError(
+            "stdin holds a character that is no text (a lone surrogate)", category=Category.VALIDATION
+        ) from None
+
+
+def _text(captured: Captured) -> StepOutput:
+    return StepOutput(captured.text().rstrip(), None if captured.complete else captured.total)
+
+
+def _as_json(ended: ProcessResult, max_output: int) -> StepOutput:
+    """`{exitCode, stdout, stderr}`, whose texts are cut so far that all of it is within the limit."""
+    room = max_output
+    while True:
+        errors = bound(ended.stderr.text().rstrip(), max(room // 4, 0), _total(ended.stderr))
+        left = max(room - min(errors.original_bytes, room // 4), 0)
+        output = bound(ended.stdout.text().rstrip(), left, _total(ended.stdout))
+        value = {"exitCode": ended.exit_code, "stdout": output.text, "stderr": errors.text}
+        size = len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
+        if size <= max_output or room <= 0:
+            return StepOutput(value)
+        room = min(room - (size - max_output), room * max_output // size)
+
+
+def _total(captured: Captured) -> int | None:
+    return None if captured.complete else captured.total
+
+
+def _failure(ended: ProcessResult, output: StepOutput) -> TaskError:
+    if ended.signal_name:
+        what = f"the command was killed by {ended.signal_name}"
+    else:
+        what = f"the command failed with exit code {ended.exit_code}"
+        if ended.exit_code > 128 and (name := _signal_name(ended.exit_code - 128)):
+            what += f" (as after {name})"
+    told = _end_of(ended.stderr) or _end_of(ended.stdout)
+    hint = None
+    if ended.exit_code == 127:
+        hint = "the shell did not find a program: install it, or correct its name"
+    elif ended.exit_code == 126:
+        hint = "the shell may not execute a program: chmod +x, or run it with its interpreter"
+    return TaskError(what + (f": {told}" if told else ""), hint=hint, output=output.value)
+
+
+def _end_of(captured: Captured) -> str:
+    """The last lines, whole ones where there are any."""
+    tail = captured.tail[-_TOLD_BYTES:]
+    if len(tail) < captured.total and b"\n" in tail.rstrip():
+        tail = tail[tail.index(b"\n") + 1 :]
+    return tail.decode("utf-8", "replace").strip()
+
+
+def _signal_name(number: int) -> str | None:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return None
