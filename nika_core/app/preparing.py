@@ -107,7 +107,7 @@ class Prepared:
 
     def payload(self, task: Task) -> Any:
         """The task as its keyword's facets see it."""
-        return payload_of(task, replace(self.workflow, agent=self.agent), self.nika.vocabulary, self.limits)
+        return payload_of(task, replace(self.workflow, agent=self.agent), self.limits, self.nika.project.settings)
 
 
 def prepare(nika: Nika, workflow: Workflow, options: RunOptions) -> Prepared:

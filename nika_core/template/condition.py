@@ -41,6 +41,7 @@ class CompiledCondition:
     text: str
     placeholders: tuple[Placeholder, ...]
     steps: tuple[tuple[str, Any], ...]
+    depth: int = 0  # of parentheses and lists in one another
 
     def evaluate(self, resolve: Callable[[Placeholder], Json]) -> bool:
         """Whether it is true. What `&&` and `||` need not know is not resolved.

@@ -39,6 +39,7 @@ class _Parser:
         self.text = text
         self.max_depth = max_depth
         self.depth = 0
+        self.deepest = 0
         self.steps: list[tuple[str, Any]] = []
         self.starts: list[int] = []  # of the token that made each step
         self.placeholders: list[Placeholder] = []
@@ -52,7 +53,7 @@ class _Parser:
                 self._end(token, operand_next, last)
             operand_next = self._operand(token, last) if operand_next else self._operator(token)
             last = token
-        return CompiledCondition(self.text, tuple(self.placeholders), tuple(self.steps))
+        return CompiledCondition(self.text, tuple(self.placeholders), tuple(self.steps), self.deepest)
 
     def _operand(self, token: Token, last: Token) -> bool:
         """Take a token where a value must come; gives whether a value must come still."""
@@ -112,6 +113,7 @@ class _Parser:
 
     def _open(self, token: Token) -> None:
         self.depth += 1
+        self.deepest = max(self.deepest, self.depth)
         if self.max_depth is not None and self.depth > self.max_depth:
             raise ConditionSyntaxError(
                 f"the condition is nested deeper than {self.max_depth} levels",

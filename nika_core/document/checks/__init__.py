@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from nika_core.document.checks.context import Context, Words
-from nika_core.document.checks.models import check_models
 from nika_core.document.checks.payloads import CheckedPayload, check_payloads, payload_of
 from nika_core.document.checks.references import check_references
 from nika_core.document.checks.tools import check_tools
@@ -27,7 +26,6 @@ from nika_core.model.workflow import Workflow
 __all__ = ["CheckedPayload", "check_values", "check_workflow", "graph_of", "payload_of"]
 
 _CHECKS = (
-    check_models,
     check_tools,
     check_flows,
     check_references,
@@ -46,16 +44,14 @@ def check_workflow(
     environ: Mapping[str, str] | None = None,
     *,
     settings: Mapping[str, JsonObject] | None = None,
-    model: str | None = None,
 ) -> Iterator[Problem]:
     """Errors and warnings, as they are found; nothing is called, and nothing outside but files is looked at.
 
     Args:
         environ: the environment of the run; None: it is not known, and every variable may be set.
         settings: of the project file, by keyword.
-        model: the one that stands in where the agent block names none.
     """
-    context = Context(workflow, Words(vocabulary), limits, environ, settings or {}, model)
+    context = Context(workflow, Words(vocabulary), limits, environ, settings or {})
     for check in _CHECKS:
         yield from check(context)
 

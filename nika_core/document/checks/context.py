@@ -80,7 +80,6 @@ class Context:
     limits: Limits
     environ: Mapping[str, str] | None
     settings: Mapping[str, JsonObject]
-    model: str | None
 
     @cached_property
     def tasks(self) -> dict[str, Task]:

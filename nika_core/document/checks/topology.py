@@ -9,14 +9,16 @@ from nika_core import codes
 from nika_core.document.checks.context import Context, located, place_of
 from nika_core.errors import Place, Problem, Severity
 from nika_core.model.graph import Edge, EdgeMaker
+from nika_core.model.limits import Measure
 from nika_core.model.nearest import nearest
 from nika_core.model.workflow import KeywordCategory
+from nika_core.template import CompiledCondition
 
 _MOST_NAMES = 20  # of a cycle's tasks in one message
 
 
 def check_flows(context: Context) -> Iterator[Problem]:
-    """Both ends of every flow are tasks, and not the same one."""
+    """Both ends of every flow are tasks, and not the same one; conditions are not nested too deeply."""
     for flow in context.workflow.flows:
         ends = (("source", flow.source, codes.UNKNOWN_FLOW_SOURCE), ("target", flow.target, codes.UNKNOWN_FLOW_TARGET))
         for end, task, code in ends:
@@ -30,6 +32,14 @@ def check_flows(context: Context) -> Iterator[Problem]:
                 f"this flow leads from '{flow.source}' to itself",
                 flow.at(("target",)),
                 "a task cannot wait for itself; `retry` tries one again",
+            )
+        condition, limit = flow.condition, context.limits.limit(Measure.RECURSION)
+        if isinstance(condition, CompiledCondition) and limit is not None and condition.depth > limit.value:
+            yield Problem(
+                codes.DEPTH_LIMIT,
+                f"the condition is nested {condition.depth} levels deep; at most {limit.value:g} are allowed",
+                flow.at(("condition",)),
+                f"make it flatter, or raise {limit.name}",
             )
 
 
