@@ -10,7 +10,9 @@ from nika_core.plugin import ModelInfo
 
 # Name pattern -> (tokens of context, tokens of output). The first that fits counts.
 _SIZES: Final[tuple[tuple[str, int, int], ...]] = (
-    (r"gpt-5.*chat", 128_000, 16_384),
+    (r"gpt-[56].*chat", 128_000, 16_384),
+    (r"gpt-6", 1_050_000, 128_000),
+    (r"gpt-5\.[4-9](?!.*(mini|nano))", 1_000_000, 128_000),
     (r"gpt-5", 400_000, 128_000),
     (r"gpt-4\.1", 1_047_576, 32_768),
     (r"(chatgpt-|gpt-)4o", 128_000, 16_384),
@@ -19,7 +21,7 @@ _SIZES: Final[tuple[tuple[str, int, int], ...]] = (
     (r"gpt-3\.5", 16_385, 4_096),
     (r"o1|o3|o4", 200_000, 100_000),
 )
-_REASONING: Final = re.compile(r"(ft:)?(o\d|gpt-5(?!.*chat))")
+_REASONING: Final = re.compile(r"(ft:)?(o\d|gpt-[56](?!.*chat))")
 KNOWN: Final = (
     "gpt-5",
     "gpt-5-mini",

@@ -1,0 +1,30 @@
+"""What Anthropic's models can do, as far as is known without asking. Prices come from the public list."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Final
+
+from nika_core.plugin import ModelInfo
+
+_OLD: Final = re.compile(r"claude-(2|3|instant)|claude-(opus|sonnet)-4-(0|1|2025)")
+_SMALL: Final = re.compile(r"claude-(opus|sonnet|haiku)-4-5")
+_HALF: Final = Decimal("0.5")
+KNOWN: Final = (
+    "claude-opus-5-5",
+    "claude-sonnet-5-5",
+    "claude-haiku-5-5",
+    "claude-opus-5",
+    "claude-sonnet-5",
+    "claude-sonnet-4-6",
+    "claude-haiku-4-5",
+)
+
+
+def info_of(model: str) -> ModelInfo:
+    """No model has a temperature any more: the interface does not take one."""
+    old = _OLD.match(model) is not None
+    known = re.match(r"claude-[a-z]+-\d", model) is not None
+    context = 200_000 if old or _SMALL.match(model) else 1_000_000 if known else None
+    return ModelInfo(model, context, temperature=False, json_schema=not old, batch=True, batch_discount=_HALF)

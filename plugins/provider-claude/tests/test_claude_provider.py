@@ -1,0 +1,377 @@
+"""The provider against servers that speak Anthropic's wire format, and every fault they have."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from importlib import import_module
+from typing import Any
+
+import pytest
+from nika_provider_claude.client import Client
+from nika_provider_claude.plugin import nika_providers
+from nika_provider_claude.wire import batch_names, body_of, names_of
+
+from nika_core import codes
+from nika_core.errors import Category, TaskError
+from nika_core.model.message import Message, Role, ToolCall, ToolSpec
+from nika_core.plugin import Finished, ModelRequest, TextDelta, estimate_tokens
+
+KEY = "sk-ant-secret-0123456789"
+WEATHER = ToolSpec(
+    "get_weather", "Weather", {"type": "object", "required": ["city"], "properties": {"city": {"type": "string"}}}
+)
+
+
+def ask(text: str = "hello", **more: Any) -> ModelRequest:
+    return ModelRequest((Message(Role.USER, text),), **{"model": "claude-sonnet-5", "max_tokens": 100, **more})
+
+
+async def answer(client: Client, request: ModelRequest | None = None) -> tuple[str, Finished]:
+    text = ""
+    async for chunk in client.stream(request or ask()):
+        if isinstance(chunk, TextDelta):
+            text += chunk.text
+        else:
+            return text, chunk
+    raise AssertionError("no end")
+
+
+async def failure(client: Client, request: ModelRequest | None = None) -> TaskError:
+    with pytest.raises(TaskError) as caught:
+        await answer(client, request)
+    assert KEY not in f"{caught.value.message}{caught.value.hint}"
+    return caught.value
+
+
+@pytest.fixture
+async def client(llmock: Any) -> AsyncIterator[Client]:
+    made = Client({"ANTHROPIC_BASE_URL": llmock.base_url("anthropic"), "ANTHROPIC_API_KEY": KEY})
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def raw(raw_server: Any) -> AsyncIterator[Client]:
+    made = Client({"ANTHROPIC_BASE_URL": raw_server.url})
+    yield made
+    await made.close()
+
+
+@pytest.fixture(scope="module")
+def mock_ai_api() -> Iterator[str]:
+    """mock-ai-api's Anthropic server on a free port."""
+    import uvicorn
+
+    server = uvicorn.Server(
+        uvicorn.Config(
+            import_module("app.anthropic_app").create_app(), host="127.0.0.1", port=0, log_level="error", lifespan="off"
+        )
+    )
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 10
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join(10)
+
+
+@pytest.fixture
+async def counting(mock_ai_api: str) -> AsyncIterator[Client]:
+    made = Client({"ANTHROPIC_BASE_URL": mock_ai_api, "ANTHROPIC_API_KEY": KEY})
+    yield made
+    await made.close()
+
+
+def events(*texts: str, stop: str | None = "end_turn") -> list[dict[str, Any]]:
+    usage = {"input_tokens": 5, "output_tokens": 1, "cache_read_input_tokens": 3}
+    start = {"id": "m", "type": "message", "role": "assistant", "model": "claude-x", "content": [], "usage": usage}
+    found: list[dict[str, Any]] = [{"type": "message_start", "message": start}]
+    found.append({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}})
+    found += [
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}} for text in texts
+    ]
+    found.append({"type": "content_block_stop", "index": 0})
+    if stop:
+        found.append({"type": "message_delta", "delta": {"stop_reason": stop}, "usage": {"output_tokens": 4}})
+        found.append({"type": "message_stop"})
+    return found
+
+
+async def test_an_answer_comes_in_pieces_with_its_usage(llmock: Any, client: Client) -> None:
+    llmock.reply("The capital of France is Paris, on the river Seine.")
+    chunks: list[Any] = [chunk async for chunk in client.stream(ask("capital of France?"))]
+    assert len(chunks) > 2
+    assert "".join(chunk.text for chunk in chunks[:-1]) == "The capital of France is Paris, on the river Seine."
+    assert chunks[-1].stop_reason == "end"
+    assert chunks[-1].usage.input_tokens > 0
+    assert chunks[-1].usage.output_tokens > 0
+    llmock.assert_resilient(strict=True)
+
+
+async def test_a_tool_call_and_its_result_go_both_ways(llmock: Any, client: Client) -> None:
+    llmock.call_tool("get_weather", {"city": "Paris"})
+    _, end = await answer(client, ask("weather?", tools=(WEATHER,)))
+    assert end.stop_reason == "toolUse"
+    assert [(call.name, call.arguments) for call in end.tool_calls] == [("get_weather", {"city": "Paris"})]
+    after = ModelRequest(
+        (
+            Message(Role.USER, "weather?"),
+            Message(Role.ASSISTANT, "", end.tool_calls),
+            Message(Role.TOOL, "21 C", tool_call_id=end.tool_calls[0].id),
+        ),
+        model="claude-sonnet-5",
+        tools=(WEATHER,),
+    )
+    text, end = await answer(client, after)
+    assert text
+    assert end.stop_reason == "end"
+
+
+async def test_arguments_that_are_no_json_are_given_on_as_they_are(llmock: Any, client: Client) -> None:
+    llmock.break_tool_call("malformed_arguments")
+    _, end = await answer(client, ask("weather?", tools=(WEATHER,)))
+    assert end.tool_calls[0].arguments is None
+    assert end.tool_calls[0].raw
+
+
+async def test_429_is_a_rate_limit_with_the_wait_that_was_asked_for(llmock: Any, client: Client) -> None:
+    llmock.rate_limit(retry_after=7)
+    error = await failure(client)
+    assert (error.category, error.retry_after) == (Category.RATE_LIMIT, 7.0)
+    assert len(llmock.requests) == 1
+
+
+@pytest.mark.parametrize("status", [500, 503, 529])
+async def test_a_server_that_fails_or_is_overloaded_is_a_providers_failure(
+    llmock: Any, client: Client, status: int
+) -> None:
+    llmock.fail(status)
+    error = await failure(client)
+    assert (error.category, error.retriable) == (Category.PROVIDER, True)
+    assert len(llmock.requests) == 1
+
+
+async def test_a_wrong_key_is_a_configuration_error_that_does_not_show_it(llmock: Any, client: Client) -> None:
+    llmock.fail(401, message=f"invalid x-api-key {KEY}")
+    error = await failure(client)
+    assert (error.category, error.retriable) == (Category.CONFIG, False)
+    assert "ANTHROPIC_API_KEY" in error.message
+
+
+async def test_an_unknown_model_is_a_configuration_error(llmock: Any, client: Client) -> None:
+    llmock.fail(404)
+    assert (await failure(client)).category is Category.CONFIG
+
+
+async def test_a_prompt_that_is_too_long_has_its_own_code(llmock: Any, client: Client) -> None:
+    llmock.context_overflow()
+    error = await failure(client)
+    assert (error.category, error.code) == (Category.VALIDATION, codes.CONTEXT_TOO_LONG)
+
+
+async def test_a_disconnect_is_a_network_failure_not_tried_again_once_text_was_shown(
+    llmock: Any, client: Client
+) -> None:
+    llmock.reply("one two three four five six seven").disconnect(after_chunks=5)
+    error = await failure(client)
+    assert (error.category, error.retriable) == (Category.NETWORK, False)
+
+
+async def test_a_disconnect_before_the_first_text_is_tried_again(llmock: Any, client: Client) -> None:
+    llmock.reply("one two three four").disconnect(after_chunks=0)
+    error = await failure(client)
+    assert (error.category, error.retriable) == (Category.NETWORK, True)
+
+
+async def test_a_truncated_stream_is_a_failure_whose_usage_is_counted(llmock: Any, client: Client) -> None:
+    llmock.reply("one two three four five six seven").truncate(after_chunks=4)
+    error = await failure(client)
+    assert error.category is Category.NETWORK
+    assert "ended before" in error.message
+    assert error.usage.input_tokens > 0
+
+
+async def test_a_chunk_that_is_no_json_is_the_providers_failure(llmock: Any, client: Client) -> None:
+    llmock.reply("one two three four five six seven").corrupt(after_chunks=4)
+    assert (await failure(client)).category is Category.PROVIDER
+
+
+async def test_a_stalled_stream_times_out(llmock: Any, client: Client) -> None:
+    client._silence = 0.2
+    llmock.reply("one two three four five six seven").stall(after_chunks=2, seconds=5)
+    assert (await failure(client)).category is Category.TIMEOUT
+
+
+async def test_a_server_that_is_not_there_is_told_with_its_address(unused_tcp_port: int) -> None:
+    client = Client({"ANTHROPIC_BASE_URL": f"http://127.0.0.1:{unused_tcp_port}"})
+    error = await failure(client)
+    assert error.category is Category.NETWORK
+    assert f"127.0.0.1:{unused_tcp_port}" in error.message
+    await client.close()
+
+
+async def test_who_follows_the_errors_is_graded_clean(llmock: Any, client: Client) -> None:
+    """The client tells enough for a caller to try again when, and only when, that makes sense."""
+
+    async def follow(request: ModelRequest) -> str:
+        for _ in range(3):
+            try:
+                return (await answer(client, request))[0]
+            except TaskError as error:
+                if not error.retriable:
+                    return error.category.value
+                await asyncio.sleep(error.retry_after or 0.02)
+        raise AssertionError("it never came")
+
+    llmock.rate_limit(retry_after=0.2)
+    assert await follow(ask("limited"))
+    llmock.truncate(after_chunks=4)
+    assert await follow(ask("truncated"))
+    llmock.fail(529)
+    assert await follow(ask("overloaded"))
+    llmock.fail(401)
+    assert await follow(ask("wrong key")) == "config"
+    llmock.assert_resilient()
+
+
+async def test_health_lists_the_models_or_says_why_not(llmock: Any, client: Client) -> None:
+    assert (await client.health()).ok
+    llmock.fail(401)
+    health = await client.health()
+    assert not health.ok
+    assert KEY not in health.detail
+
+
+async def test_anthropics_own_server_needs_a_key() -> None:
+    error = await failure(Client({}))
+    assert error.code == codes.MISSING_SECRET
+    assert "ANTHROPIC_API_KEY" in error.message
+    with pytest.raises(TaskError):
+        await Client({}).estimate(ask())
+
+
+async def test_a_temperature_is_refused_and_not_dropped(client: Client) -> None:
+    assert (await failure(client, ask(temperature=0.5))).code == codes.MODEL_CANNOT
+    assert not client.info("claude-sonnet-5").temperature
+
+
+async def test_prompts_are_counted_by_the_providers_own_counter(counting: Client) -> None:
+    estimate = await counting.estimate(ask("one two three"))
+    assert (estimate.input_tokens, estimate.exact) == (6, True)
+
+
+async def test_a_server_that_cannot_count_is_not_asked_again(raw_server: Any, raw: Client) -> None:
+    raw_server.status(404, {"type": "error", "error": {"type": "not_found_error", "message": "no"}})
+    for _ in range(2):
+        estimate = await raw.estimate(ask())
+        assert (estimate.input_tokens, estimate.exact) == (estimate_tokens(ask()), False)
+    assert len(raw_server.bodies) == 1
+
+
+async def test_a_batch_is_sent_and_collected_under_its_names(counting: Client) -> None:
+    batch_store = import_module("app.anthropic.catalog").batch_store
+    batch = await counting.submit_batch({"run/a#1": ask("one"), "run/b#1": ask("two")})
+    assert not (await counting.poll_batch(batch)).done
+    batch_store.results(batch.partition(":")[0])  # that server ends a batch when its results are looked at
+    result: Any = await counting.poll_batch(batch)
+    assert result.done
+    assert set(result.replies) == {"run/a#1", "run/b#1"}
+    assert result.replies["run/a#1"].text == "A unified model API gateway."
+    assert result.replies["run/a#1"].finished.stop_reason == "end"
+    assert result.replies["run/a#1"].finished.usage.output_tokens == 10
+
+
+def test_names_that_a_batch_takes_are_left_as_they_are() -> None:
+    assert batch_names(["a", "b-1"]) == (["a", "b-1"], "")
+    names, packed = batch_names(["a", "x" * 65])
+    assert [names_of(packed)[name] for name in names] == ["a", "x" * 65]
+    with pytest.raises(TaskError):
+        names_of("%%%")
+
+
+async def test_a_refusal_an_empty_answer_and_a_cut_one_have_ends_of_their_own(raw_server: Any, raw: Client) -> None:
+    for stop, means in (("refusal", "refusal"), ("max_tokens", "maxTokens"), ("end_turn", "end")):
+        raw_server.answers.clear()
+        raw_server.stream(*events(stop=stop))
+        text, end = await answer(raw)
+        assert (text, end.stop_reason) == ("", means)
+
+
+async def test_cached_tokens_are_part_of_the_input(raw_server: Any, raw: Client) -> None:
+    raw_server.stream(*events("hi"))
+    _, end = await answer(raw)
+    assert (end.usage.input_tokens, end.usage.cached_tokens, end.usage.output_tokens) == (8, 3, 4)
+    assert end.model == "claude-x"
+
+
+async def test_an_overload_inside_a_stream_is_the_providers_failure_and_counted(raw_server: Any, raw: Client) -> None:
+    overloaded = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
+    raw_server.stream(*events("half", stop=None), overloaded)
+    error = await failure(raw)
+    assert (error.category, error.usage.input_tokens) == (Category.PROVIDER, 8)
+    assert "529" in error.message
+
+
+async def test_a_page_that_is_no_model_server_is_told(raw_server: Any, raw: Client) -> None:
+    raw_server.status(200, "<html>hello</html>")
+    assert (await failure(raw)).category in (Category.PROVIDER, Category.NETWORK)
+
+
+def transform(schema: dict[str, Any]) -> dict[str, Any]:
+    import anthropic
+
+    return anthropic.transform_schema(schema)
+
+
+def test_a_schema_is_asked_for_natively_and_in_words_where_that_is_not_possible() -> None:
+    body = body_of(ask(output_schema={"type": "object", "properties": {"n": {"type": "integer"}}}), transform)
+    assert body["output_config"]["format"]["schema"]["additionalProperties"] is False
+    assert "system" not in body
+    body = body_of(ask(output_schema={"not": {"type": "string"}}, system="Be brief."), transform)
+    assert "output_config" not in body
+    assert body["system"].startswith("Be brief.\n\nAnswer with one JSON value")
+
+
+def test_turns_alternate_and_results_of_tools_are_one_turn_of_the_user() -> None:
+    request = ModelRequest(
+        (
+            Message(Role.USER, "a"),
+            Message(Role.USER, "b"),
+            Message(Role.ASSISTANT, " ", (ToolCall("1", "f", None, "{x"), ToolCall("2", "g", {"k": 1}))),
+            Message(Role.TOOL, "no", tool_call_id="1", is_error=True),
+            Message(Role.TOOL, "", tool_call_id="2"),
+            Message(Role.ASSISTANT, ""),
+        )
+    )
+    turns = body_of(request, transform)["messages"]
+    assert [turn["role"] for turn in turns] == ["user", "assistant", "user"]
+    assert [block["text"] for block in turns[0]["content"]] == ["a", "b"]
+    assert [block["input"] for block in turns[1]["content"]] == [{}, {"k": 1}]
+    assert turns[2]["content"] == [
+        {"type": "tool_result", "tool_use_id": "1", "content": "no", "is_error": True},
+        {"type": "tool_result", "tool_use_id": "2"},
+    ]
+    json.dumps(turns)
+
+
+def test_what_models_can_is_known_by_their_names() -> None:
+    client = Client({})
+    assert client.info("claude-sonnet-5").context_tokens == 1_000_000
+    assert client.info("claude-haiku-4-5").context_tokens == 200_000
+    assert not client.info("claude-3-haiku").json_schema
+    assert client.info("claude-sonnet-5").batch
+    assert client.models()
+
+
+def test_declaring_it_imports_nothing_heavy() -> None:
+    code = "import nika_provider_claude.plugin, nika_provider_claude.client, sys; print('anthropic' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True, timeout=60).strip() == "False"
+    assert nika_providers()
