@@ -1,0 +1,57 @@
+"""Values as text: JSON that SQLite can keep, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from nika_core.journal.blobs import Blobs
+from nika_core.model.events import Event, EventKind
+
+LOST: Final = "lost"
+
+
+def _default(value: Any) -> Any:
+    """What JSON does not know by itself: read-only mappings, sets; anything else as its text."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=str)
+    return str(value)
+
+
+# ASCII only: a lone surrogate (a file's name that is no UTF-8) has a form in JSON, but none in SQLite's text.
+_encode: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False, default=_default).encode
+decode: Final = json.JSONDecoder().decode
+
+
+def encode(value: Any) -> str:
+    """Compact ASCII. What has no form in JSON at all is told as lost: one odd value must not stop a history."""
+    try:
+        return _encode(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        return _encode({LOST: f"it has no form in JSON: {type(error).__name__}"})
+
+
+def plain(text: str) -> str:
+    """`text` without what SQLite cannot keep."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def joined(text: str | None, blob: str | None, blobs: Blobs) -> Any:
+    """The value; where its blob is gone or damaged, `{"lost": <its name>}`."""
+    if blob is not None:
+        content = blobs.get(blob)
+        return {LOST: blob} if content is None else decode(content.decode("ascii"))
+    return None if text is None else decode(text)
+
+
+def event_of(row: tuple[Any, ...], run: str, blobs: Blobs) -> Event | None:
+    """Args: row: seq, at, kind, task, data, blob. None for a kind of event that this version does not know."""
+    seq, at, kind, task, data, blob = row
+    try:
+        known = EventKind(kind)
+    except ValueError:
+        return None
+    return Event(seq, run, at, known, task, joined(data, blob, blobs) or {})

@@ -1,0 +1,96 @@
+"""What can be wrong with a journal, as errors that say what to do."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from nika_core import codes
+from nika_core.errors import JournalError
+
+_NO_JOURNAL: Final = "Run with --no-journal to do without a history."
+
+
+def corrupt(path: Path, reason: str) -> JournalError:
+    """The file is damaged, or something else's."""
+    return JournalError(
+        codes.JOURNAL_CORRUPT,
+        f"The journal {path} cannot be read: {reason}.",
+        hint=f"Move {path} (and the files beside it that begin with its name) away; a new one is made. {_NO_JOURNAL}",
+    )
+
+
+def newer(path: Path, found: int, known: int) -> JournalError:
+    """A newer Nika has written it."""
+    return JournalError(
+        codes.JOURNAL_NEWER,
+        f"The journal {path} was written by a newer Nika (its version is {found}, this one knows {known}).",
+        hint=f"Upgrade Nika, or move the file away. {_NO_JOURNAL}",
+    )
+
+
+def unknown_run(run: str, matches: list[str] | None = None) -> JournalError:
+    """No run has this id, or several begin with it."""
+    if matches:
+        shown = ", ".join(matches[:5]) + (", ..." if len(matches) > 5 else "")
+        return JournalError(
+            codes.UNKNOWN_RUN, f"Several runs begin with '{run}': {shown}.", hint="Give more of the id."
+        )
+    return JournalError(
+        codes.UNKNOWN_RUN, f"There is no run '{run}' here.", hint="'nika runs list' shows the runs of this project."
+    )
+
+
+def live_run(run: str, owner: str) -> JournalError:
+    """Another process works on it."""
+    return JournalError(
+        codes.RUN_IS_LIVE,
+        f"The run '{run}' is being worked on{f' by {owner}' if owner else ''}.",
+        hint="Wait until it has ended, or interrupt it first.",
+    )
+
+
+@contextmanager
+def explained(path: Path, doing: str) -> Iterator[None]:
+    """Turn what SQLite and the system say into a JournalError. `doing` ends 'The journal ... cannot be'."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise of(error, path, doing) from error
+    except OSError as error:
+        raise of(error, path, doing) from error
+
+
+def of(error: Exception, path: Path, doing: str) -> JournalError:
+    """One failure of SQLite or of the system."""
+    if isinstance(error, JournalError):
+        return error
+    if isinstance(error, sqlite3.Error):
+        name = getattr(error, "sqlite_errorname", "")
+        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+            return corrupt(path, str(error))
+        reason, hint = _REASONS.get(name.split("_", 2)[1] if "_" in name else "", (str(error), ""))
+    else:
+        number = error.errno if isinstance(error, OSError) else None
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        hint = _REASONS["FULL"][1] if number in {errno.ENOSPC, errno.EDQUOT} else ""
+    return JournalError(
+        codes.JOURNAL_UNAVAILABLE,
+        f"The journal {path} cannot be {doing}: {reason}.",
+        hint=f"{hint} {_NO_JOURNAL}".strip(),
+    )
+
+
+_REASONS: Final = {
+    "FULL": ("the disk is full", "Make room on the disk."),
+    "READONLY": ("it is read-only", "Make the folder writable."),
+    "CANTOPEN": ("it cannot be opened", "Check that the folder exists and may be written to."),
+    "BUSY": ("another process has held it for too long", "Try again."),
+    "LOCKED": ("another process has held it for too long", "Try again."),
+    "PERM": ("access is denied", "Check who owns the folder."),
+    "IOERR": ("the disk reports an error, or is full", "Check the disk."),
+}

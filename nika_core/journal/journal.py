@@ -1,0 +1,249 @@
+"""The runs of one project: begin, resume, look at, remove."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from nika_core.errors import JournalError
+from nika_core.journal import faults
+from nika_core.journal.blobs import LARGE, Blobs
+from nika_core.journal.encoding import LOST, decode, encode, event_of, joined, plain
+from nika_core.journal.locks import RunLock, guarded, holder
+from nika_core.journal.log import RunLog
+from nika_core.journal.store import RUN_SHIFT, Store
+from nika_core.journal.values import INTERRUPTED, RUNNING, Recorded, RunInfo, RunSummary, new_run_id
+from nika_core.journal.writer import Writer
+
+_RUN: Final = (
+    "SELECT id, workflow, started, ended, status, info, summary, number, document_hash, document, blob FROM runs"
+)
+_SPAN: Final = (1 << RUN_SHIFT) - 1
+
+
+class Journal:
+    """Everything under `<folder>/.nika`. Nothing is made there before the first run begins.
+
+    One thread. Every method raises JournalError, with what is wrong and what to do, and nothing else.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._store = Store(folder)
+        self._blobs = Blobs(self._store.blobs)
+        self._writer: Writer | None = None
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """The journal of a project's (or a lone workflow's) folder."""
+        return cls(folder)
+
+    @property
+    def path(self) -> Path:
+        """The database file."""
+        return self._store.path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        try:
+            self.close()
+        except JournalError:
+            if kind is None:  # what is already on its way up matters more
+                raise
+
+    def close(self) -> None:
+        """Write what is left and close the file."""
+        if self._writer is not None:
+            writer, self._writer = self._writer, None
+            writer.close()
+
+    # ---- writing
+
+    def begin(self, info: RunInfo, run_id: str | None = None, mask: Callable[[str], str] | None = None) -> RunLog:
+        """A new run, durable before this returns.
+
+        Args:
+            run_id: None: a new one.
+            mask: replaces secrets; what it would change is kept in no memo on disk.
+        """
+        writer = self._write()
+        run_id = run_id or new_run_id(info.started)
+        lock = self._own(run_id)
+        try:
+            with faults.explained(self.path, "written"), guarded(self._store.locks / "blobs.lock", shared=True):
+                number = self._insert(run_id, info)
+        except BaseException:
+            lock.release()
+            raise
+        return RunLog(run_id, number, 0, writer, self._blobs, lock, {}, mask)
+
+    def resume(self, run: str, mask: Callable[[str], str] | None = None) -> RunLog:
+        """Go on with a run (a unique beginning of its id will do) that no process works on."""
+        run_id = self.find(run)
+        writer = self._write()
+        lock = self._own(run_id)
+        try:
+            with faults.explained(self.path, "written"), self._connect(writing=True) as connection:
+                row = connection.execute("SELECT number FROM runs WHERE id = ?", (run_id,)).fetchone()
+                if row is None:  # removed since we looked
+                    raise faults.unknown_run(run)
+                number = int(row[0])
+                connection.execute("UPDATE runs SET status = ?, ended = NULL WHERE number = ?", (RUNNING, number))
+                last = connection.execute("SELECT max(id) FROM events WHERE id BETWEEN ? AND ?", _range(number))
+                position = (last.fetchone()[0] or 0) & _SPAN
+                found = connection.execute("SELECT key, call, value, blob FROM memo WHERE run = ?", (number,))
+                memo = {(key, call): (value, blob) for key, call, value, blob in found}
+        except BaseException:
+            lock.release()
+            raise
+        return RunLog(run_id, number, position, writer, self._blobs, lock, memo, mask)
+
+    def remove(self, run: str) -> str:
+        """Forget a run that no process works on; gives its whole id."""
+        run_id = self.find(run)
+        lock = self._own(run_id)
+        try:
+            with faults.explained(self.path, "written"), guarded(self._store.locks / "blobs.lock"):
+                with self._connect(writing=True) as connection:
+                    unused = _delete(connection, run_id)
+                self._blobs.remove(unused)
+        finally:
+            lock.release()
+        return run_id
+
+    # ---- reading
+
+    def find(self, run: str) -> str:
+        """The whole id of the run whose id begins with `run`."""
+        ids = [summary[0] for summary in self._rows("SELECT id FROM runs")]
+        matches = sorted(each for each in ids if run and each.startswith(run))
+        if run in matches:
+            return run
+        if len(matches) != 1:
+            raise faults.unknown_run(run, matches)
+        return str(matches[0])
+
+    def runs(self) -> list[RunSummary]:
+        """All runs, the newest first."""
+        return [self._summary(row) for row in self._rows(f"{_RUN} ORDER BY number DESC")]
+
+    def load(self, run: str) -> Recorded:
+        """Everything about a run (a unique beginning of its id will do)."""
+        run_id = self.find(run)
+        with faults.explained(self.path, "read"), self._connect(writing=False) as connection:
+            row = connection.execute(f"{_RUN} WHERE id = ?", (run_id,)).fetchone()
+            if row is None:
+                raise faults.unknown_run(run)
+            number, document_hash, text, blob = row[7:]
+            events = connection.execute(
+                "SELECT seq, at, kind, task, data, blob FROM events WHERE id BETWEEN ? AND ? ORDER BY id",
+                _range(number),
+            )
+            found = [event_of(event, run_id, self._blobs) for event in events]
+            kept = connection.execute("SELECT key, call, value, blob FROM memo WHERE run = ?", (number,))
+            memo = {(key, call): joined(value, name, self._blobs) for key, call, value, name in kept}
+        told = decode(row[5])
+        document = joined(text, blob, self._blobs)
+        info = RunInfo(
+            told["workflow"],
+            told["path"],
+            document if isinstance(document, str) else "",
+            told["inputs"],
+            told["options"],
+            row[2],
+        )
+        whole = {key: value for key, value in memo.items() if not (isinstance(value, dict) and value.keys() == {LOST})}
+        return Recorded(self._summary(row), info, document_hash, tuple(event for event in found if event), whole)
+
+    # ---- inside
+
+    def _summary(self, row: tuple[Any, ...]) -> RunSummary:
+        run_id, workflow, started, ended, status, info, summary = row[:7]
+        if status == RUNNING and holder(self._lock_path(run_id)) is None:
+            status = INTERRUPTED
+        return RunSummary(run_id, workflow, decode(info)["path"], started, ended, status, decode(summary))
+
+    def _rows(self, query: str) -> list[tuple[Any, ...]]:
+        if not self._store.exists:
+            return []
+        with faults.explained(self.path, "read"), self._connect(writing=False) as connection:
+            return connection.execute(query).fetchall()
+
+    @contextlib.contextmanager
+    def _connect(self, *, writing: bool) -> Iterator[sqlite3.Connection]:
+        """A connection; one transaction when writing."""
+        connection = self._store.writer() if writing else self._store.reader()
+        try:
+            if writing:
+                connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            if writing:
+                connection.execute("COMMIT")
+        finally:
+            connection.close()
+
+    def _write(self) -> Writer:
+        if self._writer is None:
+            self._store.create()
+            self._writer = Writer(self._store)
+        return self._writer
+
+    def _lock_path(self, run_id: str) -> Path:
+        return self._store.locks / f"{run_id}.lock"
+
+    def _own(self, run_id: str) -> RunLock:
+        lock = RunLock(self._lock_path(run_id))
+        with faults.explained(self._lock_path(run_id), "locked"):
+            owner = lock.acquire()
+        if owner is not None:
+            raise faults.live_run(run_id, owner)
+        return lock
+
+    def _insert(self, run_id: str, info: RunInfo) -> int:
+        text = encode(info.document)
+        stored = (text, None) if len(text) <= LARGE else (None, self._blobs.put(text.encode("ascii")))
+        told = {"workflow": info.workflow, "path": info.path, "inputs": info.inputs, "options": info.options}
+        with self._connect(writing=True) as connection:
+            cursor = connection.execute(
+                "INSERT INTO runs (id, workflow, started, status, info, document_hash, document, blob)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (run_id, plain(info.workflow), info.started, RUNNING, encode(told), _hash(info.document), *stored),
+            )
+            return int(cursor.lastrowid or 0)
+
+
+def _hash(document: str) -> str:
+    return sha256(document.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _range(number: int) -> tuple[int, int]:
+    return number << RUN_SHIFT, (number << RUN_SHIFT) + _SPAN
+
+
+def _delete(connection: sqlite3.Connection, run_id: str) -> list[str]:
+    """Remove a run's rows; gives the blobs that nothing refers to any more."""
+    row = connection.execute("SELECT number, blob FROM runs WHERE id = ?", (run_id,)).fetchone()
+    if row is None:
+        return []
+    number, document = row
+    low, high = _range(number)
+    found = connection.execute(
+        "SELECT blob FROM events WHERE id BETWEEN ? AND ? AND blob IS NOT NULL"
+        " UNION SELECT blob FROM memo WHERE run = ? AND blob IS NOT NULL",
+        (low, high, number),
+    )
+    names = {name for (name,) in found} | ({document} if document else set())
+    connection.execute("DELETE FROM events WHERE id BETWEEN ? AND ?", (low, high))
+    connection.execute("DELETE FROM memo WHERE run = ?", (number,))
+    connection.execute("DELETE FROM runs WHERE number = ?", (number,))
+    used = (
+        "SELECT 1 FROM events WHERE blob = ?1 UNION ALL SELECT 1 FROM memo WHERE blob = ?1"
+        " UNION ALL SELECT 1 FROM runs WHERE blob = ?1 LIMIT 1"
+    )
+    return sorted(name for name in names if connection.execute(used, (name,)).fetchone() is None)

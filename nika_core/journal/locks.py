@@ -1,0 +1,97 @@
+"""Locks of the operating system: they end with the process that holds them, however it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(fd: int, *, shared: bool, wait: bool) -> None:
+        msvcrt.locking(fd, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _lock(fd: int, *, shared: bool, wait: bool) -> None:
+        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
+
+
+_TRIES: Final = 10  # who only looks whether a run is live holds its lock for a moment
+_PAUSE: Final = 0.02  # seconds
+
+
+class RunLock:
+    """Says that this process works on a run. Held from `acquire` to `release`, or to the process's end."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._fd: int | None = None
+
+    def acquire(self) -> str | None:
+        """None: it is ours. Else who holds it, as far as is known. Raises OSError."""
+        self._path.parent.mkdir(exist_ok=True)
+        for tried in range(_TRIES):
+            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                _lock(fd, shared=False, wait=False)
+            except OSError:
+                owner = os.read(fd, 200).decode("utf-8", "replace")
+                os.close(fd)
+                if tried < _TRIES - 1:
+                    time.sleep(_PAUSE)
+                    continue
+                return owner
+            if self._is_current(fd):
+                os.ftruncate(fd, 0)
+                os.write(fd, f"process {os.getpid()}".encode())
+                self._fd = fd
+                return None
+            os.close(fd)  # its last holder removed the file meanwhile
+        return ""
+
+    def release(self) -> None:
+        """Remove the file, then let go: who waits for it sees that it is gone, and makes a new one."""
+        if self._fd is not None:
+            fd, self._fd = self._fd, None
+            with contextlib.suppress(OSError):
+                self._path.unlink(missing_ok=True)
+            os.close(fd)
+
+    def _is_current(self, fd: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(fd), self._path.stat())
+        except FileNotFoundError:
+            return False
+
+
+def holder(path: Path) -> str | None:
+    """Who holds the lock ("" where that is not known); None: nobody."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        _lock(fd, shared=True, wait=False)
+    except OSError:
+        return os.read(fd, 200).decode("utf-8", "replace")
+    finally:
+        os.close(fd)
+    return None
+
+
+@contextlib.contextmanager
+def guarded(path: Path, *, shared: bool = False) -> Iterator[None]:
+    """Wait for a lock that all processes hold for a moment only. Raises OSError."""
+    path.parent.mkdir(exist_ok=True)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        _lock(fd, shared=shared, wait=True)
+        yield
+    finally:
+        os.close(fd)

@@ -1,0 +1,95 @@
+"""One run's history while this process works on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from nika_core.journal.blobs import Blobs
+from nika_core.journal.encoding import decode, joined
+from nika_core.journal.locks import RunLock
+from nika_core.journal.rows import Ended, Kept
+from nika_core.journal.store import RUN_SHIFT
+from nika_core.journal.writer import Writer
+from nika_core.model.events import Event
+from nika_core.model.json import Json, JsonObject
+
+_Stored = tuple[str | None, str | None]  # as it stands in the table: the text, or the name of its blob
+
+
+class RunLog:
+    """Records events, keeps replies and tool results, says how the run ended.
+
+    It is the engine's `record`, `barrier` and `memo`. Used from one thread. `run_id` names the run for the user.
+    """
+
+    def __init__(
+        self,
+        run_id: str,
+        number: int,
+        position: int,
+        writer: Writer,
+        blobs: Blobs,
+        lock: RunLock,
+        memo: dict[tuple[str, str], _Stored],
+        mask: Callable[[str], str] | None,
+    ) -> None:
+        self.run_id = run_id
+        self.finished = False
+        self._number = number
+        self._next = (number << RUN_SHIFT) + position
+        self._writer = writer
+        self._append = writer.append
+        self._blobs = blobs
+        self._lock = lock
+        self._stored = memo
+        self._kept: dict[tuple[str, str], Json] = {}
+        self._mask = mask
+
+    def record(self, event: Event) -> None:
+        """Write it soon; never waits, raises nothing. An event without a number (`seq` 0) is not history."""
+        if event.seq:
+            self._next += 1
+            self._append((self._next, event))
+
+    async def barrier(self) -> None:
+        """Wait until everything recorded and kept so far is durable. Raises JournalError."""
+        await self._writer.barrier()
+
+    def get(self, key: str, call: str) -> Json:
+        """What was kept for a call of a task, by an earlier attempt or an earlier life of the run; None: nothing."""
+        kept = self._kept.get((key, call))
+        if kept is None and (stored := self._stored.get((key, call))) is not None:
+            kept = self._read(stored)
+        return kept
+
+    def put(self, key: str, call: str, value: Json) -> None:
+        """Keep it; durable with the next barrier. What has a secret in it is kept for this process only."""
+        self._kept[key, call] = value
+        self._append(Kept(self._number, key, call, value, self._mask))
+
+    def _read(self, stored: _Stored) -> Any:
+        text, blob = stored
+        if blob is None:
+            return None if text is None else decode(text)
+        content = self._blobs.get(blob)
+        return None if content is None else joined(content.decode("ascii"), None, self._blobs)
+
+    async def finish(self, status: str, at: float, summary: JsonObject | None = None) -> None:
+        """The run has ended; wait until that is durable, and let go of the run. Raises JournalError.
+
+        Args:
+            status: succeeded, failed, cancelled or paused.
+            at: seconds since the epoch.
+            summary: what `nika runs list` shows of it.
+        """
+        self.finished = True
+        self._append(Ended(self._number, status, at, summary or {}))
+        try:
+            await self._writer.barrier()
+        finally:
+            self._lock.release()
+
+    def release(self) -> None:
+        """Let go of the run without saying how it ended: it counts as interrupted, and can be resumed."""
+        self._lock.release()

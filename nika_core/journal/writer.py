@@ -1,0 +1,154 @@
+"""The one thread that writes: it commits in groups what any number of tasks has recorded.
+
+To record is to append to a queue. The thread is woken by the first entry, lets more gather for a moment unless somebody
+waits, and writes all of them with as few statements as possible: each statement hands Python's lock back and forth
+once, and a busy event loop may keep it for milliseconds each time.
+
+What cannot be written stays in the queue, and is tried again with the next entry, or when somebody waits for it: a
+disk that was full for a while costs nothing but time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+from collections import deque
+from concurrent.futures import Future
+from typing import Final
+
+from nika_core.errors import JournalError
+from nika_core.journal import faults
+from nika_core.journal.rows import Entry, commit
+from nika_core.journal.store import Store
+
+GATHER: Final = 0.02  # seconds
+_AT_ONCE: Final = 4096  # entries in one transaction
+
+_Waiter = tuple[int, "asyncio.Future[None] | Future[None]"]
+
+
+class Writer:
+    """Entries in, durable rows out. Used from one thread; appending never waits and raises nothing."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._queue: deque[Entry] = deque()
+        self._waiting: deque[_Waiter] = deque()
+        self._wake = threading.Event()
+        self._urgent = threading.Event()
+        self._awake = False
+        self._closing = False
+        self._appended = 0
+        self._written = 0
+        self._connection = store.writer()
+        self._thread = threading.Thread(target=self._work, name="nika-journal", daemon=True)
+        self._thread.start()
+
+    def append(self, entry: Entry) -> None:
+        """Write it soon."""
+        self._queue.append(entry)
+        self._appended += 1
+        if not self._awake:
+            self._awake = True
+            self._wake.set()
+
+    async def barrier(self) -> None:
+        """Wait until everything appended so far is durable. Raises JournalError when it cannot be made so."""
+        if self._written < self._appended:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._ask(future)
+            await future
+
+    def flush(self) -> None:
+        """The same for a caller without an event loop."""
+        if self._written < self._appended:
+            future: Future[None] = Future()
+            self._ask(future)
+            future.result()
+
+    def close(self) -> None:
+        """Write what is left, and end the thread. Raises JournalError when not everything could be written."""
+        if not self._thread.is_alive():
+            return
+        try:
+            self.flush()
+        finally:
+            self._closing = True
+            self._urgent.set()
+            self._wake.set()
+            self._thread.join()
+
+    def _ask(self, future: asyncio.Future[None] | Future[None]) -> None:
+        self._waiting.append((self._appended, future))
+        self._awake = True
+        self._urgent.set()
+        self._wake.set()
+
+    def _work(self) -> None:
+        try:
+            while not self._closing:
+                self._wake.wait()
+                self._urgent.wait(GATHER)
+                self._urgent.clear()
+                self._wake.clear()
+                self._awake = False  # from here on an entry wakes the thread again
+                self._drain()
+        finally:
+            self._connection.close()
+
+    def _drain(self) -> None:
+        error: JournalError | None = None
+        while self._queue and error is None:
+            batch = [self._queue.popleft() for _ in range(min(len(self._queue), _AT_ONCE))]
+            error = self._write(batch)
+            if error is None:
+                self._written += len(batch)
+            else:
+                self._queue.extendleft(reversed(batch))
+            self._tell(error)
+        self._tell(error)
+
+    def _write(self, batch: list[Entry]) -> JournalError | None:
+        try:
+            commit(self._connection, self._store, batch)
+        except Exception as error:  # whatever it is, the run goes on and is told
+            with contextlib.suppress(sqlite3.Error):
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+            return faults.of(error, self._store.path, "written")
+        return None
+
+    def _tell(self, error: JournalError | None) -> None:
+        """End the waits for what is written; on an error all of them: what they wait for does not come by itself."""
+        told: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+        for _ in range(len(self._waiting)):
+            upto, future = self._waiting.popleft()
+            if upto > self._written and error is None:
+                self._waiting.append((upto, future))
+            elif isinstance(future, Future):
+                _end(future, None if upto <= self._written else error)
+            elif upto <= self._written:
+                told.setdefault(future.get_loop(), []).append(future)
+            else:
+                _call(future.get_loop(), [future], error)
+        for loop, futures in told.items():  # one message to the loop, however many wait
+            _call(loop, futures, None)
+
+
+def _call(loop: asyncio.AbstractEventLoop, futures: list[asyncio.Future[None]], error: JournalError | None) -> None:
+    def end() -> None:
+        for future in futures:
+            if not future.done():
+                _end(future, error)
+
+    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        loop.call_soon_threadsafe(end)
+
+
+def _end(future: asyncio.Future[None] | Future[None], error: JournalError | None) -> None:
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)
