@@ -1,0 +1,50 @@
+"""What migration has to say: where, why, and how to mend it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from nika_core import codes
+from nika_core.errors import Severity
+from nika_core.migration.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One thing that its author should know. Lines and columns count from 1.
+
+    An error is something that v5 refuses until it is mended; a warning is something that v5 does differently.
+    """
+
+    line: int
+    column: int
+    severity: Severity
+    message: str
+    hint: str
+    code: str = codes.MIGRATION
+
+    def as_json(self) -> dict[str, Any]:
+        """For `--format json`."""
+        return {
+            "line": self.line,
+            "column": self.column,
+            "severity": self.severity.value,
+            "code": self.code,
+            "message": self.message,
+            "hint": self.hint,
+        }
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like this one."""
+    found = difflib.get_close_matches(name, list(known), 1, 0.6)
+    return found[0] if found else None
+
+
+def note_at(source: Source, offset: int, severity: Severity, message: str, hint: str) -> Note:
+    """A note at a character of the file."""
+    offset = min(max(offset, 0), len(source.text))
+    return Note(source.line_of(offset) + 1, source.column_of(offset) + 1, severity, message, hint)

@@ -1,0 +1,1 @@
+"""A new project: files that run at once."""
