@@ -1,8 +1,21 @@
 """From text to a checked workflow: strict YAML, schema, places, references, and how problems are shown."""
 
+from nika_core.document.checks import check_values, check_workflow, graph_of, payload_of
 from nika_core.document.inputs import check_inputs
 from nika_core.document.loading import Loaded, load_workflow
 from nika_core.document.project import check_settings, find_project, load_project
 from nika_core.document.vocabulary import Vocabulary
 
-__all__ = ["Loaded", "Vocabulary", "check_inputs", "check_settings", "find_project", "load_project", "load_workflow"]
+__all__ = [
+    "Loaded",
+    "Vocabulary",
+    "check_inputs",
+    "check_settings",
+    "check_values",
+    "check_workflow",
+    "find_project",
+    "graph_of",
+    "load_project",
+    "load_workflow",
+    "payload_of",
+]

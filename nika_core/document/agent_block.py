@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from nika_core import codes
 from nika_core.document import language
@@ -11,8 +12,11 @@ from nika_core.document.faults import Fault
 from nika_core.document.payloads import compiled
 from nika_core.document.problem_list import ProblemList
 from nika_core.document.schema import compile_schema
+from nika_core.document.vocabulary import Vocabulary
 from nika_core.model.bounded import MAX_PROMPT_CHARACTERS
-from nika_core.model.workflow import AgentBlock, Mode
+from nika_core.model.workflow import AgentBlock, Mode, Task
+
+_TOO_LONG: Final = f"is longer than {MAX_PROMPT_CHARACTERS:,} characters"
 
 
 def read_agent(node: Any, folder: Path, problems: ProblemList, model: str | None = None) -> AgentBlock:
@@ -20,30 +24,24 @@ def read_agent(node: Any, folder: Path, problems: ProblemList, model: str | None
     faults: list[Fault] = []
     found = compile_schema(language.AGENT).check(node, faults) or {}
     problems.faults(faults, codes.BAD_VALUE, ("agent",))
-    misspelt = any(fault.hint == "did you mean `model`?" for fault in faults)
-    if type(node) is dict and "model" not in node and model is None and not misspelt:
+    if "model" not in found and model is None and type(node) is dict and not faults:
         problems.add(
-            codes.MISSING_MODEL, "the `agent` block names no model", ("agent",), hint="add `model:` to it", at_key=True
-        )
-    prompt, file = found.get("systemPrompt"), found.get("systemPromptFile")
-    if prompt is not None and file is not None:
-        problems.add(
-            codes.BAD_SYSTEM_PROMPT,
-            "`systemPrompt` and `systemPromptFile` cannot both be given",
-            ("agent", "systemPromptFile"),
-            hint="keep one of the two",
+            codes.MISSING_MODEL,
+            "the `agent` block names no model",
+            ("agent",),
+            hint="add `model:` to it, or give one with --model or `model:` in nika.yaml",
             at_key=True,
         )
-    if file is not None and prompt is None:
-        why = why_unreadable(folder / file)
-        if why:
-            problems.add(codes.BAD_SYSTEM_PROMPT, f"`{file}` {why}", ("agent", "systemPromptFile"))
+    prompt = found.get("systemPrompt")
+    if "systemPromptFile" in found:
+        _check_file(found["systemPromptFile"], folder, problems, other=prompt is not None)
     if isinstance(prompt, str):
         if len(prompt) > MAX_PROMPT_CHARACTERS:
             problems.add(
                 codes.PROMPT_TOO_LONG,
-                f"a prompt has at most {MAX_PROMPT_CHARACTERS} characters, this one has {len(prompt)}",
+                f"the system prompt has {len(prompt):,} characters; at most {MAX_PROMPT_CHARACTERS:,} are allowed",
                 ("agent", "systemPrompt"),
+                hint="shorten it",
             )
         faults = []
         prompt = compiled(prompt, faults)
@@ -53,7 +51,7 @@ def read_agent(node: Any, folder: Path, problems: ProblemList, model: str | None
         model=found.get("model"),
         provider=found.get("provider"),
         system_prompt=prompt,
-        system_prompt_file=file,
+        system_prompt_file=found.get("systemPromptFile"),
         mode=Mode(found.get("mode") or "strict"),
         max_turns=found.get("maxTurns"),
         max_budget_usd=found.get("maxBudgetUsd"),
@@ -66,14 +64,53 @@ def read_agent(node: Any, folder: Path, problems: ProblemList, model: str | None
     )
 
 
-def why_unreadable(path: Path) -> str | None:
-    """Why a file that the document names cannot be read; None when it can."""
+def check_model(tasks: Iterable[Task], vocabulary: Vocabulary, problems: ProblemList) -> None:
+    """Where there is no block: no task may need a model that it does not name itself."""
+    needy = [
+        task
+        for task in tasks
+        if task.keyword and vocabulary.keyword(task.keyword).needs_provider and task.payload.get("model") is None
+    ]
+    if needy:
+        first = needy[0]
+        more = f" (and {len(needy) - 1} more)" if len(needy) > 1 else ""
+        problems.add(
+            codes.MISSING_MODEL,
+            f"`{first.keyword}` task '{first.id}'{more} needs a model, and there is no `agent:` block",
+            ("tasks", first.index, first.keyword),
+            hint="add `agent: {model: ...}` at the top of the file",
+            at_key=True,
+        )
+
+
+def _check_file(name: str | None, folder: Path, problems: ProblemList, *, other: bool) -> None:
+    if other:
+        problems.add(
+            codes.BAD_SYSTEM_PROMPT,
+            "`systemPrompt` and `systemPromptFile` cannot both be given",
+            ("agent", "systemPromptFile"),
+            hint="keep one of the two",
+            at_key=True,
+        )
+        return
+    if name is None:
+        return
+    code, hint = codes.BAD_SYSTEM_PROMPT, "its path is relative to the workflow's folder"
+    why = _why_unreadable(folder / name)
+    if why == _TOO_LONG:
+        code, hint = codes.PROMPT_TOO_LONG, "shorten it"
+    if why is not None:
+        problems.add(code, f"the system prompt's file `{name}` {why}", ("agent", "systemPromptFile"), hint=hint)
+
+
+def _why_unreadable(path: Path) -> str | None:
     try:
-        if path.is_dir():
-            return "is a directory"
-        if not path.exists():
-            return "is not there (it is looked for in the workflow's folder)"
-        with path.open("rb"):
-            return None
-    except (OSError, ValueError) as error:
+        if not path.is_file():
+            return "is a folder" if path.is_dir() else "is not there"
+        with path.open("rb") as file:
+            data = file.read(4 * MAX_PROMPT_CHARACTERS + 1)  # UTF-8 has at most four bytes a character
+        return _TOO_LONG if len(data.decode()) > MAX_PROMPT_CHARACTERS else None
+    except UnicodeDecodeError as error:
+        return _TOO_LONG if len(data) > 4 * MAX_PROMPT_CHARACTERS and error.end == len(data) else "is not UTF-8"
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         return f"cannot be read: {getattr(error, 'strerror', None) or error}"

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from nika_core import codes
-from nika_core.document.suggest import did_you_mean
 from nika_core.errors import Problem
 from nika_core.model.json import Json
 from nika_core.model.limits import Limits, Measure
+from nika_core.model.nearest import did_you_mean
 from nika_core.model.workflow import InputSpec, Workflow
 
 _EXPECTED = {

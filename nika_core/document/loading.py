@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nika_core import codes
@@ -18,7 +18,9 @@ from nika_core.document.workflow_reader import WorkflowReader
 from nika_core.document.yaml_tree import Bounds, parse
 from nika_core.errors import Place, Problem, Severity
 from nika_core.model.clock import Clock, SystemClock
+from nika_core.model.json import JsonObject
 from nika_core.model.limits import Limits, Measure
+from nika_core.model.project import Project
 from nika_core.model.workflow import Workflow
 
 
@@ -38,13 +40,19 @@ def load_workflow(
     *,
     clock: Clock | None = None,
     text: bytes | None = None,
+    environ: Mapping[str, str] | None = None,
+    project: Project | None = None,
     model: str | None = None,
+    environ: Mapping[str, str] | None = None,
+    settings: Mapping[str, JsonObject] | None = None,
 ) -> Loaded:
     """Read and check a workflow. Never raises for what stands in the file, and calls nothing.
 
     Args:
         text: the file's bytes, where they were read already.
-        model: a model that the command line or the project file names, so that the document need not.
+        environ: the environment of the run; None: every variable may be set.
+        project: its model stands in where the document names none, its settings are the keywords'.
+        model: the same from the command line.
     """
     deadline = Deadline(clock or SystemClock(), limits)
     limit = limits.limit(Measure.YAML_BYTES)
@@ -59,7 +67,8 @@ def load_workflow(
     data = data.removeprefix(b"\xef\xbb\xbf")
     try:
         with _unhurried_by_gc():
-            return _load(path, data, decoded, vocabulary, limits, deadline, model)
+            checked = _Checked(path, vocabulary, limits, environ, project or Project(), model)
+            return _load(checked, data, decoded, deadline)
     except OutOfTimeError:
         return Loaded(None, (deadline.problem(str(path)),), decoded)
     except RecursionError:
@@ -67,18 +76,23 @@ def load_workflow(
         return Loaded(None, (problem,), decoded)
 
 
-def _load(
-    path: Path,
-    data: bytes,
-    text: str,
-    vocabulary: Vocabulary,
-    limits: Limits,
-    deadline: Deadline,
-    model: str | None,
-) -> Loaded:
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """What a document is checked against."""
+
+    path: Path
+    vocabulary: Vocabulary
+    limits: Limits
+    environ: Mapping[str, str] | None
+    project: Project
+    model: str | None
+
+
+def _load(against: _Checked, data: bytes, text: str, deadline: Deadline) -> Loaded:
+    path, vocabulary, limits = against.path, against.vocabulary, against.limits
     tree = parse(data, text, Bounds.of(limits), deadline)
     places = Places(tree.root, tree.tape, Positions(text, str(path)))
-    reader = WorkflowReader(path, places, vocabulary, limits, deadline, model)
+    reader = WorkflowReader(path, places, vocabulary, limits, deadline, against.model or against.project.model)
     problems = reader.problems
     for finding in tree.findings:
         problems.finding(finding)
@@ -88,24 +102,17 @@ def _load(
         return Loaded(None, (Problem(codes.FILE_UNREADABLE, "the file holds no document", Place(str(path))),), text)
     workflow = reader.read(tree.root)
     found = list(problems.found)
-    if workflow is not None:
-        deadline.check()
-        found.extend(_checks(workflow, vocabulary, limits))
-    found.sort(key=lambda problem: _order(problem.place))
     if problems.left_out:
-        found.append(
-            Problem(codes.BAD_VALUE, f"and {problems.left_out} more problems, left out here", Place(str(path)))
-        )
+        message = f"and {problems.left_out} more problems, left out here"
+        found.append(Problem(codes.BAD_VALUE, message, Place(str(path))))
+    return Loaded(workflow, tuple(found), text)
+
+
+def _checked(loaded: Loaded, more: Iterable[Problem]) -> Loaded:
+    """With what the checks found, in the order of the file; without the workflow when anything is an error."""
+    found = sorted((*loaded.problems, *more), key=lambda problem: _order(problem.place))
     valid = not any(problem.severity is Severity.ERROR for problem in found)
-    return Loaded(workflow if valid else None, tuple(found), text)
-
-
-def _checks(workflow: Workflow, vocabulary: Vocabulary, limits: Limits) -> Iterable[Problem]:
-    try:
-        from nika_core.document.checks import check_workflow
-    except ImportError:
-        return ()
-    return check_workflow(workflow, vocabulary, limits)
+    return replace(loaded, workflow=loaded.workflow if valid else None, problems=tuple(found))
 
 
 def _order(place: Place | None) -> tuple[int, int]:

@@ -76,7 +76,7 @@ def decode(data: bytes, path: str) -> str | Problem:
 
 def _similar(path: Path) -> str | None:
     """The name of a file beside the missing one that the user may have meant."""
-    from nika_core.document.suggest import nearest
+    from nika_core.model.nearest import nearest
 
     try:
         with os.scandir(path.parent) as entries:

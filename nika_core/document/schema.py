@@ -21,7 +21,7 @@ from nika_core.document.chunk import YAMLValidationError, validate
 from nika_core.document.faults import Fault, add, is_refused, mismatch, under
 from nika_core.document.json_tree import plain_tree
 from nika_core.document.positions import Ghost
-from nika_core.document.suggest import did_you_mean
+from nika_core.model.nearest import did_you_mean
 
 Check: TypeAlias = Callable[[Any, list[Fault]], Any]
 

@@ -14,11 +14,11 @@ from nika_core.document.places import Places, TaskPlaces
 from nika_core.document.positions import Cursor, Ghost, size_of
 from nika_core.document.problem_list import ProblemList
 from nika_core.document.schema import compile_schema
-from nika_core.document.suggest import did_you_mean, nearest
 from nika_core.document.vocabulary import Vocabulary
 from nika_core.errors import PluginError
 from nika_core.model.bounded import why_not_an_id
 from nika_core.model.limits import Limits, Measure
+from nika_core.model.nearest import did_you_mean, nearest
 from nika_core.model.workflow import Mode, OnError, OutputSpec, Retry, Task
 
 _EVERY: Final = 64

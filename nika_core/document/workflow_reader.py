@@ -8,7 +8,7 @@ from typing import Any
 
 from nika_core import codes
 from nika_core.document import language
-from nika_core.document.agent_block import read_agent
+from nika_core.document.agent_block import check_model, read_agent
 from nika_core.document.faults import Fault, add, is_refused
 from nika_core.document.findings import Deadline
 from nika_core.document.flows import FlowReader
@@ -16,16 +16,16 @@ from nika_core.document.inputs import declared
 from nika_core.document.places import Places
 from nika_core.document.problem_list import ProblemList
 from nika_core.document.schema import compile_schema
-from nika_core.document.suggest import did_you_mean
 from nika_core.document.tasks import TaskReader
 from nika_core.document.v4 import recognize
 from nika_core.document.vocabulary import Vocabulary
 from nika_core.model.limits import Limits
+from nika_core.model.nearest import did_you_mean
 from nika_core.model.workflow import InputSpec, Task, Workflow
 
 
 class WorkflowReader:
-    """Reads one document. `broken` names tasks whose payload could not be read; they stay known as ids."""
+    """Reads one document. `model`: one that is named elsewhere, so that the document need not."""
 
     def __init__(
         self,
@@ -60,8 +60,8 @@ class WorkflowReader:
         agent = None
         if "agent" in root:
             agent = read_agent(root["agent"], self.path.parent, self.problems, self.model)
-        else:
-            self._model_needed(tasks)
+        elif self.model is None:
+            check_model(tasks, self.vocabulary, self.problems)
         return Workflow(
             name=self._text(root, "name") or _name_of(self.path),
             path=self.path,
@@ -146,20 +146,6 @@ class WorkflowReader:
             if isinstance(name, str) and name not in made:
                 made[name] = InputSpec(name)  # broken, but declared
         return made
-
-    def _model_needed(self, tasks: tuple[Task, ...]) -> None:
-        if self.model is not None:
-            return
-        asking = [task for task in tasks if task.keyword and self.vocabulary.keyword(task.keyword).needs_provider]
-        if asking:
-            first = asking[0]
-            self.problems.add(
-                codes.MISSING_MODEL,
-                f"`{first.keyword}` calls a model, and the workflow names none",
-                ("tasks", first.index, first.keyword),
-                hint="add `agent: {model: ...}` at the top",
-                at_key=True,
-            )
 
 
 def _no_mapping(root: Any) -> Fault:

@@ -1,0 +1,170 @@
+"""Problems as text: a frame with the source line and a caret, one line each, or JSON."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from nika_core.document.loading import Loaded
+from nika_core.errors import Place, Problem, Severity
+
+# Controls (C0, DEL, C1), and what turns a line's direction round or hides: they are shown, never sent.
+_UNSEEN: Final = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    r"\ud800-\udfff\U000e0000-\U000e0fff]"
+)
+_BREAK: Final = re.compile(r"\r\n?|\n")
+_TAB: Final = 4
+_WIDEST: Final = 100  # columns of a source line that are shown around the caret
+
+
+class Style(Protocol):
+    """Colours a text by the names of styles, e.g. `red`, `bold`; or leaves it as it is."""
+
+    def __call__(self, text: str, *names: str) -> str: ...
+
+
+def unstyled(text: str, *_: str) -> str:
+    """No colour at all."""
+    return text
+
+
+def visible(text: str) -> str:
+    """`text` on one line, without a character that a terminal would act upon."""
+    return _UNSEEN.sub(_shown, text)
+
+
+def _shown(found: re.Match[str]) -> str:
+    character = found[0]
+    if character == "\t":
+        return " "
+    if character == "\n":
+        return "⏎"
+    code = ord(character)
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "␡" if code == 0x7F else f"<U+{code:04X}>"
+
+
+def render_pretty(problem: Problem, text: str = "", *, style: Style = unstyled) -> str:
+    """A frame: what, where, the source line with a caret under the exact column, and how to mend it.
+
+    Args:
+        text: of the file that the problem is in; without it there is no source line.
+    """
+    colour = "red" if problem.severity is Severity.ERROR else "yellow"
+    lines = [f"{style(f'{problem.severity.value}[{problem.code}]', colour, 'bold')}: {_message(problem.message)}"]
+    place = problem.place
+    gutter = " " * len(str(place.line)) if place and place.line else ""
+    if place is not None and place.path:
+        lines.append(f"{gutter}{style('-->', 'blue')} {visible(str(place))}")
+    source = _line(text, place.line) if place and place.line and text else None
+    if place is not None and source is not None:
+        shown, before, width = _cut(source, place)
+        bar = style("|", "blue")
+        lines.append(f"{gutter} {bar}")
+        lines.append(f"{style(str(place.line), 'blue')} {bar} {shown}".rstrip())
+        lines.append(f"{gutter} {bar} {' ' * before}{style('^' * width, colour, 'bold')}")
+    if problem.hint:
+        lines.append(f"{gutter} {style('=', 'blue')} {style('help', 'bold')}: {_message(problem.hint)}")
+    return "\n".join(lines)
+
+
+def render_compact(problem: Problem) -> str:
+    """One line: `path:line:column: error NIKA-nnn: message (hint)`."""
+    place = f"{visible(str(problem.place))}: " if problem.place else ""
+    hint = f" ({visible(problem.hint)})" if problem.hint else ""
+    return f"{place}{problem.severity.value} {problem.code}: {visible(problem.message)}{hint}"
+
+
+def render_all(problems: Iterable[Problem], text: str = "", *, style: Style = unstyled) -> str:
+    """All frames, an empty line between two."""
+    return "\n\n".join(render_pretty(problem, text, style=style) for problem in problems)
+
+
+def problem_json(problem: Problem) -> dict[str, Any]:
+    """As `validate --format json` has it; keys without a value are left out."""
+    place = problem.place
+    found = {
+        "code": problem.code,
+        "severity": problem.severity.value,
+        "message": problem.message,
+        "line": place.line if place else None,
+        "column": place.column if place else None,
+        "hint": problem.hint,
+    }
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def file_json(path: Path, loaded: Loaded) -> dict[str, Any]:
+    """One file of `validate --format json`."""
+    workflow = loaded.workflow
+    return {
+        "path": str(path),
+        "valid": not any(problem.severity is Severity.ERROR for problem in loaded.problems),
+        "tasks": len(workflow.tasks) if workflow else 0,
+        "flows": len(workflow.flows) if workflow else 0,
+        "problems": [problem_json(problem) for problem in loaded.problems],
+    }
+
+
+def validate_json(files: Mapping[Path, Loaded]) -> dict[str, Any]:
+    """The whole of `validate --format json`."""
+    return {"files": [file_json(path, loaded) for path, loaded in files.items()]}
+
+
+def _message(text: str) -> str:
+    """A message may have several lines; they are indented under the first."""
+    return "\n    ".join(visible(line) for line in _BREAK.split(text))
+
+
+def _line(text: str, number: int) -> str | None:
+    """A line by its number from 1, without its end. Reads no further than it must."""
+    at = 0
+    for _ in range(number - 1):
+        found = _BREAK.search(text, at)
+        if found is None:
+            return None
+        at = found.end()
+    found = _BREAK.search(text, at)
+    return text[at : found.start() if found else len(text)]
+
+
+def _cut(source: str, place: Place) -> tuple[str, int, int]:
+    """The line as it is shown, the columns before the caret, and the columns under it."""
+    column = (place.column or 1) - 1
+    end = max((place.end_column or 0) - 1, column + 1)
+    first = max(0, column - _WIDEST // 2)
+    last = min(len(source), first + _WIDEST)
+    before = _expand(source[first : min(column, last)])
+    marked = _expand(source[column : min(end, last)], _width(before))
+    after = _expand(source[min(end, last) : last], _width(before) + _width(marked))
+    start = "…" if first else ""
+    tail = "…" if last < len(source) else ""
+    width = max(1, _width(marked))
+    return f"{start}{before}{marked}{after}{tail}", _width(start + before), width
+
+
+def _expand(text: str, column: int = 0) -> str:
+    """Tabs as blanks up to the next stop, controls made visible."""
+    made: list[str] = []
+    for character in text:
+        shown = " " * (_TAB - column % _TAB) if character == "\t" else visible(character)
+        made.append(shown)
+        column += _width(shown)
+    return "".join(made)
+
+
+def _width(text: str) -> int:
+    """Columns that a terminal gives to `text`."""
+    if text.isascii():
+        return len(text)
+    wide = 0
+    for character in text:
+        if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf"):
+            continue
+        wide += 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
+    return wide
