@@ -5,10 +5,11 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from nika_core import codes
+from nika_core.document.checks import check_workflow
 from nika_core.document.findings import Deadline, OutOfTimeError
 from nika_core.document.places import Places
 from nika_core.document.positions import Positions
@@ -18,7 +19,6 @@ from nika_core.document.workflow_reader import WorkflowReader
 from nika_core.document.yaml_tree import Bounds, parse
 from nika_core.errors import Place, Problem, Severity
 from nika_core.model.clock import Clock, SystemClock
-from nika_core.model.json import JsonObject
 from nika_core.model.limits import Limits, Measure
 from nika_core.model.project import Project
 from nika_core.model.workflow import Workflow
@@ -43,8 +43,6 @@ def load_workflow(
     environ: Mapping[str, str] | None = None,
     project: Project | None = None,
     model: str | None = None,
-    environ: Mapping[str, str] | None = None,
-    settings: Mapping[str, JsonObject] | None = None,
 ) -> Loaded:
     """Read and check a workflow. Never raises for what stands in the file, and calls nothing.
 
@@ -101,18 +99,18 @@ def _load(against: _Checked, data: bytes, text: str, deadline: Deadline) -> Load
     if tree.root is None:
         return Loaded(None, (Problem(codes.FILE_UNREADABLE, "the file holds no document", Place(str(path))),), text)
     workflow = reader.read(tree.root)
-    found = list(problems.found)
+    if workflow is not None:
+        deadline.check()
+        settings = against.project.settings
+        for problem in check_workflow(workflow, vocabulary, limits, against.environ, settings=settings):
+            problems.problem(problem)
+            deadline.check()
+    found = sorted(problems.found, key=lambda problem: _order(problem.place))
     if problems.left_out:
         message = f"and {problems.left_out} more problems, left out here"
         found.append(Problem(codes.BAD_VALUE, message, Place(str(path))))
-    return Loaded(workflow, tuple(found), text)
-
-
-def _checked(loaded: Loaded, more: Iterable[Problem]) -> Loaded:
-    """With what the checks found, in the order of the file; without the workflow when anything is an error."""
-    found = sorted((*loaded.problems, *more), key=lambda problem: _order(problem.place))
     valid = not any(problem.severity is Severity.ERROR for problem in found)
-    return replace(loaded, workflow=loaded.workflow if valid else None, problems=tuple(found))
+    return Loaded(workflow if valid else None, tuple(found), text)
 
 
 def _order(place: Place | None) -> tuple[int, int]:

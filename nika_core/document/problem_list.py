@@ -39,6 +39,13 @@ class ProblemList:
         place = self.places.of(path, at_key=at_key) if path else self.places.positions.place(0)
         self.found.append(Problem(code, message, place, hint, severity))
 
+    def problem(self, problem: Problem) -> None:
+        """One that has its place."""
+        if self.full:
+            self.left_out += 1
+        else:
+            self.found.append(problem)
+
     def finding(self, finding: Finding) -> None:
         """A problem that knows its offset."""
         place = self.places.positions.place(finding.start, finding.end)
