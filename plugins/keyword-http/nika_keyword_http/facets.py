@@ -8,10 +8,10 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from nika_core import codes
-from nika_core.errors import Category, Place, Severity, TaskError
+from nika_core.errors import Category, Severity, TaskError
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.message import ToolSpec
-from nika_core.model.template import Placeholder, Template
+from nika_core.model.template import Template
 from nika_core.plugin import Effect, Facets, Payload, Report, StepContext, Tool
 from nika_keyword_http import request as requests
 from nika_keyword_http import urls
@@ -69,12 +69,13 @@ class HttpFacets(Facets):
         if not isinstance(url, str | Template):
             return
         for problem in urls.problems(url):
-            place = payload.at("url")
-            if problem.placeholder is not None and isinstance(url, Template):
-                place = _inside(place, url, problem.placeholder)
-                report(problem.message, place, code=codes.VALUE_NOT_ALLOWED_HERE, hint=problem.hint)
-            else:
-                report(problem.message, place, code=codes.BAD_PAYLOAD, hint=problem.hint)
+            if problem.placeholder is None:
+                report(problem.message, payload.at("url"), code=codes.BAD_PAYLOAD, hint=problem.hint)
+                continue
+            place = payload.at("url", problem.placeholder.start)
+            if place.column is not None:
+                place = replace(place, end_column=place.column + len(problem.placeholder.text))
+            report(problem.message, place, code=codes.VALUE_NOT_ALLOWED_HERE, hint=problem.hint)
 
     def _check_method(self, payload: Payload, report: Report) -> None:
         value = payload.fields.get("method")
@@ -184,14 +185,3 @@ def _payload(arguments: JsonObject) -> JsonObject:
     except TaskError as error:
         raise ValueError(f"{error.message}. {error.hint or ''}".strip()) from None
     return given
-
-
-def _inside(place: Place, template: Template, placeholder: Placeholder) -> Place:
-    """Where a placeholder stands, when its text stands on one line as its author wrote it."""
-    if place.column is None or place.end_column is None:
-        return place
-    quotes = place.end_column - place.column - len(template.text)
-    if quotes not in (0, 2):
-        return place
-    start = place.column + quotes // 2
-    return replace(place, column=start + placeholder.start, end_column=start + placeholder.end)
