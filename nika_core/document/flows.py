@@ -42,7 +42,7 @@ class FlowReader:
                 condition = self._condition(found["condition"], faults)
             if faults:
                 self.problems.task_faults(faults, codes.BAD_VALUE, node, entry)
-            elif found is not None:
+            if found and found.get("source") and found.get("target"):
                 place = cursor.place(tape[entry])
                 at = PartPlaces(self.places, node, entry)
                 made.append(Flow(found["source"], found["target"], condition, place, at))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from nika_core import codes
@@ -26,7 +25,7 @@ class PayloadReader:
         self._trees = keyword.trees
         self._literal = keyword.literal
 
-    def read(self, node: Any, faults: list[Fault]) -> Mapping[str, Any]:
+    def read(self, node: Any, faults: list[Fault]) -> dict[str, Any]:
         """The payload; faults are relative to `node`, which is a mapping or the short form's scalar."""
         since = len(faults)
         short = isinstance(node, str)
@@ -36,29 +35,30 @@ class PayloadReader:
             add(faults, node, f"a mapping, or a text as `{self.keyword.primary}`")
             return {}
         made = self._check(node, faults)
-        if len(faults) == since:
-            if type(made) is not dict:
+        if type(made) is not dict:
+            if len(faults) == since:
                 faults.append(Fault(f"the payload of `{self.keyword.name}` is no mapping"))
-                return {}
+            made = {}
+        if self._trees:
             for name in self._trees:
-                if name in node:
+                if name in node and name in made:
                     made[name] = typed_tree(node[name])
-            literal = self._literal
-            for name, value in made.items():
-                kind = type(value)
-                if kind is str:
-                    if ("{{" in value or "${" in value) and name not in literal:
-                        made[name] = compiled(value, faults, name)
-                elif (kind is dict or kind is list) and name not in literal:
-                    before = len(faults)
-                    made[name] = compiled_tree(value, faults)
-                    if len(faults) > before:
-                        under(faults, before, name)
+        literal = self._literal
+        for name, value in made.items():  # of a broken payload too: more may be wrong with it
+            kind = type(value)
+            if kind is str:
+                if ("{{" in value or "${" in value) and name not in literal:
+                    made[name] = compiled(value, faults, name)
+            elif (kind is dict or kind is list) and name not in literal:
+                before = len(faults)
+                made[name] = compiled_tree(value, faults)
+                if len(faults) > before:
+                    under(faults, before, name)
         if short:
             for fault in faults[since:]:
                 fault.path.clear()
                 fault.at_key = False
-        return made if type(made) is dict else {}
+        return made
 
 
 def compiled(text: str, faults: list[Fault], step: str | int | None = None) -> Any:

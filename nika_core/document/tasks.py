@@ -29,7 +29,7 @@ _ON_ERROR: Final = {on_error.value: on_error for on_error in OnError}
 
 
 class TaskReader:
-    """Reads tasks. One that is broken stays in the list without a keyword, so that others may refer to it."""
+    """Reads tasks. One that is broken stays in the list without a keyword: others may refer to it, and it to them."""
 
     def __init__(
         self, places: Places, vocabulary: Vocabulary, limits: Limits, deadline: Deadline, problems: ProblemList
@@ -88,8 +88,11 @@ class TaskReader:
                 for fault in faults[since:]:
                     fault.code = fault.code or codes.BAD_PAYLOAD
                 under(faults, since, keyword.keyword.name)
-        if faults or keyword is None:
+        if keyword is None:
             return Task(task_id, "", {}, index, place=place)
+        if faults:
+            at = TaskPlaces(self.places, node, entry, keyword.keyword.name, keyword.keyword.primary)
+            return Task(task_id, "", payload, index, place=place, at=at)
         retry = fields.get("retry")
         allowed = fields.get("allowedTools")
         word = keyword.keyword.name
