@@ -12,15 +12,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from nika_core.engine.board import Board
 from nika_core.engine.failures import failure_from
-from nika_core.engine.hashing import messages_hash, payload_hash
-from nika_core.engine.lifecycle import Lifecycle
+from nika_core.engine.hashing import payload_hash
 from nika_core.engine.plan import Plan, Stop
 from nika_core.engine.readiness import ConditionError, why_skipped
 from nika_core.engine.results import run_result, task_data
-from nika_core.engine.reuse import Choice, Reuse, Verdict
-from nika_core.engine.snapshots import outcome_json, outcome_of, state_json, state_of, stop_json, stop_of
-from nika_core.engine.views import NO_OUTPUTS, Conversation, Outputs
+from nika_core.engine.reuse import FRESH, Choice, Reuse, Verdict
 from nika_core.engine.wire import (
     Action,
     AskDecision,
@@ -58,7 +56,6 @@ from nika_core.model.state import (
 )
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import Mode, OnError
-from nika_core.plugin import Values
 
 RUN_TIMER: Final = "run"
 MAX_DECIDED_RETRIES: Final = 3  # how often the main agent may have one task done again
@@ -68,25 +65,14 @@ _FIRST: Final = Ready(1)
 class Core:
     """One run. `start` once, then `on` for every event, in the order in which they are recorded."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, board: Board | None = None) -> None:
         self.plan = plan
+        self._board = board = board or Board(plan)
+        self._life = board.life
+        self._states = board.life.states
         self._tasks = {task.id: task for task in plan.tasks}
         self._index = {task: index for index, task in enumerate(plan.graph.order)}
-        self._life = Lifecycle(plan.graph.order)
-        self._states = self._life.states
-        self._waiting = {task: len(edges) for task, edges in plan.graph.incoming.items()}
-        self._ready: list[int] = []  # a heap of places in declared order
-        self._running = 0
-        self._open = len(plan.graph.order)  # tasks that have not ended for good
-        self._asking: dict[str, int] = {}  # task -> epoch
-        self._again: dict[str, int] = {}  # task -> how often the main agent had it done again
-        self._outcomes: dict[str, Outcome] = {}
-        self._reused: set[str] = set()
-        self._outputs: dict[str, Json] = {}  # only ever added to: views of it are handed out
-        self._talk = Conversation(plan.graph, plan.context)
         self._reuse = Reuse(plan.earlier, plan.graph, plan.again)
-        self._stop: Stop | None = None
-        self._finished = False
 
     # ---- what a host calls
 
@@ -98,14 +84,14 @@ class Core:
         commands: list[Command] = [self._life.tell(EventKind.RUN_STARTED, None, data)]
         if self.plan.timeout is not None:
             commands.append(StartTimer(RUN_TIMER, self.plan.timeout))
-        self._settle([task for task, count in self._waiting.items() if not count], commands)
+        self._settle([task for task, count in self._board.waiting.items() if not count], commands)
         self._go_on(commands)
         return commands
 
     def on(self, event: CoreEvent) -> list[Command]:
         """What follows from an event; nothing, when the event means nothing (any more)."""
         commands: list[Command] = []
-        if self._finished:
+        if self._board.finished:
             return commands
         kind = type(event)
         if kind is TaskEnded:
@@ -119,7 +105,7 @@ class Core:
         elif isinstance(event, TimerFired):
             if event.id == RUN_TIMER and self.plan.timeout is not None:
                 reason = f"the run took longer than {self.plan.timeout:g} s"
-                self._end_early(Stop(RunStatus.FAILED, reason, Category.TIMEOUT), commands)
+                self._end_early(Stop(RunStatus.FAILED, reason), commands)
         elif isinstance(event, CancelRequested):
             status = RunStatus.PAUSED if event.paused else RunStatus.CANCELLED
             self._end_early(Stop(status, event.reason), commands)
@@ -131,48 +117,20 @@ class Core:
         commands: list[Command] = []
         for task, state in self._states.items():
             if isinstance(state, Running):
-                payload = self.plan.render(self._tasks[task], self._values(task))
+                payload = self.plan.render(self._tasks[task], self._board.values(task))
                 commands.append(StartTask(self._call(task, state.epoch, payload)))
-            elif task in self._asking and isinstance(state, Failed):
-                commands.append(self._question(task, self._asking[task], state.failure))
+            elif task in self._board.asking and isinstance(state, Failed):
+                commands.append(self._question(task, self._board.asking[task], state.failure))
         return commands
 
     def snapshot(self) -> JsonObject:
         """Everything that it has learned since its start, as JSON."""
-        return {
-            "number": self._life.number,
-            "states": {task: state_json(state) for task, state in self._states.items() if type(state) is not Pending},
-            "waiting": {task: count for task, count in self._waiting.items() if count},
-            "ready": sorted(self._ready),
-            "asking": dict(self._asking),
-            "again": dict(self._again),
-            "outcomes": {task: outcome_json(outcome) for task, outcome in self._outcomes.items()},
-            "outputs": list(self._outputs),
-            "reused": sorted(self._reused),
-            "stop": stop_json(self._stop),
-            "finished": self._finished,
-        }
+        return self._board.snapshot()
 
     @classmethod
     def restore(cls, plan: Plan, snapshot: JsonObject) -> Core:
         """A core that goes on exactly like the one that the snapshot was taken of. The plan must be the same."""
-        core = cls(plan)
-        core._life.number = snapshot["number"]
-        core._states.update({task: state_of(found) for task, found in snapshot["states"].items()})
-        core._waiting.update(dict.fromkeys(core._waiting, 0) | snapshot["waiting"])
-        core._ready = list(snapshot["ready"])
-        core._asking = dict(snapshot["asking"])
-        core._again = dict(snapshot["again"])
-        core._reused = set(snapshot["reused"])
-        core._stop = stop_of(snapshot["stop"])
-        core._finished = snapshot["finished"]
-        core._outcomes = {task: outcome_of(found) for task, found in snapshot["outcomes"].items()}
-        for task in snapshot["outputs"]:
-            core._keep(task, core._outcomes[task])
-        ended = sum(isinstance(state, Success | Failed | Skipped) for state in core._states.values())
-        core._open -= ended - len(core._asking)
-        core._running = sum(isinstance(state, Running) for state in core._states.values())
-        return core
+        return cls(plan, Board.restore(plan, snapshot))
 
     @property
     def states(self) -> Mapping[str, TaskState]:
@@ -207,15 +165,15 @@ class Core:
 
     def _released(self, task: str) -> Iterator[str]:
         """Tasks that waited for nothing but `task`. While the main agent is asked about it they wait on."""
-        if task in self._asking:
+        if task in self._board.asking:
             return
         for edge in self.plan.graph.outgoing[task]:
-            self._waiting[edge.target] -= 1
-            if not self._waiting[edge.target]:
+            self._board.waiting[edge.target] -= 1
+            if not self._board.waiting[edge.target]:
                 yield edge.target
 
     def _resolver(self, task: str) -> Callable[[Placeholder], Json]:
-        return lambda placeholder: self.plan.resolve(placeholder, self._values(task))
+        return lambda placeholder: self.plan.resolve(placeholder, self._board.values(task))
 
     def _tolerated(self, task: str) -> bool:
         return self._tasks[task].on_error is OnError.CONTINUE
@@ -223,31 +181,31 @@ class Core:
     def _make_ready(self, task: str, epoch: int, commands: list[Command], *, queue: bool = True) -> None:
         commands.append(self._life.move(task, _FIRST if epoch == 1 else Ready(epoch), EventKind.TASK_READY))
         if queue:
-            heapq.heappush(self._ready, self._index[task])
+            heapq.heappush(self._board.ready, self._index[task])
 
     # ---- from ready to running
 
     def _go_on(self, commands: list[Command]) -> None:
         """Start what there is room for; end the run when nothing is left."""
         limit = self.plan.max_concurrent
-        while self._ready and (limit is None or self._running < limit):
-            self._begin(self.plan.graph.order[heapq.heappop(self._ready)], commands)
-        if not self._open and not self._finished:
+        while self._board.ready and (limit is None or self._board.running < limit):
+            self._begin(self.plan.graph.order[heapq.heappop(self._board.ready)], commands)
+        if not self._board.open and not self._board.finished:
             self._finish(commands)
 
     def _begin(self, task: str, commands: list[Command]) -> None:
         state = self._states[task]
         decided = state.epoch if isinstance(state, Ready) else 1
         try:
-            payload = self.plan.render(self._tasks[task], self._values(task))
+            payload = self.plan.render(self._tasks[task], self._board.values(task))
             definition = self.plan.definition(self._tasks[task])
-            given = payload_hash(payload, self._talk.hashes(task) if task in self._talk else ())
+            given = payload_hash(payload, self._board.talk.hashes(task) if task in self._board.talk else ())
         except Exception as error:  # sources and facets are plugins: whatever they raise is the task's failure
             failure = failure_from(error, "what makes the payload", self.plan.max_error_bytes)
             self._fail(task, decided, failure, commands)
             self._settle(list(self._released(task)), commands)
             return
-        choice = self._reuse.choose(task, definition, given) if task not in self._again else Choice(Verdict.RUN, "")
+        choice = FRESH if task in self._board.again else self._reuse.choose(task, definition, given)
         epoch = max(decided, choice.epoch)
         if choice.verdict is Verdict.REUSE:
             self._take_over(task, choice, commands)
@@ -259,7 +217,7 @@ class Core:
             if choice.reason:
                 data["reason"] = choice.reason
             commands.append(self._life.move(task, Running(epoch), EventKind.TASK_STARTED, data))
-            self._running += 1
+            self._board.running += 1
             commands.append(StartTask(self._call(task, epoch, payload)))
 
     def _take_over(self, task: str, choice: Choice, commands: list[Command]) -> None:
@@ -272,21 +230,16 @@ class Core:
             messages=was.messages,
             truncated=was.truncated,
         )
-        self._reused.add(task)
-        self._keep(task, outcome)
+        self._board.reused.add(task)
+        self._board.keep(task, outcome)
         data = {**task_data(outcome), "reason": choice.reason}
         commands.append(self._life.move(task, Success(was.output), EventKind.TASK_REUSED, data))
-        self._open -= 1
+        self._board.open -= 1
         self._settle(list(self._released(task)), commands)
 
     def _call(self, task: str, epoch: int, payload: JsonObject) -> TaskCall:
-        messages = self._talk.seen_by(task) if task in self._talk else ()
+        messages = self._board.talk.seen_by(task) if task in self._board.talk else ()
         return TaskCall(self._tasks[task], epoch, f"{self.plan.run_id}/{task}#{epoch}", payload, messages)
-
-    def _values(self, task: str) -> Values:
-        plan = self.plan
-        seen = Outputs(self._outputs, plan.graph, task) if plan.graph.incoming[task] else NO_OUTPUTS
-        return Values(seen, plan.inputs, plan.environ, plan.max_json_depth)
 
     # ---- from running to the end
 
@@ -295,53 +248,47 @@ class Core:
         state = self._states.get(task)
         if not isinstance(state, Running) or state.epoch != event.epoch:
             return
-        self._running -= 1
+        self._board.running -= 1
         if outcome.failure is None:
-            self._keep(task, outcome)
+            self._board.keep(task, outcome)
             commands.append(
                 self._life.move(task, Success(outcome.output), EventKind.TASK_SUCCEEDED, task_data(outcome))
             )
-            self._open -= 1
+            self._board.open -= 1
         else:
             self._fail(task, event.epoch, outcome.failure, commands, outcome)
         self._settle(list(self._released(task)), commands)
 
-    def _keep(self, task: str, outcome: Outcome) -> None:
-        self._outcomes[task] = outcome
-        self._outputs[task] = outcome.output
-        if task in self._talk and outcome.messages:
-            self._talk.add(task, outcome.messages, messages_hash(outcome.messages))
-
     def _fail(
         self, task: str, epoch: int, failure: Failure, commands: list[Command], outcome: Outcome | None = None
     ) -> None:
-        stop = self._stop
+        stop = self._board.stop
         if outcome is None:
             outcome = Outcome(OutcomeKind.FAILED, has_output=False, failure=failure, attempts=0)
-        self._outcomes[task] = outcome
+        self._board.outcomes[task] = outcome
         cancelled = outcome.kind is OutcomeKind.CANCELLED
         ask = stop is None and not cancelled and self._mode(task) is Mode.AGENTIC
         data = task_data(outcome)
         commands.append(self._life.move(task, Failed(failure, can_retry=ask), EventKind.TASK_FAILED, data))
         if ask:
-            self._asking[task] = epoch
+            self._board.asking[task] = epoch
             commands.append(self._question(task, epoch, failure))
         else:
             self._give_up(task, commands)
 
     def _give_up(self, task: str, commands: list[Command]) -> None:
         """A failed task stays failed."""
-        self._open -= 1
-        outcome = self._outcomes[task]
+        self._board.open -= 1
+        outcome = self._board.outcomes[task]
         if self._tolerated(task):
             if outcome.has_output:
-                self._outputs[task] = outcome.output
-        elif self.plan.fail_fast and self._stop is None:
+                self._board.outputs[task] = outcome.output
+        elif self.plan.fail_fast and self._board.stop is None:
             self._end_early(Stop(RunStatus.FAILED, f"`{task}` failed"), commands)
 
     def _skip(self, task: str, reason: SkipReason, commands: list[Command]) -> None:
         commands.append(self._life.move(task, Skipped(reason), EventKind.TASK_SKIPPED, {"reason": reason.value}))
-        self._open -= 1
+        self._board.open -= 1
 
     def _mode(self, task: str) -> Mode:
         return self._tasks[task].mode or self.plan.mode
@@ -367,20 +314,20 @@ class Core:
 
     def _may_retry(self, task: str) -> bool:
         """What was never started (a template or a condition without a value) fails the same way every time."""
-        return self._outcomes[task].attempts > 0 and self._again.get(task, 0) < MAX_DECIDED_RETRIES
+        return self._board.outcomes[task].attempts > 0 and self._board.again.get(task, 0) < MAX_DECIDED_RETRIES
 
     def _decided(self, event: Decision, commands: list[Command]) -> None:
         task = event.task
-        if self._asking.get(task) != event.epoch:
+        if self._board.asking.get(task) != event.epoch:
             return
-        del self._asking[task]
+        del self._board.asking[task]
         action = event.action
         if action is Action.RETRY and not self._may_retry(task):
             action = Action.CONTINUE
         data = {"action": action.value, "reason": event.reason, "epoch": event.epoch}
         commands.append(self._life.tell(EventKind.DECISION, task, data))
         if action is Action.RETRY:
-            self._again[task] = self._again.get(task, 0) + 1
+            self._board.again[task] = self._board.again.get(task, 0) + 1
             self._make_ready(task, event.epoch + 1, commands)
             return
         if action is Action.SKIP:
@@ -395,13 +342,13 @@ class Core:
     # ---- the end
 
     def _end_early(self, stop: Stop, commands: list[Command]) -> None:
-        if self._stop is not None:
+        if self._board.stop is not None:
             return
-        self._stop = stop
-        for task in tuple(self._asking):
-            del self._asking[task]
+        self._board.stop = stop
+        for task in tuple(self._board.asking):
+            del self._board.asking[task]
             self._give_up(task, commands)
-        self._ready.clear()
+        self._board.ready.clear()
         for task, state in self._states.items():
             kind = type(state)
             if kind is Pending or kind is Ready:
@@ -410,15 +357,15 @@ class Core:
                 commands.append(CancelTask(task, state.epoch, stop.reason))
 
     def _finish(self, commands: list[Command]) -> None:
-        self._finished = True
+        self._board.finished = True
         if self.plan.timeout is not None:
             commands.append(CancelTimer(RUN_TIMER))
-        if self._stop is not None:
-            status, reason = self._stop.status, self._stop.reason
+        if self._board.stop is not None:
+            status, reason = self._board.stop.status, self._board.stop.reason
         else:
             failed = any(type(state) is Failed and not self._tolerated(task) for task, state in self._states.items())
             status, reason = (RunStatus.FAILED if failed else RunStatus.SUCCEEDED), ""
-        result = run_result(self.plan, status, self._states, self._outcomes, self._reused)
+        result = run_result(self.plan, status, self._states, self._board.outcomes, self._board.reused)
         data: dict[str, Any] = {"status": status.value}
         if reason:
             data["reason"] = reason

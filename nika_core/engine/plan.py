@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from nika_core.engine.history import Earlier
-from nika_core.errors import Category
 from nika_core.model.graph import Graph
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.state import RunStatus
@@ -50,8 +49,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Nothing starts any more. `category` is what running tasks then fail with."""
+    """Nothing starts any more, and the run will end with `status`."""
 
     status: RunStatus
     reason: str
-    category: Category = Category.CANCELLED

@@ -22,7 +22,7 @@ def task_data(outcome: Outcome) -> JsonObject:
         data["output"] = outcome.output
     if outcome.truncated:
         data["truncated"] = True
-    if outcome.usage is not NOTHING:
+    if outcome.usage is not NOTHING and outcome.usage != NOTHING:
         data["usage"] = usage_json(outcome.usage)
     if outcome.messages:
         data["messages"] = [message_json(message) for message in outcome.messages]

@@ -28,7 +28,7 @@ class Choice:
     epoch: int = 1
 
 
-_FRESH = Choice(Verdict.RUN, "")
+FRESH = Choice(Verdict.RUN, "")
 _NEW = Choice(Verdict.RUN, "it had not been started")
 
 
@@ -43,7 +43,7 @@ class Reuse:
     def choose(self, task: str, definition: str, payload: str) -> Choice:
         """For a task that could start now."""
         if not self.active:
-            return _FRESH
+            return FRESH
         was = self._earlier.get(task)
         if was is None:
             return _NEW

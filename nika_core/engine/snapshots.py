@@ -19,7 +19,6 @@ from nika_core.engine.wire import (
     TaskEnded,
     TimerFired,
 )
-from nika_core.errors import Category
 from nika_core.model.json import JsonObject
 from nika_core.model.state import Failed, Pending, Ready, Running, RunStatus, Skipped, SkipReason, Success, TaskState
 
@@ -92,12 +91,12 @@ def stop_json(stop: Stop | None) -> JsonObject | None:
     """Why nothing starts any more."""
     if stop is None:
         return None
-    return {"status": stop.status.value, "reason": stop.reason, "category": stop.category.value}
+    return {"status": stop.status.value, "reason": stop.reason}
 
 
 def stop_of(found: JsonObject | None) -> Stop | None:
     """The other way round."""
-    return Stop(RunStatus(found["status"]), found["reason"], Category(found["category"])) if found else None
+    return Stop(RunStatus(found["status"]), found["reason"]) if found else None
 
 
 _EVENTS: Final[Mapping[str, type[Any]]] = {

@@ -1,0 +1,99 @@
+"""Everything that a core has learned since its start: the part of it that a snapshot keeps."""
+
+from __future__ import annotations
+
+from nika_core.engine.hashing import messages_hash
+from nika_core.engine.lifecycle import Lifecycle
+from nika_core.engine.plan import Plan, Stop
+from nika_core.engine.snapshots import outcome_json, outcome_of, state_json, state_of, stop_json, stop_of
+from nika_core.engine.views import NO_OUTPUTS, Conversation, Outputs
+from nika_core.engine.wire import Outcome
+from nika_core.model.json import Json, JsonObject
+from nika_core.model.state import Failed, Pending, Running, Skipped, Success
+from nika_core.plugin import Values
+
+
+class Board:
+    """A run as it stands.
+
+    Attributes:
+        life: the states of all tasks.
+        waiting: per task, how many of its edges come from tasks that have not ended for good.
+        ready: a heap of places in declared order.
+        running: how many tasks run.
+        open: how many tasks have not ended for good.
+        asking: tasks about which the main agent is asked, with their epoch.
+        again: how often the main agent had a task done again.
+        outcomes: the last one of each task that had one.
+        reused: tasks that were taken over from the earlier run.
+        outputs: only ever added to, since views of it are handed out.
+        talk: the main conversation.
+        stop: why nothing starts any more.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.life = Lifecycle(plan.graph.order)
+        self.waiting = {task: len(edges) for task, edges in plan.graph.incoming.items()}
+        self.ready: list[int] = []
+        self.running = 0
+        self.open = len(plan.graph.order)
+        self.asking: dict[str, int] = {}
+        self.again: dict[str, int] = {}
+        self.outcomes: dict[str, Outcome] = {}
+        self.reused: set[str] = set()
+        self.outputs: dict[str, Json] = {}
+        self.talk = Conversation(plan.graph, plan.context)
+        self.stop: Stop | None = None
+        self.finished = False
+
+    def keep(self, task: str, outcome: Outcome) -> None:
+        """What later tasks may see of this one."""
+        self.outcomes[task] = outcome
+        self.outputs[task] = outcome.output
+        if outcome.messages and task in self.talk:
+            self.talk.add(task, outcome.messages, messages_hash(outcome.messages))
+
+    def values(self, task: str) -> Values:
+        """What a task may see of the others."""
+        plan = self.plan
+        seen = Outputs(self.outputs, plan.graph, task) if plan.graph.incoming[task] else NO_OUTPUTS
+        return Values(seen, plan.inputs, plan.environ, plan.max_json_depth)
+
+    def snapshot(self) -> JsonObject:
+        """As JSON."""
+        states = self.life.states.items()
+        return {
+            "number": self.life.number,
+            "states": {task: state_json(state) for task, state in states if type(state) is not Pending},
+            "waiting": {task: count for task, count in self.waiting.items() if count},
+            "ready": sorted(self.ready),
+            "asking": dict(self.asking),
+            "again": dict(self.again),
+            "outcomes": {task: outcome_json(outcome) for task, outcome in self.outcomes.items()},
+            "outputs": list(self.outputs),
+            "reused": sorted(self.reused),
+            "stop": stop_json(self.stop),
+            "finished": self.finished,
+        }
+
+    @classmethod
+    def restore(cls, plan: Plan, found: JsonObject) -> Board:
+        """The board that the snapshot was taken of. The plan must be the same."""
+        board = cls(plan)
+        board.life.number = found["number"]
+        board.life.states.update({task: state_of(state) for task, state in found["states"].items()})
+        board.waiting = {task: found["waiting"].get(task, 0) for task in board.waiting}
+        board.ready = list(found["ready"])
+        board.asking = dict(found["asking"])
+        board.again = dict(found["again"])
+        board.reused = set(found["reused"])
+        board.stop = stop_of(found["stop"])
+        board.finished = found["finished"]
+        board.outcomes = {task: outcome_of(outcome) for task, outcome in found["outcomes"].items()}
+        for task in found["outputs"]:
+            board.keep(task, board.outcomes[task])
+        states = board.life.states.values()
+        board.running = sum(isinstance(state, Running) for state in states)
+        board.open -= sum(isinstance(state, Success | Failed | Skipped) for state in states) - len(board.asking)
+        return board

@@ -1,0 +1,331 @@
+"""The core under random graphs and random orders of events, with duplicates, strays, cancellations and limits."""
+
+import json
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nika_core.engine.core import Core, all_commands
+from nika_core.engine.snapshots import event_json, event_of
+from nika_core.engine.wire import (
+    Action,
+    AskDecision,
+    AttemptFailed,
+    AttemptStarted,
+    CancelRequested,
+    Decision,
+    Emit,
+    Finish,
+    Outcome,
+    OutcomeKind,
+    StartTask,
+    TaskEnded,
+    TimerFired,
+)
+from nika_core.errors import Category, TemplateValueError
+from nika_core.model.message import Message, Role
+from nika_core.model.state import Failed, Failure, Pending, Ready, Running, Skipped, SkipReason, Success
+from nika_core.model.usage import Usage
+from nika_core.model.workflow import Flow, Mode, OnError
+
+FAILURE = Failure("NIKA-080", Category.EXECUTION, "it broke", "mend it")
+SLOW = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+class Fixed:
+    """A condition that is what it is."""
+
+    placeholders = ()
+
+    def __init__(self, value):
+        self.text = str(value)
+        self.value = value
+
+    def evaluate(self, resolve):
+        if self.value is None:
+            raise TemplateValueError("no value")
+        return self.value
+
+
+@st.composite
+def workflows(draw, lab, *, modes=(None, Mode.STRICT, Mode.AGENTIC)):
+    """Tasks whose declared order is not the graph's, and flows of all kinds."""
+    count = draw(st.integers(1, 9))
+    names = draw(st.permutations([f"t{i}" for i in range(count)]))
+    tasks = tuple(
+        lab.task(
+            name,
+            index,
+            keyword=draw(st.sampled_from(["work", "talk"])),
+            on_error=draw(st.sampled_from(list(OnError))),
+            mode=draw(st.sampled_from(modes)),
+        )
+        for index, name in enumerate(names)
+    )
+    flows = tuple(
+        Flow(f"t{a}", f"t{b}", condition)
+        for a in range(count)
+        for b in range(a + 1, count)
+        if draw(st.integers(0, 2)) == 0
+        for condition in draw(
+            st.sampled_from([(None,), (Fixed(True),), (Fixed(False),), (Fixed(None),), (Fixed(False), Fixed(True))])
+        )
+    )
+    return tasks, flows
+
+
+@st.composite
+def plans(draw, lab):
+    tasks, flows = draw(workflows(lab))
+    return lab.plan(
+        tasks,
+        flows,
+        context=frozenset(task.id for task in tasks if task.keyword == "talk"),
+        max_concurrent=draw(st.sampled_from([None, 1, 2, 3])),
+        fail_fast=draw(st.booleans()),
+        timeout=draw(st.sampled_from([None, 5.0])),
+    )
+
+
+def outcomes():
+    message = Message(Role.ASSISTANT, "hello")
+    return st.sampled_from(
+        [
+            Outcome(output={"n": [1, "x", None]}, usage=Usage(3, 4, calls=1), messages=(message,)),
+            Outcome(output="text", truncated=True, attempts=2, duration=1.5),
+            Outcome(OutcomeKind.FAILED, has_output=False, failure=FAILURE),
+            Outcome(OutcomeKind.FAILED, "so far", True, FAILURE),
+            Outcome(OutcomeKind.TIMED_OUT, has_output=False, failure=Failure("NIKA-061", Category.TIMEOUT, "late")),
+            Outcome(OutcomeKind.CANCELLED, has_output=False, failure=Failure("NIKA-087", Category.CANCELLED, "off")),
+        ]
+    )
+
+
+def strays(names):
+    task, epoch = st.sampled_from([*names, "nobody"]), st.integers(0, 3)
+    return st.one_of(
+        st.builds(TaskEnded, task, epoch, outcomes()),
+        st.builds(AttemptStarted, task, epoch, st.integers(1, 3)),
+        st.builds(AttemptFailed, task, epoch, st.integers(1, 3), st.just(0.5), st.just(FAILURE)),
+        st.builds(Decision, task, epoch, st.sampled_from(list(Action)), st.just("why not")),
+        st.builds(TimerFired, st.sampled_from(["run", "other"])),
+        st.builds(CancelRequested, st.just("enough"), st.booleans()),
+    )
+
+
+class Driven:
+    """Runs a plan to its end with drawn events; checks what must hold at every step."""
+
+    def __init__(self, plan, data, *, strays_allowed=True):
+        self.plan = plan
+        self.core = Core(plan)
+        self.events = []
+        self.batches = []
+        self.open_calls = {}
+        self.questions = {}
+        self.keys = []
+        self._take(self.core.start())
+        names = plan.graph.order
+        budget = 12 if strays_allowed else 0
+        while not self.finished:
+            choices = [("end", name) for name in sorted(self.open_calls)]
+            choices += [("answer", name) for name in sorted(self.questions)]
+            assert choices, "nothing runs, nobody is asked, and the run has not ended"
+            if budget and data.draw(st.integers(0, 4)) == 0:
+                budget -= 1
+                self._give(data.draw(strays(names)))
+                continue
+            what, name = data.draw(st.sampled_from(choices))
+            if what == "end":
+                event = TaskEnded(name, self.open_calls[name], data.draw(outcomes()))
+            else:
+                event = Decision(name, self.questions[name], data.draw(st.sampled_from(list(Action))), "so")
+            self._give(event)
+            if budget and data.draw(st.booleans()):
+                self._give(event)  # once more
+
+    def _give(self, event):
+        self.events.append(event)
+        states = self.core.states
+        task = getattr(event, "task", None)
+        if isinstance(event, TaskEnded) and states.get(task) and self.open_calls.get(task) == event.epoch:
+            del self.open_calls[task]
+        if isinstance(event, Decision) and self.questions.get(task) == event.epoch:
+            del self.questions[task]
+        self._take(self.core.on(event))
+
+    def _take(self, commands):
+        self.batches.append(commands)
+        for command in commands:
+            if isinstance(command, StartTask):
+                self.open_calls[command.call.task.id] = command.call.epoch
+                self.keys.append(command.call.key)
+            elif isinstance(command, AskDecision):
+                self.questions[command.task] = command.epoch
+        if any(isinstance(c, Emit) and c.kind.value == "run.finished" for c in commands):
+            self.questions.clear()
+        running = sum(isinstance(state, Running) for state in self.core.states.values())
+        assert running == len(self.open_calls)
+        assert self.plan.max_concurrent is None or running <= self.plan.max_concurrent
+
+    @property
+    def said(self):
+        return [command for batch in self.batches for command in batch]
+
+    @property
+    def finished(self):
+        return any(isinstance(command, Finish) for batch in self.batches[-2:] for command in batch)
+
+
+@SLOW
+@given(data=st.data())
+def test_every_run_ends_with_every_task_ended_and_every_step_numbered(lab, data):
+    driven = Driven(data.draw(plans(lab)), data)
+    assert [emit.number for emit in driven.said if isinstance(emit, Emit)] == list(
+        range(1, sum(isinstance(command, Emit) for command in driven.said) + 1)
+    )
+    assert all(isinstance(state, Success | Failed | Skipped) for state in driven.core.states.values())
+    (finish,) = [command for command in driven.said if isinstance(command, Finish)]
+    assert len(finish.result.tasks) == len(driven.plan.tasks)
+    assert len(set(driven.keys)) == len(driven.keys), "no key is ever started twice"
+    for event in driven.events:
+        assert driven.core.on(event) == [], "nothing happens after the end"
+
+
+@SLOW
+@given(data=st.data())
+def test_the_same_order_of_events_gives_the_same_commands(lab, data):
+    driven = Driven(data.draw(plans(lab)), data)
+    history = json.loads(json.dumps([event_json(event) for event in driven.events]))
+    assert [event_of(event) for event in history] == driven.events
+    assert all_commands(Core(driven.plan), map(event_of, history)) == driven.said
+
+
+@SLOW
+@given(data=st.data())
+def test_a_restored_core_goes_on_exactly_like_the_one_that_lived(lab, data):
+    driven = Driven(data.draw(plans(lab)), data)
+    at = data.draw(st.integers(0, len(driven.events)))
+    lived = Core(driven.plan)
+    lived.start()
+    for event in driven.events[:at]:
+        lived.on(event)
+    restored = Core.restore(driven.plan, json.loads(json.dumps(lived.snapshot())))
+    assert restored.snapshot() == lived.snapshot()
+    assert [restored.on(event) for event in driven.events[at:]] == driven.batches[at + 1 :]
+
+
+@SLOW
+@given(data=st.data())
+def test_a_host_that_takes_over_is_told_what_is_under_way(lab, data):
+    driven = Driven(data.draw(plans(lab)), data)
+    at = data.draw(st.integers(0, len(driven.events)))
+    lived = Core(driven.plan)
+    lived.start()
+    for event in driven.events[:at]:
+        lived.on(event)
+    outstanding = Core.restore(driven.plan, lived.snapshot()).outstanding()
+    running = [task for task, state in lived.states.items() if isinstance(state, Running)]
+    assert [c.call.task.id for c in outstanding if isinstance(c, StartTask)] == running
+    started = {c.call.key: c for batch in driven.batches for c in batch if isinstance(c, StartTask)}
+    assert all(started[c.call.key] == c for c in outstanding if isinstance(c, StartTask))
+
+
+@SLOW
+@given(data=st.data())
+def test_how_a_run_ends_does_not_depend_on_the_order_in_which_tasks_end(lab, data):
+    tasks, flows = data.draw(workflows(lab, modes=(None,)))
+    plan = lab.plan(tasks, flows, max_concurrent=data.draw(st.sampled_from([None, 1, 2])))
+    fails = {task.id: data.draw(st.booleans()) for task in tasks}
+    core = Core(plan)
+    commands = core.start()
+    running = []
+    while not any(isinstance(command, Finish) for command in commands):
+        running += [command.call.task.id for command in commands if isinstance(command, StartTask)]
+        task = running.pop(data.draw(st.integers(0, len(running) - 1)))
+        failed = Outcome(OutcomeKind.FAILED, has_output=False, failure=FAILURE)
+        commands = core.on(TaskEnded(task, 1, failed if fails[task] else Outcome(output=task)))
+    found = {
+        task: state.reason.value if isinstance(state, Skipped) else type(state).__name__
+        for task, state in core.states.items()
+    }
+    assert found == expected(tasks, flows, fails)
+
+
+def expected(tasks, flows, fails):
+    """The rules of the language page once more, from the end: each task by what its sources became."""
+    by_id = {task.id: task for task in tasks}
+    found = {}
+
+    def of(name):
+        if name not in found:
+            found[name] = decide(name)
+        return found[name]
+
+    def decide(name):
+        incoming = [flow for flow in flows if flow.target == name]
+        ends = [(flow, of(flow.source)) for flow in incoming]
+        tolerated = [by_id[flow.source].on_error is OnError.CONTINUE for flow, _ in ends]
+        blocked = ["Failed" == end and not fine for (_, end), fine in zip(ends, tolerated, strict=True)]
+        if any(blocked) or any(end == SkipReason.UPSTREAM_FAILED for _, end in ends):
+            return SkipReason.UPSTREAM_FAILED.value
+        open_ = [flow for flow, end in ends if end in ("Success", "Failed")]
+        values = [True if flow.condition is None else flow.condition.value for flow in open_]
+        if None in values:
+            return "Failed"
+        if incoming and not any(values):
+            return (SkipReason.CONDITION if values else SkipReason.UPSTREAM_SKIPPED).value
+        return "Failed" if fails[name] else "Success"
+
+    return {task.id: of(task.id) for task in tasks}
+
+
+@SLOW
+@given(data=st.data())
+def test_resuming_an_interrupted_run_ends_like_the_run_that_was_not_interrupted(lab, data):
+    from nika_core.engine.history import earlier
+    from nika_core.model.events import Event
+
+    tasks, flows = data.draw(workflows(lab, modes=(None,)))
+    plan = lab.plan(tasks, flows)
+
+    def go(plan, stop_after=None):
+        core, events, started, running = Core(plan), [], [], []
+        commands = core.start()
+        ended = 0
+        while True:
+            for command in commands:
+                if isinstance(command, Emit):
+                    data = json.loads(json.dumps(command.data))
+                    events.append(Event(command.number, "r", 0.0, command.kind, command.task, data))
+                elif isinstance(command, StartTask):
+                    running.append(command.call)
+                    started.append(command.call.task.id)
+                elif isinstance(command, Finish):
+                    return events, started, command.result
+            if ended == stop_after:
+                return events, started, None
+            call = running.pop(0)
+            ended += 1
+            commands = core.on(TaskEnded(call.task.id, call.epoch, Outcome(output=call.task.id)))
+
+    whole = go(plan)[2]
+    events, before, _ = go(plan, data.draw(st.integers(0, len(tasks))))
+    known = earlier(events)
+    resumed = lab.plan(tasks, flows, earlier=known)
+    after, again, result = go(resumed)
+    done = {task for task, was in known.items() if was.state == "success"}
+    assert not done & set(again), "a finished task never runs twice"
+    assert [(task.id, task.state, task.output) for task in result.tasks] == [
+        (task.id, task.state, task.output) for task in whole.tasks
+    ]
+    assert {task.id for task in result.tasks if task.reused} == done
+    assert {t for t, was in earlier([*events, *after]).items() if was.state == "success"} >= done
+
+
+def test_pending_and_ready_are_the_only_states_that_a_stop_skips(lab):
+    core = lab.core(lab.tasks("a b c"), lab.flows("a>c"), max_concurrent=1)
+    core.start()
+    assert [type(core.states[name]) for name in "abc"] == [Running, Ready, Pending]
+    core.on(CancelRequested("stop"))
+    assert [type(core.states[name]) for name in "abc"] == [Running, Skipped, Skipped]
