@@ -1,0 +1,40 @@
+"""Names in allowedTools."""
+
+from __future__ import annotations
+
+import pytest
+
+from nika_core.model.tools import covers, keyword_of, permitted
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "expected"),
+    [
+        ("shell", "shell", True),
+        ("shell", "shells", False),
+        ("mcp", "mcp::files::read", True),
+        ("mcp::files", "mcp::files::read", True),
+        ("mcp::file", "mcp::files::read", False),
+        ("mcp::files::*", "mcp::files::read", True),
+        ("mcp::files::*", "mcp::files::*", True),
+        ("mcp::files::*", "mcp::other::read", False),
+        ("mcp::*", "mcp::files::*", True),
+        ("mcp::files::*", "mcp::*", False),
+        ("mcp::files::re*", "mcp::files::read", True),
+        ("*", "anything::at::all", True),
+        ("mcp::files::read", "mcp::files", False),
+    ],
+)
+def test_a_name_covers_itself_and_what_stands_below_it(outer: str, inner: str, expected: bool):
+    assert covers(outer, inner) is expected
+
+
+def test_the_keyword_is_the_first_part():
+    assert [keyword_of(name) for name in ("shell", "mcp::a::b", "mcp::*", "*")] == ["shell", "mcp", "mcp", ""]
+
+
+def test_what_is_disallowed_is_not_permitted_and_without_a_list_nothing_is():
+    assert permitted("mcp::files::read", ["mcp::files::*"])
+    assert not permitted("mcp::files::write", ["mcp::files::*"], ["mcp::files::write"])
+    assert not permitted("shell", None)
+    assert not permitted("shell", [])

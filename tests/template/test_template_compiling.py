@@ -1,0 +1,256 @@
+"""Text -> compiled template."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from nika_core.errors import NikaError
+from nika_core.model.template import MISSING, Placeholder, Template
+from nika_core.template import TemplateSyntaxError, compile_template, compiler, render, to_text
+
+
+def compiled(text: str) -> Template:
+    found = compile_template(text)
+    assert isinstance(found, Template)
+    return found
+
+
+def only(text: str) -> Placeholder:
+    (found,) = compiled(text).placeholders
+    return found
+
+
+def test_a_text_without_a_template_is_returned_as_it_is_the_same_object():
+    for text in ("", "plain", "a } b }}", "{ x }", "$x ${HOME} ${f%.txt} ${#a} ${a:-b}", "\\n \\$ \\{"):
+        assert compile_template(text) is text
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "path"),
+    [
+        ("{{fetch}}", "task", ("fetch",)),
+        ("{{ fetch }}", "task", ("fetch",)),
+        ("{{fetch.field.0.name}}", "task", ("fetch", "field", "0", "name")),
+        ("{{\tfetch.x\n}}", "task", ("fetch", "x")),
+        ("{{fetch.headers.content-type}}", "task", ("fetch", "headers", "content-type")),
+        ("{{a-b_C9.größe}}", "task", ("a-b_C9", "größe")),
+        ('{{fetch."a key.with dots".x}}', "task", ("fetch", "a key.with dots", "x")),
+        ("${input.topic}", "input", ("topic",)),
+        ("${ input.topic.0 }", "input", ("topic", "0")),
+        ("${env.HOME}", "env", ("HOME",)),
+        ("${my-vault.secret}", "my-vault", ("secret",)),
+        ('${vault."a/b"}', "vault", ("a/b",)),
+    ],
+)
+def test_forms_of_a_placeholder(text: str, source: str, path: tuple[str, ...]):
+    found = only(text)
+    assert (found.source, found.path, found.default) == (source, path, MISSING)
+    assert (found.start, found.end, found.text) == (0, len(text), text)
+    assert compiled(text).single == found
+
+
+@pytest.mark.parametrize(
+    ("text", "default"),
+    [
+        ('{{a ?? "none"}}', "none"),
+        ('{{a??"none"}}', "none"),
+        ('{{a.b ?? "}}"}}', "}}"),
+        ('{{a ?? {"b": {"c": [1]}}}}', {"b": {"c": [1]}}),
+        ("{{a ?? null}}", None),
+        ("{{a ?? -0.5}}", -0.5),
+        ("{{a ?? [] }}", []),
+        ('${env.X ?? ""}', ""),
+        ("${env.X ?? {}}", {}),
+        ("${input.n ?? 3}", 3),
+    ],
+)
+def test_a_default_is_a_json_literal(text: str, default: object):
+    found = only(f"before {text} after")
+    assert found.has_default
+    assert found.default == default
+    assert found.text == text
+
+
+@pytest.mark.parametrize(
+    ("text", "rendered"),
+    [
+        (r"\{{x}}", "{{x}}"),
+        (r"\${input.x}", "${input.x}"),
+        (r"\${HOME}", "${HOME}"),
+        (r"a \{{ b {{t}} \${c.d} e", "a {{ b V ${c.d} e"),
+        (r"\{{{{t}}}}", "{{V}}"),
+        (r"${HOME} {{t}} ${f%.txt}", "${HOME} V ${f%.txt}"),
+        ("{{t}}}", "V}"),
+        ('{"a": {{t}}}', '{"a": V}'),
+        ("$${input.x}", "$V"),
+        ("${x-.5}{{t}}", "${x-.5}V"),
+    ],
+)
+def test_escapes_and_text_that_only_looks_like_a_template(text: str, rendered: str):
+    template = compiled(text)
+    assert render(template, ["V"] * len(template.placeholders)) == rendered
+
+
+@pytest.mark.parametrize(
+    ("text", "offset", "message", "hint"),
+    [
+        ("x {{", 2, "never closed", r"\{{"),
+        ("{{a", 0, "never closed", "}}"),
+        ("${input.a", 0, "never closed", "}"),
+        ("{{}}", 0, "names no task", r"\{{"),
+        ("{{ }}", 0, "names no task", "{{task}}"),
+        ("docker ps --format {{.Names}}", 19, "no template", r"\{{"),
+        ("{{{a}}}", 0, "no template", r"\{{"),
+        ("{{-a}}", 0, "no template", r"\{{"),
+        ("{{a-}}", 0, "no template", r"\{{"),
+        ("{{a.}}", 4, "missing after the '.'", r"\{{"),
+        ("{{a..b}}", 4, "missing after the '.'", r"\{{"),
+        ("{{a}", 3, "expected }}", "two braces"),
+        ("{{a b}}", 4, "expected }}", r"\{{"),
+        ("{{a | upper}}", 4, "expected }}", "no filters"),
+        ("{{a[0]}}", 3, "expected }}", ".0"),
+        ("{{a.b/c}}", 5, "expected }}", "quotes"),
+        ("{{a.@type}}", 4, "cannot stand in a path", "quotes"),
+        ("{{a ? 1}}", 4, "expected }}", "??"),
+        ("{{a ?? }}", 7, "missing after ??", '?? "none"'),
+        ("{{a ?? 'x'}}", 7, "no JSON", "double quotes"),
+        ("{{a ?? x}}", 7, "no JSON", "JSON is"),
+        ("{{a ?? NaN}}", 7, "no JSON", "JSON is"),
+        ('{{a ?? "x" y}}', 11, "expected }}", "only }} may follow"),
+        ("${input.}", 8, "missing after the '.'", r"\${"),
+        ("${input.a|b}", 9, "expected }", "no filters"),
+    ],
+)
+def test_an_error_says_where_why_and_how_to_mend_it(text: str, offset: int, message: str, hint: str):
+    with pytest.raises(TemplateSyntaxError) as caught:
+        compile_template(text)
+    assert message in caught.value.message
+    assert caught.value.offset == offset
+    assert hint in (caught.value.hint or "")
+    assert isinstance(caught.value, NikaError)
+    assert caught.value.code == "NIKA-051"
+
+
+def test_a_default_that_is_nested_without_end_is_an_error_not_a_crash():
+    with pytest.raises(TemplateSyntaxError, match="nested too deeply"):
+        compile_template("{{a ?? " + "[" * 100_000)
+    with pytest.raises(TemplateSyntaxError, match="no JSON"):
+        compile_template("{{a ?? " + "9" * 10_000 + "}}")
+
+
+def test_a_text_is_compiled_once_and_the_memory_for_it_is_bounded():
+    assert compile_template("once {{a}}") is compile_template("once {{a}}")
+    for number in range(compiler._MAX_CACHED + 10):
+        compile_template(f"{{{{t{number}}}}}")
+    assert len(compiler._cache) <= compiler._MAX_CACHED
+    assert len(compiler._paths) <= compiler._MAX_CACHED
+    long = "x" * compiler._MAX_CACHED_LENGTH + "{{a}}"
+    compile_template(long)
+    assert long not in compiler._cache
+
+
+def test_a_template_is_an_immutable_value():
+    template = compiled("a {{b}}")
+    with pytest.raises(AttributeError):
+        template.text = "x"  # type: ignore[misc]  # that is the point
+    assert template == Template("a {{b}}", ("a ", *template.placeholders))
+    assert hash(template) == hash(Template("a {{b}}", ("a ", *template.placeholders)))
+
+
+names = st.from_regex(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,6}[A-Za-z0-9_])?", fullmatch=True)
+steps = st.from_regex(r"[\w-]{1,6}", fullmatch=True)
+spaces = st.sampled_from(["", " ", "  ", "\n"])
+literals = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text("ab}\"{'\\", max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text("a}", max_size=2), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@st.composite
+def written(draw: st.DrawFn) -> tuple[str, str, tuple[str, ...], object]:
+    braces = draw(st.booleans())
+    path = [draw(names), *draw(st.lists(steps, max_size=3))]
+    source = "task" if braces else "input"
+    default = draw(st.just(MISSING) | json_values)
+    rest = "" if default is MISSING else f"{draw(spaces)}??{draw(spaces)}{json.dumps(default)}"
+    inside = f"{draw(spaces)}{'' if braces else 'input.'}{'.'.join(path)}{rest}{draw(spaces)}"
+    return ("{{" + inside + "}}" if braces else "${" + inside + "}"), source, tuple(path), default
+
+
+def escaped(text: str) -> str:
+    """The text such that no part of it is a template; a brace or dollar at its end cannot join what follows."""
+    return text.replace("{{", r"\{{").replace("${", r"\${")
+
+
+@given(st.lists(st.tuples(literals, written()), max_size=4), literals)
+@example([("\\", ("{{a}}", "task", ("a",), MISSING))], "")
+def test_what_is_written_is_what_is_read(pieces: list, last: str):
+    text, parts = "", []
+    for literal, placeholder in pieces:
+        literal = literal.rstrip("\\${") + " "
+        text += escaped(literal) + placeholder[0]
+        parts += [literal, placeholder]
+    text += escaped(last)
+    template = compile_template(text)
+    if isinstance(template, str):
+        assert template == text == last
+        return
+    assert [(p.source, p.path, p.default) for p in template.placeholders] == [p[1:] for _, p in pieces]
+    assert [text[p.start : p.end] for p in template.placeholders] == [p[0] for _, p in pieces]
+    values = [f"<{number}>" for number in range(len(pieces))]
+    expected = "".join(
+        f"{literal.rstrip(chr(92) + '${')} {value}" for (literal, _), value in zip(pieces, values, strict=True)
+    )
+    assert render(template, values) == expected + last
+
+
+@given(st.text("{}$\\.a? \"'0-\n", max_size=30))
+def test_the_quick_way_and_the_exact_way_agree_on_every_text(text: str):
+    def outcome(compile_: object) -> object:
+        try:
+            return compile_(text)
+        except TemplateSyntaxError as error:
+            return error.message, error.offset, error.hint
+
+    compiler._cache.pop(text, None)
+    assert outcome(compile_template) == outcome(compiler._compile_exactly)
+
+
+@given(st.lists(st.text('{}$\\.a "input', max_size=10), min_size=1, max_size=4))
+def test_what_a_template_yields_is_never_scanned_again(values: list[str]):
+    template = compiled("|".join("{{t}}" for _ in values) + "|${input.x}")
+    assert render(template, [*values, "{{t}}"]) == "|".join([*values, "{{t}}"])
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+        lambda i: st.lists(i) | st.dictionaries(st.text(), i),
+    )
+)
+def test_a_value_that_is_no_text_is_written_as_compact_json(value: object):
+    text = to_text(value)
+    if isinstance(value, str):
+        assert text is value
+    else:
+        assert json.loads(text) == value
+        assert text == json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def test_a_hostile_text_takes_linear_time(elapsed_ratio):
+    for piece in ("{{a", "{{ ", "${a.b", "{{a.a.a", "\\{{", "${", "{{a ?? ", '{{a."', "{{a}} "):
+        assert elapsed_ratio(lambda n, piece=piece: quietly(piece * n), 2_000) < 12
+    for piece in ("a", " ", ".a", "-", "?"):
+        assert elapsed_ratio(lambda n, piece=piece: quietly("{{a" + piece * n), 20_000) < 12
+
+
+def quietly(text: str) -> None:
+    with contextlib.suppress(TemplateSyntaxError):
+        compiler._compile(text)
