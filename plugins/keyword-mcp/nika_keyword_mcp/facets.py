@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from nika_core import codes
@@ -81,31 +81,27 @@ class McpFacets(Facets):
             session = await step.session_of(name, context)
             chosen = list((await session.tools()).values()) if wanted == "*" else [await session.tool(wanted)]
             found += [(name, tool) for tool in chosen]
-        fit = fit_names(f"{name}__{tool.name}" for name, tool in found)
-        return tuple(_tool(name, tool, shown) for (name, tool), shown in zip(found, fit, strict=True))
+        return tuple(_tool(name, tool) for name, tool in found)
 
 
-def fit_names(names: Iterable[str]) -> list[str]:
-    """Names that models take, each of `[A-Za-z0-9_-]{1,64}` and different from the others; the same every time."""
-    taken: set[str] = set()
-    fit: list[str] = []
-    for name in names:
-        shown = _UNFIT.sub("_", name)
-        if len(shown) > _NAME_LENGTH or shown != name or shown in taken:
-            mark = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:8]
-            shown = f"{shown[: _NAME_LENGTH - 9]}_{mark}"
-        taken.add(shown)
-        fit.append(shown)
-    return fit
+def fit_name(server: str, tool: str) -> str:
+    """A name that models take, of `[A-Za-z0-9_-]{1,64}`: the same every time, and different for different tools."""
+    plain = f"{server}__{tool}"
+    shown = _UNFIT.sub("_", plain)
+    # A server's name that could be read as server and tool would make two tools look alike.
+    if shown == plain and len(plain) <= _NAME_LENGTH and "__" not in f"{server}_":
+        return plain
+    mark = hashlib.sha256(f"{server}::{tool}".encode("utf-8", "replace")).hexdigest()[:10]
+    return f"{shown[: _NAME_LENGTH - 11]}_{mark}"
 
 
-def _tool(server: str, tool: Any, shown: str) -> Tool:
+def _tool(server: str, tool: Any) -> Tool:
     reference = f"{server}::{tool.name}"
     schema: dict[str, Any] = {"properties": {}, **tool.input_schema, "type": "object"}
     return Tool(
         f"mcp::{reference}",
         "mcp",
-        ToolSpec(shown, tool.description or tool.title or "", schema),
+        ToolSpec(fit_name(server, tool.name), tool.description or tool.title or "", schema),
         _payload(reference, schema),
     )
 
