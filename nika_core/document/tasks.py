@@ -125,7 +125,9 @@ class TaskReader:
             if not is_refused(task_id):
                 hint = "use letters, digits, `-` and `_`, e.g. `fetch-items`"
                 faults.append(Fault(why, hint, ["id"], code=codes.BAD_TASK_ID))
-            return f"#{index}"
+            known = 0 < len(task_id) <= 100 and self.first.setdefault(str(task_id), index) == index
+            return str(task_id) if known else f"#{index}"
+        task_id = str(task_id)
         first = self.first.setdefault(task_id, index)
         if first != index:
             line = self.places.of(("tasks", first, "id")).line if not self.problems.full else None
@@ -137,7 +139,8 @@ class TaskReader:
                     code=codes.DUPLICATE_TASK_ID,
                 )
             )
-        return str(task_id)
+            return f"#{index}"
+        return task_id
 
     def _keyword(
         self, node: dict[Any, Any], found: list[str], unknown: list[str], faults: list[Fault]
