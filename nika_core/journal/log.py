@@ -36,6 +36,7 @@ class RunLog:
     ) -> None:
         self.run_id = run_id
         self.finished = False
+        self.last_seq = 0  # of what was recorded by this process
         self._number = number
         self._next = (number << RUN_SHIFT) + position
         self._writer = writer
@@ -49,12 +50,17 @@ class RunLog:
     def record(self, event: Event) -> None:
         """Write it soon; never waits, raises nothing. An event without a number (`seq` 0) is not history."""
         if event.seq:
+            self.last_seq = event.seq
             self._next += 1
             self._append((self._next, event))
 
     async def barrier(self) -> None:
         """Wait until everything recorded and kept so far is durable. Raises JournalError."""
         await self._writer.barrier()
+
+    def flush(self) -> None:
+        """The same for another thread than the event loop's. Raises JournalError."""
+        self._writer.flush()
 
     def get(self, key: str, call: str) -> Json:
         """What was kept for a call of a task, by an earlier attempt or an earlier life of the run; None: nothing."""

@@ -99,16 +99,16 @@ class Writer:
             self._connection.close()
 
     def _drain(self) -> None:
-        error: JournalError | None = None
-        while self._queue and error is None:
+        while self._queue:
             batch = [self._queue.popleft() for _ in range(min(len(self._queue), _AT_ONCE))]
             error = self._write(batch)
-            if error is None:
-                self._written += len(batch)
-            else:
+            if error is not None:
                 self._queue.extendleft(reversed(batch))
-            self._tell(error)
-        self._tell(error)
+                self._tell(error)
+                return
+            self._written += len(batch)
+            self._tell(None)
+        self._tell(None)  # who asked after the last entry was taken
 
     def _write(self, batch: list[Entry]) -> JournalError | None:
         try:
