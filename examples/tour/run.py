@@ -15,8 +15,8 @@ ISSUE = {"title": "Faster strict YAML", "state": "open", "labels": ["speed", "la
 
 class Tracker(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        found = self.path.startswith("/issues/")
-        body = json.dumps({**ISSUE, "number": int(self.path.rsplit("/", 1)[1])} if found else {}).encode()
+        found = self.path.startswith("/issues?number=")
+        body = json.dumps({**ISSUE, "number": int(self.path.partition("=")[2])} if found else {}).encode()
         self.send_response(200 if found else 404)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -38,7 +38,7 @@ def main() -> int:
         "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}",  # the MCP server wants this Python
     }
     workflow = Path(__file__).with_name("tour.nika.yaml")
-    command = [str(programs / "nika"), "run", str(workflow), "-i", f"server=http://{address}", *sys.argv[1:]]
+    command = [str(programs / "nika"), "run", str(workflow), "-i", f"tracker=http://{address}/issues", *sys.argv[1:]]
     try:
         return subprocess.run(command, env=environ, check=False).returncode
     finally:

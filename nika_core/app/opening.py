@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 from nika_core import codes
 from nika_core.app.vocabulary import RegistryVocabulary
-from nika_core.document import Loaded, graph_of, load_project, load_workflow
-from nika_core.errors import NikaError, PluginError, UsageError
+from nika_core.document import Loaded, check_settings, graph_of, load_project, load_workflow
+from nika_core.errors import NikaError, PluginError, ProblemsError, UsageError
+from nika_core.journal import Journal
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.graph import Graph
 from nika_core.model.limits import Limit, Limits
@@ -47,13 +49,25 @@ class Nika:
 
     @cached_property
     def project(self) -> Project:
-        """The nearest `nika.yaml`; an empty one where there is none. Raises ProblemsError."""
-        return load_project(self.start, self._settings_of)
+        """The nearest `nika.yaml`, keywords' keys not checked yet; an empty one without it. Raises ProblemsError."""
+        return load_project(self.start, clock=self.clock)
 
     @property
     def project_folder(self) -> Path:
         """Where the project's own files are; the folder one started in where there is no project file."""
-        return self.project.path.parent if self.project.path else self.start
+        return self.project.folder or self.start
+
+    @cached_property
+    def checked_project(self) -> Project:
+        """The project with its keywords' keys as their validators give them. Raises ProblemsError."""
+        project, problems = check_settings(self.project, self.vocabulary)
+        if problems:
+            raise ProblemsError(problems)
+        return project
+
+    def settings(self, word: str) -> Mapping[str, Any]:
+        """A keyword's part of the project file."""
+        return self.checked_project.settings.get(word, {})
 
     @cached_property
     def registry(self) -> Registry:
@@ -87,7 +101,7 @@ class Nika:
         """What holds for every run. Raises UsageError for a malformed setting, PluginError for a broken policy."""
         found: list[Limit] = []
         for offer, policy in self.policies:
-            found.extend(_asked(offer, lambda policy=policy: policy.limits(self.environ)))
+            found.extend(_asked(offer, partial(policy.limits, self.environ)))
         return Limits(found)
 
     def limits_for(self, words: Iterable[str]) -> Limits:
@@ -96,9 +110,7 @@ class Nika:
         for word in words:
             keyword = self.vocabulary.keyword(word)
             for offer, policy in self.policies:
-                found.extend(
-                    _asked(offer, lambda policy=policy, keyword=keyword: policy.keyword_limits(keyword, self.environ))
-                )
+                found.extend(_asked(offer, partial(policy.keyword_limits, keyword, self.environ)))
         return self.limits.narrowed(found)
 
     def all_limits(self) -> Iterator[Limit]:
@@ -125,15 +137,37 @@ class Nika:
 
     # -- documents
 
-    def load(self, path: Path, text: bytes | None = None) -> Loaded:
-        """Read and check a workflow; never raises for what is in it."""
+    def load(self, path: Path, *, text: bytes | None = None, model: str | None = None) -> Loaded:
+        """Read and check a workflow; never raises for what is in it.
+
+        Raises:
+            ProblemsError: the project file is wrong.
+            UsageError: a limit's setting is malformed.
+        """
         return load_workflow(
-            path, self.vocabulary, self.limits, clock=self.clock, text=text, environ=self.environ, project=self.project
+            path,
+            self.vocabulary,
+            self.limits,
+            clock=self.clock,
+            text=text,
+            environ=self.environ,
+            project=self.checked_project,
+            model=model,
         )
 
     def graph(self, workflow: Workflow) -> Graph:
         """Its tasks, and what joins them."""
         return graph_of(workflow, self.vocabulary)
+
+    def journal(self, workflow: Path | None = None) -> Journal:
+        """The history of the project; without a project file, of the working directory, or of the workflow's folder
+        where that lies elsewhere.
+        """
+        folder = self.project.folder
+        if folder is None:
+            here = Path.cwd()
+            folder = here if workflow is None or workflow.absolute().is_relative_to(here) else self.start
+        return Journal.open(folder)
 
     @cached_property
     def masker(self) -> Masker:
@@ -157,8 +191,7 @@ class Nika:
         return None
 
 
-def _asked(offer: Offer, ask: object) -> list[Limit]:
-    assert callable(ask)
+def _asked(offer: Offer, ask: Callable[[], Iterable[Limit]]) -> list[Limit]:
     try:
         return [replace(limit, policy=offer.word) for limit in ask()]
     except NikaError:

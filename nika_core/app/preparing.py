@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -11,12 +11,17 @@ from nika_core import codes
 from nika_core.app.directory import ProviderDirectory
 from nika_core.app.opening import Nika
 from nika_core.app.prompts import resolve_system_prompt
-from nika_core.document import check_inputs
-from nika_core.document.checks import payload_of
+from nika_core.document import check_inputs, check_values, payload_of
 from nika_core.engine.budget import Bounds
-from nika_core.engine.models.estimate import RunForecast, certain_tasks, forecast_run, forecast_task
+from nika_core.engine.models.estimate import (
+    RunForecast,
+    certain_tasks,
+    forecast_run,
+    forecast_task,
+    refuse_hopeless,
+)
 from nika_core.engine.models.pricing import Prices
-from nika_core.errors import NikaError, Problem, ProblemsError, Severity
+from nika_core.errors import NikaError, PluginError, Problem, ProblemsError, RefusedError, Severity
 from nika_core.model.graph import Graph
 from nika_core.model.json import Json
 from nika_core.model.limits import Limit, Limits, Measure, Unit
@@ -24,7 +29,8 @@ from nika_core.model.masking import Masker, secret_values
 from nika_core.model.template import Template
 from nika_core.model.usage import Usage
 from nika_core.model.workflow import AgentBlock, Task, Workflow
-from nika_core.plugin import ModelInfo, Provider
+from nika_core.plugin import Admission, Estimate, ModelInfo, Price, Provider, Stage, Values
+from nika_core.registry import Kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +69,13 @@ class Prepared:
     @cached_property
     def prices(self) -> Prices:
         """The project's prices before all others."""
-        return Prices(self.nika.project.prices)
+        own = self.nika.project.prices.items()
+        return Prices(
+            {
+                name: Price(price.input_per_million, price.output_per_million, price.cached_per_million)
+                for name, price in own
+            }
+        )
 
     @cached_property
     def masker(self) -> Masker:
@@ -87,18 +99,49 @@ class Prepared:
         def info_of(model: str | None) -> ModelInfo:
             found = self.model_info(model)
             known[found[1].name] = found
+            if not found[1].free and found[1].price is None and found[1].name not in self.nika.project.prices:
+                self.prices.load()
             return found[1]
 
         def cost_of(info: ModelInfo, usage: Usage) -> Any:
             return self.prices.cost(known[info.name][0].name, info, usage)
 
-        if any(self.nika.vocabulary.keyword(task.keyword).needs_provider for task in self.workflow.tasks):
-            self.prices.load()
         tasks = []
         for task in self.workflow.tasks:
-            estimate = self.nika.vocabulary.facets(task.keyword).estimate(self.payload(task))
+            estimate = Estimate() if self.options.mock else self._estimate(task)
             tasks.append(forecast_task(task.id, estimate, info_of, cost_of, self.bounds))
         return forecast_run(tasks, self.certain)
+
+    def _estimate(self, task: Task) -> Estimate:
+        try:
+            return self.nika.vocabulary.facets(task.keyword).estimate(self.payload(task))
+        except NikaError:
+            raise
+        except Exception as error:
+            offer = self.nika.registry.offer(Kind.KEYWORD, task.keyword)
+            raise PluginError(
+                codes.PLUGIN_BROKEN,
+                f"the keyword '{task.keyword}' ({offer.origin}) cannot estimate task '{task.id}': {error}",
+                hint="this is a fault in the plugin",
+                place=task.place,
+            ) from error
+
+    def refuse_hopeless(self) -> None:
+        """Raise RefusedError (exit 3) when a policy says no, or the low estimate alone is over a limit."""
+        for problem in self.problems_of_limits():
+            raise problem
+
+    def problems_of_limits(self) -> Iterator[RefusedError]:
+        """Every reason not to start."""
+        forecast = self.forecast
+        try:
+            refuse_hopeless(forecast, self.bounds, self.certain)
+        except RefusedError as error:
+            yield error
+        admission = Admission(Stage.RUN, self.workflow.name, tokens=forecast.tokens_high, cost_usd=forecast.cost_high)
+        refusal = self.nika.admit(admission)
+        if refusal is not None:
+            yield RefusedError(refusal.code or codes.POLICY_REFUSED, refusal.reason, hint=refusal.hint)
 
     @cached_property
     def certain(self) -> frozenset[str]:
@@ -112,8 +155,10 @@ class Prepared:
 
 def prepare(nika: Nika, workflow: Workflow, options: RunOptions) -> Prepared:
     """Decide everything. Raises ProblemsError with all that is wrong with inputs, models and secrets at once."""
-    values, found = check_inputs(workflow, options.inputs)
+    values, found = check_inputs(workflow, options.inputs, nika.limits)
     problems = list(found)
+    if not problems:
+        problems += check_values(workflow, nika.vocabulary, Values(inputs=values, environ=nika.environ))
     words = sorted({task.keyword for task in workflow.tasks})
     limits = nika.limits_for(words).narrowed(_narrowed_by(options))
     agent = overridden(workflow, nika, options)

@@ -14,18 +14,19 @@ from nika_core.app.reporting import event_json, result_json
 from nika_core.app.running import Execution
 from nika_core.cli.console import plain, say, say_json, style, tell
 from nika_core.cli.progress import Lines, Live, duration_text, money_text
+from nika_core.engine.services import Observer
 from nika_core.errors import Place
-from nika_core.model.events import Event
+from nika_core.journal import Journal
 from nika_core.model.state import RunResult, RunStatus
 
 EXIT_CODES = {RunStatus.SUCCEEDED: 0, RunStatus.FAILED: 1, RunStatus.PAUSED: 4, RunStatus.CANCELLED: 130}
 
 
-def execute(prepared: Prepared, format_: str, verbose: int = 0, resumed: str | None = None, **resume: Any) -> int:
-    """The exit code."""
+def execute(prepared: Prepared, format_: str, verbose: int = 0, *, journal: Journal | None, **more: Any) -> int:
+    """The exit code. `more`: what `Execution` is given beside (the document's text; what is resumed)."""
     prepared.refuse_hopeless()
     observer, close = _observer(prepared, format_, verbose)
-    execution = Execution(prepared, [observer], resumed=resumed, **resume)
+    execution = Execution(prepared, journal, [observer], **more)
     try:
         result = asyncio.run(_with_signals(execution))
     finally:
@@ -35,7 +36,7 @@ def execute(prepared: Prepared, format_: str, verbose: int = 0, resumed: str | N
 
 
 async def _with_signals(execution: Execution) -> RunResult:
-    """Ctrl-C (or SIGTERM) once: stop starting, cancel cleanly, keep the history. Twice: leave at once."""
+    """Ctrl-C (or SIGTERM) once: stop starting, cancel cleanly, keep the history. Twice: wait for nothing more."""
     loop = asyncio.get_running_loop()
     asked = 0
 
@@ -43,14 +44,10 @@ async def _with_signals(execution: Execution) -> RunResult:
         nonlocal asked
         asked += 1
         if asked == 1:
-            tell(style("interrupted: ending what is running (again to leave at once)", "yellow"))
+            tell(style("interrupted: ending what is running (again: do not wait for it)", "yellow"))
             execution.cancel("interrupted")
         else:
-            execution.abandon()
-            sys.stderr.flush()
-            import os
-
-            os._exit(130)
+            execution.cancel("interrupted twice")
 
     for number in (signal.SIGINT, signal.SIGTERM):
         try:
@@ -60,7 +57,7 @@ async def _with_signals(execution: Execution) -> RunResult:
     return await execution.run()
 
 
-def _observer(prepared: Prepared, format_: str, verbose: int) -> tuple[Callable[[Event], None], Callable[[], None]]:
+def _observer(prepared: Prepared, format_: str, verbose: int) -> tuple[Observer, Callable[[], None]]:
     if format_ == "jsonl":
         return (lambda event: say(json.dumps(event_json(event), ensure_ascii=False, default=str))), _nothing
     if format_ == "json" and not verbose:

@@ -38,7 +38,7 @@ def plan(
 ) -> None:
     """Show what a run would do, touch and cost."""
     nika, path = find_workflow(workflow)
-    loaded = nika.load(path)
+    loaded = nika.load(path, model=model)
     checked = require_workflow(loaded)
 
     from nika_core.app.planning import make_plan

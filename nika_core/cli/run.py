@@ -59,7 +59,7 @@ def run(
         mock=mock,
         economy=economy,
     )
-    loaded = nika.load(path)
+    loaded = nika.load(path, model=model)
     checked = require_workflow(loaded)
 
     from nika_core.app.preparing import prepare
@@ -67,7 +67,8 @@ def run(
 
     with telling_problems(loaded):
         prepared = prepare(nika, checked, options)
-    sys.exit(execute(prepared, format_.value, verbose))
+    journal = None if no_journal else nika.journal(path)
+    sys.exit(execute(prepared, format_.value, verbose, journal=journal, document=loaded.text))
 
 
 def find_workflow(workflow: Path | None) -> tuple[Nika, Path]:

@@ -1,0 +1,223 @@
+"""A prepared run, run: the engine with everything that it is given, and the history of it kept."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from functools import cache
+from typing import Any
+
+from nika_core.app.mocking import MockStep
+from nika_core.app.preparing import Prepared
+from nika_core.engine.budget import Budget
+from nika_core.engine.history import Earlier, usage_json
+from nika_core.engine.host import Run
+from nika_core.engine.models.caller import ResilientCaller
+from nika_core.engine.models.spent import charge_earlier
+from nika_core.engine.services import NoMemo, Observer, RunRequest, Services, durable, same, unrecorded
+from nika_core.errors import JournalError
+from nika_core.journal import Journal, Recorded, RunInfo, RunLog, new_run_id
+from nika_core.model.events import Event
+from nika_core.model.json import Json, JsonObject
+from nika_core.model.limits import Measure
+from nika_core.model.state import RunResult
+from nika_core.model.template import Placeholder
+from nika_core.model.workflow import Task
+from nika_core.plugin import Step, Values
+from nika_core.template import render_payload, resolve
+
+
+class Execution:
+    """One run of one workflow. Await `run` once; `cancel` it from the same event loop.
+
+    Attributes:
+        warnings: what the user should know about the run's history, after it has ended.
+    """
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        journal: Journal | None,
+        observers: Iterable[Observer] = (),
+        *,
+        document: str = "",
+        recorded: Recorded | None = None,
+        earlier: Mapping[str, Earlier] | None = None,
+        again: str | None = None,
+    ) -> None:
+        self._prepared = prepared
+        self._journal = journal
+        self._observers = list(observers)
+        self._document = document
+        self._recorded = recorded
+        self._earlier = earlier or {}
+        self._again = again
+        self._run: Run | None = None
+        self._cancelled: str | None = None
+        self._log: RunLog | None = None
+        self.warnings: list[str] = []
+
+    @property
+    def resumable(self) -> bool:
+        """Whether there is a history to go on from."""
+        return self._log is not None
+
+    def cancel(self, reason: str) -> None:
+        """Stop starting, cancel what runs. Asked twice: do not wait for what runs any longer."""
+        self._cancelled = reason
+        if self._run is not None:
+            self._run.cancel(reason)
+
+    async def run(self) -> RunResult:
+        """To its end. Raises JournalError only when a run is to be resumed that cannot be."""
+        self._log = self._begin()
+        run_id = self._log.run_id if self._log else new_run_id(self._prepared.nika.clock.time())
+        budget = Budget(self._prepared.bounds)
+        if self._recorded is not None:
+            charge_earlier(budget, self._recorded.events)
+        try:
+            self._run = Run(self._request(run_id), self._services(budget), map(self._patient, self._observers))
+            if self._cancelled is not None:
+                self._run.cancel(self._cancelled)
+            result = await self._run.result()
+            await self._finish(result)
+        finally:
+            await _sweep(run_id)
+            self._close()
+        return result
+
+    # ---- history
+
+    def _begin(self) -> RunLog | None:
+        if self._journal is None:
+            return None
+        mask = self._prepared.masker.text
+        if self._recorded is not None:
+            return self._journal.resume(self._recorded.run.id, mask)
+        try:
+            return self._journal.begin(self._info(), mask=mask)
+        except JournalError as error:
+            self.warnings.append(f"this run has no history and cannot be resumed: {error.message}")
+            return None
+
+    def _info(self) -> RunInfo:
+        prepared, options = self._prepared, self._prepared.options
+        return RunInfo(
+            prepared.workflow.name,
+            str(prepared.workflow.path.absolute()),
+            prepared.masker.text(self._document),
+            prepared.masker.json(dict(options.inputs)),
+            {
+                "provider": options.provider,
+                "model": options.model,
+                "maxConcurrent": options.max_concurrent,
+                "failFast": options.fail_fast,
+                "mock": options.mock,
+                "economy": options.economy,
+                # A secret is not kept: who resumes has to give it again.
+                "withheld": [name for name, value in options.inputs.items() if prepared.masker.json(value) != value],
+            },
+            prepared.nika.clock.time(),
+        )
+
+    async def _finish(self, result: RunResult) -> None:
+        if self._log is None:
+            return
+        summary = {"usage": usage_json(result.usage), "durationMs": round(result.duration * 1000)}
+        try:
+            await self._log.finish(result.status.value, self._prepared.nika.clock.time(), summary)
+        except JournalError as error:
+            self.warnings.append(f"the run's history is not complete: {error.message}")
+
+    def _close(self) -> None:
+        if self._log is not None and not self._log.finished:
+            self._log.release()
+        if self._journal is not None:
+            with suppress(JournalError):  # `finish` has told it
+                self._journal.close()
+
+    def _patient(self, observer: Observer) -> Observer:
+        """Shows an event when it is durable; in the observer's own thread, so that nothing else waits."""
+        log = self._log
+        if log is None:
+            return observer
+        durable_until = 0
+
+        def show(event: Event) -> Any:
+            nonlocal durable_until
+            if event.seq > durable_until:
+                until = log.last_seq
+                with suppress(JournalError):
+                    log.flush()
+                durable_until = until
+            return observer(event)
+
+        return show
+
+    # ---- what the engine is given
+
+    def _request(self, run_id: str) -> RunRequest:
+        prepared = self._prepared
+        return RunRequest(
+            run_id=run_id,
+            workflow=prepared.workflow,
+            graph=prepared.graph,
+            limits=prepared.limits,
+            inputs=prepared.inputs,
+            environ=prepared.nika.environ,
+            agent=prepared.agent,
+            fail_fast=prepared.options.fail_fast,
+            earlier=self._earlier,
+            again=self._again,
+            seq=0 if self._recorded is None else self._recorded.seq,
+        )
+
+    def _services(self, budget: Budget) -> Services:
+        prepared, nika, log = self._prepared, self._prepared.nika, self._log
+        vocabulary, limits = nika.vocabulary, self._prepared.limits
+        json_depth = limits.count(Measure.JSON_DEPTH)
+
+        @cache
+        def step(word: str) -> Step:
+            if prepared.options.mock:
+                return MockStep(vocabulary.facets(word))
+            return nika.registry.new_step(word)
+
+        def resolved(placeholder: Placeholder, values: Values) -> Json:
+            return resolve(placeholder, values, vocabulary.source)
+
+        def rendered(task: Task, values: Values) -> JsonObject:
+            return render_payload(
+                vocabulary.keyword(task.keyword),
+                vocabulary.facets(task.keyword),
+                task.payload,
+                lambda placeholder: resolve(placeholder, values, vocabulary.source),
+                max_depth=json_depth,
+            )
+
+        caller = ResilientCaller(prepared.directory, budget, prices=prepared.prices, admit=nika.admit, clock=nika.clock)
+        return Services(
+            keyword=vocabulary.keyword,
+            step=step,
+            facets=vocabulary.facets,
+            render=rendered,
+            resolve=resolved,
+            settings=nika.settings,
+            caller=caller,
+            record=log.record if log else unrecorded,
+            barrier=log.barrier if log else durable,
+            memo=log or NoMemo(),
+            mask=prepared.masker.text if prepared.masker else same,
+            admit=nika.admit,
+            clock=nika.clock,
+            random=random.random,
+        )
+
+
+async def _sweep(run_id: str) -> None:
+    """End whatever the run's processes left behind; costs nothing where no plugin started one."""
+    processes = sys.modules.get("nika_core.plugin.process_family")
+    if processes is not None:
+        await processes.sweep(run_id)
