@@ -1,0 +1,1 @@
+"""The provider `local`: a small real model in process."""
