@@ -1,0 +1,132 @@
+"""`{{task}}`: what is known before a run, and what a value is in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from nika_template_task.plugin import NIKA_API, nika_template_sources
+from nika_template_task.source import TaskSource
+
+from nika_core import codes
+from nika_core.errors import TemplateValueError
+from nika_core.model.template import MISSING, Placeholder
+from nika_core.model.workflow import OutputSpec, Task
+from nika_core.plugin import Scope, Values
+
+SCHEMA = {
+    "type": "object",
+    "required": ["id"],
+    "properties": {
+        "title": {"type": "string"},
+        "score": {"type": "number"},
+        "items": {"type": "array", "items": {"type": "object", "properties": {"name": {"type": "string"}}}},
+        "pair": {"type": "array", "prefixItems": [{"type": "integer"}], "items": {"type": "object", "properties": {}}},
+        "open": {"type": "object", "properties": {"a": {}}, "additionalProperties": True},
+        "map": {"type": "object", "additionalProperties": {"type": "string"}},
+        "either": {"anyOf": [{"type": "string"}, {"type": "object"}]},
+        "maybe": {"type": ["object", "null"], "properties": {"x": {}}},
+        "closed": {"type": "object", "additionalProperties": False},
+    },
+}
+
+
+def placeholder(path: str, default: Any = MISSING) -> Placeholder:
+    return Placeholder("task", tuple(path.split(".")), default, 0, 0, f"{{{{{path}}}}}")
+
+
+def problems(path: str, default: Any = MISSING, schema: Any = SCHEMA) -> list[tuple[str, str, str | None]]:
+    tasks = {
+        "fetch": Task("fetch", "http", {}),
+        "report": Task("report", "llm", {}, output=OutputSpec("json", schema)),
+    }
+    found: list[tuple[str, str, str | None]] = []
+
+    def report(message: str, *, code: str = "", hint: str | None = None) -> None:
+        found.append((code, message, hint))
+
+    TaskSource().check(placeholder(path, default), Scope(tasks), report)
+    return found
+
+
+def test_the_plugin_declares_the_one_source_that_braces_ask():
+    (found,) = nika_template_sources()
+    assert (found.name, found.braces, NIKA_API) == ("task", True, 1)
+
+
+def test_known_tasks_are_fine_with_any_path_where_no_schema_is_declared():
+    assert problems("fetch") == []
+    assert problems("fetch.a.0.b") == []
+
+
+def test_an_unknown_task_is_reported_with_the_nearest_name_or_all_of_them():
+    ((code, message, hint),) = problems("fetsh.title")
+    assert (code, message, hint) == (codes.UNKNOWN_REFERENCE, "there is no task 'fetsh'", "did you mean 'fetch'?")
+    ((_, _, hint),) = problems("zzz")
+    assert hint == r"the tasks are: fetch, report; for literal braces write \{{"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "report",
+        "report.id",
+        "report.title",
+        "report.items.0.name",
+        "report.pair.0",
+        "report.open.whatever.x",
+        "report.map.any",
+        "report.either.x.y",
+        "report.maybe.zzz",
+    ],
+)
+def test_fields_that_the_schema_declares_or_leaves_open_are_fine(path: str):
+    assert problems(path) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "message", "hint"),
+    [
+        ("report.titel", "declares no 'titel'", "did you mean 'title'?"),
+        ("report.items.0.nam", "declares no 'nam' in 'items.0'", "did you mean 'name'?"),
+        ("report.items.first", "says that 'items' is a list, and 'first' is no index", "write .0"),
+        ("report.score.x", "says that 'score' is number, which has no 'x'", "end the path there"),
+        ("report.pair.1.x", "declares no 'x' in 'pair.1'", "it declares none"),
+        ("report.closed.x", "declares no 'x' in 'closed'", "it declares none"),
+    ],
+)
+def test_fields_that_the_schema_does_not_have_are_reported(path: str, message: str, hint: str):
+    ((code, found, how),) = problems(path)
+    assert code == codes.UNKNOWN_REFERENCE
+    assert found == f"the schema of the output of 'report' {message}"
+    assert how is not None
+    assert hint in how
+
+
+def test_a_default_says_that_a_field_may_be_missing():
+    assert problems("report.titel", "none") == []
+
+
+@pytest.mark.parametrize(
+    "schema", [{}, {"properties": 3}, {"type": 3}, {"type": "array", "items": True}, {"$ref": "#"}]
+)
+def test_a_schema_that_says_nothing_reports_nothing(schema: Any):
+    assert problems("report.0.x", schema=schema) == []
+
+
+def test_it_depends_on_the_task():
+    assert tuple(TaskSource().depends_on(placeholder("fetch.a"))) == ("fetch",)
+
+
+def test_values_are_outputs_and_paths_into_them():
+    values = Values(outputs={"fetch": '{"items": [{"name": "a"}]}', "n": 3})
+    assert TaskSource().resolve(placeholder("n"), values) == 3
+    assert TaskSource().resolve(placeholder("fetch.items.0.name"), values) == "a"
+    with pytest.raises(TemplateValueError, match="the output of 'fetch' has no field 'x'"):
+        TaskSource().resolve(placeholder("fetch.x"), values)
+
+
+def test_a_task_without_an_output_has_no_value():
+    with pytest.raises(TemplateValueError, match="task 'fetch' has no output") as caught:
+        TaskSource().resolve(placeholder("fetch"), Values())
+    assert caught.value.code == codes.MISSING_VALUE
