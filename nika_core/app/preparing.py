@@ -69,13 +69,7 @@ class Prepared:
     @cached_property
     def prices(self) -> Prices:
         """The project's prices before all others."""
-        own = self.nika.project.prices.items()
-        return Prices(
-            {
-                name: Price(price.input_per_million, price.output_per_million, price.cached_per_million)
-                for name, price in own
-            }
-        )
+        return prices_of(self.nika)
 
     @cached_property
     def masker(self) -> Masker:
@@ -174,6 +168,16 @@ def prepare(nika: Nika, workflow: Workflow, options: RunOptions) -> Prepared:
     if any(problem.severity is Severity.ERROR for problem in problems):
         raise ProblemsError(problems)
     return Prepared(nika, workflow, options, nika.graph(workflow), limits, values, agent, directory, providers)
+
+
+def prices_of(nika: Nika) -> Prices:
+    """The project's prices before all others."""
+    return Prices(
+        {
+            name: Price(price.input_per_million, price.output_per_million, price.cached_per_million)
+            for name, price in nika.project.prices.items()
+        }
+    )
 
 
 def overridden(workflow: Workflow, nika: Nika, options: RunOptions) -> AgentBlock:

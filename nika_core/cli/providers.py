@@ -1,0 +1,66 @@
+"""`nika providers`: what is there, what it costs, whether its key is set."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from nika_core.app import Nika
+from nika_core.cli.console import plain, say, say_json, style
+
+
+class Format(StrEnum):
+    """How to print."""
+
+    PRETTY = "pretty"
+    JSON = "json"
+
+
+def providers(
+    check: Annotated[bool, typer.Option("--check", help="Ask each provider whether it can be reached.")] = False,
+    format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.PRETTY,
+) -> None:
+    """Each provider with its models' prices where known, and whether its key is set (never the key)."""
+    from nika_core.app.providers import check_health, describe_providers
+
+    nika = Nika.open()
+    found = describe_providers(nika)
+    healthy = True
+    if check:
+        healthy = asyncio.run(check_health(nika, found))
+    if format_ is Format.JSON:
+        say_json({"providers": found})
+    else:
+        for each in found:
+            _show(each)
+    if not healthy:
+        sys.exit(1)
+
+
+def _show(each: dict[str, Any]) -> None:
+    say(f"{style(each['name'], 'bold')}  {plain(each.get('summary', ''))}")
+    if "error" in each:
+        say(f"    {style('broken', 'red')}: {plain(each['error'])}")
+        return
+    for secret in each["secrets"]:
+        needed = "" if secret["required"] else ", optional"
+        say(f"    {secret['name']}: {'set' if secret['set'] else 'not set'}{needed}")
+    for model in each["models"]:
+        price = model.get("price")
+        if model.get("free"):
+            cost = "free"
+        elif price:
+            cost = f"${price['inputPerMillion']:g} in, ${price['outputPerMillion']:g} out per million tokens"
+        else:
+            cost = "unpriced"
+        say(f"    {plain(model['name'])}: {cost}")
+    if each["patterns"]:
+        say(f"    claims {', '.join(each['patterns'])}")
+    if "health" in each:
+        health = each["health"]
+        mark = style("healthy", "green") if health["ok"] else style("not healthy", "red")
+        say(f"    {mark}{': ' + plain(health['detail']) if health.get('detail') else ''}")

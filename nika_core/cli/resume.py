@@ -1,0 +1,68 @@
+"""`nika resume`: go on with an interrupted or failed run."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nika_core.app import Nika
+from nika_core.cli.inputs import gather
+from nika_core.cli.problems import require_workflow, telling_problems
+
+
+class Format(StrEnum):
+    """How to print."""
+
+    PRETTY = "pretty"
+    JSON = "json"
+    JSONL = "jsonl"
+
+
+FolderOption = Annotated[
+    Path | None, typer.Option("--folder", "-C", help="Where the run's history is; without it, this folder's project.")
+]
+
+
+def resume(
+    run: Annotated[str, typer.Argument(help="The run's id, or a unique beginning of it.")],
+    from_: Annotated[
+        str | None, typer.Option("--from", metavar="TASK", help="Run this task and all below it again.")
+    ] = None,
+    input_: Annotated[
+        list[str] | None, typer.Option("--input", "-i", metavar="KEY=VALUE", help="An input, in place of the old one.")
+    ] = None,
+    folder: FolderOption = None,
+    format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.PRETTY,
+    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Tell more; twice for all.")] = 0,
+) -> None:
+    """Go on with an interrupted or failed run."""
+    from nika_core.app.preparing import prepare
+    from nika_core.app.resuming import earlier_of, options_of, workflow_path
+    from nika_core.cli.execute import execute
+
+    journal = Nika.open(folder).journal()
+    recorded = journal.load(run)
+    options = options_of(recorded, gather(input_ or (), None))
+    path = workflow_path(recorded)
+    nika = Nika.open(path)
+    loaded = nika.load(path, model=options.model)
+    checked = require_workflow(loaded)
+    earlier = earlier_of(recorded, checked, from_)
+    with telling_problems(loaded):
+        prepared = prepare(nika, checked, options)
+    sys.exit(
+        execute(
+            prepared,
+            format_.value,
+            verbose,
+            journal=journal,
+            document=loaded.text,
+            recorded=recorded,
+            earlier=earlier,
+            again=from_,
+        )
+    )

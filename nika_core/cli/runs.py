@@ -1,0 +1,115 @@
+"""`nika runs`: the history of runs."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from nika_core.app import Nika
+from nika_core.app.history import run_json, summary_json
+from nika_core.cli.console import plain, say, say_json, style, table, tell
+from nika_core.cli.progress import duration_text, money_text
+from nika_core.cli.resume import FolderOption
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False, help="The history of runs.")
+
+
+class Format(StrEnum):
+    """How to print."""
+
+    PRETTY = "pretty"
+    JSON = "json"
+
+
+FormatOption = Annotated[Format, typer.Option("--format", help="How to print.")]
+RunArgument = Annotated[str, typer.Argument(help="The run's id, or a unique beginning of it.")]
+_SHOWN = 200  # characters of an output, unless -v
+
+
+@app.command("list")
+def list_(folder: FolderOption = None, format_: FormatOption = Format.PRETTY) -> None:
+    """All runs of this project, the newest first."""
+    journal = Nika.open(folder).journal()
+    found = [summary_json(summary) for summary in journal.runs()]
+    if format_ is Format.JSON:
+        say_json({"runs": found})
+    elif not found:
+        tell(f"no run is recorded in {journal.path.parent}")
+    else:
+        rows = [
+            (
+                each["runId"],
+                each["workflow"],
+                each["status"],
+                _when(each["startedAt"]),
+                duration_text(each["durationMs"] / 1000) if "durationMs" in each else "",
+                str(each.get("usage", {}).get("totalTokens", "")),
+                money_text(each["usage"]["costUsd"]) if each.get("usage", {}).get("costUsd") else "",
+            )
+            for each in found
+        ]
+        say(table(("RUN", "WORKFLOW", "STATUS", "STARTED", "TOOK", "TOKENS", "COST"), rows))
+
+
+@app.command()
+def show(
+    run: RunArgument,
+    folder: FolderOption = None,
+    format_: FormatOption = Format.PRETTY,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Outputs in full.")] = False,
+) -> None:
+    """One run: every task with its state, attempts, time, tokens, cost, output and error."""
+    found = run_json(Nika.open(folder).journal().load(run))
+    if format_ is Format.JSON:
+        say_json(found)
+        return
+    usage = found.get("usage", {})
+    say(f"{style(found['runId'], 'bold')}  {found['workflow']}  {found['status']}  {_when(found['startedAt'])}")
+    say(f"{plain(found['path'])}")
+    for task in found["tasks"]:
+        _show_task(task, verbose)
+    for decision in found.get("decisions", ()):
+        say(f"decision: {plain(json.dumps(decision, ensure_ascii=False))}")
+    cost = f", {money_text(usage['costUsd'])}" if usage.get("costUsd") else ""
+    unpriced = f", unpriced: {', '.join(usage['unpriced'])}" if usage.get("unpriced") else ""
+    say(f"{usage.get('totalTokens', 0)} tokens{cost}{unpriced}")
+
+
+def _show_task(task: dict[str, Any], verbose: bool) -> None:
+    facts = [task["state"]]
+    if task.get("skipReason"):
+        facts.append(task["skipReason"])
+    if task.get("attempts", 0) > 1:
+        facts.append(f"{task['attempts']} attempts")
+    if "durationMs" in task:
+        facts.append(duration_text(task["durationMs"] / 1000))
+    usage = task.get("usage") or {}
+    if usage.get("totalTokens"):
+        facts.append(f"{usage['totalTokens']} tokens")
+    if usage.get("costUsd"):
+        facts.append(money_text(usage["costUsd"]))
+    if task.get("reused"):
+        facts.append("reused")
+    say(f"  {style(task['id'], 'bold')}  {task.get('keyword', '')}  {', '.join(facts)}")
+    if "error" in task:
+        say(f"      [{task['error']['code']}] {plain(task['error']['message'])}")
+    if "output" in task:
+        output = task["output"]
+        text = plain(output if isinstance(output, str) else json.dumps(output, ensure_ascii=False))
+        if not verbose and len(text) > _SHOWN:
+            text = f"{text[:_SHOWN]}… ({len(text)} characters; -v shows all)"
+        say("\n".join(f"      {line}" for line in text.splitlines()))
+
+
+@app.command()
+def rm(run: RunArgument, folder: FolderOption = None) -> None:
+    """Forget a run: its events, outputs and files."""
+    tell(f"removed {Nika.open(folder).journal().remove(run)}")
+
+
+def _when(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
