@@ -52,6 +52,10 @@ class McpFacets(Facets):
                 code=codes.BAD_PAYLOAD,
                 hint=servers.unknown_server_hint(name, known),
             )
+            return
+        why = servers.why_not_usable(known[name])
+        if why is not None:
+            report(f"the MCP server '{name}' {why}", payload.at("reference"), code=codes.BAD_CONFIGURATION)
 
     def effects(self, payload: Payload) -> Sequence[Effect]:
         """The server, and how it is reached."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 import strictyaml as sy
 
@@ -12,19 +12,8 @@ from nika_core.plugin import Keyword, hookimpl
 NIKA_API: Final = 1
 
 
-class ServerMap(sy.Map):  # type: ignore[misc]  # strictyaml has no types
-    """A server: a command that is started, or a URL that is called."""
-
-    def validate(self, chunk: Any) -> None:
-        super().validate(chunk)
-        given = {str(key.contents) for key, _ in chunk.expect_mapping()}
-        if not given & {"command", "url"}:
-            chunk.expecting_but_found("when expecting a server: command (to start one) or url (to call one)")
-        if {"command", "url"} <= given:
-            chunk.expecting_but_found("when expecting a server: command or url, not both")
-
-
-SERVER: Final = ServerMap(
+# Whether a server has command or url, and not both, is seen by `servers.why_not_usable`.
+SERVER: Final = sy.Map(
     {
         sy.Optional("command"): sy.Str(),
         sy.Optional("args"): sy.EmptyList() | sy.Seq(sy.Str()),

@@ -21,6 +21,7 @@ from nika_core.model.json import Json
 
 FILE: Final = ".mcp.json"
 SECTION: Final = "mcpServers"
+NEEDS: Final = "needs command (to start it) or url (to call it), one of them"
 _MAX_FILE: Final = 1024 * 1024
 _VARIABLE: Final = re.compile(r"(\\?)\$\{(?:env[.:])?([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _HTTP_TYPES: Final = frozenset({"http", "streamable-http", "streamableHttp", "streamable_http"})
@@ -105,7 +106,7 @@ def _why_not_a_server(entry: Any) -> str | None:
         if not isinstance(entry.get(key, ""), str):
             return f"has a {key} that is no text"
     if bool(entry.get("command")) == bool(entry.get("url")):
-        return "needs command or url, one of them"
+        return NEEDS
     if entry.get("url") and entry.get("type", "http") not in _HTTP_TYPES:
         return f"has the type '{entry['type']}': only stdio and http (streamable HTTP) are spoken"
     args = entry.get("args") or []
@@ -131,6 +132,15 @@ def _server(name: str, entry: Mapping[str, Any], origin: str) -> Server:
     )
 
 
+def why_not_usable(server: Server) -> str | None:
+    """What a declared server lacks or has too much of."""
+    if bool(server.command) == bool(server.url):
+        return NEEDS
+    if server.url and not server.url.startswith(("http://", "https://", "${")):
+        return f"has the url '{server.url[:80]}', which is no http:// or https:// URL"
+    return None
+
+
 def nearest(name: str, known: Mapping[str, Any] | list[str]) -> str:
     """A hint: the nearest known name, or all of them."""
     names = list(known)
@@ -151,6 +161,9 @@ def find(name: str, section: Json, folder: Path) -> Server:
         raise TaskError(
             f"no MCP server '{name}' is declared", category=Category.CONFIG, hint=unknown_server_hint(name, servers)
         )
+    why = why_not_usable(servers[name])
+    if why is not None:
+        raise TaskError(f"the MCP server '{name}' ({servers[name].origin}) {why}", category=Category.CONFIG)
     return servers[name]
 
 

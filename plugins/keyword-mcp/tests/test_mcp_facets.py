@@ -46,7 +46,13 @@ def checked(payload: FakePayload) -> list[tuple[str, str, Place, str | None]]:
     return found
 
 
-SECTIONS = {"mcpServers": {"files": {"command": "uvx", "args": ["server", "."]}, "far": {"url": "http://h/mcp?key=1"}}}
+SECTIONS = {
+    "mcpServers": {
+        "files": {"command": "uvx", "args": ["server", "."]},
+        "far": {"url": "http://h/mcp?key=1"},
+        "void": {},
+    }
+}
 WHOLE = Template("{{x}}", (Placeholder("task", ("x",), MISSING, 0, 5, "{{x}}"),))
 
 
@@ -60,6 +66,7 @@ def test_a_good_task_has_no_problem(tmp_path: Path) -> None:
     [
         ({"reference": "files"}, "reference", "no reference to a tool"),
         ({"reference": "fils::read"}, "reference", "no MCP server 'fils'"),
+        ({"reference": "void::read"}, "reference", "needs command"),
         ({"reference": "files::read", "args": [1]}, "args", "names and values"),
     ],
 )
@@ -73,7 +80,7 @@ def test_an_unknown_server_names_the_nearest_or_all(tmp_path: Path) -> None:
     [(*_, hint)] = checked(FakePayload({"reference": "fils::read"}, tmp_path, SECTIONS))
     assert "did you mean 'files'?" in (hint or "")
     [(*_, hint)] = checked(FakePayload({"reference": "zzz::read"}, tmp_path, SECTIONS))
-    assert "known are: files, far" in (hint or "")
+    assert "known are: files, far, void" in (hint or "")
     [(*_, hint)] = checked(FakePayload({"reference": "zzz::read"}, tmp_path))
     assert "there is none" in (hint or "")
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import strictyaml
 from nika_keyword_mcp.plugin import MCP
-from nika_keyword_mcp.servers import Server, ServersError, declared, filled
+from nika_keyword_mcp.servers import Server, ServersError, declared, filled, find
 
 from nika_core import codes
 from nika_core.errors import Category, TaskError
@@ -53,8 +53,8 @@ def test_a_change_of_the_file_is_seen(tmp_path: Path) -> None:
         ({"servers": {}}, "no object mcpServers"),
         ({"mcpServers": []}, "no object mcpServers"),
         ({"mcpServers": {"a": "uvx"}}, "'a' is no object"),
-        ({"mcpServers": {"a": {}}}, "needs command or url"),
-        ({"mcpServers": {"a": {"command": "x", "url": "y"}}}, "needs command or url, one of them"),
+        ({"mcpServers": {"a": {}}}, "needs command"),
+        ({"mcpServers": {"a": {"command": "x", "url": "y"}}}, "one of them"),
         ({"mcpServers": {"a": {"url": "y", "type": "sse"}}}, "'sse'"),
         ({"mcpServers": {"a": {"command": ["x"]}}}, "a command that is no text"),
         ({"mcpServers": {"a": {"command": "x", "args": "y"}}}, "args"),
@@ -117,14 +117,21 @@ def test_the_section_takes_commands_and_urls() -> None:
     assert set(strictyaml.load(text, MCP.sections["mcpServers"]).data) == {"a", "b"}
 
 
+def test_the_section_refuses_unknown_keys() -> None:
+    with pytest.raises(strictyaml.YAMLValidationError, match="commnd"):
+        strictyaml.load("a:\n  commnd: x\n", MCP.sections["mcpServers"])
+
+
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("entry", "said"),
     [
-        ("a:\n  args:\n  - x\n", "command"),
-        ("a:\n  command: x\n  url: y\n", "not both"),
-        ("a:\n  commnd: x\n", "commnd"),
+        ({}, "needs command"),
+        ({"args": ["x"]}, "needs command"),
+        ({"command": "x", "url": "http://y"}, "one of them"),
+        ({"url": "y"}, "no http:// or https:// URL"),
     ],
 )
-def test_the_section_refuses_what_is_no_server(text: str, said: str) -> None:
-    with pytest.raises(strictyaml.YAMLValidationError, match=said):
-        strictyaml.load(text, MCP.sections["mcpServers"])
+def test_a_server_without_a_way_to_reach_it_is_said(tmp_path: Path, entry: dict[str, Any], said: str) -> None:
+    with pytest.raises(TaskError, match=said) as caught:
+        find("a", {"a": entry}, tmp_path)
+    assert caught.value.category is Category.CONFIG
