@@ -1,0 +1,75 @@
+"""allowedTools and disallowedTools."""
+
+from __future__ import annotations
+
+import pytest
+
+from nika_core import codes
+
+BLOCK = "agent: {model: m, allowedTools: ['call::files::*', talk], disallowedTools: ['call::files::rm']}\n"
+
+
+def test_a_context_task_can_only_narrow_what_the_block_allows(check):
+    found = check(
+        BLOCK
+        + "tasks:\n  - id: a\n    talk: x\n    allowedTools: ['call::files::read', talk, call, 'call::net::get']\n"
+    )
+    assert found.codes == [codes.TOOLS_WIDENED, codes.TOOLS_WIDENED]
+    assert [p.place.column for p in found.problems if p.place] == [47, 53]
+    assert "'call' is not among the agent block's allowed tools" in found.problems[0].message
+    assert "call::files::*, talk" in (found.problems[0].hint or "")
+
+
+@pytest.mark.parametrize("tools", ["[]", "[talk]", "['call::files::read']", "['call::files::*']"])
+def test_narrowing_is_fine(check, tools):
+    assert check(BLOCK + f"tasks:\n  - {{id: a, talk: x, allowedTools: {tools}}}\n").problems == ()
+
+
+def test_without_a_list_in_the_block_a_task_may_have_its_own(check):
+    assert check("agent: {model: m}\ntasks:\n  - {id: a, talk: x, allowedTools: [call]}\n").problems == ()
+
+
+def test_an_isolated_task_may_have_its_own(check):
+    assert check(BLOCK + "tasks:\n  - {id: a, solo: x, allowedTools: ['call::net::get']}\n").problems == ()
+
+
+@pytest.mark.parametrize("name", ["allowedTools", "disallowedTools"])
+def test_other_keywords_have_none(check, name):
+    found = check(f"tasks:\n  - id: a\n    call: x\n    {name}: [call]\n")
+    assert found.places[0][:2] == (codes.TOOLS_NOT_ALLOWED_HERE, 4)
+    assert found.only.message == f"a `call` task uses no tools and has no `{name}`"
+
+
+def test_what_is_allowed_cannot_be_forbidden_again(check):
+    found = check(
+        "agent: {model: m, allowedTools: [call], disallowedTools: [call]}\n"
+        "tasks:\n  - {id: a, solo: x, allowedTools: ['call::x'], disallowedTools: ['call::*']}\n"
+    )
+    assert found.codes == [codes.TOOLS_OVERLAP, codes.TOOLS_OVERLAP]
+    assert found.problems[1].message == "'call::x' is allowed, and 'call::*' in `disallowedTools` forbids it again"
+
+
+def test_an_exception_from_what_is_allowed_makes_sense(check):
+    found = check(
+        "tasks:\n  - {id: a, solo: {prompt: x, model: m}, allowedTools: [call], disallowedTools: ['call::x']}\n"
+    )
+    assert codes.TOOLS_OVERLAP not in found.codes
+
+
+def test_what_the_block_forbids_a_task_cannot_allow(check):
+    found = check(BLOCK + "tasks:\n  - {id: a, talk: x, allowedTools: ['call::files::rm']}\n")
+    assert found.codes == [codes.TOOLS_OVERLAP]
+    assert "`agent.disallowedTools` forbids it" in found.only.message
+
+
+@pytest.mark.parametrize(
+    ("tool", "hint"), [("cal::x", "did you mean 'call::x'?"), ("acme::y", "uv add acme"), ("zzz", "keyword::reference")]
+)
+def test_a_tool_whose_keyword_nobody_offers_is_told(check, tool, hint):
+    found = check(f"agent: {{model: m, disallowedTools: ['{tool}']}}\ntasks:\n  - {{id: a, call: x}}\n")
+    assert found.places[0][:2] == (codes.UNKNOWN_TOOL, 1)
+    assert hint in (found.only.hint or "")
+
+
+def test_a_star_stands_for_all_tools(check):
+    assert check("agent: {model: m, allowedTools: ['*']}\ntasks:\n  - {id: a, talk: x}\n").problems == ()

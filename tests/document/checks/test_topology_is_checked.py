@@ -1,0 +1,139 @@
+"""Flows, cycles, orphans, the output task, connections."""
+
+from __future__ import annotations
+
+import pytest
+
+from nika_core import codes
+from nika_core.errors import Severity
+
+AGENT = "agent: {model: m}\n"
+
+
+def tasks(*lines: str) -> str:
+    return "tasks:\n" + "".join(f"  - {{{line}}}\n" for line in lines)
+
+
+def flows(*lines: str) -> str:
+    return "flows:\n" + "".join(f"  - {{{line}}}\n" for line in lines)
+
+
+def test_unknown_ends_of_a_flow_are_told_each_at_its_name(check):
+    found = check(
+        tasks("id: fetch, call: x", "id: report, call: '{{fetch}}'") + flows("source: fetsh, target: reporting")
+    )
+    assert found.places[0][:3] == (codes.UNKNOWN_FLOW_SOURCE, 5, 14)
+    assert found.places[1][:3] == (codes.UNKNOWN_FLOW_TARGET, 5, 29)
+    assert found.problems[0].message == "the flow's source 'fetsh' is no task"
+    assert [p.hint for p in found.problems] == ["did you mean 'fetch'?", "did you mean 'report'?"]
+
+
+def test_a_flow_cannot_lead_to_its_own_source(check):
+    found = check(tasks("id: a, call: x") + flows("source: a, target: a"))
+    assert found.codes == [codes.FLOW_SELF_LOOP]
+
+
+def test_a_cycle_is_written_out_once_at_the_edge_that_closes_it(check):
+    found = check(
+        tasks("id: a, call: '{{c}}'", "id: b, call: '{{a}}'", "id: c, call: x") + flows("source: b, target: c")
+    )
+    assert found.codes == [codes.CYCLE]
+    assert found.only.message == "3 tasks wait for one another: a -> b -> c -> a"
+    assert found.only.place is not None
+    assert (found.only.place.line, found.only.place.column, found.only.place.end_column) == (2, 20, 25)
+    assert found.only.hint == "take one of these out: {{a}} in the payload of 'b'; the flow b -> c; " + (
+        "{{c}} in the payload of 'a'"
+    )
+
+
+def test_each_cycle_is_told(check):
+    found = check(
+        tasks("id: a, call: '{{b}}'", "id: b, call: '{{a}}'", "id: c, call: '{{d}} {{b}}'", "id: d, call: '{{c}}'")
+    )
+    assert [p.message for p in found.problems] == [
+        "2 tasks wait for one another: a -> b -> a",
+        "2 tasks wait for one another: c -> d -> c",
+    ]
+
+
+def test_a_cycle_through_a_condition_says_so(check):
+    found = check(
+        tasks("id: a, call: x", "id: b, call: '{{c}}'", "id: c, call: x")
+        + flows("source: a, target: c, condition: '{{b}} == 1'")
+    )
+    assert found.codes == [codes.CYCLE]
+    assert "{{b}} in a condition into 'c'" in (found.only.hint or "")
+
+
+def test_a_long_cycle_is_cut_in_the_message(check):
+    found = check(tasks(*(f"id: t{i}, call: '{{{{t{(i + 1) % 500}}}}}'" for i in range(500))))
+    assert found.codes == [codes.CYCLE]
+    assert found.only.message.startswith("500 tasks wait for one another: t0 -> t499 -> t498")
+    assert found.only.message.endswith("-> ... -> t0")
+
+
+def test_a_task_that_nothing_joins_to_the_others_is_a_warning(check):
+    found = check(tasks("id: a, call: x", "id: lone, call: x", "id: b, call: '{{a}}'"))
+    assert found.places[0][:2] == (codes.ORPHAN_TASK, 3)
+    assert found.only.severity is Severity.WARNING
+    assert found.workflow is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        tasks("id: a, call: x"),
+        tasks("id: a, call: x", "id: b, call: x"),
+        "agent: {model: m, output: lone}\n" + tasks("id: a, call: x", "id: lone, call: x", "id: b, call: '{{a}}'"),
+    ],
+)
+def test_independence_that_is_meant_is_no_orphan(check, text):
+    assert check(text).problems == ()
+
+
+def test_the_output_names_a_task(check):
+    found = check("agent: {model: m, output: reprot}\n" + tasks("id: report, call: x"))
+    assert found.places[0][:3] == (codes.UNKNOWN_OUTPUT_TASK, 1, 27)
+    assert found.only.hint == "did you mean 'report'?"
+
+
+@pytest.mark.parametrize(
+    ("payload", "more"), [("'{{one}}'", ""), ("hello", flows("source: one, target: two"))], ids=["template", "flow"]
+)
+def test_isolated_tasks_cannot_be_joined_without_a_bridge(check, payload, more):
+    found = check(AGENT + tasks("id: one, solo: hello", f"id: two, solo: {payload}") + more)
+    assert found.codes == [codes.ISOLATED_TO_ISOLATED]
+    assert found.only.message == "solo 'one' cannot lead straight to solo 'two': both are isolated"
+    assert "one -> bridge -> two" in (found.only.hint or "")
+
+
+def test_a_bridge_mends_it_and_all_other_pairs_are_allowed(check):
+    found = check(
+        AGENT
+        + tasks(
+            "id: one, solo: hello",
+            "id: bridge, call: '{{one}}'",
+            "id: two, solo: '{{bridge}}'",
+            "id: three, talk: '{{two}} {{one}}'",
+            "id: four, solo: '{{three}}'",
+        )
+    )
+    assert found.problems == ()
+
+
+def test_a_condition_may_read_an_isolated_task(check):
+    found = check(
+        AGENT
+        + tasks("id: one, solo: hello", "id: a, call: '{{one}}'", "id: two, solo: hi")
+        + flows("source: a, target: two, condition: \"{{one}} != ''\"")
+    )
+    assert found.problems == ()
+
+
+def test_a_condition_may_be_nested_so_deeply_and_no_more(check):
+    text = tasks("id: a, call: x", "id: b, call: x") + flows("source: a, target: b, condition: '((({{a}} == 1)))'")
+    assert check(text, recursion=20).problems == ()
+    text = text.replace("(((", "(" * 30).replace(")))", ")" * 30)
+    found = check(text, recursion=20)
+    assert found.codes == [codes.DEPTH_LIMIT]
+    assert "30 levels deep; at most 20" in found.only.message
