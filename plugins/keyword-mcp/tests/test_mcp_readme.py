@@ -1,0 +1,52 @@
+"""The README's example, run as a user would."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+README = HERE.parent / "README.md"
+
+
+def nika(*arguments: str, folder: Path) -> tuple[dict[str, Any], str, int]:
+    command = Path(sys.executable).with_name("nika")
+    done = subprocess.run(
+        [str(command), *arguments, "--format", "json"],
+        cwd=folder,
+        env=dict(os.environ),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    return json.loads(done.stdout), done.stderr, done.returncode
+
+
+def test_the_readmes_example_runs_and_leaves_no_process(tmp_path: Path, processes: Any) -> None:
+    found = re.search(r"```yaml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    assert found is not None
+    server = tmp_path / "small_mcp_server.py"
+    server.write_text((HERE / "small_mcp_server.py").read_text(encoding="utf-8"), encoding="utf-8")
+    text = found.group(1).replace("uvx", sys.executable).replace("small-mcp-server", str(server))
+    (tmp_path / "sums.nika.yaml").write_text(text, encoding="utf-8")
+    result, _, code = nika("run", "sums.nika.yaml", folder=tmp_path)
+    assert (result["status"], code) == ("succeeded", 0), result
+    assert result["output"] == "it is 7"
+    assert processes(str(server)) == []
+
+
+def test_an_unknown_server_is_found_before_anything_runs(tmp_path: Path) -> None:
+    text = "mcpServers:\n  files: {command: x}\ntasks:\n  - id: a\n    mcp: fils::read\n"
+    (tmp_path / "a.nika.yaml").write_text(text, encoding="utf-8")
+    result, _, code = nika("validate", "a.nika.yaml", folder=tmp_path)
+    [problem] = result["files"][0]["problems"]
+    assert code == 2
+    assert (problem["line"], problem["column"]) == (5, 10)
+    assert "did you mean 'files'?" in problem["hint"]
