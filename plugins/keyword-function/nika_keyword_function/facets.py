@@ -1,0 +1,227 @@
+"""What is known of a function before it is called, and functions as an agent's tools."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Final
+
+from nika_core import codes
+from nika_core.errors import Category, Severity, TaskError
+from nika_core.model.json import Json, JsonObject
+from nika_core.model.message import ToolSpec
+from nika_core.model.template import Template
+from nika_core.plugin import Effect, Facets, Payload, Report, StepContext, Tool
+from nika_keyword_function.reference import HOW, Reference, parse
+from nika_keyword_function.source import Function, read, read_node
+
+_MAX_TOOL_NAME: Final = 64
+_NUMBERS: Final = {"int": r"\s*[+-]?\d+\s*", "float": r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*"}
+
+
+class FunctionFacets(Facets):
+    """Pure: sources are read, never executed."""
+
+    def check(self, payload: Payload, report: Report) -> None:
+        """Report a file or function that is not there, and arguments that do not fit its parameters."""
+        args = payload.fields.get("args")
+        if args is not None and not isinstance(args, Mapping | Template):
+            report(
+                "args is no object, and arguments are passed by name",
+                payload.at("args"),
+                code=codes.BAD_PAYLOAD,
+                hint="write args: {name: value}",
+            )
+            args = None
+        text = payload.fields.get("reference")
+        if not isinstance(text, str):
+            return
+        try:
+            reference = parse(text)
+        except ValueError as error:
+            report(str(error), payload.at("reference"), code=codes.BAD_PAYLOAD, hint=HOW)
+            return
+        if reference.kind == "node":
+            self._check_file(payload, report, reference)
+            return
+        function = self._function(payload, report, reference)
+        if function is not None and function.sure and isinstance(args, Mapping):
+            _check_arguments(payload, report, function, args)
+        elif function is not None and function.sure and args is None:
+            _check_arguments(payload, report, function, {})
+
+    def _check_file(self, payload: Payload, report: Report, reference: Reference) -> Path | None:
+        path = reference.path(payload.folder)
+        if path is not None and path.is_file():
+            return path
+        if reference.kind == "module":
+            if not reference.module_is_known(payload.folder):
+                report(
+                    f"there is no module '{reference.where}' here",
+                    payload.at("reference"),
+                    code=codes.BAD_PAYLOAD,
+                    hint="install it, correct its name, or write the path of a .py file",
+                    severity=Severity.WARNING,
+                )
+            return None
+        near = _near_file(payload.folder, reference.where)
+        report(
+            f"the file {reference.where} does not exist",
+            payload.at("reference"),
+            code=codes.BAD_PAYLOAD,
+            hint=f"did you mean {near}?" if near else "paths are relative to the workflow's folder",
+        )
+        return None
+
+    def _function(self, payload: Payload, report: Report, reference: Reference) -> Function | None:
+        path = self._check_file(payload, report, reference)
+        if path is None:
+            return None
+        try:
+            module = read(path)
+        except SyntaxError as error:
+            report(
+                f"{reference.where} is no valid Python: {error.msg} (line {error.lineno})",
+                payload.at("reference"),
+                code=codes.BAD_PAYLOAD,
+            )
+            return None
+        except (OSError, ValueError) as error:
+            report(f"{reference.where} cannot be read: {error}", payload.at("reference"), code=codes.BAD_PAYLOAD)
+            return None
+        first, _, rest = reference.name.partition(".")
+        if first not in module.names and not module.open:
+            near = get_close_matches(first, module.functions, 1)
+            names = ", ".join(sorted(name for name in module.functions if not name.startswith("_"))[:10])
+            report(
+                f"{reference.where} has no function '{first}'",
+                payload.at("reference"),
+                code=codes.BAD_PAYLOAD,
+                hint=f"did you mean {near[0]}?" if near else (f"it has {names}" if names else None),
+            )
+        return None if rest else module.functions.get(first)
+
+    def effects(self, payload: Payload) -> Sequence[Effect]:
+        """The code that is called; what that touches is not known."""
+        return (Effect("code", payload.text("reference") or ""),)
+
+    async def tools(self, reference: str, context: StepContext) -> Sequence[Tool]:
+        """`function::path/to/file.py::name`, or `::*` for all its public functions."""
+        if reference in ("", "*"):
+            raise _no_tool(reference, "it names no file", "write function::path/to/file.py::name, or ::* for all of it")
+        where, _, name = reference.rpartition("::")
+        everything = name == "*"
+        try:
+            parsed = parse(f"{where}::x" if everything else reference)
+        except ValueError as error:
+            raise _no_tool(reference, str(error), HOW) from None
+        functions = await asyncio.to_thread(_functions, parsed, context.folder)
+        if everything:
+            chosen = [one for one in functions.values() if not one.name.startswith("_")]
+        elif name in functions:
+            chosen = [functions[name]]
+        elif parsed.kind == "node":
+            chosen = [Function(name, (), True, name, sure=False)]
+        else:
+            near = get_close_matches(name, functions, 1)
+            raise _no_tool(reference, f"{where} has no function '{name}'", f"did you mean {near[0]}?" if near else None)
+        return tuple(_tool(parsed, one) for one in chosen)
+
+
+def _functions(reference: Reference, folder: Path) -> Mapping[str, Function]:
+    path = reference.path(folder)
+    whole = f"{reference.where}::{reference.name}"
+    if path is None or not path.is_file():
+        raise _no_tool(whole, f"{reference.where} does not exist", "paths are relative to the workflow's folder")
+    try:
+        return read_node(path) if reference.kind == "node" else read(path).functions
+    except (OSError, SyntaxError, ValueError) as error:
+        raise _no_tool(whole, f"{reference.where} cannot be read: {error}", None) from None
+
+
+def _tool(reference: Reference, function: Function) -> Tool:
+    whole = f"{reference.where}::{function.name}"
+
+    def payload(arguments: JsonObject) -> JsonObject:
+        known = [one.name for one in function.parameters if one.by_name]
+        if function.sure and not function.takes_all:
+            for name in arguments:
+                if name not in known:
+                    raise ValueError(f"{function.name} has no argument '{name}'; it is {function.signature}")
+        for one in function.parameters:
+            if function.sure and one.required and one.by_name and one.name not in arguments:
+                raise ValueError(f"{function.name} needs the argument '{one.name}'; it is {function.signature}")
+        return {"reference": whole, "args": dict(arguments)}
+
+    description = function.summary() or f"Calls {function.signature}."
+    return Tool(f"function::{whole}", "function", ToolSpec(_tool_name(whole), description, function.schema()), payload)
+
+
+def _tool_name(whole: str) -> str:
+    """`tools/text.py::count` is `tools_text_count`."""
+    where, _, name = whole.rpartition("::")
+    clean = re.sub(r"[^A-Za-z0-9_-]+", "_", f"{re.sub(r'[.](py|m?js|ts)$', '', where)}_{name}").strip("_")
+    if len(clean) <= _MAX_TOOL_NAME:
+        return clean
+    digest = hashlib.sha256(whole.encode()).hexdigest()[:8]
+    return f"{clean[-(_MAX_TOOL_NAME - 9) :]}_{digest}"
+
+
+def _check_arguments(payload: Payload, report: Report, function: Function, args: Mapping[str, Json]) -> None:
+    known = {one.name: one for one in function.parameters}
+    for name, value in args.items():
+        one = known.get(name)
+        if one is None and not function.takes_all:
+            near = get_close_matches(name, known, 1)
+            report(
+                f"{function.name} has no parameter '{name}'",
+                payload.at("args", name),
+                code=codes.BAD_PAYLOAD,
+                hint=f"did you mean {near[0]}?" if near else f"it is {function.signature}",
+            )
+        elif one is not None and isinstance(value, str) and not _may_be(one.annotation, value):
+            report(
+                f"'{name}' of {function.name} is {one.annotation}, and this is no number",
+                payload.at("args", name),
+                code=codes.BAD_PAYLOAD,
+                hint=f"it is {function.signature}",
+            )
+    for one in function.parameters:
+        if one.required and not one.by_name:
+            report(
+                f"'{one.name}' of {function.name} can only be given by position, and arguments are passed by name",
+                payload.at("reference"),
+                code=codes.BAD_PAYLOAD,
+                hint="call a function without `/` in its parameters",
+            )
+        elif one.required and one.name not in args:
+            report(
+                f"the argument '{one.name}' of {function.name} is missing",
+                payload.at("args") if args else payload.at("reference"),
+                code=codes.BAD_PAYLOAD,
+                hint=f"it is {function.signature}",
+            )
+
+
+def _may_be(annotation: str, text: str) -> bool:
+    return annotation not in _NUMBERS or re.fullmatch(_NUMBERS[annotation], text) is not None
+
+
+def _near_file(folder: Path, where: str) -> str | None:
+    parent = (folder / where).parent
+    try:
+        names = [one.name for one in parent.iterdir() if one.is_file()][:1000]
+    except OSError:
+        return None
+    near = get_close_matches(Path(where).name, names, 1)
+    return str(Path(where).parent / near[0]) if near else None
+
+
+def _no_tool(reference: str, why: str, hint: str | None) -> TaskError:
+    return TaskError(
+        f"there is no tool function::{reference}: {why}", category=Category.CONFIG, code=codes.UNKNOWN_TOOL, hint=hint
+    )

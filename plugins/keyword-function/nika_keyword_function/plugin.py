@@ -1,0 +1,32 @@
+"""Declares the function keyword. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import strictyaml as sy
+
+from nika_core.plugin import Keyword, hookimpl
+
+NIKA_API: Final = 1
+
+FUNCTION: Final = Keyword(
+    name="function",
+    summary="Calls a Python or Node function in a process of its own and gives what it returns.",
+    primary="reference",
+    payload=sy.Map({"reference": sy.Str(), sy.Optional("args"): sy.Any()}),
+    step="nika_keyword_function.step:FunctionStep",
+    facets="nika_keyword_function.facets:FunctionFacets",
+    trees=frozenset({"args"}),
+    field_docs={
+        "reference": "path/to/file.py::name (also .js, .mjs, .ts) from the workflow's folder, or package.module::name.",
+        "args": "Arguments by name; they are fitted to the parameters' annotations.",
+    },
+)
+
+
+@hookimpl
+def nika_task_keywords() -> Iterable[Keyword]:
+    """The function keyword."""
+    return (FUNCTION,)

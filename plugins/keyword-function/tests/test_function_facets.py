@@ -1,0 +1,134 @@
+"""What is known of a function without executing it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from nika_keyword_function.facets import FunctionFacets
+
+from nika_core.errors import TaskError
+
+CODE = '''
+import sys
+raise SystemExit("never executed")
+
+def count(text: str, limit: int = 3, *, tags: list[str] | None = None) -> int:
+    """Count words.
+
+    And more.
+
+    Args:
+        text: what to count
+            words of
+        limit: at most
+    """
+
+async def _hidden(): ...
+
+def position(x, /): ...
+
+def everything(**kwargs): ...
+
+class Tool:
+    def run(self): ...
+'''
+
+
+@pytest.fixture
+def check(make_payload: Any, problems: Any) -> Any:
+    def check_(reference: str, **fields: Any) -> list[tuple[str, str, str | None]]:
+        payload = make_payload(reference=reference, **fields)
+        (payload.folder / "tools.py").write_text(CODE)
+        FunctionFacets().check(payload, problems)
+        return [(str(one.place), one.message, one.hint) for one in problems]
+
+    return check_
+
+
+@pytest.mark.parametrize(
+    ("reference", "args"),
+    [
+        ("tools.py::count", {"text": "a"}),
+        ("tools.py::count", {"text": "a", "limit": "4"}),
+        ("tools.py::everything", {"anything": 1}),
+        ("tools.py::Tool", {}),
+        ("tools::count", {"text": "a"}),
+        ("tools.py::sys.exit", {}),
+        ("math::sqrt", {}),
+        ("os.path::join", {}),
+    ],
+)
+def test_what_fits_is_not_reported(check: Any, reference: str, args: Any) -> None:
+    assert check(reference, args=args) == []
+
+
+@pytest.mark.parametrize(
+    ("reference", "args", "told"),
+    [
+        ("tools.py", {}, "has no '::'"),
+        ("tools.py.txt/::f", {}, "neither a .py, .js, .mjs or .ts file nor a module"),
+        ("tools.txt::f", {}, "no module 'tools.txt' here"),
+        ("not.there::f", {}, "no module 'not.there' here"),
+        ("tols.py::count", {}, "tols.py does not exist"),
+        ("tools.py::cuont", {}, "tools.py has no function 'cuont'"),
+        ("tools::cuont", {}, "tools has no function 'cuont'"),
+        ("tools.py::count", {"txt": "a", "text": "b"}, "no parameter 'txt'"),
+        ("tools.py::count", {"text": "a", "limit": "many"}, "'limit' of count is int"),
+        ("tools.py::count", {"limit": 1}, "the argument 'text' of count is missing"),
+        ("tools.py::position", {}, "can only be given by position"),
+        ("tools.py::count", ["a"], "passed by name"),
+    ],
+)
+def test_what_does_not_fit_is_reported(check: Any, reference: str, args: Any, told: str) -> None:
+    found = check(reference, args=args)
+    assert told in found[0][1]
+    assert len(found) == 1 or args == ["a"]
+
+
+def test_a_problem_names_its_place_and_the_nearest_name(check: Any) -> None:
+    assert check("tools.py::count", args={"text": "a", "limits": 2}) == [
+        ("args/limits:1:1", "count has no parameter 'limits'", "did you mean limit?")
+    ]
+
+
+async def test_a_function_is_a_tool_described_by_its_source(context: Any) -> None:
+    (context.folder / "tools.py").write_text(CODE)
+    (tool,) = await FunctionFacets().tools("tools.py::count", context)
+    assert (tool.name, tool.spec.name, tool.spec.description) == (
+        "function::tools.py::count",
+        "tools_count",
+        "Count words.",
+    )
+    assert tool.spec.parameters == {
+        "type": "object",
+        "properties": {
+            "text": {"type": "string", "description": "what to count words of"},
+            "limit": {"type": "integer", "description": "at most"},
+            "tags": {"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "null"}]},
+        },
+        "required": ["text"],
+        "additionalProperties": False,
+    }
+    assert tool.payload({"text": "a"}) == {"reference": "tools.py::count", "args": {"text": "a"}}
+    with pytest.raises(ValueError, match="no argument 'x'"):
+        tool.payload({"text": "a", "x": 1})
+    with pytest.raises(ValueError, match="needs the argument 'text'"):
+        tool.payload({})
+
+
+async def test_a_star_is_all_public_functions(context: Any) -> None:
+    (context.folder / "tools.py").write_text(CODE)
+    (context.folder / "tools.mjs").write_text("/** Adds. */\nexport async function add({ a, b = 1 }) {}")
+    found = await FunctionFacets().tools("tools.py::*", context)
+    assert [tool.spec.name for tool in found] == ["tools_count", "tools_position", "tools_everything"]
+    (tool,) = await FunctionFacets().tools("tools.mjs::*", context)
+    assert (tool.spec.name, tool.spec.description) == ("tools_add", "Adds.")
+    assert tool.spec.parameters["required"] == ["a"]
+
+
+async def test_a_tool_that_is_not_there_is_refused(context: Any) -> None:
+    (context.folder / "tools.py").write_text(CODE)
+    for reference in ("", "*", "nothere.py::f", "tools.py::nothere", "tools.py"):
+        with pytest.raises(TaskError, match="there is no tool"):
+            await FunctionFacets().tools(reference, context)
