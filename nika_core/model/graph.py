@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from nika_core.model.template import Placeholder, Template
 from nika_core.model.workflow import Condition, Flow, PayloadValue, Task
@@ -138,16 +139,28 @@ def _strongly_connected(
             yield frozenset(group)
 
 
-def placeholders_of(value: PayloadValue) -> Iterable[Placeholder]:
+def placeholders_of(value: PayloadValue) -> Sequence[Placeholder]:
     """All placeholders of a payload, in the order in which they stand."""
     if isinstance(value, Template):
-        yield from value.placeholders
-    elif isinstance(value, Mapping):
+        return value.placeholders
+    found: list[Placeholder] = []
+    _collect(value, found)
+    return found
+
+
+def _collect(value: Any, found: list[Placeholder]) -> None:
+    # The exact types first: this is asked of every value of every payload, and asking an abstract class is slow.
+    kind = type(value)
+    if kind is str or value is None:
+        return
+    if kind is Template:
+        found += value.placeholders
+    elif kind is dict or isinstance(value, Mapping):
         for item in value.values():
-            yield from placeholders_of(item)
+            _collect(item, found)
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from placeholders_of(item)
+            _collect(item, found)
 
 
 def build_graph(

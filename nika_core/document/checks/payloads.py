@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,7 @@ def check_payloads(context: Context) -> Iterator[Problem]:
         yield from _ask(context, task)
 
 
-def _ask(context: Context, task: Task) -> Iterator[Problem]:
+def _ask(context: Context, task: Task) -> Sequence[Problem]:
     found: list[Problem] = []
 
     def report(
@@ -101,7 +101,7 @@ def _ask(context: Context, task: Task) -> Iterator[Problem]:
         found.append(Problem(error.code, error.message, error.place or task.place, error.hint))
     except Exception as error:
         found.append(plugin_failed(f"the keyword '{task.keyword}'", f"task '{task.id}'", error, task.place))
-    yield from found
+    return found
 
 
 def _check_keys(value: Any, path: Path_, task: Task) -> Iterator[Problem]:
