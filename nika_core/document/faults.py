@@ -44,6 +44,22 @@ def is_refused(node: Any) -> bool:
     return type(node) is Hole
 
 
+def holds_refused(node: Any) -> bool:
+    """Whether anything in this node was refused while it was read."""
+    todo = [node]
+    while todo:
+        item = todo.pop()
+        if type(item) is dict:
+            if any(type(key) is Ghost for key in item):
+                return True
+            todo.extend(item.values())
+        elif type(item) is list:
+            todo.extend(item)
+        elif type(item) is Hole:
+            return True
+    return False
+
+
 def mismatch(node: Any, expected: str, hint: str | None = None) -> Fault:
     """The fault of a node that is something else."""
     found = kind_of(node)

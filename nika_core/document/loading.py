@@ -97,7 +97,8 @@ def _load(against: _Checked, data: bytes, text: str, deadline: Deadline) -> Load
     if not tree.whole:
         return Loaded(None, tuple(problems.found), text)
     if tree.root is None:
-        return Loaded(None, (Problem(codes.FILE_UNREADABLE, "the file holds no document", Place(str(path))),), text)
+        nothing = Problem(codes.FILE_UNREADABLE, "the file holds no document", Place(str(path)), "add `tasks:`")
+        return Loaded(None, (nothing,), text)
     workflow = reader.read(tree.root)
     if workflow is not None:
         deadline.check()

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from nika_core import codes
 from nika_core.document import language
-from nika_core.document.faults import Fault, add, is_refused, under
+from nika_core.document.faults import Fault, add, holds_refused, is_refused, under
 from nika_core.document.findings import Deadline
 from nika_core.document.json_tree import typed_tree
 from nika_core.document.payloads import PayloadReader
@@ -34,6 +34,7 @@ class TaskReader:
     def __init__(
         self, places: Places, vocabulary: Vocabulary, limits: Limits, deadline: Deadline, problems: ProblemList
     ) -> None:
+        self.refused = bool(problems.found)  # something in the text was: a task that holds it is broken
         self.places = places
         self.vocabulary = vocabulary
         self.deadline = deadline
@@ -90,7 +91,7 @@ class TaskReader:
                 under(faults, since, keyword.keyword.name)
         if keyword is None:
             return Task(task_id, "", {}, index, place=place)
-        if faults:
+        if faults or (self.refused and holds_refused(node)):
             at = TaskPlaces(self.places, node, entry, keyword.keyword.name, keyword.keyword.primary)
             return Task(task_id, "", payload, index, place=place, at=at)
         retry = fields.get("retry")

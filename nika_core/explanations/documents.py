@@ -14,7 +14,7 @@ DOCUMENTS: Final = (
         "The parser cannot go on: indentation that does not fit, a bracket or quote that is not closed, a tab that "
         "indents, `: ` within an unquoted text, or a control character.",
         "tasks:\n  - id: greet\n    shell: echo note: this is broken\n",
-        "Put texts that hold `: ` or start with `@`, `%`, `{`, `[`, `&`, `*` or `!` in quotes, or write them as a block "
+        "Put texts that hold `: ` or start with `@`, `%`, `{`, `[`, `&`, `*` or `!` in quotes, or write a block "
         "(`shell: |` and the text indented on the next lines). Indent with spaces.",
     ),
     Explanation(
@@ -66,7 +66,7 @@ DOCUMENTS: Final = (
     Explanation(
         codes.V4_DOCUMENT,
         "a document of an earlier version",
-        "The file has what only v4 had (a `config:` block on a task, payload fields beside the keyword), or a top-level "
+        "The file has what only v4 had (`config:` on a task, payload fields beside the keyword), or a top-level "
         "`nika:` key of another line of the program.",
         "tasks:\n  - id: build\n    shell: make\n    config: {timeout: 30s}\n",
         "`nika migrate FILE` shows the file as v5, `--write` writes it. In a v5 file, move a payload's field into the "
@@ -167,7 +167,7 @@ DOCUMENTS: Final = (
     Explanation(
         codes.BAD_CONDITION,
         "a condition that cannot be read",
-        "A condition compares templates and literals with == != < <= > >= && || ! in and parentheses. It calls nothing.",
+        "Conditions compare templates and literals by == != < <= > >= && || ! in and parentheses. No calls.",
         "tasks:\n  - id: a\n    shell: date\n  - id: b\n    shell: date\nflows:\n"
         "  - {source: a, target: b, condition: \"{{a}} = 'x'\"}\n",
         "Write e.g. \"{{a.state}} == 'open' && {{a.count}} > 3\", in quotes.",
@@ -177,7 +177,7 @@ DOCUMENTS: Final = (
         "one isolated task leads straight to another",
         "`subagent` to `subagent` is refused: what one says would be the other's prompt, unseen by anybody else.",
         "agent: {model: m}\ntasks:\n  - id: a\n    subagent: Find facts\n  - id: b\n    subagent: Check {{a}}\n",
-        "Put a bridge between them: a task with a tool keyword or an `agent` that takes {{a}}, and let b use the bridge.",
+        "Put a bridge between: a task with a tool keyword or an `agent` that takes {{a}}, and let b use the bridge.",
     ),
     Explanation(
         codes.CYCLE,

@@ -47,7 +47,7 @@ RUNNING: Final = (
         codes.BAD_CONFIGURATION,
         "a setting makes the task impossible",
         "A wrong key, a server that is not configured, a program that is not installed.",
-        'tasks:\n  - id: a\n    mcp: {reference: "no_such_server::tool"}\n',
+        'mcp: {reference: "no_such_server::tool"}',
         "The message says which setting; another attempt would not help.",
     ),
     Explanation(
@@ -67,7 +67,7 @@ RUNNING: Final = (
     Explanation(
         codes.ADDRESS_REFUSED,
         "an address that is not public",
-        "`http` does not connect to loopback, private, link-local and metadata addresses, nor to names that lead there.",
+        "`http` does not connect to loopback, private, local and metadata addresses, or names that lead there.",
         "tasks:\n  - id: a\n    http: http://127.0.0.1:8000\n",
         "Allow it from outside the workflow: NIKA_HTTP_ALLOW=127.0.0.1:8000, or `http: {allow: [...]}` in nika.yaml.",
     ),

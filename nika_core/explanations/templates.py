@@ -18,7 +18,7 @@ TEMPLATES: Final = (
     Explanation(
         codes.TEMPLATE_SYNTAX,
         "a template that cannot be read",
-        '`{{` always opens a template: {{task}}, {{task.field.0}}, {{task.field ?? "none"}}; `${name.key}` reads a source.',
+        '`{{` opens a template: {{task}}, {{task.field.0}}, {{task.field ?? "none"}}; `${name.key}` reads a source.',
         'tasks:\n  - id: a\n    shell: "echo {{not a template}}"\n',
         r"Correct it, or write \{{ or \${ where the characters themselves are meant.",
     ),
@@ -69,7 +69,7 @@ TEMPLATES: Final = (
     Explanation(
         codes.VALUE_TOO_LARGE,
         "a value that is too large for its place",
-        "A value reaches a shell command as an environment variable, and the system bounds their size. It is never cut.",
+        "A value reaches a shell command as an environment variable, whose size the system bounds. It is never cut.",
         'shell: "wc -c {{large}}"   # and `large` has megabytes',
         'Pass it as `stdin: "{{large}}"`.',
     ),

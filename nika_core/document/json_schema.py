@@ -1,0 +1,217 @@
+"""The JSON Schema of a workflow with the installed plugins, for editors: draft 7, as VS Code's YAML extension takes it.
+
+A schema sees types and names; what needs the whole document (references, cycles, ids that are taken) it cannot see. An
+editor's YAML reader types scalars (`3.10` is a number to it), so wherever the language has a text a number is let pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import strictyaml
+from strictyaml.compound import MapCombined
+
+from nika_core.document import language
+from nika_core.document.scalars import Duration, Number, Truth, Whole, Word
+from nika_core.document.vocabulary import Vocabulary
+from nika_core.errors import PluginError
+from nika_core.plugin import Keyword
+
+_DRAFT: Final = "http://json-schema.org/draft-07/schema#"
+_TEXT: Final = {"type": ["string", "number", "boolean", "null"]}  # as an editor types a plain scalar
+_ID: Final = r"^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?$"
+
+_DOCS: Final = {
+    "name": "The workflow's name; without it, the file's.",
+    "description": "What the workflow is for.",
+    "inputs": "What a run is given. Without it any input is accepted as a text.",
+    "agent": "What tasks that ask a model have in common.",
+    "tasks": "The tasks; each has an id and exactly one keyword.",
+    "flows": "Edges of the graph: order without data, and conditions.",
+    "id": "Letters, digits, - and _; unique.",
+    "timeout": "How long one attempt may take: 250ms, 10s, 5m, 1h, or seconds.",
+    "retry": "max: attempts in all; backoff: the wait before the second one.",
+    "onError": "fail (the default), or continue: those that depend on the task go on.",
+    "output": "format: text (the default) or json, with an optional JSON Schema.",
+    "allowedTools": "The tools that the task may use.",
+    "disallowedTools": "Tools that it may not use.",
+    "mode": "strict follows the graph; agentic asks the main agent when a task has failed for good.",
+}
+_AGENT_DOCS: Final = {
+    "model": "The model that tasks ask.",
+    "provider": "Who runs the model; without it, the provider that claims the model's name.",
+    "systemPrompt": "What every conversation starts with.",
+    "systemPromptFile": "A file with the system prompt, relative to the workflow's.",
+    "mode": _DOCS["mode"],
+    "maxTurns": "How often the model may answer in one task.",
+    "maxBudgetUsd": "The most that a run may cost, in US dollars.",
+    "maxTokens": "Tokens of one answer.",
+    "temperature": "0 to 2, where the model takes it.",
+    "allowedTools": _DOCS["allowedTools"],
+    "disallowedTools": _DOCS["disallowedTools"],
+    "output": "The task whose output is the workflow's.",
+    "overflow": "What to do when a conversation no longer fits the model: refuse, or summarize it.",
+}
+
+
+def workflow_schema(vocabulary: Vocabulary) -> dict[str, Any]:
+    """The schema. A keyword whose plugin cannot be loaded takes any payload."""
+    words = sorted(vocabulary.words())
+    payloads: dict[str, Any] = {}
+    properties: dict[str, Any] = {}
+    for word in words:
+        try:
+            payloads[word] = _payload(vocabulary.keyword(word))
+        except PluginError as error:
+            payloads[word] = {"description": error.message}
+        properties[word] = {"$ref": f"#/definitions/{word}"}
+    task: dict[str, Any] = {
+        "type": "object",
+        "required": ["id"],
+        "properties": {**_task_properties(), **properties},
+        "additionalProperties": False,
+        "oneOf": [{"required": [word]} for word in words] or [{"not": {}}],
+    }
+    return {
+        "$schema": _DRAFT,
+        "title": "Nika workflow",
+        "type": "object",
+        "required": ["tasks"],
+        "properties": {**_root_properties(), **_sections(vocabulary)},
+        "additionalProperties": False,
+        "definitions": {"task": task, **payloads},
+    }
+
+
+def _root_properties() -> dict[str, Any]:
+    found = {key: schema_of(validator) for key, validator in language.ROOT.items() if validator is not None}
+    found["agent"] = _with_docs(found["agent"], _AGENT_DOCS)
+    found["tasks"] = {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/task"}}
+    found["flows"] = {"anyOf": [{"type": "array", "items": schema_of(language.FLOW)}, {"type": "null"}]}
+    return {key: {**schema, "description": _DOCS[key]} for key, schema in found.items()}
+
+
+def _task_properties() -> dict[str, Any]:
+    found = {key: schema_of(validator) for key, validator in language.TASK.items()}
+    found["id"] = {"type": ["string", "integer"], "pattern": _ID}
+    return {key: {**schema, "description": _DOCS[key]} for key, schema in found.items()}
+
+
+def _sections(vocabulary: Vocabulary) -> dict[str, Any]:
+    try:
+        return {key: schema_of(validator) for key, validator in vocabulary.sections().items()}
+    except PluginError:
+        return {}
+
+
+def _payload(keyword: Keyword) -> dict[str, Any]:
+    """A keyword's payload: the mapping, or the primary field's text alone."""
+    schema = _with_docs(schema_of(keyword.payload), keyword.field_docs)
+    for name in keyword.trees:
+        if name in schema.get("properties", {}):
+            about = schema["properties"][name].get("description")
+            schema["properties"][name] = {"description": about} if about else {}
+    required = schema.get("required", [])
+    description = keyword.summary
+    if set(required) <= {keyword.primary}:
+        return {"description": description, "anyOf": [dict(_TEXT), schema]}
+    return {**schema, "description": description}
+
+
+def _with_docs(schema: dict[str, Any], docs: Mapping[str, str]) -> dict[str, Any]:
+    properties = schema.get("properties")
+    if not properties:
+        return schema
+    described = {
+        key: {**inner, "description": docs[key]} if key in docs and isinstance(inner, dict) else inner
+        for key, inner in properties.items()
+    }
+    return {**schema, "properties": described}
+
+
+def schema_of(validator: Any) -> dict[str, Any]:
+    """The JSON Schema of a strictyaml validator: never stricter than the validator, as an editor reads YAML."""
+    make = _MAKERS.get(type(validator))
+    if make is not None:
+        return make(validator)
+    if isinstance(validator, strictyaml.ScalarValidator):
+        return dict(_TEXT)
+    return {}
+
+
+def _map(validator: Any) -> dict[str, Any]:
+    open_ended = isinstance(validator, MapCombined)
+    found: dict[str, Any] = {
+        "type": "object",
+        "properties": {str(key): schema_of(inner) for key, inner in validator._validator_dict.items()},
+        "additionalProperties": schema_of(validator._value_validator) if open_ended else False,
+    }
+    if type(validator._key_validator) is not strictyaml.Str:  # names are not what stands in the file
+        return {"type": "object"}
+    if validator._required_keys:
+        found["required"] = [str(key) for key in validator._required_keys]
+    return found
+
+
+def _pattern(validator: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {"type": "object", "additionalProperties": schema_of(validator._value_validator)}
+    if validator._minimum_keys is not None:
+        found["minProperties"] = validator._minimum_keys
+    if validator._maximum_keys is not None:
+        found["maxProperties"] = validator._maximum_keys
+    return found
+
+
+def _enum(validator: Any) -> dict[str, Any]:
+    if type(validator._item_validator) is not strictyaml.Str:
+        return dict(_TEXT)
+    words: list[Any] = list(validator._restricted_to)
+    typed = {"true": True, "false": False, "null": None}
+    return {"enum": [*words, *(typed[word] for word in words if word in typed)]}
+
+
+def _either(validator: Any) -> dict[str, Any]:
+    return {"anyOf": [schema_of(validator._validator_a), schema_of(validator._validator_b)]}
+
+
+def _number(validator: Number) -> dict[str, Any]:
+    found: dict[str, Any] = {"type": ["number", "string"]}
+    if validator.least > float("-inf"):
+        found["minimum"] = validator.least
+    if validator.most < float("inf"):
+        found["maximum"] = validator.most
+    return found
+
+
+_MAKERS: Final[dict[type[Any], Callable[[Any], dict[str, Any]]]] = {
+    strictyaml.Str: lambda _: dict(_TEXT),
+    strictyaml.Int: lambda _: {"type": ["integer", "string"], "pattern": r"^[-+]?[0-9_]+$"},
+    strictyaml.Float: lambda _: {"type": ["number", "string"]},
+    strictyaml.Decimal: lambda _: {"type": ["number", "string"]},
+    strictyaml.Bool: lambda _: {"type": ["boolean", "string", "integer"]},
+    strictyaml.Regex: lambda found: {"type": ["string", "number", "boolean"], "pattern": f"^(?:{found._regex})"},
+    strictyaml.EmptyDict: lambda _: {"enum": ["", None]},
+    strictyaml.EmptyList: lambda _: {"enum": ["", None]},
+    strictyaml.EmptyNone: lambda _: {"enum": ["", None]},
+    strictyaml.NullNone: lambda _: {"enum": ["null", None]},
+    strictyaml.Any: lambda _: {},
+    strictyaml.Enum: _enum,
+    strictyaml.Map: _map,
+    MapCombined: _map,
+    strictyaml.MapPattern: _pattern,
+    strictyaml.Seq: lambda found: {"type": "array", "items": schema_of(found._validator)},
+    strictyaml.UniqueSeq: lambda found: {"type": "array", "items": schema_of(found._validator), "uniqueItems": True},
+    strictyaml.FixedSeq: lambda found: {
+        "type": "array",
+        "items": [schema_of(inner) for inner in found._validators],
+        "minItems": len(found._validators),
+        "maxItems": len(found._validators),
+    },
+    strictyaml.OrValidator: _either,
+    Duration: lambda _: {"type": ["string", "number"], "pattern": r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)?$", "minimum": 0},
+    Whole: lambda found: {"type": ["integer", "string"], "minimum": found.least, "pattern": "^[0-9]+$"},
+    Number: _number,
+    Truth: lambda _: {"enum": [True, False, "true", "false"]},
+    Word: lambda _: {"type": ["string", "number", "boolean"], "pattern": r"\S"},
+}
