@@ -153,7 +153,8 @@ def _open(sdk: Any, path: str) -> Any:
     params.n_parallel = 1
     params.verbosity = 0
     params.warmup = False
-    params.cpuparams.n_threads = max(1, min(8, os.cpu_count() or 1))
+    # Its threads wait for each other by spinning: on a busy machine fewer are much faster than one for each core.
+    params.cpuparams.n_threads = max(1, min(8, (os.cpu_count() or 2) // 2))
     # The library also listens on a free port of the loopback address; nobody is given this key.
     params.api_keys = [secrets.token_hex(16)]
     return sdk.Server(params)

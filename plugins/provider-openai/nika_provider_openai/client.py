@@ -29,7 +29,7 @@ from nika_core.plugin.provider_kit import (
     truncated_error,
 )
 from nika_provider_openai.models import KNOWN, info_of
-from nika_provider_openai.wire import Gathered, batch_line, batch_reply, body_of
+from nika_provider_openai.wire import Gathered, asked_in_words, batch_line, batch_reply, body_of
 
 T = TypeVar("T")
 OFFICIAL: Final = "https://api.openai.com/v1"
@@ -160,29 +160,25 @@ class Client:
             return self._open
 
     async def _send(self, client: Any, request: ModelRequest) -> Any:
-        body = body_of(request, official=self._official)
+        """The stream's beginning. What a server says it does not know is left out, once for the run: nothing was
+        generated before, so nothing is paid twice. A schema is asked for in words then."""
         headers = {"Idempotency-Key": request.key} if request.key else None
-        if not self._no_usage:
-            body["stream_options"] = {"include_usage": True}
-        try:
-            return await client.chat.completions.create(**body, stream=True, extra_headers=headers)
-        except self._sdk.APIStatusError as error:
-            if error.status_code not in (400, 422):
-                raise
-            if "stream_options" in str(error) and not self._no_usage:
-                self._no_usage = True  # nothing was generated: the same once more, without
-                body.pop("stream_options")
+        while True:
+            in_words = request.output_schema is not None and request.model in self._no_format
+            body = body_of(asked_in_words(request) if in_words else request, official=self._official)
+            if not self._no_usage:
+                body["stream_options"] = {"include_usage": True}
+            try:
                 return await client.chat.completions.create(**body, stream=True, extra_headers=headers)
-            if "response_format" in str(error) and request.output_schema is not None and not self._official:
-                self._no_format.add(request.model or "")
-                raise TaskError(
-                    f"the server of {request.model!r} cannot keep to a schema by itself: {self._clean(error.message)}",
-                    category=Category.VALIDATION,
-                    code=codes.MODEL_CANNOT,
-                    hint="another attempt asks for the JSON in words",
-                    retriable=True,
-                ) from error
-            raise
+            except self._sdk.APIStatusError as error:
+                if self._official or error.status_code not in (400, 422):
+                    raise
+                if "stream_options" in body and "stream_options" in str(error):
+                    self._no_usage = True
+                elif "response_format" in body and "response_format" in str(error):
+                    self._no_format.add(request.model or "")
+                else:
+                    raise
 
     async def _called(self, call: Awaitable[T]) -> T:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from nika_core.model.message import Message, Role, ToolCall
@@ -42,6 +43,15 @@ def body_of(request: ModelRequest, *, official: bool) -> dict[str, Any]:
     if request.output_schema is not None:
         body["response_format"] = _response_format(dict(request.output_schema))
     return body
+
+
+def asked_in_words(request: ModelRequest) -> ModelRequest:
+    """The same wish for JSON, for a server that has no way of its own to keep to it."""
+    wish = "Answer with one JSON value and nothing else."
+    if request.output_schema:
+        schema = json.dumps(dict(request.output_schema), ensure_ascii=False)
+        wish = f"Answer with one JSON value that fits this JSON Schema, and nothing else:\n{schema}"
+    return replace(request, output_schema=None, system="\n\n".join(part for part in (request.system, wish) if part))
 
 
 def _messages(request: ModelRequest) -> list[dict[str, Any]]:
