@@ -125,6 +125,20 @@ class ProblemsError(NikaError):
         super().__init__(first.code, first.message + count, hint=first.hint, place=first.place)
 
 
+# A limit or a policy says no; everything else that is wrong with a document is a mistake in it.
+_REFUSALS = frozenset(
+    {codes.SIZE_LIMIT, codes.TIMEOUT, codes.COUNT_LIMIT, codes.DEPTH_LIMIT, codes.PLUGIN_BLOCKED, codes.PLUGIN_LOCK}
+)
+
+
+def exit_code_of(problems: Iterable[Problem]) -> int:
+    """0 without an error; 3 when every error is a limit's or a policy's refusal; else 2."""
+    found = {problem.code for problem in problems if problem.severity is Severity.ERROR}
+    if not found:
+        return 0
+    return RefusedError.exit_code if found <= _REFUSALS else ProblemsError.exit_code
+
+
 class UsageError(NikaError):
     """The command, its arguments or its configuration make no sense."""
 

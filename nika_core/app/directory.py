@@ -41,6 +41,8 @@ class ProviderDirectory:
 
     def require_secrets(self, provider: Provider) -> None:
         """Raises UsageError that names every variable that must be set and is not."""
+        if any(self._environ.get(name) for name in provider.secrets_unless):
+            return
         missing = [name for name in provider.secrets if not self._environ.get(name)]
         if missing:
             raise UsageError(

@@ -35,6 +35,7 @@ def _describe(nika: Nika, name: str, prices: Prices) -> dict[str, Any]:
     offer = nika.registry.offer(Kind.PROVIDER, name)
     secrets = [(secret, True) for secret in provider.secrets]
     secrets += [(secret, False) for secret in provider.optional_secrets]
+    unless = any(nika.environ.get(variable) for variable in provider.secrets_unless)
     return {
         "name": name,
         "summary": provider.summary,
@@ -42,7 +43,7 @@ def _describe(nika: Nika, name: str, prices: Prices) -> dict[str, Any]:
         "version": offer.version,
         "patterns": list(provider.models),
         "secrets": [
-            {"name": secret, "set": bool(nika.environ.get(secret)), "required": required}
+            {"name": secret, "set": bool(nika.environ.get(secret)), "required": required and not unless}
             for secret, required in secrets
         ],
         "models": [_model(name, model, prices) for model in models],

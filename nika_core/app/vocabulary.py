@@ -20,8 +20,8 @@ class RegistryVocabulary:
         self._keywords: dict[str, Keyword] = {}
 
     def words(self) -> Collection[str]:
-        """The keywords that may be used."""
-        return self._registry.words(Kind.KEYWORD)
+        """The keywords that are installed; one that may not be used says why when it is asked for."""
+        return self._registry.installed(Kind.KEYWORD)
 
     def keyword(self, word: str) -> Keyword:
         """Raises PluginError."""
@@ -48,8 +48,8 @@ class RegistryVocabulary:
         return found
 
     def sources(self) -> Collection[str]:
-        """The template sources that may be used."""
-        return self._registry.words(Kind.TEMPLATE_SOURCE)
+        """The template sources that are installed."""
+        return self._registry.installed(Kind.TEMPLATE_SOURCE)
 
     def source(self, name: str) -> Source:
         """Raises PluginError."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from nika_core.cli.console import style, tell
 from nika_core.document import Loaded
 from nika_core.document.diagnostics import render_pretty
-from nika_core.errors import Problem, ProblemsError, Severity
+from nika_core.errors import Problem, ProblemsError, Severity, exit_code_of
 from nika_core.model.workflow import Workflow
 
 
@@ -16,6 +16,10 @@ class ToldError(ProblemsError):
     """The problems were already shown; only the exit code is left."""
 
     told = True
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        super().__init__(problems)
+        self.exit_code = exit_code_of(self.problems)
 
 
 def tell_problem(problem: Problem, text: str) -> None:

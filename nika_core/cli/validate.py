@@ -15,7 +15,7 @@ from nika_core.cli.console import say, say_json, style
 from nika_core.cli.problems import errors_in, tell_problem
 from nika_core.document import Loaded
 from nika_core.document.diagnostics import file_json, render_compact
-from nika_core.errors import RefusedError, UsageError
+from nika_core.errors import RefusedError, UsageError, exit_code_of
 from nika_core.model.limits import Measure
 
 _SUFFIX = ".nika.yaml"
@@ -48,8 +48,9 @@ def validate(
     else:
         for path, loaded in results:
             _pretty(path, loaded)
-    if any(errors_in(loaded) for _, loaded in results):
-        sys.exit(2)
+    code = exit_code_of(problem for _, loaded in results for problem in loaded.problems)
+    if code:
+        sys.exit(code)
 
 
 def find_files(paths: list[Path]) -> list[Path]:

@@ -74,6 +74,10 @@ class Registry:
         """Every word of this kind that may be used, in alphabetical order."""
         return sorted(word for (found, word) in self._by_word if found is kind)
 
+    def installed(self, kind: Kind) -> list[str]:
+        """Every word of this kind that is there, also those that may not be used."""
+        return sorted({offer.word for offer in self._offers if offer.kind is kind})
+
     def offer(self, kind: Kind, word: str) -> Offer:
         """The one that has the word. Raises PluginError when nobody may have it."""
         offers = self._by_word.get((kind, word))

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .conftest import Nika
+
+Write = Callable[[str, str], Path]
+
+
+def test_nika_alone_prints_help(nika: Nika) -> None:
+    done = nika()
+    assert done.code == 0
+    assert "Commands:" in done.out
+
+
+def test_version(nika: Nika) -> None:
+    assert nika("--version").out.startswith("nika 5.")
+
+
+@pytest.mark.parametrize("arguments", [("runn",), ("run", "--nope"), ("run", "-i"), ("limits", "--format", "xml")])
+def test_a_wrong_call_exits_with_2(nika: Nika, arguments: tuple[str, ...]) -> None:
+    assert nika(*arguments).code == 2
+
+
+def test_every_command_has_help(nika: Nika) -> None:
+    from nika_core.cli.main import COMMANDS
+
+    for command in COMMANDS:
+        assert nika(command, "--help").code == 0, command
+
+
+def test_limits_tell_value_and_origin(nika: Nika, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIKA_MAX_TASKS", "7")
+    found = {each["name"]: each for each in nika("limits", "--format", "json").json["limits"]}
+    assert (found["NIKA_MAX_TASKS"]["value"], found["NIKA_MAX_TASKS"]["origin"]) == (7, "environment")
+    assert (found["NIKA_SHELL_TIMEOUT"]["value"], found["NIKA_SHELL_TIMEOUT"]["origin"]) == (30, "default")
+    assert len(found) >= 22
+    assert "NIKA_MAX_TASKS" in nika("limits").out
+
+
+def test_a_malformed_limit_is_an_error_that_names_the_variable(nika: Nika, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIKA_MAX_OUTPUT", "1 potato")
+    done = nika("limits")
+    assert done.code == 2
+    assert "NIKA_MAX_OUTPUT" in done.err
+
+
+def test_plugins_are_listed_with_distribution_and_version(nika: Nika) -> None:
+    words = {each["word"]: each for each in nika("plugins", "list", "--format", "json").json["plugins"]}
+    assert words["shell"]["distribution"] == "nika-keyword-shell"
+    assert {"agent", "subagent", "shell", "http", "mcp", "function", "llm", "mock", "env", "task", "input"} <= set(
+        words
+    )
+
+
+def test_a_blocked_keyword_says_which_list_blocks_it(nika: Nika, write: Write) -> None:
+    write("nika.yaml", "plugins: {block: [keywords:shell]}\n")
+    write("w.nika.yaml", "tasks:\n  - {id: a, shell: ls}\n")
+    done = nika("run", "w.nika.yaml")
+    assert done.code == 3
+    assert "NIKA-075" in done.err
+    assert "nika.yaml" in done.err
+
+
+def test_validate_takes_folders_and_tells_files_and_problems(nika: Nika, write: Write) -> None:
+    write("a/good.nika.yaml", "tasks:\n  - {id: a, shell: ls}\n")
+    write("a/deep/bad.nika.yaml", "tasks:\n  - {id: a, shell: ls, retries: 3}\n")
+    write("a/other.yaml", "x: 1\n")
+    done = nika("validate", "a", "--format", "json")
+    assert done.code == 2
+    files = {Path(each["path"]).name: each for each in done.json["files"]}
+    assert (files["good.nika.yaml"]["valid"], files["good.nika.yaml"]["tasks"]) == (True, 1)
+    (problem,) = files["bad.nika.yaml"]["problems"]
+    assert (problem["code"], problem["line"], problem["column"]) == ("NIKA-004", 2, 24)
+    assert set(files) == {"good.nika.yaml", "bad.nika.yaml"}
+    assert "retry" in problem["hint"]
+    compact = nika("validate", "a", "--format", "compact").out
+    assert "bad.nika.yaml:2:24" in compact
+
+
+def test_too_many_files_are_refused_with_3(nika: Nika, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIKA_MAX_FILES", "1")
+    for name in "ab":
+        write(f"{name}.nika.yaml", "tasks:\n  - {id: a, shell: ls}\n")
+    done = nika("validate", ".")
+    assert done.code == 3
+    assert "NIKA_MAX_FILES" in done.err
+
+
+def test_providers_tell_whether_a_key_is_set_and_never_the_key(nika: Nika, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
+    done = nika("providers", "--format", "json")
+    assert done.code == 0
+    assert "sk-very-secret" not in done.out
+    found = {each["name"]: each for each in done.json["providers"]}
+    secrets = {each["name"]: each["set"] for each in found["openai"]["secrets"]}
+    assert secrets["OPENAI_API_KEY"] is True
+
+
+def test_plan_tells_waves_payloads_effects_and_cost_and_calls_nothing(nika: Nika, write: Write, folder: Path) -> None:
+    write(
+        "w.nika.yaml",
+        """\
+        agent: {model: mock-small, provider: mock}
+        tasks:
+          - {id: a, shell: "touch effect; echo ${input.x}"}
+          - {id: b, llm: {prompt: "{{a}} and ${input.x}", maxTokens: 10}}
+        """,
+    )
+    done = nika("plan", "w.nika.yaml", "-i", "x=known", "--format", "json")
+    assert done.code == 0, done.err
+    first, second = done.json["tasks"]
+    assert (first["wave"], second["wave"]) == (1, 2)
+    assert second["payload"]["prompt"] == "{{a}} and known"
+    assert {"kind": "model", "target": "mock-small"} in second["effects"]
+    assert second["estimate"]["tokensHigh"] > second["estimate"]["tokensLow"] > 0
+    assert not (folder / "effect").exists()
+    assert "wave 2" in nika("plan", "w.nika.yaml", "-i", "x=known").out
+
+
+def test_a_model_without_a_known_price_is_unpriced_never_free(
+    nika: Nika, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    write("w.nika.yaml", "agent: {model: acme-large, provider: openai}\ntasks:\n  - {id: a, llm: hi}\n")
+    estimate = nika("plan", "w.nika.yaml", "--format", "json").json["estimate"]
+    assert estimate["unpriced"] == ["acme-large"]
+    write("nika.yaml", "prices: {acme-large: {inputPerMillion: 1.0, outputPerMillion: 4.0}}\n")
+    priced = nika("plan", "w.nika.yaml", "--format", "json").json["estimate"]
+    assert priced["unpriced"] == []
+    assert priced["costUsdHigh"] > 0
+
+
+def test_a_run_whose_low_estimate_is_over_a_limit_is_refused_with_3(
+    nika: Nika, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIKA_MAX_TOKENS_TOTAL", "5")
+    write("w.nika.yaml", f"agent: {{model: mock, provider: mock}}\ntasks:\n  - {{id: a, llm: {'word ' * 50}}}\n")
+    done = nika("run", "w.nika.yaml")
+    assert done.code == 3
+    assert "NIKA_MAX_TOKENS_TOTAL" in done.err
+
+
+def test_runs_are_listed_shown_and_removed(nika: Nika, write: Write) -> None:
+    write("w.nika.yaml", "tasks:\n  - {id: a, shell: echo hi}\n")
+    run = nika("run", "w.nika.yaml", "--format", "json").json["runId"]
+    (listed,) = nika("runs", "list", "--format", "json").json["runs"]
+    assert (listed["runId"], listed["status"]) == (run, "succeeded")
+    shown = nika("runs", "show", run, "--format", "json").json
+    assert shown["tasks"][0]["output"] == "hi"
+    assert shown["tasks"][0]["keyword"] == "shell"
+    assert nika("runs", "rm", run).code == 0
+    assert nika("runs", "list", "--format", "json").json["runs"] == []
+    gone = nika("runs", "show", run)
+    assert (gone.code, "NIKA-093" in gone.err) == (1, True)

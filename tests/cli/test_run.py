@@ -1,0 +1,290 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .conftest import Nika
+
+Write = Callable[[str, str], Path]
+
+
+def test_json_keeps_its_types_through_templates(nika: Nika, write: Write) -> None:
+    write("f.py", "def kinds(**values):\n    return {key: type(value).__name__ for key, value in values.items()}\n")
+    write(
+        "w.nika.yaml",
+        """\
+        tasks:
+          - id: made
+            shell: "echo '{\\"n\\": 3, \\"on\\": true, \\"list\\": [1], \\"none\\": null}'"
+          - id: seen
+            function:
+              reference: f.py::kinds
+              args: {n: "{{made.n}}", on: "{{made.on}}", list: "{{made.list}}", text: "n={{made.n}}", plain: 3.10}
+        """,
+    )
+    done = nika("run", "w.nika.yaml", "--format", "json")
+    assert done.code == 0, done.err
+    assert done.json["output"] == {"n": "int", "on": "bool", "list": "list", "text": "str", "plain": "str"}
+
+
+def test_the_result_has_the_promised_keys_and_leaves_out_those_without_a_value(nika: Nika, write: Write) -> None:
+    write("w.nika.yaml", "tasks:\n  - {id: a, shell: echo hi}\n  - {id: b, shell: 'exit 3'}\n")
+    done = nika("run", "w.nika.yaml", "--format", "json")
+    assert done.code == 1
+    assert {"runId", "workflow", "status", "durationMs", "usage", "tasks"} <= set(done.json)
+    assert (done.json["workflow"], done.json["status"]) == ("w", "failed")
+    assert done.tasks["a"]["output"] == "hi"
+    assert "error" not in done.tasks["a"]
+    assert done.tasks["b"]["error"]["category"] == "execution"
+    assert done.tasks["b"]["error"]["code"] == "NIKA-080"
+    assert done.tasks["b"]["attempts"] == 3
+
+
+def test_a_false_condition_skips_with_its_reason(nika: Nika, write: Write) -> None:
+    write(
+        "w.nika.yaml",
+        """\
+        tasks:
+          - {id: check, shell: echo 7}
+          - {id: high, shell: echo high}
+          - {id: low, shell: echo low}
+        flows:
+          - {source: check, target: high, condition: "{{check}} > 10"}
+          - {source: check, target: low, condition: "{{check}} <= 10"}
+        """,
+    )
+    done = nika("run", "w.nika.yaml", "--format", "json")
+    assert done.tasks["high"]["state"] == "skipped"
+    assert done.tasks["high"]["skipReason"] == "condition"
+    assert done.json["output"] == "low"
+
+
+def test_secrets_are_masked_in_everything_that_is_printed(
+    nika: Nika, write: Write, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    monkeypatch.setenv("ACME_TOKEN", "tops3cret-value")
+    write("w.nika.yaml", 'tasks:\n  - {id: a, shell: "echo got $ACME_TOKEN; echo $ACME_TOKEN >&2; exit 1"}\n')
+    for format_ in ("json", "jsonl", "pretty"):
+        done = nika("run", "w.nika.yaml", "--format", format_)
+        assert "tops3cret" not in done.out + done.err
+    shown = nika("runs", "list", "--format", "json").json["runs"][0]["runId"]
+    assert "tops3cret" not in nika("runs", "show", shown, "--format", "json").out
+    for file in (folder / ".nika").rglob("*"):
+        assert not file.is_file() or b"tops3cret" not in file.read_bytes()
+
+
+def test_jsonl_prints_an_event_a_line_and_the_result_last(nika: Nika, write: Write) -> None:
+    write("w.nika.yaml", "tasks:\n  - {id: a, shell: echo hi}\n")
+    lines = [json.loads(line) for line in nika("run", "w.nika.yaml", "--format", "jsonl").out.splitlines()]
+    kinds = [line["event"] for line in lines]
+    assert kinds[0] == "run.started"
+    assert "task.succeeded" in kinds
+    assert lines[-1]["event"] == "result"
+    assert lines[-1]["data"]["output"] == "hi"
+
+
+def test_pretty_prints_the_output_on_stdout_and_the_progress_on_stderr(nika: Nika, write: Write) -> None:
+    write("w.nika.yaml", "tasks:\n  - {id: a, shell: echo hi}\n")
+    done = nika("run", "w.nika.yaml")
+    assert done.out == "hi\n"
+    assert "✓ a" in done.err
+
+
+def test_control_codes_of_an_output_are_shown_not_obeyed(nika: Nika, write: Write) -> None:
+    write("w.nika.yaml", "tasks:\n  - {id: a, shell: \"printf '\\\\033[31mred[bold]x'\"}\n")
+    assert nika("run", "w.nika.yaml").out == "\\x1b[31mred[bold]x\n"
+
+
+def test_inputs_come_from_options_and_files_and_are_typed(nika: Nika, write: Write) -> None:
+    write("topic.txt", "from a file")
+    write("more.yaml", "count: 2\nflag: true\n")
+    write(
+        "w.nika.yaml",
+        """\
+        inputs:
+          topic: {type: string}
+          count: {type: int}
+          flag: {type: bool, default: false}
+        tasks:
+          - {id: a, shell: "echo ${input.topic} ${input.count} ${input.flag}"}
+        """,
+    )
+    done = nika("run", "w.nika.yaml", "-i", "topic=@topic.txt", "--inputs", "more.yaml")
+    assert done.out == "from a file 2 true\n"
+    refused = nika("run", "w.nika.yaml", "-i", "count=two", "-i", "flag=maybe", "-i", "extra=1")
+    assert refused.code == 2
+    assert refused.err.count("NIKA-009") == 4  # all at once: count, flag, topic, extra
+
+
+def test_without_a_file_the_project_says_what_to_run(nika: Nika, write: Write) -> None:
+    write("nika.yaml", "main: flows/w.nika.yaml\n")
+    write("flows/w.nika.yaml", "tasks:\n  - {id: a, shell: pwd}\n")
+    done = nika("run")
+    assert done.code == 0, done.err
+    assert done.out.endswith("/flows\n")
+
+
+def test_a_failed_task_does_not_stop_independent_ones_unless_told_to(nika: Nika, write: Write) -> None:
+    write(
+        "w.nika.yaml",
+        """\
+        tasks:
+          - {id: bad, shell: "exit 1", retry: {max: 1}}
+          - {id: below, shell: "echo {{bad}}"}
+          - {id: other, shell: "echo fine"}
+        """,
+    )
+    done = nika("run", "w.nika.yaml", "--format", "json")
+    states = {name: (task["state"], task.get("skipReason")) for name, task in done.tasks.items()}
+    assert states == {"bad": ("failed", None), "below": ("skipped", "upstreamFailed"), "other": ("success", None)}
+    fast = nika("run", "w.nika.yaml", "--format", "json", "--fail-fast", "--max-concurrent", "1")
+    assert fast.tasks["other"]["skipReason"] == "runCancelled"
+
+
+FAILURES = {
+    "a missing file": ("run", "absent.nika.yaml", 2, "NIKA-003"),
+    "a directory": ("run", "folder", 2, "NIKA-003"),
+    "bytes that are not UTF-8": ("run", "latin.nika.yaml", 2, "NIKA-003"),
+    "an empty file": ("run", "empty.nika.yaml", 2, "NIKA-003"),
+}
+
+
+@pytest.mark.parametrize("case", FAILURES)
+def test_input_that_is_no_workflow_fails_well(nika: Nika, folder: Path, case: str) -> None:
+    (folder / "folder").mkdir()
+    (folder / "latin.nika.yaml").write_bytes(b"name: caf\xe9\n")
+    (folder / "empty.nika.yaml").write_bytes(b"")
+    command, path, code, problem = FAILURES[case]
+    done = nika(command, path)
+    assert done.code == code
+    assert problem in done.err
+
+
+DOCUMENTS = {
+    "an unknown key": ("tasks:\n  - id: a\n    shel: ls\n", "NIKA-012|NIKA-070", 3),
+    "two keywords in one task": ("tasks:\n  - id: a\n    shell: ls\n    llm: hi\n", "NIKA-013", 4),
+    "a cycle": ('tasks:\n  - {id: a, shell: "echo {{b}}"}\n  - {id: b, shell: "echo {{a}}"}\n', "NIKA-040", 2),
+    "an unknown task in a template": ('tasks:\n  - {id: a, shell: "echo {{bb}}"}\n', "NIKA-050", 2),
+    "a keyword that no plugin offers": ("tasks:\n  - id: a\n    deploy: {to: x}\n", "NIKA-070", 3),
+}
+
+
+@pytest.mark.parametrize("case", DOCUMENTS)
+def test_a_document_that_is_wrong_is_refused_with_code_and_place(nika: Nika, write: Write, case: str) -> None:
+    text, code, line = DOCUMENTS[case]
+    write("w.nika.yaml", text)
+    done = nika("validate", "w.nika.yaml", "--format", "json")
+    assert done.code == 2
+    problems = done.json["files"][0]["problems"]
+    assert any(re.fullmatch(code, each["code"]) and each["line"] == line for each in problems), problems
+    assert nika("run", "w.nika.yaml").code == 2
+
+
+FAILING_TASKS = {
+    "a server that is not there": ("http: http://127.0.0.1:9/", "network", "127.0.0.1"),
+    "a command that is not there": ("shell: {argv: [no-such-command-here]}", "", "no-such-command-here"),
+    "a function that raises": ("function: f.py::raises", "execution", "ValueError: wrong"),
+    "a function that exits": ("function: f.py::exits", "execution", "exit"),
+    "a function that never returns": ("function: f.py::hangs\n    timeout: 400ms", "timeout", "400 ms|0.4"),
+    "an MCP server that is not there": ("mcp: nowhere::tool", "", "nowhere"),
+}
+
+
+@pytest.mark.parametrize("case", FAILING_TASKS)
+def test_a_task_that_cannot_work_fails_with_category_and_hint(
+    nika: Nika, write: Write, case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIKA_HTTP_ALLOW", "127.0.0.1")
+    monkeypatch.setenv("NIKA_MAX_RETRIES", "1")
+    write(
+        "f.py",
+        "import sys, time\n"
+        "def raises():\n    raise ValueError('wrong')\n"
+        "def exits():\n    sys.exit(4)\n"
+        "def hangs():\n    print('hello')\n    time.sleep(60)\n",
+    )
+    task, category, says = FAILING_TASKS[case]
+    write("w.nika.yaml", f"tasks:\n  - id: a\n    {task}\n")
+    done = nika("run", "w.nika.yaml", "--format", "json")
+    if done.code == 2:  # what can be known before anything runs is told then
+        assert re.search(says, done.err)
+        return
+    assert done.code == 1, done.err
+    error = done.tasks["a"]["error"]
+    assert not category or error["category"] == category
+    assert re.search(says, error["message"])
+
+
+def test_ctrl_c_cancels_cleanly_and_the_run_can_be_resumed(
+    start: Callable[..., subprocess.Popen[str]], nika: Nika, write: Write, folder: Path
+) -> None:
+    write(
+        "w.nika.yaml",
+        """\
+        tasks:
+          - {id: done, shell: "echo once >> done.txt; echo kept"}
+          - {id: slow, shell: "echo {{done}} > started; [ -e go ] || sleep 600"}
+        """,
+    )
+    process = start("run", "w.nika.yaml", "--format", "json")
+    deadline = time.monotonic() + 30
+    while not (folder / "started").exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    result = json.loads(out)
+    assert result["status"] == "cancelled"
+    left = subprocess.run(["pgrep", "-f", "sleep 600"], capture_output=True, text=True, check=False).stdout.split()
+    assert not [pid for pid in left if Path(f"/proc/{pid}/cwd").resolve() == folder]
+    (folder / "go").touch()
+    again = nika("resume", result["runId"], "--format", "json")
+    assert again.code == 0, again.err
+    assert again.tasks["done"]["reused"] is True
+    assert (folder / "done.txt").read_text() == "once\n"
+
+
+def test_no_journal_leaves_nothing_behind(nika: Nika, write: Write, folder: Path) -> None:
+    write("w.nika.yaml", "tasks:\n  - {id: a, shell: echo hi}\n")
+    assert nika("run", "w.nika.yaml", "--no-journal").code == 0
+    assert sorted(os.listdir(folder)) == ["w.nika.yaml"]
+
+
+def test_mock_plays_every_keyword_without_any_effect(nika: Nika, write: Write, folder: Path) -> None:
+    write(
+        "w.nika.yaml",
+        """\
+        agent: {model: claude-sonnet-5}
+        tasks:
+          - {id: a, shell: touch effect}
+          - {id: b, http: "https://example.com/"}
+          - {id: c, llm: "hello {{b}}", output: {format: json, schema: {type: object, required: [n],
+              properties: {n: {type: integer}}}}}
+          - {id: d, shell: "echo {{c.n}}"}
+        """,
+    )
+    done = nika("run", "w.nika.yaml", "--mock", "--no-journal", "--format", "json")
+    assert done.code == 0, done.err
+    assert not (folder / "effect").exists()
+
+
+def test_a_missing_key_is_told_before_anything_runs(nika: Nika, write: Write, folder: Path) -> None:
+    write(
+        "w.nika.yaml",
+        'agent: {model: claude-sonnet-5}\ntasks:\n  - {id: a, shell: touch effect}\n  - {id: b, llm: "hi {{a}}"}\n',
+    )
+    done = nika("run", "w.nika.yaml")
+    assert done.code == 2
+    assert "ANTHROPIC_API_KEY" in done.err
+    assert "NIKA-077" in done.err
+    assert not (folder / "effect").exists()
