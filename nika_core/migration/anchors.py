@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nika_core.migration.layout import Layout
 from nika_core.migration.source import BREAK, Edit, Source, apply
-from nika_core.migration.tree import Alias, Document, Node, NotYamlError, last_offset, parse
+from nika_core.migration.tree import Alias, Document, Node, NotYamlError, last_line, last_offset, parse
 
 _MAX_ROUNDS = 20  # an anchor within an anchored value is written out in a further round
 _MAX_GROWTH = 10  # times the size: aliases of aliases of aliases
@@ -66,7 +66,7 @@ def _copied(document: Document, alias: Alias) -> list[Edit]:
     if node.kind == "scalar" or not before.endswith(":"):
         return []  # a block scalar, or a place where no block can stand
     column = len(before) - len(before.lstrip(" -")) + 2
-    first, last = source.line_of(node.start), source.line_of(last_offset(source, node) - 1)
+    first, last = source.line_of(node.start), last_line(source, node)
     lines = Layout(document).shifted(first, last, column - source.column_of(node.start))
     lines[0] = " " * column + source.text[node.start : source.start(first + 1)]
     copy = source.newline + "".join(lines).rstrip("\r\n")

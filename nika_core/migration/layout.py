@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nika_core.migration.source import Source, indent_of, is_blank, is_comment
-from nika_core.migration.tree import Document, Node, block_header, last_offset
+from nika_core.migration.source import indent_of, is_blank, is_comment
+from nika_core.migration.tree import Document, Node, last_line, text_column
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Layout:
         column = source.column_of(mapping.pairs[0][0].start) if mapping.pairs else 0
         behind = source.line_of(mapping.start)
         for index, (key, value) in enumerate(mapping.pairs):
-            first, last = source.line_of(key.start), source.line_of(last_offset(source, value, key) - 1)
+            first, last = source.line_of(key.start), last_line(source, value, key)
             following = mapping.pairs[index + 1][0] if index + 1 < len(mapping.pairs) else None
             until = source.line_of(following.start) if following else len(source)
             end = self._with_own_comments(last, until, column)
@@ -79,21 +79,9 @@ def _block_scalar_lines(document: Document) -> dict[int, int]:
         if not node.is_block_scalar:
             continue
         first, behind = source.line_of(node.start) + 1, source.line_of(max(node.end - 1, node.start)) + 1
-        column = next((indent_of(line) for line in source.lines(first, behind - 1) if not is_blank(line)), 0)
-        explicit = [int(sign) for sign in block_header(source, node) if sign.isdigit()]
-        if explicit:
-            column = _parent_column(source, node) + explicit[0]
+        column = text_column(source, node)
         found.update(dict.fromkeys(range(first, behind), column))
     return found
-
-
-def _parent_column(source: Source, node: Node) -> int:
-    """The column of the key, or of the list's dash, that a block scalar belongs to."""
-    line_start = source.start(source.line_of(node.start))
-    before = source.text[line_start : node.start].rstrip(" ")
-    if before.endswith("-") and not before.strip(" -"):
-        return len(before) - 1
-    return len(before) - len(before.lstrip(" -"))
 
 
 def _shift(line: str, delta: int, scalar_column: int | None) -> str:

@@ -137,6 +137,7 @@ def _flow(flow: Node, old: bool) -> Any:
     return found
 
 
+_NO_BREAK: Final = re.compile(r"[^\r\n\x85\u2028\u2029]")
 _COMMENT: Final = re.compile(r"(?:(?<=\s)|^)#[^\r\n\x85\u2028\u2029]*", re.MULTILINE)
 
 
@@ -149,5 +150,5 @@ def comments(document: Document) -> Counter[str]:
             start = node.start
             if node.is_block_scalar:  # a comment may stand behind the header
                 start = source.start(source.line_of(node.start + len(block_header(source, node)) - 1) + 1)
-            characters[start : node.end] = "x" * (node.end - start)
+            characters[start : node.end] = _NO_BREAK.sub("x", source.text[start : node.end])
     return Counter(found[0].rstrip() for found in _COMMENT.finditer("".join(characters)))

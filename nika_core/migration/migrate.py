@@ -108,7 +108,7 @@ def _new_text(document: Document) -> tuple[str | None, Note | None]:
     stage: Callable[[Document], Document]
     new = plain
     try:
-        for stage in (_with_values, without_nulls, restructured):
+        for stage in (without_nulls, _with_values, restructured):
             new = stage(new)
     except CannotError as error:
         return None, _note(plain.source, error.offset, error.message, error.hint)

@@ -77,7 +77,8 @@ def _edits(document: Document) -> Iterator[Edit]:
         else:
             entry = layout.entries(mapping)[empty[0]]
             following = mapping.pairs[empty[0] + 1][0] if empty[0] + 1 < len(mapping.pairs) else None
-            yield _without_entry(document.source, entry, following)
+            edit = _without_entry(document.source, entry, following)
+            yield _with_blank_lines(document.source, edit) if layout.is_text(entry.first - 1) else edit
             done = document.source.start(entry.last + 1)
 
 
@@ -92,3 +93,13 @@ def _without_entry(source: Source, entry: Entry, following: Node | None) -> Edit
     if is_blank(rest) and following is not None and is_blank(source.text[end : following.start]):
         return Edit(entry.key.start, following.start, "")
     return Edit(entry.key.start, end + len(rest) - len(rest.lstrip(" ")), "")
+
+
+def _with_blank_lines(source: Source, edit: Edit) -> Edit:
+    """Behind a block scalar that keeps blank lines, those that follow would become its text."""
+    if edit.end != source.start(source.line_of(edit.end - 1) + 1):
+        return edit
+    line = source.line_of(edit.end - 1) + 1
+    while line < len(source) and is_blank(source.line(line)):
+        line += 1
+    return Edit(edit.start, source.start(line), edit.text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from nika_core.migration import grammar
 from nika_core.migration.flow_style import FlowEntry, FlowMap
@@ -44,11 +45,7 @@ def _closed_at_the_end(document: Document) -> Document:
     if word is None or source.text.endswith(("\n", "\r")) or not _out_of_order(tasks[-1], word):
         return document
     for node in nodes_in(root):
-        if (
-            node.is_block_scalar
-            and node.end == len(source.text)
-            and not (header := block_header(source, node)).endswith("-")
-        ):
+        if node.is_block_scalar and node.end == len(source.text) and "-" not in (header := block_header(source, node)):
             edit = Edit(node.start, node.start + len(header), header.replace("+", "") + "-")
             return parse(apply(source.text, [edit]))
     return document
@@ -89,6 +86,8 @@ class _Task:
         if pair is None:
             raise CannotError(f"the task has no '{word}'", node.start, "give it one")
         self.key, self.payload = pair
+        self.last_kept: Node | None = None
+        self.column = 0
         self._refuse_conflicts()
 
     def _refuse_conflicts(self) -> None:
@@ -116,8 +115,14 @@ class _Task:
             return Edit(self.node.start, self.node.end, self._flow_text())
         entries = self.layout.entries(self.node)
         self.column = self.source.column_of(entries[0].key.start)
-        lines = _without_leading_blanks(self._lines(entries))
-        end = self.source.start(entries[-1].last + 1)
+        behind = entries[-1].last + 1
+        lines = self._lines(entries)
+        if lines[-1] == _KEPT and entries[-1].value is not self.last_kept:
+            while behind < len(self.source) and is_blank(self.source.line(behind)):
+                behind += 1
+        lines = _tidied(lines)
+        lines[0] = " " * self.column + lines[0].lstrip(" ")
+        end = self.source.start(behind)
         newline = self.source.newline
         whole = [line if line.endswith(("\n", "\r")) else line + newline for line in lines]
         last = self.source.line(entries[-1].last)
@@ -240,7 +245,11 @@ class _Task:
         return [line for line in lines if not is_blank(line)] if close else lines
 
     def _body(self, entry: Entry, delta: int, column: int, name: str | None = None) -> list[str]:
-        return self._body_lines(entry.first, entry.last, delta, entry.key, column, name)
+        lines = self._body_lines(entry.first, entry.last, delta, entry.key, column, name)
+        if self._ends_kept(entry.value):
+            self.last_kept = entry.value
+            lines.append(_KEPT)
+        return lines
 
     def _body_lines(
         self, first: int, last: int, delta: int, key: Node, column: int, name: str | None = None
@@ -249,6 +258,12 @@ class _Task:
         start = key.start if name is None else key.end
         head = f"{' ' * column}{name or ''}{self.source.text[start : self.source.start(first + 1)]}"
         return [head, *self.layout.shifted(first + 1, last, delta)]
+
+    def _ends_kept(self, value: Node) -> bool:
+        """Whether blank lines behind a value would become its text."""
+        while not value.flow and (value.pairs or value.items):
+            value = value.pairs[-1][1] if value.pairs else value.items[-1]
+        return value.is_block_scalar and "+" in block_header(self.source, value)
 
     # Flow style
 
@@ -290,6 +305,17 @@ class _Task:
             task.insert_after(task.index(self.word) or 0, lifted)
 
 
-def _without_leading_blanks(lines: list[str]) -> list[str]:
-    start = next((index for index, line in enumerate(lines) if not is_blank(line)), 0)
-    return lines[start:]
+_KEPT: Final = "\0"  # stands behind a block scalar that keeps the blank lines behind it
+
+
+def _tidied(lines: list[str]) -> list[str]:
+    """No blank lines at the start, and none that would become the text of the block scalar before them."""
+    found: list[str] = []
+    open_ = True
+    for line in lines:
+        if line == _KEPT:
+            open_ = True
+        elif not (open_ and is_blank(line)):
+            found.append(line)
+            open_ = False
+    return found

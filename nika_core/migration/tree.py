@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import yaml
 
-from nika_core.migration.source import Source, is_blank
+from nika_core.migration.source import Source, indent_of, is_blank
 
 _events: Final[Any] = yaml.parse  # whose types do not know what is in an event
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -241,10 +241,18 @@ def last_offset(source: Source, node: Node, key: Node | None = None) -> int:
     return node.end
 
 
+def last_line(source: Source, node: Node, key: Node | None = None) -> int:
+    """The last line on which something of a node stands; blank lines that are a block scalar's text count."""
+    end = last_offset(source, node, key)
+    line = source.line_of(end)
+    return line if end > source.start(line) or end == 0 or is_blank(source.line(line)) else line - 1
+
+
 def _end_of_block_scalar(source: Source, node: Node) -> int:
     last = source.line_of(node.end - 1)
     if "+" not in block_header(source, node):
-        while last > source.line_of(node.start) and is_blank(source.line(last)):
+        column = text_column(source, node)
+        while last > source.line_of(node.start) and is_blank(line := source.line(last)) and indent_of(line) <= column:
             last -= 1
     return source.start(last) + len(source.line(last).rstrip("\r\n\x85\u2028\u2029"))
 
@@ -255,3 +263,20 @@ def block_header(source: Source, node: Node) -> str:
     while source.text[end : end + 1] in ("|", ">", "+", "-") or source.text[end : end + 1].isdigit():
         end += 1
     return source.text[node.start : end]
+
+
+def text_column(source: Source, node: Node) -> int:
+    """The column at which the text of a block scalar begins."""
+    explicit = [int(sign) for sign in block_header(source, node) if sign.isdigit()]
+    if explicit:
+        return _parent_column(source, node) + explicit[0]
+    first, last = source.line_of(node.start) + 1, source.line_of(max(node.end - 1, node.start))
+    return next((indent_of(line) for line in source.lines(first, last) if not is_blank(line)), 0)
+
+
+def _parent_column(source: Source, node: Node) -> int:
+    """The column of the key, or of the list's dash, that a block scalar belongs to."""
+    before = source.text[source.start(source.line_of(node.start)) : node.start].rstrip(" ")
+    if before.endswith("-") and not before.strip(" -"):
+        return len(before) - 1
+    return len(before) - len(before.lstrip(" -"))

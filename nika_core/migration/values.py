@@ -10,7 +10,7 @@ from typing import Final
 
 from nika_core.migration import grammar, scalars, templates
 from nika_core.migration.source import Edit, Source
-from nika_core.migration.tree import Document, Node
+from nika_core.migration.tree import Document, Node, block_header, last_offset
 
 
 def value_edits(document: Document) -> list[Edit]:
@@ -131,11 +131,22 @@ def _as_json(source: Source, node: Node) -> Iterator[Edit]:
 
 def _duration_edits(source: Source, node: Node) -> Iterator[Edit]:
     text = scalars.v5_duration(node.value)
-    if text is None or text == node.value or node.is_block_scalar or scalars.is_null(node):
-        return
+    if text is not None and text != node.value and not scalars.is_null(node):
+        yield from _replaced(source, node, text, text)
+
+
+def _replaced(source: Source, node: Node, text: str, plain: str) -> Iterator[Edit]:
+    """A scalar's new value, in its old quotes where they can hold it; `plain`: how to write it without."""
     written = source.text[node.start : node.end]
-    if node.value in written:
+    if node.is_block_scalar:
+        header = block_header(source, node)
+        header_end = node.start + len(source.line_rest(node.start).rstrip("\r\n"))
+        yield Edit(node.start, node.start + len(header), plain)
+        yield Edit(header_end, last_offset(source, node), "")
+    elif node.value in written and (node.style or text == plain):
         yield Edit(node.start, node.end, written.replace(node.value, text, 1))
+    else:
+        yield Edit(node.start, node.end, plain)
 
 
 # v4 called the output of a flow's source `output`. A string, a template and a longer name are left alone.
@@ -152,13 +163,8 @@ def _condition_edits(source: Source, flow: Node) -> Iterator[Edit]:
     if condition is None or start is None or condition.kind != "scalar":
         return
     text = v5_condition(condition.value, start.value)
-    if text == condition.value or condition.is_block_scalar:
-        return
-    written = source.text[condition.start : condition.end]
-    if condition.style and condition.value in written:
-        yield Edit(condition.start, condition.end, written.replace(condition.value, text, 1))
-    else:
-        yield Edit(condition.start, condition.end, quoted(text))
+    if text != condition.value:
+        yield from _replaced(source, condition, text, quoted(text.strip()))
 
 
 def quoted(text: str) -> str:
