@@ -43,9 +43,10 @@ class Child:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def last_words(self) -> str:
-        """The end of what it wrote to stderr, in one line of at most 500 characters."""
-        text = " | ".join(line.strip() for line in self.tail.decode("utf-8", "replace").splitlines() if line.strip())
-        return text if len(text) <= 500 else "…" + text[-499:]
+        """The last lines that it wrote to stderr, as one of at most 300 characters."""
+        lines = [" ".join(line.split()) for line in self.tail.decode("utf-8", "replace").splitlines() if line.strip()]
+        text = " | ".join(lines[-4:])
+        return text if len(text) <= 300 else "…" + text[-299:]
 
     def how(self) -> str:
         """How it ended, and what it said last."""

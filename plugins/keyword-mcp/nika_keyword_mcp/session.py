@@ -6,21 +6,19 @@ Imports the SDK: only the step and the facets' `tools` import this module, off t
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import httpx2
 from mcp import Client, MCPError
-from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CONNECTION_CLOSED, INVALID_PARAMS, METHOD_NOT_FOUND, CallToolResult, Implementation, Tool
 
 from nika_core import codes
 from nika_core.errors import Category, TaskError
 from nika_core.model.json import JsonObject
 from nika_keyword_mcp import process
+from nika_keyword_mcp.remote import Remote
 from nika_keyword_mcp.servers import Server, nearest
 
 OPEN_SECONDS: Final = 60.0
@@ -30,10 +28,11 @@ _MAX_PAGES: Final = 100
 class Session:
     """An open session. `dead` is set, with the reason, when it can be used no more."""
 
-    def __init__(self, name: str, client: Client, child: process.Child | None) -> None:
+    def __init__(self, name: str, client: Client, child: process.Child | None, remote: Remote | None) -> None:
         self._name = name
         self._client = client
         self._child = child
+        self._remote = remote
         self._tools: asyncio.Task[dict[str, Tool]] | None = None
         self.dead: str | None = None
 
@@ -41,21 +40,21 @@ class Session:
     def usable(self) -> bool:
         return self.dead is None and not (self._child is not None and self._child.ended.is_set())
 
-    async def tools(self) -> dict[str, Tool]:
-        """The server's tools by name, asked once per session. Raises TaskError."""
-        if self._tools is None or (self._tools.done() and self._tools.exception() is not None):
-            self._tools = asyncio.create_task(self._list())
+    async def tools(self, *, again: bool = False) -> dict[str, Tool]:
+        """The server's tools by name, asked once per session, and `again` where asked. Raises TaskError."""
+        if self._tools is None or (self._tools.done() and (again or _has_failed(self._tools))):
+            self._tools = asyncio.create_task(self._list(again))
             self._tools.add_done_callback(_retrieved)
         try:
             return await asyncio.shield(self._tools)
         except MCPError as error:
             raise self._failed("tools/list", error) from error
 
-    async def _list(self) -> dict[str, Tool]:
+    async def _list(self, again: bool) -> dict[str, Tool]:
         found: dict[str, Tool] = {}
         cursor: str | None = None
         for _ in range(_MAX_PAGES):
-            page = await self._client.list_tools(cursor=cursor)
+            page = await self._client.list_tools(cursor=cursor, cache_mode="refresh" if again else "use")
             found.update((tool.name, tool) for tool in page.tools)
             cursor = page.next_cursor
             if cursor is None:
@@ -63,8 +62,10 @@ class Session:
         return found
 
     async def tool(self, name: str) -> Tool:
-        """The tool of that name. Raises TaskError with the nearest one."""
+        """The tool of that name, perhaps one that came since. Raises TaskError with the nearest one."""
         tools = await self.tools()
+        if name not in tools:
+            tools = await self.tools(again=True)
         if name not in tools:
             raise TaskError(
                 f"the MCP server '{self._name}' has no tool '{name}'",
@@ -80,11 +81,15 @@ class Session:
             return await self._client.call_tool(name, dict(arguments))
         except MCPError as error:
             raise self._failed(name, error) from error
-        except (RuntimeError, ValueError, httpx2.HTTPError) as error:
-            raise TaskError(f"{self._name}::{name}: {error}") from error
+        except Exception as error:  # the SDK's own: a result that is not what the tool's output schema says
+            raise TaskError(f"{self._name}::{name}: {_reason(error)}") from error
 
     def _failed(self, what: str, error: MCPError) -> TaskError:
         if error.code == CONNECTION_CLOSED or error.message == "Session terminated":
+            return self.lost(what)
+        refusal = self._remote.refusal() if self._remote is not None else ""
+        if refusal and error.message == "Server returned an error response":
+            self.dead = refusal
             return self.lost(what)
         if error.code in (INVALID_PARAMS, METHOD_NOT_FOUND):
             return TaskError(
@@ -94,13 +99,17 @@ class Session:
 
     def lost(self, what: str) -> TaskError:
         """The error for a server that went away under a call."""
-        how = self._child.how() if self._child is not None else (self.dead or "closed the connection")
+        how = self._child.how() if self._child is not None else f"is gone: {self.dead or 'it closed the connection'}"
         self.dead = self.dead or how
         return TaskError(
             f"the MCP server '{self._name}' {how} (during {what})",
             category=Category.NETWORK,
             hint="the next attempt opens a new session",
         )
+
+
+def _has_failed(task: asyncio.Task[Any]) -> bool:
+    return task.cancelled() or task.exception() is not None
 
 
 def _retrieved(task: asyncio.Future[Any]) -> None:
@@ -139,12 +148,14 @@ class Connection:
         """Open, keep open, close: all in this one task, as the SDK's scopes ask for."""
         session: Session | None = None
         child: process.Child | None = None
+        remote: Remote | None = None
         try:
             async with AsyncExitStack() as stack:
                 try:
                     async with asyncio.timeout(OPEN_SECONDS):
                         if self._server.url:
-                            streams: Any = await self._http(stack)
+                            remote = Remote(self._server, self._environ)
+                            streams: Any = await remote.streams(stack)
                         else:
                             child = await process.start(self._server, self._environ, self._folder)
                             streams = process.transport(child)
@@ -156,7 +167,7 @@ class Connection:
                         + (f"; its last words: {child.last_words()}" if child and child.tail else ""),
                         category=Category.TIMEOUT,
                     ) from None
-                session = Session(self._server.name, client, child)
+                session = Session(self._server.name, client, child, remote)
                 ready.set_result(session)
                 await closing.wait()
         except asyncio.CancelledError:
@@ -167,27 +178,9 @@ class Connection:
             if session is not None:
                 session.dead = session.dead or f"lost the connection: {_reason(error)}"
             elif not ready.done():
-                ready.set_exception(self._explained(error, child))
+                ready.set_exception(self._explained(error, child, remote))
 
-    async def _http(self, stack: AsyncExitStack) -> Any:
-        certificates = self._environ.get("SSL_CERT_FILE")
-        verify: Any = await asyncio.to_thread(ssl.create_default_context, cafile=certificates) if certificates else True
-        try:
-            client = httpx2.AsyncClient(
-                headers=dict(self._server.headers),
-                timeout=httpx2.Timeout(30.0, read=None),
-                trust_env=False,
-                verify=verify,
-            )
-            httpx2.URL(self._server.url)
-        except (httpx2.InvalidURL, UnicodeError, ValueError) as error:
-            raise TaskError(
-                f"the MCP server '{self._server.name}' has a url or headers that cannot be sent: {error}",
-                category=Category.CONFIG,
-            ) from None
-        return streamable_http_client(self._server.url, http_client=await stack.enter_async_context(client))
-
-    def _explained(self, error: Exception, child: process.Child | None) -> TaskError:
+    def _explained(self, error: Exception, child: process.Child | None, remote: Remote | None) -> TaskError:
         if isinstance(error, TaskError):
             return error
         name = self._server.name
@@ -197,10 +190,12 @@ class Connection:
                 category=Category.NETWORK,
                 hint="start its command by hand to see what it says",
             )
+        reason = (remote.refusal() if remote is not None else "") or _reason(error)
+        forbidden = remote is not None and remote.refused in (401, 403)
         return TaskError(
-            f"the MCP server '{name}' at {self._server.shown()} cannot be reached: {_reason(error)}",
-            category=Category.NETWORK,
-            hint="check the url, and whether the server runs",
+            f"the MCP server '{name}' at {self._server.shown()} cannot be reached: {reason}",
+            category=Category.CONFIG if forbidden else Category.NETWORK,
+            hint="check its headers" if forbidden else "check the url, and whether the server runs",
         )
 
     async def aclose(self) -> None:

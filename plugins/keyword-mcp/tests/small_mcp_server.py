@@ -1,4 +1,4 @@
-"""An MCP server for tests: over stdio, or with the argument `http` over streamable HTTP on an ephemeral port."""
+"""An MCP server for tests: over stdio, or with the argument `http` (and a port) over streamable HTTP."""
 
 from __future__ import annotations
 
@@ -100,11 +100,12 @@ def odd() -> str:
     return "odd"
 
 
-def serve_http() -> None:
+def serve_http(port: int) -> None:
     import uvicorn
 
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
         listener.listen()
         print(f"http://127.0.0.1:{listener.getsockname()[1]}/mcp", flush=True)
         config = uvicorn.Config(server.streamable_http_app(), log_level="error")
@@ -114,7 +115,7 @@ def serve_http() -> None:
 if __name__ == "__main__":
     mode = sys.argv[1] if len(sys.argv) > 1 else "stdio"
     if mode == "http":
-        serve_http()
+        serve_http(int(sys.argv[2]) if len(sys.argv) > 2 else 0)
     elif mode == "die":
         print("cannot find my settings", file=sys.stderr)
         sys.exit(7)

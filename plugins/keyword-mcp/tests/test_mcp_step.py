@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ from nika_keyword_mcp.step import McpStep, described
 
 from nika_core import codes
 from nika_core.errors import Category, TaskError
+
+SERVER = Path(__file__).parent / "small_mcp_server.py"
 
 
 async def call(context: Any, reference: str, **args: Any) -> Any:
@@ -161,6 +165,49 @@ async def test_a_url_where_nobody_listens_is_a_network_error(small: Any) -> None
     error = await fails(small, "remote::add", a=1)
     assert error.category is Category.NETWORK
     assert "http://127.0.0.1:1/mcp" in error.message
+
+
+def started(*args: str) -> tuple[subprocess.Popen[str], str]:
+    process = subprocess.Popen([sys.executable, str(SERVER), "http", *args], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    return process, process.stdout.readline().strip()
+
+
+async def test_an_http_server_that_goes_away_is_a_network_error_and_is_found_again(small: Any) -> None:
+    process, url = started()
+    try:
+        small.sections = {"mcpServers": {"remote": {"url": url}}}
+        assert await call(small, "remote::add", a=1) == {"result": 2}
+        process.kill()
+        process.communicate()
+        error = await fails(small, "remote::add", a=1)
+        assert (error.category, error.retriable) == (Category.NETWORK, True)
+        assert "'remote'" in error.message
+        process, _ = started(url.rpartition(":")[2].partition("/")[0])
+        assert await call(small, "remote::add", a=1) == {"result": 2}
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("status", "category"), [(401, Category.CONFIG), (403, Category.CONFIG), (502, Category.NETWORK)]
+)
+async def test_an_http_server_that_refuses_is_said_with_its_status(small: Any, status: int, category: Category) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.readline() not in (b"\r\n", b""):
+            pass
+        writer.write(f"HTTP/1.1 {status} No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode())
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        small.sections = {"mcpServers": {"remote": {"url": f"http://127.0.0.1:{port}/mcp?key=secret"}}}
+        error = await fails(small, "remote::add", a=1)
+    assert error.category is category
+    assert f"{status}" in error.message
+    assert "secret" not in error.message
 
 
 async def test_servers_come_from_the_file_beside_the_workflow_too(small: Any) -> None:
