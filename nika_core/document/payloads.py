@@ -35,6 +35,9 @@ class PayloadReader:
             add(faults, node, f"a mapping, or a text as `{self.keyword.primary}`")
             return {}
         made = self._check(node, faults)
+        for fault in faults[since:]:
+            if fault.code == codes.UNKNOWN_KEY:  # in a payload, it is the payload that is bad
+                fault.code = codes.BAD_PAYLOAD
         if type(made) is not dict:
             if len(faults) == since:
                 faults.append(Fault(f"the payload of `{self.keyword.name}` is no mapping"))
