@@ -217,6 +217,11 @@ class Payload(Protocol):
         """The limit of tokens for one task, where a policy sets one."""
         ...
 
+    @property
+    def allowed_tools(self) -> Sequence[str]:
+        """The tools that the task may use: its own, or the agent block's where it names none."""
+        ...
+
     def at(self, *path: str | int) -> Place:
         """Where a field (or a part of one) stands; the task's place where it is not there.
 

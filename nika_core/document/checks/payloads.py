@@ -42,6 +42,11 @@ class CheckedPayload:
     def output(self) -> OutputSpec:
         return self.task.output
 
+    @property
+    def allowed_tools(self) -> tuple[str, ...]:
+        own = self.task.allowed_tools
+        return own if own is not None else self.agent.allowed_tools or ()
+
     def at(self, *path: str | int) -> Place:
         """Where a field (or a part of one, or a character of a text) stands."""
         return self.task.at(path)

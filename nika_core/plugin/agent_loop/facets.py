@@ -82,6 +82,8 @@ class AgentFacets(CompletionFacets):
     """For a payload with the fields of `FIELDS`: a loop over tools."""
 
     def _calls(self, payload: Payload) -> tuple[int | None, str]:
+        if not payload.allowed_tools:
+            return 1, ""
         turns = payload.fields.get("maxTurns") or payload.agent.max_turns
         if isinstance(turns, int):
             return turns, f"each of up to {turns} turn(s) sends the conversation again" if turns > 1 else ""

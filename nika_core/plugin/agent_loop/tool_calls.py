@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from nika_core.errors import Category, TaskError
+from nika_core.model.events import EventKind
 from nika_core.model.message import Message, Role, ToolCall
 from nika_core.plugin.agent_loop.json_check import value_problems
 from nika_core.plugin.keyword import StepContext, Tool, ToolOutcome
@@ -45,23 +46,26 @@ async def run_calls(calls: Sequence[ToolCall], tools: Mapping[str, Tool], contex
 
 async def _run(call: ToolCall, tools: Mapping[str, Tool], context: StepContext) -> ToolOutcome:
     tool = tools.get(call.name)
+    problem = _problem(call, tool, tools)
+    if tool is None or call.arguments is None or problem is not None:
+        arguments = call.raw[:_RAW] if call.arguments is None else call.arguments
+        data = {"tool": tool.name if tool else call.name, "arguments": arguments, "isError": True}
+        context.notice(str(problem), kind=EventKind.TOOL_CALLED, data=data)
+        return ToolOutcome(f"{problem} Mend that and call the tool again.", is_error=True)
+    return await context.call(tool, call.arguments)
+
+
+def _problem(call: ToolCall, tool: Tool | None, tools: Mapping[str, Tool]) -> str | None:
+    """Why a call makes no sense, in words for the model; None when it may be made."""
     if tool is None:
-        there = ", ".join(tools) or "none"
-        return ToolOutcome(f"There is no tool {call.name!r}. The tools are: {there}.", is_error=True)
+        return f"There is no tool {call.name!r}. The tools are: {', '.join(tools) or 'none'}."
     if call.arguments is None:
-        return ToolOutcome(
-            f"The arguments are no JSON object: {call.raw[:_RAW]!r}. Call the tool again with a JSON object.",
-            is_error=True,
-        )
+        return f"The arguments are no JSON object: {call.raw[:_RAW]!r}."
     try:
         problems = value_problems(dict(call.arguments), tool.spec.parameters)
     except TaskError:  # the schema is the tool's and not ours to judge: the tool checks for itself
-        problems = []
-    if problems:
-        return ToolOutcome(
-            f"The arguments do not fit: {'; '.join(problems)}. Mend them and call the tool again.", is_error=True
-        )
-    return await context.call(tool, call.arguments)
+        return None
+    return f"The arguments do not fit: {'; '.join(problems)}." if problems else None
 
 
 def _first(errors: BaseExceptionGroup[TaskError]) -> TaskError:

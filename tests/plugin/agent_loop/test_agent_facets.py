@@ -18,7 +18,13 @@ from nika_core.plugin.agent_loop import AgentFacets, CompletionFacets
 QUESTION = Template("about {{x}}", ("about ", Placeholder("task", ("x",), MISSING, 6, 11, "{{x}}")))
 
 
-def payload(folder: Path | None = None, agent: AgentBlock | None = None, output: str = "text", **fields: Any) -> Any:
+def payload(
+    folder: Path | None = None,
+    agent: AgentBlock | None = None,
+    output: str = "text",
+    tools: tuple[str, ...] = ("shell",),
+    **fields: Any,
+) -> Any:
     return SimpleNamespace(
         task_id="t",
         fields={"prompt": "hello", **fields},
@@ -28,6 +34,7 @@ def payload(folder: Path | None = None, agent: AgentBlock | None = None, output:
         settings={},
         output=OutputSpec(output),
         max_tokens=10_000,
+        allowed_tools=tools,
         at=lambda *path: Place("f.yaml", 1, 1 + len(path)),
         text=lambda field: str(fields.get(field)),
     )
@@ -96,6 +103,11 @@ def test_an_agent_without_max_turns_is_unbounded_and_says_why() -> None:
     assert "maxTurns" in call.reason
     [call] = AgentFacets().estimate(payload(agent=AgentBlock(model="m", max_turns=4))).calls
     assert call.calls_high == 4
+
+
+def test_an_agent_without_tools_calls_once() -> None:
+    [call] = AgentFacets().estimate(payload(tools=())).calls
+    assert call.calls_high == 1
 
 
 def test_it_touches_the_model_that_it_names() -> None:

@@ -87,6 +87,7 @@ async def test_a_bad_call_goes_back_to_the_model_which_can_mend_it(
     with pytest.raises(AssertionError, match=says):
         raise AssertionError(told.content)
     assert len(seen.called) == 1
+    assert [(kind, data["isError"]) for kind, _, data in seen.told] == [(EventKind.TOOL_CALLED, True)]
 
 
 async def test_a_tools_failure_is_told_and_not_fatal(context: Any, reply: Any, weather: Tool) -> None:
