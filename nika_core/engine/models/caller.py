@@ -11,54 +11,37 @@ attempt is given every reply that the earlier ones paid for, so that only the ca
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
 from nika_core import codes
 from nika_core.engine.budget import Budget, Reservation
-from nika_core.engine.models.breaker import BreakerSettings, Permit
+from nika_core.engine.models.batching import Batches, Economy
+from nika_core.engine.models.breaker import BreakerSettings
 from nika_core.engine.models.connections import Connection, Connections, Directory, missing_model
-from nika_core.engine.models.prepare import fit_abilities, fit_context, with_defaults
+from nika_core.engine.models.prepare import check_abilities, fit_context, with_defaults
 from nika_core.engine.models.pricing import Prices
-from nika_core.engine.models.replies import CallNames, reply_json, reply_of, tokens_of
+from nika_core.engine.models.replies import CallNames, reply_json, reply_of
+from nika_core.engine.models.settling import Sent, Settling
+from nika_core.engine.models.streaming import count, stream
 from nika_core.engine.services import CallScope
 from nika_core.errors import Category, TaskError
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.model.workflow import AgentBlock
-from nika_core.plugin import (
-    Admission,
-    Finished,
-    ModelInfo,
-    ModelReply,
-    ModelRequest,
-    Refusal,
-    Stage,
-    TextDelta,
-    TokenEstimate,
-    estimate_tokens,
-)
+from nika_core.plugin import Admission, Finished, ModelInfo, ModelReply, ModelRequest, Refusal, Stage
 
-# The provider answered, and its answer was no: nothing was generated, nothing is to be paid.
-_NOT_BILLED: Final = frozenset({Category.RATE_LIMIT, Category.CONFIG, Category.VALIDATION, Category.PROVIDER})
 _HUNG: Final = 10.0  # seconds without a single chunk, after which a cancelled call speaks against the provider
 
 
-@dataclass(slots=True)
-class _Sent:
-    """What is known of a call that was sent."""
-
-    prompt: int
-    began: float
-    text: list[str]
-    finished: Finished | None = None
-
-
 class ResilientCaller:
-    """Calls models for the tasks of one run. One event loop."""
+    """Calls models for the tasks of one run. One event loop.
+
+    Attributes:
+        saved_usd: what batches took off the price of the calls that went through them.
+    """
 
     def __init__(
         self,
@@ -69,14 +52,23 @@ class ResilientCaller:
         admit: Callable[[Admission], Refusal | None] | None = None,
         clock: Clock | None = None,
         breaker: BreakerSettings | None = None,
+        economy: Economy | None = None,
     ) -> None:
+        self.saved_usd = Decimal(0)
         self._budget = budget
         self._prices = prices or Prices()
+        self._settling = Settling(self._prices)
         self._admit = admit
         self._clock = clock or SystemClock()
         self._connections = Connections(directory, self._clock, breaker)
+        self._batches = None if economy is None else Batches(economy, self._clock)
         self._names = CallNames()
         self._told: set[str] = set()
+
+    @property
+    def pending_batches(self) -> tuple[str, ...]:
+        """Batches that this run waits for: a run that is stopped now is paused, not cancelled."""
+        return () if self._batches is None else self._batches.pending
 
     async def model(self, request: ModelRequest, agent: AgentBlock) -> ModelInfo:
         """What the model that `request` would reach can do. Calls nothing. Raises TaskError."""
@@ -93,19 +85,23 @@ class ResilientCaller:
             call.on_usage(NOTHING)
             return known
         connection.breaker.refuse_while_open()
-        meant = fit_abilities(meant, info, lambda message: self._tell_once(call, message))
+        check_abilities(meant, info)
         await self._prices.prepare(info)
-        prompt = await _count(connection, meant)
-        ready = fit_context(meant, info, prompt.input_tokens, self._budget.ledger.task_room(call.task_id))
+        batch = self._batches is not None and info.batch and self._batches.economy.eligible(call, meant)
+        prompt = (await count(meant, connection)).input_tokens
+        ready = fit_context(meant, info, prompt, self._budget.ledger.task_room(call.task_id))
         ready = replace(ready, key=request.key or f"{call.key}/{name}")
-        reservation = await self._reserve(ready, call, connection, info, prompt.input_tokens)
-        reply = await self._send(ready, call, connection, info, prompt.input_tokens, reservation)
+        reservation = await self._reserve(ready, call, connection, info, prompt, batch=batch)
+        sent = Sent(connection, info, reservation, prompt, self._clock.monotonic(), batch)
+        reply = await (self._send_batched(ready, call, sent, name) if batch else self._send(ready, call, sent))
         call.memo.put(call.key, name, reply_json(reply))
         await call.barrier()
         return reply
 
     async def close(self) -> None:
-        """Close every connection; at the end of the run."""
+        """Stop waiting for batches and close every connection; at the end of the run."""
+        if self._batches is not None:
+            await self._batches.close()
         await self._connections.close()
 
     async def _reach(self, request: ModelRequest, agent: AgentBlock) -> tuple[Connection, ModelInfo]:
@@ -116,20 +112,26 @@ class ResilientCaller:
         return connection, connection.client.info(model)
 
     async def _reserve(
-        self, request: ModelRequest, call: CallScope, connection: Connection, info: ModelInfo, prompt: int
+        self,
+        request: ModelRequest,
+        call: CallScope,
+        connection: Connection,
+        info: ModelInfo,
+        prompt: int,
+        *,
+        batch: bool,
     ) -> Reservation:
-        most = prompt + (request.max_tokens or 0)
         worst = Usage(prompt, request.max_tokens or 0)
-        cost = self._prices.cost(connection.provider.name, info, worst)
-        if cost is None and self._budget.ledger.bounds.run_cost is not None:
-            bound = self._budget.ledger.bounds.run_cost
+        cost = self._prices.cost(connection.provider.name, info, worst, batch=batch)
+        bound = self._budget.ledger.bounds.run_cost
+        if cost is None and bound is not None:
             self._tell_once(
                 call,
                 f"The price of the model '{info.name}' is not known: {bound.name} cannot bound what it costs, only the "
                 "limits of tokens do. Give its price under `prices:` in nika.yaml.",
             )
-        self._ask_policies(call, connection, info, most, cost)
-        return await self._budget.reserve(call.task_id, most, cost)
+        self._ask_policies(call, connection, info, worst.total_tokens, cost)
+        return await self._budget.reserve(call.task_id, worst.total_tokens, cost)
 
     def _ask_policies(
         self, call: CallScope, connection: Connection, info: ModelInfo, tokens: int, cost: Decimal | None
@@ -156,30 +158,22 @@ class ResilientCaller:
             code = refusal.code or codes.POLICY_REFUSED
             raise TaskError(refusal.reason, category=Category.BUDGET, code=code, hint=refusal.hint)
 
-    async def _send(
-        self,
-        request: ModelRequest,
-        call: CallScope,
-        connection: Connection,
-        info: ModelInfo,
-        prompt: int,
-        reservation: Reservation,
-    ) -> ModelReply:
-        permit: Permit | None = None
+    async def _send(self, request: ModelRequest, call: CallScope, sent: Sent) -> ModelReply:
+        connection = sent.connection
         try:
-            await connection.limiter.acquire(reservation.tokens)
+            await connection.limiter.acquire(sent.reservation.tokens)
             permit = await connection.breaker.enter()
         except BaseException:
-            reservation.release()
+            sent.reservation.release()
             raise
-        sent = _Sent(prompt, self._clock.monotonic(), [])
+        sent.began = self._clock.monotonic()
         try:
-            finished = await _stream(request, call, connection, sent)
+            finished = await stream(request, connection, sent.text, call.on_text)
         except TaskError as error:
             permit.failed(error.category)
             if error.category is Category.RATE_LIMIT and error.retry_after:
                 connection.limiter.pause(error.retry_after)
-            error.usage = self._settle_failed(connection, info, sent, reservation, error)
+            error.usage = self._settling.failed(sent, error)
             call.on_usage(error.usage)
             raise
         except BaseException as error:
@@ -188,102 +182,39 @@ class ResilientCaller:
                 permit.failed(Category.TIMEOUT)
             else:
                 permit.abandoned()
-            call.on_usage(self._settle_failed(connection, info, sent, reservation, None))
+            call.on_usage(self._settling.failed(sent, None))
             raise
         permit.succeeded()
-        usage = self._settle(connection, info, sent, finished, reservation)
+        return self._reply(call, sent, finished)
+
+    async def _send_batched(self, request: ModelRequest, call: CallScope, sent: Sent, name: str) -> ModelReply:
+        assert self._batches is not None
+        try:
+            found = await self._batches.reply(name, request, sent.connection, call)
+        except TaskError as error:
+            error.usage = self._settling.failed(sent, error)
+            call.on_usage(error.usage)
+            raise
+        except BaseException:
+            sent.reservation.hold()  # it is the resumed run that will learn, and count, what the batch has used
+            raise
+        assert found.finished is not None
+        sent.text.append(found.text)
+        if found.text:
+            call.on_text(found.text)
+        reply = self._reply(call, sent, found.finished)
+        full = self._prices.cost(sent.connection.provider.name, sent.info, reply.usage)
+        if full is not None:
+            self.saved_usd += full - reply.usage.cost_usd
+        return reply
+
+    def _reply(self, call: CallScope, sent: Sent, finished: Finished) -> ModelReply:
+        usage = self._settling.ended(sent, finished)
         call.on_usage(usage)
-        model = finished.model or info.name
+        model = finished.model or sent.info.name
         return ModelReply("".join(sent.text), finished.tool_calls, finished.stop_reason, usage, model)
-
-    def _settle(
-        self, connection: Connection, info: ModelInfo, sent: _Sent, finished: Finished, reservation: Reservation
-    ) -> Usage:
-        """Where the provider gave no figures, ours stand in for the reader, and the budgets keep the worst case."""
-        real = finished.usage
-        known = real.total_tokens > 0 and not real.estimated
-        if real.total_tokens == 0:
-            real = Usage(sent.prompt, tokens_of("".join(sent.text), finished.tool_calls), estimated=True)
-        usage = self._priced(connection, info, real)
-        if known:
-            reservation.settle(usage.total_tokens, usage.cost_usd)
-        else:
-            reservation.hold()
-        return usage
-
-    def _settle_failed(
-        self, connection: Connection, info: ModelInfo, sent: _Sent, reservation: Reservation, error: TaskError | None
-    ) -> Usage:
-        if error is not None and isinstance(error.usage, Usage):
-            usage = self._priced(connection, info, error.usage)
-            reservation.settle(usage.total_tokens, usage.cost_usd)
-            return usage
-        if error is not None and not sent.text and (error.category in _NOT_BILLED or _never_arrived(error)):
-            reservation.release()
-            return replace(NOTHING, calls=1)
-        reservation.hold()
-        text = "".join(sent.text)
-        return self._priced(connection, info, Usage(sent.prompt, tokens_of(text), estimated=True))
-
-    def _priced(self, connection: Connection, info: ModelInfo, usage: Usage) -> Usage:
-        priced = self._prices.priced(connection.provider.name, info, usage)
-        return replace(priced, calls=max(1, usage.calls))
 
     def _tell_once(self, call: CallScope, message: str) -> None:
         if message not in self._told:
             self._told.add(message)
             call.notice(message)
-
-
-async def _count(connection: Connection, request: ModelRequest) -> TokenEstimate:
-    """Tokens of the prompt; by our own estimate where the provider's counter does not answer."""
-    try:
-        return await connection.client.estimate(request)
-    except TaskError as error:
-        if error.category is Category.CONFIG:  # a wrong key or model is wrong for the call, too
-            raise
-    except Exception:  # noqa: S110  # a counter that is broken is no reason not to call: ours stands in
-        pass
-    return TokenEstimate(estimate_tokens(request))
-
-
-async def _stream(request: ModelRequest, call: CallScope, connection: Connection, sent: _Sent) -> Finished:
-    provider = connection.provider.name
-    stream = connection.client.stream(request)
-    try:
-        async for chunk in stream:
-            if isinstance(chunk, TextDelta):
-                if chunk.text:
-                    sent.text.append(chunk.text)
-                    call.on_text(chunk.text)
-            else:
-                return chunk
-    except (TaskError, asyncio.CancelledError):
-        raise
-    except Exception as error:
-        raise TaskError(
-            f"The provider '{provider}' failed in a way that it does not explain: {type(error).__name__}: {error}",
-            category=Category.UNKNOWN,
-            hint="This is a fault in the provider's plugin; 'nika plugins show' names who made it.",
-        ) from error
-    finally:
-        close = getattr(stream, "aclose", None)
-        if close is not None:
-            await close()
-    raise TaskError(
-        f"The reply of '{provider}' ended before it was complete: the connection was lost, or the server cut it.",
-        category=Category.NETWORK,
-        hint="Its text so far is not used; another attempt asks again.",
-    )
-
-
-def _never_arrived(error: BaseException) -> bool:
-    """Whether no connection was made at all, by the operating system's own word."""
-    seen: set[int] = set()
-    cause: BaseException | None = error
-    while cause is not None and id(cause) not in seen:
-        if isinstance(cause, ConnectionRefusedError | socket.gaierror):
-            return True
-        seen.add(id(cause))
-        cause = cause.__cause__ or cause.__context__
-    return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -30,25 +29,31 @@ def with_defaults(request: ModelRequest, agent: AgentBlock, model: str) -> Model
     )
 
 
-def fit_abilities(request: ModelRequest, info: ModelInfo, notice: Callable[[str], None]) -> ModelRequest:
-    """What the model can do of it. Raises TaskError (NIKA-078) for tools that it cannot use."""
+def check_abilities(request: ModelRequest, info: ModelInfo) -> None:
+    """Raise TaskError (NIKA-078) for what the model cannot do: nothing that the author asks for is silently left out.
+
+    Most of it is found before anything runs; a model whose name is a template is known only now.
+    """
     if request.tools and not info.tools:
-        raise TaskError(
+        raise _cannot(
             f"The model '{info.name}' cannot use tools, and this task gives it {len(request.tools)}.",
-            category=Category.CONFIG,
-            code=codes.MODEL_CANNOT,
-            hint="Choose another model, or set `allowedTools: []`.",
+            "Choose another model, or set `allowedTools: []`.",
         )
     if request.temperature is not None and not info.temperature:
-        notice(f"The model '{info.name}' has no temperature: the one that is set is not sent.")
-        request = replace(request, temperature=None)
+        raise _cannot(
+            f"The model '{info.name}' takes no temperature, and one is set.",
+            "Remove `temperature`, or choose another model.",
+        )
     most = info.max_output_tokens
     if request.max_tokens is not None and most is not None and request.max_tokens > most:
-        notice(
-            f"The model '{info.name}' writes at most {most:,} tokens: maxTokens {request.max_tokens:,} is cut to it."
+        raise _cannot(
+            f"The model '{info.name}' answers with at most {most:,} tokens, and {request.max_tokens:,} are asked for.",
+            f"Set `maxTokens` to {most} or less.",
         )
-        request = replace(request, max_tokens=most)
-    return request
+
+
+def _cannot(message: str, hint: str) -> TaskError:
+    return TaskError(message, category=Category.CONFIG, code=codes.MODEL_CANNOT, hint=hint)
 
 
 def fit_context(request: ModelRequest, info: ModelInfo, prompt: int, room: int | None) -> ModelRequest:

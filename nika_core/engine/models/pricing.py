@@ -50,8 +50,10 @@ class Prices:
             return Decimal(0)
         price = own or info.price
         if price is not None:
-            return _cost(price, usage, batch=batch)
-        return self._public_cost(provider, info.name, usage)
+            discount = price.batch_discount or info.batch_discount
+            return _cost(price, usage) * (1 - discount if batch else 1)
+        public = self._public_cost(provider, info.name, usage)
+        return public if public is None or not batch else public * (1 - info.batch_discount)
 
     def priced(self, provider: str, info: ModelInfo, usage: Usage, *, batch: bool = False) -> Usage:
         """`usage` with its cost, or with the model among the unpriced ones."""
@@ -88,9 +90,9 @@ class Prices:
         return any(entry.id == provider for entry in known)
 
 
-def _cost(price: Price, usage: Usage, *, batch: bool) -> Decimal:
+def _cost(price: Price, usage: Usage) -> Decimal:
     cached = min(usage.cached_tokens, usage.input_tokens) if price.cached_per_million is not None else 0
     total = (usage.input_tokens - cached) * price.input_per_million + usage.output_tokens * price.output_per_million
     if price.cached_per_million is not None:
         total += cached * price.cached_per_million
-    return total / _MILLION * (1 - price.batch_discount if batch else 1)
+    return total / _MILLION

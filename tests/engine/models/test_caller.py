@@ -240,28 +240,22 @@ async def test_what_a_model_can_do_is_known_without_calling_it() -> None:
     assert h.client.asked == []
 
 
-async def test_tools_for_a_model_that_has_none_are_refused_before_the_call() -> None:
-    h = house(info=ModelInfo("m", tools=False))
-    with pytest.raises(TaskError, match="cannot use tools") as caught:
-        await h.caller.complete(ask(tools=(ToolSpec("shell", "x"),)), h.scope())
-    assert caught.value.code == codes.MODEL_CANNOT
+@pytest.mark.parametrize(
+    ("info", "more", "message"),
+    [
+        (ModelInfo("m", tools=False), {"tools": (ToolSpec("shell", "x"),)}, "cannot use tools"),
+        (ModelInfo("m", temperature=False), {"temperature": 0.3}, "takes no temperature"),
+        (ModelInfo("m", max_output_tokens=50), {"max_tokens": 51}, "at most 50 tokens, and 51 are asked for"),
+    ],
+)
+async def test_what_the_model_cannot_do_is_refused_before_the_call_and_never_left_out(
+    info: ModelInfo, more: dict[str, Any], message: str
+) -> None:
+    h = house(info=info)
+    with pytest.raises(TaskError, match=message) as caught:
+        await h.caller.complete(ask(**{"max_tokens": 50, **more}), h.scope())
+    assert (caught.value.code, caught.value.category) == (codes.MODEL_CANNOT, Category.CONFIG)
     assert h.client.asked == []
-
-
-async def test_a_temperature_that_the_model_does_not_know_is_left_out_and_said_once() -> None:
-    h = house(info=ModelInfo("m", temperature=False, free=True))
-    for _ in range(2):
-        await h.caller.complete(ask(temperature=0.3), h.scope())
-    assert [sent.temperature for sent in h.client.asked] == [None, None]
-    assert len(h.notices) == 1
-    assert "no temperature" in h.notices[0]
-
-
-async def test_more_tokens_than_the_model_writes_are_cut_and_said() -> None:
-    h = house(info=ModelInfo("m", max_output_tokens=50, free=True))
-    await h.caller.complete(ask(max_tokens=51), h.scope())
-    assert h.client.asked[0].max_tokens == 50
-    assert "at most 50 tokens" in h.notices[0]
 
 
 async def test_a_default_reply_takes_what_is_left_of_the_tasks_limit() -> None:
@@ -387,10 +381,22 @@ async def test_a_stream_without_an_end_has_failed_and_keeps_its_reservation() ->
 
 async def test_a_disconnect_after_text_is_not_tried_again_here() -> None:
     h = house((TextDelta("half"), TaskError("gone", category=Category.NETWORK)), OK)
-    with pytest.raises(TaskError, match="gone"):
+    with pytest.raises(TaskError, match="gone") as caught:
         await h.caller.complete(ask(), h.scope())
+    assert not caught.value.retriable
     assert len(h.client.asked) == 1
     assert h.budget.ledger.spent_tokens == 110
+
+
+async def test_a_disconnect_before_any_text_or_without_any_use_may_be_tried_again() -> None:
+    h = house(
+        (TaskError("early", category=Category.NETWORK),),
+        (TextDelta("x"), TaskError("free", category=Category.NETWORK, usage=Usage())),
+    )
+    for attempt, message in enumerate(("early", "free"), start=1):
+        with pytest.raises(TaskError, match=message) as caught:
+            await h.caller.complete(ask(), h.scope(attempt=attempt))
+        assert caught.value.retriable
 
 
 @pytest.mark.parametrize("category", [Category.RATE_LIMIT, Category.PROVIDER, Category.VALIDATION, Category.CONFIG])

@@ -1,0 +1,81 @@
+"""What a call really took, into the budgets and to the task: also when it failed, and when nobody knows."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from nika_core.engine.budget import Reservation
+from nika_core.engine.models.connections import Connection
+from nika_core.engine.models.pricing import Prices
+from nika_core.engine.models.replies import tokens_of
+from nika_core.errors import Category, TaskError
+from nika_core.model.usage import NOTHING, Usage
+from nika_core.plugin import Finished, ModelInfo
+
+# The provider answered, and its answer was no: nothing was generated, nothing is to be paid.
+_NOT_BILLED: Final = frozenset({Category.RATE_LIMIT, Category.CONFIG, Category.VALIDATION, Category.PROVIDER})
+
+
+@dataclass(slots=True)
+class Sent:
+    """What is known of a call that was sent. `prompt` in tokens; `began` by the monotonic clock."""
+
+    connection: Connection
+    info: ModelInfo
+    reservation: Reservation
+    prompt: int
+    began: float
+    batch: bool = False
+    text: list[str] = field(default_factory=list)
+
+
+class Settling:
+    """Ends reservations. Where the figures are unknown the budgets keep the worst case, and ours stand in for the
+    reader, marked as estimated.
+    """
+
+    def __init__(self, prices: Prices) -> None:
+        self._prices = prices
+
+    def ended(self, sent: Sent, finished: Finished) -> Usage:
+        """After a whole reply."""
+        real = finished.usage
+        known = real.total_tokens > 0 and not real.estimated
+        if real.total_tokens == 0:
+            real = Usage(sent.prompt, tokens_of("".join(sent.text), finished.tool_calls), estimated=True)
+        usage = self._priced(sent, real)
+        if known:
+            sent.reservation.settle(usage.total_tokens, usage.cost_usd)
+        else:
+            sent.reservation.hold()
+        return usage
+
+    def failed(self, sent: Sent, error: TaskError | None) -> Usage:
+        """After a failure, or (None) a cancellation."""
+        if error is not None and isinstance(error.usage, Usage):
+            usage = self._priced(sent, error.usage)
+            sent.reservation.settle(usage.total_tokens, usage.cost_usd)
+            return usage
+        if error is not None and not sent.text and (error.category in _NOT_BILLED or _never_arrived(error)):
+            sent.reservation.release()
+            return replace(NOTHING, calls=1)
+        sent.reservation.hold()
+        return self._priced(sent, Usage(sent.prompt, tokens_of("".join(sent.text)), estimated=True))
+
+    def _priced(self, sent: Sent, usage: Usage) -> Usage:
+        priced = self._prices.priced(sent.connection.provider.name, sent.info, usage, batch=sent.batch)
+        return replace(priced, calls=max(1, usage.calls))
+
+
+def _never_arrived(error: BaseException) -> bool:
+    """Whether no connection was made at all, by the operating system's own word."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        if isinstance(cause, ConnectionRefusedError | socket.gaierror):
+            return True
+        seen.add(id(cause))
+        cause = cause.__cause__ or cause.__context__
+    return False
