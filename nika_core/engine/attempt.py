@@ -9,6 +9,7 @@ from typing import Any, Final
 from nika_core import codes
 from nika_core.engine.context import Tally, TaskContext
 from nika_core.engine.failures import failure_from
+from nika_core.engine.held import Held
 from nika_core.engine.leash import Leash, Why
 from nika_core.engine.outputs import as_json, bounded_output, fork, parsed
 from nika_core.engine.scene import Scene
@@ -68,7 +69,8 @@ class Attempts:
         try:
             if not self._word.keyword.pure:
                 await self._scene.barrier()
-            returned = await self._word.step.run(fork(self._call.payload), context)
+            leash.held = Held(self._word.step.run(fork(self._call.payload), context))
+            returned = await leash.held
             return await self._succeeded(returned)
         except TaskError as error:
             if error.usage is not None:

@@ -18,6 +18,7 @@ from nika_core.engine.hashing import definition_hash
 from nika_core.engine.leash import Leash
 from nika_core.engine.observers import Observers
 from nika_core.engine.plan import Plan
+from nika_core.engine.resources import failures_of
 from nika_core.engine.scene import Scene
 from nika_core.engine.services import Observer, RunRequest, Services
 from nika_core.engine.wire import (
@@ -209,7 +210,7 @@ class Run:
         for task in late:
             task.cancel()
         late = await self._wait(late)
-        for trouble in scene.resources.failures():
+        for trouble in [*scene.resources.failures(), *failures_of(closing[-1:])]:
             scene.notice(f"something that the run had opened could not be closed: {trouble}")
         if late:
             scene.notice(f"{len(late)} of the things that the run had opened did not close within {grace:g} s")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from enum import Enum
 
 from nika_core.engine.deadlines import Deadline, Deadlines
+from nika_core.engine.held import Held
 
 
 class Why(Enum):
@@ -22,7 +23,7 @@ class Leash:
     A plain task and not a TaskGroup's: a TaskGroup waits for ever for a child that swallows its cancellation.
     """
 
-    __slots__ = ("_deadline", "_deadlines", "_grace", "_left", "_patience", "ended", "reason", "task", "why")
+    __slots__ = ("_deadline", "_deadlines", "_grace", "_left", "_patience", "ended", "held", "reason", "task", "why")
 
     def __init__(self, deadlines: Deadlines, grace: float, left: Callable[[Leash], None]) -> None:
         self._deadlines = deadlines
@@ -31,6 +32,7 @@ class Leash:
         self._deadline: Deadline | None = None
         self._patience: Deadline | None = None
         self.task: asyncio.Task[None] | None = None
+        self.held: Held | None = None  # what the attempt runs
         self.why: Why | None = None
         self.reason = ""
         self.ended = False  # its outcome is known; whatever it still does means nothing
@@ -58,6 +60,10 @@ class Leash:
         self.disarm()
         if not self.ended:
             self._left(self)
+        if self.held is not None:
+            self.held.let_go()
+        if self.task is not None:
+            self.task.cancel()
 
     def go_on(self) -> None:
         """After an attempt that ran out of time: the task itself goes on."""

@@ -7,7 +7,7 @@ entered them, and since a step that is cancelled while it opens something must n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -78,5 +78,10 @@ class Resources:
 
     def failures(self) -> list[str]:
         """What closing raised, described."""
-        ended = (task for task in self._all if task.done() and not task.cancelled())
-        return [described(error) for task in ended if (error := task.exception()) is not None]
+        return failures_of(self._all)
+
+
+def failures_of(tasks: Iterable[asyncio.Task[Any]]) -> list[str]:
+    """What these raised, described. Cancellation is none."""
+    ended = (task for task in tasks if task.done() and not task.cancelled())
+    return [described(error) for task in ended if (error := task.exception()) is not None]

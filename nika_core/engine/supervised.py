@@ -8,6 +8,7 @@ from typing import Any
 
 from nika_core.engine.deadlines import Deadlines
 from nika_core.engine.failures import described
+from nika_core.engine.held import Held
 
 
 class TookTooLongError(Exception):
@@ -29,7 +30,8 @@ async def supervised(work: Coroutine[Any, Any, Any], seconds: float, deadlines: 
         TookTooLongError: see above.
     """
     loop = asyncio.get_running_loop()
-    task = loop.create_task(_contained(work))
+    held = Held(work)
+    task = loop.create_task(_contained(held))
     over = loop.create_future()  # True: it is told to stop; resolved by the task's end or by patience's
 
     def wake(*_: Any) -> None:
@@ -41,12 +43,12 @@ async def supervised(work: Coroutine[Any, Any, Any], seconds: float, deadlines: 
     try:
         await over
     except asyncio.CancelledError:
-        await _stop(task, deadlines, grace)
+        await _stop(task, held, deadlines, grace)
         raise
     finally:
         deadline.cancel()
     if not task.done():
-        stopped = await _stop(task, deadlines, grace)
+        stopped = await _stop(task, held, deadlines, grace)
         also = "" if stopped else ", and it did not stop when it was told to"
         raise TookTooLongError(f"did not end within {seconds:g} s{also}")
     if task.cancelled():
@@ -54,7 +56,7 @@ async def supervised(work: Coroutine[Any, Any, Any], seconds: float, deadlines: 
     return task.result()
 
 
-async def _stop(task: asyncio.Task[Any], deadlines: Deadlines, grace: float) -> bool:
+async def _stop(task: asyncio.Task[Any], held: Held, deadlines: Deadlines, grace: float) -> bool:
     task.cancel()
     ended = asyncio.get_running_loop().create_future()
 
@@ -68,14 +70,18 @@ async def _stop(task: asyncio.Task[Any], deadlines: Deadlines, grace: float) -> 
         await ended
     finally:
         patience.cancel()
-    if task.done() and not task.cancelled():
+    if not task.done():
+        held.let_go()
+        task.cancel()
+        return False
+    if not task.cancelled():
         task.exception()  # looked at: nobody else will
-    return task.done()
+    return True
 
 
-async def _contained(work: Coroutine[Any, Any, Any]) -> Any:
+async def _contained(held: Held) -> Any:
     try:
-        return await work
+        return await held
     except (Exception, asyncio.CancelledError):
         raise
     except BaseException as error:

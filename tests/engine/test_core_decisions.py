@@ -1,5 +1,7 @@
 """What the core decides, case by case."""
 
+import itertools
+
 import pytest
 
 from nika_core.engine.history import Earlier
@@ -23,7 +25,7 @@ from nika_core.engine.wire import (
 )
 from nika_core.errors import Category
 from nika_core.model.events import EventKind
-from nika_core.model.state import Failed, Failure, RunStatus, Running, Skipped, SkipReason, Success
+from nika_core.model.state import Failed, Failure, Running, RunStatus, Skipped, SkipReason, Success
 from nika_core.model.workflow import Flow, Mode, OnError
 
 FAILURE = Failure("NIKA-080", Category.EXECUTION, "it broke")
@@ -500,7 +502,7 @@ def test_a_decision_to_skip_holds_when_the_run_is_resumed(lab):
 
 def test_skips_cascade_through_ten_thousand_tasks_without_recursion(lab):
     names = [f"t{i}" for i in range(10_000)]
-    flows = tuple(Flow(a, b) for a, b in zip(names, names[1:], strict=False))
+    flows = tuple(Flow(a, b) for a, b in itertools.pairwise(names))
     drive = Drive(lab.core(tuple(lab.task(name, i) for i, name in enumerate(names)), flows))
     drive.end("t0", FAILED)
     assert drive.why("t9999") is SkipReason.UPSTREAM_FAILED
@@ -509,7 +511,7 @@ def test_skips_cascade_through_ten_thousand_tasks_without_recursion(lab):
 
 def test_ten_thousand_tasks_in_a_row_are_taken_over_without_recursion(lab):
     names = [f"t{i}" for i in range(10_000)]
-    flows = tuple(Flow(a, b) for a, b in zip(names, names[1:], strict=False))
+    flows = tuple(Flow(a, b) for a, b in itertools.pairwise(names))
     tasks = tuple(lab.task(name, i) for i, name in enumerate(names))
     first = Drive(lab.core(tasks, flows))
     first.end_all()

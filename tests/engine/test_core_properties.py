@@ -266,7 +266,7 @@ def expected(tasks, flows, fails):
         incoming = [flow for flow in flows if flow.target == name]
         ends = [(flow, of(flow.source)) for flow in incoming]
         tolerated = [by_id[flow.source].on_error is OnError.CONTINUE for flow, _ in ends]
-        blocked = ["Failed" == end and not fine for (_, end), fine in zip(ends, tolerated, strict=True)]
+        blocked = [end == "Failed" and not fine for (_, end), fine in zip(ends, tolerated, strict=True)]
         if any(blocked) or any(end == SkipReason.UPSTREAM_FAILED for _, end in ends):
             return SkipReason.UPSTREAM_FAILED.value
         open_ = [flow for flow, end in ends if end in ("Success", "Failed")]
@@ -310,7 +310,7 @@ def test_resuming_an_interrupted_run_ends_like_the_run_that_was_not_interrupted(
             commands = core.on(TaskEnded(call.task.id, call.epoch, Outcome(output=call.task.id)))
 
     whole = go(plan)[2]
-    events, before, _ = go(plan, data.draw(st.integers(0, len(tasks))))
+    events, _before, _ = go(plan, data.draw(st.integers(0, len(tasks))))
     known = earlier(events)
     resumed = lab.plan(tasks, flows, earlier=known)
     after, again, result = go(resumed)

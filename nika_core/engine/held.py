@@ -1,0 +1,48 @@
+"""A coroutine that can be let go of, even when it swallows its cancellation."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Coroutine, Generator
+from typing import Any
+
+
+class Held:
+    """Awaiting it is awaiting `work`, until `let_go`: then the next cancellation ends the awaiting, not `work`'s say.
+
+    A step that catches every CancelledError would otherwise live for as long as the event loop, and longer than that
+    hold up the loop's own end.
+    """
+
+    __slots__ = ("_free", "_work")
+
+    def __init__(self, work: Coroutine[Any, Any, Any]) -> None:
+        self._work = work
+        self._free = False
+
+    def let_go(self) -> None:
+        """From now on a cancellation is not offered to `work` any more."""
+        self._free = True
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        work = self._work
+        if not hasattr(work, "send"):
+            raise TypeError("its `run` is no `async def`")
+        try:
+            waits_for = work.send(None)
+            while True:
+                try:
+                    sent = yield waits_for
+                except GeneratorExit:
+                    raise
+                except BaseException as error:
+                    if self._free:
+                        raise
+                    waits_for = work.throw(error)
+                else:
+                    waits_for = work.send(sent)
+        except StopIteration as end:
+            return end.value
+        finally:
+            with contextlib.suppress(BaseException):  # whatever it does on its way out is nobody's business any more
+                work.close()
