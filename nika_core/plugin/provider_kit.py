@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -214,8 +215,11 @@ def _chain(error: BaseException) -> list[BaseException]:
 
 
 def _reason(error: BaseException) -> str:
-    """The innermost words that say something."""
-    texts = [clean(str(each)) for each in _chain(error)]
+    """The innermost words that say something; the system's own where it gave an error number."""
+    texts = [
+        os.strerror(each.errno) if isinstance(each, OSError) and each.errno and each.errno > 0 else clean(str(each))
+        for each in _chain(error)
+    ]
     return next((text for text in reversed(texts) if text), type(error).__name__)
 
 

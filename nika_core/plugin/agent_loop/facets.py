@@ -121,7 +121,8 @@ def _check_numbers(payload: Payload, report: Report) -> None:
     for name in ("maxTokens", "maxTurns"):
         number = payload.fields.get(name)
         if isinstance(number, int) and number < 1:
-            report(f"`{name}` is {number}; it is at least 1", payload.at(name), code=codes.BAD_PAYLOAD)
+            hint = "leave it out to use the agent block's"
+            report(f"`{name}` is {number}; it is at least 1", payload.at(name), code=codes.BAD_PAYLOAD, hint=hint)
 
 
 def _check_files(payload: Payload, report: Report) -> None:
@@ -147,7 +148,8 @@ def _check_files(payload: Payload, report: Report) -> None:
 
 
 def _report_file(message: str, payload: Payload, path: tuple[str | int, ...], report: Report) -> None:
-    report(message, payload.at(*path), code=codes.BAD_SYSTEM_PROMPT, hint=f"looked for it from {payload.folder}")
+    hint = f"paths are relative to the workflow's folder, {payload.folder.absolute()}"
+    report(message, payload.at(*path), code=codes.BAD_SYSTEM_PROMPT, hint=hint)
 
 
 def _prompt_tokens(payload: Payload) -> tuple[int, bool]:
