@@ -123,7 +123,7 @@ def output(status: int, headers: Mapping[str, str], body: Body, *, full: bool, m
     value: dict[str, Any] = {"status": status, "headers": dict(headers), "body": text}
     if encoding:
         value["encoding"] = encoding
-    return StepOutput(_fitted(value, original, max_output))
+    return StepOutput(_fitted(value, original, max_output), original_bytes=original)
 
 
 def _fitted(value: dict[str, Any], original: int | None, max_output: int) -> JsonObject:

@@ -22,17 +22,19 @@ if TYPE_CHECKING:
 class HttpStep:
     """The http keyword's work. The client is the run's: opened with the first request, closed with the run."""
 
+    def __init__(self) -> None:
+        self._loaded: tuple[Any, Any] | None = None
+
     async def run(self, payload: JsonObject, context: StepContext) -> StepOutput:
         """Send, read, judge. Raises TaskError."""
         request = requests.build(payload, context.key)
         asked = requests.statuses(payload.get("expectStatus"))
         full = payload.get("response") == "full"
         guard = _guard(context)
-        exchange: Any = await asyncio.to_thread(importlib.import_module, "nika_keyword_http.exchange")
-        opener: Any = await asyncio.to_thread(importlib.import_module, "nika_keyword_http.client")
+        clients, exchange = await self._modules()
 
         def open_() -> AbstractAsyncContextManager[httpx2.AsyncClient]:
-            opened: AbstractAsyncContextManager[httpx2.AsyncClient] = opener.open_client(
+            opened: AbstractAsyncContextManager[httpx2.AsyncClient] = clients.open_client(
                 guard, certificates=context.environ.get("SSL_CERT_FILE")
             )
             return opened
@@ -48,6 +50,14 @@ class HttpStep:
         if status not in asked:
             raise responses.failure(sent, status, headers, result.value, asked, context.clock.time())
         return result
+
+    async def _modules(self) -> tuple[Any, Any]:
+        """What imports httpx2, off the event loop."""
+        if self._loaded is None:
+            load = importlib.import_module
+            clients = await asyncio.to_thread(load, "nika_keyword_http.client")
+            self._loaded = clients, await asyncio.to_thread(load, "nika_keyword_http.exchange")
+        return self._loaded
 
 
 async def _chunks(response: Any) -> AsyncIterator[bytes]:

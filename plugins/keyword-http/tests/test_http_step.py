@@ -160,10 +160,12 @@ async def test_a_compressed_bomb_stops_at_the_limit(context: Any, serve: Any) ->
     twice = gzip.compress(bomb, 9)
     for body, encoding in ((bomb, "gzip"), (twice, "gzip, gzip")):
         server = serve(body=body, headers={"content-encoding": encoding, "content-type": "text/plain"})
+        await call(context, url=server.url)
         tracemalloc.start()
         try:
+            before = tracemalloc.get_traced_memory()[0]
             found = await call(context, url=server.url)
-            peak = tracemalloc.get_traced_memory()[1]
+            peak = tracemalloc.get_traced_memory()[1] - before
         finally:
             tracemalloc.stop()
         assert len(found.value) == context.max_output
@@ -248,8 +250,10 @@ async def test_nobody_listening_is_said_with_the_host(context: Any) -> None:
 
 
 async def test_an_unknown_host_is_said_with_its_name(context: Any) -> None:
-    with pytest.raises(TaskError, match=r"the host 'nobody\.invalid' is not known") as caught:
-        await call(context, url="http://nobody.invalid/")
+    # A label of more than 63 letters is in no name server's zone: nothing is asked outside.
+    host = "n" * 64 + ".invalid"
+    with pytest.raises(TaskError, match=f"the host '{host}' is not known") as caught:
+        await call(context, url=f"http://{host}/")
     assert caught.value.category is Category.NETWORK
 
 
