@@ -6,21 +6,22 @@ import re
 from typing import Any, Final
 
 from nika_core.model.template import MISSING, Placeholder, Template
-from nika_core.template.placeholder import BRACES_SOURCE, DOLLAR_OPENS, read_placeholder
+from nika_core.template.placeholder import BRACES_SOURCE, DOLLAR_OPENS, SOURCE_NAME, read_placeholder
 
-# What is common, in one go: literal, placeholder, literal, ..., literal. All that it does not know it leaves as a bare
-# opening or an escape, which sends the text to the slow and exact way.
+# What is common, in one go: literal, placeholder, literal, ..., literal. It takes a little more for a placeholder than
+# is one, and `_compile` looks closer. All else stays as a bare opening or an escape. Whatever is not common sends the
+# text to the slow and exact way.
 _COMMON: Final = re.compile(
-    r"(\{\{ *[A-Za-z0-9_-]+(?:\.[\w-]+)* *\}\}"
-    r"|\$\{ *[A-Za-z_][A-Za-z0-9_-]*(?:\.[\w-]+)+ *\}"
-    r"|\\\{\{|\\\$\{|\{\{|\$\{)"
+    r"(\{\{ ?[A-Za-z0-9_][A-Za-z0-9_.-]* ?\}\}|\$\{ ?[A-Za-z_][A-Za-z0-9_.-]* ?\}|\\\{\{|\\\$\{|\{\{|\$\{)"
 )
+_DOLLAR: Final = re.compile(rf"\$\{{ *({SOURCE_NAME.pattern})\.([\w-]++(?:\.[\w-]++)*+) *\}}")
 _OPENING: Final = re.compile(r"\\?(?:\{\{|\$\{)")
 
-_MAX_CACHED: Final = 4096  # texts, and placeholders
+_MAX_CACHED: Final = 4096  # texts
 _MAX_CACHED_LENGTH: Final = 4096  # characters; longer texts are rare, and are compiled again
+_MAX_PARSED: Final = 512  # placeholders; few enough to stay close to the processor
 _cache: dict[str, Template | str] = {}
-_paths: dict[str, tuple[str, tuple[str, ...], Any]] = {}  # as written -> its first fields: the same ones come again
+_parsed: dict[str, tuple[str, tuple[str, ...], Any]] = {}  # as written -> its first fields: the same ones come again
 _make = tuple.__new__
 
 
@@ -38,6 +39,7 @@ def compile_template(text: str) -> Template | str:
         if len(text) <= _MAX_CACHED_LENGTH:
             if len(_cache) >= _MAX_CACHED:
                 _cache.clear()
+                _parsed.clear()
             _cache[text] = found
     return found
 
@@ -47,31 +49,23 @@ def _compile(text: str) -> Template | str:
     at = 0
     for index in range(1, len(plan), 2):
         written = plan[index]
-        known = _paths.get(written) or _learn(written)
-        if known is None:
-            return _compile_exactly(text)
+        first_fields = _parsed.get(written)
+        if first_fields is None:
+            if written[0] == "{" and written[-1] == "}":
+                path = written[2:-2].strip(" ").split(".")
+                if "" in path or path[0][-1] == "-":
+                    return _compile_exactly(text)
+                first_fields = (BRACES_SOURCE, tuple(path), MISSING)
+            elif dollar := _DOLLAR.fullmatch(written):
+                first_fields = (dollar[1], tuple(dollar[2].split(".")), MISSING)
+            else:
+                return _compile_exactly(text)
+            if len(_parsed) < _MAX_PARSED:
+                _parsed[written] = first_fields
         start = at + len(plan[index - 1])
         at = start + len(written)
-        plan[index] = _make(Placeholder, (*known, start, at, written))
+        plan[index] = _make(Placeholder, first_fields + (start, at, written))  # noqa: RUF005  # unpacking is slower
     return Template.planned(text, tuple(plan))
-
-
-def _learn(written: str) -> tuple[str, tuple[str, ...], Any] | None:
-    """The first three fields of a common placeholder; None for what needs the exact way."""
-    if written[-1] != "}":
-        return None
-    if written[0] == "{":
-        path = written[2:-2].strip(" ").split(".")
-        name, source = path[0], BRACES_SOURCE
-    else:
-        path = written[2:-1].strip(" ").split(".")
-        name = source = path.pop(0)
-    if name[0] == "-" or name[-1] == "-":
-        return None
-    if len(_paths) >= _MAX_CACHED:
-        _paths.clear()
-    known = _paths[written] = (source, tuple(path), MISSING)
-    return known
 
 
 def _compile_exactly(text: str) -> Template | str:

@@ -12,7 +12,8 @@ from nika_core.template.errors import TemplateSyntaxError
 
 BRACES_SOURCE: Final = "task"
 # `${` opens a template only where `name.` follows; a shell's own `${HOME}` and `${f%.txt}` are plain text.
-DOLLAR_OPENS: Final = re.compile(r"\$\{\s*+[A-Za-z_](?:-?[A-Za-z0-9_])*+\.")
+SOURCE_NAME: Final = re.compile(r"[A-Za-z_](?:-?[A-Za-z0-9_])*+")
+DOLLAR_OPENS: Final = re.compile(rf"\$\{{\s*+{SOURCE_NAME.pattern}\.")
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*+")
 _SEGMENT: Final = re.compile(r"[\w-]++")
