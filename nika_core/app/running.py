@@ -76,7 +76,7 @@ class Execution:
         run_id = self._log.run_id if self._log else new_run_id(self._prepared.nika.clock.time())
         budget = Budget(self._prepared.bounds)
         if self._recorded is not None:
-            charge_earlier(budget, self._recorded.events)
+            charge_earlier(budget, self._recorded.events, self._recorded.memo)
         try:
             self._run = Run(self._request(run_id), self._services(budget), map(self._patient, self._observers))
             if self._cancelled is not None:

@@ -167,13 +167,17 @@ class Ledger:
         self._queue.pop(call, None)
         return self._scan()
 
-    def charge(self, task: str, tokens: int, cost: Decimal) -> list[Decision]:
-        """Count what was spent without a reservation: by the run that this one resumes, or by a paid tool."""
-        for account in (self._task(task), self._run):
-            if account is not None:
-                account.spent += tokens
-        if self._cost is not None:
-            self._cost.spent += cost
+    def charge(self, task: str, tokens: int, cost: Decimal, *, unknown: bool = False) -> list[Decision]:
+        """Count what was spent without a reservation, e.g. in an earlier life of the run.
+
+        Args:
+            unknown: it is the worst case of calls whose usage nobody knows.
+        """
+        for account, amount in ((self._task(task), tokens), (self._run, tokens), (self._cost, cost)):
+            if account is not None and unknown:
+                account.held += amount
+            elif account is not None:
+                account.spent += amount
         self._count(tokens, cost)
         return self._scan()
 
@@ -296,9 +300,9 @@ class Budget:
             self._waiters.pop(call, None)
         return reservation
 
-    def charge(self, task: str, tokens: int, cost: Decimal) -> None:
-        """Count what was spent without a reservation."""
-        self.apply(self.ledger.charge(task, tokens, cost))
+    def charge(self, task: str, tokens: int, cost: Decimal, *, unknown: bool = False) -> None:
+        """Count what was spent (or, `unknown`, may have been) without a reservation."""
+        self.apply(self.ledger.charge(task, tokens, cost, unknown=unknown))
 
     def apply(self, decisions: Iterable[Decision]) -> None:
         """Wake who may go, or never can."""

@@ -19,12 +19,13 @@ from typing import Final
 from nika_core import codes
 from nika_core.engine.budget import Budget, Reservation
 from nika_core.engine.models.batching import Batches, Economy
-from nika_core.engine.models.breaker import BreakerSettings
+from nika_core.engine.models.breaker import BreakerSettings, Permit
 from nika_core.engine.models.connections import Connection, Connections, Directory, missing_model
 from nika_core.engine.models.prepare import check_abilities, fit_context, with_defaults
 from nika_core.engine.models.pricing import Prices
 from nika_core.engine.models.replies import CallNames, reply_json, reply_of
-from nika_core.engine.models.settling import Sent, Settling
+from nika_core.engine.models.settling import Sent, Settling, worst_case
+from nika_core.engine.models.spent import note_sent
 from nika_core.engine.models.streaming import count, stream
 from nika_core.engine.services import CallScope
 from nika_core.errors import Category, TaskError
@@ -95,6 +96,7 @@ class ResilientCaller:
         sent = Sent(connection, info, reservation, prompt, self._clock.monotonic(), batch)
         reply = await (self._send_batched(ready, call, sent, name) if batch else self._send(ready, call, sent))
         call.memo.put(call.key, name, reply_json(reply))
+        _note(call, sent, reply.usage)
         await call.barrier()
         return reply
 
@@ -159,33 +161,49 @@ class ResilientCaller:
             raise TaskError(refusal.reason, category=Category.BUDGET, code=code, hint=refusal.hint)
 
     async def _send(self, request: ModelRequest, call: CallScope, sent: Sent) -> ModelReply:
-        connection = sent.connection
         try:
-            await connection.limiter.acquire(sent.reservation.tokens)
-            permit = await connection.breaker.enter()
+            await sent.connection.limiter.acquire(sent.reservation.tokens)
+            permit = await sent.connection.breaker.enter()
         except BaseException:
             sent.reservation.release()
             raise
+        try:
+            if not sent.info.free:  # before anything is sent, so that not even a kill can hide it
+                sent.unknown = worst_case(sent.reservation)
+                _note(call, sent, NOTHING)
+                await call.barrier()
+                sent.unknown = NOTHING
+        except BaseException:
+            permit.abandoned()
+            sent.reservation.release()
+            sent.unknown = NOTHING
+            _note(call, sent, NOTHING)
+            raise
         sent.began = self._clock.monotonic()
         try:
-            finished = await stream(request, connection, sent.text, call.on_text)
-        except TaskError as error:
-            permit.failed(error.category)
-            if error.category is Category.RATE_LIMIT and error.retry_after:
-                connection.limiter.pause(error.retry_after)
-            error.usage = self._settling.failed(sent, error)
-            call.on_usage(error.usage)
-            raise
+            finished = await stream(request, sent.connection, sent.text, call.on_text)
         except BaseException as error:
-            hung = not sent.text and self._clock.monotonic() - sent.began >= _HUNG
-            if isinstance(error, asyncio.CancelledError) and hung:
-                permit.failed(Category.TIMEOUT)
-            else:
-                permit.abandoned()
-            call.on_usage(self._settling.failed(sent, None))
+            usage = self._failed(sent, permit, error)
+            _note(call, sent, usage)
+            call.on_usage(usage)
             raise
         permit.succeeded()
         return self._reply(call, sent, finished)
+
+    def _failed(self, sent: Sent, permit: Permit, error: BaseException) -> Usage:
+        """Tell the breaker and the limiter, and settle."""
+        if isinstance(error, TaskError):
+            permit.failed(error.category)
+            if error.category is Category.RATE_LIMIT and error.retry_after:
+                sent.connection.limiter.pause(error.retry_after)
+            usage = error.usage = self._settling.failed(sent, error)
+            return usage
+        hung = not sent.text and self._clock.monotonic() - sent.began >= _HUNG
+        if isinstance(error, asyncio.CancelledError) and hung:
+            permit.failed(Category.TIMEOUT)
+        else:
+            permit.abandoned()
+        return self._settling.failed(sent, None)
 
     async def _send_batched(self, request: ModelRequest, call: CallScope, sent: Sent, name: str) -> ModelReply:
         assert self._batches is not None
@@ -218,3 +236,9 @@ class ResilientCaller:
         if message not in self._told:
             self._told.add(message)
             call.notice(message)
+
+
+def _note(call: CallScope, sent: Sent, told: Usage) -> None:
+    """What is paid for is kept for a run that is resumed; a free model costs nothing twice, either."""
+    if not sent.info.free:
+        note_sent(call, sent.note, told, sent.unknown)

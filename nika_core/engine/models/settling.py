@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from secrets import token_hex
 from typing import Final
 
 from nika_core.engine.budget import Reservation
@@ -20,7 +22,10 @@ _NOT_BILLED: Final = frozenset({Category.RATE_LIMIT, Category.CONFIG, Category.V
 
 @dataclass(slots=True)
 class Sent:
-    """What is known of a call that was sent. `prompt` in tokens; `began` by the monotonic clock."""
+    """What is known of a call that was sent. `prompt` in tokens; `began` by the monotonic clock.
+
+    `note` is the name under which its task's memo keeps what it took.
+    """
 
     connection: Connection
     info: ModelInfo
@@ -28,6 +33,8 @@ class Sent:
     prompt: int
     began: float
     batch: bool = False
+    note: str = field(default_factory=lambda: token_hex(4))
+    unknown: Usage = NOTHING  # what it may have taken beyond what is told, once it has ended
     text: list[str] = field(default_factory=list)
 
 
@@ -49,7 +56,7 @@ class Settling:
         if known:
             sent.reservation.settle(usage.total_tokens, usage.cost_usd)
         else:
-            sent.reservation.hold()
+            self._hold(sent, usage)
         return usage
 
     def failed(self, sent: Sent, error: TaskError | None) -> Usage:
@@ -61,12 +68,24 @@ class Settling:
         if error is not None and not sent.text and (error.category in _NOT_BILLED or _never_arrived(error)):
             sent.reservation.release()
             return replace(NOTHING, calls=1)
+        told = self._priced(sent, Usage(sent.prompt, tokens_of("".join(sent.text)), estimated=True))
+        self._hold(sent, told)
+        return told
+
+    def _hold(self, sent: Sent, told: Usage) -> None:
         sent.reservation.hold()
-        return self._priced(sent, Usage(sent.prompt, tokens_of("".join(sent.text)), estimated=True))
+        worst = worst_case(sent.reservation)
+        cost = max(Decimal(0), worst.cost_usd - told.cost_usd)
+        sent.unknown = Usage(max(0, worst.total_tokens - told.total_tokens), 0, cost)
 
     def _priced(self, sent: Sent, usage: Usage) -> Usage:
         priced = self._prices.priced(sent.connection.provider.name, sent.info, usage, batch=sent.batch)
         return replace(priced, calls=max(1, usage.calls))
+
+
+def worst_case(reservation: Reservation) -> Usage:
+    """What a call may take at most; the cost of an unpriced one counts as nothing."""
+    return Usage(reservation.tokens, 0, reservation.cost or Decimal(0))
 
 
 def _never_arrived(error: BaseException) -> bool:

@@ -14,6 +14,7 @@ from nika_core import codes
 from nika_core.engine.budget import Bound, Bounds, Budget
 from nika_core.engine.models.caller import ResilientCaller
 from nika_core.engine.models.pricing import Prices
+from nika_core.engine.models.spent import charge_earlier, noted_by_task
 from nika_core.engine.services import CallScope, NoMemo
 from nika_core.errors import Category, PluginError, TaskError
 from nika_core.model.message import Message, Role, ToolCall, ToolSpec
@@ -339,7 +340,7 @@ async def test_a_later_attempt_is_given_the_replies_that_were_paid_for() -> None
     assert h.used[-1] == NOTHING
     assert not (await h.caller.complete(ask("second"), again)).reused
     assert [sent.messages[0].content for sent in h.client.asked] == ["first", "second", "second"]
-    assert h.barriers == 2
+    assert h.barriers == 5  # before each call that was sent, and after each reply
 
 
 async def test_a_reply_is_given_again_in_another_process() -> None:
@@ -540,3 +541,47 @@ async def test_parallel_calls_never_overspend() -> None:
     assert {error.category for error in results if isinstance(error, TaskError)} == {Category.BUDGET}
     assert h.budget.ledger.spent_tokens == 990
     assert h.free
+
+
+def noted(h: House) -> tuple[int, int]:
+    """Tokens that are told, and tokens that nobody knows of."""
+    told, unknown = noted_by_task(h.memo._kept).get("t", (NOTHING, NOTHING))
+    return told.total_tokens, unknown.total_tokens
+
+
+async def test_a_run_that_is_killed_during_a_call_does_not_take_it_for_unspent() -> None:
+    gate = asyncio.Event()
+    h = house((gate.wait, *OK))
+    task = asyncio.create_task(h.caller.complete(ask(), h.scope()))
+    while h.client.open == 0:
+        await asyncio.sleep(0)
+    assert noted(h) == (0, 110)  # what a kill would leave behind
+    assert h.barriers == 1
+    resumed = Budget(tokens(run=1000, cost="1"))
+    charge_earlier(resumed, (), h.memo._kept)
+    with pytest.raises(TaskError, match=r"890 tokens left.*110 tokens of it by calls whose usage is unknown"):
+        await resumed.reserve("t", 891, Decimal(0))
+    gate.set()
+    await task
+    assert noted(h) == (12, 0)
+    after = Budget(tokens(run=1000))
+    charge_earlier(after, (), h.memo._kept)
+    assert after.ledger.spent_tokens == 12
+
+
+async def test_what_a_failed_call_leaves_unknown_is_what_its_events_do_not_tell() -> None:
+    h = house((TaskError("reset", category=Category.NETWORK),), (TaskError("no", category=Category.PROVIDER),), OK)
+    for attempt, message in enumerate(("reset", "no"), start=1):
+        with pytest.raises(TaskError, match=message):
+            await h.caller.complete(ask(), h.scope(attempt=attempt))
+    assert sum(usage.total_tokens for usage in h.used) == 10
+    assert noted(h) == (10, 100)
+    await h.caller.complete(ask(), h.scope(attempt=3))
+    assert noted(h) == (22, 100)  # the later reply says nothing about the lost one
+
+
+async def test_a_free_model_needs_no_note_of_what_was_sent() -> None:
+    h = house(info=ModelInfo("m", free=True))
+    await h.caller.complete(ask(), h.scope())
+    assert (noted(h), h.barriers) == ((0, 0), 1)
+    assert len(h.memo._kept) == 1

@@ -173,7 +173,7 @@ def test_what_was_spent_before_a_resume_is_charged_once() -> None:
     found = spent_by_task(events)
     assert {task: usage.total_tokens for task, usage in found.items()} == {"done": 25, "killed": 10}
     budget = Budget(Bounds(run_tokens=Bound(100, "r")))
-    assert charge_earlier(budget, events).cost_usd == Decimal("0.5")
+    charge_earlier(budget, events)
     assert (budget.ledger.spent_tokens, budget.ledger.spent_usd) == (35, Decimal("0.5"))
 
 
