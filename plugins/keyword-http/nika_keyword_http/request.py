@@ -78,7 +78,7 @@ def method_of(value: Json, *, has_body: bool = False) -> str:
     if value is None:
         return "POST" if has_body else "GET"
     method = value.strip().upper() if isinstance(value, str) else ""
-    if not TOKEN.match(method) or method in REFUSED_METHODS:
+    if not TOKEN.match(method) or len(method) > 32 or method in REFUSED_METHODS:
         raise wrong("method", f"{as_text(value)[:40]!r} cannot be sent", f"one of {', '.join(METHODS)}")
     return method
 

@@ -24,6 +24,7 @@ _TEXT: Final = re.compile(
     r"(?:javascript|ecmascript|ndjson|jsonl|www-form-urlencoded|toml|sql|graphql)\b",
     re.IGNORECASE,
 )
+_LENGTH: Final = re.compile(r"[0-9]{1,18}\Z")
 _EXCERPT: Final = 200  # characters of a body in an error's message
 
 
@@ -52,7 +53,7 @@ async def read(chunks: AsyncIterator[bytes], headers: Mapping[str, str], limit: 
 def _length(headers: Mapping[str, str]) -> int | None:
     """Content-Length, where it speaks of the body as we read it."""
     text = headers.get("content-length", "")
-    if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity") or not text.isdigit():
+    if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity") or not _LENGTH.match(text):
         return None
     return int(text)
 

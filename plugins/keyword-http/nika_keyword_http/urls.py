@@ -66,13 +66,18 @@ def _part_after(text: str) -> Part:
 
 def placed(template: Template) -> Iterator[tuple[Placeholder, Part]]:
     """Each placeholder with the part of the URL in which it stands."""
-    before = ""
-    for part in template.parts:
-        if isinstance(part, str):
-            before += part
-        else:
-            yield part, _part_after(before)
-            before += _STAND_IN
+    before, part = "", Part.START
+    for piece in template.parts:
+        if isinstance(piece, Placeholder):
+            yield piece, part
+            piece = _STAND_IN
+        before += piece
+        if part in (Part.START, Part.AUTHORITY):
+            part = _part_after(before)
+        elif "#" in piece:
+            part = Part.FRAGMENT
+        elif "?" in piece and part is Part.PATH:
+            part = Part.QUERY
 
 
 def problems(url: Template | str) -> Iterator[UrlProblem]:
@@ -83,6 +88,9 @@ def problems(url: Template | str) -> Iterator[UrlProblem]:
             yield why
         return
     if url.single is not None:
+        return
+    if len(url.text) > MAX_URL:
+        yield _too_long(len(url.text))
         return
     outside = [(placeholder, part) for placeholder, part in placed(url) if part in (Part.START, Part.AUTHORITY)]
     for placeholder, part in outside:
@@ -103,9 +111,7 @@ def why_not_a_url(url: str) -> UrlProblem | None:
     if not url:
         return UrlProblem("the url is empty", hint)
     if len(url) > MAX_URL:
-        return UrlProblem(
-            f"the url has {len(url)} characters, at most {MAX_URL} are sent", "send the data as json or body"
-        )
+        return _too_long(len(url))
     if any(ord(character) <= 0x20 or 0x7F <= ord(character) <= 0xA0 for character in url):
         return UrlProblem(
             "the url has a space, a line break or a control character in it",
@@ -128,6 +134,10 @@ def why_not_a_url(url: str) -> UrlProblem | None:
             "send them as a header, e.g. Authorization: Basic ${env.API_BASIC}",
         )
     return _why_not_an_authority(authority, hint)
+
+
+def _too_long(length: int) -> UrlProblem:
+    return UrlProblem(f"the url has {length} characters, at most {MAX_URL} are sent", "send the data as json or body")
 
 
 def _why_not_an_authority(authority: str, hint: str) -> UrlProblem | None:
@@ -173,6 +183,8 @@ def render(template: Template | str, values: Sequence[Json]) -> str:
         return template
     if template.single is not None:
         return _whole(template.single, values[0])
+    if len(template.text) > MAX_URL:
+        raise TemplateValueError(_too_long(len(template.text)).message, code=codes.VALUE_TOO_LARGE)
     pieces: list[str] = []
     in_path: list[tuple[Placeholder, int]] = []
     where = dict(placed(template))

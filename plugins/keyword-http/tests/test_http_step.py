@@ -330,3 +330,26 @@ async def test_a_payload_that_cannot_be_sent_is_said(context: Any, payload: Any,
         await call(context, **payload)
     assert said in caught.value.message
     assert not caught.value.retriable
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "HTTP/1.1 200 OK\r\ncontent-length: " + "9" * 5000,
+        "HTTP/1.1 200 OK\r\ncontent-length: -1",
+        "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked, chunked",
+        "HTTP/1.1 200 OK\r\n" + "x-flood: y\r\n" * 20_000 + "a: b",
+        "HTTP/1.1 99999 OK",
+        "HTTP/1.1 200 OK\r\nbad header line",
+    ],
+)
+async def test_an_answer_that_is_no_http_is_never_a_traceback(context: Any, serve: Any, head: str) -> None:
+    async def broken(_: Any, writer: Any, __: Any) -> None:
+        writer.write(head.encode() + b"\r\n\r\nzz\r\n")
+        await writer.drain()
+        writer.close()
+
+    with pytest.raises(TaskError) as caught:
+        await call(context, url=serve(broken).url)
+    assert caught.value.category is Category.NETWORK

@@ -159,3 +159,10 @@ def test_what_is_a_url_is_left_alone(text: str) -> None:
 def test_a_message_shows_no_query_and_no_password() -> None:
     assert urls.without_query("https://u:p@h.example:1/a?key=1#x") == "https://h.example:1/a"
     assert urls.without_query("/next?token=1") == "/next"
+
+
+def test_a_very_long_template_is_said_at_once() -> None:
+    made = template("https://h/" + "{x}/" * 10_000)
+    assert "characters" in next(iter(urls.problems(made))).message
+    with pytest.raises(TemplateValueError, match="characters"):
+        urls.render(made, ["x"] * 10_000)

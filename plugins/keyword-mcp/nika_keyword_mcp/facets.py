@@ -47,7 +47,7 @@ class McpFacets(Facets):
             return
         if name not in known:
             report(
-                f"no MCP server '{name}' is declared",
+                f"no MCP server '{name[:80]}' is declared",
                 payload.at("reference"),
                 code=codes.BAD_PAYLOAD,
                 hint=servers.unknown_server_hint(name, known),

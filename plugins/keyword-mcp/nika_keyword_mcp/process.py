@@ -32,6 +32,7 @@ _TAIL: Final = 4096  # bytes of stderr that are kept
 _CHUNK: Final = 65_536
 _MAX_LINE: Final = 64 * 1024 * 1024  # bytes of one message; more is no message but a fault
 _GRACE: Final = 1.0  # seconds between the closing of its input, TERM and KILL
+_WATCH: Final = 0.25  # seconds between two looks whether it still runs
 
 
 @dataclass
@@ -103,6 +104,7 @@ async def transport(child: Child) -> AsyncIterator[tuple[Any, Any]]:
     write_stream, from_session = anyio.create_memory_object_stream[SessionMessage](0)
     pumps = [
         asyncio.create_task(_read(child, to_session)),
+        asyncio.create_task(_watch(child, to_session)),
         asyncio.create_task(_write(child, from_session)),
         asyncio.create_task(_keep_tail(child)),
     ]
@@ -113,7 +115,7 @@ async def transport(child: Child) -> AsyncIterator[tuple[Any, Any]]:
         try:
             await asyncio.shield(ending)
         except asyncio.CancelledError:
-            _signal_group(child, signal.SIGKILL)
+            kill(child)
             await ending
             raise
         finally:
@@ -126,24 +128,32 @@ async def _read(child: Child, to_session: Any) -> None:
     buffer = bytearray()
     try:
         while chunk := await child.process.stdout.read(_CHUNK):
-            start = len(buffer)
             buffer += chunk
             if b"\n" not in chunk:
                 if len(buffer) > _MAX_LINE:
                     return
                 continue
-            *lines, rest = bytes(buffer[:start] + chunk).split(b"\n")
+            *lines, rest = bytes(buffer).split(b"\n")
             buffer = bytearray(rest)
             for line in lines:
                 if line.strip():
                     await to_session.send(_message(line))
+        await _gone(child, leader_only=True, within=0.2)  # its exit code, for the message
     except (anyio.BrokenResourceError, anyio.ClosedResourceError, ConnectionError):
         pass  # the session is over
     finally:
         child.ended.set()
-        with contextlib.suppress(asyncio.TimeoutError):  # the exit code, for the message
-            await asyncio.wait_for(child.process.wait(), 0.2)
         to_session.close()
+
+
+async def _watch(child: Child, to_session: Any) -> None:
+    """Notice that the server has ended although a child of its own still holds its output open."""
+    # The event loop's own notice of an end waits for the pipes too, so it is looked at.
+    while child.process.returncode is None:  # noqa: ASYNC110  # there is no event for it
+        await asyncio.sleep(_WATCH)
+    await asyncio.sleep(_WATCH)  # what it wrote last is still read
+    child.ended.set()
+    to_session.close()
 
 
 def _message(line: bytes) -> SessionMessage | Exception:
@@ -186,18 +196,24 @@ async def _end(child: Child, pumps: list[asyncio.Task[None]]) -> None:
     for pump in pumps:
         pump.cancel()
     await asyncio.gather(*pumps, return_exceptions=True)
-    transport_of = getattr(process, "_transport", None)  # closes pipes that a child outside the group still holds
-    if transport_of is not None:
-        transport_of.close()
+    pipes = getattr(process, "_transport", None)  # nothing public closes what a child outside the group still holds
+    if pipes is not None:
+        pipes.close()
 
 
-async def _gone(child: Child, *, leader_only: bool) -> bool:
-    deadline = asyncio.get_running_loop().time() + _GRACE
+async def _gone(child: Child, *, leader_only: bool, within: float = _GRACE) -> bool:
+    deadline = asyncio.get_running_loop().time() + within
     while asyncio.get_running_loop().time() < deadline:
         if child.process.returncode is not None and (leader_only or _group_empty(child)):
             return True
         await asyncio.sleep(0.01)
     return False
+
+
+def kill(child: Child) -> None:
+    """At once, where nothing else has ended it."""
+    if child.process.returncode is None:
+        _signal_group(child, getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
 def _group_empty(child: Child) -> bool:

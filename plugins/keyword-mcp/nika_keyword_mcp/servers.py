@@ -23,7 +23,13 @@ FILE: Final = ".mcp.json"
 SECTION: Final = "mcpServers"
 NEEDS: Final = "needs command (to start it) or url (to call it), one of them"
 _MAX_FILE: Final = 1024 * 1024
-_VARIABLE: Final = re.compile(r"(\\?)\$\{(?:env[.:])?([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+_VARIABLE: Final = re.compile(
+    r"(\\?)\$\{\s*(?:env[.:])?([A-Za-z_][A-Za-z0-9_]*)"
+    r"(?::-([^}]{0,4096})|\s*\?\?\s*(\"(?:[^\"\\]|\\.){0,4096}\")\s*|\s*)\}"
+)
+_TEMPLATE: Final = re.compile(
+    r"(?<!\\)(?:\$\{\s*(?!env\.)[A-Za-z_][A-Za-z0-9_]*\.[^}]{0,200}\}|\{\{\s*[A-Za-z_][^}]{0,200}\}\})"
+)
 _HTTP_TYPES: Final = frozenset({"http", "streamable-http", "streamableHttp", "streamable_http"})
 
 
@@ -138,6 +144,12 @@ def why_not_usable(server: Server) -> str | None:
         return NEEDS
     if server.url and not server.url.startswith(("http://", "https://", "${")):
         return f"has the url '{server.url[:80]}', which is no http:// or https:// URL"
+    if server.origin != FILE:  # in the file of other clients {{ }} is plain text
+        texts = (server.command, *server.args, *server.env.values(), server.cwd, server.url, *server.headers.values())
+        for text in texts:
+            found = _TEMPLATE.search(text)
+            if found is not None:
+                return f"holds {found.group()}: a server is configuration, and takes environment variables only"
     return None
 
 
@@ -159,7 +171,9 @@ def find(name: str, section: Json, folder: Path) -> Server:
         raise TaskError(error.message, category=Category.CONFIG, hint=error.hint) from None
     if name not in servers:
         raise TaskError(
-            f"no MCP server '{name}' is declared", category=Category.CONFIG, hint=unknown_server_hint(name, servers)
+            f"no MCP server '{name[:80]}' is declared",
+            category=Category.CONFIG,
+            hint=unknown_server_hint(name, servers),
         )
     why = why_not_usable(servers[name])
     if why is not None:
@@ -172,15 +186,22 @@ def unknown_server_hint(name: str, servers: Mapping[str, Server]) -> str:
     return f"{nearest(name, servers)}; servers are declared in mcpServers of the workflow or in {FILE} beside it"
 
 
+def _string(literal: str) -> str:
+    try:
+        return str(json.loads(literal))
+    except ValueError:
+        return literal[1:-1]
+
+
 def filled(server: Server, environ: Mapping[str, str]) -> Server:
     """`server` with the environment's variables put in. Raises TaskError that names one that is not set."""
 
     def fill(text: str, where: str) -> str:
         def value(match: re.Match[str]) -> str:
-            escaped, name, default = match.groups()
+            escaped, name, default, literal = match.groups()
             if escaped:
                 return match.group()[1:]
-            found = environ.get(name, default)
+            found = environ.get(name, default if literal is None else _string(literal))
             if found is None:
                 raise TaskError(
                     f"the MCP server '{server.name}' ({server.origin}) needs the environment variable {name} "

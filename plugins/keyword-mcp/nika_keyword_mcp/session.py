@@ -158,6 +158,7 @@ class Connection:
                             streams: Any = await remote.streams(stack)
                         else:
                             child = await process.start(self._server, self._environ, self._folder)
+                            stack.callback(process.kill, child)
                             streams = process.transport(child)
                         info = Implementation(name="nika", version="5")
                         client = await stack.enter_async_context(Client(streams, client_info=info))

@@ -44,7 +44,7 @@ def split(reference: Json) -> tuple[str, str]:
     server, separator, tool = reference.partition("::") if isinstance(reference, str) else ("", "", "")
     if not (server.strip() and separator and tool.strip()):
         raise TaskError(
-            f"'{reference}' is no reference to a tool",
+            f"'{str(reference)[:80]}' is no reference to a tool",
             category=Category.CONFIG,
             code=codes.BAD_PAYLOAD,
             hint="write server::tool",

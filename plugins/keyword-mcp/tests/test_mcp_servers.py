@@ -92,6 +92,9 @@ def test_bytes_that_are_no_text_are_said(tmp_path: Path) -> None:
         ("${NOT:-other}", "other"),
         ("${NOT:-}", ""),
         ("${A:-other}", "1"),
+        ("${ env.A }", "1"),
+        ('${env.NOT ?? "x\\"y"}', 'x"y'),
+        ('${env.A ?? ""}', "1"),
         ("\\${A}", "${A}"),
         ("$A ${} ${1} ${A", "$A ${} ${1} ${A"),
         ("{{task}}", "{{task}}"),
@@ -129,9 +132,16 @@ def test_the_section_refuses_unknown_keys() -> None:
         ({"args": ["x"]}, "needs command"),
         ({"command": "x", "url": "http://y"}, "one of them"),
         ({"url": "y"}, "no http:// or https:// URL"),
+        ({"command": "x", "args": ["${input.topic}"]}, r"holds \$\{input.topic\}: .* environment variables only"),
+        ({"command": "x", "env": {"A": "{{fetch.token}}"}}, "holds {{fetch.token}}"),
     ],
 )
 def test_a_server_without_a_way_to_reach_it_is_said(tmp_path: Path, entry: dict[str, Any], said: str) -> None:
     with pytest.raises(TaskError, match=said) as caught:
         find("a", {"a": entry}, tmp_path)
     assert caught.value.category is Category.CONFIG
+
+
+def test_the_file_of_other_clients_may_hold_any_text(tmp_path: Path) -> None:
+    write(tmp_path, {"mcpServers": {"a": {"command": "x", "args": ["{{.State}}", "{{name}}", "$x"]}}})
+    assert filled(find("a", {}, tmp_path), {}).args == ("{{.State}}", "{{name}}", "$x")

@@ -105,6 +105,42 @@ async def test_nothing_is_left_behind_when_the_run_ends(small: Any, processes: A
     assert processes(mark) == []
 
 
+async def test_a_crash_is_noticed_although_a_child_of_the_server_holds_its_output(small: Any, tmp_path: Path) -> None:
+    await call(small, "small::breed", mark=f"holds-output-{tmp_path.name}")
+    error = await fails(small, "small::crash")
+    assert error.category is Category.NETWORK
+    assert "exit code 3" in error.message
+
+
+async def test_a_server_that_never_answers_is_given_up(
+    small: Any, tmp_path: Path, processes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nika_keyword_mcp import session
+
+    monkeypatch.setattr(session, "OPEN_SECONDS", 0.3)
+    mark = f"never-answers-{tmp_path.name}"
+    code = "import sys, time; print('thinking', file=sys.stderr, flush=True); time.sleep(300)"
+    small.sections = {"mcpServers": {"mute": {"command": sys.executable, "args": ["-c", code, mark]}}}
+    error = await fails(small, "mute::add", a=1)
+    assert (error.category, error.retriable) == (Category.TIMEOUT, True)
+    assert "did not answer within" in error.message
+    async with asyncio.timeout(10):
+        while processes(mark):
+            await asyncio.sleep(0.05)
+
+
+async def test_a_run_that_ends_while_a_server_opens_leaves_nothing(small: Any, tmp_path: Path, processes: Any) -> None:
+    mark = f"opens-{tmp_path.name}"
+    args = ["-c", "import time; time.sleep(300)", mark]
+    small.sections = {"mcpServers": {"mute": {"command": sys.executable, "args": args}}}
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await McpStep().run({"reference": "mute::add"}, small)
+    assert len(processes(mark)) == 1
+    await small.aclose()
+    assert processes(mark) == []
+
+
 async def test_a_cancelled_call_is_cancelled_in_the_server_and_the_session_goes_on(small: Any, tmp_path: Path) -> None:
     waiting = asyncio.create_task(call(small, "small::wait", folder=str(tmp_path)))
     async with asyncio.timeout(20):
