@@ -14,6 +14,7 @@ from nika_core.app.preparing import Prepared
 from nika_core.engine.budget import Budget
 from nika_core.engine.history import Earlier, usage_json
 from nika_core.engine.host import Run
+from nika_core.engine.models.breaker import BreakerSettings
 from nika_core.engine.models.caller import ResilientCaller
 from nika_core.engine.models.spent import charge_earlier
 from nika_core.engine.services import NoMemo, Observer, RunRequest, Services, durable, same, unrecorded
@@ -197,7 +198,14 @@ class Execution:
                 max_depth=json_depth,
             )
 
-        caller = ResilientCaller(prepared.directory, budget, prices=prepared.prices, admit=nika.admit, clock=nika.clock)
+        caller = ResilientCaller(
+            prepared.directory,
+            budget,
+            prices=prepared.prices,
+            admit=nika.admit,
+            clock=nika.clock,
+            breaker=BreakerSettings.of(limits),
+        )
         return Services(
             keyword=vocabulary.keyword,
             step=step,

@@ -37,7 +37,7 @@ class RunLock:
         """None: it is ours. Else who holds it, as far as is known. Raises OSError."""
         self._path.parent.mkdir(exist_ok=True)
         for tried in range(_TRIES):
-            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
             try:
                 _lock(fd, shared=False, wait=False)
             except OSError:
@@ -73,7 +73,7 @@ class RunLock:
 def holder(path: Path) -> str | None:
     """Who holds the lock ("" where that is not known); None: nobody."""
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDWR)
     except OSError:
         return None
     try:
@@ -89,7 +89,7 @@ def holder(path: Path) -> str | None:
 def guarded(path: Path, *, shared: bool = False) -> Iterator[None]:
     """Wait for a lock that all processes hold for a moment only. Raises OSError."""
     path.parent.mkdir(exist_ok=True)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         _lock(fd, shared=shared, wait=True)
         yield

@@ -37,6 +37,9 @@ class Measure(StrEnum):
     TASK_TOKENS = "task.tokens"
     RUN_TOKENS = "run.tokens"
     RUN_COST = "run.cost"
+    BREAKER_FAILURES = "breaker.failures"  # of a provider in a row, after which it is left alone
+    BREAKER_SECONDS = "breaker.seconds"  # for which it is left alone
+    BREAKER_SUCCESSES = "breaker.successes"  # in a row, after which it is trusted again
 
 
 def timeout_of(keyword: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+from dataclasses import fields
 from pathlib import Path
 from types import MappingProxyType
 
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nika_core import codes
+from nika_core.engine.services import Memo, Services
 from nika_core.errors import JournalError
 from nika_core.journal import Journal, RunInfo, new_run_id
 from nika_core.journal.blobs import LARGE
@@ -212,6 +214,15 @@ async def test_what_has_no_form_in_json_stops_no_history(tmp_path: Path) -> None
         first, second = journal.load(log.run_id).events
     assert first.data.keys() == {"lost"}
     assert second.data == {"output": {"a": [1, 2], "b": "x"}}
+
+
+def test_a_run_log_is_what_the_engine_asks_for(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        log = journal.begin(info())
+        memo: Memo = log
+        services = {"record": log.record, "barrier": log.barrier, "memo": memo}
+        assert services.keys() <= {field.name for field in fields(Services)}
+        log.release()
 
 
 async def test_an_event_without_a_number_is_not_history(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Final
 
 from nika_core.errors import Category, TaskError
 from nika_core.model.clock import Clock
+from nika_core.model.limits import Limits, Measure
 
 # What speaks of the provider's health. A wrong key, a refused request or a quota says nothing about it.
 UNHEALTHY: Final = frozenset({Category.NETWORK, Category.PROVIDER, Category.TIMEOUT})
@@ -27,6 +28,18 @@ class BreakerSettings:
     failures: int = 3
     successes: int = 2
     cool_down: float = 60.0
+
+    @classmethod
+    def of(cls, limits: Limits) -> BreakerSettings:
+        """What the limit policies say; the defaults where they say nothing."""
+        failures, successes = limits.count(Measure.BREAKER_FAILURES), limits.count(Measure.BREAKER_SUCCESSES)
+        cool_down = limits.amount(Measure.BREAKER_SECONDS)
+        default = cls()
+        return cls(
+            default.failures if failures is None else failures,
+            default.successes if successes is None else successes,
+            default.cool_down if cool_down is None else cool_down,
+        )
 
 
 class BreakerState(StrEnum):

@@ -53,6 +53,9 @@ VARIABLES: Final = (
     Variable("NIKA_MAX_TOKENS_TASK", Measure.TASK_TOKENS, Unit.TOKENS, 10_000, _ANY),
     Variable("NIKA_MAX_TOKENS_TOTAL", Measure.RUN_TOKENS, Unit.TOKENS, 100_000, _ANY),
     Variable("NIKA_MAX_COST", Measure.RUN_COST, Unit.USD, 10.0, _ANY),
+    Variable("NIKA_BREAKER_FAILURES", Measure.BREAKER_FAILURES, Unit.COUNT, 3),
+    Variable("NIKA_BREAKER_COOLDOWN", Measure.BREAKER_SECONDS, Unit.SECONDS, 60.0, _ANY),
+    Variable("NIKA_BREAKER_SUCCESSES", Measure.BREAKER_SUCCESSES, Unit.COUNT, 2),
 )
 _TAKEN: Final = frozenset(variable.name for variable in VARIABLES)
 

@@ -36,6 +36,9 @@ DEFAULTS = {
     "NIKA_MAX_TOKENS_TASK": (Measure.TASK_TOKENS, 10000),
     "NIKA_MAX_TOKENS_TOTAL": (Measure.RUN_TOKENS, 100000),
     "NIKA_MAX_COST": (Measure.RUN_COST, 10.0),
+    "NIKA_BREAKER_FAILURES": (Measure.BREAKER_FAILURES, 3),
+    "NIKA_BREAKER_COOLDOWN": (Measure.BREAKER_SECONDS, 60),
+    "NIKA_BREAKER_SUCCESSES": (Measure.BREAKER_SUCCESSES, 2),
 }
 
 
@@ -52,7 +55,7 @@ def test_the_plugin_offers_one_policy_by_name() -> None:
     assert (policy.name, policy.policy) == ("env", "nika_limit_env.policy:EnvPolicy")
 
 
-def test_the_defaults_are_those_of_the_language_page() -> None:
+def test_the_defaults_are_those_of_the_language_page_and_of_the_breaker() -> None:
     found = {limit.name: (limit.measure, limit.value, limit.origin) for limit in POLICY.limits({})}
     assert found == {name: (measure, value, "default") for name, (measure, value) in DEFAULTS.items()}
 

@@ -8,6 +8,7 @@ import pytest
 
 from nika_core.engine.models.breaker import Breaker, BreakerSettings, BreakerState, Permit
 from nika_core.errors import Category, TaskError
+from nika_core.model.limits import Limit, Limits, Measure, Unit
 
 
 class Time:
@@ -189,3 +190,15 @@ async def test_everything_is_configurable() -> None:
     time.now += 5.0
     (await breaker.enter()).succeeded()
     assert state_of(breaker) == BreakerState.CLOSED
+
+
+def test_its_settings_come_from_the_limit_policies() -> None:
+    assert BreakerSettings.of(Limits()) == BreakerSettings(3, 2, 60.0)
+    limits = Limits(
+        [
+            Limit(Measure.BREAKER_FAILURES, 5, Unit.COUNT, "NIKA_BREAKER_FAILURES"),
+            Limit(Measure.BREAKER_SECONDS, 0, Unit.SECONDS, "NIKA_BREAKER_COOLDOWN"),
+            Limit(Measure.BREAKER_SUCCESSES, 1, Unit.COUNT, "NIKA_BREAKER_SUCCESSES"),
+        ]
+    )
+    assert BreakerSettings.of(limits) == BreakerSettings(5, 1, 0.0)
