@@ -54,7 +54,7 @@ class Attempts:
             except TaskError as error:
                 delay = self._delay(error, most, backoff)
                 failure = self._failure(error)
-                if delay is None or self._leash.why is Why.CANCEL:
+                if delay is None or self._leash.why is Why.CANCEL or self._leash.ended:
                     return self._ended(failure, error)
             if not await self._wait(delay, failure):
                 return self.cancelled()

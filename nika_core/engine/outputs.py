@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import json
 import math
+import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -139,7 +140,8 @@ def _too_deep(max_depth: int) -> TaskError:
 
 async def _fits(value: Json, schema: Mapping[str, Any]) -> None:
     """Check against a JSON Schema. References are followed inside the schema only: nothing is fetched."""
-    validators: Any = await asyncio.to_thread(importlib.import_module, "jsonschema.validators")
+    name = "jsonschema.validators"
+    validators: Any = sys.modules.get(name) or await asyncio.to_thread(importlib.import_module, name)
     registry: Any = importlib.import_module("referencing").Registry()
     validator_class = validators.validator_for(schema, default=validators.Draft202012Validator)
     try:
