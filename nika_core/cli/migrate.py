@@ -71,6 +71,8 @@ def _counts(results: list[FileResult]) -> dict[str, int]:
 def _show(result: FileResult, *, write: bool) -> None:
     """The diff as data; what is to be said about the file beside it."""
     word = "is now v5" if result.written else _WORDS[result.status]
+    if result.status is Status.UNCHANGED and result.migration.errors:
+        word = "has the form of v5, but v5 refuses it as it is"
     kept = f" (old text: {result.backup})" if result.backup else ""
     tell(f"{style(plain(str(result.path)), 'bold')} {word}{plain(kept)}")
     if result.diff and not write:

@@ -7,11 +7,10 @@ from collections.abc import Collection, Iterator
 from typing import Final, Protocol
 
 from nika_core.errors import Severity
-from nika_core.migration import grammar, scalars, templates, values
-from nika_core.migration.notes import Note, nearest, note_at
-from nika_core.migration.shell_places import unsafe_place
-from nika_core.migration.source import Source
+from nika_core.migration import grammar, scalars, values
+from nika_core.migration.notes import Note, note_at
 from nika_core.migration.structure import members
+from nika_core.migration.text_findings import task_text_notes, v4_template_notes
 from nika_core.migration.tree import Document, Node
 from nika_core.migration.wiring import wiring_notes
 from nika_core.model.bounded import why_not_an_id
@@ -40,12 +39,13 @@ class _Finder:
         self.ids = values.ids_of(self.root)
 
     def all(self) -> Iterator[Note]:
-        yield from self._root()
         reads = grammar.read_as_v4(self.root)
+        yield from self._root(reads)
         seen: dict[str, Node] = {}
         for task, old in zip(grammar.tasks_of(self.root), reads, strict=True):
             yield from self._id(task, seen)
             yield from self._task(task, old)
+            yield from task_text_notes(self.source, task, old, self.ids)
         yield from wiring_notes(self.source, self.root, reads, self.ids)
 
     def _error(self, node: Node, message: str, hint: str) -> Note:
@@ -56,7 +56,7 @@ class _Finder:
 
     # The file
 
-    def _root(self) -> Iterator[Note]:
+    def _root(self, reads: list[bool]) -> Iterator[Note]:
         agent = self.root.get("agent")
         needs_model = any(grammar.keyword_of(task) in grammar.NEED_MODEL for task in grammar.tasks_of(self.root))
         if agent is not None and agent.kind == "map":
@@ -69,14 +69,17 @@ class _Finder:
                 yield self._error(both[0], "systemPrompt and systemPromptFile are both given", "keep one of them")
             for name in ("allowedTools", "disallowedTools"):
                 yield from self._tools(agent.get(name))
+            prompt = agent.get("systemPrompt")
+            if prompt is not None and prompt.kind == "scalar" and any(reads):
+                yield from v4_template_notes(self.source, prompt, self.ids)
         elif needs_model:
             yield self._error(
                 self.root, "there is no 'agent' block with a model", "write agent: {model: claude-sonnet-5}"
             )
         for key, _ in self.root.pairs:
             if key.value not in grammar.ROOT_KEYS and key.kind == "scalar":
-                yield self._warning(
-                    key.start,
+                yield self._error(
+                    key,
                     f"v4 ignored '{key.value}', and v5 refuses a key that it does not know",
                     "remove it or put # before it, unless a plugin brings it",
                 )
@@ -109,7 +112,6 @@ class _Finder:
         if old:
             yield from self._unknown_keys(task, word)
             yield from self._rules(task)
-            yield from self._texts(task, word)
         yield from self._tools(task.get("allowedTools"))
         if payload is not None:
             yield from self._tools(payload.get("allowedTools"))
@@ -142,7 +144,7 @@ class _Finder:
             if holder is None:
                 continue
             for key, value in holder.pairs:
-                if holder is config and key.value not in grammar.CONFIG_KEYS:
+                if holder is config and key.value not in grammar.CONFIG_KEYS | {"<<"}:
                     yield self._error(key, f"v4 ignored 'config.{key.value}', v5 refuses it", "remove it")
                 elif key.value == "onError" and value.value not in grammar.ON_ERROR and not scalars.is_null(value):
                     yield self._error(
@@ -192,8 +194,8 @@ class _Finder:
             server = node.value.partition("::")[0]
             declared = self.root.get("mcpServers")
             if server not in self.surroundings.servers and server not in (declared.names() if declared else ()):
-                yield self._warning(
-                    node.start,
+                yield self._error(
+                    node,
                     f"nothing says how to start the MCP server '{server}'; v4 left that to another program",
                     f"add mcpServers: {{{server}: {{command: ...}}}} or a .mcp.json beside the workflow",
                 )
@@ -214,74 +216,6 @@ class _Finder:
                     tool, f"'{tool.value}' is how another program names a tool", f"write mcp::{found[1]}::{found[2]}"
                 )
 
-    # Texts
-
-    def _texts(self, task: Node, word: str) -> Iterator[Note]:
-        known = values.known_to(task, self.ids)
-        for name, _, value in values.payload_of(task):
-            for node in values.scalars_in(value):
-                yield from self._template_notes(node, known, task)
-            if word == "shell" and name == "command" and value.kind == "scalar":
-                yield from self._command(value, known)
-
-    def _template_notes(self, node: Node, known: Collection[str], task: Node) -> Iterator[Note]:
-        own = task.get("id")
-        for opening in templates.openings(node.value, known):
-            offset = offset_in(self.source, node, opening)
-            if opening.kind == "loose":
-                yield self._warning(
-                    offset,
-                    f"v4 left {opening.text} in the text (it knew no spaces and one field only); v5 puts a value there",
-                    f"if the characters themselves are meant, write \\{opening.text}",
-                )
-            elif opening.kind == "unknown" and opening.text.startswith("{{"):
-                name = opening.text.strip("{} ").split(".")[0]
-                like = nearest(name, known)
-                what = "the task itself" if own is not None and name == own.value else "no task"
-                yield self._warning(
-                    offset,
-                    f"{opening.text} names {what}: v4 left it in the text, and so does \\{opening.text} in v5",
-                    f"did you mean {{{{{like}}}}}? then write that"
-                    if like
-                    else "if a task is meant, name it and take the \\ away",
-                )
-            elif opening.kind == "unknown":
-                yield self._warning(
-                    offset,
-                    f"v4 knew no source for {opening.text} and left it in the text, and so does \\{opening.text} in v5",
-                    "if a value is meant, use ${input.name} or ${env.NAME}",
-                )
-            elif opening.kind == "text" and opening.text == "{{":
-                yield self._warning(
-                    offset,
-                    "'{{' is no template here; v5 has \\{{ for the characters",
-                    "take the \\ away if a template is meant",
-                )
-
-    def _command(self, node: Node, known: Collection[str]) -> Iterator[Note]:
-        references = [opening for opening in templates.openings(node.value, known) if opening.ref]
-        for opening in references:
-            offset = offset_in(self.source, node, opening)
-            if reason := unsafe_place(node.value, opening.start, opening.end):
-                yield note_at(
-                    self.source,
-                    offset,
-                    Severity.ERROR,
-                    f"{opening.text} stands {reason}, where v5 cannot put a value safely",
-                    "give the value to argv, env or stdin, or set trust: true for this task",
-                )
-            else:
-                yield self._warning(
-                    offset,
-                    f"v4 pasted the value of {opening.text} into the command; in v5 it is data, one word's part",
-                    "nothing to do, unless the value was meant as shell code or as several words: see trust and argv",
-                )
-
 
 _QUOTES: Final = "put quotes around the whole value: a template at its start needs them"
 _MCP_TOOL: Final = re.compile(r"mcp__([A-Za-z0-9-]+(?:_[A-Za-z0-9-]+)*)__([\w-]+)\Z")
-
-
-def offset_in(source: Source, node: Node, opening: templates.Opening) -> int:
-    """Where a part of a scalar's value stands in the file, as exactly as can be said."""
-    return templates.offset_of(source, node, opening.start) or node.start

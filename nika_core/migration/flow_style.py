@@ -114,7 +114,7 @@ class FlowMap:
         for index, gap in enumerate(self.gaps):
             beside, *own = BREAK.split(gap)
             if "#" in beside and found:
-                found[-1] += "  " + beside[beside.index("#") :]
+                found[-1] += without_comma(beside)
             elif "#" in beside:
                 own.insert(0, beside)
             found += [line.strip(" \t,") for line in own if "#" in line]

@@ -158,6 +158,11 @@ def is_v4(root: Node) -> bool:
     return any(is_v4_task(task) for task in tasks_of(root))
 
 
+def is_v5(root: Node) -> bool:
+    """Whether anything in the file is v5's alone."""
+    return bool(V5_ROOT_KEYS & set(root.names())) or any(is_v5_task(task) for task in tasks_of(root))
+
+
 def read_as_v4(root: Node) -> list[bool]:
     """For each task: whether its texts mean what they meant in v4. A file that v5 could have written means v5."""
     if not is_v4(root):

@@ -80,7 +80,7 @@ def migrate_text(text: str, path: str | Path = "", surroundings: Surroundings | 
         return Migration(Status.LATER_LINEAGE, text)
     found = find_notes(document, surroundings or Surroundings())
     if not (grammar.is_v4(document.root) or document.anchors or document.aliases):
-        return Migration(Status.UNCHANGED, text, _sorted(note for note in found if note.severity is Severity.ERROR))
+        return Migration(Status.UNCHANGED, text, () if grammar.is_v5(document.root) else _errors(found))
     if document.flaws:
         flaws = [
             _note(document.source, flaw.offset, f"strict YAML has no such thing: {flaw.message}", flaw.hint)
@@ -162,6 +162,10 @@ def _difference(document: Document, before: dict[str, object], after: dict[str, 
 
 def _note(source: Source, offset: int, message: str, hint: str) -> Note:
     return note_at(source, offset, Severity.ERROR, message, hint)
+
+
+def _errors(notes: Iterable[Note]) -> tuple[Note, ...]:
+    return _sorted(note for note in notes if note.severity is Severity.ERROR)
 
 
 def _sorted(notes: Iterable[Note]) -> tuple[Note, ...]:

@@ -68,10 +68,12 @@ def _out_of_order(task: Node, word: str) -> bool:
 
 
 def _step(source: Source, root: Node) -> int:
-    """By how many columns the file indents."""
-    agent = root.get("agent")
-    if agent is not None and agent.pairs and not agent.flow:
-        return max(source.column_of(agent.pairs[0][0].start), 1)
+    """By how many columns the file indents: what its first nested block mapping does."""
+    tasks = [pair for task in grammar.tasks_of(root) if not task.flow for pair in task.pairs]
+    agent = [pair] if (pair := root.pair("agent")) else []
+    for key, value in (*agent, *tasks):
+        if value.kind == "map" and value.pairs and not value.flow:
+            return max(source.column_of(value.pairs[0][0].start) - source.column_of(key.start), 1)
     return 2
 
 
@@ -208,8 +210,7 @@ class _Task:
         indent = " " * self.column
         lines = self._lead(entry, 0)
         if members:
-            comment = f"  {after.strip()}" if after.strip() else ""
-            lines.append(f"{indent}{before.rstrip()}{comment}{self.source.newline}")
+            lines.append(f"{indent}{before.rstrip()}{after.rstrip()}{self.source.newline}")
             lines += [f"{indent}{' ' * self.step}{line}{self.source.newline}" for line in flow.lines()]
             for member in members:
                 lines += self._lead(member, self.step, close=True) + self._moved(member)
@@ -223,11 +224,11 @@ class _Task:
         lines = self._lead(entry, 0)
         if config.flow:
             found = [f"{indent}{line}{source.newline}" for line in FlowMap.read(source, config).lines()]
-            after = source.text[config.end : source.start(entry.last + 1)].strip()
+            after = source.text[config.end : source.start(entry.last + 1)].rstrip()
             if after and found and "#" not in found[-1]:
-                found[-1] = f"{found[-1].rstrip()}  {after}{source.newline}"
+                found[-1] = f"{found[-1].rstrip()}{after}{source.newline}"
             elif after:
-                found.append(f"{indent}{after}{source.newline}")
+                found.append(f"{indent}{after.strip()}{source.newline}")
             return lines + found
         children = self.layout.entries(config)
         delta = self.column - source.column_of(children[0].key.start)

@@ -13,6 +13,8 @@ from nika_core.migration.source import Source, indent_of, is_blank
 
 _events: Final[Any] = yaml.parse  # whose types do not know what is in an event
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SPACES: Final[Any] = re.compile(r"[ \t]*")  # each of them always matches
+_SPACES_AND_COMMENTS: Final[Any] = re.compile(r"(?:\s|(?<=\s)#[^\r\n]*)*")
 _EXPLICIT_KEY: Final = re.compile(r"(?:^|[\s{,\[])\?\s+\Z")
 MAX_WEIGHT: Final = 2_000_000  # nodes, with aliases written out
 MAX_DEPTH: Final = 100  # nesting; a v4 file never comes near it
@@ -218,10 +220,8 @@ class _Builder:
             self._flaw(at, f"the tag {event.tag}", "remove it: the workflow's own rules give each value its type")
         if event.anchor:
             at = self.text.index("&" + event.anchor, at) + len(event.anchor) + 1
-            while self.text[at : at + 1] in (" ", "\t") or (
-                not isinstance(event, yaml.ScalarEvent) and self.text[at : at + 1] in ("\r", "\n")
-            ):
-                at += 1
+            spaces = _SPACES if isinstance(event, yaml.ScalarEvent) else _SPACES_AND_COMMENTS
+            at += len(spaces.match(self.text, at)[0])
         return at
 
 

@@ -1,0 +1,67 @@
+"""Writes a project's first files; what is there already is never touched."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from nika_core.errors import UsageError
+from nika_core.model.json import JsonObject
+
+SCHEMA_FILE: Final = ".vscode/nika-workflow.schema.json"
+SETTINGS_FILE: Final = ".vscode/settings.json"
+_TEMPLATES: Final = Path(__file__).with_name("files")
+_FILES: Final[Mapping[str, str]] = {
+    "nika.yaml": "project.yaml",
+    "hello.nika.yaml": "hello.yaml",
+    ".gitignore": "gitignore.txt",
+}
+_BINDING: Final = {"yaml.schemas": {SCHEMA_FILE: ["*.nika.yaml", "*.nika.yml"]}}
+_BY_HAND: Final[Mapping[str, str]] = {
+    ".gitignore": "see that it has a line .nika/ (the history of runs)",
+    SETTINGS_FILE: f"to have workflows checked while you type, add to it: {json.dumps(_BINDING)[1:-1]}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A file of the project. `kept`: it was there, and is as it was; `hint`: what to see to by hand then."""
+
+    path: Path
+    kept: bool
+    hint: str | None = None
+
+
+def make_project(folder: Path, schema: JsonObject | None = None) -> list[Made]:
+    """Write the files that are not there yet.
+
+    Args:
+        schema: the JSON Schema of workflows; without it nothing is written for editors.
+
+    Raises:
+        UsageError: the folder cannot be made or written to.
+    """
+    texts = {name: (_TEMPLATES / template).read_text("utf-8") for name, template in _FILES.items()}
+    if schema is not None:
+        texts[SETTINGS_FILE] = json.dumps(_BINDING, indent=2) + "\n"
+        texts[SCHEMA_FILE] = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    try:
+        return [_write(folder / name, text, _BY_HAND.get(name)) for name, text in texts.items()]
+    except OSError as error:
+        raise UsageError(
+            f"the project cannot be written: {error.strerror or error}: {error.filename or folder}",
+            hint="name a folder in which you may write, or one that does not exist yet",
+        ) from None
+
+
+def _write(path: Path, text: str, by_hand: str | None) -> Made:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except FileExistsError:
+        return Made(path, kept=True, hint=by_hand)
+    return Made(path, kept=False)
