@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from nika_core.document.loading import Loaded
+from nika_core.document.positions import Positions
 from nika_core.errors import Place, Problem, Severity
 
 # Controls (C0, DEL, C1), and what turns a line's direction round or hides: they are shown, never sent.
@@ -61,9 +63,8 @@ def render_pretty(problem: Problem, text: str = "", *, style: Style = unstyled) 
     gutter = " " * len(str(place.line)) if place and place.line else ""
     if place is not None and place.path:
         lines.append(f"{gutter}{style('-->', 'blue')} {visible(str(place))}")
-    source = _line(text, place.line) if place and place.line and text else None
-    if place is not None and source is not None:
-        shown, before, width = _cut(source, place)
+    if place is not None and place.line and text:
+        shown, before, width = _window(text, place)
         bar = style("|", "blue")
         lines.append(f"{gutter} {bar}")
         lines.append(f"{style(str(place.line), 'blue')} {bar} {shown}".rstrip())
@@ -121,31 +122,27 @@ def _message(text: str) -> str:
     return "\n    ".join(visible(line) for line in _BREAK.split(text))
 
 
-def _line(text: str, number: int) -> str | None:
-    """A line by its number from 1, without its end. Reads no further than it must."""
-    at = 0
-    for _ in range(number - 1):
-        found = _BREAK.search(text, at)
-        if found is None:
-            return None
-        at = found.end()
-    found = _BREAK.search(text, at)
-    return text[at : found.start() if found else len(text)]
+@lru_cache(maxsize=1)
+def _positions(text: str) -> Positions:
+    return Positions(text, "")
 
 
-def _cut(source: str, place: Place) -> tuple[str, int, int]:
-    """The line as it is shown, the columns before the caret, and the columns under it."""
-    column = (place.column or 1) - 1
-    end = max((place.end_column or 0) - 1, column + 1)
-    first = max(0, column - _WIDEST // 2)
-    last = min(len(source), first + _WIDEST)
-    before = _expand(source[first : min(column, last)])
-    marked = _expand(source[column : min(end, last)], _width(before))
-    after = _expand(source[min(end, last) : last], _width(before) + _width(marked))
-    start = "…" if first else ""
-    tail = "…" if last < len(source) else ""
-    width = max(1, _width(marked))
-    return f"{start}{before}{marked}{after}{tail}", _width(start + before), width
+def _window(text: str, place: Place) -> tuple[str, int, int]:
+    """The line as it is shown, cut around the caret; the columns before the caret; and the columns under it.
+
+    However long the file and the line are, only what is shown is looked at.
+    """
+    start, stop = _positions(text).line(place.line or 1)
+    caret = min(start + (place.column or 1) - 1, stop)
+    end = min(max(start + (place.end_column or 0) - 1, caret + 1), stop)
+    first = max(start, caret - _WIDEST // 2)
+    last = min(stop, first + _WIDEST)
+    before = _expand(text[first:caret])
+    marked = _expand(text[caret : min(end, last)], _width(before))
+    after = _expand(text[min(end, last) : last], _width(before) + _width(marked)) if end < last else ""
+    head = "…" if first > start else ""
+    tail = "…" if last < stop else ""
+    return f"{head}{before}{marked}{after}{tail}", _width(head + before), max(1, _width(marked))
 
 
 def _expand(text: str, column: int = 0) -> str:

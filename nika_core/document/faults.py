@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from nika_core.document.findings import MAX_FINDINGS
 from nika_core.document.positions import Ghost
 from nika_core.document.yaml_tree import Hole
 
@@ -65,6 +66,11 @@ def mismatch(node: Any, expected: str, hint: str | None = None) -> Fault:
     found = kind_of(node)
     message = f"expected {expected}, found {found if found != '``' else 'nothing'}"
     return Fault(message.replace("\n", " "), hint)
+
+
+def enough(faults: list[Fault]) -> bool:
+    """Whether there are as many as are shown, so that looking for more is of no use."""
+    return len(faults) >= MAX_FINDINGS
 
 
 def add(faults: list[Fault], node: Any, expected: str, hint: str | None = None) -> None:

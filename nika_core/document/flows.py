@@ -12,16 +12,22 @@ from nika_core.document.places import PartPlaces, Places
 from nika_core.document.positions import Cursor, size_of
 from nika_core.document.problem_list import ProblemList
 from nika_core.document.schema import compile_schema
+from nika_core.model.limits import Limits, Measure
 from nika_core.model.workflow import Condition, Flow
 from nika_core.template import ConditionSyntaxError, compile_condition
 
 _EVERY: Final = 256
+_LONGEST: Final = 10_000  # characters of one condition
+_SHARE: Final = 8  # all conditions together may take this part of a document's bytes: compiled they are much larger
+_FEWEST: Final = 100_000
 
 
 class FlowReader:
     """Reads flows. Whether their tasks exist is checked later, with the graph."""
 
-    def __init__(self, places: Places, deadline: Deadline, problems: ProblemList) -> None:
+    def __init__(self, places: Places, limits: Limits, deadline: Deadline, problems: ProblemList) -> None:
+        size = limits.count(Measure.YAML_BYTES)
+        self.left = None if size is None else max(size // _SHARE, _FEWEST)
         self.places = places
         self.deadline = deadline
         self.problems = problems
@@ -50,6 +56,18 @@ class FlowReader:
         return tuple(made)
 
     def _condition(self, text: str, faults: list[Fault]) -> Condition | None:
+        self.deadline.check()
+        if self.left is not None:
+            self.left -= len(text)
+        message = None
+        if len(text) > _LONGEST:
+            message = f"a condition has at most {_LONGEST} characters, this one has {len(text)}"
+        elif self.left is not None and self.left < 0:
+            message = "all conditions together are too long"
+        if message is not None:
+            hint = "let a task decide, and compare its output"
+            faults.append(Fault(message, hint, ["condition"], code=codes.SIZE_LIMIT))
+            return None
         try:
             return compile_condition(text)
         except ConditionSyntaxError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, Final
 
 from nika_core.document.positions import Ghost
@@ -32,23 +33,41 @@ def typed_scalar(text: str) -> Any:
 
 
 def typed_tree(node: Any) -> Any:
-    """A node as JSON, by the rule above."""
-    if type(node) is dict:
-        return {key: typed_tree(value) for key, value in node.items() if type(key) is not Ghost}
-    if type(node) is list:
-        return [typed_tree(value) for value in node]
-    return typed_scalar(node)
+    """A node as JSON, by the rule above. The same object where nothing has to change."""
+    return _changed(node, typed_scalar)
 
 
 def plain_tree(node: Any) -> Any:
-    """A node with every scalar a text: the same object where nothing has to change."""
-    if type(node) is str:
-        return node
+    """A node with every scalar a plain text. The same object where nothing has to change."""
+    return _changed(node, _plain)
+
+
+def _plain(text: str) -> str:
+    return text if type(text) is str else str(text)
+
+
+def _changed(node: Any, scalar: Callable[[str], Any]) -> Any:
+    """Copies only what changes: a document may hold a million values."""
     if type(node) is dict:
-        new = {key: plain_tree(value) for key, value in node.items() if type(key) is not Ghost}
-        same = len(new) == len(node) and all(new[key] is value for key, value in node.items())
-        return node if same else new
+        made: dict[Any, Any] | None = None
+        for key, value in node.items():
+            kind = type(value)
+            new = _changed(value, scalar) if kind is dict or kind is list else scalar(value)
+            if new is not value or type(key) is Ghost:
+                if made is None:
+                    made = dict(node)
+                made[key] = new
+        if made is None:
+            return node
+        return {key: value for key, value in made.items() if type(key) is not Ghost}
     if type(node) is list:
-        items = [plain_tree(value) for value in node]
-        return items if any(new is not value for new, value in zip(items, node, strict=True)) else node
-    return str(node)
+        items: list[Any] | None = None
+        for index, value in enumerate(node):
+            kind = type(value)
+            new = _changed(value, scalar) if kind is dict or kind is list else scalar(value)
+            if new is not value:
+                if items is None:
+                    items = list(node)
+                items[index] = new
+        return node if items is None else items
+    return scalar(node)

@@ -14,7 +14,7 @@ from nika_core.document.findings import Deadline, OutOfTimeError
 from nika_core.document.places import Places
 from nika_core.document.positions import Positions
 from nika_core.document.reading import decode, read_bytes, too_large
-from nika_core.document.vocabulary import Vocabulary
+from nika_core.document.vocabulary import TimedVocabulary, Vocabulary
 from nika_core.document.workflow_reader import WorkflowReader
 from nika_core.document.yaml_tree import Bounds, parse
 from nika_core.errors import Place, Problem, Severity
@@ -88,7 +88,11 @@ class _Checked:
 
 def _load(against: _Checked, data: bytes, text: str, deadline: Deadline) -> Loaded:
     path, vocabulary, limits = against.path, against.vocabulary, against.limits
-    tree = parse(data, text, Bounds.of(limits), deadline)
+    bounds = Bounds.of(limits)
+    refused = bounds.too_many_templates(text, str(path))
+    if refused is not None:
+        return Loaded(None, (refused,), text)
+    tree = parse(data, text, bounds, deadline)
     places = Places(tree.root, tree.tape, Positions(text, str(path)))
     reader = WorkflowReader(path, places, vocabulary, limits, deadline, against.model or against.project.model)
     problems = reader.problems
@@ -103,13 +107,15 @@ def _load(against: _Checked, data: bytes, text: str, deadline: Deadline) -> Load
     if workflow is not None:
         deadline.check()
         settings = against.project.settings
-        for problem in check_workflow(workflow, vocabulary, limits, against.environ, settings=settings):
+        timed = TimedVocabulary(vocabulary, deadline)
+        for problem in check_workflow(workflow, timed, limits, against.environ, settings=settings):
             problems.problem(problem)
-            deadline.check()
+            if problems.left_out:
+                break
     found = sorted(problems.found, key=lambda problem: _order(problem.place))
     if problems.left_out:
-        message = f"and {problems.left_out} more problems, left out here"
-        found.append(Problem(codes.BAD_VALUE, message, Place(str(path))))
+        message = f"there are more problems than these {len(found)}"
+        found.append(Problem(codes.BAD_VALUE, message, Place(str(path)), "mend these, and validate again"))
     valid = not any(problem.severity is Severity.ERROR for problem in found)
     return Loaded(workflow if valid else None, tuple(found), text)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nika_core import codes
-from nika_core.document.faults import Fault, add, under
+from nika_core.document.faults import Fault, add, enough, under
 from nika_core.document.json_tree import typed_tree
 from nika_core.document.schema import compile_schema
 from nika_core.plugin import Keyword
@@ -79,20 +79,21 @@ def compiled_tree(value: Any, faults: list[Fault]) -> Any:
     kind = type(value)
     if kind is str:
         return compiled(value, faults) if "{{" in value or "${" in value else value
-    if kind is dict:
-        new: Any = {}
-        for key, item in value.items():
-            since = len(faults)
-            new[key] = compiled_tree(item, faults)
-            if len(faults) > since:
-                under(faults, since, key)
-        return new
-    if kind is list:
-        new = []
-        for index, item in enumerate(value):
-            since = len(faults)
-            new.append(compiled_tree(item, faults))
-            if len(faults) > since:
-                under(faults, since, index)
-        return new
-    return value
+    made: Any = None
+    for key, item in value.items() if kind is dict else enumerate(value) if kind is list else ():
+        inner = type(item)
+        if inner is str:
+            if "{{" not in item and "${" not in item:
+                continue
+        elif inner is not dict and inner is not list:
+            continue
+        since = len(faults)
+        new = compiled_tree(item, faults)
+        if new is not item:
+            made = value.copy() if made is None else made
+            made[key] = new
+        if len(faults) > since:
+            under(faults, since, key)
+            if enough(faults):
+                break
+    return value if made is None else made

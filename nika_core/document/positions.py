@@ -22,15 +22,29 @@ class Positions:
         self.path = path
         self._starts: array[int] | None = None
 
-    def line_and_column(self, offset: int) -> tuple[int, int]:
-        """Both from 1; columns count characters."""
+    def _lines(self) -> array[int]:
         starts = self._starts
         if starts is None:
             starts = array("L", [0])
             starts.extend(found.end() for found in _BREAK.finditer(self.text))
             self._starts = starts
+        return starts
+
+    def line_and_column(self, offset: int) -> tuple[int, int]:
+        """Both from 1; columns count characters."""
+        starts = self._lines()
         line = bisect_right(starts, offset)
         return line, offset - starts[line - 1] + 1
+
+    def line(self, number: int) -> tuple[int, int]:
+        """Where a line starts and ends, its line break left out; the last line, where there are not so many."""
+        starts = self._lines()
+        number = max(1, min(number, len(starts)))
+        start = starts[number - 1]
+        if number == len(starts):
+            return start, len(self.text)
+        end = starts[number]
+        return start, end - (2 if self.text.startswith("\r\n", end - 2) and end - 2 >= start else 1)
 
     def place(self, start: int, end: int | None = None) -> Place:
         """The place from `start` to `end` (exclusive); cut at the line's end."""

@@ -18,7 +18,7 @@ from strictyaml.yamllocation import YAMLChunk
 
 from nika_core import codes
 from nika_core.document.chunk import YAMLValidationError, validate
-from nika_core.document.faults import Fault, add, is_refused, mismatch, under
+from nika_core.document.faults import Fault, add, enough, is_refused, mismatch, under
 from nika_core.document.json_tree import plain_tree
 from nika_core.document.positions import Ghost
 from nika_core.model.nearest import did_you_mean
@@ -192,10 +192,14 @@ def _map(validator: Any) -> Compiled:
             if found is None:
                 hint = did_you_mean(key, checks) or _known(checks)
                 faults.append(Fault(f"unknown key `{_cut(key)}`", hint, [key], True, code=codes.UNKNOWN_KEY))
+                if enough(faults):
+                    break
                 continue
             made[name] = found(value, faults)
             if len(faults) > since:
                 under(faults, since, key)
+                if enough(faults):
+                    break
         for name, default in defaults.items():
             if name not in node:
                 made[name] = copy.deepcopy(default)
@@ -236,6 +240,8 @@ def _pattern(validator: Any) -> Compiled:
             found = value_of(value, faults)
             if len(faults) > since:
                 under(faults, since, key)
+                if enough(faults):
+                    break
             else:
                 made[name] = found
         return made
@@ -262,6 +268,8 @@ def _sequence(validator: Any) -> Compiled:
                 seen.add(item)
             if len(faults) > since:
                 under(faults, since, index)
+                if enough(faults):
+                    break
         return made
 
     return Compiled(check, frozenset({SEQUENCE}), "a list")

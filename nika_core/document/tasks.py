@@ -7,7 +7,7 @@ from typing import Any, Final
 from nika_core import codes
 from nika_core.document import language
 from nika_core.document.faults import Fault, add, holds_refused, is_refused, under
-from nika_core.document.findings import Deadline
+from nika_core.document.findings import MAX_FINDINGS, Deadline
 from nika_core.document.json_tree import typed_tree
 from nika_core.document.payloads import PayloadReader
 from nika_core.document.places import Places, TaskPlaces
@@ -156,7 +156,7 @@ class TaskReader:
             faults.append(Fault(message, split, [found[1]], True, code=codes.SEVERAL_KEYWORDS))
         reader = self._reader(found[0], faults) if len(found) == 1 else None
         meant = None
-        for key in unknown:
+        for key in unknown[:MAX_FINDINGS]:
             if not found and meant is None and not nearest(key, self.checks):
                 meant = key
                 continue

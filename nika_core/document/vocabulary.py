@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
+from nika_core.document.findings import Deadline
 from nika_core.plugin import Facets, Keyword, Source
 
 
@@ -38,3 +39,27 @@ class Vocabulary(Protocol):
     def install_hint(self, word: str) -> str | None:
         """What to install for a keyword that nobody offers, where that is known."""
         ...
+
+
+class TimedVocabulary:
+    """The same words, as long as there is time: asking for a word raises OutOfTimeError at the deadline."""
+
+    def __init__(self, vocabulary: Vocabulary, deadline: Deadline) -> None:
+        self._check = deadline.check
+        self._vocabulary = vocabulary
+        self.words = vocabulary.words
+        self.keyword = vocabulary.keyword
+        self.sections = vocabulary.sections
+        self.install_hint = vocabulary.install_hint
+
+    def facets(self, word: str) -> Facets:
+        self._check()
+        return self._vocabulary.facets(word)
+
+    def sources(self) -> Collection[str]:
+        self._check()
+        return self._vocabulary.sources()
+
+    def source(self, name: str) -> Source:
+        self._check()
+        return self._vocabulary.source(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from nika_core import codes
 from nika_core.document import language
@@ -22,6 +22,8 @@ from nika_core.document.vocabulary import Vocabulary
 from nika_core.model.limits import Limits
 from nika_core.model.nearest import did_you_mean
 from nika_core.model.workflow import InputSpec, Task, Workflow
+
+_MOST_INPUTS: Final = 1000
 
 
 class WorkflowReader:
@@ -126,13 +128,17 @@ class WorkflowReader:
             add(faults, node, "a list of flows", "write each flow as an item: `- {source: a, target: b}`")
             self.problems.faults(faults, codes.BAD_VALUE, ("flows",))
             return ()
-        return FlowReader(self.places, self.deadline, self.problems).read(node)
+        return FlowReader(self.places, self.limits, self.deadline, self.problems).read(node)
 
     def _inputs(self, root: dict[Any, Any]) -> Mapping[str, InputSpec] | None:
         if "inputs" not in root:
             return None
         faults: list[Fault] = []
         node = root["inputs"]
+        if type(node) is dict and len(node) > _MOST_INPUTS:
+            message = f"a workflow has at most {_MOST_INPUTS} inputs, this one has {len(node)}"
+            self.problems.add(codes.COUNT_LIMIT, message, ("inputs",), hint="use an input of type json", at_key=True)
+            return None
         checked = compile_schema(language.INPUTS).check(node, faults)
         self.problems.faults(faults, codes.BAD_VALUE, ("inputs",))
         made: dict[str, InputSpec] = {}

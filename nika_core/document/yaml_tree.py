@@ -6,6 +6,7 @@ the nodes before it, so that nothing else has to be kept, and places are only wo
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -28,14 +29,18 @@ from nika_core.document.findings import MAX_FINDINGS, Deadline, Finding
 from nika_core.document.positions import Ghost
 from nika_core.document.syntax_errors import explain
 from nika_core.document.yaml_events import YamlError, new_parser
+from nika_core.errors import Place, Problem
 from nika_core.model.limits import Limit, Limits, Measure
 
 _NO_KEY: Final = Ghost()
 _STEPS: Final = 4096  # events between two looks at the clock and the counts
 _JSON_STARTS: Final = frozenset("-0123456789tfn")
+_JSON_LIKE: Final = re.compile(r"(?:-?[0-9][0-9.eE+-]*|true|false|null)\Z")
 _DEEPEST: Final = 400  # whatever the limit says: what follows is recursive
 _BYTES_A_NODE: Final = 6  # as many nodes as the size limit has of these: bounds the memory of hostile documents
 _FEWEST_NODES: Final = 100_000
+_BYTES_A_TEMPLATE: Final = 40  # the same for placeholders
+_FEWEST_TEMPLATES: Final = 20_000
 
 
 class Quoted(str):
@@ -48,6 +53,9 @@ class Hole(Quoted):
     """Stands where something was refused, e.g. an alias; what is wrong with it has been said."""
 
     __slots__ = ()
+
+
+_HOLE: Final = Hole()
 
 
 @dataclass(slots=True)
@@ -83,6 +91,17 @@ class Bounds:
             {key: limit for key, limit in counted.items() if limit},
         )
 
+    def too_many_templates(self, text: str, path: str) -> Problem | None:
+        """Placeholders are counted before any is compiled."""
+        if self.size is None:
+            return None
+        most = max(int(self.size.value) // _BYTES_A_TEMPLATE, _FEWEST_TEMPLATES)
+        found = text.count("{{") + text.count("${")
+        if found <= most:
+            return None
+        message = f"the document has {found} templates, and {self.size.name} allows for {most}"
+        return Problem(codes.COUNT_LIMIT, message, Place(path), f"split it, or raise {self.size.name}")
+
 
 class _StopError(Exception):
     """Reading ends here; the finding says why."""
@@ -97,6 +116,7 @@ class _Builder:
         self.deadline = deadline
         self.tree = Tree(None, array("I" if len(text) < 2**32 else "Q"))
         self.merges = "<<" in text
+        self.quoted: dict[str, Quoted] = {}
 
     def note(self, code: str, message: str, start: int, end: int | None = None, hint: str | None = None) -> None:
         findings = self.tree.findings
@@ -113,6 +133,7 @@ class _Builder:
         key: Any = _NO_KEY
         max_depth = self.bounds.max_depth
         merges = self.merges
+        quoted = self.quoted
         while True:
             for _ in range(_STEPS):
                 event = get()
@@ -135,7 +156,7 @@ class _Builder:
                             key = value if len(value) < 12 else intern(value)
                     else:
                         if event.style and value and value[0] in _JSON_STARTS:
-                            value = Quoted(value)
+                            value = quoted.get(value) or self.quote(value)
                         if in_map:
                             current[key] = value
                             key = _NO_KEY
@@ -176,12 +197,12 @@ class _Builder:
                     if in_map and key is _NO_KEY:
                         key = Ghost()
                     elif in_map:
-                        current[key] = Hole()
+                        current[key] = _HOLE
                         key = _NO_KEY
                     elif current is None:
-                        self.tree.root = Hole()
+                        self.tree.root = _HOLE
                     else:
-                        current.append(Hole())
+                        current.append(_HOLE)
                 elif kind is DocumentStartEvent:
                     if self.tree.root is not None:
                         self.second_document(event)
@@ -200,7 +221,8 @@ class _Builder:
                 if type(items) is list and len(items) > limit.value:
                     self.note(*_too_many(name, limit, self.tree.tape[-1]))
                     raise _StopError
-        if bounds.max_nodes is not None and len(self.tree.tape) > bounds.max_nodes and bounds.size:
+        nodes = len(self.tree.tape) + 4 * len(self.quoted)  # so much larger
+        if bounds.max_nodes is not None and nodes > bounds.max_nodes and bounds.size:
             self.note(
                 codes.COUNT_LIMIT,
                 f"the document has more than {bounds.max_nodes} values, as many as {bounds.size.name} allows for",
@@ -208,6 +230,15 @@ class _Builder:
                 hint=f"split it, or raise {bounds.size.name}",
             )
             raise _StopError
+
+    def quote(self, value: str) -> str:
+        """A quoted text that may look like JSON. Equal ones are one object: these are larger than other texts."""
+        if not _JSON_LIKE.match(value):
+            return value
+        new = Quoted(value)
+        if len(value) < 12:
+            self.quoted[value] = new
+        return new
 
     def decorated(self, event: Any) -> None:
         start = event.start_mark.index
