@@ -213,7 +213,9 @@ class Core:
             self._skip(task, SkipReason.DECISION, commands)
             self._settle(list(self._released(task)), commands)
         else:
-            data: dict[str, Any] = {"epoch": epoch, "attempt": 1, "definition": definition, "payload": given}
+            keyword = self._tasks[task].keyword
+            data: dict[str, Any] = {"keyword": keyword, "epoch": epoch, "attempt": 1}
+            data |= {"definition": definition, "payload": given}
             if choice.reason:
                 data["reason"] = choice.reason
             commands.append(self._life.move(task, Running(epoch), EventKind.TASK_STARTED, data))
@@ -287,7 +289,8 @@ class Core:
             self._end_early(Stop(RunStatus.FAILED, f"`{task}` failed"), commands)
 
     def _skip(self, task: str, reason: SkipReason, commands: list[Command]) -> None:
-        commands.append(self._life.move(task, Skipped(reason), EventKind.TASK_SKIPPED, {"reason": reason.value}))
+        data = {"keyword": self._tasks[task].keyword, "reason": reason.value}
+        commands.append(self._life.move(task, Skipped(reason), EventKind.TASK_SKIPPED, data))
         self._board.open -= 1
 
     def _mode(self, task: str) -> Mode:
