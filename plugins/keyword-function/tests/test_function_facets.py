@@ -68,7 +68,7 @@ def test_what_fits_is_not_reported(check: Any, reference: str, args: Any) -> Non
     [
         ("tools.py", {}, "has no '::'"),
         ("tools.py.txt/::f", {}, "neither a .py, .js, .mjs or .ts file nor a module"),
-        ("tools.txt::f", {}, "no module 'tools.txt' here"),
+        ("notools.txt::f", {}, "no module 'notools.txt' here"),
         ("not.there::f", {}, "no module 'not.there' here"),
         ("tols.py::count", {}, "tols.py does not exist"),
         ("tools.py::cuont", {}, "tools.py has no function 'cuont'"),

@@ -12,13 +12,20 @@ MARK: Final = "\0"  # stands for a placeholder in a word's text
 
 _ASSIGNMENT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
 _SHELLS: Final = frozenset(
-    {"sh", "bash", "dash", "ash", "ksh", "ksh93", "mksh", "zsh", "rbash", "rsh", "fish", "csh", "tcsh", "yash"}
+    {"sh", "bash", "dash", "ash", "ksh", "ksh93", "mksh", "zsh", "rbash", "fish", "csh", "tcsh", "yash"}
 )
 _CODE_OPTION: Final = re.compile(r"-[A-Za-z]*c[A-Za-z]*\Z")
+_STDIN_OPTION: Final = re.compile(r"-[A-Za-z]*s[A-Za-z]*\Z")
 _TAKE_COMMAND: Final = frozenset({"su", "runuser", "script", "flock"})  # `-c text` is given to a shell
 _PREFIXES: Final = frozenset({"command", "builtin", "exec", "nohup"})
+_WRAPPERS: Final = frozenset(
+    {"sudo", "doas", "timeout", "nice", "ionice", "setsid", "stdbuf", "xargs", "env", "chroot", "strace", "unbuffer"}
+)
+_EVALUATE: Final = frozenset({"eval", "trap", "let", "alias", "watch", "compgen", "complete", "bind", "enable", "fc"})
+# What a shell expands, or reads as commands, whenever it comes by.
+_EXPANDED_VARIABLES: Final = frozenset({"ENV", "BASH_ENV", "PS0", "PS1", "PS2", "PS3", "PS4", "PROMPT_COMMAND"})
 _DECLARE: Final = frozenset({"export", "readonly", "declare", "typeset", "local"})
-_NAMES_VARIABLES: Final = frozenset({"unset", "getopts", "mapfile", "readarray", "integer", "nameref"})
+_NAMES_VARIABLES: Final = frozenset({"unset", "getopts", "mapfile", "readarray", "integer", "nameref", "wait"})
 _SSH_OPTIONS_WITH_VALUE: Final = frozenset("BbcDEeFIiJLlmOopQRSWw")
 
 # Interpreters of other languages: the option that takes a program, or None where it is the first operand.
@@ -42,6 +49,9 @@ _INTERPRETERS: Final = {
 }
 
 
+_RUN_BY_WRAPPERS: Final = frozenset({"ssh", "rsh", "env", "watch"}) | _TAKE_COMMAND | _INTERPRETERS.keys()
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What is wrong with placeholder number `mark`, as the end of a sentence. Not `fatal`: a warning."""
@@ -59,6 +69,7 @@ class Word:
     quoted: bool = False
     dynamic: bool = False  # something in it is expanded: `text` is not all
     bracket: bool = False  # an unquoted [ is open
+    process: bool = False  # there is a <( or >( in it
     marks: list[int] = field(default_factory=list)
     nested: list[int] = field(default_factory=list)
 
@@ -76,32 +87,64 @@ class Word:
         return self.text.startswith(MARK)
 
 
-def judge(words: Sequence[Word]) -> Iterator[Finding]:
-    """What is wrong with the placeholders in a simple command's words (redirections are not among them)."""
+def is_assignment(word: Word) -> bool:
+    """Whether it is `name=...`."""
+    return _ASSIGNMENT.match(word.text) is not None
+
+
+def judge(words: Sequence[Word], fed: Sequence[int] = ()) -> Iterator[Finding]:
+    """What is wrong with the placeholders in a simple command's words (redirections are not among them).
+
+    Args:
+        fed: placeholders whose values the command can read from its standard input.
+    """
+    for word in words:
+        if is_assignment(word) and word.text.partition("=")[0].rstrip("+") in _EXPANDED_VARIABLES:
+            yield from _all([word], "a shell expands the value of this variable as code")
     for index, word in enumerate(words):  # anywhere, since so many commands run another one
         if _name(word) in _SHELLS:
-            findings, has_code = _shell(_name(word), words[index + 1 :])
+            findings, has_code, reads = _shell(_name(word), words[index + 1 :])
             yield from findings
+            if reads:
+                for mark in fed:
+                    yield Finding(mark, f"`{_name(word)}` reads it as code from its standard input", fatal=True)
             if has_code:
                 break  # what follows the code is data
     words = _without_assignments(words)
-    while words and words[0].text in _PREFIXES and len(words) > 1:
+    while len(words) > 1 and words[0].text in _PREFIXES:
         words = words[1:]
-    if not words:
-        return
-    command, arguments = words[0], words[1:]
-    if command.led_by_value:
+    if words and words[0].led_by_value:
+        yield from _program(words, fed)
+    elif words and not words[0].dynamic and not words[0].marks:
+        yield from _command(words)
+
+
+def _program(words: Sequence[Word], fed: Sequence[int]) -> Iterator[Finding]:
+    """A value is the command."""
+    first = words[0].marks[0]
+    others = [mark for word in words[1:] for mark in word.values] + list(fed)
+    if others:
         yield Finding(
-            command.marks[0],
-            "its value is the name of a program, as one word; a whole command line in a value needs `trust: true`",
-            fatal=False,
+            first, "its value is the name of a program, and with `eval` another value would be code", fatal=True
         )
-        return
-    if command.dynamic or command.marks:
-        return
-    name = _name(command)
-    if name in {"eval", "trap", "let", "alias", "watch"}:
+    else:
+        why = "its value is the name of a program, as one word; a whole command line in a value needs `trust: true`"
+        yield Finding(first, why, fatal=False)
+
+
+def _command(words: Sequence[Word]) -> Iterator[Finding]:
+    name, command, arguments = _name(words[0]), words[0], words[1:]
+    if name in _WRAPPERS:
+        for index, word in enumerate(arguments):
+            if _name(word) in _RUN_BY_WRAPPERS:
+                yield from _command(arguments[index:])
+                break
+    if name in _EVALUATE:
         yield from _all(arguments, f"`{name}` takes it as code")
+    elif name in {".", "source"}:
+        for word in arguments[:1]:
+            if word.process:
+                yield from _all([word], f"`{name}` takes it as code")
     elif name in {"for", "select"}:
         yield from _all(arguments[:1], f"it stands where `{name}` needs a variable's name")
     elif name in _DECLARE:
@@ -109,14 +152,14 @@ def judge(words: Sequence[Word]) -> Iterator[Finding]:
     elif name in _NAMES_VARIABLES:
         yield from _all(arguments, f"`{name}` takes it as a variable's name, whose subscript bash evaluates")
     elif name == "read":
-        named = [one for before, one in zip([command, *arguments], arguments, strict=False) if before.text != "-p"]
+        named = [one for before, one in pairwise([command, *arguments]) if before.text != "-p"]
         yield from _all(named, "`read` takes it as a variable's name, whose subscript bash evaluates")
     elif name == "printf":
         yield from _printf(arguments)
     elif name in {"test", "["}:
         yield from _test(arguments)
-    elif name == "ssh":
-        yield from _ssh(arguments)
+    elif name in {"ssh", "rsh"}:
+        yield from _ssh(name, arguments)
     elif name == "env":
         yield from _after_option(arguments, {"-S", "--split-string"}, "`env -S` splits it into words")
     elif name in _TAKE_COMMAND:
@@ -131,7 +174,7 @@ def _name(word: Word) -> str:
 
 def _without_assignments(words: Sequence[Word]) -> Sequence[Word]:
     for index, word in enumerate(words):
-        if not _ASSIGNMENT.match(word.text):
+        if not is_assignment(word):
             return words[index:]
     return ()
 
@@ -142,30 +185,36 @@ def _all(words: Sequence[Word], why: str) -> Iterator[Finding]:
             yield Finding(mark, why, fatal=True)
 
 
-def _shell(name: str, arguments: Sequence[Word]) -> tuple[list[Finding], bool]:
-    """`sh -c CODE name data...`, `sh -- FILE data...`, `sh FILE data...`; and whether there is any code."""
+def _shell(name: str, arguments: Sequence[Word]) -> tuple[list[Finding], bool, bool]:
+    """`sh -c CODE name data...`, `sh -- FILE data...`, `sh FILE data...`, `sh` alone.
+
+    Gives the findings, whether there is code among the words, and whether code comes through stdin.
+    """
     findings: list[Finding] = []
-    code = False
-    for word in arguments:
+    code = reads = False
+    for number, word in enumerate(arguments):
         if word.text == "--" and not code:
-            break
+            return findings, False, number + 1 == len(arguments)
         option = word.text.startswith(("-", "+"))
         if word.led_by_value or (option and word.values):
             why = f"`{name}` could take it as an option or as code; write `{name} --` before the name of a file"
             findings += _all([word], why)
         elif code and not option:
             why = f'`{name} -c` takes it as code; give it after the code, and use it there as "$1"'
-            return [*findings, *_all([word], why)], True
+            return [*findings, *_all([word], why)], True, reads
         elif not option:
-            break
+            if word.process:
+                findings += _all([word], f"`{name}` takes it as code")
+            return findings, code, reads
+        reads = reads or bool(_STDIN_OPTION.match(word.text))
         code = code or (option and bool(_CODE_OPTION.match(word.text)))
-    return findings, code
+    return findings, code, reads or not code
 
 
 def _declare(name: str, arguments: Sequence[Word]) -> Iterator[Finding]:
     evaluating = any(re.match(r"-[A-Za-z]*[in]", word.text) for word in arguments) and name != "export"
     for word in arguments:
-        if evaluating or not _ASSIGNMENT.match(word.text):
+        if evaluating or not is_assignment(word):
             yield from _all([word], f"`{name}` takes it as a variable's name or as an expression")
 
 
@@ -184,17 +233,17 @@ def _test(arguments: Sequence[Word]) -> Iterator[Finding]:
             yield from _all([word], "`test` could take the word before it as an operator that evaluates it")
 
 
-def _ssh(arguments: Sequence[Word]) -> Iterator[Finding]:
+def _ssh(name: str, arguments: Sequence[Word]) -> Iterator[Finding]:
     host = False
     value_follows = False
     for word in arguments:
         if value_follows:
             value_follows = False
         elif word.led_by_value and not host:
-            yield from _all([word], "`ssh` could take it as an option; write user@ before a host")
+            yield from _all([word], f"`{name}` could take it as an option; write user@ before a host")
             host = True
         elif host:
-            yield from _all([word], "`ssh` gives it to a shell on the other machine")
+            yield from _all([word], f"`{name}` gives it to a shell on the other machine")
         elif word.text.startswith("-"):
             value_follows = len(word.text) > 1 and word.text[-1] in _SSH_OPTIONS_WITH_VALUE
         else:

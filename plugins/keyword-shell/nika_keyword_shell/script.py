@@ -12,7 +12,8 @@ from nika_core import codes
 from nika_core.errors import TemplateValueError
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.template import Placeholder, Template
-from nika_keyword_shell.scanner import Quoting, Scan, scan
+from nika_keyword_shell.record import Quoting
+from nika_keyword_shell.scanner import Scan, scan
 
 MAX_VARIABLE_BYTES: Final = 128 * 1024  # of `NAME=value` and its end, on Linux; the same everywhere, to be portable
 _HEADROOM_BYTES: Final = 64 * 1024  # of the environment and the script

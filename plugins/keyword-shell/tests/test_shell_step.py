@@ -86,7 +86,7 @@ async def test_json_capture_stays_within_the_limit_and_says_what_was_cut(make_co
 
 
 async def test_a_missing_command_is_named(context: Any) -> None:
-    with pytest.raises(TaskError, match="exit code 127.*nosuchprogram"):
+    with pytest.raises(TaskError, match=r"exit code 127.*nosuchprogram"):
         await _run(context, command="nosuchprogram")
     with pytest.raises(TaskError, match="command not found: 'nosuchprogram'") as caught:
         await _run(context, argv=["nosuchprogram"])

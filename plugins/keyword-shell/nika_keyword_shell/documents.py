@@ -1,0 +1,102 @@
+"""Here-documents: no value may stand in one, and where one ends has to be known to go on behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nika_keyword_shell.commands import MARK
+from nika_keyword_shell.record import Record
+
+_UNUSUAL = "a here-document with an unusual end"
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    delimiter: str
+    tabs: bool
+    quoted: bool
+    depth: int
+
+
+class Documents:
+    """Those of one command. `marks_in(text, why)` is told of the placeholders that stand in one."""
+
+    def __init__(self, text: str, record: Record, marks_in: Callable[[str, str], None]) -> None:
+        self._text = text
+        self._record = record
+        self._marks_in = marks_in
+        self._waiting: list[_Document] = []
+
+    def announce(self, at: int, depth: int) -> int:
+        """Read what follows `<<`; gives where that ends. The document itself begins at the next line."""
+        text = self._text
+        tabs = text.startswith("-", at)
+        at += tabs
+        while text.startswith((" ", "\t"), at):
+            at += 1
+        delimiter, quoted = "", False
+        while at < len(text) and text[at] not in " \t\n;&|<>()":
+            character = text[at]
+            at += 1
+            piece = character
+            if character in "'\"":
+                quoted = True
+                end = text.find(character, at)
+                end = len(text) if end < 0 else end
+                piece, at = text[at:end], end + 1
+                unusual = bool(set(piece) & set('$`\\"\n'))
+            elif character == "\\":
+                quoted = True
+                piece = text[at : at + 1]
+                unusual = piece in {"", "\n", MARK}
+                at += not unusual
+            else:
+                unusual = character in "$`"
+            if unusual or MARK in piece:
+                self._record.lose(_UNUSUAL)
+                self._marks_in(
+                    piece if piece != MARK or character != "\\" else "", "it stands in a here-document's end"
+                )
+            delimiter += piece
+        if not delimiter and not quoted:
+            self._record.lose(_UNUSUAL)
+        self._waiting.append(_Document(delimiter, tabs, quoted, depth))
+        return at
+
+    def closes(self, depth: int) -> None:
+        """What was opened at `depth` is closed: a document that was announced in it has no place left."""
+        if any(document.depth >= depth for document in self._waiting):
+            self._record.lose("a here-document that begins after its substitution has ended")
+
+    def skip(self, at: int, depth: int) -> int:
+        """A new line begins at `at`: skip the documents that were announced; gives where the command goes on."""
+        waiting, self._waiting = self._waiting, []
+        if any(document.depth != depth for document in waiting):
+            self._record.lose("a here-document that begins inside of a substitution")
+        for document in waiting:
+            while at < len(self._text):
+                end = self._text.find("\n", at)
+                end = len(self._text) if end < 0 else end
+                line = self._text[at:end]
+                at = end + 1
+                if (line.lstrip("\t") if document.tabs else line) == document.delimiter:
+                    break
+                self._line(document, line)
+        return min(at, len(self._text))
+
+    def _line(self, document: _Document, line: str) -> None:
+        self._marks_in(line, "it stands in a here-document")
+        if document.depth > 1 and line.lstrip("\t").startswith(document.delimiter):
+            self._record.lose("a here-document that ends like its substitution")
+        if document.quoted:
+            return
+        nested = "$(" in line or "${" in line or "`" in line
+        balanced = (
+            line.count("(") == line.count(")")
+            and line.count("{") == line.count("}")
+            and line.count("`") % 2 == 0
+            and not set(line) & set("'\"\\")
+        )
+        if line.endswith("\\") or (nested and not balanced):
+            self._record.lose("a here-document with a substitution over several lines")
