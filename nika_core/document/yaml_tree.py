@@ -10,7 +10,6 @@ import re
 from array import array
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from sys import intern
 from typing import Any, Final
 
 from yaml.events import (
@@ -36,6 +35,7 @@ _NO_KEY: Final = Ghost()
 _STEPS: Final = 4096  # events between two looks at the clock and the counts
 _JSON_STARTS: Final = frozenset("-0123456789tfn")
 _JSON_LIKE: Final = re.compile(r"(?:-?[0-9][0-9.eE+-]*|true|false|null)\Z")
+_MOST_KNOWN: Final = 20_000
 _DEEPEST: Final = 400  # whatever the limit says: what follows is recursive
 _BYTES_A_NODE: Final = 6  # as many nodes as the size limit has of these: bounds the memory of hostile documents
 _FEWEST_NODES: Final = 100_000
@@ -117,6 +117,7 @@ class _Builder:
         self.tree = Tree(None, array("I" if len(text) < 2**32 else "Q"))
         self.merges = "<<" in text
         self.quoted: dict[str, Quoted] = {}
+        self.known: dict[str, str] = {}
 
     def note(self, code: str, message: str, start: int, end: int | None = None, hint: str | None = None) -> None:
         findings = self.tree.findings
@@ -134,6 +135,7 @@ class _Builder:
         max_depth = self.bounds.max_depth
         merges = self.merges
         quoted = self.quoted
+        known = self.known
         while True:
             for _ in range(_STEPS):
                 event = get()
@@ -143,8 +145,8 @@ class _Builder:
                         self.decorated(event)
                     value: Any = event.value
                     push(event.start_mark.index)
-                    if len(value) < 12:
-                        value = intern(value)  # short texts are often the same ones
+                    if len(value) < 24:  # short texts are often the same ones
+                        value = known.get(value) or self.remember(value)
                     if in_map and key is _NO_KEY:
                         if value in current:
                             self.duplicate(value, event)
@@ -153,7 +155,7 @@ class _Builder:
                             self.merge(event)
                             key = Ghost()
                         else:
-                            key = value if len(value) < 12 else intern(value)
+                            key = value
                     else:
                         if event.style and value and value[0] in _JSON_STARTS:
                             value = quoted.get(value) or self.quote(value)
@@ -230,6 +232,12 @@ class _Builder:
                 hint=f"split it, or raise {bounds.size.name}",
             )
             raise _StopError
+
+    def remember(self, value: str) -> str:
+        """Keep one object for equal short texts, as long as there are not too many different ones."""
+        if len(self.known) < _MOST_KNOWN:
+            self.known[value] = value
+        return value
 
     def quote(self, value: str) -> str:
         """A quoted text that may look like JSON. Equal ones are one object: these are larger than other texts."""
