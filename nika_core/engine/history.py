@@ -141,7 +141,7 @@ def _ended(state: str, data: JsonObject, was: Earlier) -> Earlier:
         was.payload,
         data.get("output"),
         data.get("truncated", False),
-        data.get("withheld", False),
+        data.get("withheld", False) or "lost" in data,
         data.get("attempts", 0),
         data.get("durationMs", 0) / 1000,
         usage_of(data.get("usage")),

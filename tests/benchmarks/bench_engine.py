@@ -1,0 +1,141 @@
+"""What the engine costs: `python tests/benchmarks/bench_engine.py [--json]`. Ratios to a bare asyncio + graphlib loop.
+
+Chains and fans of tasks that do nothing, with the journal on (durable before the result is there), each measured
+beside the smallest loop that runs the same graph: no states, no limits, no history. The best of several rounds each,
+taken in turns, so that a busy machine slows both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+from nika_core.engine.host import run
+from nika_core.engine.services import RunRequest, Services
+from nika_core.journal import Journal, RunInfo
+from nika_core.model.graph import build_graph
+from nika_core.model.limits import Limit, Limits, Measure, Unit
+from nika_core.model.state import RunStatus
+from nika_core.model.workflow import Flow, Task, Workflow
+from nika_core.plugin import Keyword
+
+ROUNDS = 5
+LIMITS = Limits([Limit(Measure.CONCURRENT, 10, Unit.COUNT, "NIKA_MAX_CONCURRENT")])
+NOOP = Keyword(name="noop", summary="Does nothing.", primary="value", payload=None, step="", pure=True)
+
+
+class Step:
+    """Does nothing."""
+
+    async def run(self, payload: Any, context: Any) -> str:
+        return "done"
+
+
+def chain(count: int) -> list[tuple[str, str]]:
+    """Each task after the one before."""
+    return [(f"t{i}", f"t{i + 1}") for i in range(count - 1)]
+
+
+def fan(count: int) -> list[tuple[str, str]]:
+    """One task, then all others at once, then one that waits for them all."""
+    middle = range(1, count - 1)
+    return [("t0", f"t{i}") for i in middle] + [(f"t{i}", f"t{count - 1}") for i in middle]
+
+
+async def bare(edges: list[tuple[str, str]], count: int) -> None:
+    """The smallest loop that runs a graph."""
+    sorter: TopologicalSorter[str] = TopologicalSorter({f"t{i}": () for i in range(count)})
+    for source, target in edges:
+        sorter.add(target, source)
+    sorter.prepare()
+    results: dict[str, str] = {}
+    step = Step()
+
+    async def work(task: str) -> str:
+        results[task] = await step.run({}, None)
+        return task
+
+    pending: set[asyncio.Task[str]] = set()
+    while sorter.is_active():
+        pending |= {asyncio.create_task(work(task)) for task in sorter.get_ready()}
+        done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            sorter.done(task.result())
+    assert len(results) == count
+
+
+def ours(edges: list[tuple[str, str]], count: int, folder: Path | None) -> Callable[[], Any]:
+    """The engine; with a folder, its journal is there."""
+    tasks = tuple(Task(f"t{i}", "noop", {"value": "x"}, i) for i in range(count))
+    flows = tuple(Flow(*edge) for edge in edges)
+    workflow = Workflow("bench", Path("bench.nika.yaml"), tasks, flows)
+    step = Step()
+
+    async def work() -> None:
+        graph = build_graph(tasks, flows, lambda placeholder: ())
+        services: dict[str, Any] = {"keyword": lambda word: NOOP, "step": lambda word: step}
+        if folder is None:
+            request = RunRequest(run_id="bench", workflow=workflow, graph=graph, limits=LIMITS)
+            result = await run(request, Services(**services))
+        else:
+            with Journal.open(folder) as journal:
+                log = journal.begin(RunInfo("bench", "bench.nika.yaml", "", started=time.time()))
+                request = RunRequest(run_id=log.run_id, workflow=workflow, graph=graph, limits=LIMITS)
+                result = await run(request, Services(record=log.record, barrier=log.barrier, memo=log, **services))
+                await log.finish(result.status.value, time.time())
+        assert result.status is RunStatus.SUCCEEDED
+
+    return work
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    """How long it takes, once."""
+    gc.collect()
+    start = time.perf_counter()
+    asyncio.run(work())
+    return time.perf_counter() - start
+
+
+def measure(shape: Callable[[int], list[tuple[str, str]]], count: int) -> dict[str, float]:
+    """The best of some rounds of each."""
+    edges = shape(count)
+    best = {"bare": float("inf"), "engine": float("inf"), "with journal": float("inf")}
+    for _ in range(ROUNDS):
+        with tempfile.TemporaryDirectory() as folder:
+            works = {
+                "bare": lambda: bare(edges, count),
+                "engine": ours(edges, count, None),
+                "with journal": ours(edges, count, Path(folder)),
+            }
+            for name, work in works.items():
+                best[name] = min(best[name], seconds(work))
+    return best
+
+
+def main() -> None:
+    """Print the figures, as JSON where that is asked for."""
+    figures: dict[str, dict[str, float]] = {}
+    for shape in (chain, fan):
+        for count in (1000, 10_000):
+            best = measure(shape, count)
+            figures[f"{shape.__name__} {count}"] = {
+                **{f"{name}, us a task": round(took / count * 1e6, 1) for name, took in best.items()},
+                "ratio": round(best["with journal"] / best["bare"], 2),
+            }
+    if "--json" in sys.argv:
+        print(json.dumps(figures))
+        return
+    for name, found in figures.items():
+        print(f"{name:12}", *(f"{key} {value:6}" for key, value in found.items()), sep="  ")
+
+
+if __name__ == "__main__":
+    main()
