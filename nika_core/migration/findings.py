@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from nika_core.errors import Severity
 from nika_core.migration import grammar, scalars, values
 from nika_core.migration.notes import Note, note_at
-from nika_core.migration.structure import members
+from nika_core.migration.parts import members
 from nika_core.migration.text_findings import task_text_notes, v4_template_notes
 from nika_core.migration.tree import Document, Node
 from nika_core.migration.wiring import wiring_notes
@@ -100,7 +100,7 @@ class _Finder:
         seen.setdefault(name.value, name)
 
     def _task(self, task: Node, old: bool) -> Iterator[Note]:
-        present = [key for key in task.names() if key in grammar.KEYWORDS]
+        present = [key for key in dict.fromkeys(task.names()) if key in grammar.KEYWORDS]
         if len(present) > 1:
             yield self._error(
                 task, f"the task has several keywords: {', '.join(present)}", "make a task of each; v4 took only one"

@@ -106,8 +106,8 @@ def lineage(root: Node | None) -> Lineage:
 
 def keyword_of(task: Node) -> str | None:
     """The one of the seven that a task has; None when it has none or several."""
-    found = [key for key in task.names() if key in KEYWORDS]
-    return found[0] if len(found) == 1 else None
+    found = KEYWORDS.keys() & task.names()
+    return found.pop() if len(found) == 1 else None
 
 
 def tasks_of(root: Node) -> list[Node]:

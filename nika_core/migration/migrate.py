@@ -15,8 +15,9 @@ from nika_core.migration.findings import find_notes
 from nika_core.migration.meaning import comments, meaning
 from nika_core.migration.notes import Note, note_at
 from nika_core.migration.nulls import without_nulls
+from nika_core.migration.parts import CannotError
 from nika_core.migration.source import Source, apply
-from nika_core.migration.structure import CannotError, restructured
+from nika_core.migration.structure import restructured
 from nika_core.migration.tree import Document, NotYamlError, parse
 
 _BOM: Final = "\ufeff"
