@@ -1,0 +1,43 @@
+"""A workflow's graph as a drawing: Mermaid and DOT for other tools, SVG for a browser, text for a terminal.
+
+Ids, conditions and names are text from a file: each format escapes them by its own rules, so that none can add
+anything to the drawing but its own letters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from nika_core.document.drawing.dot import draw_dot
+from nika_core.document.drawing.mermaid import draw_mermaid
+from nika_core.document.drawing.picture import Picture, picture_of
+from nika_core.document.drawing.svg import draw_svg
+from nika_core.document.drawing.text import draw_text
+from nika_core.errors import UsageError
+from nika_core.model.graph import Graph
+from nika_core.model.workflow import Workflow
+
+__all__ = ["FORMATS", "draw"]
+
+_DRAW: Final[dict[str, Callable[[Picture], str]]] = {
+    "mermaid": draw_mermaid,
+    "dot": draw_dot,
+    "svg": draw_svg,
+    "text": draw_text,
+}
+FORMATS: Final = tuple(_DRAW)
+
+
+def draw(workflow: Workflow, graph: Graph, format: str = "text") -> str:  # noqa: A002  # the option's own name
+    """The drawing as text, without a line break at its end.
+
+    Args:
+        format: one of FORMATS.
+
+    Raises:
+        UsageError: another one.
+    """
+    if format not in _DRAW:
+        raise UsageError(f"there is no format '{format}'", hint=f"formats: {', '.join(FORMATS)}")
+    return _DRAW[format](picture_of(workflow, graph))
