@@ -21,6 +21,26 @@ _PREFIXES: Final = frozenset({"command", "builtin", "exec", "nohup"})
 _WRAPPERS: Final = frozenset(
     {"sudo", "doas", "timeout", "nice", "ionice", "setsid", "stdbuf", "xargs", "env", "chroot", "strace", "unbuffer"}
 )
+_RUN_NOTHING: Final = frozenset(
+    {
+        "echo",
+        "printf",
+        "grep",
+        "test",
+        "[",
+        "ls",
+        "cat",
+        "cp",
+        "mv",
+        "rm",
+        "mkdir",
+        "touch",
+        "which",
+        "type",
+        "set",
+        "for",
+    }
+)
 _EVALUATE: Final = frozenset({"eval", "trap", "let", "alias", "watch", "compgen", "complete", "bind", "enable", "fc"})
 # What a shell expands, or reads as commands, whenever it comes by.
 _EXPANDED_VARIABLES: Final = frozenset({"ENV", "BASH_ENV", "PS0", "PS1", "PS2", "PS3", "PS4", "PROMPT_COMMAND"})
@@ -101,8 +121,10 @@ def judge(words: Sequence[Word], fed: Sequence[int] = ()) -> Iterator[Finding]:
     for word in words:
         if is_assignment(word) and word.text.partition("=")[0].rstrip("+") in _EXPANDED_VARIABLES:
             yield from _all([word], "a shell expands the value of this variable as code")
+    commands = _without_assignments(words)
+    runs_nothing = bool(commands) and commands[0].text in _RUN_NOTHING
     for index, word in enumerate(words):  # anywhere, since so many commands run another one
-        if _name(word) in _SHELLS:
+        if _name(word) in _SHELLS and not runs_nothing:
             findings, has_code, reads = _shell(_name(word), words[index + 1 :])
             yield from findings
             if reads:
@@ -110,13 +132,12 @@ def judge(words: Sequence[Word], fed: Sequence[int] = ()) -> Iterator[Finding]:
                     yield Finding(mark, f"`{_name(word)}` reads it as code from its standard input", fatal=True)
             if has_code:
                 break  # what follows the code is data
-    words = _without_assignments(words)
-    while len(words) > 1 and words[0].text in _PREFIXES:
-        words = words[1:]
-    if words and words[0].led_by_value:
-        yield from _program(words, fed)
-    elif words and not words[0].dynamic and not words[0].marks:
-        yield from _command(words)
+    while len(commands) > 1 and commands[0].text in _PREFIXES:
+        commands = commands[1:]
+    if commands and commands[0].led_by_value:
+        yield from _program(commands, fed)
+    elif commands and not commands[0].dynamic and not commands[0].marks:
+        yield from _command(commands)
 
 
 def _program(words: Sequence[Word], fed: Sequence[int]) -> Iterator[Finding]:
@@ -267,7 +288,12 @@ def _interpreter(name: str, arguments: Sequence[Word]) -> Iterator[Finding]:
             if word.text == option:
                 programs += arguments[index + 1 : index + 2]
     elif not any(word.text in {"-f", "-e", "--file"} for word in arguments):
-        programs += [word for word in arguments if not word.text.startswith("-")][:1]
+        operands = (
+            word
+            for before, word in pairwise([Word(), *arguments])
+            if not word.text.startswith("-") and before.text not in {"-v", "-F"}
+        )
+        programs += list(operands)[:1]
     for word in programs:
         for mark in word.values:
             yield Finding(
