@@ -108,7 +108,8 @@ def _load(against: _Checked, data: bytes, text: str, deadline: Deadline) -> Load
         deadline.check()
         settings = against.project.settings
         timed = TimedVocabulary(vocabulary, deadline)
-        for problem in check_workflow(workflow, timed, limits, against.environ, settings=settings):
+        whole = all(problem.severity is not Severity.ERROR for problem in problems.found)
+        for problem in check_workflow(workflow, timed, limits, against.environ, settings=settings, whole=whole):
             problems.problem(problem)
             if problems.left_out:
                 break

@@ -17,7 +17,7 @@ from nika_core.document.checks.topology import (
 )
 from nika_core.document.checks.values import check_values
 from nika_core.document.vocabulary import Vocabulary
-from nika_core.errors import Problem
+from nika_core.errors import Problem, Severity
 from nika_core.model.graph import Graph, build_graph
 from nika_core.model.json import JsonObject
 from nika_core.model.limits import Limits
@@ -33,7 +33,6 @@ _CHECKS = (
     check_connections,
     check_output,
     check_payloads,
-    check_orphans,
 )
 
 
@@ -44,16 +43,23 @@ def check_workflow(
     environ: Mapping[str, str] | None = None,
     *,
     settings: Mapping[str, JsonObject] | None = None,
+    whole: bool = True,
 ) -> Iterator[Problem]:
     """Errors and warnings, as they are found; nothing is called, and nothing outside but files is looked at.
 
     Args:
         environ: the environment of the run; None: it is not known, and every variable may be set.
         settings: of the project file, by keyword.
+        whole: whether the document could be read without errors. If not, or where references or flows are wrong, a
+            task that seems to be an orphan may be none.
     """
     context = Context(workflow, Words(vocabulary), limits, environ, settings or {})
     for check in _CHECKS:
-        yield from check(context)
+        for problem in check(context):
+            whole = whole and problem.severity is not Severity.ERROR
+            yield problem
+    if whole:
+        yield from check_orphans(context)
 
 
 def graph_of(workflow: Workflow, vocabulary: Vocabulary) -> Graph:

@@ -137,3 +137,9 @@ def test_a_condition_may_be_nested_so_deeply_and_no_more(check):
     found = check(text, recursion=20)
     assert found.codes == [codes.DEPTH_LIMIT]
     assert "30 levels deep; at most 20" in found.only.message
+
+
+def test_what_only_seems_to_be_an_orphan_is_not_told_where_something_else_is_wrong(check):
+    text = tasks("id: a, call: x", "id: lone, call: '{{bb}}'", "id: b, call: '{{a}}'")
+    assert check(text).codes == [codes.UNKNOWN_REFERENCE]
+    assert check(text.replace("{{bb}}", "{{b")).codes == [codes.TEMPLATE_SYNTAX]
