@@ -13,6 +13,7 @@ from nika_core.engine.held import Held
 from nika_core.engine.leash import Leash, Why
 from nika_core.engine.outputs import as_json, bounded_output, fork, parsed
 from nika_core.engine.scene import Scene
+from nika_core.engine.services import admitted
 from nika_core.engine.wire import AttemptFailed, AttemptStarted, CancelRequested, Outcome, OutcomeKind, TaskCall
 from nika_core.errors import Category, TaskError
 from nika_core.model.limits import Measure, timeout_of
@@ -169,6 +170,8 @@ class Attempts:
 
     def _admit(self) -> None:
         call, scene = self._call, self._scene
+        if scene.services.admit is admitted:
+            return
         refusal = scene.services.admit(
             Admission(
                 stage=Stage.TASK,

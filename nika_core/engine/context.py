@@ -82,7 +82,7 @@ class TaskContext:
         self.task_id = call.task.id
         self.key = call.key
         self.attempt = attempt
-        self.folder = request.workflow.folder
+        self.folder = scene.folder
         self.timeout = timeout
         self.max_output = word.max_output if word.max_output is not None else 2**53
         self.max_json_depth = scene.max_depth

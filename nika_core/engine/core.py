@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from nika_core.engine.board import Board
@@ -141,7 +141,7 @@ class Core:
 
     def _settle(self, tasks: list[str], commands: list[Command]) -> None:
         """Decide about tasks whose sources have all ended, and about those that this lets go on."""
-        todo = deque(tasks)
+        todo = deque(tasks) if tasks else ()
         while todo:
             task = todo.popleft()
             if type(self._states[task]) is not Pending:
@@ -163,14 +163,17 @@ class Core:
                 self._skip(task, reason, commands)
                 todo.extend(self._released(task))
 
-    def _released(self, task: str) -> Iterator[str]:
+    def _released(self, task: str) -> list[str]:
         """Tasks that waited for nothing but `task`. While the main agent is asked about it they wait on."""
-        if task in self._board.asking:
-            return
-        for edge in self.plan.graph.outgoing[task]:
-            self._board.waiting[edge.target] -= 1
-            if not self._board.waiting[edge.target]:
-                yield edge.target
+        found: list[str] = []
+        if task not in self._board.asking:
+            waiting = self._board.waiting
+            for edge in self.plan.graph.outgoing[task]:
+                target = edge.target
+                waiting[target] -= 1
+                if not waiting[target]:
+                    found.append(target)
+        return found
 
     def _resolver(self, task: str) -> Callable[[Placeholder], Json]:
         return lambda placeholder: self.plan.resolve(placeholder, self._board.values(task))
@@ -197,13 +200,15 @@ class Core:
         state = self._states[task]
         decided = state.epoch if isinstance(state, Ready) else 1
         try:
-            payload = self.plan.render(self._tasks[task], self._board.values(task))
-            definition = self.plan.definition(self._tasks[task])
-            given = payload_hash(payload, self._board.talk.hashes(task) if task in self._board.talk else ())
+            known = self._tasks[task]
+            payload = self.plan.render(known, self._board.values(task))
+            definition = self.plan.definition(known)
+            talk = self._board.talk
+            given = payload_hash(payload, known.payload, talk.hashes(task) if task in talk else ())
         except Exception as error:  # sources and facets are plugins: whatever they raise is the task's failure
             failure = failure_from(error, "what makes the payload", self.plan.max_error_bytes)
             self._fail(task, decided, failure, commands)
-            self._settle(list(self._released(task)), commands)
+            self._settle(self._released(task), commands)
             return
         choice = FRESH if task in self._board.again else self._reuse.choose(task, definition, given)
         epoch = max(decided, choice.epoch)
@@ -211,7 +216,7 @@ class Core:
             self._take_over(task, choice, commands)
         elif choice.verdict is Verdict.SKIP:
             self._skip(task, SkipReason.DECISION, commands)
-            self._settle(list(self._released(task)), commands)
+            self._settle(self._released(task), commands)
         else:
             keyword = self._tasks[task].keyword
             data: dict[str, Any] = {"keyword": keyword, "epoch": epoch, "attempt": 1}
@@ -237,7 +242,7 @@ class Core:
         data = {**task_data(outcome), "reason": choice.reason}
         commands.append(self._life.move(task, Success(was.output), EventKind.TASK_REUSED, data))
         self._board.open -= 1
-        self._settle(list(self._released(task)), commands)
+        self._settle(self._released(task), commands)
 
     def _call(self, task: str, epoch: int, payload: JsonObject) -> TaskCall:
         messages = self._board.talk.seen_by(task) if task in self._board.talk else ()
@@ -259,7 +264,7 @@ class Core:
             self._board.open -= 1
         else:
             self._fail(task, event.epoch, outcome.failure, commands, outcome)
-        self._settle(list(self._released(task)), commands)
+        self._settle(self._released(task), commands)
 
     def _fail(
         self, task: str, epoch: int, failure: Failure, commands: list[Command], outcome: Outcome | None = None
@@ -340,7 +345,7 @@ class Core:
             if action is Action.ABORT:
                 reason = f"the main agent ended the run after `{task}` failed: {event.reason}"
                 self._end_early(Stop(RunStatus.FAILED, reason), commands)
-        self._settle(list(self._released(task)), commands)
+        self._settle(self._released(task), commands)
 
     # ---- the end
 

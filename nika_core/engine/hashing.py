@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -13,7 +13,17 @@ from nika_core.model.template import Template
 from nika_core.model.workflow import AgentBlock, Task
 
 _SIZE: Final = 16  # bytes
-_encode: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str).encode
+SAME: Final = "="  # the hash of a payload that is what its definition says, letter for letter
+
+
+def _plain(value: Any) -> Any:
+    """What is no JSON by itself: templates, read-only mappings; anything else counts as its text."""
+    if isinstance(value, Template):
+        return [value.text]
+    return dict(value) if isinstance(value, Mapping) else str(value)
+
+
+_encode: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_plain).encode
 
 
 def digest(value: Any) -> str:
@@ -27,32 +37,27 @@ def definition_hash(task: Task, agent: AgentBlock | None = None) -> str:
     Timeouts, retries and error rules are not in it: they change when a task fails, not what it yields when it
     succeeds, and whoever raises a timeout to mend a run does not want to pay for its other tasks again.
     """
-    found: list[Any] = [task.keyword, _plain(task.payload)]
+    found: list[Any] = [task.keyword, task.payload]
     output = task.output
     if output.format != "text" or task.allowed_tools is not None or task.disallowed_tools:
         found += [output.format, output.schema, task.allowed_tools, task.disallowed_tools]
     if agent is not None:
-        found += [agent.model, agent.provider, _plain(agent.system_prompt), agent.max_turns, agent.max_tokens]
+        found += [agent.model, agent.provider, agent.system_prompt, agent.max_turns, agent.max_tokens]
         found += [agent.temperature, agent.allowed_tools, agent.disallowed_tools]
     return digest(found)
 
 
-def payload_hash(payload: Any, conversation: Iterable[str] = ()) -> str:
-    """What the task was really given: its resolved payload and the conversation that it saw."""
-    seen = tuple(conversation)
-    return digest([payload, *seen] if seen else payload)
+def payload_hash(payload: Any, written: Any, conversation: Sequence[str] = ()) -> str:
+    """What the task was really given: its resolved payload and the conversation that it saw.
+
+    Args:
+        written: the payload as its author wrote it. Where nothing was put into it, its definition says it all.
+    """
+    if payload == written:
+        return digest(conversation) if conversation else SAME
+    return digest([payload, *conversation] if conversation else payload)
 
 
 def messages_hash(messages: Iterable[Message]) -> str:
     """What one task added to the main conversation."""
     return digest([message_json(message) for message in messages])
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Template):
-        return value.text
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value

@@ -144,24 +144,23 @@ class Run:
         leash = Leash(self.scene.deadlines, self._request.grace, lambda _: self._leave(name))
         attempts = Attempts(self.scene, call, leash)
         self._leashes[name] = (leash, attempts)
-        task = leash.task = asyncio.get_running_loop().create_task(self._run(name, leash, attempts))
-        task.add_done_callback(lambda _: self._ended(name, leash, None))
+        leash.task = asyncio.get_running_loop().create_task(self._run(name, leash, attempts))
 
     async def _run(self, name: tuple[str, int], leash: Leash, attempts: Attempts) -> None:
-        self._ended(name, leash, await attempts.run())
+        try:
+            outcome = await attempts.run()
+        except Exception as error:  # a fault in the engine must end a task, not leave a run waiting for it
+            failure = Failure(codes.INTERNAL, Category.UNKNOWN, f"a fault in the engine: {described(error)}")
+            outcome = Outcome(OutcomeKind.LOST, has_output=False, failure=failure)
+        self._ended(name, leash, outcome)
 
-    def _ended(self, name: tuple[str, int], leash: Leash, outcome: Outcome | None) -> None:
-        """An outcome is known; None: the task is over, and if it has not said how, it never will."""
-        if leash.ended:
-            return
-        leash.ended = True
-        leash.disarm()
-        task = leash.task
-        if outcome is None:
-            error = None if task is None or task.cancelled() else task.exception()
-            outcome = _never_said(error, leash.reason)
-        self._leashes.pop(name, None)
-        self.post(TaskEnded(*name, outcome))
+    def _ended(self, name: tuple[str, int], leash: Leash, outcome: Outcome) -> None:
+        """The first outcome counts."""
+        if not leash.ended:
+            leash.ended = True
+            leash.disarm()
+            self._leashes.pop(name, None)
+            self.post(TaskEnded(name[0], name[1], outcome))
 
     def _leave(self, name: tuple[str, int]) -> None:
         leash, attempts = self._leashes[name]
@@ -172,8 +171,14 @@ class Run:
 
     def _cancel_task(self, command: CancelTask) -> None:
         found = self._leashes.get((command.task, command.epoch))
-        if found is not None:
-            found[0].cancel(command.reason)
+        if found is None:
+            return
+        leash, attempts = found
+        leash.cancel(command.reason)
+        if leash.task is not None:  # cancelled before its first step, it would never say how it ended
+            leash.task.add_done_callback(
+                lambda _: self._ended((command.task, command.epoch), leash, attempts.cancelled())
+            )
 
     def _start_timer(self, command: StartTimer) -> None:
         event = TimerFired(command.id)
@@ -246,14 +251,6 @@ class Run:
             return result
         tasks = tuple(replace(task, output=scene.masked(task.output)) for task in result.tasks)
         return replace(result, tasks=tasks, output=scene.masked(result.output))
-
-
-def _never_said(error: BaseException | None, reason: str) -> Outcome:
-    if error is None:
-        failure = Failure(codes.CANCELLED, Category.CANCELLED, reason or "the run was cancelled")
-        return Outcome(OutcomeKind.CANCELLED, has_output=False, failure=failure)
-    failure = Failure(codes.INTERNAL, Category.UNKNOWN, f"a fault in the engine: {described(error)}")
-    return Outcome(OutcomeKind.LOST, has_output=False, failure=failure)
 
 
 def _plan(request: RunRequest, scene: Scene) -> Plan:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from nika_core.engine.wire import Emit
+from nika_core.engine.wire import NO_DATA, Emit
 from nika_core.model.events import EventKind
 from nika_core.model.json import JsonObject
 from nika_core.model.state import LEGAL_TRANSITIONS, Pending, TaskState
 
 PENDING: Final = Pending()
-_NOTHING: Final[JsonObject] = {}
 
 
 class IllegalTransitionError(Exception):
@@ -27,7 +26,7 @@ class Lifecycle:
         self.states: dict[str, TaskState] = dict.fromkeys(tasks, PENDING)
         self.number = 0
 
-    def move(self, task: str, state: TaskState, kind: EventKind, data: JsonObject = _NOTHING) -> Emit:
+    def move(self, task: str, state: TaskState, kind: EventKind, data: JsonObject = NO_DATA) -> Emit:
         """A transition. Raises IllegalTransitionError."""
         old = self.states[task]
         if type(state) not in LEGAL_TRANSITIONS[type(old)]:
@@ -35,7 +34,7 @@ class Lifecycle:
         self.states[task] = state
         return self.tell(kind, task, data)
 
-    def tell(self, kind: EventKind, task: str | None = None, data: JsonObject = _NOTHING) -> Emit:
+    def tell(self, kind: EventKind, task: str | None = None, data: JsonObject = NO_DATA) -> Emit:
         """Something that changes no state."""
         self.number += 1
         return Emit(self.number, kind, task, data)

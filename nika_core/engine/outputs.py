@@ -23,9 +23,9 @@ _SHOWN: Final = 200  # characters of a wrong output that its error shows
 def fork(value: Any) -> Any:
     """The same JSON in containers of its own, so that whoever changes it changes nobody else's."""
     if isinstance(value, Mapping):
-        return {key: fork(item) for key, item in value.items()}
+        return {key: item if type(item) is str else fork(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [fork(item) for item in value]
+        return [item if type(item) is str else fork(item) for item in value]
     return value
 
 
@@ -65,6 +65,8 @@ def bounded_output(value: Json, max_bytes: int | None, original_bytes: int | Non
             return value, False
         cut = bound(text, max_bytes)
         return (cut.text, True) if cut.truncated else (value, False)
+    if original_bytes is None and (max_bytes is None or len(text) * 4 <= max_bytes):
+        return text, False
     cut = bound(text, max_bytes, original_bytes)
     return cut.text, cut.truncated
 

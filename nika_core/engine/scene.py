@@ -46,6 +46,7 @@ class Scene:
         self.services = services
         self.post = post
         self.clock = services.clock
+        self.folder = request.workflow.folder
         self.deadlines = Deadlines(services.clock)
         self.resources = Resources()
         self.agent = request.agent or request.workflow.agent or AgentBlock()
@@ -58,6 +59,10 @@ class Scene:
         self.masks = services.mask is not same
         self.standing: Callable[[], JsonObject] = dict  # task -> the name of its state, for who must know
         self._seq = request.seq
+        self._run_id = request.run_id  # these four: looked up for every event
+        self._time = services.clock.time
+        self._record = services.record
+        self._watched = observers.any
         self._words: dict[str, Word] = {}
         self._history_lost = False
 
@@ -88,16 +93,17 @@ class Scene:
         self._seq += 1
         if data and self.masks:
             data = self._without_secrets(data)
-        event = Event(self._seq, self.request.run_id, self.clock.time(), kind, task, data or {})
+        event = Event(self._seq, self._run_id, self._time(), kind, task, data or {})
         try:
-            self.services.record(event)
+            self._record(event)
         except Exception as error:  # the run's result matters more than its history
             self.history_lost(error)
-        self._observers.show(event)
+        if self._watched:
+            self._observers.show(event)
 
     def chunk(self, task: str, text: str) -> None:
         """To the observers only; best effort."""
-        if self._observers.any:
+        if self._watched:
             data = {"text": self.services.mask(text)}
             event = Event(0, self.request.run_id, self.clock.time(), EventKind.CHUNK, task, data)
             self._observers.show(event)

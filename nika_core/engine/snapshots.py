@@ -107,7 +107,7 @@ _EVENTS: Final[Mapping[str, type[Any]]] = {
 def event_json(event: CoreEvent) -> JsonObject:
     """One event, for a history that is replayed."""
     found: dict[str, Any] = {"is": type(event).__name__}
-    for name in type(event).__slots__:
+    for name in event._fields if isinstance(event, TaskEnded) else type(event).__slots__:
         value = getattr(event, name)
         if name == "outcome":
             value = outcome_json(value)

@@ -1,10 +1,14 @@
-"""What goes into the core and what comes out of it. Values only."""
+"""What goes into the core and what comes out of it. Values only.
+
+Those that are made for every task are named tuples: as immutable as frozen dataclasses, and made in a fifth of the
+time.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from nika_core.model.events import EventKind
 from nika_core.model.json import Json, JsonObject
@@ -12,6 +16,8 @@ from nika_core.model.message import Message
 from nika_core.model.state import Failure, RunResult
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.model.workflow import Task
+
+NO_DATA: Final[JsonObject] = {}
 
 
 class OutcomeKind(StrEnum):
@@ -25,8 +31,7 @@ class OutcomeKind(StrEnum):
     UNAVAILABLE = "unavailable"  # nobody could run it
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The one result of one key. `failure` is there exactly when it did not succeed; `duration` in seconds."""
 
     kind: OutcomeKind = OutcomeKind.SUCCEEDED
@@ -41,8 +46,7 @@ class Outcome:
     withheld: bool = False  # (of an earlier run) history does not have the output
 
 
-@dataclass(frozen=True, slots=True)
-class TaskCall:
+class TaskCall(NamedTuple):
     """One epoch of one task, ready to run wherever there is an executor. `key` is `run/task#epoch`."""
 
     task: Task
@@ -64,8 +68,7 @@ class Action(StrEnum):
 # ---- commands
 
 
-@dataclass(frozen=True, slots=True)
-class StartTask:
+class StartTask(NamedTuple):
     """Run it, and report `TaskEnded` once."""
 
     call: TaskCall
@@ -105,14 +108,13 @@ class AskDecision:
     may_retry: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Emit:
+class Emit(NamedTuple):
     """Tell observers and history. `number` counts the core's own events from 1."""
 
     number: int
     kind: EventKind
     task: str | None = None
-    data: JsonObject = field(default_factory=dict)
+    data: JsonObject = NO_DATA
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +129,7 @@ Command: TypeAlias = StartTask | CancelTask | StartTimer | CancelTimer | AskDeci
 # ---- events
 
 
-@dataclass(frozen=True, slots=True)
-class TaskEnded:
+class TaskEnded(NamedTuple):
     """One outcome per task and epoch counts; others are ignored."""
 
     task: str
