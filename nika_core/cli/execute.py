@@ -104,6 +104,6 @@ def _tell_pretty(result: RunResult, prepared: Prepared) -> None:
             tell(f"  {places[task.id]}: {style(task.id, 'bold')} [{task.failure.code}] {plain(task.failure.message)}")
             if task.failure.hint:
                 tell(f"    {style('hint', 'cyan')}: {plain(task.failure.hint)}")
-    if result.has_output:
+    if result.has_output and result.output != "":
         output = result.output
         say(plain(output) if isinstance(output, str) else json.dumps(output, indent=2, ensure_ascii=False))

@@ -109,12 +109,12 @@ class Live:
         from rich.console import Console
         from rich.live import Live as RichLive
 
+        self._running: dict[str, tuple[float, str]] = {}
         self._console = Console(file=sys.stderr, highlight=False, markup=False, emoji=False)
         self._live = RichLive(
             console=self._console, refresh_per_second=_REFRESH_PER_SECOND, transient=True, get_renderable=self._view
         )
         self._lines = Lines(workflow, verbose=verbose, write=self._print)
-        self._running: dict[str, tuple[float, str]] = {}
         self._live.start()
 
     def __call__(self, event: Event) -> None:
@@ -137,7 +137,7 @@ class Live:
     def _print(self, text: str) -> None:
         from rich.text import Text
 
-        self._console.print(Text.from_ansi(text))
+        self._console.print(Text.from_ansi(text), soft_wrap=True)
 
     def _view(self) -> Any:
         from rich.text import Text
