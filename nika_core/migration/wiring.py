@@ -19,6 +19,7 @@ _Ends = tuple[str, str]
 def wiring_notes(source: Source, root: Node, reads: list[bool], ids: Collection[str]) -> Iterator[Note]:
     """Unknown ends of flows, cycles, subagent -> subagent, and conditions that v5 cannot read."""
     places: dict[_Ends, int] = {}  # an edge, and where it is written
+    into: dict[str, list[Node]] = {}  # a task, and the flows that lead to it
 
     def error(offset: int, message: str, hint: str) -> Note:
         return note_at(source, offset, Severity.ERROR, message, hint)
@@ -34,6 +35,7 @@ def wiring_notes(source: Source, root: Node, reads: list[bool], ids: Collection[
                 yield error(end.start, f"there is no task '{end.value}'", hint)
         if ends[0] is not None and ends[1] is not None:
             places.setdefault((ends[0].value, ends[1].value), flow.start)
+            into.setdefault(ends[1].value, []).append(flow)
         for key, _ in flow.pairs:
             if key.value not in grammar.FLOW_KEYS:
                 yield error(key.start, f"v4 ignored '{key.value}' on a flow, v5 refuses it", "remove it")
@@ -41,8 +43,11 @@ def wiring_notes(source: Source, root: Node, reads: list[bool], ids: Collection[
     for task, old in zip(grammar.tasks_of(root), reads, strict=True):
         own = task.get("id")
         if own is not None:
-            for name, offset in _named_tasks(source, task, old, ids):
+            named = list(_named_tasks(source, task, old, ids))
+            for name, offset in named:
                 places.setdefault((name, own.value), offset)
+            if old:
+                yield from _conditions_passed_by(source, into.get(own.value, []), own.value, named)
     circle = _cycle(ids, places)
     if circle:
         yield error(
@@ -68,6 +73,23 @@ def _named_tasks(source: Source, task: Node, old: bool, ids: Collection[str]) ->
                 yield name, templates.offset_of(source, node, start) or node.start
 
 
+def _conditions_passed_by(source: Source, flows: list[Node], task: str, named: list[tuple[str, int]]) -> Iterator[Note]:
+    """Templates that make a task run although the condition of its flow does not hold: in v4 they were no edges."""
+    if not flows or not all(flow.get("condition") is not None for flow in flows):
+        return
+    joined = {node.value for flow in flows if (node := flow.get("source"))}
+    for name, offset in named:
+        if name not in joined:
+            joined.add(name)
+            yield note_at(
+                source,
+                offset,
+                Severity.WARNING,
+                f"a template is an edge in v5: once '{name}' has succeeded, '{task}' runs, conditions or not",
+                f"if it must not, add a flow from '{name}' to '{task}' with the condition",
+            )
+
+
 def _references(text: str, old: bool, known: Collection[str]) -> Iterator[tuple[str, int]]:
     if old:
         for opening in templates.openings(text, known):
@@ -84,11 +106,18 @@ def _references(text: str, old: bool, known: Collection[str]) -> Iterator[tuple[
 
 
 def _cycle(ids: Collection[str], places: dict[_Ends, int]) -> list[str] | None:
-    order = tuple(sorted(ids))
-    edges = [Edge(*ends) for ends in places if ends[0] in ids and ends[1] in ids]
-    incoming = {task: tuple(edge for edge in edges if edge.target == task) for task in order}
-    outgoing = {task: tuple(edge for edge in edges if edge.source == task) for task in order}
-    return Graph(order, incoming, outgoing).cycle()
+    incoming: dict[str, list[Edge]] = {task: [] for task in sorted(ids)}
+    outgoing: dict[str, list[Edge]] = {task: [] for task in incoming}
+    for source, target in places:
+        if source in incoming and target in incoming:
+            edge = Edge(source, target)
+            incoming[target].append(edge)
+            outgoing[source].append(edge)
+    return Graph(tuple(incoming), _frozen(incoming), _frozen(outgoing)).cycle()
+
+
+def _frozen(edges: dict[str, list[Edge]]) -> dict[str, tuple[Edge, ...]]:
+    return {task: tuple(found) for task, found in edges.items()}
 
 
 def _condition(source: Source, flow: Node, old: bool, ids: Collection[str]) -> Iterator[Note]:

@@ -340,3 +340,12 @@ def test_a_file_of_v5_is_left_alone_without_a_word() -> None:
     text = "name: x\nagent: {model: m}\ntasks: [{id: a, agent: 'say \\{{x}}', allowedTools: [Read]}]\n"
     result = migrate_text(text)
     assert (result.status, result.text, result.notes) == (Status.UNCHANGED, text, ())
+
+
+def test_a_template_that_passes_a_condition_by_is_told() -> None:
+    text = tasks("- {id: a, shell: ls, cwd: .}\n- {id: b, shell: ls}\n- id: d\n  llm: '{{a}} {{b}}'\n")
+    flows = 'flows:\n- {source: b, target: d, condition: "{{b}} > 3"}\n'
+    (note,) = migrate_text(text + flows).notes
+    assert (note.line, note.column, note.severity.value) == (6, 9, "warning")
+    assert "'d' runs, conditions or not" in note.message
+    assert migrate_text(text + flows + "- {source: a, target: d, condition: '{{b}} > 3'}\n").notes == ()
