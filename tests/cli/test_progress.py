@@ -26,7 +26,7 @@ def test_each_end_of_a_task_is_a_line_with_its_figures() -> None:
     usage = {"inputTokens": 10, "outputTokens": 5, "costUsd": "0.25"}
     data = {"durationMs": 1234, "attempts": 2, "usage": usage, "truncated": True}
     (line,) = lines(Event(1, "r", 0.0, EventKind.TASK_SUCCEEDED, "fetch", data))
-    assert line.split() == [
+    assert " ".join(line.split()) == "✓ fetch http 1.2 s, 2 attempts, 15 tokens, $0.2500, output cut"
         "✓",
         "fetch",
         "http",
