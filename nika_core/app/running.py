@@ -218,6 +218,7 @@ class Execution:
             barrier=log.barrier if log else durable,
             memo=log or NoMemo(),
             mask=prepared.masker.text if prepared.masker else same,
+            mask_stream=prepared.masker.stream if prepared.masker else None,
             admit=nika.admit,
             clock=nika.clock,
             random=random.random,

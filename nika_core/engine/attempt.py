@@ -98,6 +98,7 @@ class Attempts:
             failure = failure_from(error, f"keyword `{self._word.keyword.name}`")
             raise TaskError(failure.message, category=failure.category, code=failure.code, hint=failure.hint) from error
         finally:
+            context.flush()
             leash.disarm()
             if leash.why is Why.TIMEOUT:
                 await self._still(leash)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from nika_core.engine.history import usage_json
 from nika_core.engine.scene import Scene, Word
-from nika_core.engine.services import CallScope
+from nika_core.engine.services import CallScope, MaskedStream
 from nika_core.engine.tools import call_tool, find_tools
 from nika_core.engine.wire import TaskCall
 from nika_core.errors import TaskError
@@ -47,6 +47,7 @@ class TaskContext:
     __slots__ = (
         "_calls",
         "_scene",
+        "_stream",
         "_tally",
         "agent",
         "attempt",
@@ -75,6 +76,7 @@ class TaskContext:
         self._scene = scene
         self._tally = tally
         self._calls: Counter[str] | None = None
+        self._stream: MaskedStream | None = None
         self.call_ = call
         self.word = word
         self.depth = depth
@@ -98,7 +100,13 @@ class TaskContext:
         return self._scene.services.mask(text)
 
     def chunk(self, text: str) -> None:
-        self._scene.chunk(self.task_id, text)
+        make = self._scene.services.mask_stream
+        if make is not None:
+            if self._stream is None:
+                self._stream = make()
+            text = self._stream.feed(text)
+        if text:
+            self._scene.chunk(self.task_id, text)
 
     def notice(self, message: str, *, kind: EventKind = EventKind.NOTICE, data: JsonObject | None = None) -> None:
         self._scene.notice(message, self.task_id, kind, data)
@@ -124,6 +132,8 @@ class TaskContext:
                 self._tally.add(error.usage)
             error.usage = None  # counted: whoever catches it and raises another one must not count it again
             raise
+        finally:
+            self.flush()
         if not told and not reply.reused:
             self._tally.add(reply.usage)
         data: dict[str, Any] = {"model": reply.model, "usage": usage_json(reply.usage), "stopReason": reply.stop_reason}
@@ -139,6 +149,12 @@ class TaskContext:
         return await call_tool(self._scene, self, tool, arguments)
 
     # ---- for the engine
+
+    def flush(self) -> None:
+        """Show what a stream held back, since nothing follows."""
+        rest = "" if self._stream is None else self._stream.flush()
+        if rest:
+            self._scene.chunk(self.task_id, rest)
 
     def child(self, word: Word, key: str, timeout: float) -> TaskContext:
         """For another keyword's step that runs inside this task as a tool."""

@@ -103,6 +103,18 @@ class ModelCaller(Protocol):
         ...
 
 
+class MaskedStream(Protocol):
+    """Masks text that comes in pieces: a secret may be cut in two."""
+
+    def feed(self, text: str) -> str:
+        """What can be shown now."""
+        ...
+
+    def flush(self) -> str:
+        """The rest."""
+        ...
+
+
 class NoModels:
     """For workflows without a provider."""
 
@@ -174,6 +186,7 @@ class Services:
         barrier: waits until everything recorded so far is durable. May raise JournalError.
         memo: keeps replies and tool results inside tasks.
         mask: replaces secret values by `***`. Leave the default where no secret is known: it costs nothing.
+        mask_stream: a new stream's masker; None: each piece is masked by itself.
         admit: asks the limit policies; one refusal wins.
         random: from 0.0 up to 1.0, for jitter.
     """
@@ -189,6 +202,7 @@ class Services:
     barrier: Callable[[], Awaitable[None]] = durable
     memo: Memo = field(default_factory=NoMemo)
     mask: Callable[[str], str] = same
+    mask_stream: Callable[[], MaskedStream] | None = None
     admit: Callable[[Admission], Refusal | None] = admitted
     clock: Clock = field(default_factory=SystemClock)
     random: Callable[[], float] = random.random

@@ -92,9 +92,12 @@ async def _run(scene: Scene, context: TaskContext, tool: Tool, arguments: JsonOb
         if not word.keyword.pure:
             await scene.barrier()
         child = context.child(word, key, min(word.timeout, context.timeout))
-        returned = await supervised(
-            word.step.run(fork(payload), child), child.timeout, scene.deadlines, scene.request.grace
-        )
+        try:
+            returned = await supervised(
+                word.step.run(fork(payload), child), child.timeout, scene.deadlines, scene.request.grace
+            )
+        finally:
+            child.flush()
     except ValueError as error:
         return ToolOutcome(f"these arguments make no sense: {error}", is_error=True)
     except TookTooLongError as error:

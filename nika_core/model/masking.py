@@ -36,6 +36,8 @@ class Masker:
         # The longest first, so that a secret that contains another one is masked whole.
         ordered = sorted(forms, key=lambda form: (-len(form), form))
         self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+        self._forms = ordered
+        self._initials = frozenset(form[0] for form in ordered)
         self._longest = max(map(len, ordered), default=0)
 
     def __bool__(self) -> bool:
@@ -62,29 +64,48 @@ class Masker:
 
     def stream(self) -> StreamMasker:
         """For text that comes in pieces: a secret may be cut in two."""
-        return StreamMasker(self, self._longest)
+        return StreamMasker(self)
+
+    def certain(self, text: str) -> int:
+        """How much of `text` is masked in the same way whatever follows it."""
+        if self._pattern is None:
+            return len(text)
+        cut = self._maybe_begins(text, 0)
+        for match in self._pattern.finditer(text):
+            if match.start() >= cut:
+                break
+            if match.end() > cut:  # what begins inside a secret begins nothing of its own
+                cut = self._maybe_begins(text, match.end())
+        return cut
+
+    def _maybe_begins(self, text: str, least: int) -> int:
+        """The first place from which on `text` is the beginning of a secret, not before `least`; else its end."""
+        for start in range(max(least, len(text) - self._longest + 1), len(text)):
+            if text[start] in self._initials:
+                rest = text[start:]
+                if any(len(form) > len(rest) and form.startswith(rest) for form in self._forms):
+                    return start
+        return len(text)
 
 
 class StreamMasker:
-    """Masks a stream: holds back what may be the beginning of a secret until more has come."""
+    """Masks a stream: holds back what may be the beginning of a secret, and nothing else, until more has come.
 
-    def __init__(self, masker: Masker, longest: int) -> None:
+    What is shown in all is exactly what `Masker.text` makes of the whole.
+    """
+
+    def __init__(self, masker: Masker) -> None:
         self._masker = masker
-        self._hold = max(longest - 1, 0)
         self._kept = ""
 
     def feed(self, text: str) -> str:
         """What can be shown now."""
         if not self._masker:
             return text
-        masked = self._masker.text(self._kept + text)
-        cut = max(len(masked) - self._hold, 0)
-        # A mask that was just put in needs no holding back, and must not be cut in two.
-        last = masked.rfind(MASK)
-        if last >= 0:
-            cut = max(cut, last + len(MASK))
-        self._kept = masked[cut:]
-        return masked[:cut]
+        text = self._kept + text
+        cut = self._masker.certain(text)
+        self._kept = text[cut:]
+        return self._masker.text(text[:cut])
 
     def flush(self) -> str:
         """The rest."""

@@ -46,3 +46,19 @@ def test_a_secret_cut_into_pieces_is_masked(cuts: list[int], noise: str) -> None
     shown = "".join(stream.feed(text[a:b]) for a, b in pairwise(places)) + stream.flush()
     assert SECRET not in shown
     assert shown == Masker([SECRET]).text(text)
+
+
+@given(st.lists(st.integers(0, 40)), st.text(alphabet="abcd", max_size=40))
+def test_a_stream_shows_what_the_whole_would_show_however_secrets_overlap(cuts: list[int], text: str) -> None:
+    masker = Masker(["abcabc", "abcabcdd", "cabcabb", "bbbbbb"])
+    places = sorted({min(cut, len(text)) for cut in cuts} | {0, len(text)})
+    stream = masker.stream()
+    assert "".join(stream.feed(text[a:b]) for a, b in pairwise(places)) + stream.flush() == masker.text(text)
+
+
+def test_a_stream_holds_back_only_what_may_begin_a_secret() -> None:
+    stream = Masker(["x" * 400, SECRET]).stream()
+    assert stream.feed("Hello, s") == "Hello, "
+    assert stream.feed("ea") == "sea"
+    assert stream.feed(f" and {SECRET[:4]}") == " and "
+    assert stream.feed(SECRET[4:]) == "***"
