@@ -16,11 +16,6 @@ def covers(outer: str, inner: str) -> bool:
     return outer.endswith("*") and inner.startswith(outer[:-1])
 
 
-def keyword_of(name: str) -> str:
-    """The keyword whose tool it is; empty for `*`, which stands for all tools of all keywords."""
-    return name.partition("::")[0].rstrip("*")
-
-
 def permitted(name: str, allowed: Iterable[str] | None, disallowed: Iterable[str] = ()) -> bool:
     """Whether a tool's full name is allowed and not disallowed; without a list of allowed ones none is."""
     return any(covers(one, name) for one in allowed or ()) and not any(covers(one, name) for one in disallowed)

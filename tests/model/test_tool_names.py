@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nika_core.model.tools import covers, keyword_of, permitted
+from nika_core.model.tools import covers, permitted
 
 
 @pytest.mark.parametrize(
@@ -27,10 +27,6 @@ from nika_core.model.tools import covers, keyword_of, permitted
 )
 def test_a_name_covers_itself_and_what_stands_below_it(outer: str, inner: str, expected: bool):
     assert covers(outer, inner) is expected
-
-
-def test_the_keyword_is_the_first_part():
-    assert [keyword_of(name) for name in ("shell", "mcp::a::b", "mcp::*", "*")] == ["shell", "mcp", "mcp", ""]
 
 
 def test_what_is_disallowed_is_not_permitted_and_without_a_list_nothing_is():

@@ -8,7 +8,7 @@ from nika_core import codes
 from nika_core.document.checks.context import Context
 from nika_core.errors import Place, Problem
 from nika_core.model.nearest import nearest
-from nika_core.model.tools import covers, keyword_of
+from nika_core.model.tools import covers
 from nika_core.model.workflow import KeywordCategory, Path_, Task
 
 _ALLOWED, _DISALLOWED = "allowedTools", "disallowedTools"
@@ -68,7 +68,7 @@ def _check_lists(
 ) -> Iterator[Problem]:
     for name, tools in ((_ALLOWED, allowed or ()), (_DISALLOWED, disallowed)):
         for index, tool in enumerate(tools):
-            problem = _unknown(context, tool, at((name, index)))
+            problem = _unknown(context, name, tool, at((name, index)))
             if problem:
                 yield problem
     for index, tool in enumerate(allowed or ()):
@@ -83,11 +83,21 @@ def _check_lists(
             )
 
 
-def _unknown(context: Context, tool: str, place: Place) -> Problem | None:
-    word = keyword_of(tool)
+def _unknown(context: Context, list_name: str, tool: str, place: Place) -> Problem | None:
+    """What is allowed names a keyword; what is disallowed may be any pattern of known ones, even `*`."""
+    word = tool.partition("::")[0]
     words = context.words.vocabulary.words()
-    if word in words or tool == "*":
+    if word in words:
         return None
+    if "*" in word:
+        if list_name == _DISALLOWED:
+            return None
+        return Problem(
+            codes.UNKNOWN_TOOL,
+            f"'{tool}' would allow tools of keywords that it does not name",
+            place,
+            "name each keyword: `mcp::server::*` allows all tools of a server, `mcp` those of all servers",
+        )
     near = nearest(word, words)
     hint = f"did you mean '{near}{tool[len(word) :]}'?" if near else context.words.vocabulary.install_hint(word)
     return Problem(

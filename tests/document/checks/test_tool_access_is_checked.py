@@ -71,5 +71,10 @@ def test_a_tool_whose_keyword_nobody_offers_is_told(check, tool, hint):
     assert hint in (found.only.hint or "")
 
 
-def test_a_star_stands_for_all_tools(check):
-    assert check("agent: {model: m, allowedTools: ['*']}\ntasks:\n  - {id: a, talk: x}\n").problems == ()
+@pytest.mark.parametrize("tool", ["*", "cal*", "c*::x"])
+def test_a_star_may_forbid_tools_of_any_keyword_but_allow_only_those_of_one(check, tool):
+    text = f"agent: {{model: m, disallowedTools: ['{tool}']}}\ntasks:\n  - {{id: a, talk: x}}\n"
+    assert check(text).problems == ()
+    found = check(text.replace("disallowedTools", "allowedTools"))
+    assert found.codes == [codes.UNKNOWN_TOOL]
+    assert "keywords that it does not name" in found.only.message
