@@ -13,7 +13,7 @@ from nika_core.migration.nulls import is_nothing
 from nika_core.migration.tree import Document, Node, block_header
 
 
-def meaning(document: Document, old: list[bool], ids: Collection[str]) -> dict[str, Any]:
+def meaning(document: Document, old: list[bool], ids: frozenset[str]) -> dict[str, Any]:
     """Agent block, tasks with payloads, rules and tools, flows with conditions, and all else as it is written.
 
     Args:
@@ -74,7 +74,7 @@ def _tree(node: Node, old: bool, ids: Collection[str]) -> Any:
     return _text(node, old, ids) if isinstance(value, str) else (type(value).__name__, value)
 
 
-def _task(task: Node, old: bool, ids: Collection[str]) -> dict[str, Any]:
+def _task(task: Node, old: bool, ids: frozenset[str]) -> dict[str, Any]:
     word = grammar.keyword_of(task)
     if word is None:
         return {"": _plain(task)}

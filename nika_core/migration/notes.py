@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,12 +34,6 @@ class Note:
             "message": self.message,
             "hint": self.hint,
         }
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is most like this one."""
-    found = difflib.get_close_matches(name, list(known), 1, 0.6)
-    return found[0] if found else None
 
 
 def note_at(source: Source, offset: int, severity: Severity, message: str, hint: str) -> Note:

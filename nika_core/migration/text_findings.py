@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from typing import Final
 
 from nika_core.errors import Severity
 from nika_core.migration import grammar, scalars, templates, values
-from nika_core.migration.notes import Note, nearest, note_at
+from nika_core.migration.notes import Note, note_at
 from nika_core.migration.shell_places import unsafe_place
 from nika_core.migration.source import Source
 from nika_core.migration.tree import Node
+from nika_core.model.nearest import nearest
 from nika_core.model.template import Template
 from nika_core.template import TemplateSyntaxError, compile_template
 
 
-def task_text_notes(source: Source, task: Node, old: bool, ids: Collection[str]) -> Iterator[Note]:
+_FEW: Final = 200  # tasks; with more of them, guessing for every unknown name would take long
+
+
+def task_text_notes(source: Source, task: Node, old: bool, ids: frozenset[str]) -> Iterator[Note]:
     """Notes about all texts of a task's payload. `old`: whether they mean what they meant in v4."""
     word = grammar.keyword_of(task)
     known = values.known_to(task, ids)
@@ -66,7 +71,7 @@ def v4_template_notes(source: Source, node: Node, known: Collection[str]) -> Ite
 
 
 def _which(text: str, known: Collection[str], otherwise: str) -> str:
-    like = nearest(text.strip("{} ").split(".")[0], known)
+    like = nearest(text.strip("{} ").split(".")[0], known) if len(known) <= _FEW else None
     return f"did you mean {{{{{like}}}}}? then write that" if like else otherwise
 
 

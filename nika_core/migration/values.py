@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from nika_core.migration import grammar, scalars, templates
@@ -38,10 +39,27 @@ def ids_of(root: Node) -> frozenset[str]:
     return frozenset(node.value for task in grammar.tasks_of(root) if (node := task.get("id")) is not None)
 
 
-def known_to(task: Node, ids: Collection[str]) -> frozenset[str]:
+@dataclass(frozen=True, slots=True)
+class Others(Collection[str]):
+    """All ids but one, without a copy of them for every task."""
+
+    ids: frozenset[str]
+    own: str
+
+    def __contains__(self, name: object) -> bool:
+        return name != self.own and name in self.ids
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self.ids if name != self.own)
+
+    def __len__(self) -> int:
+        return len(self.ids) - (self.own in self.ids)
+
+
+def known_to(task: Node, ids: frozenset[str]) -> Others:
     """The tasks that a task may name: all but itself."""
     own = task.get("id")
-    return frozenset(ids) - {own.value if own is not None else ""}
+    return Others(ids, own.value if own is not None else "")
 
 
 def payload_of(task: Node) -> Iterator[tuple[str, Node | None, Node]]:
@@ -83,7 +101,7 @@ def scalars_in(node: Node) -> Iterator[Node]:
         yield from scalars_in(item)
 
 
-def _task_edits(source: Source, task: Node, ids: Collection[str]) -> Iterator[Edit]:
+def _task_edits(source: Source, task: Node, ids: frozenset[str]) -> Iterator[Edit]:
     word = grammar.keyword_of(task) or ""
     known = known_to(task, ids)
     for name, key, value in payload_of(task):

@@ -6,17 +6,18 @@ from collections.abc import Collection, Iterator
 
 from nika_core.errors import Severity
 from nika_core.migration import grammar, scalars, templates, values
-from nika_core.migration.notes import Note, nearest, note_at
+from nika_core.migration.notes import Note, note_at
 from nika_core.migration.source import Source
 from nika_core.migration.tree import Node
 from nika_core.model.graph import Edge, Graph
+from nika_core.model.nearest import nearest
 from nika_core.model.template import Template
 from nika_core.template import ConditionSyntaxError, TemplateSyntaxError, compile_condition, compile_template
 
 _Ends = tuple[str, str]
 
 
-def wiring_notes(source: Source, root: Node, reads: list[bool], ids: Collection[str]) -> Iterator[Note]:
+def wiring_notes(source: Source, root: Node, reads: list[bool], ids: frozenset[str]) -> Iterator[Note]:
     """Unknown ends of flows, cycles, subagent -> subagent, and conditions that v5 cannot read."""
     places: dict[_Ends, int] = {}  # an edge, and where it is written
     into: dict[str, list[Node]] = {}  # a task, and the flows that lead to it
@@ -65,7 +66,7 @@ def wiring_notes(source: Source, root: Node, reads: list[bool], ids: Collection[
             )
 
 
-def _named_tasks(source: Source, task: Node, old: bool, ids: Collection[str]) -> Iterator[tuple[str, int]]:
+def _named_tasks(source: Source, task: Node, old: bool, ids: frozenset[str]) -> Iterator[tuple[str, int]]:
     """The tasks that a task's texts name, and where."""
     for _, _, value in values.payload_of(task):
         for node in values.scalars_in(value):
@@ -120,7 +121,7 @@ def _frozen(edges: dict[str, list[Edge]]) -> dict[str, tuple[Edge, ...]]:
     return {task: tuple(found) for task, found in edges.items()}
 
 
-def _condition(source: Source, flow: Node, old: bool, ids: Collection[str]) -> Iterator[Note]:
+def _condition(source: Source, flow: Node, old: bool, ids: frozenset[str]) -> Iterator[Note]:
     condition, start = flow.get("condition"), flow.get("source")
     if condition is None or condition.kind != "scalar" or (old and scalars.is_null(condition)):
         return
