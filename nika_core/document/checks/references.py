@@ -12,7 +12,7 @@ from nika_core.model.graph import placeholders_of
 from nika_core.model.limits import Measure
 from nika_core.model.nearest import nearest
 from nika_core.model.template import Placeholder
-from nika_core.model.workflow import Flow, Task
+from nika_core.model.workflow import Flow, Path_
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +91,21 @@ def check_references(context: Context) -> Iterator[Problem]:
     """References in payloads, in the agent block's system prompt and in conditions."""
     references = _References(context)
     for task in context.workflow.tasks:
+        paths: list[Path_] = []  # of all placeholders of the task; collected once somebody has to be told of one
         for number, placeholder in enumerate(placeholders_of(task.payload)):
-            for fault in references.faults(placeholder):
-                yield _problem(fault, _place(task, number))
-            if task.id in context.words.depends_on(placeholder):
+            faults = references.faults(placeholder)
+            own = task.id in context.words.depends_on(placeholder)
+            if not faults and not own:
+                continue
+            paths = paths or [path for path, _ in located(task.payload)]
+            place = place_of(task.at, paths[number], placeholder)
+            for fault in faults:
+                yield _problem(fault, place)
+            if own:
                 yield Problem(
                     codes.CYCLE,
                     f"{_short(placeholder)}: task '{task.id}' waits for its own output",
-                    _place(task, number),
+                    place,
                     "a task's payload can name other tasks only",
                 )
     agent = context.workflow.agent
@@ -128,14 +135,6 @@ def _check_condition(context: Context, references: _References, flow: Flow) -> I
                 place_of(flow.at, ("condition",), placeholder),
                 "a condition is asked before its target runs",
             )
-
-
-def _place(task: Task, number: int) -> Place:
-    """Where the task's placeholder with this number stands."""
-    for index, (path, placeholder) in enumerate(located(task.payload)):
-        if index == number:
-            return place_of(task.at, path, placeholder)
-    return task.place
 
 
 def _problem(fault: _Fault, place: Place) -> Problem:
