@@ -27,7 +27,7 @@ from nika_core import codes
 from nika_core.document.findings import MAX_FINDINGS, Deadline, Finding
 from nika_core.document.positions import Ghost
 from nika_core.document.syntax_errors import explain
-from nika_core.document.yaml_events import YamlError, new_parser
+from nika_core.document.yaml_events import YamlError, events
 from nika_core.errors import Place, Problem
 from nika_core.model.limits import Limit, Limits, Measure
 
@@ -364,7 +364,7 @@ def parse(data: bytes, text: str, bounds: Bounds, deadline: Deadline, *, pure: b
     """
     builder = _Builder(text, bounds, deadline)
     try:
-        builder.run(new_parser(data, pure=pure).get_event)
+        builder.run(events(data, text, pure=pure))
     except _StopError:
         builder.tree.whole = False
     except YamlError as error:
