@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nika_core.model.bounded import bound, why_not_an_id
@@ -50,6 +50,7 @@ def test_what_was_cut_before_is_told_with_its_first_size():
     assert found.original_bytes == 5000
 
 
+@settings(deadline=None)
 @given(st.text(), st.integers(0, 120))
 def test_no_text_is_longer_than_its_bound_and_none_is_cut_inside_of_a_character(text: str, most: int):
     found = bound(text, most)

@@ -6,7 +6,7 @@ import graphlib
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nika_core.model.graph import EdgeMaker, Graph, build_graph, placeholders_of
@@ -97,6 +97,7 @@ def test_a_long_chain_needs_no_recursion():
 edges = st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=20)
 
 
+@settings(deadline=None)
 @given(edges)
 def test_a_cycle_is_found_exactly_when_graphlib_finds_one(pairs: list[tuple[int, int]]):
     graph = graph_of({str(i): "" for i in range(8)}, *((str(a), str(b)) for a, b in pairs))

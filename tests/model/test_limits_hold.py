@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nika_core.model.limits import Limit, Limits, Measure, Unit, output_of, timeout_of
@@ -12,6 +12,7 @@ def limit(measure: str, value: float, name: str = "X") -> Limit:
     return Limit(measure, value, Unit.COUNT, name)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), st.floats(0, 100))))
 def test_the_smallest_bound_holds_and_none_gets_wider(bounds: list[tuple[str, float]]):
     limits = Limits(limit(*each) for each in bounds)

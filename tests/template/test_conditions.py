@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from nika_core import codes
@@ -334,6 +334,7 @@ def evaluate(tree: Any) -> Any:
     return {"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[kind]
 
 
+@settings(deadline=None)
 @given(expressions)
 def test_a_condition_means_what_the_reference_says(tree: Any):
     try:
@@ -352,6 +353,7 @@ def test_a_condition_means_what_the_reference_says(tree: Any):
     assert found == expected
 
 
+@settings(deadline=None)
 @given(st.text("{}()[]!=<>&|in'\"\\ .0a1?,$-", max_size=25))
 def test_no_text_makes_anything_but_a_condition_or_a_clear_error(text: str):
     try:

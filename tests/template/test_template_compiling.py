@@ -6,7 +6,7 @@ import contextlib
 import json
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nika_core.errors import NikaError
@@ -188,6 +188,7 @@ def escaped(text: str) -> str:
     return text.replace("{{", r"\{{").replace("${", r"\${")
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(literals, written()), max_size=4), literals)
 @example([("\\", ("{{a}}", "task", ("a",), MISSING))], "")
 def test_what_is_written_is_what_is_read(pieces: list, last: str):
@@ -210,6 +211,7 @@ def test_what_is_written_is_what_is_read(pieces: list, last: str):
     assert render(template, values) == expected + last
 
 
+@settings(deadline=None)
 @given(st.text("{}$\\.a? \"'0-\n", max_size=30))
 def test_the_quick_way_and_the_exact_way_agree_on_every_text(text: str):
     def outcome(compile_: object) -> object:
@@ -222,12 +224,14 @@ def test_the_quick_way_and_the_exact_way_agree_on_every_text(text: str):
     assert outcome(compile_template) == outcome(compiler._compile_exactly)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text('{}$\\.a "input', max_size=10), min_size=1, max_size=4))
 def test_what_a_template_yields_is_never_scanned_again(values: list[str]):
     template = compiled("|".join("{{t}}" for _ in values) + "|${input.x}")
     assert render(template, [*values, "{{t}}"]) == "|".join([*values, "{{t}}"])
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

@@ -9,7 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nika_core.document.drawing import FORMATS, draw
@@ -182,6 +182,7 @@ def picture(edges: list[tuple[int, int]]) -> Picture:
     return picture_of(*made({f"t{i}": "" for i in range(10)}, *((f"t{a}", f"t{b}") for a, b in edges)))
 
 
+@settings(deadline=None)
 @given(pairs)
 def test_boxes_of_a_row_do_not_overlap_and_lines_go_from_row_to_row(edges: list[tuple[int, int]]):
     layout = lay_out(picture(edges), [50.0 + 10 * i for i in range(10)])
@@ -194,6 +195,7 @@ def test_boxes_of_a_row_do_not_overlap_and_lines_go_from_row_to_row(edges: list[
         assert rows == list(range(rows[0], rows[0] + len(rows)))
 
 
+@settings(deadline=None)
 @given(pairs)
 def test_the_rails_can_be_read_back(edges: list[tuple[int, int]]):
     found: set[tuple[str, str]] = set()
