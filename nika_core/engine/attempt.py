@@ -7,7 +7,7 @@ import contextlib
 from typing import Any, Final
 
 from nika_core import codes
-from nika_core.engine.context import Tally, TaskContext
+from nika_core.engine.context import Tally, context_class
 from nika_core.engine.failures import failure_from
 from nika_core.engine.held import Held
 from nika_core.engine.leash import Leash, Why
@@ -16,6 +16,7 @@ from nika_core.engine.scene import Scene
 from nika_core.engine.services import admitted
 from nika_core.engine.wire import AttemptFailed, AttemptStarted, CancelRequested, Outcome, OutcomeKind, TaskCall
 from nika_core.errors import Category, TaskError
+from nika_core.model.json import Json
 from nika_core.model.limits import Measure, timeout_of
 from nika_core.model.message import Message
 from nika_core.model.state import Failure
@@ -28,7 +29,7 @@ LONGEST_RETRY_AFTER: Final = 600.0  # seconds; who asks for more is not waited f
 class Attempts:
     """Runs one task. `leash` is how it is told to stop."""
 
-    __slots__ = ("_attempt", "_call", "_leash", "_scene", "_started", "_tally", "_timeout", "_word")
+    __slots__ = ("_attempt", "_call", "_context", "_leash", "_scene", "_started", "_tally", "_timeout", "_word")
 
     def __init__(self, scene: Scene, call: TaskCall, leash: Leash) -> None:
         self._scene = scene
@@ -43,6 +44,7 @@ class Attempts:
         """The outcome. Raises nothing, whatever the step does."""
         try:
             self._word = self._scene.word(self._call.task.keyword)
+            self._context = context_class(self._scene, self._word)
             self._admit()
         except Exception as error:
             self._attempt = 0  # nothing was started
@@ -64,7 +66,7 @@ class Attempts:
 
     async def _once(self) -> Outcome:
         """One attempt. Raises TaskError when it failed; gives a cancelled outcome when the run does not want it."""
-        context = TaskContext(self._scene, self._call, self._word, self._attempt, self._timeout, self._tally)
+        context = self._context(self._call, self._attempt, self._timeout, self._tally)
         leash = self._leash
         leash.arm(self._timeout)
         try:
@@ -72,7 +74,10 @@ class Attempts:
                 await self._scene.barrier()
             leash.held = Held(self._word.step.run(fork(self._call.payload), context))
             returned = await leash.held
-            return await self._succeeded(returned)
+            value, original, messages = self._unpacked(returned)
+            if self._call.task.output.format == "json":
+                value = await parsed(value, self._call.task.output, self._scene.max_depth)
+            return self._succeeded(value, original, messages)
         except TaskError as error:
             if error.usage is not None:
                 context.count(error.usage)
@@ -110,17 +115,19 @@ class Attempts:
         if leash.why is Why.TIMEOUT:
             leash.go_on()
 
-    async def _succeeded(self, returned: Any) -> Outcome:
+    def _unpacked(self, returned: Any) -> tuple[Json, int | None, tuple[Message, ...]]:
+        """What a step returned: its value, its size before it was cut, what it adds to the conversation."""
         original: int | None = None
         messages: tuple[Message, ...] = ()
         if isinstance(returned, StepOutput):
             original, messages = returned.original_bytes, tuple(returned.messages)
             self._tally.add(returned.usage)
             returned = returned.value
-        scene, task = self._scene, self._call.task
-        value = as_json(returned, scene.max_depth, f"keyword `{task.keyword}`")
-        if task.output.format == "json":
-            value = await parsed(value, task.output, scene.max_depth)
+        if type(returned) is str and returned.isascii():
+            return returned, original, messages
+        return as_json(returned, self._scene.max_depth, f"keyword `{self._call.task.keyword}`"), original, messages
+
+    def _succeeded(self, value: Json, original: int | None, messages: tuple[Message, ...]) -> Outcome:
         value, truncated = bounded_output(value, self._word.max_output, original)
         return Outcome(
             OutcomeKind.SUCCEEDED,
@@ -128,7 +135,7 @@ class Attempts:
             True,
             None,
             self._attempt,
-            scene.clock.monotonic() - self._started,
+            self._scene.clock.monotonic() - self._started,
             self._tally.usage,
             messages,
             truncated,

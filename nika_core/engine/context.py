@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from nika_core.engine.history import usage_json
@@ -13,10 +14,11 @@ from nika_core.engine.services import CallScope, MaskedStream
 from nika_core.engine.tools import call_tool, find_tools
 from nika_core.engine.wire import TaskCall
 from nika_core.errors import TaskError
+from nika_core.model.clock import Clock
 from nika_core.model.events import EventKind
-from nika_core.model.json import JsonObject
+from nika_core.model.json import Json, JsonObject
 from nika_core.model.usage import NOTHING, Usage
-from nika_core.model.workflow import KeywordCategory
+from nika_core.model.workflow import AgentBlock, KeywordCategory
 from nika_core.plugin import ModelInfo, ModelReply, ModelRequest, Tool, ToolOutcome
 
 T = TypeVar("T")
@@ -44,57 +46,31 @@ class Tally:
 class TaskContext:
     """See `nika_core.plugin.StepContext`."""
 
-    __slots__ = (
-        "_calls",
-        "_scene",
-        "_stream",
-        "_tally",
-        "agent",
-        "attempt",
-        "call_",
-        "clock",
-        "depth",
-        "environ",
-        "folder",
-        "key",
-        "max_json_depth",
-        "max_output",
-        "messages",
-        "output",
-        "run_id",
-        "sections",
-        "settings",
-        "task_id",
-        "timeout",
-        "word",
-    )
+    # The same for all tasks of one keyword in one run, and set once, on a subclass: see `context_class`.
+    run_id: str
+    folder: Path
+    max_output: int
+    max_json_depth: int
+    agent: AgentBlock
+    settings: JsonObject
+    sections: Mapping[str, Json]
+    environ: Mapping[str, str]
+    clock: Clock
+    word: Word
+    _scene: Scene
 
-    def __init__(
-        self, scene: Scene, call: TaskCall, word: Word, attempt: int, timeout: float, tally: Tally, depth: int = 0
-    ) -> None:
-        request = scene.request
-        self._scene = scene
-        self._tally = tally
-        self._calls: Counter[str] | None = None
-        self._stream: MaskedStream | None = None
+    def __init__(self, call: TaskCall, attempt: int, timeout: float, tally: Tally, depth: int = 0) -> None:
         self.call_ = call
-        self.word = word
+        self.attempt = attempt
+        self.timeout = timeout
+        self._tally = tally
         self.depth = depth
-        self.run_id = request.run_id
         self.task_id = call.task.id
         self.key = call.key
-        self.attempt = attempt
-        self.folder = scene.folder
-        self.timeout = timeout
-        self.max_output = word.max_output if word.max_output is not None else 2**53
-        self.max_json_depth = scene.max_depth
         self.output = call.task.output
-        self.agent = scene.agent
-        self.settings = word.settings
-        self.sections = request.workflow.sections
-        self.messages = call.messages if word.keyword.category is KeywordCategory.CONTEXT else ()
-        self.environ = request.environ
-        self.clock = scene.clock
+        self.messages = call.messages if self.word.keyword.category is KeywordCategory.CONTEXT else ()
+        self._calls: Counter[str] | None = None
+        self._stream: MaskedStream | None = None
 
     def mask(self, text: str) -> str:
         return self._scene.services.mask(text)
@@ -159,7 +135,7 @@ class TaskContext:
     def child(self, word: Word, key: str, timeout: float) -> TaskContext:
         """For another keyword's step that runs inside this task as a tool."""
         call = TaskCall(self.call_.task, self.call_.epoch, key, {}, self.messages)
-        return TaskContext(self._scene, call, word, self.attempt, timeout, self._tally, self.depth + 1)
+        return context_class(self._scene, word)(call, self.attempt, timeout, self._tally, self.depth + 1)
 
     def count(self, usage: object) -> None:
         """What was spent other than through `complete`."""
@@ -188,3 +164,25 @@ class TaskContext:
             notice=self.notice,
             barrier=self._scene.barrier,
         )
+
+
+def context_class(scene: Scene, word: Word) -> type[TaskContext]:
+    """What all tasks of a keyword share in one run, as a class: a context is made for every attempt of every task."""
+    found = scene.contexts.get(word.keyword.name)
+    if found is None:
+        request = scene.request
+        shared = {
+            "_scene": scene,
+            "word": word,
+            "run_id": request.run_id,
+            "folder": scene.folder,
+            "max_output": word.max_output if word.max_output is not None else 2**53,
+            "max_json_depth": scene.max_depth,
+            "agent": scene.agent,
+            "settings": word.settings,
+            "sections": request.workflow.sections,
+            "environ": request.environ,
+            "clock": scene.clock,
+        }
+        found = scene.contexts[word.keyword.name] = type("TaskContext", (TaskContext,), shared)
+    return found

@@ -37,8 +37,8 @@ def definition_hash(task: Task, agent: AgentBlock | None = None) -> str:
     Timeouts, retries and error rules are not in it: they change when a task fails, not what it yields when it
     succeeds, and whoever raises a timeout to mend a run does not want to pay for its other tasks again.
     """
-    found: list[Any] = [task.keyword, task.payload]
     output = task.output
+    found: list[Any] = [task.keyword, task.payload]
     if output.format != "text" or task.allowed_tools is not None or task.disallowed_tools:
         found += [output.format, output.schema, task.allowed_tools, task.disallowed_tools]
     if agent is not None:

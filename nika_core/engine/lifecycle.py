@@ -32,7 +32,8 @@ class Lifecycle:
         if type(state) not in LEGAL_TRANSITIONS[type(old)]:
             raise IllegalTransitionError(f"{task}: {type(old).__name__} -> {type(state).__name__}")
         self.states[task] = state
-        return self.tell(kind, task, data)
+        self.number += 1
+        return Emit(self.number, kind, task, data)
 
     def tell(self, kind: EventKind, task: str | None = None, data: JsonObject = NO_DATA) -> Emit:
         """Something that changes no state."""

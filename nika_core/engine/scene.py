@@ -63,6 +63,7 @@ class Scene:
         self._time = services.clock.time
         self._record = services.record
         self._watched = observers.any
+        self.contexts: dict[str, type[Any]] = {}  # by keyword
         self._words: dict[str, Word] = {}
         self._history_lost = False
 
