@@ -15,7 +15,6 @@ from nika_core.model.nearest import nearest
 from nika_core.model.template import Template
 from nika_core.template import TemplateSyntaxError, compile_template
 
-
 _FEW: Final = 200  # tasks; with more of them, guessing for every unknown name would take long
 
 
