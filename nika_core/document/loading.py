@@ -14,9 +14,10 @@ from nika_core.document.findings import Deadline, OutOfTimeError
 from nika_core.document.places import Places
 from nika_core.document.positions import Positions
 from nika_core.document.reading import decode, read_bytes, too_large
+from nika_core.document.recovery import read
 from nika_core.document.vocabulary import TimedVocabulary, Vocabulary
 from nika_core.document.workflow_reader import WorkflowReader
-from nika_core.document.yaml_tree import Bounds, parse
+from nika_core.document.yaml_tree import Bounds
 from nika_core.errors import Place, Problem, Severity
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.limits import Limits, Measure
@@ -92,18 +93,19 @@ def _load(against: _Checked, data: bytes, text: str, deadline: Deadline) -> Load
     refused = bounds.too_many_templates(text, str(path))
     if refused is not None:
         return Loaded(None, (refused,), text)
-    tree = parse(data, text, bounds, deadline)
+    recovered = read(data, text, bounds, deadline)
+    tree = recovered.tree
     places = Places(tree.root, tree.tape, Positions(text, str(path)))
     reader = WorkflowReader(path, places, vocabulary, limits, deadline, against.model or against.project.model)
     problems = reader.problems
-    for finding in tree.findings:
+    for finding in recovered.findings:
         problems.finding(finding)
     if not tree.whole:
         return Loaded(None, tuple(problems.found), text)
     if tree.root is None:
         nothing = Problem(codes.FILE_UNREADABLE, "the file holds no document", Place(str(path)), "add `tasks:`")
         return Loaded(None, (nothing,), text)
-    workflow = reader.read(tree.root)
+    workflow = reader.read(tree.root, recovered.keys, recovered.ids)
     if workflow is not None:
         deadline.check()
         settings = against.project.settings

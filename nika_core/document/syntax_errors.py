@@ -10,7 +10,7 @@ from nika_core.document.findings import Finding
 
 # A value, an item or an entry of a flow collection that starts with an unquoted template.
 _UNQUOTED: Final = re.compile(r"(?:^|[:\-,\[{?])[ \t]+(\{\{)|[\[,{](\{\{)|:[ \t]*(\$\{)")
-_CONTROL: Final = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+CONTROL: Final = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 _WORDS: Final = {
     "mapping values are not allowed in this context": (
@@ -42,6 +42,9 @@ _WORDS: Final = {
         "a list cannot start here",
         "put `- ` on a line of its own, indented; put a text that starts with `- ` in quotes",
     ),
+    "found a tab character that violates indentation": ("a tab cannot indent", "indent with spaces"),
+    "found a tab character where an indentation space is expected": ("a tab cannot indent", "indent with spaces"),
+    "found unexpected ':'": ("a `:` stands where none may", "put a blank after `key:`, or the whole text in quotes"),
     "did not find expected node content": ("a value is missing here", "write one, or quotes for an empty text"),
 }
 
@@ -78,7 +81,7 @@ def explain(error: Any, text: str) -> list[Finding]:
         else:
             message, hint = f"an unquoted text cannot start with `{found}`", "put it in quotes"
     elif problem in ("found unexpected end of stream", "found unexpected document indicator") or (
-        problem.startswith("did not find expected ','") and start >= len(text.rstrip())
+        problem.startswith("did not find expected ','") and "\n" in text[opened:start]
     ):
         start = opened
     return [Finding(codes.YAML_SYNTAX, message, start, None, hint or None)]
@@ -108,6 +111,6 @@ def _control_characters(error: Any, text: str) -> list[Finding]:
             match.start(),
             hint=r'remove it, or write it as an escape in double quotes: "\x07"',
         )
-        for match, _ in zip(_CONTROL.finditer(text), range(20), strict=False)
+        for match, _ in zip(CONTROL.finditer(text), range(20), strict=False)
     ]
     return found or [Finding(codes.YAML_SYNTAX, str(getattr(error, "reason", error)), 0)]

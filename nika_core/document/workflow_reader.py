@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,8 +46,13 @@ class WorkflowReader:
         self.model = model
         self.problems = ProblemList(places)
 
-    def read(self, root: Any, *, whole: bool = True) -> Workflow | None:
-        """The workflow; None where the document is none at all. `whole` false: parts of the document are missing."""
+    def read(self, root: Any, missing: Collection[str] = (), ids: Iterable[str] = ()) -> Workflow | None:
+        """The workflow; None where the document is none at all.
+
+        Args:
+            missing: root keys that could not be read: that they are not there is no problem of its own.
+            ids: of tasks that could not be read.
+        """
         if type(root) is not dict:
             self.problems.faults([_no_mapping(root)], codes.BAD_VALUE, ())
             return None
@@ -58,11 +63,13 @@ class WorkflowReader:
             self.problems.add(codes.V4_DOCUMENT, why, path, hint=hint, at_key=True)
             return None
         sections = self._sections(root)
-        tasks = self._tasks(root, whole=whole)
+        tasks = self._tasks(root, whole=not ids and "tasks" not in missing)
+        known = {task.id for task in tasks}
+        tasks += tuple(Task(name, "", {}, len(tasks)) for name in dict.fromkeys(ids) if name not in known)
         agent = None
         if "agent" in root:
             agent = read_agent(root["agent"], self.path.parent, self.problems, self.model)
-        elif self.model is None:
+        elif self.model is None and "agent" not in missing:
             check_model(tasks, self.vocabulary, self.problems)
         return Workflow(
             name=self._text(root, "name") or _name_of(self.path),
@@ -108,7 +115,7 @@ class WorkflowReader:
     def _tasks(self, root: dict[Any, Any], *, whole: bool) -> tuple[Task, ...]:
         node = root.get("tasks")
         if type(node) is not list:
-            if "tasks" in root and not is_refused(node):
+            if "tasks" in root and not is_refused(node) and (whole or node != ""):
                 faults: list[Fault] = []
                 add(faults, node, "a list of tasks", "write each task as an item: `- id: ...`")
                 self.problems.faults(faults, codes.BAD_VALUE, ("tasks",))

@@ -60,12 +60,16 @@ _HOLE: Final = Hole()
 
 @dataclass(slots=True)
 class Tree:
-    """A document. `whole` is false where reading stopped before the end."""
+    """A document. `whole` is false where reading stopped before the end.
+
+    `stopped_at`: the offset of the syntax error that stopped it; -1 for characters that may not stand anywhere.
+    """
 
     root: Any
     tape: array[int]
     findings: list[Finding] = field(default_factory=list)
     whole: bool = True
+    stopped_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,6 +374,8 @@ def parse(data: bytes, text: str, bounds: Bounds, deadline: Deadline, *, pure: b
     except YamlError as error:
         builder.tree.whole = False
         builder.tree.findings.extend(explain(error, text))
+        mark = getattr(error, "problem_mark", None)
+        builder.tree.stopped_at = -1 if mark is None else mark.index
     tree = builder.tree
     if type(tree.root) is dict and tree.whole:
         for name, limit in bounds.counted.items():
