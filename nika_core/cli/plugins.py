@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +15,7 @@ from nika_core.errors import NikaError, UsageError
 from nika_core.plugin import Keyword, LimitPolicy, Provider, TemplateSource
 from nika_core.registry import Listed, Registry
 from nika_core.registry.lock import LOCK_NAME, lock_of, require_lock, write_lock
+from nika_core.scaffold import NewPlugin, make_plugin
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, add_completion=False, help="What is installed, blocked or broken."
@@ -24,6 +27,15 @@ class Format(StrEnum):
 
     PRETTY = "pretty"
     JSON = "json"
+
+
+class PluginKind(StrEnum):
+    """What a plugin may bring."""
+
+    KEYWORD = "keyword"
+    PROVIDER = "provider"
+    TEMPLATE_SOURCE = "template_source"
+    LIMIT_POLICY = "limit_policy"
 
 
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print.")]
@@ -147,6 +159,22 @@ def lock(
     entries = lock_of(offers)
     write_lock(path, entries)
     tell(f"{path}: {len(entries)} distributions")
+
+
+@app.command()
+def new(
+    word: Annotated[str, typer.Argument(help="The word that users will write.")],
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where its folder is made.")] = Path(),
+    kind: Annotated[PluginKind, typer.Option("--kind", help="What it brings.")] = PluginKind.KEYWORD,
+    private: Annotated[bool, typer.Option("--private", help="Never to be uploaded to a public index.")] = False,
+    author: Annotated[str | None, typer.Option("--author", help="Who makes it: a person or an organisation.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="The distribution's name; without it, derived.")] = None,
+) -> None:
+    """Make a plugin's project: it passes its own tests, and is yours to change."""
+    wanted = NewPlugin(word=word, kind=kind.value, author=author, private=private, name=name)
+    made = make_plugin(folder, wanted)
+    say(plain(str(made)))
+    tell(f"next: cd {shlex.quote(plain(str(made)))}, and see its README.md")
 
 
 __all__ = ["app"]

@@ -1,0 +1,15 @@
+"""Does the keyword's work."""
+
+from __future__ import annotations
+
+from nika_core.model.json import Json, JsonObject
+from nika_core.plugin import Step, StepContext
+
+
+class {{cookiecutter.__class}}Step(Step):
+    """One instance serves a whole run; `run` may be called for many tasks at once."""
+
+    async def run(self, payload: JsonObject, context: StepContext) -> Json:
+        """The text, and how often it was said. The payload has passed the schema, its templates are rendered."""
+        times = payload.get("times", 1)
+        return {"text": " ".join([payload["text"]] * times), "times": times}

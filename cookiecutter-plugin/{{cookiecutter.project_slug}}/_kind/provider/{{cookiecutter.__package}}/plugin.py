@@ -1,0 +1,24 @@
+"""Declares the provider. Nika imports this module to see which models it claims, so it imports nothing heavy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from nika_core.plugin import Provider, hookimpl
+
+NIKA_API: Final = 1  # the version of the plugin interface that this is written for
+
+
+@hookimpl
+def nika_providers() -> Iterable[Provider]:
+    """One provider."""
+    return [
+        Provider(
+            name="{{cookiecutter.word}}",
+            summary="Answers with what it was asked, offline; put your models here.",
+            models=("{{cookiecutter.word}}-*",),
+            optional_secrets=("{{cookiecutter.__variable}}_API_KEY",),
+            client="{{cookiecutter.__package}}.client:Client",
+        )
+    ]

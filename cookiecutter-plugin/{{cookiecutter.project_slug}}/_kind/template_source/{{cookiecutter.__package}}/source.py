@@ -1,0 +1,51 @@
+"""Gives values to `${name.key}`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from nika_core import codes
+from nika_core.errors import TemplateValueError
+from nika_core.model.json import Json
+from nika_core.model.path import read_path
+from nika_core.model.template import Placeholder
+from nika_core.plugin import Scope, Source, SourceReport, Values
+
+PREFIX: Final = "{{cookiecutter.__variable}}_"
+
+
+class {{cookiecutter.__class}}Source(Source):
+    """The key `region` is the variable whose name is the prefix and `REGION`. A value that is JSON is read by path."""
+
+    def check(self, placeholder: Placeholder, scope: Scope, report: SourceReport) -> None:
+        """Report, before anything runs, a variable that is not set and for which no default is written."""
+        if _value(placeholder, scope.environ) is None and not placeholder.has_default:
+            report(_missing(placeholder), code=codes.ENV_NOT_SET, hint=_hint(placeholder))
+
+    def depends_on(self, placeholder: Placeholder) -> Iterable[str]:
+        """No task's output is needed."""
+        return ()
+
+    def resolve(self, placeholder: Placeholder, values: Values) -> Json:
+        """The value. Raises TemplateValueError where there is none."""
+        value = _value(placeholder, values.environ)
+        if value is None:
+            raise TemplateValueError(_missing(placeholder), code=codes.ENV_NOT_SET, hint=_hint(placeholder))
+        return read_path(value, placeholder.path[1:], max_depth=values.max_depth, subject=_variable(placeholder))
+
+
+def _variable(placeholder: Placeholder) -> str:
+    return PREFIX + placeholder.path[0].replace("-", "_").upper()
+
+
+def _value(placeholder: Placeholder, environ: Mapping[str, str]) -> str | None:
+    return environ.get(_variable(placeholder))
+
+
+def _missing(placeholder: Placeholder) -> str:
+    return f"the variable {_variable(placeholder)} is not set"
+
+
+def _hint(placeholder: Placeholder) -> str:
+    return f'set it, or write a default: {placeholder.text[:-1].rstrip()} ?? ""}'

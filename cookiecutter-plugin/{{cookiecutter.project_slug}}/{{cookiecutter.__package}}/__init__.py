@@ -1,0 +1,1 @@
+"""The {{cookiecutter.__noun[cookiecutter.kind]}} `{{cookiecutter.word}}` for Nika."""
