@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from nika_core.migration.conditions import v5_condition
 from nika_core.migration.tree import Node
 
 
@@ -155,7 +156,13 @@ def is_v5_task(task: Node) -> bool:
 
 def is_v4(root: Node) -> bool:
     """Whether anything in the file is v4's alone."""
-    return any(is_v4_task(task) for task in tasks_of(root))
+    return any(is_v4_task(task) for task in tasks_of(root)) or any(is_v4_flow(flow) for flow in flows_of(root))
+
+
+def is_v4_flow(flow: Node) -> bool:
+    """Whether a flow's condition speaks of `output`, as v4's did."""
+    condition = flow.get("condition")
+    return condition is not None and v5_condition(condition.value, "") != condition.value
 
 
 def is_v5(root: Node) -> bool:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection
 from typing import Any, Final
 
-from nika_core.migration import grammar, scalars, templates, values
+from nika_core.migration import conditions, grammar, scalars, templates, values
 from nika_core.migration.layout import nodes_in
 from nika_core.migration.nulls import is_nothing
 from nika_core.migration.tree import Document, Node, block_header
@@ -132,7 +132,7 @@ def _flow(flow: Node, old: bool) -> Any:
             continue
         text = _plain(value)
         if key.value == "condition" and old and isinstance(text, str) and start is not None:
-            text = values.v5_condition(text, start.value)
+            text = conditions.v5_condition(text, start.value)
         found[key.value] = text
     return found
 

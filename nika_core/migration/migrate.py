@@ -21,6 +21,9 @@ from nika_core.migration.structure import restructured
 from nika_core.migration.tree import Document, NotYamlError, parse
 
 _BOM: Final = "\ufeff"
+_BY_HAND: Final = "change it by hand; in a text, put a space between a template and what stands right before it"
+    "change it by hand; in a text, put a space between a template and a brace, a backslash or a $ before it"
+)
 
 
 class Status(StrEnum):
@@ -134,7 +137,7 @@ def _compared(document: Document, new: Document) -> tuple[str | None, Note | Non
     if before != after:
         line, what = _difference(document, before, after)
         message = f"{what} cannot be written in v5 so that it means the same"
-        return None, Note(line, 1, Severity.ERROR, message, "change it by hand, then migrate again")
+        return None, Note(line, 1, Severity.ERROR, message, _BY_HAND)
     if comments(document) - comments(new):
         return None, Note(1, 1, Severity.ERROR, "a comment would be lost", "put it on a line of its own")
     return new.source.text, None

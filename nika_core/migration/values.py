@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Final
 
-from nika_core.migration import grammar, scalars, templates
+from nika_core.migration import conditions, grammar, scalars, templates
 from nika_core.migration.source import Edit, Source
 from nika_core.migration.tree import Document, Node, block_header, last_offset
 
@@ -167,26 +165,10 @@ def _replaced(source: Source, node: Node, text: str, plain: str) -> Iterator[Edi
         yield Edit(node.start, node.end, plain)
 
 
-# v4 called the output of a flow's source `output`. A string, a template and a longer name are left alone.
-_CONDITION: Final = re.compile(r"""'[^']*'|"[^"]*"|\{\{.*?\}\}|\$\{.*?\}|(?<![\w.])output((?:\.[\w-]+)*)(?![\w(])""")
-
-
-def v5_condition(text: str, flow_source: str) -> str:
-    """A condition with `output.field` as `{{source.field}}`."""
-    return _CONDITION.sub(lambda found: found[0] if found[1] is None else f"{{{{{flow_source}{found[1]}}}}}", text)
-
-
 def _condition_edits(source: Source, flow: Node) -> Iterator[Edit]:
     condition, start = flow.get("condition"), flow.get("source")
     if condition is None or start is None or condition.kind != "scalar":
         return
-    text = v5_condition(condition.value, start.value)
+    text = conditions.v5_condition(condition.value, start.value)
     if text != condition.value:
-        yield from _replaced(source, condition, text, quoted(text.strip()))
-
-
-def quoted(text: str) -> str:
-    """A text as a quoted scalar on one line."""
-    if '"' not in text and "\\" not in text:
-        return f'"{text}"'
-    return "'" + text.replace("'", "''") + "'"
+        yield from _replaced(source, condition, text, conditions.quoted(text.strip()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from nika_core.errors import Severity
-from nika_core.migration import grammar, scalars, templates, values
+from nika_core.migration import conditions, grammar, scalars, templates, values
 from nika_core.migration.notes import Note, note_at
 from nika_core.migration.source import Source
 from nika_core.migration.tree import Node
@@ -125,7 +125,7 @@ def _condition(source: Source, flow: Node, old: bool, ids: frozenset[str]) -> It
     condition, start = flow.get("condition"), flow.get("source")
     if condition is None or condition.kind != "scalar" or (old and scalars.is_null(condition)):
         return
-    text = values.v5_condition(condition.value, start.value) if old and start is not None else condition.value
+    text = conditions.v5_condition(condition.value, start.value) if old and start is not None else condition.value
     if text != condition.value:
         message = f"'output' is written out: {text}"
         yield note_at(

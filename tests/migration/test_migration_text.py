@@ -349,3 +349,18 @@ def test_a_template_that_passes_a_condition_by_is_told() -> None:
     assert (note.line, note.column, note.severity.value) == (6, 9, "warning")
     assert "'d' runs, conditions or not" in note.message
     assert migrate_text(text + flows + "- {source: a, target: d, condition: '{{b}} > 3'}\n").notes == ()
+
+
+def test_a_condition_of_v4_is_enough_to_tell_its_file() -> None:
+    text = (
+        tasks("- {id: a, shell: ls}\n- {id: b, shell: ls}") + "flows: [{source: a, target: b, condition: output > 3}]\n"
+    )
+    result = migrate_text(text)
+    assert result.status is Status.MIGRATED
+    assert 'condition: "{{a}} > 3"' in result.text
+    assert migrate_text(result.text).status is Status.UNCHANGED
+
+
+def test_what_cannot_stand_before_a_template_in_v5_is_told() -> None:
+    (note,) = refused("- {id: b, shell: ls}\n- {id: a, llm: 'x {{{b}}}', model: m}\n").errors
+    assert "put a space between" in note.hint
