@@ -11,7 +11,9 @@ from nika_core.model.usage import NOTHING, Usage
 
 
 def usage_json(usage: Usage) -> dict[str, Any]:
-    """Tokens, and cost in US dollars; `unpriced` names the models whose cost is not in it."""
+    """Tokens, and cost in US dollars; `unpriced` names the models whose cost is not in it, `savedUsd` says
+    what batches took off the price.
+    """
     found: dict[str, Any] = {
         "inputTokens": usage.input_tokens,
         "outputTokens": usage.output_tokens,
@@ -19,6 +21,8 @@ def usage_json(usage: Usage) -> dict[str, Any]:
         "costUsd": float(usage.cost_usd),
         "unpriced": list(usage.unpriced),
     }
+    if usage.saved_usd:
+        found["savedUsd"] = float(usage.saved_usd)
     if usage.cached_tokens:
         found["cachedTokens"] = usage.cached_tokens
     if usage.calls:

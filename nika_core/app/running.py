@@ -6,14 +6,17 @@ import random
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
+from nika_core.app.economy import Waiting
 from nika_core.app.mocking import MockStep
 from nika_core.app.preparing import Prepared
 from nika_core.engine.budget import Budget
 from nika_core.engine.history import Earlier, usage_json
 from nika_core.engine.host import Run
+from nika_core.engine.models.batching import Economy
 from nika_core.engine.models.breaker import BreakerSettings
 from nika_core.engine.models.caller import ResilientCaller
 from nika_core.engine.models.spent import charge_earlier
@@ -56,6 +59,8 @@ class Execution:
         self._earlier = earlier or {}
         self._again = again
         self._run: Run | None = None
+        self._waiting = Waiting(prepared) if prepared.options.economy else None
+        self._caller: ResilientCaller | None = None
         self._cancelled: str | None = None
         self._log: RunLog | None = None
         self.warnings: list[str] = []
@@ -66,10 +71,26 @@ class Execution:
         return self._log is not None
 
     def cancel(self, reason: str) -> None:
-        """Stop starting, cancel what runs. Asked twice: do not wait for what runs any longer."""
+        """Stop starting, cancel what runs. Asked twice: do not wait for what runs any longer.
+
+        While a batch is waited for the run is paused, not cancelled: it has been paid for, and is gone on with.
+        """
         self._cancelled = reason
-        if self._run is not None:
-            self._run.cancel(reason)
+        if self._run is None:
+            return
+        pending = self._caller.pending_batches if self._caller and self._log else ()
+        if pending:
+            names = ", ".join(sorted({f"'{name}'" for name in pending}))
+            reason = f"{reason}: it waits for {'a batch' if len(pending) == 1 else 'batches'} of {names}"
+        self._run.cancel(reason, paused=bool(pending))
+
+    def _waited_long(self) -> None:
+        """A batch takes long: nobody has to sit there meanwhile, unless there is something else to do."""
+        assert self._run is not None
+        standing = self._run.scene.standing()
+        busy = {task for task, state in standing.items() if state in ("running", "ready")}
+        if self._waiting and busy <= self._waiting.tasks.keys() and self._log is not None:
+            self.cancel("paused")
 
     async def run(self) -> RunResult:
         """To its end. Raises JournalError only when a run is to be resumed that cannot be."""
@@ -79,7 +100,10 @@ class Execution:
         if self._recorded is not None:
             charge_earlier(budget, self._recorded.events, self._recorded.memo)
         try:
-            self._run = Run(self._request(run_id), self._services(budget), map(self._patient, self._observers))
+            services = self._services(budget)
+            self._run = Run(self._request(run_id), services, map(self._patient, self._observers))
+            if self._waiting is not None and not self._waiting.tasks:
+                self.warnings.append("--economy changed nothing: no `llm` task has a model with batches")
             if self._cancelled is not None:
                 self._run.cancel(self._cancelled)
             result = await self._run.result()
@@ -160,15 +184,18 @@ class Execution:
     # ---- what the engine is given
 
     def _request(self, run_id: str) -> RunRequest:
-        prepared = self._prepared
+        prepared, workflow, waiting = self._prepared, self._prepared.workflow, self._waiting
+        if waiting is not None:
+            workflow = replace(workflow, tasks=waiting.patient(workflow.tasks))
         return RunRequest(
             run_id=run_id,
-            workflow=prepared.workflow,
+            workflow=workflow,
             graph=prepared.graph,
             limits=prepared.limits,
             inputs=prepared.inputs,
             environ=prepared.nika.environ,
             agent=prepared.agent,
+            patient=frozenset(waiting.tasks if waiting else ()),
             fail_fast=prepared.options.fail_fast,
             earlier=self._earlier,
             again=self._again,
@@ -198,13 +225,17 @@ class Execution:
                 max_depth=json_depth,
             )
 
-        caller = ResilientCaller(
+        economy, waiting = None, self._waiting
+        if waiting is not None:
+            economy = Economy(waiting.eligible, longest_wait=waiting.longest, waited_long=self._waited_long)
+        self._caller = ResilientCaller(
             prepared.directory,
             budget,
             prices=prepared.prices,
             admit=nika.admit,
             clock=nika.clock,
             breaker=BreakerSettings.of(limits),
+            economy=economy,
         )
         return Services(
             keyword=vocabulary.keyword,
@@ -213,7 +244,7 @@ class Execution:
             render=rendered,
             resolve=resolved,
             settings=nika.settings,
-            caller=caller,
+            caller=self._caller,
             record=log.record if log else unrecorded,
             barrier=log.barrier if log else durable,
             memo=log or NoMemo(),

@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -15,9 +16,9 @@ from nika_core.app.running import Execution
 from nika_core.cli.console import plain, say, say_json, style, tell
 from nika_core.cli.progress import Lines, Live, duration_text, money_text
 from nika_core.engine.services import Observer
-from nika_core.errors import Place
+from nika_core.errors import Category, Place
 from nika_core.journal import Journal
-from nika_core.model.state import RunResult, RunStatus
+from nika_core.model.state import RunResult, RunStatus, TaskResult
 
 EXIT_CODES = {RunStatus.SUCCEEDED: 0, RunStatus.FAILED: 1, RunStatus.PAUSED: 4, RunStatus.CANCELLED: 130}
 
@@ -86,21 +87,31 @@ def _tell_result(result: RunResult, format_: str, prepared: Prepared, execution:
         tell(f"go on with: nika resume {result.run_id}")
 
 
+def _waits(task: TaskResult, result: RunResult) -> bool:
+    """Whether a task did not fail, but was stopped by the pause of its run."""
+    stopped = task.failure is not None and task.failure.category is Category.CANCELLED
+    return stopped and task.state == "failed" and result.status is RunStatus.PAUSED
+
+
 def _tell_pretty(result: RunResult, prepared: Prepared) -> None:
     colour = {RunStatus.SUCCEEDED: "green", RunStatus.FAILED: "red"}.get(result.status, "yellow")
-    ended = {state: sum(task.state == state for task in result.tasks) for state in ("success", "failed", "skipped")}
-    counts = ", ".join(f"{count} {state}" for state, count in ended.items() if count)
+    ended = Counter("waiting" if _waits(task, result) else task.state for task in result.tasks)
+    counts = ", ".join(
+        f"{ended[state]} {state}" for state in ("success", "failed", "waiting", "skipped") if ended[state]
+    )
     parts = [f"{style(result.status.value, 'bold', colour)} in {duration_text(result.duration)}: {counts}"]
     if result.usage.total_tokens:
         parts.append(f"{result.usage.total_tokens} tokens")
     if result.usage.cost_usd:
         parts.append(money_text(float(result.usage.cost_usd)))
+    if result.usage.saved_usd:
+        parts.append(f"{money_text(float(result.usage.saved_usd))} saved by batches")
     if result.usage.unpriced:
         parts.append(f"unpriced: {', '.join(result.usage.unpriced)}")
     tell(", ".join(parts))
     places: dict[str, Place] = {task.id: task.place for task in prepared.workflow.tasks}
     for task in result.tasks:
-        if task.failure is not None and task.state == "failed":
+        if task.failure is not None and task.state == "failed" and not _waits(task, result):
             tell(f"  {places[task.id]}: {style(task.id, 'bold')} [{task.failure.code}] {plain(task.failure.message)}")
             if task.failure.hint:
                 tell(f"    {style('hint', 'cyan')}: {plain(task.failure.hint)}")

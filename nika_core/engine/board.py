@@ -19,8 +19,8 @@ class Board:
     Attributes:
         life: the states of all tasks.
         waiting: per task, how many of its edges come from tasks that have not ended for good.
-        ready: a heap of places in declared order.
-        running: how many tasks run.
+        ready: a heap of places in declared order; those of patient tasks count from the end, so they come first.
+        running: how many tasks run that take a place.
         open: how many tasks have not ended for good.
         asking: tasks about which the main agent is asked, with their epoch.
         again: how often the main agent had a task done again.
@@ -46,19 +46,21 @@ class Board:
         self.talk = Conversation(plan.graph, plan.context)
         self.stop: Stop | None = None
         self.finished = False
+        self._alone = Values(NO_OUTPUTS, plan.inputs, plan.environ, plan.max_json_depth)  # for tasks without sources
 
     def keep(self, task: str, outcome: Outcome) -> None:
         """What later tasks may see of this one."""
         self.outcomes[task] = outcome
         self.outputs[task] = outcome.output
-        if outcome.messages and task in self.talk:
+        if outcome.messages and task in self.plan.context:
             self.talk.add(task, outcome.messages, messages_hash(outcome.messages))
 
     def values(self, task: str) -> Values:
         """What a task may see of the others."""
         plan = self.plan
-        seen = Outputs(self.outputs, plan.graph, task) if plan.graph.incoming[task] else NO_OUTPUTS
-        return Values(seen, plan.inputs, plan.environ, plan.max_json_depth)
+        if not plan.graph.incoming[task]:
+            return self._alone
+        return Values(Outputs(self.outputs, plan.graph, task), plan.inputs, plan.environ, plan.max_json_depth)
 
     def snapshot(self) -> JsonObject:
         """As JSON."""
@@ -94,6 +96,7 @@ class Board:
         for task in found["outputs"]:
             board.keep(task, board.outcomes[task])
         states = board.life.states.values()
-        board.running = sum(isinstance(state, Running) for state in states)
+        running = {task for task, state in board.life.states.items() if isinstance(state, Running)}
+        board.running = len(running - plan.patient)
         board.open -= sum(isinstance(state, Success | Failed | Skipped) for state in states) - len(board.asking)
         return board

@@ -60,6 +60,7 @@ from nika_core.model.workflow import Mode, OnError
 RUN_TIMER: Final = "run"
 MAX_DECIDED_RETRIES: Final = 3  # how often the main agent may have one task done again
 _FIRST: Final = Ready(1)
+_RUNNING: Final = Running(1)
 
 
 class Core:
@@ -184,15 +185,17 @@ class Core:
     def _make_ready(self, task: str, epoch: int, commands: list[Command], *, queue: bool = True) -> None:
         commands.append(self._life.move(task, _FIRST if epoch == 1 else Ready(epoch), EventKind.TASK_READY))
         if queue:
-            heapq.heappush(self._board.ready, self._index[task])
+            place = self._index[task]
+            heapq.heappush(self._board.ready, place - len(self._index) if task in self.plan.patient else place)
 
     # ---- from ready to running
 
     def _go_on(self, commands: list[Command]) -> None:
         """Start what there is room for; end the run when nothing is left."""
         limit = self.plan.max_concurrent
-        while self._board.ready and (limit is None or self._board.running < limit):
-            self._begin(self.plan.graph.order[heapq.heappop(self._board.ready)], commands)
+        ready = self._board.ready
+        while ready and (limit is None or self._board.running < limit or ready[0] < 0):
+            self._begin(self.plan.graph.order[heapq.heappop(ready)], commands)
         if not self._board.open and not self._board.finished:
             self._finish(commands)
 
@@ -203,8 +206,8 @@ class Core:
             known = self._tasks[task]
             payload = self.plan.render(known, self._board.values(task))
             definition = self.plan.definition(known)
-            talk = self._board.talk
-            given = payload_hash(payload, known.payload, talk.hashes(task) if task in talk else ())
+            heard = self._board.talk.hashes(task) if task in self.plan.context else ()
+            given = payload_hash(payload, known.payload, heard)
         except Exception as error:  # sources and facets are plugins: whatever they raise is the task's failure
             failure = failure_from(error, "what makes the payload", self.plan.max_error_bytes)
             self._fail(task, decided, failure, commands)
@@ -223,8 +226,10 @@ class Core:
             data |= {"definition": definition, "payload": given}
             if choice.reason:
                 data["reason"] = choice.reason
-            commands.append(self._life.move(task, Running(epoch), EventKind.TASK_STARTED, data))
-            self._board.running += 1
+            commands.append(
+                self._life.move(task, _RUNNING if epoch == 1 else Running(epoch), EventKind.TASK_STARTED, data)
+            )
+            self._board.running += task not in self.plan.patient
             commands.append(StartTask(self._call(task, epoch, payload)))
 
     def _take_over(self, task: str, choice: Choice, commands: list[Command]) -> None:
@@ -245,7 +250,7 @@ class Core:
         self._settle(self._released(task), commands)
 
     def _call(self, task: str, epoch: int, payload: JsonObject) -> TaskCall:
-        messages = self._board.talk.seen_by(task) if task in self._board.talk else ()
+        messages = self._board.talk.seen_by(task) if task in self.plan.context else ()
         return TaskCall(self._tasks[task], epoch, f"{self.plan.run_id}/{task}#{epoch}", payload, messages)
 
     # ---- from running to the end
@@ -255,7 +260,7 @@ class Core:
         state = self._states.get(task)
         if not isinstance(state, Running) or state.epoch != event.epoch:
             return
-        self._board.running -= 1
+        self._board.running -= task not in self.plan.patient
         if outcome.failure is None:
             self._board.keep(task, outcome)
             commands.append(

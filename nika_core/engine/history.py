@@ -39,7 +39,7 @@ class Earlier:
 
 def usage_json(usage: Usage) -> JsonObject:
     """As it stands in events; cost as a decimal text, so that nothing is rounded."""
-    return {
+    found = {
         "inputTokens": usage.input_tokens,
         "outputTokens": usage.output_tokens,
         "costUsd": str(usage.cost_usd),
@@ -48,6 +48,7 @@ def usage_json(usage: Usage) -> JsonObject:
         "calls": usage.calls,
         "estimated": usage.estimated,
     }
+    return {**found, "savedUsd": str(usage.saved_usd)} if usage.saved_usd else found
 
 
 def usage_of(found: JsonObject | None) -> Usage:
@@ -62,6 +63,7 @@ def usage_of(found: JsonObject | None) -> Usage:
         found.get("cachedTokens", 0),
         found.get("calls", 0),
         found.get("estimated", False),
+        Decimal(found.get("savedUsd", "0")),
     )
 
 

@@ -277,6 +277,7 @@ def _plan(request: RunRequest, scene: Scene) -> Plan:
         render=services.render,
         resolve=services.resolve,
         context=frozenset(task.id for task in workflow.tasks if about(task)[0]),
+        patient=request.patient,
         mode=scene.agent.mode if workflow.agent or request.agent else Mode.STRICT,
         output=scene.agent.output,
         inputs=request.inputs,

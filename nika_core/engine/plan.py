@@ -23,6 +23,7 @@ class Plan:
         render: a task's payload for these values; pure, may raise anything.
         resolve: a condition's placeholder for these values; pure, may raise anything.
         context: tasks that take part in the main conversation.
+        patient: tasks that mostly wait for somebody else, and so take no place of the `max_concurrent`.
         mode: the mode of tasks that have none of their own.
     """
 
@@ -34,6 +35,7 @@ class Plan:
     render: Callable[[Task, Values], JsonObject]
     resolve: Callable[[Placeholder, Values], Json]
     context: frozenset[str] = frozenset()
+    patient: frozenset[str] = frozenset()
     mode: Mode = Mode.STRICT
     output: str | None = None
     inputs: Mapping[str, Json] = field(default_factory=dict)

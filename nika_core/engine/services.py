@@ -216,6 +216,7 @@ class RunRequest:
         workflow: checked; `workflow.agent` with provider and model as the command line and the project have them.
         inputs: typed, defaults filled in.
         environ: the environment as it is when the run starts.
+        patient: tasks that mostly wait for somebody else: they take no place among those that run at once.
         fail_fast: stop everything after the first failure.
         timeout: seconds for the whole run; None: no bound.
         grace: seconds that what was cancelled has to end.
@@ -231,6 +232,7 @@ class RunRequest:
     inputs: Mapping[str, Json] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=dict)
     agent: AgentBlock | None = None  # system prompt resolved; None: the workflow's
+    patient: frozenset[str] = frozenset()
     fail_fast: bool = False
     timeout: float | None = None
     grace: float = 5.0

@@ -39,6 +39,7 @@ class Measure(StrEnum):
     RUN_COST = "run.cost"
     BREAKER_FAILURES = "breaker.failures"  # of a provider in a row, after which it is left alone
     BREAKER_SECONDS = "breaker.seconds"  # for which it is left alone
+    BATCH_SECONDS = "batch.seconds"  # for which a run waits for a batch before it pauses
     BREAKER_SUCCESSES = "breaker.successes"  # in a row, after which it is trusted again
 
 

@@ -11,7 +11,8 @@ class Usage:
     """Tokens and US dollars. `unpriced` names models whose price is unknown: their cost is not in `cost_usd`.
 
     `input_tokens` and `output_tokens` are totals; `cached_tokens` says how many of the input tokens were read from
-    the provider's cache. `estimated` is true where the provider gave no figures and ours stand in.
+    the provider's cache, `saved_usd` what a batch took off the price. `estimated` is true where the provider gave no
+    figures and ours stand in.
     """
 
     input_tokens: int = 0
@@ -21,6 +22,7 @@ class Usage:
     cached_tokens: int = 0
     calls: int = 0
     estimated: bool = False
+    saved_usd: Decimal = Decimal(0)
 
     @property
     def total_tokens(self) -> int:
@@ -35,6 +37,7 @@ class Usage:
             self.cached_tokens + other.cached_tokens,
             self.calls + other.calls,
             self.estimated or other.estimated,
+            self.saved_usd + other.saved_usd,
         )
 
 

@@ -22,6 +22,10 @@ _PATIENCE: Final = 10  # polls in a row that may fail
 _TRANSIENT: Final = frozenset({Category.NETWORK, Category.PROVIDER, Category.RATE_LIMIT, Category.TIMEOUT})
 
 
+def _nothing() -> None:
+    """Nobody minds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Economy:
     """Which calls can wait, and for how long. Seconds.
@@ -31,12 +35,15 @@ class Economy:
         gather: a batch is sent when nobody has joined it for so long.
         poll: between the first questions whether it is done; later ones are further apart.
         longest_poll: between the last ones.
+        longest_wait: for one batch, after which `waited_long` is called, after every question; None: never.
     """
 
     eligible: Callable[[CallScope, ModelRequest], bool]
-    gather: float = 1.0
+    gather: float = 0.5
     poll: float = 2.0
     longest_poll: float = 60.0
+    longest_wait: float | None = None
+    waited_long: Callable[[], None] = _nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +53,15 @@ class _Entry:
     request: ModelRequest
     call: CallScope
     note: str
+    provider: str
 
 
 @dataclass(slots=True)
 class _Group:
-    """Calls that go together. `sent` has the batch's id once it has one."""
+    """Calls that go together. `sent` has the batch's id once it has one; `going`: the provider may have it already."""
 
     sent: asyncio.Future[str]
+    going: bool = False
     entries: dict[str, _Entry] = field(default_factory=dict)
 
 
@@ -62,14 +71,15 @@ class Batches:
     def __init__(self, economy: Economy, clock: Clock) -> None:
         self.economy = economy
         self._clock = clock
-        self._gathering: dict[str, _Group] = {}
+        self._gathering: dict[tuple[str, str], _Group] = {}
         self._polls: dict[tuple[str, str], asyncio.Task[Mapping[str, BatchReply]]] = {}
-        self._senders: set[asyncio.Task[None]] = set()
+        self._senders: dict[asyncio.Task[None], _Group] = {}
 
     @property
     def pending(self) -> tuple[str, ...]:
-        """Ids of the batches that were sent and are not done."""
-        return tuple(batch for (_, batch), task in self._polls.items() if not task.done())
+        """Whose batches were sent and are not done: a provider for each."""
+        going = (next(iter(group.entries.values())).provider for group in self._senders.values() if group.going)
+        return (*going, *(provider for (provider, _), task in self._polls.items() if not task.done()))
 
     async def reply(self, name: str, request: ModelRequest, connection: Connection, call: CallScope) -> BatchReply:
         """The reply to one call. Cancelling the wait leaves the batch as it is. Raises TaskError.
@@ -83,7 +93,7 @@ class Batches:
         if isinstance(known, dict) and isinstance(known.get("batch"), str):
             batch = str(known["batch"])
         else:
-            batch = await self._join(entry, _Entry(request, call, note), connection)
+            batch = await self._join(entry, _Entry(request, call, note, connection.provider.name), connection)
         replies = await asyncio.shield(self._poll(connection, batch))
         found = replies.get(entry)
         if found is not None and found.error is None and found.finished is not None:
@@ -97,38 +107,44 @@ class Batches:
         )
 
     async def close(self) -> None:
-        """Stop asking. What was sent stays with the provider, and can be asked for later."""
-        tasks = [*self._senders, *self._polls.values()]
-        for task in tasks:
+        """Stop asking. What was sent stays with the provider, and can be asked for later.
+
+        A batch that is on its way is waited for: without its id it would be paid for nothing.
+        """
+        for task in self._polls.values():
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for sender, group in self._senders.items():
+            if not group.going:
+                sender.cancel()
+        await asyncio.gather(*self._senders, *self._polls.values(), return_exceptions=True)
 
     async def _join(self, name: str, entry: _Entry, connection: Connection) -> str:
-        provider = connection.provider.name
-        group = self._gathering.get(provider)
+        kind = (connection.provider.name, entry.request.model or "")  # not every provider mixes models in a batch
+        group = self._gathering.get(kind)
         if group is None:
             loop = asyncio.get_running_loop()
-            group = self._gathering[provider] = _Group(loop.create_future())
-            sender = loop.create_task(self._send(connection, group))
-            self._senders.add(sender)
-            sender.add_done_callback(self._senders.discard)
+            group = self._gathering[kind] = _Group(loop.create_future())
+            sender = loop.create_task(self._send(connection, group, kind))
+            self._senders[sender] = group
+            sender.add_done_callback(lambda done: self._senders.pop(done, None))
         group.entries[name] = entry
         try:
             return await asyncio.shield(group.sent)
         except asyncio.CancelledError:
-            if self._gathering.get(provider) is group:  # it is not on its way yet
+            if self._gathering.get(kind) is group:  # it is not on its way yet
                 del group.entries[name]
             raise
 
-    async def _send(self, connection: Connection, group: _Group) -> None:
+    async def _send(self, connection: Connection, group: _Group, kind: tuple[str, str]) -> None:
         provider = connection.provider.name
         try:
             await self._gather(group)
-            del self._gathering[provider]
+            del self._gathering[kind]
             if not group.entries:
                 group.sent.cancel()
                 return
             requests = {name: entry.request for name, entry in group.entries.items()}
+            group.going = True
             batch = await connection.client.submit_batch(requests)
         except asyncio.CancelledError:
             group.sent.cancel()
@@ -141,8 +157,9 @@ class Batches:
             entry.call.memo.put(entry.call.key, entry.note, {"batch": batch})
         first = next(iter(group.entries.values())).call
         await first.barrier()
+        count = "1 call was" if len(requests) == 1 else f"{len(requests)} calls were"
         first.notice(
-            f"{len(requests)} calls were sent to '{provider}' as batch {batch}: this may take hours. "
+            f"{count} sent to '{provider}' as a batch: this may take hours. "
             "Interrupt the run whenever you like: 'nika resume' goes on waiting for it."
         )
         group.sent.set_result(batch)
@@ -161,7 +178,8 @@ class Batches:
         return task
 
     async def _until_done(self, connection: Connection, batch: str) -> Mapping[str, BatchReply]:
-        pause, failed = self.economy.poll, 0
+        economy, began = self.economy, self._clock.monotonic()
+        pause, failed = economy.poll, 0
         while True:
             try:
                 result = await connection.client.poll_batch(batch)
@@ -173,8 +191,14 @@ class Batches:
                 if error.category not in _TRANSIENT or failed >= _PATIENCE:
                     raise
                 pause = max(pause, error.retry_after or 0.0)
+            if economy.longest_wait is not None:
+                waited = self._clock.monotonic() - began
+                if waited >= economy.longest_wait:
+                    economy.waited_long()
+                else:
+                    pause = min(pause, economy.longest_wait - waited)
             await self._clock.sleep(pause)
-            pause = min(pause * 1.5, self.economy.longest_poll)
+            pause = min(max(pause, economy.poll) * 1.5, economy.longest_poll)
 
 
 def _unexplained(provider: str, error: BaseException) -> TaskError:

@@ -38,11 +38,7 @@ _HUNG: Final = 10.0  # seconds without a single chunk, after which a cancelled c
 
 
 class ResilientCaller:
-    """Calls models for the tasks of one run. One event loop.
-
-    Attributes:
-        saved_usd: what batches took off the price of the calls that went through them.
-    """
+    """Calls models for the tasks of one run. One event loop."""
 
     def __init__(
         self,
@@ -55,7 +51,6 @@ class ResilientCaller:
         breaker: BreakerSettings | None = None,
         economy: Economy | None = None,
     ) -> None:
-        self.saved_usd = Decimal(0)
         self._budget = budget
         self._prices = prices or Prices()
         self._settling = Settling(self._prices)
@@ -68,7 +63,7 @@ class ResilientCaller:
 
     @property
     def pending_batches(self) -> tuple[str, ...]:
-        """Batches that this run waits for: a run that is stopped now is paused, not cancelled."""
+        """Batches that this run has sent and waits for: a run that is stopped now is paused, not cancelled."""
         return () if self._batches is None else self._batches.pending
 
     async def model(self, request: ModelRequest, agent: AgentBlock) -> ModelInfo:
@@ -220,11 +215,7 @@ class ResilientCaller:
         sent.text.append(found.text)
         if found.text:
             call.on_text(found.text)
-        reply = self._reply(call, sent, found.finished)
-        full = self._prices.cost(sent.connection.provider.name, sent.info, reply.usage)
-        if full is not None:
-            self.saved_usd += full - reply.usage.cost_usd
-        return reply
+        return self._reply(call, sent, found.finished)
 
     def _reply(self, call: CallScope, sent: Sent, finished: Finished) -> ModelReply:
         usage = self._settling.ended(sent, finished)

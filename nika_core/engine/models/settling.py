@@ -80,7 +80,9 @@ class Settling:
 
     def _priced(self, sent: Sent, usage: Usage) -> Usage:
         priced = self._prices.priced(sent.connection.provider.name, sent.info, usage, batch=sent.batch)
-        return replace(priced, calls=max(1, usage.calls))
+        full = self._prices.cost(sent.connection.provider.name, sent.info, usage) if sent.batch else None
+        saved = Decimal(0) if full is None else full - priced.cost_usd
+        return replace(priced, calls=max(1, usage.calls), saved_usd=saved)
 
 
 def worst_case(reservation: Reservation) -> Usage:

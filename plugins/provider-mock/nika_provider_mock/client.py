@@ -8,6 +8,7 @@ import json
 import zlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict
+from decimal import Decimal
 from typing import Any, Final
 
 from nika_core.errors import Category, TaskError
@@ -44,7 +45,7 @@ class Client:
     def info(self, model: str) -> ModelInfo:
         """Every mock can everything; a model named `mock-small` holds 1,000 tokens."""
         context = 1_000 if model == "mock-small" else 200_000
-        return ModelInfo(model, context, context // 2, json_schema=True, batch=True, free=True)
+        return ModelInfo(model, context, context // 2, json_schema=True, batch=True, free=True, batch_discount=Decimal("0.5"))
 
     def models(self) -> Sequence[ModelInfo]:
         return (self.info("mock"), self.info("mock-small"))

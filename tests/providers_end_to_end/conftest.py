@@ -1,0 +1,141 @@
+"""Whole runs through the real command line, against servers that none of us wrote and the mock provider's scripts."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+from nika_core.cli import main
+
+NIKA = str(Path(sys.executable).with_name("nika"))
+KEY = "sk-test-secret-0123456789"
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a call of the command line ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def lines(self) -> list[Any]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def tasks(self) -> dict[str, Any]:
+        return {task["id"]: task for task in self.json["tasks"]}
+
+    def events(self, kind: str) -> list[Any]:
+        return [line for line in self.lines if line["event"] == kind]
+
+
+Nika = Callable[..., Done]
+Write = Callable[[str, str], Path]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory, and an environment without anything of ours or of a provider's."""
+    for name in list(os.environ):
+        if name.startswith(("NIKA_", "OPENAI_", "ANTHROPIC_", "OLLAMA_")) or name.endswith(
+            ("_API_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_BASE_URL")
+        ):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("NIKA_RETRY_DELAY", "1ms")
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def nika(folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Nika:
+    """Call the command line in this process; no traceback may ever be seen."""
+
+    def call(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["nika", *map(str, arguments)])
+        capfd.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        captured = capfd.readouterr()
+        assert "Traceback" not in captured.out + captured.err
+        return Done(code, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture
+def write(folder: Path) -> Write:
+    """Write a file of the working directory."""
+
+    def write(name: str, text: str) -> Path:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dedent(text), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def script(write: Write, monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], Path]:
+    """What the mock provider answers."""
+
+    def play(replies: Any) -> Path:
+        path = write("mock.json", json.dumps(replies))
+        monkeypatch.setenv("NIKA_MOCK_SCRIPT", str(path))
+        return path
+
+    return play
+
+
+@pytest.fixture
+def start(folder: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start `nika` as a process of its own; what still runs at the end is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: object, **environ: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [NIKA, *map(str, arguments)],
+            cwd=folder,
+            env=os.environ | environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def the_run(nika: Nika) -> Callable[[], str]:
+    """The id of the newest run."""
+
+    def newest() -> str:
+        return str(nika("runs", "list", "--format", "json").json["runs"][0]["runId"])
+
+    return newest

@@ -1,0 +1,140 @@
+"""`nika run --economy`: batches, pauses and what was saved, through the command line."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Nika, Write
+
+THREE = """
+agent: {model: mock, maxTokens: 50}
+tasks:
+  - {id: a, llm: {prompt: one}}
+  - {id: b, llm: {prompt: two}}
+  - {id: c, llm: {prompt: three}, timeout: 50ms}
+  - {id: all, llm: "{{a}} {{b}} {{c}}"}
+"""
+PRICED = "prices: {mock: {inputPerMillion: 1000, outputPerMillion: 2000}}\n"
+Play = Callable[[Any], Path]
+
+
+def test_a_wave_goes_as_one_batch_whatever_may_run_at_once_and_shows_what_it_saved(
+    nika: Nika, write: Write, script: Play
+) -> None:
+    write("w.nika.yaml", THREE)
+    write("nika.yaml", PRICED)
+    script([{"text": "fine", "usage": {"inputTokens": 10, "outputTokens": 5}, "times": None}])
+    done = nika("run", "w.nika.yaml", "--economy", "--max-concurrent", "1", "--format", "jsonl")
+    assert done.code == 0, done.err
+    sent = [each["data"]["message"] for each in done.events("notice") if "as a batch" in each["data"]["message"]]
+    assert [message.split()[0] for message in sent] == ["3", "1"]
+    usage = done.lines[-1]["data"]["usage"]
+    # 4 calls of 10 + 5 tokens at 1,000 and 2,000 dollars a million, for half the price.
+    assert usage["costUsd"] == pytest.approx(0.04)
+    assert usage["savedUsd"] == pytest.approx(0.04)
+    assert usage["calls"] == 4
+    again = nika("run", "w.nika.yaml", "--economy")
+    assert "$0.0400 saved by batches" in again.err
+
+
+def test_tasks_that_are_no_batch_keep_to_their_limit_meanwhile(nika: Nika, write: Write, script: Play) -> None:
+    write(
+        "w.nika.yaml",
+        """
+        agent: {model: mock}
+        tasks:
+          - {id: s1, shell: echo 1}
+          - {id: a, llm: one}
+          - {id: s2, shell: echo 2}
+          - {id: b, llm: two}
+        """,
+    )
+    script([])
+    done = nika("run", "w.nika.yaml", "--economy", "--max-concurrent", "1", "--format", "jsonl")
+    assert done.code == 0, done.err
+    assert [message["data"]["message"].split()[0] for message in done.events("notice")] == ["2"]
+
+
+def test_agents_do_not_wait_and_a_workflow_that_gains_nothing_is_told(nika: Nika, write: Write) -> None:
+    write("w.nika.yaml", "agent: {model: mock}\ntasks:\n  - {id: a, agent: hello}\n")
+    done = nika("run", "w.nika.yaml", "--economy")
+    assert done.code == 0
+    assert "--economy changed nothing" in done.err
+    assert "as a batch" not in done.err
+
+
+def test_a_batch_that_takes_long_pauses_the_run_and_resume_goes_on_without_paying_again(
+    nika: Nika, write: Write, script: Play, monkeypatch: pytest.MonkeyPatch, the_run: Callable[[], str]
+) -> None:
+    write("w.nika.yaml", THREE)
+    write("nika.yaml", PRICED)
+    reply = {"text": "fine", "usage": {"inputTokens": 10, "outputTokens": 5}, "times": 4}
+    script({"replies": [reply], "batch": {"polls": 1000}})
+    monkeypatch.setenv("NIKA_BATCH_WAIT", "10ms")
+    paused = nika("run", "w.nika.yaml", "--economy", "--format", "json")
+    assert paused.code == 4, paused.err
+    assert paused.json["status"] == "paused"
+    assert paused.json["usage"]["totalTokens"] == 0
+    assert nika("runs", "list", "--format", "json").json["runs"][0]["status"] == "paused"
+
+    told = nika("resume", the_run())
+    assert told.code == 4
+    assert "3 waiting" in told.err
+    assert "go on with: nika resume" in told.err
+    assert "as a batch" not in told.err  # nothing was sent anew
+
+    script({"replies": [reply | {"times": 1}]})  # only the last task may still ask anything
+    done = nika("resume", the_run(), "--format", "json")
+    assert done.code == 0, done.err
+    assert [task["output"] for task in done.json["tasks"]] == ["fine"] * 4
+    assert done.json["usage"]["totalTokens"] == 60
+    assert nika("runs", "show", the_run(), "--format", "json").json["usage"]["savedUsd"] == pytest.approx(0.04)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_run_that_is_stopped_while_it_waits_goes_on_with_its_batch(
+    start: Callable[..., subprocess.Popen[str]],
+    nika: Nika,
+    write: Write,
+    script: Play,
+    the_run: Callable[[], str],
+    how: signal.Signals,
+) -> None:
+    write("w.nika.yaml", THREE)
+    script({"replies": [{"text": "from the first life", "times": 3}], "batch": {"polls": 1000}})
+    process = start("run", "w.nika.yaml", "--economy", "--format", "jsonl")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "as a batch" in line:  # told when it is durable
+            process.send_signal(how)
+            break
+    out, err = process.communicate(timeout=30)
+    if how is signal.SIGINT:
+        assert process.returncode == 4, err
+        assert json.loads(out.splitlines()[-1])["data"]["status"] == "paused"
+    script([])
+    done = nika("resume", the_run(), "--format", "json")
+    assert done.code == 0, done.err
+    assert [task["output"] for task in done.json["tasks"]][:3] == ["from the first life"] * 3
+
+
+def test_without_a_history_an_interrupted_run_cannot_be_paused(
+    start: Callable[..., subprocess.Popen[str]], write: Write, script: Play
+) -> None:
+    write("w.nika.yaml", THREE)
+    script({"batch": {"polls": 1000}})
+    process = start("run", "w.nika.yaml", "--economy", "--no-journal", "--format", "jsonl")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "as a batch" in line:
+            process.send_signal(signal.SIGINT)
+            break
+    process.communicate(timeout=30)
+    assert process.returncode == 130
