@@ -22,8 +22,6 @@ from nika_core.migration.tree import Document, NotYamlError, parse
 
 _BOM: Final = "\ufeff"
 _BY_HAND: Final = "change it by hand; in a text, put a space between a template and what stands right before it"
-    "change it by hand; in a text, put a space between a template and a brace, a backslash or a $ before it"
-)
 
 
 class Status(StrEnum):
