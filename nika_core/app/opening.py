@@ -21,7 +21,8 @@ from nika_core.model.masking import Masker, secret_values
 from nika_core.model.project import Project
 from nika_core.model.workflow import Workflow
 from nika_core.plugin import Admission, Explanation, Policy, Refusal
-from nika_core.registry import Kind, Offer, PluginPolicy, Registry, patterns_of
+from nika_core.registry import Kind, Offer, PluginPolicy, Registry, patterns_of, scan
+from nika_core.registry.lock import LOCK_NAME, require_lock
 
 _ALLOW = "NIKA_PLUGINS_ALLOW"
 _BLOCK = "NIKA_PLUGINS_BLOCK"
@@ -30,20 +31,30 @@ _BLOCK = "NIKA_PLUGINS_BLOCK"
 class Nika:
     """What every command starts from. Nothing is read, and no plugin imported, before it is asked for."""
 
-    def __init__(self, start: Path, environ: Mapping[str, str], clock: Clock) -> None:
+    def __init__(self, start: Path, environ: Mapping[str, str], clock: Clock, offers: Iterable[Offer] = ()) -> None:
         self.start = start
         self.environ = environ
         self.clock = clock
+        self._offers = tuple(offers)
 
     @classmethod
     def open(
-        cls, start: Path | None = None, *, environ: Mapping[str, str] | None = None, clock: Clock | None = None
+        cls,
+        start: Path | None = None,
+        *,
+        environ: Mapping[str, str] | None = None,
+        clock: Clock | None = None,
+        offers: Iterable[Offer] = (),
     ) -> Nika:
-        """The project that a workflow's file (or a folder, or the working directory) belongs to."""
+        """The project that a workflow's file (or a folder, or the working directory) belongs to.
+
+        Args:
+            offers: plugins beside the installed ones, for words that none of those offers.
+        """
         folder = Path.cwd() if start is None else start.absolute()
         if not folder.is_dir():
             folder = folder.parent
-        return cls(folder, dict(os.environ) if environ is None else environ, clock or SystemClock())
+        return cls(folder, dict(os.environ) if environ is None else environ, clock or SystemClock(), offers)
 
     # -- the project and its plugins
 
@@ -70,9 +81,20 @@ class Nika:
         return self.checked_project.settings.get(word, {})
 
     @cached_property
+    def installed(self) -> Registry:
+        """The plugins under the project's and the environment's lists, whatever `nika.lock` says: to be looked at."""
+        installed = scan()
+        taken = {offer.id for offer in installed}
+        return Registry((*installed, *(offer for offer in self._offers if offer.id not in taken)), self._policy())
+
+    @cached_property
     def registry(self) -> Registry:
-        """The plugins under the project's and the environment's lists."""
-        return Registry(policy=self._policy())
+        """The same, to be used: what every command imports plugins through.
+
+        Raises RefusedError where the project has a `nika.lock` and something else is installed.
+        """
+        require_lock(self.project_folder / LOCK_NAME, self.installed.usable())
+        return self.installed
 
     def _policy(self) -> PluginPolicy:
         project, where = self.project, "nika.yaml"

@@ -66,7 +66,7 @@ def _pretty(listed: list[Listed]) -> None:
 @app.command("list")
 def list_(format_: FormatOption = Format.PRETTY) -> None:
     """Every installed plugin; imports none of them."""
-    listed = Nika.open().registry.listing()
+    listed = Nika.open().installed.listing()
     if format_ is Format.JSON:
         say_json({"plugins": [_json(each) for each in listed]})
     elif listed:
@@ -151,7 +151,7 @@ def lock(
 ) -> None:
     """Write nika.lock: every plugin that may be loaded, to the hash of its installed files."""
     nika = Nika.open()
-    offers = nika.registry.usable()
+    offers = nika.installed.usable()
     path = nika.project_folder / LOCK_NAME
     if check_only:
         require_lock(path, offers)

@@ -1,7 +1,8 @@
 """`nika.lock`: which plugin distributions a project runs with, to the hash of what was installed.
 
-The hash is over the paths and hashes that the installer wrote into each distribution's RECORD. Byte code, and files
-that an installer writes about itself, do not count: they differ from machine to machine.
+The hash is over the paths and hashes that the installer wrote into each distribution's RECORD. Byte code, scripts and
+files that an installer writes about itself do not count: they differ from machine to machine. Where the hash is the
+locked one, the files themselves are compared with RECORD, so that a file changed in place is found too.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def locked(name: str) -> Locked:
     lines = []
     for file in distribution.files or ():
         path = PurePosixPath(str(file))
-        if path.suffix == ".pyc" or path.name in _OF_THE_INSTALLER:
+        if path.suffix == ".pyc" or path.name in _OF_THE_INSTALLER or path.parts[0] == "..":
             continue
         lines.append(f"{path} {file.hash.value if file.hash else '-'}")
     digest = hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
@@ -113,8 +114,12 @@ def differences(wanted: Mapping[str, Locked], offers: Iterable[Offer]) -> list[s
         elif was is None and now is not None:
             found.append(f"{name} {now.version} is installed, but not locked")
         elif was is not None and now is not None and was != now:
-            detail = f"version {now.version}" if was.version != now.version else "other files of the same version"
-            found.append(f"{name} is locked at version {was.version}, but {detail} is installed")
+            other = was.version != now.version
+            detail = f"version {now.version} is installed" if other else "other files of that version are installed"
+            found.append(f"{name} is locked at version {was.version}, but {detail}")
+        elif now is not None and (changed := changed_files(name)):
+            more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+            found.append(f"{name} {now.version} was changed after it was installed: {changed[0]}{more}")
     return found
 
 

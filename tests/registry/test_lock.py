@@ -62,6 +62,20 @@ def test_a_file_that_was_changed_after_it_was_installed_is_found(acme: Site) -> 
     assert changed_files("acme") == ["acme_locked.py"]
 
 
+def test_a_file_that_was_changed_after_it_was_installed_is_refused_too(acme: Site, tmp_path: Path) -> None:
+    write_lock(tmp_path / LOCK_NAME, lock_of(acme.offers()))
+    (acme.folder / "acme_locked.py").write_text("# changed in place\n")
+    with pytest.raises(RefusedError, match=r"acme 1\.0 was changed after it was installed: acme_locked\.py"):
+        require_lock(tmp_path / LOCK_NAME, acme.offers())
+
+
+def test_a_script_does_not_count_since_it_has_the_path_of_its_environment_in_it(acme: Site) -> None:
+    before = locked("acme")
+    with (acme.folder / "acme-1.0.dist-info" / "RECORD").open("a") as file:
+        file.write("../../../bin/acme,sha256=of-this-machine,10\n")
+    assert locked("acme") == before
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": 2, "plugins": []}', '{"format": 1, "plugins": [{}]}'])
 def test_a_lock_that_is_none_says_so(acme: Site, tmp_path: Path, text: str) -> None:
     (tmp_path / LOCK_NAME).write_text(text)
