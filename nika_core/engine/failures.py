@@ -8,6 +8,10 @@ from nika_core.model.bounded import bound
 from nika_core.model.state import Failure
 
 
+class EscapedError(Exception):
+    """Stands for a SystemExit or the like, which no task of an event loop may raise. Its text describes it."""
+
+
 def failure_from(error: BaseException, whose: str, max_bytes: int | None = None) -> Failure:
     """An exception as a value.
 
@@ -39,6 +43,8 @@ def bounded(failure: Failure, max_bytes: int | None) -> Failure:
 
 def described(error: BaseException) -> str:
     """`KeyError: 'x'`, whatever the exception's own methods do."""
+    if isinstance(error, EscapedError):
+        return str(error)
     try:
         text = str(error)
     except Exception:  # a plugin's exception may be broken, too

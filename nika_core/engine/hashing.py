@@ -31,6 +31,20 @@ def digest(value: Any) -> str:
     return blake2b(_encode(value).encode("utf-8", "surrogatepass"), digest_size=_SIZE).hexdigest()
 
 
+def _text_of(task: Task) -> str | None:
+    """What most definitions are, texts, in one unambiguous text, and in half the time of JSON; None: it is not so."""
+    parts = [task.keyword]
+    for key in sorted(task.payload):
+        value = task.payload[key]
+        if type(value) is Template:
+            value = value.text
+            key += "{}"
+        elif type(value) is not str:
+            return None
+        parts += (key, value)
+    return "".join([f"{len(part)}:{part}" for part in parts])
+
+
 def definition_hash(task: Task, agent: AgentBlock | None = None) -> str:
     """What the author says the task is. `agent`, where the keyword needs a provider.
 
@@ -38,8 +52,11 @@ def definition_hash(task: Task, agent: AgentBlock | None = None) -> str:
     succeeds, and whoever raises a timeout to mend a run does not want to pay for its other tasks again.
     """
     output = task.output
+    plain = output.format == "text" and task.allowed_tools is None and not task.disallowed_tools
+    if plain and agent is None and (text := _text_of(task)) is not None:
+        return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_SIZE).hexdigest()
     found: list[Any] = [task.keyword, task.payload]
-    if output.format != "text" or task.allowed_tools is not None or task.disallowed_tools:
+    if not plain:
         found += [output.format, output.schema, task.allowed_tools, task.disallowed_tools]
     if agent is not None:
         found += [agent.model, agent.provider, agent.system_prompt, agent.max_turns, agent.max_tokens]

@@ -33,16 +33,16 @@ class Held:
             while True:
                 try:
                     sent = yield waits_for
-                except GeneratorExit:
-                    raise
                 except BaseException as error:
-                    if self._free:
+                    if self._free or isinstance(error, GeneratorExit):
+                        self._close()
                         raise
                     waits_for = work.throw(error)
                 else:
                     waits_for = work.send(sent)
         except StopIteration as end:
             return end.value
-        finally:
-            with contextlib.suppress(BaseException):  # whatever it does on its way out is nobody's business any more
-                work.close()
+
+    def _close(self) -> None:
+        with contextlib.suppress(BaseException):  # whatever it does on its way out is nobody's business any more
+            self._work.close()

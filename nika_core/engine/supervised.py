@@ -7,17 +7,12 @@ from collections.abc import Coroutine
 from typing import Any
 
 from nika_core.engine.deadlines import Deadlines
-from nika_core.engine.failures import described
+from nika_core.engine.failures import EscapedError, described
 from nika_core.engine.held import Held
 
 
 class TookTooLongError(Exception):
     """It did not end in its time; the text says whether it stopped then."""
-
-
-class _Escaped(Exception):  # noqa: N818  # carries what is no error of ours out of a task of the event loop
-    def __init__(self, error: BaseException) -> None:
-        super().__init__(described(error))
 
 
 async def supervised(work: Coroutine[Any, Any, Any], seconds: float, deadlines: Deadlines, grace: float) -> Any:
@@ -85,4 +80,4 @@ async def _contained(held: Held) -> Any:
     except (Exception, asyncio.CancelledError):
         raise
     except BaseException as error:
-        raise _Escaped(error) from None
+        raise EscapedError(described(error)) from None

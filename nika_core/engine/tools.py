@@ -88,7 +88,10 @@ async def _run(scene: Scene, context: TaskContext, tool: Tool, arguments: JsonOb
     try:
         word = scene.word(tool.keyword)
         _admit(scene, context, tool)
-        payload = tool.payload(arguments)
+        try:
+            payload = tool.payload(arguments)
+        except ValueError as error:
+            return ToolOutcome(f"these arguments make no sense: {error}", is_error=True)
         if not word.keyword.pure:
             await scene.barrier()
         child = context.child(word, key, min(word.timeout, context.timeout))
@@ -98,8 +101,6 @@ async def _run(scene: Scene, context: TaskContext, tool: Tool, arguments: JsonOb
             )
         finally:
             child.flush()
-    except ValueError as error:
-        return ToolOutcome(f"these arguments make no sense: {error}", is_error=True)
     except TookTooLongError as error:
         return ToolOutcome(f"`{tool.name}` {error}", is_error=True)
     except TaskError as error:
