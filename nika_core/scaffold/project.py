@@ -19,7 +19,7 @@ _FILES: Final[Mapping[str, str]] = {
     "hello.nika.yaml": "hello.yaml",
     ".gitignore": "gitignore.txt",
 }
-_BINDING: Final = {"yaml.schemas": {SCHEMA_FILE: ["*.nika.yaml", "*.nika.yml"]}}
+_BINDING: Final = {"yaml.schemas": {f"./{SCHEMA_FILE}": ["*.nika.yaml", "*.nika.yml"]}}
 _BY_HAND: Final[Mapping[str, str]] = {
     ".gitignore": "see that it has a line .nika/ (the history of runs)",
     SETTINGS_FILE: f"to have workflows checked while you type, add to it: {json.dumps(_BINDING)[1:-1]}",

@@ -440,6 +440,8 @@ class _Writer:
         pad = rng.choice(["", "", " "])
         if isinstance(value, dict):
             items = [f"{rng.choice([key] * 6 + [json.dumps(key)])}: {self.flow(item)}" for key, item in value.items()]
+            if rng.random() < 0.25:
+                return self.flow_on_lines(items)
             return "{" + pad + ", ".join(items) + rng.choice([""] * 5 + [","] * bool(items)) + pad + "}"
         if isinstance(value, list):
             return "[" + pad + ", ".join(self.flow(item) for item in value) + pad + "]"
@@ -449,6 +451,18 @@ class _Writer:
             if "\n" not in value and text != "null" and _reads_as(f"k: [{text}, {{a: {text}, b: c}}]\n", value, None):
                 return text
         return json.dumps(value)
+
+    def flow_on_lines(self, items: list[str]) -> str:
+        """A mapping in braces over several lines, with comments between its entries."""
+        rng, pad = self.rng, " " * self.rng.choice([16, 18])
+        text = "{" + self.behind() + "\n" + pad
+        for index, item in enumerate(items):
+            last = index == len(items) - 1
+            comma = rng.choice([",", " ,"]) if not last or rng.random() < 0.3 else ""
+            text += item + comma + self.behind() + "\n" + pad
+            while rng.random() < self.density * 0.4:
+                text += self.comment(always=True) + "\n" + pad
+        return text + "}"
 
 
 def _reads_as(text: str, value: str, head: str | None) -> bool:
