@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nika_core import codes
+from nika_core.document.json_tree import plain_tree, typed_tree
 from nika_core.errors import Problem
 from nika_core.model.json import Json
 from nika_core.model.limits import Limits, Measure
@@ -140,7 +141,7 @@ def declared(name: str, fields: Mapping[str, Any], default: Any) -> InputSpec:
     has_default = "default" in fields
     value: Json = None
     if has_default:
-        value = read_value(type_, _json_text(default) if type_ == "json" else default)
+        value = typed_tree(default) if type_ == "json" else read_value(type_, plain_tree(default))
     required = fields.get("required")
     return InputSpec(
         name,
@@ -150,7 +151,3 @@ def declared(name: str, fields: Mapping[str, Any], default: Any) -> InputSpec:
         has_default,
         (not has_default) if required is None else required,
     )
-
-
-def _json_text(tree: Any) -> Any:
-    return json.dumps(tree)

@@ -1,0 +1,64 @@
+"""The JSON Schema for editors: valid documents pass, and what a schema can refuse is refused."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft7Validator
+
+from nika_core.app import Nika
+from nika_core.document import load_workflow
+from nika_core.document.json_schema import workflow_schema
+
+HERE = Path(__file__).parent
+VALID = sorted((HERE / "valid").glob("*.nika.yaml"))
+EXAMPLES = sorted((HERE.parents[1] / "examples").rglob("*.nika.yaml"))
+
+# What needs more than types and names: references, ids that are taken, files, graphs, the environment.
+UNSEEN = {
+    f"NIKA-{number:03d}"
+    for number in (1, 2, 3, 6, 7, 9, 11, 15, 16, 17, 18, 20, 21, 22, 23, 30, 40, 41, 42, 50, 51, 52, 54, 56, 76)
+}
+
+
+@pytest.fixture(scope="module")
+def nika() -> Nika:
+    return Nika.open(HERE, environ={})
+
+
+@pytest.fixture(scope="module")
+def validator(nika: Nika) -> Draft7Validator:
+    schema = workflow_schema(nika.vocabulary)
+    Draft7Validator.check_schema(schema)
+    return Draft7Validator(schema)
+
+
+def as_an_editor_reads(path: Path) -> Any:
+    return yaml.load(path.read_text(), yaml.CSafeLoader)
+
+
+@pytest.mark.parametrize("path", VALID + EXAMPLES, ids=lambda path: path.name)
+def test_valid_documents_pass(nika: Nika, validator: Draft7Validator, path: Path) -> None:
+    loaded = load_workflow(path, nika.vocabulary, nika.limits)
+    assert loaded.workflow is not None, loaded.problems
+    assert list(validator.iter_errors(as_an_editor_reads(path))) == []
+
+
+@pytest.mark.parametrize("path", sorted((HERE / "invalid").glob("*.nika.yaml")), ids=lambda path: path.name)
+def test_invalid_documents_are_refused_where_a_schema_can(validator: Draft7Validator, path: Path) -> None:
+    if path.name[:8] in UNSEEN:
+        return
+    try:
+        document = as_an_editor_reads(path)
+    except yaml.YAMLError:
+        return
+    assert list(validator.iter_errors(document))
+
+
+def test_every_keyword_has_its_payload_and_words_for_it(nika: Nika) -> None:
+    schema = workflow_schema(nika.vocabulary)
+    for word in nika.vocabulary.words():
+        assert schema["definitions"][word]["description"]
+        assert {"$ref": f"#/definitions/{word}"} == schema["definitions"]["task"]["properties"][word]
+    assert "mcpServers" in schema["properties"]
