@@ -56,7 +56,9 @@ async def test_an_error_that_may_pass_is_tried_again(lab):
 @pytest.mark.parametrize("category", list(Category))
 async def test_only_some_categories_are_tried_again(lab, category):
     result = await one(lab, Attempts(TaskError("x", category=category)))
-    assert result.attempts == (2 if category.value in ["timeout", "network", "rateLimit", "provider", "execution"] else 1)
+    assert result.attempts == (
+        2 if category.value in ["timeout", "network", "rateLimit", "provider", "execution"] else 1
+    )
 
 
 async def test_an_error_may_say_that_trying_again_is_no_use(lab):
