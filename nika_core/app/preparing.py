@@ -9,6 +9,7 @@ from typing import Any
 
 from nika_core import codes
 from nika_core.app.directory import ProviderDirectory
+from nika_core.app.models import Models, block_of
 from nika_core.app.opening import Nika
 from nika_core.app.prompts import resolve_system_prompt
 from nika_core.document import check_inputs, check_values, payload_of
@@ -26,7 +27,6 @@ from nika_core.model.graph import Graph
 from nika_core.model.json import Json
 from nika_core.model.limits import Limit, Limits, Measure, Unit
 from nika_core.model.masking import Masker, secret_values
-from nika_core.model.template import Template
 from nika_core.model.usage import Usage
 from nika_core.model.workflow import AgentBlock, Task, Workflow
 from nika_core.plugin import Admission, Estimate, ModelInfo, Price, Provider, Stage, Values
@@ -60,6 +60,7 @@ class Prepared:
     agent: AgentBlock  # overrides applied, system prompt resolved
     directory: ProviderDirectory
     providers: Mapping[str, Provider]  # in use, by name
+    warnings: tuple[Problem, ...] = ()
 
     @cached_property
     def bounds(self) -> Bounds:
@@ -155,19 +156,30 @@ def prepare(nika: Nika, workflow: Workflow, options: RunOptions) -> Prepared:
         problems += check_values(workflow, nika.vocabulary, Values(inputs=values, environ=nika.environ))
     words = sorted({task.keyword for task in workflow.tasks})
     limits = nika.limits_for(words).narrowed(_narrowed_by(options))
-    agent = overridden(workflow, nika, options)
+    agent = block_of(workflow, nika, provider=options.provider, model=options.model)
     directory = ProviderDirectory(nika.registry, nika.environ)
-    providers: dict[str, Provider] = {}
+    models = Models(nika, workflow, agent, directory, running=True)
     if not options.mock:
-        problems += _check_models(nika, workflow, agent, directory, providers)
-    if not problems:
+        problems += models.problems()
+    if not any(problem.severity is Severity.ERROR for problem in problems):
         try:
             agent = resolve_system_prompt(agent, workflow, nika, values)
         except NikaError as error:
             problems.append(error.problem())
     if any(problem.severity is Severity.ERROR for problem in problems):
         raise ProblemsError(problems)
-    return Prepared(nika, workflow, options, nika.graph(workflow), limits, values, agent, directory, providers)
+    return Prepared(
+        nika,
+        workflow,
+        options,
+        nika.graph(workflow),
+        limits,
+        values,
+        agent,
+        directory,
+        models.providers,
+        tuple(problems),
+    )
 
 
 def prices_of(nika: Nika) -> Prices:
@@ -180,75 +192,8 @@ def prices_of(nika: Nika) -> Prices:
     )
 
 
-def overridden(workflow: Workflow, nika: Nika, options: RunOptions) -> AgentBlock:
-    """The agent block: the command line before the workflow before the project."""
-    agent, project = workflow.agent or AgentBlock(), nika.project
-    return replace(
-        agent,
-        provider=options.provider or agent.provider or project.provider,
-        model=options.model or agent.model or project.model,
-    )
-
-
 def _narrowed_by(options: RunOptions) -> list[Limit]:
     if options.max_concurrent is None:
         return []
     name = "--max-concurrent"
     return [Limit(Measure.CONCURRENT, options.max_concurrent, Unit.COUNT, name, "command line", "command line")]
-
-
-def _check_models(
-    nika: Nika,
-    workflow: Workflow,
-    agent: AgentBlock,
-    directory: ProviderDirectory,
-    providers: dict[str, Provider],
-) -> list[Problem]:
-    """Every model in use has a provider whose secrets are set, and can do what is asked of it."""
-    problems: dict[Problem, None] = {}
-    for task in workflow.tasks:
-        if not nika.vocabulary.keyword(task.keyword).needs_provider:
-            continue
-        own = task.payload.get("model")
-        model = own if isinstance(own, str) else agent.model
-        place = task.at(("model",)) if own is not None else task.place
-        if isinstance(own, Template) or not model:
-            if not model and own is None:
-                message = "no model is named, neither by the task nor by the agent block"
-                hint = "set `model:` in the `agent:` block, in nika.yaml, or give --model"
-                problems[Problem(codes.MISSING_MODEL, message, place, hint)] = None
-            continue
-        try:
-            provider = directory.choose(agent.provider, model)
-            if provider.name not in providers:
-                directory.require_secrets(provider)
-                providers[provider.name] = provider
-            info = directory.connect(provider).info(model)
-        except NikaError as error:
-            problems[replace(error.problem(), place=error.place or (place if own is not None else None))] = None
-            continue
-        for problem in _what_it_cannot(task, agent, info):
-            problems[problem] = None
-    return list(problems)
-
-
-def _what_it_cannot(task: Task, agent: AgentBlock, info: ModelInfo) -> list[Problem]:
-    found = []
-    if not info.temperature and "temperature" in task.payload:
-        message = f"the model '{info.name}' takes no temperature"
-        hint = "remove `temperature`, or use another model"
-        found.append(Problem(codes.MODEL_CANNOT, message, task.at(("temperature",)), hint))
-    elif not info.temperature and agent.temperature is not None:
-        message = f"the model '{info.name}' takes no temperature, and the agent block sets one"
-        hint = "remove `temperature` from the agent block, or use another model"
-        found.append(Problem(codes.MODEL_CANNOT, message, task.place, hint))
-    tools = agent.allowed_tools if task.allowed_tools is None else task.allowed_tools
-    if not info.tools and tools and task.allowed_tools != ():
-        message = f"the model '{info.name}' cannot use tools, and this task allows {', '.join(tools)}"
-        hint = "set `allowedTools: []` on the task, or use another model"
-        found.append(Problem(codes.MODEL_CANNOT, message, task.place, hint))
-    asked, most = task.payload.get("maxTokens"), info.max_output_tokens
-    if isinstance(asked, int) and most is not None and asked > most:
-        message = f"the model '{info.name}' answers with at most {most} tokens, and this task asks for {asked}"
-        found.append(Problem(codes.MODEL_CANNOT, message, task.at(("maxTokens",)), f"set maxTokens to {most} or less"))
-    return found

@@ -13,7 +13,7 @@ import typer
 from nika_core.app import RunOptions
 from nika_core.cli.console import plain, say, say_json, style
 from nika_core.cli.inputs import gather
-from nika_core.cli.problems import require_workflow, telling_problems
+from nika_core.cli.problems import require_workflow, tell_problem, telling_problems
 from nika_core.cli.run import find_workflow
 
 
@@ -46,7 +46,10 @@ def plan(
 
     with telling_problems(loaded):
         options = RunOptions(inputs=gather(input_ or (), inputs), provider=provider, model=model)
-        made = make_plan(prepare(nika, checked, options))
+        prepared = prepare(nika, checked, options)
+        for warning in prepared.warnings:
+            tell_problem(warning, loaded.text)
+        made = make_plan(prepared)
     if format_ is Format.JSON:
         say_json(plan_json(made))
         return

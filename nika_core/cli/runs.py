@@ -75,6 +75,8 @@ def show(
     for decision in found.get("decisions", ()):
         say(f"decision: {plain(json.dumps(decision, ensure_ascii=False))}")
     cost = f", {money_text(usage['costUsd'])}" if usage.get("costUsd") else ""
+    if usage.get("savedUsd"):
+        cost += f", {money_text(usage['savedUsd'])} saved by batches"
     unpriced = f", unpriced: {', '.join(usage['unpriced'])}" if usage.get("unpriced") else ""
     say(f"{usage.get('totalTokens', 0)} tokens{cost}{unpriced}")
 

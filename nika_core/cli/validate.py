@@ -38,7 +38,7 @@ def validate(
 ) -> None:
     """Check workflow files without running anything."""
     files = find_files(paths or [Path()])
-    results = [(path, Nika.open(path).load(path)) for path in files]
+    results = [(path, _checked(path)) for path in files]
     if format_ is Format.JSON:
         say_json({"files": [file_json(path, loaded) for path, loaded in results]})
     elif format_ is Format.COMPACT:
@@ -51,6 +51,13 @@ def validate(
     code = exit_code_of(problem for _, loaded in results for problem in loaded.problems)
     if code:
         sys.exit(code)
+
+
+def _checked(path: Path) -> Loaded:
+    from nika_core.app.models import with_models
+
+    nika = Nika.open(path)
+    return with_models(nika, nika.load(path))
 
 
 def find_files(paths: list[Path]) -> list[Path]:

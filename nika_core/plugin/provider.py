@@ -77,7 +77,8 @@ class ModelInfo:
 class ModelRequest:
     """One call. `output_schema` asks for JSON in that schema ({} for any JSON); None for text.
 
-    `model` None means the agent block's. `max_tokens` None is filled in by the kernel before a client sees it.
+    `model` and `temperature` None mean the agent block's, `max_tokens` None what there is room for: the kernel fills
+    them in before a client sees the request (the block's temperature only for models that take one).
     """
 
     messages: tuple[Message, ...]

@@ -21,7 +21,7 @@ from nika_core.engine.budget import Budget, Reservation
 from nika_core.engine.models.batching import Batches, Economy
 from nika_core.engine.models.breaker import BreakerSettings, Permit
 from nika_core.engine.models.connections import Connection, Connections, Directory, missing_model
-from nika_core.engine.models.prepare import check_abilities, fit_context, with_defaults
+from nika_core.engine.models.prepare import check_abilities, fit_context, left_out, with_defaults
 from nika_core.engine.models.pricing import Prices
 from nika_core.engine.models.replies import CallNames, reply_json, reply_of
 from nika_core.engine.models.settling import Sent, Settling, worst_case
@@ -74,7 +74,7 @@ class ResilientCaller:
     async def complete(self, request: ModelRequest, call: CallScope) -> ModelReply:
         """Call a model, or give the reply that was paid for already. Raises TaskError."""
         connection, info = await self._reach(request, call.agent)
-        meant = with_defaults(request, call.agent, info.name)
+        meant = with_defaults(request, call.agent, info)
         name = self._names.name(call.key, call.attempt, connection.provider.name, meant)
         known = reply_of(call.memo.get(call.key, name))
         if known is not None:
@@ -82,6 +82,9 @@ class ResilientCaller:
             return known
         connection.breaker.refuse_while_open()
         check_abilities(meant, info)
+        unsent = left_out(request, call.agent, info)
+        if unsent is not None:
+            self._tell_once(call, unsent)
         await self._prices.prepare(info)
         batch = self._batches is not None and info.batch and self._batches.economy.eligible(call, meant)
         prompt = (await count(meant, connection)).input_tokens

@@ -15,18 +15,28 @@ DEFAULT_MAX_TOKENS: Final = 4096
 LEAST_MAX_TOKENS: Final = 256  # a shorter reply helps nobody: then the call is refused, with the figures
 
 
-def with_defaults(request: ModelRequest, agent: AgentBlock, model: str) -> ModelRequest:
-    """The agent block's system prompt, temperature and `maxTokens`, where the request says nothing."""
+def with_defaults(request: ModelRequest, agent: AgentBlock, info: ModelInfo) -> ModelRequest:
+    """The agent block's system prompt, temperature and `maxTokens`, where the request says nothing.
+
+    A temperature that is set for all tasks is left out for a model that takes none (see `left_out`).
+    """
     system = request.system
     if system is None and isinstance(agent.system_prompt, str):
         system = agent.system_prompt
     return replace(
         request,
-        model=model,
+        model=info.name,
         system=system,
         max_tokens=request.max_tokens if request.max_tokens is not None else agent.max_tokens,
-        temperature=request.temperature if request.temperature is not None else agent.temperature,
+        temperature=agent.temperature if request.temperature is None and info.temperature else request.temperature,
     )
+
+
+def left_out(request: ModelRequest, agent: AgentBlock, info: ModelInfo) -> str | None:
+    """What of the agent block is not sent to this model, in words for the user; None: nothing is left out."""
+    if info.temperature or request.temperature is not None or agent.temperature is None:
+        return None
+    return f"The model '{info.name}' takes no temperature: the agent block's {agent.temperature:g} is not sent to it."
 
 
 def check_abilities(request: ModelRequest, info: ModelInfo) -> None:

@@ -94,7 +94,7 @@ class _Conversation:
 
     async def _first_request(self) -> ModelRequest:
         agent = self._context.agent
-        temperature = self._payload.get("temperature", agent.temperature)
+        temperature = self._payload.get("temperature")  # the agent block's is the caller's to put in
         model = self._payload.get("model")
         return ModelRequest(
             messages=(*self._history, Message(Role.USER, self._prompt)),

@@ -30,7 +30,8 @@ async def test_one_answer_ends_it_and_fields_of_the_payload_go_before_those_of_t
     assert answer.text == "hello"
     assert answer.turns == 1
     request = seen.requests[0]
-    assert (request.model, request.max_tokens, request.temperature, request.system) == ("n", 7, 0.1, "be kind")
+    assert (request.model, request.max_tokens, request.temperature, request.system) == ("n", 7, None, "be kind")
+    # the block's temperature is put in by the caller, who knows whether the model takes one
     assert request.messages == (Message(Role.USER, "hi"),)
 
 
