@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from nika_core.app.economy import Waiting
 from nika_core.app.mocking import MockStep
@@ -31,6 +32,8 @@ from nika_core.model.template import Placeholder
 from nika_core.model.workflow import Task
 from nika_core.plugin import Step, Values
 from nika_core.template import render_payload, resolve
+
+_PROCESSES: Final = "nika_core.plugin.process_family"
 
 
 class Execution:
@@ -99,6 +102,8 @@ class Execution:
         budget = Budget(self._prepared.bounds)
         if self._recorded is not None:
             charge_earlier(budget, self._recorded.events, self._recorded.memo)
+            importlib.import_module(_PROCESSES)  # a killed Nika may have left processes behind
+            await _sweep(run_id)
         try:
             services = self._services(budget)
             self._run = Run(self._request(run_id), services, map(self._patient, self._observers))
@@ -258,6 +263,6 @@ class Execution:
 
 async def _sweep(run_id: str) -> None:
     """End whatever the run's processes left behind; costs nothing where no plugin started one."""
-    processes = sys.modules.get("nika_core.plugin.process_family")
+    processes = sys.modules.get(_PROCESSES)
     if processes is not None:
         await processes.sweep(run_id)

@@ -1,0 +1,156 @@
+"""A run that is killed at any point goes on where it was: what was told as done is never done again."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NIKA = str(Path(sys.executable).with_name("nika"))
+WORKFLOW = """\
+agent: {model: mock, provider: mock}
+tasks:
+  - {id: a, shell: "echo a >> done.txt; echo 1"}
+  - {id: b, shell: "echo b >> done.txt; echo {{a}}"}
+  - {id: c, shell: "echo c >> done.txt; echo {{a}}"}
+  - {id: said, llm: "say {{b}} {{c}}"}
+  - {id: d, function: {reference: work.py::add, args: {one: "{{b}}", other: "{{c}}"}}}
+  - {id: e, shell: "echo e >> done.txt; echo {{d}} {{said}}"}
+"""
+WORK = """\
+def add(one: int, other: int) -> int:
+    with open("done.txt", "a") as done:
+        done.write("d\\n")
+    return one + other
+"""
+RESULT = "2 mock: say 1 1"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "nika.yaml").write_text("main: w.nika.yaml\n")
+    (tmp_path / "w.nika.yaml").write_text(WORKFLOW)
+    (tmp_path / "work.py").write_text(WORK)
+    return tmp_path
+
+
+def start(project: Path) -> subprocess.Popen[str]:
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("NIKA_")}
+    command = [NIKA, "run", "--format", "jsonl"]
+    return subprocess.Popen(
+        command, cwd=project, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def nika(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([NIKA, *arguments], cwd=project, capture_output=True, text=True, timeout=60, check=False)
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def succeeded(lines: list[str]) -> set[str]:
+    """The tasks of which the user was told that they had succeeded."""
+    events: list[dict[str, Any]] = [json.loads(line) for line in lines if line.endswith("\n")]
+    return {event["task"] for event in events if event["event"] == "task.succeeded"}
+
+
+def check_that_it_goes_on(project: Path, told: set[str]) -> None:
+    """Resume it, and compare what was done with what had been told."""
+    runs = json.loads(nika(project, "runs", "list", "--format", "json").stdout)["runs"]
+    if not runs:  # killed before the run had begun: there is nothing to go on with
+        assert not told
+        assert not (project / "done.txt").exists()
+        return
+    (run,) = runs
+    before = Counter((project / "done.txt").read_text().split()) if (project / "done.txt").exists() else Counter()
+    if run["status"] != "succeeded":
+        done = nika(project, "resume", run["runId"], "--format", "json")
+        assert done.returncode == 0, done.stderr
+        result = json.loads(done.stdout)
+        assert result["output"] == RESULT
+        reused = {task["id"] for task in result["tasks"] if task.get("reused")}
+        assert told <= reused
+    after = Counter((project / "done.txt").read_text().split())
+    for task in told & set("abcde"):
+        assert after[task] == before[task] == 1, f"{task} was told as done, and was done {after[task]} times"
+    assert set(after) == set("abcde")
+    check = sqlite3.connect(project / ".nika" / "journal.db").execute("PRAGMA integrity_check").fetchone()
+    assert check == ("ok",)
+
+
+@pytest.mark.parametrize("point", range(1, 27))
+def test_killed_after_every_transition_it_goes_on_and_does_nothing_twice(project: Path, point: int) -> None:
+    process = start(project)
+    lines: list[str] = []
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.append(line)
+        if len(lines) == point:
+            break
+    process.send_signal(signal.SIGKILL)
+    rest, _ = process.communicate(timeout=30)
+    check_that_it_goes_on(project, succeeded([*lines, *rest.splitlines(keepends=True)]))
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_killed_at_a_random_moment_it_goes_on_and_does_nothing_twice(project: Path, seed: int) -> None:
+    process = start(project)
+    try:
+        out, _ = process.communicate(timeout=random.Random(seed).uniform(0.15, 0.75))
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        out, _ = process.communicate(timeout=30)
+    check_that_it_goes_on(project, succeeded(out.splitlines(keepends=True)))
+
+
+def test_a_run_that_another_process_works_on_cannot_be_resumed_or_removed(project: Path) -> None:
+    (project / "w.nika.yaml").write_text('tasks:\n  - {id: a, shell: "echo on > on; until [ -e go ]; do :; done"}\n')
+    process = start(project)
+    assert process.stdout is not None
+    run = json.loads(process.stdout.readline())["runId"]
+    try:
+        for command in ("resume", "rm"):
+            arguments = ["resume", run] if command == "resume" else ["runs", "rm", run]
+            done = nika(project, *arguments)
+            assert done.returncode == 1
+            assert "NIKA-094" in done.stderr
+    finally:
+        (project / "go").touch()
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+
+
+def test_two_runs_of_one_project_at_once_do_not_disturb_each_other(project: Path) -> None:
+    processes = [start(project) for _ in range(3)]
+    for process in processes:
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+    runs = json.loads(nika(project, "runs", "list", "--format", "json").stdout)["runs"]
+    assert [run["status"] for run in runs] == ["succeeded"] * 3
+
+
+def test_what_a_killed_nika_left_behind_is_ended_when_its_run_goes_on(project: Path) -> None:
+    (project / "w.nika.yaml").write_text(
+        'tasks:\n  - {id: a, shell: "echo $$ >> pids; [ -e go ] && exit 0; exec sleep 600"}\n'
+    )
+    process = start(project)
+    while not (project / "pids").exists():
+        assert process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=30)
+    (project / "go").touch()
+    run = json.loads(nika(project, "runs", "list", "--format", "json").stdout)["runs"][0]
+    assert run["status"] == "interrupted"
+    assert nika(project, "resume", run["runId"]).returncode == 0
+    (left, _) = (project / "pids").read_text().split()
+    stat = Path(f"/proc/{left}/stat")
+    assert not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"  # a zombie waits for PID 1 only
