@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from nika_core.errors import Severity
-from nika_core.migration.migrate import Migration, Status, Surroundings, migrate_text
+from nika_core.migration.findings import Surroundings
+from nika_core.migration.migrate import Migration, Status, migrate_text
 from nika_core.migration.notes import Note
 
 PATTERNS: Final = ("*.nika.yaml", "*.nika.yml")

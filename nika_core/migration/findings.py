@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from typing import Final, Protocol
+from dataclasses import dataclass
+from typing import Final
 
 from nika_core.errors import Severity
 from nika_core.migration import grammar, scalars, values
 from nika_core.migration.notes import Note, note_at
-from nika_core.migration.parts import members
 from nika_core.migration.text_findings import task_text_notes, v4_template_notes
 from nika_core.migration.tree import Document, Node
 from nika_core.migration.wiring import wiring_notes
 from nika_core.model.bounded import why_not_an_id
 
 
-class Surroundings(Protocol):
-    """See `migrate.Surroundings`."""
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is known about the place where a workflow runs.
 
-    @property
-    def servers(self) -> Collection[str]: ...
-    @property
-    def node(self) -> bool: ...
+    `servers`: the MCP servers of a `.mcp.json` beside it; `node`: whether JavaScript functions can run.
+    """
+
+    servers: Collection[str] = ()
+    node: bool = True
 
 
 def find_notes(document: Document, surroundings: Surroundings) -> list[Note]:
@@ -30,6 +32,15 @@ def find_notes(document: Document, surroundings: Surroundings) -> list[Note]:
     if document.root is None:
         return []
     return list(_Finder(document, surroundings).all())
+
+
+def leftovers(document: Document) -> list[Note]:
+    """What makes `run` take a file for one of v4 although migration can do nothing about it."""
+    if document.root is None:
+        return []
+    finder = _Finder(document, Surroundings())
+    words = [(task, grammar.keyword_of(task)) for task in grammar.tasks_of(document.root)]
+    return [found for task, word in words if word for found in finder.strays(task, word, old=False)]
 
 
 class _Finder:
@@ -110,8 +121,9 @@ class _Finder:
             return
         payload = task.get(word)
         if old:
-            yield from self._unknown_keys(task, word)
+            yield from self._misplaced(task, word)
             yield from self._rules(task)
+        yield from self.strays(task, word, old=old)
         yield from self._tools(task.get("allowedTools"))
         if payload is not None:
             yield from self._tools(payload.get("allowedTools"))
@@ -121,17 +133,18 @@ class _Finder:
             elif primary is not None:
                 yield self._error(primary, f"{word}'s {grammar.KEYWORDS[word].primary} is no text", _QUOTES)
 
-    def _unknown_keys(self, task: Node, word: str) -> Iterator[Note]:
-        fits = members(word) | {"cwd"} if word == "shell" else members(word) | ({"body"} if word == "http" else set())
+    def strays(self, task: Node, word: str, *, old: bool) -> Iterator[Note]:
+        """Keys that mean nothing beside this keyword; in a file of v5 (`old` false) only those that v4 had."""
+        fits = grammar.KEYWORDS[word].beside | grammar.TASK_KEYS | grammar.KEYWORDS.keys() | {grammar.CONFIG}
         for key, value in task.pairs:
-            if key.value in fits | grammar.TASK_KEYS | {word, grammar.CONFIG} or key.value in grammar.KEYWORDS:
-                continue
-            if not scalars.is_null(value):
+            if key.value not in fits and (old or key.value in grammar.BESIDE) and not scalars.is_null(value):
                 yield self._error(
                     key,
                     f"'{key.value}' means nothing on a task with '{word}'; v4 ignored it, v5 refuses it",
                     "remove it, or put # before it",
                 )
+
+    def _misplaced(self, task: Node, word: str) -> Iterator[Note]:
         if word not in grammar.WITH_TOOLS and (tools := task.pair("allowedTools")):
             yield self._error(tools[0], f"a task with '{word}' has no tools; v4 ignored the key", "remove it")
         args = task.get("args")

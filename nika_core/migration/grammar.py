@@ -32,6 +32,7 @@ KEYWORDS: Final[Mapping[str, V4Keyword]] = {
     "function": V4Keyword("reference", _ARGS, _ARGS),
     "llm": V4Keyword("prompt", frozenset({"model", "systemPrompt"})),
 }
+BESIDE: Final = frozenset(name for keyword in KEYWORDS.values() for name in keyword.beside)
 WITH_TOOLS: Final = frozenset({"agent", "subagent"})
 NEED_MODEL: Final = WITH_TOOLS | {"llm"}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Final
 from nika_core.errors import Severity
 from nika_core.migration import grammar, values
 from nika_core.migration.anchors import written_out
-from nika_core.migration.findings import find_notes
+from nika_core.migration.findings import Surroundings, find_notes, leftovers
 from nika_core.migration.meaning import comments, meaning
 from nika_core.migration.notes import Note, note_at
 from nika_core.migration.nulls import without_nulls
@@ -33,17 +33,6 @@ class Status(StrEnum):
     LATER_LINEAGE = "later_lineage"
     UNREADABLE = "unreadable"
     CANNOT = "cannot"
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What is known about the place where a workflow runs.
-
-    `servers`: the MCP servers of a `.mcp.json` beside it; `node`: whether JavaScript functions can run.
-    """
-
-    servers: Collection[str] = ()
-    node: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +71,8 @@ def migrate_text(text: str, path: str | Path = "", surroundings: Surroundings | 
         return Migration(Status.LATER_LINEAGE, text)
     found = find_notes(document, surroundings or Surroundings())
     if not (grammar.is_v4(document.root) or document.anchors or document.aliases):
-        return Migration(Status.UNCHANGED, text, () if grammar.is_v5(document.root) else _errors(found))
+        found = leftovers(document) if grammar.is_v5(document.root) else found
+        return Migration(Status.UNCHANGED, text, _errors(found))
     if document.flaws:
         flaws = [
             _note(document.source, flaw.offset, f"strict YAML has no such thing: {flaw.message}", flaw.hint)
@@ -136,6 +126,10 @@ def _compared(document: Document, new: Document) -> tuple[str | None, Note | Non
         line, what = _difference(document, before, after)
         message = f"{what} cannot be written in v5 so that it means the same"
         return None, Note(line, 1, Severity.ERROR, message, _BY_HAND)
+    for task, now in zip(grammar.tasks_of(document.root), grammar.tasks_of(new.root or document.root), strict=True):
+        if grammar.is_v4_task(now):
+            message = "the task has no keyword, or several"
+            return None, _note(document.source, task.start, message, "give it exactly one")
     if comments(document) - comments(new):
         return None, Note(1, 1, Severity.ERROR, "a comment would be lost", "put it on a line of its own")
     return new.source.text, None

@@ -364,3 +364,18 @@ def test_a_condition_of_v4_is_enough_to_tell_its_file() -> None:
 def test_what_cannot_stand_before_a_template_in_v5_is_told() -> None:
     (note,) = refused("- {id: b, shell: ls}\n- {id: a, llm: 'x {{{b}}}', model: m}\n").errors
     assert "put a space between" in note.hint
+
+
+def test_a_task_without_one_keyword_is_not_half_migrated() -> None:
+    for keywords in ("", "  shell: ls\n  llm: hi\n"):
+        body = f"- id: a\n{keywords}  config: {{timeout: 3s}}\n- {{id: b, shell: ls, cwd: x}}\n"
+        assert "exactly one" in next(note.hint for note in refused(body).notes if "keyword" in note.message)
+
+
+def test_a_field_of_another_keyword_is_told_every_time() -> None:
+    text = tasks("- {id: a, shell: ls, cwd: x}\n- {id: b, llm: hi, method: GET}\n")
+    once = migrate_text(text)
+    assert once.status is Status.MIGRATED
+    twice = migrate_text(once.text)
+    assert twice.status is Status.UNCHANGED
+    assert ["'method'" in note.message for note in (*once.notes, *twice.notes)] == [True, True]
