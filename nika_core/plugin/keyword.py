@@ -297,6 +297,13 @@ class Facets:
         """Tokens and money, low and high; the default: none."""
         return Estimate()
 
+    def files(self, payload: Payload) -> Sequence[Path]:
+        """Files whose content belongs to the task's definition: a resumed run does the task again when one changed.
+
+        Those that a value names, or that the task itself writes, do not. The default: none.
+        """
+        return ()
+
     def mock(self, payload: JsonObject) -> Json:
         """An output of the right shape for this rendered payload, without the effect."""
         return "mock"

@@ -250,3 +250,5 @@ async def _to_the_end(work: Awaitable[None], hurry: Callable[[], None]) -> None:
             await asyncio.shield(task)
         except asyncio.CancelledError:
             hurry()
+        except Exception:  # the gentle way has failed; what made us end is what is raised
+            hurry()

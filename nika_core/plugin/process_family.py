@@ -20,11 +20,13 @@ from nika_core.plugin.process_table import descendants, table
 GRACE: Final = 2.0  # seconds between TERM and KILL
 _KILL_SECONDS: Final = 5.0  # how long a killed process may take to go
 _MAX_SESSIONS: Final = 10_000
+_UNCLAIMED_SECONDS: Final = 5.0
 
 _leaders: set[int] = set()  # children of ours that somebody waits for by their pid
 _sessions: dict[int, None] = {}  # sessions that were started here, in order; some of their processes may be left
 _unclaimed: set[tuple[int, int]] = set()  # zombies of unknown origin at the last look
 _last_look = 0.0
+_last_reap = 0.0
 
 
 def leader_started(pid: int) -> None:
@@ -119,25 +121,28 @@ def reap_strays(every: float = 0.0) -> None:
     """Bury orphans that ended after this process had adopted them. At most once in `every` seconds.
 
     Children of other libraries are left to them: only the sessions started here are looked at, and zombies in a
-    session of their own that nobody has claimed between two looks at least a second apart.
+    session of their own that nobody has claimed for five seconds.
     """
-    global _last_look, _unclaimed
+    global _last_reap, _last_look, _unclaimed
     processes = table()
-    if not processes.adopts or time.monotonic() - _last_look < every:
+    now = time.monotonic()
+    if not processes.adopts or now - _last_reap < every:
         return
+    _last_reap = now
+    late = now - _last_look >= _UNCLAIMED_SECONDS
     unclaimed: set[tuple[int, int]] = set()
     own = os.getsid(0)
     for pid in set(processes.children(os.getpid())) - _leaders:
         seen = processes.look(pid)
         if seen is None or not seen.zombie or seen.session == own:
             continue
-        if seen.session in _sessions or (pid, seen.started) in _unclaimed:
+        if seen.session in _sessions or (late and (pid, seen.started) in _unclaimed):
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)
         else:
             unclaimed.add((pid, seen.started))
-    if time.monotonic() - _last_look >= 1.0:
-        _unclaimed, _last_look = unclaimed, time.monotonic()
+    if late:
+        _unclaimed, _last_look = unclaimed, now
 
 
 async def sweep(run_id: str, grace: float = GRACE) -> int:

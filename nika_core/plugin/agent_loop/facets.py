@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from nika_core import codes
@@ -68,6 +69,10 @@ class CompletionFacets(Facets):
                 ),
             )
         )
+
+    def files(self, payload: Payload) -> Sequence[Path]:
+        """Skills and the system prompt's file."""
+        return _files(payload)
 
     def mock(self, payload: JsonObject) -> Json:
         lines = (line.strip() for line in str(payload.get("prompt", "")).splitlines())
@@ -160,12 +165,14 @@ def _prompt_tokens(payload: Payload) -> tuple[int, bool]:
         if isinstance(value, Template):
             known = False
         low += _least_bytes(value)
-    skills = payload.fields.get("skills")
-    files = [payload.fields.get("systemPromptFile"), *(skills if isinstance(skills, list | tuple) else ())]
-    for name in files:
-        path = skill_path(payload.folder, name) if isinstance(name, str) else None
-        low += path.stat().st_size if path and path.is_file() else 0
+    low += sum(path.stat().st_size for path in _files(payload) if path.is_file())
     return -(-low // 4) + _OVERHEAD, known
+
+
+def _files(payload: Payload) -> list[Path]:
+    skills = payload.fields.get("skills")
+    names = [payload.fields.get("systemPromptFile"), *(skills if isinstance(skills, list | tuple) else ())]
+    return [skill_path(payload.folder, name) for name in names if isinstance(name, str)]
 
 
 def _least_bytes(value: PayloadValue) -> int:
