@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from nika_core import codes
 from nika_core.engine.context import Tally, context_class
-from nika_core.engine.failures import failure_from
+from nika_core.engine.failures import FAULTS, failure_from
 from nika_core.engine.held import Held
 from nika_core.engine.leash import Leash, Why
 from nika_core.engine.outputs import as_json, bounded_output, fork, parsed
@@ -46,7 +46,7 @@ class Attempts:
             self._word = self._scene.word(self._call.task.keyword)
             self._context = context_class(self._scene, self._word)
             self._admit()
-        except Exception as error:
+        except FAULTS as error:  # policies and the modules of steps are plugins
             self._attempt = 0  # nothing was started
             return self._ended(self._failure(error))
         self._timeout = self._call.task.timeout or self._word.timeout
@@ -234,7 +234,7 @@ class Attempts:
             truncated,
         )
 
-    def _failure(self, error: Exception) -> Failure:
+    def _failure(self, error: BaseException) -> Failure:
         failure = failure_from(error, f"keyword `{self._call.task.keyword}`")
         if isinstance(error, TaskError) and (error.retry_after or 0.0) > LONGEST_RETRY_AFTER:
             message = f"{failure.message} (the other side asks to wait {error.retry_after:g} s, which is too long)"

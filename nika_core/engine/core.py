@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from nika_core.engine.board import Board
-from nika_core.engine.failures import failure_from
+from nika_core.engine.failures import FAULTS, failure_from
 from nika_core.engine.hashing import payload_hash
 from nika_core.engine.plan import Plan, Stop
 from nika_core.engine.readiness import ConditionError, why_skipped
@@ -208,7 +208,7 @@ class Core:
             definition = self.plan.definition(known)
             heard = self._board.talk.hashes(task) if task in self.plan.context else ()
             given = payload_hash(payload, known.payload, heard)
-        except Exception as error:  # sources and facets are plugins: whatever they raise is the task's failure
+        except FAULTS as error:  # sources and facets are plugins: whatever they raise is the task's failure
             failure = failure_from(error, "what makes the payload", self.plan.max_error_bytes)
             self._fail(task, decided, failure, commands)
             self._settle(self._released(task), commands)

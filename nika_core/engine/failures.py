@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from nika_core import codes
 from nika_core.errors import Category, NikaError, TemplateValueError
 from nika_core.model.bounded import bound
 from nika_core.model.state import Failure
 
+FAULTS: Final = (Exception, SystemExit)  # what a plugin may raise where it should raise nothing
+
 
 class EscapedError(Exception):
     """Stands for a SystemExit or the like, which no task of an event loop may raise. Its text describes it."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(described(error))
+        self.interrupt = isinstance(error, KeyboardInterrupt)
 
 
 def failure_from(error: BaseException, whose: str, max_bytes: int | None = None) -> Failure:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from nika_core.engine.failures import FAULTS
 from nika_core.model.graph import Edge, EdgeMaker
 from nika_core.model.json import Json
 from nika_core.model.state import Failed, Skipped, SkipReason, Success, TaskState
@@ -26,7 +27,7 @@ from nika_core.model.template import Placeholder
 class ConditionError(Exception):
     """A condition has no value. `error` says why."""
 
-    def __init__(self, edge: Edge, error: Exception) -> None:
+    def __init__(self, edge: Edge, error: BaseException) -> None:
         super().__init__(str(error))
         self.edge = edge
         self.error = error
@@ -73,5 +74,5 @@ def _holds(edge: Edge, resolve: Callable[[Placeholder], Json]) -> bool:
     assert edge.condition is not None
     try:
         return edge.condition.evaluate(resolve)
-    except Exception as error:  # a template source is a plugin: whatever it raises is the task's failure
+    except FAULTS as error:  # a template source is a plugin: whatever it raises is the task's failure
         raise ConditionError(edge, error) from error

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from nika_core.engine.failures import described
+from nika_core.engine.failures import EscapedError, described
 
 
 class _Holder:
@@ -32,8 +32,10 @@ class _Holder:
                 await self._closing.wait()
         except BaseException as error:
             if self.opened.done():
-                raise
-            failed = error if isinstance(error, Exception) else RuntimeError(described(error))
+                if isinstance(error, Exception | asyncio.CancelledError):
+                    raise
+                raise EscapedError(error) from None  # a SystemExit would end the event loop
+            failed = error if isinstance(error, Exception) else EscapedError(error)
             self.opened.set_exception(failed)
             self.opened.exception()  # nobody may be waiting any more
 

@@ -69,7 +69,8 @@ class Reuse:
             return Choice(Verdict.RUN, "it had been interrupted", was.epoch)
         # The same answers would fail the same check again; after any other failure what was paid for still counts.
         epoch = was.epoch + 1 if was.category is Category.VALIDATION else was.epoch
-        return Choice(Verdict.RUN, "it had failed", epoch)
+        reason = "it had been cancelled" if was.category is Category.CANCELLED else "it had failed"
+        return Choice(Verdict.RUN, reason, epoch)
 
 
 def below(graph: Graph, task: str) -> frozenset[str]:

@@ -22,6 +22,7 @@ from nika_core.model.workflow import AgentBlock
 from nika_core.plugin import Keyword, Step
 
 _DEFAULT_DEPTH: Final = 50
+_GIVEN_ON: Final = ("output", "messages")  # what other tasks are given of a task, also when the run is resumed
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ class Scene:
 
     def _without_secrets(self, data: JsonObject) -> JsonObject:
         masked: dict[str, Any] = self.masked(data)
-        if "output" in data and masked["output"] != data["output"]:
+        if any(name in data and masked[name] != data[name] for name in _GIVEN_ON):
             masked["withheld"] = True
         return masked
 

@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from nika_core.engine.deadlines import Deadlines
-from nika_core.engine.failures import EscapedError, described
+from nika_core.engine.failures import EscapedError
 from nika_core.engine.held import Held
 
 
@@ -80,4 +80,4 @@ async def _contained(held: Held) -> Any:
     except (Exception, asyncio.CancelledError):
         raise
     except BaseException as error:
-        raise EscapedError(described(error)) from None
+        raise EscapedError(error) from None

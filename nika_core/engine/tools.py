@@ -12,11 +12,12 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
 from nika_core import codes
-from nika_core.engine.failures import failure_from
+from nika_core.engine.failures import FAULTS, EscapedError, failure_from
 from nika_core.engine.hashing import digest
 from nika_core.engine.outputs import as_json, as_text, fork
 from nika_core.engine.scene import Scene, Word
 from nika_core.engine.supervised import TookTooLongError, supervised
+from nika_core.engine.wire import CancelRequested
 from nika_core.errors import Category, TaskError
 from nika_core.model.bounded import bound
 from nika_core.model.events import EventKind
@@ -107,7 +108,7 @@ async def _run(scene: Scene, context: TaskContext, tool: Tool, arguments: JsonOb
         if error.usage is not None:
             context.count(error.usage)
         return _told(scene, error, tool, word)
-    except Exception as error:  # a keyword is a plugin: whatever it raises is told to the model
+    except FAULTS as error:  # a keyword is a plugin: whatever it raises is told to the model
         return _told(scene, error, tool, None)
     return _result(scene, context, word, returned)
 
@@ -125,6 +126,8 @@ def _result(scene: Scene, context: TaskContext, word: Word, returned: Any) -> To
 
 
 def _told(scene: Scene, error: BaseException, tool: Tool, word: Word | None) -> ToolOutcome:
+    if isinstance(error, EscapedError) and error.interrupt:  # the user's, wherever it came up
+        scene.post(CancelRequested("interrupted"))
     failure = scene.failure(failure_from(error, f"keyword `{tool.keyword}`"))
     text = f"{failure.category.value}: {failure.message}"
     output = getattr(error, "output", None)

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import threading
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -224,6 +225,62 @@ async def test_an_interrupt_inside_a_step_cancels_the_run(lab):
 
     result = await lab.run(lab.request(lab.tasks("a b"), lab.flows("a>b")), lab.services(step))
     assert result.status is RunStatus.CANCELLED
+
+
+async def test_a_run_that_was_cancelled_goes_on_without_doing_anything_twice(lab):
+    from nika_core.engine.history import earlier
+    from nika_core.engine.services import NoMemo
+
+    acted = []
+    memo = NoMemo()
+
+    async def step(payload, context):
+        if context.task_id == "a":
+            acted.append("a")
+            return "a"
+        call = f"call {context.key}"
+        if memo.get(context.key, call) is None:
+            acted.append("paid")
+            memo.put(context.key, call, "reply")
+        if not again:
+            await asyncio.Event().wait()
+        return memo.get(context.key, call)
+
+    again = False
+    recorded = []
+    services = lab.services(step, record=recorded.append, memo=memo)
+    run = Run(lab.request(lab.tasks("a b c"), lab.flows("a>b b>c")), services)
+    task = asyncio.create_task(run.result())
+    await settled()
+    run.cancel()
+    await task
+    again = True
+    request = lab.request(lab.tasks("a b c"), lab.flows("a>b b>c"), earlier=earlier(recorded), seq=recorded[-1].seq)
+    seen = []
+    result = await lab.run(request, services, seen.append)
+    assert (result.status, result.output) == (RunStatus.SUCCEEDED, "reply")
+    assert acted == ["a", "paid", "paid"], "c is new, b was paid for"
+    assert [task.reused for task in result.tasks] == [True, False, False]
+    assert {event.task: event.data.get("reason") for event in seen if event.kind is EventKind.TASK_STARTED} == {
+        "b": "it had been cancelled",
+        "c": "it had not been started",
+    }
+
+
+@pytest.mark.parametrize("place", ["admit", "step", "keyword", "render", "resolve"])
+async def test_a_plugin_that_exits_anywhere_ends_its_task_and_not_the_run(lab, place):
+    def exits(*_):
+        raise SystemExit(3)
+
+    services = (
+        lab.services(**{place: exits})
+        if place not in ("step", "keyword")
+        else replace(lab.services(), **{place: exits})
+    )
+    flows = (Flow("a", "b", lab.When(lambda a: True, "a")),)
+    result = await lab.run(lab.request(lab.tasks("a b"), flows), services)
+    assert result.status is RunStatus.FAILED
+    assert {task.state for task in result.tasks} <= {"failed", "skipped", "success"}
 
 
 async def test_fail_fast_cancels_what_runs(lab):
