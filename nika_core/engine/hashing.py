@@ -45,15 +45,16 @@ def _text_of(task: Task) -> str | None:
     return "".join([f"{len(part)}:{part}" for part in parts])
 
 
-def definition_hash(task: Task, agent: AgentBlock | None = None) -> str:
-    """What the author says the task is. `agent`, where the keyword needs a provider.
+def definition_hash(task: Task, agent: AgentBlock | None = None, files: str = "") -> str:
+    """What the author says the task is. `agent`, where the keyword needs a provider; `files`, a hash of those that
+    belong to it.
 
     Timeouts, retries and error rules are not in it: they change when a task fails, not what it yields when it
     succeeds, and whoever raises a timeout to mend a run does not want to pay for its other tasks again.
     """
     output = task.output
     plain = output.format == "text" and task.allowed_tools is None and not task.disallowed_tools
-    if plain and agent is None and (text := _text_of(task)) is not None:
+    if plain and agent is None and not files and (text := _text_of(task)) is not None:
         return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_SIZE).hexdigest()
     found: list[Any] = [task.keyword, task.payload]
     if not plain:
@@ -61,6 +62,8 @@ def definition_hash(task: Task, agent: AgentBlock | None = None) -> str:
     if agent is not None:
         found += [agent.model, agent.provider, agent.system_prompt, agent.max_turns, agent.max_tokens]
         found += [agent.temperature, agent.allowed_tools, agent.disallowed_tools]
+    if files:
+        found.append(files)
     return digest(found)
 
 

@@ -13,7 +13,7 @@ from nika_core.engine.agentic import decide
 from nika_core.engine.attempt import Attempts
 from nika_core.engine.core import Core
 from nika_core.engine.deadlines import Deadline
-from nika_core.engine.failures import described
+from nika_core.engine.failures import FAULTS, described
 from nika_core.engine.hashing import definition_hash
 from nika_core.engine.leash import Leash
 from nika_core.engine.observers import Observers
@@ -37,7 +37,7 @@ from nika_core.engine.wire import (
     TaskEnded,
     TimerFired,
 )
-from nika_core.errors import Category, NikaError
+from nika_core.errors import Category
 from nika_core.model.limits import Measure
 from nika_core.model.state import Failure, RunResult
 from nika_core.model.workflow import KeywordCategory, Mode, Task
@@ -149,7 +149,9 @@ class Run:
     async def _run(self, name: tuple[str, int], leash: Leash, attempts: Attempts) -> None:
         try:
             outcome = await attempts.run()
-        except Exception as error:  # a fault in the engine must end a task, not leave a run waiting for it
+        except asyncio.CancelledError:
+            outcome = attempts.cancelled()
+        except BaseException as error:  # a fault in the engine must end a task, not leave a run waiting for it
             failure = Failure(codes.INTERNAL, Category.UNKNOWN, f"a fault in the engine: {described(error)}")
             outcome = Outcome(OutcomeKind.LOST, has_output=False, failure=failure)
         self._ended(name, leash, outcome)
@@ -263,7 +265,7 @@ def _plan(request: RunRequest, scene: Scene) -> Plan:
             try:
                 keyword = services.keyword(task.keyword)
                 found = (keyword.category is KeywordCategory.CONTEXT, keyword.needs_provider)
-            except NikaError:  # the task will say so when it starts
+            except FAULTS:  # the task will say so when it starts
                 found = (False, False)
             words[task.keyword] = found
         return found
@@ -273,7 +275,9 @@ def _plan(request: RunRequest, scene: Scene) -> Plan:
         workflow=workflow.name,
         tasks=workflow.tasks,
         graph=request.graph,
-        definition=lambda task: definition_hash(task, scene.agent if about(task)[1] else None),
+        definition=lambda task: definition_hash(
+            task, scene.agent if about(task)[1] else None, request.files.get(task.id, "")
+        ),
         render=services.render,
         resolve=services.resolve,
         context=frozenset(task.id for task in workflow.tasks if about(task)[0]),
