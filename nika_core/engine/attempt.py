@@ -68,10 +68,10 @@ class Attempts:
         """One attempt. Raises TaskError when it failed; gives a cancelled outcome when the run does not want it."""
         context = self._context(self._call, self._attempt, self._timeout, self._tally)
         leash = self._leash
-        leash.arm(self._timeout)
         try:
             if not self._word.keyword.pure:
-                await self._scene.barrier()
+                await self._scene.barrier()  # a slow disk is not the task's time
+            leash.arm(self._timeout)
             leash.held = Held(self._word.step.run(fork(self._call.payload), context))
             returned = await leash.held
             value, original, messages = self._unpacked(returned)

@@ -197,6 +197,26 @@ async def test_a_step_that_swallows_its_cancellation_is_left_behind_and_told(lab
     assert any("the run goes on without it" in event.data.get("message", "") for event in seen)
 
 
+async def test_a_run_that_is_cancelled_before_it_begins_starts_nothing_that_lasts(lab):
+    recorded = []
+    run = Run(lab.request(lab.tasks("a b")), lab.services(forever, record=recorded.append))
+    run.cancel("too late")
+    result = await run.result()
+    assert result.status is RunStatus.CANCELLED
+    assert [task.failure.message for task in result.tasks] == ["too late", "too late"]
+
+
+async def test_waiting_for_the_disk_takes_no_time_from_the_task(lab):
+    services = lab.services(keywords={"work": lab.keyword(pure=False)})
+
+    async def barrier():
+        await services.clock.sleep(100)
+
+    services = replace(services, barrier=barrier)
+    result = await lab.run(lab.request((lab.task("a", timeout=1.0),)), services)
+    assert result.status is RunStatus.SUCCEEDED
+
+
 async def test_cancelling_a_second_time_does_not_wait(lab):
     run, task, clock = await started(lab, stubborn, "a", "")
     run.cancel()
