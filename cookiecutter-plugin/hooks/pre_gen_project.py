@@ -26,5 +26,4 @@ RULES = {
 
 for name, (value, pattern, most, form) in RULES.items():
     if len(value) > most or not re.fullmatch(pattern, value):
-        print(f"{name} is {value!r}: expected {form}, at most {most} characters", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(f"{name} is {value!r}: expected {form}, at most {most} characters")

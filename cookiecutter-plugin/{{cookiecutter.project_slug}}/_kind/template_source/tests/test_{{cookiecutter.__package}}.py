@@ -16,6 +16,8 @@ def test_the_example_runs() -> None:
 
 
 def test_a_variable_that_is_not_set_is_found_before_anything_runs() -> None:
-    problems = validate_workflow(EXAMPLE.read_text(), environ={"PATH": os.environ["PATH"]})
+    (problem,) = validate_workflow(EXAMPLE.read_text(), environ={"PATH": os.environ["PATH"]})
 
-    assert [problem.message for problem in problems] == ["the variable {{cookiecutter.__variable}}_PLACE is not set"]
+    assert "the variable {{cookiecutter.__variable}}_PLACE is not set" in problem.message
+    assert problem.place is not None
+    assert problem.place.line == 7

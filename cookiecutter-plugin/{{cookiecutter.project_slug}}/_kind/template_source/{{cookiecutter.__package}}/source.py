@@ -48,4 +48,4 @@ def _missing(placeholder: Placeholder) -> str:
 
 
 def _hint(placeholder: Placeholder) -> str:
-    return f'set it, or write a default: {placeholder.text[:-1].rstrip()} ?? ""}'
+    return f'set it, or write a default: {placeholder.text[:-1].rstrip()} ?? ""}}'

@@ -1,0 +1,8 @@
+"""Does the plugin keep what the interface promises?"""
+
+from nika_core.testing import LimitPolicyConformance
+
+
+class TestConformance(LimitPolicyConformance):
+    word = "{{cookiecutter.word}}"
+    variables = ["{{cookiecutter.__variable}}_MAX_COST", "{{cookiecutter.__variable}}_MODELS"]

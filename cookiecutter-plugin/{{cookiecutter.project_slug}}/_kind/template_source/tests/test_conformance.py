@@ -1,0 +1,9 @@
+"""Does the plugin keep what the interface promises?"""
+
+from nika_core.testing import TemplateSourceConformance
+
+
+class TestConformance(TemplateSourceConformance):
+    word = "{{cookiecutter.word}}"
+    environ = {"{{cookiecutter.__variable}}_PLACE": '{"name": "Paris"}'}
+    samples = {"place.name": "Paris"}
