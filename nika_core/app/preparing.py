@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from nika_core import codes
 from nika_core.app.directory import ProviderDirectory
@@ -14,6 +16,7 @@ from nika_core.app.opening import Nika
 from nika_core.app.prompts import resolve_system_prompt
 from nika_core.document import check_inputs, check_values, payload_of
 from nika_core.engine.budget import Bounds
+from nika_core.engine.hashing import digest
 from nika_core.engine.models.estimate import (
     RunForecast,
     certain_tasks,
@@ -29,8 +32,10 @@ from nika_core.model.limits import Limit, Limits, Measure, Unit
 from nika_core.model.masking import Masker, secret_values
 from nika_core.model.usage import Usage
 from nika_core.model.workflow import AgentBlock, Task, Workflow
-from nika_core.plugin import Admission, Estimate, ModelInfo, Price, Provider, Stage, Values
+from nika_core.plugin import Admission, Estimate, Facets, ModelInfo, Price, Provider, Stage, Values
 from nika_core.registry import Kind
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,15 +113,30 @@ class Prepared:
         return forecast_run(tasks, self.certain)
 
     def _estimate(self, task: Task) -> Estimate:
+        return self._asked(task, "estimate", Facets.estimate)
+
+    @cached_property
+    def files(self) -> Mapping[str, str]:
+        """By task, a hash of the files that belong to its definition, as they are now. Raises NikaError."""
+        found = {}
+        for task in self.workflow.tasks:
+            paths = self._asked(task, "name the files of", Facets.files)
+            if paths:
+                found[task.id] = digest([_content(path) for path in paths])
+        return found
+
+    def _asked(self, task: Task, what: str, ask: Callable[[Facets, Any], T]) -> T:
+        facets = self.nika.vocabulary.facets(task.keyword)
         try:
-            return self.nika.vocabulary.facets(task.keyword).estimate(self.payload(task))
+            found: T = getattr(facets, ask.__name__)(self.payload(task))
+            return found
         except NikaError:
             raise
         except Exception as error:
             offer = self.nika.registry.offer(Kind.KEYWORD, task.keyword)
             raise PluginError(
                 codes.PLUGIN_BROKEN,
-                f"the keyword '{task.keyword}' ({offer.origin}) cannot estimate task '{task.id}': {error}",
+                f"the keyword '{task.keyword}' ({offer.origin}) cannot {what} task '{task.id}': {error}",
                 hint="this is a fault in the plugin",
                 place=task.place,
             ) from error
@@ -146,6 +166,15 @@ class Prepared:
     def payload(self, task: Task) -> Any:
         """The task as its keyword's facets see it."""
         return payload_of(task, replace(self.workflow, agent=self.agent), self.limits, self.nika.project.settings)
+
+
+def _content(path: Path) -> str:
+    """A hash of what stands in a file; "" where it cannot be read: who uses it will say so."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "blake2b").hexdigest()
+    except OSError:
+        return ""
 
 
 def prepare(nika: Nika, workflow: Workflow, options: RunOptions) -> Prepared:

@@ -201,6 +201,7 @@ class Execution:
             environ=prepared.nika.environ,
             agent=prepared.agent,
             patient=frozenset(waiting.tasks if waiting else ()),
+            files=prepared.files,
             fail_fast=prepared.options.fail_fast,
             earlier=self._earlier,
             again=self._again,

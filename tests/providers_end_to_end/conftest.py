@@ -139,3 +139,43 @@ def the_run(nika: Nika) -> Callable[[], str]:
         return str(nika("runs", "list", "--format", "json").json["runs"][0]["runId"])
 
     return newest
+
+
+class Wire:
+    """llmock, which speaks both wire formats; one of them is used."""
+
+    def __init__(self, llmock: Any, provider: str) -> None:
+        self.mock = llmock
+        self.provider = provider
+        self.model = {"claude": "claude-sonnet-5", "openai": "gpt-4o"}[provider]
+        self._path = {"claude": "/messages", "openai": "/chat/completions"}[provider]
+
+    @property
+    def calls(self) -> list[Any]:
+        """The bodies of all calls to a model (not of counting tokens)."""
+        return [each.body for each in self.mock.requests if each.path.endswith(self._path)]
+
+    @property
+    def conversations(self) -> list[list[tuple[str, str]]]:
+        """Call by call: who said what."""
+        return [[(message["role"], _said(message["content"])) for message in body["messages"]] for body in self.calls]
+
+    def say(self, *texts: str) -> None:
+        for text in texts:
+            self.mock.reply(text)
+
+
+def _said(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    return " ".join(str(block.get("text") or block.get("content") or block["type"]) for block in content or ())
+
+
+@pytest.fixture(params=["claude", "openai"])
+def wire(folder: Path, llmock: Any, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Wire:
+    """A scripted server in both wire formats."""
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", llmock.base_url("anthropic"))
+    monkeypatch.setenv("OPENAI_BASE_URL", llmock.base_url("openai"))
+    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    return Wire(llmock, request.param)
