@@ -1,1 +1,76 @@
-"""What a plugin's author needs to test a plugin: conformance kits, fakes, a pytest plugin."""
+"""What a plugin's author needs to test a plugin: conformance kits, fakes, and whole workflows in a test.
+
+    from nika_core.testing import KeywordConformance
+
+    class TestGreet(KeywordConformance):
+        word = "greet"
+        payload = {"who": "Ada"}
+
+The same rules without pytest: `nika_core.testing.declared`, `keyword_checks`, `provider_checks`, `source_checks` and
+`policy_checks`. Names are imported when they are used; only the kits need pytest.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from nika_core.testing.case import Case
+    from nika_core.testing.clock import ManualClock
+    from nika_core.testing.failing import NotConformant
+    from nika_core.testing.fakes import FakeStepContext
+    from nika_core.testing.fault_server import FaultServer
+    from nika_core.testing.keyword_kit import KeywordConformance
+    from nika_core.testing.policy_kit import LimitPolicyConformance
+    from nika_core.testing.provider_kit import ProviderConformance
+    from nika_core.testing.scripted import ScriptedModel, said
+    from nika_core.testing.source_kit import TemplateSourceConformance
+    from nika_core.testing.workbench import (
+        Bench,
+        Ran,
+        plan_workflow,
+        run_workflow,
+        start_workflow,
+        validate_workflow,
+    )
+
+__all__ = [
+    "Bench",
+    "Case",
+    "FakeStepContext",
+    "FaultServer",
+    "KeywordConformance",
+    "LimitPolicyConformance",
+    "ManualClock",
+    "NotConformant",
+    "ProviderConformance",
+    "Ran",
+    "ScriptedModel",
+    "TemplateSourceConformance",
+    "plan_workflow",
+    "run_workflow",
+    "said",
+    "start_workflow",
+    "validate_workflow",
+]
+
+_MODULES: Final = {
+    "Case": "case",
+    "FakeStepContext": "fakes",
+    "FaultServer": "fault_server",
+    "KeywordConformance": "keyword_kit",
+    "LimitPolicyConformance": "policy_kit",
+    "ManualClock": "clock",
+    "NotConformant": "failing",
+    "ProviderConformance": "provider_kit",
+    "ScriptedModel": "scripted",
+    "TemplateSourceConformance": "source_kit",
+    "said": "scripted",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'workbench')}"), name)

@@ -1,0 +1,93 @@
+"""A keyword's sample: the payload that a conformance kit tries, and what the workflow around it needs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from nika_core.model.json import Json, JsonObject
+from nika_core.testing.scripted import ScriptedModel
+from nika_core.testing.workbench import Bench, base_environ
+
+TASK: Final = "sample"
+_MOST_CALLS: Final = 50  # replies that a scripted model has for one run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One task. All of it is JSON, so that it can be tried in another process.
+
+    Attributes:
+        word: the keyword.
+        payload: its payload.
+        task: other keys of the task, e.g. `output`.
+        root: other keys of the document, e.g. `agent`, or a section that the keyword brings.
+        project: the project file, e.g. the keyword's own settings.
+        files: files of the workflow's folder, by relative path.
+        environ: variables of the run's environment, beside PATH and HOME.
+        inputs: of the run.
+        reply: what every call to a model is answered with; None: never, the model hangs.
+    """
+
+    word: str
+    payload: JsonObject
+    task: JsonObject = field(default_factory=dict)
+    root: JsonObject = field(default_factory=dict)
+    project: JsonObject = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    environ: Mapping[str, str] = field(default_factory=dict)
+    inputs: JsonObject = field(default_factory=dict)
+    reply: str | None = "conformance"
+
+    def as_json(self) -> dict[str, Any]:
+        """The arguments that make the same case again."""
+        return asdict(self)
+
+    def text(self, payload: JsonObject | None = None) -> str:
+        """The workflow, every field of the payload on a line of its own."""
+        lines = [f"{key}: {_flow(value)}" for key, value in self._root().items()]
+        lines += ["tasks:", f"  - id: {TASK}"]
+        lines += [f"    {key}: {_flow(value)}" for key, value in self.task.items()]
+        fields = self.payload if payload is None else payload
+        lines.append(f"    {self.word}:" if fields else f"    {self.word}: {{}}")
+        lines += [f"      {key}: {_flow(value)}" for key, value in fields.items()]
+        return "\n".join(lines) + "\n"
+
+    def _root(self) -> dict[str, Json]:
+        found = dict(self.root)
+        found["agent"] = {"model": "scripted", **dict(found.get("agent") or {})}
+        return found
+
+    def line_of(self, name: str) -> int:
+        """The line of the text on which a field of the payload stands."""
+        return self.text().splitlines().index(f"      {name}: {_flow(self.payload[name])}") + 1
+
+    def model(self) -> ScriptedModel:
+        """What answers when the keyword calls a model."""
+        scripted = ScriptedModel()
+        for _ in range(_MOST_CALLS):
+            if self.reply is None:
+                scripted.enqueue_silence()
+            else:
+                scripted.enqueue(self.reply)
+        return scripted
+
+    def bench(self, folder: Path, **changes: Any) -> Bench:
+        """Write the case's files into the folder; `changes` are the bench's own."""
+        for name, text in self.files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        if self.project:
+            (folder / "nika.yaml").write_text(
+                "".join(f"{key}: {_flow(value)}\n" for key, value in self.project.items()), encoding="utf-8"
+            )
+        bench = Bench(folder=folder, inputs=self.inputs, **{"model": self.model(), **changes})
+        return replace(bench, environ={**base_environ(), **self.environ})
+
+
+def _flow(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False)

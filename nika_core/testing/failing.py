@@ -1,0 +1,18 @@
+"""How a conformance check says that a plugin does not keep its word."""
+
+from __future__ import annotations
+
+
+class NotConformant(AssertionError):  # noqa: N818  # an assertion that failed, not an error of the program
+    """A rule of the plugin interface is broken. `rule` is the check's name; the message says what was seen."""
+
+    def __init__(self, rule: str, seen: str) -> None:
+        super().__init__(f"{rule}: {seen}")
+        self.rule = rule
+        self.seen = seen
+
+
+def require(holds: object, rule: str, seen: str) -> None:
+    """Raises NotConformant when `holds` is false."""
+    if not holds:
+        raise NotConformant(rule, seen)

@@ -1,0 +1,140 @@
+"""A step's context beside the seam: what the step shows, asks and calls is kept for a test to look at."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from nika_core.errors import Category, TaskError
+from nika_core.model.clock import Clock
+from nika_core.model.events import EventKind
+from nika_core.model.json import Json, JsonObject
+from nika_core.model.masking import Masker
+from nika_core.model.message import Message
+from nika_core.model.workflow import AgentBlock, OutputSpec
+from nika_core.plugin import ModelInfo, ModelReply, ModelRequest, Tool, ToolOutcome
+from nika_core.testing.clock import ManualClock
+from nika_core.testing.scripted import ScriptedModel
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """What a step told the user."""
+
+    message: str
+    kind: EventKind
+    data: JsonObject | None
+
+
+@dataclass(kw_only=True)
+class FakeStepContext:
+    """See `nika_core.plugin.StepContext`. Used with `async with`, it closes what the step opened as a resource.
+
+    Attributes:
+        secrets: values that `mask` replaces.
+        scripted: the model that answers; None: there is no model.
+        offered: the tools that the task may use.
+        on_call: gives a tool's outcome (or raises); without it every tool answers "ok".
+        chunks, notices, calls: what the step showed, told, and which tools it called with which arguments.
+    """
+
+    run_id: str = "run-1"
+    task_id: str = "task"
+    key: str = "run-1/task#1"
+    attempt: int = 1
+    folder: Path = field(default_factory=Path.cwd)
+    timeout: float = 60.0
+    max_output: int = 1024 * 1024
+    max_json_depth: int = 50
+    output: OutputSpec = field(default_factory=OutputSpec)
+    agent: AgentBlock = field(default_factory=AgentBlock)
+    settings: JsonObject = field(default_factory=dict)
+    sections: Mapping[str, Json] = field(default_factory=dict)
+    messages: tuple[Message, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict)
+    clock: Clock = field(default_factory=ManualClock)
+    secrets: Sequence[str] = ()
+    scripted: ScriptedModel | None = None
+    offered: Sequence[Tool] = ()
+    on_call: Callable[[Tool, JsonObject], ToolOutcome] | None = None
+    chunks: list[str] = field(default_factory=list)
+    notices: list[Noticed] = field(default_factory=list)
+    calls: list[tuple[str, JsonObject]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._resources: dict[str, asyncio.Future[Any]] = {}
+        self._owners: list[tuple[asyncio.Task[None], asyncio.Event]] = []
+
+    def mask(self, text: str) -> str:
+        return Masker(self.secrets).text(text)
+
+    def chunk(self, text: str) -> None:
+        self.chunks.append(text)
+
+    def notice(self, message: str, *, kind: EventKind = EventKind.NOTICE, data: JsonObject | None = None) -> None:
+        self.notices.append(Noticed(message, kind, data))
+
+    async def model(self, request: ModelRequest) -> ModelInfo:
+        return self._model().info
+
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        reply = await self._model().take(request)
+        if reply.text:
+            self.chunk(reply.text)
+        return reply
+
+    def _model(self) -> ScriptedModel:
+        if self.scripted is None:
+            raise TaskError("no provider is configured", category=Category.CONFIG, hint="scripted=ScriptedModel(...)")
+        return self.scripted
+
+    async def tools(self) -> Sequence[Tool]:
+        return self.offered
+
+    async def call(self, tool: Tool, arguments: JsonObject) -> ToolOutcome:
+        self.calls.append((tool.name, arguments))
+        return ToolOutcome("ok") if self.on_call is None else self.on_call(tool, arguments)
+
+    # ---- resources: opened once per key, in a task of their own, as the kernel does it
+
+    T = TypeVar("T")
+
+    async def resource(self, key: str, open_: Callable[[], AbstractAsyncContextManager[T]]) -> T:
+        if key not in self._resources:
+            ready = self._resources[key] = asyncio.get_running_loop().create_future()
+            closing = asyncio.Event()
+            self._owners.append((asyncio.create_task(self._own(key, open_, ready, closing)), closing))
+        found: Any = await asyncio.shield(self._resources[key])
+        return found  # type: ignore[no-any-return]  # what `open_` gave for this key
+
+    async def _own(
+        self,
+        key: str,
+        open_: Callable[[], AbstractAsyncContextManager[Any]],
+        ready: asyncio.Future[Any],
+        closing: asyncio.Event,
+    ) -> None:
+        try:
+            async with open_() as opened:
+                ready.set_result(opened)
+                await closing.wait()
+        except Exception as error:
+            if ready.done():
+                raise
+            del self._resources[key]
+            ready.set_exception(error)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task, closing in self._owners:
+            closing.set()
+            await task

@@ -1,0 +1,251 @@
+"""Checks of a keyword with a sample payload, each of which says one rule of the interface."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from nika_core.errors import Category, ProblemsError, Severity
+from nika_core.model.json import Json, JsonObject
+from nika_core.plugin import Keyword
+from nika_core.registry import Registry
+from nika_core.testing.case import TASK, Case
+from nika_core.testing.failing import NotConformant, require
+from nika_core.testing.interpreter import Done, in_fresh_interpreter
+from nika_core.testing.workbench import Ran
+
+UNKNOWN_KEYS: Final = "unknown keys"
+RUNS: Final = "runs"
+CANCELLATION: Final = "cancellation"
+TIMEOUT: Final = "timeout"
+BOUNDED: Final = "bounded output"
+FACETS: Final = "facets"
+MOCK: Final = "mock"
+SECRETS: Final = "secrets"
+QUIET: Final = "quiet"
+
+SECRET_VARIABLE: Final = "NIKA_CONFORMANCE_TOKEN"  # noqa: S105  # a variable's name
+_SECRET: Final = "c0nformance-s3cret-value"  # noqa: S105  # nobody's: it is looked for where it may not be
+_IN_TIME: Final = 3.0  # seconds after it was told to
+_LAG: Final = 0.5  # seconds for which nothing else in the run goes on
+_QUICK: Final = 0.1  # seconds for one facet
+_BOUND: Final = 4096  # bytes
+_MEMORY: Final = 48 * 1024 * 1024  # bytes
+
+
+def check_refuses_unknown_keys(case: Case) -> None:
+    """A field that the payload does not have is an error at its own line and column that names it.
+
+    Raises:
+        NotConformant: it is accepted, or refused somewhere else.
+    """
+    unknown = "nikaUnknownField"
+    text = case.text({**case.payload, unknown: "x"})
+    line = next(number for number, each in enumerate(text.splitlines(), 1) if unknown in each)
+    with TemporaryDirectory() as folder:
+        problems = case.bench(Path(folder)).validate(text)
+        fine = case.bench(Path(folder)).validate(case.text())
+    errors = [problem for problem in fine if problem.severity is Severity.ERROR]
+    require(not errors, RUNS, f"the sample payload is refused: {errors and errors[0].message}")
+    named = [problem for problem in problems if unknown in problem.message]
+    require(named, UNKNOWN_KEYS, f"an unknown field is accepted: {_close(case, unknown)}")
+    place = named[0].place
+    require(
+        place is not None and place.line == line and place.column == 7,
+        UNKNOWN_KEYS,
+        f"an unknown field on line {line} is told at {place}",
+    )
+
+
+def _close(case: Case, unknown: str) -> str:
+    fields = ", ".join(case.payload)
+    return f"{difflib.get_close_matches(unknown, case.payload, 1) or fields} and anything else; use strictyaml's Map"
+
+
+def check_runs(case: Case, *, output: Json = None, has_output: bool = False) -> Ran:
+    """The sample is valid and runs to success in a workflow of one task, through the real kernel.
+
+    Raises:
+        NotConformant: with the problem or the failure.
+    """
+    with TemporaryDirectory() as folder:
+        try:
+            ran = case.bench(Path(folder).resolve()).run(case.text())
+        except ProblemsError as error:
+            raise NotConformant(RUNS, f"the sample payload is refused: {error.message}") from error
+    task = ran.task(TASK)
+    failure = task.failure
+    require(
+        task.state == "success",
+        RUNS,
+        f"the sample fails: [{failure.code}] {failure.category.value}: {failure.message}" if failure else task.state,
+    )
+    if has_output:
+        require(task.output == output, RUNS, f"the output is {task.output!r:.300}, not {output!r:.300}")
+    return ran
+
+
+def check_cancellation(slow: Case) -> None:
+    """A busy task that the run no longer wants ends within three seconds and leaves no process, socket or file.
+
+    Raises:
+        NotConformant: it goes on, or something of it does.
+    """
+    told = _answer(_child("stopped", {"case": slow.as_json(), "by_timeout": False}), CANCELLATION)
+    require(
+        told["seconds"] is not None and told["status"] == "cancelled",
+        CANCELLATION,
+        f"the slow sample was not busy when it was told to stop: the run {told['status']}. {told['message']}",
+    )
+    require(
+        told["seconds"] < _IN_TIME,
+        CANCELLATION,
+        f"it ended {told['seconds']:.1f} s after it was told to: let CancelledError through",
+    )
+    for what in ("processes", "descriptors", "temporary"):
+        name = {"processes": "processes", "descriptors": "open files or sockets", "temporary": "temporary files"}[what]
+        require(not told[what], CANCELLATION, f"it leaves {name} behind: {', '.join(told[what])}")
+
+
+def check_timeout(slow: Case) -> None:
+    """A task over its time fails with category `timeout`, and meanwhile everything else in the run goes on.
+
+    Raises:
+        NotConformant: it blocks the event loop, or fails as something else.
+    """
+    told = _answer(_child("stopped", {"case": slow.as_json(), "by_timeout": True}), TIMEOUT)
+    require(
+        told["lag"] < _LAG,
+        TIMEOUT,
+        f"it blocks the event loop for {told['lag']:.1f} s: await, or use asyncio.to_thread for what blocks",
+    )
+    require(
+        told["state"] == "failed" and told["category"] == Category.TIMEOUT.value,
+        TIMEOUT,
+        f"the slow sample was to be ended by its time, and is {told['state']} ({told['category']}): {told['message']}",
+    )
+
+
+def check_output_bounded(case: Case, large: JsonObject | None = None) -> None:
+    """An output over its limit is cut to it, and is not read into memory as a whole first.
+
+    Args:
+        large: a payload whose output has 100 MB or more; without it only the cut is seen.
+
+    Raises:
+        NotConformant: it fails, or takes far more memory than the limit.
+    """
+    arguments = {"case": case.as_json(), "large": None if large is None else dict(large), "most": _BOUND}
+    told = _answer(_child("bounded", arguments, timeout=120.0), BOUNDED)
+    require(told["state"] == "success", BOUNDED, f"with a bound of {_BOUND} bytes it fails: {told['message']}")
+    require(told["bytes"] <= _BOUND, BOUNDED, f"with a bound of {_BOUND} bytes the output has {told['bytes']}")
+    if large is not None:
+        require(told["truncated"], BOUNDED, f"a large output comes out whole, with {told['bytes']} bytes")
+        require(
+            told["grown"] < _MEMORY,
+            BOUNDED,
+            f"for {_BOUND} bytes of output it took {told['grown'] // 2**20} MB of memory: read no more than "
+            "`context.max_output`, and say in StepOutput.original_bytes how much there was",
+        )
+
+
+def check_facets(case: Case) -> None:
+    """Every facet is quick, touches nothing but the workflow's own files, and always says the same.
+
+    Raises:
+        NotConformant: with the facet and what it did.
+    """
+    told = _answer(_child("facets", {"case": case.as_json()}, timeout=30.0), FACETS)
+    for name, touched in told["touched"].items():
+        require(not touched, FACETS, f"{name} touches the world: {'; '.join(touched)}")
+    require(not told["wrong"], FACETS, "; ".join(told["wrong"]))
+    for name, seconds in told["seconds"].items():
+        require(seconds < _QUICK, FACETS, f"{name} takes {seconds:.2f} s, {_QUICK} s are fine")
+
+
+def check_mock(case: Case, like: Json = None, *, has_like: bool = False) -> None:
+    """`nika run --mock` gives an output of the kind that a real run gives, also where JSON is asked for.
+
+    Args:
+        like: an output of a real run.
+
+    Raises:
+        NotConformant: with both kinds.
+    """
+    with TemporaryDirectory() as folder:
+        for task in ({}, {"output": {"format": "json"}}):
+            made = replace(case, task={**case.task, **task})
+            ran = made.bench(Path(folder).resolve(), mock=True).run(made.text())
+            failure = ran.task(TASK).failure
+            require(failure is None, MOCK, f"a mocked run fails: {failure and failure.message}")
+            if has_like and not task:
+                mocked = ran.task(TASK).output
+                require(
+                    _kind(mocked) == _kind(like),
+                    MOCK,
+                    f"a mocked run gives {_kind(mocked)}, a real one {_kind(like)}: {mocked!r:.100}, {like!r:.100}",
+                )
+
+
+def _kind(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return "true, false or null"
+    if isinstance(value, int | float):
+        return "a number"
+    return "a text" if isinstance(value, str) else "a list" if isinstance(value, list) else "an object"
+
+
+def check_secrets(case: Case, payload: JsonObject | None = None) -> None:
+    """A secret's value is shown nowhere: not in the plan, the events, the result, the history, a log or a file.
+
+    Args:
+        payload: one with `${env.NIKA_CONFORMANCE_TOKEN}` in it; without it the secret is added to the sample's first
+            text in which templates may stand.
+
+    Raises:
+        NotConformant: with where it was seen.
+    """
+    given = payload if payload is not None else _with_secret(case)
+    if given is None:
+        return
+    made = replace(case, payload=dict(given), environ={**case.environ, SECRET_VARIABLE: _SECRET})
+    done = _child("secret", {"case": made.as_json(), "value": _SECRET})
+    told = _answer(done, SECRETS)
+    if payload is not None:
+        require(not told["invalid"], SECRETS, f"the payload with a secret is refused: {told['invalid']}")
+    places = list(told["places"])
+    places += [name for name, text in (("stdout", done.stdout), ("stderr", done.stderr)) if _SECRET in text]
+    require(not places, SECRETS, f"a secret is shown in {', '.join(places)}: use `context.mask`, and `redact`")
+
+
+def _with_secret(case: Case) -> dict[str, Any] | None:
+    keyword: Keyword = Registry().keyword(case.word)
+    names = [keyword.primary, *case.payload]
+    for name in names:
+        value = case.payload.get(name)
+        if isinstance(value, str) and name not in keyword.literal:
+            return {**case.payload, name: f"{value} ${{env.{SECRET_VARIABLE}}}"}
+    return None
+
+
+def check_quiet(case: Case) -> None:
+    """A run writes nothing to stdout: that is for the data of `--format json`.
+
+    Raises:
+        NotConformant: with what it wrote.
+    """
+    done = _child("quiet", {"case": case.as_json()})
+    _answer(done, QUIET)
+    require(not done.stdout, QUIET, f"it writes to stdout: {done.stdout[:200]!r}; use `context.chunk`, or a logger")
+
+
+def _child(name: str, arguments: dict[str, Any], *, timeout: float = 60.0) -> Done:
+    return in_fresh_interpreter(f"nika_core.testing.inside:{name}", arguments, timeout=timeout)
+
+
+def _answer(done: Done, rule: str) -> Any:
+    require(not done.failed, rule, done.failed)
+    return done.value

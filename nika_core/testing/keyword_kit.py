@@ -1,0 +1,104 @@
+"""The conformance kit of keywords, as a base class for pytest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar
+
+import pytest
+
+from nika_core.model.json import JsonObject
+from nika_core.plugin import Keyword
+from nika_core.registry import Kind, Registry
+from nika_core.testing import declared, keyword_checks
+from nika_core.testing.case import TASK, Case
+
+
+class KeywordConformance:
+    """Every rule for a keyword, one test each.
+
+        class TestGreet(KeywordConformance):
+            word = "greet"
+            payload = {"who": "Ada"}
+
+    Attributes:
+        word: the keyword.
+        payload: a payload with which it succeeds.
+        slow: one with which it is busy for a minute, for the tests of cancellation and timeouts. A keyword that asks a
+            model needs none: its model is then silent.
+        large: one whose output has 100 MB or more.
+        secret: one with `${env.NIKA_CONFORMANCE_TOKEN}` in it, where the secret cannot be added to the sample.
+        task, root, project, files, environ, inputs: see `Case`.
+    """
+
+    word: ClassVar[str]
+    payload: JsonObject
+    slow: JsonObject | None = None
+    large: JsonObject | None = None
+    secret: JsonObject | None = None
+    task: JsonObject = MappingProxyType({})
+    root: JsonObject = MappingProxyType({})
+    project: JsonObject = MappingProxyType({})
+    files: Mapping[str, str] = MappingProxyType({})
+    environ: Mapping[str, str] = MappingProxyType({})
+    inputs: JsonObject = MappingProxyType({})
+
+    def case(self) -> Case:
+        """The sample."""
+        return Case(
+            word=self.word,
+            payload=dict(self.payload),
+            task=dict(self.task),
+            root=dict(self.root),
+            project=dict(self.project),
+            files=dict(self.files),
+            environ=dict(self.environ),
+            inputs=dict(self.inputs),
+        )
+
+    def slow_case(self) -> Case:
+        """The sample that keeps it busy; skips the test where there is none."""
+        keyword: Keyword = Registry().keyword(self.word)
+        if self.slow is not None:
+            return Case(**{**self.case().as_json(), "payload": dict(self.slow)})
+        if keyword.needs_provider:
+            return Case(**{**self.case().as_json(), "reply": None})
+        return pytest.skip("no `slow` payload is given")
+
+    def test_its_description_and_its_entry_point_agree(self) -> None:
+        declared.check_declared(Kind.KEYWORD, self.word)
+
+    def test_importing_it_imports_nothing_heavy(self) -> None:
+        declared.check_light_import(Kind.KEYWORD, self.word)
+
+    def test_importing_it_is_quiet(self) -> None:
+        declared.check_quiet_import(Kind.KEYWORD, self.word)
+
+    def test_its_payload_refuses_unknown_keys_with_a_position(self) -> None:
+        keyword_checks.check_refuses_unknown_keys(self.case())
+
+    def test_it_runs_in_a_workflow_of_one_task(self) -> None:
+        keyword_checks.check_runs(self.case())
+
+    def test_cancellation_ends_it_in_time_and_leaves_nothing(self) -> None:
+        keyword_checks.check_cancellation(self.slow_case())
+
+    def test_a_timeout_ends_it_and_nothing_else_waits_for_it(self) -> None:
+        keyword_checks.check_timeout(self.slow_case())
+
+    def test_its_output_is_bounded(self) -> None:
+        keyword_checks.check_output_bounded(self.case(), self.large)
+
+    def test_its_facets_are_pure_and_quick(self) -> None:
+        keyword_checks.check_facets(self.case())
+
+    def test_its_mock_output_has_the_shape_of_a_real_one(self) -> None:
+        real = keyword_checks.check_runs(self.case()).task(TASK).output
+        keyword_checks.check_mock(self.case(), real, has_like=True)
+
+    def test_secrets_in_its_payload_are_shown_nowhere(self) -> None:
+        keyword_checks.check_secrets(self.case(), self.secret)
+
+    def test_it_writes_nothing_to_stdout(self) -> None:
+        keyword_checks.check_quiet(self.case())

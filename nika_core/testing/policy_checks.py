@@ -1,0 +1,197 @@
+"""Checks of a limit policy: it never raises, never waits, and never depends on order."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from decimal import Decimal
+from typing import Any, Final
+
+from nika_core.errors import NikaError
+from nika_core.model.limits import Limit, Unit
+from nika_core.plugin import Admission, Keyword, Policy, Refusal, Stage
+from nika_core.testing.failing import NotConformant, require
+
+BOUNDS: Final = "bounds"
+ADMISSION: Final = "admission"
+ORDER: Final = "order"
+QUICK: Final = "quick"
+
+_SECONDS: Final = 0.05  # for one question
+_VALUES: Final = (
+    "", " ", "0", "1", "-1", "10", "1e3", "1e999", "nan", "inf", "10MB", "5s", "250ms", "none", "ten", "1,5", "٣",
+    "9" * 400, "\x00", "a\nb", "0x10", "true", "[]", "{}", "é" * 50,
+)  # fmt: skip
+_ROUNDS: Final = 40
+
+Make = Callable[[], Policy]
+
+
+def environs(names: Iterable[str], seed: int = 5) -> list[dict[str, str]]:
+    """Environments with sensible and with senseless values of these variables; the empty one first."""
+    names = list(names)
+    found: list[dict[str, str]] = [{}]
+    found += [{name: value} for name in names for value in _VALUES]
+    chance = random.Random(seed)  # noqa: S311  # a table that is the same every time
+    for _ in range(_ROUNDS if names else 0):
+        found.append({name: chance.choice(_VALUES) for name in chance.sample(names, chance.randint(1, len(names)))})
+    return found
+
+
+def admissions() -> list[Admission]:
+    """Every stage with nothing, something and too much of everything; unknown and absurd words among them."""
+    amounts: Sequence[tuple[int | None, Decimal | None]] = (
+        (None, None),
+        (0, Decimal(0)),
+        (1, Decimal("0.01")),
+        (10**12, Decimal(10**9)),
+        (None, Decimal("NaN")),
+    )
+    names = (("", "", "", ""), ("shell", "mock", "mock", "shell"), ("é\n\x00", "nobody", "x" * 300, "mcp::a::b"))
+    return [
+        Admission(
+            stage=stage,
+            workflow="w",
+            run_id="r",
+            task_id="t",
+            keyword=keyword,
+            provider=provider,
+            model=model,
+            tool=tool,
+            tokens=tokens,
+            cost_usd=cost,
+            spent_tokens=tokens or 0,
+            spent_usd=cost or Decimal(0),
+        )
+        for stage, (tokens, cost), (keyword, provider, model, tool) in itertools.product(Stage, amounts, names)
+    ]
+
+
+def keyword(name: str = "sample") -> Keyword:
+    """A description to ask for the bounds of."""
+    return Keyword(name=name, summary="A sample.", primary="value", payload=None, step="no.such:Step")
+
+
+def check_bounds(make: Make, tried: Iterable[Mapping[str, str]]) -> None:
+    """`limits` and `keyword_limits` give limits, or raise an error that is meant for the user, for any environment.
+
+    Raises:
+        NotConformant: with the environment.
+    """
+    policy = make()
+    for environ in tried:
+        for name, ask in _questions(policy, environ):
+            try:
+                found = list(ask())
+            except NikaError as error:
+                require(
+                    any(variable in error.message for variable in environ),
+                    BOUNDS,
+                    f"{name} refuses {dict(environ)!r:.200} without naming the variable: {error.message}",
+                )
+                continue
+            except Exception as error:
+                raise NotConformant(BOUNDS, f"{name} raises {error!r:.200} for {dict(environ)!r:.200}") from error
+            for limit in found:
+                require(isinstance(limit, Limit), BOUNDS, f"{name} gives {limit!r:.100}, not a Limit")
+                require(
+                    isinstance(limit.unit, Unit) and limit.value == limit.value and limit.value >= 0 and limit.name,
+                    BOUNDS,
+                    f"{name} gives {limit!r:.200}: a bound is a number from 0 on, with a name and a unit",
+                )
+
+
+def _questions(policy: Policy, environ: Mapping[str, str]) -> list[tuple[str, Callable[[], Iterable[Any]]]]:
+    return [
+        ("limits", lambda: policy.limits(environ)),
+        ("keyword_limits", lambda: policy.keyword_limits(keyword(), environ)),
+    ]
+
+
+def check_admission(make: Make, asked: Sequence[Admission] | None = None) -> None:
+    """`admit` never raises, and gives None or a refusal that says why.
+
+    Raises:
+        NotConformant: with the admission.
+    """
+    policy = make()
+    for request in admissions() if asked is None else asked:
+        try:
+            found = policy.admit(request)
+        except Exception as error:
+            raise NotConformant(ADMISSION, f"admit raises {error!r:.200} for {request!r:.300}") from error
+        require(
+            found is None or (isinstance(found, Refusal) and found.reason.strip()),
+            ADMISSION,
+            f"admit gives {found!r:.200}, not None or a Refusal with a reason",
+        )
+
+
+def check_order(make: Make, tried: Sequence[Mapping[str, str]], asked: Sequence[Admission] | None = None) -> None:
+    """The answers are the same whatever was asked before, of this policy or of another one of its kind.
+
+    Raises:
+        NotConformant: with the question whose answer changed.
+    """
+    questions = [*(admissions() if asked is None else asked)]
+    first = {index: _admitted(make(), request) for index, request in enumerate(questions)}
+    for seed in range(4):
+        order = list(range(len(questions)))
+        random.Random(seed).shuffle(order)  # noqa: S311  # an order that is the same every time
+        policy = make()
+        for index in (*order, *order):
+            seen = _admitted(policy, questions[index])
+            require(
+                seen == first[index],
+                ORDER,
+                f"asked at another time, the answer to {questions[index]!r:.200} is {seen}, and was {first[index]}",
+            )
+    bounds = [_bounds(make(), environ) for environ in tried]
+    policy = make()
+    for environ, known in (*zip(tried, bounds, strict=True), *reversed(list(zip(tried, bounds, strict=True)))):
+        require(
+            _bounds(policy, environ) == known, ORDER, f"the bounds of {dict(environ)!r:.200} are not always the same"
+        )
+
+
+def _admitted(policy: Policy, request: Admission) -> str:
+    try:
+        return repr(policy.admit(request))
+    except Exception as error:
+        return repr(error)
+
+
+def _bounds(policy: Policy, environ: Mapping[str, str]) -> str:
+    try:
+        return "; ".join(
+            sorted(repr(limit) for limit in (*policy.limits(environ), *policy.keyword_limits(keyword(), environ)))
+        )
+    except Exception as error:
+        return repr(error)
+
+
+def check_quick(make: Make, tried: Sequence[Mapping[str, str]], asked: Sequence[Admission] | None = None) -> None:
+    """No answer is waited for: 50 ms are fine.
+
+    Raises:
+        NotConformant: with the question that took longer.
+    """
+    policy = make()
+    for request in admissions()[:20] if asked is None else asked:
+        _timed("admit", lambda request=request: policy.admit(request))  # type: ignore[misc]  # a lambda has no types
+    for environ in tried[:10]:
+        for name, ask in _questions(policy, environ):
+            _timed(name, lambda ask=ask: list(ask()))  # type: ignore[misc]  # a lambda has no types
+
+
+def _timed(name: str, ask: Callable[[], object]) -> None:
+    taken = []
+    for _ in range(3):
+        begun = time.perf_counter()
+        with suppress(Exception):  # whether it may raise is another check's question
+            ask()
+        taken.append(time.perf_counter() - begun)
+    require(min(taken) < _SECONDS, QUICK, f"{name} takes {min(taken):.2f} s, {_SECONDS} s are fine: never wait")

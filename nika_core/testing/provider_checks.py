@@ -1,0 +1,336 @@
+"""Checks of a provider's client: it streams, counts, closes, fails as what it is, and says truly what it can do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, TypeVar
+
+from nika_core.errors import Category, TaskError
+from nika_core.model.message import Message, Role, ToolSpec
+from nika_core.plugin import BatchResult, Client, Finished, ModelInfo, ModelRequest, TextDelta, TokenEstimate
+from nika_core.testing.declared import HEAVY
+from nika_core.testing.failing import NotConformant, require
+from nika_core.testing.fault_server import FaultServer
+from nika_core.testing.interpreter import in_fresh_interpreter
+
+T = TypeVar("T")
+
+INFO: Final = "info"
+STREAMS: Final = "streams"
+COUNTS: Final = "counts"
+CLOSES: Final = "closes"
+FAULTS: Final = "faults"
+ABILITIES: Final = "abilities"
+
+_SECONDS: Final = 20.0  # for any one thing that is tried
+_QUICK: Final = 0.1  # seconds for `info` and `models`
+_CLOSED: Final = 2.0  # seconds until the other side has seen that a connection is closed
+_FAR: Final = 4.0  # times by which an estimate and the real usage may differ
+_TOOL: Final = ToolSpec(
+    "get_weather",
+    "The weather in a city.",
+    {"type": "object", "required": ["city"], "properties": {"city": {"type": "string"}}},
+)
+_SCHEMA: Final = {
+    "type": "object",
+    "required": ["answer"],
+    "properties": {"answer": {"type": "string"}},
+    "additionalProperties": False,
+}
+
+Make = Callable[[], Client]
+
+# What happens, to the categories that say so.
+FAULTY: Final[Mapping[str | int, frozenset[Category]]] = {
+    401: frozenset({Category.CONFIG}),
+    403: frozenset({Category.CONFIG}),
+    404: frozenset({Category.CONFIG}),
+    400: frozenset({Category.VALIDATION}),
+    429: frozenset({Category.RATE_LIMIT}),
+    500: frozenset({Category.PROVIDER}),
+    503: frozenset({Category.PROVIDER}),
+    "drop": frozenset({Category.NETWORK}),
+    "cut": frozenset({Category.NETWORK}),
+    "garbage": frozenset({Category.NETWORK, Category.PROVIDER}),
+    "unreachable": frozenset({Category.NETWORK}),
+}
+
+
+def ask(model: str, text: str = "Is anybody there?", **more: Any) -> ModelRequest:
+    """A small request."""
+    return ModelRequest((Message(Role.USER, text),), **{"model": model, "max_tokens": 64, **more})
+
+
+async def whole(client: Client, request: ModelRequest) -> tuple[list[str], Finished]:
+    """Every piece of text, and the end. Raises TaskError; NotConformant when the stream is none."""
+    texts: list[str] = []
+    end: Finished | None = None
+    stream = client.stream(request)
+    async for chunk in stream:
+        require(end is None, STREAMS, "something comes after `Finished`")
+        if isinstance(chunk, TextDelta):
+            texts.append(chunk.text)
+        elif isinstance(chunk, Finished):
+            end = chunk
+        else:
+            raise NotConformant(STREAMS, f"the stream gives {chunk!r:.100}, not TextDelta or Finished")
+    if end is None:
+        raise NotConformant(STREAMS, "the stream ends without `Finished`: raise TaskError (network) instead")
+    return texts, end
+
+
+def check_info(word: str, model: str, environ: Mapping[str, str]) -> None:
+    """Making a client and asking what models can do imports no SDK, calls nothing, is quick and always the same.
+
+    Raises:
+        NotConformant: with what it did.
+    """
+    models = [model, "conformance-no-such-model"]
+    arguments = {"word": word, "models": models, "environ": dict(environ)}
+    done = in_fresh_interpreter(
+        "nika_core.testing.inside:declared_client", arguments, environ={"COVERAGE_PROCESS_CONFIG": ""}
+    )
+    require(not done.failed, INFO, done.failed)
+    heavy = sorted({name.partition(".")[0] for name in done.value["modules"]} & HEAVY)
+    require(not heavy, INFO, f"making a client imports {', '.join(heavy)}: import it on the first call, in a thread")
+    require(not done.value["touched"], INFO, "; ".join(done.value["touched"]))
+    require(done.value["same"], INFO, "`info` does not say the same twice")
+    require(done.value["seconds"] < _QUICK, INFO, f"`info` and `models` take {done.value['seconds']:.2f} s")
+
+
+def check_describes(client: Client, model: str) -> ModelInfo:
+    """`info` describes the model that was asked for, in sensible numbers."""
+    found = client.info(model)
+    require(isinstance(found, ModelInfo), INFO, f"`info` gives {found!r:.100}, not ModelInfo")
+    require(found.name == model, INFO, f"asked about {model!r}, `info` describes {found.name!r}")
+    for name in ("context_tokens", "max_output_tokens"):
+        tokens = getattr(found, name)
+        require(tokens is None or tokens > 0, INFO, f"`{name}` is {tokens!r}")
+    require(0 <= found.batch_discount < 1, INFO, f"`batch_discount` is {found.batch_discount}")
+    for each in client.models():
+        require(isinstance(each, ModelInfo) and each.name, INFO, f"`models` gives {each!r:.100}")
+    return found
+
+
+async def check_streams(make: Make, model: str, server: FaultServer | None = None) -> None:
+    """Text comes in pieces as it is made, and one `Finished` with the usage ends it.
+
+    Args:
+        server: holds its answer back after the first piece, to see whether that comes through; None: not looked at.
+
+    Raises:
+        NotConformant: with what the stream gave.
+    """
+    client = make()
+    try:
+        texts, end = await _timed(whole(client, ask(model)), STREAMS)
+        require("".join(texts).strip(), STREAMS, "a reply without text")
+        require(isinstance(end.stop_reason, str) and end.stop_reason, STREAMS, "`Finished` has no `stop_reason`")
+        if server is not None:
+            server.held.clear()
+            try:
+                stream = client.stream(ask(model))
+                begun = time.monotonic()
+                first = await _timed(anext(stream), STREAMS)
+                held = time.monotonic() - begun
+                require(
+                    isinstance(first, TextDelta) and held < 2.0,
+                    STREAMS,
+                    f"the first piece comes after {held:.1f} s, when all is there: give on what comes, at once",
+                )
+                await stream.aclose()  # type: ignore[attr-defined]  # an async generator, as the interface wants it
+            finally:
+                server.held.set()
+    finally:
+        await client.close()
+
+
+async def check_counts(make: Make, model: str) -> None:
+    """A reply says how many tokens it took, and the estimate before it is near.
+
+    Raises:
+        NotConformant: with both numbers.
+    """
+    client = make()
+    try:
+        request = ask(model, "One word, please. " * 20)
+        estimate = await _timed(client.estimate(request), COUNTS)
+        require(isinstance(estimate, TokenEstimate), COUNTS, f"`estimate` gives {estimate!r:.100}")
+        require(estimate.input_tokens > 0, COUNTS, f"`estimate` gives {estimate.input_tokens} tokens for a prompt")
+        _, end = await _timed(whole(client, request), COUNTS)
+        usage = end.usage
+        require(usage.input_tokens > 0, COUNTS, f"a reply with {usage.input_tokens} input tokens")
+        require(usage.output_tokens > 0, COUNTS, f"a reply with {usage.output_tokens} output tokens")
+        require(usage.calls == 1, COUNTS, f"one call counts as {usage.calls}")
+        require(usage.cost_usd == 0, COUNTS, "`Finished.usage` has a cost: prices are the kernel's")
+        if estimate.exact:
+            require(
+                usage.input_tokens / _FAR <= estimate.input_tokens <= usage.input_tokens * _FAR,
+                COUNTS,
+                f"an exact count of {estimate.input_tokens} tokens, and {usage.input_tokens} were used",
+            )
+    finally:
+        await client.close()
+
+
+async def check_closes(make: Make, model: str, server: FaultServer) -> None:
+    """A stream that nobody reads to its end, and a client that is closed, leave no connection open.
+
+    Raises:
+        NotConformant: with how many there are.
+    """
+    client = make()
+    server.held.clear()
+    try:
+        stream = client.stream(ask(model))
+        await _timed(anext(stream), CLOSES)
+        await stream.aclose()  # type: ignore[attr-defined]  # an async generator, as the interface wants it
+    finally:
+        server.held.set()
+        await _timed(client.close(), CLOSES)
+    until = time.monotonic() + _CLOSED
+    while server.connections and time.monotonic() < until:  # noqa: ASYNC110  # the server is another thread's
+        await asyncio.sleep(0.01)
+    require(not server.connections, CLOSES, f"after `close` {server.connections} connections are open")
+
+
+async def check_faults(make: Make, model: str, server: FaultServer, secrets: tuple[str, ...] = ()) -> None:
+    """Whatever happens on the way is a TaskError of the category that says so, and shows no key.
+
+    Raises:
+        NotConformant: with what happened and what was raised.
+    """
+    for mode, categories in FAULTY.items():
+        if mode == "unreachable":
+            continue
+        with server.fault(mode, retry_after="7"):
+            error = await _failure(make(), ask(model), _said(mode))
+        _judge(error, mode, categories, secrets)
+        if mode == 429:
+            wait = error.retry_after
+            require(wait in (None, 7.0), FAULTS, f"the server asks to wait 7 s, `retry_after` is {wait}")
+
+
+async def check_unreachable(make: Make, model: str) -> None:
+    """Where nobody listens, the error is one of the network, and `health` says so without raising.
+
+    Args:
+        make: makes a client whose address is that of nobody.
+    """
+    client = make()
+    try:
+        health = await _timed(client.health(), FAULTS)
+        require(not health.ok, FAULTS, "`health` is fine where nobody listens")
+    except Exception as error:
+        if isinstance(error, NotConformant):
+            raise
+        raise NotConformant(FAULTS, f"`health` raises {error!r:.200}") from error
+    finally:
+        await client.close()
+    failure = await _failure(make(), ask(model), _said("unreachable"))
+    _judge(failure, "unreachable", FAULTY["unreachable"], ())
+
+
+def _judge(error: TaskError, mode: str | int, categories: frozenset[Category], secrets: tuple[str, ...]) -> None:
+    wanted = " or ".join(sorted(category.value for category in categories))
+    require(
+        error.category in categories,
+        FAULTS,
+        f"when {_said(mode)}, it fails as {error.category.value}, not {wanted}: {error.message}",
+    )
+    shown = [secret for secret in secrets if secret in f"{error.message} {error.hint}"]
+    require(not shown, FAULTS, f"when {_said(mode)}, the error shows a key")
+
+
+def _said(mode: str | int) -> str:
+    words = {
+        "drop": "the server closes the connection",
+        "cut": "the answer breaks off",
+        "garbage": "the answer is a page and no JSON",
+        "unreachable": "nobody listens there",
+    }
+    return words[mode] if isinstance(mode, str) else f"the server answers with status {mode}"
+
+
+async def _failure(client: Client, request: ModelRequest, when: str) -> TaskError:
+    try:
+        texts, _ = await _timed(whole(client, request), FAULTS)
+    except TaskError as error:
+        return error
+    except NotConformant as error:
+        raise NotConformant(FAULTS, f"when {when}: {error.seen}") from error
+    except Exception as error:
+        raise NotConformant(FAULTS, f"when {when}, it raises {error!r:.200}, not TaskError") from error
+    finally:
+        await client.close()
+    raise NotConformant(FAULTS, f"when {when}, it answers {''.join(texts)!r:.100}")
+
+
+async def check_abilities(make: Make, model: str) -> None:
+    """What `info` says that the model can do (tools, a schema, batches), can be done; what it denies is refused well.
+
+    Raises:
+        NotConformant: with the ability.
+    """
+    client = make()
+    try:
+        info = client.info(model)
+        if info.tools:
+            await _can("tools", whole(client, ask(model, tools=(_TOOL,))))
+        if info.temperature:
+            await _can("temperature", whole(client, ask(model, temperature=0.0)))
+        if info.json_schema:
+            texts, end = await _can("json_schema", whole(client, ask(model, output_schema=_SCHEMA, max_tokens=256)))
+            try:
+                json.loads("".join(texts) if end.stop_reason != "maxTokens" else "{}")  # cut: nothing to see
+            except ValueError:
+                said = f"it says `json_schema`, and answers {''.join(texts)!r:.100}"
+                raise NotConformant(ABILITIES, said) from None
+        await _check_batches(client, model, info)
+    finally:
+        await client.close()
+
+
+async def _check_batches(client: Client, model: str, info: ModelInfo) -> None:
+    async def batch() -> BatchResult:
+        return await client.poll_batch(await client.submit_batch({"one": ask(model)}))
+
+    if info.batch:
+        try:
+            result = await _timed(batch(), ABILITIES)
+            require(isinstance(result, BatchResult), ABILITIES, f"`poll_batch` gives {result!r:.100}")
+        except TaskError:
+            return  # a server that has none says so, and says it well
+        except Exception as error:
+            if isinstance(error, NotConformant):
+                raise
+            raise NotConformant(ABILITIES, f"it says `batch`, and raises {error!r:.200}") from error
+        return
+    try:
+        await _timed(client.submit_batch({"one": ask(model)}), ABILITIES)
+    except TaskError:
+        return
+    except Exception as error:
+        raise NotConformant(
+            ABILITIES, f"a batch, which it says it has not, raises {error!r:.200}: TaskError"
+        ) from error
+
+
+async def _can(ability: str, done: Awaitable[T]) -> T:
+    try:
+        return await _timed(done, ABILITIES)
+    except TaskError as error:
+        raise NotConformant(ABILITIES, f"it says `{ability}`, and refuses: {error.message}") from error
+
+
+async def _timed(done: Awaitable[T], rule: str) -> T:
+    try:
+        async with asyncio.timeout(_SECONDS):
+            return await done
+    except TimeoutError:
+        raise NotConformant(rule, f"nothing happens for {_SECONDS:g} s") from None
+    except StopAsyncIteration:
+        raise NotConformant(rule, "the stream ends before it begins") from None

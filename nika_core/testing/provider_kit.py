@@ -1,0 +1,106 @@
+"""The conformance kit of providers, as a base class for pytest."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import ClassVar
+
+import pytest
+
+from nika_core.plugin import Client
+from nika_core.registry import Kind, Registry
+from nika_core.testing import declared, provider_checks
+from nika_core.testing.fault_server import FaultServer, Wire, openai_wire
+
+
+class ProviderConformance:
+    """Every rule for a provider, one test each, against a server on loopback.
+
+        class TestAcme(ProviderConformance):
+            word = "acme"
+            model = "acme-large"
+
+            def environ(self, url: str) -> dict[str, str]:
+                return {"ACME_BASE_URL": url, "ACME_API_KEY": self.key}
+
+    Attributes:
+        word: the provider's name.
+        model: a model that it has.
+        wire: writes the server's answers; OpenAI's format unless said otherwise. None: the provider uses no network.
+        key: a key that may be shown nowhere.
+    """
+
+    word: ClassVar[str]
+    model: ClassVar[str]
+    wire: ClassVar[Callable[..., object] | None] = staticmethod(openai_wire)
+    key: ClassVar[str] = "sk-conformance-0123456789"
+
+    def environ(self, url: str) -> Mapping[str, str]:
+        """The variables with which a client talks to the server at `url` (`http://127.0.0.1:PORT`)."""
+        return {}
+
+    def make(self, url: str = "") -> Client:
+        """A client, made as the kernel makes it."""
+        return Registry().new_client(self.word, dict(self.environ(url)))
+
+    @contextmanager
+    def server(self) -> Iterator[FaultServer]:
+        """The server; skips the test where the provider uses none."""
+        wire: Wire | None = self.wire  # type: ignore[assignment]  # a static method is its function
+        if wire is None:
+            pytest.skip("it uses no network")
+        with FaultServer(wire) as server:
+            yield server
+
+    @contextmanager
+    def reached(self) -> Iterator[Callable[[], Client]]:
+        """Makes clients that reach something that works."""
+        if self.wire is None:
+            yield self.make
+            return
+        with self.server() as server:
+            yield lambda: self.make(server.url)
+
+    def test_its_description_and_its_entry_point_agree(self) -> None:
+        declared.check_declared(Kind.PROVIDER, self.word)
+
+    def test_importing_it_imports_nothing_heavy(self) -> None:
+        declared.check_light_import(Kind.PROVIDER, self.word)
+
+    def test_importing_it_is_quiet(self) -> None:
+        declared.check_quiet_import(Kind.PROVIDER, self.word)
+
+    def test_asking_what_it_can_do_costs_nothing(self) -> None:
+        provider_checks.check_info(self.word, self.model, self.environ("http://127.0.0.1:9"))
+        provider_checks.check_describes(self.make("http://127.0.0.1:9"), self.model)
+
+    def test_it_streams_and_ends_with_the_usage(self) -> None:
+        if self.wire is None:
+            asyncio.run(provider_checks.check_streams(self.make, self.model))
+            return
+        with self.server() as server:
+            asyncio.run(provider_checks.check_streams(lambda: self.make(server.url), self.model, server))
+
+    def test_it_counts(self) -> None:
+        with self.reached() as make:
+            asyncio.run(provider_checks.check_counts(make, self.model))
+
+    def test_it_closes_what_it_opened(self) -> None:
+        with self.server() as server:
+            asyncio.run(provider_checks.check_closes(lambda: self.make(server.url), self.model, server))
+
+    def test_it_fails_as_what_it_is(self) -> None:
+        with self.server() as server:
+            make = lambda: self.make(server.url)  # noqa: E731  # shorter than a function for one line
+            asyncio.run(provider_checks.check_faults(make, self.model, server, (self.key,)))
+        with socket.socket() as nobody:
+            nobody.bind(("127.0.0.1", 0))
+            url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+            asyncio.run(provider_checks.check_unreachable(lambda: self.make(url), self.model))
+
+    def test_it_says_truly_what_it_can_do(self) -> None:
+        with self.reached() as make:
+            asyncio.run(provider_checks.check_abilities(make, self.model))

@@ -1,0 +1,74 @@
+"""The conformance kit of template sources, as a base class for pytest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import pytest
+
+from nika_core.model.json import Json
+from nika_core.plugin import Source, TemplateSource, Values
+from nika_core.registry import Kind, Registry
+from nika_core.registry.loading import make
+from nika_core.testing import declared, source_checks
+
+
+class TemplateSourceConformance:
+    """Every rule for a template source, one test each.
+
+        class TestVault(TemplateSourceConformance):
+            word = "vault"
+            samples = {"database.user": "ada"}
+
+    Attributes:
+        word: what stands before the dot.
+        samples: paths, each with the value that it has.
+        missing: a path that has no value; None where every path has one.
+        environ, inputs: of the run in which the samples have their values.
+    """
+
+    word: ClassVar[str]
+    samples: Mapping[str, Json]
+    missing: str | None = "nikaNoSuchName"
+    environ: Mapping[str, str] = MappingProxyType({})
+    inputs: Mapping[str, Any] = MappingProxyType({})
+
+    def make(self) -> Source:
+        """A source, made as the kernel makes it."""
+        registry = Registry()
+        made: Source = make(registry.offer(Kind.TEMPLATE_SOURCE, self.word), self.description().source)
+        return made
+
+    def description(self) -> TemplateSource:
+        """What the plugin says of it."""
+        return Registry().template_source(self.word)
+
+    def test_its_description_and_its_entry_point_agree(self) -> None:
+        declared.check_declared(Kind.TEMPLATE_SOURCE, self.word)
+
+    def test_importing_it_imports_nothing_heavy(self) -> None:
+        declared.check_light_import(Kind.TEMPLATE_SOURCE, self.word)
+
+    def test_importing_it_is_quiet(self) -> None:
+        declared.check_quiet_import(Kind.TEMPLATE_SOURCE, self.word)
+
+    def test_its_samples_have_their_values_in_a_workflow(self) -> None:
+        braces = self.description().braces
+        for path, value in self.samples.items():
+            source_checks.check_resolves(
+                self.word, path, value, braces=braces, environ=dict(self.environ), inputs=dict(self.inputs)
+            )
+
+    def test_a_value_that_is_missing_is_told_or_has_its_default(self) -> None:
+        if self.missing is None or self.description().braces:
+            pytest.skip("there is no path without a value, or none that `${...}` can name")
+        source_checks.check_default(self.word, self.missing, environ=dict(self.environ), inputs=dict(self.inputs))
+
+    def test_no_placeholder_makes_it_raise_anything_else(self) -> None:
+        values = Values(outputs={"a": {"b": [1]}}, inputs={"a": {"b": [1]}}, environ=dict(self.environ))
+        source_checks.check_fails_well(self.make, self.word, values)
+
+    def test_it_is_pure(self) -> None:
+        source_checks.check_pure(self.word, self.samples, dict(self.environ))

@@ -1,0 +1,193 @@
+"""Whole workflows through the real kernel, written as text in a test: validate, plan, run."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from textwrap import dedent
+from typing import Any, Final
+
+import importlib_metadata
+
+from nika_core.app import Nika, Prepared, RunOptions, prepare
+from nika_core.app.planning import Plan, make_plan
+from nika_core.app.running import Execution
+from nika_core.errors import Problem, ProblemsError, Severity
+from nika_core.model.clock import Clock
+from nika_core.model.events import Event, EventKind
+from nika_core.model.json import Json
+from nika_core.model.limits import Limit
+from nika_core.model.state import RunResult, TaskResult
+from nika_core.registry import Kind, Offer
+from nika_core.testing import echo, scripted
+from nika_core.testing.scripted import ScriptedModel, playing
+
+_FILE: Final = "test.nika.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A run that has ended, with everything that an observer was shown."""
+
+    result: RunResult
+    events: tuple[Event, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def output(self) -> Json:
+        """The workflow's output."""
+        return self.result.output
+
+    def task(self, id_: str) -> TaskResult:
+        """How a task ended."""
+        return next(task for task in self.result.tasks if task.id == id_)
+
+    @property
+    def chunks(self) -> str:
+        """All text that was shown as it came."""
+        return "".join(event.data["text"] for event in self.events if event.kind is EventKind.CHUNK)
+
+    def notices(self) -> list[str]:
+        """What the user was told."""
+        return [event.data["message"] for event in self.events if event.kind is EventKind.NOTICE]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """Where and with what a text is looked at or run.
+
+    Attributes:
+        folder: the workflow's folder; None: a temporary one that is gone afterwards.
+        environ: the whole environment of the run; None: PATH and HOME of this process and nothing else.
+        inputs, provider, model, mock: as on the command line. `model` may be a `ScriptedModel`, which then answers.
+        journal: keep a history in the folder's `.nika`.
+        limits: bounds that hold beside those of the installed policies.
+        clock: time, e.g. a `ManualClock`.
+    """
+
+    folder: Path | None = None
+    environ: Mapping[str, str] | None = None
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    provider: str | None = None
+    model: str | ScriptedModel | None = None
+    mock: bool = False
+    journal: bool = False
+    limits: Iterable[Limit] = ()
+    clock: Clock | None = None
+
+    @contextmanager
+    def opened(self, text: str) -> Iterator[tuple[Nika, Path, RunOptions]]:
+        """The text as a file in a project, with everything that is installed, `echo` and `scripted`."""
+        with _folder(self.folder) as folder, self.environment() as environ:
+            path = folder / _FILE
+            path.write_text(dedent(text), encoding="utf-8")
+            nika = Nika.open(path, environ=environ, clock=self.clock, offers=_own_offers())
+            options = RunOptions(
+                inputs=self.inputs,
+                provider=self.provider if isinstance(self.model, str | None) else scripted.WORD,
+                model=self.model if isinstance(self.model, str | None) else scripted.WORD,
+                journal=self.journal,
+                mock=self.mock,
+            )
+            yield nika, path, options
+
+    @contextmanager
+    def environment(self) -> Iterator[dict[str, str]]:
+        """The variables of the run."""
+        environ = dict(base_environ() if self.environ is None else self.environ)
+        if not isinstance(self.model, ScriptedModel):
+            yield environ
+            return
+        with playing(self.model) as found:
+            yield environ | found
+
+    def validate(self, text: str) -> tuple[Problem, ...]:
+        """All that is wrong, errors and warnings, as `nika validate` finds it."""
+        with self.opened(text) as (nika, path, options):
+            return tuple(nika.load(path, model=options.model).problems)
+
+    def plan(self, text: str) -> Plan:
+        """What `nika plan` shows. Raises ProblemsError."""
+        with self.opened(text) as (nika, path, options):
+            return make_plan(prepared(nika, path, options, self.limits))
+
+    async def start(self, text: str, started: Callable[[Execution, Event], None] | None = None) -> Ran:
+        """Run it to its end. Raises ProblemsError when it is invalid.
+
+        Args:
+            started: called with every event as it is shown, in a thread of its own; may ask for `execution.cancel`.
+        """
+        with self.opened(text) as (nika, path, options):
+            ready = prepared(nika, path, options, self.limits)
+            ready.refuse_hopeless()
+            events: list[Event] = []
+
+            def show(event: Event) -> None:
+                events.append(event)
+                if started is not None:
+                    started(execution, event)
+
+            journal = nika.journal(path) if self.journal else None
+            execution = Execution(ready, journal, [show], document=text)
+            result = await execution.run()
+            return Ran(result, tuple(events), tuple(execution.warnings))
+
+    def run(self, text: str) -> Ran:
+        """The same, from where no event loop runs."""
+        return asyncio.run(self.start(text))
+
+
+def base_environ() -> dict[str, str]:
+    """What a run knows of this process's environment unless a test says otherwise."""
+    return {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+
+
+def validate_workflow(text: str, **bench: Any) -> tuple[Problem, ...]:
+    """All that is wrong with a workflow. `bench`: see `Bench`."""
+    return Bench(**bench).validate(text)
+
+
+def plan_workflow(text: str, **bench: Any) -> Plan:
+    """What a run would do, touch and cost. Raises ProblemsError. `bench`: see `Bench`."""
+    return Bench(**bench).plan(text)
+
+
+def run_workflow(text: str, **bench: Any) -> Ran:
+    """Run a workflow to its end. Raises ProblemsError when it is invalid. `bench`: see `Bench`."""
+    return Bench(**bench).run(text)
+
+
+async def start_workflow(text: str, **bench: Any) -> Ran:
+    """`run_workflow` from inside an event loop."""
+    return await Bench(**bench).start(text)
+
+
+def prepared(nika: Nika, path: Path, options: RunOptions, limits: Iterable[Limit] = ()) -> Prepared:
+    """All that is decided before a run. Raises ProblemsError."""
+    loaded = nika.load(path, model=options.model)
+    if loaded.workflow is None or any(problem.severity is Severity.ERROR for problem in loaded.problems):
+        raise ProblemsError(loaded.problems)
+    ready = prepare(nika, loaded.workflow, options)
+    return replace(ready, limits=ready.limits.narrowed(limits))
+
+
+def _own_offers() -> tuple[Offer, ...]:
+    version = importlib_metadata.version("nika-core")
+    return (
+        Offer(Kind.KEYWORD, echo.WORD, echo.__name__, "nika-core", version),
+        Offer(Kind.PROVIDER, scripted.WORD, scripted.__name__, "nika-core", version),
+    )
+
+
+@contextmanager
+def _folder(given: Path | None) -> Iterator[Path]:
+    if given is not None:
+        yield given
+        return
+    with tempfile.TemporaryDirectory(prefix="nika-test-") as made:
+        yield Path(made).resolve()
