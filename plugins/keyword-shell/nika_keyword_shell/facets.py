@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from nika_core import codes
@@ -84,6 +85,8 @@ class ShellFacets(Facets):
             else:
                 message, hint, severity = f"{placeholder.text}: {finding.why}", how_else(), Severity.WARNING
             place = payload.at("command", placeholder.start)
+            if place.column is not None and "\n" not in placeholder.text:
+                place = replace(place, end_column=place.column + len(placeholder.text))
             report(message, place, code=codes.UNSAFE_POSITION, hint=hint, severity=severity)
 
     def _check_env(self, payload: Payload, report: Report) -> None:

@@ -114,7 +114,9 @@ def _failure(ended: ProcessResult, output: StepOutput) -> TaskError:
         hint = "the shell did not find a program: install it, or correct its name"
     elif ended.exit_code == 126:
         hint = "the shell may not execute a program: chmod +x, or run it with its interpreter"
-    return TaskError(what + (f": {told}" if told else ""), hint=hint, output=output.value)
+    # What is not there will not be there at the next attempt either.
+    retriable = False if ended.exit_code in {126, 127} else None
+    return TaskError(what + (f": {told}" if told else ""), hint=hint, output=output.value, retriable=retriable)
 
 
 def _end_of(captured: Captured) -> str:

@@ -263,7 +263,8 @@ async def test_the_tool_runs_the_models_command_and_tells_its_exit_code(context:
     assert output.value == {"exitCode": 3, "stdout": "{{x}} ${input.y}", "stderr": ""}
     output = await ShellStep().run(tool.payload({"argv": ["echo", "$HOME"]}), context)
     assert output.value["stdout"] == "$HOME"
-    for arguments in ({}, {"command": 1}, {"command": "a", "argv": ["a"]}, {"argv": []}, {"cmd": "a"}):
+    bad: list[dict[str, Any]] = [{}, {"command": 1}, {"command": "a", "argv": ["a"]}, {"argv": []}, {"cmd": "a"}]
+    for arguments in bad:
         with pytest.raises(ValueError, match=r"give either|is a text|is a list|no argument"):
             tool.payload(arguments)
     with pytest.raises(TaskError, match="no tool shell::x"):
