@@ -45,6 +45,7 @@ class Keyword:
         sections: root keys of a workflow's file that belong to this keyword, each with its validator.
         settings: validator of the project file's key of the keyword's own name; None: there is none.
         explanations: the codes of its own that it reports, for `nika explain`.
+        field_docs: field -> one sentence, for editors and `nika plugins show`.
     """
 
     name: str
@@ -64,7 +65,7 @@ class Keyword:
     sections: Mapping[str, Any] = field(default_factory=dict)
     settings: Any = None
     explanations: tuple[Explanation, ...] = ()
-    field_docs: Mapping[str, str] = field(default_factory=dict)  # field -> one sentence, for editors and `plugins show`
+    field_docs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +89,12 @@ class StepOutput:
 class Tool:
     """Something that an agent may call: a keyword's step with a payload made of the model's arguments.
 
-    `name` is the reference as `allowedTools` has it (`mcp::files::read_file`, `shell`). `spec.name` is what the model
-    sees, of `[A-Za-z0-9_-]` and at most 64 characters. `payload` turns arguments that fit `spec.parameters` into a
-    rendered payload of `keyword`; it raises ValueError with a sentence for the model when they make no sense.
+    Attributes:
+        name: the reference as `allowedTools` has it (`mcp::files::read_file`, `shell`).
+        keyword: the keyword whose step does it.
+        spec: what the model sees. `spec.name` is of `[A-Za-z0-9_-]` and has at most 64 characters.
+        payload: turns arguments that fit `spec.parameters` into a rendered payload of `keyword`; it raises ValueError
+            with a sentence for the model when they make no sense.
     """
 
     name: str
@@ -101,7 +105,12 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class ToolOutcome:
-    """What a tool call gave: text for the model. A failure is told to the model, not raised."""
+    """What a tool call gave. A failure is told to the model, not raised.
+
+    Attributes:
+        content: text for the model.
+        is_error: whether the call failed; `content` then says why.
+    """
 
     content: str
     is_error: bool = False
@@ -111,6 +120,8 @@ class StepContext(Protocol):
     """What a running step may see and do, and no more. Nothing in it changes while the step runs.
 
     Attributes:
+        run_id: the run; what starts a process passes it on, so that nothing is left behind.
+        task_id: the task's id.
         key: `run/task#epoch`, the same for all attempts; an idempotency key.
         attempt: from 1.
         folder: the workflow's folder; relative paths start here.
@@ -124,7 +135,7 @@ class StepContext(Protocol):
         messages: the main conversation as this task sees it: its ancestors' messages in declared order. Empty for
             keywords that are not of category `context`.
         environ: the environment as it was when the run started.
-        secrets: values that must not be shown; `mask` replaces them.
+        clock: the time; a step that waits uses `clock.sleep`, so that a test need not.
     """
 
     run_id: str
@@ -196,7 +207,17 @@ class Step(Protocol):
 
 
 class Payload(Protocol):
-    """A checked payload before it is rendered: strings with placeholders are `Template`s."""
+    """A checked payload before it is rendered: strings with placeholders are `Template`s.
+
+    Attributes:
+        task_id: the task's id.
+        fields: what the keyword's validator gave, by field.
+        folder: the workflow's folder; relative paths start here.
+        agent: the workflow's `agent:` block.
+        sections: the workflow's root keys that plugins brought.
+        settings: the keyword's part of the project file.
+        output: what the task wants its output to be.
+    """
 
     @property
     def task_id(self) -> str: ...
@@ -235,7 +256,11 @@ class Payload(Protocol):
 
 
 class Report(Protocol):
-    """Where `check` says what is wrong."""
+    """Where `check` says what is wrong: `report(message, payload.at("field"), hint="...")`.
+
+    `code` is NIKA-014 (a bad payload) unless it is given; a code of your own has its `Explanation` in
+    `Keyword.explanations`. A warning does not stop the run.
+    """
 
     def __call__(
         self,
@@ -250,7 +275,12 @@ class Report(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a task may touch. `kind`: process, host, path, server, code, model; `target`: which, as far as is known."""
+    """What a task may touch.
+
+    Attributes:
+        kind: `process`, `host`, `path`, `server`, `code` or `model`.
+        target: which one, as far as is known.
+    """
 
     kind: str
     target: str
@@ -258,12 +288,20 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class CallEstimate:
-    """Calls to one model. Tokens are per call. `high` None: nothing bounds it, and `reason` says why.
+    """Calls to one model. Tokens are per call.
 
-    `exact` is true where the prompt is fully known and was counted, not estimated.
+    Attributes:
+        model: its name; None: the agent block's.
+        input_low: tokens of the prompt, at least.
+        input_high: tokens of the prompt, at most; None: nothing bounds it.
+        output_high: tokens of the answer, at most; None: nothing bounds it.
+        calls_low: calls, at least.
+        calls_high: calls, at most; None: nothing bounds it.
+        reason: why something is not bounded.
+        exact: whether the prompt is fully known and was counted, not estimated.
     """
 
-    model: str | None  # None: the agent block's
+    model: str | None
     input_low: int
     input_high: int | None
     output_high: int | None
@@ -275,7 +313,14 @@ class CallEstimate:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a task will consume. `cost_low` and `cost_high` (US dollars) are for what is paid other than by tokens."""
+    """What a task will consume.
+
+    Attributes:
+        calls: the calls to models, one entry for each model.
+        cost_low: US dollars that are paid other than by tokens, at least.
+        cost_high: the same, at most; None: nothing bounds it.
+        reason: why something is not bounded.
+    """
 
     calls: tuple[CallEstimate, ...] = ()
     cost_low: float = 0.0

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitPolicy:
-    """Describes a limit policy. `policy` is "package.module:Class" of a `Policy`, made once without arguments."""
+    """Describes a limit policy.
+
+    Attributes:
+        name: what `nika limits` calls it; also the name of the entry point.
+        summary: one sentence.
+        policy: "package.module:Class" of a `Policy`, made once without arguments.
+    """
 
     name: str
     summary: str
@@ -34,7 +40,22 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What is about to happen. Tokens and cost (US dollars) are the worst case; None: not bounded or not known."""
+    """What is about to happen. What does not belong to the stage is empty.
+
+    Attributes:
+        stage: when the policy is asked.
+        workflow: the workflow's name.
+        run_id: the run.
+        task_id: the task.
+        keyword: the task's keyword.
+        provider: the provider that would be called.
+        model: the model that would be called.
+        tool: the tool that an agent would call, as `allowedTools` names it.
+        tokens: in the worst case; None: not bounded or not known.
+        cost_usd: US dollars in the worst case; None: not bounded or not known.
+        spent_tokens: what the run has consumed so far.
+        spent_usd: what the run has cost so far, in US dollars.
+    """
 
     stage: Stage
     workflow: str
@@ -52,7 +73,13 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why not, in one sentence, and what the user can do about it."""
+    """Why not.
+
+    Attributes:
+        reason: one sentence.
+        hint: what the user can do about it.
+        code: the code that the user sees; None: NIKA-066.
+    """
 
     reason: str
     hint: str | None = None

@@ -4,6 +4,9 @@
 
 Whatever happens (the process ends, its time is over, the task is cancelled, `run` itself fails), the process, its group
 and everything else that it started is gone when `run` is left: TERM, a grace period, KILL.
+
+`GRACE` is that period, in seconds. `MARK` is the environment variable by which everything that a run started is found
+again, and `CHANNEL` the one that names the descriptor of a third output, where one was asked for.
 """
 
 from __future__ import annotations
@@ -40,7 +43,13 @@ _BURY_SECONDS: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """What came through one pipe: the first bytes (as many as were asked for), the last 4 KiB, and how many in all."""
+    """What came through one pipe.
+
+    Attributes:
+        data: the first bytes, as many as were asked for.
+        tail: the last 4 KiB.
+        total: how many bytes came in all.
+    """
 
     data: bytes = b""
     tail: bytes = b""
@@ -48,25 +57,36 @@ class Captured:
 
     @property
     def complete(self) -> bool:
+        """Whether nothing was left out."""
         return self.total == len(self.data)
 
     def text(self) -> str:
+        """The first bytes as UTF-8; what is none becomes U+FFFD."""
         return self.data.decode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessResult:
-    """How a process ended. `signal` when it was killed by one; `exit_code` is then 128 + signal, as a shell says."""
+    """How a process ended.
+
+    Attributes:
+        exit_code: 128 + `signal` where a signal ended it, as a shell says.
+        signal: the number of the signal that ended it; None: it ended by itself.
+        stdout, stderr: what it wrote.
+        channel: what it wrote to the third output.
+        left_behind: whether something that it had started was still there, and was ended.
+    """
 
     exit_code: int
     signal: int | None
     stdout: Captured
     stderr: Captured
     channel: Captured
-    left_behind: bool  # whether something that it had started was still there, and was ended
+    left_behind: bool
 
     @property
     def signal_name(self) -> str | None:
+        """`SIGKILL` and the like; None where no signal ended it."""
         if self.signal is None:
             return None
         try:

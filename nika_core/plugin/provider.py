@@ -45,20 +45,37 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars per million tokens."""
+    """What a model costs.
+
+    Attributes:
+        input_per_million: US dollars for a million tokens of prompts.
+        output_per_million: US dollars for a million tokens of answers.
+        cached_per_million: US dollars for a million tokens of prompts that came from the provider's cache; None: as
+            other prompts.
+        batch_discount: what a batch takes off; 0.5 is half the price.
+    """
 
     input_per_million: Decimal
     output_per_million: Decimal
     cached_per_million: Decimal | None = None
-    batch_discount: Decimal = Decimal(0)  # 0.5: half the price
+    batch_discount: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
     """What a model can do, as far as is known without asking anybody.
 
-    `price` is the provider's own; without it the project's or the public price list is asked. A `free` model costs
-    nothing (it runs on this machine). `batch_discount` is what a batch takes off the price: 0.5 is half.
+    Attributes:
+        name: the model's name.
+        context_tokens: how many tokens prompt and answer may have together; None: not known.
+        max_output_tokens: how many tokens an answer may have; None: not known.
+        tools: whether it can call tools.
+        temperature: whether it takes a temperature.
+        json_schema: whether it has a native way to answer in a JSON Schema.
+        batch: whether the provider takes batches for it.
+        price: the provider's own; without it the project's or the public price list is asked.
+        free: whether it costs nothing, since it runs on this machine.
+        batch_discount: what a batch takes off the price; 0.5 is half.
     """
 
     name: str
@@ -66,7 +83,7 @@ class ModelInfo:
     max_output_tokens: int | None = None
     tools: bool = True
     temperature: bool = True
-    json_schema: bool = False  # has a native way to answer in a schema
+    json_schema: bool = False
     batch: bool = False
     price: Price | None = None
     free: bool = False
@@ -75,10 +92,17 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """One call. `output_schema` asks for JSON in that schema ({} for any JSON); None for text.
+    """One call. What a step leaves None, the kernel fills in before a client sees the request.
 
-    `model` and `temperature` None mean the agent block's, `max_tokens` None what there is room for: the kernel fills
-    them in before a client sees the request (the block's temperature only for models that take one).
+    Attributes:
+        messages: the conversation, oldest first.
+        model: None means the agent block's.
+        system: the system prompt.
+        tools: what the model may call.
+        max_tokens: of the answer; None means what there is room for.
+        temperature: None means the agent block's, for models that take one.
+        output_schema: asks for JSON in that schema ({} for any JSON); None for text.
+        key: an idempotency key, where the other side knows them.
     """
 
     messages: tuple[Message, ...]
@@ -88,12 +112,16 @@ class ModelRequest:
     max_tokens: int | None = None
     temperature: float | None = None
     output_schema: JsonObject | None = None
-    key: str = ""  # an idempotency key, where the other side knows them
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """Text as it comes."""
+    """Text as it comes.
+
+    Attributes:
+        text: the next part of the answer.
+    """
 
     text: str
 
@@ -102,13 +130,17 @@ class TextDelta:
 class Finished:
     """The end of a reply. A stream that ends without one has failed.
 
-    `stop_reason`: end, maxTokens, toolUse, refusal, or the provider's own word. `usage` without cost.
+    Attributes:
+        stop_reason: `end`, `maxTokens`, `toolUse`, `refusal`, or the provider's own word.
+        usage: tokens, without cost: the kernel prices them.
+        tool_calls: what the model asks for.
+        model: the one that really answered, where the provider says.
     """
 
     stop_reason: str
     usage: Usage
     tool_calls: tuple[ToolCall, ...] = ()
-    model: str = ""  # the one that really answered, where the provider says
+    model: str = ""
 
 
 Chunk: TypeAlias = TextDelta | Finished
@@ -116,7 +148,16 @@ Chunk: TypeAlias = TextDelta | Finished
 
 @dataclass(frozen=True, slots=True)
 class ModelReply:
-    """A whole reply, usage priced. `reused`: it had been paid for before and was given again."""
+    """A whole reply.
+
+    Attributes:
+        text: the answer.
+        tool_calls: what the model asks for.
+        stop_reason: as in `Finished`.
+        usage: tokens and cost.
+        model: the one that answered.
+        reused: whether it had been paid for before and was given again.
+    """
 
     text: str
     tool_calls: tuple[ToolCall, ...]
@@ -128,7 +169,12 @@ class ModelReply:
 
 @dataclass(frozen=True, slots=True)
 class TokenEstimate:
-    """Tokens of a request's prompt. `exact`: counted by the provider's own counter."""
+    """Tokens of a request's prompt.
+
+    Attributes:
+        input_tokens: how many.
+        exact: whether the provider's own counter counted them.
+    """
 
     input_tokens: int
     exact: bool = False
@@ -136,7 +182,13 @@ class TokenEstimate:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether the provider can be reached with what is configured. `detail` never shows a key."""
+    """Whether the provider can be reached with what is configured.
+
+    Attributes:
+        ok: whether it can.
+        detail: one sentence for the user; never shows a key.
+        models: the models that are there, where the provider lists them.
+    """
 
     ok: bool
     detail: str = ""
@@ -145,7 +197,13 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class BatchReply:
-    """One reply of a batch: a text and its end, or the error."""
+    """One reply of a batch: a text and its end, or the error.
+
+    Attributes:
+        text: the answer.
+        finished: its end.
+        error: why there is no answer.
+    """
 
     text: str = ""
     finished: Finished | None = None
@@ -154,7 +212,12 @@ class BatchReply:
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """`replies` only when `done`: for each name a text and its end, or the error."""
+    """How a batch is.
+
+    Attributes:
+        done: whether all of it has ended.
+        replies: one for each name; only when `done`.
+    """
 
     done: bool
     replies: Mapping[str, BatchReply] = field(default_factory=dict)

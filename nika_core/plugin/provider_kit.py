@@ -21,6 +21,19 @@ from nika_core.errors import Category, TaskError
 from nika_core.model.message import ToolCall
 from nika_core.model.usage import Usage
 
+__all__ = [
+    "Headers",
+    "clean",
+    "env_text",
+    "is_too_long",
+    "load_sdk",
+    "parsed_call",
+    "retry_after_of",
+    "status_error",
+    "transport_error",
+    "truncated_error",
+]
+
 _MESSAGE: Final = 500  # characters of what a server says
 _TOO_LONG: Final = re.compile(
     r"context.?length|context.?window|maximum context|context size|prompt is too long|too many (input )?tokens"
@@ -32,7 +45,9 @@ _TOO_LONG: Final = re.compile(
 class Headers(Protocol):
     """Response headers of any HTTP library."""
 
-    def get(self, name: str, /) -> str | None: ...
+    def get(self, name: str, /) -> str | None:
+        """A header's value; None when it is not there. Upper and lower case do not count."""
+        ...
 
 
 async def load_sdk(name: str) -> Any:

@@ -32,7 +32,10 @@ class TemplateSource:
 class Scope:
     """What is known of a run before it starts.
 
-    `inputs` is None where the workflow declares none: then any input is accepted.
+    Attributes:
+        tasks: the workflow's tasks by id.
+        inputs: its declared inputs; None where it declares none: then any input is accepted.
+        environ: the environment.
     """
 
     tasks: Mapping[str, Task] = field(default_factory=dict)
@@ -44,17 +47,24 @@ class Scope:
 class Values:
     """What is known when a task's payload is made. Immutable: a running task's view never changes.
 
-    `outputs` has the tasks that succeeded (or failed with `onError: continue`, when they have one).
+    Attributes:
+        outputs: of the tasks that succeeded (or failed with `onError: continue`, when they have one), by id.
+        inputs: the run's inputs.
+        environ: the environment as it was when the run started.
+        max_depth: nesting of JSON text that is parsed to be read by path.
     """
 
     outputs: Mapping[str, Json] = field(default_factory=dict)
     inputs: Mapping[str, Json] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=dict)
-    max_depth: int = 50  # nesting of JSON text that is parsed to be read by path
+    max_depth: int = 50
 
 
 class SourceReport(Protocol):
-    """Where `check` says what is wrong with a placeholder; the kernel knows where it stands."""
+    """Where `check` says what is wrong with a placeholder: `report(message, hint="...")`.
+
+    The kernel knows where it stands. `code` is NIKA-050 (an unknown reference) unless it is given.
+    """
 
     def __call__(self, message: str, *, code: str = ..., hint: str | None = None) -> None: ...
 

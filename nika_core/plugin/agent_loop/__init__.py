@@ -7,7 +7,9 @@ A step is a few lines:
             answer = await converse(payload, context, tools=await context.tools())
             return answer.text
 
-and `AgentFacets` checks and estimates a payload whose fields have the names in `FIELDS`.
+and `AgentFacets` checks and estimates a payload whose fields have the names in `FIELDS`. One call without tools is
+`CompletionFacets`, with the fields of `COMPLETION_FIELDS`. An answer that is not the JSON that was asked for is asked
+for again, at most `MAX_REPAIRS` times.
 """
 
 from nika_core.plugin.agent_loop.facets import COMPLETION_FIELDS, FIELDS, MAX_REPAIRS, AgentFacets, CompletionFacets

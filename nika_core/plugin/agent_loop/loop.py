@@ -21,9 +21,13 @@ from nika_core.plugin.provider import ModelInfo, ModelReply, ModelRequest
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of it. `messages`: the task's prompt and the final answer, as the main conversation keeps them.
+    """What came of it.
 
-    The turns between (tools, repairs) stay with the task: who goes on talking needs what was asked and answered.
+    Attributes:
+        text: the final answer.
+        messages: the task's prompt and the final answer, as the main conversation keeps them. The turns between (tools,
+            repairs) stay with the task: who goes on talking needs what was asked and answered.
+        turns: how many calls it took.
     """
 
     text: str
