@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nika_core.engine.hashing import messages_hash
+from nika_core.engine.history import usage_json, usage_of
 from nika_core.engine.lifecycle import Lifecycle
 from nika_core.engine.plan import Plan, Stop
 from nika_core.engine.snapshots import outcome_json, outcome_of, state_json, state_of, stop_json, stop_of
@@ -10,6 +11,7 @@ from nika_core.engine.views import NO_OUTPUTS, Conversation, Outputs
 from nika_core.engine.wire import Outcome
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.state import Failed, Pending, Running, Skipped, Success
+from nika_core.model.usage import NOTHING, Usage
 from nika_core.plugin import Values
 
 
@@ -25,6 +27,7 @@ class Board:
         asking: tasks about which the main agent is asked, with their epoch.
         again: how often the main agent had a task done again.
         outcomes: the last one of each task that had one.
+        extra: what tasks have used beside their last outcome: in epochs before it, and for decisions about them.
         reused: tasks that were taken over from the earlier run.
         outputs: only ever added to, since views of it are handed out.
         talk: the main conversation.
@@ -41,6 +44,7 @@ class Board:
         self.asking: dict[str, int] = {}
         self.again: dict[str, int] = {}
         self.outcomes: dict[str, Outcome] = {}
+        self.extra: dict[str, Usage] = {}
         self.reused: set[str] = set()
         self.outputs: dict[str, Json] = {}
         self.talk = Conversation(plan.graph, plan.context)
@@ -54,6 +58,11 @@ class Board:
         self.outputs[task] = outcome.output
         if outcome.messages and task in self.plan.context:
             self.talk.add(task, outcome.messages, messages_hash(outcome.messages))
+
+    def spend(self, task: str, usage: Usage) -> None:
+        """Used for a task, but not in its last outcome."""
+        if usage != NOTHING:
+            self.extra[task] = self.extra.get(task, NOTHING) + usage
 
     def values(self, task: str) -> Values:
         """What a task may see of the others."""
@@ -73,6 +82,7 @@ class Board:
             "asking": dict(self.asking),
             "again": dict(self.again),
             "outcomes": {task: outcome_json(outcome) for task, outcome in self.outcomes.items()},
+            "extra": {task: usage_json(usage) for task, usage in self.extra.items()},
             "outputs": list(self.outputs),
             "reused": sorted(self.reused),
             "stop": stop_json(self.stop),
@@ -89,6 +99,7 @@ class Board:
         board.ready = list(found["ready"])
         board.asking = dict(found["asking"])
         board.again = dict(found["again"])
+        board.extra = {task: usage_of(usage) for task, usage in found["extra"].items()}
         board.reused = set(found["reused"])
         board.stop = stop_of(found["stop"])
         board.finished = found["finished"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from nika_core.engine.board import Board
@@ -17,7 +17,7 @@ from nika_core.engine.failures import FAULTS, failure_from
 from nika_core.engine.hashing import payload_hash
 from nika_core.engine.plan import Plan, Stop
 from nika_core.engine.readiness import ConditionError, why_skipped
-from nika_core.engine.results import run_result, task_data
+from nika_core.engine.results import run_result, started_data, task_data
 from nika_core.engine.reuse import FRESH, Choice, Reuse, Verdict
 from nika_core.engine.wire import (
     Action,
@@ -221,11 +221,7 @@ class Core:
             self._skip(task, SkipReason.DECISION, commands)
             self._settle(self._released(task), commands)
         else:
-            keyword = self._tasks[task].keyword
-            data: dict[str, Any] = {"keyword": keyword, "epoch": epoch, "attempt": 1}
-            data |= {"definition": definition, "payload": given}
-            if choice.reason:
-                data["reason"] = choice.reason
+            data = started_data(known, epoch, definition, given, choice.reason)
             commands.append(
                 self._life.move(task, _RUNNING if epoch == 1 else Running(epoch), EventKind.TASK_STARTED, data)
             )
@@ -334,6 +330,7 @@ class Core:
         if self._board.asking.get(task) != event.epoch:
             return
         del self._board.asking[task]
+        self._board.spend(task, event.usage)
         action = event.action
         if action is Action.RETRY and not self._may_retry(task):
             action = Action.CONTINUE
@@ -341,6 +338,7 @@ class Core:
         commands.append(self._life.tell(EventKind.DECISION, task, data))
         if action is Action.RETRY:
             self._board.again[task] = self._board.again.get(task, 0) + 1
+            self._board.spend(task, self._board.outcomes[task].usage)
             self._make_ready(task, event.epoch + 1, commands)
             return
         if action is Action.SKIP:
@@ -378,17 +376,9 @@ class Core:
         else:
             failed = any(type(state) is Failed and not self._tolerated(task) for task, state in self._states.items())
             status, reason = (RunStatus.FAILED if failed else RunStatus.SUCCEEDED), ""
-        result = run_result(self.plan, status, self._states, self._board.outcomes, self._board.reused)
+        result = run_result(self.plan, status, self._states, self._board)
         data: dict[str, Any] = {"status": status.value}
         if reason:
             data["reason"] = reason
         commands.append(self._life.tell(EventKind.RUN_FINISHED, None, data))
         commands.append(Finish(result))
-
-
-def all_commands(core: Core, events: Iterable[CoreEvent]) -> list[Command]:
-    """Replay: everything that a fresh core says to a whole history of events."""
-    commands = core.start()
-    for event in events:
-        commands.extend(core.on(event))
-    return commands

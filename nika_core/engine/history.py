@@ -113,6 +113,9 @@ def earlier(events: Iterable[Event]) -> dict[str, Earlier]:
     """How each task stood after `events`, for `RunRequest.earlier`. A later word about a task takes the place of all
     before it; only a skip that nobody decided leaves what was known. The hashes come from `task.started`.
     """
+    from nika_core.engine.models.spent import spent_by_task  # which reads usage with this module's functions
+
+    events = tuple(events)
     found: dict[str, Earlier] = {}
     for event in events:
         if event.task is None:
@@ -131,7 +134,8 @@ def earlier(events: Iterable[Event]) -> dict[str, Earlier]:
                 found[event.task] = replace(was, state="skipped")
         elif event.kind in _ENDS:
             found[event.task] = _ended(_ENDS[event.kind], event.data, found.get(event.task, _UNKNOWN))
-    return found
+    spent = spent_by_task(events)
+    return {task: replace(was, usage=spent[task]) if task in spent else was for task, was in found.items()}
 
 
 def _ended(state: str, data: JsonObject, was: Earlier) -> Earlier:
@@ -146,7 +150,7 @@ def _ended(state: str, data: JsonObject, was: Earlier) -> Earlier:
         data.get("withheld", False) or "lost" in data,
         data.get("attempts", 0),
         data.get("durationMs", 0) / 1000,
-        usage_of(data.get("usage")),
+        NOTHING,
         tuple(message_of(message) for message in data.get("messages", ())),
         Category(error["category"]) if error else None,
     )

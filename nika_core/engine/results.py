@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
+from nika_core.engine.board import Board
 from nika_core.engine.history import message_json, usage_json
 from nika_core.engine.plan import Plan
 from nika_core.engine.wire import Outcome
 from nika_core.model.json import JsonObject
 from nika_core.model.state import Failed, RunResult, RunStatus, Skipped, Success, TaskResult, TaskState
-from nika_core.model.usage import NOTHING, Usage
+from nika_core.model.usage import NOTHING
+from nika_core.model.workflow import Task
 
 _NOT_RUN: Final = Outcome(has_output=False, attempts=0)
 
@@ -31,24 +33,27 @@ def task_data(outcome: Outcome) -> JsonObject:
     return data
 
 
-def run_result(
-    plan: Plan,
-    status: RunStatus,
-    states: Mapping[str, TaskState],
-    outcomes: Mapping[str, Outcome],
-    reused: Container[str],
-) -> RunResult:
+def started_data(task: Task, epoch: int, definition: str, payload: str, reason: str) -> JsonObject:
+    """The data of `task.started` for a first attempt; `reason`: why it was not taken over from an earlier run."""
+    data: dict[str, Any] = {"keyword": task.keyword, "epoch": epoch, "attempt": 1}
+    data |= {"definition": definition, "payload": payload}
+    if reason:
+        data["reason"] = reason
+    return data
+
+
+def run_result(plan: Plan, status: RunStatus, states: Mapping[str, TaskState], board: Board) -> RunResult:
     """All tasks in declared order, and the workflow's output.
 
     The output is that of the task that `output:` names or, without it, of the last one in declared order that has one.
     """
-    tasks = tuple(
-        _task_result(task.id, task.keyword, states[task.id], outcomes.get(task.id, _NOT_RUN), task.id in reused)
-        for task in plan.tasks
-    )
+    tasks = tuple(_task_result(plan, task, states[task.id], board) for task in plan.tasks)
     named = (task for task in reversed(tasks) if task.has_output and plan.output in (None, task.id))
     last = next(named, None)
-    usage = sum((task.usage for task in tasks if task.usage is not NOTHING), NOTHING)
+    usage = NOTHING
+    for task in tasks:
+        if task.usage is not NOTHING:
+            usage = usage + task.usage
     return RunResult(
         plan.run_id,
         plan.workflow,
@@ -56,22 +61,29 @@ def run_result(
         tasks,
         output=last.output if last else None,
         has_output=last is not None,
-        usage=usage if isinstance(usage, Usage) else NOTHING,
+        usage=usage,
     )
 
 
-def _task_result(task: str, keyword: str, state: TaskState, outcome: Outcome, reused: bool) -> TaskResult:
+def _task_result(plan: Plan, task: Task, state: TaskState, board: Board) -> TaskResult:
     name = "success" if isinstance(state, Success) else "failed" if isinstance(state, Failed) else "skipped"
+    outcome = board.outcomes.get(task.id, _NOT_RUN)
+    reused = task.id in board.reused
+    usage = outcome.usage
+    if task.id in board.extra:
+        usage = usage + board.extra[task.id]
+    if not reused and task.id in plan.earlier:  # a run's figures are those of all its lives
+        usage = usage + plan.earlier[task.id].usage
     return TaskResult(
-        task,
-        keyword,
+        task.id,
+        task.keyword,
         name,
         outcome.attempts,
         outcome.duration,
         outcome.output,
         outcome.has_output,
         outcome.truncated,
-        outcome.usage,
+        usage,
         outcome.failure if name == "failed" else None,
         state.reason if isinstance(state, Skipped) else None,
         reused,

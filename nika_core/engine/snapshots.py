@@ -113,6 +113,8 @@ def event_json(event: CoreEvent) -> JsonObject:
             value = outcome_json(value)
         elif name == "failure":
             value = value.as_json()
+        elif name == "usage":
+            value = usage_json(value)
         found[name] = value
     return found
 
@@ -124,6 +126,8 @@ def event_of(found: JsonObject) -> CoreEvent:
         values["outcome"] = outcome_of(values["outcome"])
     if "failure" in values:
         values["failure"] = failure_of(values["failure"])
+    if "usage" in values:
+        values["usage"] = usage_of(values["usage"])
     if "action" in values:
         values["action"] = Action(values["action"])
     event: CoreEvent = _EVENTS[found["is"]](**values)

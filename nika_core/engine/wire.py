@@ -159,12 +159,13 @@ class AttemptStarted:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The answer to `AskDecision`."""
+    """The answer to `AskDecision`, and what asking cost."""
 
     task: str
     epoch: int
     action: Action
     reason: str = ""
+    usage: Usage = NOTHING
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """What the core decides, case by case."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -26,6 +27,7 @@ from nika_core.engine.wire import (
 from nika_core.errors import Category
 from nika_core.model.events import EventKind
 from nika_core.model.state import Failed, Failure, Running, RunStatus, Skipped, SkipReason, Success
+from nika_core.model.usage import Usage
 from nika_core.model.workflow import Flow, Mode, OnError
 
 FAILURE = Failure("NIKA-080", Category.EXECUTION, "it broke")
@@ -330,6 +332,14 @@ def test_a_retry_is_a_new_epoch(agentic):
     assert (decided.task, decided.data["action"], decided.data["reason"]) == ("a", "retry_task", "once more")
 
 
+def test_what_earlier_epochs_and_decisions_used_counts_for_the_task(agentic):
+    drive = agentic("a")
+    drive.end("a", FAILED._replace(usage=Usage(10, calls=1)))
+    drive.on(Decision("a", 1, Action.RETRY, "", Usage(5, calls=1)))
+    drive.end("a", Outcome(usage=Usage(1, calls=1)))
+    assert (drive.result.tasks[0].usage, drive.result.usage) == (Usage(16, calls=3),) * 2
+
+
 def test_retries_by_decision_are_bounded(agentic):
     drive = agentic("a")
     for epoch in range(1, 5):
@@ -428,6 +438,19 @@ def test_resume_takes_over_what_succeeded_and_is_unchanged(lab):
     result = again.end_all()
     assert [task.reused for task in result.tasks] == [True, False, False]
     assert reasons(again)["c"] == "it had not been started"
+
+
+def test_a_runs_usage_is_that_of_all_its_lives(lab):
+    first = chain(lab)
+    first.end("a")
+    first.end("b", FAILED)
+    was = earlier_of(first)
+    was["a"], was["b"] = replace(was["a"], usage=Usage(100)), replace(was["b"], usage=Usage(10))
+    again = chain(lab, earlier=was)
+    again.end("b", Outcome(output="b", usage=Usage(1)))
+    result = again.end_all()
+    assert [task.usage.input_tokens for task in result.tasks] == [100, 11, 0]
+    assert result.usage == Usage(111)
 
 
 def test_resume_runs_again_what_is_given_something_else(lab):
