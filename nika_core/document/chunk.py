@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from strictyaml import YAML, YAMLValidationError
+from strictyaml import YAML, ScalarValidator, YAMLValidationError
 from strictyaml.ruamel.comments import CommentedMap, CommentedSeq
 from strictyaml.yamllocation import YAMLChunk
 from strictyaml.yamlpointer import YAMLPointer
@@ -27,19 +27,22 @@ class _Names:
 class NodeChunk(YAMLChunk):  # type: ignore[misc]  # strictyaml has no types
     """One node; `path` leads to it from the node that was given to the validator."""
 
+    _parent: NodeChunk | None = None
+    _step: str | int | None = None
+    _is_key = False
+    _names: _Names | None = None
+    _label = "workflow"
+
     def __init__(self, node: Any, path: tuple[str | int, ...] = (), *, line: int = 1) -> None:
         self._node = node
-        self._strict = _copy(node)
+        self._strict = node
         self._path = path
         self._line = line
-        self._parent: NodeChunk | None = None
-        self._step: str | int | None = None
-        self._is_key = False
-        self._names = _Names(node) if isinstance(node, CommentedMap) else None
-        self._children: dict[str | int, NodeChunk] = {}
-        self._label = "workflow"
-        self._pointer = YAMLPointer()
-        self._key_association: dict[Any, Any] = {}
+        if not isinstance(node, str):  # thousands of scalars are checked one by one
+            self._strict = _copy(node)
+            self._names = _Names(node) if isinstance(node, CommentedMap) else None
+            self._children: dict[str | int, NodeChunk] = {}
+            self._key_association: dict[Any, Any] = {}
 
     def _child(self, step: str | int) -> NodeChunk:
         found = self._children.get(step)
@@ -72,6 +75,14 @@ class NodeChunk(YAMLChunk):  # type: ignore[misc]  # strictyaml has no types
     def at_key(self) -> bool:
         """Whether this is a key, not a value."""
         return self._is_key
+
+    @property
+    def pointer(self) -> YAMLPointer:
+        return YAMLPointer()
+
+    @property
+    def key_association(self) -> dict[Any, Any]:
+        return self.__dict__.setdefault("_key_association", {})  # type: ignore[no-any-return]  # see __init__
 
     @property
     def contents(self) -> Any:
@@ -177,6 +188,8 @@ def validate(validator: Any, node: Any) -> Any:
     Raises:
         YAMLValidationError: its `_chunk` is a NodeChunk, and knows the path.
     """
+    if isinstance(node, str) and type(validator).__call__ is ScalarValidator.__call__:
+        return data_of(validator.validate(NodeChunk(str(node))))  # what `__call__` does, without a wrapper around it
     return data_of(validator(NodeChunk(as_ruamel(node))))
 
 

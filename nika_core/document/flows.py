@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from nika_core import codes
 from nika_core.document import language
 from nika_core.document.faults import Fault
 from nika_core.document.findings import Deadline
 from nika_core.document.places import PartPlaces, Places
-from nika_core.document.positions import Cursor, size_of
+from nika_core.document.positions import Cursor
 from nika_core.document.problem_list import ProblemList
 from nika_core.document.schema import compile_schema
 from nika_core.model.limits import Limits, Measure
@@ -33,12 +33,12 @@ class FlowReader:
         self.problems = problems
         self.check = compile_schema(language.FLOW).check
 
-    def read(self, nodes: list[Any]) -> tuple[Flow, ...]:
-        entry = (self.places.root_entry("flows") or 0) + 1
+    def read(self) -> tuple[Flow, ...]:
+        """The flows of the document's list."""
         cursor = Cursor(self.places.positions)
         tape = self.places.tape
         made: list[Flow] = []
-        for index, node in enumerate(nodes):
+        for index, (node, entry) in enumerate(self.places.items("flows")):
             if not index % _EVERY:
                 self.deadline.check()
             faults: list[Fault] = []
@@ -52,7 +52,6 @@ class FlowReader:
                 place = cursor.place(tape[entry])
                 at = PartPlaces(self.places, node, entry)
                 made.append(Flow(found["source"], found["target"], condition, place, at))
-            entry += size_of(node)
         return tuple(made)
 
     def _condition(self, text: str, faults: list[Fault]) -> Condition | None:

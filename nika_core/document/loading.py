@@ -95,7 +95,7 @@ def _load(against: _Checked, data: bytes, text: str, deadline: Deadline) -> Load
         return Loaded(None, (refused,), text)
     recovered = read(data, text, bounds, deadline)
     tree = recovered.tree
-    places = Places(tree.root, tree.tape, Positions(text, str(path)))
+    places = Places(tree, Positions(text, str(path)))
     reader = WorkflowReader(path, places, vocabulary, limits, deadline, against.model or against.project.model)
     problems = reader.problems
     for finding in recovered.findings:
@@ -113,20 +113,11 @@ def _load(against: _Checked, data: bytes, text: str, deadline: Deadline) -> Load
         whole = all(problem.severity is not Severity.ERROR for problem in problems.found)
         for problem in check_workflow(workflow, timed, limits, against.environ, settings=settings, whole=whole):
             problems.problem(problem)
-            if problems.left_out:
+            if Severity.ERROR in problems.left_out:
                 break
-    found = sorted(problems.found, key=lambda problem: _order(problem.place))
-    if problems.left_out:
-        message = f"there are more problems than these {len(found)}"
-        found.append(Problem(codes.BAD_VALUE, message, Place(str(path)), "mend these, and validate again"))
+    found = problems.sorted(str(path))
     valid = not any(problem.severity is Severity.ERROR for problem in found)
     return Loaded(workflow if valid else None, tuple(found), text)
-
-
-def _order(place: Place | None) -> tuple[int, int]:
-    if place is None:
-        return (0, 0)
-    return (place.line or 0, place.column or 0)
 
 
 @contextmanager

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from array import array
+from collections.abc import Iterator
 from typing import Any
 
 from nika_core.document.positions import Ghost, Positions, entry_of, size_of
 from nika_core.document.scalar_offsets import offset_in_text
+from nika_core.document.yaml_tree import Tree
 from nika_core.errors import Place
 
 
 class Places:
     """Where the parts of one document stand. Holds the text and the tape; works out only what is asked."""
 
-    __slots__ = ("_root_entries", "positions", "root", "tape")
+    __slots__ = ("_entries", "_root_entries", "positions", "root", "tape")
 
-    def __init__(self, root: Any, tape: array[int], positions: Positions) -> None:
-        self.root = root
-        self.tape = tape
+    def __init__(self, tree: Tree, positions: Positions) -> None:
+        self.root = tree.root
+        self.tape = tree.tape
+        self._entries = tree.entries
         self.positions = positions
         self._root_entries: dict[str, int] | None = None
 
@@ -32,6 +34,22 @@ class Places:
                 at += size_of(value)
             self._root_entries = found
         return self._root_entries.get(key)
+
+    def items(self, key: str) -> Iterator[tuple[Any, int]]:
+        """The items of a list below the root, each with its entry."""
+        nodes = self.root[key]
+        entries = iter(self._entries.get(id(nodes), ()))
+        before: Any = None
+        last = -1
+        for node in nodes:
+            if type(node) is dict or type(node) is list:
+                last = next(entries)
+            elif before is None:
+                last = (self.root_entry(key) or 0) + 1
+            else:
+                last += size_of(before)
+            before = node
+            yield node, last
 
     def of(self, path: tuple[str | int, ...], *, at_key: bool = False, offset: int | None = None) -> Place:
         """The place of anything in the document, by its path from the root."""

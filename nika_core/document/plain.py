@@ -29,7 +29,7 @@ def load_plain(text: str, path: str, limits: Limits | None = None, *, clock: Clo
     except OutOfTimeError:
         raise ProblemsError([deadline.problem(path)]) from None
     if tree.findings:
-        problems = ProblemList(Places(tree.root, tree.tape, Positions(text, path)))
+        problems = ProblemList(Places(tree, Positions(text, path)))
         for finding in tree.findings:
             problems.finding(finding)
         raise ProblemsError(problems.found)

@@ -93,7 +93,7 @@ def load_project(start: Path, limits: Limits | None = None, *, clock: Clock | No
 
 def _read(path: Path, data: bytes, text: str, limits: Limits, deadline: Deadline) -> Project:
     tree = parse(data, text, Bounds.of(limits), deadline)
-    places = Places(tree.root, tree.tape, Positions(text, str(path)))
+    places = Places(tree, Positions(text, str(path)))
     problems = ProblemList(places)
     for finding in tree.findings:
         problems.finding(finding)

@@ -11,7 +11,7 @@ from nika_core.document.findings import MAX_FINDINGS, Deadline
 from nika_core.document.json_tree import typed_tree
 from nika_core.document.payloads import PayloadReader
 from nika_core.document.places import Places, TaskPlaces
-from nika_core.document.positions import Cursor, Ghost, size_of
+from nika_core.document.positions import Cursor, Ghost
 from nika_core.document.problem_list import ProblemList
 from nika_core.document.schema import compile_schema
 from nika_core.document.vocabulary import Vocabulary
@@ -45,12 +45,12 @@ class TaskReader:
         self.readers: dict[str, PayloadReader | None] = {}
         self.first: dict[str, int] = {}
 
-    def read(self, nodes: list[Any]) -> tuple[Task, ...]:
-        entry = (self.places.root_entry("tasks") or 0) + 1
+    def read(self) -> tuple[Task, ...]:
+        """The tasks of the document's list."""
         cursor = Cursor(self.places.positions)
         tape = self.places.tape
         made: list[Task] = []
-        for index, node in enumerate(nodes):
+        for index, (node, entry) in enumerate(self.places.items("tasks")):
             if not index % _EVERY:
                 self.deadline.check()
             faults: list[Fault] = []
@@ -60,7 +60,6 @@ class TaskReader:
                 add(faults, node, "a task: a mapping with `id` and a keyword", "write `- id: ...`")
             if faults:
                 self.problems.task_faults(faults, codes.BAD_VALUE, node, entry)
-            entry += size_of(node)
         return tuple(made)
 
     def _task(self, node: dict[Any, Any], index: int, entry: int, place: Any, faults: list[Fault]) -> Task:

@@ -124,7 +124,7 @@ class WorkflowReader:
             return ()
         if not node and whole:
             self.problems.add(codes.BAD_VALUE, "a workflow has at least one task", ("tasks",))
-        return TaskReader(self.places, self.vocabulary, self.limits, self.deadline, self.problems).read(node)
+        return TaskReader(self.places, self.vocabulary, self.limits, self.deadline, self.problems).read()
 
     def _flows(self, root: dict[Any, Any]) -> tuple[Any, ...]:
         node = root.get("flows")
@@ -135,7 +135,7 @@ class WorkflowReader:
             add(faults, node, "a list of flows", "write each flow as an item: `- {source: a, target: b}`")
             self.problems.faults(faults, codes.BAD_VALUE, ("flows",))
             return ()
-        return FlowReader(self.places, self.limits, self.deadline, self.problems).read(node)
+        return FlowReader(self.places, self.limits, self.deadline, self.problems).read()
 
     def _inputs(self, root: dict[Any, Any]) -> Mapping[str, InputSpec] | None:
         if "inputs" not in root:

@@ -62,6 +62,7 @@ _HOLE: Final = Hole()
 class Tree:
     """A document. `whole` is false where reading stopped before the end.
 
+    `entries`: of each list below the root, by its `id`, the tape's entries of the items that are mappings or lists.
     `stopped_at`: the offset of the syntax error that stopped it; -1 for characters that may not stand anywhere.
     """
 
@@ -70,6 +71,7 @@ class Tree:
     findings: list[Finding] = field(default_factory=list)
     whole: bool = True
     stopped_at: int | None = None
+    entries: dict[int, array[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,7 @@ class _Builder:
         merges = self.merges
         quoted = self.quoted
         known = self.known
+        entries = tape
         while True:
             for _ in range(_STEPS):
                 event = get()
@@ -175,7 +178,13 @@ class _Builder:
                         self.decorated(event)
                     new: Any = {} if kind is MappingStartEvent else []
                     push(event.start_mark.index)
-                    if len(stack) >= max_depth:
+                    depth = len(stack)
+                    if depth < 3:
+                        if depth == 2 and not in_map:
+                            entries.append(len(tape) - 1)
+                        elif depth == 1:
+                            entries = self.tree.entries[id(new)] = array(tape.typecode)
+                    elif depth >= max_depth:
                         self.too_deep(event)
                     stack.append((current, in_map, key))
                     if in_map:

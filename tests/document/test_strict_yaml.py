@@ -150,4 +150,4 @@ def test_many_problems_are_cut_with_a_word_about_it(load: Callable[..., Any]) ->
     text = "tasks:\n" + "".join(f"- {{id: t{number}, shell: x, nix: y}}\n" for number in range(300))
     loaded = load(text)
     assert len(loaded.problems) == 101
-    assert "more problems" in loaded.problems[-1].message
+    assert "more errors" in loaded.problems[-1].message
