@@ -86,8 +86,8 @@ class HttpFacets(Facets):
         except TaskError as error:
             report(error.message, payload.at("method"), code=codes.BAD_PAYLOAD, hint=error.hint)
             return
-        near = get_close_matches(method, requests.METHODS, 1)
-        if method not in requests.METHODS and near:
+        near = get_close_matches(method, requests.METHODS, 1) if method not in requests.METHODS else []
+        if near:
             report(
                 f"'{method}' is an unusual method",
                 payload.at("method"),
