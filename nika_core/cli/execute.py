@@ -15,6 +15,7 @@ from nika_core.app.reporting import event_json, result_json
 from nika_core.app.running import Execution
 from nika_core.cli.console import plain, say, say_json, style, tell
 from nika_core.cli.progress import Lines, Live, duration_text, money_text
+from nika_core.engine.loop import run_to_end
 from nika_core.engine.services import Observer
 from nika_core.errors import Category, Place
 from nika_core.journal import Journal
@@ -29,7 +30,7 @@ def execute(prepared: Prepared, format_: str, verbose: int = 0, *, journal: Jour
     observer, close = _observer(prepared, format_, verbose)
     execution = Execution(prepared, journal, [observer], **more)
     try:
-        result = asyncio.run(_with_signals(execution))
+        result = run_to_end(_with_signals(execution))
     finally:
         close()
     _tell_result(result, format_, prepared, execution)
