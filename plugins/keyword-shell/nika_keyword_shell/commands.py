@@ -69,7 +69,7 @@ _INTERPRETERS: Final = {
 }
 
 
-_RUN_BY_WRAPPERS: Final = frozenset({"ssh", "rsh", "env", "watch"}) | _TAKE_COMMAND | _INTERPRETERS.keys()
+_RUN_BY_WRAPPERS: Final = frozenset({"ssh", "rsh", "watch"}) | _TAKE_COMMAND | _INTERPRETERS.keys()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +82,40 @@ class Finding:
 
 
 @dataclass(slots=True)
+class Fed:
+    """The placeholders whose values a command can read from its standard input. `taken`: they have been refused."""
+
+    piped: range = range(0)
+    words: list[int] = field(default_factory=list)
+    taken: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.piped or self.words)
+
+
+@dataclass(slots=True)
 class Word:
     """A word of a command, quotes removed. `marks`: the placeholders in it; `nested`: those in its substitutions."""
 
-    text: str = ""
+    pieces: list[str] = field(default_factory=list)
     quoted: bool = False
     dynamic: bool = False  # something in it is expanded: `text` is not all
     bracket: bool = False  # an unquoted [ is open
     process: bool = False  # there is a <( or >( in it
     marks: list[int] = field(default_factory=list)
     nested: list[int] = field(default_factory=list)
+
+    def add(self, text: str) -> None:
+        self.pieces.append(text)
+
+    @property
+    def text(self) -> str:
+        if len(self.pieces) > 1:
+            self.pieces = ["".join(self.pieces)]
+        return self.pieces[0] if self.pieces else ""
+
+    def ends_with(self, character: str) -> bool:
+        return bool(self.pieces) and self.pieces[-1].endswith(character)
 
     @property
     def plain(self) -> bool:
@@ -104,7 +128,7 @@ class Word:
     @property
     def led_by_value(self) -> bool:
         """Whether a value decides if it is an option."""
-        return self.text.startswith(MARK)
+        return bool(self.pieces) and self.text.startswith(MARK)
 
 
 def is_assignment(word: Word) -> bool:
@@ -112,39 +136,43 @@ def is_assignment(word: Word) -> bool:
     return _ASSIGNMENT.match(word.text) is not None
 
 
-def judge(words: Sequence[Word], fed: Sequence[int] = ()) -> Iterator[Finding]:
-    """What is wrong with the placeholders in a simple command's words (redirections are not among them).
-
-    Args:
-        fed: placeholders whose values the command can read from its standard input.
-    """
+def judge(words: Sequence[Word], fed: Fed) -> Iterator[Finding]:
+    """What is wrong with the placeholders in a simple command's words (redirections are not among them)."""
     for word in words:
         if is_assignment(word) and word.text.partition("=")[0].rstrip("+") in _EXPANDED_VARIABLES:
             yield from _all([word], "a shell expands the value of this variable as code")
-    commands = _without_assignments(words)
-    runs_nothing = bool(commands) and commands[0].text in _RUN_NOTHING
-    for index, word in enumerate(words):  # anywhere, since so many commands run another one
-        if _name(word) in _SHELLS and not runs_nothing:
-            findings, has_code, reads = _shell(_name(word), words[index + 1 :])
-            yield from findings
-            if reads:
-                for mark in fed:
-                    yield Finding(mark, f"`{_name(word)}` reads it as code from its standard input", fatal=True)
-            if has_code:
-                break  # what follows the code is data
-    while len(commands) > 1 and commands[0].text in _PREFIXES:
-        commands = commands[1:]
+    start = next((index for index, word in enumerate(words) if not is_assignment(word)), len(words))
+    if start < len(words) and words[start].text not in _RUN_NOTHING:
+        yield from _shells(words, fed)
+    while start + 1 < len(words) and words[start].text in _PREFIXES:
+        start += 1
+    commands = words[start:]
     if commands and commands[0].led_by_value:
         yield from _program(commands, fed)
     elif commands and not commands[0].dynamic and not commands[0].marks:
         yield from _command(commands)
 
 
-def _program(words: Sequence[Word], fed: Sequence[int]) -> Iterator[Finding]:
+def _shells(words: Sequence[Word], fed: Fed) -> Iterator[Finding]:
+    """A shell anywhere among the words, since so many commands run another one."""
+    for index, word in enumerate(words):
+        name = _name(word)
+        if name not in _SHELLS:
+            continue
+        findings, has_code, reads = _shell(name, words, index + 1)
+        yield from findings
+        if reads and not fed.taken:
+            fed.taken = True
+            for mark in (*fed.piped, *fed.words):
+                yield Finding(mark, f"`{name}` reads it as code from its standard input", fatal=True)
+        if has_code:
+            break  # what follows the code is data
+
+
+def _program(words: Sequence[Word], fed: Fed) -> Iterator[Finding]:
     """A value is the command."""
     first = words[0].marks[0]
-    others = [mark for word in words[1:] for mark in word.values] + list(fed)
-    if others:
+    if fed or any(word.values for word in words[1:]):
         yield Finding(
             first, "its value is the name of a program, and with `eval` another value would be code", fatal=True
         )
@@ -156,10 +184,9 @@ def _program(words: Sequence[Word], fed: Sequence[int]) -> Iterator[Finding]:
 def _command(words: Sequence[Word]) -> Iterator[Finding]:
     name, command, arguments = _name(words[0]), words[0], words[1:]
     if name in _WRAPPERS:
-        for index, word in enumerate(arguments):
-            if _name(word) in _RUN_BY_WRAPPERS:
-                yield from _command(arguments[index:])
-                break
+        run = next((index for index, word in enumerate(arguments) if _name(word) in _RUN_BY_WRAPPERS), None)
+        if run is not None:
+            yield from _command(arguments[run:])
     if name in _EVALUATE:
         yield from _all(arguments, f"`{name}` takes it as code")
     elif name in {".", "source"}:
@@ -193,29 +220,23 @@ def _name(word: Word) -> str:
     return "" if word.dynamic or word.marks else word.text.rpartition("/")[2]
 
 
-def _without_assignments(words: Sequence[Word]) -> Sequence[Word]:
-    for index, word in enumerate(words):
-        if not is_assignment(word):
-            return words[index:]
-    return ()
-
-
 def _all(words: Sequence[Word], why: str) -> Iterator[Finding]:
     for word in words:
         for mark in word.values:
             yield Finding(mark, why, fatal=True)
 
 
-def _shell(name: str, arguments: Sequence[Word]) -> tuple[list[Finding], bool, bool]:
+def _shell(name: str, words: Sequence[Word], start: int) -> tuple[list[Finding], bool, bool]:
     """`sh -c CODE name data...`, `sh -- FILE data...`, `sh FILE data...`, `sh` alone.
 
     Gives the findings, whether there is code among the words, and whether code comes through stdin.
     """
     findings: list[Finding] = []
     code = reads = False
-    for number, word in enumerate(arguments):
+    for index in range(start, len(words)):
+        word = words[index]
         if word.text == "--" and not code:
-            return findings, False, number + 1 == len(arguments)
+            return findings, False, index + 1 == len(words)
         option = word.text.startswith(("-", "+"))
         if word.led_by_value or (option and word.values):
             why = f"`{name}` could take it as an option or as code; write `{name} --` before the name of a file"

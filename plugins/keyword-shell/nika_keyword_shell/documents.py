@@ -27,6 +27,7 @@ class Documents:
         self._record = record
         self._marks_in = marks_in
         self._waiting: list[_Document] = []
+        self._deepest = 0  # of those that wait
 
     def announce(self, at: int, depth: int) -> int:
         """Read what follows `<<`; gives where that ends. The document itself begins at the next line."""
@@ -62,16 +63,17 @@ class Documents:
         if not delimiter and not quoted:
             self._record.lose(_UNUSUAL)
         self._waiting.append(_Document(delimiter, tabs, quoted, depth))
+        self._deepest = max(self._deepest, depth)
         return at
 
     def closes(self, depth: int) -> None:
         """What was opened at `depth` is closed: a document that was announced in it has no place left."""
-        if any(document.depth >= depth for document in self._waiting):
+        if self._deepest >= depth:
             self._record.lose("a here-document that begins after its substitution has ended")
 
     def skip(self, at: int, depth: int) -> int:
         """A new line begins at `at`: skip the documents that were announced; gives where the command goes on."""
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting, self._deepest = self._waiting, [], 0
         if any(document.depth != depth for document in waiting):
             self._record.lose("a here-document that begins inside of a substitution")
         for document in waiting:

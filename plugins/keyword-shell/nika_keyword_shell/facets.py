@@ -13,7 +13,7 @@ from nika_core.model.json import Json, JsonObject
 from nika_core.model.message import ToolSpec
 from nika_core.model.template import Template
 from nika_core.plugin import Effect, Facets, Payload, Report, StepContext, Tool
-from nika_keyword_shell.script import how_else, put_together, scanned
+from nika_keyword_shell.script import MAX_VARIABLE_BYTES, how_else, put_together, scanned
 
 _ARGUMENTS: Final[JsonObject] = {
     "type": "object",
@@ -51,6 +51,16 @@ class ShellFacets(Facets):
                 code=codes.BAD_PAYLOAD,
                 hint="write shell: npm test, or shell: {command: ...}, or shell: {argv: [...]}",
             )
+        for text in (fields.get("command"), *_listed(fields.get("argv"))):
+            written = text.text if isinstance(text, Template) else text
+            if isinstance(written, str) and len(written.encode("utf-8", "replace")) >= MAX_VARIABLE_BYTES:
+                report(
+                    f"a command or argument has less than {MAX_VARIABLE_BYTES} bytes, and this one has more",
+                    payload.at("command" if text is fields.get("command") else "argv"),
+                    code=codes.BAD_PAYLOAD,
+                    hint="put the script into a file and run that, or give the data through stdin",
+                )
+                return
         for field in ("command", "argv"):
             value: Any = fields.get(field, "")
             first = value[0] if isinstance(value, list | tuple) and value else value
@@ -143,6 +153,10 @@ class ShellFacets(Facets):
             )
         description = "Run a command on the user's machine and get its output and exit code."
         return (Tool("shell", "shell", ToolSpec("shell", description, _ARGUMENTS), _payload),)
+
+
+def _listed(value: object) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()
 
 
 def _payload(arguments: JsonObject) -> JsonObject:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from nika_keyword_shell.commands import Finding, Word
+from nika_keyword_shell.commands import Fed, Finding, Word
 
 
 class Quoting(Enum):
@@ -32,7 +32,7 @@ class Frame:
     words: list[Word] = field(default_factory=list)
     word: Word | None = None
     target: str = ""  # the redirection whose target the next word is
-    fed: list[int] = field(default_factory=list)  # placeholders whose values come to the command through its stdin
+    fed: Fed = field(default_factory=Fed)  # what comes to the command through its stdin
     cases: list[str] = field(default_factory=list)  # word, in, pattern, body
     brackets: bool = False  # inside [[ ]]
 

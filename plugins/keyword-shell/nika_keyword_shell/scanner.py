@@ -20,6 +20,9 @@ from nika_keyword_shell.sentences import end_by_operator, end_command, end_patte
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SPECIAL: Final = frozenset("@*#?-$!0123456789")
+_PLAIN: Final = re.compile(r"[^\0\\'\"$`\s()\[\];&|<>]+")
+_PLAIN_IN_DOUBLE: Final = re.compile(r'[^\0\\"$`]+')
+_MAX_OPEN: Final = 64
 _OPERATOR: Final = re.compile(r";;&|;;|;&|;|&&|&|\|\||\|&|\|")
 _REDIRECTION: Final = re.compile(r"<<<|<<|<>|<&|<|>>|>&|>\||>")
 
@@ -61,6 +64,10 @@ class _Scanner:
         }
         while self._at < len(self._text):
             frame = self._stack[-1]
+            if len(self._stack) > _MAX_OPEN:
+                self._record.lose("more quotes and substitutions within each other than are followed")
+                self._marks_in(self._text[self._at :], Quoting.NONE)
+                break
             inside[frame.kind](frame, self._text[self._at])
         for frame in self._stack[1:]:
             for mark in range(frame.first_mark, len(self._record.quoting)):
@@ -78,12 +85,13 @@ class _Scanner:
         record.quoting.append(quoting)
         why = why_not or self._refuse_next
         self._refuse_next = None
+        if record.lost:
+            record.refuse(mark, why or f"it comes after {record.lost}, which shells read in different ways")
+            return
         if quoting is not Quoting.COMMENT:
             why = why or next((frame.refuses for frame in reversed(self._stack) if frame.refuses), None)
             if why is None and any(frame.brackets for frame in self._stack):
                 why = "it stands in [[ ]], which evaluates some values as expressions and which not every shell has"
-        if why is None and record.lost:
-            why = f"it comes after {record.lost}, which shells read in different ways"
         if why:
             record.refuse(mark, why)
         if quoting is Quoting.COMMENT:
@@ -95,7 +103,7 @@ class _Scanner:
         word = word_of(innermost)
         if word.bracket and quoting is Quoting.NONE:
             record.refuse(mark, "it stands in [ ], where bash evaluates a subscript as an expression")
-        word.text += MARK
+        word.add(MARK)
         word.marks.append(mark)
 
     def _marks_in(self, text: str, quoting: Quoting, why_not: str | None = None) -> None:
@@ -147,8 +155,7 @@ class _Scanner:
             word = word_of(frame)
             if character in "[]":
                 word.bracket = character == "["
-            word.text += character
-            self._at += 1
+            self._plain(word, _PLAIN)
 
     def _in_double(self, frame: Frame, character: str) -> None:
         if character == "\\":
@@ -157,14 +164,14 @@ class _Scanner:
             self._dollar(quoted=True)
         elif character == "`":
             self._backquote()
-        else:
+        elif character == MARK:
+            self._mark(Quoting.DOUBLE)
             self._at += 1
-            if character == MARK:
-                self._mark(Quoting.DOUBLE)
-            elif character == '"':
-                self._stack.pop()
-            else:
-                self._word().text += character
+        elif character == '"':
+            self._stack.pop()
+            self._at += 1
+        else:
+            self._plain(self._word(), _PLAIN_IN_DOUBLE)
 
     def _in_parameter(self, frame: Frame, character: str) -> None:
         if character == "$":
@@ -206,6 +213,13 @@ class _Scanner:
         elif character in "\"'`\\":
             self._record.lose("a quote in arithmetic")
 
+    def _plain(self, word: Word, pattern: re.Pattern[str]) -> None:
+        """One character, and all behind it that mean nothing in particular."""
+        found = pattern.match(self._text, self._at + 1)
+        end = found.end() if found else self._at + 1
+        word.add(self._text[self._at : end])
+        self._at = end
+
     # What opens and closes
 
     def _push(self, kind: str, name: str, length: int, refuses: str | None = None) -> Frame:
@@ -228,7 +242,7 @@ class _Scanner:
         if following != "\n":
             word = self._word()
             word.quoted = True
-            word.text += following
+            word.add(following)
 
     def _single(self) -> None:
         word = self._word()
@@ -238,7 +252,7 @@ class _Scanner:
         for number, piece in enumerate(self._text[self._at + 1 : end].split(MARK)):
             if number:
                 self._mark(Quoting.SINGLE, why)
-            word.text += piece
+            word.add(piece)
         self._at = end + 1
 
     def _dollar(self, *, quoted: bool) -> None:
@@ -247,7 +261,7 @@ class _Scanner:
         word = self._word()
         if following == MARK:
             self._refuse_next = "a dollar sign stands before it"
-            word.text += "$"
+            word.add("$")
             self._at += 1
             return
         word.dynamic = word.dynamic or following not in {"", " ", "\t", "\n"}
@@ -275,7 +289,7 @@ class _Scanner:
         elif following and following in _SPECIAL:
             self._at += 2
         else:
-            word.text += "$"
+            word.add("$")
             self._at += 1
 
     def _backquote(self) -> None:
@@ -296,7 +310,7 @@ class _Scanner:
             why = "it stands in (( )), where bash evaluates a value as an expression"
             self._push("arithmetic", "the ((", 2, why)
             return
-        array = frame.word is not None and frame.word.text.endswith("=") and not frame.word.quoted
+        array = frame.word is not None and frame.word.ends_with("=") and not frame.word.quoted
         if not array:
             end_word(self._record, frame)
         self._push("command", "the parenthesis", 1).array = array

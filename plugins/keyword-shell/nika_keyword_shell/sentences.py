@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from nika_keyword_shell.commands import Word, is_assignment, judge
+from nika_keyword_shell.commands import Fed, Word, is_assignment, judge
 from nika_keyword_shell.record import Frame, Record
 
 _SUBSCRIPT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\[")
@@ -24,7 +24,7 @@ def end_word(record: Record, frame: Frame) -> None:
         return
     if frame.target:
         if frame.target == "<<<":
-            frame.fed += word.values
+            frame.fed.words += word.values
         elif frame.target.endswith("&"):
             for mark in word.values:
                 record.refuse(mark, f"it stands behind {frame.target}, where bash expands a value a second time")
@@ -71,13 +71,14 @@ def end_command(record: Record, frame: Frame, operator: str = "") -> None:
     """A simple command is complete; with `|` the next one reads what it writes."""
     end_word(record, frame)
     words, frame.words = frame.words, []
-    fed, frame.fed = frame.fed, []
+    fed, frame.fed = frame.fed, Fed()
     frame.target = ""
     if words and not frame.array:
         for finding in judge(words, fed):
             record.add(finding)
     if operator in {"|", "|&"}:
-        frame.fed = [*fed, *(mark for word in words for mark in word.values)]
+        first = next((mark for word in words for mark in word.values), len(record.quoting))
+        frame.fed.piped = range(first if fed.taken or not fed.piped else fed.piped.start, len(record.quoting))
 
 
 def in_pattern(frame: Frame) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 from nika_keyword_shell.facets import ShellFacets
+from nika_keyword_shell.scanner import scan
 from nika_keyword_shell.script import put_together
 
 from nika_core.errors import Severity, TaskError, TemplateValueError
@@ -278,3 +280,16 @@ def test_effects_name_the_command_and_the_folder(make_payload: Any) -> None:
     assert [(one.kind, one.target) for one in effects] == [("process", "rm {{x}}"), ("path", "sub")]
     effects = ShellFacets().effects(make_payload(argv=["rm", compile_template("{{x}}"), "a b"]))
     assert effects[0].target == "rm {{x}} 'a b'"
+
+
+@pytest.mark.parametrize("piece", ["$(", "<<A ", "(<<A)", "sh ", "a=(b)", "{{x}}|", "$({{x}}", "exec ", "case a in "])
+def test_a_hostile_command_takes_no_more_than_linear_time(piece: str) -> None:
+    begun = time.process_time()
+    scan((piece * (100_000 // len(piece)) + "{{x}}| sh").split("{{x}}"))
+    assert time.process_time() - begun < 5  # squared it would be minutes
+
+
+def test_a_command_that_can_never_run_is_refused_before_it_is_looked_at(make_payload: Any, problems: Any) -> None:
+    (problem,) = _check(make_payload, problems, command="echo {{x}} " + "a" * 131_072)
+    assert "131072 bytes" in problem.message
+    assert "file" in problem.hint
