@@ -6,7 +6,10 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+
+TYPE_CHECKING = False  # typing takes longer to import than all the rest, and few functions need it
+if TYPE_CHECKING:
+    from typing import Any
 
 _INTEGER = re.compile(r"\s*[+-]?\d+\s*")
 _NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*")
@@ -42,7 +45,7 @@ def fitted(function: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, 
             problems.append(f"there is no parameter '{name}'")
             continue
         try:
-            fitting[name] = fit(value, hints.get(name, Any) if name in parameters else Any)
+            fitting[name] = fit(value, hints.get(name, object) if name in parameters else object)
         except _MisfitError as misfit:
             problems.append(f"'{name}': {misfit}")
         except Exception as error:  # the annotation's own type refuses the value
@@ -80,7 +83,7 @@ def fit(value: Any, wanted: Any) -> Any:
     simple = _SIMPLE.get(wanted) if isinstance(wanted, type) else None
     if simple is not None:
         return simple(value)
-    if wanted is Any or wanted is object:
+    if wanted is object:
         return value
     if wanted is None or wanted is type(None):
         if value is None:
@@ -167,6 +170,8 @@ def _fit_other(value: Any, wanted: Any) -> Any:
     import types
     import typing
 
+    if wanted is typing.Any:
+        return value
     origin, arguments = typing.get_origin(wanted), typing.get_args(wanted)
     if origin is typing.Annotated:
         return fit(value, arguments[0])
@@ -186,12 +191,12 @@ def _fit_other(value: Any, wanted: Any) -> Any:
     if kind in {list, collections.abc.Sequence, collections.abc.Iterable, collections.abc.Collection}:
         return _fit_items(_list(value), arguments)
     if kind in {dict, collections.abc.Mapping, collections.abc.MutableMapping}:
-        inner = arguments[1] if len(arguments) == 2 else Any
-        outer = arguments[0] if len(arguments) == 2 else Any
+        inner = arguments[1] if len(arguments) == 2 else object
+        outer = arguments[0] if len(arguments) == 2 else object
         return {fit(key, outer): fit(one, inner) for key, one in _dict(value).items()}
     if typing.is_typeddict(kind):
         hints = typing.get_type_hints(kind)
-        return {key: fit(one, hints.get(key, Any)) for key, one in _dict(value).items()}
+        return {key: fit(one, hints.get(key, object)) for key, one in _dict(value).items()}
     if issubclass(kind, enum.Enum):
         return _fit_enum(value, kind)
     if issubclass(kind, pathlib.PurePath) or kind.__name__ == "PathLike":
@@ -272,7 +277,7 @@ def _fit_dataclass(values: dict[str, Any], kind: Any) -> Any:
     fitting = {}
     for name, value in values.items():
         try:
-            fitting[name] = fit(value, hints.get(name, Any))
+            fitting[name] = fit(value, hints.get(name, object))
         except _MisfitError as misfit:
             raise _MisfitError(f"field '{name}': {misfit}") from None
     return kind(**fitting)

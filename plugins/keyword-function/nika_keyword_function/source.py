@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -72,8 +73,15 @@ class Module:
 
 def read(path: Path) -> Module:
     """Raises OSError, SyntaxError, or ValueError when it is no source text or too large."""
-    if path.stat().st_size > _MAX_SOURCE_BYTES:
+    status = path.stat()
+    if status.st_size > _MAX_SOURCE_BYTES:
         raise ValueError("the file is too large to be a module")
+    return _read(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path, changed: int, size: int) -> Module:
+    """Many tasks call functions of one file; `changed` and `size` tell when it is another text."""
     try:
         tree = ast.parse(path.read_bytes(), filename=str(path))
     except RecursionError:
@@ -96,7 +104,6 @@ def read(path: Path) -> Module:
             for target in targets:
                 if target is not None:
                     names.update(one.id for one in ast.walk(target) if isinstance(one, ast.Name))
-    # What is bound a second time may be something else.
     is_open = is_open or "__getattr__" in names
     return Module(functions, frozenset(names), is_open)
 

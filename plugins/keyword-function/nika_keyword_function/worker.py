@@ -11,7 +11,10 @@ import json
 import os
 import sys
 from types import ModuleType, TracebackType
-from typing import Any, NoReturn
+
+TYPE_CHECKING = False  # typing takes longer to import than all the rest, and few functions need it
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 _MAX_MESSAGE = 2000
 
@@ -78,7 +81,7 @@ def _call(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     except BaseException as error:
         raise _raised(error, "import") from error
     # Loaded last, and under a name of its own: the function's modules must neither see it nor hide it.
-    fitting: Any = _load_file("nika_function_arguments", __file__.removesuffix("worker.py") + "arguments.py")
+    fitting = _load_file("nika_function_arguments", __file__.removesuffix("worker.py") + "arguments.py")
     try:
         arguments = fitting.fitted(function, request["args"])
     except fitting.BadArgumentError as error:

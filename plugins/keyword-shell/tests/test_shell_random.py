@@ -55,8 +55,10 @@ HOSTILE_LINES = f"\n{CODE}\nEOF\n{CODE}\n;;esac\n{CODE}\n"
 SUBSCRIPT = f"v[$({CODE})]"
 
 
-# The names of files, formats, process ids and listings of variables may differ for good reasons.
-_DIFFERS = re.compile(r"[>~]|%[^s]|\$\$|\$!|printf '(?!<%s>'|%s\|'|%s')|printf [^'%]|export(?! v=[^ ])|set(?! --)")
+# The names of files, formats, process ids, listings of variables and what runs at once may differ for good reasons.
+_DIFFERS = re.compile(
+    r"[>~]|(?<!&)&(?!&)|%[^s]|\$\$|\$!|printf '(?!<%s>'|%s\|'|%s')|printf [^'%]|export(?! v=[^ ])|set(?! --)"
+)
 
 
 def _run(shell: str, script: str, values: dict[str, str], folder: str) -> tuple[int, bytes]:
