@@ -50,12 +50,11 @@ class Attempts:
             self._attempt = 0  # nothing was started
             return self._ended(self._failure(error))
         self._timeout = self._call.task.timeout or self._word.timeout
-        most, backoff = self._patience()
         while True:
             try:
                 return await self._once()
             except TaskError as error:
-                delay = self._delay(error, most, backoff)
+                delay = self._delay(error)
                 failure = self._failure(error)
                 if delay is None or self._leash.why is Why.CANCEL or self._leash.ended:
                     return self._ended(failure, error)
@@ -143,21 +142,23 @@ class Attempts:
 
     # ---- retries
 
-    def _patience(self) -> tuple[int, float]:
-        """Attempts in all, and seconds before the second one. The task's own, within the limit for all tasks."""
-        retry, limit = self._call.task.retry, self._scene.max_attempts
-        most = retry.max if retry.max is not None else limit or 1
-        if limit is not None and most > limit:
-            most = limit
+    def _most(self) -> int:
+        """Attempts in all: the task's own number, within the limit for all tasks."""
+        wanted, limit = self._call.task.retry.max, self._scene.max_attempts
+        if wanted is None or limit is None or wanted <= limit:
+            return wanted or limit or 1
+        if self._attempt == limit:  # told when it matters: there would be another attempt
             bound = self._scene.request.limits.limit(Measure.ATTEMPTS)
             name = bound.name if bound and bound.name else "a limit policy"
-            self._scene.notice(f"`retry.max` is {retry.max}, but {name} allows {limit} attempts", self._call.task.id)
-        return most, retry.backoff if retry.backoff is not None else self._scene.backoff
+            self._scene.notice(f"`retry.max` is {wanted}, but {name} allows {limit} attempts", self._call.task.id)
+        return limit
 
-    def _delay(self, error: TaskError, most: int, backoff: float) -> float | None:
+    def _delay(self, error: TaskError) -> float | None:
         """Seconds until the next attempt: exponential, with full jitter; None: there is none."""
-        if not error.retriable or not error.category.retried or self._attempt >= most:
+        if not error.retriable or not error.category.retried or self._attempt >= self._most():
             return None
+        own = self._call.task.retry.backoff
+        backoff = self._scene.backoff if own is None else own
         asked = error.retry_after or 0.0
         if asked > LONGEST_RETRY_AFTER:
             return None
