@@ -143,3 +143,18 @@ def test_what_only_seems_to_be_an_orphan_is_not_told_where_something_else_is_wro
     text = tasks("id: a, call: x", "id: lone, call: '{{bb}}'", "id: b, call: '{{a}}'")
     assert check(text).codes == [codes.UNKNOWN_REFERENCE]
     assert check(text.replace("{{bb}}", "{{b")).codes == [codes.TEMPLATE_SYNTAX]
+
+
+def test_a_cycle_that_a_flow_closes_is_told_at_the_flow(check):
+    found = check(tasks("id: a, call: x", "id: b, call: '{{a}}'") + flows("source: b, target: a"))
+    assert found.places[0][:2] == (codes.CYCLE, 5)
+
+
+def test_a_cycle_that_a_condition_closes_is_told_in_the_condition(check):
+    found = check(
+        tasks("id: c, call: x", "id: a, call: x", "id: b, call: '{{c}}'")
+        + flows("source: b, target: a", "source: a, target: c, condition: '1 == {{b}}'")
+    )
+    assert found.codes == [codes.CYCLE]
+    assert found.only.message == "2 tasks wait for one another: c -> b -> c"
+    assert found.places == [(codes.CYCLE, 7, 45, 50)]
