@@ -177,9 +177,10 @@ class _Child:
         self._shows.append(lines)
 
         def sink(data: bytes) -> None:
-            if not capture.full:
-                lines.feed(data)
+            was_full = capture.full
             capture.feed(data)
+            if not was_full:
+                lines.feed(data)
 
         return sink
 

@@ -38,6 +38,14 @@ class FunctionFacets(Facets):
             )
             args = None
         text = payload.fields.get("reference")
+        if isinstance(text, Template):
+            report(
+                "a value decides which code is called",
+                payload.at("reference"),
+                code=codes.UNSAFE_POSITION,
+                hint="name the function, and give the value as an argument",
+                severity=Severity.WARNING,
+            )
         if not isinstance(text, str):
             return
         try:

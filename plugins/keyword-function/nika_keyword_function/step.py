@@ -32,9 +32,7 @@ class FunctionStep:
     async def run(self, payload: JsonObject, context: StepContext) -> StepOutput | Json:
         """Call it. Raises TaskError."""
         reference, path = _resolve(payload["reference"], context.folder)
-        args = payload.get("args")
-        if args is None:
-            args = {}
+        args = _arguments(payload.get("args"))
         if not isinstance(args, Mapping):
             raise TaskError(
                 f"args is {_kind(args)}, and arguments are passed by name",
@@ -113,6 +111,19 @@ def _resolve(text: str, folder: Path) -> tuple[Reference, Path | None]:
         what = "is a folder" if path.is_dir() else "does not exist"
         raise TaskError(f"the file {reference.where} {what} in {folder}", category=Category.CONFIG)
     return reference, path
+
+
+def _arguments(args: Json) -> Json:
+    """An object is also what a task's output in JSON text says."""
+    if args is None:
+        return {}
+    if isinstance(args, str) and args.lstrip().startswith("{"):
+        try:
+            found: Json = json.loads(args)
+        except (ValueError, RecursionError):
+            return args
+        return found
+    return args
 
 
 def _encoded(request: Mapping[str, Any]) -> bytes:

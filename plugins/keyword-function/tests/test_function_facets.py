@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from nika_keyword_function.facets import FunctionFacets
 
-from nika_core.errors import TaskError
+from nika_core.errors import Severity, TaskError
+from nika_core.template.compiler import compile_template
 
 CODE = '''
 import sys
@@ -132,3 +133,8 @@ async def test_a_tool_that_is_not_there_is_refused(context: Any) -> None:
     for reference in ("", "*", "nothere.py::f", "tools.py::nothere", "tools.py"):
         with pytest.raises(TaskError, match="there is no tool"):
             await FunctionFacets().tools(reference, context)
+
+
+def test_a_value_that_decides_which_code_is_called_is_warned_of(make_payload: Any, problems: Any) -> None:
+    FunctionFacets().check(make_payload(reference=compile_template("{{x}}::f")), problems)
+    assert [(one.severity, one.code) for one in problems] == [(Severity.WARNING, "NIKA-052")]

@@ -226,3 +226,13 @@ async def test_the_functions_environment_has_the_tasks_key_and_its_folder(call: 
 
 async def test_an_instance_method_of_a_class_is_reached_by_dots(call: Any) -> None:
     assert await call("class T:\n    @staticmethod\n    def f(x): return x", name="T.f", x=1) == 1
+
+
+async def test_args_may_be_an_object_as_json_text(context: Any) -> None:
+    (context.folder / "mine.py").write_text("def f(a, b=0): return a + b")
+    payload = {"reference": "mine.py::f", "args": '{"a": 1, "b": 2}'}
+    output = await FunctionStep().run(payload, context)
+    assert isinstance(output, StepOutput)
+    assert output.value == 3
+    with pytest.raises(TaskError, match="args is a text, and arguments are passed by name"):
+        await FunctionStep().run({**payload, "args": "{not"}, context)

@@ -61,6 +61,15 @@ class ShellFacets(Facets):
                     hint="put the script into a file and run that, or give the data through stdin",
                 )
                 return
+        program = next(iter(_listed(fields.get("argv"))), None)
+        if isinstance(program, Template) and program.text.startswith(("{{", "${")):
+            report(
+                "a value decides which program is run",
+                payload.at("argv", 0),
+                code=codes.UNSAFE_POSITION,
+                hint="name the program, and give the value as an argument",
+                severity=Severity.WARNING,
+            )
         for field in ("command", "argv"):
             value: Any = fields.get(field, "")
             first = value[0] if isinstance(value, list | tuple) and value else value

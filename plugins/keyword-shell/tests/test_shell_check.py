@@ -293,3 +293,10 @@ def test_a_command_that_can_never_run_is_refused_before_it_is_looked_at(make_pay
     (problem,) = _check(make_payload, problems, command="echo {{x}} " + "a" * 131_072)
     assert "131072 bytes" in problem.message
     assert "file" in problem.hint
+
+
+def test_a_value_that_decides_which_program_runs_is_warned_of(make_payload: Any, problems: Any) -> None:
+    (problem,) = _check(make_payload, problems, argv=[compile_template("{{x}}"), "a"])
+    assert problem.severity is Severity.WARNING
+    _check(make_payload, problems, argv=["ls", compile_template("{{x}}")])
+    assert len(problems) == 1
