@@ -122,10 +122,15 @@ def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the tests' own environment has of other people's packages, and nothing of ours."""
-    target = tmp_path_factory.mktemp("libraries")
-    for entry in Path(sysconfig.get_paths()["purelib"]).iterdir():
+    own = Path(sysconfig.get_paths()["purelib"])
+    target = tmp_path_factory.mktemp("libraries") / own.relative_to(sys.prefix)
+    target.mkdir(parents=True)
+    for entry in own.iterdir():
         if not entry.name.lower().startswith(_OURS):
             (target / entry.name).symlink_to(entry)
+    programs = target.parents[2] / "bin"
+    programs.mkdir()
+    (programs / "ruff").symlink_to(Path(sys.executable).with_name("ruff"))  # `python -m ruff` looks for it here
     return target
 
 

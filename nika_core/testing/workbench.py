@@ -32,7 +32,13 @@ _FILE: Final = "test.nika.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """A run that has ended, with everything that an observer was shown."""
+    """A run that has ended.
+
+    Attributes:
+        result: how the run and each of its tasks ended.
+        events: everything that an observer was shown, in order.
+        warnings: what the user should know about the run's history.
+    """
 
     result: RunResult
     events: tuple[Event, ...]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +40,4 @@ def baked(tmp_path_factory: pytest.TempPathFactory, wheelhouse: Path, libraries:
     projects = {case: make_plugin(folder, wanted) for case, wanted in CASES.items()}
     wheels = build_wheels(projects.values(), tmp_path_factory.mktemp("wheels"))
     environment = make_environment(folder / "environment", libraries, *sorted(wheelhouse.glob("*.whl")), *wheels)
-    for tool in ("ruff", "mypy"):  # they look for their own programs beside the interpreter
-        (environment.folder / "bin" / tool).symlink_to(shutil.which(tool, path=str(Path(sys.executable).parent)) or "")
     return Baked(projects, environment)

@@ -14,6 +14,6 @@ else
     exit 2
 fi
 python3 -m venv .venv
-.venv/bin/python -m pip install --quiet "${from[@]}" "pip>=25.1" "hatchling>=1.27"
-.venv/bin/python -m pip install --quiet "${from[@]}" --no-build-isolation -e . --group dev
+.venv/bin/python -m pip install --quiet "${from[@]}" "hatchling>=1.27"
+.venv/bin/python -m pip install --quiet "${from[@]}" --no-build-isolation -e ".[dev]"
 PYTHON=.venv/bin/python bash check.sh

@@ -1,0 +1,5 @@
+"""What the book's pages are followed with."""
+
+from ..environments import libraries, wheelhouse
+
+__all__ = ["libraries", "wheelhouse"]
