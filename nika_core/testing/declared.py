@@ -60,8 +60,8 @@ def check_declared(kind: Kind, word: str) -> Description:
     offer = winner[0].offer
     try:
         description = registry.description(offer)
-        for name in _names(description):
-            _usable(offer, description, name)
+        for role, name in _names(description).items():
+            _usable(role, name, load_object(offer, name))
     except NikaError as error:
         raise NotConformant(DECLARED, error.message) from error
     require(description.summary.strip(), DECLARED, f"'{word}' has no summary")
@@ -70,42 +70,41 @@ def check_declared(kind: Kind, word: str) -> Description:
     return description
 
 
-def _names(description: Description) -> tuple[str, ...]:
-    match description:
-        case Keyword():
-            return description.step, description.facets
-        case Provider():
-            return (description.client,)
-        case TemplateSource():
-            return (description.source,)
-        case LimitPolicy():
-            return (description.policy,)
+_METHODS: Final = {
+    "client": ("info", "models", "stream", "estimate", "health", "submit_batch", "poll_batch", "close"),
+    "source": ("check", "depends_on", "resolve"),
+}
+_BASES: Final = {"facets": Facets, "policy": Policy}
 
 
-def _usable(offer: Offer, description: Description, name: str) -> None:
-    found = load_object(offer, name)
+def _names(description: Description) -> dict[str, str]:
     match description:
-        case Keyword() if name == description.step:
-            run = getattr(found, "run", None)
-            require(
-                inspect.iscoroutinefunction(run), DECLARED, f"{name} has no `async def run(self, payload, context)`"
-            )
         case Keyword():
-            require(isinstance(found, type) and issubclass(found, Facets), DECLARED, f"{name} is no subclass of Facets")
+            return {"step": description.step, "facets": description.facets}
         case Provider():
-            wanted = ("info", "models", "stream", "estimate", "health", "submit_batch", "poll_batch", "close")
-            missing = [each for each in wanted if not callable(getattr(found, each, None))]
-            require(not missing, DECLARED, f"{name} has no {', '.join(missing)}")
+            return {"client": description.client}
         case TemplateSource():
-            missing = [each for each in ("check", "depends_on", "resolve") if not callable(getattr(found, each, None))]
-            require(not missing, DECLARED, f"{name} has no {', '.join(missing)}")
+            return {"source": description.source}
         case LimitPolicy():
-            require(isinstance(found, type) and issubclass(found, Policy), DECLARED, f"{name} is no subclass of Policy")
+            return {"policy": description.policy}
+
+
+def _usable(role: str, name: str, found: Any) -> None:
+    if role == "step":
+        run = getattr(found, "run", None)
+        require(inspect.iscoroutinefunction(run), DECLARED, f"{name} has no `async def run(self, payload, context)`")
+    missing = [each for each in _METHODS.get(role, ()) if not callable(getattr(found, each, None))]
+    require(not missing, DECLARED, f"{name} has no {', '.join(missing)}")
+    base = _BASES.get(role)
+    fits = base is None or (isinstance(found, type) and issubclass(found, base))
+    require(fits, DECLARED, f"{name} is no subclass of {base and base.__name__}")
 
 
 def _consistent(keyword: Keyword) -> None:
     """What the description says of fields is said of fields that there are."""
     fields = set(compile_schema(keyword.payload).fields)
+    if not fields:  # no Map: whether it refuses unknown keys is another check's question
+        return
     require(keyword.primary in fields, DECLARED, f"`primary` is {keyword.primary!r}, which the payload does not have")
     for name in ("trees", "literal", "custom", "field_docs"):
         unknown = set(getattr(keyword, name)) - fields

@@ -41,7 +41,7 @@ def openai_wire(asked: Asked) -> Answer:
     """Chat completions as OpenAI streams them: two pieces of text, then the usage; JSON where JSON is asked for."""
     if asked.method == "GET":
         return Answer([json.dumps({"object": "list", "data": []}).encode()])
-    texts = ['{"answer": ', '"yes"}'] if asked.body.get("response_format") else ["Hello", " there."]
+    texts = ['{"answer": ', '"yes"}'] if "response_format" in asked.body else ["Hello", " there."]
     usage = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
     if not asked.body.get("stream"):
         message = {"role": "assistant", "content": "".join(texts)}

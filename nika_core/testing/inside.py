@@ -197,7 +197,7 @@ def bounded(case: dict[str, Any], large: dict[str, Any] | None, most: int) -> di
     with _folder() as folder:
         first = made.bench(folder, limits=[limit]).run(made.text())
         before = _memory()
-        if large is not None:
+        if large is not None and first.task(TASK).state == "success":
             made = replace(made, payload=large)
             ran = made.bench(folder, limits=[limit]).run(made.text())
         else:
@@ -205,6 +205,7 @@ def bounded(case: dict[str, Any], large: dict[str, Any] | None, most: int) -> di
     task = ran.task(TASK)
     text = task.output if isinstance(task.output, str) else json.dumps(task.output)
     return {
+        "first": first.task(TASK).state,
         "state": task.state,
         "message": task.failure.message if task.failure else "",
         "bytes": len(text.encode()),

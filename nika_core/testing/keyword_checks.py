@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from nika_core.errors import Category, ProblemsError, Severity
+from nika_core.errors import Category, NikaError, Severity
 from nika_core.model.json import Json, JsonObject
 from nika_core.plugin import Keyword
 from nika_core.registry import Registry
@@ -74,7 +74,7 @@ def check_runs(case: Case, *, output: Json = None, has_output: bool = False) -> 
     with TemporaryDirectory() as folder:
         try:
             ran = case.bench(Path(folder).resolve()).run(case.text())
-        except ProblemsError as error:
+        except NikaError as error:
             raise NotConformant(RUNS, f"the sample payload is refused: {error.message}") from error
     task = ran.task(TASK)
     failure = task.failure
@@ -140,6 +140,7 @@ def check_output_bounded(case: Case, large: JsonObject | None = None) -> None:
     """
     arguments = {"case": case.as_json(), "large": None if large is None else dict(large), "most": _BOUND}
     told = _answer(_child("bounded", arguments, timeout=120.0), BOUNDED)
+    require(told["first"] == "success", RUNS, f"the sample fails: {told['message']}")
     require(told["state"] == "success", BOUNDED, f"with a bound of {_BOUND} bytes it fails: {told['message']}")
     require(told["bytes"] <= _BOUND, BOUNDED, f"with a bound of {_BOUND} bytes the output has {told['bytes']}")
     if large is not None:

@@ -75,7 +75,11 @@ def check_default(name: str, missing: str, **bench: Any) -> None:
     with TemporaryDirectory() as folder:
         made = replace(made, folder=Path(folder).resolve())
         text = 'tasks:\n  - {id: sample, echo: {value: "${%s.%s%s}"}}\n'
-        ran = made.run(text % (name, missing, " ?? 7"))
+        try:
+            ran = made.run(text % (name, missing, " ?? 7"))
+        except ProblemsError as error:
+            said = f"${{{name}.{missing} ?? 7}} is refused, although it has a default: {error.message}"
+            raise NotConformant(FAILS_WELL, said) from error
         require(ran.output == 7, FAILS_WELL, f"${{{name}.{missing} ?? 7}} is {ran.output!r:.100}, not 7")
         try:
             failure = made.run(text % (name, missing, "")).task("sample").failure

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from nika_core import codes
@@ -36,7 +37,7 @@ class CheckedPayload:
 
     @property
     def fields(self) -> Mapping[str, PayloadValue]:
-        return self.task.payload
+        return MappingProxyType(self.task.payload)  # what a plugin does to it is not done to the task
 
     @property
     def output(self) -> OutputSpec:

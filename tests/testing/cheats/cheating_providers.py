@@ -1,0 +1,197 @@
+"""Providers that keep every rule but one. The honest one keeps all."""
+
+import asyncio
+import json
+from urllib.parse import urlsplit
+
+from nika_core.errors import Category, TaskError
+from nika_core.model.usage import Usage
+from nika_core.plugin import (
+    BatchResult,
+    Finished,
+    Health,
+    ModelInfo,
+    Provider,
+    TextDelta,
+    TokenEstimate,
+    estimate_tokens,
+    hookimpl,
+)
+from nika_core.plugin.provider_kit import status_error
+
+NIKA_API = 1
+
+
+class Honest:
+    """OpenAI's format over a socket of its own for each call."""
+
+    def __init__(self, environ):
+        self.url = environ["CHEAT_URL"]
+        self.key = environ.get("CHEAT_API_KEY", "")
+
+    def info(self, model):
+        return ModelInfo(model, json_schema=True)
+
+    def models(self):
+        return ()
+
+    async def open(self, method, path, body=b""):
+        where = urlsplit(self.url)
+        try:
+            reader, writer = await asyncio.open_connection(where.hostname, where.port)
+        except OSError as error:
+            raise TaskError(f"nobody at {self.url}: {error}", category=Category.NETWORK) from error
+        head = f"{method} {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n\r\n"
+        writer.write(head.encode() + body)
+        return reader, writer
+
+    def failed(self, status, headers):
+        return status_error("cheat", status, "no", headers, model="m", secrets=(self.key,))
+
+    def ended(self, usage):
+        return Finished("end", usage)
+
+    async def stream(self, request):
+        body = {"model": request.model, "stream": True, "messages": []}
+        if request.output_schema is not None:
+            body["response_format"] = {}
+        reader, writer = await self.open("POST", "/chat/completions", json.dumps(body).encode())
+        try:
+            async for chunk in self.read(reader):
+                yield chunk
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            raise TaskError("the connection broke", category=Category.NETWORK) from error
+        finally:
+            self.close_one(writer)
+
+    def close_one(self, writer):
+        writer.close()
+
+    async def read(self, reader):
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        status = int(head.split(" ")[1])
+        headers = {name.lower(): value.strip() for name, _, value in (x.partition(":") for x in head.split("\r\n"))}
+        if status >= 400:
+            raise self.failed(status, headers)
+        if "event-stream" not in headers["content-type"]:
+            raise TaskError("no stream", category=Category.PROVIDER)
+        while size := int((await reader.readuntil(b"\r\n")).strip(), 16):
+            data = (await reader.readexactly(size + 2)).decode()
+            for line in data.splitlines():
+                if not line.startswith("data: {"):
+                    continue
+                event = json.loads(line[6:])
+                for choice in event["choices"]:
+                    if choice["delta"]["content"]:
+                        yield TextDelta(choice["delta"]["content"])
+                if "usage" in event:
+                    used = event["usage"]
+                    yield self.ended(Usage(used["prompt_tokens"], used["completion_tokens"], calls=1))
+
+    async def estimate(self, request):
+        return TokenEstimate(estimate_tokens(request))
+
+    async def health(self):
+        try:
+            _, writer = await self.open("GET", "/")
+        except TaskError as error:
+            return Health(False, error.message)
+        writer.close()
+        return Health(True)
+
+    async def submit_batch(self, requests):
+        raise TaskError("no batches", category=Category.CONFIG)
+
+    async def poll_batch(self, batch_id):
+        return BatchResult(False)
+
+    async def close(self):
+        pass
+
+
+class Hoarding(Honest):
+    async def stream(self, request):
+        for chunk in [chunk async for chunk in super().stream(request)]:
+            yield chunk
+
+
+class Endless(Honest):
+    async def read(self, reader):
+        async for chunk in super().read(reader):
+            if isinstance(chunk, TextDelta):
+                yield chunk
+
+
+class Countless(Honest):
+    def ended(self, usage):
+        return Finished("end", Usage(calls=1))
+
+
+class Keeping(Honest):
+    kept = []
+
+    def close_one(self, writer):
+        self.kept.append(writer)
+
+
+class Mislabelling(Honest):
+    def failed(self, status, headers):
+        return TaskError("no", category=Category.NETWORK)
+
+
+class Raising(Honest):
+    def failed(self, status, headers):
+        return ValueError("no")
+
+
+class Telling(Honest):
+    def failed(self, status, headers):
+        error = super().failed(status, headers)
+        error.message += f" (with {self.key})"
+        return error
+
+
+class Alarming(Honest):
+    async def health(self):
+        _, writer = await self.open("GET", "/")
+        writer.close()
+        return Health(True)
+
+
+class Boasting(Honest):
+    def info(self, model):
+        return ModelInfo(model, batch=True)
+
+    async def submit_batch(self, requests):
+        raise NotImplementedError
+
+
+class Chattering(Honest):
+    async def read(self, reader):
+        async for chunk in super().read(reader):
+            yield TextDelta("Sure! ") if isinstance(chunk, TextDelta) else chunk
+
+
+class Eager(Honest):
+    def __init__(self, environ):
+        super().__init__(environ)
+        import httpx2  # noqa: F401  # that is the cheat
+
+
+class Renaming(Honest):
+    def info(self, model):
+        return ModelInfo("another")
+
+
+CLIENTS = (
+    Honest, Hoarding, Endless, Countless, Keeping, Mislabelling, Raising, Telling, Alarming, Boasting, Chattering,
+    Eager, Renaming,
+)  # fmt: skip
+
+
+@hookimpl
+def nika_providers():
+    return [
+        Provider(name=each.__name__.lower(), summary="A test.", client=f"cheating_providers:{each.__name__}")
+        for each in CLIENTS
+    ]
