@@ -62,8 +62,12 @@ class Settling:
     def failed(self, sent: Sent, error: TaskError | None) -> Usage:
         """After a failure, or (None) a cancellation."""
         if error is not None and isinstance(error.usage, Usage):
-            usage = self._priced(sent, error.usage)
-            sent.reservation.settle(usage.total_tokens, usage.cost_usd)
+            whole = self._at_least(sent, error.usage)
+            usage = self._priced(sent, whole)
+            if whole.estimated and not error.usage.estimated:
+                self._hold(sent, usage)
+            else:
+                sent.reservation.settle(usage.total_tokens, usage.cost_usd)
             return usage
         if error is not None and not sent.text and (error.category in _NOT_BILLED or _never_arrived(error)):
             sent.reservation.release()
@@ -71,6 +75,17 @@ class Settling:
         told = self._priced(sent, Usage(sent.prompt, tokens_of("".join(sent.text)), estimated=True))
         self._hold(sent, told)
         return told
+
+    def _at_least(self, sent: Sent, told: Usage) -> Usage:
+        """What a broken call had told, made up for what came of it beyond that: figures that come at the beginning of a
+        stream know nothing of its text.
+        """
+        if not sent.text:
+            return told
+        prompt, reply = told.input_tokens or sent.prompt, tokens_of("".join(sent.text))
+        if prompt == told.input_tokens and reply <= told.output_tokens:
+            return told
+        return replace(told, input_tokens=prompt, output_tokens=max(reply, told.output_tokens), calls=1, estimated=True)
 
     def _hold(self, sent: Sent, told: Usage) -> None:
         sent.reservation.hold()
