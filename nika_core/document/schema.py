@@ -33,6 +33,9 @@ _ALL: Final = frozenset({SCALAR, MAPPING, SEQUENCE})
 _INTEGER: Final = re.compile(r"[-+]?[0-9_]+\Z")
 _DECIMAL: Final = re.compile(r"[-+]?[0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9_]+)?\Z")
 _INFINITE: Final = re.compile(r"([-+]?\.?(?:inf|Inf|INF)|\.?(?:nan|NaN|NAN))\Z")
+_SHORT: Final = 40
+_MOST_KNOWN: Final = 256
+_UNCHANGING: Final = (str, int, float)
 _TRUE: Final = frozenset({"yes", "true", "on", "1", "y"})
 _FALSE: Final = frozenset({"no", "false", "off", "0", "n"})
 
@@ -325,14 +328,24 @@ def _either(validator: Any) -> Compiled:
 
 
 def _foreign(validator: Any) -> Compiled:
-    """Any other validator, through strictyaml itself."""
+    """Any other validator, through strictyaml itself.
+
+    What it makes of a short text is kept where it cannot be changed: the same few numbers and words come again and
+    again, and a validator gives the same value for the same text.
+    """
     scalar = isinstance(validator, strictyaml.ScalarValidator)
+    known: dict[str, Any] = {}
 
     def check(node: Any, faults: list[Fault]) -> Any:
+        if scalar and isinstance(node, str) and node in known:
+            return known[node]
         if is_refused(node):
             return None
         try:
-            return validate(validator, node)
+            found = validate(validator, node)
+            if scalar and len(node) < _SHORT and len(known) < _MOST_KNOWN and isinstance(found, _UNCHANGING):
+                known[str(node)] = found
+            return found
         except YAMLValidationError as error:
             chunk = error._chunk
             expected = str(error.context or "").removeprefix("when expecting ").removeprefix("while parsing ")

@@ -140,6 +140,8 @@ class _Builder:
         key: Any = _NO_KEY
         max_depth = self.bounds.max_depth
         merges = self.merges
+        # Without these characters there is no anchor, no alias and no tag: a look at each event is saved.
+        marked = "&" in self.text or "!" in self.text
         quoted = self.quoted
         known = self.known
         entries = tape
@@ -148,7 +150,7 @@ class _Builder:
                 event = get()
                 kind = type(event)
                 if kind is ScalarEvent:
-                    if event.anchor is not None or event.tag is not None:
+                    if marked and (event.anchor is not None or event.tag is not None):
                         self.decorated(event)
                     value: Any = event.value
                     push(event.start_mark.index)
@@ -174,7 +176,7 @@ class _Builder:
                         else:
                             current.append(value)
                 elif kind is MappingStartEvent or kind is SequenceStartEvent:
-                    if event.anchor is not None or event.tag is not None:
+                    if marked and (event.anchor is not None or event.tag is not None):
                         self.decorated(event)
                     new: Any = {} if kind is MappingStartEvent else []
                     push(event.start_mark.index)

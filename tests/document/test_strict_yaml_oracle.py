@@ -155,7 +155,7 @@ def mutated(draw: Any) -> str:
     return text
 
 
-QUIET = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+QUIET = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @QUIET
@@ -165,7 +165,7 @@ def test_random_documents_have_the_same_value(text: str) -> None:
     agree(text, strictyaml.Any())
 
 
-@settings(QUIET, max_examples=400)
+@settings(QUIET, max_examples=200)
 @given(mutated())
 @example("a: &x 1\nb: *x\n")
 @example("a: !!str 1\n")
@@ -235,7 +235,7 @@ SCHEMAS = st.recursive(
 )
 
 
-@settings(QUIET, max_examples=400)
+@settings(QUIET, max_examples=200)
 @given(DOCUMENTS, SCHEMAS)
 def test_schemas_accept_the_same_documents_with_the_same_values(text: str, schema: Any) -> None:
     agree(text, schema)
@@ -266,7 +266,7 @@ def test_a_validator_of_an_authors_own_runs_as_it_is(text: str) -> None:
     agree(text, MapPattern(Str(), Pair() | Int()))
 
 
-@settings(QUIET, max_examples=100)
+@settings(QUIET, max_examples=60)
 @given(DOCUMENTS | mutated())
 def test_the_pure_parser_reads_the_same(text: str) -> None:
     assume(not any(pattern.search(text) for pattern in DECLARED.values()))
@@ -275,7 +275,7 @@ def test_the_pure_parser_reads_the_same(text: str) -> None:
         assert one[1] == other[1]
 
 
-@settings(QUIET, max_examples=100)
+@settings(QUIET, max_examples=60)
 @given(DOCUMENTS)
 def test_the_pure_parser_accepts_the_same(text: str) -> None:
     assert ours(text, strictyaml.Any()) == ours(text, strictyaml.Any(), pure=True)
