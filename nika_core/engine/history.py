@@ -121,12 +121,14 @@ def earlier(events: Iterable[Event]) -> dict[str, Earlier]:
         if event.task is None:
             continue
         if event.kind is EventKind.TASK_STARTED:
+            attempt, was = event.data.get("attempt", 1), found.get(event.task, _UNKNOWN)
+            again = attempt > 1  # only the first one says what the task was given
             found[event.task] = Earlier(
                 "running",
                 event.data.get("epoch", 1),
-                event.data.get("definition", ""),
-                event.data.get("payload", ""),
-                attempts=event.data.get("attempt", 1),
+                was.definition if again else event.data.get("definition", ""),
+                was.payload if again else event.data.get("payload", ""),
+                attempts=attempt,
             )
         elif event.kind is EventKind.TASK_SKIPPED:
             was = found.setdefault(event.task, Earlier("skipped", 0))

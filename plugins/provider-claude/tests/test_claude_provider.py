@@ -367,6 +367,8 @@ def test_what_models_can_is_known_by_their_names() -> None:
     assert client.info("claude-sonnet-5").context_tokens == 1_000_000
     assert client.info("claude-haiku-4-5").context_tokens == 200_000
     assert not client.info("claude-3-haiku").json_schema
+    assert client.info("claude-sonnet-5").json_schema
+    assert not client.info("somebody-elses").json_schema
     assert client.info("claude-sonnet-5").batch
     assert client.models()
 
