@@ -76,7 +76,10 @@ def list_(format_: FormatOption = Format.PRETTY) -> None:
 
 
 @app.command()
-def show(name: str, format_: FormatOption = Format.PRETTY) -> None:
+def show(
+    name: Annotated[str, typer.Argument(help="A word, `kind:word`, or a distribution's name.")],
+    format_: FormatOption = Format.PRETTY,
+) -> None:
     """One plugin by its word, `kind:word` or distribution: what it brings."""
     registry = Nika.open().registry
     listed = [each for each in registry.listing() if name in {each.offer.word, each.offer.id, each.offer.distribution}]

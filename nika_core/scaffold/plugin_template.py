@@ -98,6 +98,14 @@ def make_plugin(folder: Path, wanted: NewPlugin) -> Path:
     return target
 
 
+def text_of(wanted: NewPlugin, name: str) -> str:
+    """The text of the project's file of this name, without writing anything. Raises UsageError."""
+    template = _template()
+    answers = _answers(json.loads((template / "cookiecutter.json").read_text("utf-8")), wanted)
+    files = _files(template / _PROJECT, answers)
+    return render(next(source for path, (source, _) in files.items() if PurePosixPath(path).name == name), answers)
+
+
 def render(text: str, answers: Mapping[str, Any]) -> str:
     """`text` with its expressions replaced; everything else stays as it is."""
 

@@ -1,0 +1,381 @@
+"""Writes the pages of docs/reference from docstrings and tables: `python docs/generate.py`, or `--check`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import enum
+import importlib
+import inspect
+import re
+import sys
+import textwrap
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+REFERENCE = HERE / "reference"
+NOTICE = "<!-- Written by docs/generate.py. Do not edit. -->\n"
+_SECTION = re.compile(r"^(Attributes|Args|Raises):\n((?:[ \t]+.*\n|\n)+)", re.MULTILINE)
+_ENTRY = re.compile(r"([\w, ]+?): (.*)", re.DOTALL)
+
+
+def main() -> int:
+    """Write what would change, or tell of it. Gives the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a page would change")
+    check = parser.parse_args().check
+    stale = []
+    for name, make in PAGES.items():
+        path, text = REFERENCE / name, make()
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(name)
+        if not check:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    for name in stale:
+        sys.stdout.write(f"{'differs' if check else 'written'}: docs/reference/{name}\n")
+    return int(check and bool(stale))
+
+
+# ---- docstrings
+
+
+def parts(doc: str) -> tuple[str, dict[str, list[tuple[str, str]]]]:
+    """A docstring's text, and the entries of its sections."""
+    text = inspect.cleandoc(doc) + "\n"
+    sections: dict[str, list[tuple[str, str]]] = {}
+    for found in _SECTION.finditer(text):
+        entries: list[str] = []
+        for line in textwrap.dedent(found[2]).splitlines():
+            if line.startswith(" ") and entries:
+                entries[-1] += " " + line.strip()
+            elif line.strip():
+                entries.append(line.strip())
+        matched = [(_ENTRY.fullmatch(entry), entry) for entry in entries]
+        sections[found[1]] = [(match[1], match[2]) if match else ("", entry) for match, entry in matched]
+    return _SECTION.sub("", text).strip(), sections
+
+
+def cell(text: str) -> str:
+    """A text for a table."""
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def raises(entries: Iterable[tuple[str, str]]) -> str:
+    """One sentence."""
+    return "Raises " + "; ".join(f"`{name}`: {text}" if name else text for name, text in entries)
+
+
+def signature(function: Any, name: str) -> str:
+    """Without `self`."""
+    made = inspect.signature(function)
+    kept = [value for key, value in made.parameters.items() if key != "self"]
+    shown = re.sub(r"<(\w+\.\w+): [^>]*>", r"\1", str(made.replace(parameters=kept)).replace("'", ""))
+    start = "async " if inspect.iscoroutinefunction(function) else ""
+    return f"{start}{name}{shown}"
+
+
+def described_function(function: Any, name: str, level: str) -> Iterator[str]:
+    """A heading, the signature, the docstring."""
+    yield f"{level} {name}\n"
+    yield f"```python\n{signature(function, name)}\n```\n"
+    text, sections = parts(inspect.getdoc(function) or "")
+    yield f"{text}\n"
+    if "Args" in sections:
+        yield "| argument | meaning |\n|---|---|"
+        yield "\n".join(f"| `{key}` | {cell(value)} |" for key, value in sections["Args"]) + "\n"
+    if "Raises" in sections:
+        yield raises(sections["Raises"]) + "\n"
+
+
+def defaults(cls: type) -> dict[str, str]:
+    """Of a dataclass, by field; empty where there is none."""
+    if not dataclasses.is_dataclass(cls):
+        return {}
+    found = {}
+    for field in dataclasses.fields(cls):
+        if field.default is not dataclasses.MISSING:
+            default = field.default
+            found[field.name] = str(default.value) if isinstance(default, enum.Enum) else repr(default)
+        elif field.default_factory is not dataclasses.MISSING:
+            found[field.name] = repr(field.default_factory())
+        else:
+            found[field.name] = ""
+    return found
+
+
+def annotations(cls: type) -> dict[str, str]:
+    """The types of fields and properties."""
+    found: dict[str, str] = {}
+    for each in reversed(cls.__mro__):
+        found.update({key: str(value) for key, value in vars(each).get("__annotations__", {}).items()})
+        for name, value in vars(each).items():
+            if isinstance(value, property) and value.fget is not None:
+                found[name] = str(value.fget.__annotations__.get("return", ""))
+    return found
+
+
+def described_class(cls: type, name: str, level: str) -> Iterator[str]:
+    """A heading, the docstring, fields, methods; for a kit its rules."""
+    yield f"{level} {name}\n"
+    text, sections = parts(cls.__doc__ or "")
+    yield f"{text}\n"
+    if issubclass(cls, enum.Enum):
+        yield ", ".join(f"`{member.name}` (`{member.value}`)" for member in cls) + "\n"
+        return
+    kinds, given = annotations(cls), defaults(cls)
+    if "Attributes" in sections:
+        yield "| field | type | default | meaning |\n|---|---|---|---|"
+        for keys, value in sections["Attributes"]:
+            for key in keys.split(", "):
+                default = f"`{cell(given[key])}`" if given.get(key) else ""
+                kind = (
+                    cell(kinds.get(key, ""))
+                    .replace("ClassVar[", "")
+                    .removesuffix("]" * ("ClassVar" in kinds.get(key, "")))
+                )
+                yield f"| `{key}` | `{kind}` | {default} | {cell(value)} |"
+        yield ""
+    for method, value in vars(cls).items():
+        if method.startswith(("_", "test_")) and method != "__call__":
+            continue
+        if isinstance(value, property):
+            if value.__doc__ and method not in {
+                key for keys, _ in sections.get("Attributes", []) for key in keys.split(", ")
+            }:
+                yield f"**`{method}`** {inspect.cleandoc(value.__doc__)}\n"
+        elif inspect.isfunction(value):
+            yield f"```python\n{signature(value, method)}\n```\n"
+            told, inside = parts(inspect.getdoc(getattr(cls, method)) or "")
+            yield f"{told}\n" if told else ""
+            if "Args" in inside:
+                yield "\n".join(f"- `{key}`: {value}" for key, value in inside["Args"]) + "\n"
+            if "Raises" in inside:
+                yield raises(inside["Raises"]) + "\n"
+    rules = [method for method in vars(cls) if method.startswith("test_")]
+    if rules:
+        yield "It holds these rules:\n"
+        yield "\n".join(f"- {rule.removeprefix('test_').replace('_', ' ')}" for rule in rules) + "\n"
+
+
+def described(module: str, names: Iterable[str], level: str = "###") -> Iterator[str]:
+    """Classes and functions of a module."""
+    for name in names:
+        found = getattr(importlib.import_module(module), name)
+        if inspect.isclass(found):
+            yield from described_class(found, name, level)
+        elif inspect.isroutine(found) and name != "hookimpl":
+            yield from described_function(found, name, level)
+
+
+# ---- pages
+
+KINDS = {
+    "Keywords": (
+        "nika_task_keywords",
+        "keyword",
+        "keywords.md",
+        (
+            *("Keyword", "Step", "StepContext", "StepOutput", "Facets", "Payload", "Report", "Effect", "Estimate"),
+            *("CallEstimate", "Tool", "ToolOutcome", "Explanation"),
+        ),
+    ),
+    "Providers": (
+        "nika_providers",
+        "provider",
+        "providers.md",
+        (
+            *("Provider", "Client", "ModelInfo", "Price", "ModelRequest", "TextDelta", "Finished", "ModelReply"),
+            *("TokenEstimate", "Health", "BatchReply", "BatchResult", "estimate_tokens"),
+        ),
+    ),
+    "Template sources": (
+        "nika_template_sources",
+        "template_source",
+        "template-sources.md",
+        ("TemplateSource", "Source", "SourceReport", "Scope", "Values"),
+    ),
+    "Limit policies": (
+        "nika_limit_policies",
+        "limit_policy",
+        "limit-policies.md",
+        ("LimitPolicy", "Policy", "Admission", "Stage", "Refusal"),
+    ),
+}
+
+VALUES = {
+    "nika_core.errors": ["TaskError", "Category", "TemplateValueError", "UsageError", "Place", "Severity"],
+    "nika_core.model.message": ["Message", "Role", "ToolCall", "ToolSpec"],
+    "nika_core.model.usage": ["Usage"],
+    "nika_core.model.template": ["Template", "Placeholder"],
+    "nika_core.model.workflow": ["AgentBlock", "OutputSpec", "KeywordCategory", "InputSpec", "Task"],
+    "nika_core.model.limits": ["Limit", "Measure", "Unit", "timeout_of", "output_of"],
+    "nika_core.model.events": ["EventKind"],
+    "nika_core.model.clock": ["Clock"],
+    "nika_core.model.path": ["read_path"],
+}
+
+
+def plugin_api() -> str:
+    """Hooks, descriptions and protocols."""
+    from nika_core.plugin import hookspec
+
+    lines = [NOTICE, "# The plugin interface\n", _module_text("nika_core.plugin")]
+    lines.append(
+        "Everything on this page is imported from `nika_core.plugin`, and what stands under [Values](#values) from the "
+        "module that is named there. What is not on it, or on [Toolboxes](toolboxes.md) and [Testing](testing.md), is "
+        "not public and may change at any time.\n"
+    )
+    for title, (hook, kind, page, names) in KINDS.items():
+        lines.append(f"## {title}\n")
+        lines.append(f"How to write one: [{title.lower()}](../plugins/{page}).\n")
+        lines.append(f"### The hook `{hook}`\n")
+        lines.append(f"```python\n@hookimpl\ndef {signature(getattr(hookspec, hook), hook)}: ...\n```\n")
+        lines.append(f"{inspect.getdoc(getattr(hookspec, hook))}\n")
+        lines.append(f"An example, as `nika plugins new --kind {kind} sample` makes it:\n")
+        lines.append(f"```python\n{_example(kind)}```\n")
+        lines.extend(described("nika_core.plugin", names))
+    lines.append("## Values\n")
+    lines.append("What the interface is made of. All of them are immutable.\n")
+    for module, names in VALUES.items():
+        lines.append(f"### In `{module}`\n")
+        lines.extend(described(module, names, "####"))
+    return _page(lines)
+
+
+def _example(kind: str) -> str:
+    from nika_core.scaffold import NewPlugin
+    from nika_core.scaffold.plugin_template import text_of
+
+    return text_of(NewPlugin(kind=kind, word="sample"), "plugin.py")
+
+
+def toolboxes() -> str:
+    """What plugins may use."""
+    lines = [NOTICE, "# Toolboxes\n", "What plugins may use beside the interface. Each is public as a whole.\n"]
+    for module in ("nika_core.plugin.process", "nika_core.plugin.agent_loop", "nika_core.plugin.provider_kit"):
+        lines.append(f"## `{module}`\n")
+        lines.append(_module_text(module))
+        lines.extend(described(module, importlib.import_module(module).__all__))
+    return _page(lines)
+
+
+def testing() -> str:
+    """What tests of plugins may use."""
+    import nika_core.testing as kit
+
+    lines = [NOTICE, "# Testing\n", _module_text("nika_core.testing")]
+    kits = [name for name in kit.__all__ if name.endswith("Conformance")]
+    lines.append("## The conformance kits\n")
+    lines.extend(described("nika_core.testing", kits))
+    lines.append("## Workflows, models and contexts in a test\n")
+    lines.extend(described("nika_core.testing", [name for name in kit.__all__ if name not in kits]))
+    return _page(lines)
+
+
+def errors() -> str:
+    """Every code."""
+    from nika_core.explanations import EXPLANATIONS
+
+    lines = [NOTICE, "# Codes\n", "What `nika explain CODE` prints, for all codes.\n"]
+    for code in sorted(EXPLANATIONS):
+        each = EXPLANATIONS[code]
+        lines.append(f"## {code}: {each.title}\n\n{each.meaning}\n")
+        lines.append(f"```console\n{each.example.rstrip()}\n```\n\nMend it: {each.mend}\n")
+    return _page(lines)
+
+
+def limits() -> str:
+    """Every limit of the built-in policy."""
+    from nika_core.app import Nika
+
+    lines = [
+        NOTICE,
+        "# Limits\n",
+        "What `nika limits` prints where no variable is set. The smallest bound of all installed",
+    ]
+    lines.append("limit policies holds. `timeout.WORD` is one attempt of a task with that keyword.\n")
+    lines.append("| variable | default | bounds |\n|---|---|---|")
+    lines.extend(
+        f"| `{limit.name}` | {_amount(limit.value, limit.unit.value)} | {limit.measure} |"
+        for limit in Nika.open(HERE, environ={}).all_limits()
+    )
+    lines.append("\nFor a keyword of your own, `NIKA_<WORD>_TIMEOUT` and `NIKA_MAX_<WORD>` (its output) mean the same.")
+    return _page(lines)
+
+
+def _amount(value: float, unit: str) -> str:
+    if unit == "bytes":
+        size, name = next((size, name) for size, name in ((2**20, "MB"), (2**10, "KB"), (1, "bytes")) if value >= size)
+        return f"{value / size:g} {name}"
+    return f"{value:g}" + {"seconds": " s", "usd": " US dollars"}.get(unit, "")
+
+
+def cli() -> str:
+    """Every command with its arguments and options."""
+    import typer.main
+
+    from nika_core.cli.main import app
+
+    group = typer.main.get_command(app)
+    lines = [NOTICE, "# The command line\n", "`nika COMMAND --help` says the same.\n"]
+    context: Any = group.make_context("nika", [], resilient_parsing=True)
+    for name in group.list_commands(context):  # type: ignore[attr-defined]  # a group
+        command: Any = group.get_command(context, name)  # type: ignore[attr-defined]  # a group
+        inside = getattr(command, "commands", None)
+        if inside is None:
+            lines.extend(_command(f"nika {name}", command))
+        else:
+            lines.append(f"## nika {name}\n\n{command.help}\n")
+            for sub, subcommand in inside.items():
+                lines.extend(_command(f"nika {name} {sub}", subcommand, "###"))
+    return _page(lines)
+
+
+def _command(name: str, command: Any, level: str = "##") -> Iterator[str]:
+    yield f"{level} {name}\n"
+    yield f"{(command.help or '').strip()}\n"
+    rows = []
+    for parameter in command.params:
+        if parameter.name == "help":
+            continue
+        if parameter.param_type_name == "argument":
+            shown = parameter.metavar or parameter.name.upper()
+        else:
+            shown = ", ".join([*parameter.opts, *parameter.secondary_opts])
+        choices = getattr(parameter.type, "choices", None)
+        values = f" One of: {', '.join(str(getattr(each, 'value', each)) for each in choices)}." if choices else ""
+        rows.append(f"| `{shown}` | {cell((getattr(parameter, 'help', None) or '') + values)} |")
+    if rows:
+        yield "| argument or option | meaning |\n|---|---|\n" + "\n".join(rows) + "\n"
+
+
+def _module_text(module: str) -> str:
+    text, _ = parts(importlib.import_module(module).__doc__ or "")
+    return re.sub(r"\n\n((?: {4}.*(?:\n|$)|\n)+)", _as_code, text) + "\n"
+
+
+def _as_code(match: re.Match[str]) -> str:
+    return f"\n\n```python\n{textwrap.dedent(match[1]).strip()}\n```\n\n"
+
+
+def _page(lines: Iterable[str]) -> str:
+    fenced = re.split(r"(^```.*?^```$)", "\n".join(lines), flags=re.MULTILINE | re.DOTALL)
+    outside = (text if index % 2 else re.sub(r"\n{3,}", "\n\n", text) for index, text in enumerate(fenced))
+    return "".join(outside).strip() + "\n"
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "plugin-api.md": plugin_api,
+    "toolboxes.md": toolboxes,
+    "testing.md": testing,
+    "codes.md": errors,
+    "limits.md": limits,
+    "cli.md": cli,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())
