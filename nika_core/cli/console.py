@@ -6,7 +6,8 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Final, TextIO
 
 from nika_core.errors import NikaError
@@ -43,9 +44,48 @@ def _write(stream: TextIO, text: str) -> None:
     stream.flush()
 
 
+_data: TextIO | None = None
+
+
+def data_stream() -> TextIO:
+    """Where data goes."""
+    return sys.stdout if _data is None else _data
+
+
+@contextmanager
+def stdout_for_data() -> Iterator[None]:
+    """What plugins, libraries and processes that they start print goes to stderr; only `say` reaches stdout."""
+    global _data
+    if _data is not None:
+        yield
+        return
+    real = sys.stdout
+    try:
+        real.flush()
+        kept = os.dup(1) if real.fileno() == 1 else -1
+    except (OSError, ValueError, AttributeError):  # a test's own stream, or none at all
+        kept = -1
+    if kept < 0:
+        _data, sys.stdout = real, sys.stderr
+    else:
+        os.dup2(2, 1)
+        _data = os.fdopen(kept, "w", encoding=real.encoding, errors=real.errors)
+        sys.stdout = sys.stderr
+    try:
+        yield
+    finally:
+        stream, _data, sys.stdout = _data, None, real
+        if kept >= 0:
+            with suppress(OSError):  # nobody reads it any more
+                stream.flush()
+            os.dup2(kept, 1)
+            with suppress(OSError):
+                stream.close()
+
+
 def say(text: str) -> None:
     """A line of data, to stdout."""
-    _write(sys.stdout, text + "\n")
+    _write(data_stream(), text + "\n")
 
 
 def tell(text: str) -> None:

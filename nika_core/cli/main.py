@@ -14,7 +14,7 @@ import typer.core
 import typer.main
 
 from nika_core import codes
-from nika_core.cli.console import print_error, say
+from nika_core.cli.console import print_error, say, stdout_for_data
 from nika_core.errors import NikaError
 
 
@@ -99,6 +99,8 @@ def nika(
     """Run workflows of AI tasks, written as strict YAML, under hard limits."""
     if ctx.invoked_subcommand is None:
         say(ctx.get_help())
+    elif not {"-h", "--help"} & set(sys.argv):  # help is data, and printed by the library itself
+        ctx.with_resource(stdout_for_data())
 
 
 def main() -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from nika_core.cli.console import plain, say, say_json, style, tell
+from nika_core.cli.console import data_stream, plain, say, say_json, style, tell
 from nika_core.errors import Severity, UsageError
 from nika_core.migration import FileResult, Note, Status, migrate_paths
 
@@ -84,13 +83,13 @@ def _show(result: FileResult, *, write: bool) -> None:
 def _shown(diff: str) -> str:
     """The diff for a terminal: coloured, and without control codes. Byte for byte where it goes elsewhere."""
     diff = diff.removesuffix("\n")
-    if not sys.stdout.isatty():
+    if not data_stream().isatty():
         return diff
     colours = {"+": "green", "-": "red", "@": "cyan"}
     lines = []
     for line in plain(diff).split("\n"):
         colour = colours.get(line[:1])
-        lines.append(style(line, colour, stream=sys.stdout) if colour else line)
+        lines.append(style(line, colour, stream=data_stream()) if colour else line)
     return "\n".join(lines)
 
 

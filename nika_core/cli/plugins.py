@@ -44,13 +44,15 @@ _BAD = {"conflict", "broken"}
 
 def _json(listed: Listed) -> dict[str, Any]:
     offer = listed.offer
-    found = {
+    found: dict[str, Any] = {
         "kind": offer.kind.value,
         "word": offer.word,
         "distribution": offer.distribution,
         "version": offer.version,
         "status": listed.status,
     }
+    found |= {"seconds": round(listed.seconds, 3)} if listed.seconds is not None else {}
+    found |= {"notes": list(listed.notes)} if listed.notes else {}
     return found | ({"why": listed.why} if listed.why else {}) | ({"hint": listed.hint} if listed.hint else {})
 
 
@@ -134,9 +136,13 @@ def _described(registry: Registry, listed: Listed) -> dict[str, Any]:
 
 @app.command()
 def check(format_: FormatOption = Format.PRETTY) -> None:
-    """Import every plugin that may be loaded; exits 1 when one is broken or in conflict."""
-    registry = Nika.open().registry
-    listed = registry.checked()
+    """Try every plugin that may be loaded, in a process of its own; exits 1 when one is broken or in conflict.
+
+    Tells, too, who is slow to import, prints when it is loaded, starts threads, or was changed since it was installed.
+    """
+    from nika_core.registry.probe import probed
+
+    listed = probed(Nika.open().registry)
     bad = [each for each in listed if each.status in _BAD]
     if format_ is Format.JSON:
         say_json({"plugins": [_json(each) for each in listed], "problems": len(bad)})
@@ -144,6 +150,9 @@ def check(format_: FormatOption = Format.PRETTY) -> None:
         _pretty(listed)
         for each in bad:
             tell(f"{style('problem', 'red')}: {plain(each.why)}" + (f"\n  {plain(each.hint)}" if each.hint else ""))
+        for each in listed:
+            for note in each.notes:
+                tell(f"{style('note', 'yellow')}: {each.offer.id} of {plain(each.offer.origin)}: {plain(note)}")
     if bad:
         raise typer.Exit(1)
 

@@ -9,7 +9,7 @@ import contextlib
 import importlib
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any, Final, TypeAlias
 
@@ -18,6 +18,8 @@ import pluggy
 from nika_core import codes
 from nika_core.errors import PluginError
 from nika_core.plugin import API_VERSION, Keyword, LimitPolicy, Provider, TemplateSource, hookspec
+from nika_core.registry.describing import why_wrong
+from nika_core.registry.guard import event_loop_kept
 from nika_core.registry.scan import Kind, Offer
 
 Description: TypeAlias = Keyword | Provider | TemplateSource | LimitPolicy
@@ -42,6 +44,19 @@ def broken(offer: Offer, what: str, code: str = codes.PLUGIN_BROKEN) -> PluginEr
 def _says(error: BaseException) -> str:
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}"[:300] if text else type(error).__name__
+
+
+@contextlib.contextmanager
+def foreign(offer: Offer) -> Iterator[None]:
+    """Around a plugin's own code: stdout is for data, and the event loop is everybody's.
+
+    Raises:
+        PluginError: it changed asyncio, which has been put back.
+    """
+    with event_loop_kept() as changed, contextlib.redirect_stdout(sys.stderr):
+        yield
+    if changed:
+        raise broken(offer, f"patches the event loop when it is loaded: {', '.join(changed[:3])}")
 
 
 class Loader:
@@ -80,6 +95,9 @@ class Loader:
             raise broken(offer, f"does not describe '{offer.word}': {hook} of {offer.module} returned {names}")
         if len(mine) > 1:
             raise broken(offer, f"describes '{offer.word}' {len(mine)} times")
+        wrong = why_wrong(mine[0])
+        if wrong is not None:
+            raise broken(offer, wrong)
         return mine[0]  # type: ignore[return-value]  # its type was compared with `expected` above
 
     def _register(self, offer: Offer) -> dict[Kind, list[object]]:
@@ -94,24 +112,28 @@ class Loader:
             )
         self._collected = {}
         try:
-            with contextlib.redirect_stdout(sys.stderr):
+            with foreign(offer):
                 self._manager.register(module, offer.module)
             self._manager.check_pending()
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, PluginError):
+            self._forget(module, offer)
             raise
         except BaseException as error:
-            if self._manager.has_plugin(offer.module):
-                self._manager.unregister(module)
+            self._forget(module, offer)
             raise broken(offer, f"fails when it is registered: {_says(error)}") from error
         collected, self._collected = self._collected, {}
         return collected
 
+    def _forget(self, module: ModuleType, offer: Offer) -> None:
+        if self._manager.has_plugin(offer.module):
+            self._manager.unregister(module)
+
     def _import(self, offer: Offer) -> ModuleType:
         start = time.perf_counter()
         try:
-            with contextlib.redirect_stdout(sys.stderr):  # stdout is for data
+            with foreign(offer):
                 return importlib.import_module(offer.module)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, PluginError):
             raise
         except BaseException as error:
             raise broken(offer, f"cannot be imported: {_says(error)}") from error
@@ -123,11 +145,11 @@ def load_object(offer: Offer, name: str) -> Any:
     """What "package.module:Class" names. Raises PluginError."""
     module_name, _, attribute = name.partition(":")
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with foreign(offer):
             found: Any = importlib.import_module(module_name)
             for part in attribute.split("."):
                 found = getattr(found, part)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, PluginError):
         raise
     except BaseException as error:
         raise broken(offer, f"names {name}, which cannot be loaded: {_says(error)}") from error
@@ -138,8 +160,9 @@ def make(offer: Offer, name: str, *arguments: object) -> Any:
     """An instance of what "package.module:Class" names. Raises PluginError."""
     made = load_object(offer, name)
     try:
-        return made(*arguments)
-    except KeyboardInterrupt:
+        with foreign(offer):
+            return made(*arguments)
+    except (KeyboardInterrupt, PluginError):
         raise
     except BaseException as error:
         raise broken(offer, f"cannot make {name}: {_says(error)}") from error

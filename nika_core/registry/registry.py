@@ -10,9 +10,9 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from nika_core import codes
-from nika_core.errors import NikaError, PluginError
+from nika_core.errors import PluginError
 from nika_core.plugin import Client, Facets, Keyword, LimitPolicy, Policy, Provider, Source, Step, TemplateSource
-from nika_core.registry.loading import Description, Loader, make
+from nika_core.registry.loading import Description, Loader, load_object, make
 from nika_core.registry.policy import PluginPolicy, same_distribution
 from nika_core.registry.scan import Kind, Offer, required_by, scan
 
@@ -31,12 +31,15 @@ class Listed:
     """An offer, and what became of it.
 
     `status`: available, blocked, conflict (nobody gets the word), outranked (another distribution has it), broken.
+    `seconds` that importing took and `notes`, what else its users should know, are found by `nika plugins check`.
     """
 
     offer: Offer
     status: str
     why: str = ""
     hint: str = ""
+    seconds: float | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Registry:
@@ -249,18 +252,22 @@ class Registry:
 
     def checked(self) -> list[Listed]:
         """As `listing`, after importing all that may be imported."""
-        for (kind, _), offers in self._by_word.items():
-            winner = self._winner(offers)
-            if winner is None:
+        for listed in self.listing():
+            if listed.status != "available":
                 continue
             try:
-                description = self.description(winner)
-                for name in _named_objects(description):
-                    if kind is not Kind.PROVIDER:  # a client needs an environment; its class is enough
-                        self._make(winner, name)
-            except NikaError as error:
-                self._loaded[winner] = error if isinstance(error, PluginError) else self._loaded[winner]
+                self.try_out(listed.offer)
+            except PluginError as error:
+                self._loaded[listed.offer] = error
         return self.listing()
+
+    def try_out(self, offer: Offer) -> None:
+        """Import it, and make what its description names. Raises PluginError."""
+        for name in _named_objects(self.description(offer)):
+            if offer.kind is Kind.PROVIDER:
+                load_object(offer, name)  # a client needs an environment; its class is enough
+            else:
+                self._make(offer, name)
 
     def import_seconds(self, offer: Offer) -> float | None:
         """How long the plugin's module took to import; None when it was not."""

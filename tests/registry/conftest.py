@@ -13,11 +13,12 @@ import pytest
 from nika_core.registry import Offer, scan
 
 KEYWORD = """
+from strictyaml import Map, Str
 from nika_core.plugin import Keyword, hookimpl
 NIKA_API = 1
 @hookimpl
 def nika_task_keywords():
-    return [Keyword(name={word!r}, summary="A test.", primary="text", payload=None, step="{module}:Step")]
+    return [Keyword(name={word!r}, summary="A test.", primary="text", payload=Map({"text": Str()}), step="{module}:Step")]
 class Step:
     async def run(self, payload, context):
         return "done"

@@ -137,12 +137,13 @@ def test_a_step_that_cannot_be_found_is_told_with_its_distribution(site: Site) -
 
 def test_one_module_may_bring_several_words(site: Site) -> None:
     text = """
+    from strictyaml import Map
     from nika_core.plugin import Keyword, hookimpl
     NIKA_API = 1
     @hookimpl
     def nika_task_keywords():
         for word in ("one", "two"):
-            yield Keyword(name=word, summary=word, primary="text", payload=None, step="m:S")
+            yield Keyword(name=word, summary=word, primary="text", payload=Map({}), step="m:S")
     """
     site.install("acme", {"keywords": {"one": "acme_two_words", "two": "acme_two_words"}}, acme_two_words=text)
     loaded = registry(site)

@@ -1,0 +1,170 @@
+"""What plugins do when they are loaded, tried in a process of its own: one that ends the process, never comes back or
+spoils what all have in common harms nobody but itself.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from typing import Any, Final, TextIO
+
+from nika_core.errors import PluginError
+from nika_core.registry.lock import changed_files
+from nika_core.registry.registry import Listed, Registry
+from nika_core.registry.scan import Kind, Offer
+
+PATIENCE: Final = 10.0  # seconds for one plugin
+SLOW: Final = 0.25  # seconds from which on importing a plugin is told to be slow
+
+
+def probed(registry: Registry) -> list[Listed]:
+    """Every offer, after trying all that may be imported; nothing is imported here."""
+    listed = registry.listing()
+    waiting = [each.offer for each in listed if each.status == "available"]
+    found: dict[Offer, dict[str, Any]] = {}
+    while waiting:
+        told, begun = _try(waiting)
+        found |= told
+        waiting = [offer for offer in waiting if offer not in found]
+        if begun is not None and begun not in found:
+            found[begun] = {"error": _vanished(begun), "hint": _way_out(begun)}
+            waiting.remove(begun)
+        elif not told and waiting:  # not even the first one was begun: that is no plugin's fault
+            raise OSError("the process in which plugins are tried does not start")
+    changed = {name: _changed(name) for name in {offer.distribution for offer in found}}
+    return [_merged(each, found.get(each.offer), changed.get(each.offer.distribution, ())) for each in listed]
+
+
+def _merged(listed: Listed, told: dict[str, Any] | None, changed: Sequence[str]) -> Listed:
+    if told is None:
+        return listed
+    notes = list(told.get("notes", ()))
+    seconds = told.get("seconds")
+    if seconds is not None and seconds > SLOW:
+        notes.append(f"importing it takes {seconds:.2f} s, which every run that uses it waits for")
+    if changed:
+        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+        notes.append(f"changed since it was installed: {', '.join(changed[:3])}{more}")
+    if "error" in told:
+        return replace(
+            listed, status="broken", why=told["error"], hint=told["hint"], seconds=seconds, notes=tuple(notes)
+        )
+    return replace(listed, seconds=seconds, notes=tuple(notes))
+
+
+def _changed(distribution: str) -> list[str]:
+    try:
+        return changed_files(distribution)
+    except Exception:  # its metadata cannot be read: that is told where it is scanned
+        return []
+
+
+def _vanished(offer: Offer) -> str:
+    return (
+        f"the plugin for '{offer.word}' ({offer.origin}) ends the whole process when it is loaded, "
+        f"or does not come back within {PATIENCE:g} s"
+    )
+
+
+def _way_out(offer: Offer) -> str:
+    return f"upgrade or remove {offer.distribution}, or block it: plugins: {{block: [{offer.id}]}} in nika.yaml"
+
+
+def _try(offers: Sequence[Offer]) -> tuple[dict[Offer, dict[str, Any]], Offer | None]:
+    """What the process said of each, and the one that it began last."""
+    command = [sys.executable, "-m", "nika_core.registry.probe"]
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as answer:
+        process = subprocess.Popen(
+            [*command, str(answer.fileno())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environ,
+            text=True,
+            pass_fds=(answer.fileno(),),
+        )
+        try:
+            process.communicate(json.dumps([asdict(offer) for offer in offers]), PATIENCE * (len(offers) + 1))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+        answer.seek(0)
+        lines = [json.loads(line) for line in answer.read().splitlines() if line.endswith("}")]
+    found = {offers[line["index"]]: line for line in lines if "begun" not in line}
+    begun = [offers[line["index"]] for line in lines if "begun" in line]
+    return found, begun[-1] if begun else None
+
+
+# ---- in the process of its own
+
+
+def _main(descriptor: int) -> None:
+    offers = [Offer(**{**each, "kind": Kind(each["kind"])}) for each in json.loads(sys.stdin.read())]
+    registry = Registry(offers)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as answer, tempfile.TemporaryFile() as heard:
+        os.dup2(heard.fileno(), 1)
+        for index, offer in enumerate(offers):
+            _say(answer, {"index": index, "begun": True})
+            faulthandler.dump_traceback_later(PATIENCE, exit=True, file=sys.stderr)
+            _say(answer, {"index": index, **_look(registry, offer, heard.fileno())})
+            faulthandler.cancel_dump_traceback_later()
+        answer.flush()
+        os._exit(0)  # what they registered to be done at exit is not done
+
+
+def _say(answer: TextIO, told: dict[str, Any]) -> None:
+    answer.write(json.dumps(told) + "\n")
+    answer.flush()
+
+
+def _look(registry: Registry, offer: Offer, heard: int) -> dict[str, Any]:
+    before = os.fstat(heard).st_size
+    threads = threading.active_count()
+    printed = _Counted()
+    real, sys.stderr = sys.stderr, printed  # a plugin's stdout goes to stderr while it is loaded
+    told: dict[str, Any] = {}
+    try:
+        registry.try_out(offer)
+    except PluginError as error:
+        told = {"error": error.message, "hint": error.hint or ""}
+    finally:
+        sys.stderr = real
+    notes = []
+    if printed.count or os.fstat(heard).st_size > before:
+        notes.append("it prints when it is loaded")
+    if threading.active_count() > threads:
+        notes.append("it starts threads when it is loaded")
+    return {**told, "seconds": registry.import_seconds(offer), "notes": notes}
+
+
+class _Counted:
+    """A stream that only knows that something was written."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def write(self, text: str) -> int:
+        self.count += len(text.strip())
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is kept."""
+
+    def isatty(self) -> bool:
+        return False
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+
+if __name__ == "__main__":
+    _main(int(sys.argv[1]))
