@@ -133,6 +133,12 @@ def status_error(
             category=Category.CONFIG,
             hint="see the account's billing page",
         )
+    if status == 404 and model is None:
+        return TaskError(
+            f"{provider} knows nothing of what it was asked for (HTTP 404): {said}",
+            category=Category.CONFIG,
+            hint="see whether the address is that of a model server, and whether this account made what is asked for",
+        )
     if status == 404:
         return TaskError(
             f"{provider} knows no model {model!r} (HTTP 404): {said}",

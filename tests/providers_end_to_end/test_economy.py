@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .conftest import Nika, Write
+from .conftest import Nika, Wire, Write
 
 THREE = """
 agent: {model: mock, maxTokens: 50}
@@ -138,3 +141,67 @@ def test_without_a_history_an_interrupted_run_cannot_be_paused(
             break
     process.communicate(timeout=30)
     assert process.returncode == 130
+
+
+@pytest.mark.parametrize("wire", ["openai"], indirect=True)
+@pytest.mark.filterwarnings("ignore:Unclosed file <tempfile.SpooledTemporaryFile:ResourceWarning")  # the server's
+def test_real_batch_interfaces_are_waited_for_across_runs_and_their_discount_is_shown(
+    nika: Nika, write: Write, wire: Wire, monkeypatch: pytest.MonkeyPatch, the_run: Callable[[], str]
+) -> None:
+    batches = import_module("llmock.routers.batch")
+    monkeypatch.setattr(batches, "_BATCH_DELAY", 1e6)
+    monkeypatch.setenv("NIKA_OPENAI_BATCH", "1")  # llmock is not OpenAI's own server, but has batches
+    monkeypatch.setenv("NIKA_BATCH_WAIT", "10ms")
+    write("w.nika.yaml", THREE.replace("model: mock", f"model: {wire.model}, provider: {wire.provider}"))
+    paused = nika("run", "w.nika.yaml", "--economy", "--format", "json")
+    assert paused.code == 4, paused.err + paused.out
+    sent = [each for each in wire.mock.requests if each.method == "POST" and each.path.endswith("/batches")]
+    assert len(sent) == 1
+
+    for batch in batches._batches.values():
+        batch["ready_at"] = 0
+    monkeypatch.setattr(batches, "_BATCH_DELAY", 0)
+    done = nika("resume", the_run(), "--format", "json")
+    assert done.code == 0, done.err + done.out
+    usage = done.json["usage"]
+    assert usage["calls"] == 4
+    assert usage["savedUsd"] == pytest.approx(usage["costUsd"]) != 0
+    assert usage["unpriced"] == []
+    sent = [each for each in wire.mock.requests if each.method == "POST" and each.path.endswith("/batches")]
+    assert len(sent) == 2
+    assert wire.calls == []  # nothing was sent at the full price
+
+
+@pytest.fixture(scope="module")
+def mock_ai_api() -> Iterator[str]:
+    """mock-ai-api's Anthropic server on a free port."""
+    import uvicorn
+
+    app = import_module("app.anthropic_app").create_app()
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join(10)
+
+
+def test_anthropics_batches_are_collected_by_the_run_that_goes_on(
+    nika: Nika, write: Write, mock_ai_api: str, monkeypatch: pytest.MonkeyPatch, the_run: Callable[[], str]
+) -> None:
+    store = import_module("app.anthropic.catalog").batch_store
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", mock_ai_api)
+    monkeypatch.setenv("NIKA_BATCH_WAIT", "10ms")
+    write("w.nika.yaml", "agent: {model: claude-sonnet-5}\ntasks: [{id: a, llm: one}, {id: b, llm: two}]\n")
+    assert nika("run", "w.nika.yaml", "--economy").code == 4
+    (batch,) = store.list_all()
+    assert len(batch["_requests"]) == 2
+    store.results(batch["id"])  # that server ends a batch when its results are looked at
+    done = nika("resume", the_run(), "--format", "json")
+    assert done.code == 0, done.err
+    assert [task["output"] for task in done.json["tasks"]] == ["A unified model API gateway."] * 2
+    assert done.json["usage"]["savedUsd"] > 0
+    assert len(store.list_all()) == 1

@@ -99,7 +99,9 @@ class Client:
 
     async def estimate(self, request: ModelRequest) -> TokenEstimate:
         """By Anthropic's own counter, which costs nothing; by our estimate where it does not answer."""
-        if self._counts:
+        for _ in range(2):  # a connection that was kept may have been closed meanwhile
+            if not self._counts:
+                break
             try:
                 client = await self._client()
                 body = prompt_of(request, self._sdk.transform_schema)
@@ -108,7 +110,9 @@ class Client:
             except TaskError as error:
                 if error.code == codes.MISSING_SECRET:
                     raise
-                self._counts = error.category in (Category.RATE_LIMIT, Category.VALIDATION)
+                self._counts = error.category in (Category.RATE_LIMIT, Category.VALIDATION, Category.NETWORK)
+                if error.category is not Category.NETWORK:
+                    break
         return TokenEstimate(estimate_tokens(request))
 
     async def health(self) -> Health:

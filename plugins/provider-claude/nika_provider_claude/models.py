@@ -28,6 +28,4 @@ def info_of(model: str) -> ModelInfo:
     known = re.match(r"claude-[a-z]+-\d", model) is not None
     context = 200_000 if old or _SMALL.match(model) else 1_000_000 if known else None
     # Another model behind the same interface (llama.cpp's server, say) is asked in words: it may not know schemas.
-    return ModelInfo(
-        model, context, temperature=False, json_schema=known and not old, batch=True, batch_discount=_HALF
-    )
+    return ModelInfo(model, context, temperature=False, json_schema=known and not old, batch=True, batch_discount=_HALF)

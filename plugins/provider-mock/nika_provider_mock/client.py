@@ -45,7 +45,9 @@ class Client:
     def info(self, model: str) -> ModelInfo:
         """Every mock can everything; a model named `mock-small` holds 1,000 tokens."""
         context = 1_000 if model == "mock-small" else 200_000
-        return ModelInfo(model, context, context // 2, json_schema=True, batch=True, free=True, batch_discount=Decimal("0.5"))
+        return ModelInfo(
+            model, context, context // 2, json_schema=True, batch=True, free=True, batch_discount=Decimal("0.5")
+        )
 
     def models(self) -> Sequence[ModelInfo]:
         return (self.info("mock"), self.info("mock-small"))
