@@ -1,0 +1,70 @@
+"""The engine with its journal beside other engines: `python tests/benchmarks/bench_peers.py PYTHON [--json]`.
+
+PYTHON is the interpreter of the environment that has the others (`tests/benchmarks/run` makes it). Chains and fans of
+1,000 and 10,000 no-op tasks. Ours and the others take turns; the best run of each counts. An engine that has not ended
+after enough time to hold the bound twice over is stopped, and the ratio is told as a lower bound.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench_engine import chain, fan, ours, seconds
+from rows import HERE, Row, duration, tell
+
+ROUNDS = 3
+PEERS = {  # the name, and how many times as fast we have to be
+    "langgraph": ("LangGraph", 3.0),
+    "langgraph-sqlite": ("LangGraph, SQLite", 20.0),
+    "dbos": ("DBOS, SQLite", 20.0),
+}
+
+
+def peer(python: str, engine: str, shape: str, count: int, limit: float) -> tuple[float, bool]:
+    """The seconds of one run, and whether it came to its end in this time."""
+    done = subprocess.run(
+        [python, str(HERE / "peers.py"), engine, shape, str(count), str(limit)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if not done.stdout:
+        raise SystemExit(f"{engine} failed: {done.stderr[-2000:]}")
+    found = json.loads(done.stdout.splitlines()[-1])
+    return found["seconds"], found["ended"]
+
+
+def compare(python: str, shape: str, count: int) -> Iterator[Row]:
+    """A row for each of the others."""
+    edges = {"chain": chain, "fan": fan}[shape](count)
+    best = float("inf")
+    others: dict[str, tuple[float, bool]] = {}
+    for _ in range(ROUNDS):
+        for engine, (_, bound) in PEERS.items():
+            with tempfile.TemporaryDirectory() as folder:
+                best = min(best, seconds(ours(edges, count, Path(folder))))
+            if engine in others and (count > 1000 or others[engine][0] > 5):
+                continue  # once is enough: what takes so long is hardly disturbed by a busy machine
+            took = peer(python, engine, shape, count, max(2 * bound * best, 5))
+            others[engine] = min(others.get(engine, took), took)
+    for engine, (name, bound) in PEERS.items():
+        took, ended = others[engine]
+        shown = f"{name}: {'' if ended else '> '}{duration(took)}"
+        yield Row(
+            f"{shape} of {count:,} tasks", duration(best), shown, took / best, bound, at_least=True, beyond=not ended
+        )
+
+
+def main() -> None:
+    """Print the rows."""
+    python = sys.argv[1]
+    tell([row for shape in ("chain", "fan") for count in (1000, 10_000) for row in compare(python, shape, count)])
+
+
+if __name__ == "__main__":
+    main()

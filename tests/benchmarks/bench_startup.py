@@ -1,0 +1,55 @@
+"""What starting costs: `python tests/benchmarks/bench_startup.py LLM [--json]`. Ratios to `llm --help`.
+
+LLM is the program of that name (`tests/benchmarks/run` installs it). Whole processes in turns, from start to end, with
+all imports from their caches; the best of many rounds counts.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from rows import Row, duration, tell
+
+ROUNDS = 15
+NIKA = str(Path(sys.executable).with_name("nika"))
+WORKFLOW = """\
+agent: {model: mock-small, provider: mock, systemPrompt: You are brief.}
+tasks:
+  - id: hello
+    llm: Say hello
+"""
+OURS = {
+    "nika --help": ([NIKA, "--help"], 0.25),
+    "a run of one task, mocked": ([NIKA, "run", "--mock", "one.nika.yaml"], 0.5),
+    "a run of one task, mock provider": ([NIKA, "run", "one.nika.yaml"], 0.5),
+    "nika validate, one task": ([NIKA, "validate", "one.nika.yaml"], None),
+}
+
+
+def seconds(argv: list[str], folder: str) -> float:
+    """One process, from its start to its end."""
+    start = time.perf_counter()
+    subprocess.run(argv, cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Print the rows."""
+    llm = [str(Path(sys.argv[1]).absolute()), "--help"]
+    best = dict.fromkeys(["llm", *OURS], float("inf"))
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "one.nika.yaml").write_text(WORKFLOW)
+        for _ in range(ROUNDS):
+            best["llm"] = min(best["llm"], seconds(llm, folder))
+            for name, (argv, _) in OURS.items():
+                best[name] = min(best[name], seconds(argv, folder))
+    other = f"llm --help: {duration(best['llm'])}"
+    tell([Row(name, duration(best[name]), other, best[name] / best["llm"], bound) for name, (_, bound) in OURS.items()])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""A line of the benchmarks' table, and how the lines are printed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+_HEADINGS = ("measure", "ours", "the other", "ratio", "bound", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One comparison.
+
+    Attributes:
+        ours, other: what was measured, for people.
+        ratio: ours / other, or other / ours where the bound is a least one.
+        bound: what the ratio may be at most (`at_least`: at least); None: told without a bound.
+        beyond: the other was stopped before its end, so that the true ratio is larger than this one.
+    """
+
+    measure: str
+    ours: str
+    other: str
+    ratio: float
+    bound: float | None = None
+    at_least: bool = False
+    beyond: bool = False
+
+    @property
+    def holds(self) -> bool | None:
+        """None where there is no bound."""
+        if self.bound is None:
+            return None
+        return self.ratio >= self.bound if self.at_least else self.ratio <= self.bound
+
+    def cells(self) -> tuple[str, ...]:
+        """As the table shows them."""
+        digits = 2 if self.ratio < 10 else 0
+        bound = "" if self.bound is None else f"{'>=' if self.at_least else '<='} {self.bound:g}"
+        verdict = {True: "holds", False: "DOES NOT HOLD", None: ""}[self.holds]
+        return (self.measure, self.ours, self.other, f"{'> ' * self.beyond}{self.ratio:.{digits}f}", bound, verdict)
+
+
+def table(rows: Iterable[Row]) -> str:
+    """Markdown, aligned so that it can be read as it is."""
+    lines = [_HEADINGS, *(row.cells() for row in rows)]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(_HEADINGS))]
+    rule = tuple("-" * (width - 1) + (":" if 1 <= place <= 4 else "-") for place, width in enumerate(widths))
+    shown = [lines[0], rule, *lines[1:]]
+    return "\n".join(
+        "| "
+        + " | ".join(
+            cell.rjust(width) if 1 <= place <= 4 else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        + " |"
+        for line in shown
+    )
+
+
+def tell(rows: Sequence[Row]) -> None:
+    """What every benchmark with rows ends in: `--json` for the whole table, else a table of its own."""
+    if "--json" in sys.argv:
+        print(json.dumps({"rows": [asdict(row) for row in rows]}))
+    else:
+        print(table(rows))
+
+
+def figures_of(script: str, *arguments: str) -> Any:
+    """What one of the benchmarks prints with `--json`; in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, str(HERE / script), *arguments, "--json"], stdout=subprocess.PIPE, text=True, check=False
+    )
+    if not done.stdout.strip():
+        raise SystemExit(f"{script} ended with exit code {done.returncode} and said nothing")
+    return json.loads(done.stdout)
+
+
+def duration(seconds: float) -> str:
+    """With a unit in which it has two or three digits."""
+    if seconds < 1e-3:
+        return f"{seconds * 1e6:.1f} us"
+    return f"{seconds * 1e3:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"
