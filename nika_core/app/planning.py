@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +40,11 @@ class Plan:
 
 def make_plan(prepared: Prepared) -> Plan:
     """Ask every keyword's facets; calls and changes nothing. Raises NikaError."""
+    with prepared.nika.patience():
+        return _make_plan(prepared)
+
+
+def _make_plan(prepared: Prepared) -> Plan:
     forecasts = {each.task: each for each in prepared.forecast.tasks}
     tasks = {task.id: task for task in prepared.workflow.tasks}
     planned = []
@@ -46,8 +52,7 @@ def make_plan(prepared: Prepared) -> Plan:
         for name in wave:
             task = tasks[name]
             facets = prepared.nika.vocabulary.facets(task.keyword)
-            payload = _known(prepared, task.payload)
-            assert isinstance(payload, dict)
+            payload = _payload(prepared, task)
             planned.append(
                 PlannedTask(
                     task,
@@ -71,6 +76,23 @@ def _redacted(facets: Any, payload: Mapping[str, Any]) -> Json:
     except Exception:  # made for a rendered payload, this one still has placeholders: show nothing rather than a secret
         return dict.fromkeys(payload, "***")
     return redacted
+
+
+def _payload(prepared: Prepared, task: Task) -> dict[str, Any]:
+    """As the step will be given it, as far as that is known; what is not stands there as its author wrote it."""
+    keyword = prepared.nika.vocabulary.keyword(task.keyword)
+    facets = prepared.nika.vocabulary.facets(task.keyword)
+    found: dict[str, Any] = {}
+    for name, value in task.payload.items():
+        found[name] = value.text if name in keyword.literal and isinstance(value, Template) else _known(prepared, value)
+        if name in keyword.custom and isinstance(value, Template | str):
+            placeholders = value.placeholders if isinstance(value, Template) else ()
+            values = [_value(prepared, placeholder) for placeholder in placeholders]
+            found[name] = value if isinstance(value, str) else value.text
+            if None not in values:
+                with suppress(NikaError):  # the run will say so; here it stands as it was written
+                    found[name] = facets.render(name, value, [each[0] for each in values if each is not None])
+    return found
 
 
 def _known(prepared: Prepared, value: Any) -> Any:

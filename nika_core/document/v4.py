@@ -14,10 +14,15 @@ _FLAT: Final = frozenset(
 )  # fmt: skip
 
 
+# What v4.6 and v4.7 wrote within the keyword, and v5 has beside it or by another name.
+_NESTED: Final = frozenset({"cwd", "allowedTools"})
+LATER: Final = "nika"  # the root key of files of another, later line
+
+
 def recognize(root: dict[Any, Any], words: Collection[str]) -> tuple[tuple[str | int, ...], str] | None:
     """The path of a key that only an earlier version's document has, and why; None for a v5 document."""
-    if "nika" in root:
-        return ("nika",), "this file starts with a `nika:` key: it is of another line of Nika, or of before v4"
+    if LATER in root:
+        return (LATER,), "this file has a `nika:` key: it was written for a later Nika of another line"
     tasks = root.get("tasks")
     for index, task in enumerate(tasks) if type(tasks) is list else ():
         if type(task) is not dict:
@@ -27,4 +32,8 @@ def recognize(root: dict[Any, Any], words: Collection[str]) -> tuple[tuple[str |
         for key in [key for key in task if key in _FLAT and key not in words]:
             if any(word in task and isinstance(task[word], str) for word in words):
                 return ("tasks", index, key), f"this is a v4 document: `{key}` stands beside the keyword, not within it"
+        for word in words:
+            nested = task.get(word)
+            for key in _NESTED.intersection(nested) if type(nested) is dict else ():
+                return ("tasks", index, word, key), f"this is a v4 document: `{key}` stands within the keyword"
     return None

@@ -17,7 +17,7 @@ from nika_core.document.places import Places
 from nika_core.document.problem_list import ProblemList
 from nika_core.document.schema import compile_schema
 from nika_core.document.tasks import TaskReader
-from nika_core.document.v4 import recognize
+from nika_core.document.v4 import LATER, recognize
 from nika_core.document.vocabulary import Vocabulary
 from nika_core.model.limits import Limits
 from nika_core.model.nearest import did_you_mean
@@ -60,6 +60,8 @@ class WorkflowReader:
         if found is not None:
             path, why = found
             hint = f"`nika migrate {self.path.name}` rewrites v4 files; see `nika explain {codes.V4_DOCUMENT}`"
+            if path == (LATER,):
+                hint = "this is Nika v5: run the file with the Nika that it was written for"
             self.problems.add(codes.V4_DOCUMENT, why, path, hint=hint, at_key=True)
             return None
         sections = self._sections(root)

@@ -61,10 +61,11 @@ def bounded_output(value: Json, max_bytes: int | None, original_bytes: int | Non
             text = _compact(value)
         except ValueError:  # an integer with thousands of digits
             return "[a number that is too long to be written]", True
+        already_cut = original_bytes is not None and original_bytes > max_bytes  # by the step, inside the value
         if len(text) * 4 <= max_bytes:
-            return value, False
+            return value, already_cut
         cut = bound(text, max_bytes)
-        return (cut.text, True) if cut.truncated else (value, False)
+        return (cut.text, True) if cut.truncated else (value, already_cut)
     if original_bytes is None and (max_bytes is None or len(text) * 4 <= max_bytes):
         return text, False
     cut = bound(text, max_bytes, original_bytes)

@@ -12,10 +12,10 @@ from nika_core.template.placeholder import BRACES_SOURCE, DOLLAR_OPENS, SOURCE_N
 # is one, and `_compile` looks closer. All else stays as a bare opening or an escape. Whatever is not common sends the
 # text to the slow and exact way.
 _COMMON: Final = re.compile(
-    r"(\{\{ ?[A-Za-z0-9_][A-Za-z0-9_.-]* ?\}\}|\$\{ ?[A-Za-z_][A-Za-z0-9_.-]* ?\}|\\\{\{|\\\$\{|\{\{|\$\{)"
+    r"(\{\{ ?[A-Za-z0-9_][A-Za-z0-9_.-]* ?\}\}|\$\{ ?[A-Za-z_][A-Za-z0-9_.-]* ?\}|\\\{\{|\\\$\{|\{\{|\$\{(?!\{))"
 )
 _DOLLAR: Final = re.compile(rf"\$\{{ *({SOURCE_NAME.pattern})\.([\w-]++(?:\.[\w-]++)*+) *\}}")
-_OPENING: Final = re.compile(r"\\?(?:\{\{|\$\{)")
+_OPENING: Final = re.compile(r"\\(?:\{\{|\$\{)|\{\{|\$\{(?!\{)")  # in `${{` it is the braces that open
 
 _MAX_CACHED: Final = 4096  # texts
 _MAX_CACHED_LENGTH: Final = 4096  # characters; longer texts are rare, and are compiled again
