@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from nika_core import codes
+from nika_core.app.patience import PATIENCE, patience
 from nika_core.app.vocabulary import RegistryVocabulary
 from nika_core.document import Loaded, check_settings, graph_of, load_project, load_workflow
 from nika_core.errors import NikaError, PluginError, ProblemsError, UsageError
 from nika_core.journal import Journal
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.graph import Graph
-from nika_core.model.limits import Limit, Limits
+from nika_core.model.limits import Limit, Limits, Measure
 from nika_core.model.masking import Masker, secret_values
 from nika_core.model.project import Project
 from nika_core.model.workflow import Workflow
@@ -166,16 +168,25 @@ class Nika:
             ProblemsError: the project file is wrong.
             UsageError: a limit's setting is malformed.
         """
-        return load_workflow(
-            path,
-            self.vocabulary,
-            self.limits,
-            clock=self.clock,
-            text=text,
-            environ=self.environ,
-            project=self.checked_project,
-            model=model,
-        )
+        limits, project = self.limits, self.checked_project
+        with self.patience():
+            return load_workflow(
+                path,
+                self.vocabulary,
+                limits,
+                clock=self.clock,
+                text=text,
+                environ=self.environ,
+                project=project,
+                model=model,
+            )
+
+    def patience(self) -> AbstractContextManager[None]:
+        """Around what asks facets: a plugin that does not come back in the time for a validation, and somewhat more,
+        gets a PluginError where it stands.
+        """
+        seconds = self.limits.amount(Measure.VALIDATE_SECONDS, PATIENCE) or PATIENCE
+        return patience(lambda: tuple(self.registry.usable()), seconds + 1.0)
 
     def graph(self, workflow: Workflow) -> Graph:
         """Its tasks, and what joins them."""

@@ -108,7 +108,8 @@ class Prepared:
 
         tasks = []
         for task in self.workflow.tasks:
-            estimate = Estimate() if self.options.mock else self._estimate(task)
+            with self.nika.patience():
+                estimate = Estimate() if self.options.mock else self._estimate(task)
             tasks.append(forecast_task(task.id, estimate, info_of, cost_of, self.bounds))
         return forecast_run(tasks, self.certain)
 

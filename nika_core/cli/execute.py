@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from nika_core.app.patience import watched
 from nika_core.app.preparing import Prepared
 from nika_core.app.reporting import event_json, result_json
 from nika_core.app.running import Execution
@@ -20,6 +21,7 @@ from nika_core.engine.services import Observer
 from nika_core.errors import Category, Place
 from nika_core.journal import Journal
 from nika_core.model.state import RunResult, RunStatus, TaskResult
+from nika_core.registry import Offer
 
 EXIT_CODES = {RunStatus.SUCCEEDED: 0, RunStatus.FAILED: 1, RunStatus.PAUSED: 4, RunStatus.CANCELLED: 130}
 
@@ -30,14 +32,14 @@ def execute(prepared: Prepared, format_: str, verbose: int = 0, *, journal: Jour
     observer, close = _observer(prepared, format_, verbose)
     execution = Execution(prepared, journal, [observer], **more)
     try:
-        result = run_to_end(_with_signals(execution))
+        result = run_to_end(_with_signals(execution, tuple(prepared.nika.registry.usable())))
     finally:
         close()
     _tell_result(result, format_, prepared, execution)
     return EXIT_CODES[result.status]
 
 
-async def _with_signals(execution: Execution) -> RunResult:
+async def _with_signals(execution: Execution, plugins: tuple[Offer, ...]) -> RunResult:
     """Ctrl-C (or SIGTERM) once: stop starting, cancel cleanly, keep the history. Twice: wait for nothing more."""
     loop = asyncio.get_running_loop()
     asked = 0
@@ -56,7 +58,8 @@ async def _with_signals(execution: Execution) -> RunResult:
             loop.add_signal_handler(number, interrupt)
         except NotImplementedError:  # Windows: the default, KeyboardInterrupt, has to do
             break
-    return await execution.run()
+    with watched(loop, plugins, lambda text: tell(f"{style('warning', 'yellow')}: {plain(text)}")):
+        return await execution.run()
 
 
 def _observer(prepared: Prepared, format_: str, verbose: int) -> tuple[Observer, Callable[[], None]]:
