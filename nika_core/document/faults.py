@@ -7,7 +7,7 @@ from typing import Any
 
 from nika_core.document.findings import MAX_FINDINGS
 from nika_core.document.positions import Ghost
-from nika_core.document.yaml_tree import Hole
+from nika_core.document.tree import Hole
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nika_core import codes
+from nika_core.document.bounds import Bounds
 from nika_core.document.checks import check_workflow
 from nika_core.document.findings import Deadline, OutOfTimeError
 from nika_core.document.places import Places
@@ -17,7 +18,6 @@ from nika_core.document.reading import decode, read_bytes, too_large
 from nika_core.document.recovery import read
 from nika_core.document.vocabulary import TimedVocabulary, Vocabulary
 from nika_core.document.workflow_reader import WorkflowReader
-from nika_core.document.yaml_tree import Bounds
 from nika_core.errors import Place, Problem, Severity
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.limits import Limits, Measure

@@ -7,7 +7,7 @@ from typing import Any
 
 from nika_core.document.positions import Ghost, Positions, entry_of, size_of
 from nika_core.document.scalar_offsets import offset_in_text
-from nika_core.document.yaml_tree import Tree
+from nika_core.document.tree import Tree
 from nika_core.errors import Place
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from nika_core.document.bounds import Bounds
 from nika_core.document.findings import Deadline, OutOfTimeError
 from nika_core.document.json_tree import typed_tree
 from nika_core.document.places import Places
 from nika_core.document.positions import Positions
 from nika_core.document.problem_list import ProblemList
-from nika_core.document.yaml_tree import Bounds, parse
+from nika_core.document.yaml_tree import parse
 from nika_core.errors import ProblemsError
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.limits import Limits

@@ -10,6 +10,7 @@ from typing import Any, Final
 from strictyaml import EmptyDict, EmptyList, Map, MapPattern, Optional, Seq
 
 from nika_core import codes
+from nika_core.document.bounds import Bounds
 from nika_core.document.faults import Fault
 from nika_core.document.findings import Deadline, OutOfTimeError
 from nika_core.document.json_tree import plain_tree
@@ -20,7 +21,7 @@ from nika_core.document.reading import decode, read_bytes
 from nika_core.document.scalars import Number, Word
 from nika_core.document.schema import compile_schema
 from nika_core.document.vocabulary import Vocabulary
-from nika_core.document.yaml_tree import Bounds, parse
+from nika_core.document.yaml_tree import parse
 from nika_core.errors import PluginError, Problem, ProblemsError
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.limits import Limits, Measure

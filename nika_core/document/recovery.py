@@ -6,9 +6,11 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
+from nika_core.document.bounds import Bounds
 from nika_core.document.findings import Deadline, Finding
 from nika_core.document.syntax_errors import CONTROL
-from nika_core.document.yaml_tree import Bounds, Tree, parse
+from nika_core.document.tree import Tree
+from nika_core.document.yaml_tree import parse
 
 _MOST: Final = 20  # items cut out of one document
 _LONGEST: Final = 500_000  # characters; a larger document is read once

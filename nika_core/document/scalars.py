@@ -6,7 +6,7 @@ import math
 import re
 from typing import Any, Final
 
-from nika_core.document.schema import Scalar
+from nika_core.document.compiled import Scalar
 
 _DURATION: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ms|s|m|h)?\Z")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}

@@ -7,154 +7,52 @@ other validator, an author's own included, runs as it is, on a chunk of ours tha
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import strictyaml
 from strictyaml.compound import MapCombined
 from strictyaml.yamllocation import YAMLChunk
 
 from nika_core import codes
-from nika_core.document.chunk import YAMLValidationError, validate
-from nika_core.document.faults import Fault, add, enough, is_refused, mismatch, under
+from nika_core.document.compiled import (
+    ANY_KIND,
+    MAPPING,
+    SCALAR,
+    SEQUENCE,
+    Compiled,
+    Scalar,
+    boolean,
+    enum,
+    integer,
+    number,
+    scalar,
+    text,
+)
+from nika_core.document.faults import Fault, add, enough, under
+from nika_core.document.foreign import foreign
 from nika_core.document.json_tree import plain_tree
 from nika_core.document.positions import Ghost
 from nika_core.model.nearest import did_you_mean
 
-Check: TypeAlias = Callable[[Any, list[Fault]], Any]
-
-SCALAR: Final = "scalar"
-MAPPING: Final = "mapping"
-SEQUENCE: Final = "sequence"
-_ALL: Final = frozenset({SCALAR, MAPPING, SEQUENCE})
-
-_INTEGER: Final = re.compile(r"[-+]?[0-9_]+\Z")
-_DECIMAL: Final = re.compile(r"[-+]?[0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9_]+)?\Z")
-_INFINITE: Final = re.compile(r"([-+]?\.?(?:inf|Inf|INF)|\.?(?:nan|NaN|NAN))\Z")
-_SHORT: Final = 40
-_MOST_KNOWN: Final = 256
-_UNCHANGING: Final = (str, int, float)
-_TRUE: Final = frozenset({"yes", "true", "on", "1", "y"})
-_FALSE: Final = frozenset({"no", "false", "off", "0", "n"})
-
-
-@dataclass(frozen=True, slots=True)
-class Compiled:
-    """`check` gives the value and adds faults; `kinds` it may accept; `expects` says what, in a few words."""
-
-    check: Check
-    kinds: frozenset[str]
-    expects: str
-    fields: frozenset[str] = frozenset()
-
-
-class Scalar(strictyaml.ScalarValidator):  # type: ignore[misc]  # strictyaml has no types
-    """A scalar type of ours: `parse` gives the value, or raises ValueError with what is wrong."""
-
-    expects = "a text"
-
-    def parse(self, text: str) -> Any:
-        raise NotImplementedError
-
-    def validate_scalar(self, chunk: Any) -> Any:
-        try:
-            return self.parse(chunk.contents)
-        except ValueError as error:
-            return chunk.expecting_but_found(f"when expecting {self.expects}", str(error))
-
-    def to_yaml(self, data: Any) -> str:
-        return str(data)
-
 
 def compile_schema(validator: Any) -> Compiled:
-    """Compile a validator. The result holds no state: it may be used at any time and by several threads."""
+    """Compile a validator. The result may be used at any time and by several threads."""
     make = _COMPILERS.get(type(validator))
     if make is not None:
         return make(validator)
     if isinstance(validator, Scalar):
-        return _scalar(validator.parse, validator.expects)
-    return _foreign(validator)
-
-
-def _text(_: Any) -> Compiled:
-    def check(node: Any, faults: list[Fault]) -> Any:
-        if type(node) is str:
-            return node
-        if isinstance(node, str):
-            return str(node)
-        add(faults, node, "a text")
-        return None
-
-    return Compiled(check, frozenset({SCALAR}), "a text")
-
-
-def _scalar(parse: Callable[[str], Any], expects: str) -> Compiled:
-    def check(node: Any, faults: list[Fault]) -> Any:
-        if not isinstance(node, str):
-            add(faults, node, expects)
-            return None
-        try:
-            return parse(str(node))
-        except ValueError as error:
-            if not is_refused(node):
-                faults.append(Fault(str(error)) if str(error) else mismatch(node, expects))
-            return None
-
-    return Compiled(check, frozenset({SCALAR}), expects)
-
-
-def _integer(text: str) -> int:
-    digits = text.removesuffix("\n")
-    if not _INTEGER.match(digits) or len(digits) > 4000:
-        raise ValueError
-    try:
-        return int(digits.replace("_", ""))
-    except ValueError:
-        raise ValueError from None
-
-
-def _number(text: str) -> float:
-    digits = text.removesuffix("\n")
-    if _INFINITE.match(digits):
-        return float(digits.replace(".", ""))
-    if not _DECIMAL.match(digits):
-        raise ValueError
-    try:
-        return float(digits.replace("_", ""))
-    except ValueError:
-        raise ValueError from None
-
-
-def _boolean(text: str) -> bool:
-    word = text.lower()
-    if word in _TRUE:
-        return True
-    if word in _FALSE:
-        return False
-    raise ValueError
+        return scalar(validator.parse, validator.expects)
+    return foreign(validator)
 
 
 def _enum(validator: Any) -> Compiled:
-    if type(validator._item_validator) is not strictyaml.Str:
-        return _foreign(validator)
-    words = list(validator._restricted_to)
-    expects = "one of " + ", ".join(f"`{word}`" for word in words)
-
-    def check(node: Any, faults: list[Fault]) -> Any:
-        if not isinstance(node, str):
-            add(faults, node, expects)
-            return None
-        if node not in words:
-            add(faults, node, expects, did_you_mean(node, map(str, words)))
-        return str(node)
-
-    return Compiled(check, frozenset({SCALAR}), expects)
+    texts = type(validator._item_validator) is strictyaml.Str
+    return enum(validator) if texts else foreign(validator)
 
 
 def _anything(_: Any) -> Compiled:
-    return Compiled(lambda node, _: plain_tree(node), _ALL, "anything")
+    return Compiled(lambda node, _: plain_tree(node), ANY_KIND, "anything")
 
 
 def _defaults(validator: Any) -> dict[str, Any]:
@@ -327,42 +225,6 @@ def _either(validator: Any) -> Compiled:
     return Compiled(check, first.kinds | second.kinds, expects, first.fields | second.fields)
 
 
-def _foreign(validator: Any) -> Compiled:
-    """Any other validator, through strictyaml itself.
-
-    What it makes of a short text is kept where it cannot be changed: the same few numbers and words come again and
-    again, and a validator gives the same value for the same text.
-    """
-    scalar = isinstance(validator, strictyaml.ScalarValidator)
-    known: dict[str, Any] = {}
-
-    def check(node: Any, faults: list[Fault]) -> Any:
-        if scalar and isinstance(node, str) and node in known:
-            return known[node]
-        if is_refused(node):
-            return None
-        try:
-            found = validate(validator, node)
-            if scalar and len(node) < _SHORT and len(known) < _MOST_KNOWN and isinstance(found, _UNCHANGING):
-                known[str(node)] = found
-            return found
-        except YAMLValidationError as error:
-            chunk = error._chunk
-            expected = str(error.context or "").removeprefix("when expecting ").removeprefix("while parsing ")
-            message = f"expected {expected}, {error.problem}" if expected else str(error.problem)
-            at_key = getattr(chunk, "at_key", False)
-            faults.append(Fault(message, path=list(reversed(getattr(chunk, "path", ()))), at_key=at_key))
-        except Exception as error:  # an author's validator may raise anything
-            faults.append(Fault(f"the value cannot be read: {error}" if str(error) else "the value cannot be read"))
-        return None
-
-    return Compiled(check, frozenset({SCALAR}) if scalar else _ALL, _rule(validator) if scalar else "something else")
-
-
-def _rule(validator: Any) -> str:
-    return str(getattr(validator, "rule_description", "another text"))
-
-
 def _known(names: Any) -> str | None:
     known = sorted(map(str, names))
     return f"known here: {', '.join(known)}" if 0 < len(known) <= 20 else None
@@ -373,10 +235,10 @@ def _cut(text: str) -> str:
 
 
 _COMPILERS: Final[dict[type[Any], Callable[[Any], Compiled]]] = {
-    strictyaml.Str: _text,
-    strictyaml.Int: lambda _: _scalar(_integer, "an integer"),
-    strictyaml.Float: lambda _: _scalar(_number, "a number"),
-    strictyaml.Bool: lambda _: _scalar(_boolean, "`true` or `false`"),
+    strictyaml.Str: text,
+    strictyaml.Int: lambda _: scalar(integer, "an integer"),
+    strictyaml.Float: lambda _: scalar(number, "a number"),
+    strictyaml.Bool: lambda _: scalar(boolean, "`true` or `false`"),
     strictyaml.Enum: _enum,
     strictyaml.Any: _anything,
     strictyaml.Map: _map,

@@ -34,10 +34,11 @@ from strictyaml import (
     Url,
 )
 
+from nika_core.document.bounds import Bounds
 from nika_core.document.faults import Fault
 from nika_core.document.findings import Deadline
 from nika_core.document.schema import compile_schema
-from nika_core.document.yaml_tree import Bounds, parse
+from nika_core.document.yaml_tree import parse
 from nika_core.model.clock import SystemClock
 from nika_core.model.limits import Limits
 

@@ -1,0 +1,53 @@
+"""Validators that are not compiled: strictyaml's rarer ones, and authors' own. They run as they are."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import strictyaml
+
+from nika_core.document.chunk import YAMLValidationError, validate
+from nika_core.document.compiled import ANY_KIND, SCALAR, Compiled
+from nika_core.document.faults import Fault, is_refused
+
+_SHORT: Final = 40
+_MOST_KNOWN: Final = 256
+_UNCHANGING: Final = (str, int, float)
+
+
+def foreign(validator: Any) -> Compiled:
+    """Any other validator, through strictyaml itself.
+
+    What it makes of a short text is kept where it cannot be changed: the same few numbers and words come again and
+    again, and a validator gives the same value for the same text.
+    """
+    scalar = isinstance(validator, strictyaml.ScalarValidator)
+    known: dict[str, Any] = {}
+
+    def check(node: Any, faults: list[Fault]) -> Any:
+        if scalar and isinstance(node, str) and node in known:
+            return known[node]
+        if is_refused(node):
+            return None
+        try:
+            found = validate(validator, node)
+            if scalar and len(node) < _SHORT and len(known) < _MOST_KNOWN and isinstance(found, _UNCHANGING):
+                known[str(node)] = found
+            return found
+        except YAMLValidationError as error:
+            chunk = error._chunk
+            expected = str(error.context or "").removeprefix("when expecting ").removeprefix("while parsing ")
+            message = f"expected {expected}, {error.problem}" if expected else str(error.problem)
+            at_key = getattr(chunk, "at_key", False)
+            faults.append(Fault(message, path=list(reversed(getattr(chunk, "path", ()))), at_key=at_key))
+        except Exception as error:  # an author's validator may raise anything
+            faults.append(Fault(f"the value cannot be read: {error}" if str(error) else "the value cannot be read"))
+        return None
+
+    return Compiled(
+        check, frozenset({SCALAR}) if scalar else ANY_KIND, _rule(validator) if scalar else "something else"
+    )
+
+
+def _rule(validator: Any) -> str:
+    return str(getattr(validator, "rule_description", "another text"))
