@@ -24,8 +24,8 @@ def author(tmp_path_factory: pytest.TempPathFactory, wheelhouse: Path, libraries
     return environment
 
 
-@pytest.mark.parametrize("page", ["keywords", "providers", "template-sources", "limit-policies"])
-def test_the_plugin_of_the_page_keeps_every_promise(
+@pytest.mark.parametrize("page", ["keywords", "providers", "template-sources", "limit-policies", "private"])
+def test_what_the_page_says_is_so(
     page: str, author: Environment, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     work = tmp_path / "work"
