@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from nika_core import codes
 from nika_core.document import language
-from nika_core.document.faults import Fault
+from nika_core.document.faults import Fault, hint_form
 from nika_core.document.payloads import compiled
 from nika_core.document.problem_list import ProblemList
 from nika_core.document.schema import compile_schema
@@ -23,6 +23,7 @@ def read_agent(node: Any, folder: Path, problems: ProblemList, model: str | None
     """The block, as far as it can be read. `model`: one that is named elsewhere, so that the block needs none."""
     faults: list[Fault] = []
     found = compile_schema(language.AGENT).check(node, faults) or {}
+    hint_form(faults, 0, "agent")
     problems.faults(faults, codes.BAD_VALUE, ("agent",))
     if "model" not in found and model is None and type(node) is dict and not faults:
         problems.add(

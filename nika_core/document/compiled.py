@@ -17,6 +17,7 @@ Check: TypeAlias = Callable[[Any, list[Fault]], Any]
 SCALAR: Final = "scalar"
 MAPPING: Final = "mapping"
 SEQUENCE: Final = "sequence"
+NOTHING: Final = "nothing"
 ANY_KIND: Final = frozenset({SCALAR, MAPPING, SEQUENCE})
 
 _INTEGER: Final = re.compile(r"[-+]?[0-9_]+\Z")

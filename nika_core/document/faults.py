@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nika_core.document.findings import MAX_FINDINGS
+from nika_core.document.forms import FORMS
 from nika_core.document.positions import Ghost
 from nika_core.document.tree import Hole
 
@@ -77,6 +78,13 @@ def add(faults: list[Fault], node: Any, expected: str, hint: str | None = None) 
     """Add the fault of a node that is something else, unless it was refused already."""
     if not is_refused(node):
         faults.append(mismatch(node, expected, hint))
+
+
+def hint_form(faults: list[Fault], since: int, key: str) -> None:
+    """How the value of `key` is written, for a fault of that value itself that says nothing better."""
+    for fault in faults[since:]:
+        if not fault.path and fault.hint is None:
+            fault.hint = FORMS.get(key)
 
 
 def under(faults: list[Fault], since: int, step: str | int) -> None:

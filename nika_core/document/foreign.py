@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import strictyaml
 
 from nika_core.document.chunk import YAMLValidationError, validate
-from nika_core.document.compiled import ANY_KIND, SCALAR, Compiled
+from nika_core.document.compiled import ANY_KIND, NOTHING, SCALAR, Compiled
 from nika_core.document.faults import Fault, is_refused
 
 _SHORT: Final = 40
@@ -49,5 +50,25 @@ def foreign(validator: Any) -> Compiled:
     )
 
 
+_RULES: Final = {
+    strictyaml.EmptyNone: NOTHING,
+    strictyaml.EmptyDict: NOTHING,
+    strictyaml.EmptyList: NOTHING,
+    strictyaml.NullNone: "`null`",
+    strictyaml.Decimal: "a number",
+    strictyaml.HexInt: "a hexadecimal number",
+    strictyaml.Datetime: "a date and time",
+    strictyaml.Url: "a URL",
+    strictyaml.Email: "an e-mail address",
+    strictyaml.CommaSeparated: "texts with commas between them",
+}
+
+
 def _rule(validator: Any) -> str:
-    return str(getattr(validator, "rule_description", "another text"))
+    if type(validator) is strictyaml.Regex:
+        return f"a text that matches `{validator._regex}`"
+    known = _RULES.get(type(validator))
+    if known is not None:
+        return known
+    rule = str(getattr(validator, "rule_description", "another text"))
+    return "an " + rule.removeprefix("a ") if re.match("a [aeiou]", rule) else rule

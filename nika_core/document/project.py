@@ -20,12 +20,12 @@ from nika_core.document.problem_list import ProblemList
 from nika_core.document.reading import decode, read_bytes
 from nika_core.document.scalars import Number, Word
 from nika_core.document.schema import compile_schema
+from nika_core.document.synonyms import did_you_mean
 from nika_core.document.vocabulary import Vocabulary
 from nika_core.document.yaml_tree import parse
 from nika_core.errors import PluginError, Problem, ProblemsError
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.limits import Limits, Measure
-from nika_core.model.nearest import did_you_mean
 from nika_core.model.project import FILE_NAME, ModelPrice, Project
 
 _WORDS: Final = Seq(Word()) | EmptyList()

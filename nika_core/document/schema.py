@@ -18,6 +18,7 @@ from nika_core import codes
 from nika_core.document.compiled import (
     ANY_KIND,
     MAPPING,
+    NOTHING,
     SCALAR,
     SEQUENCE,
     Compiled,
@@ -33,7 +34,7 @@ from nika_core.document.faults import Fault, add, enough, under
 from nika_core.document.foreign import foreign
 from nika_core.document.json_tree import plain_tree
 from nika_core.document.positions import Ghost
-from nika_core.model.nearest import did_you_mean
+from nika_core.document.synonyms import did_you_mean
 
 
 def compile_schema(validator: Any) -> Compiled:
@@ -156,7 +157,7 @@ def _sequence(validator: Any) -> Compiled:
 
     def check(node: Any, faults: list[Fault]) -> Any:
         if type(node) is not list:
-            add(faults, node, "a list")
+            add(faults, node, "a list", f"write `[{node}]`" if isinstance(node, str) and 0 < len(node) < 40 else None)
             return None
         made = []
         seen: set[str] = set()
@@ -200,7 +201,7 @@ def _fixed_sequence(validator: Any) -> Compiled:
 
 def _either(validator: Any) -> Compiled:
     first, second = compile_schema(validator._validator_a), compile_schema(validator._validator_b)
-    expects = f"{first.expects} or {second.expects}"
+    expects = " or ".join(dict.fromkeys(found for found in (first.expects, second.expects) if found != NOTHING))
 
     def check(node: Any, faults: list[Fault]) -> Any:
         tried: list[Fault] = []

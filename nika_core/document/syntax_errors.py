@@ -15,7 +15,7 @@ CONTROL: Final = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff0
 _WORDS: Final = {
     "mapping values are not allowed in this context": (
         "`: ` makes a key here, and no key may stand here",
-        "put a value that has `: ` in it in quotes, or check the indentation",
+        "put a value that has `: ` in it in quotes; an inner key stands on a line of its own, indented",
     ),
     "did not find expected key": (
         "the indentation does not fit, or something stands after the end of a value",
@@ -28,7 +28,10 @@ _WORDS: Final = {
     "did not find expected ',' or '}'": ("`{` is not closed, or a `,` is missing", "close it with `}`"),
     "did not find expected ',' or ']'": ("`[` is not closed, or a `,` is missing", "close it with `]`"),
     "found unexpected end of stream": ("a quoted text is not closed", "close it with the same quote"),
-    "could not find expected ':'": ("this is no `key: value`: the `:` is missing", "write `key: value`"),
+    "could not find expected ':'": (
+        "this is no `key: value`: the `:` is missing",
+        "write `key: value`; a text that goes on from the line above is indented further than its key",
+    ),
     "found unexpected document indicator": ("a quoted text is not closed before `---`", "close it"),
     "did not find expected <document start>": (
         "the document has ended, and more text follows",
@@ -44,9 +47,18 @@ _WORDS: Final = {
     ),
     "found a tab character that violates indentation": ("a tab cannot indent", "indent with spaces"),
     "found a tab character where an indentation space is expected": ("a tab cannot indent", "indent with spaces"),
+    "did not find expected alphabetic or numeric character": (
+        "`&` and `*` start an anchor or an alias here, which strict YAML does not have",
+        "put the whole value in quotes",
+    ),
     "found unexpected ':'": ("a `:` stands where none may", "put a blank after `key:`, or the whole text in quotes"),
     "did not find expected node content": ("a value is missing here", "write one, or quotes for an empty text"),
 }
+
+# Where these are noticed says little; where the text or the key in question began says all.
+_OPENED: Final = frozenset(
+    {"could not find expected ':'", "found unexpected end of stream", "found unexpected document indicator"}
+)
 
 
 def explain(error: Any, text: str) -> list[Finding]:
@@ -80,9 +92,10 @@ def explain(error: Any, text: str) -> list[Finding]:
             message, hint = "a tab cannot indent", "indent with spaces"
         else:
             message, hint = f"an unquoted text cannot start with `{found}`", "put it in quotes"
-    elif problem in ("found unexpected end of stream", "found unexpected document indicator") or (
-        problem.startswith("did not find expected ','") and "\n" in text[opened:start]
-    ):
+    elif problem == "did not find expected key" and text[text.rfind("\n", 0, start) + 1 : start].strip(" -"):
+        message = "something stands after the end of a value"
+        hint = "put the whole value in quotes; within single quotes a ' is written ''"
+    elif problem in _OPENED or (problem.startswith("did not find expected ','") and "\n" in text[opened:start]):
         start = opened
     return [Finding(codes.YAML_SYNTAX, message, start, None, hint or None)]
 

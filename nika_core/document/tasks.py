@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from nika_core import codes
 from nika_core.document import language
-from nika_core.document.faults import Fault, add, holds_refused, is_refused, under
+from nika_core.document.faults import Fault, add, hint_form, holds_refused, is_refused, under
 from nika_core.document.findings import MAX_FINDINGS, Deadline
 from nika_core.document.json_tree import typed_tree
 from nika_core.document.payloads import PayloadReader
@@ -14,11 +14,12 @@ from nika_core.document.places import Places, TaskPlaces
 from nika_core.document.positions import Cursor, Ghost
 from nika_core.document.problem_list import ProblemList
 from nika_core.document.schema import compile_schema
+from nika_core.document.synonyms import WAITING, did_you_mean
 from nika_core.document.vocabulary import Vocabulary
 from nika_core.errors import PluginError
 from nika_core.model.bounded import why_not_an_id
 from nika_core.model.limits import Limits, Measure
-from nika_core.model.nearest import did_you_mean, nearest
+from nika_core.model.nearest import nearest
 from nika_core.model.workflow import Mode, OnError, OutputSpec, Retry, Task
 
 _EVERY: Final = 64
@@ -88,6 +89,7 @@ class TaskReader:
                 since = len(faults)
                 fields[key] = check(value, faults)
                 if len(faults) > since:
+                    hint_form(faults, since, key)
                     under(faults, since, key)
             elif key in words:
                 found.append(key)
@@ -181,10 +183,12 @@ class TaskReader:
         reader = self._reader(found[0], faults) if len(found) == 1 else None
         meant = None
         for key in unknown[:MAX_FINDINGS]:
-            if not found and meant is None and not nearest(key, self.checks):
+            if not found and meant is None and key not in WAITING and not did_you_mean(key, self.checks):
                 meant = key
                 continue
             hint = did_you_mean(key, self.checks)
+            if key in WAITING:
+                hint = "a task waits for what its templates name, `{{other}}`; for order alone write a flow"
             if reader is not None and key in reader.fields:
                 hint = (
                     f"`{key}` belongs within the payload: `{found[0]}: {{{reader.keyword.primary}: ..., {key}: ...}}`"

@@ -24,16 +24,20 @@ def recognize(root: dict[Any, Any], words: Collection[str]) -> tuple[tuple[str |
     if LATER in root:
         return (LATER,), "this file has a `nika:` key: it was written for a later Nika of another line"
     tasks = root.get("tasks")
+    words = frozenset(words)
     for index, task in enumerate(tasks) if type(tasks) is list else ():
         if type(task) is not dict:
             continue
         if "config" not in words and type(task.get("config")) is dict:
             return ("tasks", index, "config"), "this is a v4 document: `config:` holds what stands on the task in v5"
-        for key in [key for key in task if key in _FLAT and key not in words]:
-            if any(word in task and isinstance(task[word], str) for word in words):
+        used = [word for word in task if word in words]
+        flat = () if _FLAT.isdisjoint(task) else [key for key in task if key in _FLAT and key not in words]
+        for key in flat:
+            if any(isinstance(task[word], str) for word in used):
                 return ("tasks", index, key), f"this is a v4 document: `{key}` stands beside the keyword, not within it"
-        for word in words:
-            nested = task.get(word)
-            for key in _NESTED.intersection(nested) if type(nested) is dict else ():
+        for word in used:
+            nested = task[word]
+            if type(nested) is dict and not _NESTED.isdisjoint(nested):
+                key = next(key for key in nested if key in _NESTED)
                 return ("tasks", index, word, key), f"this is a v4 document: `{key}` stands within the keyword"
     return None

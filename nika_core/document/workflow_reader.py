@@ -9,18 +9,18 @@ from typing import Any, Final
 from nika_core import codes
 from nika_core.document import language
 from nika_core.document.agent_block import check_model, read_agent
-from nika_core.document.faults import Fault, add, is_refused
+from nika_core.document.faults import Fault, add, hint_form, is_refused
 from nika_core.document.findings import Deadline
 from nika_core.document.flows import FlowReader
 from nika_core.document.inputs import declared
 from nika_core.document.places import Places
 from nika_core.document.problem_list import ProblemList
 from nika_core.document.schema import compile_schema
+from nika_core.document.synonyms import did_you_mean
 from nika_core.document.tasks import TaskReader
 from nika_core.document.v4 import LATER, recognize
 from nika_core.document.vocabulary import Vocabulary
 from nika_core.model.limits import Limits
-from nika_core.model.nearest import did_you_mean
 from nika_core.model.workflow import InputSpec, Task, Workflow
 
 _MOST_INPUTS: Final = 1000
@@ -149,6 +149,7 @@ class WorkflowReader:
             self.problems.add(codes.COUNT_LIMIT, message, ("inputs",), hint="use an input of type json", at_key=True)
             return None
         checked = compile_schema(language.INPUTS).check(node, faults)
+        hint_form(faults, 0, "inputs")
         self.problems.faults(faults, codes.BAD_VALUE, ("inputs",))
         made: dict[str, InputSpec] = {}
         for name, fields in (checked or {}).items():

@@ -15,6 +15,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     if not word or len(word) > _LONGEST:
         return None
     plain = _plain(word)
+    letters = sorted(plain)
     best: str | None = None
     best_ratio = 0.0
     matcher: SequenceMatcher[str] = SequenceMatcher(a="", b=plain, autojunk=False)
@@ -23,6 +24,9 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
             continue
         if _plain(name) == plain:  # max_turns, MaxTurns, max-turns
             return name
+        if best_ratio < 0.9 and sorted(_plain(name)) == letters:  # two letters changed places
+            best, best_ratio = name, 0.9
+            continue
         matcher.set_seq1(_plain(name))
         # Short words are near to much: one letter of three is not enough to guess by.
         enough = max(best_ratio, 0.6 if min(len(name), len(word)) > 3 else 0.66)

@@ -1,0 +1,14 @@
+"""How values are written of which people often give only a part."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# How a value is written of which only the inner part was given.
+FORMS: Final = {
+    "retry": "write `retry: {max: 3, backoff: 1s}`",
+    "output": "write `output: {format: json}`",
+    "timeout": "write e.g. `timeout: 30s`",
+    "agent": "write `agent: {model: ...}`",
+    "inputs": "write `inputs: {name: {type: string}}`",
+}

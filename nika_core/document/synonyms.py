@@ -1,0 +1,65 @@
+"""Names that people bring from other workflow systems, and ours for the same."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Final
+
+from nika_core.model.nearest import did_you_mean as nearest_hint
+
+_OURS: Final = {
+    "after": "source",
+    "args": "argv",
+    "body": "json",
+    "cmd": "command",
+    "cwd": "workingDir",
+    "dir": "workingDir",
+    "edges": "flows",
+    "else": "condition",
+    "environment": "env",
+    "from": "source",
+    "function": "reference",
+    "if": "condition",
+    "instructions": "systemPrompt",
+    "jobs": "tasks",
+    "key": "id",
+    "maxAttempts": "max",
+    "max_attempts": "max",
+    "delay": "backoff",
+    "attempts": "max",
+    "message": "prompt",
+    "name": "id",
+    "nodes": "tasks",
+    "params": "query",
+    "parameters": "inputs",
+    "retries": "retry",
+    "run": "shell",
+    "script": "shell",
+    "server": "reference",
+    "steps": "tasks",
+    "system": "systemPrompt",
+    "text": "prompt",
+    "to": "target",
+    "tool": "reference",
+    "tools": "allowedTools",
+    "variables": "inputs",
+    "vars": "inputs",
+    "when": "condition",
+    "workdir": "workingDir",
+    "workflow": "name",
+    "working_directory": "workingDir",
+}
+# Keys that say what a task waits for: with us its templates and the flows do.
+WAITING: Final = frozenset({"needs", "depends_on", "dependsOn", "depends", "dependencies", "requires", "wait_for"})
+
+
+def did_you_mean(word: str, known: Collection[str]) -> str | None:
+    """A hint: our name for the same, or the nearest one; None when there is neither."""
+    ours = _OURS.get(word)
+    if ours is not None and ours in known:
+        return f"did you mean `{ours}`?"
+    return nearest_hint(word, _texts(known))
+
+
+def _texts(names: Iterable[object]) -> list[str]:
+    return [str(name) for name in names]
