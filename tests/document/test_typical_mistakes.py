@@ -1,11 +1,14 @@
 """Mistakes that people make, each mended from the message alone: what is told, where, and how to mend it."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nika_core import codes
+from nika_core.document import load_workflow
+from nika_core.model.limits import Limits
 
 TASKS = "tasks:\n- id: a\n  shell: date\n"
 
@@ -51,7 +54,7 @@ MISTAKES = [
     ("agent: {model: m, systemPrompt: '{{'}\n" + TASKS, 1, 34, codes.TEMPLATE_SYNTAX, "{{", "\\{{"),
     ("tasks:\n- id: a\n  agent: hi\n", 3, 3, codes.MISSING_MODEL, "`agent`", "agent: {model"),
     ("inputs: [topic]\n" + TASKS, 1, 9, codes.BAD_VALUE, "a mapping", "inputs: {name"),
-    ("inputs: {n: int}\n" + TASKS, 1, 12, codes.BAD_VALUE, "a mapping", ""),
+    ("inputs: {n: int}\n" + TASKS, 1, 13, codes.BAD_VALUE, "a mapping", ""),
     (TASKS + "flows: a\n", 4, 8, codes.BAD_VALUE, "a list of flows", "source: a"),
     (TASKS + "flows: [{from: a, target: a}]\n", 4, 10, codes.UNKNOWN_KEY, "`from`", "did you mean `source`?"),
     (TASKS + "flows:\n- {source: a, target: a, condition: 'x =='}\n", 5, 38, codes.BAD_CONDITION, "", ""),
@@ -66,9 +69,7 @@ MISTAKES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("text", "line", "column", "code", "message", "hint"), MISTAKES, ids=lambda value: str(value)[:40]
-)
+@pytest.mark.parametrize(("text", "line", "column", "code", "message", "hint"), MISTAKES)
 def test_a_mistake_is_told_with_its_place_and_how_to_mend_it(
     load: Callable[..., Any], text: str, line: int, column: int, code: str, message: str, hint: str
 ) -> None:
@@ -81,7 +82,6 @@ def test_a_mistake_is_told_with_its_place_and_how_to_mend_it(
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("nika: v1\ntasks: []\n", 1),
         ("tasks:\n- id: a\n  shell: x\n  config: {timeout: 3}\n", 4),
         ("agent: {model: m}\ntasks:\n- id: a\n  agent: hi\n  systemPrompt: be brief\nflows: []\n", 5),
         ("tasks:\n- id: a\n  http: https://x.example\n  method: POST\n  headers: {A: b}\n", 4),
@@ -91,6 +91,11 @@ def test_a_document_of_an_earlier_version_is_recognized_at_once(load: Callable[.
     (problem,) = load(text).problems
     assert (problem.code, problem.place.line) == (codes.V4_DOCUMENT, line)
     assert "nika migrate" in problem.hint
+
+
+def test_a_document_of_another_line_is_recognized_at_once(load: Callable[..., Any]) -> None:
+    (problem,) = load("nika: v1\ntasks: []\n").problems
+    assert (problem.code, problem.place.line, problem.place.column) == (codes.V4_DOCUMENT, 1, 1)
 
 
 def test_a_payloads_field_beside_a_nested_payload_is_no_v4_but_misplaced(load: Callable[..., Any]) -> None:
@@ -113,12 +118,7 @@ def test_plugins_are_not_loaded_for_their_sections_unless_a_key_is_unknown(
         def sections(self) -> Any:
             raise AssertionError
 
-    from nika_core.document import load_workflow
-    from nika_core.model.limits import Limits
-
-    loaded = load_workflow(
-        load.__globals__["Path"]("w"), Fails(*vocabulary.known.values()), Limits(), text=TASKS.encode()
-    )
+    loaded = load_workflow(Path("w"), Fails(*vocabulary.known.values()), Limits(), text=TASKS.encode())
     assert loaded.workflow is not None
 
 
