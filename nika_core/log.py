@@ -10,9 +10,18 @@ from typing import Any
 import structlog
 
 
+_FIRST = ["timestamp", "level", "event", "run", "task"]
+
+
 def set_up(*, verbose: int = 0, as_json: bool = False, mask: Callable[[str], str] | None = None) -> None:
     """Configure logging once, at start-up. `verbose`: 0 warnings, 1 information, 2 everything."""
     level = {0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG)
+    # structlog's console renderer brings rich where that is installed: half of a small run's start-up.
+    renderer = (
+        structlog.processors.JSONRenderer()
+        if as_json
+        else structlog.processors.KeyValueRenderer(key_order=_FIRST, drop_missing=True)
+    )
 
     def masked(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         if mask is not None:
@@ -23,11 +32,6 @@ def set_up(*, verbose: int = 0, as_json: bool = False, mask: Callable[[str], str
                     event[key] = mask(repr(value))
         return event
 
-    renderer = (
-        structlog.processors.JSONRenderer()
-        if as_json
-        else structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
-    )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

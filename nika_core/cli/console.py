@@ -75,6 +75,8 @@ def stdout_for_data() -> Iterator[None]:
         yield
     finally:
         stream, _data, sys.stdout = _data, None, real
+        with suppress(OSError, ValueError):  # what somebody wrote to sys.__stdout__ goes where it belongs
+            real.flush()
         if kept >= 0:
             with suppress(OSError):  # nobody reads it any more
                 stream.flush()

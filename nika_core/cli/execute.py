@@ -23,14 +23,15 @@ from nika_core.journal import Journal
 from nika_core.model.state import RunResult, RunStatus, TaskResult
 from nika_core.registry import Offer
 
+LOG_VARIABLE = "NIKA_LOG"
 EXIT_CODES = {RunStatus.SUCCEEDED: 0, RunStatus.FAILED: 1, RunStatus.PAUSED: 4, RunStatus.CANCELLED: 130}
 
 
 def execute(prepared: Prepared, format_: str, verbose: int = 0, *, journal: Journal | None, **more: Any) -> int:
     """The exit code. `more`: what `Execution` is given beside (the document's text; what is resumed)."""
     prepared.refuse_hopeless()
-    observer, close = _observer(prepared, format_, verbose)
-    execution = Execution(prepared, journal, [observer], **more)
+    observers, close = _observers(prepared, format_, verbose)
+    execution = Execution(prepared, journal, observers, **more)
     try:
         result = run_to_end(_with_signals(execution, tuple(prepared.nika.registry.usable())))
     finally:
@@ -62,15 +63,22 @@ async def _with_signals(execution: Execution, plugins: tuple[Offer, ...]) -> Run
         return await execution.run()
 
 
-def _observer(prepared: Prepared, format_: str, verbose: int) -> tuple[Observer, Callable[[], None]]:
+def _observers(prepared: Prepared, format_: str, verbose: int) -> tuple[list[Observer], Callable[[], None]]:
+    """Who is shown the events, and what to call at the end. A log on stderr takes the place of the progress."""
+    found: list[Observer] = []
     if format_ == "jsonl":
-        return (lambda event: say(json.dumps(event_json(event), ensure_ascii=False, default=str))), _nothing
-    if format_ == "json" and not verbose:
-        return (lambda event: None), _nothing
-    if format_ == "pretty" and sys.stderr.isatty():
+        found.append(lambda event: say(json.dumps(event_json(event), ensure_ascii=False, default=str)))
+    style_of_log = prepared.nika.environ.get(LOG_VARIABLE, "")
+    if style_of_log or verbose > 1:
+        from nika_core.cli.logs import logging_observer
+
+        found.append(logging_observer(style_of_log or "text", prepared.masker.text))
+    elif format_ == "pretty" and sys.stderr.isatty():
         live = Live(prepared.workflow, verbose=verbose)
-        return live, live.close
-    return Lines(prepared.workflow, verbose=verbose), _nothing
+        return [live], live.close
+    elif format_ == "pretty" or verbose:
+        found.append(Lines(prepared.workflow, verbose=verbose))
+    return found, _nothing
 
 
 def _nothing() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
@@ -14,7 +15,7 @@ import typer.core
 import typer.main
 
 from nika_core import codes
-from nika_core.cli.console import print_error, say, stdout_for_data
+from nika_core.cli.console import plain, print_error, say, stdout_for_data, style, tell
 from nika_core.errors import NikaError
 
 
@@ -103,8 +104,16 @@ def nika(
         ctx.with_resource(stdout_for_data())
 
 
+def _on_its_way_out(what: Any) -> None:
+    """What nobody can catch, e.g. a step that does not even end when the process does."""
+    with contextlib.suppress(Exception):
+        tell(f"{style('warning', 'yellow')}: at the end, {type(what.exc_value).__name__}: {plain(str(what.exc_value))}")
+
+
 def main() -> None:
     """Run the command line; every error ends in a message and an exit code, never in a traceback."""
+    if sys.unraisablehook is sys.__unraisablehook__ and not os.environ.get("NIKA_DEBUG"):
+        sys.unraisablehook = _on_its_way_out
     try:
         app(prog_name="nika")
     except NikaError as error:

@@ -288,3 +288,23 @@ def test_a_missing_key_is_told_before_anything_runs(nika: Nika, write: Write, fo
     assert "ANTHROPIC_API_KEY" in done.err
     assert "NIKA-077" in done.err
     assert not (folder / "effect").exists()
+
+
+def test_the_log_has_a_structured_line_for_every_event_and_no_secret(
+    nika: Nika, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIKA_LOG", "json")
+    monkeypatch.setenv("ACME_TOKEN", "tops3cret-value")
+    write("w.nika.yaml", 'tasks:\n  - {id: a, shell: "echo $ACME_TOKEN >&2; exit 1", retry: {max: 1}}\n')
+    done = nika("run", "w.nika.yaml", "--format", "json")
+    assert done.code == 1
+    assert done.json["status"] == "failed"
+    lines = [json.loads(line) for line in done.err.splitlines() if line.startswith("{")]
+    assert next(line["event"] for line in lines) == "run.started"
+    (failed,) = [line for line in lines if line["event"] == "task.failed"]
+    assert (failed["level"], failed["task"]) == ("warning", "a")
+    assert "tops3cret" not in done.err
+    monkeypatch.setenv("NIKA_LOG", "text")
+    assert "event='task.failed'" in nika("run", "w.nika.yaml").err
+    monkeypatch.setenv("NIKA_LOG", "xml")
+    assert nika("run", "w.nika.yaml").code == 2
