@@ -9,7 +9,6 @@ from typing import Any
 
 import structlog
 
-
 _FIRST = ["timestamp", "level", "event", "run", "task"]
 
 

@@ -18,7 +18,8 @@ from nika_core.plugin import Keyword, hookimpl
 NIKA_API = 1
 @hookimpl
 def nika_task_keywords():
-    return [Keyword(name={word!r}, summary="A test.", primary="text", payload=Map({"text": Str()}), step="{module}:Step")]
+    payload = Map({"text": Str()})
+    return [Keyword(name={word!r}, summary="A test.", primary="text", payload=payload, step="{module}:Step")]
 class Step:
     async def run(self, payload, context):
         return "done"
