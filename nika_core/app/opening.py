@@ -170,7 +170,7 @@ class Nika:
         """
         limits, project = self.limits, self.checked_project
         with self.patience():
-            return load_workflow(
+            loaded = load_workflow(
                 path,
                 self.vocabulary,
                 limits,
@@ -180,6 +180,10 @@ class Nika:
                 project=project,
                 model=model,
             )
+        if any(problem.code == codes.TIMEOUT for problem in loaded.problems):  # who took the time, where that is known
+            slow = (error.problem() for error in self.registry.failures() if error.code == codes.PLUGIN_BROKEN)
+            return replace(loaded, problems=(*slow, *loaded.problems))
+        return loaded
 
     def patience(self) -> AbstractContextManager[None]:
         """Around what asks facets: a plugin that does not come back in the time for a validation, and somewhat more,

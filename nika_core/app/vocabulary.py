@@ -8,6 +8,7 @@ from typing import Any
 from nika_core.errors import PluginError
 from nika_core.plugin import Facets, Keyword, Source
 from nika_core.registry import Kind, Registry
+from nika_core.registry.foreign_facets import ForeignFacets
 
 
 class RegistryVocabulary:
@@ -34,7 +35,8 @@ class RegistryVocabulary:
         """Raises PluginError."""
         found = self._facets.get(word)
         if found is None:
-            found = self._facets[word] = self._registry.facets(word)
+            offer = self._registry.offer(Kind.KEYWORD, word)
+            found = self._facets[word] = ForeignFacets(self._registry.facets(word), offer)
         return found
 
     def sections(self) -> Mapping[str, Any]:

@@ -261,6 +261,10 @@ class Registry:
                 self._loaded[listed.offer] = error
         return self.listing()
 
+    def failures(self) -> list[PluginError]:
+        """What was wrong with those that could not be loaded so far."""
+        return [found for found in self._loaded.values() if isinstance(found, PluginError)]
+
     def try_out(self, offer: Offer) -> None:
         """Import it, and make what its description names. Raises PluginError."""
         for name in _named_objects(self.description(offer)):

@@ -109,7 +109,7 @@ def facets(case: dict[str, Any]) -> dict[str, Any]:
             task = ready.workflow.tasks[0]
             keyword, source = nika.vocabulary.keyword(task.keyword), nika.vocabulary.source
             values = Values(inputs=ready.inputs, environ=nika.environ)
-            own = nika.vocabulary.facets(task.keyword)
+            own = nika.registry.facets(task.keyword)
             rendered = render_payload(keyword, own, task.payload, partial(resolve, values=values, source_of=source))
             checked = ready.payload(task)
             asked: dict[str, Callable[[Any], Any]] = {

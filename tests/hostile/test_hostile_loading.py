@@ -1,0 +1,159 @@
+"""What goes wrong when a plugin is loaded: one clear sentence for who uses its word, nothing for all others."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from .conftest import GOOD, Place
+
+HOOK = "    return [keyword()]"
+
+LOADING = {
+    "an import that fails": ("import no_such_module_of_acme\n" + GOOD, "cannot be imported: ModuleNotFoundError"),
+    "an import that raises": (GOOD + "raise RuntimeError('no\\nluck')\n", "cannot be imported: RuntimeError: no luck"),
+    "an import that recurses": (GOOD + "def f(): f()\nf()\n", "cannot be imported: RecursionError"),
+    "a syntax error": (GOOD + "def broken(:\n", "cannot be imported: SyntaxError"),
+    "null bytes": (GOOD + "\x00", "cannot be imported: SyntaxError|cannot be imported: ValueError"),
+    "sys.exit in an import": (GOOD + "sys.exit(3)\n", "cannot be imported: SystemExit: 3"),
+    "an exception of its own kind": (GOOD + "class E(BaseException): pass\nraise E('x')\n", "cannot be imported: E: x"),
+    "an exception in a hook": (GOOD.replace(HOOK, "    raise KeyError('oops')"), "when it is registered: KeyError"),
+    "sys.exit in a hook": (GOOD.replace(HOOK, "    sys.exit()"), "when it is registered: SystemExit"),
+    "a hook that gives a number": (GOOD.replace(HOOK, "    return 7"), "returned int, not descriptions"),
+    "a hook that gives nothing": (GOOD.replace(HOOK, "    return"), "nika_task_keywords of acme_bad returned nothing"),
+    "a hook that gives texts": (GOOD.replace(HOOK, "    return ['bad']"), "returns str from nika_task_keywords"),
+    "a generator that fails": (
+        GOOD.replace(HOOK, "    yield keyword('other')\n    raise ValueError('half way')"),
+        "when it is registered: ValueError: half way",
+    ),
+    "a hook that does not exist": (GOOD.replace("def nika_task_keywords", "def nika_keyword"), "when it is registered"),
+    "a hook with arguments": (GOOD.replace("nika_task_keywords()", "nika_task_keywords(a)"), "when it is registered"),
+    "another word": (GOOD.replace(HOOK, "    return [keyword('other')]"), "does not describe 'bad'.*returned other"),
+    "one word twice": (GOOD.replace(HOOK, "    return [keyword(), keyword()]"), "describes 'bad' 2 times"),
+    "another API": (GOOD.replace("NIKA_API = 1", "NIKA_API = 99"), "was written for plugin API 99"),
+    "no API": (GOOD.replace("NIKA_API = 1", ""), "does not say which plugin API"),
+    "no schema": (GOOD.replace("keyword()]", "keyword(payload=None)]"), "gives `payload` as None"),
+    "a schema that is a class": (GOOD.replace("keyword()]", "keyword(payload=Map)]"), "gives `payload` as <class"),
+    "a summary that is no text": (GOOD.replace("keyword()]", "keyword(summary=3)]"), "gives `summary` as 3"),
+    "names in a text": (GOOD.replace("keyword()]", "keyword(trees='text')]"), "gives `trees` as 'text'"),
+    "a list of numbers": (GOOD.replace("keyword()]", "keyword(literal=[1])]"), r"gives `literal` as \[1\]"),
+    "a category that is a text": (GOOD.replace("keyword()]", "keyword(category='x')]"), "gives `category` as 'x'"),
+    "no time at all": (GOOD.replace("keyword()]", "keyword(default_timeout=0)]"), "gives `default_timeout` as 0"),
+    "a step that is a class": (GOOD.replace("keyword()]", "keyword(step=Step)]"), "gives `step` as <class"),
+    "a repr that fails": (
+        GOOD.replace("keyword()]", "keyword(summary=Odd())]") + "class Odd:\n    def __repr__(self): raise Exception\n",
+        "gives `summary` as a Odd",
+    ),
+    "a code of Nika's": (
+        GOOD.replace("keyword()]", "keyword(explanations=(Explanation('NIKA-001', 'a', 'b', 'c', 'd'),))]"),
+        "explains NIKA-001",
+    ),
+    "a code that is none": (
+        GOOD.replace("keyword()]", "keyword(explanations=(Explanation('oops', 'a', 'b', 'c', 'd'),))]"),
+        "explains 'oops'",
+    ),
+    "another event loop policy": (
+        GOOD + "class P(asyncio.DefaultEventLoopPolicy): pass\nasyncio.set_event_loop_policy(P())\n",
+        "patches the event loop.*policy",
+    ),
+    "another sleep": (GOOD + "asyncio.sleep = None\n", "patches the event loop.*asyncio.sleep"),
+    "another run": (GOOD.replace(HOOK, "    asyncio.run = 1\n" + HOOK), r"patches the event loop.*asyncio\.run"),
+    "facets that are not there": (GOOD.replace("class F(", "class G("), "names acme_bad:F, which cannot be loaded"),
+    "facets that cannot be made": (GOOD.replace("    pass", "    def __init__(self): 1 / 0"), "cannot make acme_bad:F"),
+}
+
+
+@pytest.mark.parametrize("case", LOADING)
+def test_who_uses_a_plugin_that_cannot_be_loaded_is_told_in_one_sentence(place: Place, case: str) -> None:
+    text, says = LOADING[case]
+    place.install(acme_bad=text)
+
+    used = place.nika("run", "uses.nika.yaml", "--no-journal")
+    assert used.code == 2
+    assert used.out == ""
+    told = [line for line in used.err.splitlines() if "acme-bad 6.6" in line]
+    assert len(told) == 1, used.err
+    assert re.search(says, told[0]), told[0]
+    assert "NIKA-07" in used.err
+    assert "uses.nika.yaml:3" in used.err
+    assert "block: [keywords:bad]" in used.err
+
+    checked = place.nika("plugins", "check", "--format", "json")
+    assert checked.code == 1
+    status = place.status(checked)
+    assert status["status"] == "broken"
+    assert re.search(says, status["why"])
+    assert "acme-bad" in status["hint"]
+    assert checked.json["problems"] == 1
+    assert {each["status"] for each in checked.json["plugins"] if each["word"] != "bad"} == {"available"}
+
+
+def test_who_does_not_use_their_words_is_not_touched_by_any_of_them(place: Place) -> None:
+    before = place.nika("run", "innocent.nika.yaml", "--no-journal", "--format", "jsonl")
+    begun = time.monotonic()
+    place.nika("run", "innocent.nika.yaml", "--no-journal")
+    alone = time.monotonic() - begun
+    for index, (text, _) in enumerate(LOADING.values()):
+        module = f"acme_bad{index}"
+        place.install(f"acme-bad{index}", points={"keywords": {f"bad{index}": module}}, **{module: text})
+    place.install("acme-slow", points={"keywords": {"slow": "acme_slow"}}, acme_slow="import time; time.sleep(30)")
+
+    begun = time.monotonic()
+    after = place.nika("run", "innocent.nika.yaml", "--no-journal")
+    together = time.monotonic() - begun
+    assert (before.code, after.code, after.out) == (0, 0, "fine\n")
+    assert "acme" not in after.err
+    assert place.imported == []
+    assert together < alone * 3 + 1.0
+
+    listed = place.nika("plugins", "list", "--format", "json")
+    assert listed.code == 0
+    assert len([each for each in listed.json["plugins"] if each["word"].startswith("bad")]) == len(LOADING)
+    assert place.imported == []
+
+
+@pytest.mark.parametrize("where", ["import", "check"])
+def test_a_plugin_that_does_not_come_back_is_told_and_left(place: Place, where: str) -> None:
+    loop = "while True: pass\n"
+    check = "    def check(self, payload, report):\n        " + loop
+    place.install(acme_bad=GOOD + loop if where == "import" else GOOD.replace("    pass\n", check))
+    done = place.nika("validate", "uses.nika.yaml", NIKA_VALIDATE_TIMEOUT="200ms", timeout=30)
+    assert done.code == 2
+    assert "the plugin for 'bad' (acme-bad 6.6)" in done.out + done.err
+    assert "does not come back" in done.out + done.err
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (GOOD + "os._exit(5)\n", "ends the whole process"),
+        (GOOD + "print('hello')\n", "it prints"),
+        (GOOD + "os.write(1, b'hello')\n", "it prints"),
+        (GOOD.replace(HOOK, "    print('hello')\n" + HOOK), "it prints"),
+        (GOOD + "time.sleep(0.4)\n", r"importing it takes 0\.[4-9]"),
+        (
+            GOOD + "import threading\nthreading.Thread(target=time.sleep, args=(5,), daemon=True).start()\n",
+            "it starts threads",
+        ),
+    ],
+)
+def test_check_tells_what_a_plugin_does_when_it_is_loaded(place: Place, text: str, says: str) -> None:
+    place.install(acme_bad=text)
+    checked = place.nika("plugins", "check", "--format", "json")
+    status = place.status(checked)
+    assert re.search(says, status.get("why", "") + " ".join(status.get("notes", ()))), status
+    assert {each["status"] for each in checked.json["plugins"] if each["word"] != "bad"} == {"available"}
+    pretty = place.nika("plugins", "check")
+    assert re.search(says, pretty.out + pretty.err)
+    assert "hello" not in pretty.out
+
+
+def test_check_tells_which_files_were_changed_since_they_were_installed(place: Place) -> None:
+    place.install(acme_bad=GOOD)
+    record = place.site / "acme_bad-6.6.dist-info" / "RECORD"
+    record.write_text("acme_bad.py,sha256=AAAA,3\nacme_bad-6.6.dist-info/RECORD,,\n")
+    status = place.status(place.nika("plugins", "check", "--format", "json"))
+    assert status["status"] == "available"
+    assert status["notes"] == ["changed since it was installed: acme_bad.py"]
