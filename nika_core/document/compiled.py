@@ -131,6 +131,7 @@ def enum(validator: Any) -> Compiled:
             return None
         if node not in words:
             add(faults, node, expects, did_you_mean(node, map(str, words)))
+            return None
         return str(node)
 
     return Compiled(check, frozenset({SCALAR}), expects)

@@ -72,7 +72,11 @@ def load_workflow(
         return Loaded(None, (deadline.problem(str(path)),), decoded)
     except RecursionError:
         problem = Problem(codes.DEPTH_LIMIT, "the document is nested too deeply", Place(str(path)), "make it flatter")
-        return Loaded(None, (problem,), decoded)
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"[:500]
+        hint = "this is a fault in Nika or in a plugin: please report it, with the file"
+        problem = Problem(codes.INTERNAL, f"the file could not be checked: {why}", Place(str(path)), hint)
+    return Loaded(None, (problem,), decoded)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from nika_core.document.compiled import (
     scalar,
     text,
 )
-from nika_core.document.faults import Fault, add, enough, under
+from nika_core.document.faults import Fault, add, enough, is_refused, under
 from nika_core.document.foreign import foreign
 from nika_core.document.json_tree import plain_tree
 from nika_core.document.positions import Ghost
@@ -163,7 +163,9 @@ def _sequence(validator: Any) -> Compiled:
         seen: set[str] = set()
         for index, item in enumerate(node):
             since = len(faults)
-            made.append(item_of(item, faults))
+            value = item_of(item, faults)
+            if len(faults) == since and (value is not None or not is_refused(item)):
+                made.append(value)
             if unique and isinstance(item, str):
                 if item in seen:
                     faults.append(Fault(f"`{_cut(item)}` stands in this list twice"))
