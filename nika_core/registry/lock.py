@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-import importlib_metadata
-
 from nika_core import codes
 from nika_core.errors import Place, RefusedError, UsageError
 from nika_core.registry.scan import Offer
@@ -38,6 +36,8 @@ class Locked:
 
 def locked(name: str) -> Locked:
     """What is installed under a distribution's name."""
+    import importlib_metadata  # late, here and below: most projects have no lock, and it is slow to import
+
     distribution = importlib_metadata.distribution(name)
     lines = []
     for file in distribution.files or ():
@@ -51,6 +51,8 @@ def locked(name: str) -> Locked:
 
 def changed_files(name: str) -> list[str]:
     """Files of a distribution that are no longer what its RECORD says."""
+    import importlib_metadata
+
     changed = []
     for file in importlib_metadata.distribution(name).files or ():
         if file.hash is None or file.hash.mode != "sha256":

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-import importlib_metadata
+from nika_core.registry.metadata import Distribution, installed
 
 
 class Kind(StrEnum):
@@ -47,11 +47,11 @@ class Offer:
         return f"{self.distribution} {self.version}"
 
 
-def scan(distributions: Iterable[importlib_metadata.Distribution] | None = None) -> tuple[Offer, ...]:
+def scan(distributions: Iterable[Distribution] | None = None) -> tuple[Offer, ...]:
     """All offers of all installed distributions, sorted; a distribution found twice counts where it comes first."""
     found: list[Offer] = []
     seen: set[str] = set()
-    for distribution in importlib_metadata.distributions() if distributions is None else distributions:
+    for distribution in installed() if distributions is None else distributions:
         text = distribution.read_text("entry_points.txt")
         if not text or "nika." not in text:
             continue
@@ -70,6 +70,8 @@ def scan(distributions: Iterable[importlib_metadata.Distribution] | None = None)
 
 def required_by(distribution: str) -> frozenset[str]:
     """Names (lower case, dashes) of the distributions that an installed one requires; empty where it is not there."""
+    import importlib_metadata
+
     try:
         requires = importlib_metadata.requires(distribution) or []
     except importlib_metadata.PackageNotFoundError:

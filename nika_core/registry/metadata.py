@@ -1,0 +1,137 @@
+"""What is installed, read straight from the folders on `sys.path`: `importlib_metadata` costs twice as much to import.
+
+Gives what `importlib_metadata.distributions()` gives, as far as plugins need it (held by a test). Where distributions
+may come from anywhere else than a folder (a zip file, an egg, a finder of its own), that one is asked.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from importlib.machinery import PathFinder
+from typing import Final, NamedTuple, Protocol
+
+_INFO: Final = (".dist-info", ".egg-info")
+_USUAL_FINDERS: Final = ("importlib_metadata", "importlib.metadata")
+
+
+class Point(NamedTuple):
+    """A line of entry_points.txt; `value` names the object."""
+
+    name: str
+    value: str
+    group: str
+
+
+class EntryPoint(Protocol):
+    """`Point`, or importlib_metadata's own."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> str: ...
+    @property
+    def group(self) -> str: ...
+
+
+class Distribution(Protocol):
+    """Something installed. Name, version and entry points raise where what is written of them cannot be read."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def entry_points(self) -> Iterable[EntryPoint]: ...
+
+    def read_text(self, filename: str) -> str | None:
+        """One of its metadata files; None where it is missing."""
+        ...
+
+
+class Folder:
+    """A distribution whose metadata is a folder on the disk."""
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def read_text(self, filename: str) -> str | None:
+        """One of its metadata files; None where it is missing or may not be read."""
+        try:
+            with open(f"{self._path}/{filename}", encoding="utf-8") as file:  # noqa: PTH123  # pathlib costs as much again
+                return file.read()
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    @property
+    def entry_points(self) -> list[Point]:
+        """All lines of entry_points.txt. Raises ValueError for one that is none."""
+        found: list[Point] = []
+        group = None
+        for line in map(str.strip, (self.read_text("entry_points.txt") or "").splitlines()):
+            if not line or line.startswith("#"):
+                continue
+            if line.startswith("[") and line.endswith("]"):
+                group = line.strip("[]")
+            elif group is not None:
+                name, equals, value = line.partition("=")
+                if not equals:
+                    raise ValueError(line)
+                found.append(Point(name.strip(), value.strip(), group))
+        return found
+
+    @property
+    def name(self) -> str:
+        """As its author writes it. Raises KeyError."""
+        return self._header("name")
+
+    @property
+    def version(self) -> str:
+        """Raises KeyError."""
+        return self._header("version")
+
+    def _header(self, wanted: str) -> str:
+        text = self.read_text("METADATA") or self.read_text("PKG-INFO") or ""
+        for line in text.splitlines():
+            name, colon, value = line.partition(":")
+            if not line or not colon:  # what follows is the description
+                break
+            if name.lower() == wanted:
+                return value.strip()
+        raise KeyError(wanted)
+
+
+def installed() -> Iterable[Distribution]:
+    """All installed distributions, in the order of `sys.path`."""
+    if all(map(_is_usual, sys.meta_path)):
+        found = _in_folders()
+        if found is not None:
+            return found
+    import importlib_metadata
+
+    return importlib_metadata.distributions()
+
+
+def _is_usual(finder: object) -> bool:
+    if finder is PathFinder or not hasattr(finder, "find_distributions"):
+        return True
+    return type(finder).__module__ in _USUAL_FINDERS
+
+
+def _in_folders() -> list[Folder] | None:
+    """None where a path may be more than a folder."""
+    found: list[Folder] = []
+    for path in sys.path:
+        try:
+            names = os.listdir(path or ".")  # noqa: PTH208  # pathlib costs as much again
+        except NotADirectoryError:
+            return None
+        except OSError:
+            continue
+        if path.lower().endswith(".egg"):
+            return None
+        found += [Folder(os.path.join(path, name)) for name in names if name.lower().endswith(_INFO)]  # noqa: PTH118
+    return found

@@ -1,0 +1,82 @@
+"""Reading the installed metadata ourselves finds what importlib_metadata finds, and asks it where that may be more."""
+
+import sys
+import zipfile
+
+import importlib_metadata
+import pytest
+
+from nika_core.registry import scan
+from nika_core.registry.metadata import Folder, installed
+
+METADATA = "Metadata-Version: 2.1\nName: Acme.Plugin\nVersion: 1.2\n\nName: not this one\n"
+
+
+def test_everything_installed_here_is_found_as_importlib_metadata_finds_it():
+    assert scan() == scan(importlib_metadata.distributions())
+    ours = [(found.name, found.version) for found in installed()]
+    assert ours == [(found.name, found.version) for found in importlib_metadata.distributions()]
+    points = [(point.name, point.value, point.group) for found in installed() for point in found.entry_points]
+    assert points == [
+        (point.name, point.value, point.group)
+        for found in importlib_metadata.distributions()
+        for point in found.entry_points
+    ]
+
+
+@pytest.mark.parametrize("kind", ["dist-info", "egg-info", "DIST-INFO"])
+def test_folders_of_metadata_are_read(site, kind):
+    info = site.folder / f"acme_plugin-1.2.{kind}"
+    info.mkdir()
+    (info / ("PKG-INFO" if kind == "egg-info" else "METADATA")).write_text(METADATA)
+    text = "; [x]\n[console_scripts]\na = b:c\n# d\n\n[nika.keywords]\n work=acme.plugin [extra]\n"
+    (info / "entry_points.txt").write_text(text.removeprefix("; [x]\n"))
+    (offer,) = [offer for offer in scan() if offer.distribution == "Acme.Plugin"]
+    assert (offer.word, offer.module, offer.version) == ("work", "acme.plugin [extra]", "1.2")
+    assert site.offers() == (offer,)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "points"),
+    [
+        (METADATA, b"[nika.keywords]\nno pair\n"),
+        (METADATA, b"[nika.keywords]\nwork = \xff\n"),
+        ("Version: 1\n", b"[nika.keywords]\nwork = acme\n"),
+        ("", b"[nika.keywords]\nwork = acme\n"),
+    ],
+)
+def test_what_cannot_be_read_offers_nothing(site, metadata, points):
+    info = site.folder / "acme_plugin-1.2.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(metadata)
+    (info / "entry_points.txt").write_bytes(points)
+    assert not [offer for offer in scan() if offer.module == "acme"]
+
+
+def test_a_zip_file_on_the_path_is_looked_into(tmp_path, monkeypatch):
+    with zipfile.ZipFile(tmp_path / "plugins.zip", "w") as archive:
+        archive.writestr("acme_plugin-1.2.dist-info/METADATA", METADATA)
+        archive.writestr("acme_plugin-1.2.dist-info/entry_points.txt", "[nika.keywords]\nzipped = acme\n")
+    monkeypatch.syspath_prepend(tmp_path / "plugins.zip")
+    assert "zipped" in {offer.word for offer in scan()}
+
+
+def test_a_finder_of_another_kind_is_asked(monkeypatch):
+    class Finder:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            return None
+
+        @staticmethod
+        def find_distributions(context):
+            return []
+
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Finder])
+    assert not any(isinstance(found, Folder) for found in installed())
+
+
+def test_the_scan_imports_no_parser_of_mails():
+    import subprocess
+
+    code = "import sys; from nika_core.registry import scan; assert scan(); assert 'email' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
