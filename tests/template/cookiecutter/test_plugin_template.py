@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
+import subprocess
 import tomllib
 import zipfile
 from pathlib import Path
@@ -117,6 +119,28 @@ def test_a_private_projects_ci_asks_no_index_that_it_was_not_told(baked: Baked) 
     assert done.returncode == 2
     assert "set INDEX to your package index, or WHEELS to a folder of wheels" in done.stderr
     assert not (project / ".venv").exists()
+
+
+def test_a_private_projects_ci_runs_from_a_folder_of_wheels(
+    baked: Baked, wheelhouse: Path, libraries: Path, tmp_path: Path
+) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(baked.projects["keyword-private"], project, ignore=shutil.ignore_patterns("dist", ".*"))
+    environ = {
+        "HOME": str(tmp_path),
+        "PATH": os.pathsep.join([str(baked.environment.folder / "bin"), "/usr/bin", "/bin"]),
+        "PYTHONPATH": str(libraries),  # other people's packages are there already
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PIP_INDEX_URL": "http://127.0.0.1:9/nobody-is-asked/",
+        "WHEELS": str(wheelhouse),
+    }
+    done = subprocess.run(
+        ["bash", "ci.sh"], cwd=project, env=environ, capture_output=True, text=True, timeout=120, check=False
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"\d+ passed", done.stdout)
+    assert list((project / "dist").glob("*.whl"))
 
 
 @pytest.mark.parametrize("kind", KINDS)
