@@ -73,9 +73,10 @@ PLUGINS: Final = (
     ),
     Explanation(
         codes.PLUGIN_LOCK,
-        "the plugins are not those that are pinned",
-        "An installed plugin differs from what the project's lock of plugins says.",
-        "a plugin that was upgraded after it was pinned",
-        "Install the pinned version, or pin the new one.",
+        "the plugins are not those that are locked",
+        "The project has a nika.lock, and a plugin that may be loaded differs from it: another version, other files, "
+        "one too many or one missing. Nothing was imported.",
+        "pip install --upgrade acme-nika-report\nnika run",
+        "Install what nika.lock names, or accept what is installed with `nika plugins lock`.",
     ),
 )
