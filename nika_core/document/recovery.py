@@ -8,7 +8,7 @@ from typing import Final
 
 from nika_core.document.bounds import Bounds
 from nika_core.document.findings import Deadline, Finding
-from nika_core.document.syntax_errors import CONTROL
+from nika_core.document.syntax_errors import control_characters
 from nika_core.document.tree import Tree
 from nika_core.document.yaml_tree import parse
 
@@ -37,7 +37,7 @@ def read(data: bytes, text: str, bounds: Bounds, deadline: Deadline) -> Recovere
     for _ in range(_MOST):
         if found.tree.stopped_at is None or len(text) > _LONGEST:
             break
-        rest = CONTROL.sub(" ", text) if found.tree.stopped_at < 0 else _cut_out(text, found)
+        rest = control_characters().sub(" ", text) if found.tree.stopped_at < 0 else _cut_out(text, found)
         if rest is None or rest == text:
             break
         text = rest

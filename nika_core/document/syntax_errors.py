@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any, Final
 
 from nika_core import codes
@@ -10,7 +11,13 @@ from nika_core.document.findings import Finding
 
 # A value, an item or an entry of a flow collection that starts with an unquoted template.
 _UNQUOTED: Final = re.compile(r"(?:^|[:\-,\[{?])[ \t]+(\{\{)|[\[,{](\{\{)|:[ \t]*(\$\{)")
-CONTROL: Final = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+
+
+@cache
+def control_characters() -> re.Pattern[str]:
+    """What may not stand in a document. Compiled late: that takes longer than to read a small file."""
+    return re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+
 
 _WORDS: Final = {
     "mapping values are not allowed in this context": (
@@ -124,6 +131,6 @@ def _control_characters(error: Any, text: str) -> list[Finding]:
             match.start(),
             hint=r'remove it, or write it as an escape in double quotes: "\x07"',
         )
-        for match, _ in zip(CONTROL.finditer(text), range(20), strict=False)
+        for match, _ in zip(control_characters().finditer(text), range(20), strict=False)
     ]
     return found or [Finding(codes.YAML_SYNTAX, str(getattr(error, "reason", error)), 0)]
