@@ -9,7 +9,7 @@ import strictyaml
 
 from nika_core.document.chunk import YAMLValidationError, validate
 from nika_core.document.compiled import ANY_KIND, NOTHING, SCALAR, Compiled
-from nika_core.document.faults import Fault, is_refused
+from nika_core.document.faults import Fault, add, is_refused
 
 _SHORT: Final = 40
 _MOST_KNOWN: Final = 256
@@ -23,16 +23,27 @@ def foreign(validator: Any) -> Compiled:
     again, and a validator gives the same value for the same text.
     """
     scalar = isinstance(validator, strictyaml.ScalarValidator)
+    own_call = type(validator).__call__ is not strictyaml.ScalarValidator.__call__
     known: dict[str, Any] = {}
 
     def check(node: Any, faults: list[Fault]) -> Any:
-        if scalar and isinstance(node, str) and node in known:
-            return known[node]
+        if scalar and not own_call:
+            if not isinstance(node, str):  # it would refuse it, at length
+                add(faults, node, _rule(validator))
+                return None
+            if node in known:
+                return known[node]
         if is_refused(node):
             return None
         try:
             found = validate(validator, node)
-            if scalar and len(node) < _SHORT and len(known) < _MOST_KNOWN and isinstance(found, _UNCHANGING):
+            if (
+                scalar
+                and not own_call
+                and len(node) < _SHORT
+                and len(known) < _MOST_KNOWN
+                and isinstance(found, _UNCHANGING)
+            ):
                 known[str(node)] = found
             return found
         except YAMLValidationError as error:

@@ -49,6 +49,13 @@ class ProblemList:
             place = self.places.of(path, at_key=at_key) if path else self.places.positions.place(0)
             self.found.append(Problem(code, message, place, hint, severity))
 
+    def keep(self, count: int) -> None:
+        """Forget all but the first `count`."""
+        del self.found[count:]
+        self.left_out.clear()
+        for severity in Severity:
+            self._count[severity] = sum(problem.severity is severity for problem in self.found)
+
     def problem(self, problem: Problem) -> None:
         """One that has its place."""
         if self._room(problem.severity):

@@ -206,15 +206,16 @@ def _either(validator: Any) -> Compiled:
     expects = " or ".join(dict.fromkeys(found for found in (first.expects, second.expects) if found != NOTHING))
 
     def check(node: Any, faults: list[Fault]) -> Any:
+        kind = MAPPING if type(node) is dict else SEQUENCE if type(node) is list else SCALAR
         tried: list[Fault] = []
-        made = first.check(node, tried)
-        if not tried:
-            return made
+        if kind in first.kinds or kind not in second.kinds:
+            made = first.check(node, tried)
+            if not tried:
+                return made
         again: list[Fault] = []
         made = second.check(node, again)
         if not again:
             return made
-        kind = MAPPING if type(node) is dict else SEQUENCE if type(node) is list else SCALAR
         if kind in first.kinds and kind not in second.kinds:
             faults.extend(tried)
         elif (kind in second.kinds and kind not in first.kinds) or any(fault.path for fault in again):

@@ -56,16 +56,13 @@ class WorkflowReader:
         if type(root) is not dict:
             self.problems.faults([_no_mapping(root)], codes.BAD_VALUE, ())
             return None
-        found = recognize(root, self.vocabulary.words())
-        if found is not None:
-            path, why = found
-            hint = f"`nika migrate {self.path.name}` rewrites v4 files; see `nika explain {codes.V4_DOCUMENT}`"
-            if path == (LATER,):
-                hint = "this is Nika v5: run the file with the Nika that it was written for"
-            self.problems.add(codes.V4_DOCUMENT, why, path, hint=hint, at_key=True)
+        strict = len(self.problems.found)
+        if LATER in root and self._of_another_version(root, strict):
             return None
         sections = self._sections(root)
         tasks = self._tasks(root, whole=not ids and "tasks" not in missing)
+        if len(self.problems.found) > strict and self._of_another_version(root, strict):
+            return None
         known = {task.id for task in tasks}
         tasks += tuple(Task(name, "", {}, len(tasks)) for name in dict.fromkeys(ids) if name not in known)
         agent = None
@@ -84,6 +81,22 @@ class WorkflowReader:
             sections=sections,
             at=self.places.of,
         )
+
+    def _of_another_version(self, root: dict[Any, Any], strict: int) -> bool:
+        """Whether it is; then that is told in place of all problems but the first `strict` ones.
+
+        Asked only where there are problems: whatever only another version has, this one's schema refuses.
+        """
+        found = recognize(root, self.vocabulary.words())
+        if found is None:
+            return False
+        path, why = found
+        hint = f"`nika migrate {self.path.name}` rewrites v4 files; see `nika explain {codes.V4_DOCUMENT}`"
+        if path == (LATER,):
+            hint = "this is Nika v5: run the file with the Nika that it was written for"
+        self.problems.keep(strict)
+        self.problems.add(codes.V4_DOCUMENT, why, path, hint=hint, at_key=True)
+        return True
 
     def _text(self, root: dict[Any, Any], key: str) -> str | None:
         if key not in root:
