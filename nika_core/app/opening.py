@@ -24,6 +24,7 @@ from nika_core.model.project import Project
 from nika_core.model.workflow import Workflow
 from nika_core.plugin import Admission, Explanation, Policy, Refusal
 from nika_core.registry import Kind, Offer, PluginPolicy, Registry, patterns_of, scan
+from nika_core.registry.loading import says
 from nika_core.registry.lock import LOCK_NAME, require_lock
 
 _ALLOW = "NIKA_PLUGINS_ALLOW"
@@ -153,8 +154,12 @@ class Nika:
         for offer, policy in self.policies:
             try:
                 refusal = policy.admit(request)
-            except Exception as error:
-                refusal = Refusal(f"the limit policy '{offer.word}' ({offer.origin}) fails: {error}")
+                if refusal is not None and not isinstance(refusal, Refusal):
+                    raise TypeError(f"`admit` gives {type(refusal).__name__}, not Refusal or None")
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # not even its SystemExit may end a run
+                refusal = Refusal(f"the limit policy '{offer.word}' ({offer.origin}) fails: {says(error)}")
             if refusal is not None:
                 return replace(refusal, code=refusal.code or codes.POLICY_REFUSED)
         return None
@@ -231,11 +236,11 @@ class Nika:
 def _asked(offer: Offer, ask: Callable[[], Iterable[Limit]]) -> list[Limit]:
     try:
         return [replace(limit, policy=offer.word) for limit in ask()]
-    except NikaError:
+    except (NikaError, KeyboardInterrupt):
         raise
-    except Exception as error:
+    except BaseException as error:  # not even its SystemExit may end a command
         raise UsageError(
-            f"the limit policy '{offer.word}' ({offer.origin}) fails: {type(error).__name__}: {error}",
+            f"the limit policy '{offer.word}' ({offer.origin}) fails: {says(error)}",
             code=codes.PLUGIN_BROKEN,
             hint=f"upgrade or remove {offer.distribution}",
         ) from error

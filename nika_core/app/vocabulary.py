@@ -9,6 +9,7 @@ from nika_core.errors import PluginError
 from nika_core.plugin import Facets, Keyword, Source
 from nika_core.registry import Kind, Registry
 from nika_core.registry.foreign_facets import ForeignFacets
+from nika_core.registry.foreign_source import ForeignSource
 
 
 class RegistryVocabulary:
@@ -57,7 +58,8 @@ class RegistryVocabulary:
         """Raises PluginError."""
         found = self._sources.get(name)
         if found is None:
-            found = self._sources[name] = self._registry.source(name)
+            offer = self._registry.offer(Kind.TEMPLATE_SOURCE, name)
+            found = self._sources[name] = ForeignSource(self._registry.source(name), offer)
         return found
 
     def install_hint(self, word: str) -> str | None:

@@ -9,7 +9,7 @@ from nika_core.errors import NikaError, Place, PluginError
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.template import Template
 from nika_core.plugin import CallEstimate, Effect, Estimate, Facets, Payload, Report, StepContext, Tool
-from nika_core.registry.loading import broken
+from nika_core.registry.loading import broken, says
 from nika_core.registry.scan import Offer
 
 T = TypeVar("T")
@@ -31,8 +31,7 @@ class ForeignFacets(Facets):
             raise self._failed(name, error) from error
 
     def _failed(self, name: str, error: BaseException) -> PluginError:
-        text = " ".join(str(error).split())[:300]
-        return broken(self._offer, f"fails in `{name}`: {type(error).__name__}" + (f": {text}" if text else ""))
+        return broken(self._offer, f"fails in `{name}`: {says(error)}")
 
     def _wrong(self, name: str, given: object, wanted: str) -> PluginError:
         return broken(self._offer, f"gives {type(given).__name__} from `{name}`, where {wanted} is wanted")

@@ -41,7 +41,8 @@ def broken(offer: Offer, what: str, code: str = codes.PLUGIN_BROKEN) -> PluginEr
     )
 
 
-def _says(error: BaseException) -> str:
+def says(error: BaseException) -> str:
+    """An exception on one line, bounded."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}"[:300] if text else type(error).__name__
 
@@ -104,10 +105,10 @@ class Loader:
         module = self._import(offer)
         declared = getattr(module, "NIKA_API", None)
         if declared != API_VERSION:
-            says = "does not say which plugin API it was written for" if declared is None else ""
+            silent = "does not say which plugin API it was written for" if declared is None else ""
             raise broken(
                 offer,
-                (says or f"was written for plugin API {declared}") + f"; this is API {API_VERSION} (NIKA_API)",
+                (silent or f"was written for plugin API {declared}") + f"; this is API {API_VERSION} (NIKA_API)",
                 codes.PLUGIN_INCOMPATIBLE,
             )
         self._collected = {}
@@ -120,7 +121,7 @@ class Loader:
             raise
         except BaseException as error:
             self._forget(module, offer)
-            raise broken(offer, f"fails when it is registered: {_says(error)}") from error
+            raise broken(offer, f"fails when it is registered: {says(error)}") from error
         collected, self._collected = self._collected, {}
         return collected
 
@@ -136,7 +137,7 @@ class Loader:
         except (KeyboardInterrupt, PluginError):
             raise
         except BaseException as error:
-            raise broken(offer, f"cannot be imported: {_says(error)}") from error
+            raise broken(offer, f"cannot be imported: {says(error)}") from error
         finally:
             self.import_seconds[offer.module] = time.perf_counter() - start
 
@@ -152,7 +153,7 @@ def load_object(offer: Offer, name: str) -> Any:
     except (KeyboardInterrupt, PluginError):
         raise
     except BaseException as error:
-        raise broken(offer, f"names {name}, which cannot be loaded: {_says(error)}") from error
+        raise broken(offer, f"names {name}, which cannot be loaded: {says(error)}") from error
     return found
 
 
@@ -165,4 +166,4 @@ def make(offer: Offer, name: str, *arguments: object) -> Any:
     except (KeyboardInterrupt, PluginError):
         raise
     except BaseException as error:
-        raise broken(offer, f"cannot make {name}: {_says(error)}") from error
+        raise broken(offer, f"cannot make {name}: {says(error)}") from error

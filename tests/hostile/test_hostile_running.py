@@ -28,7 +28,7 @@ STEPS = {
     "messages that are none": ("return StepOutput('x', messages=3)", "unknown", "bad"),
     "a step that never ends": ("await asyncio.sleep(600)", "timeout", "did not end within"),
     "a step that does not stop": (
-        "\n        while True:\n            try: await asyncio.sleep(600)\n            except asyncio.CancelledError: pass",
+        "while True:\n            try: await asyncio.sleep(600)\n            except asyncio.CancelledError: pass",
         "timeout",
         "did not",
     ),
