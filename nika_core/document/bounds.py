@@ -75,6 +75,11 @@ class Bounds:
 
     def too_deep(self, start: int) -> Finding:
         """The finding of a node below the deepest level."""
-        says = f"{self.depth.name} allows {self.max_depth}" if self.depth else f"at most {self.max_depth} are read"
-        message = f"the document is nested too deeply: {says} levels"
+        ours = self.depth is not None and self.depth.value == self.max_depth
+        says = (
+            f"{self.depth.name} allows {self.max_depth} levels"
+            if self.depth and ours
+            else f"{self.max_depth} levels are read at most"
+        )
+        message = f"the document is nested too deeply: {says}"
         return Finding(codes.DEPTH_LIMIT, message, start, None, "make it flatter")
