@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from nika_core.errors import NikaError, Place, PluginError
@@ -57,6 +58,13 @@ class ForeignFacets(Facets):
             raise self._wrong("estimate", found, "Estimate")
         if not isinstance(found.calls, tuple | list) or not all(isinstance(each, CallEstimate) for each in found.calls):
             raise self._wrong("estimate", found.calls, "CallEstimate values in a tuple")
+        return found
+
+    def files(self, payload: Payload) -> Sequence[Path]:
+        found = self._ask("files", lambda: tuple(self._own.files(payload)))
+        for each in found:
+            if not isinstance(each, Path):
+                raise self._wrong("files", each, "Path")
         return found
 
     def mock(self, payload: JsonObject) -> Json:

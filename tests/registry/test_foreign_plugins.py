@@ -1,0 +1,31 @@
+"""What stands between the kernel and a plugin's own object passes everything on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nika_core.plugin import Facets, Source
+from nika_core.registry import Kind, Offer
+from nika_core.registry.foreign_facets import ForeignFacets
+from nika_core.registry.foreign_source import ForeignSource
+
+
+@pytest.mark.parametrize(("interface", "between"), [(Facets, ForeignFacets), (Source, ForeignSource)])
+def test_everything_of_an_interface_is_passed_on(interface: type, between: type) -> None:
+    names = {name for name, value in vars(interface).items() if callable(value) and not name.startswith("_")}
+
+    assert names
+    assert names <= vars(between).keys()
+
+
+def test_the_files_of_a_task_are_those_that_its_keyword_names() -> None:
+    class Own(Facets):
+        def files(self, payload: Any) -> tuple[Path, ...]:
+            return (Path("style.md"),)
+
+    facets = ForeignFacets(Own(), Offer(Kind.KEYWORD, "own", "own", "own", "1.0"))
+
+    assert facets.files(None) == (Path("style.md"),)  # type: ignore[arg-type]  # it is not looked at
