@@ -8,7 +8,6 @@ them again, and no tool acts twice.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
 from nika_core import codes
@@ -22,6 +21,7 @@ from nika_core.errors import Category, TaskError
 from nika_core.model.bounded import bound
 from nika_core.model.events import EventKind
 from nika_core.model.json import JsonObject
+from nika_core.model.tools import covers
 from nika_core.plugin import Admission, Stage, StepOutput, Tool, ToolOutcome
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ async def find_tools(scene: Scene, context: TaskContext) -> Sequence[Tool]:
     found: dict[str, Tool] = {}
     for pattern in allowed or ():
         for tool in await _tools_of(scene, context, pattern):
-            if not any(matches(tool.name, other) for other in refused):
+            if not any(covers(other, tool.name) for other in refused):
                 found.setdefault(tool.name, tool)
     seen: dict[str, str] = {}
     for tool in found.values():
@@ -47,11 +47,6 @@ async def find_tools(scene: Scene, context: TaskContext) -> Sequence[Tool]:
             message = f"`{twin}` and `{tool.name}` are both called `{tool.spec.name}` for the model"
             raise TaskError(message, category=Category.CONFIG, code=codes.UNKNOWN_TOOL, hint="allow one of them")
     return tuple(found.values())
-
-
-def matches(name: str, pattern: str) -> bool:
-    """Whether a tool's name is meant by a pattern: itself, all of its keyword or server, or with `*`."""
-    return name == pattern or name.startswith(pattern + "::") or fnmatchcase(name, pattern)
 
 
 async def _tools_of(scene: Scene, context: TaskContext, pattern: str) -> Iterable[Tool]:
