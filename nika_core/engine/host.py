@@ -251,7 +251,10 @@ class Run:
         scene = self.scene
         if not scene.masks:
             return result
-        tasks = tuple(replace(task, output=scene.masked(task.output)) for task in result.tasks)
+        tasks = tuple(
+            replace(task, output=scene.masked(task.output), failure=task.failure and scene.failure(task.failure))
+            for task in result.tasks
+        )
         return replace(result, tasks=tasks, output=scene.masked(result.output))
 
 

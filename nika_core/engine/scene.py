@@ -14,7 +14,7 @@ from nika_core.engine.wire import CoreEvent
 from nika_core.errors import JournalError
 from nika_core.model.bounded import bound
 from nika_core.model.events import Event, EventKind
-from nika_core.model.json import Json, JsonObject
+from nika_core.model.json import JsonObject
 from nika_core.model.limits import Measure, output_of, timeout_of
 from nika_core.model.state import Failure
 from nika_core.model.usage import NOTHING, Usage
@@ -152,17 +152,12 @@ class Scene:
             return [self.masked(item) for item in value]
         return value
 
-    def masked_output(self, value: Json) -> Json:
-        """The same, and the very same where no secret is known."""
-        return self.masked(value) if self.masks else value
-
     def failure(self, failure: Failure) -> Failure:
         """Masked and bounded."""
-        message = self.services.mask(failure.message) if self.masks else failure.message
-        cut = bound(message, self.max_error)
-        if cut.text is failure.message:
-            return failure
-        return Failure(failure.code, failure.category, cut.text, failure.hint)
+        message, hint = failure.message, failure.hint
+        if self.masks:
+            message, hint = self.services.mask(message), hint and self.services.mask(hint)
+        return Failure(failure.code, failure.category, bound(message, self.max_error).text, hint)
 
     def spend(self, usage: Usage) -> None:
         """Count for the whole run what was really used."""

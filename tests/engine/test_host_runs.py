@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from nika_core.engine.host import Run, run
-from nika_core.errors import Category, JournalError, TaskError
+from nika_core.errors import Category, JournalError, TaskError, TemplateValueError
 from nika_core.model.clock import SystemClock
 from nika_core.model.events import EventKind
 from nika_core.model.message import Message, Role, ToolCall
@@ -438,6 +438,18 @@ async def test_secrets_reach_the_next_task_and_nothing_that_is_recorded_or_print
     assert "hunter22" not in f"{recorded}{seen}{result}"
     succeeded = next(event for event in recorded if event.kind is EventKind.TASK_SUCCEEDED)
     assert succeeded.data["withheld"] is True
+
+
+async def test_secrets_in_what_keeps_a_task_from_starting_are_not_told(lab):
+    def render(task, values):
+        if task.id == "b":
+            raise TemplateValueError("hunter22 is no number", hint="not hunter22")
+        return {}
+
+    tasks = lab.tasks("a b")
+    result = await lab.run(lab.request(tasks), lab.services(mask=hide, render=render))
+    failure = result.tasks[1].failure
+    assert (failure.message, failure.hint) == ("*** is no number", "not ***")
 
 
 # ---- policies, agentic mode, the caller
