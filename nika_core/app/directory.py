@@ -48,7 +48,7 @@ class ProviderDirectory:
             raise UsageError(
                 f"the provider '{provider.name}' needs {' and '.join(missing)}, which {_are(missing)} not set",
                 code=codes.MISSING_SECRET,
-                hint=f"export {missing[0]}=…, or run without it: --provider mock",
+                hint=f"export {missing[0]}=…, or run without it: --mock",
             )
 
 

@@ -108,7 +108,7 @@ class Execution:
             services = self._services(budget)
             self._run = Run(self._request(run_id), services, map(self._patient, self._observers))
             if self._waiting is not None and not self._waiting.tasks:
-                self.warnings.append("--economy changed nothing: no `llm` task has a model with batches")
+                self.warnings.append("--economy changed nothing: no task has a model with batches")
             if self._cancelled is not None:
                 self._run.cancel(self._cancelled)
             result = await self._run.result()

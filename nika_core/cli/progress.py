@@ -37,7 +37,6 @@ class Lines:
         self._width = max((len(task.id) for task in workflow.tasks), default=0)
         self._verbose = verbose
         self._write = write
-        self._streaming: str | None = None
 
     def __call__(self, event: Event) -> None:
         """Show one event."""

@@ -41,7 +41,7 @@ def run(
     no_journal: Annotated[bool, typer.Option("--no-journal", help="Keep no history: cannot be resumed.")] = False,
     mock: Annotated[bool, typer.Option("--mock", help="Every keyword plays its part without any effect.")] = False,
     economy: Annotated[
-        bool, typer.Option("--economy", help="Send `llm` tasks through the provider's batch API where it has one.")
+        bool, typer.Option("--economy", help="Send single calls (`llm`) through the provider's batch API.")
     ] = False,
     format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.PRETTY,
     verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Tell more; twice for all.")] = 0,
@@ -55,7 +55,6 @@ def run(
         model=model,
         max_concurrent=max_concurrent,
         fail_fast=fail_fast,
-        journal=not no_journal,
         mock=mock,
         economy=economy,
     )

@@ -13,6 +13,7 @@ from nika_core.errors import Problem
 from nika_core.model.json import Json
 from nika_core.model.limits import Limits, Measure
 from nika_core.model.nearest import did_you_mean
+from nika_core.model.path import nesting
 from nika_core.model.workflow import InputSpec, Workflow
 
 _EXPECTED = {
@@ -67,7 +68,7 @@ def check_inputs(
 def read_value(type_: str, value: Json | str, max_depth: int | None = None) -> Json:
     """A given value as the declared type. Raises ValueError with what was expected and found."""
     found: Json = _read(type_, value)
-    if max_depth is not None and not isinstance(found, str) and _depth(found) > max_depth:
+    if max_depth is not None and nesting(found, max_depth) > max_depth:
         raise ValueError(f"nested deeper than {max_depth} levels")
     return found
 
@@ -117,22 +118,6 @@ def _shown(value: Any) -> str:
 
 def _compact(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def _depth(value: Any) -> int:
-    """Levels of nesting; a scalar has none."""
-    deepest = 0
-    todo = [(value, 0)]
-    while todo:
-        item, depth = todo.pop()
-        if isinstance(item, dict):
-            todo.extend((inner, depth + 1) for inner in item.values())
-        elif isinstance(item, list):
-            todo.extend((inner, depth + 1) for inner in item)
-        else:
-            continue
-        deepest = max(deepest, depth + 1)
-    return deepest
 
 
 def declared(name: str, fields: Mapping[str, Any], default: Any) -> InputSpec:

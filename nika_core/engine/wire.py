@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from nika_core.model.events import EventKind
 from nika_core.model.json import Json, JsonObject
@@ -184,4 +184,3 @@ class CancelRequested:
 
 
 CoreEvent: TypeAlias = TaskEnded | AttemptFailed | AttemptStarted | Decision | TimerFired | CancelRequested
-AnyDict: TypeAlias = dict[str, Any]

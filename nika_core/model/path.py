@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any, Final
 from nika_core import codes
 from nika_core.errors import TemplateValueError
 from nika_core.model.json import Json
+from nika_core.model.nearest import nearest
 
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 _DECODER: Final = json.JSONDecoder()
@@ -103,9 +103,9 @@ _parse_kept = lru_cache(maxsize=64)(_parse)
 
 def _no_key(value: Mapping[str, Any], path: Sequence[str], taken: int, subject: str) -> TemplateValueError:
     step = path[taken]
-    near = difflib.get_close_matches(step, [str(key) for key in list(value)[:200]], 1)
+    near = nearest(step, [str(key) for key in list(value)[:200]])
     names = ", ".join(str(key) for key in list(value)[:_MAX_NAMES]) + (", ..." if len(value) > _MAX_NAMES else "")
-    hint = f"did you mean '{near[0]}'?" if near else f"it has: {names}" if names else None
+    hint = f"did you mean '{near}'?" if near else f"it has: {names}" if names else None
     return _missing(path, taken, subject, f"has no field '{step}'", hint)
 
 

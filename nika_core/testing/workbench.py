@@ -97,7 +97,6 @@ class Bench:
                 inputs=self.inputs,
                 provider=self.provider if isinstance(self.model, str | None) else scripted.WORD,
                 model=self.model if isinstance(self.model, str | None) else scripted.WORD,
-                journal=self.journal,
                 mock=self.mock,
             )
             yield nika, path, options

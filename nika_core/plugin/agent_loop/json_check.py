@@ -8,6 +8,7 @@ from typing import Any, Final, NoReturn
 
 from nika_core.errors import Category, TaskError
 from nika_core.model.json import Json, JsonObject
+from nika_core.model.path import nesting
 
 _FENCED: Final = re.compile(r"```[A-Za-z0-9]*[ \t]*\n(.*?)\n?```", re.DOTALL)
 _MAX_PROBLEMS: Final = 5
@@ -22,28 +23,9 @@ def parse_json(text: str, max_depth: int | None = None) -> Json:
         raise ValueError(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    if max_depth is not None and depth_of(value, max_depth) > max_depth:
+    if max_depth is not None and nesting(value, max_depth) > max_depth:
         raise ValueError(f"nested deeper than {max_depth} levels")
     return value
-
-
-def depth_of(value: Json, enough: int) -> int:
-    """How deep a value is nested; stops looking beyond `enough`. A scalar has depth 0."""
-    level, depth = [value], 0
-    while depth <= enough:
-        inner: list[Any] = []
-        found = False
-        for item in level:
-            if isinstance(item, dict):
-                found = True
-                inner.extend(item.values())
-            elif isinstance(item, list):
-                found = True
-                inner.extend(item)
-        if not found:
-            return depth
-        level, depth = inner, depth + 1
-    return depth
 
 
 def value_problems(value: Json, schema: JsonObject) -> list[str]:
