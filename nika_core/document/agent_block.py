@@ -16,6 +16,7 @@ from nika_core.document.vocabulary import Vocabulary
 from nika_core.model.bounded import MAX_PROMPT_CHARACTERS
 from nika_core.model.workflow import AgentBlock, Mode, Task
 
+_MODES: Final = {mode.value: mode for mode in Mode}
 _TOO_LONG: Final = f"is longer than {MAX_PROMPT_CHARACTERS:,} characters"
 
 
@@ -53,7 +54,7 @@ def read_agent(node: Any, folder: Path, problems: ProblemList, model: str | None
         provider=found.get("provider"),
         system_prompt=prompt,
         system_prompt_file=found.get("systemPromptFile"),
-        mode=Mode(found.get("mode") or "strict"),
+        mode=_MODES.get(found.get("mode") or "", Mode.STRICT),
         max_turns=found.get("maxTurns"),
         max_budget_usd=found.get("maxBudgetUsd"),
         max_tokens=found.get("maxTokens"),

@@ -106,6 +106,8 @@ def _load(against: _Checked, data: bytes, text: str, deadline: Deadline) -> Load
         problems.finding(finding)
     if not tree.whole:
         return Loaded(None, tuple(problems.found), text)
+    if tree.root is None and problems.found:  # all that there was had a fault and was cut out
+        return Loaded(None, tuple(problems.found), text)
     if tree.root is None:
         nothing = Problem(codes.FILE_UNREADABLE, "the file holds no document", Place(str(path)), "add `tasks:`")
         return Loaded(None, (nothing,), text)

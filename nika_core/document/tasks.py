@@ -9,6 +9,7 @@ from nika_core.document import language
 from nika_core.document.faults import Fault, add, hint_form, holds_refused, is_refused, under
 from nika_core.document.findings import MAX_FINDINGS, Deadline
 from nika_core.document.json_tree import typed_tree
+from nika_core.document.output_schema import schema_fault
 from nika_core.document.payloads import PayloadReader
 from nika_core.document.places import Places, TaskPlaces
 from nika_core.document.positions import Cursor, Ghost
@@ -231,6 +232,10 @@ class TaskReader:
             elif not isinstance(schema, dict):
                 faults.append(Fault("a schema is a mapping", "see json-schema.org", ["schema", "output"]))
                 schema = None
+            else:
+                self.deadline.check()
+                fault = schema_fault(schema)
+                faults.extend([fault] if fault else [])
         return OutputSpec(format_, schema)
 
 

@@ -143,11 +143,14 @@ def _too_deep(max_depth: int) -> TaskError:
 
 async def _fits(value: Json, schema: Mapping[str, Any]) -> None:
     """Check against a JSON Schema. References are followed inside the schema only: nothing is fetched."""
-    name = "jsonschema.validators"
-    validators: Any = sys.modules.get(name) or await asyncio.to_thread(importlib.import_module, name)
+    # What stands in `sys.modules` may be half imported, and a thread that enters a package by one of its modules meets
+    # another one, which imports the package, halfway: so the package itself, and only with the last name that it makes.
+    library: Any = sys.modules.get("jsonschema")
+    if not hasattr(library, "Draft202012Validator"):
+        library = await asyncio.to_thread(importlib.import_module, "jsonschema")
     registry: Any = importlib.import_module("referencing").Registry()
-    validator_class = validators.validator_for(schema, default=validators.Draft202012Validator)
     try:
+        validator_class = library.validators.validator_for(schema, default=library.Draft202012Validator)
         error = next(iter(validator_class(schema, registry=registry).iter_errors(value)), None)
     except Exception as problem:
         message = f"the schema of `output` cannot be used: {problem}"

@@ -48,6 +48,8 @@ def value_problems(value: Json, schema: JsonObject) -> list[str]:
         raise _bad_schema(error.message) from None
     except (referencing.exceptions.Unresolvable, RecursionError) as error:
         raise _bad_schema(f"a reference cannot be followed: {error}") from None
+    except (AttributeError, TypeError, ValueError, re.error) as error:  # `$schema: 3`, `pattern: "("`
+        raise _bad_schema(str(error)) from None
     return [_clip(f"{error.json_path}: {error.message}") for error in found[:_MAX_PROBLEMS]]
 
 

@@ -1,0 +1,59 @@
+"""Values that are wrong in a place of their own: said with line and column, and never a fault of Nika."""
+
+from collections.abc import Callable
+
+import pytest
+
+from nika_core.document import Loaded
+
+
+def said(loaded: Loaded) -> list[tuple[str, int | None]]:
+    assert loaded.workflow is None
+    return [(problem.code, problem.place.line) for problem in loaded.problems]
+
+
+@pytest.mark.parametrize("key", ["mode: weird", "overflow: weird"])
+def test_an_unknown_word_in_the_agent_block_is_an_error_of_its_place(load: Callable[..., Loaded], key: str) -> None:
+    assert said(load(f"agent:\n  model: m\n  {key}\ntasks:\n  - {{id: a, shell: x}}\n")) == [("NIKA-005", 3)]
+
+
+@pytest.mark.parametrize("text", ["tasks:\n\t- {id: a, shell: x}\n", "name: x\n\ttasks: 1\n"])
+def test_what_broke_the_only_key_is_said_and_not_that_the_file_is_empty(load: Callable[..., Loaded], text: str) -> None:
+    assert said(load(text)) == [("NIKA-001", 2)]
+
+
+@pytest.mark.parametrize(
+    ("schema", "why"),
+    [
+        ("{type: objekt}", "'objekt' is not valid"),
+        ("{type: object, required: score}", "'score' is not of type 'array'"),
+        ('{properties: {a: {pattern: "("}}}', "`(` is no regular expression"),
+        ('{items: {$ref: "#/$defs/none"}}', "the reference `#/$defs/none` leads nowhere"),
+        ('{$ref: "https://example.com/schema.json"}', "leads nowhere in this schema"),
+        ("{$schema: 3}", "`$schema` is no text"),
+    ],
+)
+def test_a_schema_that_makes_no_sense_is_found_before_anything_runs(
+    load: Callable[..., Loaded], schema: str, why: str
+) -> None:
+    text = f"tasks:\n  - id: a\n    shell: x\n    output:\n      format: json\n      schema: {schema}\n"
+    loaded = load(text)
+    assert said(loaded) == [("NIKA-005", 6)]
+    assert why in loaded.problems[0].message
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        "{}",
+        "{type: object, properties: {pattern: {type: string}, $ref: {type: integer}}}",
+        '{const: {pattern: "("}, enum: [{$ref: "#/none"}]}',
+        '{properties: {a: {$ref: "#/$defs/a~1b"}}, $defs: {a/b: {type: integer}}}',
+        '{$ref: "#/allOf/0", allOf: [{type: string}]}',
+        '{$ref: "#here", $defs: {x: {$anchor: here}}}',
+        '{$schema: "http://json-schema.org/draft-07/schema#", exclusiveMinimum: 3}',
+    ],
+)
+def test_a_schema_that_makes_sense_is_taken(load: Callable[..., Loaded], schema: str) -> None:
+    text = f"tasks:\n  - id: a\n    shell: x\n    output: {{format: json, schema: {schema}}}\n"
+    assert load(text).problems == ()
