@@ -8,24 +8,23 @@ that all of them are there at once; then ones that end at once, which is about n
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from rows import Row, duration, tell
+from rows import Row, compiled, duration, tell
 
 COUNT, ROUNDS = 1000, 4
 NIKA = Path(sys.executable).with_name("nika")
 KINDS = {"1,000 shells that wait 1 s": ("sleep 1; echo {}", 1.5), "1,000 shells that end at once": ("echo {}", None)}
 
 
-def seconds(argv: list[str], folder: Path, **more: str) -> float:
+def seconds(argv: list[str], folder: Path, environ: dict[str, str]) -> float:
     """How long a program takes that has to succeed and to print a line for every command."""
     start = time.perf_counter()
-    done = subprocess.run(argv, cwd=folder, env=os.environ | more, capture_output=True, text=True, check=False)
+    done = subprocess.run(argv, cwd=folder, env=environ, capture_output=True, text=True, check=False)
     took = time.perf_counter() - start
     if done.returncode:
         raise SystemExit(f"{argv[0]} failed: {done.stderr[-2000:]}")
@@ -36,7 +35,7 @@ def seconds(argv: list[str], folder: Path, **more: str) -> float:
 
 def compare(measure: str, command: str, bound: float | None) -> Row:
     """Ours and xargs in turns."""
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, compiled() as environ:
         folder = Path(name)
         tasks = "".join(f"  - id: t{i}\n    shell: {command.format(i)}\n" for i in range(COUNT))
         (folder / "many.nika.yaml").write_text(f"tasks:\n{tasks}")
@@ -45,8 +44,8 @@ def compare(measure: str, command: str, bound: float | None) -> Row:
         xargs = ["xargs", "-a", "numbers", "-P", str(COUNT), "-I{}", "sh", "-c", command]
         ours = theirs = float("inf")
         for _ in range(ROUNDS):
-            ours = min(ours, seconds(nika, folder, NIKA_MAX_CONCURRENT=str(COUNT)))
-            theirs = min(theirs, seconds(xargs, folder))
+            ours = min(ours, seconds(nika, folder, environ | {"NIKA_MAX_CONCURRENT": str(COUNT)}))
+            theirs = min(theirs, seconds(xargs, folder, environ))
     return Row(measure, duration(ours), f"xargs -P: {duration(theirs)}", ours / theirs, bound)
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -81,6 +84,17 @@ def figures_of(script: str, *arguments: str) -> Any:
     if not done.stdout.strip():
         raise SystemExit(f"{script} ended with exit code {done.returncode} and said nothing")
     return json.loads(done.stdout)
+
+
+@contextmanager
+def compiled() -> Iterator[dict[str, str]]:
+    """An environment for programs in which Python keeps what it has compiled, as it does where it is installed.
+
+    In a folder of its own, whatever the shell says: without this both sides would compile their sources each time.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        yield kept | {"PYTHONPYCACHEPREFIX": folder}
 
 
 def duration(seconds: float) -> str:
