@@ -7,14 +7,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from nika_core.app.forecasting import forecast, value_of
 from nika_core.app.preparing import Prepared
 from nika_core.engine.models.estimate import RunForecast, TaskForecast
-from nika_core.errors import NikaError, TemplateValueError
+from nika_core.errors import NikaError
 from nika_core.model.json import Json
 from nika_core.model.template import Placeholder, Template
 from nika_core.model.workflow import Task
-from nika_core.plugin import Effect, Values
-from nika_core.template import resolve, to_text
+from nika_core.plugin import Effect
+from nika_core.template import to_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +39,19 @@ class Plan:
     forecast: RunForecast
 
 
-def make_plan(prepared: Prepared) -> Plan:
-    """Ask every keyword's facets; calls and changes nothing. Raises NikaError."""
+def make_plan(prepared: Prepared, counted: Mapping[str, int] | None = None) -> Plan:
+    """Ask every keyword's facets; calls and changes nothing. Raises NikaError.
+
+    Args:
+        counted: tokens of prompts that were counted before (see `count_prompts`).
+    """
+    whole = forecast(prepared, counted) if counted else prepared.forecast
     with prepared.nika.patience():
-        return _make_plan(prepared)
+        return _make_plan(prepared, whole)
 
 
-def _make_plan(prepared: Prepared) -> Plan:
-    forecasts = {each.task: each for each in prepared.forecast.tasks}
+def _make_plan(prepared: Prepared, whole: RunForecast) -> Plan:
+    forecasts = {each.task: each for each in whole.tasks}
     tasks = {task.id: task for task in prepared.workflow.tasks}
     planned = []
     for number, wave in enumerate(prepared.graph.waves(), start=1):
@@ -67,7 +73,7 @@ def _make_plan(prepared: Prepared) -> Plan:
                     tuple(dict.fromkeys(edge.source for edge in prepared.graph.incoming[name])),
                 )
             )
-    return Plan(tuple(planned), prepared.forecast)
+    return Plan(tuple(planned), whole)
 
 
 def _redacted(facets: Any, payload: Mapping[str, Any]) -> Json:
@@ -87,7 +93,7 @@ def _payload(prepared: Prepared, task: Task) -> dict[str, Any]:
         found[name] = value.text if name in keyword.literal and isinstance(value, Template) else _known(prepared, value)
         if name in keyword.custom and isinstance(value, Template | str):
             placeholders = value.placeholders if isinstance(value, Template) else ()
-            values = [_value(prepared, placeholder) for placeholder in placeholders]
+            values = [value_of(prepared, placeholder) for placeholder in placeholders]
             found[name] = value if isinstance(value, str) else value.text
             if None not in values:
                 with suppress(NikaError):  # the run will say so; here it stands as it was written
@@ -99,7 +105,7 @@ def _known(prepared: Prepared, value: Any) -> Any:
     """The payload with every placeholder put in whose value is known before anything runs."""
     if isinstance(value, Template):
         if (single := value.single) is not None:
-            found = _value(prepared, single)
+            found = value_of(prepared, single)
             return value.text if found is None else found[0]
         return "".join(_part(prepared, part) for part in value.parts)
     if isinstance(value, Mapping):
@@ -112,16 +118,5 @@ def _known(prepared: Prepared, value: Any) -> Any:
 def _part(prepared: Prepared, part: str | Placeholder) -> str:
     if isinstance(part, str):
         return part
-    found = _value(prepared, part)
+    found = value_of(prepared, part)
     return part.text if found is None else to_text(found[0])
-
-
-def _value(prepared: Prepared, placeholder: Placeholder) -> tuple[Json] | None:
-    source = prepared.nika.vocabulary.source(placeholder.source)
-    if tuple(source.depends_on(placeholder)):
-        return None
-    values = Values(inputs=prepared.inputs, environ=prepared.nika.environ)
-    try:
-        return (resolve(placeholder, values, prepared.nika.vocabulary.source),)
-    except (TemplateValueError, NikaError):
-        return None

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from nika_core import codes
 from nika_core.app.directory import ProviderDirectory
+from nika_core.app.forecasting import forecast
 from nika_core.app.models import Models, block_of
 from nika_core.app.opening import Nika
 from nika_core.app.prompts import resolve_system_prompt
@@ -20,8 +21,6 @@ from nika_core.engine.hashing import digest
 from nika_core.engine.models.estimate import (
     RunForecast,
     certain_tasks,
-    forecast_run,
-    forecast_task,
     refuse_hopeless,
 )
 from nika_core.engine.models.pricing import Prices
@@ -30,9 +29,8 @@ from nika_core.model.graph import Graph
 from nika_core.model.json import Json
 from nika_core.model.limits import Limit, Limits, Measure, Unit
 from nika_core.model.masking import Masker, secret_values
-from nika_core.model.usage import Usage
 from nika_core.model.workflow import AgentBlock, Task, Workflow
-from nika_core.plugin import Admission, Estimate, Facets, ModelInfo, Price, Provider, Stage, Values
+from nika_core.plugin import Admission, Facets, ModelInfo, Price, Provider, Stage, Values
 from nika_core.registry import Kind
 
 T = TypeVar("T")
@@ -94,39 +92,20 @@ class Prepared:
     @cached_property
     def forecast(self) -> RunForecast:
         """Tokens and cost of the whole run. Raises NikaError."""
-        known: dict[str, tuple[Provider, ModelInfo]] = {}
-
-        def info_of(model: str | None) -> ModelInfo:
-            found = self.model_info(model)
-            known[found[1].name] = found
-            if not found[1].free and found[1].price is None and found[1].name not in self.nika.project.prices:
-                self.prices.load()
-            return found[1]
-
-        def cost_of(info: ModelInfo, usage: Usage) -> Any:
-            return self.prices.cost(known[info.name][0].name, info, usage)
-
-        tasks = []
-        for task in self.workflow.tasks:
-            with self.nika.patience():
-                estimate = Estimate() if self.options.mock else self._estimate(task)
-            tasks.append(forecast_task(task.id, estimate, info_of, cost_of, self.bounds))
-        return forecast_run(tasks, self.certain)
-
-    def _estimate(self, task: Task) -> Estimate:
-        return self._asked(task, "estimate", Facets.estimate)
+        return forecast(self)
 
     @cached_property
     def files(self) -> Mapping[str, str]:
         """By task, a hash of the files that belong to its definition, as they are now. Raises NikaError."""
         found = {}
         for task in self.workflow.tasks:
-            paths = self._asked(task, "name the files of", Facets.files)
+            paths = self.asked(task, "name the files of", Facets.files)
             if paths:
                 found[task.id] = digest([_content(path) for path in paths])
         return found
 
-    def _asked(self, task: Task, what: str, ask: Callable[[Facets, Any], T]) -> T:
+    def asked(self, task: Task, what: str, ask: Callable[[Facets, Any], T]) -> T:
+        """What a facet says of a task. Raises PluginError when it fails: `what` it then could not do."""
         facets = self.nika.vocabulary.facets(task.keyword)
         try:
             found: T = getattr(facets, ask.__name__)(self.payload(task))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from decimal import Decimal
 from enum import StrEnum
@@ -34,6 +35,9 @@ def plan(
     inputs: Annotated[Path | None, typer.Option("--inputs", help="Inputs from a YAML or JSON file.")] = None,
     provider: Annotated[str | None, typer.Option("--provider", "-p", help="The provider for all models.")] = None,
     model: Annotated[str | None, typer.Option("--model", "-m", help="The agent block's model.")] = None,
+    count: Annotated[
+        bool, typer.Option("--count", help="Let providers count the prompts that are known: sends these to them.")
+    ] = False,
     format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.PRETTY,
 ) -> None:
     """Show what a run would do, touch and cost."""
@@ -41,6 +45,7 @@ def plan(
     loaded = nika.load(path, model=model)
     checked = require_workflow(loaded)
 
+    from nika_core.app.forecasting import count_prompts
     from nika_core.app.planning import make_plan
     from nika_core.app.preparing import prepare
 
@@ -49,7 +54,8 @@ def plan(
         prepared = prepare(nika, checked, options)
         for warning in prepared.warnings:
             tell_problem(warning, loaded.text)
-        made = make_plan(prepared)
+        counted = asyncio.run(count_prompts(prepared)) if count else None
+        made = make_plan(prepared, counted)
     if format_ is Format.JSON:
         say_json(plan_json(made))
         return
@@ -78,7 +84,8 @@ def _forecast_text(forecast: Any) -> str:
     if not forecast.tokens_high and forecast.tokens_high is not None and not forecast.cost_high:
         return ""
     high = "unbounded" if forecast.tokens_high is None else f"{forecast.tokens_high}"
-    text = f"{forecast.tokens_low} to {high} tokens"
+    how = "counted" if getattr(forecast, "exact", False) else "estimated"
+    text = f"{forecast.tokens_low} to {high} tokens ({how})"
     if forecast.unpriced:
         text += f", unpriced: {', '.join(forecast.unpriced)}"
         if forecast.cost_high == 0 or forecast.cost_high is None:
@@ -124,5 +131,7 @@ def _forecast_json(forecast: Any) -> dict[str, Any]:
         "costUsdHigh": None if forecast.cost_high is None else float(forecast.cost_high),
         "unpriced": list(forecast.unpriced),
     }
+    if getattr(forecast, "exact", None) is not None and forecast.tokens_high != 0:
+        found["counted"] = forecast.exact
     reason = getattr(forecast, "reason", None) or "; ".join(getattr(forecast, "reasons", ()))
     return found | ({"reason": reason} if reason else {})

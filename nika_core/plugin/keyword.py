@@ -342,6 +342,13 @@ class Facets:
         """Tokens and money, low and high; the default: none."""
         return Estimate()
 
+    def first_request(self, payload: Payload) -> ModelRequest | None:
+        """The first call to a model, where all that is sent is known already; then its prompt can be counted.
+
+        The default: it is not known, or there is none.
+        """
+        return None
+
     def files(self, payload: Payload) -> Sequence[Path]:
         """Files whose content belongs to the task's definition: a resumed run does the task again when one changed.
 

@@ -6,8 +6,6 @@ successors share.
 
 from __future__ import annotations
 
-import asyncio
-import importlib
 import json
 import os
 import re
@@ -20,6 +18,7 @@ from nika_core import codes
 from nika_core.errors import Category, TaskError
 from nika_core.model.message import ToolCall
 from nika_core.model.usage import Usage
+from nika_core.plugin.importing import import_in_thread
 
 __all__ = [
     "Headers",
@@ -52,7 +51,7 @@ class Headers(Protocol):
 
 async def load_sdk(name: str) -> Any:
     """Import a module in a thread: SDKs take up to two seconds, and the event loop goes on meanwhile."""
-    return await asyncio.to_thread(importlib.import_module, name)
+    return await import_in_thread(name)
 
 
 def parsed_call(call_id: str, name: str, raw: str) -> ToolCall:

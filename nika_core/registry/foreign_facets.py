@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from nika_core.errors import NikaError, Place, PluginError
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.template import Template
-from nika_core.plugin import CallEstimate, Effect, Estimate, Facets, Payload, Report, StepContext, Tool
+from nika_core.plugin import CallEstimate, Effect, Estimate, Facets, ModelRequest, Payload, Report, StepContext, Tool
 from nika_core.registry.loading import broken, says
 from nika_core.registry.scan import Offer
 
@@ -65,6 +65,12 @@ class ForeignFacets(Facets):
         for each in found:
             if not isinstance(each, Path):
                 raise self._wrong("files", each, "Path")
+        return found
+
+    def first_request(self, payload: Payload) -> ModelRequest | None:
+        found = self._ask("first_request", lambda: self._own.first_request(payload))
+        if not isinstance(found, ModelRequest | None):
+            raise self._wrong("first_request", found, "ModelRequest or None")
         return found
 
     def mock(self, payload: JsonObject) -> Json:

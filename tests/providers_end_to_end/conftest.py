@@ -6,8 +6,11 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -184,3 +187,20 @@ def wire(folder: Path, llmock: Any, monkeypatch: pytest.MonkeyPatch, request: py
     monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     return Wire(llmock, request.param)
+
+
+@pytest.fixture(scope="module")
+def mock_ai_api() -> Iterator[str]:
+    """mock-ai-api's Anthropic server on a free port."""
+    import uvicorn
+
+    app = import_module("app.anthropic_app").create_app()
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join(10)

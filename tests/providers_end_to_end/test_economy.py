@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -170,23 +168,6 @@ def test_real_batch_interfaces_are_waited_for_across_runs_and_their_discount_is_
     sent = [each for each in wire.mock.requests if each.method == "POST" and each.path.endswith("/batches")]
     assert len(sent) == 2
     assert wire.calls == []  # nothing was sent at the full price
-
-
-@pytest.fixture(scope="module")
-def mock_ai_api() -> Iterator[str]:
-    """mock-ai-api's Anthropic server on a free port."""
-    import uvicorn
-
-    app = import_module("app.anthropic_app").create_app()
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 20
-    while not server.started and time.monotonic() < deadline:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join(10)
 
 
 def test_anthropics_batches_are_collected_by_the_run_that_goes_on(

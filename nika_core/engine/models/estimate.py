@@ -83,6 +83,7 @@ def forecast_task(task: str, estimate: Estimate, info_of: InfoOf, cost_of: CostO
     limit = bounds.task_tokens
     if limit is not None and models and (high is None or high > limit.value):
         reasons.append(f"bounded by {limit.name} alone" if high is None else f"cut by {limit.name}")
+        reasons += [call.reason for call in estimate.calls if call.reason and call.reason not in reasons]
         high = int(limit.value)
         at_most = _dearest(models, int(limit.value), cost_of)
         if estimate.cost_high is not None and at_most is not None:

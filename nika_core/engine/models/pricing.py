@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from nika_core.model.usage import Usage
 from nika_core.plugin import ModelInfo, Price
+from nika_core.plugin.importing import import_alone
 
 _MILLION: Final = Decimal(1_000_000)
 _PUBLIC: Final = "genai_prices"
@@ -34,7 +35,7 @@ class Prices:
         """Import the public list; takes about 0.3 s the first time."""
         if self._public and self._library is None:
             try:
-                self._library = importlib.import_module(_PUBLIC)
+                self._library = import_alone(_PUBLIC)
             except ImportError:
                 self._public = False
 

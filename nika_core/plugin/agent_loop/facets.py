@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Final
 
 from nika_core import codes
+from nika_core.errors import TaskError
 from nika_core.model.bounded import MAX_PROMPT_CHARACTERS
 from nika_core.model.json import Json, JsonObject
+from nika_core.model.message import Message, Role
 from nika_core.model.template import Template
 from nika_core.model.workflow import PayloadValue
-from nika_core.plugin.agent_loop.prompts import skill_path, why_unreadable
+from nika_core.plugin.agent_loop.prompts import skill_path, system_of, why_unreadable
 from nika_core.plugin.keyword import CallEstimate, Effect, Estimate, Facets, Payload, Report
+from nika_core.plugin.provider import ModelRequest
 
 COMPLETION_FIELDS: Final[Mapping[str, str]] = {
     "prompt": "What the model is asked.",
@@ -70,6 +73,34 @@ class CompletionFacets(Facets):
             )
         )
 
+    def first_request(self, payload: Payload) -> ModelRequest | None:
+        """Nothing where a template still has to bring something, a file cannot be read, or tools are described."""
+        fields, block = payload.fields, payload.agent
+        prompt, model = fields.get("prompt"), fields.get("model")
+        own, texts = fields.get("systemPrompt"), [fields.get("prompt"), fields.get("systemPrompt"), model]
+        if (
+            not isinstance(prompt, str)
+            or any(isinstance(each, Template) for each in texts)
+            or self._uses_tools(payload)
+        ):
+            return None
+        if own is None and fields.get("systemPromptFile") is None and isinstance(block.system_prompt, Template):
+            return None
+        try:
+            system = system_of(fields, payload.folder, block)
+        except TaskError:
+            return None
+        schema = (payload.output.schema or {}) if payload.output.format == "json" else None
+        return ModelRequest(
+            (Message(Role.USER, prompt),),
+            model=model if isinstance(model, str) else None,
+            system=system,
+            output_schema=schema,
+        )
+
+    def _uses_tools(self, payload: Payload) -> bool:
+        return False
+
     def files(self, payload: Payload) -> Sequence[Path]:
         """Skills and the system prompt's file."""
         return _files(payload)
@@ -85,6 +116,9 @@ class CompletionFacets(Facets):
 
 class AgentFacets(CompletionFacets):
     """For a payload with the fields of `FIELDS`: a loop over tools."""
+
+    def _uses_tools(self, payload: Payload) -> bool:
+        return bool(payload.allowed_tools)
 
     def _calls(self, payload: Payload) -> tuple[int | None, str]:
         if not payload.allowed_tools:

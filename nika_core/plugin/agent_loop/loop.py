@@ -103,7 +103,7 @@ class _Conversation:
         return ModelRequest(
             messages=(*self._history, Message(Role.USER, self._prompt)),
             model=None if model is None else str(model),
-            system=await asyncio.to_thread(system_of, self._payload, self._context),
+            system=await asyncio.to_thread(system_of, self._payload, self._context.folder, agent),
             tools=tuple(tool.spec for tool in self._tools.values()),
             max_tokens=self._number("maxTokens", agent.max_tokens),
             temperature=None if temperature is None else float(temperature),

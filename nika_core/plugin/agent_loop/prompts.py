@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +11,7 @@ from nika_core import codes
 from nika_core.errors import Category, TaskError
 from nika_core.model.bounded import MAX_PROMPT_CHARACTERS
 from nika_core.model.json import JsonObject
-from nika_core.plugin.keyword import StepContext
+from nika_core.model.workflow import AgentBlock
 
 SKILL_FILE: Final = "SKILL.md"
 _MAX_BYTES: Final = 4 * MAX_PROMPT_CHARACTERS
@@ -32,20 +32,20 @@ def prompt_of(payload: JsonObject) -> str:
     return prompt
 
 
-def system_of(payload: JsonObject, context: StepContext) -> str | None:
+def system_of(payload: Mapping[str, object], folder: Path, agent: AgentBlock) -> str | None:
     """Skills, then the task's own system prompt or else the agent block's. Reads files: call it off the loop.
 
     Raises TaskError (category config).
     """
-    parts = [read_text(skill_path(context.folder, name), "skill") for name in _names(payload.get("skills"))]
+    parts = [read_text(skill_path(folder, name), "skill") for name in _names(payload.get("skills"))]
     own = payload.get("systemPrompt")
     file = payload.get("systemPromptFile")
     if own is not None:
         parts.append(str(own))
     elif file is not None:
-        parts.append(read_text(context.folder / str(file), "system prompt"))
-    elif isinstance(context.agent.system_prompt, str):
-        parts.append(context.agent.system_prompt)
+        parts.append(read_text(folder / str(file), "system prompt"))
+    elif isinstance(agent.system_prompt, str):
+        parts.append(agent.system_prompt)
     system = "\n\n".join(part.strip() for part in parts if part.strip())
     if len(system) > MAX_PROMPT_CHARACTERS:
         raise TaskError(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import importlib
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
@@ -12,6 +10,7 @@ from nika_core import codes
 from nika_core.errors import Category, TaskError
 from nika_core.model.json import Json, JsonObject
 from nika_core.plugin import StepContext
+from nika_core.plugin.importing import import_in_thread
 from nika_keyword_mcp import arguments as tool_arguments
 from nika_keyword_mcp import servers
 
@@ -55,7 +54,7 @@ def split(reference: Json) -> tuple[str, str]:
 async def session_of(name: str, context: StepContext) -> Session:
     """The run's session with a server. Raises TaskError."""
     server = servers.filled(servers.find(name, context.sections.get(servers.SECTION), context.folder), context.environ)
-    module: Any = await asyncio.to_thread(importlib.import_module, "nika_keyword_mcp.session")
+    module: Any = await import_in_thread("nika_keyword_mcp.session")
 
     def open_() -> AbstractAsyncContextManager[Connection]:
         opened: AbstractAsyncContextManager[Connection] = module.connection(server, context.environ, context.folder)

@@ -1,0 +1,172 @@
+"""What a run will consume, by what is known before it starts: inputs put in, conversations added up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from nika_core.engine.models.estimate import RunForecast, forecast_run, forecast_task
+from nika_core.engine.models.prepare import DEFAULT_MAX_TOKENS
+from nika_core.errors import NikaError, TaskError
+from nika_core.model.json import Json
+from nika_core.model.template import Placeholder, Template
+from nika_core.model.usage import Usage
+from nika_core.model.workflow import KeywordCategory, Task
+from nika_core.plugin import CallEstimate, Client, Estimate, Facets, ModelInfo, ModelRequest, Provider, Values
+from nika_core.template import render, resolve
+
+if TYPE_CHECKING:
+    from nika_core.app.preparing import Prepared
+
+_PATIENCE: Final = 15.0  # seconds that the counters have, all together
+
+
+def forecast(prepared: Prepared, counted: Mapping[str, int] | None = None) -> RunForecast:
+    """Tokens and cost of the whole run. Raises NikaError.
+
+    Args:
+        counted: tokens of the prompts of tasks, by the providers' own counters (see `count_prompts`).
+    """
+    known: dict[str, tuple[Provider, ModelInfo]] = {}
+
+    def info_of(model: str | None) -> ModelInfo:
+        found = prepared.model_info(model)
+        known[found[1].name] = found
+        if not found[1].free and found[1].price is None and found[1].name not in prepared.nika.project.prices:
+            prepared.prices.load()
+        return found[1]
+
+    def cost_of(info: ModelInfo, usage: Usage) -> Any:
+        return prepared.prices.cost(known[info.name][0].name, info, usage)
+
+    estimates: dict[str, Estimate] = {}
+    for task in prepared.workflow.tasks:
+        with prepared.nika.patience():
+            estimates[task.id] = _estimate(prepared, task)
+    for name, tokens in (counted or {}).items():
+        estimates[name] = _counted(estimates[name], tokens)
+    talking = [task.id for task in prepared.workflow.tasks if _talks(prepared, task)]
+    tasks = []
+    for task in prepared.workflow.tasks:
+        estimate = estimates[task.id]
+        if task.id in talking:
+            before = prepared.graph.ancestors(task.id)
+            estimate = _with_history(estimate, [estimates[each] for each in talking if each in before])
+        tasks.append(forecast_task(task.id, estimate, info_of, cost_of, prepared.bounds))
+    return forecast_run(tasks, prepared.certain)
+
+
+def _estimate(prepared: Prepared, task: Task) -> Estimate:
+    if prepared.options.mock:
+        return Estimate()
+    return prepared.asked(known_task(prepared, task), "estimate", Facets.estimate)
+
+
+def _talks(prepared: Prepared, task: Task) -> bool:
+    return prepared.nika.vocabulary.keyword(task.keyword).category is KeywordCategory.CONTEXT
+
+
+def _with_history(estimate: Estimate, earlier: Iterable[Estimate]) -> Estimate:
+    """A task of the main conversation is also sent what its ancestors asked and were answered."""
+    most: int | None = 0
+    for call in (call for each in earlier for call in each.calls):
+        reply = DEFAULT_MAX_TOKENS if call.output_high is None else call.output_high
+        most = None if most is None or call.input_high is None else most + call.input_high + reply
+    if most == 0:
+        return estimate
+    calls = (replace(call, input_high=_sum(call.input_high, most), exact=False) for call in estimate.calls)
+    return replace(estimate, calls=tuple(calls))
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other
+
+
+def _counted(estimate: Estimate, tokens: int) -> Estimate:
+    """The first call's prompt is known; those that follow it are longer."""
+    if not estimate.calls:
+        return estimate
+    first, *others = estimate.calls
+    once = first.calls_high == 1
+    high = tokens if once or first.input_high is None else max(tokens, first.input_high)
+    exact: CallEstimate = replace(first, input_low=tokens, input_high=high, exact=once)
+    return replace(estimate, calls=(exact, *others))
+
+
+# -- what is known already
+
+
+def known_task(prepared: Prepared, task: Task) -> Task:
+    """The task with every template put in whose values are all known before anything runs."""
+    keyword = prepared.nika.vocabulary.keyword(task.keyword)
+    kept = keyword.custom | keyword.literal
+    payload = {name: value if name in kept else _filled(prepared, value) for name, value in task.payload.items()}
+    return replace(task, payload=payload)
+
+
+def value_of(prepared: Prepared, placeholder: Placeholder) -> tuple[Json] | None:
+    """Its value where it is known before anything runs: it needs no task, and is there."""
+    source = prepared.nika.vocabulary.source(placeholder.source)
+    if tuple(source.depends_on(placeholder)):
+        return None
+    values = Values(inputs=prepared.inputs, environ=prepared.nika.environ)
+    try:
+        return (resolve(placeholder, values, prepared.nika.vocabulary.source),)
+    except NikaError:
+        return None
+
+
+def _filled(prepared: Prepared, value: Any) -> Any:
+    if isinstance(value, Template):
+        found = [value_of(prepared, each) for each in value.placeholders]
+        return value if None in found else render(value, [each[0] for each in found if each is not None])
+    if isinstance(value, Mapping):
+        return {key: _filled(prepared, item) for key, item in value.items()}
+    return [_filled(prepared, item) for item in value] if isinstance(value, list | tuple) else value
+
+
+# -- the providers' own counters
+
+
+async def count_prompts(prepared: Prepared) -> dict[str, int]:
+    """Tokens of each prompt that is wholly known, where its provider has a counter of its own (and it answers).
+
+    Sends the prompts to the providers: ask for it only where the user does.
+    """
+    asked = {}
+    for task in prepared.workflow.tasks:
+        request = prepared.asked(known_task(prepared, task), "foresee the calls of", Facets.first_request)
+        if request is not None and not (_talks(prepared, task) and _follows(prepared, task)):
+            asked[task.id] = request
+    clients: dict[str, Client] = {}
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            found = await asyncio.gather(*(_count(prepared, request, clients) for request in asked.values()))
+    except TimeoutError:
+        found = [None] * len(asked)
+    finally:
+        await asyncio.gather(*(client.close() for client in clients.values()), return_exceptions=True)
+    return {task: tokens for task, tokens in zip(asked, found, strict=True) if tokens is not None}
+
+
+def _follows(prepared: Prepared, task: Task) -> bool:
+    before = prepared.graph.ancestors(task.id)
+    return any(each.id in before and _talks(prepared, each) for each in prepared.workflow.tasks)
+
+
+async def _count(prepared: Prepared, request: ModelRequest, clients: dict[str, Client]) -> int | None:
+    try:
+        provider, info = prepared.model_info(request.model)
+        client = clients.setdefault(provider.name, prepared.directory.connect(provider))
+        estimate = await client.estimate(replace(request, model=info.name))
+    except TaskError as error:
+        if error.category.value == "config":  # a wrong key is worth telling
+            raise
+        return None
+    except NikaError:
+        return None
+    except Exception:  # a counter is no reason not to plan
+        return None
+    return estimate.input_tokens if estimate.exact else None

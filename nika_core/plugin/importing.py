@@ -1,0 +1,25 @@
+"""Imports that take long, one at a time.
+
+Libraries import each other in circles. Two threads that enter such a circle at different places do not wait for each
+other for ever, since Python gives way: one of them then sees a module that is only half there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import threading
+from typing import Any, Final
+
+_TURN: Final = threading.RLock()  # an import may lead to another one
+
+
+def import_alone(name: str) -> Any:
+    """Import a module while no other thread does so in this way."""
+    with _TURN:
+        return importlib.import_module(name)
+
+
+async def import_in_thread(name: str) -> Any:
+    """The same in a thread: SDKs take up to two seconds, and the event loop goes on meanwhile."""
+    return await asyncio.to_thread(import_alone, name)
