@@ -80,24 +80,13 @@ def test_who_uses_a_plugin_that_cannot_be_loaded_is_told_in_one_sentence(place: 
     assert "uses.nika.yaml:3" in used.err
     assert "block: [keywords:bad]" in used.err
 
-    checked = place.nika("plugins", "check", "--format", "json")
-    assert checked.code == 1
-    status = place.status(checked)
-    assert status["status"] == "broken"
-    assert re.search(says, status["why"])
-    assert "acme-bad" in status["hint"]
-    assert checked.json["problems"] == 1
-    assert {each["status"] for each in checked.json["plugins"] if each["word"] != "bad"} == {"available"}
-
 
 def test_who_does_not_use_their_words_is_not_touched_by_any_of_them(place: Place) -> None:
     before = place.nika("run", "innocent.nika.yaml", "--no-journal", "--format", "jsonl")
     begun = time.monotonic()
     place.nika("run", "innocent.nika.yaml", "--no-journal")
     alone = time.monotonic() - begun
-    for index, (text, _) in enumerate(LOADING.values()):
-        module = f"acme_bad{index}"
-        place.install(f"acme-bad{index}", points={"keywords": {f"bad{index}": module}}, **{module: text})
+    install_all(place)
     place.install("acme-slow", points={"keywords": {"slow": "acme_slow"}}, acme_slow="import time; time.sleep(30)")
 
     begun = time.monotonic()
@@ -112,6 +101,30 @@ def test_who_does_not_use_their_words_is_not_touched_by_any_of_them(place: Place
     assert listed.code == 0
     assert len([each for each in listed.json["plugins"] if each["word"].startswith("bad")]) == len(LOADING)
     assert place.imported == []
+
+
+def install_all(place: Place) -> dict[str, str]:
+    """Every one of them at once, each with a word of its own. Gives the words, and what is told of them."""
+    found = {}
+    for index, (text, says) in enumerate(LOADING.values()):
+        module, word = f"acme_bad{index}", f"bad{index}"
+        text = text.replace("acme_bad", module).replace('keyword(name="bad"', f'keyword(name="{word}"')
+        place.install(f"acme-bad{index}", points={"keywords": {word: module}}, **{module: text})
+        found[word] = says.replace("acme_bad", module).replace("'bad'", f"'{word}'")
+    return found
+
+
+def test_check_tells_what_is_wrong_with_each_of_them_in_one_go(place: Place) -> None:
+    told = install_all(place)
+    checked = place.nika("plugins", "check", "--format", "json")
+    assert checked.code == 1
+    assert checked.json["problems"] == len(told)
+    for word, says in told.items():
+        status = place.status(checked, word)
+        assert status["status"] == "broken"
+        assert re.search(says, status["why"]), status["why"]
+        assert f"block: [keywords:{word}]" in status["hint"]
+    assert {each["status"] for each in checked.json["plugins"] if each["word"] not in told} == {"available"}
 
 
 @pytest.mark.parametrize("where", ["import", "check"])
