@@ -86,13 +86,18 @@ class Context:
         return {task.id: task for task in self.workflow.tasks}
 
     @cached_property
+    def named(self) -> dict[str, Task]:
+        """The tasks without those whose id is no id, or another's: they stand under a number here (`#2`)."""
+        return {name: task for name, task in self.tasks.items() if not name.startswith("#")}
+
+    @cached_property
     def graph(self) -> Graph:
         return build_graph(self.workflow.tasks, self.workflow.flows, self.words.depends_on)
 
     @cached_property
     def scope(self) -> Scope:
         environ = _Anything() if self.environ is None else self.environ
-        return Scope(self.tasks, self.workflow.inputs, environ)
+        return Scope(self.named, self.workflow.inputs, environ)
 
     def keyword_of(self, task: Task) -> Keyword | None:
         """The description of a task's keyword."""

@@ -146,8 +146,8 @@ def _reason(edge: Edge) -> str:
 
 
 def _which_task(context: Context, name: str) -> str:
-    near = nearest(name, context.tasks)
+    near = nearest(name, context.named)
     if near:
         return f"did you mean '{near}'?"
-    known = list(context.tasks)
+    known = list(context.named)
     return f"the tasks are: {', '.join(known[:8])}{', ...' if len(known) > 8 else ''}"

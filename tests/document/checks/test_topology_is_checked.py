@@ -28,6 +28,12 @@ def test_unknown_ends_of_a_flow_are_told_each_at_its_name(check):
     assert [p.hint for p in found.problems] == ["did you mean 'fetch'?", "did you mean 'report'?"]
 
 
+def test_only_tasks_that_an_author_named_are_offered(check):
+    found = check(tasks("id: a, call: x", "id: a, call: y", "call: z") + flows("source: nothing, target: a"))
+    hint = next(problem.hint for problem in found.problems if problem.code == codes.UNKNOWN_FLOW_SOURCE)
+    assert hint == "the tasks are: a"
+
+
 def test_a_flow_cannot_lead_to_its_own_source(check):
     found = check(tasks("id: a, call: x") + flows("source: a, target: a"))
     assert found.codes == [codes.FLOW_SELF_LOOP]
