@@ -33,8 +33,6 @@ _OURS: Final = {
     "params": "query",
     "parameters": "inputs",
     "retries": "retry",
-    "run": "shell",
-    "script": "shell",
     "server": "reference",
     "steps": "tasks",
     "system": "systemPrompt",

@@ -206,9 +206,18 @@ class TaskReader:
         return reader
 
     def _unknown_keyword(self, word: str) -> Fault:
-        hint = self.vocabulary.install_hint(word) or did_you_mean(word, self.words)
+        hint = self.vocabulary.install_hint(word) or self._called_otherwise(word) or did_you_mean(word, self.words)
         hint = hint or f"installed keywords: {', '.join(sorted(self.words)) or 'none'}"
         return Fault(f"no plugin offers the keyword `{_cut(word)}`", hint, [word], True, code=codes.UNKNOWN_KEYWORD)
+
+    def _called_otherwise(self, word: str) -> str | None:
+        for ours in self.words:
+            try:
+                if word in self.vocabulary.keyword(ours).synonyms:
+                    return f"did you mean `{ours}`?"
+            except PluginError:  # who does not use its word is not told of it
+                continue
+        return None
 
     def _reader(self, word: str, faults: list[Fault]) -> PayloadReader | None:
         if word not in self.readers:

@@ -44,6 +44,7 @@ class Keyword:
         default_max_output: bytes of output; None: only the limit for all outputs.
         sections: root keys of a workflow's file that belong to this keyword, each with its validator.
         settings: validator of the project file's key of the keyword's own name; None: there is none.
+        synonyms: what other systems call it (`run`), for who writes that by mistake.
         explanations: the codes of its own that it reports, for `nika explain`.
         field_docs: field -> one sentence, for editors and `nika plugins show`.
     """
@@ -64,6 +65,7 @@ class Keyword:
     default_max_output: int | None = None
     sections: Mapping[str, Any] = field(default_factory=dict)
     settings: Any = None
+    synonyms: frozenset[str] = frozenset()
     explanations: tuple[Explanation, ...] = ()
     field_docs: Mapping[str, str] = field(default_factory=dict)
 

@@ -71,6 +71,7 @@ _RULES: Final[Mapping[type, Mapping[str, Rule]]] = {
         "default_max_output": _COUNT,
         "sections": ("root keys, each with a strictyaml validator", _are_validators),
         "settings": ("a strictyaml validator, or None", lambda value: value is None or _is_validator(value)),
+        "synonyms": _NAMES,
         "explanations": (
             "Explanation values in a tuple",
             lambda value: isinstance(value, tuple | list) and all(isinstance(each, Explanation) for each in value),

@@ -15,6 +15,7 @@ SHELL: Final = Keyword(
     name="shell",
     summary="Runs a command with /bin/sh, or a program without a shell, and gives what it writes.",
     primary="command",
+    synonyms=frozenset({"run", "script", "bash", "sh", "exec", "cmd"}),
     payload=sy.Map(
         {
             sy.Optional("command"): sy.Str(),
