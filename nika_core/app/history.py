@@ -7,7 +7,7 @@ from typing import Any
 
 from nika_core.app.reporting import usage_json
 from nika_core.engine.history import usage_of
-from nika_core.engine.models.spent import spent_by_task
+from nika_core.engine.models.spent import noted_by_task, spent_by_task
 from nika_core.journal import Recorded, RunSummary
 from nika_core.model.events import Event, EventKind
 from nika_core.model.usage import NOTHING
@@ -49,6 +49,9 @@ def run_json(recorded: Recorded) -> dict[str, Any]:
     for usage in spent.values():
         total = total + usage
     found["usage"] = usage_json(total)
+    unknown = sum((each for _, each in noted_by_task(recorded.memo).values()), NOTHING)
+    if unknown != NOTHING:  # calls that were cut off: at worst they used so much more
+        found["usage"] |= {"unknownTokens": unknown.total_tokens, "unknownCostUsd": float(unknown.cost_usd)}
     tasks: dict[str, dict[str, Any]] = {}
     decisions: list[Mapping[str, Any]] = []
     for event in recorded.events:

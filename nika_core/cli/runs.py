@@ -77,6 +77,8 @@ def show(
     cost = f", {money_text(usage['costUsd'])}" if usage.get("costUsd") else ""
     if usage.get("savedUsd"):
         cost += f", {money_text(usage['savedUsd'])} saved by batches"
+    if usage.get("unknownTokens"):
+        cost += f", up to {usage['unknownTokens']} more by calls that were cut off"
     unpriced = f", unpriced: {', '.join(usage['unpriced'])}" if usage.get("unpriced") else ""
     say(f"{usage.get('totalTokens', 0)} tokens{cost}{unpriced}")
 

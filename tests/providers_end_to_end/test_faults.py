@@ -202,3 +202,33 @@ def test_a_task_that_succeeded_at_its_second_attempt_is_taken_over_when_the_run_
     done = nika("resume", the_run(), "--format", "json")
     assert done.code == 0, done.err
     assert (done.tasks["a"]["reused"], done.tasks["a"]["output"]) == (True, "fine")
+
+
+def test_what_a_killed_call_may_have_used_is_told_and_bounds_the_resumed_run(
+    start: Callable[..., subprocess.Popen[str]],
+    wire: Wire,
+    workflow: Callable[..., Path],
+    nika: Nika,
+    the_run: Callable[[], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    workflow()
+    wire.add(Reply(text=WORDS), StreamFault("stall", after_chunks=6, stall_seconds=30))
+    process = start("run", "w.nika.yaml", "--format", "jsonl")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if json.loads(line)["event"] == "task.chunk":
+            process.kill()
+            break
+    process.communicate(timeout=60)
+    usage = nika("runs", "show", the_run(), "--format", "json").json["usage"]
+    assert (usage["totalTokens"], usage.get("calls", 0)) == (0, 0)
+    assert usage["unknownTokens"] > 100  # its prompt, and all of its maxTokens
+    assert f"up to {usage['unknownTokens']} more" in nika("runs", "show", the_run()).out
+    wire.mock.reset()
+    monkeypatch.setenv("NIKA_MAX_TOKENS_TOTAL", str(usage["unknownTokens"] + 50))
+    refused = nika("resume", the_run(), "--format", "json")
+    assert refused.tasks["a"]["error"]["code"] == "NIKA-064"
+    assert "by calls whose usage is unknown" in refused.tasks["a"]["error"]["message"]
+    monkeypatch.delenv("NIKA_MAX_TOKENS_TOTAL")
+    assert nika("resume", the_run(), "--format", "json").code == 0
