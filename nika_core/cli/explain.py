@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from textwrap import indent
 from typing import Annotated
 
@@ -10,19 +9,13 @@ import typer
 
 from nika_core.app import Nika
 from nika_core.cli.console import plain, say, say_json, style
+from nika_core.cli.options import Format, FormatOption
 from nika_core.errors import UsageError
-
-
-class Format(StrEnum):
-    """How to print."""
-
-    PRETTY = "pretty"
-    JSON = "json"
 
 
 def explain(
     code: Annotated[str, typer.Argument(help="NIKA-050, or just 50; or a plugin's own code.")],
-    format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.PRETTY,
+    format_: FormatOption = Format.PRETTY,
 ) -> None:
     """What a NIKA code means, an example that causes it, and how to mend it."""
     wanted = f"NIKA-{int(code):03d}" if code.isdecimal() and len(code) < 4 else code.upper()

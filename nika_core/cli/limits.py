@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
-
-import typer
-
 from nika_core.app import Nika
 from nika_core.cli.console import say, say_json, table
+from nika_core.cli.options import Format, FormatOption
 from nika_core.model.limits import Limit, Unit
 
 
-class Format(StrEnum):
-    """How to print."""
-
-    PRETTY = "pretty"
-    JSON = "json"
-
-
-def limits(format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.PRETTY) -> None:
+def limits(format_: FormatOption = Format.PRETTY) -> None:
     """Every limit, its value and where it came from."""
     nika = Nika.open()
     found = list(nika.all_limits())

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from nika_core.cli.console import data_stream, plain, say, say_json, style, tell
+from nika_core.cli.options import Format, FormatOption
 from nika_core.errors import Severity, UsageError
 from nika_core.migration import FileResult, Note, Status, migrate_paths
-
-
-class Format(StrEnum):
-    """How the result is told."""
-
-    PRETTY = "pretty"
-    JSON = "json"
-
 
 _WORDS: Final = {
     Status.MIGRATED: "would change",
@@ -35,7 +27,7 @@ def migrate(
     write: Annotated[bool, typer.Option("--write", help="Change the files.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Exit 1 if anything would change.")] = False,
     no_backup: Annotated[bool, typer.Option("--no-backup", help="Leave no old text as .v4.bak beside a file.")] = False,
-    format_: Annotated[Format, typer.Option("--format", help="How to tell the result.")] = Format.PRETTY,
+    format_: FormatOption = Format.PRETTY,
 ) -> None:
     """Turn workflow files of v4.5, v4.6 and v4.7 into v5, and show what changes."""
     if write and check:

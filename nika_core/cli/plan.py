@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from decimal import Decimal
-from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,31 +11,30 @@ import typer
 from nika_core.app import RunOptions
 from nika_core.cli.console import plain, say, say_json, style
 from nika_core.cli.inputs import gather
+from nika_core.cli.options import (
+    Format,
+    FormatOption,
+    InputOption,
+    InputsOption,
+    ModelOption,
+    ProviderOption,
+    WorkflowArgument,
+)
 from nika_core.cli.problems import require_workflow, tell_problem, telling_problems
+from nika_core.cli.progress import money_text
 from nika_core.cli.run import find_workflow
 
 
-class Format(StrEnum):
-    """How to print."""
-
-    PRETTY = "pretty"
-    JSON = "json"
-
-
 def plan(
-    workflow: Annotated[
-        Path | None, typer.Argument(help="The workflow's file; without it, `main:` of nika.yaml.")
-    ] = None,
-    input_: Annotated[
-        list[str] | None, typer.Option("--input", "-i", metavar="KEY=VALUE", help="An input; KEY=@file reads a file.")
-    ] = None,
-    inputs: Annotated[Path | None, typer.Option("--inputs", help="Inputs from a YAML or JSON file.")] = None,
-    provider: Annotated[str | None, typer.Option("--provider", "-p", help="The provider for all models.")] = None,
-    model: Annotated[str | None, typer.Option("--model", "-m", help="The agent block's model.")] = None,
+    workflow: WorkflowArgument = None,
+    input_: InputOption = None,
+    inputs: InputsOption = None,
+    provider: ProviderOption = None,
+    model: ModelOption = None,
     count: Annotated[
         bool, typer.Option("--count", help="Let providers count the prompts that are known: sends these to them.")
     ] = False,
-    format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.PRETTY,
+    format_: FormatOption = Format.PRETTY,
 ) -> None:
     """Show what a run would do, touch and cost."""
     nika, path = find_workflow(workflow)
@@ -90,17 +86,13 @@ def _forecast_text(forecast: Any) -> str:
         text += f", unpriced: {', '.join(forecast.unpriced)}"
         if forecast.cost_high == 0 or forecast.cost_high is None:
             return text + _reasons(forecast)
-    most = "unbounded" if forecast.cost_high is None else _money(forecast.cost_high)
-    return f"{text}, {_money(forecast.cost_low)} to {most}{_reasons(forecast)}"
+    most = "unbounded" if forecast.cost_high is None else money_text(forecast.cost_high)
+    return f"{text}, {money_text(forecast.cost_low)} to {most}{_reasons(forecast)}"
 
 
 def _reasons(forecast: Any) -> str:
     reason = getattr(forecast, "reason", "")
     return f" ({plain(reason)})" if reason else ""
-
-
-def _money(amount: Decimal) -> str:
-    return f"${amount:.4f}" if amount < 1 else f"${amount:.2f}"
 
 
 def plan_json(made: Any) -> dict[str, Any]:

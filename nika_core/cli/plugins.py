@@ -11,6 +11,7 @@ import typer
 
 from nika_core.app import Nika
 from nika_core.cli.console import plain, say, say_json, style, table, tell
+from nika_core.cli.options import Format, FormatOption
 from nika_core.errors import NikaError, UsageError
 from nika_core.plugin import Keyword, LimitPolicy, Provider, TemplateSource
 from nika_core.registry import Listed, Registry
@@ -22,13 +23,6 @@ app = typer.Typer(
 )
 
 
-class Format(StrEnum):
-    """How to print."""
-
-    PRETTY = "pretty"
-    JSON = "json"
-
-
 class PluginKind(StrEnum):
     """What a plugin may bring."""
 
@@ -38,7 +32,6 @@ class PluginKind(StrEnum):
     LIMIT_POLICY = "limit_policy"
 
 
-FormatOption = Annotated[Format, typer.Option("--format", help="How to print.")]
 _BAD = {"conflict", "broken"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, Final
 
 from nika_core.cli.console import plain, style, tell
@@ -24,7 +25,7 @@ def duration_text(seconds: float) -> str:
     return f"{int(seconds // 60)} min {int(seconds % 60)} s"
 
 
-def money_text(usd: float) -> str:
+def money_text(usd: float | Decimal) -> str:
     """US dollars, with as many digits as small amounts need."""
     return f"${usd:.4f}" if usd < 1 else f"${usd:.2f}"
 

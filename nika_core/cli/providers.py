@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
 from nika_core.app import Nika
 from nika_core.cli.console import plain, say, say_json, style
-
-
-class Format(StrEnum):
-    """How to print."""
-
-    PRETTY = "pretty"
-    JSON = "json"
+from nika_core.cli.options import Format, FormatOption
 
 
 def providers(
     check: Annotated[bool, typer.Option("--check", help="Ask each provider whether it can be reached.")] = False,
-    format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.PRETTY,
+    format_: FormatOption = Format.PRETTY,
 ) -> None:
     """Each provider with its models' prices where known, and whether its key is set (never the key)."""
     from nika_core.app.providers import check_health, describe_providers

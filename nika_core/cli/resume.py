@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from nika_core.app import Nika
 from nika_core.cli.inputs import gather
+from nika_core.cli.options import FolderOption, RunArgument, RunFormat, RunFormatOption, VerboseOption
 from nika_core.cli.problems import require_workflow, telling_problems
 
 
-class Format(StrEnum):
-    """How to print."""
-
-    PRETTY = "pretty"
-    JSON = "json"
-    JSONL = "jsonl"
-
-
-FolderOption = Annotated[
-    Path | None, typer.Option("--folder", "-C", help="Where the run's history is; without it, this folder's project.")
-]
-
-
 def resume(
-    run: Annotated[str, typer.Argument(help="The run's id, or a unique beginning of it.")],
+    run: RunArgument,
     from_: Annotated[
         str | None, typer.Option("--from", metavar="TASK", help="Run this task and all below it again.")
     ] = None,
@@ -36,8 +22,8 @@ def resume(
         list[str] | None, typer.Option("--input", "-i", metavar="KEY=VALUE", help="An input, in place of the old one.")
     ] = None,
     folder: FolderOption = None,
-    format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.PRETTY,
-    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Tell more; twice for all.")] = 0,
+    format_: RunFormatOption = RunFormat.PRETTY,
+    verbose: VerboseOption = 0,
 ) -> None:
     """Go on with an interrupted or failed run."""
     from nika_core.app.preparing import prepare

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,28 +11,26 @@ import typer
 from nika_core import codes
 from nika_core.app import Nika, RunOptions
 from nika_core.cli.inputs import gather
+from nika_core.cli.options import (
+    InputOption,
+    InputsOption,
+    ModelOption,
+    ProviderOption,
+    RunFormat,
+    RunFormatOption,
+    VerboseOption,
+    WorkflowArgument,
+)
 from nika_core.cli.problems import require_workflow, telling_problems
 from nika_core.errors import UsageError
 
 
-class Format(StrEnum):
-    """How to print."""
-
-    PRETTY = "pretty"
-    JSON = "json"
-    JSONL = "jsonl"
-
-
 def run(
-    workflow: Annotated[
-        Path | None, typer.Argument(help="The workflow's file; without it, `main:` of nika.yaml.")
-    ] = None,
-    input_: Annotated[
-        list[str] | None, typer.Option("--input", "-i", metavar="KEY=VALUE", help="An input; KEY=@file reads a file.")
-    ] = None,
-    inputs: Annotated[Path | None, typer.Option("--inputs", help="Inputs from a YAML or JSON file.")] = None,
-    provider: Annotated[str | None, typer.Option("--provider", "-p", help="The provider for all models.")] = None,
-    model: Annotated[str | None, typer.Option("--model", "-m", help="The agent block's model.")] = None,
+    workflow: WorkflowArgument = None,
+    input_: InputOption = None,
+    inputs: InputsOption = None,
+    provider: ProviderOption = None,
+    model: ModelOption = None,
     max_concurrent: Annotated[
         int | None, typer.Option("--max-concurrent", min=1, help="Tasks at once; narrows NIKA_MAX_CONCURRENT.")
     ] = None,
@@ -43,8 +40,8 @@ def run(
     economy: Annotated[
         bool, typer.Option("--economy", help="Send single calls (`llm`) through the provider's batch API.")
     ] = False,
-    format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.PRETTY,
-    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Tell more; twice for all.")] = 0,
+    format_: RunFormatOption = RunFormat.PRETTY,
+    verbose: VerboseOption = 0,
 ) -> None:
     """Run a workflow."""
     given = gather(input_ or (), inputs)

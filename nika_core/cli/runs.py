@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -12,21 +11,12 @@ import typer
 from nika_core.app import Nika
 from nika_core.app.history import run_json, summary_json
 from nika_core.cli.console import plain, say, say_json, style, table, tell
+from nika_core.cli.options import FolderOption, Format, FormatOption, RunArgument
 from nika_core.cli.progress import duration_text, money_text
-from nika_core.cli.resume import FolderOption
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False, help="The history of runs.")
 
 
-class Format(StrEnum):
-    """How to print."""
-
-    PRETTY = "pretty"
-    JSON = "json"
-
-
-FormatOption = Annotated[Format, typer.Option("--format", help="How to print.")]
-RunArgument = Annotated[str, typer.Argument(help="The run's id, or a unique beginning of it.")]
 _SHOWN = 200  # characters of an output, unless -v
 
 

@@ -1,0 +1,40 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Format(StrEnum):
+    """How to print."""
+
+    PRETTY = "pretty"
+    JSON = "json"
+
+
+class RunFormat(StrEnum):
+    """How to print a run."""
+
+    PRETTY = "pretty"
+    JSON = "json"
+    JSONL = "jsonl"
+
+
+FormatOption = Annotated[Format, typer.Option("--format", help="How to print.")]
+RunFormatOption = Annotated[RunFormat, typer.Option("--format", help="How to print.")]
+VerboseOption = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Tell more; twice for all.")]
+WorkflowArgument = Annotated[Path | None, typer.Argument(help="The workflow's file; without it, `main:` of nika.yaml.")]
+InputOption = Annotated[
+    list[str] | None, typer.Option("--input", "-i", metavar="KEY=VALUE", help="An input; KEY=@file reads a file.")
+]
+InputsOption = Annotated[Path | None, typer.Option("--inputs", help="Inputs from a YAML or JSON file.")]
+ProviderOption = Annotated[str | None, typer.Option("--provider", "-p", help="The provider for all models.")]
+ModelOption = Annotated[str | None, typer.Option("--model", "-m", help="The agent block's model.")]
+RunArgument = Annotated[str, typer.Argument(help="The run's id, or a unique beginning of it.")]
+FolderOption = Annotated[
+    Path | None, typer.Option("--folder", "-C", help="Where the run's history is; without it, this folder's project.")
+]
