@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from nika_core import codes
 from nika_core.errors import PluginError
 from nika_core.plugin import Client, Facets, Keyword, LimitPolicy, Policy, Provider, Source, Step, TemplateSource
+from nika_core.registry.foreign_client import ForeignClient
 from nika_core.registry.loading import Description, Loader, load_object, make
 from nika_core.registry.policy import PluginPolicy, same_distribution
 from nika_core.registry.scan import Kind, Offer, required_by, scan
@@ -205,8 +206,8 @@ class Registry:
 
     def new_client(self, name: str, environ: Mapping[str, str]) -> Client:
         """A client for one run. Raises PluginError."""
-        made: Client = make(self.offer(Kind.PROVIDER, name), self.provider(name).client, environ)
-        return made
+        offer = self.offer(Kind.PROVIDER, name)
+        return ForeignClient(make(offer, self.provider(name).client, environ), offer)
 
     def template_source(self, name: str) -> TemplateSource:
         """Raises PluginError."""

@@ -12,6 +12,7 @@ import pytest
 
 from nika_core.plugin import Client
 from nika_core.registry import Kind, Registry
+from nika_core.registry.loading import make
 from nika_core.testing import declared, provider_checks
 from nika_core.testing.fault_server import FaultServer, Wire, openai_wire
 
@@ -44,7 +45,10 @@ class ProviderConformance:
 
     def make(self, url: str = "") -> Client:
         """A client, made as the kernel makes it."""
-        return Registry().new_client(self.word, dict(self.environ(url)))
+        registry = Registry()
+        offer = registry.offer(Kind.PROVIDER, self.word)
+        made: Client = make(offer, registry.provider(self.word).client, dict(self.environ(url)))
+        return made
 
     @contextmanager
     def server(self) -> Iterator[FaultServer]:
