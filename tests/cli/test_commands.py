@@ -155,4 +155,11 @@ def test_runs_are_listed_shown_and_removed(nika: Nika, write: Write) -> None:
     assert nika("runs", "rm", run).code == 0
     assert nika("runs", "list", "--format", "json").json["runs"] == []
     gone = nika("runs", "show", run)
-    assert (gone.code, "NIKA-093" in gone.err) == (1, True)
+    assert (gone.code, "NIKA-093" in gone.err) == (2, True)
+
+
+@pytest.mark.parametrize("command", [("resume", "nope"), ("runs", "show", "nope"), ("runs", "rm", "nope")])
+def test_a_run_that_is_not_there_is_a_mistake_in_the_call(nika: Nika, command: tuple[str, ...]) -> None:
+    done = nika(*command)
+    assert done.code == 2
+    assert "NIKA-093" in done.err

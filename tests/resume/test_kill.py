@@ -121,7 +121,7 @@ def test_a_run_that_another_process_works_on_cannot_be_resumed_or_removed(projec
         for command in ("resume", "rm"):
             arguments = ["resume", run] if command == "resume" else ["runs", "rm", run]
             done = nika(project, *arguments)
-            assert done.returncode == 1
+            assert done.returncode == 2
             assert "NIKA-094" in done.stderr
     finally:
         (project / "go").touch()
