@@ -101,6 +101,26 @@ def _close(descriptors: list[int]) -> None:
 def _check(argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> None:
     if not argv or not argv[0]:
         raise TaskError("there is no command to run", category=Category.CONFIG, hint="name a program")
+    if not _is_plain(argv, env):
+        _refuse(argv, env)
+    if not cwd.is_dir():
+        what = "is not a folder" if cwd.exists() else "does not exist"
+        raise TaskError(f"the working directory {cwd} {what}", category=Category.CONFIG)
+
+
+def _is_plain(argv: Sequence[str], env: Mapping[str, str]) -> bool:
+    """Whether all of it can be given to a process: looked at in one go, since it hardly ever cannot."""
+    if "" in env or any("=" in name for name in env):
+        return False
+    everything = "".join((*argv, *env, *env.values()))
+    try:
+        return "\0" not in everything and bool(os.fsencode(everything))
+    except UnicodeEncodeError:
+        return False
+
+
+def _refuse(argv: Sequence[str], env: Mapping[str, str]) -> None:
+    """Raises TaskError for the first that cannot."""
     where: str | None = None
     try:
         for index, word in enumerate(argv):
@@ -123,9 +143,6 @@ def _check(argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> None:
         where = f"{where} holds a character that is no text (a lone surrogate)"
     if where is not None:
         raise TaskError(where, category=Category.VALIDATION, hint="give such data on stdin")
-    if not cwd.is_dir():
-        what = "is not a folder" if cwd.exists() else "does not exist"
-        raise TaskError(f"the working directory {cwd} {what}", category=Category.CONFIG)
 
 
 def _why(error: OSError, program: str, cwd: Path, env: Mapping[str, str]) -> TaskError:
