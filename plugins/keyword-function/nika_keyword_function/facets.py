@@ -62,6 +62,19 @@ class FunctionFacets(Facets):
         elif function is not None and function.sure and args is None:
             _check_arguments(payload, report, function, {})
 
+    def files(self, payload: Payload) -> Sequence[Path]:
+        """The function's own source, where it is the author's: a file, or a module of the workflow's folder."""
+        text = payload.fields.get("reference")
+        try:
+            reference = parse(text) if isinstance(text, str) else None
+        except ValueError:
+            return ()
+        path = reference.path(payload.folder) if reference else None
+        if path is None or reference is None:
+            return ()
+        own = reference.kind != "module" or path.absolute().is_relative_to(payload.folder.absolute())
+        return (path,) if own else ()
+
     def _check_file(self, payload: Payload, report: Report, reference: Reference) -> Path | None:
         path = reference.path(payload.folder)
         if path is not None and path.is_file():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -138,3 +139,16 @@ async def test_a_tool_that_is_not_there_is_refused(context: Any) -> None:
 def test_a_value_that_decides_which_code_is_called_is_warned_of(make_payload: Any, problems: Any) -> None:
     FunctionFacets().check(make_payload(reference=compile_template("{{x}}::f")), problems)
     assert [(one.severity, one.code) for one in problems] == [(Severity.WARNING, "NIKA-052")]
+
+
+def test_a_resumed_run_looks_at_the_authors_sources_and_at_nobody_elses(make_payload: Any, tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "module.py").write_text("def f(): ...\n")
+    sources = {
+        "tools/text.py::count": (tmp_path / "tools/text.py",),
+        "page.mjs::render": (tmp_path / "page.mjs",),
+        "own.module::f": (tmp_path / "own/module.py",),
+        "json.tool::main": (),
+        "nothing": (),
+    }
+    assert {text: FunctionFacets().files(make_payload(reference=text)) for text in sources} == sources
