@@ -87,13 +87,17 @@ def _as_json(ended: ProcessResult, max_output: int) -> StepOutput:
     """`{exitCode, stdout, stderr}`, whose texts are cut so far that all of it is within the limit."""
     room = max_output
     while True:
-        errors = bound(ended.stderr.text().rstrip(), max(room // 4, 0), _total(ended.stderr))
-        left = max(room - min(errors.original_bytes, room // 4), 0)
+        # Neither is cut for the other's sake as long as both fit; else stderr has at least a quarter.
+        spare = room - ended.stdout.total
+        errors = bound(ended.stderr.text().rstrip(), max(room // 4, spare, 0), _total(ended.stderr))
+        left = max(room - len(errors.text.encode("utf-8", "replace")), 0)
         output = bound(ended.stdout.text().rstrip(), left, _total(ended.stdout))
         value = {"exitCode": ended.exit_code, "stdout": output.text, "stderr": errors.text}
         size = len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
         if size <= max_output or room <= 0:
-            return StepOutput(value)
+            cut = output.truncated or errors.truncated
+            whole = output.original_bytes + errors.original_bytes
+            return StepOutput(value, max(whole, max_output + 1) if cut else None)
         room = min(room - (size - max_output), room * max_output // size)
 
 

@@ -85,6 +85,16 @@ async def test_json_capture_stays_within_the_limit_and_says_what_was_cut(make_co
     assert "[TRUNCATED: 9000 bytes" in output["stderr"]
 
 
+async def test_json_capture_cuts_nothing_that_fits_and_tells_the_kernel_what_it_cut(make_context: Any) -> None:
+    fits = await ShellStep().run(
+        {"command": "yes | head -c 1800 >&2", "capture": "json"}, make_context(max_output=4000)
+    )
+    cut = await ShellStep().run({"command": "yes | head -c 9000", "capture": "json"}, make_context(max_output=2000))
+    assert "TRUNCATED" not in str(fits.value)
+    assert fits.original_bytes is None
+    assert cut.original_bytes > 2000
+
+
 async def test_a_missing_command_is_named(context: Any) -> None:
     with pytest.raises(TaskError, match=r"exit code 127.*nosuchprogram"):
         await _run(context, command="nosuchprogram")
