@@ -13,6 +13,7 @@ import tempfile
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any, Final, TextIO
 
 from nika_core.errors import PluginError
@@ -81,23 +82,24 @@ def _try(offers: Sequence[Offer]) -> tuple[dict[Offer, dict[str, Any]], Offer | 
     """What the process said of each, and the one that it began last."""
     command = [sys.executable, "-m", "nika_core.registry.probe"]
     environ = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as answer:
+    with tempfile.TemporaryDirectory(prefix="nika-check-") as folder:
+        answer = Path(folder) / "answer"
+        answer.touch()
         process = subprocess.Popen(
-            [*command, str(answer.fileno())],
+            [*command, str(answer)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env=environ,
             text=True,
-            pass_fds=(answer.fileno(),),
         )
         try:
             process.communicate(json.dumps([asdict(offer) for offer in offers]), PATIENCE * (len(offers) + 1))
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
-        answer.seek(0)
-        lines = [json.loads(line) for line in answer.read().splitlines() if line.endswith("}")]
+        told = answer.read_text(encoding="utf-8").splitlines()
+        lines = [json.loads(line) for line in told if line.endswith("}")]
     found = {offers[line["index"]]: line for line in lines if "begun" not in line}
     begun = [offers[line["index"]] for line in lines if "begun" in line]
     return found, begun[-1] if begun else None
@@ -106,10 +108,10 @@ def _try(offers: Sequence[Offer]) -> tuple[dict[Offer, dict[str, Any]], Offer | 
 # ---- in the process of its own
 
 
-def _main(descriptor: int) -> None:
+def _main(path: Path) -> None:
     offers = [Offer(**{**each, "kind": Kind(each["kind"])}) for each in json.loads(sys.stdin.read())]
     registry = Registry(offers)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as answer, tempfile.TemporaryFile() as heard:
+    with path.open("w", encoding="utf-8") as answer, tempfile.TemporaryFile() as heard:
         os.dup2(heard.fileno(), 1)
         for index, offer in enumerate(offers):
             _say(answer, {"index": index, "begun": True})
@@ -167,4 +169,4 @@ class _Counted:
 
 
 if __name__ == "__main__":
-    _main(int(sys.argv[1]))
+    _main(Path(sys.argv[1]))

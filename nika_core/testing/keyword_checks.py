@@ -29,8 +29,8 @@ QUIET: Final = "quiet"
 
 SECRET_VARIABLE: Final = "NIKA_CONFORMANCE_TOKEN"  # noqa: S105  # a variable's name
 _SECRET: Final = "c0nformance-s3cret-value"  # noqa: S105  # nobody's: it is looked for where it may not be
-_IN_TIME: Final = 3.0  # seconds after it was told to
-_LAG: Final = 0.5  # seconds for which nothing else in the run goes on
+_IN_TIME: Final = 4.0  # seconds after it was told to
+_LAG: Final = 0.8  # seconds for which nothing else in the run goes on
 _QUICK: Final = 0.1  # seconds for one facet
 _BOUND: Final = 4096  # bytes
 _MEMORY: Final = 48 * 1024 * 1024  # bytes
@@ -89,7 +89,7 @@ def check_runs(case: Case, *, output: Json = None, has_output: bool = False) -> 
 
 
 def check_cancellation(slow: Case) -> None:
-    """A busy task that the run no longer wants ends within three seconds and leaves no process, socket or file.
+    """A busy task that the run no longer wants ends within four seconds and leaves no process, socket or file.
 
     Raises:
         NotConformant: it goes on, or something of it does.
