@@ -74,9 +74,9 @@ class Models:
         if error.code == codes.UNKNOWN_PROVIDER and self._agent.provider is None and not self._running:
             # Who runs it may have the plugin, or name a provider.
             problem = replace(problem, severity=Severity.WARNING)
-        elif self._agent.provider is not None:
-            place = self._block("provider") or place
-        return replace(problem, place=error.place or place)
+        # What the command line names stands nowhere in the file.
+        where = place if self._agent.provider is None else self._block("provider")
+        return replace(problem, place=error.place or where)
 
     def _cannot(self, task: Task, info: ModelInfo, *, uses_tools: bool) -> Iterator[Problem]:
         agent, block = self._agent, self._block

@@ -153,3 +153,14 @@ def test_a_key_or_what_stands_for_one_is_enough(
 def test_ollama_needs_no_key(nika: Nika, write: Write) -> None:
     write("w.nika.yaml", "agent: {model: llama3.2, provider: ollama}\ntasks:\n  - {id: a, llm: hi}\n")
     assert nika("plan", "w.nika.yaml").code == 0
+
+
+def test_a_provider_that_the_command_line_names_is_told_once_and_nowhere_in_the_file(nika: Nika, write: Write) -> None:
+    write(
+        "w.nika.yaml",
+        "agent: {model: mock-small, provider: mock}\ntasks:\n  - {id: a, llm: hi}\n  - {id: b, llm: 'so {{a}}'}\n",
+    )
+    done = nika("run", "w.nika.yaml", "-p", "nosuch")
+    assert done.code == 2
+    assert done.err.count("NIKA-071") == 1
+    assert "-->" not in done.err
