@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from nika_core.document.faults import Fault
+from nika_core.document.plain_schema import is_plain_schema
 
 _MOST: Final = 2000  # mappings and lists of one schema; a larger one is checked when its task runs
 _DATA: Final = frozenset({"const", "default", "enum", "example", "examples"})  # keywords that hold values, no schemas
@@ -16,6 +17,8 @@ _HINT: Final = "see json-schema.org; only references within it (`#/...`) are fol
 
 def schema_fault(schema: dict[str, Any]) -> Fault | None:
     """What makes no sense in a schema; None where nothing does, or where it is too large to tell at once."""
+    if is_plain_schema(schema):
+        return None
     nodes = []
     for path, node in _nodes(schema):
         nodes.append((path, node))
