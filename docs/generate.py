@@ -318,7 +318,7 @@ def cli() -> str:
     """Every command with its arguments and options."""
     import typer.main
 
-    from nika_core.cli.main import app
+    from nika_core.cli.program import app
 
     group = typer.main.get_command(app)
     lines = [NOTICE, "# The command line\n", "`nika COMMAND --help` says the same.\n"]

@@ -13,7 +13,7 @@ def main() -> None:
     """The `nika` program."""
     gc.set_threshold(_YOUNG, *gc.get_threshold()[1:])
     atexit.register(gc.freeze)  # the process ends: what is in cycles need not be looked for first
-    from nika_core.cli.main import main as run
+    from nika_core.cli.program import main as run
 
     run()
 

@@ -26,7 +26,7 @@ def test_a_wrong_call_exits_with_2(nika: Nika, arguments: tuple[str, ...]) -> No
 
 
 def test_every_command_has_help(nika: Nika) -> None:
-    from nika_core.cli.main import COMMANDS
+    from nika_core.cli.program import COMMANDS
 
     for command in COMMANDS:
         assert nika(command, "--help").code == 0, command

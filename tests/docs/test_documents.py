@@ -11,7 +11,7 @@ import typer.main
 import yaml
 
 from nika_core import codes
-from nika_core.cli.main import app
+from nika_core.cli.program import app
 from nika_core.errors import Severity
 from nika_core.testing import validate_workflow
 
