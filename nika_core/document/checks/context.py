@@ -41,6 +41,7 @@ class Words:
     vocabulary: Vocabulary
     _keywords: dict[str, Keyword | None] = field(default_factory=dict)
     _sources: dict[str, Source | None] = field(default_factory=dict)
+    _needed: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
 
     def keyword(self, word: str) -> Keyword | None:
         """The keyword's description; None when no plugin gives one."""
@@ -62,6 +63,13 @@ class Words:
 
     def depends_on(self, placeholder: Placeholder) -> tuple[str, ...]:
         """Tasks whose outputs a placeholder needs; none where its source cannot say."""
+        key = (placeholder.source, placeholder.text)
+        found = self._needed.get(key)
+        if found is None:
+            found = self._needed[key] = self._ask(placeholder)
+        return found
+
+    def _ask(self, placeholder: Placeholder) -> tuple[str, ...]:
         source = self.source(placeholder.source)
         if source is None:
             return ()
