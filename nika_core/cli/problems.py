@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from nika_core.cli.console import style, tell
+from nika_core.app.reporting import usage_json
+from nika_core.cli.console import say, say_json, style, tell
 from nika_core.document import Loaded
-from nika_core.document.diagnostics import render_pretty
-from nika_core.errors import Problem, ProblemsError, Severity, exit_code_of
+from nika_core.document.diagnostics import problem_json, render_pretty
+from nika_core.errors import NikaError, Problem, ProblemsError, Severity, exit_code_of
+from nika_core.model.state import RunStatus
+from nika_core.model.usage import NOTHING
 from nika_core.model.workflow import Workflow
 
 
@@ -50,3 +54,24 @@ def telling_problems(loaded: Loaded) -> Iterator[None]:
         for problem in error.problems:
             tell_problem(problem, loaded.text)
         raise ToldError(error.problems) from error
+
+
+@contextmanager
+def refusals_as(format_: str) -> Iterator[None]:
+    """Who asked for JSON is given one object for a run that never starts, too: failed, no tasks, and its problems."""
+    try:
+        yield
+    except NikaError as error:
+        problems = error.problems if isinstance(error, ProblemsError) else (error.problem(),)
+        found = {
+            "status": RunStatus.FAILED.value,
+            "durationMs": 0,
+            "usage": usage_json(NOTHING),
+            "tasks": [],
+            "problems": [problem_json(problem) for problem in problems],
+        }
+        if format_ == "json":
+            say_json(found)
+        elif format_ == "jsonl":
+            say(json.dumps({"event": "result", "data": found}, ensure_ascii=False))
+        raise

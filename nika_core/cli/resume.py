@@ -10,7 +10,7 @@ import typer
 from nika_core.app import Nika
 from nika_core.cli.inputs import gather
 from nika_core.cli.options import FolderOption, RunArgument, RunFormat, RunFormatOption, VerboseOption
-from nika_core.cli.problems import require_workflow, telling_problems
+from nika_core.cli.problems import refusals_as, require_workflow, telling_problems
 
 
 def resume(
@@ -26,29 +26,30 @@ def resume(
     verbose: VerboseOption = 0,
 ) -> None:
     """Go on with an interrupted or failed run."""
-    from nika_core.app.preparing import prepare
-    from nika_core.app.resuming import earlier_of, options_of, workflow_path
-    from nika_core.cli.execute import execute
+    with refusals_as(format_.value):
+        from nika_core.app.preparing import prepare
+        from nika_core.app.resuming import earlier_of, options_of, workflow_path
+        from nika_core.cli.execute import execute
 
-    journal = Nika.open(folder).journal()
-    recorded = journal.load(run)
-    options = options_of(recorded, gather(input_ or (), None))
-    path = workflow_path(recorded)
-    nika = Nika.open(path)
-    loaded = nika.load(path, model=options.model)
-    checked = require_workflow(loaded)
-    earlier = earlier_of(recorded, checked, from_)
-    with telling_problems(loaded):
-        prepared = prepare(nika, checked, options)
-    sys.exit(
-        execute(
-            prepared,
-            format_.value,
-            verbose,
-            journal=journal,
-            document=loaded.text,
-            recorded=recorded,
-            earlier=earlier,
-            again=from_,
+        journal = Nika.open(folder).journal()
+        recorded = journal.load(run)
+        options = options_of(recorded, gather(input_ or (), None))
+        path = workflow_path(recorded)
+        nika = Nika.open(path)
+        loaded = nika.load(path, model=options.model)
+        checked = require_workflow(loaded)
+        earlier = earlier_of(recorded, checked, from_)
+        with telling_problems(loaded):
+            prepared = prepare(nika, checked, options)
+        sys.exit(
+            execute(
+                prepared,
+                format_.value,
+                verbose,
+                journal=journal,
+                document=loaded.text,
+                recorded=recorded,
+                earlier=earlier,
+                again=from_,
+            )
         )
-    )

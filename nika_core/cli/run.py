@@ -21,7 +21,7 @@ from nika_core.cli.options import (
     VerboseOption,
     WorkflowArgument,
 )
-from nika_core.cli.problems import require_workflow, telling_problems
+from nika_core.cli.problems import refusals_as, require_workflow, telling_problems
 from nika_core.errors import UsageError
 
 
@@ -44,27 +44,28 @@ def run(
     verbose: VerboseOption = 0,
 ) -> None:
     """Run a workflow."""
-    given = gather(input_ or (), inputs)
-    nika, path = find_workflow(workflow)
-    options = RunOptions(
-        inputs=given,
-        provider=provider,
-        model=model,
-        max_concurrent=max_concurrent,
-        fail_fast=fail_fast,
-        mock=mock,
-        economy=economy,
-    )
-    loaded = nika.load(path, model=model)
-    checked = require_workflow(loaded)
+    with refusals_as(format_.value):
+        given = gather(input_ or (), inputs)
+        nika, path = find_workflow(workflow)
+        options = RunOptions(
+            inputs=given,
+            provider=provider,
+            model=model,
+            max_concurrent=max_concurrent,
+            fail_fast=fail_fast,
+            mock=mock,
+            economy=economy,
+        )
+        loaded = nika.load(path, model=model)
+        checked = require_workflow(loaded)
 
-    from nika_core.app.preparing import prepare
-    from nika_core.cli.execute import execute
+        from nika_core.app.preparing import prepare
+        from nika_core.cli.execute import execute
 
-    with telling_problems(loaded):
-        prepared = prepare(nika, checked, options)
-    journal = None if no_journal else nika.journal(path)
-    sys.exit(execute(prepared, format_.value, verbose, journal=journal, document=loaded.text))
+        with telling_problems(loaded):
+            prepared = prepare(nika, checked, options)
+        journal = None if no_journal else nika.journal(path)
+        sys.exit(execute(prepared, format_.value, verbose, journal=journal, document=loaded.text))
 
 
 def find_workflow(workflow: Path | None) -> tuple[Nika, Path]:

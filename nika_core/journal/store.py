@@ -94,6 +94,10 @@ class Store:
                 connection = None
                 try:
                     connection = self._connect(f"{uri}?{mode}")
+                    if not _tables(connection):  # who made the file was killed, or is just about to fill it
+                        connection.close()
+                        self.create()
+                        connection = self._connect(f"{uri}?{mode}")
                     _check(connection, self.path)
                 except sqlite3.OperationalError:
                     if connection is not None:
@@ -127,9 +131,14 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         raise faults.newer(path, version, VERSION)
 
 
+def _tables(connection: sqlite3.Connection) -> int:
+    """How many tables and indexes there are, whoever's they are."""
+    count: int = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    return count
+
+
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if tables:
+    if _tables(connection):
         _check(connection, path)
         return
     connection.execute("PRAGMA journal_mode=WAL")

@@ -48,6 +48,33 @@ def test_the_result_has_the_promised_keys_and_leaves_out_those_without_a_value(n
     assert done.tasks["b"]["attempts"] == 3
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code", "why"),
+    [
+        (["run", "bad.nika.yaml"], 2, "NIKA-012"),
+        (["run", "none.nika.yaml"], 2, "NIKA-003"),
+        (["run", "w.nika.yaml", "-i", "x"], 2, "NIKA-009"),
+        (["run", "asks.nika.yaml"], 3, "NIKA-06"),
+        (["resume", "none"], 2, "NIKA-093"),
+    ],
+)
+def test_a_run_that_never_starts_is_one_object_with_its_problems(
+    nika: Nika, write: Write, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, why: str
+) -> None:
+    monkeypatch.setenv("NIKA_MAX_TOKENS_TOTAL", "1")
+    write("w.nika.yaml", "tasks:\n  - {id: a, shell: echo hi}\n")
+    write("bad.nika.yaml", "tasks:\n  - {id: a}\n")
+    write("asks.nika.yaml", "agent: {model: mock}\ntasks:\n  - {id: a, llm: a prompt of more than one token}\n")
+    done = nika(*arguments, "--format", "json")
+    assert done.code == code, done.err
+    assert (done.json["status"], done.json["tasks"]) == ("failed", [])
+    assert done.json["problems"][0]["code"].startswith(why)
+    assert done.json["problems"][0]["code"] in done.err
+    (line,) = nika(*arguments, "--format", "jsonl").out.splitlines()
+    assert json.loads(line)["data"] == done.json
+    assert nika(*arguments).out == ""
+
+
 def test_a_false_condition_skips_with_its_reason(nika: Nika, write: Write) -> None:
     write(
         "w.nika.yaml",

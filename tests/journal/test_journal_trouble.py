@@ -337,6 +337,24 @@ def test_a_damaged_or_foreign_journal_is_told_with_what_to_do(tmp_path: Path, da
             assert "away" in (caught.value.hint or "")
 
 
+@pytest.mark.parametrize("begun", ["an empty file", "no tables yet"])
+def test_a_journal_whose_maker_was_killed_is_an_empty_one(tmp_path: Path, begun: str) -> None:
+    path = tmp_path / ".nika" / "journal.db"
+    path.parent.mkdir()
+    path.touch()
+    if begun == "no tables yet":
+        database = sqlite3.connect(path)
+        database.execute("PRAGMA journal_mode=WAL")
+        database.close()
+    with Journal.open(tmp_path) as journal:
+        assert list(journal.runs()) == []
+        with pytest.raises(JournalError) as caught:
+            journal.load("2020")
+        assert caught.value.code == codes.UNKNOWN_RUN
+        journal.begin(info()).release()
+        assert len(list(journal.runs())) == 1
+
+
 def test_a_damaged_page_is_told_when_it_is_read(tmp_path: Path) -> None:
     old_run(tmp_path)
     path = tmp_path / ".nika" / "journal.db"
