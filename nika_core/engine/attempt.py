@@ -143,8 +143,14 @@ class Attempts:
     # ---- retries
 
     def _most(self) -> int:
-        """Attempts in all: the task's own number, within the limit for all tasks."""
+        """Attempts in all: the task's own number, within the limit for all tasks.
+
+        Without a number of its own, only what has no effect but asking a model, or none at all, is tried again:
+        nobody said that a command may run twice.
+        """
         wanted, limit = self._call.task.retry.max, self._scene.max_attempts
+        if wanted is None and not (self._word.keyword.pure or self._word.keyword.needs_provider):
+            return 1
         if wanted is None or limit is None or wanted <= limit:
             return wanted or limit or 1
         if self._attempt == limit:  # told when it matters: there would be another attempt
