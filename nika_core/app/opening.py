@@ -14,7 +14,7 @@ from nika_core import codes
 from nika_core.app.patience import PATIENCE, patience
 from nika_core.app.vocabulary import RegistryVocabulary
 from nika_core.document import Loaded, check_settings, graph_of, load_project, load_workflow
-from nika_core.errors import NikaError, PluginError, ProblemsError, UsageError
+from nika_core.errors import NikaError, PluginError, ProblemsError, RefusedError, UsageError
 from nika_core.journal import Journal
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.graph import Graph
@@ -99,15 +99,20 @@ class Nika:
         require_lock(self.project_folder / LOCK_NAME, self.installed.usable())
         return self.installed
 
-    def _policy(self) -> PluginPolicy:
+    def _own_policy(self) -> PluginPolicy:
         project, where = self.project, "nika.yaml"
-        allow = [(where, project.allow)] if project.allow is not None else []
-        block = [(where, project.block)] if project.block else []
+        allow = ((where, project.allow),) if project.allow is not None else ()
+        return PluginPolicy(allow, ((where, project.block),) if project.block else (), project.prefer)
+
+    def _policy(self) -> PluginPolicy:
+        own = self._own_policy()
+        allow, block = list(own.allow), list(own.block)
         if _ALLOW in self.environ:
-            allow.append((_ALLOW, patterns_of(self.environ[_ALLOW])))
+            # What may be used is one thing; what bounds it is not to be forgotten off a list.
+            allow.append((_ALLOW, (*patterns_of(self.environ[_ALLOW]), f"{Kind.LIMIT_POLICY.value}:*")))
         if _BLOCK in self.environ:
             block.append((_BLOCK, patterns_of(self.environ[_BLOCK])))
-        return PluginPolicy(tuple(allow), tuple(block), project.prefer)
+        return PluginPolicy(tuple(allow), tuple(block), own.prefer)
 
     @cached_property
     def vocabulary(self) -> RegistryVocabulary:
@@ -118,7 +123,19 @@ class Nika:
 
     @cached_property
     def policies(self) -> list[tuple[Offer, Policy]]:
-        """Every limit policy. Raises PluginError: a limit that nobody asks is no limit."""
+        """Every limit policy. Raises PluginError: a limit that nobody asks is no limit.
+
+        RefusedError where the environment takes one away that the project has: it may narrow, and never widen.
+        """
+        own, all_lists = self._own_policy(), self._policy()
+        for offer in self.registry.offers():
+            why = all_lists.why_blocked(offer) if offer.kind is Kind.LIMIT_POLICY else None
+            if why is not None and own.why_blocked(offer) is None:
+                raise RefusedError(
+                    codes.PLUGIN_BLOCKED,
+                    f"the limit policy '{offer.word}' ({offer.origin}) is {why}; a limit is not the environment's to take",
+                    hint=f"only the project can: plugins: {{block: [{offer.id}]}} in nika.yaml",
+                )
         return self.registry.policies()
 
     @cached_property

@@ -78,6 +78,10 @@ class Registry:
         """Every word of this kind that may be used, in alphabetical order."""
         return sorted(word for (found, word) in self._by_word if found is kind)
 
+    def offers(self) -> tuple[Offer, ...]:
+        """All that is installed, whether or not it may be used."""
+        return self._offers
+
     def installed(self, kind: Kind) -> list[str]:
         """Every word of this kind that is there, also those that may not be used."""
         return sorted({offer.word for offer in self._offers if offer.kind is kind})

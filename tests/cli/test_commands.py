@@ -163,3 +163,17 @@ def test_a_run_that_is_not_there_is_a_mistake_in_the_call(nika: Nika, command: t
     done = nika(*command)
     assert done.code == 2
     assert "NIKA-093" in done.err
+
+
+def test_the_environment_cannot_take_a_limit_policy_away(
+    nika: Nika, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("w.nika.yaml", "tasks:\n  - {id: a, shell: echo hi}\n")
+    monkeypatch.setenv("NIKA_PLUGINS_BLOCK", "limit_policies:env")
+    refused = nika("run", "w.nika.yaml")
+    assert refused.code == 3
+    assert "NIKA_PLUGINS_BLOCK" in refused.err
+    monkeypatch.delenv("NIKA_PLUGINS_BLOCK")
+    monkeypatch.setenv("NIKA_PLUGINS_ALLOW", "nika-keyword-*")
+    assert nika("limits", "--format", "json").json["limits"]
+    assert nika("run", "w.nika.yaml").code == 0

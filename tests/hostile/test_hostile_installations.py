@@ -185,7 +185,10 @@ def test_a_broken_limit_policy_stops_everything_and_says_so(place: Place, case: 
     done = place.nika("run", "innocent.nika.yaml", "--no-journal")
     assert done.code == code, done.err
     assert "'strict' (acme-bad 6.6)" in done.err
-    assert place.nika("run", "innocent.nika.yaml", "--no-journal", NIKA_PLUGINS_BLOCK="acme-bad").out == "fine\n"
+    # The environment cannot take a limit away, not even a broken one; the project can.
+    assert place.nika("run", "innocent.nika.yaml", "--no-journal", NIKA_PLUGINS_BLOCK="acme-bad").code == 3
+    place.write("nika.yaml", "plugins: {block: [acme-bad]}\n")
+    assert place.nika("run", "innocent.nika.yaml", "--no-journal").out == "fine\n"
 
 
 SOURCES = {

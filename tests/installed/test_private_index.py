@@ -174,8 +174,11 @@ def test_private_plugins_come_from_a_folder_of_wheels_and_one_too_many_is_refuse
     assert "acme-nika-house 0.1.0 is installed, but not locked" in refused(environment, project, "run")
 
     # One that the lists do not allow is not loaded, lock or no lock.
-    blocked = environment.run("run", cwd=project, environ={"NIKA_PLUGINS_BLOCK": "acme-nika-house"})
+    with_lists = (project / "nika.yaml").read_text()
+    (project / "nika.yaml").write_text(f"{with_lists.rstrip()}\n  block: [acme-nika-house]\n")
+    blocked = environment.run("run", cwd=project)
     assert blocked.returncode == 0, blocked.stderr
+    (project / "nika.yaml").write_text(with_lists)
 
     # A lock names what must be there, too.
     uv_pip("uninstall", "--python", environment.python, "acme-nika-llm")
