@@ -133,7 +133,7 @@ class Nika:
             if why is not None and own.why_blocked(offer) is None:
                 raise RefusedError(
                     codes.PLUGIN_BLOCKED,
-                    f"the limit policy '{offer.word}' ({offer.origin}) is {why}; a limit is not the environment's to take",
+                    f"the limit policy '{offer.word}' ({offer.origin}) is {why}: no limit is the environment's",
                     hint=f"only the project can: plugins: {{block: [{offer.id}]}} in nika.yaml",
                 )
         return self.registry.policies()

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from nika_core.app import RunOptions
-from nika_core.cli.console import plain, say, say_json, style
+from nika_core.cli.console import plain, print_error, say, say_json, style
 from nika_core.cli.inputs import gather
 from nika_core.cli.options import (
     Format,
@@ -52,9 +52,13 @@ def plan(
             tell_problem(warning, loaded.text)
         counted = asyncio.run(count_prompts(prepared)) if count else None
         made = make_plan(prepared, counted)
+        refusals = list(prepared.problems_of_limits())
     if format_ is Format.JSON:
-        say_json(plan_json(made))
+        found = [{"code": each.code, "message": each.message, "hint": each.hint} for each in refusals]
+        say_json(plan_json(made) | ({"refusals": found} if found else {}))
         return
+    for each in refusals:
+        print_error(each)
     wave = 0
     for each in made.tasks:
         if each.wave != wave:
@@ -68,7 +72,8 @@ def plan(
             lines = plain(shown).splitlines() or [""]
             say(f"      {key}: {lines[0]}{' …' if len(lines) > 1 else ''}")
         for effect in each.effects:
-            say(f"      touches {effect.kind}: {plain(effect.target)}")
+            target = plain(effect.target).splitlines() or [""]
+            say(f"      touches {effect.kind}: {target[0]}{' …' if len(target) > 1 else ''}")
         cost = _forecast_text(each.forecast)
         if cost:
             say(f"      {cost}")

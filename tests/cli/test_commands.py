@@ -142,6 +142,9 @@ def test_a_run_whose_low_estimate_is_over_a_limit_is_refused_with_3(
     done = nika("run", "w.nika.yaml")
     assert done.code == 3
     assert "NIKA_MAX_TOKENS_TOTAL" in done.err
+    planned = nika("plan", "w.nika.yaml", "--format", "json")  # a plan says that the run would be refused
+    assert planned.code == 0
+    assert "NIKA_MAX_TOKENS_TOTAL" in planned.json["refusals"][0]["message"]
 
 
 def test_runs_are_listed_shown_and_removed(nika: Nika, write: Write) -> None:
