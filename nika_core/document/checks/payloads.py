@@ -18,6 +18,8 @@ from nika_core.model.workflow import AgentBlock, OutputSpec, Path_, PayloadValue
 from nika_core.template import TemplateSyntaxError, compile_template, to_text
 
 _MOST_PROBLEMS = 100  # of one task
+_NO_AGENT = AgentBlock()
+_TREES = (dict, list, tuple, Mapping)  # most are one of the first
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +27,25 @@ class CheckedPayload:
     """A task's payload as a keyword's facets are given it (`nika_core.plugin.Payload`)."""
 
     task: Task
-    folder: Path
-    agent: AgentBlock
-    sections: Mapping[str, Json]
+    workflow: Workflow
     settings: JsonObject
     max_tokens: int | None
 
     @property
     def task_id(self) -> str:
         return self.task.id
+
+    @property
+    def folder(self) -> Path:
+        return self.workflow.folder
+
+    @property
+    def agent(self) -> AgentBlock:
+        return self.workflow.agent or _NO_AGENT
+
+    @property
+    def sections(self) -> Mapping[str, Json]:
+        return self.workflow.sections
 
     @property
     def fields(self) -> Mapping[str, PayloadValue]:
@@ -64,14 +76,7 @@ def payload_of(
     task: Task, workflow: Workflow, limits: Limits, settings: Mapping[str, JsonObject] | None = None
 ) -> CheckedPayload:
     """What `Facets.check`, `effects` and `estimate` are given. `settings`: of the project file, by keyword."""
-    return CheckedPayload(
-        task,
-        workflow.folder,
-        workflow.agent or AgentBlock(),
-        workflow.sections,
-        (settings or {}).get(task.keyword, {}),
-        limits.count(Measure.TASK_TOKENS),
-    )
+    return CheckedPayload(task, workflow, (settings or {}).get(task.keyword, {}), limits.count(Measure.TASK_TOKENS))
 
 
 def check_payloads(context: Context) -> Iterator[Problem]:
@@ -81,7 +86,7 @@ def check_payloads(context: Context) -> Iterator[Problem]:
         if keyword is None:
             continue
         for name, value in task.payload.items():
-            if name not in keyword.literal and isinstance(value, Mapping | list | tuple):
+            if type(value) is not str and isinstance(value, _TREES) and name not in keyword.literal:
                 yield from _check_keys(value, (name,), task)
         yield from _ask(context, task)
 
@@ -124,11 +129,11 @@ def _check_keys(value: Any, path: Path_, task: Task) -> Iterator[Problem]:
                         task.at((*path, key)),
                         "make the whole object in a task of its own, and put its output here",
                     )
-                if isinstance(item, Mapping | list | tuple):
+                if isinstance(item, _TREES):
                     todo.append((item, (*path, key)))
         else:
             todo.extend(
-                (item, (*path, index)) for index, item in enumerate(here) if isinstance(item, Mapping | list | tuple)
+                (item, (*path, index)) for index, item in enumerate(here) if isinstance(item, _TREES)
             )
 
 

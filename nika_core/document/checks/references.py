@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from nika_core import codes
@@ -31,6 +31,7 @@ class _References:
         self.context = context
         self.depth = context.limits.limit(Measure.TEMPLATE_DEPTH)
         self.known: dict[str, tuple[_Fault, ...]] = {}
+        self.sources: Collection[str] | None = None
 
     def faults(self, placeholder: Placeholder) -> tuple[_Fault, ...]:
         found = self.known.get(placeholder.text)
@@ -47,8 +48,9 @@ class _References:
                 f"raise {self.depth.name}, if such a path is meant",
             )
             return
-        sources = self.context.words.vocabulary.sources()
-        if placeholder.source not in sources:
+        if self.sources is None:
+            self.sources = frozenset(self.context.words.vocabulary.sources())
+        if placeholder.source not in self.sources:
             yield self._unknown_source(placeholder)
             return
         source = self.context.words.source(placeholder.source)
