@@ -54,11 +54,11 @@ def plan(
         made = make_plan(prepared, counted)
         refusals = list(prepared.problems_of_limits())
     if format_ is Format.JSON:
-        found = [{"code": each.code, "message": each.message, "hint": each.hint} for each in refusals]
+        found = [{"code": why.code, "message": why.message, "hint": why.hint} for why in refusals]
         say_json(plan_json(made) | ({"refusals": found} if found else {}))
         return
-    for each in refusals:
-        print_error(each)
+    for refusal in refusals:
+        print_error(refusal)
     wave = 0
     for each in made.tasks:
         if each.wave != wave:
