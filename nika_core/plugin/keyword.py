@@ -336,6 +336,19 @@ class Facets:
     def check(self, payload: Payload, report: Report) -> None:
         """Report what the schema cannot see. Never calls anything outside; may look whether a file is there."""
 
+    def check_tool(self, reference: str, payload: Payload, report: Report) -> None:
+        """Report why an entry of `allowedTools` with this keyword stands for no tool, as far as can be seen here.
+
+        Called once for each such entry, before a run: without it, a mistake is found when the task that uses the tool
+        starts, and earlier tasks have been paid. The default: nothing is known to be wrong.
+
+        Args:
+            reference: as `tools` is given it.
+            payload: no task's: without fields. It has the workflow's folder, sections and settings, and each place
+                that it gives is that of the entry.
+            report: `code` is NIKA-018 (a tool that does not exist) unless it is given.
+        """
+
     def effects(self, payload: Payload) -> Sequence[Effect]:
         """What the task may touch; the default says that nothing is known."""
         return (Effect("unknown", "this keyword does not say what it touches"),)

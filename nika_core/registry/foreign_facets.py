@@ -38,12 +38,10 @@ class ForeignFacets(Facets):
         return broken(self._offer, f"gives {type(given).__name__} from `{name}`, where {wanted} is wanted")
 
     def check(self, payload: Payload, report: Report) -> None:
-        def told(message: str, place: Place, **more: Any) -> None:
-            if not isinstance(message, str) or not isinstance(place, Place):
-                raise TypeError("a report has a message and a Place, e.g. payload.at('field')")
-            report(message, place, **more)
+        self._ask("check", lambda: self._own.check(payload, _strict(report)))
 
-        self._ask("check", lambda: self._own.check(payload, told))
+    def check_tool(self, reference: str, payload: Payload, report: Report) -> None:
+        self._ask("check_tool", lambda: self._own.check_tool(reference, payload, _strict(report)))
 
     def effects(self, payload: Payload) -> Sequence[Effect]:
         found = self._ask("effects", lambda: tuple(self._own.effects(payload)))
@@ -96,6 +94,17 @@ class ForeignFacets(Facets):
             if not isinstance(each, Tool):
                 raise self._wrong("tools", each, "Tool")
         return found
+
+
+def _strict(report: Report) -> Report:
+    """A report that takes only what the user can be shown."""
+
+    def told(message: str, place: Place, **more: Any) -> None:
+        if not isinstance(message, str) or not isinstance(place, Place):
+            raise TypeError("a report has a message and a Place, e.g. payload.at('field')")
+        report(message, place, **more)
+
+    return told
 
 
 def _is_number(value: object) -> bool:

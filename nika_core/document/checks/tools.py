@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from nika_core import codes
 from nika_core.document.checks.context import Context
+from nika_core.document.checks.tool_entries import ToolEntries
 from nika_core.errors import Place, Problem
 from nika_core.model.nearest import nearest
 from nika_core.model.tools import covers
@@ -17,18 +18,19 @@ _ALLOWED, _DISALLOWED = "allowedTools", "disallowedTools"
 def check_tools(context: Context) -> Iterator[Problem]:
     """Lists of tools are where they may be, name what is there, do not contradict one another, and do not widen."""
     agent = context.workflow.agent
+    entries = ToolEntries(context)
     if agent:
 
         def at(path: Path_) -> Place:
             return context.workflow.at(("agent", *path))
 
-        yield from _check_lists(context, agent.allowed_tools, agent.disallowed_tools, at)
+        yield from _check_lists(context, entries, agent.allowed_tools, agent.disallowed_tools, at)
     for task in context.workflow.tasks:
         if task.allowed_tools is not None or task.disallowed_tools:
-            yield from _check_task(context, task)
+            yield from _check_task(context, entries, task)
 
 
-def _check_task(context: Context, task: Task) -> Iterator[Problem]:
+def _check_task(context: Context, entries: ToolEntries, task: Task) -> Iterator[Problem]:
     keyword = context.keyword_of(task)
     if keyword is None:
         return
@@ -41,7 +43,7 @@ def _check_task(context: Context, task: Task) -> Iterator[Problem]:
             "take it out; only tasks that talk to a model in a loop are given tools",
         )
         return
-    yield from _check_lists(context, task.allowed_tools, task.disallowed_tools, task.at)
+    yield from _check_lists(context, entries, task.allowed_tools, task.disallowed_tools, task.at)
     agent = context.workflow.agent
     if keyword.category is not KeywordCategory.CONTEXT or agent is None:
         return
@@ -64,13 +66,19 @@ def _check_task(context: Context, task: Task) -> Iterator[Problem]:
 
 
 def _check_lists(
-    context: Context, allowed: Sequence[str] | None, disallowed: Sequence[str], at: Callable[[Path_], Place]
+    context: Context,
+    entries: ToolEntries,
+    allowed: Sequence[str] | None,
+    disallowed: Sequence[str],
+    at: Callable[[Path_], Place],
 ) -> Iterator[Problem]:
     for name, tools in ((_ALLOWED, allowed or ()), (_DISALLOWED, disallowed)):
         for index, tool in enumerate(tools):
             problem = _unknown(context, name, tool, at((name, index)))
             if problem:
                 yield problem
+            elif name == _ALLOWED:
+                yield from entries.problems(tool, at((name, index)))
     for index, tool in enumerate(allowed or ()):
         # To allow `mcp::files::*` and forbid one of them makes sense; to forbid all that is allowed does not.
         forbidding = next((one for one in disallowed if covers(one, tool)), None)

@@ -130,27 +130,40 @@ class FunctionFacets(Facets):
         """The code that is called; what that touches is not known."""
         return (Effect("code", payload.text("reference") or ""),)
 
+    def check_tool(self, reference: str, payload: Payload, report: Report) -> None:
+        """Report a file or function that is not there."""
+        try:
+            _chosen(reference, payload.folder)
+        except TaskError as error:
+            report(error.message, payload.at(), code=error.code, hint=error.hint)
+
     async def tools(self, reference: str, context: StepContext) -> Sequence[Tool]:
         """`function::path/to/file.py::name`, or `::*` for all its public functions."""
-        if reference in ("", "*"):
-            raise _no_tool(reference, "it names no file", "write function::path/to/file.py::name, or ::* for all of it")
-        where, _, name = reference.rpartition("::")
-        everything = name == "*"
-        try:
-            parsed = parse(f"{where}::x" if everything else reference)
-        except ValueError as error:
-            raise _no_tool(reference, str(error), HOW) from None
-        functions = await asyncio.to_thread(_functions, parsed, context.folder)
-        if everything:
-            chosen = [one for one in functions.values() if not one.name.startswith("_")]
-        elif name in functions:
-            chosen = [functions[name]]
-        elif parsed.kind == "node":
-            chosen = [Function(name, (), True, name, sure=False)]
-        else:
-            near = get_close_matches(name, functions, 1)
-            raise _no_tool(reference, f"{where} has no function '{name}'", f"did you mean {near[0]}?" if near else None)
+        parsed, chosen = await asyncio.to_thread(_chosen, reference, context.folder)
         return tuple(_tool(parsed, one) for one in chosen)
+
+
+def _chosen(reference: str, folder: Path) -> tuple[Reference, Sequence[Function]]:
+    """The functions that an entry of `allowedTools` stands for. Raises TaskError (config)."""
+    if reference in ("", "*"):
+        raise _no_tool(reference, "it names no file", "write function::path/to/file.py::name, or ::* for all of it")
+    where, _, name = reference.rpartition("::")
+    everything = name == "*"
+    try:
+        parsed = parse(f"{where}::x" if everything else reference)
+    except ValueError as error:
+        raise _no_tool(reference, str(error), HOW) from None
+    functions = _functions(parsed, folder)
+    if everything:
+        chosen = [one for one in functions.values() if not one.name.startswith("_")]
+    elif name in functions:
+        chosen = [functions[name]]
+    elif parsed.kind == "node":
+        chosen = [Function(name, (), True, name, sure=False)]
+    else:
+        near = get_close_matches(name, functions, 1)
+        raise _no_tool(reference, f"{where} has no function '{name}'", f"did you mean {near[0]}?" if near else None)
+    return parsed, chosen
 
 
 def _functions(reference: Reference, folder: Path) -> Mapping[str, Function]:

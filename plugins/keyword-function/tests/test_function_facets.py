@@ -152,3 +152,38 @@ def test_a_resumed_run_looks_at_the_authors_sources_and_at_nobody_elses(make_pay
         "nothing": (),
     }
     assert {text: FunctionFacets().files(make_payload(reference=text)) for text in sources} == sources
+
+
+@pytest.mark.parametrize(
+    ("reference", "told"),
+    [
+        ("nope.py::x", "nope.py does not exist"),
+        ("nope.py::*", "nope.py does not exist"),
+        ("tools.py::cuont", "tools.py has no function 'cuont'"),
+        ("tools.py", "has no '::'"),
+        ("", "it names no file"),
+        ("*", "it names no file"),
+        ("broken.py::x", "cannot be read"),
+    ],
+)
+def test_a_tool_that_is_not_there_is_told_before_a_run(
+    make_payload: Any, problems: Any, reference: str, told: str
+) -> None:
+    payload = make_payload()
+    (payload.folder / "tools.py").write_text(CODE)
+    (payload.folder / "broken.py").write_text("def x(:")
+    FunctionFacets().check_tool(reference, payload, problems)
+    (problem,) = problems
+    assert told in problem.message
+    assert problem.code == "NIKA-018"
+
+
+@pytest.mark.parametrize(
+    "reference", ["tools.py::count", "tools.py::*", "tools::count", "tools.mjs::any", "tools.js::*"]
+)
+def test_a_tool_that_is_there_is_not_told(make_payload: Any, problems: Any, reference: str) -> None:
+    payload = make_payload()
+    for name, text in (("tools.py", CODE), ("tools.mjs", "export const a = 1"), ("tools.js", "")):
+        (payload.folder / name).write_text(text)
+    FunctionFacets().check_tool(reference, payload, problems)
+    assert problems == []

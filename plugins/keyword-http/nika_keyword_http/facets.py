@@ -30,6 +30,8 @@ _ARGUMENTS: Final[JsonObject] = {
     "required": ["url"],
     "additionalProperties": False,
 }
+_WHOLE: Final = ("", "*")  # references that mean the one tool there is
+_ALONE: Final = "write http alone"
 
 
 class HttpFacets(Facets):
@@ -149,15 +151,15 @@ class HttpFacets(Facets):
         """The url, its values percent-encoded. Raises TemplateValueError."""
         return urls.render(template, values)
 
+    def check_tool(self, reference: str, payload: Payload, report: Report) -> None:
+        """Report a reference: http is one tool, and has none below it."""
+        if reference not in _WHOLE:
+            report(_no_tool(reference), payload.at(), code=codes.UNKNOWN_TOOL, hint=_ALONE)
+
     async def tools(self, reference: str, context: StepContext) -> Sequence[Tool]:
         """`http`: one tool, under the same guard as any task."""
-        if reference not in ("", "*"):
-            raise TaskError(
-                f"there is no tool http::{reference}",
-                category=Category.CONFIG,
-                code=codes.UNKNOWN_TOOL,
-                hint="write http alone",
-            )
+        if reference not in _WHOLE:
+            raise TaskError(_no_tool(reference), category=Category.CONFIG, code=codes.UNKNOWN_TOOL, hint=_ALONE)
         return (
             Tool(
                 "http",
@@ -166,6 +168,10 @@ class HttpFacets(Facets):
                 _payload,
             ),
         )
+
+
+def _no_tool(reference: str) -> str:
+    return f"there is no tool http::{reference}"
 
 
 def _payload(arguments: JsonObject) -> JsonObject:

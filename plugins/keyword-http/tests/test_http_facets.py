@@ -152,6 +152,17 @@ async def test_there_is_no_other_tool(context: Any) -> None:
         await HttpFacets().tools("get", context)
 
 
+def test_another_tool_is_told_before_a_run() -> None:
+    found: list[tuple[str, Any]] = []
+
+    def report(message: str, place: Place, **more: Any) -> None:
+        found.append((message, more["code"]))
+
+    for reference in ("", "*", "get"):
+        HttpFacets().check_tool(reference, FakePayload({}), report)  # type: ignore[arg-type]  # as far as it is asked
+    assert found == [("there is no tool http::get", codes.UNKNOWN_TOOL)]
+
+
 def test_every_field_is_documented_and_known_to_the_schema() -> None:
     fields = {"url", "method", "headers", "query", "json", "body", "form", "followRedirects", "expectStatus"}
     assert set(HTTP.field_docs) == fields | {"response", "idempotencyKey"}

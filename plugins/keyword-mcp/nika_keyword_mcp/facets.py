@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from nika_core import codes
-from nika_core.errors import Category, TaskError
+from nika_core.errors import Category, Place, TaskError
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.message import ToolSpec
 from nika_core.model.template import Template
@@ -40,22 +40,18 @@ class McpFacets(Facets):
         except TaskError as error:
             report(error.message, payload.at("reference"), code=error.code, hint=error.hint)
             return
-        try:
-            known = servers.declared(payload.sections.get(servers.SECTION), payload.folder)
-        except servers.ServersError as error:
-            report(error.message, error.place, code=codes.BAD_CONFIGURATION, hint=error.hint)
+        known = _declared(payload, report)
+        if known is not None:
+            _check_server(name, known, payload.at("reference"), report, codes.BAD_PAYLOAD)
+
+    def check_tool(self, reference: str, payload: Payload, report: Report) -> None:
+        """Report a server that nobody declared; which tools a server has, only the server knows."""
+        known = _declared(payload, report)
+        if known is None:
             return
-        if name not in known:
-            report(
-                f"no MCP server '{name[:80]}' is declared",
-                payload.at("reference"),
-                code=codes.BAD_PAYLOAD,
-                hint=servers.unknown_server_hint(name, known),
-            )
-            return
-        why = servers.why_not_usable(known[name])
-        if why is not None:
-            report(f"the MCP server '{name}' {why}", payload.at("reference"), code=codes.BAD_CONFIGURATION)
+        everything = reference in ("", "*")
+        for name in known if everything else [reference.partition("::")[0].strip()]:
+            _check_server(name, known, payload.at(), report, codes.UNKNOWN_TOOL)
 
     def effects(self, payload: Payload) -> Sequence[Effect]:
         """The server, and how it is reached."""
@@ -86,6 +82,25 @@ class McpFacets(Facets):
             chosen = list((await session.tools()).values()) if wanted == "*" else [await session.tool(wanted)]
             found += [(name, tool) for tool in chosen]
         return tuple(_tool(name, tool) for name, tool in found)
+
+
+def _declared(payload: Payload, report: Report) -> Mapping[str, servers.Server] | None:
+    try:
+        return servers.declared(payload.sections.get(servers.SECTION), payload.folder)
+    except servers.ServersError as error:
+        report(error.message, error.place, code=codes.BAD_CONFIGURATION, hint=error.hint)
+        return None
+
+
+def _check_server(name: str, known: Mapping[str, servers.Server], place: Place, report: Report, unknown: str) -> None:
+    """`unknown`: the code for a server that nobody declared."""
+    if name not in known:
+        hint = servers.unknown_server_hint(name, known)
+        report(f"no MCP server '{name[:80]}' is declared", place, code=unknown, hint=hint)
+        return
+    why = servers.why_not_usable(known[name])
+    if why is not None:
+        report(f"the MCP server '{name}' {why}", place, code=codes.BAD_CONFIGURATION)
 
 
 def fit_name(server: str, tool: str) -> str:

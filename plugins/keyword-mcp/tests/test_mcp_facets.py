@@ -76,6 +76,33 @@ def test_each_mistake_is_reported_where_it_stands(tmp_path: Path, fields: Any, w
     assert place.path == where
 
 
+@pytest.mark.parametrize(
+    ("reference", "told"),
+    [
+        ("nosuch::*", [(codes.UNKNOWN_TOOL, "no MCP server 'nosuch' is declared")]),
+        ("nosuch", [(codes.UNKNOWN_TOOL, "no MCP server 'nosuch' is declared")]),
+        ("*::read", [(codes.UNKNOWN_TOOL, "no MCP server '*' is declared")]),
+        ("void::read", [(codes.BAD_CONFIGURATION, "the MCP server 'void' needs command")]),
+        ("*", [(codes.BAD_CONFIGURATION, "the MCP server 'void' needs command")]),
+        ("files::read", []),
+        ("files::*", []),
+        ("files", []),
+    ],
+)
+def test_a_tool_of_a_server_that_cannot_be_used_is_told_before_a_run(
+    tmp_path: Path, reference: str, told: list[tuple[str, str]]
+) -> None:
+    found: list[tuple[str, str]] = []
+
+    def report(message: str, place: Place, *, code: str, **more: Any) -> None:
+        found.append((code, message))
+
+    payload: Any = FakePayload({}, tmp_path, SECTIONS)
+    McpFacets().check_tool(reference, payload, report)  # type: ignore[arg-type]  # as far as it is called
+    assert [code for code, _ in found] == [code for code, _ in told]
+    assert all(message.startswith(start) for (_, message), (_, start) in zip(found, told, strict=True))
+
+
 def test_an_unknown_server_names_the_nearest_or_all(tmp_path: Path) -> None:
     [(*_, hint)] = checked(FakePayload({"reference": "fils::read"}, tmp_path, SECTIONS))
     assert "did you mean 'files'?" in (hint or "")

@@ -29,6 +29,8 @@ _ARGUMENTS: Final[JsonObject] = {
     },
     "additionalProperties": False,
 }
+_WHOLE: Final = ("", "*")  # references that mean the one tool there is
+_ALONE: Final = "write shell alone"
 
 
 class ShellFacets(Facets):
@@ -151,17 +153,21 @@ class ShellFacets(Facets):
         """The command as a script without values, and its values as variables."""
         return put_together(template, values)
 
+    def check_tool(self, reference: str, payload: Payload, report: Report) -> None:
+        """Report a reference: shell is one tool, and has none below it."""
+        if reference not in _WHOLE:
+            report(_no_tool(reference), payload.at(), code=codes.UNKNOWN_TOOL, hint=_ALONE)
+
     async def tools(self, reference: str, context: StepContext) -> Sequence[Tool]:
         """`shell`: the model's own command lines. Allowing it means allowing them."""
-        if reference not in ("", "*"):
-            raise TaskError(
-                f"there is no tool shell::{reference}",
-                category=Category.CONFIG,
-                code=codes.UNKNOWN_TOOL,
-                hint="write shell alone",
-            )
+        if reference not in _WHOLE:
+            raise TaskError(_no_tool(reference), category=Category.CONFIG, code=codes.UNKNOWN_TOOL, hint=_ALONE)
         description = "Run a command on the user's machine and get its output and exit code."
         return (Tool("shell", "shell", ToolSpec("shell", description, _ARGUMENTS), _payload),)
+
+
+def _no_tool(reference: str) -> str:
+    return f"there is no tool shell::{reference}"
 
 
 def _listed(value: object) -> Sequence[Any]:

@@ -93,6 +93,7 @@ class Vocabulary:
     """Everything that a test installs."""
 
     check: Callable[[Payload, Report], None] | None = None
+    check_tool: Callable[[str, Payload, Report], None] | None = None
     installed: dict[str, Any] = field(
         default_factory=lambda: {"task": Tasks(), "env": Environment(), "broken": Broken(), "blocked": None}
     )
@@ -109,6 +110,8 @@ class Vocabulary:
         facets = Facets()
         if self.check:
             facets.check = self.check  # type: ignore[method-assign]  # a facet made for this test
+        if self.check_tool:
+            facets.check_tool = self.check_tool  # type: ignore[method-assign]  # a facet made for this test
         return facets
 
     def sections(self) -> Mapping[str, Any]:

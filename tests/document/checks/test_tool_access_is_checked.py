@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nika_core import codes
+from nika_core.errors import PluginError, Severity
 
 BLOCK = "agent: {model: m, allowedTools: ['call::files::*', talk], disallowedTools: ['call::files::rm']}\n"
 
@@ -78,3 +79,48 @@ def test_a_star_may_forbid_tools_of_any_keyword_but_allow_only_those_of_one(chec
     found = check(text.replace("disallowedTools", "allowedTools"))
     assert found.codes == [codes.UNKNOWN_TOOL]
     assert "keywords that it does not name" in found.only.message
+
+
+def test_a_keyword_says_which_of_its_tools_are_not_there_and_where_they_stand(check, vocabulary):
+    asked = []
+
+    def check_tool(reference, payload, report):
+        asked.append((reference, payload.folder.is_dir(), dict(payload.fields), payload.text("x"), payload.task_id))
+        if reference == "nope":
+            report("there is no nope", payload.at("anything"), hint="write yes")
+
+    vocabulary.check_tool = check_tool
+    found = check(
+        "agent: {model: m, allowedTools: [call, 'call::nope']}\n"
+        "tasks:\n  - {id: a, solo: x, allowedTools: ['call::yes', 'call::nope']}\n"
+    )
+    assert [(p.code, p.message, p.hint) for p in found.problems] == [
+        (codes.UNKNOWN_TOOL, "there is no nope", "write yes")
+    ] * 2
+    assert [(p.place.line, p.place.column) for p in found.problems] == [(1, 40), (3, 50)]
+    assert asked == [(reference, True, {}, None, "") for reference in ("", "nope", "yes")]
+
+
+def test_only_what_is_allowed_is_asked_for_and_only_of_known_keywords(check, vocabulary):
+    vocabulary.check_tool = lambda reference, payload, report: report("no", payload.at(), severity=Severity.WARNING)
+    found = check(
+        "agent: {model: m, disallowedTools: ['call::x'], allowedTools: ['cal::x']}\ntasks:\n  - {id: a, solo: x}\n"
+    )
+    assert [problem.severity for problem in found.problems] == [Severity.ERROR]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (ValueError("oops"), codes.PLUGIN_BROKEN, "failed while it checked the tool 'call::x': ValueError: oops"),
+        (PluginError(codes.PLUGIN_CONFLICT, "two offer it"), codes.PLUGIN_CONFLICT, "two offer it"),
+    ],
+)
+def test_a_keyword_that_fails_at_it_is_told_at_the_entry(check, vocabulary, error, code, said):
+    def check_tool(reference, payload, report):
+        raise error
+
+    vocabulary.check_tool = check_tool
+    found = check("agent: {model: m, allowedTools: ['call::x']}\ntasks:\n  - {id: a, solo: x}\n")
+    assert found.places[0][:3] == (code, 1, 34)
+    assert said in found.only.message
