@@ -124,7 +124,7 @@ def with_models(nika: Nika, loaded: Loaded) -> Loaded:
     found = models.problems()
     problems = sorted((*loaded.problems, *found), key=lambda problem: _order(problem.place))
     valid = not any(problem.severity is Severity.ERROR for problem in found)
-    return Loaded(workflow if valid else None, tuple(problems), loaded.text)
+    return replace(loaded, workflow=workflow if valid else None, problems=tuple(problems))
 
 
 def block_of(workflow: Workflow, nika: Nika, *, provider: str | None = None, model: str | None = None) -> AgentBlock:

@@ -102,12 +102,11 @@ def problem_json(problem: Problem) -> dict[str, Any]:
 
 def file_json(path: Path, loaded: Loaded) -> dict[str, Any]:
     """One file of `validate --format json`."""
-    workflow = loaded.workflow
     return {
         "path": str(path),
         "valid": not any(problem.severity is Severity.ERROR for problem in loaded.problems),
-        "tasks": len(workflow.tasks) if workflow else 0,
-        "flows": len(workflow.flows) if workflow else 0,
+        "tasks": loaded.tasks,
+        "flows": loaded.flows,
         "problems": [problem_json(problem) for problem in loaded.problems],
     }
 

@@ -32,6 +32,8 @@ class Loaded:
     workflow: Workflow | None
     problems: tuple[Problem, ...]
     text: str = ""
+    tasks: int = 0  # as many as stand in the file, valid or not
+    flows: int = 0
 
 
 def load_workflow(
@@ -123,7 +125,8 @@ def _load(against: _Checked, data: bytes, text: str, deadline: Deadline) -> Load
                 break
     found = problems.sorted(str(path))
     valid = not any(problem.severity is Severity.ERROR for problem in found)
-    return Loaded(workflow if valid else None, tuple(found), text)
+    sizes = (len(part) if type(part := tree.root.get(key)) is list else 0 for key in ("tasks", "flows"))
+    return Loaded(workflow if valid else None, tuple(found), text, *(sizes if type(tree.root) is dict else ()))
 
 
 @contextmanager

@@ -180,3 +180,9 @@ def test_the_environment_cannot_take_a_limit_policy_away(
     monkeypatch.setenv("NIKA_PLUGINS_ALLOW", "nika-keyword-*")
     assert nika("limits", "--format", "json").json["limits"]
     assert nika("run", "w.nika.yaml").code == 0
+
+
+def test_an_invalid_file_is_counted_as_it_stands(nika: Nika, write: Write) -> None:
+    write("w.nika.yaml", "tasks:\n  - {id: a, shell: ls}\n  - {id: b, nope: 1}\nflows:\n  - {source: a, target: b}\n")
+    (file,) = nika("validate", "w.nika.yaml", "--format", "json").json["files"]
+    assert (file["valid"], file["tasks"], file["flows"]) == (False, 2, 1)

@@ -89,7 +89,7 @@ def test_json_is_as_the_command_line_promises(load: Callable[..., Any]) -> None:
     assert json.loads(json.dumps(found)) == {
         "path": "w.nika.yaml",
         "valid": False,
-        "tasks": 0,
+        "tasks": 1,
         "flows": 0,
         "problems": [
             {
