@@ -10,7 +10,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final, TextIO
 
+from nika_core import codes
 from nika_core.errors import NikaError
+
+
+class OutputError(NikaError):
+    """What was asked for is there, and cannot be written."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(codes.EXECUTION_FAILED, message, hint="make room, or write it elsewhere")
+
 
 # C0 but tab and newline, DEL, C1, and the characters that turn a line's direction round.
 _CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -85,14 +94,33 @@ def stdout_for_data() -> Iterator[None]:
                 stream.close()
 
 
+def open_closed_streams() -> None:
+    """Give a process that was started with closed standard streams (`>&-`) ones that lead nowhere.
+
+    Else the next file that is opened, a journal say, would be stdout.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            if os.open(os.devnull, os.O_RDWR) == number and getattr(sys, name) is None:
+                setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+
+
 def say(text: str) -> None:
-    """A line of data, to stdout."""
-    _write(data_stream(), text + "\n")
+    """A line of data, to stdout. Raises OutputError where it cannot be written, e.g. to a full disk."""
+    try:
+        _write(data_stream(), text + "\n")
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"the output cannot be written to stdout: {error.strerror or error}") from error
 
 
 def tell(text: str) -> None:
-    """A line for people, to stderr."""
-    _write(sys.stderr, text + "\n")
+    """A line for people, to stderr; where nobody can read it, the work goes on."""
+    with suppress(OSError):
+        _write(sys.stderr, text + "\n")
 
 
 def say_json(value: Any) -> None:
