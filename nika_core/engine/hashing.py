@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from nika_core.engine.history import message_json
+from nika_core.model.json import JsonObject
 from nika_core.model.message import Message
 from nika_core.model.template import Template
 from nika_core.model.workflow import AgentBlock, Task
@@ -45,16 +46,18 @@ def _text_of(task: Task) -> str | None:
     return "".join([f"{len(part)}:{part}" for part in parts])
 
 
-def definition_hash(task: Task, agent: AgentBlock | None = None, files: str = "") -> str:
+def definition_hash(
+    task: Task, agent: AgentBlock | None = None, files: str = "", sections: JsonObject | None = None
+) -> str:
     """What the author says the task is. `agent`, where the keyword needs a provider; `files`, a hash of those that
-    belong to it.
+    belong to it; `sections`, the workflow's that it may use, e.g. the servers of `mcpServers`.
 
     Timeouts, retries and error rules are not in it: they change when a task fails, not what it yields when it
     succeeds, and whoever raises a timeout to mend a run does not want to pay for its other tasks again.
     """
     output = task.output
     plain = output.format == "text" and task.allowed_tools is None and not task.disallowed_tools
-    if plain and agent is None and not files and (text := _text_of(task)) is not None:
+    if plain and agent is None and not files and not sections and (text := _text_of(task)) is not None:
         return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_SIZE).hexdigest()
     found: list[Any] = [task.keyword, task.payload]
     if not plain:
@@ -64,6 +67,8 @@ def definition_hash(task: Task, agent: AgentBlock | None = None, files: str = ""
         found += [agent.temperature, agent.allowed_tools, agent.disallowed_tools]
     if files:
         found.append(files)
+    if sections:
+        found.append(["sections", sections])
     return digest(found)
 
 

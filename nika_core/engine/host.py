@@ -260,30 +260,37 @@ class Run:
 
 def _plan(request: RunRequest, scene: Scene) -> Plan:
     workflow, services, limits = request.workflow, scene.services, request.limits
-    words: dict[str, tuple[bool, bool]] = {}  # word -> takes part in the conversation, needs a provider
+    words: dict[str, tuple[KeywordCategory, bool, tuple[str, ...]]] = {}  # category, needs a provider, its sections
 
-    def about(task: Task) -> tuple[bool, bool]:
+    def about(task: Task) -> tuple[KeywordCategory, bool, tuple[str, ...]]:
         found = words.get(task.keyword)
         if found is None:
             try:
                 keyword = services.keyword(task.keyword)
-                found = (keyword.category is KeywordCategory.CONTEXT, keyword.needs_provider)
+                found = (keyword.category, keyword.needs_provider, tuple(keyword.sections))
             except FAULTS:  # the task will say so when it starts
-                found = (False, False)
+                found = (KeywordCategory.TOOL, False, ())
             words[task.keyword] = found
         return found
+
+    def definition(task: Task) -> str:
+        category, needs_provider, own = about(task)
+        sections = workflow.sections
+        if sections:
+            allowed = task.allowed_tools if task.allowed_tools is not None else scene.agent.allowed_tools
+            if category is KeywordCategory.TOOL or not allowed:  # else any tool of it may use any of them
+                sections = {name: sections[name] for name in own if name in sections}
+        return definition_hash(task, scene.agent if needs_provider else None, request.files.get(task.id, ""), sections)
 
     return Plan(
         run_id=request.run_id,
         workflow=workflow.name,
         tasks=workflow.tasks,
         graph=request.graph,
-        definition=lambda task: definition_hash(
-            task, scene.agent if about(task)[1] else None, request.files.get(task.id, "")
-        ),
+        definition=definition,
         render=services.render,
         resolve=services.resolve,
-        context=frozenset(task.id for task in workflow.tasks if about(task)[0]),
+        context=frozenset(task.id for task in workflow.tasks if about(task)[0] is KeywordCategory.CONTEXT),
         patient=request.patient,
         mode=scene.agent.mode if workflow.agent or request.agent else Mode.STRICT,
         output=scene.agent.output,
