@@ -18,7 +18,8 @@ from pathlib import Path
 from bench_engine import begun, chain, fan, ours, seconds
 from rows import HERE, Row, duration, tell
 
-ROUNDS = 3
+ROUNDS = {1000: 8, 10_000: 3}
+ENOUGH = 4.0  # seconds: what took longer in its first round is hardly disturbed by a busy machine
 PEERS = {  # the name, and how many times as fast we have to be
     "langgraph": ("LangGraph", 3.0),
     "langgraph-sqlite": ("LangGraph, SQLite", 20.0),
@@ -45,13 +46,13 @@ def compare(python: str, shape: str, count: int) -> Iterator[Row]:
     edges = {"chain": chain, "fan": fan}[shape](count)
     best = float("inf")
     others: dict[str, tuple[float, bool]] = {}
-    for _ in range(ROUNDS):
+    for _ in range(ROUNDS[count]):
         for engine, (_, bound) in PEERS.items():
             with tempfile.TemporaryDirectory() as folder:
                 asyncio.run(begun(Path(folder)))
                 best = min(best, seconds(ours(edges, count, Path(folder))))
-            if engine in others and (count > 1000 or others[engine][0] > 5):
-                continue  # once is enough: what takes so long is hardly disturbed by a busy machine
+            if engine in others and others[engine][0] > ENOUGH:
+                continue
             took = peer(python, engine, shape, count, max(2 * bound * best, 5))
             others[engine] = min(others.get(engine, took), took)
     for engine, (name, bound) in PEERS.items():
