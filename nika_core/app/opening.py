@@ -108,11 +108,12 @@ class Nika:
         own = self._own_policy()
         allow, block = list(own.allow), list(own.block)
         if _ALLOW in self.environ:
-            # What may be used is one thing; what bounds it is not to be forgotten off a list.
-            allow.append((_ALLOW, (*patterns_of(self.environ[_ALLOW]), f"{Kind.LIMIT_POLICY.value}:*")))
+            allow.append((_ALLOW, patterns_of(self.environ[_ALLOW])))
         if _BLOCK in self.environ:
             block.append((_BLOCK, patterns_of(self.environ[_BLOCK])))
-        return PluginPolicy(tuple(allow), tuple(block), own.prefer)
+        # What may be used is one thing; what bounds it is not to be forgotten off a list.
+        implied = {_ALLOW: (f"{Kind.LIMIT_POLICY.value}:*",)}
+        return PluginPolicy(tuple(allow), tuple(block), own.prefer, implied)
 
     @cached_property
     def vocabulary(self) -> RegistryVocabulary:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -58,16 +59,29 @@ def _pretty(listed: list[Listed]) -> None:
     say(table(("KIND", "WORD", "DISTRIBUTION", "VERSION", "STATUS"), rows))
 
 
+def _unmatched(registry: Registry) -> list[dict[str, str]]:
+    return [asdict(each) for each in registry.unmatched()]
+
+
+def _tell_unmatched(registry: Registry) -> None:
+    for each in registry.unmatched():
+        entry = plain(f"'{each.entry}' in the {each.list} list of {each.where}")
+        tell(f"{style('note', 'yellow')}: {entry} matches nothing that is installed")
+
+
 @app.command("list")
 def list_(format_: FormatOption = Format.PRETTY) -> None:
     """Every installed plugin; imports none of them."""
-    listed = Nika.open().installed.listing()
+    installed = Nika.open().installed
+    listed = installed.listing()
     if format_ is Format.JSON:
-        say_json({"plugins": [_json(each) for each in listed]})
+        say_json({"plugins": [_json(each) for each in listed], "unmatched": _unmatched(installed)})
     elif listed:
         _pretty(listed)
     else:
         tell("no plugin is installed; `pip install nika` brings the built-in ones")
+    if format_ is not Format.JSON:
+        _tell_unmatched(installed)
 
 
 @app.command()
@@ -135,10 +149,12 @@ def check(format_: FormatOption = Format.PRETTY) -> None:
     """
     from nika_core.registry.probe import probed
 
-    listed = probed(Nika.open().registry)
+    registry = Nika.open().registry
+    listed = probed(registry)
     bad = [each for each in listed if each.status in _BAD]
     if format_ is Format.JSON:
-        say_json({"plugins": [_json(each) for each in listed], "problems": len(bad)})
+        plugins = [_json(each) for each in listed]
+        say_json({"plugins": plugins, "problems": len(bad), "unmatched": _unmatched(registry)})
     else:
         _pretty(listed)
         for each in bad:
@@ -146,6 +162,7 @@ def check(format_: FormatOption = Format.PRETTY) -> None:
         for each in listed:
             for note in each.notes:
                 tell(f"{style('note', 'yellow')}: {each.offer.id} of {plain(each.offer.origin)}: {plain(note)}")
+        _tell_unmatched(registry)
     if bad:
         raise typer.Exit(1)
 

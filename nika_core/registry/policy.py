@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from nika_core.registry.scan import Offer
+
+
+@dataclass(frozen=True, slots=True)
+class Unmatched:
+    """An entry that says nothing about anything that is installed: often a typing mistake.
+
+    `list` is allow, block or prefer; `where` that list stands; `entry` as it was written.
+    """
+
+    list: str
+    where: str
+    entry: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +29,15 @@ class PluginPolicy:
         allow: lists of patterns, each list with where it stands; an offer must be matched by every list.
         block: the same; an offer must be matched by none.
         prefer: `kind:word` -> the distribution that may take it.
+        implied: by where an allow list stands, patterns that it need not name.
+        prefer_where: where `prefer` stands.
     """
 
     allow: tuple[tuple[str, tuple[str, ...]], ...] = ()
     block: tuple[tuple[str, tuple[str, ...]], ...] = ()
     prefer: Mapping[str, str] = field(default_factory=dict)
+    implied: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    prefer_where: str = "nika.yaml"
 
     def why_blocked(self, offer: Offer) -> str | None:
         """One sentence that names the list; None when it may be loaded."""
@@ -30,9 +46,24 @@ class PluginPolicy:
                 if _matches(pattern, offer):
                     return f"blocked by '{pattern}' in {where}"
         for where, patterns in self.allow:
-            if not any(_matches(pattern, offer) for pattern in patterns):
-                return f"not in the allow list of {where}"
+            if not any(_matches(pattern, offer) for pattern in (*patterns, *self.implied.get(where, ()))):
+                if patterns:
+                    return f"not in the allow list of {where}"
+                name = where if where.isupper() else f"plugins.allow of {where}"  # a variable, or a file
+                return f"{name} is set and empty: it allows nothing"
         return None
+
+    def unmatched(self, offers: Collection[Offer]) -> list[Unmatched]:
+        """Entries that match nothing of what is installed."""
+        found: list[Unmatched] = []
+        for name, lists in (("allow", self.allow), ("block", self.block)):
+            for where, patterns in lists:
+                vain = (one for one in patterns if not any(_matches(one, offer) for offer in offers))
+                found += [Unmatched(name, where, pattern) for pattern in vain]
+        for word, distribution in self.prefer.items():
+            if not any(offer.id == word and same_distribution(offer.distribution, distribution) for offer in offers):
+                found.append(Unmatched("prefer", self.prefer_where, f"{word}: {distribution}"))
+        return found
 
 
 def _matches(pattern: str, offer: Offer) -> bool:

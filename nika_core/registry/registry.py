@@ -14,7 +14,7 @@ from nika_core.errors import PluginError
 from nika_core.plugin import Client, Facets, Keyword, LimitPolicy, Policy, Provider, Source, Step, TemplateSource
 from nika_core.registry.foreign_client import ForeignClient
 from nika_core.registry.loading import Description, Loader, load_object, make
-from nika_core.registry.policy import PluginPolicy, same_distribution
+from nika_core.registry.policy import PluginPolicy, Unmatched, same_distribution
 from nika_core.registry.scan import Kind, Offer, required_by, scan
 
 D = TypeVar("D", Keyword, Provider, TemplateSource, LimitPolicy)
@@ -82,6 +82,10 @@ class Registry:
         """All that is installed, whether or not it may be used."""
         return self._offers
 
+    def unmatched(self) -> list[Unmatched]:
+        """Entries of the policy's lists that match nothing that is installed."""
+        return self._policy.unmatched(self._offers)
+
     def installed(self, kind: Kind) -> list[str]:
         """Every word of this kind that is there, also those that may not be used."""
         return sorted({offer.word for offer in self._offers if offer.kind is kind})
@@ -107,8 +111,27 @@ class Registry:
             mine = [offer for offer in offers if same_distribution(offer.distribution, preferred)]
             if len(mine) == 1:
                 return mine[0]
-            return None if mine else self._without_preference(offers)
+            if not mine:
+                raise self._preferred_in_vain(offers, preferred)
+            return None
         return self._without_preference(offers)
+
+    def _preferred_in_vain(self, offers: list[Offer], preferred: str) -> PluginError:
+        """To use another one in its place would do what the project does not want, and say nothing."""
+        first, where = offers[0], self._policy.prefer_where
+        name = _UNKNOWN[first.kind][1]
+        others = " and ".join(offer.origin for offer in offers)
+        why = "does not offer it"
+        for offer, blocked in self._blocked.items():
+            if offer.id == first.id and same_distribution(offer.distribution, preferred):
+                why = f"may not be used: {blocked}"
+        return PluginError(
+            codes.PLUGIN_CONFLICT,
+            f"the {name} '{first.word}' is to be that of '{preferred}' (plugins.prefer in {where}), which {why}; "
+            f"it is offered by {others}",
+            hint=f"install {preferred}, correct its name, or write plugins: "
+            f"{{prefer: {{{first.id}: {first.distribution}}}}} in {where}",
+        )
 
     def _without_preference(self, offers: list[Offer]) -> Offer | None:
         if len(offers) == 1:
