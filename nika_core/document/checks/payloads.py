@@ -132,9 +132,7 @@ def _check_keys(value: Any, path: Path_, task: Task) -> Iterator[Problem]:
                 if isinstance(item, _TREES):
                     todo.append((item, (*path, key)))
         else:
-            todo.extend(
-                (item, (*path, index)) for index, item in enumerate(here) if isinstance(item, _TREES)
-            )
+            todo.extend((item, (*path, index)) for index, item in enumerate(here) if isinstance(item, _TREES))
 
 
 def _is_template(key: str) -> bool:
