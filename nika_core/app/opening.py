@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.graph import Graph
 from nika_core.model.limits import Limit, Limits, Measure
 from nika_core.model.masking import Masker, secret_values
+from nika_core.model.nearest import nearest
 from nika_core.model.project import Project
 from nika_core.model.workflow import Workflow
 from nika_core.plugin import Admission, Explanation, Policy, Refusal
@@ -29,6 +31,19 @@ from nika_core.registry.lock import LOCK_NAME, require_lock
 
 _ALLOW = "NIKA_PLUGINS_ALLOW"
 _BLOCK = "NIKA_PLUGINS_BLOCK"
+
+
+def _refuse_unknown_kinds(where: str, patterns: Iterable[str]) -> None:
+    """A list that was meant to block something must not block nothing (`keyword:x`). Raises UsageError."""
+    for pattern in patterns:
+        kind, colon, word = pattern.partition(":")
+        if colon and not any(fnmatchcase(known.value, kind) for known in Kind):
+            meant = nearest(kind, [known.value for known in Kind])
+            raise UsageError(
+                f"'{pattern}' in {where}: there are no plugins of the kind '{kind}'",
+                code=codes.BAD_PROJECT_FILE,
+                hint=f"did you mean `{meant}:{word}`?" if meant else f"kinds are {', '.join(Kind)}",
+            )
 
 
 class Nika:
@@ -111,6 +126,8 @@ class Nika:
             allow.append((_ALLOW, patterns_of(self.environ[_ALLOW])))
         if _BLOCK in self.environ:
             block.append((_BLOCK, patterns_of(self.environ[_BLOCK])))
+        for where, patterns in (*allow, *block, ("plugins.prefer of nika.yaml", tuple(own.prefer))):
+            _refuse_unknown_kinds(where, patterns)
         # What may be used is one thing; what bounds it is not to be forgotten off a list.
         implied = {_ALLOW: (f"{Kind.LIMIT_POLICY.value}:*",)}
         return PluginPolicy(tuple(allow), tuple(block), own.prefer, implied)

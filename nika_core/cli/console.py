@@ -138,7 +138,7 @@ def print_error(error: NikaError) -> None:
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Columns as wide as their longest cell, the last one free."""
-    lines = [[plain(str(cell)) for cell in row] for row in (header, *rows)]
+    lines = [[plain(str(cell)).replace("\n", "\\n") for cell in row] for row in (header, *rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines

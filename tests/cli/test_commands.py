@@ -147,6 +147,33 @@ def test_a_run_whose_low_estimate_is_over_a_limit_is_refused_with_3(
     assert "NIKA_MAX_TOKENS_TOTAL" in planned.json["refusals"][0]["message"]
 
 
+@pytest.mark.parametrize(
+    "lists", ["block: [keyword:shell]", "allow: [nika-*, 'keywrods:shell']", "prefer: {keyword:shell: x}"]
+)
+def test_a_list_with_a_kind_that_is_none_blocks_nothing_and_is_refused(nika: Nika, write: Write, lists: str) -> None:
+    write("w.nika.yaml", "tasks:\n  - {id: a, shell: echo hi}\n")
+    write("nika.yaml", f"plugins: {{{lists}}}\n")
+    done = nika("run", "w.nika.yaml")
+    assert (done.code, done.out) == (2, "")
+    assert "NIKA-096" in done.err
+    assert "keywords:shell" in done.err
+
+
+def test_the_environment_s_list_with_a_kind_that_is_none_is_refused(
+    nika: Nika, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("w.nika.yaml", "tasks:\n  - {id: a, shell: echo hi}\n")
+    monkeypatch.setenv("NIKA_PLUGINS_BLOCK", "keyword:shell")
+    done = nika("run", "w.nika.yaml")
+    assert (done.code, "NIKA_PLUGINS_BLOCK" in done.err) == (2, True)
+
+
+def test_a_line_break_in_a_name_breaks_no_table(nika: Nika, write: Write) -> None:
+    write("w.nika.yaml", 'name: "a\\nb"\ntasks:\n  - {id: a, shell: echo hi}\n')
+    assert nika("run", "w.nika.yaml").code == 0
+    assert len(nika("runs", "list").out.splitlines()) == 2
+
+
 def test_runs_are_listed_shown_and_removed(nika: Nika, write: Write) -> None:
     write("w.nika.yaml", "tasks:\n  - {id: a, shell: echo hi}\n")
     run = nika("run", "w.nika.yaml", "--format", "json").json["runId"]

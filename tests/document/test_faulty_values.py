@@ -57,3 +57,8 @@ def test_a_schema_that_makes_no_sense_is_found_before_anything_runs(
 def test_a_schema_that_makes_sense_is_taken(load: Callable[..., Loaded], schema: str) -> None:
     text = f"tasks:\n  - id: a\n    shell: x\n    output: {{format: json, schema: {schema}}}\n"
     assert load(text).problems == ()
+
+
+def test_a_text_where_a_mapping_belongs_is_told_so(load: Callable[..., Loaded]) -> None:
+    loaded = load("tasks:\n  - id: a\n    shell: {command: x, env: PATH}\n")
+    assert [problem.message for problem in loaded.problems] == ["expected a mapping, found `PATH`"]
