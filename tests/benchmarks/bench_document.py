@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from rows import best_in_turns
 
 from nika_core.app import Nika
 from nika_core.document import Loaded, load_workflow
 
-ROUNDS = 5
 RAISED = {
     "NIKA_MAX_YAML_SIZE": "200MB",
     "NIKA_MAX_TASKS": "10000000",
@@ -88,17 +88,19 @@ def load(nika: Nika, path: Path, text: bytes | None = None) -> Loaded:
     return load_workflow(path, nika.vocabulary, nika.limits, text=text, environ={})
 
 
-def best_of(*works: Callable[[], Any]) -> list[float]:
-    """Seconds of each, the best of several rounds in turns."""
-    found = [float("inf")] * len(works)
-    for _ in range(ROUNDS):
-        for index, work in enumerate(works):
-            gc.collect()
-            start = time.perf_counter()
-            made = work()
-            found[index] = min(found[index], time.perf_counter() - start)
-            del made
-    return found
+def best_of(ours: Callable[[], Any], theirs: Callable[[], Any]) -> tuple[float, float]:
+    """Seconds of both, the best of several rounds in turns."""
+
+    def seconds(work: Callable[[], Any]) -> float:
+        gc.collect()
+        start = time.perf_counter()
+        made = work()
+        took = time.perf_counter() - start
+        del made
+        return took
+
+    best = best_in_turns({"ours": lambda: seconds(ours), "theirs": lambda: seconds(theirs)})
+    return best["ours"], best["theirs"]
 
 
 def compare(nika: Nika, tasks: int) -> dict[str, float]:

@@ -18,6 +18,8 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
+from rows import best_in_turns
+
 from nika_core.engine.host import run
 from nika_core.engine.services import RunRequest, Services
 from nika_core.journal import Journal, RunInfo
@@ -27,7 +29,6 @@ from nika_core.model.state import RunStatus
 from nika_core.model.workflow import Flow, Task, Workflow
 from nika_core.plugin import Keyword
 
-ROUNDS = {1000: 15, 10_000: 5}
 LIMITS = Limits([Limit(Measure.CONCURRENT, 10, Unit.COUNT, "NIKA_MAX_CONCURRENT")])
 NOOP = Keyword(name="noop", summary="Does nothing.", primary="value", payload=None, step="", pure=True)
 
@@ -113,18 +114,20 @@ def seconds(work: Callable[[], Any]) -> float:
 def measure(shape: Callable[[int], list[tuple[str, str]]], count: int) -> dict[str, float]:
     """The best of some rounds of each."""
     edges = shape(count)
-    best = {"bare": float("inf"), "engine": float("inf"), "with journal": float("inf")}
-    for _ in range(ROUNDS[count]):
+
+    def with_journal() -> float:
         with tempfile.TemporaryDirectory() as folder:
             asyncio.run(begun(Path(folder)))
-            works = {
-                "bare": lambda: bare(edges, count),
-                "engine": ours(edges, count, None),
-                "with journal": ours(edges, count, Path(folder)),
-            }
-            for name, work in works.items():
-                best[name] = min(best[name], seconds(work))
-    return best
+            return seconds(ours(edges, count, Path(folder)))
+
+    return best_in_turns(
+        {
+            "bare": lambda: seconds(lambda: bare(edges, count)),
+            "engine": lambda: seconds(ours(edges, count, None)),
+            "with journal": with_journal,
+        },
+        still=10 if count < 10_000 else 4,
+    )
 
 
 def main() -> None:

@@ -14,9 +14,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from rows import Row, compiled, duration, tell
+from rows import Row, best_in_turns, compiled, duration, tell
 
-COUNT, ROUNDS = 1000, 4
+COUNT = 1000
 NIKA = Path(sys.executable).with_name("nika")
 KINDS = {"1,000 shells that wait 1 s": ("sleep 1; echo {}", 1.5), "1,000 shells that end at once": ("echo {}", None)}
 
@@ -42,10 +42,10 @@ def compare(measure: str, command: str, bound: float | None) -> Row:
         (folder / "numbers").write_text("".join(f"{i}\n" for i in range(COUNT)))
         nika = [str(NIKA), "run", "many.nika.yaml"]
         xargs = ["xargs", "-a", "numbers", "-P", str(COUNT), "-I{}", "sh", "-c", command]
-        ours = theirs = float("inf")
-        for _ in range(ROUNDS):
-            ours = min(ours, seconds(nika, folder, environ | {"NIKA_MAX_CONCURRENT": str(COUNT)}))
-            theirs = min(theirs, seconds(xargs, folder, environ))
+        many = environ | {"NIKA_MAX_CONCURRENT": str(COUNT)}
+        works = {"ours": lambda: seconds(nika, folder, many), "xargs": lambda: seconds(xargs, folder, environ)}
+        best = best_in_turns(works, most=40)
+    ours, theirs = best["ours"], best["xargs"]
     return Row(measure, duration(ours), f"xargs -P: {duration(theirs)}", ours / theirs, bound)
 
 

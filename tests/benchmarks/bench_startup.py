@@ -10,11 +10,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
-from rows import Row, compiled, duration, tell
+from rows import Row, best_in_turns, compiled, duration, tell
 
-ROUNDS = 15
 NIKA = str(Path(sys.executable).with_name("nika"))
 WORKFLOW = """\
 agent: {model: mock-small, provider: mock, systemPrompt: You are brief.}
@@ -40,13 +40,11 @@ def seconds(argv: list[str], folder: str, environ: dict[str, str]) -> float:
 def main() -> None:
     """Print the rows."""
     llm = [str(Path(sys.argv[1]).absolute()), "--help"]
-    best = dict.fromkeys(["llm", *OURS], float("inf"))
     with tempfile.TemporaryDirectory() as folder, compiled() as environ:
         Path(folder, "one.nika.yaml").write_text(WORKFLOW)
-        for _ in range(ROUNDS):
-            best["llm"] = min(best["llm"], seconds(llm, folder, environ))
-            for name, (argv, _) in OURS.items():
-                best[name] = min(best[name], seconds(argv, folder, environ))
+        programs = {"llm": llm, **{name: argv for name, (argv, _) in OURS.items()}}
+        works = {name: partial(seconds, argv, folder, environ) for name, argv in programs.items()}
+        best = best_in_turns(works, least=15, still=10, most=60)
     other = f"llm --help: {duration(best['llm'])}"
     tell([Row(name, duration(best[name]), other, best[name] / best["llm"], bound) for name, (_, bound) in OURS.items()])
 
