@@ -18,7 +18,6 @@ _OURS: Final = {
     "else": "condition",
     "environment": "env",
     "from": "source",
-    "function": "reference",
     "if": "condition",
     "instructions": "systemPrompt",
     "jobs": "tasks",
