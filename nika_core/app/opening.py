@@ -126,15 +126,16 @@ class Nika:
             allow.append((_ALLOW, patterns_of(self.environ[_ALLOW])))
         if _BLOCK in self.environ:
             block.append((_BLOCK, patterns_of(self.environ[_BLOCK])))
-        for where, patterns in (*allow, *block, ("plugins.prefer of nika.yaml", tuple(own.prefer))):
-            _refuse_unknown_kinds(where, patterns)
         # What may be used is one thing; what bounds it is not to be forgotten off a list.
         implied = {_ALLOW: (f"{Kind.LIMIT_POLICY.value}:*",)}
         return PluginPolicy(tuple(allow), tuple(block), own.prefer, implied)
 
     @cached_property
     def vocabulary(self) -> RegistryVocabulary:
-        """The registry as the document layer sees it."""
+        """The registry as the document layer sees it. Raises UsageError where a list names a kind that is none."""
+        policy = self._policy()
+        for where, patterns in (*policy.allow, *policy.block, ("plugins.prefer of nika.yaml", tuple(policy.prefer))):
+            _refuse_unknown_kinds(where, patterns)
         return RegistryVocabulary(self.registry)
 
     # -- limits

@@ -12,6 +12,7 @@ from typing import Any, Final, TextIO
 
 from nika_core import codes
 from nika_core.errors import NikaError
+from nika_core.model.masking import Masker
 
 
 class OutputError(NikaError):
@@ -117,10 +118,24 @@ def say(text: str) -> None:
         raise OutputError(f"the output cannot be written to stdout: {error.strerror or error}") from error
 
 
+_masker = Masker()
+
+
+def mask_with(masker: Masker) -> None:
+    """What is secret from now on, in all that is told."""
+    global _masker
+    _masker = masker
+
+
+def masked(text: str) -> str:
+    """`text` without secrets: a run masks its own, but much is told before it begins."""
+    return _masker.text(text)
+
+
 def tell(text: str) -> None:
     """A line for people, to stderr; where nobody can read it, the work goes on."""
     with suppress(OSError):
-        _write(sys.stderr, text + "\n")
+        _write(sys.stderr, masked(text) + "\n")
 
 
 def say_json(value: Any) -> None:

@@ -14,7 +14,7 @@ from nika_core.app.patience import watched
 from nika_core.app.preparing import Prepared
 from nika_core.app.reporting import event_json, result_json
 from nika_core.app.running import Execution
-from nika_core.cli.console import plain, say, say_json, style, tell
+from nika_core.cli.console import mask_with, plain, say, say_json, style, tell
 from nika_core.cli.progress import Lines, Live, duration_text, money_text
 from nika_core.engine.loop import run_to_end
 from nika_core.engine.services import Observer
@@ -29,6 +29,7 @@ EXIT_CODES = {RunStatus.SUCCEEDED: 0, RunStatus.FAILED: 1, RunStatus.PAUSED: 4, 
 
 def execute(prepared: Prepared, format_: str, verbose: int = 0, *, journal: Journal | None, **more: Any) -> int:
     """The exit code. `more`: what `Execution` is given beside (the document's text; what is resumed)."""
+    mask_with(prepared.masker)
     prepared.refuse_hopeless()
     observers, close = _observers(prepared, format_, verbose)
     execution = Execution(prepared, journal, observers, **more)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from nika_core.app import RunOptions
-from nika_core.cli.console import plain, print_error, say, say_json, style
+from nika_core.cli.console import mask_with, plain, print_error, say, say_json, style
 from nika_core.cli.inputs import gather
 from nika_core.cli.options import (
     Format,
@@ -38,6 +38,7 @@ def plan(
 ) -> None:
     """Show what a run would do, touch and cost."""
     nika, path = find_workflow(workflow)
+    mask_with(nika.masker)
     loaded = nika.load(path, model=model)
     checked = require_workflow(loaded)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from nika_core.app.reporting import usage_json
-from nika_core.cli.console import say, say_json, style, tell
+from nika_core.cli.console import masked, say, say_json, style, tell
 from nika_core.document import Loaded
 from nika_core.document.diagnostics import problem_json, render_pretty
 from nika_core.errors import NikaError, Problem, ProblemsError, Severity, exit_code_of
@@ -56,6 +57,10 @@ def telling_problems(loaded: Loaded) -> Iterator[None]:
         raise ToldError(error.problems) from error
 
 
+def _masked(found: dict[str, Any]) -> dict[str, Any]:
+    return {key: masked(value) if isinstance(value, str) else value for key, value in found.items()}
+
+
 @contextmanager
 def refusals_as(format_: str) -> Iterator[None]:
     """Who asked for JSON is given one object for a run that never starts, too: failed, no tasks, and its problems."""
@@ -68,7 +73,7 @@ def refusals_as(format_: str) -> Iterator[None]:
             "durationMs": 0,
             "usage": usage_json(NOTHING),
             "tasks": [],
-            "problems": [problem_json(problem) for problem in problems],
+            "problems": [_masked(problem_json(problem)) for problem in problems],
         }
         if format_ == "json":
             say_json(found)

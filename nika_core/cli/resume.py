@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nika_core.app import Nika
+from nika_core.cli.console import mask_with
 from nika_core.cli.inputs import gather
 from nika_core.cli.options import FolderOption, RunArgument, RunFormat, RunFormatOption, VerboseOption
 from nika_core.cli.problems import refusals_as, require_workflow, telling_problems
@@ -36,6 +37,7 @@ def resume(
         options = options_of(recorded, gather(input_ or (), None))
         path = workflow_path(recorded)
         nika = Nika.open(path)
+        mask_with(nika.masker)
         loaded = nika.load(path, model=options.model)
         checked = require_workflow(loaded)
         earlier = earlier_of(recorded, checked, from_)

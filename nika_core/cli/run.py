@@ -10,6 +10,7 @@ import typer
 
 from nika_core import codes
 from nika_core.app import Nika, RunOptions
+from nika_core.cli.console import mask_with
 from nika_core.cli.inputs import gather
 from nika_core.cli.options import (
     InputOption,
@@ -56,6 +57,7 @@ def run(
             mock=mock,
             economy=economy,
         )
+        mask_with(nika.masker)
         loaded = nika.load(path, model=model)
         checked = require_workflow(loaded)
 

@@ -27,12 +27,12 @@ class Masker:
     def __init__(self, values: Iterable[str] = ()) -> None:
         forms: set[str] = set()
         for value in values:
-            if len(value) >= MIN_LENGTH:
-                stripped = value.strip()
-                forms.update({value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]})
-                forms.update({quote(value, safe=""), quote(value)})
-                if len(stripped) >= MIN_LENGTH:
-                    forms.add(stripped)
+            stripped = value.strip()
+            # What has several lines is also shown line by line, and with others' lines between its own.
+            for part in {value, stripped, *map(str.strip, stripped.splitlines())}:
+                if len(part) >= MIN_LENGTH:
+                    forms.update({part, json.dumps(part)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1]})
+                    forms.update({quote(part, safe=""), quote(part)})
         # The longest first, so that a secret that contains another one is masked whole.
         ordered = sorted(forms, key=lambda form: (-len(form), form))
         self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None

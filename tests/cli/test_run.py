@@ -75,6 +75,21 @@ def test_a_run_that_never_starts_is_one_object_with_its_problems(
     assert nika(*arguments).out == ""
 
 
+def test_secrets_are_masked_in_what_is_told_before_a_run_begins(
+    nika: Nika, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACME_TOKEN", "tops3cret-value")
+    monkeypatch.setenv("DECLARED", "als0-a-secret")
+    write("nika.yaml", "secrets: [DECLARED]\n")
+    write("w.nika.yaml", "inputs: {n: {type: int}}\ntasks:\n  - {id: a, shell: echo als0-a-secret}\n  - {id: b}\n")
+    write("v.nika.yaml", 'inputs: {n: {type: int}}\ntasks:\n  - {id: a, shell: "echo ${input.n}"}\n')
+    for workflow, format_ in (("w", "pretty"), ("w", "json"), ("v", "pretty"), ("v", "json"), ("v", "jsonl")):
+        done = nika("run", f"{workflow}.nika.yaml", "-i", "n=tops3cret-value", "--format", format_)
+        assert done.code == 2
+        assert "s3cret" not in done.out + done.err
+        assert "als0" not in done.out + done.err
+
+
 def test_a_false_condition_skips_with_its_reason(nika: Nika, write: Write) -> None:
     write(
         "w.nika.yaml",

@@ -38,6 +38,13 @@ def test_keys_and_values_of_json_are_masked() -> None:
     assert Masker([SECRET]).json({SECRET: [SECRET, 1, None]}) == {"***": ["***", 1, None]}
 
 
+def test_a_secret_of_several_lines_is_masked_line_by_line() -> None:
+    key = "-----BEGIN KEY-----\n  MIIEvQIBADAN\n\nab\n-----END KEY-----\n"
+    shown = Masker([key]).text("1: -----BEGIN KEY-----\n2:   MIIEvQIBADAN\n3: ab\n4: -----END KEY-----\n")
+    assert shown == "1: ***\n2:   ***\n3: ab\n4: ***\n"
+    assert Masker(['first "line"\nsecond']).text(json.dumps('a first "line"')) == '"a ***"'
+
+
 @given(st.lists(st.integers(0, 30)), st.text(alphabet="ab3cret-s", max_size=20))
 def test_a_secret_cut_into_pieces_is_masked(cuts: list[int], noise: str) -> None:
     text = f"{noise}{SECRET}{noise}"
