@@ -238,13 +238,13 @@ class Nika:
         return graph_of(workflow, self.vocabulary)
 
     def journal(self, workflow: Path | None = None) -> Journal:
-        """The history of the project; without a project file, of the working directory, or of the workflow's folder
-        where that lies elsewhere.
+        """The history of the project; without a project file, of the working directory (or the folder that was opened
+        in its place), or of the workflow's folder where that lies elsewhere.
         """
         folder = self.project.folder
         if folder is None:
             here = Path.cwd()
-            folder = here if workflow is None or workflow.absolute().is_relative_to(here) else self.start
+            folder = here if workflow is not None and workflow.absolute().is_relative_to(here) else self.start
         return Journal.open(folder)
 
     @cached_property

@@ -188,6 +188,22 @@ def test_runs_are_listed_shown_and_removed(nika: Nika, write: Write) -> None:
     assert (gone.code, "NIKA-093" in gone.err) == (2, True)
 
 
+@pytest.mark.parametrize("project", [True, False])
+def test_the_history_of_another_folder_is_named_with_c(
+    nika: Nika, write: Write, folder: Path, monkeypatch: pytest.MonkeyPatch, project: bool
+) -> None:
+    write("w.nika.yaml", "tasks:\n  - {id: a, shell: '[ -e ok ]', retry: {max: 1}}\n")
+    if project:
+        write("nika.yaml", "main: w.nika.yaml\n")
+    run = nika("run", "w.nika.yaml", "--format", "json").json["runId"]
+    write("ok", "")
+    monkeypatch.chdir(folder.parent)
+    assert nika("runs", "list", "-C", folder, "--format", "json").json["runs"][0]["runId"] == run
+    assert nika("runs", "show", run, "-C", folder).code == 0
+    assert nika("resume", run, "-C", folder).code == 0
+    assert nika("runs", "rm", run, "-C", folder).code == 0
+
+
 @pytest.mark.parametrize("command", [("resume", "nope"), ("runs", "show", "nope"), ("runs", "rm", "nope")])
 def test_a_run_that_is_not_there_is_a_mistake_in_the_call(nika: Nika, command: tuple[str, ...]) -> None:
     done = nika(*command)
