@@ -69,7 +69,8 @@ class Attempts:
         leash = self._leash
         try:
             if not self._word.keyword.pure:
-                await self._scene.barrier()  # a slow disk is not the task's time
+                await self._scene.barrier()  # a slow disk is not the task's time, nor is what others need to start
+                await self._scene.turns.take()
             leash.arm(self._timeout)
             leash.held = Held(self._word.step.run(fork(self._call.payload), context))
             returned = await leash.held

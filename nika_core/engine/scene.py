@@ -10,6 +10,7 @@ from nika_core.engine.deadlines import Deadlines
 from nika_core.engine.observers import Observers
 from nika_core.engine.resources import Resources
 from nika_core.engine.services import RunRequest, Services, same
+from nika_core.engine.turns import Turns
 from nika_core.engine.wire import CoreEvent
 from nika_core.errors import JournalError
 from nika_core.model.bounded import bound
@@ -50,6 +51,7 @@ class Scene:
         self.folder = request.workflow.folder
         self.deadlines = Deadlines(services.clock)
         self.resources = Resources()
+        self.turns = Turns()
         self.agent = request.agent or request.workflow.agent or AgentBlock()
         self.max_error = limits.count(Measure.ERROR_BYTES)
         self.max_depth = limits.count(Measure.JSON_DEPTH) or _DEFAULT_DEPTH

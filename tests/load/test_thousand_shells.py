@@ -54,3 +54,20 @@ def test_a_thousand_shells_at_once_with_few_descriptors_allowed_at_first(tmp_pat
     tasks = json.loads(out)["tasks"]
     assert [task["output"] for task in tasks] == [str(i) for i in range(MANY)]
     assert "too many open files" not in err
+
+
+def test_short_commands_have_their_own_time_however_many_are_started_with_them(tmp_path):
+    tasks = "".join(f"  - id: t{i}\n    shell: echo {i}\n    timeout: 2s\n" for i in range(MANY))
+    (tmp_path / "many.nika.yaml").write_text(f"tasks:\n{tasks}")
+    done = subprocess.run(
+        [NIKA, "run", "many.nika.yaml", "--format", "json"],
+        cwd=tmp_path,
+        env=os.environ | {"NIKA_MAX_CONCURRENT": str(MANY)},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "blocked" not in done.stderr
+    assert len(json.loads(done.stdout)["tasks"]) == MANY
