@@ -31,7 +31,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "skills": "Files (or folders with a SKILL.md) whose text is put before the system prompt.",
 }
 MAX_REPAIRS: Final = 2
-_OVERHEAD: Final = 16  # tokens that a request has beside its texts
+_OVERHEAD: Final = 16  # tokens that a request may have beside its texts
 
 
 class CompletionFacets(Facets):
@@ -55,7 +55,8 @@ class CompletionFacets(Facets):
             calls += MAX_REPAIRS
         if why:
             reasons.append(why)
-        high = low if known and calls == 1 else cap
+        # What is not sure counts upwards only: a run is refused when the low estimate alone is over a limit.
+        high = low + _OVERHEAD if known and calls == 1 else cap
         if not known and high is None:
             high = low + MAX_PROMPT_CHARACTERS
         output = payload.fields.get("maxTokens") or payload.agent.max_tokens or cap
@@ -200,7 +201,7 @@ def _prompt_tokens(payload: Payload) -> tuple[int, bool]:
             known = False
         low += _least_bytes(value)
     low += sum(path.stat().st_size for path in _files(payload) if path.is_file())
-    return -(-low // 4) + _OVERHEAD, known
+    return -(-low // 4), known
 
 
 def _files(payload: Payload) -> list[Path]:
