@@ -79,9 +79,17 @@ def _map(validator: Any) -> Compiled:
             return None
         made: dict[Any, Any] = {}
         for key, value in node.items():
+            since = len(faults)
+            known = checks.get(key)
+            if known is not None and names is None:  # nearly always
+                made[key] = known(value, faults)
+                if len(faults) > since:
+                    under(faults, since, key)
+                    if enough(faults):
+                        break
+                continue
             if type(key) is Ghost:
                 continue
-            since = len(faults)
             name = key
             if names is not None:
                 name = names(key, faults)

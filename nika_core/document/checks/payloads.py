@@ -81,6 +81,7 @@ def payload_of(
 
 def check_payloads(context: Context) -> Iterator[Problem]:
     """Every keyword's own check, and templates where none can stand."""
+    max_tokens = context.limits.count(Measure.TASK_TOKENS)
     for task in context.workflow.tasks:
         keyword = context.keyword_of(task)
         if keyword is None:
@@ -88,10 +89,10 @@ def check_payloads(context: Context) -> Iterator[Problem]:
         for name, value in task.payload.items():
             if type(value) is not str and isinstance(value, _TREES) and name not in keyword.literal:
                 yield from _check_keys(value, (name,), task)
-        yield from _ask(context, task)
+        yield from _ask(context, task, max_tokens)
 
 
-def _ask(context: Context, task: Task) -> Sequence[Problem]:
+def _ask(context: Context, task: Task, max_tokens: int | None) -> Sequence[Problem]:
     found: list[Problem] = []
 
     def report(
@@ -107,7 +108,8 @@ def _ask(context: Context, task: Task) -> Sequence[Problem]:
 
     try:
         facets = context.words.vocabulary.facets(task.keyword)
-        facets.check(payload_of(task, context.workflow, context.limits, context.settings), report)
+        settings = context.settings.get(task.keyword, {})
+        facets.check(CheckedPayload(task, context.workflow, settings, max_tokens), report)
     except NikaError as error:  # a plugin's own way of saying it
         found.append(Problem(error.code, error.message, error.place or task.place, error.hint))
     except Exception as error:
