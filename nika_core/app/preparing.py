@@ -45,7 +45,6 @@ class RunOptions:
     model: str | None = None
     max_concurrent: int | None = None
     fail_fast: bool = False
-    journal: bool = True
     mock: bool = False
     economy: bool = False
 

@@ -133,5 +133,5 @@ def _in_folders() -> list[Folder] | None:
             continue
         if path.lower().endswith(".egg"):
             return None
-        found += [Folder(os.path.join(path, name)) for name in names if name.lower().endswith(_INFO)]  # noqa: PTH118
+        found += [Folder(os.path.join(path, name)) for name in names if name.lower().endswith(_INFO)]  # noqa: PTH118  # as above
     return found

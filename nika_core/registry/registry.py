@@ -278,17 +278,6 @@ class Registry:
                 found.append(Listed(offer, "available"))
         return found
 
-    def checked(self) -> list[Listed]:
-        """As `listing`, after importing all that may be imported."""
-        for listed in self.listing():
-            if listed.status != "available":
-                continue
-            try:
-                self.try_out(listed.offer)
-            except PluginError as error:
-                self._loaded[listed.offer] = error
-        return self.listing()
-
     def failures(self) -> list[PluginError]:
         """What was wrong with those that could not be loaded so far."""
         return [found for found in self._loaded.values() if isinstance(found, PluginError)]

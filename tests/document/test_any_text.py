@@ -53,7 +53,7 @@ def test_any_bytes_are_read_or_refused(nika: Nika, data: bytes) -> None:
 
 
 def test_a_fault_of_a_plugin_is_told_and_not_thrown(nika: Nika) -> None:
-    class Fails(type(nika.vocabulary)):  # type: ignore[misc]
+    class Fails(type(nika.vocabulary)):  # type: ignore[misc]  # a fixture's own class
         def words(self) -> list[str]:
             raise KeyError("broken")
 

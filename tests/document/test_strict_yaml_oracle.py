@@ -183,7 +183,7 @@ def test_mutated_documents_are_both_accepted_or_both_refused(text: str) -> None:
     agree(text, strictyaml.Any())
 
 
-class Even(ScalarValidator):  # type: ignore[misc]
+class Even(ScalarValidator):  # type: ignore[misc]  # strictyaml has no types
     """An author's own."""
 
     def validate_scalar(self, chunk: Any) -> Any:
@@ -249,7 +249,7 @@ def test_defaults_are_filled_in_alike() -> None:
     agree("a: b\nl: [y, z]\n", schema)
 
 
-class Pair(strictyaml.Validator):  # type: ignore[misc]
+class Pair(strictyaml.Validator):  # type: ignore[misc]  # strictyaml has no types
     """An author's own validator of a whole mapping, by strictyaml's own means."""
 
     def validate(self, chunk: Any) -> None:

@@ -114,7 +114,7 @@ def test_sections_of_plugins_are_checked_by_them(load: Callable[..., Any]) -> No
 def test_plugins_are_not_loaded_for_their_sections_unless_a_key_is_unknown(
     load: Callable[..., Any], vocabulary: Any
 ) -> None:
-    class Fails(type(vocabulary)):  # type: ignore[misc]
+    class Fails(type(vocabulary)):  # type: ignore[misc]  # a fixture's own class
         def sections(self) -> Any:
             raise AssertionError
 

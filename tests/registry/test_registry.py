@@ -80,7 +80,7 @@ def test_what_is_blocked_is_never_imported(site: Site, pattern: str) -> None:
     with pytest.raises(PluginError, match=f"blocked by '{pattern.replace('*', '[*]')}' in nika.yaml") as caught:
         blocked.keyword("deploy")
     assert caught.value.code == codes.PLUGIN_BLOCKED
-    assert [each.status for each in blocked.checked()] == ["blocked"]
+    assert [each.status for each in blocked.listing()] == ["blocked"]
     assert "acme_blocked" not in sys.modules
 
 
@@ -119,7 +119,7 @@ def test_a_broken_plugin_is_one_clear_sentence_for_who_uses_it(site: Site, text:
     assert "\n" not in caught.value.message
     assert caught.value.hint
     assert loaded.keyword("report").name == "report"
-    statuses = {each.offer.word: each.status for each in loaded.checked()}
+    statuses = {each.offer.word: each.status for each in loaded.listing()}
     assert statuses == {"deploy": "broken", "report": "available"}
 
 

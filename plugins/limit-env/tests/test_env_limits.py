@@ -44,7 +44,7 @@ DEFAULTS = {
 
 
 def keyword(name: str = "acme-post", **more: object) -> Keyword:
-    return Keyword(name=name, summary="x", primary="text", payload=None, step="x:Y", **more)  # type: ignore[arg-type]
+    return Keyword(name=name, summary="x", primary="text", payload=None, step="x:Y", **more)  # type: ignore[arg-type]  # fields by name
 
 
 def read(measure: str, **environ: str) -> float | None:

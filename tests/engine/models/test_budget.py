@@ -224,7 +224,7 @@ CALLS = st.lists(
     run=st.integers(0, 400),
     cost=st.integers(0, 400),
 )
-def test_no_schedule_overspends_or_leaves_anyone_waiting(calls, order, task, run, cost) -> None:  # type: ignore[no-untyped-def]
+def test_no_schedule_overspends_or_leaves_anyone_waiting(calls, order, task, run, cost) -> None:  # type: ignore[no-untyped-def]  # hypothesis
     limit = Decimal(cost) / 100
     ledger = Ledger(Bounds(Bound(task, "t"), Bound(run, "r"), Bound(limit, "c")))
     plans: dict[int, tuple[int, int, int | None, float, str]] = {}
@@ -234,7 +234,7 @@ def test_no_schedule_overspends_or_leaves_anyone_waiting(calls, order, task, run
     used: dict[int, int] = {}
     used_cost = Decimal(0)
 
-    def take(decisions) -> None:  # type: ignore[no-untyped-def]
+    def take(decisions) -> None:  # type: ignore[no-untyped-def]  # hypothesis
         nonlocal ended
         for decision in decisions:
             waiting.discard(decision.call)
@@ -286,7 +286,7 @@ def test_no_schedule_overspends_or_leaves_anyone_waiting(calls, order, task, run
 
 @settings(max_examples=200, deadline=None)
 @given(calls=CALLS, seed=st.integers(0, 2**31))
-def test_the_same_requests_in_the_same_order_get_the_same_decisions(calls, seed: int) -> None:  # type: ignore[no-untyped-def]
+def test_the_same_requests_in_the_same_order_get_the_same_decisions(calls, seed: int) -> None:  # type: ignore[no-untyped-def]  # hypothesis
     def play() -> list[tuple[int, bool]]:
         ledger = Ledger(bounds(150, 300, "3"))
         log: list[tuple[int, bool]] = []

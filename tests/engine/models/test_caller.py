@@ -472,7 +472,7 @@ async def test_cancelling_a_call_before_it_is_sent_costs_nothing() -> None:
     async def forever(seconds: float) -> None:
         await asyncio.Event().wait()
 
-    h.time.sleep = forever  # type: ignore[method-assign]
+    h.time.sleep = forever  # type: ignore[method-assign]  # on purpose
     task = asyncio.create_task(h.caller.complete(ask("b"), h.scope()))
     await asyncio.sleep(0.01)
     task.cancel()

@@ -36,7 +36,7 @@ def forecast(
     prices = Prices(public=False)
     return forecast_task(
         "t",
-        Estimate(calls, **money),  # type: ignore[arg-type]
+        Estimate(calls, **money),  # type: ignore[arg-type]  # fields by name
         lambda _: known,
         lambda each, usage: prices.cost("acme", each, usage),
         bounds or Bounds(),
