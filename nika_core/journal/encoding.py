@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from nika_core.journal.blobs import Blobs
@@ -34,6 +34,20 @@ def encode(value: Any) -> str:
         return _encode({LOST: f"it has no form in JSON: {type(error).__name__}"})
 
 
+def encode_events(events: Sequence[Event]) -> str | None:
+    """Events of one run as one text, `[[seq, at, kind, task, data], ...]`; None: one of them has no form in JSON."""
+    try:
+        return _encode([(seq, at, kind, task, data) for seq, _, at, kind, task, data in events])
+    except (TypeError, ValueError, RecursionError):
+        return None
+
+
+def encode_event(event: Event, data: str) -> str:
+    """The same of one event, whose data are a text already."""
+    head = _encode((event.seq, event.at, event.kind, event.task))
+    return f"[{head[:-1]},{data}]]"
+
+
 def plain(text: str) -> str:
     """`text` without what SQLite cannot keep."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
@@ -47,11 +61,11 @@ def joined(text: str | None, blob: str | None, blobs: Blobs) -> Any:
     return None if text is None else decode(text)
 
 
-def event_of(row: tuple[Any, ...], run: str, blobs: Blobs) -> Event | None:
-    """Args: row: seq, at, kind, task, data, blob. None for a kind of event that this version does not know."""
-    seq, at, kind, task, data, blob = row
-    try:
-        known = EventKind(kind)
-    except ValueError:
-        return None
-    return Event(seq, run, at, known, task, joined(data, blob, blobs) or {})
+def events_of(text: str, blob: str | None, run: str, blobs: Blobs) -> Iterator[Event]:
+    """The events of a row, but for those of kinds that this version does not know. Raises ValueError."""
+    for seq, at, kind, task, data in decode(text):
+        try:
+            known = EventKind(kind)
+        except ValueError:
+            continue
+        yield Event(seq, run, at, known, task, data if blob is None else joined(None, blob, blobs))

@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 from nika_core.errors import JournalError
 from nika_core.journal import faults
 from nika_core.journal.blobs import LARGE, Blobs
-from nika_core.journal.encoding import LOST, decode, encode, event_of, joined, plain
+from nika_core.journal.encoding import LOST, decode, encode, events_of, joined, plain
 from nika_core.journal.locks import RunLock, guarded, holder
 from nika_core.journal.log import RunLog
 from nika_core.journal.store import RUN_SHIFT, Store
@@ -77,7 +77,7 @@ class Journal:
         lock = self._own(run_id)
         try:
             with faults.explained(self.path, "written"), guarded(self._store.locks / "blobs.lock", shared=True):
-                number = self._insert(run_id, info)
+                number = self._insert(writer, run_id, info)
         except BaseException:
             lock.release()
             raise
@@ -89,16 +89,8 @@ class Journal:
         writer = self._write()
         lock = self._own(run_id)
         try:
-            with faults.explained(self.path, "written"), self._connect(writing=True) as connection:
-                row = connection.execute("SELECT number FROM runs WHERE id = ?", (run_id,)).fetchone()
-                if row is None:  # removed since we looked
-                    raise faults.unknown_run(run)
-                number = int(row[0])
-                connection.execute("UPDATE runs SET status = ?, ended = NULL WHERE number = ?", (RUNNING, number))
-                last = connection.execute("SELECT max(id) FROM events WHERE id BETWEEN ? AND ?", _range(number))
-                position = (last.fetchone()[0] or 0) & _SPAN
-                found = connection.execute("SELECT key, call, value, blob FROM memo WHERE run = ?", (number,))
-                memo = {(key, call): (value, blob) for key, call, value, blob in found}
+            with faults.explained(self.path, "written"):
+                number, position, memo = writer.call(lambda connection: _take_up(connection, run_id))
         except BaseException:
             lock.release()
             raise
@@ -107,12 +99,11 @@ class Journal:
     def remove(self, run: str) -> str:
         """Forget a run that no process works on; gives its whole id."""
         run_id = self.find(run)
+        writer = self._write()
         lock = self._own(run_id)
         try:
             with faults.explained(self.path, "written"), guarded(self._store.locks / "blobs.lock"):
-                with self._connect(writing=True) as connection:
-                    unused = _delete(connection, run_id)
-                self._blobs.remove(unused)
+                self._blobs.remove(writer.call(lambda connection: _delete(connection, run_id)))
         finally:
             lock.release()
         return run_id
@@ -136,16 +127,15 @@ class Journal:
     def load(self, run: str) -> Recorded:
         """Everything about a run (a unique beginning of its id will do)."""
         run_id = self.find(run)
-        with faults.explained(self.path, "read"), self._connect(writing=False) as connection:
+        with faults.explained(self.path, "read"), self._connect() as connection:
             row = connection.execute(f"{_RUN} WHERE id = ?", (run_id,)).fetchone()
             if row is None:
                 raise faults.unknown_run(run)
             number, document_hash, text, blob = row[7:]
-            events = connection.execute(
-                "SELECT seq, at, kind, task, data, blob FROM events WHERE id BETWEEN ? AND ? ORDER BY id",
-                _range(number),
+            segments = connection.execute(
+                "SELECT events, blob FROM events WHERE id BETWEEN ? AND ? ORDER BY id", _range(number)
             )
-            found = [event_of(event, run_id, self._blobs) for event in events]
+            events = [event for segment, data in segments for event in events_of(segment, data, run_id, self._blobs)]
             kept = connection.execute("SELECT key, call, value, blob FROM memo WHERE run = ?", (number,))
             memo = {(key, call): joined(value, name, self._blobs) for key, call, value, name in kept}
         told = decode(row[5])
@@ -159,7 +149,7 @@ class Journal:
             row[2],
         )
         whole = {key: value for key, value in memo.items() if not (isinstance(value, dict) and value.keys() == {LOST})}
-        return Recorded(self._summary(row), info, document_hash, tuple(event for event in found if event), whole)
+        return Recorded(self._summary(row), info, document_hash, tuple(events), whole)
 
     # ---- inside
 
@@ -172,25 +162,19 @@ class Journal:
     def _rows(self, query: str) -> list[tuple[Any, ...]]:
         if not self._store.exists:
             return []
-        with faults.explained(self.path, "read"), self._connect(writing=False) as connection:
+        with faults.explained(self.path, "read"), self._connect() as connection:
             return connection.execute(query).fetchall()
 
     @contextlib.contextmanager
-    def _connect(self, *, writing: bool) -> Iterator[sqlite3.Connection]:
-        """A connection; one transaction when writing."""
-        connection = self._store.writer() if writing else self._store.reader()
+    def _connect(self) -> Iterator[sqlite3.Connection]:
+        connection = self._store.reader()
         try:
-            if writing:
-                connection.execute("BEGIN IMMEDIATE")
             yield connection
-            if writing:
-                connection.execute("COMMIT")
         finally:
             connection.close()
 
     def _write(self) -> Writer:
         if self._writer is None:
-            self._store.create()
             self._writer = Writer(self._store)
         return self._writer
 
@@ -205,17 +189,21 @@ class Journal:
             raise faults.live_run(run_id, owner)
         return lock
 
-    def _insert(self, run_id: str, info: RunInfo) -> int:
+    def _insert(self, writer: Writer, run_id: str, info: RunInfo) -> int:
         text = encode(info.document)
         stored = (text, None) if len(text) <= LARGE else (None, self._blobs.put(text.encode("ascii")))
         told = {"workflow": info.workflow, "path": info.path, "inputs": info.inputs, "options": info.options}
-        with self._connect(writing=True) as connection:
+        row = (run_id, plain(info.workflow), info.started, RUNNING, encode(told), _hash(info.document), *stored)
+
+        def insert(connection: sqlite3.Connection) -> int:
             cursor = connection.execute(
                 "INSERT INTO runs (id, workflow, started, status, info, document_hash, document, blob)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (run_id, plain(info.workflow), info.started, RUNNING, encode(told), _hash(info.document), *stored),
+                row,
             )
             return int(cursor.lastrowid or 0)
+
+        return writer.call(insert)
 
 
 def _hash(document: str) -> str:
@@ -224,6 +212,19 @@ def _hash(document: str) -> str:
 
 def _range(number: int) -> tuple[int, int]:
     return number << RUN_SHIFT, (number << RUN_SHIFT) + _SPAN
+
+
+def _take_up(connection: sqlite3.Connection, run_id: str) -> tuple[int, int, dict[tuple[str, str], Any]]:
+    """A run goes on: gives its number, its last event's position, and its memo."""
+    row = connection.execute("SELECT number FROM runs WHERE id = ?", (run_id,)).fetchone()
+    if row is None:  # removed since we looked
+        raise faults.unknown_run(run_id)
+    number = int(row[0])
+    connection.execute("UPDATE runs SET status = ?, ended = NULL WHERE number = ?", (RUNNING, number))
+    last = connection.execute("SELECT max(id) FROM events WHERE id BETWEEN ? AND ?", _range(number))
+    position = (last.fetchone()[0] or 0) & _SPAN
+    found = connection.execute("SELECT key, call, value, blob FROM memo WHERE run = ?", (number,))
+    return number, position, {(key, call): (value, blob) for key, call, value, blob in found}
 
 
 def _delete(connection: sqlite3.Connection, run_id: str) -> list[str]:

@@ -1,22 +1,25 @@
-"""Entries as rows, and the few statements that write them."""
+"""Entries as rows, and the few statements that write them.
+
+A row of `events` is a segment of a run's history: up to 128 events, written as one JSON text. To make one text and one
+row of many events costs a third of making one of each; and a row that SQLite reads is a row that it reads anyway.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from nika_core.journal.blobs import LARGE, Blobs
-from nika_core.journal.encoding import encode, plain
+from nika_core.journal.encoding import encode, encode_event, encode_events, plain
 from nika_core.journal.locks import guarded
 from nika_core.journal.store import Store
 from nika_core.model.events import Event
 
-_MOST_ROWS: Final = 256  # of events in one statement
-_EXACT: Final = 32  # up to so many rows have a statement of their own; more are put together of powers of two
+_MOST: Final = 128  # events in a row
+_FIRST: Final = 8  # events in the first row of a commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,37 +43,41 @@ class Ended:
     summary: Any
 
 
-Entry = tuple[int, Event] | Kept | Ended
-_Text = tuple[str | None, str | None]  # the text, or the name of the blob that has it
+Numbered: TypeAlias = tuple[int, Event]  # its run's number * 2**32 + its position in the run's history
+Entry = Numbered | Kept | Ended
+_Row: TypeAlias = tuple[int, str, str | None]  # the last event's number, the events, the data of one that is large
 
 
 def commit(connection: sqlite3.Connection, store: Store, entries: Iterable[Entry]) -> None:
     """Write them all or none. Raises sqlite3.Error, OSError."""
-    events: list[tuple[int, Event, str | None]] = []
+    told: list[Numbered] = []
     kept: list[tuple[Kept, str]] = []
     ended: list[Ended] = []
     for entry in entries:
         if isinstance(entry, tuple):
-            events.append((*entry, encode(entry[1].data) if entry[1].data else None))
+            told.append(entry)
         elif isinstance(entry, Kept):
             text = encode(entry.value)
             if entry.mask is None or entry.mask(text) == text:
                 kept.append((entry, text))
         else:
             ended.append(entry)
-    large = any(_large(text) for _, _, text in events) or any(_large(text) for _, text in kept)
+    rows = list(_rows(told))
+    large = any(row[2] is not None for row in rows) or any(len(text) > LARGE for _, text in kept)
     # While blobs are written and not yet referred to, nobody may clear away what nothing refers to.
     with guarded(store.locks / "blobs.lock", shared=True) if large else contextlib.nullcontext():
         blobs = Blobs(store.blobs)
-        rows = [_event_row(row, event, _split(text, blobs)) for row, event, text in events]
-        alone = not kept and not ended and len(rows) <= _EXACT  # then one statement is the whole transaction
+        stored = [(row, events, _put(data, blobs)) for row, events, data in rows]
+        alone = len(stored) == 1 and not kept and not ended  # then one statement is the whole transaction
         if not alone:
             connection.execute("BEGIN IMMEDIATE")
-        _insert_events(connection, rows)
+        for row in stored:
+            connection.execute("INSERT INTO events VALUES (?, ?, ?)", row)
         for entry, text in kept:
+            value = (None, _put(text, blobs)) if len(text) > LARGE else (text, None)
             connection.execute(
                 "INSERT OR REPLACE INTO memo VALUES (?, ?, ?, ?, ?)",
-                (entry.run, plain(entry.key), plain(entry.call), *_split(text, blobs)),
+                (entry.run, plain(entry.key), plain(entry.call), *value),
             )
         for end in ended:
             connection.execute(
@@ -81,29 +88,36 @@ def commit(connection: sqlite3.Connection, store: Store, entries: Iterable[Entry
             connection.execute("COMMIT")
 
 
-def _large(text: str | None) -> bool:
-    return text is not None and len(text) > LARGE
+def _put(text: str | None, blobs: Blobs) -> str | None:
+    return None if text is None else blobs.put(text.encode("ascii"))
 
 
-def _split(text: str | None, blobs: Blobs) -> _Text:
-    return (None, blobs.put(text.encode("ascii"))) if text is not None and _large(text) else (text, None)
+def _rows(told: list[Numbered]) -> Iterator[_Row]:
+    """Segments of events that follow one another in one run's history; what is too large for one is alone in its row.
+
+    Segments grow while they turn out to be small, so that large outputs are rarely made into a text only to be seen
+    to be large: to make one holds Python's lock.
+    """
+    at, most = 0, _FIRST
+    while at < len(told):
+        segment = told[at : at + most]
+        first, last = segment[0][0], segment[-1][0]
+        if last != first + len(segment) - 1:  # several runs write at once
+            segment = segment[: next(place for place, (number, _) in enumerate(segment) if number != first + place)]
+            last = segment[-1][0]
+        text = encode_events([event for _, event in segment])
+        if text is not None and len(text) <= LARGE:
+            yield last, text, None
+            most = min(2 * most, _MOST)
+        elif len(segment) == 1:
+            yield _alone(segment[0])
+        else:
+            most = len(segment) // 2
+            continue
+        at += len(segment)
 
 
-def _event_row(row: int, event: Event, text: _Text) -> tuple[Any, ...]:
-    task = None if event.task is None else plain(event.task)
-    return (row, event.seq, event.at, event.kind.value, task, *text)
-
-
-def _insert_events(connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    at = 0
-    while at < len(rows):
-        left = len(rows) - at
-        count = left if left <= _EXACT else min(_MOST_ROWS, 1 << (left.bit_length() - 1))
-        values = [value for row in rows[at : at + count] for value in row]
-        connection.execute(_insert(count), values)
-        at += count
-
-
-@functools.cache
-def _insert(rows: int) -> str:
-    return "INSERT INTO events VALUES " + ",".join(["(?,?,?,?,?,?,?)"] * rows)  # noqa: S608  # only marks
+def _alone(entry: Numbered) -> _Row:
+    number, event = entry
+    data = encode(event.data)
+    return (number, encode_event(event, "{}"), data) if len(data) > LARGE else (number, encode_event(event, data), None)

@@ -9,12 +9,21 @@ from typing import Final
 from nika_core.journal import faults
 from nika_core.journal.locks import guarded
 
-VERSION: Final = 1
+VERSION: Final = 2
 APPLICATION: Final = 0x4E494B41  # "NIKA"
 BUSY_TIMEOUT: Final = 10.0  # seconds that one process waits for another's commit
 
-# An event's id is its run's number * 2**32 + its position: one B-tree, written at its end, read as a range.
+# A row of events is a segment of a run's history. Its id is the run's number * 2**32 + the position of its last event:
+# one B-tree, written at its end, read as a range. The data of an event that is large, and so alone, are in the blob.
 RUN_SHIFT: Final = 32
+_EVENTS: Final = """
+CREATE TABLE events (
+  id INTEGER PRIMARY KEY,
+  events TEXT NOT NULL,
+  blob TEXT
+);
+CREATE INDEX events_blob ON events (blob) WHERE blob IS NOT NULL;
+"""
 _TABLES: Final = """
 CREATE TABLE runs (
   number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -29,16 +38,6 @@ CREATE TABLE runs (
   blob TEXT,
   summary TEXT NOT NULL DEFAULT '{}'
 );
-CREATE TABLE events (
-  id INTEGER PRIMARY KEY,
-  seq INTEGER NOT NULL,
-  at REAL NOT NULL,
-  kind TEXT NOT NULL,
-  task TEXT,
-  data TEXT,
-  blob TEXT
-);
-CREATE INDEX events_blob ON events (blob) WHERE blob IS NOT NULL;
 CREATE TABLE memo (
   run INTEGER NOT NULL,
   key TEXT NOT NULL,
@@ -48,6 +47,17 @@ CREATE TABLE memo (
   PRIMARY KEY (run, key, call)
 ) WITHOUT ROWID;
 CREATE INDEX memo_blob ON memo (blob) WHERE blob IS NOT NULL;
+"""
+# Version 1 had a row for each event. (NaN, which Python writes and SQLite does not read, never was an event's data.)
+_EVENTS_OF_1: Final = """
+SELECT id, json_array(json_array(seq, at, kind, task, json(iif(json_valid(data), data, '{}')))) AS events, blob FROM
+"""
+_FROM_1_TO_2: Final = f"""
+ALTER TABLE events RENAME TO events_of_1;
+DROP INDEX events_blob;
+{_EVENTS}
+INSERT INTO events {_EVENTS_OF_1} events_of_1;
+DROP TABLE events_of_1;
 """
 
 
@@ -64,8 +74,11 @@ class Store:
     def exists(self) -> bool:
         return self.path.exists()
 
-    def create(self) -> None:
-        """Make the folder, the file and its tables where they are missing. Raises JournalError."""
+    def writer(self) -> sqlite3.Connection:
+        """A connection that commits durably, statement by statement. Raises JournalError.
+
+        The folder, the file and its tables are made where they are missing.
+        """
         with faults.explained(self.path, "created"):
             self.folder.mkdir(parents=True, exist_ok=True)
             ignore = self.folder / ".gitignore"
@@ -74,16 +87,12 @@ class Store:
             with guarded(self.locks / "journal.lock"):
                 connection = self._connect(f"{self.path.resolve().as_uri()}?mode=rwc")
                 try:
+                    connection.execute("PRAGMA synchronous=FULL")
                     _migrate(connection, self.path)
-                finally:
+                except BaseException:
                     connection.close()
-
-    def writer(self) -> sqlite3.Connection:
-        """A connection that commits durably, statement by statement. Raises JournalError."""
-        with faults.explained(self.path, "opened"):
-            connection = self._connect(f"{self.path.resolve().as_uri()}?mode=rw")
-            connection.execute("PRAGMA synchronous=FULL")
-            return connection
+                    raise
+                return connection
 
     def reader(self) -> sqlite3.Connection:
         """A connection for reading, also where nothing may be written. Raises JournalError."""
@@ -96,9 +105,10 @@ class Store:
                     connection = self._connect(f"{uri}?{mode}")
                     if not _tables(connection):  # who made the file was killed, or is just about to fill it
                         connection.close()
-                        self.create()
+                        self.writer().close()
                         connection = self._connect(f"{uri}?{mode}")
-                    _check(connection, self.path)
+                    if _check(connection, self.path) == 1:  # as if it were of this version, and unchanged
+                        connection.execute(f"CREATE TEMP VIEW events AS {_EVENTS_OF_1} main.events")
                 except sqlite3.OperationalError:
                     if connection is not None:
                         connection.close()
@@ -123,12 +133,14 @@ def _version(connection: sqlite3.Connection) -> tuple[int, int]:
     return application, version
 
 
-def _check(connection: sqlite3.Connection, path: Path) -> None:
+def _check(connection: sqlite3.Connection, path: Path) -> int:
+    """Its version, which is one that we know."""
     application, version = _version(connection)
     if application != APPLICATION:
         raise faults.corrupt(path, "it is another program's database")
     if version > VERSION:
         raise faults.newer(path, version, VERSION)
+    return version
 
 
 def _tables(connection: sqlite3.Connection) -> int:
@@ -138,11 +150,12 @@ def _tables(connection: sqlite3.Connection) -> int:
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    if _tables(connection):
-        _check(connection, path)
+    """To this version, from nothing or from an earlier one."""
+    if not _tables(connection):
+        connection.execute("PRAGMA journal_mode=WAL")
+        script = f"{_TABLES} {_EVENTS} PRAGMA application_id={APPLICATION};"
+    elif _check(connection, path) == 1:
+        script = _FROM_1_TO_2
+    else:
         return
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.executescript(
-        f"BEGIN IMMEDIATE; {_TABLES} PRAGMA application_id={APPLICATION}; PRAGMA user_version={VERSION}; COMMIT;"
-    )
+    connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version={VERSION}; COMMIT;")

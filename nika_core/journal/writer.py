@@ -15,8 +15,9 @@ import contextlib
 import sqlite3
 import threading
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from nika_core.errors import JournalError
 from nika_core.journal import faults
@@ -26,6 +27,7 @@ from nika_core.journal.store import Store
 GATHER: Final = 0.02  # seconds
 _AT_ONCE: Final = 4096  # entries in one transaction
 
+T = TypeVar("T")
 _Waiter = tuple[int, "asyncio.Future[None] | Future[None]"]
 
 
@@ -36,13 +38,14 @@ class Writer:
         self._store = store
         self._queue: deque[Entry] = deque()
         self._waiting: deque[_Waiter] = deque()
+        self._calls: deque[tuple[Callable[[sqlite3.Connection], Any], Future[Any]]] = deque()
         self._wake = threading.Event()
         self._urgent = threading.Event()
         self._awake = False
         self._closing = False
         self._appended = 0
         self._written = 0
-        self._connection = store.writer()
+        self._connection = store.writer()  # the only one that writes
         self._thread = threading.Thread(target=self._work, name="nika-journal", daemon=True)
         self._thread.start()
 
@@ -68,6 +71,13 @@ class Writer:
             self._ask(future)
             future.result()
 
+    def call(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do something else in one transaction, after what was appended before. Raises what `work` or SQLite raises."""
+        future: Future[T] = Future()
+        self._calls.append((work, future))
+        self._hurry()
+        return future.result()
+
     def close(self) -> None:
         """Write what is left, and end the thread. Raises JournalError when not everything could be written."""
         if not self._thread.is_alive():
@@ -76,12 +86,14 @@ class Writer:
             self.flush()
         finally:
             self._closing = True
-            self._urgent.set()
-            self._wake.set()
+            self._hurry()
             self._thread.join()
 
     def _ask(self, future: asyncio.Future[None] | Future[None]) -> None:
         self._waiting.append((self._appended, future))
+        self._hurry()
+
+    def _hurry(self) -> None:
         self._awake = True
         self._urgent.set()
         self._wake.set()
@@ -95,8 +107,21 @@ class Writer:
                 self._wake.clear()
                 self._awake = False  # from here on an entry wakes the thread again
                 self._drain()
+                while self._calls:
+                    self._answer(*self._calls.popleft())
         finally:
             self._connection.close()
+
+    def _answer(self, work: Callable[[sqlite3.Connection], Any], future: Future[Any]) -> None:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            found = work(self._connection)
+            self._connection.execute("COMMIT")
+        except BaseException as error:
+            self._roll_back()
+            future.set_exception(error)
+        else:
+            future.set_result(found)
 
     def _drain(self) -> None:
         while self._queue:
@@ -114,11 +139,14 @@ class Writer:
         try:
             commit(self._connection, self._store, batch)
         except Exception as error:  # whatever it is, the run goes on and is told
-            with contextlib.suppress(sqlite3.Error):
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+            self._roll_back()
             return faults.of(error, self._store.path, "written")
         return None
+
+    def _roll_back(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
     def _tell(self, error: JournalError | None) -> None:
         """End the waits for what is written; on an error all of them: what they wait for does not come by itself."""

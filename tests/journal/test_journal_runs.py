@@ -172,6 +172,30 @@ async def test_a_value_is_large_above_64_kib_of_json(tmp_path: Path, extra: int,
     assert len(blobs(tmp_path)) == count
 
 
+async def test_many_events_share_a_row_and_large_ones_have_their_own(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        logs = [journal.begin(info()) for _ in range(2)]
+        sizes = [1] * 300 + [LARGE // 2] * 3 + [LARGE + 1] * 2 + [1] * 300
+        told = [[event(seq, log.run_id, output="x" * size) for seq, size in enumerate(sizes, 1)] for log in logs]
+        for one, other in zip(*told, strict=True):  # two runs at once, in one file
+            logs[0].record(one)
+            if one.seq % 7:
+                logs[1].record(other)
+        for log in logs:
+            await log.finish("succeeded", 1.7e9)
+        assert journal.load(logs[0].run_id).events == tuple(told[0])
+        assert journal.load(logs[1].run_id).events == tuple(each for each in told[1] if each.seq % 7)
+        alone = journal.begin(info())
+        for each in told[0]:
+            alone.record(each)
+        await alone.finish("succeeded", 1.7e9)
+    with sqlite3.connect(tmp_path / ".nika" / "journal.db") as database:
+        rows = database.execute("SELECT max(length(events)), count(*) FROM events WHERE id > 3 << 32").fetchone()
+    database.close()
+    assert rows[0] <= LARGE
+    assert rows[1] < len(sizes) / 8
+
+
 @pytest.mark.parametrize("damage", ["gone", "changed"])
 async def test_a_large_value_that_is_lost_is_told_and_the_rest_is_readable(tmp_path: Path, damage: str) -> None:
     with Journal.open(tmp_path) as journal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -16,7 +17,7 @@ from nika_core import codes
 from nika_core.errors import JournalError
 from nika_core.journal import Journal, RunInfo
 from nika_core.journal.blobs import LARGE
-from nika_core.journal.store import Store
+from nika_core.journal.store import RUN_SHIFT, Store
 from nika_core.model.events import Event, EventKind
 
 START = """
@@ -375,10 +376,54 @@ def test_a_journal_of_a_newer_nika_is_left_alone(tmp_path: Path) -> None:
     before = path.read_bytes()
     with Journal.open(tmp_path) as journal:
         for touch in (journal.runs, lambda: journal.begin(info())):
-            with pytest.raises(JournalError, match=r"newer Nika \(its version is 99, this one knows 1\)") as caught:
+            with pytest.raises(JournalError, match=r"newer Nika \(its version is 99, this one knows 2\)") as caught:
                 touch()
             assert caught.value.code == codes.JOURNAL_NEWER
     assert path.read_bytes() == before
+
+
+EVENTS_OF_VERSION_1 = """
+DROP TABLE events;
+CREATE TABLE events (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, at REAL NOT NULL, kind TEXT NOT NULL, task TEXT,
+    data TEXT, blob TEXT);
+CREATE INDEX events_blob ON events (blob) WHERE blob IS NOT NULL;
+PRAGMA user_version=1;
+"""
+
+
+def as_version_1(folder: Path) -> tuple[Event, ...]:
+    """The events of the only run, which are now written as Nika 5.0.0 wrote them: a row for each."""
+    with Journal.open(folder) as journal:
+        events = journal.load(journal.runs()[0].id).events
+    with sqlite3.connect(folder / ".nika" / "journal.db") as database:
+        blobs = dict(database.execute("SELECT id, blob FROM events WHERE blob IS NOT NULL").fetchall())
+        database.executescript(EVENTS_OF_VERSION_1)
+        for position, each in enumerate(events, 1):
+            row = (1 << RUN_SHIFT) + position
+            data = None if row in blobs or not each.data else json.dumps(each.data)
+            values = (row, each.seq, each.at, each.kind.value, each.task, data, blobs.get(row))
+            database.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+    database.close()
+    return events
+
+
+@pytest.mark.parametrize("by", ["a reader", "a writer"])
+def test_a_journal_of_an_earlier_nika_is_read_and_gone_on_with(tmp_path: Path, by: str) -> None:
+    with Journal.open(tmp_path) as journal:
+        log = journal.begin(info(), "r")
+        for each in (event(1, output="x"), event(2), event(3, output="é" * LARGE), event(4, n=[1.5, None, "'"])):
+            log.record(each)
+        log.release()
+    events = as_version_1(tmp_path)
+    with Journal.open(tmp_path) as journal:
+        if by == "a writer":
+            log = journal.resume("r")
+            log.record(event(5))
+            log.release()
+    with Journal.open(tmp_path) as journal:
+        assert journal.load("r").events == (*events, *([event(5)] if by == "a writer" else []))
+        assert journal.remove("r") == "r"
+    assert not [path for path in (tmp_path / ".nika" / "blobs").rglob("*") if path.is_file()]
 
 
 def test_a_run_that_fails_to_begin_is_not_held(tmp_path: Path) -> None:
