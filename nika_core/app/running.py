@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import random
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
@@ -222,14 +222,17 @@ class Execution:
         def resolved(placeholder: Placeholder, values: Values) -> Json:
             return resolve(placeholder, values, vocabulary.source)
 
-        def rendered(task: Task, values: Values) -> JsonObject:
-            return render_payload(
-                vocabulary.keyword(task.keyword),
-                vocabulary.facets(task.keyword),
-                task.payload,
-                lambda placeholder: resolve(placeholder, values, vocabulary.source),
-                max_depth=json_depth,
-            )
+        def rendered(task: Task, values: Callable[[], Values]) -> JsonObject:
+            seen: Values | None = None
+
+            def value(placeholder: Placeholder) -> Json:
+                nonlocal seen
+                if seen is None:
+                    seen = values()
+                return resolve(placeholder, seen, vocabulary.source)
+
+            keyword, facets = vocabulary.keyword(task.keyword), vocabulary.facets(task.keyword)
+            return render_payload(keyword, facets, task.payload, value, max_depth=json_depth)
 
         economy, waiting = None, self._waiting
         if waiting is not None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from nika_core import codes
 from nika_core.engine.context import Tally, context_class
-from nika_core.engine.failures import FAULTS, failure_from
+from nika_core.engine.failures import FAULTS, described, failure_from
 from nika_core.engine.held import Held
 from nika_core.engine.leash import Leash, Why
 from nika_core.engine.outputs import as_json, bounded_output, fork, parsed
@@ -26,94 +26,138 @@ LONGEST_DELAY: Final = 60.0  # seconds of backoff
 LONGEST_RETRY_AFTER: Final = 600.0  # seconds; who asks for more is not waited for
 
 
-class Attempts:
-    """Runs one task. `leash` is how it is told to stop."""
+class Owner(Protocol):
+    """Who started a task, and is told how it ends."""
 
-    __slots__ = ("_attempt", "_call", "_context", "_leash", "_scene", "_started", "_tally", "_timeout", "_word")
+    def ended(self, attempts: Attempts, outcome: Outcome) -> None:
+        """It has. Called again for a task that was left behind and ends after all: the first outcome counts."""
+        ...
 
-    def __init__(self, scene: Scene, call: TaskCall, leash: Leash) -> None:
+    def left(self, attempts: Attempts) -> None:
+        """It was told to stop and does not: nobody waits for it any longer."""
+        ...
+
+
+class Attempts(Leash):
+    """Runs one task, on its leash."""
+
+    _attempt = 1
+    _timeout = 0.0
+    _begun = 0.0
+
+    def __init__(self, scene: Scene, call: TaskCall, owner: Owner) -> None:
+        self._deadlines = scene.deadlines
+        self._grace = scene.request.grace
+        self.call = call
         self._scene = scene
-        self._call = call
-        self._leash = leash
-        self._attempt = 1
+        self._owner = owner
         self._started = scene.clock.monotonic()
         self._tally = Tally(scene)
-        self._timeout = 0.0
 
-    async def run(self) -> Outcome:
-        """The outcome. Raises nothing, whatever the step does."""
+    def left(self) -> None:
+        self._owner.left(self)
+
+    async def run(self) -> None:
+        """Do it, and tell the owner once how it ended. Raises nothing, whatever the step does."""
         try:
-            self._word = self._scene.word(self._call.task.keyword)
-            self._context = context_class(self._scene, self._word)
-            self._admit()
+            outcome = self._ready()
+            while outcome is None:
+                try:
+                    outcome = await self._once()
+                except TaskError as error:
+                    outcome = await self._after(error)
+        except asyncio.CancelledError:
+            outcome = self.cancelled()
+        except BaseException as error:  # a fault in the engine must end a task, not leave a run waiting for it
+            failure = Failure(codes.INTERNAL, Category.UNKNOWN, f"a fault in the engine: {described(error)}")
+            outcome = Outcome(OutcomeKind.LOST, has_output=False, failure=failure)
+        self._owner.ended(self, outcome)
+
+    def _ready(self) -> Outcome | None:
+        """What it needs. An outcome, when it is not to be had."""
+        scene, task = self._scene, self.call.task
+        try:
+            context = scene.contexts.get(task.keyword)
+            if context is None:
+                context = context_class(scene, scene.word(task.keyword))
+            self._context = context
+            self._word = context.word
+            if scene.services.admit is not admitted:
+                self._admit()
         except FAULTS as error:  # policies and the modules of steps are plugins
             self._attempt = 0  # nothing was started
             return self._ended(self._failure(error))
-        self._timeout = self._call.task.timeout or self._word.timeout
-        while True:
-            try:
-                return await self._once()
-            except TaskError as error:
-                delay = self._delay(error)
-                failure = self._failure(error)
-                if delay is None or self._leash.why is Why.CANCEL or self._leash.ended:
-                    return self._ended(failure, error)
-            if not await self._wait(delay, failure):
-                return self.cancelled()
-            self._attempt += 1
-            self._scene.post(AttemptStarted(self._call.task.id, self._call.epoch, self._attempt))
+        self._timeout = task.timeout or self._word.timeout
+        return None
+
+    async def _after(self, error: TaskError) -> Outcome | None:
+        """After an attempt that failed: the outcome; None: another attempt follows, now."""
+        delay = self._delay(error)
+        failure = self._failure(error)
+        if delay is None or self.why is Why.CANCEL or self.ended:
+            return self._ended(failure, error)
+        if not await self._wait(delay, failure):
+            return self.cancelled()
+        self._attempt += 1
+        self._scene.post(AttemptStarted(self.call.task.id, self.call.epoch, self._attempt))
+        return None
 
     async def _once(self) -> Outcome:
         """One attempt. Raises TaskError when it failed; gives a cancelled outcome when the run does not want it."""
-        context = self._context(self._call, self._attempt, self._timeout, self._tally)
-        leash = self._leash
+        scene, call, word = self._scene, self.call, self._word
+        context = self._context(call, self._attempt, self._timeout, self._tally)
         try:
-            if not self._word.keyword.pure:
-                await self._scene.barrier()  # a slow disk is not the task's time, nor is what others need to start
-                await self._scene.turns.take()
-            leash.arm(self._timeout)
-            leash.held = Held(self._word.step.run(fork(self._call.payload), context))
-            returned = await leash.held
-            value, original, messages = self._unpacked(returned)
-            if self._call.task.output.format == "json":
-                value = await parsed(value, self._call.task.output, self._scene.max_depth)
+            if not word.keyword.pure:
+                await scene.barrier()  # a slow disk is not the task's time, nor is what others need to start
+                await scene.turns.take()
+            self._begun = scene.clock.monotonic()
+            self.held = Held(word.step.run(fork(call.payload), context), self._waits)
+            value, original, messages = self._unpacked(await self.held)
+            if call.task.output.format != "text":
+                value = await parsed(value, call.task.output, scene.max_depth)
             return self._succeeded(value, original, messages)
         except TaskError as error:
             if error.usage is not None:
                 context.count(error.usage)
-            if leash.why is Why.TIMEOUT:
+            if self.why is Why.TIMEOUT:
                 raise self._too_long(error.output) from error
-            if leash.why is Why.CANCEL:  # how it ends when it is told to stop
+            if self.why is Why.CANCEL:  # how it ends when it is told to stop
                 return self.cancelled()
             raise
         except asyncio.CancelledError:
-            if leash.why is Why.TIMEOUT:
+            if self.why is Why.TIMEOUT:
                 raise self._too_long() from None
-            if leash.why is Why.CANCEL or _cancelling():
+            if self.why is Why.CANCEL or _cancelling():
                 return self.cancelled()
             raise TaskError("it cancelled itself", category=Category.UNKNOWN, hint="a fault of the plugin") from None
         except KeyboardInterrupt:  # the user's, wherever it came up: the run ends, in good order
-            self._scene.post(CancelRequested("interrupted"))
+            scene.post(CancelRequested("interrupted"))
             return self.cancelled()
         except BaseException as error:  # a keyword is a plugin: not even its SystemExit may end a run
-            if leash.why is Why.TIMEOUT:
+            if self.why is Why.TIMEOUT:
                 raise self._too_long() from error
-            if leash.why is Why.CANCEL:
+            if self.why is Why.CANCEL:
                 return self.cancelled()
-            failure = failure_from(error, f"keyword `{self._word.keyword.name}`")
+            failure = failure_from(error, f"keyword `{word.keyword.name}`")
             raise TaskError(failure.message, category=failure.category, code=failure.code, hint=failure.hint) from error
         finally:
             context.flush()
-            leash.disarm()
-            if leash.why is Why.TIMEOUT:
-                await self._still(leash)
+            self.held = None
+            if self._deadline is not None or self._patience is not None:
+                self.disarm()
+            if self.why is Why.TIMEOUT:
+                await self._still()
 
-    async def _still(self, leash: Leash) -> None:
+    def _waits(self) -> None:
+        """Its time runs since it has begun, but it can only be told when it waits."""
+        self.arm(max(0.0, self._begun + self._timeout - self._scene.clock.monotonic()))
+
+    async def _still(self) -> None:
         """After a timeout: take a cancellation that is still on its way, so that it does not hit what follows."""
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(0)
-        if leash.why is Why.TIMEOUT:
-            leash.go_on()
+        if self.why is Why.TIMEOUT:
+            self.go_on()
 
     def _unpacked(self, returned: Any) -> tuple[Json, int | None, tuple[Message, ...]]:
         """What a step returned: its value, its size before it was cut, what it adds to the conversation."""
@@ -125,21 +169,13 @@ class Attempts:
             returned = returned.value
         if type(returned) is str and returned.isascii():
             return returned, original, messages
-        return as_json(returned, self._scene.max_depth, f"keyword `{self._call.task.keyword}`"), original, messages
+        return as_json(returned, self._scene.max_depth, f"keyword `{self.call.task.keyword}`"), original, messages
 
     def _succeeded(self, value: Json, original: int | None, messages: tuple[Message, ...]) -> Outcome:
         value, truncated = bounded_output(value, self._word.max_output, original)
-        return Outcome(
-            OutcomeKind.SUCCEEDED,
-            value,
-            True,
-            None,
-            self._attempt,
-            self._scene.clock.monotonic() - self._started,
-            self._tally.usage,
-            messages,
-            truncated,
-        )
+        duration = self._scene.clock.monotonic() - self._started
+        usage = self._tally.usage
+        return Outcome(OutcomeKind.SUCCEEDED, value, True, None, self._attempt, duration, usage, messages, truncated)
 
     # ---- retries
 
@@ -149,7 +185,7 @@ class Attempts:
         Without a number of its own, only what has no effect but asking a model, or none at all, is tried again:
         nobody said that a command may run twice.
         """
-        wanted, limit = self._call.task.retry.max, self._scene.max_attempts
+        wanted, limit = self.call.task.retry.max, self._scene.max_attempts
         if wanted is None and not (self._word.keyword.pure or self._word.keyword.needs_provider):
             return 1
         if wanted is None or limit is None or wanted <= limit:
@@ -157,14 +193,14 @@ class Attempts:
         if self._attempt == limit:  # told when it matters: there would be another attempt
             bound = self._scene.request.limits.limit(Measure.ATTEMPTS)
             name = bound.name if bound and bound.name else "a limit policy"
-            self._scene.notice(f"`retry.max` is {wanted}, but {name} allows {limit} attempts", self._call.task.id)
+            self._scene.notice(f"`retry.max` is {wanted}, but {name} allows {limit} attempts", self.call.task.id)
         return limit
 
     def _delay(self, error: TaskError) -> float | None:
         """Seconds until the next attempt: exponential, with full jitter; None: there is none."""
         if not error.retriable or not error.category.retried or self._attempt >= self._most():
             return None
-        own = self._call.task.retry.backoff
+        own = self.call.task.retry.backoff
         backoff = self._scene.backoff if own is None else own
         asked = error.retry_after or 0.0
         if asked > LONGEST_RETRY_AFTER:
@@ -174,20 +210,18 @@ class Attempts:
 
     async def _wait(self, delay: float, failure: Failure) -> bool:
         """False: the run does not want another attempt."""
-        call = self._call
+        call = self.call
         self._scene.post(AttemptFailed(call.task.id, call.epoch, self._attempt, delay, failure))
         try:
             await self._scene.clock.sleep(delay)
         except asyncio.CancelledError:
             return False
-        return self._leash.why is not Why.CANCEL
+        return self.why is not Why.CANCEL
 
     # ---- outcomes
 
     def _admit(self) -> None:
-        call, scene = self._call, self._scene
-        if scene.services.admit is admitted:
-            return
+        call, scene = self.call, self._scene
         refusal = scene.services.admit(
             Admission(
                 stage=Stage.TASK,
@@ -206,7 +240,7 @@ class Attempts:
     def left_behind(self) -> Outcome:
         """It was told to stop, and did not."""
         ended = "It was told to stop and did not; it may still be doing something."
-        if self._leash.why is Why.TIMEOUT:
+        if self.why is Why.TIMEOUT:
             error = self._too_long()
             failure = Failure(error.code, error.category, f"{error.message}. {ended}", error.hint)
             return self._ended(self._scene.failure(failure))
@@ -217,7 +251,7 @@ class Attempts:
 
     def cancelled(self) -> Outcome:
         """The run did not want it any more."""
-        failure = Failure(codes.CANCELLED, Category.CANCELLED, self._leash.reason or "the run was cancelled")
+        failure = Failure(codes.CANCELLED, Category.CANCELLED, self.reason or "the run was cancelled")
         return self._ended(self._scene.failure(failure))
 
     def _ended(self, failure: Failure, error: TaskError | None = None) -> Outcome:
@@ -243,14 +277,14 @@ class Attempts:
         )
 
     def _failure(self, error: BaseException) -> Failure:
-        failure = failure_from(error, f"keyword `{self._call.task.keyword}`")
+        failure = failure_from(error, f"keyword `{self.call.task.keyword}`")
         if isinstance(error, TaskError) and (error.retry_after or 0.0) > LONGEST_RETRY_AFTER:
             message = f"{failure.message} (the other side asks to wait {error.retry_after:g} s, which is too long)"
             failure = Failure(failure.code, failure.category, message, failure.hint)
         return self._scene.failure(failure)
 
     def _too_long(self, output: Any = None) -> TaskError:
-        keyword = self._call.task.keyword
+        keyword = self.call.task.keyword
         limit = self._scene.request.limits.limit(timeout_of(keyword))
         name = f" or {limit.name}" if limit and limit.name else ""
         message = f"`{keyword}` did not end within {self._timeout:g} s"

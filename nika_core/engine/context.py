@@ -27,18 +27,17 @@ T = TypeVar("T")
 class Tally:
     """What one task has used, over all its attempts. Each usage counts once, whoever tells it."""
 
-    __slots__ = ("_counted", "_scene", "usage")
+    usage = NOTHING
+    _counted: tuple[Usage, ...] = ()
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
-        self._counted: list[Usage] = []
-        self.usage = NOTHING
 
     def add(self, usage: Usage) -> None:
         """Count it, unless this very value was counted before."""
         if usage is NOTHING or any(known is usage for known in self._counted):
             return
-        self._counted.append(usage)
+        self._counted += (usage,)
         self.usage = self.usage + usage
         self._scene.spend(usage)
 
@@ -59,6 +58,9 @@ class TaskContext:
     word: Word
     _scene: Scene
 
+    _calls: Counter[str] | None = None
+    _stream: MaskedStream | None = None
+
     def __init__(self, call: TaskCall, attempt: int, timeout: float, tally: Tally, depth: int = 0) -> None:
         self.call_ = call
         self.attempt = attempt
@@ -69,8 +71,6 @@ class TaskContext:
         self.key = call.key
         self.output = call.task.output
         self.messages = call.messages if self.word.keyword.category is KeywordCategory.CONTEXT else ()
-        self._calls: Counter[str] | None = None
-        self._stream: MaskedStream | None = None
 
     def mask(self, text: str) -> str:
         return self._scene.services.mask(text)

@@ -7,9 +7,9 @@ late or for nothing that is known change nothing.
 
 from __future__ import annotations
 
-import heapq
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
+from heapq import heappop, heappush
 from typing import Any, Final
 
 from nika_core.engine.board import Board
@@ -118,7 +118,7 @@ class Core:
         commands: list[Command] = []
         for task, state in self._states.items():
             if isinstance(state, Running):
-                payload = self.plan.render(self._tasks[task], self._board.values(task))
+                payload = self.plan.render(self._tasks[task], partial(self._board.values, task))
                 commands.append(StartTask(self._call(task, state.epoch, payload)))
             elif task in self._board.asking and isinstance(state, Failed):
                 commands.append(self._question(task, self._board.asking[task], state.failure))
@@ -142,27 +142,25 @@ class Core:
 
     def _settle(self, tasks: list[str], commands: list[Command]) -> None:
         """Decide about tasks whose sources have all ended, and about those that this lets go on."""
-        todo = deque(tasks) if tasks else ()
-        while todo:
-            task = todo.popleft()
+        for task in tasks:  # which grows: what a task that does not run lets go on
             if type(self._states[task]) is not Pending:
                 continue
             edges = self.plan.graph.incoming[task]
             try:
-                reason = why_skipped(edges, self._states, self._tolerated, self._resolver(task)) if edges else None
+                reason = why_skipped(edges, self._states, self._tolerated, self._resolve) if edges else None
             except ConditionError as error:
                 self._make_ready(task, 1, commands, queue=False)
                 text = error.edge.condition.text if error.edge.condition else ""
                 failure = failure_from(error.error, "a template source", self.plan.max_error_bytes)
                 message = f"the condition `{text}` of the flow from `{error.edge.source}`: {failure.message}"
                 self._fail(task, 1, Failure(failure.code, Category.TEMPLATE, message, failure.hint), commands)
-                todo.extend(self._released(task))
+                tasks.extend(self._released(task))
                 continue
             if reason is None:
                 self._make_ready(task, 1, commands)
             else:
                 self._skip(task, reason, commands)
-                todo.extend(self._released(task))
+                tasks.extend(self._released(task))
 
     def _released(self, task: str) -> list[str]:
         """Tasks that waited for nothing but `task`. While the main agent is asked about it they wait on."""
@@ -171,13 +169,13 @@ class Core:
             waiting = self._board.waiting
             for edge in self.plan.graph.outgoing[task]:
                 target = edge.target
-                waiting[target] -= 1
-                if not waiting[target]:
+                waiting[target] = left = waiting[target] - 1
+                if not left:
                     found.append(target)
         return found
 
-    def _resolver(self, task: str) -> Callable[[Placeholder], Json]:
-        return lambda placeholder: self.plan.resolve(placeholder, self._board.values(task))
+    def _resolve(self, task: str, placeholder: Placeholder) -> Json:
+        return self.plan.resolve(placeholder, self._board.values(task))
 
     def _tolerated(self, task: str) -> bool:
         return self._tasks[task].on_error is OnError.CONTINUE
@@ -186,46 +184,48 @@ class Core:
         commands.append(self._life.move(task, _FIRST if epoch == 1 else Ready(epoch), EventKind.TASK_READY))
         if queue:
             place = self._index[task]
-            heapq.heappush(self._board.ready, place - len(self._index) if task in self.plan.patient else place)
+            heappush(self._board.ready, place - len(self._index) if task in self.plan.patient else place)
 
     # ---- from ready to running
 
     def _go_on(self, commands: list[Command]) -> None:
         """Start what there is room for; end the run when nothing is left."""
-        limit = self.plan.max_concurrent
-        ready = self._board.ready
-        while ready and (limit is None or self._board.running < limit or ready[0] < 0):
-            self._begin(self.plan.graph.order[heapq.heappop(ready)], commands)
-        if not self._board.open and not self._board.finished:
+        board, limit = self._board, self.plan.max_concurrent
+        ready = board.ready
+        while ready and (limit is None or board.running < limit or ready[0] < 0):
+            self._begin(self.plan.graph.order[heappop(ready)], commands)
+        if not board.open and not board.finished:
             self._finish(commands)
 
     def _begin(self, task: str, commands: list[Command]) -> None:
+        plan, board = self.plan, self._board
         state = self._states[task]
-        decided = state.epoch if isinstance(state, Ready) else 1
+        decided = state.epoch if type(state) is Ready else 1
         try:
             known = self._tasks[task]
-            payload = self.plan.render(known, self._board.values(task))
-            definition = self.plan.definition(known)
-            heard = self._board.talk.hashes(task) if task in self.plan.context else ()
+            payload = plan.render(known, partial(board.values, task))
+            definition = plan.definition(known)
+            heard = board.talk.hashes(task) if task in plan.context else ()
             given = payload_hash(payload, known.payload, heard)
         except FAULTS as error:  # sources and facets are plugins: whatever they raise is the task's failure
-            failure = failure_from(error, "what makes the payload", self.plan.max_error_bytes)
+            failure = failure_from(error, "what makes the payload", plan.max_error_bytes)
             self._fail(task, decided, failure, commands)
             self._settle(self._released(task), commands)
             return
-        choice = FRESH if task in self._board.again else self._reuse.choose(task, definition, given)
-        epoch = max(decided, choice.epoch)
+        choice = FRESH
+        if self._reuse.active and task not in board.again:
+            choice = self._reuse.choose(task, definition, given)
+        epoch = max(choice.epoch, decided)
         if choice.verdict is Verdict.REUSE:
             self._take_over(task, choice, commands)
         elif choice.verdict is Verdict.SKIP:
             self._skip(task, SkipReason.DECISION, commands)
             self._settle(self._released(task), commands)
         else:
+            running = _RUNNING if epoch == 1 else Running(epoch)
             data = started_data(known, epoch, definition, given, choice.reason)
-            commands.append(
-                self._life.move(task, _RUNNING if epoch == 1 else Running(epoch), EventKind.TASK_STARTED, data)
-            )
-            self._board.running += task not in self.plan.patient
+            commands.append(self._life.move(task, running, EventKind.TASK_STARTED, data))
+            board.running += task not in plan.patient
             commands.append(StartTask(self._call(task, epoch, payload)))
 
     def _take_over(self, task: str, choice: Choice, commands: list[Command]) -> None:
@@ -256,16 +256,18 @@ class Core:
         state = self._states.get(task)
         if not isinstance(state, Running) or state.epoch != event.epoch:
             return
-        self._board.running -= task not in self.plan.patient
+        board = self._board
+        board.running -= task not in self.plan.patient
         if outcome.failure is None:
-            self._board.keep(task, outcome)
-            commands.append(
-                self._life.move(task, Success(outcome.output), EventKind.TASK_SUCCEEDED, task_data(outcome))
-            )
-            self._board.open -= 1
+            board.keep(task, outcome)
+            data = task_data(outcome)
+            commands.append(self._life.move(task, Success(outcome.output), EventKind.TASK_SUCCEEDED, data))
+            board.open -= 1
         else:
             self._fail(task, event.epoch, outcome.failure, commands, outcome)
-        self._settle(self._released(task), commands)
+        released = self._released(task)
+        if released:
+            self._settle(released, commands)
 
     def _fail(
         self, task: str, epoch: int, failure: Failure, commands: list[Command], outcome: Outcome | None = None

@@ -34,16 +34,18 @@ def digest(value: Any) -> str:
 
 def _text_of(task: Task) -> str | None:
     """What most definitions are, texts, in one unambiguous text, and in half the time of JSON; None: it is not so."""
-    parts = [task.keyword]
-    for key in sorted(task.payload):
-        value = task.payload[key]
+    keyword = task.keyword
+    text = f"{len(keyword)}:{keyword}"
+    payload = task.payload
+    for key in sorted(payload) if len(payload) > 1 else payload:
+        value = payload[key]
         if type(value) is Template:
             value = value.text
             key += "{}"
         elif type(value) is not str:
             return None
-        parts += (key, value)
-    return "".join([f"{len(part)}:{part}" for part in parts])
+        text = f"{text}{len(key)}:{key}{len(value)}:{value}"
+    return text
 
 
 def definition_hash(

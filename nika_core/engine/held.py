@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
 
@@ -14,10 +14,12 @@ class Held:
     hold up the loop's own end.
     """
 
-    __slots__ = ("_free", "_work")
+    __slots__ = ("_free", "_waits", "_work")
 
-    def __init__(self, work: Coroutine[Any, Any, Any]) -> None:
+    def __init__(self, work: Coroutine[Any, Any, Any], waits: Callable[[], None] | None = None) -> None:
+        """`waits` is called once, when `work` waits for the first time: what never waits cannot be told to stop."""
         self._work = work
+        self._waits = waits
         self._free = False
 
     def let_go(self) -> None:
@@ -30,6 +32,8 @@ class Held:
             raise TypeError("its `run` is no `async def`")
         try:
             waits_for = work.send(None)
+            if self._waits is not None:
+                self._waits()
             while True:
                 try:
                     sent = yield waits_for

@@ -8,14 +8,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from nika_core import codes
 from nika_core.engine.agentic import decide
 from nika_core.engine.attempt import Attempts
 from nika_core.engine.core import Core
 from nika_core.engine.deadlines import Deadline
-from nika_core.engine.failures import FAULTS, described
+from nika_core.engine.failures import FAULTS
 from nika_core.engine.hashing import definition_hash
-from nika_core.engine.leash import Leash
 from nika_core.engine.observers import Observers
 from nika_core.engine.plan import Plan
 from nika_core.engine.resources import failures_of
@@ -31,16 +29,14 @@ from nika_core.engine.wire import (
     Emit,
     Finish,
     Outcome,
-    OutcomeKind,
     StartTask,
     StartTimer,
     TaskEnded,
     TimerFired,
 )
-from nika_core.errors import Category
 from nika_core.model.limits import Measure
-from nika_core.model.state import Failure, RunResult
-from nika_core.model.workflow import KeywordCategory, Mode, Task
+from nika_core.model.state import RunResult
+from nika_core.model.workflow import AgentBlock, KeywordCategory, Mode, Task
 
 _INTERRUPTED: Final = "interrupted"
 
@@ -59,14 +55,13 @@ class Run:
         self._waiter: asyncio.Future[None] | None = None
         self._observers = Observers(observers)
         self.scene = Scene(request, services, self._observers, self.post)
-        self._leashes: dict[tuple[str, int], tuple[Leash, Attempts]] = {}
+        self._running: dict[str, Attempts] = {}  # by task
         self._abandoned: list[asyncio.Task[None]] = []
         self._questions: set[asyncio.Task[None]] = set()
         self._timers: dict[str, Deadline] = {}
         self._cancelled = False
         self._result: RunResult | None = None
         self._perform: Mapping[type[Any], Callable[[Any], None]] = {
-            Emit: self._emit,
             StartTask: self._start_task,
             CancelTask: self._cancel_task,
             StartTimer: self._start_timer,
@@ -86,13 +81,14 @@ class Run:
         try:
             self._do(core.start())
             while self._result is None:
+                if self._inbox:
+                    self._do(core.on(self._inbox.popleft()))
+                    continue
                 try:
-                    event = await self.next_event()
+                    await self._next_event()
                 except asyncio.CancelledError:
                     interrupted = True
                     self.cancel(_INTERRUPTED)
-                    continue
-                self._do(core.on(event))
         finally:
             await self._end()
         if interrupted:
@@ -103,9 +99,9 @@ class Run:
     def cancel(self, reason: str = _INTERRUPTED, *, paused: bool = False) -> None:
         """Stop starting, cancel what runs, end. Asked a second time: do not wait for what runs any longer."""
         if self._cancelled:
-            for leash, _ in tuple(self._leashes.values()):
-                leash.cancel(reason)
-                leash.leave()
+            for attempts in tuple(self._running.values()):
+                attempts.cancel(reason)
+                attempts.leave()
             return
         self._cancelled = True
         self.post(CancelRequested(reason, paused))
@@ -119,68 +115,50 @@ class Run:
 
     # ---- the one place where it waits
 
-    async def next_event(self) -> CoreEvent:
-        """The next thing that happened, in the order in which it did."""
-        while not self._inbox:
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-        return self._inbox.popleft()
+    async def _next_event(self) -> None:
+        """Until something has happened; the inbox has it, in the order in which things did."""
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
 
     # ---- commands
 
     def _do(self, commands: list[Command]) -> None:
+        self.scene.tell_all(commands)
         for command in commands:
-            self._perform[type(command)](command)
-
-    def _emit(self, command: Emit) -> None:
-        self.scene.tell(command.kind, command.task, command.data)
+            if type(command) is not Emit:
+                self._perform[type(command)](command)
 
     def _start_task(self, command: StartTask) -> None:
         call = command.call
-        name = (call.task.id, call.epoch)
-        leash = Leash(self.scene.deadlines, self._request.grace, lambda _: self._leave(name))
-        attempts = Attempts(self.scene, call, leash)
-        self._leashes[name] = (leash, attempts)
-        leash.task = asyncio.get_running_loop().create_task(self._run(name, leash, attempts))
+        attempts = self._running[call.task.id] = Attempts(self.scene, call, self)
+        attempts.task = asyncio.get_running_loop().create_task(attempts.run())
 
-    async def _run(self, name: tuple[str, int], leash: Leash, attempts: Attempts) -> None:
-        try:
-            outcome = await attempts.run()
-        except asyncio.CancelledError:
-            outcome = attempts.cancelled()
-        except BaseException as error:  # a fault in the engine must end a task, not leave a run waiting for it
-            failure = Failure(codes.INTERNAL, Category.UNKNOWN, f"a fault in the engine: {described(error)}")
-            outcome = Outcome(OutcomeKind.LOST, has_output=False, failure=failure)
-        self._ended(name, leash, outcome)
+    def ended(self, attempts: Attempts, outcome: Outcome) -> None:
+        """A task has; its first outcome counts."""
+        if not attempts.ended:
+            attempts.ended = True
+            call = attempts.call
+            del self._running[call.task.id]
+            self.post(TaskEnded(call.task.id, call.epoch, outcome))
 
-    def _ended(self, name: tuple[str, int], leash: Leash, outcome: Outcome) -> None:
-        """The first outcome counts."""
-        if not leash.ended:
-            leash.ended = True
-            leash.disarm()
-            self._leashes.pop(name, None)
-            self.post(TaskEnded(name[0], name[1], outcome))
-
-    def _leave(self, name: tuple[str, int]) -> None:
-        leash, attempts = self._leashes[name]
-        self.scene.notice(f"`{name[0]}` was told to stop and did not; the run goes on without it", name[0])
-        if leash.task is not None:
-            self._abandoned.append(leash.task)
-        self._ended(name, leash, attempts.left_behind())
+    def left(self, attempts: Attempts) -> None:
+        """A task that does not listen is left behind."""
+        task = attempts.call.task.id
+        self.scene.notice(f"`{task}` was told to stop and did not; the run goes on without it", task)
+        if attempts.task is not None:
+            self._abandoned.append(attempts.task)
+        self.ended(attempts, attempts.left_behind())
 
     def _cancel_task(self, command: CancelTask) -> None:
-        found = self._leashes.get((command.task, command.epoch))
-        if found is None:
+        attempts = self._running.get(command.task)
+        if attempts is None or attempts.call.epoch != command.epoch:
             return
-        leash, attempts = found
-        leash.cancel(command.reason)
-        if leash.task is not None:  # cancelled before its first step, it would never say how it ended
-            leash.task.add_done_callback(
-                lambda _: self._ended((command.task, command.epoch), leash, attempts.cancelled())
-            )
+        attempts.cancel(command.reason)
+        if attempts.task is not None:  # cancelled before its first step, it would never say how it ended
+            attempts.task.add_done_callback(lambda _: self.ended(attempts, attempts.cancelled()))
 
     def _start_timer(self, command: StartTimer) -> None:
         event = TimerFired(command.id)
@@ -207,7 +185,7 @@ class Run:
     async def _end(self) -> None:
         scene, grace = self.scene, self._request.grace
         tasks: list[asyncio.Task[Any]] = [*self._abandoned, *self._questions]
-        tasks += [leash.task for leash, _ in self._leashes.values() if leash.task is not None]
+        tasks += [attempts.task for attempts in self._running.values() if attempts.task is not None]
         for task in tasks:
             task.cancel()
         await self._wait(tasks)
@@ -252,7 +230,7 @@ class Run:
         if not scene.masks:
             return result
         tasks = tuple(
-            replace(task, output=scene.masked(task.output), failure=task.failure and scene.failure(task.failure))
+            task._replace(output=scene.masked(task.output), failure=task.failure and scene.failure(task.failure))
             for task in result.tasks
         )
         return replace(result, tasks=tasks, output=scene.masked(result.output))
@@ -260,28 +238,30 @@ class Run:
 
 def _plan(request: RunRequest, scene: Scene) -> Plan:
     workflow, services, limits = request.workflow, scene.services, request.limits
-    words: dict[str, tuple[KeywordCategory, bool, tuple[str, ...]]] = {}  # category, needs a provider, its sections
+    words: dict[str, tuple[KeywordCategory, AgentBlock | None, tuple[str, ...]]] = {}  # its sections are the last
 
-    def about(task: Task) -> tuple[KeywordCategory, bool, tuple[str, ...]]:
-        found = words.get(task.keyword)
-        if found is None:
-            try:
-                keyword = services.keyword(task.keyword)
-                found = (keyword.category, keyword.needs_provider, tuple(keyword.sections))
-            except FAULTS:  # the task will say so when it starts
-                found = (KeywordCategory.TOOL, False, ())
-            words[task.keyword] = found
+    def look_up(word: str) -> tuple[KeywordCategory, AgentBlock | None, tuple[str, ...]]:
+        try:
+            keyword = services.keyword(word)
+            agent = scene.agent if keyword.needs_provider else None
+            found = words[word] = (keyword.category, agent, tuple(keyword.sections))
+        except FAULTS:  # the task will say so when it starts
+            found = words[word] = (KeywordCategory.TOOL, None, ())
         return found
 
     def definition(task: Task) -> str:
-        category, needs_provider, own = about(task)
+        category, agent, own = words[task.keyword]
         sections = workflow.sections
         if sections:
             allowed = task.allowed_tools if task.allowed_tools is not None else scene.agent.allowed_tools
             if category is KeywordCategory.TOOL or not allowed:  # else any tool of it may use any of them
                 sections = {name: sections[name] for name in own if name in sections}
-        return definition_hash(task, scene.agent if needs_provider else None, request.files.get(task.id, ""), sections)
+        return definition_hash(task, agent, files.get(task.id, "") if files else "", sections)
 
+    files = request.files
+    for word in {task.keyword for task in workflow.tasks}:
+        look_up(word)
+    context = {word for word, (category, _, _) in words.items() if category is KeywordCategory.CONTEXT}
     return Plan(
         run_id=request.run_id,
         workflow=workflow.name,
@@ -290,7 +270,7 @@ def _plan(request: RunRequest, scene: Scene) -> Plan:
         definition=definition,
         render=services.render,
         resolve=services.resolve,
-        context=frozenset(task.id for task in workflow.tasks if about(task)[0] is KeywordCategory.CONTEXT),
+        context=frozenset(task.id for task in workflow.tasks if task.keyword in context),
         patient=request.patient,
         mode=scene.agent.mode if workflow.agent or request.agent else Mode.STRICT,
         output=scene.agent.output,

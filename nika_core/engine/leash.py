@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from enum import Enum
 
 from nika_core.engine.deadlines import Deadline, Deadlines
@@ -18,27 +17,29 @@ class Why(Enum):
 
 
 class Leash:
-    """One task of the event loop. Stopping is asked for by cancelling it; after `grace` seconds `left` is called.
+    """One task of the event loop. Stopping is asked for by cancelling it; after a grace period it is `left`.
 
     A plain task and not a TaskGroup's: a TaskGroup waits for ever for a child that swallows its cancellation.
     """
 
-    __slots__ = ("_deadline", "_deadlines", "_grace", "_left", "_patience", "ended", "held", "reason", "task", "why")
+    # Made for every task, and most of this for few of them: so no slots, which have no defaults.
+    _deadline: Deadline | None = None
+    _patience: Deadline | None = None
+    task: asyncio.Task[None] | None = None
+    held: Held | None = None  # what the attempt runs
+    why: Why | None = None
+    reason = ""
+    ended = False  # its outcome is known; whatever it still does means nothing
 
-    def __init__(self, deadlines: Deadlines, grace: float, left: Callable[[Leash], None]) -> None:
+    def __init__(self, deadlines: Deadlines, grace: float) -> None:
         self._deadlines = deadlines
         self._grace = grace
-        self._left = left
-        self._deadline: Deadline | None = None
-        self._patience: Deadline | None = None
-        self.task: asyncio.Task[None] | None = None
-        self.held: Held | None = None  # what the attempt runs
-        self.why: Why | None = None
-        self.reason = ""
-        self.ended = False  # its outcome is known; whatever it still does means nothing
+
+    def left(self) -> None:
+        """Called once when it does not stop in its grace period, and nobody will wait for it any longer."""
 
     def arm(self, seconds: float) -> None:
-        """An attempt begins, and has this long."""
+        """An attempt has this long from now on."""
         self._deadline = self._deadlines.add(seconds, self._expire)
 
     def disarm(self) -> None:
@@ -59,7 +60,7 @@ class Leash:
         """Do not wait any longer."""
         self.disarm()
         if not self.ended:
-            self._left(self)
+            self.left()
         if self.held is not None:
             self.held.let_go()
         if self.task is not None:

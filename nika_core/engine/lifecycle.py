@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
-from nika_core.engine.wire import NO_DATA, Emit
-from nika_core.model.events import EventKind
-from nika_core.model.json import JsonObject
+from nika_core.engine.wire import Emit
+from nika_core.model.events import NO_DATA, EventKind
 from nika_core.model.state import LEGAL_TRANSITIONS, Pending, TaskState
 
 PENDING: Final = Pending()
@@ -26,16 +25,16 @@ class Lifecycle:
         self.states: dict[str, TaskState] = dict.fromkeys(tasks, PENDING)
         self.number = 0
 
-    def move(self, task: str, state: TaskState, kind: EventKind, data: JsonObject = NO_DATA) -> Emit:
+    def move(self, task: str, state: TaskState, kind: EventKind, data: Mapping[str, Any] = NO_DATA) -> Emit:
         """A transition. Raises IllegalTransitionError."""
-        old = self.states[task]
-        if type(state) not in LEGAL_TRANSITIONS[type(old)]:
-            raise IllegalTransitionError(f"{task}: {type(old).__name__} -> {type(state).__name__}")
-        self.states[task] = state
-        self.number += 1
-        return Emit(self.number, kind, task, data)
+        states = self.states
+        if type(state) not in LEGAL_TRANSITIONS[type(states[task])]:
+            raise IllegalTransitionError(f"{task}: {type(states[task]).__name__} -> {type(state).__name__}")
+        states[task] = state
+        number = self.number = self.number + 1
+        return Emit(number, kind, task, data)
 
-    def tell(self, kind: EventKind, task: str | None = None, data: JsonObject = NO_DATA) -> Emit:
+    def tell(self, kind: EventKind, task: str | None = None, data: Mapping[str, Any] = NO_DATA) -> Emit:
         """Something that changes no state."""
         self.number += 1
         return Emit(self.number, kind, task, data)

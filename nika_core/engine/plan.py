@@ -20,7 +20,7 @@ class Plan:
 
     Attributes:
         definition: the hash of a task's definition.
-        render: a task's payload for these values; pure, may raise anything.
+        render: a task's payload, and how to get at what it may see of the others; pure, may raise anything.
         resolve: a condition's placeholder for these values; pure, may raise anything.
         context: tasks that take part in the main conversation.
         patient: tasks that mostly wait for somebody else, and so take no place of the `max_concurrent`.
@@ -32,7 +32,7 @@ class Plan:
     tasks: tuple[Task, ...]
     graph: Graph
     definition: Callable[[Task], str]
-    render: Callable[[Task, Values], JsonObject]
+    render: Callable[[Task, Callable[[], Values]], JsonObject]
     resolve: Callable[[Placeholder, Values], Json]
     context: frozenset[str] = frozenset()
     patient: frozenset[str] = frozenset()

@@ -16,6 +16,7 @@ All conditions are evaluated, not only up to the first true one: what is wrong i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from nika_core.engine.failures import FAULTS
 from nika_core.model.graph import Edge, EdgeMaker
@@ -37,12 +38,13 @@ def why_skipped(
     edges: Sequence[Edge],
     states: Mapping[str, TaskState],
     tolerated: Callable[[str], bool],
-    resolve: Callable[[Placeholder], Json],
+    resolve: Callable[[str, Placeholder], Json],
 ) -> SkipReason | None:
     """None: the task runs.
 
     Args:
         tolerated: whether a task's failure is one that its dependents do not care about (`onError: continue`).
+        resolve: the value of a placeholder, as a task (an edge's target) may see it.
 
     Raises:
         ConditionError: see 2. above.
@@ -70,9 +72,9 @@ def why_skipped(
     return SkipReason.CONDITION if open_ else SkipReason.UPSTREAM_SKIPPED
 
 
-def _holds(edge: Edge, resolve: Callable[[Placeholder], Json]) -> bool:
+def _holds(edge: Edge, resolve: Callable[[str, Placeholder], Json]) -> bool:
     assert edge.condition is not None
     try:
-        return edge.condition.evaluate(resolve)
+        return edge.condition.evaluate(partial(resolve, edge.target))
     except FAULTS as error:  # a template source is a plugin: whatever it raises is the task's failure
         raise ConditionError(edge, error) from error

@@ -35,8 +35,13 @@ def task_data(outcome: Outcome) -> JsonObject:
 
 def started_data(task: Task, epoch: int, definition: str, payload: str, reason: str) -> JsonObject:
     """The data of `task.started` for a first attempt; `reason`: why it was not taken over from an earlier run."""
-    data: dict[str, Any] = {"keyword": task.keyword, "epoch": epoch, "attempt": 1}
-    data |= {"definition": definition, "payload": payload}
+    data: dict[str, Any] = {
+        "keyword": task.keyword,
+        "epoch": epoch,
+        "attempt": 1,
+        "definition": definition,
+        "payload": payload,
+    }
     if reason:
         data["reason"] = reason
     return data
@@ -66,25 +71,26 @@ def run_result(plan: Plan, status: RunStatus, states: Mapping[str, TaskState], b
 
 
 def _task_result(plan: Plan, task: Task, state: TaskState, board: Board) -> TaskResult:
-    name = "success" if isinstance(state, Success) else "failed" if isinstance(state, Failed) else "skipped"
-    outcome = board.outcomes.get(task.id, _NOT_RUN)
-    reused = task.id in board.reused
+    id_ = task.id
+    outcome = board.outcomes.get(id_, _NOT_RUN)
+    reused = id_ in board.reused
     usage = outcome.usage
-    if task.id in board.extra:
-        usage = usage + board.extra[task.id]
-    if not reused and task.id in plan.earlier:  # a run's figures are those of all its lives
-        usage = usage + plan.earlier[task.id].usage
+    if id_ in board.extra:
+        usage = usage + board.extra[id_]
+    if not reused and id_ in plan.earlier:  # a run's figures are those of all its lives
+        usage = usage + plan.earlier[id_].usage
+    kind = type(state)
     return TaskResult(
-        task.id,
+        id_,
         task.keyword,
-        name,
+        "success" if kind is Success else "failed" if kind is Failed else "skipped",
         outcome.attempts,
         outcome.duration,
         outcome.output,
         outcome.has_output,
         outcome.truncated,
         usage,
-        outcome.failure if name == "failed" else None,
+        outcome.failure if kind is Failed else None,
         state.reason if isinstance(state, Skipped) else None,
         reused,
         outcome.messages,

@@ -33,7 +33,7 @@ _NEW = Choice(Verdict.RUN, "it had not been started")
 
 
 class Reuse:
-    """Decides by the hashes of definition and payload. With nothing earlier every task simply runs."""
+    """Decides by the hashes of definition and payload. `active`: there is something earlier to decide about."""
 
     def __init__(self, earlier: Mapping[str, Earlier], graph: Graph, again: str | None) -> None:
         self._earlier = earlier
@@ -41,9 +41,7 @@ class Reuse:
         self.active = bool(earlier)
 
     def choose(self, task: str, definition: str, payload: str) -> Choice:
-        """For a task that could start now."""
-        if not self.active:
-            return FRESH
+        """For a task that could start now, where there is something earlier."""
         was = self._earlier.get(task)
         if was is None:
             return _NEW

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,10 +11,10 @@ from nika_core.engine.observers import Observers
 from nika_core.engine.resources import Resources
 from nika_core.engine.services import RunRequest, Services, same
 from nika_core.engine.turns import Turns
-from nika_core.engine.wire import CoreEvent
+from nika_core.engine.wire import Command, CoreEvent, Emit
 from nika_core.errors import JournalError
 from nika_core.model.bounded import bound
-from nika_core.model.events import Event, EventKind
+from nika_core.model.events import NO_DATA, Event, EventKind
 from nika_core.model.json import JsonObject
 from nika_core.model.limits import Measure, output_of, timeout_of
 from nika_core.model.state import Failure
@@ -66,7 +66,7 @@ class Scene:
         self._time = services.clock.time
         self._record = services.record
         self._watched = observers.any
-        self.contexts: dict[str, type[Any]] = {}  # by keyword
+        self.contexts: dict[str, type[Any]] = {}  # by keyword: see `context_class`
         self._words: dict[str, Word] = {}
         self._history_lost = False
 
@@ -92,18 +92,26 @@ class Scene:
 
     # ---- history
 
-    def tell(self, kind: EventKind, task: str | None = None, data: JsonObject | None = None) -> None:
+    def tell(self, kind: EventKind, task: str | None = None, data: Mapping[str, Any] = NO_DATA) -> None:
         """Into history, and to the observers; masked on the way."""
-        self._seq += 1
-        if data and self.masks:
-            data = self._without_secrets(data)
-        event = Event(self._seq, self._run_id, self._time(), kind, task, data or {})
-        try:
-            self._record(event)
-        except Exception as error:  # the run's result matters more than its history
-            self.history_lost(error)
-        if self._watched:
-            self._observers.show(event)
+        self.tell_all((Emit(0, kind, task, data),))
+
+    def tell_all(self, commands: Iterable[Command]) -> None:
+        """What of the core's commands is to be told. What follows from one event has one time."""
+        at = self._time()
+        for command in commands:
+            if type(command) is Emit:
+                _, kind, task, data = command
+                seq = self._seq = self._seq + 1
+                if self.masks and data:
+                    data = self._without_secrets(data)
+                event = Event(seq, self._run_id, at, kind, task, data)
+                try:
+                    self._record(event)
+                except Exception as error:  # the run's result matters more than its history
+                    self.history_lost(error)
+                if self._watched:
+                    self._observers.show(event)
 
     def chunk(self, task: str, text: str) -> None:
         """To the observers only; best effort."""
@@ -136,7 +144,7 @@ class Scene:
             self._history_lost = True
             self.notice(f"the run's history cannot be written, it goes on without: {error}")
 
-    def _without_secrets(self, data: JsonObject) -> JsonObject:
+    def _without_secrets(self, data: Mapping[str, Any]) -> JsonObject:
         masked: dict[str, Any] = self.masked(data)
         if any(name in data and masked[name] != data[name] for name in _GIVEN_ON):
             masked["withheld"] = True

@@ -165,7 +165,7 @@ def unresolvable(placeholder: Placeholder, values: Values) -> Json:
     raise LookupError(placeholder.text)
 
 
-def unrendered(task: Task, values: Values) -> JsonObject:
+def unrendered(task: Task, values: Callable[[], Values]) -> JsonObject:
     """For workflows without templates."""
     return task.payload
 
@@ -178,7 +178,8 @@ class Services:
         keyword: the description of a word. Raises NikaError (a task with it then fails).
         step: the word's step, the same one for the whole run; may take long the first time. Raises NikaError.
         facets: the word's facets.
-        render: a task's payload with its templates resolved. Pure. Raises NikaError.
+        render: a task's payload with its templates resolved; what they may see is made when it is asked for, since
+            most payloads do not need it. Pure. Raises NikaError.
         resolve: one placeholder of a condition, defaults applied. Pure. Raises TemplateValueError.
         settings: the word's part of the project file.
         caller: calls models.
@@ -194,7 +195,7 @@ class Services:
     keyword: Callable[[str], Keyword]
     step: Callable[[str], Step]
     facets: Callable[[str], Facets] = plain_facets
-    render: Callable[[Task, Values], JsonObject] = unrendered
+    render: Callable[[Task, Callable[[], Values]], JsonObject] = unrendered
     resolve: Callable[[Placeholder, Values], Json] = unresolvable
     settings: Callable[[str], JsonObject] = no_settings
     caller: ModelCaller = field(default_factory=NoModels)

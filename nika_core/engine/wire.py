@@ -6,18 +6,17 @@ time.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
-from nika_core.model.events import EventKind
+from nika_core.model.events import NO_DATA, EventKind
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.message import Message
 from nika_core.model.state import Failure, RunResult
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.model.workflow import Task
-
-NO_DATA: Final[JsonObject] = {}
 
 
 class OutcomeKind(StrEnum):
@@ -114,7 +113,7 @@ class Emit(NamedTuple):
     number: int
     kind: EventKind
     task: str | None = None
-    data: JsonObject = NO_DATA
+    data: Mapping[str, Any] = NO_DATA
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,9 @@ CREATE INDEX memo_blob ON memo (blob) WHERE blob IS NOT NULL;
 """
 # Version 1 had a row for each event. (NaN, which Python writes and SQLite does not read, never was an event's data.)
 _EVENTS_OF_1: Final = """
-SELECT id, json_array(json_array(seq, at, kind, task, json(iif(json_valid(data), data, '{}')))) AS events, blob FROM
+SELECT id, json_array(json_array(
+  seq, CAST(at * 1e6 AS INTEGER), kind, task, json(iif(json_valid(data), data, '{}'))
+)) AS events, blob FROM
 """
 _FROM_1_TO_2: Final = f"""
 ALTER TABLE events RENAME TO events_of_1;

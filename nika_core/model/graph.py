@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from nika_core.model.template import Placeholder, Template
 from nika_core.model.workflow import Condition, Flow, PayloadValue, Task
@@ -19,8 +19,7 @@ class EdgeMaker(StrEnum):
     CONDITION = "condition"  # the condition of a flow into the target reads the source's output
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(NamedTuple):
     """`target` waits for `source`. Where a flow and a template join the same two tasks there is one edge, the flow's.
 
     Of several flows between the same two tasks each is an edge of its own: one active edge is enough.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from nika_core.errors import Category, NikaError, TaskError
 from nika_core.model.json import Json, JsonObject
@@ -106,8 +106,7 @@ LEGAL_TRANSITIONS: Final[Mapping[type[Any], frozenset[type[Any]]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class TaskResult:
+class TaskResult(NamedTuple):
     """How a task ended. `state` is success, failed or skipped; times in seconds."""
 
     id: str
@@ -122,7 +121,7 @@ class TaskResult:
     failure: Failure | None = None
     skip_reason: SkipReason | None = None
     reused: bool = False
-    messages: tuple[Message, ...] = field(default=(), repr=False)  # what it added to the main conversation
+    messages: tuple[Message, ...] = ()  # what it added to the main conversation
 
 
 @dataclass(frozen=True, slots=True)

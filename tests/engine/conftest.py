@@ -149,9 +149,9 @@ def resolve(placeholder: Placeholder, values: Values) -> Any:
     return value
 
 
-def render(task: Task, values: Values) -> dict[str, Any]:
+def render(task: Task, values: Callable[[], Values]) -> dict[str, Any]:
     return {
-        key: resolve(value.single, values) if isinstance(value, Template) and value.single else value
+        key: resolve(value.single, values()) if isinstance(value, Template) and value.single else value
         for key, value in task.payload.items()
     }
 
