@@ -11,11 +11,16 @@ _YOUNG: Final = 50_000  # objects; by default 700, and a hundred looks at what s
 
 def main() -> None:
     """The `nika` program."""
-    gc.set_threshold(_YOUNG, *gc.get_threshold()[1:])
+    collect_rarely()
     atexit.register(gc.freeze)  # the process ends: what is in cycles need not be looked for first
     from nika_core.cli.program import main as run
 
     run()
 
 
-__all__ = ["main"]
+def collect_rarely() -> None:
+    """Have Python look for what is in cycles less often. For who runs workflows without the command line, too."""
+    gc.set_threshold(_YOUNG, *gc.get_threshold()[1:])
+
+
+__all__ = ["collect_rarely", "main"]

@@ -24,6 +24,7 @@ from nika_core.plugin import Admission, Stage, StepOutput
 
 LONGEST_DELAY: Final = 60.0  # seconds of backoff
 LONGEST_RETRY_AFTER: Final = 600.0  # seconds; who asks for more is not waited for
+_SUCCEEDED: Final = OutcomeKind.SUCCEEDED  # looked up once
 
 
 class Owner(Protocol):
@@ -175,7 +176,7 @@ class Attempts(Leash):
         value, truncated = bounded_output(value, self._word.max_output, original)
         duration = self._scene.clock.monotonic() - self._started
         usage = self._tally.usage
-        return Outcome(OutcomeKind.SUCCEEDED, value, True, None, self._attempt, duration, usage, messages, truncated)
+        return Outcome(_SUCCEEDED, value, True, None, self._attempt, duration, usage, messages, truncated)
 
     # ---- retries
 

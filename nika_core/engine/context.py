@@ -70,7 +70,7 @@ class TaskContext:
         self.task_id = call.task.id
         self.key = call.key
         self.output = call.task.output
-        self.messages = call.messages if self.word.keyword.category is KeywordCategory.CONTEXT else ()
+        self.messages = call.messages
 
     def mask(self, text: str) -> str:
         return self._scene.services.mask(text)
@@ -134,7 +134,8 @@ class TaskContext:
 
     def child(self, word: Word, key: str, timeout: float) -> TaskContext:
         """For another keyword's step that runs inside this task as a tool."""
-        call = TaskCall(self.call_.task, self.call_.epoch, key, {}, self.messages)
+        messages = self.messages if word.keyword.category is KeywordCategory.CONTEXT else ()
+        call = TaskCall(self.call_.task, self.call_.epoch, key, {}, messages)
         return context_class(self._scene, word)(call, self.attempt, timeout, self._tally, self.depth + 1)
 
     def count(self, usage: object) -> None:

@@ -61,6 +61,7 @@ RUN_TIMER: Final = "run"
 MAX_DECIDED_RETRIES: Final = 3  # how often the main agent may have one task done again
 _FIRST: Final = Ready(1)
 _RUNNING: Final = Running(1)
+_READY, _STARTED, _SUCCEEDED = EventKind.TASK_READY, EventKind.TASK_STARTED, EventKind.TASK_SUCCEEDED  # looked up once
 
 
 class Core:
@@ -181,7 +182,7 @@ class Core:
         return self._tasks[task].on_error is OnError.CONTINUE
 
     def _make_ready(self, task: str, epoch: int, commands: list[Command], *, queue: bool = True) -> None:
-        commands.append(self._life.move(task, _FIRST if epoch == 1 else Ready(epoch), EventKind.TASK_READY))
+        commands.append(self._life.move(task, _FIRST if epoch == 1 else Ready(epoch), _READY))
         if queue:
             place = self._index[task]
             heappush(self._board.ready, place - len(self._index) if task in self.plan.patient else place)
@@ -216,15 +217,15 @@ class Core:
         if self._reuse.active and task not in board.again:
             choice = self._reuse.choose(task, definition, given)
         epoch = max(choice.epoch, decided)
-        if choice.verdict is Verdict.REUSE:
+        if choice is not FRESH and choice.verdict is Verdict.REUSE:
             self._take_over(task, choice, commands)
-        elif choice.verdict is Verdict.SKIP:
+        elif choice is not FRESH and choice.verdict is Verdict.SKIP:
             self._skip(task, SkipReason.DECISION, commands)
             self._settle(self._released(task), commands)
         else:
             running = _RUNNING if epoch == 1 else Running(epoch)
             data = started_data(known, epoch, definition, given, choice.reason)
-            commands.append(self._life.move(task, running, EventKind.TASK_STARTED, data))
+            commands.append(self._life.move(task, running, _STARTED, data))
             board.running += task not in plan.patient
             commands.append(StartTask(self._call(task, epoch, payload)))
 
@@ -261,7 +262,7 @@ class Core:
         if outcome.failure is None:
             board.keep(task, outcome)
             data = task_data(outcome)
-            commands.append(self._life.move(task, Success(outcome.output), EventKind.TASK_SUCCEEDED, data))
+            commands.append(self._life.move(task, Success(outcome.output), _SUCCEEDED, data))
             board.open -= 1
         else:
             self._fail(task, event.epoch, outcome.failure, commands, outcome)

@@ -20,6 +20,7 @@ from typing import Any
 
 from rows import best_in_turns
 
+from nika_core.cli import collect_rarely
 from nika_core.engine.host import run
 from nika_core.engine.services import RunRequest, Services
 from nika_core.journal import Journal, RunInfo
@@ -29,6 +30,7 @@ from nika_core.model.state import RunStatus
 from nika_core.model.workflow import Flow, Task, Workflow
 from nika_core.plugin import Keyword
 
+collect_rarely()  # as `nika run` does; for the bare loop, too
 LIMITS = Limits([Limit(Measure.CONCURRENT, 10, Unit.COUNT, "NIKA_MAX_CONCURRENT")])
 NOOP = Keyword(name="noop", summary="Does nothing.", primary="value", payload=None, step="", pure=True)
 
@@ -73,15 +75,16 @@ async def bare(edges: list[tuple[str, str]], count: int) -> None:
     assert len(results) == count
 
 
-def ours(edges: list[tuple[str, str]], count: int, folder: Path | None) -> Callable[[], Any]:
-    """The engine; with a folder, its journal is there."""
+def ours(edges: list[tuple[str, str]], count: int, folder: Path | None, *, built: bool = False) -> Callable[[], Any]:
+    """The engine; with a folder, its journal is there. `built`: what makes the graph is done, and not measured."""
     tasks = tuple(Task(f"t{i}", "noop", {"value": "x"}, i) for i in range(count))
     flows = tuple(Flow(*edge) for edge in edges)
     workflow = Workflow("bench", Path("bench.nika.yaml"), tasks, flows)
     step = Step()
+    known = build_graph(tasks, flows, lambda placeholder: ()) if built else None
 
     async def work() -> None:
-        graph = build_graph(tasks, flows, lambda placeholder: ())
+        graph = known or build_graph(tasks, flows, lambda placeholder: ())
         services: dict[str, Any] = {"keyword": lambda word: NOOP, "step": lambda word: step}
         if folder is None:
             request = RunRequest(run_id="bench", workflow=workflow, graph=graph, limits=LIMITS)

@@ -6,6 +6,7 @@ Exits 1 when a bound does not hold. (`make bench` runs this; no test does.)
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -98,10 +99,13 @@ def _growth(what: str, small: float, large: float) -> Row:
 
 def main() -> int:
     """Print the table."""
-    peers = Path(sys.argv[1])
-    only = sys.argv[sys.argv.index("--only") + 1].split(",") if "--only" in sys.argv else list(PARTS)
+    parser = argparse.ArgumentParser(description="What Nika promises about speed, each figure beside something else's.")
+    parser.add_argument("peers", type=Path, help="the folder of the environment with the others")
+    parser.add_argument("--only", default=",".join(PARTS), help="parts, with commas between them: %(default)s")
+    given = parser.parse_args()
+    peers: Path = given.peers
     rows: list[Row] = []
-    for name in only:
+    for name in given.only.split(","):
         if name in NEED_PEERS and not (peers / "bin" / "python").exists():
             print(f"{name}: left out, {peers} is not there", file=sys.stderr)
             continue
