@@ -52,20 +52,21 @@ class Family:
 
     def anyone(self) -> bool:
         """Whether somebody but the leader is left. Buries the dead on the way."""
-        reap_strays()
-        self._search(deep=False)
+        orphans = _orphans()  # looked up once: with a thousand children it is most of what this costs
+        _bury(orphans)
+        self._search(orphans, deep=False)
         return bool(self._known) or (self._leader not in _leaders and _group_exists(self._leader))
 
     async def end(self, grace: float = GRACE) -> None:
         """TERM, `grace` seconds, KILL. Does not wait for the leader when that is all that is left."""
-        self._search(deep=True)
+        self._search(_orphans(), deep=True)
         self._signal(signal.SIGTERM)
         until = time.monotonic() + grace
         pause = 0.002
         while self._alive() and time.monotonic() < until:
             await asyncio.sleep(pause)
             pause = min(pause * 2, 0.05)
-            self._search(deep=False)
+            self._search(_orphans(), deep=False)
         await self.kill()
 
     async def kill(self) -> None:
@@ -81,13 +82,13 @@ class Family:
 
     def kill_now(self) -> None:
         """KILL, once and at once."""
-        self._search(deep=True)
+        self._search(_orphans(), deep=True)
         self._signal(signal.SIGKILL)
 
     def _alive(self) -> bool:
         return self.anyone() or self._leader in _leaders
 
-    def _search(self, *, deep: bool) -> None:
+    def _search(self, orphans: set[int], *, deep: bool) -> None:
         """Look for those that left the group. `deep`: also in places that take long to search."""
         processes = table()
         for pid, started in list(self._known.items()):
@@ -96,7 +97,6 @@ class Family:
                 del self._known[pid]
         roots: set[int] = set()
         if processes.adopts:
-            orphans = set(processes.children(os.getpid())) - _leaders
             roots = {pid for pid in orphans if any(map(self._belongs, processes.marks(pid)))}
         elif deep:
             roots = set(processes.marked(self._belongs))
@@ -123,16 +123,27 @@ def reap_strays(every: float = 0.0) -> None:
     Children of other libraries are left to them: only the sessions started here are looked at, and zombies in a
     session of their own that nobody has claimed for five seconds.
     """
-    global _last_reap, _last_look, _unclaimed
+    global _last_reap
+    now = time.monotonic()
+    if now - _last_reap >= every:
+        _last_reap = now
+        _bury(_orphans())
+
+
+def _orphans() -> set[int]:
+    """Children of this process that nobody waits for by their pid, where the system gives it any."""
+    processes = table()
+    return set(processes.children(os.getpid())) - _leaders if processes.adopts else set()
+
+
+def _bury(orphans: set[int]) -> None:
+    global _last_look, _unclaimed
     processes = table()
     now = time.monotonic()
-    if not processes.adopts or now - _last_reap < every:
-        return
-    _last_reap = now
     late = now - _last_look >= _UNCLAIMED_SECONDS
     unclaimed: set[tuple[int, int]] = set()
     own = os.getsid(0)
-    for pid in set(processes.children(os.getpid())) - _leaders:
+    for pid in orphans:
         seen = processes.look(pid)
         if seen is None or not seen.zombie or seen.session == own:
             continue
