@@ -28,10 +28,10 @@ _SUCCEEDED: Final = OutcomeKind.SUCCEEDED  # looked up once
 
 
 class Owner(Protocol):
-    """Who started a task, and is told how it ends."""
+    """Who started a task."""
 
-    def ended(self, attempts: Attempts, outcome: Outcome) -> None:
-        """It has. Called again for a task that was left behind and ends after all: the first outcome counts."""
+    def waits(self) -> None:
+        """A task is about to wait for something."""
         ...
 
     def left(self, attempts: Attempts) -> None:
@@ -40,8 +40,9 @@ class Owner(Protocol):
 
 
 class Attempts(Leash):
-    """Runs one task, on its leash."""
+    """Runs one task, on its leash. `waited`: it has waited for something, and so has a Task for itself."""
 
+    waited = False
     _attempt = 1
     _timeout = 0.0
     _begun = 0.0
@@ -58,8 +59,8 @@ class Attempts(Leash):
     def left(self) -> None:
         self._owner.left(self)
 
-    async def run(self) -> None:
-        """Do it, and tell the owner once how it ended. Raises nothing, whatever the step does."""
+    async def run(self) -> Outcome:
+        """The outcome. Raises nothing, whatever the step does."""
         try:
             outcome = self._ready()
             while outcome is None:
@@ -68,11 +69,11 @@ class Attempts(Leash):
                 except TaskError as error:
                     outcome = await self._after(error)
         except asyncio.CancelledError:
-            outcome = self.cancelled()
+            return self.cancelled()
         except BaseException as error:  # a fault in the engine must end a task, not leave a run waiting for it
             failure = Failure(codes.INTERNAL, Category.UNKNOWN, f"a fault in the engine: {described(error)}")
-            outcome = Outcome(OutcomeKind.LOST, has_output=False, failure=failure)
-        self._owner.ended(self, outcome)
+            return Outcome(OutcomeKind.LOST, has_output=False, failure=failure)
+        return outcome
 
     def _ready(self) -> Outcome | None:
         """What it needs. An outcome, when it is not to be had."""
@@ -109,12 +110,14 @@ class Attempts(Leash):
         context = self._context(call, self._attempt, self._timeout, self._tally)
         try:
             if not word.keyword.pure:
+                self._about_to_wait()
                 await scene.barrier()  # a slow disk is not the task's time, nor is what others need to start
                 await scene.turns.take()
             self._begun = scene.clock.monotonic()
             self.held = Held(word.step.run(fork(call.payload), context), self._waits)
             value, original, messages = self._unpacked(await self.held)
             if call.task.output.format != "text":
+                self._about_to_wait()
                 value = await parsed(value, call.task.output, scene.max_depth)
             return self._succeeded(value, original, messages)
         except TaskError as error:
@@ -149,8 +152,14 @@ class Attempts(Leash):
             if self.why is Why.TIMEOUT:
                 await self._still()
 
+    def _about_to_wait(self) -> None:
+        if not self.waited:
+            self.waited = True
+            self._owner.waits()
+
     def _waits(self) -> None:
         """Its time runs since it has begun, but it can only be told when it waits."""
+        self._about_to_wait()
         self.arm(max(0.0, self._begun + self._timeout - self._scene.clock.monotonic()))
 
     async def _still(self) -> None:
@@ -213,6 +222,7 @@ class Attempts(Leash):
         """False: the run does not want another attempt."""
         call = self.call
         self._scene.post(AttemptFailed(call.task.id, call.epoch, self._attempt, delay, failure))
+        self._about_to_wait()
         try:
             await self._scene.clock.sleep(delay)
         except asyncio.CancelledError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Coroutine, Generator
+from contextvars import copy_context
 from typing import Any
 
 
@@ -31,7 +32,9 @@ class Held:
         if not hasattr(work, "send"):
             raise TypeError("its `run` is no `async def`")
         try:
-            waits_for = work.send(None)
+            # A context of its own: what it sets there is not seen by what runs in the same Task after it.
+            run = copy_context().run
+            waits_for = run(work.send, None)
             if self._waits is not None:
                 self._waits()
             while True:
@@ -41,9 +44,9 @@ class Held:
                     if self._free or isinstance(error, GeneratorExit):
                         self._close()
                         raise
-                    waits_for = work.throw(error)
+                    waits_for = run(work.throw, error)
                 else:
-                    waits_for = work.send(sent)
+                    waits_for = run(work.send, sent)
         except StopIteration as end:
             return end.value
 

@@ -17,6 +17,7 @@ from nika_core.engine.hashing import definition_hash
 from nika_core.engine.observers import Observers
 from nika_core.engine.plan import Plan
 from nika_core.engine.resources import failures_of
+from nika_core.engine.runners import Runners
 from nika_core.engine.scene import Scene
 from nika_core.engine.services import Observer, RunRequest, Services
 from nika_core.engine.wire import (
@@ -56,11 +57,13 @@ class Run:
         self._observers = Observers(observers)
         self.scene = Scene(request, services, self._observers, self.post)
         self._running: dict[str, Attempts] = {}  # by task
+        self._runners = Runners(self._ended, self._go_on, self._wake)
         self._abandoned: list[asyncio.Task[None]] = []
         self._questions: set[asyncio.Task[None]] = set()
         self._timers: dict[str, Deadline] = {}
         self._cancelled = False
         self._result: RunResult | None = None
+        self._fault: BaseException | None = None
         self._perform: Mapping[type[Any], Callable[[Any], None]] = {
             StartTask: self._start_task,
             CancelTask: self._cancel_task,
@@ -75,15 +78,18 @@ class Run:
     async def result(self) -> RunResult:
         """Do it all. When who awaits it is cancelled, the run is, in good order, and then the cancellation goes on."""
         started = self.scene.clock.monotonic()
-        core = Core(_plan(self._request, self.scene))
+        core = self._core = Core(_plan(self._request, self.scene))
         self.scene.standing = lambda: {task: type(state).__name__.lower() for task, state in core.states.items()}
         interrupted = False
         try:
             self._do(core.start())
-            while self._result is None:
-                if self._inbox:
-                    self._do(core.on(self._inbox.popleft()))
-                    continue
+            while True:
+                self._go_on()
+                if self._fault is not None:
+                    raise self._fault
+                if self._result is not None:
+                    break
+                self._runners.begin_turn()
                 try:
                     await self._next_event()
                 except asyncio.CancelledError:
@@ -109,6 +115,9 @@ class Run:
     def post(self, event: CoreEvent) -> None:
         """Something has happened."""
         self._inbox.append(event)
+        self._wake()
+
+    def _wake(self) -> None:
         waiter = self._waiter
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
@@ -125,6 +134,15 @@ class Run:
 
     # ---- commands
 
+    def _go_on(self) -> None:
+        """What follows from all that has happened. Called between tasks, too: what it raises is kept for `result`."""
+        inbox = self._inbox
+        try:
+            while inbox and self._result is None:
+                self._do(self._core.on(inbox.popleft()))
+        except BaseException as error:
+            self._fault = error
+
     def _do(self, commands: list[Command]) -> None:
         self.scene.tell_all(commands)
         for command in commands:
@@ -134,15 +152,24 @@ class Run:
     def _start_task(self, command: StartTask) -> None:
         call = command.call
         attempts = self._running[call.task.id] = Attempts(self.scene, call, self)
-        attempts.task = asyncio.get_running_loop().create_task(attempts.run())
+        self._runners.add(attempts)
 
-    def ended(self, attempts: Attempts, outcome: Outcome) -> None:
+    def _ended(self, attempts: Attempts, outcome: Outcome) -> None:
         """A task has; its first outcome counts."""
         if not attempts.ended:
             attempts.ended = True
             call = attempts.call
             del self._running[call.task.id]
-            self.post(TaskEnded(call.task.id, call.epoch, outcome))
+            self._inbox.append(TaskEnded(call.task.id, call.epoch, outcome))
+
+    def _ended_late(self, attempts: Attempts, outcome: Outcome) -> None:
+        """Not by its own runner, which would go on by itself."""
+        self._ended(attempts, outcome)
+        self._wake()
+
+    def waits(self) -> None:
+        """Whoever is ready does not wait for a task that does."""
+        self._runners.start()
 
     def left(self, attempts: Attempts) -> None:
         """A task that does not listen is left behind."""
@@ -150,15 +177,17 @@ class Run:
         self.scene.notice(f"`{task}` was told to stop and did not; the run goes on without it", task)
         if attempts.task is not None:
             self._abandoned.append(attempts.task)
-        self.ended(attempts, attempts.left_behind())
+        self._ended_late(attempts, attempts.left_behind())
 
     def _cancel_task(self, command: CancelTask) -> None:
         attempts = self._running.get(command.task)
         if attempts is None or attempts.call.epoch != command.epoch:
             return
         attempts.cancel(command.reason)
-        if attempts.task is not None:  # cancelled before its first step, it would never say how it ended
-            attempts.task.add_done_callback(lambda _: self.ended(attempts, attempts.cancelled()))
+        if self._runners.drop(attempts):
+            self._ended_late(attempts, attempts.cancelled())
+        elif attempts.task is not None:  # cancelled before its first step, it would never say how it ended
+            attempts.task.add_done_callback(lambda _: self._ended_late(attempts, attempts.cancelled()))
 
     def _start_timer(self, command: StartTimer) -> None:
         event = TimerFired(command.id)
