@@ -15,7 +15,7 @@ from nika_core.app.forecasting import forecast
 from nika_core.app.models import Models, block_of
 from nika_core.app.opening import Nika
 from nika_core.app.prompts import resolve_system_prompt
-from nika_core.document import check_inputs, check_values, payload_of
+from nika_core.document import WorkflowPayload, check_inputs, check_values, payload_of
 from nika_core.engine.budget import Bounds
 from nika_core.engine.hashing import digest
 from nika_core.engine.models.estimate import (
@@ -24,7 +24,7 @@ from nika_core.engine.models.estimate import (
     refuse_hopeless,
 )
 from nika_core.engine.models.pricing import Prices
-from nika_core.errors import NikaError, PluginError, Problem, ProblemsError, RefusedError, Severity
+from nika_core.errors import NikaError, Place, PluginError, Problem, ProblemsError, RefusedError, Severity
 from nika_core.model.graph import Graph
 from nika_core.model.json import Json
 from nika_core.model.limits import Limit, Limits, Measure, Unit
@@ -101,6 +101,23 @@ class Prepared:
             paths = self.asked(task, "name the files of", Facets.files)
             if paths:
                 found[task.id] = digest([_content(path) for path in paths])
+        return found
+
+    @cached_property
+    def sections(self) -> Mapping[str, Json]:
+        """The workflow's root sections with what keywords find declared elsewhere, as it is now. Raises NikaError."""
+        workflow, found = self.workflow, dict(self.workflow.sections)
+        entries = [
+            *(self.agent.allowed_tools or ()),
+            *(entry for task in workflow.tasks for entry in task.allowed_tools or ()),
+        ]
+        words = {task.keyword for task in workflow.tasks} | {entry.partition("::")[0] for entry in entries}
+        for word in sorted(words):
+            keyword = self.nika.vocabulary.keyword(word)
+            if keyword.sections:
+                payload = WorkflowPayload(workflow, self.nika.settings(word), Place(str(workflow.path)))
+                whole = self.nika.vocabulary.facets(word).sections(payload)
+                found |= {name: whole[name] for name in keyword.sections if name in whole}
         return found
 
     def asked(self, task: Task, what: str, ask: Callable[[Facets, Any], T]) -> T:

@@ -202,6 +202,7 @@ class Execution:
             agent=prepared.agent,
             patient=frozenset(waiting.tasks if waiting else ()),
             files=prepared.files,
+            sections=prepared.sections,
             fail_fast=prepared.options.fail_fast,
             earlier=self._earlier,
             again=self._again,

@@ -1,6 +1,6 @@
 """From text to a checked workflow: strict YAML, schema, places, references, and how problems are shown."""
 
-from nika_core.document.checks import check_values, check_workflow, graph_of, payload_of
+from nika_core.document.checks import WorkflowPayload, check_values, check_workflow, graph_of, payload_of
 from nika_core.document.inputs import check_inputs
 from nika_core.document.loading import Loaded, load_workflow
 from nika_core.document.project import check_settings, find_project, load_project
@@ -9,6 +9,7 @@ from nika_core.document.vocabulary import Vocabulary
 __all__ = [
     "Loaded",
     "Vocabulary",
+    "WorkflowPayload",
     "check_inputs",
     "check_settings",
     "check_values",

@@ -280,7 +280,7 @@ def _plan(request: RunRequest, scene: Scene) -> Plan:
 
     def definition(task: Task) -> str:
         category, agent, own = words[task.keyword]
-        sections = workflow.sections
+        sections = workflow.sections if request.sections is None else request.sections
         if sections:
             allowed = task.allowed_tools if task.allowed_tools is not None else scene.agent.allowed_tools
             if category is KeywordCategory.TOOL or not allowed:  # else any tool of it may use any of them

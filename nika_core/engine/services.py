@@ -219,6 +219,7 @@ class RunRequest:
         environ: the environment as it is when the run starts.
         patient: tasks that mostly wait for somebody else: they take no place among those that run at once.
         files: by task, a hash of the files that belong to its definition.
+        sections: the root sections as they count in definitions, with what is declared elsewhere; None: the workflow's.
         fail_fast: stop everything after the first failure.
         timeout: seconds for the whole run; None: no bound.
         grace: seconds that what was cancelled has to end.
@@ -236,6 +237,7 @@ class RunRequest:
     agent: AgentBlock | None = None  # system prompt resolved; None: the workflow's
     patient: frozenset[str] = frozenset()
     files: Mapping[str, str] = field(default_factory=dict)
+    sections: Mapping[str, Json] | None = None
     fail_fast: bool = False
     timeout: float | None = None
     grace: float = 5.0

@@ -371,6 +371,17 @@ class Facets:
         """
         return ()
 
+    def sections(self, payload: Payload) -> Mapping[str, Json]:
+        """This keyword's sections of the workflow with what is declared elsewhere, e.g. in a file beside it.
+
+        They belong to the definition of each task that may use them: a resumed run does it again when they changed.
+        What cannot be read is left out: `check` reports it. The default: as they stand in the workflow's file.
+
+        Args:
+            payload: no task's: without fields.
+        """
+        return {}
+
     def mock(self, payload: JsonObject) -> Json:
         """An output of the right shape for this rendered payload, without the effect."""
         return "mock"

@@ -70,6 +70,12 @@ class ForeignFacets(Facets):
                 raise self._wrong("files", each, "Path")
         return found
 
+    def sections(self, payload: Payload) -> Mapping[str, Json]:
+        found = self._ask("sections", lambda: self._own.sections(payload))
+        if not isinstance(found, Mapping):
+            raise self._wrong("sections", found, "sections by name")
+        return found
+
     def first_request(self, payload: Payload) -> ModelRequest | None:
         found = self._ask("first_request", lambda: self._own.first_request(payload))
         if not isinstance(found, ModelRequest | None):

@@ -62,3 +62,25 @@ async def test_a_task_that_calls_a_model_without_tools_is_not_paid_again(lab, ca
     tools = ("mcp::files::*",) if category is KeywordCategory.TOOL else None  # these have none, whatever the block says
     agent = AgentBlock(model="m", allowed_tools=tools)
     assert await reused(lab, SERVERS, NEW_SERVER, agent, category=category, needs_provider=True)
+
+
+async def test_sections_as_keywords_see_them_stand_in_for_the_documents_own(lab):
+    async def step(payload, context):
+        assert context.sections == SERVERS  # a step is given what the document has
+        return "done"
+
+    async def fail(payload, context):
+        raise RuntimeError("so that there is something to resume")
+
+    async def reused(now):
+        recorded = []
+        made = lab.request((lab.task("a"), lab.task("b", 1, keyword="fails")), lab.flows("a>b"))
+        made = replace(made, workflow=replace(made.workflow, sections=SERVERS))
+        keywords = {"work": lab.keyword(sections={"servers": None})}
+        services = lab.services({"work": step, "fails": fail}, keywords=keywords, record=recorded.append)
+        await lab.run(replace(made, sections=NEW_SERVER), services)
+        again = replace(made, sections=now, earlier=earlier(recorded), seq=recorded[-1].seq)
+        return (await lab.run(again, lab.services({"work": step, "fails": fail}, keywords=keywords))).tasks[0].reused
+
+    assert await reused(NEW_SERVER)
+    assert not await reused(SERVERS)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from nika_core.errors import PluginError
 from nika_core.plugin import Facets, Source
 from nika_core.registry import Kind, Offer
 from nika_core.registry.foreign_facets import ForeignFacets
@@ -29,3 +30,14 @@ def test_the_files_of_a_task_are_those_that_its_keyword_names() -> None:
     facets = ForeignFacets(Own(), Offer(Kind.KEYWORD, "own", "own", "own", "1.0"))
 
     assert facets.files(None) == (Path("style.md"),)  # type: ignore[arg-type]  # it is not looked at
+
+
+def test_sections_that_are_none_are_told_as_the_plugins_fault() -> None:
+    class Own(Facets):
+        def sections(self, payload: Any) -> Any:
+            return ["servers"]
+
+    facets = ForeignFacets(Own(), Offer(Kind.KEYWORD, "own", "acme-own", "own", "1.0"))
+
+    with pytest.raises(PluginError, match=r"own 1.0.*gives list from `sections`"):
+        facets.sections(None)  # type: ignore[arg-type]  # it is not looked at

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from nika_core.document.checks.context import Context, Words
 from nika_core.document.checks.payloads import CheckedPayload, check_payloads, payload_of
 from nika_core.document.checks.references import check_references
+from nika_core.document.checks.tool_entries import WorkflowPayload
 from nika_core.document.checks.tools import check_tools
 from nika_core.document.checks.topology import (
     check_connections,
@@ -23,7 +24,7 @@ from nika_core.model.json import JsonObject
 from nika_core.model.limits import Limits
 from nika_core.model.workflow import Workflow
 
-__all__ = ["CheckedPayload", "check_values", "check_workflow", "graph_of", "payload_of"]
+__all__ = ["CheckedPayload", "WorkflowPayload", "check_values", "check_workflow", "graph_of", "payload_of"]
 
 _CHECKS = (
     check_tools,

@@ -17,8 +17,8 @@ _MOST_PROBLEMS: Final = 20  # of one entry
 
 
 @dataclass(frozen=True, slots=True)
-class EntryPayload:
-    """What `Facets.check_tool` is given (`nika_core.plugin.Payload`): the workflow, and where the entry stands."""
+class WorkflowPayload:
+    """What facets are given that are asked about no task (`nika_core.plugin.Payload`): the workflow, and one place."""
 
     workflow: Workflow
     settings: JsonObject
@@ -42,11 +42,11 @@ class EntryPayload:
         return self.workflow.sections
 
     def at(self, *path: str | int) -> Place:
-        """The entry's place."""
+        """The one place."""
         return self.place
 
     def text(self, field: str) -> str | None:
-        """None: an entry has no fields."""
+        """None: there are no fields."""
         return None
 
 
@@ -81,7 +81,7 @@ class ToolEntries:
                 found.append(Problem(code, message, place, hint, severity))
 
         context = self._context
-        payload = EntryPayload(context.workflow, context.settings.get(word, {}), place)
+        payload = WorkflowPayload(context.workflow, context.settings.get(word, {}), place)
         try:
             context.words.vocabulary.facets(word).check_tool(reference, payload, report)
         except NikaError as error:  # a plugin's own way of saying it

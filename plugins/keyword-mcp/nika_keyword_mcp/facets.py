@@ -65,6 +65,14 @@ class McpFacets(Facets):
             server = None
         return (Effect("server", f"{name} ({server.shown()})" if server else name),)
 
+    def sections(self, payload: Payload) -> Mapping[str, Json]:
+        """The servers of the workflow and of `.mcp.json`; none of them where that file cannot be used."""
+        try:
+            known = servers.declared(payload.sections.get(servers.SECTION), payload.folder)
+        except servers.ServersError:
+            return {}
+        return {servers.SECTION: {name: server.as_json() for name, server in known.items()}} if known else {}
+
     async def tools(self, reference: str, context: StepContext) -> Sequence[Tool]:
         """`server::tool` one, `server::*` (or `server`) all of one server, `*` all of all. Raises TaskError."""
         if reference in ("", "*"):

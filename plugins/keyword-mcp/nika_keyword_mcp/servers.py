@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
@@ -45,6 +45,12 @@ class Server:
     url: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     origin: str = ""  # where it is declared, for messages
+
+    def as_json(self) -> dict[str, Json]:
+        """What a client is told of it; not where it is declared."""
+        told = asdict(self)
+        del told["origin"]
+        return told
 
     def shown(self) -> str:
         """What it is, without anything secret."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -128,6 +129,32 @@ def test_the_server_is_the_effect(tmp_path: Path) -> None:
     ):
         payload = FakePayload({"reference": reference}, tmp_path, SECTIONS)
         assert McpFacets().effects(payload) == (Effect("server", target),)  # type: ignore[arg-type]  # as above
+
+
+def test_the_servers_of_both_places_are_the_keywords_section(tmp_path: Path) -> None:
+    def sections(declared: Any = SECTIONS) -> Any:
+        return McpFacets().sections(FakePayload({}, tmp_path, declared))  # type: ignore[arg-type]  # as far as asked
+
+    assert sections({}) == {}
+    alone = sections()
+    assert list(alone["mcpServers"]) == ["files", "far", "void"]
+    (tmp_path / ".mcp.json").write_text('{"mcpServers": {"more": {"command": "x"}, "far": {"command": "y"}}}')
+    both = sections()
+    assert both["mcpServers"].pop("more")["command"] == "x"
+    assert both == alone  # the workflow's own entry wins
+    (tmp_path / ".mcp.json").write_text("{")
+    assert sections() == {}
+
+
+def test_where_a_server_is_declared_is_not_part_of_what_it_is(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    entry = {"command": "x", "args": ["a"], "env": {"A": "b"}}
+    (there / ".mcp.json").write_text(json.dumps({"mcpServers": {"s": entry}}))
+
+    own = McpFacets().sections(FakePayload({}, here, {"mcpServers": {"s": entry}}))  # type: ignore[arg-type]  # as above
+    assert own == McpFacets().sections(FakePayload({}, there))  # type: ignore[arg-type]  # as above
 
 
 def test_a_mock_calls_nothing() -> None:

@@ -1,4 +1,4 @@
-"""The README's example, run as a user would."""
+"""The README's example and its promises, as a user would run them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 HERE = Path(__file__).parent
 README = HERE.parent / "README.md"
+SERVER = HERE / "small_mcp_server.py"
 
 
 def nika(*arguments: str, folder: Path) -> tuple[dict[str, Any], str, int]:
@@ -50,3 +53,28 @@ def test_an_unknown_server_is_found_before_anything_runs(tmp_path: Path) -> None
     assert code == 2
     assert (problem["line"], problem["column"]) == (5, 10)
     assert "did you mean 'files'?" in problem["hint"]
+
+
+@pytest.mark.parametrize("task", ["mcp: small::environment", "agent: environment"])
+def test_a_task_is_done_again_when_a_server_of_the_file_beside_the_workflow_changed(tmp_path: Path, task: str) -> None:
+    def declare(value: str) -> None:
+        server = {"command": sys.executable, "args": [str(SERVER)], "env": {"GIVEN": value}}
+        (tmp_path / ".mcp.json").write_text(json.dumps({"mcpServers": {"small": server}}), encoding="utf-8")
+
+    def resumed() -> list[bool]:
+        done, _, _ = nika("resume", run, folder=tmp_path)
+        return [each["reused"] for each in done["tasks"] if each["state"] == "success"]
+
+    block = "agent: {model: mock, provider: mock, allowedTools: [mcp::small::add]}"
+    fails = "  - {id: b, shell: 'exit 1'}\nflows: [{source: a, target: b}, {source: plain, target: b}]"
+    text = f"{block}\ntasks:\n  - id: a\n    {task}\n  - {{id: plain, shell: 'echo x'}}\n{fails}\n"
+    (tmp_path / "a.nika.yaml").write_text(text, encoding="utf-8")
+    declare("old")
+    first, _, _ = nika("run", "a.nika.yaml", folder=tmp_path)
+    run = first["runId"]
+    assert first["tasks"][0]["state"] == "success", first
+
+    assert resumed() == [True, True]
+    declare("new")
+    assert resumed() == [False, True]
+    assert resumed() == [True, True]
