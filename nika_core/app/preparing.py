@@ -115,7 +115,9 @@ class Prepared:
         for word in sorted(words):
             keyword = self.nika.vocabulary.keyword(word)
             if keyword.sections:
-                payload = WorkflowPayload(workflow, self.nika.settings(word), Place(str(workflow.path)))
+                payload = WorkflowPayload(
+                    workflow, self.nika.settings(word), self.nika.environ, Place(str(workflow.path))
+                )
                 whole = self.nika.vocabulary.facets(word).sections(payload)
                 found |= {name: whole[name] for name in keyword.sections if name in whole}
         return found
@@ -161,7 +163,8 @@ class Prepared:
 
     def payload(self, task: Task) -> Any:
         """The task as its keyword's facets see it."""
-        return payload_of(task, replace(self.workflow, agent=self.agent), self.limits, self.nika.project.settings)
+        nika, workflow = self.nika, replace(self.workflow, agent=self.agent)
+        return payload_of(task, workflow, self.limits, nika.project.settings, nika.environ)
 
 
 def _content(path: Path) -> str:

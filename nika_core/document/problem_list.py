@@ -18,6 +18,7 @@ class ProblemList:
         self.places = places
         self.found: list[Problem] = []
         self.left_out: set[Severity] = set()  # of what there was more
+        self._told: set[Problem] = set()
         self._count = dict.fromkeys(Severity, 0)
 
     @property
@@ -57,7 +58,10 @@ class ProblemList:
             self._count[severity] = sum(problem.severity is severity for problem in self.found)
 
     def problem(self, problem: Problem) -> None:
-        """One that has its place."""
+        """One that has its place; the same one again (of a file beside the workflow, say) is told once."""
+        if problem in self._told:
+            return
+        self._told.add(problem)
         if self._room(problem.severity):
             self.found.append(problem)
 

@@ -218,6 +218,7 @@ class Payload(Protocol):
         agent: the workflow's `agent:` block.
         sections: the workflow's root keys that plugins brought.
         settings: the keyword's part of the project file.
+        environ: the environment of the run; empty where it is not known.
         output: what the task wants its output to be.
     """
 
@@ -233,6 +234,8 @@ class Payload(Protocol):
     def sections(self) -> Mapping[str, Json]: ...
     @property
     def settings(self) -> JsonObject: ...
+    @property
+    def environ(self) -> Mapping[str, str]: ...
     @property
     def output(self) -> OutputSpec: ...
     @property

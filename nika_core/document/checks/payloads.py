@@ -29,6 +29,7 @@ class CheckedPayload:
     task: Task
     workflow: Workflow
     settings: JsonObject
+    environ: Mapping[str, str]
     max_tokens: int | None
 
     @property
@@ -73,10 +74,15 @@ class CheckedPayload:
 
 
 def payload_of(
-    task: Task, workflow: Workflow, limits: Limits, settings: Mapping[str, JsonObject] | None = None
+    task: Task,
+    workflow: Workflow,
+    limits: Limits,
+    settings: Mapping[str, JsonObject] | None = None,
+    environ: Mapping[str, str] | None = None,
 ) -> CheckedPayload:
     """What `Facets.check`, `effects` and `estimate` are given. `settings`: of the project file, by keyword."""
-    return CheckedPayload(task, workflow, (settings or {}).get(task.keyword, {}), limits.count(Measure.TASK_TOKENS))
+    own = (settings or {}).get(task.keyword, {})
+    return CheckedPayload(task, workflow, own, environ or {}, limits.count(Measure.TASK_TOKENS))
 
 
 def check_payloads(context: Context) -> Iterator[Problem]:
@@ -109,7 +115,7 @@ def _ask(context: Context, task: Task, max_tokens: int | None) -> Sequence[Probl
     try:
         facets = context.words.vocabulary.facets(task.keyword)
         settings = context.settings.get(task.keyword, {})
-        facets.check(CheckedPayload(task, context.workflow, settings, max_tokens), report)
+        facets.check(CheckedPayload(task, context.workflow, settings, context.environ or {}, max_tokens), report)
     except NikaError as error:  # a plugin's own way of saying it
         found.append(Problem(error.code, error.message, error.place or task.place, error.hint))
     except Exception as error:

@@ -22,6 +22,7 @@ class WorkflowPayload:
 
     workflow: Workflow
     settings: JsonObject
+    environ: Mapping[str, str]
     place: Place
     task_id: str = ""
     fields: Mapping[str, PayloadValue] = field(default_factory=dict)
@@ -81,7 +82,7 @@ class ToolEntries:
                 found.append(Problem(code, message, place, hint, severity))
 
         context = self._context
-        payload = WorkflowPayload(context.workflow, context.settings.get(word, {}), place)
+        payload = WorkflowPayload(context.workflow, context.settings.get(word, {}), context.environ or {}, place)
         try:
             context.words.vocabulary.facets(word).check_tool(reference, payload, report)
         except NikaError as error:  # a plugin's own way of saying it

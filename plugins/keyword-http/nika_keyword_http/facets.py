@@ -8,13 +8,14 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from nika_core import codes
-from nika_core.errors import Category, Severity, TaskError
+from nika_core.errors import Category, Place, Severity, TaskError
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.message import ToolSpec
 from nika_core.model.template import Template
 from nika_core.plugin import Effect, Facets, Payload, Report, StepContext, Tool
 from nika_keyword_http import request as requests
 from nika_keyword_http import urls
+from nika_keyword_http.guard import VARIABLE, allow_entry, entries_of
 
 _ARGUMENTS: Final[JsonObject] = {
     "type": "object",
@@ -31,6 +32,7 @@ _ARGUMENTS: Final[JsonObject] = {
     "additionalProperties": False,
 }
 _WHOLE: Final = ("", "*")  # references that mean the one tool there is
+_ENTRIES: Final = f"it is hosts, host:port or CIDR blocks with commas between: {VARIABLE}=localhost:8000,10.0.0.0/8"
 _ALONE: Final = "write http alone"
 
 
@@ -38,8 +40,12 @@ class HttpFacets(Facets):
     """Pure: nothing here connects to anything."""
 
     def check(self, payload: Payload, report: Report) -> None:
-        """Report bad URLs, values where none may stand, several bodies, bad methods, headers and statuses."""
+        """Report bad URLs, values where none may stand, several bodies, bad methods, headers and statuses.
+
+        And a list of allowed hosts that cannot be read.
+        """
         fields = payload.fields
+        _check_allowed(payload, report)
         self._check_url(payload, report)
         self._check_method(payload, report)
         self._check_headers(payload, report)
@@ -152,7 +158,8 @@ class HttpFacets(Facets):
         return urls.render(template, values)
 
     def check_tool(self, reference: str, payload: Payload, report: Report) -> None:
-        """Report a reference: http is one tool, and has none below it."""
+        """Report a reference (http is one tool, and has none below it), and a list of hosts that cannot be read."""
+        _check_allowed(payload, report)
         if reference not in _WHOLE:
             report(_no_tool(reference), payload.at(), code=codes.UNKNOWN_TOOL, hint=_ALONE)
 
@@ -168,6 +175,15 @@ class HttpFacets(Facets):
                 _payload,
             ),
         )
+
+
+def _check_allowed(payload: Payload, report: Report) -> None:
+    """What the environment allows. Of the project file, its validator tells."""
+    for entry in entries_of(payload.environ.get(VARIABLE)):
+        try:
+            allow_entry(entry)
+        except ValueError as error:
+            report(f"{VARIABLE}: {error}", Place(VARIABLE), code=codes.BAD_CONFIGURATION, hint=_ENTRIES)
 
 
 def _no_tool(reference: str) -> str:

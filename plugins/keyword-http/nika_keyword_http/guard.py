@@ -121,6 +121,11 @@ def allow_entry(text: str) -> AllowEntry:
         return AllowEntry(host=name, port=port)
 
 
+def entries_of(environment: str | None) -> list[str]:
+    """The entries of the variable's value."""
+    return [entry for entry in (environment or "").split(",") if entry.strip()]
+
+
 def _split_port(entry: str) -> tuple[str, int | None]:
     if entry.startswith("["):
         host, closed, after = entry[1:].partition("]")
@@ -148,11 +153,9 @@ class Guard:
     def of(cls, environment: str | None, project: Iterable[str] = ()) -> Guard:
         """What the environment and the project file allow. Raises ValueError that names where a bad entry stands."""
         entries: list[AllowEntry] = []
-        sources = [(VARIABLE, (environment or "").split(",")), ("http.allow in the project file", project)]
+        sources = [(VARIABLE, entries_of(environment)), ("http.allow in the project file", project)]
         for source, texts in sources:
             for text in texts:
-                if not text.strip():
-                    continue
                 try:
                     entries.append(allow_entry(text))
                 except ValueError as error:

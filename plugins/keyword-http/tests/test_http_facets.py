@@ -31,6 +31,7 @@ class FakePayload:
     folder: Path = field(default_factory=Path)
     sections: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
+    environ: dict[str, str] = field(default_factory=dict)
 
     def at(self, *path: str | int) -> Place:
         column = 10 + sum(step for step in path if isinstance(step, int))

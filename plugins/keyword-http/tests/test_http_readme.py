@@ -1,4 +1,4 @@
-"""The README's example, run as a user would."""
+"""The README's example and its promises, as a user would run them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 README = Path(__file__).parent.parent / "README.md"
 
 
-def nika(*arguments: str, folder: Path, **environ: str) -> dict[str, Any]:
+def call(*arguments: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
     command = Path(sys.executable).with_name("nika")
     done = subprocess.run(
-        [str(command), *arguments, "--format", "json"],
+        [str(command), *arguments],
         cwd=folder,
         env={**os.environ, **environ},
         capture_output=True,
@@ -25,7 +27,11 @@ def nika(*arguments: str, folder: Path, **environ: str) -> dict[str, Any]:
         check=False,
     )
     assert "Traceback" not in done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
+    return done
+
+
+def nika(*arguments: str, folder: Path, **environ: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(call(*arguments, "--format", "json", folder=folder, **environ).stdout)
     return found
 
 
@@ -68,3 +74,29 @@ def test_a_long_body_is_told_as_cut(tmp_path: Path, serve: Any) -> None:
     task = result["tasks"][0]
     assert task["truncated"] is True
     assert task["output"].endswith("[TRUNCATED: 50000 bytes → 2000 bytes]")
+
+
+@pytest.mark.parametrize("command", ["validate", "plan", "run"])
+@pytest.mark.parametrize("uses", ["{id: b, http: 'https://h.example/'}", "{id: b, agent: x, allowedTools: [http]}"])
+def test_a_malformed_list_of_hosts_is_told_once_before_anything_runs(tmp_path: Path, command: str, uses: str) -> None:
+    text = "agent: {model: mock, provider: mock}\ntasks:\n  - {id: a, shell: 'echo x > ran'}\n"
+    (tmp_path / "w.nika.yaml").write_text(f"{text}  - {uses}\n  - {uses.replace('id: b', 'id: c')}\n", encoding="utf-8")
+    done = call(command, "w.nika.yaml", folder=tmp_path, NIKA_HTTP_ALLOW="good.example, http://x,h:0")
+    told = done.stdout + done.stderr
+    assert (done.returncode, told.count("NIKA-085")) == (2, 2)
+    assert told.count("NIKA_HTTP_ALLOW: 'http://x' is no host, host:port or CIDR block") == 1
+    assert told.count("NIKA_HTTP_ALLOW: 'h:0' has no port") == 1
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_malformed_list_of_hosts_is_nothing_to_a_workflow_without_http(tmp_path: Path) -> None:
+    (tmp_path / "w.nika.yaml").write_text("tasks:\n  - {id: a, shell: echo x}\n", encoding="utf-8")
+    assert nika("run", "w.nika.yaml", folder=tmp_path, NIKA_HTTP_ALLOW="http://x")["status"] == "succeeded"
+
+
+def test_a_malformed_entry_of_the_project_file_is_told_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / "nika.yaml").write_text("http:\n  allow:\n    - good.example\n    - http://x\n", encoding="utf-8")
+    (tmp_path / "w.nika.yaml").write_text("tasks:\n  - {id: a, http: 'https://h.example/'}\n", encoding="utf-8")
+    [problem] = nika("run", "w.nika.yaml", folder=tmp_path)["problems"]
+    assert "'http://x' is no host" in problem["message"]
+    assert (problem["line"], problem["column"]) == (4, 7)
