@@ -65,13 +65,14 @@ class PayloadReader:
 
 
 def compiled(text: str, faults: list[Fault], step: str | int | None = None) -> Any:
-    """A text as a template where it is one; a fault where it is a broken one."""
+    """A text as a template where it is one; a fault for each broken one in it."""
     try:
         return compile_template(text)
     except TemplateSyntaxError as error:
-        path = [] if step is None else [step]
-        faults.append(Fault(error.message, error.hint, path, offset=error.offset, code=codes.TEMPLATE_SYNTAX))
-        return text
+        for each in (error, *error.further):
+            path = [] if step is None else [step]
+            faults.append(Fault(each.message, each.hint, path, offset=each.offset, code=codes.TEMPLATE_SYNTAX))
+        return error.rest
 
 
 def compiled_tree(value: Any, faults: list[Fault]) -> Any:

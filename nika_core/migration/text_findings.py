@@ -79,10 +79,11 @@ def _v5_template_notes(source: Source, node: Node, known: Collection[str]) -> It
     try:
         compiled = compile_template(node.value)
     except TemplateSyntaxError as error:
-        offset = _at(source, node, error.offset)
-        message = f"v4 left this in the text, v5 refuses it: {error.message}"
-        yield note_at(source, offset, Severity.ERROR, message, error.hint or "write \\{{ for the characters")
-        return
+        for each in (error, *error.further):
+            offset = _at(source, node, each.offset)
+            message = f"v4 left this in the text, v5 refuses it: {each.message}"
+            yield note_at(source, offset, Severity.ERROR, message, each.hint or "write \\{{ for the characters")
+        compiled = error.rest
     for found in compiled.placeholders if isinstance(compiled, Template) else ():
         if found.source == "task" and found.path[0] not in known:
             yield note_at(

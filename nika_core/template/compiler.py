@@ -6,6 +6,7 @@ import re
 from typing import Any, Final
 
 from nika_core.model.template import MISSING, Placeholder, Template
+from nika_core.template.errors import TemplateSyntaxError
 from nika_core.template.placeholder import BRACES_SOURCE, DOLLAR_OPENS, SOURCE_NAME, read_placeholder
 
 # What is common, in one go: literal, placeholder, literal, ..., literal. It takes a little more for a placeholder than
@@ -22,6 +23,7 @@ _MAX_CACHED_LENGTH: Final = 4096  # characters; longer texts are rare, and are c
 _MAX_PARSED: Final = 512  # placeholders; few enough to stay close to the processor
 _cache: dict[str, Template | str] = {}
 _parsed: dict[str, tuple[str, tuple[str, ...], Any]] = {}  # as written -> its first fields: the same ones come again
+_MOST_ERRORS: Final = 128  # of one text: a hostile one takes no longer
 _make = tuple.__new__
 
 
@@ -29,7 +31,7 @@ def compile_template(text: str) -> Template | str:
     """The compiled text; a text without a placeholder and without an escape as it is, the same object.
 
     Raises:
-        TemplateSyntaxError: with the offset of the character, and the escape.
+        TemplateSyntaxError: with the offset of the character, and the escape; and what else is wrong.
     """
     found = _cache.get(text)
     if found is None:
@@ -74,6 +76,7 @@ def _compile_exactly(text: str) -> Template | str:
     literal: list[str] = []
     at = 0
     changed = False
+    errors: list[TemplateSyntaxError] = []
     while opening := _OPENING.search(text, at):
         start, end = opening.span()
         literal.append(text[at:start])
@@ -83,13 +86,24 @@ def _compile_exactly(text: str) -> Template | str:
         elif opening[0] == "${" and not DOLLAR_OPENS.match(text, start):
             literal.append("${")
         else:
-            placeholder = read_placeholder(text, start)
+            try:
+                placeholder = read_placeholder(text, start)
+            except TemplateSyntaxError as error:
+                errors.append(error)
+                at = max(error.offset, end)  # what may be another one begins behind what is wrong here
+                literal.append(text[start:at])
+                if len(errors) == _MOST_ERRORS:
+                    break
+                continue
             plan += ("".join(literal), placeholder)
             literal.clear()
             end = placeholder.end
             changed = True
         at = end
-    if not changed:
-        return text
     literal.append(text[at:])
-    return Template.planned(text, (*plan, "".join(literal)))
+    found = Template.planned(text, (*plan, "".join(literal))) if changed else text
+    if errors:
+        first, *further = errors
+        first.further, first.rest = tuple(further), found
+        raise first
+    return found

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from nika_core import codes
 from nika_core.errors import NikaError
+from nika_core.model.template import Template
 
 
 class TemplateSyntaxError(NikaError):
-    """A text is no template. `offset` counts characters from 0, from the start of the text."""
+    """A text is no template. `offset` counts characters from 0, from the start of the text.
+
+    Attributes:
+        further: what else is wrong with the text, in its order.
+        rest: the text with the templates in it that could be read.
+    """
 
     exit_code = 2
     error_code = codes.TEMPLATE_SYNTAX
@@ -15,6 +21,8 @@ class TemplateSyntaxError(NikaError):
     def __init__(self, message: str, offset: int, hint: str | None = None) -> None:
         super().__init__(self.error_code, message, hint=hint)
         self.offset = offset
+        self.further: tuple[TemplateSyntaxError, ...] = ()
+        self.rest: Template | str = ""
 
 
 class ConditionSyntaxError(TemplateSyntaxError):

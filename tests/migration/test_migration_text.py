@@ -333,7 +333,9 @@ def test_a_bare_number_of_thousands_is_asked_about() -> None:
 def test_a_nested_file_of_v4_without_anything_to_change_still_tells_what_v5_refuses() -> None:
     result = migrate_text(HEAD + 'tasks: [{id: a, agent: {prompt: "{{x}} {{"}, allowedTools: [Read]}]\n')
     assert result.status is Status.UNCHANGED
-    assert [note.severity.value for note in result.notes] == ["error", "error"]
+    assert [note.severity.value for note in result.notes] == ["error"] * 3
+    told = " ".join(note.message for note in result.notes)
+    assert all(said in told for said in ("{{x}} names no other task", "'{{' is never closed", "Read"))
 
 
 def test_a_file_of_v5_is_left_alone_without_a_word() -> None:

@@ -136,6 +136,29 @@ def test_an_error_says_where_why_and_how_to_mend_it(text: str, offset: int, mess
     assert caught.value.code == "NIKA-051"
 
 
+@pytest.mark.parametrize(
+    ("text", "offsets", "rest"),
+    [
+        ("{{a b}} {{c.}} {{d}}", [4, 12], ["{{d}}"]),
+        ("{{a}} {{}} ${input.} ${env.X}", [6, 19], ["{{a}}", "${env.X}"]),
+        ("{{a b}} \\{{c d}} ${HOME x}", [4], []),
+        ("{{a {{b}}", [4], ["{{b}}"]),
+        ("{{a {{b c}}", [4, 8], []),
+        ("{{{a}}}", [0], []),
+        ("x {{ and {{b ?? 'y'}}", [9, 16], []),
+        ('{{a."k}} {{b', [4, 9], []),
+    ],
+)
+def test_every_error_of_a_text_is_told_and_what_can_be_read_is_read(text: str, offsets: list[int], rest: list[str]):
+    with pytest.raises(TemplateSyntaxError) as caught:
+        compile_template(text)
+    error = caught.value
+    assert [each.offset for each in (error, *error.further)] == offsets
+    read = error.rest.placeholders if isinstance(error.rest, Template) else ()
+    assert [placeholder.text for placeholder in read] == rest
+    assert render(error.rest, [placeholder.text for placeholder in read]) == text.replace("\\{{", "{{")
+
+
 def test_a_default_that_is_nested_without_end_is_an_error_not_a_crash():
     with pytest.raises(TemplateSyntaxError, match="nested too deeply"):
         compile_template("{{a ?? " + "[" * 100_000)
@@ -218,7 +241,7 @@ def test_the_quick_way_and_the_exact_way_agree_on_every_text(text: str):
         try:
             return compile_(text)
         except TemplateSyntaxError as error:
-            return error.message, error.offset, error.hint
+            return [(each.message, each.offset, each.hint) for each in (error, *error.further)], error.rest
 
     compiler._cache.pop(text, None)
     assert outcome(compile_template) == outcome(compiler._compile_exactly)

@@ -24,6 +24,16 @@ def test_every_wrong_placeholder_is_told_each_at_its_place(check):
     ]
 
 
+def test_everything_that_is_wrong_in_one_text_is_told_syntax_and_references_alike(check):
+    found = check("tasks:\n  - id: a\n    call: {name: n, args: ['{{b c}} {{nobody}} {{a.}} ${envi.X}']}\n")
+    assert found.places == [
+        (codes.TEMPLATE_SYNTAX, 3, 33, 34),
+        (codes.UNKNOWN_REFERENCE, 3, 37, 47),
+        (codes.TEMPLATE_SYNTAX, 3, 52, 53),
+        (codes.UNKNOWN_SOURCE, 3, 55, 64),
+    ]
+
+
 def test_an_unknown_source_is_told_with_the_names_there_are_and_the_escape(check):
     problem = check("tasks:\n  - id: a\n    call: 'x ${envi.HOME}'\n").only
     assert problem.code == codes.UNKNOWN_SOURCE
