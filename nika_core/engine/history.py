@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
@@ -13,6 +13,8 @@ from nika_core.model.json import Json, JsonObject
 from nika_core.model.message import Message, Role, ToolCall
 from nika_core.model.state import Failure, SkipReason
 from nika_core.model.usage import NOTHING, Usage
+
+_COUNTED: Final = ("attempt", "attempts", "delay", "durationMs", "epoch", "tasks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,15 @@ def usage_of(found: JsonObject | None) -> Usage:
         found.get("estimated", False),
         Decimal(found.get("savedUsd", "0")),
     )
+
+
+def figures(data: JsonObject, mask: Callable[[str], str]) -> JsonObject:
+    """What in an event's data the engine itself has counted: no secret, whatever its digits are."""
+    found: dict[str, Any] = {name: data[name] for name in _COUNTED if isinstance(data.get(name), int | float)}
+    usage = data.get("usage")
+    if isinstance(usage, Mapping):
+        found["usage"] = {**usage, "unpriced": [mask(model) for model in usage.get("unpriced", ())]}
+    return found
 
 
 def message_json(message: Message) -> JsonObject:

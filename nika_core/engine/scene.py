@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nika_core.engine.deadlines import Deadlines
+from nika_core.engine.history import figures
 from nika_core.engine.observers import Observers
 from nika_core.engine.resources import Resources
 from nika_core.engine.services import RunRequest, Services, same
@@ -17,6 +18,7 @@ from nika_core.model.bounded import bound
 from nika_core.model.events import NO_DATA, Event, EventKind
 from nika_core.model.json import JsonObject
 from nika_core.model.limits import Measure, output_of, timeout_of
+from nika_core.model.masking import masked_number
 from nika_core.model.state import Failure
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.model.workflow import AgentBlock
@@ -145,7 +147,7 @@ class Scene:
             self.notice(f"the run's history cannot be written, it goes on without: {error}")
 
     def _without_secrets(self, data: Mapping[str, Any]) -> JsonObject:
-        masked: dict[str, Any] = self.masked(data)
+        masked: dict[str, Any] = {**self.masked(data), **figures(data, self.services.mask)}
         if any(name in data and masked[name] != data[name] for name in _GIVEN_ON):
             masked["withheld"] = True
         return masked
@@ -153,14 +155,14 @@ class Scene:
     # ---- values
 
     def masked(self, value: Any) -> Any:
-        """Any JSON with the secrets in its texts (keys, too) replaced."""
+        """Any JSON with the secrets in its texts (keys, too) and numbers replaced."""
         if isinstance(value, str):
             return self.services.mask(value)
         if isinstance(value, Mapping):
             return {self.services.mask(key): self.masked(item) for key, item in value.items()}
         if isinstance(value, list | tuple):
             return [self.masked(item) for item in value]
-        return value
+        return masked_number(value, self.services.mask)
 
     def failure(self, failure: Failure) -> Failure:
         """Masked and bounded."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -21,8 +21,19 @@ def secret_values(environ: Mapping[str, str], declared: Iterable[str] = ()) -> f
     return frozenset(environ[name] for name in names if len(environ.get(name, "")) >= MIN_LENGTH)
 
 
+def masked_number(value: Any, mask: Callable[[str], str]) -> Any:
+    """A JSON number that holds a secret, as the text that is left of it; anything else as it is."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        text = str(value)
+        if len(text) >= MIN_LENGTH and (left := mask(text)) != text:
+            return left
+    return value
+
+
 class Masker:
-    """Replaces secret values by `***`, also where they stand escaped in JSON or percent-encoded in a URL."""
+    """Replaces secret values by `***`, also where they stand escaped in JSON, as a JSON number, or percent-encoded in
+    a URL.
+    """
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         forms: set[str] = set()
@@ -33,6 +44,8 @@ class Masker:
                 if len(part) >= MIN_LENGTH:
                     forms.update({part, json.dumps(part)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1]})
                     forms.update({quote(part, safe=""), quote(part)})
+                    if part.isdecimal() and len(number := part.lstrip("0")) >= MIN_LENGTH:
+                        forms.add(number)
         # The longest first, so that a secret that contains another one is masked whole.
         ordered = sorted(forms, key=lambda form: (-len(form), form))
         self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
@@ -48,7 +61,7 @@ class Masker:
         return text if self._pattern is None else self._pattern.sub(MASK, text)
 
     def json(self, value: Json) -> Any:
-        """A JSON value with every secret in its strings and keys replaced; the same object when there is none."""
+        """A JSON value with every secret in its strings, numbers and keys replaced; the same if there is none."""
         if self._pattern is None:
             return value
         return self._walk(value)
@@ -60,7 +73,7 @@ class Masker:
             return {self.text(str(key)): self._walk(item) for key, item in value.items()}
         if isinstance(value, list | tuple):
             return [self._walk(item) for item in value]
-        return value
+        return masked_number(value, self.text)
 
     def stream(self) -> StreamMasker:
         """For text that comes in pieces: a secret may be cut in two."""

@@ -123,6 +123,40 @@ def test_secrets_are_masked_in_everything_that_is_printed(
         assert not file.is_file() or b"tops3cret" not in file.read_bytes()
 
 
+def test_a_secret_of_digits_is_masked_as_a_json_number_too(
+    nika: Nika, write: Write, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    monkeypatch.setenv("ACME_TOKEN", "123456789")
+    write("f.py", "def seen(pin):\n    assert pin == 123456789, type(pin)\n    return [pin]\n")
+    write(
+        "w.nika.yaml",
+        """\
+        inputs: {n: {type: int}}
+        tasks:
+          - id: a
+            shell: |
+              printf '{"pin": %s}' $ACME_TOKEN
+          - {id: b, function: {reference: "f.py::seen", args: {pin: "{{a.pin}}"}}}
+          - {id: c, shell: "test {{b}} = no"}
+        """,
+    )
+    planned = nika("plan", "w.nika.yaml", "-i", "n=123456789", "--format", "json")
+    assert planned.code == 0, planned.err
+    for format_ in ("json", "jsonl", "pretty"):
+        done = nika("run", "w.nika.yaml", "-i", "n=123456789", "--format", format_)
+        assert "123456789" not in done.out + done.err
+        if format_ == "json":
+            assert done.tasks["b"]["output"] == ["***"]
+    run = nika("runs", "list", "--format", "json").json["runs"][0]["runId"]
+    shown = nika("runs", "show", run, "--format", "json")
+    assert "123456789" not in shown.out
+    assert shown.json["inputs"] == {"n": "***"}
+    for file in (folder / ".nika").rglob("*"):
+        assert not file.is_file() or b"123456789" not in file.read_bytes()
+    again = nika("resume", run, "-i", "n=123456789", "--format", "json")
+    assert not again.tasks["b"]["reused"]  # what it gives is not in the history, and is not made of ***
+
+
 def test_jsonl_prints_an_event_a_line_and_the_result_last(nika: Nika, write: Write) -> None:
     write("w.nika.yaml", "tasks:\n  - {id: a, shell: echo hi}\n")
     lines = [json.loads(line) for line in nika("run", "w.nika.yaml", "--format", "jsonl").out.splitlines()]

@@ -4,14 +4,17 @@ import asyncio
 import random
 import threading
 from dataclasses import replace
+from decimal import Decimal
 from itertools import pairwise
 
 import pytest
 
+from nika_core.engine.history import earlier
 from nika_core.engine.host import Run, run
 from nika_core.errors import Category, JournalError, TaskError, TemplateValueError
 from nika_core.model.clock import SystemClock
 from nika_core.model.events import EventKind
+from nika_core.model.masking import Masker
 from nika_core.model.message import Message, Role, ToolCall
 from nika_core.model.state import RunStatus, SkipReason
 from nika_core.model.usage import Usage
@@ -438,6 +441,32 @@ async def test_secrets_reach_the_next_task_and_nothing_that_is_recorded_or_print
     assert "hunter22" not in f"{recorded}{seen}{result}"
     succeeded = next(event for event in recorded if event.kind is EventKind.TASK_SUCCEEDED)
     assert succeeded.data["withheld"] is True
+
+
+async def test_a_secret_of_digits_is_masked_as_a_number_and_figures_of_the_engine_are_left(lab):
+    async def step(payload, context):
+        if context.task_id == "a":
+            await context.clock.sleep(123.456)
+            context.notice("x", data={"pin": 123456})
+            return StepOutput({"pin": 123456, "list": [123456.5]}, usage=Usage(123456, 1, Decimal("0.123456")))
+        raise TaskError("no", category=Category.CONFIG)
+
+    recorded, seen = [], []
+    tasks = (lab.task("a", timeout=1000.0), lab.task("b", 1, payload={"x": lab.ref("a")}))
+    mask = Masker(["123456"]).text
+    services = lab.services(step, mask=mask, record=recorded.append)
+    result = await lab.run(lab.request(tasks), services, seen.append)
+
+    assert result.tasks[0].output == {"pin": "***", "list": ["***.5"]}
+    for events in (recorded, seen):
+        told = {event.kind: event.data for event in events if event.task == "a"}
+        assert told[EventKind.NOTICE]["pin"] == "***"
+        ended = told[EventKind.TASK_SUCCEEDED]
+        assert (ended["output"], ended["withheld"]) == ({"pin": "***", "list": ["***.5"]}, True)
+        assert ended["durationMs"] == 123456
+    was = earlier(recorded)["a"]
+    assert (was.duration, was.usage) == (123.456, Usage(123456, 1, Decimal("0.123456")))
+    assert was.withheld
 
 
 async def test_secrets_in_what_keeps_a_task_from_starting_are_not_told(lab):

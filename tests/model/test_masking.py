@@ -3,9 +3,11 @@ from __future__ import annotations
 import json
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nika_core.model.json import Json
 from nika_core.model.masking import Masker, secret_values
 
 SECRET = "s3cret-value"
@@ -36,6 +38,24 @@ def test_escaped_forms_are_masked() -> None:
 
 def test_keys_and_values_of_json_are_masked() -> None:
     assert Masker([SECRET]).json({SECRET: [SECRET, 1, None]}) == {"***": ["***", 1, None]}
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ({"pin": 123456789}, {"pin": "***"}),
+        ([-123456789, 123456789.0, 91234567890], ["-***", "***.0", "9***0"]),
+        ([12345678, 7123456.5, True, None, 1e300], [12345678, 7123456.5, True, None, 1e300]),
+    ],
+)
+def test_a_number_that_holds_a_secret_becomes_a_masked_text(value: Json, shown: Json) -> None:
+    assert Masker(["123456789"]).json(value) == shown
+
+
+def test_a_number_has_no_leading_zeros_and_its_secret_may() -> None:
+    masker = Masker(["007654321", "0000001"])
+    assert masker.json([7654321, 1]) == ["***", 1]
+    assert masker.text("007654321 0000001") == "*** ***"
 
 
 def test_a_secret_of_several_lines_is_masked_line_by_line() -> None:
