@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from nika_core.app.reporting import usage_json
+from nika_core.document import declared_tasks
 from nika_core.engine.history import usage_of
 from nika_core.engine.models.spent import noted_by_task, spent_by_task
 from nika_core.journal import Recorded, RunSummary
 from nika_core.model.events import Event, EventKind
+from nika_core.model.masking import MASK
 from nika_core.model.usage import NOTHING
 
 _STATES = {
@@ -41,7 +43,7 @@ def summary_json(summary: RunSummary) -> dict[str, Any]:
 
 
 def run_json(recorded: Recorded) -> dict[str, Any]:
-    """A whole run, task after task, with what it really spent in all its lives."""
+    """A whole run, its tasks in declared order, with what it really spent in all its lives."""
     found = summary_json(recorded.run)
     found["inputs"] = recorded.info.inputs
     spent = spent_by_task(recorded.events)
@@ -62,7 +64,9 @@ def run_json(recorded: Recorded) -> dict[str, Any]:
     for name, task in tasks.items():
         if name in spent:
             task["usage"] = usage_json(spent[name])
-    found["tasks"] = list(tasks.values())
+    document = recorded.info.document.replace(MASK, "masked")  # a mask that stands alone is no YAML
+    order = dict.fromkeys((*declared_tasks(document), *tasks))  # last, what was added before a resumption
+    found["tasks"] = [tasks[name] for name in order if name in tasks]
     if decisions:
         found["decisions"] = decisions
     return found

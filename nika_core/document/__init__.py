@@ -3,6 +3,7 @@
 from nika_core.document.checks import WorkflowPayload, check_values, check_workflow, graph_of, payload_of
 from nika_core.document.inputs import check_inputs
 from nika_core.document.loading import Loaded, load_workflow
+from nika_core.document.outline import declared_tasks
 from nika_core.document.project import check_settings, find_project, load_project
 from nika_core.document.vocabulary import Vocabulary
 
@@ -14,6 +15,7 @@ __all__ = [
     "check_settings",
     "check_values",
     "check_workflow",
+    "declared_tasks",
     "find_project",
     "graph_of",
     "load_project",

@@ -188,6 +188,27 @@ def test_runs_are_listed_shown_and_removed(nika: Nika, write: Write) -> None:
     assert (gone.code, "NIKA-093" in gone.err) == (2, True)
 
 
+def test_a_run_is_shown_in_declared_order_whatever_ended_first(
+    nika: Nika, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACME_TOKEN", "tops3cret")
+    text = "inputs: {n: {type: string, default: tops3cret}}\n"
+    text += "tasks:\n  - {id: c, shell: 'echo {{b}}'}\n  - {id: b, shell: 'echo {{a}}'}\n  - {id: a, shell: echo hi}\n"
+    write("w.nika.yaml", text + "  - {id: z, shell: 'test {{c}} = no'}\n")
+    run = nika("run", "w.nika.yaml", "--format", "json").json["runId"]
+
+    def shown() -> list[str]:
+        told = [task["id"] for task in nika("runs", "show", run, "--format", "json").json["tasks"]]
+        lines = nika("runs", "show", run).out.splitlines()
+        assert [line.split()[0] for line in lines if line[:2] == "  " and line[2] != " "] == told
+        return told
+
+    assert shown() == ["c", "b", "a", "z"]
+    write("w.nika.yaml", text + "  - {id: new, shell: 'echo new'}\n")
+    assert nika("resume", run).code == 0
+    assert shown() == ["c", "b", "a", "z", "new"]
+
+
 @pytest.mark.parametrize("project", [True, False])
 def test_the_history_of_another_folder_is_named_with_c(
     nika: Nika, write: Write, folder: Path, monkeypatch: pytest.MonkeyPatch, project: bool
