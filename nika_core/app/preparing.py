@@ -38,12 +38,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """What the command line adds to a workflow. None: the workflow, the project or the limits say."""
+    """What the command line adds to a workflow. None: the workflow, the project or the limits say.
+
+    `timeout`: seconds for the whole run; None: no bound.
+    """
 
     inputs: Mapping[str, Any] = field(default_factory=dict)
     provider: str | None = None
     model: str | None = None
     max_concurrent: int | None = None
+    timeout: float | None = None
     fail_fast: bool = False
     mock: bool = False
     economy: bool = False

@@ -14,8 +14,8 @@ from nika_core.journal import Recorded
 from nika_core.model.workflow import Workflow
 
 
-def options_of(recorded: Recorded, given: Mapping[str, Any]) -> RunOptions:
-    """The options that the run was started with; `given` inputs take the place of the recorded ones.
+def options_of(recorded: Recorded, given: Mapping[str, Any], timeout: float | None = None) -> RunOptions:
+    """The options that the run was started with; `given` inputs and `timeout` take the place of the recorded ones.
 
     Raises:
         UsageError: an input held a secret, which history does not keep, and is not given again.
@@ -34,6 +34,7 @@ def options_of(recorded: Recorded, given: Mapping[str, Any]) -> RunOptions:
         provider=told.get("provider"),
         model=told.get("model"),
         max_concurrent=told.get("maxConcurrent"),
+        timeout=told.get("timeout") if timeout is None else timeout,
         fail_fast=bool(told.get("failFast")),
         mock=bool(told.get("mock")),
         economy=bool(told.get("economy")),

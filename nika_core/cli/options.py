@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from nika_core.errors import UsageError
+
 
 class Format(StrEnum):
     """How to print."""
@@ -35,6 +37,22 @@ InputsOption = Annotated[Path | None, typer.Option("--inputs", help="Inputs from
 ProviderOption = Annotated[str | None, typer.Option("--provider", "-p", help="The provider for all models.")]
 ModelOption = Annotated[str | None, typer.Option("--model", "-m", help="The agent block's model.")]
 RunArgument = Annotated[str, typer.Argument(help="The run's id, or a unique beginning of it.")]
+TimeoutOption = Annotated[
+    str | None,
+    typer.Option("--timeout", metavar="TIME", help="Time for the whole run: 250ms, 10s, 5m, 1h, or seconds."),
+]
 FolderOption = Annotated[
     Path | None, typer.Option("--folder", "-C", help="Where the run's history is; without it, this folder's project.")
 ]
+
+
+def seconds_of(timeout: str | None) -> float | None:
+    """`--timeout` in seconds. Raises UsageError."""
+    if timeout is None:
+        return None
+    from nika_core.document.scalars import Duration  # only whoever uses it waits for the import
+
+    try:
+        return Duration(above_zero=True).parse(timeout)
+    except ValueError as error:
+        raise UsageError(f"--timeout: {error}", hint="e.g. --timeout 5m; without it a run has no bound") from None

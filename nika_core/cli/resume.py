@@ -10,7 +10,15 @@ import typer
 from nika_core.app import Nika
 from nika_core.cli.console import mask_with
 from nika_core.cli.inputs import gather
-from nika_core.cli.options import FolderOption, RunArgument, RunFormat, RunFormatOption, VerboseOption
+from nika_core.cli.options import (
+    FolderOption,
+    RunArgument,
+    RunFormat,
+    RunFormatOption,
+    TimeoutOption,
+    VerboseOption,
+    seconds_of,
+)
 from nika_core.cli.problems import refusals_as, require_workflow, telling_problems
 
 
@@ -22,19 +30,22 @@ def resume(
     input_: Annotated[
         list[str] | None, typer.Option("--input", "-i", metavar="KEY=VALUE", help="An input, in place of the old one.")
     ] = None,
+    timeout: TimeoutOption = None,
     folder: FolderOption = None,
     format_: RunFormatOption = RunFormat.PRETTY,
     verbose: VerboseOption = 0,
 ) -> None:
     """Go on with an interrupted or failed run."""
     with refusals_as(format_.value):
+        seconds = seconds_of(timeout)
+
         from nika_core.app.preparing import prepare
         from nika_core.app.resuming import earlier_of, options_of, workflow_path
         from nika_core.cli.execute import execute
 
         journal = Nika.open(folder).journal()
         recorded = journal.load(run)
-        options = options_of(recorded, gather(input_ or (), None))
+        options = options_of(recorded, gather(input_ or (), None), seconds)
         path = workflow_path(recorded)
         nika = Nika.open(path)
         mask_with(nika.masker)

@@ -19,8 +19,10 @@ from nika_core.cli.options import (
     ProviderOption,
     RunFormat,
     RunFormatOption,
+    TimeoutOption,
     VerboseOption,
     WorkflowArgument,
+    seconds_of,
 )
 from nika_core.cli.problems import refusals_as, require_workflow, telling_problems
 from nika_core.errors import UsageError
@@ -35,6 +37,7 @@ def run(
     max_concurrent: Annotated[
         int | None, typer.Option("--max-concurrent", min=1, help="Tasks at once; narrows NIKA_MAX_CONCURRENT.")
     ] = None,
+    timeout: TimeoutOption = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop everything after the first failure.")] = False,
     no_journal: Annotated[bool, typer.Option("--no-journal", help="Keep no history: cannot be resumed.")] = False,
     mock: Annotated[bool, typer.Option("--mock", help="Every keyword plays its part without any effect.")] = False,
@@ -53,6 +56,7 @@ def run(
             provider=provider,
             model=model,
             max_concurrent=max_concurrent,
+            timeout=seconds_of(timeout),
             fail_fast=fail_fast,
             mock=mock,
             economy=economy,

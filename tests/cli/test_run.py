@@ -157,6 +157,34 @@ def test_a_secret_of_digits_is_masked_as_a_json_number_too(
     assert not again.tasks["b"]["reused"]  # what it gives is not in the history, and is not made of ***
 
 
+def test_a_run_that_takes_longer_than_its_time_fails_says_so_and_can_be_resumed(nika: Nika, write: Write) -> None:
+    text = "tasks:\n  - {id: a, shell: '[ -e go ] || sleep 60; echo done'}\n  - {id: b, shell: 'echo {{a}}'}\n"
+    write("w.nika.yaml", text)
+    done = nika("run", "w.nika.yaml", "--timeout", "1ms", "--format", "json")
+    run, why = done.json["runId"], "the run took longer than 0.001 s"
+    assert (done.code, done.json["status"]) == (1, "failed")
+    assert done.tasks["a"]["error"]["message"] == why
+    assert done.tasks["b"]["skipReason"] == "runCancelled"
+
+    again = nika("resume", run)  # its time holds anew
+    assert (again.code, why in again.err, f"nika resume {run}" in again.err) == (1, True, True)
+    assert why in nika("runs", "show", run).out
+    write("go", "")
+    longer = nika("resume", run, "--timeout", "1h", "--format", "json")
+    assert (longer.code, longer.json["output"]) == (0, "done")
+
+
+@pytest.mark.parametrize(("time", "said"), [("soon", "`10s`, `5m` or `1h`, found `soon`"), ("0", "more than no time")])
+def test_a_time_that_is_none_is_told_before_anything_runs(
+    nika: Nika, write: Write, folder: Path, time: str, said: str
+) -> None:
+    write("w.nika.yaml", "tasks:\n  - {id: a, shell: touch ran; exit 1}\n")
+    for arguments in (("run", "w.nika.yaml"), ("resume", "any")):
+        done = nika(*arguments, "--timeout", time)
+        assert (done.code, "--timeout" in done.err, said in done.err) == (2, True, True)
+    assert not (folder / "ran").exists()
+
+
 def test_jsonl_prints_an_event_a_line_and_the_result_last(nika: Nika, write: Write) -> None:
     write("w.nika.yaml", "tasks:\n  - {id: a, shell: echo hi}\n")
     lines = [json.loads(line) for line in nika("run", "w.nika.yaml", "--format", "jsonl").out.splitlines()]
