@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import importlib
 import json
 import math
-import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
 from nika_core import codes
 from nika_core.errors import Category, TaskError
 from nika_core.model.bounded import bound
-from nika_core.model.json import Json
+from nika_core.model.json import Json, JsonObject
 from nika_core.model.workflow import OutputSpec
+from nika_core.plugin.json_check import TooDeepError, import_validator, parse_json, value_problems
 
 _compact: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _SHOWN: Final = 200  # characters of a wrong output that its error shows
@@ -47,7 +45,7 @@ async def parsed(value: Json, spec: OutputSpec, max_depth: int) -> Json:
         return value
     if isinstance(value, str):
         value = _loads(value, max_depth)
-    if spec.schema is not None:
+    if spec.schema:
         await _fits(value, spec.schema)
     return value
 
@@ -119,20 +117,16 @@ def _sound(text: str) -> str:
 
 
 def _loads(text: str, max_depth: int) -> Json:
-    shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
     try:
-        value = json.loads(text, parse_constant=_no_constant)
-    except RecursionError:
+        value = parse_json(text, max_depth)
+    except TooDeepError:
         raise _too_deep(max_depth) from None
     except ValueError as error:
-        message = f"the output is not JSON ({error}): {shown}"
+        shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+        message = f"the output is not the JSON that is asked for ({error}): {shown}"
         hint = "say in the prompt that nothing but JSON may be answered, or leave out `output: {format: json}`"
         raise TaskError(message, category=Category.VALIDATION, hint=hint, output=text) from None
     return as_json(value, max_depth, "the output")
-
-
-def _no_constant(name: str) -> Json:
-    raise ValueError(f"{name} is no JSON")
 
 
 def _too_deep(max_depth: int) -> TaskError:
@@ -142,22 +136,11 @@ def _too_deep(max_depth: int) -> TaskError:
     )
 
 
-async def _fits(value: Json, schema: Mapping[str, Any]) -> None:
+async def _fits(value: Json, schema: JsonObject) -> None:
     """Check against a JSON Schema. References are followed inside the schema only: nothing is fetched."""
-    # What stands in `sys.modules` may be half imported, and a thread that enters a package by one of its modules meets
-    # another one, which imports the package, halfway: so the package itself, and only with the last name that it makes.
-    library: Any = sys.modules.get("jsonschema")
-    if not hasattr(library, "Draft202012Validator"):
-        library = await asyncio.to_thread(importlib.import_module, "jsonschema")
-    registry: Any = importlib.import_module("referencing").Registry()
-    try:
-        validator_class = library.validators.validator_for(schema, default=library.Draft202012Validator)
-        error = next(iter(validator_class(schema, registry=registry).iter_errors(value)), None)
-    except Exception as problem:
-        message = f"the schema of `output` cannot be used: {problem}"
-        raise TaskError(message, category=Category.CONFIG, code=codes.BAD_CONFIGURATION) from None
-    if error is not None:
-        place = "".join(f"/{part}" for part in error.absolute_path) or "/"
-        message = f"the output does not fit its schema at {place}: {error.message}"
+    await import_validator()
+    problems = value_problems(value, schema)
+    if problems:
+        message = f"the output does not fit its schema: {'; '.join(problems)}"
         hint = "the schema is the task's `output.schema`"
         raise TaskError(message, category=Category.VALIDATION, hint=hint, output=value)

@@ -13,8 +13,8 @@ for again, at most `MAX_REPAIRS` times.
 """
 
 from nika_core.plugin.agent_loop.facets import COMPLETION_FIELDS, FIELDS, MAX_REPAIRS, AgentFacets, CompletionFacets
-from nika_core.plugin.agent_loop.json_check import json_problem, parse_json, value_problems
 from nika_core.plugin.agent_loop.loop import Answer, converse
+from nika_core.plugin.json_check import json_problem, parse_json, value_problems
 
 __all__ = [
     "COMPLETION_FIELDS",

@@ -12,9 +12,9 @@ from nika_core.model.json import JsonObject
 from nika_core.model.message import Message, Role
 from nika_core.plugin.agent_loop import overflow
 from nika_core.plugin.agent_loop.facets import MAX_REPAIRS
-from nika_core.plugin.agent_loop.json_check import json_problem, unfenced
 from nika_core.plugin.agent_loop.prompts import json_instruction, prompt_of, repair_prompt, system_of
 from nika_core.plugin.agent_loop.tool_calls import by_name, run_calls
+from nika_core.plugin.json_check import import_validator, json_problem, unfenced
 from nika_core.plugin.keyword import StepContext, Tool
 from nika_core.plugin.provider import ModelInfo, ModelReply, ModelRequest
 
@@ -89,6 +89,8 @@ class _Conversation:
                 following += await run_calls(reply.tool_calls, self._tools, self._context)
             else:
                 self._ended(reply)
+                if self._schema:
+                    await import_validator()
                 problem = self._problem(reply)
                 if problem is None:
                     asked = Message(Role.USER, self._prompt)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from nika_core.errors import Category, TaskError
 from nika_core.model.events import EventKind
 from nika_core.model.message import Message, Role, ToolCall
-from nika_core.plugin.agent_loop.json_check import value_problems
+from nika_core.plugin.json_check import import_validator, value_problems
 from nika_core.plugin.keyword import StepContext, Tool, ToolOutcome
 
 _RAW = 200  # characters of broken arguments that the model is shown again
@@ -33,6 +33,7 @@ async def run_calls(calls: Sequence[ToolCall], tools: Mapping[str, Tool], contex
 
     Raises TaskError only where the task itself must end (its budget, its limits).
     """
+    await import_validator()
     try:
         async with asyncio.TaskGroup() as group:
             running = [group.create_task(_run(call, tools, context)) for call in calls]

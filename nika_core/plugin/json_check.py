@@ -1,0 +1,153 @@
+"""Whether a text is the JSON that was asked for. Nothing is mended here, only told.
+
+The one place for it: an agent asks its model again by the same rules by which the engine then takes the output.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import math
+import re
+import sys
+from functools import lru_cache
+from itertools import islice
+from typing import Any, Final, NoReturn
+
+from nika_core.errors import Category, TaskError
+from nika_core.model.json import Json, JsonObject
+from nika_core.model.path import nesting
+
+_FENCED: Final = re.compile(r"```[A-Za-z0-9]*[ \t]*\n(.*?)\n?```", re.DOTALL)
+_MAX_PROBLEMS: Final = 5
+_MOST_LOOKED_AT: Final = 100  # of which those are the first by place
+_MAX_LENGTH: Final = 300  # characters of one problem: a validator repeats the value, which may be long
+
+
+class TooDeepError(ValueError):
+    """JSON that is nested deeper than it may be."""
+
+
+def parse_json(text: str, max_depth: int | None = None) -> Json:
+    """Strict JSON: no NaN, no number beyond all bounds, no duplicate keys. Raises ValueError with a sentence."""
+    try:
+        value: Json = _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
+    except RecursionError:
+        raise TooDeepError("nested too deeply") from None
+    except ValueError as error:  # a sentence of ours, or Python's about a number with thousands of digits
+        raise ValueError(str(error).partition(";")[0]) from None
+    if max_depth is not None and nesting(value, max_depth) > max_depth:
+        raise TooDeepError(f"nested deeper than {max_depth} levels")
+    return value
+
+
+def value_problems(value: Json, schema: JsonObject) -> list[str]:
+    """What a JSON Schema's validator says against a value; remote references are not followed.
+
+    Raises TaskError (category config) where the schema itself makes no sense.
+    """
+    if not schema:
+        return []
+    import referencing
+
+    try:
+        errors = _validator_of(schema).iter_errors(value)
+        found = sorted(islice(errors, _MOST_LOOKED_AT), key=_by_place)
+    except (referencing.exceptions.Unresolvable, RecursionError) as error:
+        raise _bad_schema(f"a reference cannot be followed: {error}") from None
+    except (AttributeError, TypeError, ValueError, re.error) as error:  # `$schema: 3`, `pattern: "("`
+        raise _bad_schema(str(error)) from None
+    return [_clip(f"{error.json_path}: {error.message}") for error in found[:_MAX_PROBLEMS]]
+
+
+async def import_validator() -> None:
+    """Import the validator's library where nobody has: off the event loop, since it takes 60 ms."""
+    # What stands in `sys.modules` may be half imported, and a thread that enters a package by one of its modules meets
+    # another one, which imports the package, halfway: so the package itself, and only with the last name that it makes.
+    if not hasattr(sys.modules.get("jsonschema"), "Draft202012Validator"):
+        await asyncio.to_thread(importlib.import_module, "jsonschema")
+
+
+def _by_place(error: Any) -> list[tuple[int, str]]:
+    return [(step, "") if isinstance(step, int) else (-1, str(step)) for step in error.absolute_path]
+
+
+def _validator_of(schema: JsonObject) -> Any:
+    """To check a schema takes fifty times as long as to check a value, and the same one comes again and again."""
+    try:
+        return _kept_validator(json.dumps(schema, sort_keys=True))
+    except (TypeError, RecursionError):  # made by a plugin, of more than JSON
+        return _validator(dict(schema))
+
+
+def _validator(schema: dict[str, Any]) -> Any:
+    import jsonschema
+    import referencing
+    from jsonschema.validators import validator_for
+
+    kind = validator_for(schema, default=jsonschema.Draft202012Validator)
+    try:
+        kind.check_schema(schema)
+    except jsonschema.SchemaError as error:
+        raise _bad_schema(error.message) from None
+    return kind(schema, registry=referencing.Registry())
+
+
+@lru_cache(maxsize=64)
+def _kept_validator(text: str) -> Any:
+    return _validator(json.loads(text))
+
+
+def json_problem(text: str, schema: JsonObject | None, max_depth: int | None = None) -> str | None:
+    """Why `text` is not the JSON that was asked for, in words for a model; None when it is."""
+    try:
+        value = parse_json(text, max_depth)
+    except ValueError as error:
+        return _clip(str(error))
+    return "; ".join(value_problems(value, schema or {})) or None
+
+
+def unfenced(text: str) -> str:
+    """What stands in a code fence, where the whole text is one; else the text."""
+    match = _FENCED.fullmatch(text.strip())
+    return match.group(1) if match else text
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON value")
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} stands twice in one object")
+    return found
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {text[:40]} is too large")
+    return number
+
+
+_DECODER: Final = json.JSONDecoder(
+    parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_no_duplicates
+)
+
+
+def _clip(text: str) -> str:
+    return text if len(text) <= _MAX_LENGTH else text[: _MAX_LENGTH - 1] + "…"
+
+
+def _bad_schema(message: str) -> TaskError:
+    return TaskError(
+        f"the JSON Schema makes no sense: {_clip(message)}",
+        category=Category.CONFIG,
+        hint="correct the schema under `output`; only references within it (`#/...`) are followed",
+    )
