@@ -189,7 +189,16 @@ KINDS = {
         "providers.md",
         (
             *("Provider", "Client", "ModelInfo", "Price", "ModelRequest", "TextDelta", "Finished", "ModelReply"),
-            *("TokenEstimate", "Health", "BatchReply", "BatchResult", "estimate_tokens"),
+            *(
+                "TokenEstimate",
+                "Health",
+                "BatchReply",
+                "BatchResult",
+                "BatchFinder",
+                "BatchSearch",
+                "BatchTrace",
+                "estimate_tokens",
+            ),
         ),
     ),
     "Template sources": (

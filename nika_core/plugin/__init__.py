@@ -26,8 +26,11 @@ from nika_core.plugin.keyword import (
 )
 from nika_core.plugin.limit_policy import Admission, LimitPolicy, Policy, Refusal, Stage
 from nika_core.plugin.provider import (
+    BatchFinder,
     BatchReply,
     BatchResult,
+    BatchSearch,
+    BatchTrace,
     Chunk,
     Client,
     Finished,
@@ -48,8 +51,11 @@ API_VERSION: Final = 1
 __all__ = [
     "API_VERSION",
     "Admission",
+    "BatchFinder",
     "BatchReply",
     "BatchResult",
+    "BatchSearch",
+    "BatchTrace",
     "CallEstimate",
     "Chunk",
     "Client",

@@ -9,6 +9,7 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from enum import StrEnum
 from typing import Protocol, TypeAlias
 
 from nika_core.model.json import Json, JsonObject
@@ -223,12 +224,52 @@ class BatchResult:
     replies: Mapping[str, BatchReply] = field(default_factory=dict)
 
 
+class BatchTrace(StrEnum):
+    """What became of a batch whose id never came back."""
+
+    TAKEN = "taken"  # it is there
+    ABSENT = "absent"  # it is not
+    UNDECIDED = "undecided"  # that can be said later only
+    UNKNOWN = "unknown"  # that cannot be said
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSearch:
+    """The answer of `BatchFinder.find_batch`.
+
+    Attributes:
+        trace: what became of the batch.
+        batch_id: its id; only where it was taken.
+    """
+
+    trace: BatchTrace
+    batch_id: str = ""
+
+
+class BatchFinder(Protocol):
+    """What a client with batches may offer beside: to say whether a batch was taken of which no id came back.
+
+    A run can be killed, and a connection break, while a batch is on its way. Without this method nobody knows whether
+    it arrived: it is sent again, perhaps paid twice, and the user is told so.
+    """
+
+    async def find_batch(self, names: Sequence[str], since: float) -> BatchSearch:
+        """Whether there is a batch of exactly the requests with these names. Raises TaskError.
+
+        Args:
+            names: as `submit_batch` was given them; no other batch, of no other run, has ever had one of them.
+            since: seconds since the epoch, by this machine's clock: it was not sent before.
+        """
+        ...
+
+
 class Client(Protocol):
     """Talks to the models. One instance per run, used by many tasks at once.
 
     The module may be imported by `nika validate`: it imports its SDK only on the first call, off the event loop.
     Every failure is a `TaskError` whose category says what it is (`rateLimit` with `retry_after`, `network`,
     `provider`, `timeout`, `config` for a wrong key or model, `validation` for a request that is refused for its form).
+    A client may have the method of `BatchFinder`, too.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None: ...

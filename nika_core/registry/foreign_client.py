@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 from nika_core.errors import NikaError, PluginError
-from nika_core.plugin import BatchResult, Chunk, Client, Health, ModelInfo, ModelRequest, TokenEstimate
+from nika_core.plugin import BatchResult, BatchSearch, Chunk, Client, Health, ModelInfo, ModelRequest, TokenEstimate
 from nika_core.registry.loading import broken, says
 from nika_core.registry.scan import Offer
 
@@ -64,6 +64,11 @@ class ForeignClient:
 
     async def poll_batch(self, batch_id: str) -> BatchResult:
         return await self._own.poll_batch(batch_id)
+
+    @property
+    def find_batch(self) -> Callable[[Sequence[str], float], Awaitable[BatchSearch]] | None:
+        """Not every client has it."""
+        return getattr(self._own, "find_batch", None)
 
     async def close(self) -> None:
         try:

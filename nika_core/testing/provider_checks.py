@@ -10,7 +10,17 @@ from typing import Any, Final, TypeVar
 
 from nika_core.errors import Category, TaskError
 from nika_core.model.message import Message, Role, ToolSpec
-from nika_core.plugin import BatchResult, Client, Finished, ModelInfo, ModelRequest, TextDelta, TokenEstimate
+from nika_core.plugin import (
+    BatchResult,
+    BatchSearch,
+    BatchTrace,
+    Client,
+    Finished,
+    ModelInfo,
+    ModelRequest,
+    TextDelta,
+    TokenEstimate,
+)
 from nika_core.testing.declared import HEAVY
 from nika_core.testing.failing import NotConformant, require
 from nika_core.testing.fault_server import FaultServer
@@ -298,10 +308,16 @@ async def _check_batches(client: Client, model: str, info: ModelInfo) -> None:
     async def batch() -> BatchResult:
         return await client.poll_batch(await client.submit_batch({"one": ask(model)}))
 
+    find: Any = getattr(client, "find_batch", None)
+
     if info.batch:
         try:
             result = await _timed(batch(), ABILITIES)
             require(isinstance(result, BatchResult), ABILITIES, f"`poll_batch` gives {result!r:.100}")
+            if find is not None:
+                search = await _timed(find(("nobody-sent-this",), time.time()), ABILITIES)
+                right = isinstance(search, BatchSearch) and search.trace is not BatchTrace.TAKEN
+                require(right, ABILITIES, f"`find_batch` gives {search!r:.100} for a batch that nobody sent")
         except TaskError:
             return  # a server that has none says so, and says it well
         except Exception as error:

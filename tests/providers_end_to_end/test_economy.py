@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import threading
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Nika, Wire, Write
+from .conftest import KEY, Nika, Wire, Write
 
 THREE = """
 agent: {model: mock, maxTokens: 50}
@@ -168,6 +169,62 @@ def test_real_batch_interfaces_are_waited_for_across_runs_and_their_discount_is_
     sent = [each for each in wire.mock.requests if each.method == "POST" and each.path.endswith("/batches")]
     assert len(sent) == 2
     assert wire.calls == []  # nothing was sent at the full price
+
+
+@pytest.mark.parametrize("server", ["openai", "anthropic"])
+@pytest.mark.filterwarnings("ignore:Unclosed file <tempfile.SpooledTemporaryFile:ResourceWarning")  # the server's
+def test_a_run_that_is_killed_before_it_is_given_its_batch_finds_it_and_sends_nothing_twice(
+    nika: Nika,
+    write: Write,
+    start: Callable[..., subprocess.Popen[str]],
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    the_run: Callable[[], str],
+    server: str,
+) -> None:
+    monkeypatch.setenv("NIKA_BATCH_WAIT", "10ms")
+    if server == "openai":
+        monkeypatch.setenv("OPENAI_BASE_URL", request.getfixturevalue("llmock").base_url("openai"))
+        monkeypatch.setenv("OPENAI_API_KEY", KEY)
+        monkeypatch.setenv("NIKA_OPENAI_BATCH", "1")
+        batches = import_module("llmock.routers.batch")
+        monkeypatch.setattr(batches, "_BATCH_DELAY", 0)
+        answers, answering, model = batches, "_public_payload", "gpt-4o"
+        store = batches._batches
+    else:
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", request.getfixturevalue("mock_ai_api"))
+        answers = import_module("app.anthropic.catalog")
+        answering, model = "public_record", "claude-sonnet-5"
+        store = answers.batch_store._batches
+    before = set(store)
+    taken, killed, answer = threading.Event(), threading.Event(), getattr(answers, answering)
+
+    def late(record: Any, *more: Any, **named: Any) -> Any:
+        taken.set()
+        assert killed.wait(30)
+        return answer(record, *more, **named)
+
+    monkeypatch.setattr(answers, answering, late)  # it has the batch, and has not said so
+    write("w.nika.yaml", f"agent: {{model: {model}}}\ntasks: [{{id: a, llm: one}}, {{id: b, llm: two}}]\n")
+    process = start("run", "w.nika.yaml", "--economy")
+    try:
+        assert taken.wait(30)
+        process.kill()
+        process.wait()
+    finally:
+        killed.set()
+    (batch,) = set(store) - before
+
+    if server == "anthropic":  # which shows what is in a batch only when it has ended
+        waits = nika("resume", the_run())
+        assert waits.code == 4, waits.err
+        assert "can say only later whether it has it" in waits.err
+        answers.batch_store.results(batch)  # that server ends a batch when its results are looked at
+    done = nika("resume", the_run(), "--format", "jsonl")
+    assert done.code == 0, done.err
+    assert "The batch that was on its way" in done.out
+    assert {task["state"] for task in done.lines[-1]["data"]["tasks"]} == {"success"}
+    assert set(store) - before == {batch}
 
 
 def test_anthropics_batches_are_collected_by_the_run_that_goes_on(

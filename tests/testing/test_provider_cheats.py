@@ -22,6 +22,7 @@ CHEATS = {
     "telling": "faults",
     "alarming": "faults",
     "boasting": "abilities",
+    "claiming": "abilities",
     "chattering": "abilities",
     "eager": "info",
     "renaming": "info",

@@ -12,6 +12,8 @@ from nika_core.model.usage import Usage
 from nika_core.plugin import (
     BatchReply,
     BatchResult,
+    BatchSearch,
+    BatchTrace,
     Chunk,
     Health,
     ModelInfo,
@@ -30,6 +32,8 @@ _KEY: Final = "ANTHROPIC_API_KEY"
 _TOKEN: Final = "ANTHROPIC_AUTH_TOKEN"  # noqa: S105  # the variable's name
 _CONNECT: Final = 10.0
 _SILENCE: Final = 300.0  # seconds without a byte; a task's own timeout is usually shorter
+_PAGE: Final = 100  # batches
+_SKEW: Final = 3600.0  # seconds by which its clock and ours may differ
 _COUNTING: Final = 10.0  # seconds that counting may take before our own estimate stands in
 # An error inside a stream comes with status 200: its type says what it is.
 _STATUS: Final = {
@@ -146,6 +150,29 @@ class Client:
             return BatchResult(done=False)
         return BatchResult(True, await self._called(self._results(client, own, names)))
 
+    async def find_batch(self, names: Sequence[str], since: float) -> BatchSearch:
+        """By what its requests are called, which is only shown when it has ended. Raises TaskError."""
+        called, packed = batch_names(list(names))
+        if packed:  # they are numbered, as in any other batch
+            return BatchSearch(BatchTrace.UNKNOWN)
+        client = await self._client()
+        page = await self._called(client.messages.batches.list(limit=_PAGE))
+        undecided = False
+        while True:
+            for batch in page.data or ():
+                if _size(batch) != len(called) or _old(batch, since):
+                    continue
+                if batch.processing_status != "ended":
+                    undecided = True
+                elif batch.results_url:
+                    results = await self._called(self._results(client, batch.id, {}))
+                    if set(called) <= results.keys():
+                        return BatchSearch(BatchTrace.TAKEN, str(batch.id))
+            # The newest come first.
+            if not page.data or not page.has_next_page() or _old(page.data[-1], since):
+                return BatchSearch(BatchTrace.UNDECIDED if undecided else BatchTrace.ABSENT)
+            page = await self._called(page.get_next_page())
+
     async def _results(self, client: Any, batch_id: str, names: Mapping[str, str]) -> dict[str, BatchReply]:
         found: dict[str, BatchReply] = {}
         async for item in await client.messages.batches.results(batch_id):
@@ -227,3 +254,14 @@ class Client:
         scheme, _, rest = self._address.partition("://")
         host, slash, path = rest.partition("/")
         return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}".rstrip("/")
+
+
+def _old(batch: Any, since: float) -> bool:
+    made: float = batch.created_at.timestamp()
+    return made < since - _SKEW
+
+
+def _size(batch: Any) -> int:
+    """Of how many requests it is."""
+    counts = batch.request_counts
+    return int(counts.processing + counts.succeeded + counts.errored + counts.canceled + counts.expired)

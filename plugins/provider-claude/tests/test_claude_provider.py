@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
 
@@ -20,7 +21,7 @@ from nika_provider_claude.wire import batch_names, body_of, names_of
 from nika_core import codes
 from nika_core.errors import Category, TaskError
 from nika_core.model.message import Message, Role, ToolCall, ToolSpec
-from nika_core.plugin import Finished, ModelRequest, TextDelta, estimate_tokens
+from nika_core.plugin import BatchSearch, BatchTrace, Finished, ModelRequest, TextDelta, estimate_tokens
 
 KEY = "sk-ant-secret-0123456789"
 WEATHER = ToolSpec(
@@ -287,6 +288,39 @@ async def test_a_batch_is_sent_and_collected_under_its_names(counting: Client) -
     assert result.replies["run/a#1"].text == "A unified model API gateway."
     assert result.replies["run/a#1"].finished.stop_reason == "end"
     assert result.replies["run/a#1"].finished.usage.output_tokens == 10
+
+
+async def test_a_batch_is_found_by_the_names_of_its_requests_when_it_has_ended(counting: Client) -> None:
+    batch_store, now = import_module("app.anthropic.catalog").batch_store, time.time()
+    batch_store._batches.clear()
+    assert await counting.find_batch(("a", "b"), now) == BatchSearch(BatchTrace.ABSENT)
+    other = await counting.submit_batch({"c": ask("one"), "d": ask("two")})
+    batch_store.results(other)  # that server ends a batch when its results are looked at
+    assert await counting.find_batch(("a", "b"), now) == BatchSearch(BatchTrace.ABSENT)
+    batch = await counting.submit_batch({"a": ask("one"), "b": ask("two")})
+    assert await counting.find_batch(("a", "b"), now) == BatchSearch(BatchTrace.UNDECIDED)
+    assert await counting.find_batch(("a",), now) == BatchSearch(BatchTrace.ABSENT)  # there is none of one request
+    assert await counting.find_batch(("a", "b"), now + 4000) == BatchSearch(BatchTrace.ABSENT)  # none is so new
+    batch_store.results(batch)
+    assert await counting.find_batch(("b", "a"), now) == BatchSearch(BatchTrace.TAKEN, batch)
+    assert await counting.find_batch(("a", "x" * 65), now) == BatchSearch(BatchTrace.UNKNOWN)  # numbered
+
+
+async def test_batches_are_looked_through_page_by_page_back_to_the_time_that_matters(
+    raw_server: Any, raw: Client
+) -> None:
+    def page(created: str, name: str, requests: int = 3) -> None:
+        counts = {"processing": requests, "succeeded": 0, "errored": 0, "canceled": 0, "expired": 0}
+        batch = {"id": name, "type": "message_batch", "processing_status": "in_progress", "request_counts": counts}
+        times = {"created_at": created, "expires_at": created}
+        raw_server.status(200, {"data": [batch | times], "has_more": True, "first_id": name, "last_id": name})
+
+    since = datetime(2026, 1, 1, 12, tzinfo=UTC).timestamp()
+    page("2026-01-01T12:00:00Z", "new")
+    page("2026-01-01T11:01:00Z", "just-before", 1)
+    page("2026-01-01T10:59:00Z", "old", 1)
+    assert await raw.find_batch(("a",), since) == BatchSearch(BatchTrace.UNDECIDED)
+    assert len(raw_server.bodies) == 3
 
 
 def test_names_that_a_batch_takes_are_left_as_they_are() -> None:

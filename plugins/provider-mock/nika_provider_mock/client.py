@@ -17,6 +17,8 @@ from nika_core.model.usage import Usage
 from nika_core.plugin import (
     BatchReply,
     BatchResult,
+    BatchSearch,
+    BatchTrace,
     Chunk,
     Finished,
     Health,
@@ -110,6 +112,10 @@ class Client:
         except (ValueError, zlib.error):
             raise TaskError("mock knows no such batch", category=Category.CONFIG) from None
         return BatchResult(True, {name: _batch_reply(item) for name, item in packed.items()})
+
+    async def find_batch(self, names: Sequence[str], since: float) -> BatchSearch:
+        """The mock keeps none: where no id came back there is nothing."""
+        return BatchSearch(BatchTrace.ABSENT)
 
     async def close(self) -> None:
         """Nothing is open."""

@@ -12,6 +12,8 @@ from nika_core.errors import Category, TaskError
 from nika_core.plugin import (
     BatchReply,
     BatchResult,
+    BatchSearch,
+    BatchTrace,
     Chunk,
     Health,
     ModelInfo,
@@ -29,13 +31,17 @@ from nika_core.plugin.provider_kit import (
     truncated_error,
 )
 from nika_provider_openai.models import KNOWN, info_of
-from nika_provider_openai.wire import Gathered, asked_in_words, batch_line, batch_reply, body_of
+from nika_provider_openai.wire import Gathered, asked_in_words, batch_line, batch_mark, batch_reply, body_of
 
 T = TypeVar("T")
 OFFICIAL: Final = "https://api.openai.com/v1"
 _KEY: Final = "OPENAI_API_KEY"
 _CONNECT: Final = 10.0
 _SILENCE: Final = 300.0  # seconds without a byte; a task's own timeout is usually shorter
+_MARK: Final = "nika_batch"  # in a batch's metadata
+_PAGE: Final = 100  # batches
+_SKEW: Final = 3600.0  # seconds by which its clock and ours may differ
+_NO_LIST: Final = (404, 405, 501)  # what another server says that cannot list its batches
 _NO_KEY: Final = "not-needed"  # the SDK insists on one
 
 
@@ -107,9 +113,32 @@ class Client:
         data = ("\n".join(lines) + "\n").encode()
         file = await self._called(client.files.create(file=("nika-batch.jsonl", data), purpose="batch"))
         batch = await self._called(
-            client.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h")
+            client.batches.create(
+                input_file_id=file.id,
+                endpoint="/v1/chat/completions",
+                completion_window="24h",
+                metadata={_MARK: batch_mark(requests)},
+            )
         )
         return str(batch.id)
+
+    async def find_batch(self, names: Sequence[str], since: float) -> BatchSearch:
+        """By the metadata that `submit_batch` gave it. Raises TaskError."""
+        client, mark = await self._client(), batch_mark(names)
+        try:
+            page = await self._called(client.batches.list(limit=_PAGE))
+            while True:
+                for batch in page.data or ():
+                    if (batch.metadata or {}).get(_MARK) == mark:
+                        return BatchSearch(BatchTrace.TAKEN, str(batch.id))
+                # The newest come first.
+                if not page.data or not page.has_next_page() or page.data[-1].created_at < since - _SKEW:
+                    return BatchSearch(BatchTrace.ABSENT)
+                page = await self._called(page.get_next_page())
+        except TaskError as error:
+            if not self._official and getattr(error.__cause__, "status_code", None) in _NO_LIST:
+                return BatchSearch(BatchTrace.UNKNOWN)
+            raise
 
     async def poll_batch(self, batch_id: str) -> BatchResult:
         """Raises TaskError; also where the whole batch was refused."""

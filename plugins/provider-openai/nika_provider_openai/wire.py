@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -180,6 +181,11 @@ def batch_line(name: str, request: ModelRequest, *, official: bool) -> str:
         "body": body_of(request, official=official),
     }
     return json.dumps(line, ensure_ascii=False)
+
+
+def batch_mark(names: Iterable[str]) -> str:
+    """What tells a batch apart from all others, short enough to be its metadata."""
+    return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()
 
 
 def batch_reply(line: Mapping[str, Any]) -> BatchReply:

@@ -7,18 +7,19 @@ import gc
 import json
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from nika_provider_openai.client import Client
 from nika_provider_openai.plugin import nika_providers
-from nika_provider_openai.wire import body_of
+from nika_provider_openai.wire import batch_mark, body_of
 
 from nika_core import codes
 from nika_core.errors import Category, TaskError
 from nika_core.model.message import Message, Role, ToolCall, ToolSpec
-from nika_core.plugin import Finished, ModelRequest, TextDelta
+from nika_core.plugin import BatchSearch, BatchTrace, Finished, ModelRequest, TextDelta
 
 KEY = "sk-llmock-secret-0123456789"
 WEATHER = ToolSpec(
@@ -341,6 +342,48 @@ async def test_a_batch_is_sent_and_collected(llmock: Any, client: Client, monkey
     assert result.replies["a"].finished.stop_reason == "end"
     assert result.replies["a"].text
     gc.collect()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the server leaves its upload open
+async def test_a_batch_is_found_by_the_names_of_its_requests(llmock: Any, client: Client) -> None:
+    now = time.time()
+    batch = await client.submit_batch({"a": ask("one"), "b": ask("two")})
+    await client.submit_batch({"c": ask("three")})
+    assert await client.find_batch(("b", "a"), now) == BatchSearch(BatchTrace.TAKEN, batch)
+    assert await client.find_batch(("a",), now) == BatchSearch(BatchTrace.ABSENT)
+    gc.collect()
+
+
+async def test_batches_are_looked_through_page_by_page_back_to_the_time_that_matters(
+    raw_server: Any, raw: Client
+) -> None:
+    def page(created: float, **more: Any) -> None:
+        batch = {"id": f"b{len(raw_server.answers)}", "created_at": int(created), **more}
+        raw_server.status(200, {"data": [batch], "has_more": True})
+
+    page(10_000)
+    page(9_000, metadata={"nika_batch": batch_mark(["a"])})
+    assert await raw.find_batch(("a",), 10_000) == BatchSearch(BatchTrace.TAKEN, "b1")
+    raw_server.answers.clear()
+    page(10_000)
+    page(10_000 - 3_601)
+    page(5_000, metadata={"nika_batch": batch_mark(["a"])})
+    assert await raw.find_batch(("a",), 10_000) == BatchSearch(BatchTrace.ABSENT)
+    assert len(raw_server.bodies) == 4
+
+
+async def test_a_server_that_lists_no_batches_cannot_say_and_any_other_failure_is_one(
+    raw_server: Any, raw: Client
+) -> None:
+    for status in (404, 405, 501):
+        raw_server.answers = []
+        raw_server.status(status, {"error": {"message": "no"}})
+        assert await raw.find_batch(("a",), 0) == BatchSearch(BatchTrace.UNKNOWN)
+    for status in (401, 429, 500):
+        raw_server.answers = []
+        raw_server.status(status, {"error": {"message": "no"}})
+        with pytest.raises(TaskError):
+            await raw.find_batch(("a",), 0)
 
 
 async def test_a_batch_that_is_not_done_says_so(raw_server: Any, raw: Client) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +21,8 @@ from nika_core.model.workflow import AgentBlock
 from nika_core.plugin import (
     BatchReply,
     BatchResult,
+    BatchSearch,
+    BatchTrace,
     Chunk,
     Finished,
     ModelInfo,
@@ -58,6 +60,10 @@ class Shop:
         self.wrong: dict[str, str] = {}  # text of the message -> error
         self.poll_errors: list[TaskError] = []
         self.submit_error: Exception | None = None
+        self.lost: Exception | None = None  # raised when a batch has been taken: its id does not come back
+        self.hangs: asyncio.Event | None = None  # nor ever, when this is there
+        self.traces: list[BatchTrace] = []  # what `find_batch` says before it looks
+        self.searches = 0
 
 
 class BatchClient:
@@ -88,6 +94,10 @@ class BatchClient:
             raise self.shop.submit_error
         name = f"b{len(self.shop.batches) + 1}"
         self.shop.batches[name] = dict(requests)
+        if self.shop.lost is not None:
+            raise self.shop.lost
+        if self.shop.hangs is not None:
+            await self.shop.hangs.wait()
         return name
 
     async def poll_batch(self, batch_id: str) -> BatchResult:
@@ -107,15 +117,42 @@ class BatchClient:
     async def close(self) -> None: ...
 
 
+class FindingClient(BatchClient):
+    async def find_batch(self, names: Sequence[str], since: float) -> BatchSearch:
+        self.shop.searches += 1
+        if self.shop.traces:
+            return BatchSearch(self.shop.traces.pop(0))
+        for batch, requests in self.shop.batches.items():
+            if requests.keys() == set(names):
+                return BatchSearch(BatchTrace.TAKEN, batch)
+        return BatchSearch(BatchTrace.ABSENT)
+
+
+class Killed(NoMemo):
+    """What had been durable when a run was killed."""
+
+    def __init__(self, memo: NoMemo) -> None:
+        super().__init__()
+        self._kept = dict(memo._kept)
+
+
 class House:
-    def __init__(self, shop: Shop | None = None, memo: NoMemo | None = None, bounds: Bounds | None = None) -> None:
+    def __init__(
+        self,
+        shop: Shop | None = None,
+        memo: NoMemo | None = None,
+        bounds: Bounds | None = None,
+        kind: type[BatchClient] = FindingClient,
+    ) -> None:
         self.shop = shop or Shop()
         self.memo = memo or NoMemo()
-        self.client = client = BatchClient(self.shop)
+        self.client = client = kind(self.shop)
+        self.time = Time()
         self.budget = Budget(bounds or Bounds())
         self.used: list[Usage] = []
         self.notices: list[str] = []
         self.shown: list[str] = []
+        self.barrier: Callable[[], None] = lambda: None
 
         class Directory:
             def choose(self, provider: str | None, model: str) -> Provider:
@@ -128,12 +165,13 @@ class House:
             Directory(),
             self.budget,
             prices=Prices(public=False),
-            clock=Time(),
+            clock=self.time,
             economy=Economy(lambda call, request: call.keyword == "llm"),
         )
 
     async def ask(self, text: str, *, attempt: int = 1, keyword: str = "llm", model: str = "m") -> Any:
-        async def barrier() -> None: ...
+        async def barrier() -> None:
+            self.barrier()
 
         scope = CallScope(
             run_id="r",
@@ -197,6 +235,133 @@ async def test_a_run_that_is_stopped_while_it_waits_asks_for_the_same_batch_late
     assert len(h.shop.batches) == 1
     assert sum(usage.total_tokens for usage in later.used) == 40
     await later.caller.close()
+
+
+async def killed(kind: type[BatchClient] = FindingClient, *, taken: bool = True) -> House:
+    """A run that was killed when its batch was on its way; `taken`: the provider has it."""
+    h = House(kind=kind)
+    h.shop.hangs = asyncio.Event()
+    tasks = [asyncio.create_task(h.ask(name)) for name in "ab"]
+    while not h.shop.batches:
+        await asyncio.sleep(0)
+    later = House(h.shop, Killed(h.memo), kind=kind)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    h.shop.hangs.set()
+    await h.caller.close()
+    if not taken:
+        h.shop.batches.clear()
+    h.shop.hangs = None
+    return later
+
+
+async def test_a_batch_whose_id_never_came_is_found_by_the_run_that_goes_on() -> None:
+    later = await killed()
+    replies = await asyncio.gather(*(later.ask(name) for name in "ab"))
+    assert [reply.text for reply in replies] == ["re: a", "re: b"]
+    assert (len(later.shop.batches), later.shop.searches) == (1, 1)
+    assert later.notices == ["The batch that was on its way to 'acme' when its sending was cut off is there."]
+    await later.caller.close()
+
+    again = House(later.shop, Killed(later.memo))  # it is known now
+    assert (await again.ask("a")).reused
+    assert again.shop.searches == 1
+
+
+async def test_a_batch_that_never_arrived_is_sent_when_it_cannot_arrive_any_more() -> None:
+    later = await killed(taken=False)
+    replies = await asyncio.gather(*(later.ask(name) for name in "ab"))
+    assert [reply.text for reply in replies] == ["re: a", "re: b"]
+    assert len(later.shop.batches) == 1
+    assert later.time.now >= 30
+    assert "paid twice" not in " ".join(later.notices)
+    await later.caller.close()
+
+
+async def test_while_a_provider_cannot_say_yet_nothing_is_sent_and_the_run_can_be_paused() -> None:
+    later = await killed()
+    later.shop.traces = [BatchTrace.UNDECIDED] * 20
+    tasks = [asyncio.create_task(later.ask(name)) for name in "ab"]
+    while later.shop.searches < 10:
+        await asyncio.sleep(0)
+    assert later.caller.pending_batches == ("acme",)
+    assert len(later.notices) == 1
+    assert "until then nothing is sent again" in later.notices[0]
+    assert [reply.text for reply in await asyncio.gather(*tasks)] == ["re: a", "re: b"]
+    assert len(later.shop.batches) == 1
+    await later.caller.close()
+
+
+@pytest.mark.parametrize("kind", [BatchClient, FindingClient])
+async def test_where_a_provider_cannot_say_it_is_sent_again_and_the_user_is_told(kind: type[BatchClient]) -> None:
+    later = await killed(kind)
+    later.shop.traces = [BatchTrace.UNKNOWN]
+    await asyncio.gather(*(later.ask(name) for name in "ab"))
+    assert len(later.shop.batches) == 2
+    (told,) = (notice for notice in later.notices if "paid twice" in notice)
+    assert "'acme' cannot say" in told
+    await later.caller.close()
+
+
+async def test_a_question_for_a_batch_that_fails_sends_nothing() -> None:
+    later = await killed()
+
+    async def find_batch(names: Sequence[str], since: float) -> BatchSearch:
+        raise TaskError("wrong key", category=Category.CONFIG)
+
+    later.client.find_batch = find_batch  # type: ignore[attr-defined]  # takes the place of its own
+    with pytest.raises(TaskError, match="wrong key"):
+        await later.ask("a")
+    assert len(later.shop.batches) == 1
+    del later.client.find_batch  # type: ignore[attr-defined]  # its own again
+    assert (await later.ask("a", attempt=2)).text == "re: a"
+    assert len(later.shop.batches) == 1
+    await later.caller.close()
+
+
+async def test_when_a_connection_breaks_under_a_batch_the_next_attempt_looks_for_it() -> None:
+    h = House()
+    h.shop.lost = TaskError("connection reset", category=Category.NETWORK)
+    results = await asyncio.gather(h.ask("a"), h.ask("b"), return_exceptions=True)
+    assert [str(result) for result in results] == ["connection reset"] * 2
+    h.shop.lost = None
+    assert (await h.ask("a", attempt=2)).text == "re: a"
+    assert (len(h.shop.batches), h.shop.searches) == (1, 1)
+    await h.caller.close()
+
+
+async def test_a_batch_that_was_refused_is_not_looked_for() -> None:
+    h = House()
+    h.shop.submit_error = TaskError("no", category=Category.VALIDATION)
+    with pytest.raises(TaskError, match="no"):
+        await h.ask("a")
+    h.shop.submit_error = None
+    assert (await h.ask("a", attempt=2)).text == "re: a"
+    assert (len(h.shop.batches), h.shop.searches) == (1, 0)
+    await h.caller.close()
+
+
+async def test_that_a_batch_will_be_sent_is_durable_before_it_is() -> None:
+    order: list[str] = []
+    h = House()
+    put, submit = h.memo.put, h.client.submit_batch
+
+    def noted(key: str, call: str, value: Any) -> None:
+        order.append("named" if key.endswith("/batches") else "known" if value.get("batch") else "marked")
+        put(key, call, value)
+
+    async def submitted(requests: Mapping[str, ModelRequest]) -> str:
+        order.append("sent")
+        return await submit(requests)
+
+    h.memo.put = noted  # type: ignore[method-assign]  # to see the order
+    h.client.submit_batch = submitted  # type: ignore[method-assign]  # to see the order
+    h.barrier = lambda: order.append("durable")
+    await h.ask("a")
+    assert order[: order.index("known")] == ["marked", "named", "durable", "sent"]
+    assert order[order.index("known") + 1] == "durable"
+    await h.caller.close()
 
 
 async def test_a_call_that_a_batch_fails_is_asked_anew_by_the_next_attempt() -> None:

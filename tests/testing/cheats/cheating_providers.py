@@ -8,6 +8,8 @@ from nika_core.errors import Category, TaskError
 from nika_core.model.usage import Usage
 from nika_core.plugin import (
     BatchResult,
+    BatchSearch,
+    BatchTrace,
     Finished,
     Health,
     ModelInfo,
@@ -166,6 +168,17 @@ class Boasting(Honest):
         raise NotImplementedError
 
 
+class Claiming(Honest):
+    def info(self, model):
+        return ModelInfo(model, batch=True)
+
+    async def submit_batch(self, requests):
+        return "b"
+
+    async def find_batch(self, names, since):
+        return BatchSearch(BatchTrace.TAKEN, "b")
+
+
 class Chattering(Honest):
     async def read(self, reader):
         async for chunk in super().read(reader):
@@ -184,8 +197,8 @@ class Renaming(Honest):
 
 
 CLIENTS = (
-    Honest, Hoarding, Endless, Countless, Keeping, Mislabelling, Raising, Telling, Alarming, Boasting, Chattering,
-    Eager, Renaming,
+    Honest, Hoarding, Endless, Countless, Keeping, Mislabelling, Raising, Telling, Alarming, Boasting, Claiming,
+    Chattering, Eager, Renaming,
 )  # fmt: skip
 
 
