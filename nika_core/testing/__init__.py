@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from nika_core.testing.fakes import FakeStepContext
     from nika_core.testing.fault_server import FaultServer
     from nika_core.testing.keyword_kit import KeywordConformance
+    from nika_core.testing.payloads import FakePayload, Problems
     from nika_core.testing.policy_kit import LimitPolicyConformance
     from nika_core.testing.provider_kit import ProviderConformance
+    from nika_core.testing.raw_server import RawServer
     from nika_core.testing.scripted import ScriptedModel, said
     from nika_core.testing.source_kit import TemplateSourceConformance
     from nika_core.testing.workbench import (
@@ -38,14 +40,17 @@ if TYPE_CHECKING:
 __all__ = [
     "Bench",
     "Case",
+    "FakePayload",
     "FakeStepContext",
     "FaultServer",
     "KeywordConformance",
     "LimitPolicyConformance",
     "ManualClock",
     "NotConformant",
+    "Problems",
     "ProviderConformance",
     "Ran",
+    "RawServer",
     "ScriptedModel",
     "TemplateSourceConformance",
     "plan_workflow",
@@ -57,13 +62,16 @@ __all__ = [
 
 _MODULES: Final = {
     "Case": "case",
+    "FakePayload": "payloads",
     "FakeStepContext": "fakes",
     "FaultServer": "fault_server",
     "KeywordConformance": "keyword_kit",
     "LimitPolicyConformance": "policy_kit",
     "ManualClock": "clock",
     "NotConformant": "failing",
+    "Problems": "payloads",
     "ProviderConformance": "provider_kit",
+    "RawServer": "raw_server",
     "ScriptedModel": "scripted",
     "TemplateSourceConformance": "source_kit",
     "said": "scripted",

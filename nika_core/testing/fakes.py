@@ -33,7 +33,8 @@ class Noticed:
 
 @dataclass(kw_only=True)
 class FakeStepContext:
-    """See `nika_core.plugin.StepContext`. Used with `async with`, it closes what the step opened as a resource.
+    """See `nika_core.plugin.StepContext`. Used with `async with` (or closed by `aclose`), it closes what the step
+    opened as a resource.
 
     Attributes:
         secrets: values that `mask` replaces.
@@ -129,12 +130,18 @@ class FakeStepContext:
             del self._resources[key]
             ready.set_exception(error)
 
+    async def aclose(self) -> None:
+        """Close what was opened, as the end of a run does; after it, what is asked for is opened anew."""
+        owners, self._owners = self._owners, []
+        self._resources.clear()
+        for task, closing in owners:
+            closing.set()
+            await task
+
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for task, closing in self._owners:
-            closing.set()
-            await task
+        await self.aclose()

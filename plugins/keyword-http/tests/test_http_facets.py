@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,41 +13,20 @@ from nika_keyword_http.plugin import HTTP
 from nika_keyword_http.step import HttpStep
 
 from nika_core import codes
-from nika_core.errors import Place, Severity, TaskError, TemplateValueError
+from nika_core.errors import Place, TaskError, TemplateValueError
 from nika_core.model.template import MISSING, Placeholder, Template
 from nika_core.plugin import Effect
+from nika_core.testing import FakePayload, Problems
 
 
 def placeholder(text: str, start: int) -> Placeholder:
     return Placeholder("task", (text.strip("{}"),), MISSING, start, start + len(text), text)
 
 
-@dataclass
-class FakePayload:
-    fields: dict[str, Any]
-    task_id: str = "t"
-    folder: Path = field(default_factory=Path)
-    sections: dict[str, Any] = field(default_factory=dict)
-    settings: dict[str, Any] = field(default_factory=dict)
-    environ: dict[str, str] = field(default_factory=dict)
-
-    def at(self, *path: str | int) -> Place:
-        column = 10 + sum(step for step in path if isinstance(step, int))
-        return Place("/".join(str(step) for step in path if isinstance(step, str)), 3, column)
-
-    def text(self, name: str) -> str | None:
-        return str(self.fields.get(name))
-
-
 def checked(**fields: Any) -> list[tuple[str, str, Place, str | None]]:
-    found: list[tuple[str, str, Place, str | None]] = []
-
-    def report(message: str, place: Place, *, code: str = "", hint: str | None = None, severity: Any = "") -> None:
-        found.append((code, message, place, hint))
-        assert severity in ("", Severity.WARNING)
-
-    HttpFacets().check(FakePayload(fields), report)  # type: ignore[arg-type]  # a payload as far as it is asked
-    return found
+    found = Problems()
+    HttpFacets().check(FakePayload(fields), found)
+    return [(one.code, one.message, one.place, one.hint) for one in found if one.place is not None]
 
 
 def test_a_good_task_has_no_problem() -> None:
@@ -63,7 +40,7 @@ def test_a_value_in_the_host_is_reported_at_its_place() -> None:
     [(code, message, place, _)] = checked(url=url)
     assert code == codes.VALUE_NOT_ALLOWED_HERE
     assert "{{x}}" in message
-    assert (place.column, place.end_column) == (17, 22)
+    assert (place.column, place.end_column) == (8, 13)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +70,7 @@ def test_the_host_is_the_effect() -> None:
     made = Template("https://H.example:1/{{x}}", ("https://H.example:1/", placeholder("{{x}}", 20)))
     whole = Template("{{x}}", (placeholder("{{x}}", 0),))
     for url, target in (("https://h/x", "h"), (made, "h.example:1"), (whole, "the host of {{x}}")):
-        assert facets.effects(FakePayload({"url": url})) == (Effect("host", target),)  # type: ignore[arg-type]  # as above
+        assert facets.effects(FakePayload({"url": url})) == (Effect("host", target),)
 
 
 def test_a_mock_has_the_shape_of_the_answer() -> None:
@@ -127,7 +104,7 @@ async def test_as_a_tool_it_has_the_same_guard(context: Any, serve: Any) -> None
         await HttpStep().run(payload, context)
     assert caught.value.code == codes.ADDRESS_REFUSED
     context.environ["NIKA_HTTP_ALLOW"] = "127.0.0.1"
-    context.resources.clear()  # what is allowed is fixed when a run's first request is sent
+    await context.aclose()  # what is allowed is fixed when a run's first request is sent
     assert (await HttpStep().run(payload, context)).value == "x"
 
 
@@ -154,14 +131,10 @@ async def test_there_is_no_other_tool(context: Any) -> None:
 
 
 def test_another_tool_is_told_before_a_run() -> None:
-    found: list[tuple[str, Any]] = []
-
-    def report(message: str, place: Place, **more: Any) -> None:
-        found.append((message, more["code"]))
-
+    found = Problems()
     for reference in ("", "*", "get"):
-        HttpFacets().check_tool(reference, FakePayload({}), report)  # type: ignore[arg-type]  # as far as it is asked
-    assert found == [("there is no tool http::get", codes.UNKNOWN_TOOL)]
+        HttpFacets().check_tool(reference, FakePayload(), found)
+    assert [(one.message, one.code) for one in found] == [("there is no tool http::get", codes.UNKNOWN_TOOL)]
 
 
 def test_every_field_is_documented_and_known_to_the_schema() -> None:

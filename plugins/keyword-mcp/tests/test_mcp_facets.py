@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,30 +19,13 @@ from nika_core import codes
 from nika_core.errors import Place, TaskError
 from nika_core.model.template import MISSING, Placeholder, Template
 from nika_core.plugin import Effect
-
-
-@dataclass
-class FakePayload:
-    fields: dict[str, Any]
-    folder: Path = field(default_factory=Path)
-    sections: Mapping[str, Any] = field(default_factory=dict)
-
-    def at(self, *path: str | int) -> Place:
-        return Place("/".join(map(str, path)), 3, 1)
-
-    def text(self, name: str) -> str | None:
-        value = self.fields.get(name)
-        return value.text if isinstance(value, Template) else value
+from nika_core.testing import FakePayload, Problems
 
 
 def checked(payload: FakePayload) -> list[tuple[str, str, Place, str | None]]:
-    found: list[tuple[str, str, Place, str | None]] = []
-
-    def report(message: str, place: Place, *, code: str = "", hint: str | None = None, severity: Any = None) -> None:
-        found.append((code, message, place, hint))
-
-    McpFacets().check(payload, report)  # type: ignore[arg-type]  # a payload as far as it is asked
-    return found
+    found = Problems()
+    McpFacets().check(payload, found)
+    return [(one.code, one.message, one.place, one.hint) for one in found if one.place is not None]
 
 
 SECTIONS = {
@@ -93,15 +74,10 @@ def test_each_mistake_is_reported_where_it_stands(tmp_path: Path, fields: Any, w
 def test_a_tool_of_a_server_that_cannot_be_used_is_told_before_a_run(
     tmp_path: Path, reference: str, told: list[tuple[str, str]]
 ) -> None:
-    found: list[tuple[str, str]] = []
-
-    def report(message: str, place: Place, *, code: str, **more: Any) -> None:
-        found.append((code, message))
-
-    payload: Any = FakePayload({}, tmp_path, SECTIONS)
-    McpFacets().check_tool(reference, payload, report)  # type: ignore[arg-type]  # as far as it is called
-    assert [code for code, _ in found] == [code for code, _ in told]
-    assert all(message.startswith(start) for (_, message), (_, start) in zip(found, told, strict=True))
+    found = Problems()
+    McpFacets().check_tool(reference, FakePayload({}, tmp_path, SECTIONS), found)
+    assert [one.code for one in found] == [code for code, _ in told]
+    assert all(one.message.startswith(start) for one, (_, start) in zip(found, told, strict=True))
 
 
 def test_an_unknown_server_names_the_nearest_or_all(tmp_path: Path) -> None:
@@ -128,12 +104,12 @@ def test_the_server_is_the_effect(tmp_path: Path) -> None:
         (WHOLE, "{{x}}"),
     ):
         payload = FakePayload({"reference": reference}, tmp_path, SECTIONS)
-        assert McpFacets().effects(payload) == (Effect("server", target),)  # type: ignore[arg-type]  # as above
+        assert McpFacets().effects(payload) == (Effect("server", target),)
 
 
 def test_the_servers_of_both_places_are_the_keywords_section(tmp_path: Path) -> None:
     def sections(declared: Any = SECTIONS) -> Any:
-        return McpFacets().sections(FakePayload({}, tmp_path, declared))  # type: ignore[arg-type]  # as far as asked
+        return McpFacets().sections(FakePayload({}, tmp_path, declared))
 
     assert sections({}) == {}
     alone = sections()
@@ -153,8 +129,8 @@ def test_where_a_server_is_declared_is_not_part_of_what_it_is(tmp_path: Path) ->
     entry = {"command": "x", "args": ["a"], "env": {"A": "b"}}
     (there / ".mcp.json").write_text(json.dumps({"mcpServers": {"s": entry}}))
 
-    own = McpFacets().sections(FakePayload({}, here, {"mcpServers": {"s": entry}}))  # type: ignore[arg-type]  # as above
-    assert own == McpFacets().sections(FakePayload({}, there))  # type: ignore[arg-type]  # as above
+    own = McpFacets().sections(FakePayload({}, here, {"mcpServers": {"s": entry}}))
+    assert own == McpFacets().sections(FakePayload({}, there))
 
 
 def test_a_mock_calls_nothing() -> None:

@@ -273,15 +273,10 @@ async def test_the_tool_runs_the_models_command_and_tells_its_exit_code(context:
         await ShellFacets().tools("x", context)
 
 
-def test_a_tool_below_shell_is_told_before_a_run(make_payload: Any) -> None:
-    found: list[tuple[str, str]] = []
-
-    def report(message: str, place: Any, *, code: str, **more: Any) -> None:
-        found.append((message, code))
-
+def test_a_tool_below_shell_is_told_before_a_run(make_payload: Any, problems: Any) -> None:
     for reference in ("", "*", "rm"):
-        ShellFacets().check_tool(reference, make_payload(), report)  # type: ignore[arg-type]  # as far as it is called
-    assert found == [("there is no tool shell::rm", "NIKA-018")]
+        ShellFacets().check_tool(reference, make_payload(), problems)
+    assert [(one.message, one.code) for one in problems] == [("there is no tool shell::rm", "NIKA-018")]
 
 
 def test_effects_name_the_command_and_the_folder(make_payload: Any) -> None:

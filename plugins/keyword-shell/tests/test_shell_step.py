@@ -124,4 +124,4 @@ async def test_cancelling_ends_the_whole_group(context: Any) -> None:
 
 async def test_what_runs_on_in_the_background_is_ended_and_told(context: Any) -> None:
     assert await _run(context, command="setsid sleep 60 >/dev/null 2>&1 & echo started") == "started"
-    assert "ended" in context.notices[0]
+    assert "ended" in context.notices[0].message

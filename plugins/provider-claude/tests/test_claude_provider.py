@@ -334,13 +334,13 @@ def test_names_that_a_batch_takes_are_left_as_they_are() -> None:
 async def test_a_refusal_an_empty_answer_and_a_cut_one_have_ends_of_their_own(raw_server: Any, raw: Client) -> None:
     for stop, means in (("refusal", "refusal"), ("max_tokens", "maxTokens"), ("end_turn", "end")):
         raw_server.answers.clear()
-        raw_server.stream(*events(stop=stop))
+        raw_server.events(*events(stop=stop))
         text, end = await answer(raw)
         assert (text, end.stop_reason) == ("", means)
 
 
 async def test_cached_tokens_are_part_of_the_input(raw_server: Any, raw: Client) -> None:
-    raw_server.stream(*events("hi"))
+    raw_server.events(*events("hi"))
     _, end = await answer(raw)
     assert (end.usage.input_tokens, end.usage.cached_tokens, end.usage.output_tokens) == (8, 3, 4)
     assert end.model == "claude-x"
@@ -348,7 +348,7 @@ async def test_cached_tokens_are_part_of_the_input(raw_server: Any, raw: Client)
 
 async def test_an_overload_inside_a_stream_is_the_providers_failure_and_counted(raw_server: Any, raw: Client) -> None:
     overloaded = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
-    raw_server.stream(*events("half", stop=None), overloaded)
+    raw_server.events(*events("half", stop=None), overloaded)
     error = await failure(raw)
     assert (error.category, error.usage.input_tokens) == (Category.PROVIDER, 8)
     assert "529" in error.message

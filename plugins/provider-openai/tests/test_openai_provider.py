@@ -57,7 +57,7 @@ async def client(llmock: Any) -> AsyncIterator[Client]:
 
 @pytest.fixture
 async def raw(raw_server: Any) -> AsyncIterator[Client]:
-    made = Client({"OPENAI_BASE_URL": raw_server.url})
+    made = Client({"OPENAI_BASE_URL": f"{raw_server.url}/v1"})
     yield made
     await made.close()
 
@@ -246,26 +246,26 @@ async def test_openais_own_server_needs_a_key() -> None:
 
 
 async def test_another_server_needs_none(raw_server: Any, raw: Client) -> None:
-    raw_server.stream(delta("hi"), delta(stop="stop"))
+    raw_server.events(delta("hi"), delta(stop="stop"))
     assert (await answer(raw))[0] == "hi"
 
 
 async def test_a_refusal_is_the_end_of_its_own_kind(raw_server: Any, raw: Client) -> None:
-    raw_server.stream(delta(refusal="I cannot help with that"), delta(stop="stop"))
+    raw_server.events(delta(refusal="I cannot help with that"), delta(stop="stop"))
     text, end = await answer(raw)
     assert (text, end.stop_reason) == ("I cannot help with that", "refusal")
     raw_server.answers.clear()
-    raw_server.stream(delta("some", stop="content_filter"))
+    raw_server.events(delta("some", stop="content_filter"))
     assert (await answer(raw))[1].stop_reason == "refusal"
 
 
 async def test_an_answer_cut_at_max_tokens_says_so(raw_server: Any, raw: Client) -> None:
-    raw_server.stream(delta("half"), delta(stop="length"))
+    raw_server.events(delta("half"), delta(stop="length"))
     assert (await answer(raw))[1].stop_reason == "maxTokens"
 
 
 async def test_an_empty_answer_is_an_end_without_text(raw_server: Any, raw: Client) -> None:
-    raw_server.stream(delta(stop="stop"))
+    raw_server.events(delta(stop="stop"))
     text, end = await answer(raw)
     assert (text, end.stop_reason, end.usage.total_tokens) == ("", "end", 0)
 
@@ -279,7 +279,7 @@ async def test_an_error_inside_a_stream_is_the_providers_and_what_it_told_is_cou
     raw_server: Any, raw: Client
 ) -> None:
     usage = {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}}
-    raw_server.stream(delta("a"), usage, {"error": {"message": "the model crashed", "code": 500}})
+    raw_server.events(delta("a"), usage, {"error": {"message": "the model crashed", "code": 500}})
     error = await failure(raw)
     assert error.category is Category.PROVIDER
     assert "the model crashed" in error.message
@@ -287,13 +287,13 @@ async def test_an_error_inside_a_stream_is_the_providers_and_what_it_told_is_cou
 
 
 async def test_usage_is_counted_for_a_truncated_stream_that_told_it(raw_server: Any, raw: Client) -> None:
-    raw_server.stream({**delta("a"), "usage": {"prompt_tokens": 7, "completion_tokens": 1, "total_tokens": 8}})
+    raw_server.events({**delta("a"), "usage": {"prompt_tokens": 7, "completion_tokens": 1, "total_tokens": 8}})
     assert (await failure(raw)).usage.total_tokens == 8
 
 
 async def test_a_server_that_knows_no_stream_options_is_asked_without(raw_server: Any, raw: Client) -> None:
     raw_server.status(400, {"error": {"message": "unknown field: stream_options"}})
-    raw_server.stream(delta("hi", stop="stop"))
+    raw_server.events(delta("hi", stop="stop"))
     assert (await answer(raw))[0] == "hi"
     assert (await answer(raw))[0] == "hi"
     assert ["stream_options" in body for body in raw_server.bodies] == [True, False, False]
@@ -301,7 +301,7 @@ async def test_a_server_that_knows_no_stream_options_is_asked_without(raw_server
 
 async def test_a_server_that_knows_no_schema_is_asked_in_words(raw_server: Any, raw: Client) -> None:
     raw_server.status(400, {"error": {"message": "response_format is not supported"}})
-    raw_server.stream(delta("{}", stop="stop"))
+    raw_server.events(delta("{}", stop="stop"))
     assert raw.info("gpt-4o").json_schema
     assert (await answer(raw, ask(output_schema={"type": "object"}, system="Be brief.")))[0] == "{}"
     assert not raw.info("gpt-4o").json_schema
@@ -317,7 +317,7 @@ async def test_a_spent_quota_is_not_tried_again(raw_server: Any, raw: Client) ->
 
 async def test_whole_calls_without_an_index_are_understood(raw_server: Any, raw: Client) -> None:
     calls = [{"id": f"c{n}", "type": "function", "function": {"name": "f", "arguments": "{}"}} for n in range(2)]
-    raw_server.stream(delta(tool_calls=calls), delta(stop="stop"))
+    raw_server.events(delta(tool_calls=calls), delta(stop="stop"))
     _, end = await answer(raw)
     assert (end.stop_reason, [call.id for call in end.tool_calls]) == ("toolUse", ["c0", "c1"])
 

@@ -1,0 +1,112 @@
+"""A server on loopback whose answers a test writes byte by byte, for what no ready-made one does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from nika_core.testing.fault_server import Asked
+
+Then = Literal["go on", "close", "hang"]
+
+
+@dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """What is sent, and what follows: the next request, the connection's end, or nothing at all."""
+
+    data: bytes
+    then: Then = "go on"
+
+
+class RawServer:
+    """Answers each request with the next of `answers`, the last one again and again. Used with `async with`.
+
+    Attributes:
+        answers: what comes next; see `status`, `stream` and `raw`.
+        asked: every request, in order.
+        url: `http://127.0.0.1:PORT`.
+    """
+
+    def __init__(self) -> None:
+        self.answers: list[RawAnswer] = []
+        self.asked: list[Asked] = []
+        self.url = ""
+        self._server: asyncio.Server | None = None
+        self._connections: set[asyncio.Task[Any]] = set()
+
+    @property
+    def bodies(self) -> list[Mapping[str, Any]]:
+        """What came in all requests."""
+        return [each.body for each in self.asked]
+
+    def raw(self, data: bytes, then: Then = "go on") -> None:
+        """The next answer, head and all."""
+        self.answers.append(RawAnswer(data, then))
+
+    def status(self, status: int, body: Any, **headers: str) -> None:
+        """The next answer: a status with JSON (a text is sent as it is); `retry_after="7"` is a header."""
+        data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        extra = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
+        head = f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {len(data)}\r\n{extra}\r\n"
+        self.raw(head.encode() + data)
+
+    def stream(self, *parts: str, content_type: str = "text/event-stream", then: Then = "go on") -> None:
+        """The next answer, in pieces; when it is to be closed or to hang, its end does not come."""
+        head = f"HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ntransfer-encoding: chunked\r\n\r\n"
+        pieces = [part.encode() for part in parts if part]
+        body = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces)
+        self.raw(head.encode() + body + (b"0\r\n\r\n" if then == "go on" else b""), then)
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._server is not None
+        self._server.close()
+        for connection in self._connections:
+            connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+        await self._server.wait_closed()
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self._connections.add(connection)
+        connection.add_done_callback(self._connections.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            then: Then = "go on"
+            while then == "go on":
+                self.asked.append(await _request(reader))
+                answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+                then = answer.then
+                writer.write(answer.data)
+                await writer.drain()
+            if then == "hang":
+                await reader.read()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+
+async def _request(reader: asyncio.StreamReader) -> Asked:
+    first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
+    method, path, _ = first.split(" ", 2)
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    data = await reader.readexactly(int(headers.get("content-length", "0")))
+    body: Any = None
+    with contextlib.suppress(ValueError):
+        body = json.loads(data)
+    return Asked(method, path, headers, body if isinstance(body, dict) else {})
