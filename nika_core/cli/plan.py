@@ -50,7 +50,7 @@ def plan(
         options = RunOptions(inputs=gather(input_ or (), inputs), provider=provider, model=model)
         prepared = prepare(nika, checked, options)
         for warning in prepared.warnings:
-            tell_problem(warning, loaded.text)
+            tell_problem(warning, loaded)
         counted = asyncio.run(count_prompts(prepared)) if count else None
         made = make_plan(prepared, counted)
         refusals = list(prepared.problems_of_limits())

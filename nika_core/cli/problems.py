@@ -27,9 +27,10 @@ class ToldError(ProblemsError):
         self.exit_code = exit_code_of(self.problems)
 
 
-def tell_problem(problem: Problem, text: str) -> None:
-    """A frame on stderr."""
-    tell(render_pretty(problem, text, style=style) + "\n")
+def tell_problem(problem: Problem, loaded: Loaded) -> None:
+    """A frame on stderr, with the line of the document where it is the document's."""
+    own = problem.place is not None and problem.place.path == loaded.path
+    tell(render_pretty(problem, loaded.text if own else "", style=style) + "\n")
 
 
 def errors_in(loaded: Loaded) -> int:
@@ -40,7 +41,7 @@ def errors_in(loaded: Loaded) -> int:
 def require_workflow(loaded: Loaded) -> Workflow:
     """The workflow, its warnings told. Raises ToldError after telling all that is wrong."""
     for problem in loaded.problems:
-        tell_problem(problem, loaded.text)
+        tell_problem(problem, loaded)
     if loaded.workflow is None or errors_in(loaded):
         raise ToldError(loaded.problems)
     return loaded.workflow
@@ -53,7 +54,7 @@ def telling_problems(loaded: Loaded) -> Iterator[None]:
         yield
     except ProblemsError as error:
         for problem in error.problems:
-            tell_problem(problem, loaded.text)
+            tell_problem(problem, loaded)
         raise ToldError(error.problems) from error
 
 

@@ -87,7 +87,7 @@ def find_files(paths: list[Path]) -> list[Path]:
 
 def _pretty(path: Path, loaded: Loaded) -> None:
     for problem in loaded.problems:
-        tell_problem(problem, loaded.text)
+        tell_problem(problem, loaded)
     errors = errors_in(loaded)
     warnings = len(loaded.problems) - errors
     if errors:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nika_core import codes
@@ -27,13 +27,16 @@ from nika_core.model.workflow import Workflow
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """`workflow` is None when a problem is an error. `problems` in the order of the file; `text` for diagnostics."""
+    """`workflow` is None when a problem is an error. `problems` in the order of the file; `text` for diagnostics, and
+    `path`, whose it is: a problem can be another file's.
+    """
 
     workflow: Workflow | None
     problems: tuple[Problem, ...]
     text: str = ""
     tasks: int = 0  # as many as stand in the file, valid or not
     flows: int = 0
+    path: str = ""
 
 
 def load_workflow(
@@ -55,7 +58,12 @@ def load_workflow(
         project: its model stands in where the document names none, its settings are the keywords'.
         model: the same from the command line.
     """
-    deadline = Deadline(clock or SystemClock(), limits)
+    checked = _Checked(path, vocabulary, limits, environ, project or Project(), model)
+    return replace(_read(checked, text, Deadline(clock or SystemClock(), limits)), path=str(path))
+
+
+def _read(checked: _Checked, text: bytes | None, deadline: Deadline) -> Loaded:
+    path, limits = checked.path, checked.limits
     limit = limits.limit(Measure.YAML_BYTES)
     data = read_bytes(path, limit) if text is None else text
     if isinstance(data, bytes) and limit is not None and len(data) > limit.value:
@@ -68,7 +76,6 @@ def load_workflow(
     data = data.removeprefix(b"\xef\xbb\xbf")
     try:
         with _unhurried_by_gc():
-            checked = _Checked(path, vocabulary, limits, environ, project or Project(), model)
             return _load(checked, data, decoded, deadline)
     except OutOfTimeError:
         return Loaded(None, (deadline.problem(str(path)),), decoded)

@@ -55,6 +55,18 @@ def test_an_unknown_server_is_found_before_anything_runs(tmp_path: Path) -> None
     assert "did you mean 'files'?" in problem["hint"]
 
 
+def test_a_fault_of_the_file_beside_the_workflow_is_told_once_and_without_a_line_of_the_workflow(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / ".mcp.json").write_text('{\n  "mcpServers": {oh}\n}\n', encoding="utf-8")
+    text = "tasks:\n  - {id: a, mcp: 's::read'}\n  - {id: b, mcp: 's::read'}\n"
+    (tmp_path / "a.nika.yaml").write_text(text, encoding="utf-8")
+    command = [str(Path(sys.executable).with_name("nika")), "validate", "a.nika.yaml"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr.count(".mcp.json:2:18")) == (2, 1)
+    assert "s::read" not in done.stderr
+
+
 @pytest.mark.parametrize("task", ["mcp: small::environment", "agent: environment"])
 def test_a_task_is_done_again_when_a_server_of_the_file_beside_the_workflow_changed(tmp_path: Path, task: str) -> None:
     def declare(value: str) -> None:
