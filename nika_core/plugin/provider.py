@@ -299,7 +299,7 @@ class Client(Protocol):
         ...
 
     async def poll_batch(self, batch_id: str) -> BatchResult:
-        """How the batch is."""
+        """How the batch is. Where all of it was refused, the TaskError is of category `provider` and not retriable."""
         ...
 
     async def close(self) -> None:

@@ -108,7 +108,12 @@ class Batches:
                 call.memo.put(call.key, note, {"mark": mark, "batch": batch})
         if batch is None:
             mark, batch = await self._join(name, _Entry(request, call, note, connection.provider.name), connection)
-        replies = await asyncio.shield(self._poll(connection, batch))
+        try:
+            replies = await asyncio.shield(self._poll(connection, batch))
+        except TaskError as error:
+            if _refused(error):
+                call.memo.put(call.key, note, _NOT_SENT)
+            raise
         found = replies.get(_in_batch(call, name, mark))
         if found is not None and found.error is None and found.finished is not None:
             return found
@@ -252,7 +257,7 @@ class Batches:
                     return found
             except TaskError as error:
                 failed += 1
-                if error.category not in _TRANSIENT or failed >= _PATIENCE:
+                if error.category not in _TRANSIENT or _refused(error) or failed >= _PATIENCE:
                     raise
                 pause = max(pause, error.retry_after or 0.0)
             if economy.longest_wait is not None:
@@ -266,6 +271,11 @@ class Batches:
 
 
 _NOT_SENT: Final[Json] = {"batch": None}
+
+
+def _refused(error: TaskError) -> bool:
+    """Whether a provider says that it did nothing of a batch, and will not."""
+    return error.category is Category.PROVIDER and not error.retriable
 
 
 def _noted(known: Json) -> tuple[str, str | None]:

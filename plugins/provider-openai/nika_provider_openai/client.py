@@ -157,7 +157,11 @@ class Client:
         if not replies and batch.status != "completed":
             errors = getattr(batch.errors, "data", None) or ()
             why = "; ".join(str(error.message) for error in errors) or f"it is {batch.status}"
-            raise TaskError(f"openai did not run the batch {batch_id}: {self._clean(why)}", category=Category.PROVIDER)
+            raise TaskError(
+                f"openai did not run the batch {batch_id}: {self._clean(why)}",
+                category=Category.PROVIDER,
+                retriable=False,
+            )
         return BatchResult(True, replies)
 
     async def close(self) -> None:

@@ -393,8 +393,9 @@ async def test_a_batch_that_is_not_done_says_so(raw_server: Any, raw: Client) ->
 
 async def test_a_batch_that_was_refused_is_told(raw_server: Any, raw: Client) -> None:
     raw_server.status(200, {"id": "b", "status": "failed", "errors": {"data": [{"message": "line 1 is bad"}]}})
-    with pytest.raises(TaskError, match="line 1 is bad"):
+    with pytest.raises(TaskError, match="line 1 is bad") as caught:
         await raw.poll_batch("b")
+    assert (caught.value.category, caught.value.retriable) == (Category.PROVIDER, False)
 
 
 def test_openai_is_told_max_completion_tokens_and_others_max_tokens() -> None:

@@ -403,6 +403,19 @@ async def test_a_question_that_fails_for_a_while_is_asked_again_and_one_that_is_
     await h.caller.close()
 
 
+async def test_a_batch_that_was_refused_as_a_whole_is_asked_for_once_and_sent_anew_by_a_resumed_run() -> None:
+    h = House()
+    h.shop.poll_errors = [TaskError("line 1 is bad", category=Category.PROVIDER, retriable=False)]
+    with pytest.raises(TaskError, match="line 1 is bad"):
+        await h.ask("a")
+    assert h.shop.polls == 1
+    await h.caller.close()
+    later = House(h.shop, Killed(h.memo))
+    assert (await later.ask("a")).text == "re: a"
+    assert (len(h.shop.batches), h.shop.searches) == (2, 0)
+    await later.caller.close()
+
+
 async def test_a_call_that_leaves_before_the_batch_is_sent_is_not_in_it() -> None:
     h = House()
     tasks = [asyncio.create_task(h.ask(name)) for name in "ab"]
