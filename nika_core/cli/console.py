@@ -34,7 +34,7 @@ def plain(text: str) -> str:
 
 
 def coloured(stream: TextIO) -> bool:
-    """Whether colour is wanted there."""
+    """Whether colour and live views are wanted there."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
@@ -60,6 +60,11 @@ _data: TextIO | None = None
 def data_stream() -> TextIO:
     """Where data goes."""
     return sys.stdout if _data is None else _data
+
+
+def style_data(text: str, *names: str) -> str:
+    """`text` in a colour for `say`, where stdout shows colours."""
+    return style(text, *names, stream=data_stream())
 
 
 @contextmanager
@@ -138,9 +143,15 @@ def tell(text: str) -> None:
         _write(sys.stderr, masked(text) + "\n")
 
 
-def say_json(value: Any) -> None:
-    """One JSON document on stdout."""
-    say(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+def json_text(value: Any, *, indent: int | None = None) -> str:
+    """`value` as JSON in which no character stands as it is that a terminal would act upon."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False, default=str)
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def say_json(value: Any, *, indent: int | None = 2) -> None:
+    """One JSON document on stdout; without `indent` in one line."""
+    say(json_text(value, indent=indent))
 
 
 def print_error(error: NikaError) -> None:

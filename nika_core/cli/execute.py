@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 import sys
 from collections import Counter
@@ -14,7 +13,7 @@ from nika_core.app.patience import watched
 from nika_core.app.preparing import Prepared
 from nika_core.app.reporting import event_json, result_json
 from nika_core.app.running import Execution
-from nika_core.cli.console import mask_with, plain, say, say_json, style, tell
+from nika_core.cli.console import coloured, json_text, mask_with, plain, say, say_json, style, tell
 from nika_core.cli.progress import Lines, Live, duration_text, money_text
 from nika_core.engine.loop import run_to_end
 from nika_core.engine.services import Observer
@@ -68,13 +67,13 @@ def _observers(prepared: Prepared, format_: str, verbose: int) -> tuple[list[Obs
     """Who is shown the events, and what to call at the end. A log on stderr takes the place of the progress."""
     found: list[Observer] = []
     if format_ == "jsonl":
-        found.append(lambda event: say(json.dumps(event_json(event), ensure_ascii=False, default=str)))
+        found.append(lambda event: say_json(event_json(event), indent=None))
     style_of_log = prepared.nika.environ.get(LOG_VARIABLE, "")
     if style_of_log or verbose > 1:
         from nika_core.cli.logs import logging_observer
 
         found.append(logging_observer(style_of_log or "text", prepared.masker.text))
-    elif format_ == "pretty" and sys.stderr.isatty():
+    elif format_ == "pretty" and coloured(sys.stderr):
         live = Live(prepared.workflow, verbose=verbose)
         return [live], live.close
     elif format_ == "pretty" or verbose:
@@ -90,8 +89,7 @@ def _tell_result(result: RunResult, format_: str, prepared: Prepared, execution:
     if format_ == "json":
         say_json(result_json(result))
     elif format_ == "jsonl":
-        line = {"event": "result", "runId": result.run_id, "data": result_json(result)}
-        say(json.dumps(line, ensure_ascii=False, default=str))
+        say_json({"event": "result", "runId": result.run_id, "data": result_json(result)}, indent=None)
     else:
         _tell_pretty(result, prepared)
     for warning in execution.warnings:
@@ -120,7 +118,7 @@ def _tell_pretty(result: RunResult, prepared: Prepared) -> None:
     if result.usage.saved_usd:
         parts.append(f"{money_text(float(result.usage.saved_usd))} saved by batches")
     if result.usage.unpriced:
-        parts.append(f"unpriced: {', '.join(result.usage.unpriced)}")
+        parts.append(f"unpriced: {plain(', '.join(result.usage.unpriced))}")
     tell(", ".join(parts))
     places: dict[str, Place] = {task.id: task.place for task in prepared.workflow.tasks}
     for task in result.tasks:
@@ -130,4 +128,4 @@ def _tell_pretty(result: RunResult, prepared: Prepared) -> None:
                 tell(f"    {style('hint', 'cyan')}: {plain(task.failure.hint)}")
     if result.has_output and result.output != "":
         output = result.output
-        say(plain(output) if isinstance(output, str) else json.dumps(output, indent=2, ensure_ascii=False))
+        say(plain(output) if isinstance(output, str) else json_text(output, indent=2))

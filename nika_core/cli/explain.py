@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nika_core.app import Nika
-from nika_core.cli.console import plain, say, say_json, style
+from nika_core.cli.console import plain, say, say_json, style_data
 from nika_core.cli.options import Format, FormatOption
 from nika_core.errors import UsageError
 
@@ -26,5 +26,5 @@ def explain(
         fields = ("code", "title", "meaning", "example", "mend")
         say_json({field: getattr(found, field) for field in fields})
         return
-    say(f"{style(found.code, 'bold')}: {plain(found.title)}\n\n{plain(found.meaning)}\n")
+    say(f"{style_data(found.code, 'bold')}: {plain(found.title)}\n\n{plain(found.meaning)}\n")
     say(f"Example:\n\n{indent(plain(found.example).rstrip(), '    ')}\n\nMend it: {plain(found.mend)}")

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from nika_core.cli.console import data_stream, plain, say, say_json, style, tell
+from nika_core.cli.console import data_stream, plain, say, say_json, style, style_data, tell
 from nika_core.cli.options import Format, FormatOption
 from nika_core.errors import Severity, UsageError
 from nika_core.migration import FileResult, Note, Status, migrate_paths
@@ -81,7 +81,7 @@ def _shown(diff: str) -> str:
     lines = []
     for line in plain(diff).split("\n"):
         colour = colours.get(line[:1])
-        lines.append(style(line, colour, stream=data_stream()) if colour else line)
+        lines.append(style_data(line, colour) if colour else line)
     return "\n".join(lines)
 
 

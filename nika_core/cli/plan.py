@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Annotated, Any
 
 import typer
 
 from nika_core.app import RunOptions
-from nika_core.cli.console import mask_with, plain, print_error, say, say_json, style
+from nika_core.cli.console import json_text, mask_with, plain, print_error, say, say_json, style_data
 from nika_core.cli.inputs import gather
 from nika_core.cli.options import (
     Format,
@@ -64,12 +63,12 @@ def plan(
     for each in made.tasks:
         if each.wave != wave:
             wave = each.wave
-            say(style(f"wave {wave}", "bold"))
+            say(style_data(f"wave {wave}", "bold"))
         sure = "" if each.certain else "  (if its conditions hold)"
         after = f"  after {', '.join(each.depends_on)}" if each.depends_on else ""
         say(f"  {each.task.id}  {each.task.keyword}{after}{sure}")
         for key, value in each.payload.items():
-            shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            shown = value if isinstance(value, str) else json_text(value)
             lines = plain(shown).splitlines() or [""]
             say(f"      {key}: {lines[0]}{' …' if len(lines) > 1 else ''}")
         for effect in each.effects:
@@ -79,7 +78,7 @@ def plan(
         if cost:
             say(f"      {cost}")
     total = _forecast_text(made.forecast) or "no tokens, no cost"
-    say(f"{style('in all', 'bold')}: {len(made.tasks)} tasks; {total}")
+    say(f"{style_data('in all', 'bold')}: {len(made.tasks)} tasks; {total}")
 
 
 def _forecast_text(forecast: Any) -> str:
@@ -89,7 +88,7 @@ def _forecast_text(forecast: Any) -> str:
     how = "counted" if getattr(forecast, "exact", False) else "estimated"
     text = f"{forecast.tokens_low} to {high} tokens ({how})"
     if forecast.unpriced:
-        text += f", unpriced: {', '.join(forecast.unpriced)}"
+        text += f", unpriced: {plain(', '.join(forecast.unpriced))}"
         if forecast.cost_high == 0 or forecast.cost_high is None:
             return text + _reasons(forecast)
     most = "unbounded" if forecast.cost_high is None else money_text(forecast.cost_high)

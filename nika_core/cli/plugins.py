@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from nika_core.app import Nika
-from nika_core.cli.console import plain, say, say_json, style, table, tell
+from nika_core.cli.console import plain, say, say_json, style, style_data, table, tell
 from nika_core.cli.options import Format, FormatOption
 from nika_core.errors import NikaError, UsageError
 from nika_core.plugin import Keyword, LimitPolicy, Provider, TemplateSource
@@ -100,7 +100,7 @@ def show(
         say_json({"plugins": found})
         return
     for entry in found:
-        say(f"{style(entry.pop('word'), 'bold')} ({entry.pop('kind')})")
+        say(f"{style_data(entry.pop('word'), 'bold')} ({entry.pop('kind')})")
         for key, value in entry.items():
             if isinstance(value, dict):
                 say(f"  {key}:")

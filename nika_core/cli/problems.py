@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from nika_core.app.reporting import usage_json
-from nika_core.cli.console import masked, say, say_json, style, tell
+from nika_core.cli.console import masked, say_json, style, tell
 from nika_core.document import Loaded
 from nika_core.document.diagnostics import problem_json, render_pretty
 from nika_core.errors import NikaError, Problem, ProblemsError, Severity, exit_code_of
@@ -79,5 +78,5 @@ def refusals_as(format_: str) -> Iterator[None]:
         if format_ == "json":
             say_json(found)
         elif format_ == "jsonl":
-            say(json.dumps({"event": "result", "data": found}, ensure_ascii=False))
+            say_json({"event": "result", "data": found}, indent=None)
         raise

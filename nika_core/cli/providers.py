@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from nika_core.app import Nika
-from nika_core.cli.console import plain, say, say_json, style
+from nika_core.cli.console import plain, say, say_json, style_data
 from nika_core.cli.options import Format, FormatOption
 
 
@@ -35,9 +35,9 @@ def providers(
 
 
 def _show(each: dict[str, Any]) -> None:
-    say(f"{style(each['name'], 'bold')}  {plain(each.get('summary', ''))}")
+    say(f"{style_data(each['name'], 'bold')}  {plain(each.get('summary', ''))}")
     if "error" in each:
-        say(f"    {style('broken', 'red')}: {plain(each['error'])}")
+        say(f"    {style_data('broken', 'red')}: {plain(each['error'])}")
         return
     for secret in each["secrets"]:
         needed = "" if secret["required"] else ", optional"
@@ -55,5 +55,5 @@ def _show(each: dict[str, Any]) -> None:
         say(f"    claims {', '.join(each['patterns'])}")
     if "health" in each:
         health = each["health"]
-        mark = style("healthy", "green") if health["ok"] else style("not healthy", "red")
+        mark = style_data("healthy", "green") if health["ok"] else style_data("not healthy", "red")
         say(f"    {mark}{': ' + plain(health['detail']) if health.get('detail') else ''}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -10,7 +9,7 @@ import typer
 
 from nika_core.app import Nika
 from nika_core.app.history import run_json, summary_json
-from nika_core.cli.console import plain, say, say_json, style, table, tell
+from nika_core.cli.console import json_text, plain, say, say_json, style_data, table, tell
 from nika_core.cli.options import FolderOption, Format, FormatOption, RunArgument
 from nika_core.cli.progress import duration_text, money_text
 
@@ -58,18 +57,19 @@ def show(
         say_json(found)
         return
     usage = found.get("usage", {})
-    say(f"{style(found['runId'], 'bold')}  {found['workflow']}  {found['status']}  {_when(found['startedAt'])}")
+    head = (style_data(found["runId"], "bold"), plain(found["workflow"]), found["status"], _when(found["startedAt"]))
+    say("  ".join(head))
     say(f"{plain(found['path'])}")
     for task in found["tasks"]:
         _show_task(task, verbose)
     for decision in found.get("decisions", ()):
-        say(f"decision: {plain(json.dumps(decision, ensure_ascii=False))}")
+        say(f"decision: {json_text(decision)}")
     cost = f", {money_text(usage['costUsd'])}" if usage.get("costUsd") else ""
     if usage.get("savedUsd"):
         cost += f", {money_text(usage['savedUsd'])} saved by batches"
     if usage.get("unknownTokens"):
         cost += f", up to {usage['unknownTokens']} more by calls that were cut off"
-    unpriced = f", unpriced: {', '.join(usage['unpriced'])}" if usage.get("unpriced") else ""
+    unpriced = f", unpriced: {plain(', '.join(usage['unpriced']))}" if usage.get("unpriced") else ""
     say(f"{usage.get('totalTokens', 0)} tokens{cost}{unpriced}")
 
 
@@ -88,12 +88,12 @@ def _show_task(task: dict[str, Any], verbose: bool) -> None:
         facts.append(money_text(usage["costUsd"]))
     if task.get("reused"):
         facts.append("reused")
-    say(f"  {style(task['id'], 'bold')}  {task.get('keyword', '')}  {', '.join(facts)}")
+    say(f"  {style_data(task['id'], 'bold')}  {task.get('keyword', '')}  {', '.join(facts)}")
     if "error" in task:
         say(f"      [{task['error']['code']}] {plain(task['error']['message'])}")
     if "output" in task:
         output = task["output"]
-        text = plain(output if isinstance(output, str) else json.dumps(output, ensure_ascii=False))
+        text = plain(output) if isinstance(output, str) else json_text(output)
         if not verbose and len(text) > _SHOWN:
             text = f"{text[:_SHOWN]}… ({len(text)} characters; -v shows all)"
         say("\n".join(f"      {line}" for line in text.splitlines()))

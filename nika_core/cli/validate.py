@@ -11,7 +11,7 @@ import typer
 
 from nika_core import codes
 from nika_core.app import Nika
-from nika_core.cli.console import data_stream, say, say_json, style
+from nika_core.cli.console import plain, say, say_json, style_data
 from nika_core.cli.problems import errors_in, tell_problem
 from nika_core.document import Loaded
 from nika_core.document.diagnostics import file_json, render_compact
@@ -91,11 +91,11 @@ def _pretty(path: Path, loaded: Loaded) -> None:
     errors = errors_in(loaded)
     warnings = len(loaded.problems) - errors
     if errors:
-        say(f"{style('✗', 'red', stream=data_stream())} {path}: {_count(errors, 'error')}{_and(warnings)}")
+        say(f"{style_data('✗', 'red')} {plain(str(path))}: {_count(errors, 'error')}{_and(warnings)}")
     else:
         workflow = loaded.workflow
         size = f"{_count(len(workflow.tasks), 'task')}, {_count(len(workflow.flows), 'flow')}" if workflow else ""
-        say(f"{style('✓', 'green', stream=data_stream())} {path}: valid, {size}{_and(warnings)}")
+        say(f"{style_data('✓', 'green')} {plain(str(path))}: valid, {size}{_and(warnings)}")
 
 
 def _count(number: int, noun: str) -> str:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from nika_core.cli.progress import Lines, duration_text, money_text
 from nika_core.model.events import Event, EventKind
 from nika_core.model.workflow import Task, Workflow
@@ -41,14 +43,18 @@ def test_durations_and_money_are_as_short_as_they_can_be() -> None:
     assert [money_text(each) for each in (0.00123, 12.5)] == ["$0.0012", "$12.50"]
 
 
-def test_a_terminal_sees_a_live_view_that_leaves_it_as_it_was(tmp_path: Path) -> None:
-    (tmp_path / "w.nika.yaml").write_text('tasks:\n  - {id: slow, shell: "echo [bold]; sleep 0.6; echo done"}\n')
+def on_a_terminal(folder: Path, stream: str, *arguments: str, **environ: str) -> tuple[bytes, bytes]:
+    """Call `nika` with "stdout" or "stderr" on a terminal; gives what it saw, and what the other stream was given."""
     ours, theirs = pty.openpty()
-    command = [str(Path(sys.executable).with_name("nika")), "run", "w.nika.yaml"]
-    environ = os.environ | {"TERM": "xterm-256color", "COLUMNS": "100"}
-    environ.pop("NO_COLOR", None)
+    command = [str(Path(sys.executable).with_name("nika")), *arguments]
+    plain = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: theirs}
     process = subprocess.Popen(
-        command, cwd=tmp_path, env=environ, stdout=subprocess.PIPE, stderr=theirs, stdin=subprocess.DEVNULL
+        command,
+        cwd=folder,
+        env=plain | {"TERM": "xterm-256color", "COLUMNS": "100"} | environ,
+        stdin=subprocess.DEVNULL,
+        **streams,
     )
     os.close(theirs)
     seen = b""
@@ -60,10 +66,36 @@ def test_a_terminal_sees_a_live_view_that_leaves_it_as_it_was(tmp_path: Path) ->
         if not data:
             break
         seen += data
-    out, _ = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=30)
     os.close(ours)
     assert process.returncode == 0, seen
+    return seen, out if stream == "stderr" else err
+
+
+def test_a_terminal_sees_a_live_view_that_leaves_it_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "w.nika.yaml").write_text('tasks:\n  - {id: slow, shell: "echo [bold]; sleep 0.6; echo done"}\n')
+    seen, out = on_a_terminal(tmp_path, "stderr", "run", "w.nika.yaml")
     assert out == b"[bold]\ndone\n"
     assert "▶ slow".encode() in seen
     assert "✓".encode() in seen
+    assert b"\x1b[?25l" in seen
     assert seen.count(b"\x1b[?25l") == seen.count(b"\x1b[?25h")  # the cursor was hidden, and is back
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ"), [(["--format", "pretty"], {"NO_COLOR": "1"}), (["--format", "json"], {})]
+)
+def test_a_terminal_sees_neither_colour_nor_a_live_view_where_they_are_not_wanted(
+    tmp_path: Path, arguments: list[str], environ: dict[str, str]
+) -> None:
+    (tmp_path / "w.nika.yaml").write_text("tasks:\n  - {id: a, shell: echo hi}\n")
+    for stream in ("stderr", "stdout"):
+        seen, _ = on_a_terminal(tmp_path, stream, "run", "w.nika.yaml", *arguments, **environ)
+        assert b"\x1b" not in seen
+
+
+def test_data_has_colour_where_stdout_is_a_terminal_and_not_where_stderr_is_one(tmp_path: Path) -> None:
+    (tmp_path / "w.nika.yaml").write_text("tasks:\n  - {id: a, shell: echo hi}\n")
+    for command in (["plan", "w.nika.yaml"], ["explain", "52"], ["plugins", "show", "shell"], ["providers"]):
+        assert b"\x1b" not in on_a_terminal(tmp_path, "stderr", *command)[1], command
+        assert b"\x1b[1m" in on_a_terminal(tmp_path, "stdout", *command)[0], command

@@ -207,6 +207,33 @@ def test_control_codes_of_an_output_are_shown_not_obeyed(nika: Nika, write: Writ
     assert nika("run", "w.nika.yaml").out == "\\x1b[31mred[bold]x\n"
 
 
+def test_no_text_of_others_is_a_control_code_in_what_is_printed(nika: Nika, write: Write) -> None:
+    bad = r"\e[31m\x9b31m\u202e"
+    write(
+        "w.nika.yaml",
+        f"""\
+        name: "n{bad}"
+        agent: {{model: "mock-{bad}"}}
+        tasks:
+          - {{id: a, llm: "p{bad}"}}
+          - {{id: b, shell: "printf %s {{{{a}}}}"}}
+        flows: [{{source: a, target: b, condition: "{{{{a}}}} != '{bad}'"}}]
+        """,
+    )
+    result = nika("run", "w.nika.yaml", "--format", "json")
+    assert result.code == 0, result.out
+    assert result.json["output"] == "mock: p\x1b[31m\x9b31m\u202e"  # escaped, and whole
+    run = result.json["runId"]
+    calls = [("run", "w.nika.yaml", "--format", each) for each in ("pretty", "json", "jsonl")]
+    calls += [("runs", "show", run, "--format", each) for each in ("pretty", "json")]
+    calls += [("plan", "w.nika.yaml", "--format", each) for each in ("pretty", "json")]
+    calls += [("graph", "w.nika.yaml", "--format", each) for each in ("text", "dot", "mermaid", "svg")]
+    for call in calls:
+        done = nika(*call)
+        assert done.code == 0, done.err
+        assert not re.search("[\x1b\x7f-\x9f\u202e]", done.out + done.err), call
+
+
 def test_inputs_come_from_options_and_files_and_are_typed(nika: Nika, write: Write) -> None:
     write("topic.txt", "from a file")
     write("more.yaml", "count: 2\nflag: true\n")
