@@ -114,16 +114,21 @@ class Models:
         return project.at((key,)) if getattr(project, name, None) == said else None
 
 
-def with_models(nika: Nika, loaded: Loaded) -> Loaded:
-    """What `nika validate` shows: the document's problems, and those of the models that it names."""
-    workflow = loaded.workflow
+def with_models(nika: Nika, loaded: Loaded, *, provider: str | None = None, model: str | None = None) -> Loaded:
+    """What `nika validate` shows: the document's problems, and those of the models that it names.
+
+    Args: provider, model: from the command line.
+    """
+    workflow = loaded.readable
     if workflow is None:
         return loaded
-    agent = block_of(workflow, nika)
+    agent = block_of(workflow, nika, provider=provider, model=model)
     models = Models(nika, workflow, agent, ProviderDirectory(nika.registry, nika.environ), running=False)
     found = models.problems()
+    if not found:
+        return loaded
     problems = sorted((*loaded.problems, *found), key=lambda problem: _order(problem.place))
-    valid = not any(problem.severity is Severity.ERROR for problem in found)
+    valid = not any(problem.severity is Severity.ERROR for problem in problems)
     return replace(loaded, workflow=workflow if valid else None, problems=tuple(problems))
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from nika_core.app import RunOptions
-from nika_core.cli.console import json_text, mask_with, plain, print_error, say, say_json, style_data
+from nika_core.cli.console import json_text, plain, print_error, say, say_json, style_data
 from nika_core.cli.inputs import gather
 from nika_core.cli.options import (
     Format,
@@ -19,9 +19,9 @@ from nika_core.cli.options import (
     ProviderOption,
     WorkflowArgument,
 )
-from nika_core.cli.problems import require_workflow, tell_problem, telling_problems
+from nika_core.cli.problems import tell_problem, telling_problems
 from nika_core.cli.progress import money_text
-from nika_core.cli.run import find_workflow
+from nika_core.cli.run import find_workflow, read_workflow
 
 
 def plan(
@@ -37,9 +37,7 @@ def plan(
 ) -> None:
     """Show what a run would do, touch and cost."""
     nika, path = find_workflow(workflow)
-    mask_with(nika.masker)
-    loaded = nika.load(path, model=model)
-    checked = require_workflow(loaded)
+    loaded, checked = read_workflow(nika, path, provider, model)
 
     from nika_core.app.forecasting import count_prompts
     from nika_core.app.planning import make_plan

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from nika_core.app import Nika
-from nika_core.cli.console import mask_with
 from nika_core.cli.inputs import gather
 from nika_core.cli.options import (
     FolderOption,
@@ -19,7 +18,8 @@ from nika_core.cli.options import (
     VerboseOption,
     seconds_of,
 )
-from nika_core.cli.problems import refusals_as, require_workflow, telling_problems
+from nika_core.cli.problems import refusals_as, telling_problems
+from nika_core.cli.run import read_workflow
 
 
 def resume(
@@ -48,9 +48,7 @@ def resume(
         options = options_of(recorded, gather(input_ or (), None), seconds)
         path = workflow_path(recorded)
         nika = Nika.open(path)
-        mask_with(nika.masker)
-        loaded = nika.load(path, model=options.model)
-        checked = require_workflow(loaded)
+        loaded, checked = read_workflow(nika, path, options.provider, options.model)
         earlier = earlier_of(recorded, checked, from_)
         with telling_problems(loaded):
             prepared = prepare(nika, checked, options)

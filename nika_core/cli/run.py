@@ -25,7 +25,9 @@ from nika_core.cli.options import (
     seconds_of,
 )
 from nika_core.cli.problems import refusals_as, require_workflow, telling_problems
+from nika_core.document import Loaded
 from nika_core.errors import UsageError
+from nika_core.model.workflow import Workflow
 
 
 def run(
@@ -61,9 +63,7 @@ def run(
             mock=mock,
             economy=economy,
         )
-        mask_with(nika.masker)
-        loaded = nika.load(path, model=model)
-        checked = require_workflow(loaded)
+        loaded, checked = read_workflow(nika, path, provider, model)
 
         from nika_core.app.preparing import prepare
         from nika_core.cli.execute import execute
@@ -72,6 +72,17 @@ def run(
             prepared = prepare(nika, checked, options)
         journal = None if no_journal else nika.journal(path)
         sys.exit(execute(prepared, format_.value, verbose, journal=journal, document=loaded.text))
+
+
+def read_workflow(nika: Nika, path: Path, provider: str | None, model: str | None) -> tuple[Loaded, Workflow]:
+    """The file, and the workflow in it. Raises ToldError after telling all that is wrong, with its models too."""
+    mask_with(nika.masker)
+    loaded = nika.load(path, model=model)
+    if loaded.workflow is None:
+        from nika_core.app.models import with_models
+
+        loaded = with_models(nika, loaded, provider=provider, model=model)
+    return loaded, require_workflow(loaded)
 
 
 def find_workflow(workflow: Path | None) -> tuple[Nika, Path]:

@@ -29,6 +29,8 @@ from nika_core.model.workflow import Workflow
 class Loaded:
     """`workflow` is None when a problem is an error. `problems` in the order of the file; `text` for diagnostics, and
     `path`, whose it is: a problem can be another file's.
+
+    `readable`: the workflow as far as it could be read, for those who look for more problems.
     """
 
     workflow: Workflow | None
@@ -37,6 +39,7 @@ class Loaded:
     tasks: int = 0  # as many as stand in the file, valid or not
     flows: int = 0
     path: str = ""
+    readable: Workflow | None = None
 
 
 def load_workflow(
@@ -132,8 +135,13 @@ def _load(against: _Checked, data: bytes, text: str, deadline: Deadline) -> Load
                 break
     found = problems.sorted(str(path))
     valid = not any(problem.severity is Severity.ERROR for problem in found)
-    sizes = (len(part) if type(part := tree.root.get(key)) is list else 0 for key in ("tasks", "flows"))
-    return Loaded(workflow if valid else None, tuple(found), text, *(sizes if type(tree.root) is dict else ()))
+    tasks, flows = (_length(tree.root, key) for key in ("tasks", "flows"))
+    return Loaded(workflow if valid else None, tuple(found), text, tasks, flows, workflow)
+
+
+def _length(root: object, key: str) -> int:
+    found = root.get(key) if isinstance(root, dict) else None
+    return len(found) if isinstance(found, list) else 0
 
 
 @contextmanager

@@ -164,3 +164,21 @@ def test_a_provider_that_the_command_line_names_is_told_once_and_nowhere_in_the_
     assert done.code == 2
     assert done.err.count("NIKA-071") == 1
     assert "-->" not in done.err
+
+
+def test_a_model_is_checked_beside_all_else_that_is_wrong_with_the_file(nika: Nika, write: Write) -> None:
+    write(
+        "w.nika.yaml",
+        """\
+        agent: {model: mock, provider: nobody, temperature: hot}
+        tasks:
+          - {id: a, llm: hi}
+          - {id: b, llm: "{{gone}}"}
+        """,
+    )
+    all_of_it = [("NIKA-071", 1, 32), ("NIKA-005", 1, 53), ("NIKA-050", 4, 19)]
+    assert [(code, line, column) for code, _, line, column in problems(nika, 2)] == all_of_it
+    for command in ("run", "plan"):
+        told = nika(command, "w.nika.yaml").err
+        assert [code for code, _, _ in all_of_it if f"error[{code}]" in told] == [code for code, _, _ in all_of_it]
+    assert "NIKA-071" not in nika("run", "w.nika.yaml", "-p", "mock").err  # what the command line says goes first
