@@ -127,7 +127,15 @@ class ProblemsError(NikaError):
 
 # A limit or a policy says no; everything else that is wrong with a document is a mistake in it.
 _REFUSALS = frozenset(
-    {codes.SIZE_LIMIT, codes.TIMEOUT, codes.COUNT_LIMIT, codes.DEPTH_LIMIT, codes.PLUGIN_BLOCKED, codes.PLUGIN_LOCK}
+    {
+        codes.SIZE_LIMIT,
+        codes.TIMEOUT,
+        codes.COUNT_LIMIT,
+        codes.DEPTH_LIMIT,
+        codes.PROMPT_TOO_LONG,
+        codes.PLUGIN_BLOCKED,
+        codes.PLUGIN_LOCK,
+    }
 )
 
 

@@ -167,12 +167,13 @@ class Nika:
 
     def limits_for(self, words: Iterable[str]) -> Limits:
         """The same, with the bounds of these keywords."""
+        general = self.limits  # what is wrong with these is told first, and at once
         found: list[Limit] = []
         for word in words:
             keyword = self.vocabulary.keyword(word)
             for offer, policy in self.policies:
                 found.extend(_asked(offer, partial(policy.keyword_limits, keyword, self.environ)))
-        return self.limits.narrowed(found)
+        return general.narrowed(found)
 
     def all_limits(self) -> Iterator[Limit]:
         """Every limit, those of all keywords that can be loaded included."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, Final, TextIO
 
 from nika_core import codes
-from nika_core.errors import NikaError
+from nika_core.errors import NikaError, ProblemsError, Severity
 from nika_core.model.masking import Masker
 
 
@@ -155,11 +155,13 @@ def say_json(value: Any, *, indent: int | None = 2) -> None:
 
 
 def print_error(error: NikaError) -> None:
-    """`error[CODE]: message`, its place and how to mend it."""
-    where = f"{error.place}: " if error.place and error.place.path else ""
-    tell(f"{where}{style('error', 'bold', 'red')}[{error.code}]: {plain(error.message)}")
-    if error.hint:
-        tell(f"  {style('hint', 'cyan')}: {plain(error.hint)}")
+    """`error[CODE]: message`, its place and how to mend it; of all problems, where it has several."""
+    for problem in error.problems if isinstance(error, ProblemsError) else (error.problem(),):
+        where = f"{plain(str(problem.place))}: " if problem.place and problem.place.path else ""
+        colour = "red" if problem.severity is Severity.ERROR else "yellow"
+        tell(f"{where}{style(problem.severity.value, 'bold', colour)}[{problem.code}]: {plain(problem.message)}")
+        if problem.hint:
+            tell(f"  {style('hint', 'cyan')}: {plain(problem.hint)}")
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

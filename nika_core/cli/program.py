@@ -18,6 +18,7 @@ from nika_core import codes
 from nika_core.cli.console import mask_with, open_closed_streams, plain, print_error, say, stdout_for_data, style, tell
 from nika_core.errors import NikaError
 from nika_core.model.masking import Masker, secret_values
+from nika_core.model.nearest import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,13 @@ class LazyGroup(typer.core.TyperGroup):
         command = typer.main.get_command(found)
         command.name = cmd_name
         return command
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """As Typer does, which looks for the nearest name among commands that are imported."""
+        near = None if args[0] in COMMANDS or ctx.resilient_parsing else nearest(args[0], COMMANDS)
+        if near:
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {near!r}?")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """The table, without importing what it lists."""

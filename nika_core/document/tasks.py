@@ -151,7 +151,8 @@ class TaskReader:
         why = why_not_an_id(task_id, self.id_length)
         if why is not None:
             if not is_refused(task_id):
-                hint = "use letters, digits, `-` and `_`, e.g. `fetch-items`"
+                long = self.id_length is not None and len(task_id) > self.id_length
+                hint = "shorten it" if long else "use letters, digits, `-` and `_`, e.g. `fetch-items`"
                 faults.append(Fault(why, hint, ["id"], code=codes.BAD_TASK_ID))
             known = 0 < len(task_id) <= 100 and self.first.setdefault(str(task_id), index) == index
             return str(task_id) if known else f"#{index}"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,6 +47,35 @@ def test_a_malformed_limit_is_an_error_that_names_the_variable(nika: Nika, monke
     done = nika("limits")
     assert done.code == 2
     assert "NIKA_MAX_OUTPUT" in done.err
+    monkeypatch.setenv("NIKA_MAX_TASKS", "many")
+    done = nika("limits")  # and all of them at once
+    assert done.code == 2
+    assert re.findall(r"The variable (\w+) is", done.err) == ["NIKA_MAX_TASKS", "NIKA_MAX_OUTPUT"]
+
+
+def test_all_that_is_wrong_with_the_project_file_is_told(nika: Nika, write: Write) -> None:
+    write("w.nika.yaml", "tasks:\n  - {id: a, shell: echo hi}\n")
+    write("nika.yaml", "main: [a]\nplugins: {alow: [x]}\nprices: {m: {inputPerMillion: x, outputPerMillion: 1}}\n")
+    done = nika("run", "w.nika.yaml", "--format", "json")
+    assert done.code == 2
+    assert [(each["line"], each["column"]) for each in done.json["problems"]] == [(1, 7), (2, 11), (3, 31)]
+    assert re.findall(r"nika.yaml:(\d+:\d+): error", done.err) == ["1:7", "2:11", "3:31"]
+    assert "did you mean `allow`?" in done.err
+
+
+def test_a_command_that_is_none_is_told_with_the_nearest_one(nika: Nika) -> None:
+    for called, meant in (("valdate", "validate"), ("explian", "explain")):
+        done = nika(called)
+        assert (done.code, done.out) == (2, "")
+        assert f"Did you mean '{meant}'?" in done.err
+    assert "Did you mean" not in nika("quux").err
+
+
+def test_a_prompt_over_its_limit_is_refused_with_3(nika: Nika, write: Write) -> None:
+    write("w.nika.yaml", f"agent: {{model: mock}}\ntasks:\n  - {{id: a, llm: {'x' * 100_001}}}\n")
+    for command in ("validate", "run"):
+        done = nika(command, "w.nika.yaml")
+        assert (done.code, "NIKA-068" in done.err) == (3, True)
 
 
 def test_plugins_are_listed_with_distribution_and_version(nika: Nika) -> None:

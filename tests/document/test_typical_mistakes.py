@@ -22,6 +22,7 @@ MISTAKES = [
     ("tasks:\n- id: a b\n  shell: date\n", 2, 7, codes.BAD_TASK_ID, "letters", "fetch-items"),
     ("tasks:\n- id: -a\n  shell: date\n", 2, 7, codes.BAD_TASK_ID, "start", "letters"),
     ("tasks:\n- {id: '', shell: date}\n", 2, 8, codes.BAD_TASK_ID, "empty", "letters"),
+    (f"tasks:\n- {{id: {'a' * 101}, shell: date}}\n", 2, 8, codes.BAD_TASK_ID, "100", "shorten"),
     ("tasks:\n- id: [a]\n  shell: date\n", 2, 7, codes.BAD_VALUE, "an id", ""),
     (TASKS + "- id: a\n  shell: x\n", 4, 7, codes.DUPLICATE_TASK_ID, "(line 2)", "its own"),
     (TASKS + "  timeout: 10 s\n", 4, 12, codes.BAD_VALUE, "a duration", "timeout: 30s"),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from nika_core.errors import ProblemsError, UsageError
 from nika_core.model.limits import Limit, Measure, Unit, output_of, timeout_of
 from nika_core.plugin import Keyword, Policy
 from nika_limit_env.values import Range, parse
@@ -65,8 +66,24 @@ class EnvPolicy(Policy):
     """`NIKA_MAX_TASKS` and the like for the kernel; `NIKA_<WORD>_TIMEOUT` and `NIKA_MAX_<WORD>` for any keyword."""
 
     def limits(self, environ: Mapping[str, str]) -> Iterable[Limit]:
-        """All bounds that belong to no keyword. Raises UsageError for a malformed variable."""
-        return tuple(variable.read(environ) for variable in VARIABLES)
+        """All bounds that belong to no keyword.
+
+        Raises:
+            UsageError: a variable is malformed.
+            ProblemsError: several are.
+        """
+        found: list[Limit] = []
+        wrong: list[UsageError] = []
+        for variable in VARIABLES:
+            try:
+                found.append(variable.read(environ))
+            except UsageError as error:
+                wrong.append(error)
+        if len(wrong) > 1:
+            raise ProblemsError(error.problem() for error in wrong)
+        if wrong:
+            raise wrong[0]
+        return tuple(found)
 
     def keyword_limits(self, keyword: Keyword, environ: Mapping[str, str]) -> Iterable[Limit]:
         """A keyword's time for one attempt and, where it or the environment bounds it, its bytes of output.
