@@ -49,6 +49,6 @@ class Deadline:
         return Problem(
             codes.TIMEOUT,
             f"validation took longer than the {value:g} s that {name} allows",
-            Place(path),
+            Place(path, 1, 1),
             f"make the file smaller, or raise {name}",
         )

@@ -33,7 +33,7 @@ _DOCS: Final = {
     "timeout": "How long one attempt may take: 250ms, 10s, 5m, 1h, or seconds.",
     "retry": "max: attempts in all; backoff: the wait before the second one.",
     "onError": "fail (the default), or continue: those that depend on the task go on.",
-    "output": "format: text (the default) or json, with an optional JSON Schema.",
+    "output": "format: text (the default) or json, with an optional JSON Schema, written out or a file of JSON.",
     "allowedTools": "The tools that the task may use.",
     "disallowedTools": "Tools that it may not use.",
     "mode": "strict follows the graph; agentic asks the main agent when a task has failed for good.",

@@ -83,7 +83,9 @@ def _read(checked: _Checked, text: bytes | None, deadline: Deadline) -> Loaded:
     except OutOfTimeError:
         return Loaded(None, (deadline.problem(str(path)),), decoded)
     except RecursionError:
-        problem = Problem(codes.DEPTH_LIMIT, "the document is nested too deeply", Place(str(path)), "make it flatter")
+        problem = Problem(
+            codes.DEPTH_LIMIT, "the document is nested too deeply", Place(str(path), 1, 1), "make it flatter"
+        )
     except Exception as error:
         why = f"{type(error).__name__}: {error}"[:500]
         hint = "this is a fault in Nika or in a plugin: please report it, with the file"
@@ -121,7 +123,7 @@ def _load(against: _Checked, data: bytes, text: str, deadline: Deadline) -> Load
     if tree.root is None and problems.found:  # all that there was had a fault and was cut out
         return Loaded(None, tuple(problems.found), text)
     if tree.root is None:
-        nothing = Problem(codes.FILE_UNREADABLE, "the file holds no document", Place(str(path)), "add `tasks:`")
+        nothing = Problem(codes.FILE_UNREADABLE, "the file holds no document", Place(str(path), 1, 1), "add `tasks:`")
         return Loaded(None, (nothing,), text)
     workflow = reader.read(tree.root, recovered.keys, recovered.ids)
     if workflow is not None:

@@ -1,18 +1,48 @@
-"""Whether the JSON Schema under a task's `output` is one: known before a model is paid for an answer to it."""
+"""The JSON Schema under a task's `output`, written there or in a file of its own, and whether it is one: known
+before a model is paid for an answer to it.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 from nika_core.document.faults import Fault
 from nika_core.document.plain_schema import is_plain_schema
+from nika_core.document.reading import decode, read_bytes
+from nika_core.errors import Problem
+from nika_core.model.limits import Limit
 
 _MOST: Final = 2000  # mappings and lists of one schema; a larger one is checked when its task runs
 _DATA: Final = frozenset({"const", "default", "enum", "example", "examples"})  # keywords that hold values, no schemas
 _LONGEST: Final = 300  # characters of what a validator says, which repeats the value
+AS_FILE: Final = "write it out here, or name a file of JSON, relative to the workflow's folder"
 _HINT: Final = "see json-schema.org; only references within it (`#/...`) are followed"
+
+
+def read_schema(folder: Path, name: str, limit: Limit | None) -> dict[str, Any] | Fault:
+    """The schema that a file of JSON holds, or what is wrong with the file or the schema. `limit`: of its bytes."""
+    data = read_bytes(folder / name, limit)
+    text = data if isinstance(data, Problem) else decode(data, name)
+    if isinstance(text, Problem):
+        return _of_file(name, text.message, AS_FILE)
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        return _of_file(name, f"it is no JSON: {error}", "JSON has its keys and its text in double quotes")
+    except RecursionError:
+        return _of_file(name, "it is nested too deeply", "make it flatter")
+    if not isinstance(found, dict):
+        return _of_file(name, "it holds no object", _HINT)
+    fault = schema_fault(found)
+    return found if fault is None else _of_file(name, fault.message, fault.hint)
+
+
+def _of_file(name: str, why: str, hint: str | None) -> Fault:
+    return Fault(f"the schema's file `{name}`: {why}", hint, ["schema", "output"])
 
 
 def schema_fault(schema: dict[str, Any]) -> Fault | None:

@@ -46,14 +46,14 @@ def too_large(path: Path, size: int, limit: Limit) -> Problem:
     return Problem(
         codes.SIZE_LIMIT,
         f"the file has {size} bytes, and {limit.name} allows {int(limit.value)}",
-        Place(str(path)),
+        Place(str(path), 1, 1),
         f"make it smaller, or raise {limit.name}",
     )
 
 
 def decode(data: bytes, path: str) -> str | Problem:
     """The bytes as text without a byte order mark, or why not. Lines end as they did."""
-    place = Place(path)
+    place = Place(path, 1, 1)
     if data.startswith(_UTF16_OR_32):
         return Problem(codes.FILE_UNREADABLE, "the file is UTF-16 or UTF-32", place, "save it as UTF-8")
     try:

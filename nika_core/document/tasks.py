@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
 
 from nika_core import codes
@@ -9,7 +10,7 @@ from nika_core.document import language
 from nika_core.document.faults import Fault, add, hint_form, holds_refused, is_refused, under
 from nika_core.document.findings import MAX_FINDINGS, Deadline
 from nika_core.document.json_tree import typed_tree
-from nika_core.document.output_schema import schema_fault
+from nika_core.document.output_schema import AS_FILE, read_schema, schema_fault
 from nika_core.document.payloads import PayloadReader
 from nika_core.document.places import Places, TaskPlaces
 from nika_core.document.positions import Cursor, Ghost
@@ -47,8 +48,16 @@ class TaskReader:
     """Reads tasks. One that is broken stays in the list without a keyword: others may refer to it, and it to them."""
 
     def __init__(
-        self, places: Places, vocabulary: Vocabulary, limits: Limits, deadline: Deadline, problems: ProblemList
+        self,
+        folder: Path,
+        places: Places,
+        vocabulary: Vocabulary,
+        limits: Limits,
+        deadline: Deadline,
+        problems: ProblemList,
     ) -> None:
+        self.folder = folder
+        self.largest = limits.limit(Measure.YAML_BYTES)
         self.refused = bool(problems.found)  # something in the text was: a task that holds it is broken
         self.places = places
         self.vocabulary = vocabulary
@@ -112,6 +121,7 @@ class TaskReader:
                 for fault in faults[since:]:
                     fault.code = fault.code or codes.BAD_PAYLOAD
                 under(faults, since, keyword.keyword.name)
+        output = self._output(node, fields["output"], faults) if fields.get("output") else _TEXT
         if keyword is None:
             return Task(task_id, "", {}, index, place=place)
         if faults or (self.refused and holds_refused(node)):
@@ -128,7 +138,7 @@ class TaskReader:
             fields.get("timeout"),
             Retry(retry.get("max"), retry.get("backoff")) if retry else _NO_RETRY,
             _ON_ERROR[fields["onError"]] if "onError" in fields else OnError.FAIL,
-            self._output(node, fields, faults) if "output" in fields else _TEXT,
+            output,
             tuple(allowed) if allowed is not None else None,
             tuple(fields.get("disallowedTools") or ()),
             _MODES[fields["mode"]] if "mode" in fields else None,
@@ -229,18 +239,23 @@ class TaskReader:
                 return None
         return self.readers[word]
 
-    def _output(self, node: dict[Any, Any], fields: dict[str, Any], faults: list[Fault]) -> OutputSpec:
-        found = fields["output"]
+    def _output(self, node: dict[Any, Any], found: dict[str, Any], faults: list[Fault]) -> OutputSpec:
         format_ = found.get("format") or "text"
         schema = None
         if "schema" in found:
-            schema = typed_tree(node["output"]["schema"])
+            written = node["output"]["schema"]
+            schema = typed_tree(written)
             if format_ != "json":
                 faults.append(
                     Fault("a `schema` needs `format: json`", "add `format: json`", ["schema", "output"], True)
                 )
+            elif isinstance(written, str):
+                schema = read_schema(self.folder, written, self.largest)
+                if isinstance(schema, Fault):
+                    faults.append(schema)
+                    schema = None
             elif not isinstance(schema, dict):
-                faults.append(Fault("a schema is a mapping", "see json-schema.org", ["schema", "output"]))
+                faults.append(Fault("a schema is a mapping, or a file of JSON", AS_FILE, ["schema", "output"]))
                 schema = None
             else:
                 self.deadline.check()

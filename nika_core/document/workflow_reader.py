@@ -139,7 +139,9 @@ class WorkflowReader:
             return ()
         if not node and whole:
             self.problems.add(codes.BAD_VALUE, "a workflow has at least one task", ("tasks",))
-        return TaskReader(self.places, self.vocabulary, self.limits, self.deadline, self.problems).read()
+        return TaskReader(
+            self.path.parent, self.places, self.vocabulary, self.limits, self.deadline, self.problems
+        ).read()
 
     def _flows(self, root: dict[Any, Any]) -> tuple[Any, ...]:
         node = root.get("flows")

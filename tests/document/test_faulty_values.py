@@ -1,10 +1,13 @@
 """Values that are wrong in a place of their own: said with line and column, and never a fault of Nika."""
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from nika_core.document import Loaded
+from nika_core.document import Loaded, load_workflow
+from nika_core.model.limits import Limits
 
 
 def said(loaded: Loaded) -> list[tuple[str, int | None]]:
@@ -57,6 +60,40 @@ def test_a_schema_that_makes_no_sense_is_found_before_anything_runs(
 def test_a_schema_that_makes_sense_is_taken(load: Callable[..., Loaded], schema: str) -> None:
     text = f"tasks:\n  - id: a\n    shell: x\n    output: {{format: json, schema: {schema}}}\n"
     assert load(text).problems == ()
+
+
+def test_a_schema_may_stand_in_a_file_beside_the_workflow(tmp_path: Path, vocabulary: Any) -> None:
+    (tmp_path / "score.json").write_text('{"type": "object", "properties": {"score": {"type": "integer"}}}')
+    text = b"tasks:\n  - id: a\n    shell: x\n    output: {format: json, schema: score.json}\n"
+    loaded = load_workflow(tmp_path / "w.nika.yaml", vocabulary, Limits(), text=text)
+    assert loaded.workflow is not None, loaded.problems
+    assert loaded.workflow.tasks[0].output.schema == {"type": "object", "properties": {"score": {"type": "integer"}}}
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "there is no such file"),
+        ("", "the file is empty"),
+        ("{type: object}", "it is no JSON"),
+        ("[" * 100_000, "nested too deeply"),
+        ("[1]", "it holds no object"),
+        ('{"type": "objekt"}', "'objekt' is not valid"),
+    ],
+)
+def test_a_file_that_holds_no_schema_is_found_before_anything_runs(
+    tmp_path: Path, vocabulary: Any, content: str | None, why: str
+) -> None:
+    if content is not None:
+        (tmp_path / "s.json").write_text(content)
+    text = (
+        b"tasks:\n  - id: a\n    shell: {command: x, nix: 1}\n    output:\n      format: json\n      schema: s.json\n"
+    )
+    loaded = load_workflow(tmp_path / "w.nika.yaml", vocabulary, Limits(), text=text)
+    assert said(loaded) == [("NIKA-014", 3), ("NIKA-005", 6)]
+    assert why in loaded.problems[1].message
+    assert "`s.json`" in loaded.problems[1].message
+    assert loaded.problems[1].hint
 
 
 def test_a_text_where_a_mapping_belongs_is_told_so(load: Callable[..., Loaded]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from nika_core import codes
 from nika_core.document import load_workflow
 from nika_core.document.yaml_events import events
-from nika_core.errors import Problem
+from nika_core.errors import Place, Problem
 
 
 @pytest.fixture
@@ -47,7 +47,10 @@ def test_a_name_that_no_file_can_have_is_refused(problem_of: Callable[..., Probl
 @pytest.mark.parametrize("data", [b"", b"\n\n  \n", b"\xef\xbb\xbf", b"# only a comment\n", b"---\n...\n"])
 def test_an_empty_file_is_refused(tmp_path: Path, problem_of: Callable[..., Problem], data: bytes) -> None:
     (tmp_path / "w.yaml").write_bytes(data)
-    assert problem_of(tmp_path / "w.yaml").code in (codes.FILE_UNREADABLE, codes.BAD_VALUE)
+    problem = problem_of(tmp_path / "w.yaml")
+    assert problem.code in (codes.FILE_UNREADABLE, codes.BAD_VALUE)
+    line = 2 if data.startswith(b"---") else 1  # what is wrong with a file as a whole begins with it
+    assert problem.place == Place(str(tmp_path / "w.yaml"), line, 1)
 
 
 def test_bytes_that_are_not_utf_8_are_refused_at_their_place(
