@@ -131,7 +131,10 @@ def _load(against: _Checked, data: bytes, text: str, deadline: Deadline) -> Load
         settings = against.project.settings
         timed = TimedVocabulary(vocabulary, deadline)
         whole = all(problem.severity is not Severity.ERROR for problem in problems.found)
-        for problem in check_workflow(workflow, timed, limits, against.environ, settings=settings, whole=whole):
+        broken = frozenset(reader.broken_sections)
+        for problem in check_workflow(
+            workflow, timed, limits, against.environ, settings=settings, whole=whole, broken_sections=broken
+        ):
             problems.problem(problem)
             if Severity.ERROR in problems.left_out:
                 break

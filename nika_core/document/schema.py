@@ -224,10 +224,12 @@ def _either(validator: Any) -> Compiled:
         made = second.check(node, again)
         if not again:
             return made
-        if kind in first.kinds and kind not in second.kinds:
+        if first.expects == NOTHING:
+            faults.extend(again)  # "an empty value" is no help to who wrote a text where a list belongs
+        elif kind in first.kinds and kind not in second.kinds:
             faults.extend(tried)
         elif kind not in first.kinds and second.expects == NOTHING:
-            first.check(node, faults)  # "an empty value" is no help to who wrote a text where a list belongs
+            first.check(node, faults)
         elif (kind in second.kinds and kind not in first.kinds) or any(fault.path for fault in again):
             faults.extend(again)
         elif any(fault.path for fault in tried):

@@ -45,6 +45,7 @@ class WorkflowReader:
         self.deadline = deadline
         self.model = model
         self.problems = ProblemList(places)
+        self.broken_sections: set[str] = set()
 
     def read(self, root: Any, missing: Collection[str] = (), ids: Iterable[str] = ()) -> Workflow | None:
         """The workflow; None where the document is none at all.
@@ -118,6 +119,8 @@ class WorkflowReader:
                 faults: list[Fault] = []
                 made[key] = compile_schema(brought[key]).check(root[key], faults)
                 self.problems.faults(faults, codes.BAD_VALUE, (key,))
+                if faults:
+                    self.broken_sections.add(key)
                 continue
             known = [*language.ROOT, *brought]
             hint = did_you_mean(key, known)

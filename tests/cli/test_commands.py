@@ -63,6 +63,26 @@ def test_all_that_is_wrong_with_the_project_file_is_told(nika: Nika, write: Writ
     assert "did you mean `allow`?" in done.err
 
 
+def test_a_broken_section_is_told_and_nothing_that_only_seems_to_be_missing_for_it(nika: Nika, write: Write) -> None:
+    write(
+        "w.nika.yaml",
+        """\
+        agent: {model: mock, allowedTools: ["mcp::notes::*"]}
+        mcpServers:
+          files: {command: uvx, args: mcp-server-files}
+          notes: {cmd: uvx}
+        tasks:
+          - {id: a, mcp: "files::read"}
+          - {id: b, agent: hi}
+        """,
+    )
+    (file,) = nika("validate", "w.nika.yaml", "--format", "json").json["files"]
+    assert [(each["line"], each["message"]) for each in file["problems"]] == [
+        (3, "expected a list, found `mcp-server-files`"),
+        (4, "unknown key `cmd`"),
+    ]
+
+
 def test_a_command_that_is_none_is_told_with_the_nearest_one(nika: Nika) -> None:
     for called, meant in (("valdate", "validate"), ("explian", "explain")):
         done = nika(called)

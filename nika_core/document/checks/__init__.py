@@ -45,6 +45,7 @@ def check_workflow(
     *,
     settings: Mapping[str, JsonObject] | None = None,
     whole: bool = True,
+    broken_sections: frozenset[str] = frozenset(),
 ) -> Iterator[Problem]:
     """Errors and warnings, as they are found; nothing is called, and nothing outside but files is looked at.
 
@@ -53,8 +54,9 @@ def check_workflow(
         settings: of the project file, by keyword.
         whole: whether the document could be read without errors. If not, or where references or flows are wrong, a
             task that seems to be an orphan may be none.
+        broken_sections: root keys of plugins that were refused: their keywords cannot tell what is there.
     """
-    context = Context(workflow, Words(vocabulary), limits, environ, settings or {})
+    context = Context(workflow, Words(vocabulary), limits, environ, settings or {}, broken_sections)
     for check in _CHECKS:
         for problem in check(context):
             whole = whole and problem.severity is not Severity.ERROR

@@ -88,6 +88,7 @@ class Context:
     limits: Limits
     environ: Mapping[str, str] | None
     settings: Mapping[str, JsonObject]
+    broken_sections: frozenset[str] = frozenset()
 
     @cached_property
     def tasks(self) -> dict[str, Task]:
@@ -106,6 +107,10 @@ class Context:
     def scope(self) -> Scope:
         environ = _Anything() if self.environ is None else self.environ
         return Scope(self.named, self.workflow.inputs, environ)
+
+    def can_be_asked(self, keyword: Keyword) -> bool:
+        """Whether a keyword has all that it needs to say what is wrong: it would miss what is in a broken section."""
+        return self.broken_sections.isdisjoint(keyword.sections)
 
     def keyword_of(self, task: Task) -> Keyword | None:
         """The description of a task's keyword."""

@@ -95,7 +95,8 @@ def check_payloads(context: Context) -> Iterator[Problem]:
         for name, value in task.payload.items():
             if type(value) is not str and isinstance(value, _TREES) and name not in keyword.literal:
                 yield from _check_keys(value, (name,), task)
-        yield from _ask(context, task, max_tokens)
+        if context.can_be_asked(keyword):
+            yield from _ask(context, task, max_tokens)
 
 
 def _ask(context: Context, task: Task, max_tokens: int | None) -> Sequence[Problem]:

@@ -68,6 +68,9 @@ class ToolEntries:
 
     def _ask(self, tool: str, place: Place) -> list[Problem]:
         word, _, reference = tool.partition("::")
+        keyword = self._context.words.keyword(word)
+        if keyword is not None and not self._context.can_be_asked(keyword):
+            return []
         found: list[Problem] = []
 
         def report(

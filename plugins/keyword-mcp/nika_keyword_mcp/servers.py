@@ -45,6 +45,7 @@ class Server:
     url: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     origin: str = ""  # where it is declared, for messages
+    type: str = ""  # how it is spoken to, where that is said: other clients' files may have servers that only they use
 
     def as_json(self) -> dict[str, Json]:
         """What a client is told of it; not where it is declared."""
@@ -119,8 +120,6 @@ def _why_not_a_server(entry: Any) -> str | None:
             return f"has a {key} that is no text"
     if bool(entry.get("command")) == bool(entry.get("url")):
         return NEEDS
-    if entry.get("url") and entry.get("type", "http") not in _HTTP_TYPES:
-        return f"has the type '{entry['type']}': only stdio and http (streamable HTTP) are spoken"
     args = entry.get("args") or []
     if not isinstance(args, list) or not all(isinstance(arg, str) for arg in args):
         return "has args that are no list of texts"
@@ -141,6 +140,7 @@ def _server(name: str, entry: Mapping[str, Any], origin: str) -> Server:
         entry.get("url") or "",
         dict(entry.get("headers") or {}),
         origin,
+        entry.get("type") or "",
     )
 
 
@@ -148,6 +148,8 @@ def why_not_usable(server: Server) -> str | None:
     """What a declared server lacks or has too much of."""
     if bool(server.command) == bool(server.url):
         return NEEDS
+    if server.url and server.type and server.type not in _HTTP_TYPES:
+        return f"has the type '{server.type[:80]}': only stdio and http (streamable HTTP) are spoken"
     if server.url and not server.url.startswith(("http://", "https://", "${")):
         return f"has the url '{server.url[:80]}', which is no http:// or https:// URL"
     if server.origin != FILE:  # in the file of other clients {{ }} is plain text

@@ -55,7 +55,6 @@ def test_a_change_of_the_file_is_seen(tmp_path: Path) -> None:
         ({"mcpServers": {"a": "uvx"}}, "'a' is no object"),
         ({"mcpServers": {"a": {}}}, "needs command"),
         ({"mcpServers": {"a": {"command": "x", "url": "y"}}}, "one of them"),
-        ({"mcpServers": {"a": {"url": "y", "type": "sse"}}}, "'sse'"),
         ({"mcpServers": {"a": {"command": ["x"]}}}, "a command that is no text"),
         ({"mcpServers": {"a": {"command": "x", "args": "y"}}}, "args"),
         ({"mcpServers": {"a": {"command": "x", "env": {"A": 1}}}}, "env"),
@@ -139,6 +138,14 @@ def test_the_section_refuses_unknown_keys() -> None:
 def test_a_server_without_a_way_to_reach_it_is_said(tmp_path: Path, entry: dict[str, Any], said: str) -> None:
     with pytest.raises(TaskError, match=said) as caught:
         find("a", {"a": entry}, tmp_path)
+    assert caught.value.category is Category.CONFIG
+
+
+def test_a_server_that_only_other_clients_can_speak_to_harms_only_who_uses_it(tmp_path: Path) -> None:
+    write(tmp_path, {"mcpServers": {"a": {"command": "x"}, "old": {"type": "sse", "url": "http://h/sse"}}})
+    assert find("a", {}, tmp_path).command == "x"
+    with pytest.raises(TaskError, match="has the type 'sse': only stdio and http") as caught:
+        find("old", {}, tmp_path)
     assert caught.value.category is Category.CONFIG
 
 
