@@ -6,7 +6,7 @@ from typing import Final
 
 from nika_core import codes
 from nika_core.document import language
-from nika_core.document.faults import Fault
+from nika_core.document.faults import Fault, hint_form
 from nika_core.document.findings import Deadline
 from nika_core.document.places import PartPlaces, Places
 from nika_core.document.positions import Cursor
@@ -43,6 +43,7 @@ class FlowReader:
                 self.deadline.check()
             faults: list[Fault] = []
             found = self.check(node, faults)
+            hint_form(faults, 0, "flow")
             condition = None
             if not faults and "condition" in found:
                 condition = self._condition(found["condition"], faults)

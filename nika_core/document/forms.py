@@ -10,5 +10,7 @@ FORMS: Final = {
     "output": "write `output: {format: json}`",
     "timeout": "write e.g. `timeout: 30s`",
     "agent": "write `agent: {model: ...}`",
+    "flow": "write `{source: a, target: b}`",
+    "input": "write `name: {type: string, default: ...}`",
     "inputs": "write `inputs: {name: {type: string}}`",
 }

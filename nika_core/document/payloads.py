@@ -32,7 +32,8 @@ class PayloadReader:
         if short:
             node = {self.keyword.primary: node}
         elif type(node) is not dict:
-            add(faults, node, f"a mapping, or a text as `{self.keyword.primary}`")
+            fields = f"it has the fields {', '.join(sorted(self.fields))}" if self.fields else None
+            add(faults, node, f"a mapping, or a text as `{self.keyword.primary}`", fields)
             return {}
         made = self._check(node, faults)
         for fault in faults[since:]:

@@ -46,8 +46,13 @@ _OURS: Final = {
     "workflow": "name",
     "working_directory": "workingDir",
 }
-# Keys that say what a task waits for: with us its templates and the flows do.
-WAITING: Final = frozenset({"needs", "depends_on", "dependsOn", "depends", "dependencies", "requires", "wait_for"})
+_WAITS: Final = "a task waits for what its templates name, `{{other}}`; for order alone write a flow"
+_CONDITION: Final = "a condition stands on a flow: `flows: [{source: ..., target: ..., condition: ...}]`"
+# Keys of a task that say what with us is said in another place, and where.
+ELSEWHERE: Final = {
+    **dict.fromkeys(("needs", "depends_on", "dependsOn", "depends", "dependencies", "requires", "wait_for"), _WAITS),
+    **dict.fromkeys(("if", "when", "condition", "unless", "only_if"), _CONDITION),
+}
 
 
 def did_you_mean(word: str, known: Collection[str]) -> str | None:

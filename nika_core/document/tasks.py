@@ -16,7 +16,7 @@ from nika_core.document.places import Places, TaskPlaces
 from nika_core.document.positions import Cursor, Ghost
 from nika_core.document.problem_list import ProblemList
 from nika_core.document.schema import compile_schema
-from nika_core.document.synonyms import WAITING, did_you_mean
+from nika_core.document.synonyms import ELSEWHERE, did_you_mean
 from nika_core.document.vocabulary import Vocabulary
 from nika_core.errors import PluginError
 from nika_core.model.bounded import why_not_an_id
@@ -120,6 +120,8 @@ class TaskReader:
             if len(faults) > since:
                 for fault in faults[since:]:
                     fault.code = fault.code or codes.BAD_PAYLOAD
+                    if fault.at_key and fault.path[0] in checks and fault.path[0] not in keyword.fields:
+                        fault.hint = f"`{fault.path[0]}` stands on the task, beside `{keyword.keyword.name}`"
                 under(faults, since, keyword.keyword.name)
         output = self._output(node, fields["output"], faults) if fields.get("output") else _TEXT
         if keyword is None:
@@ -195,12 +197,12 @@ class TaskReader:
         reader = self._reader(found[0], faults) if len(found) == 1 else None
         meant = None
         for key in unknown[:MAX_FINDINGS]:
-            if not found and meant is None and key not in WAITING and not did_you_mean(key, self.checks):
+            if not found and meant is None and key not in ELSEWHERE and not did_you_mean(key, self.checks):
                 meant = key
                 continue
             hint = did_you_mean(key, self.checks)
-            if key in WAITING:
-                hint = "a task waits for what its templates name, `{{other}}`; for order alone write a flow"
+            if key in ELSEWHERE:
+                hint = ELSEWHERE[key]
             if reader is not None and key in reader.fields:
                 hint = (
                     f"`{key}` belongs within the payload: `{found[0]}: {{{reader.keyword.primary}: ..., {key}: ...}}`"

@@ -12,6 +12,7 @@ from nika_core.document.agent_block import check_model, read_agent
 from nika_core.document.faults import Fault, add, hint_form, is_refused
 from nika_core.document.findings import Deadline
 from nika_core.document.flows import FlowReader
+from nika_core.document.forms import FORMS
 from nika_core.document.inputs import declared
 from nika_core.document.places import Places
 from nika_core.document.problem_list import ProblemList
@@ -168,6 +169,9 @@ class WorkflowReader:
             return None
         checked = compile_schema(language.INPUTS).check(node, faults)
         hint_form(faults, 0, "inputs")
+        for fault in faults:
+            if len(fault.path) == 1 and fault.hint is None:
+                fault.hint = FORMS["input"]
         self.problems.faults(faults, codes.BAD_VALUE, ("inputs",))
         made: dict[str, InputSpec] = {}
         for name, fields in (checked or {}).items():

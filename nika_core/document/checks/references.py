@@ -60,7 +60,7 @@ class _References:
         faults: list[_Fault] = []
 
         def report(message: str, *, code: str = codes.UNKNOWN_REFERENCE, hint: str | None = None) -> None:
-            faults.append(_Fault(f"{_short(placeholder)}: {message}", code, hint))
+            faults.append(_Fault(f"{_short(placeholder)}: {message}", code, self._other_form(placeholder) or hint))
 
         try:
             source.check(placeholder, self.context.scope, report)
@@ -69,6 +69,15 @@ class _References:
             problem = plugin_failed(f"the template source '{placeholder.source}'", _short(placeholder), error, None)
             yield _Fault(problem.message, problem.code, problem.hint)
         yield from faults
+
+    def _other_form(self, placeholder: Placeholder) -> str | None:
+        """For `{{input.x}}`, where no task but a source has that name: how a source's value is written."""
+        name, *path = placeholder.path
+        meant = name if name in (self.sources or ()) else name.removesuffix("s")
+        others = {*(self.sources or ())} - {placeholder.source}
+        if not path or placeholder.text.startswith("$") or meant not in others:
+            return None
+        return f"did you mean ${{{meant}.{'.'.join(path)}}}?"
 
     def _unknown_source(self, placeholder: Placeholder) -> _Fault:
         sources = sorted(self.context.words.vocabulary.sources())

@@ -39,7 +39,8 @@ def why_not_there(path: Sequence[str], schema: JsonObject) -> NotThere | None:
                     "write .0 for its first item",
                 )
             here = _item(here, int(step))
-        elif kinds and not kinds & {"object", "array", "string"}:
+        elif kinds and not kinds & ({"object", "array"} if taken else {"object", "array", "string"}):
+            # A whole output that is a text may be JSON all the same; a text inside of one is a text.
             return NotThere(
                 f"says that {_name(path, taken)} is {' or '.join(sorted(kinds))}, which has no '{step}'",
                 "end the path there",

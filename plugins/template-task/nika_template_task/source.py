@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from nika_core import codes
 from nika_core.errors import TemplateValueError
@@ -24,7 +24,7 @@ class TaskSource:
         name, *path = placeholder.path
         task = scope.tasks.get(name)
         if task is None:
-            report(f"there is no task '{name}'", code=codes.UNKNOWN_REFERENCE, hint=_which(name, scope.tasks))
+            report(f"there is no task '{name}'", code=codes.UNKNOWN_REFERENCE, hint=_which(name, path, scope.tasks))
         elif path and task.output.schema is not None and not placeholder.has_default:
             missing = why_not_there(path, task.output.schema)
             if missing:
@@ -48,7 +48,9 @@ class TaskSource:
         )
 
 
-def _which(name: str, tasks: Iterable[str]) -> str:
+def _which(name: str, path: Sequence[str], tasks: Collection[str]) -> str:
+    if path and path[0] in tasks:  # {{tasks.fetch.output}}
+        return f"a task is named by its id alone: {{{{{path[0]}}}}}"
     near = nearest(name, tasks)
     if near:
         return f"did you mean '{near}'?"

@@ -64,6 +64,8 @@ def test_an_unknown_task_is_reported_with_the_nearest_name_or_all_of_them():
     assert (code, message, hint) == (codes.UNKNOWN_REFERENCE, "there is no task 'fetsh'", "did you mean 'fetch'?")
     ((_, _, hint),) = problems("zzz")
     assert hint == r"the tasks are: fetch, report; for literal braces write \{{"
+    ((_, _, hint),) = problems("tasks.fetch.output")
+    assert hint == "a task is named by its id alone: {{fetch}}"
 
 
 @pytest.mark.parametrize(
@@ -91,6 +93,7 @@ def test_fields_that_the_schema_declares_or_leaves_open_are_fine(path: str):
         ("report.items.0.nam", "declares no 'nam' in 'items.0'", "did you mean 'name'?"),
         ("report.items.first", "says that 'items' is a list, and 'first' is no index", "write .0"),
         ("report.score.x", "says that 'score' is number, which has no 'x'", "end the path there"),
+        ("report.title.x", "says that 'title' is string, which has no 'x'", "end the path there"),
         ("report.pair.1.x", "declares no 'x' in 'pair.1'", "it declares none"),
         ("report.closed.x", "declares no 'x' in 'closed'", "it declares none"),
     ],

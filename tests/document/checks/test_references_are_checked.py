@@ -44,6 +44,14 @@ def test_an_unknown_source_is_told_with_the_names_there_are_and_the_escape(check
     assert r"\${" in problem.hint
 
 
+def test_a_value_of_another_source_in_braces_is_told_its_form(check):
+    for written, meant in (("{{env.HOME}}", "${env.HOME}"), ("{{ envs.HOME }}", "${env.HOME}")):
+        problem = check(f"tasks:\n  - id: a\n    call: '{written}'\n").only
+        assert (problem.code, problem.hint) == (codes.UNKNOWN_REFERENCE, f"did you mean {meant}?")
+    for written in ("{{env}}", "{{task.x}}", "{{nobody.env}}"):
+        assert "did you mean $" not in (check(f"tasks:\n  - id: a\n    call: '{written}'\n").only.hint or "")
+
+
 def test_a_source_that_cannot_be_had_says_what_its_plugin_says(check):
     problem = check("tasks:\n  - id: a\n    call: '${blocked.x}'\n").only
     assert (problem.code, problem.hint) == (codes.PLUGIN_BLOCKED, "unblock it")
