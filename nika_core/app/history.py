@@ -62,7 +62,7 @@ def run_json(recorded: Recorded) -> dict[str, Any]:
         if event.task is not None and event.kind in _STATES:
             tasks[event.task] = _task(tasks.get(event.task, {}), event)
     for name, task in tasks.items():
-        if name in spent:
+        if name in spent and spent[name] != NOTHING:
             task["usage"] = usage_json(spent[name])
     document = recorded.info.document.replace(MASK, "masked")  # a mask that stands alone is no YAML
     order = dict.fromkeys((*declared_tasks(document), *tasks))  # last, what was added before a resumption

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from nika_core.app import Nika
-from nika_core.cli.console import say
+from nika_core.cli.console import mask_with, masked, say
 from nika_core.cli.problems import require_workflow
 
 
@@ -30,5 +30,6 @@ def graph(
     from nika_core.document.drawing import draw
 
     nika = Nika.open(workflow)
+    mask_with(nika.masker)
     checked = require_workflow(nika.load(workflow))
-    say(draw(checked, nika.graph(checked), format_.value))
+    say(draw(checked, nika.graph(checked), format_.value, masked))

@@ -57,8 +57,9 @@ def telling_problems(loaded: Loaded) -> Iterator[None]:
         raise ToldError(error.problems) from error
 
 
-def _masked(found: dict[str, Any]) -> dict[str, Any]:
-    return {key: masked(value) if isinstance(value, str) else value for key, value in found.items()}
+def mask_problems(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Problems as JSON without secrets."""
+    return [each | {key: masked(each[key]) for key in ("message", "hint") if key in each} for each in found]
 
 
 @contextmanager
@@ -73,7 +74,7 @@ def refusals_as(format_: str) -> Iterator[None]:
             "durationMs": 0,
             "usage": usage_json(NOTHING),
             "tasks": [],
-            "problems": [_masked(problem_json(problem)) for problem in problems],
+            "problems": mask_problems([problem_json(problem) for problem in problems]),
         }
         if format_ == "json":
             say_json(found)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from nika_core import codes
 from nika_core.app import Nika
-from nika_core.cli.console import plain, say, say_json, style_data
-from nika_core.cli.problems import errors_in, tell_problem
+from nika_core.cli.console import mask_with, masked, plain, say, say_json, style_data
+from nika_core.cli.problems import errors_in, mask_problems, tell_problem
 from nika_core.document import Loaded
 from nika_core.document.diagnostics import file_json, render_compact
-from nika_core.errors import RefusedError, UsageError, exit_code_of
+from nika_core.errors import Problem, RefusedError, UsageError, exit_code_of
 from nika_core.model.limits import Measure
 
 _SUFFIX = ".nika.yaml"
@@ -38,17 +38,22 @@ def validate(
 ) -> None:
     """Check workflow files without running anything."""
     files = find_files(paths or [Path()])
-    results = [(path, _checked(path)) for path in files]
-    if format_ is Format.JSON:
-        say_json({"files": [file_json(path, loaded) for path, loaded in results]})
-    elif format_ is Format.COMPACT:
-        for _, loaded in results:
+    problems: list[Problem] = []
+    found: list[dict[str, Any]] = []
+    for path in files:
+        loaded = _checked(path)
+        problems += loaded.problems
+        if format_ is Format.JSON:
+            made = file_json(path, loaded)
+            found.append(made | {"problems": mask_problems(made["problems"])})
+        elif format_ is Format.COMPACT:
             for problem in loaded.problems:
-                say(render_compact(problem))
-    else:
-        for path, loaded in results:
+                say(masked(render_compact(problem)))
+        else:
             _pretty(path, loaded)
-    code = exit_code_of(problem for _, loaded in results for problem in loaded.problems)
+    if format_ is Format.JSON:
+        say_json({"files": found})
+    code = exit_code_of(problems)
     if code:
         sys.exit(code)
 
@@ -57,6 +62,7 @@ def _checked(path: Path) -> Loaded:
     from nika_core.app.models import with_models
 
     nika = Nika.open(path)
+    mask_with(nika.masker)  # each file's project has its own
     return with_models(nika, nika.load(path))
 
 

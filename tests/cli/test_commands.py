@@ -232,6 +232,7 @@ def test_runs_are_listed_shown_and_removed(nika: Nika, write: Write) -> None:
     shown = nika("runs", "show", run, "--format", "json").json
     assert shown["tasks"][0]["output"] == "hi"
     assert shown["tasks"][0]["keyword"] == "shell"
+    assert "usage" not in shown["tasks"][0]  # as in the run's own result: what has no value is left out
     assert nika("runs", "rm", run).code == 0
     assert nika("runs", "list", "--format", "json").json["runs"] == []
     gone = nika("runs", "show", run)

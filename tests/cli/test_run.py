@@ -90,6 +90,31 @@ def test_secrets_are_masked_in_what_is_told_before_a_run_begins(
         assert "als0" not in done.out + done.err
 
 
+def test_secrets_are_masked_in_what_is_checked_and_drawn(
+    nika: Nika, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACME_TOKEN", "tops3cret-value")
+    monkeypatch.setenv("DECLARED", "als0-a-secret")
+    write("nika.yaml", "secrets: [DECLARED]\n")
+    write("bad.nika.yaml", "tasks:\n  - {id: a, shell: x, tops3cret-value: 1, als0-a-secret: 2}\n")
+    write(
+        "w.nika.yaml",
+        """\
+        name: tops3cret-value
+        tasks: [{id: a, shell: x}, {id: b, shell: x}]
+        flows: [{source: a, target: b, condition: "{{a}} == 'als0-a-secret'"}]
+        """,
+    )
+    for format_ in ("pretty", "json", "compact"):
+        done = nika("validate", "bad.nika.yaml", "--format", format_)
+        assert (done.code, "***" in done.out + done.err) == (2, True)
+        assert not re.search("tops3cret|als0", done.out + done.err)
+    for format_ in ("text", "mermaid", "dot", "svg"):
+        done = nika("graph", "w.nika.yaml", "--format", format_)
+        assert (done.code, "***" in done.out) == (0, True)
+        assert not re.search("tops3cret|als0", done.out)
+
+
 def test_a_false_condition_skips_with_its_reason(nika: Nika, write: Write) -> None:
     write(
         "w.nika.yaml",

@@ -29,15 +29,21 @@ _DRAW: Final[dict[str, Callable[[Picture], str]]] = {
 FORMATS: Final = tuple(_DRAW)
 
 
-def draw(workflow: Workflow, graph: Graph, format: str = "text") -> str:  # noqa: A002  # the option's own name
+def draw(
+    workflow: Workflow,
+    graph: Graph,
+    format: str = "text",  # noqa: A002  # the option's own name
+    mask: Callable[[str], str] = str,
+) -> str:
     """The drawing as text, without a line break at its end.
 
     Args:
         format: one of FORMATS.
+        mask: takes secrets out of names and conditions.
 
     Raises:
         UsageError: another one.
     """
     if format not in _DRAW:
         raise UsageError(f"there is no format '{format}'", hint=f"formats: {', '.join(FORMATS)}")
-    return _DRAW[format](picture_of(workflow, graph))
+    return _DRAW[format](picture_of(workflow, graph, mask))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from nika_core.model.graph import EdgeMaker, Graph
@@ -36,8 +37,11 @@ class Picture:
     layers: tuple[tuple[int, ...], ...]
 
 
-def picture_of(workflow: Workflow, graph: Graph) -> Picture:
-    """The picture. Several flows between two tasks are one line; tasks of a cycle come last, so any graph is drawn."""
+def picture_of(workflow: Workflow, graph: Graph, mask: Callable[[str], str] = str) -> Picture:
+    """The picture. Several flows between two tasks are one line; tasks of a cycle come last, so any graph is drawn.
+
+    Args: mask: takes secrets out of names and conditions.
+    """
     index = {task: number for number, task in enumerate(graph.order)}
     keywords = {task.id: task.keyword for task in workflow.tasks}
     lines: list[Line] = []
@@ -49,7 +53,7 @@ def picture_of(workflow: Workflow, graph: Graph) -> Picture:
             waits[edge.target] = waits.get(edge.target, True) and edge.made_by is EdgeMaker.CONDITION
         for target, conditions in by_target.items():
             # Of several flows one that is active is enough: one without a condition leaves nothing to ask.
-            texts = [] if "" in conditions else [printable(text) for text in conditions]
+            texts = [] if "" in conditions else [printable(mask(text)) for text in conditions]
             label = texts[0] if len(texts) == 1 else " || ".join(f"({text})" for text in texts)
             lines.append(Line(index[task], index[target], label, waits[target]))
     waves = [[index[task] for task in wave] for wave in graph.waves()]
@@ -57,7 +61,7 @@ def picture_of(workflow: Workflow, graph: Graph) -> Picture:
     rest = [number for number in range(len(graph.order)) if number not in drawn]
     layers = [*waves, rest] if rest else waves
     nodes = tuple(Node(printable(task), printable(keywords.get(task, ""))) for task in graph.order)
-    return Picture(printable(workflow.name), nodes, tuple(lines), tuple(tuple(layer) for layer in layers))
+    return Picture(printable(mask(workflow.name)), nodes, tuple(lines), tuple(tuple(layer) for layer in layers))
 
 
 def printable(text: str) -> str:
