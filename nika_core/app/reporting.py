@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from nika_core.engine.history import usage_of
 from nika_core.model.events import Event
 from nika_core.model.json import JsonObject
 from nika_core.model.state import RunResult, TaskResult
@@ -71,12 +72,13 @@ def result_json(result: RunResult) -> dict[str, Any]:
 
 
 def event_json(event: Event) -> JsonObject:
-    """One line of `--format jsonl`. `at` in seconds since the epoch; chunks have no `seq`."""
+    """One line of `--format jsonl`, usage as in the result. `at` in seconds since the epoch; chunks have no `seq`."""
     found: dict[str, Any] = {"event": event.kind.value, "runId": event.run_id, "at": round(event.at, 3)}
     if event.seq:
         found["seq"] = event.seq
     if event.task is not None:
         found["task"] = event.task
     if event.data:
-        found["data"] = event.data
+        usage = event.data.get("usage")
+        found["data"] = {**event.data, "usage": usage_json(usage_of(usage))} if usage else event.data
     return found

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 MAX_PROMPT_CHARACTERS: Final = 100_000
+_NOTICE: Final = re.compile(r"\n\[TRUNCATED: [0-9]+ bytes → [0-9]+ bytes\]\Z")
 _ID: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?\Z")
 
 
@@ -47,3 +48,8 @@ def bound(text: str, max_bytes: int | None, original_bytes: int | None = None) -
         return Bounded(text.encode("utf-8", "replace")[:max_bytes].decode("utf-8", "ignore"), True, original)
     kept = text.encode("utf-8", "replace")[: max_bytes - len(notice)].decode("utf-8", "ignore")
     return Bounded(kept + notice.decode(), True, original)
+
+
+def is_cut(text: str) -> bool:
+    """Whether `text` ends as what `bound` has cut does."""
+    return _NOTICE.search(text, max(0, len(text) - 100)) is not None

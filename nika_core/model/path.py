@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from nika_core import codes
 from nika_core.errors import TemplateValueError
+from nika_core.model.bounded import is_cut
 from nika_core.model.json import Json
 from nika_core.model.nearest import nearest
 
@@ -80,6 +81,11 @@ def _parsed(text: str, max_depth: int, subject: str) -> Json:
     parse = _parse_kept if len(stripped) <= 65_536 else _parse
     result = parse(stripped, max_depth)
     if isinstance(result, str):
+        if is_cut(text):
+            raise TemplateValueError(
+                f"{subject} was cut at its limit, and cannot be read by path any more",
+                hint="raise the limit (`nika limits`), or let the task give less",
+            )
         code = codes.DEPTH_LIMIT if result.startswith("it is nested") else codes.MISSING_VALUE
         raise TemplateValueError(f"{subject} cannot be read by path: {result}", code=code)
     return result

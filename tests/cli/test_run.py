@@ -220,6 +220,16 @@ def test_jsonl_prints_an_event_a_line_and_the_result_last(nika: Nika, write: Wri
     assert lines[-1]["data"]["output"] == "hi"
 
 
+def test_an_event_of_jsonl_has_its_usage_in_the_form_of_the_result(nika: Nika, write: Write) -> None:
+    write("w.nika.yaml", "agent: {model: mock}\ntasks:\n  - {id: a, llm: hi}\n")
+    lines = [json.loads(line) for line in nika("run", "w.nika.yaml", "--format", "jsonl").out.splitlines()]
+    (task,) = lines[-1]["data"]["tasks"]
+    assert task["usage"]["costUsd"] == 0  # a number, as its key says, and no text
+    for kind in ("model.called", "task.succeeded"):
+        (line,) = (line for line in lines if line["event"] == kind)
+        assert line["data"]["usage"] == task["usage"]
+
+
 def test_pretty_prints_the_output_on_stdout_and_the_progress_on_stderr(nika: Nika, write: Write) -> None:
     write("w.nika.yaml", "tasks:\n  - {id: a, shell: echo hi}\n")
     done = nika("run", "w.nika.yaml")

@@ -6,6 +6,7 @@ import pytest
 
 from nika_core import codes
 from nika_core.errors import TemplateValueError
+from nika_core.model.bounded import bound
 from nika_core.model.path import nesting, read_path
 
 VALUE = {"items": [{"name": "a"}, {"name": "b"}], "0": "zero", "n": 3, "none": None, "text": '{"x": 1}'}
@@ -34,6 +35,7 @@ def test_text_that_is_json_is_read_whatever_made_it():
 @pytest.mark.parametrize(
     ("value", "path", "message", "hint"),
     [
+        (bound(f'{{"a": "{"x" * 99}"}}', 80).text, ("a",), "was cut at its limit", "nika limits"),
         (VALUE, ("itms",), "the value has no field 'itms'", "did you mean 'items'?"),
         (VALUE, ("xyz",), "has no field 'xyz'", "it has: items, 0, n, none, text"),
         (VALUE, ("items", "2"), "has 2 items, none at index 2", None),

@@ -20,7 +20,7 @@ class AllowEntry(sy.ScalarValidator):  # type: ignore[misc]  # strictyaml has no
         try:
             allow_entry(chunk.contents)
         except ValueError as error:
-            chunk.expecting_but_found(f"when expecting a host, host:port or CIDR block: {error}")
+            chunk.expecting_but_found("when expecting what http may call", str(error))
         return str(chunk.contents)
 
 
