@@ -48,9 +48,9 @@ def _file(path: Path) -> dict[str, Any]:
         except ValueError as error:
             raise UsageError(f"--inputs: {path} is not JSON: {error}", code=codes.BAD_INPUT) from None
     else:
-        from nika_core.document.plain import load_plain
+        from nika_core.document.plain import load_inputs
 
-        found = load_plain(text, str(path))
+        found = load_inputs(text, str(path))
     if not isinstance(found, dict):
         raise UsageError(f"--inputs: {path} has no keys and values", code=codes.BAD_INPUT)
     return found

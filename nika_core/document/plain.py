@@ -1,4 +1,4 @@
-"""A strict YAML file without a schema, e.g. of inputs: texts, and JSON's types where a plain scalar is exactly JSON."""
+"""A strict YAML file of inputs: what types they have, only the workflow says."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from nika_core.document.bounds import Bounds
 from nika_core.document.findings import Deadline, OutOfTimeError
-from nika_core.document.json_tree import typed_tree
+from nika_core.document.json_tree import plain_tree, typed_tree
 from nika_core.document.places import Places
 from nika_core.document.positions import Positions
 from nika_core.document.problem_list import ProblemList
@@ -16,8 +16,11 @@ from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.limits import Limits
 
 
-def load_plain(text: str, path: str, limits: Limits | None = None, *, clock: Clock | None = None) -> Any:
-    """The document as JSON; None where there is none.
+def load_inputs(text: str, path: str, limits: Limits | None = None, *, clock: Clock | None = None) -> Any:
+    """The inputs by name, a scalar as its text, as from the command line; None or a text where there is no mapping.
+
+    Within a list or a mapping, which only an input of the type json takes, plain scalars that are exactly JSON have
+    its types.
 
     Raises:
         ProblemsError: it is not strict YAML; all that is wrong, with places.
@@ -34,4 +37,7 @@ def load_plain(text: str, path: str, limits: Limits | None = None, *, clock: Clo
         for finding in tree.findings:
             problems.finding(finding)
         raise ProblemsError(problems.found)
-    return typed_tree(tree.root) if tree.root is not None else None
+    if not isinstance(tree.root, dict):
+        return tree.root
+    root = typed_tree(tree.root)
+    return {key: plain_tree(tree.root[key]) if isinstance(tree.root[key], str) else root[key] for key in root}

@@ -271,7 +271,7 @@ def test_no_text_of_others_is_a_control_code_in_what_is_printed(nika: Nika, writ
 
 def test_inputs_come_from_options_and_files_and_are_typed(nika: Nika, write: Write) -> None:
     write("topic.txt", "from a file")
-    write("more.yaml", "count: 2\nflag: true\n")
+    write("more.yaml", "count: 2\nflag: true\nversion: 7\ntags: {n: 1}\n")
     write(
         "w.nika.yaml",
         """\
@@ -279,12 +279,14 @@ def test_inputs_come_from_options_and_files_and_are_typed(nika: Nika, write: Wri
           topic: {type: string}
           count: {type: int}
           flag: {type: bool, default: false}
+          version: {type: string, default: 3.10}
+          tags: {type: json, default: {}}
         tasks:
-          - {id: a, shell: "echo ${input.topic} ${input.count} ${input.flag}"}
+          - {id: a, shell: "echo ${input.topic} ${input.count} ${input.flag} ${input.version} ${input.tags}"}
         """,
     )
     done = nika("run", "w.nika.yaml", "-i", "topic=@topic.txt", "--inputs", "more.yaml")
-    assert done.out == "from a file 2 true\n"
+    assert done.out == 'from a file 2 true 7 {"n":1}\n'
     refused = nika("run", "w.nika.yaml", "-i", "count=two", "-i", "flag=maybe", "-i", "extra=1")
     assert refused.code == 2
     assert refused.err.count("NIKA-009") == 4  # all at once: count, flag, topic, extra
