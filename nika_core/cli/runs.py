@@ -37,7 +37,7 @@ def list_(folder: FolderOption = None, format_: FormatOption = Format.PRETTY) ->
                 _when(each["startedAt"]),
                 duration_text(each["durationMs"] / 1000) if "durationMs" in each else "",
                 str(each.get("usage", {}).get("totalTokens", "")),
-                money_text(each["usage"]["costUsd"]) if each.get("usage", {}).get("costUsd") else "",
+                _cost(each.get("usage") or {}),
             )
             for each in found
         ]
@@ -77,15 +77,15 @@ def _show_task(task: dict[str, Any], verbose: bool) -> None:
     facts = [task["state"]]
     if task.get("skipReason"):
         facts.append(task["skipReason"])
-    if task.get("attempts", 0) > 1:
-        facts.append(f"{task['attempts']} attempts")
+    if task.get("attempts"):
+        facts.append("1 attempt" if task["attempts"] == 1 else f"{task['attempts']} attempts")
     if "durationMs" in task:
         facts.append(duration_text(task["durationMs"] / 1000))
     usage = task.get("usage") or {}
     if usage.get("totalTokens"):
         facts.append(f"{usage['totalTokens']} tokens")
-    if usage.get("costUsd"):
-        facts.append(money_text(usage["costUsd"]))
+    if cost := _cost(usage):
+        facts.append(cost)
     if task.get("reused"):
         facts.append("reused")
     say(f"  {style_data(task['id'], 'bold')}  {task.get('keyword', '')}  {', '.join(facts)}")
@@ -103,6 +103,13 @@ def _show_task(task: dict[str, Any], verbose: bool) -> None:
 def rm(run: RunArgument, folder: FolderOption = None) -> None:
     """Forget a run: its events, outputs and files."""
     tell(f"removed {Nika.open(folder).journal().remove(run)}")
+
+
+def _cost(usage: dict[str, Any]) -> str:
+    """What models cost, where one was asked; one without a known price is unpriced, and not free."""
+    cost, unpriced = usage.get("costUsd", 0), usage.get("unpriced")
+    parts = [money_text(cost)] if cost or (usage.get("totalTokens") and not unpriced) else []
+    return " + ".join([*parts, *(["unpriced"] if unpriced else [])])
 
 
 def _when(at: float) -> str:

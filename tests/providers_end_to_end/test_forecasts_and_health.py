@@ -80,6 +80,13 @@ def test_a_model_without_a_price_is_unpriced_and_never_free(nika: Nika, write: W
     assert estimate["unpriced"] == ["nobody-knows-me"]
     assert "unpriced: nobody-knows-me" in nika("plan", "w.nika.yaml").out
     assert "$0" not in nika("plan", "w.nika.yaml").out
+    assert nika("run", "w.nika.yaml").code == 0
+    told = nika("runs", "list").out
+    assert "unpriced" in told
+    assert "$" not in told
+    task = nika("runs", "show", told.splitlines()[1].split()[0]).out.splitlines()[2]
+    assert task.endswith("tokens, unpriced")
+    assert "1 attempt" in task
 
 
 def test_a_real_run_stays_within_what_was_planned(nika: Nika, write: Write, wire: Wire) -> None:
