@@ -123,13 +123,18 @@ def _trap(text: str, start: int) -> int | None:
     return None
 
 
+def _escape(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
 def _control_characters(error: Any, text: str) -> list[Finding]:
     found = [
         Finding(
             codes.YAML_SYNTAX,
             f"the character U+{ord(match.group()):04X} may not stand in YAML",
             match.start(),
-            hint=r'remove it, or write it as an escape in double quotes: "\x07"',
+            hint=f'remove it, or write it as an escape in double quotes: "{_escape(match.group())}"',
         )
         for match, _ in zip(control_characters().finditer(text), range(20), strict=False)
     ]

@@ -24,8 +24,8 @@ LIMITS: Final = (
     ),
     Explanation(
         codes.COUNT_LIMIT,
-        "too many tasks, flows, files or values",
-        "A workflow has more parts than its limit allows.",
+        "too many tasks, flows, files, values or attempts",
+        "A workflow has more parts than its limit allows. A task that asks for more attempts is warned of.",
         "NIKA_MAX_TASKS=1 nika validate two-tasks.nika.yaml",
         "Split the workflow, or raise the limit that the message names.",
     ),

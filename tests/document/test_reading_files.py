@@ -95,6 +95,8 @@ def test_control_characters_are_refused_and_the_rest_is_still_checked(load: Call
     loaded = load(f"tasks:\n- id: a\n  shell: x{character}y\n  timout: 3\n")
     assert [problem.code for problem in loaded.problems] == [codes.YAML_SYNTAX, codes.UNKNOWN_KEY]
     assert (loaded.problems[0].place.line, loaded.problems[0].place.column) == (3, 11)
+    escape = f"\\u{ord(character):04x}" if character == "\ufffe" else f"\\x{ord(character):02x}"
+    assert f'"{escape}"' in loaded.problems[0].hint
 
 
 def test_line_breaks_of_yaml_1_1_are_characters_of_the_value(load: Callable[..., Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from nika_core.document.checks.attempts import check_attempts
 from nika_core.document.checks.context import Context, Words
 from nika_core.document.checks.payloads import CheckedPayload, check_payloads, payload_of
 from nika_core.document.checks.references import check_references
@@ -34,6 +35,7 @@ _CHECKS = (
     check_connections,
     check_output,
     check_payloads,
+    check_attempts,
 )
 
 
