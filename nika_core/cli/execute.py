@@ -14,12 +14,13 @@ from nika_core.app.preparing import Prepared
 from nika_core.app.reporting import event_json, result_json
 from nika_core.app.running import Execution
 from nika_core.cli.console import coloured, json_text, mask_with, plain, say, say_json, style, tell
-from nika_core.cli.progress import Lines, Live, duration_text, money_text
+from nika_core.cli.progress import Lines, Live, duration_text
 from nika_core.engine.loop import run_to_end
 from nika_core.engine.services import Observer
 from nika_core.errors import Category, Place
 from nika_core.journal import Journal
 from nika_core.model.state import RunResult, RunStatus, TaskResult
+from nika_core.model.usage import money_text
 from nika_core.registry import Offer
 
 LOG_VARIABLE = "NIKA_LOG"

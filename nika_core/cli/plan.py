@@ -20,8 +20,8 @@ from nika_core.cli.options import (
     WorkflowArgument,
 )
 from nika_core.cli.problems import tell_problem, telling_problems
-from nika_core.cli.progress import money_text
 from nika_core.cli.run import find_workflow, read_workflow
+from nika_core.model.usage import money_text
 
 
 def plan(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any, Final
 
 from nika_core.cli.console import plain, style, tell
 from nika_core.model.events import Event, EventKind
+from nika_core.model.usage import money_text
 from nika_core.model.workflow import Workflow
 
 _REFRESH_PER_SECOND: Final = 4
@@ -23,11 +23,6 @@ def duration_text(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s"
     return f"{int(seconds // 60)} min {int(seconds % 60)} s"
-
-
-def money_text(usd: float | Decimal) -> str:
-    """US dollars, with as many digits as small amounts need."""
-    return f"${usd:.4f}" if usd < 1 else f"${usd:.2f}"
 
 
 class Lines:

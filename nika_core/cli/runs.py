@@ -11,7 +11,8 @@ from nika_core.app import Nika
 from nika_core.app.history import run_json, summary_json
 from nika_core.cli.console import json_text, plain, say, say_json, style_data, table, tell
 from nika_core.cli.options import FolderOption, Format, FormatOption, RunArgument
-from nika_core.cli.progress import duration_text, money_text
+from nika_core.cli.progress import duration_text
+from nika_core.model.usage import money_text
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False, help="The history of runs.")
 

@@ -21,6 +21,7 @@ from typing import Final
 from nika_core import codes
 from nika_core.errors import Category, TaskError
 from nika_core.model.limits import Limits, Measure
+from nika_core.model.usage import money_text
 
 Number = int | Decimal
 _NOTHING: Final = 0
@@ -230,7 +231,7 @@ def _refusal(call: _Call, account: _Account, amount: Number) -> TaskError:
     money = account.code == codes.COST_BUDGET
 
     def shown(value: Number) -> str:
-        return f"${value:.4f}" if money else f"{value:,} tokens"
+        return money_text(value, 4) if money else f"{value:,} tokens"
 
     used = account.spent + account.held
     held = f", {shown(account.held)} of it by calls whose usage is unknown" if account.held else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -42,3 +43,15 @@ class Usage:
 
 
 NOTHING = Usage()
+
+
+def money_text(usd: float | Decimal, places: int = 2) -> str:
+    """US dollars, with as many digits as small amounts need: `$12.50`, `$0.0012`, `$0.0000025`; nothing is `$0.0000`.
+
+    Args: places: digits behind the point from one dollar on.
+    """
+    if usd >= 1:
+        return f"${usd:.{places}f}"
+    if not usd or usd >= 0.0001:
+        return f"${usd:.4f}"
+    return "$" + f"{usd:.{min(1 - math.floor(math.log10(usd)), 15)}f}".rstrip("0")

@@ -5,12 +5,14 @@ import pty
 import select
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from nika_core.cli.progress import Lines, duration_text, money_text
+from nika_core.cli.progress import Lines, duration_text
 from nika_core.model.events import Event, EventKind
+from nika_core.model.usage import money_text
 from nika_core.model.workflow import Task, Workflow
 
 WORKFLOW = Workflow("w", Path("w.nika.yaml"), (Task("fetch", "http", {}), Task("b", "shell", {})))
@@ -40,7 +42,9 @@ def test_what_a_plugin_says_reaches_no_terminal_as_control_code() -> None:
 
 def test_durations_and_money_are_as_short_as_they_can_be() -> None:
     assert [duration_text(each) for each in (0.0123, 1.25, 125)] == ["12 ms", "1.2 s", "2 min 5 s"]
-    assert [money_text(each) for each in (0.00123, 12.5)] == ["$0.0012", "$12.50"]
+    assert [money_text(each) for each in (0.00123, 12.5, 0)] == ["$0.0012", "$12.50", "$0.0000"]
+    # What costs little costs something.
+    assert [money_text(each) for each in (0.0000025, Decimal("1E-8"))] == ["$0.0000025", "$0.00000001"]
 
 
 def on_a_terminal(folder: Path, stream: str, *arguments: str, **environ: str) -> tuple[bytes, bytes]:

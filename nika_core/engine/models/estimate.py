@@ -16,7 +16,7 @@ from nika_core.engine.budget import Bound, Bounds
 from nika_core.engine.models.prepare import DEFAULT_MAX_TOKENS
 from nika_core.errors import RefusedError
 from nika_core.model.graph import EdgeMaker, Graph
-from nika_core.model.usage import Usage
+from nika_core.model.usage import Usage, money_text
 from nika_core.plugin import CallEstimate, Estimate, ModelInfo
 
 # What so many tokens of a model cost; None: unpriced.
@@ -154,7 +154,11 @@ def refuse_hopeless(forecast: RunForecast, bounds: Bounds, certain: Collection[s
 def _compare(who: str, low: int | Decimal, bound: Bound | None, code: str) -> None:
     if bound is None or low <= bound.value:
         return
-    shown = (f"${low:.4f}", f"${bound.value:.4f}") if isinstance(low, Decimal) else (f"{low:,}", f"{bound.value:,}")
+    shown = (
+        (money_text(low, 4), money_text(bound.value, 4))
+        if isinstance(low, Decimal)
+        else (f"{low:,}", f"{bound.value:,}")
+    )
     unit = "" if isinstance(low, Decimal) else " tokens"
     raise RefusedError(
         code,
