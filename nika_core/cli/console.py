@@ -33,9 +33,18 @@ def plain(text: str) -> str:
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text.replace("\r\n", "\n"))
 
 
+_colours = True
+
+
+def allow_colours(wanted: bool) -> None:
+    """Whether what is told from now on may have colours: not beside data for machines, wherever it goes."""
+    global _colours
+    _colours = wanted
+
+
 def coloured(stream: TextIO) -> bool:
     """Whether colour and live views are wanted there."""
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return _colours and stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def style(text: str, *names: str, stream: TextIO | None = None) -> str:

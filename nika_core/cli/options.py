@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from nika_core.errors import UsageError
+from nika_core.cli.console import allow_colours
 
 
 class Format(StrEnum):
@@ -26,8 +27,20 @@ class RunFormat(StrEnum):
     JSONL = "jsonl"
 
 
-FormatOption = Annotated[Format, typer.Option("--format", help="How to print.")]
-RunFormatOption = Annotated[RunFormat, typer.Option("--format", help="How to print.")]
+def _without_colours(format_: Any) -> Any:
+    """`--format json`: no colours, not even in what is told beside it."""
+    if format_ in {Format.JSON, RunFormat.JSONL}:
+        allow_colours(False)
+    return format_
+
+
+def format_option() -> Any:
+    """`--format`, of any of the enumerations of formats."""
+    return typer.Option("--format", help="How to print.", callback=_without_colours)
+
+
+FormatOption = Annotated[Format, format_option()]
+RunFormatOption = Annotated[RunFormat, format_option()]
 VerboseOption = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Tell more; twice for all.")]
 WorkflowArgument = Annotated[Path | None, typer.Argument(help="The workflow's file; without it, `main:` of nika.yaml.")]
 InputOption = Annotated[

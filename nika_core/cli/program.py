@@ -15,7 +15,17 @@ import typer.core
 import typer.main
 
 from nika_core import codes
-from nika_core.cli.console import mask_with, open_closed_streams, plain, print_error, say, stdout_for_data, style, tell
+from nika_core.cli.console import (
+    allow_colours,
+    mask_with,
+    open_closed_streams,
+    plain,
+    print_error,
+    say,
+    stdout_for_data,
+    style,
+    tell,
+)
 from nika_core.errors import NikaError
 from nika_core.model.masking import Masker, secret_values
 from nika_core.model.nearest import nearest
@@ -122,6 +132,7 @@ def _on_its_way_out(what: Any) -> None:
 def main() -> None:
     """Run the command line; every error ends in a message and an exit code, never in a traceback."""
     open_closed_streams()
+    allow_colours(True)
     mask_with(Masker(secret_values(os.environ)))
     if sys.unraisablehook is sys.__unraisablehook__ and not os.environ.get("NIKA_DEBUG"):
         sys.unraisablehook = _on_its_way_out

@@ -12,6 +12,7 @@ import typer
 from nika_core import codes
 from nika_core.app import Nika
 from nika_core.cli.console import mask_with, masked, plain, say, say_json, style_data
+from nika_core.cli.options import format_option
 from nika_core.cli.problems import errors_in, mask_problems, tell_problem
 from nika_core.document import Loaded
 from nika_core.document.diagnostics import file_json, render_compact
@@ -34,7 +35,7 @@ def validate(
     paths: Annotated[
         list[Path] | None, typer.Argument(metavar="[PATH]...", help="Files or folders; without one, this folder.")
     ] = None,
-    format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.PRETTY,
+    format_: Annotated[Format, format_option()] = Format.PRETTY,
 ) -> None:
     """Check workflow files without running anything."""
     files = find_files(paths or [Path()])

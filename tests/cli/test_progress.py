@@ -47,7 +47,7 @@ def test_durations_and_money_are_as_short_as_they_can_be() -> None:
     assert [money_text(each) for each in (0.0000025, Decimal("1E-8"))] == ["$0.0000025", "$0.00000001"]
 
 
-def on_a_terminal(folder: Path, stream: str, *arguments: str, **environ: str) -> tuple[bytes, bytes]:
+def on_a_terminal(folder: Path, stream: str, *arguments: str, code: int = 0, **environ: str) -> tuple[bytes, bytes]:
     """Call `nika` with "stdout" or "stderr" on a terminal; gives what it saw, and what the other stream was given."""
     ours, theirs = pty.openpty()
     command = [str(Path(sys.executable).with_name("nika")), *arguments]
@@ -72,7 +72,7 @@ def on_a_terminal(folder: Path, stream: str, *arguments: str, **environ: str) ->
         seen += data
     out, err = process.communicate(timeout=30)
     os.close(ours)
-    assert process.returncode == 0, seen
+    assert process.returncode == code, seen
     return seen, out if stream == "stderr" else err
 
 
@@ -93,9 +93,14 @@ def test_a_terminal_sees_neither_colour_nor_a_live_view_where_they_are_not_wante
     tmp_path: Path, arguments: list[str], environ: dict[str, str]
 ) -> None:
     (tmp_path / "w.nika.yaml").write_text("tasks:\n  - {id: a, shell: echo hi}\n")
+    (tmp_path / "bad.nika.yaml").write_text("tasks:\n  - {id: a}\n")
     for stream in ("stderr", "stdout"):
-        seen, _ = on_a_terminal(tmp_path, stream, "run", "w.nika.yaml", *arguments, **environ)
+        seen, _ = on_a_terminal(tmp_path, stream, "run", "w.nika.yaml", "-v", *arguments, **environ)
         assert b"\x1b" not in seen
+        for command in ("run", "validate"):
+            seen, _ = on_a_terminal(tmp_path, stream, command, "bad.nika.yaml", *arguments, code=2, **environ)
+            assert b"\x1b" not in seen
+    assert b"\x1b[" in on_a_terminal(tmp_path, "stderr", "run", "bad.nika.yaml", code=2)[0]  # where they are
 
 
 def test_data_has_colour_where_stdout_is_a_terminal_and_not_where_stderr_is_one(tmp_path: Path) -> None:
