@@ -44,9 +44,8 @@ class FlowReader:
             faults: list[Fault] = []
             found = self.check(node, faults)
             hint_form(faults, 0, "flow")
-            condition = None
-            if not faults and "condition" in found:
-                condition = self._condition(found["condition"], faults)
+            text = found.get("condition") if found else None
+            condition = self._condition(text, faults) if isinstance(text, str) else None
             if faults:
                 self.problems.task_faults(faults, codes.BAD_VALUE, node, entry)
             if found and found.get("source") and found.get("target"):

@@ -45,7 +45,9 @@ def _task(*values: Any) -> Task:
 
 
 class TaskReader:
-    """Reads tasks. One that is broken stays in the list without a keyword: others may refer to it, and it to them."""
+    """Reads tasks. One whose id or payload is broken stays in the list without a keyword: others may refer to it, and
+    it to them. What is wrong beside them leaves the keyword its own say.
+    """
 
     def __init__(
         self,
@@ -114,10 +116,12 @@ class TaskReader:
         if keyword is None:
             keyword = self._keyword(node, found, unknown, faults)
         payload: Any = {}
+        broken = False
         if keyword is not None:
             since = len(faults)
             payload = keyword.read(node[keyword.keyword.name], faults)
             if len(faults) > since:
+                broken = True
                 for fault in faults[since:]:
                     fault.code = fault.code or codes.BAD_PAYLOAD
                     if fault.at_key and fault.path[0] in checks and fault.path[0] not in keyword.fields:
@@ -126,7 +130,7 @@ class TaskReader:
         output = self._output(node, fields["output"], faults) if fields.get("output") else _TEXT
         if keyword is None:
             return Task(task_id, "", {}, index, place=place)
-        if faults or (self.refused and holds_refused(node)):
+        if broken or task_id[0] == "#" or (self.refused and holds_refused(node)):
             at = TaskPlaces(self.places, node, entry, keyword.keyword.name, keyword.keyword.primary)
             return Task(task_id, "", payload, index, place=place, at=at)
         retry = fields.get("retry")
@@ -139,11 +143,11 @@ class TaskReader:
             index,
             fields.get("timeout"),
             Retry(retry.get("max"), retry.get("backoff")) if retry else _NO_RETRY,
-            _ON_ERROR[fields["onError"]] if "onError" in fields else OnError.FAIL,
+            _ON_ERROR.get(fields["onError"], OnError.FAIL) if "onError" in fields else OnError.FAIL,
             output,
             tuple(allowed) if allowed is not None else None,
             tuple(fields.get("disallowedTools") or ()),
-            _MODES[fields["mode"]] if "mode" in fields else None,
+            _MODES.get(fields["mode"]) if "mode" in fields else None,
             place,
             TaskPlaces(self.places, node, entry, word, keyword.keyword.primary),
         )

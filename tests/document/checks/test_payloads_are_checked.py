@@ -33,6 +33,22 @@ def test_a_keyword_reports_with_its_own_code_place_and_severity(check, vocabular
     assert [place[1:3] for place in found.places] == [(4, 21), (4, 40)]
 
 
+def test_a_keyword_is_asked_whatever_is_wrong_beside_its_payload_and_not_about_a_broken_one(check, vocabulary):
+    vocabulary.check = lambda payload, report: report("no", payload.at("name"), code="ACME-001")
+    for beside, code in (
+        ("timeout: soon", codes.BAD_VALUE),
+        ("retry: 3", codes.BAD_VALUE),
+        ("onError: ignore", codes.BAD_VALUE),
+        ("mode: wild", codes.BAD_VALUE),
+        ("output: json", codes.BAD_VALUE),
+        ("allowedTools: [x]", codes.TOOLS_NOT_ALLOWED_HERE),
+        ("nix: 1", codes.UNKNOWN_KEY),
+    ):
+        found = check(f"tasks:\n  - {{id: a, call: y, {beside}}}\n")
+        assert sorted(found.codes) == sorted(["ACME-001", code]), beside
+    assert check("tasks:\n  - {id: a, call: {name: y, nix: 1}}\n").codes == [codes.BAD_PAYLOAD]
+
+
 def test_a_keyword_that_raises_is_one_problem_that_names_it(check, vocabulary):
     def own(payload, report):
         raise ZeroDivisionError

@@ -28,6 +28,11 @@ def test_unknown_ends_of_a_flow_are_told_each_at_its_name(check):
     assert [p.hint for p in found.problems] == ["did you mean 'fetch'?", "did you mean 'report'?"]
 
 
+def test_a_condition_is_checked_whatever_else_is_wrong_with_its_flow(check):
+    found = check(tasks("id: a, call: x", "id: b, call: x") + flows("source: a, target: b, nix: 1, condition: '1 = 1'"))
+    assert found.codes == [codes.UNKNOWN_KEY, codes.BAD_CONDITION]
+
+
 def test_only_tasks_that_an_author_named_are_offered(check):
     found = check(tasks("id: a, call: x", "id: a, call: y", "call: z") + flows("source: nothing, target: a"))
     hint = next(problem.hint for problem in found.problems if problem.code == codes.UNKNOWN_FLOW_SOURCE)
