@@ -7,7 +7,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from nika_core.app.patience import watched
 from nika_core.app.preparing import Prepared
@@ -24,6 +24,9 @@ from nika_core.model.usage import money_text
 from nika_core.registry import Offer
 
 LOG_VARIABLE = "NIKA_LOG"
+_ENDING: Final = tuple(  # Ctrl-C, the system, a terminal that is closed
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
 EXIT_CODES = {RunStatus.SUCCEEDED: 0, RunStatus.FAILED: 1, RunStatus.PAUSED: 4, RunStatus.CANCELLED: 130}
 
 
@@ -42,7 +45,7 @@ def execute(prepared: Prepared, format_: str, verbose: int = 0, *, journal: Jour
 
 
 async def _with_signals(execution: Execution, plugins: tuple[Offer, ...]) -> RunResult:
-    """Ctrl-C (or SIGTERM) once: stop starting, cancel cleanly, keep the history. Twice: wait for nothing more."""
+    """One of `_ENDING` once: stop starting, cancel cleanly, keep the history. Twice: wait for nothing more."""
     loop = asyncio.get_running_loop()
     asked = 0
 
@@ -55,7 +58,9 @@ async def _with_signals(execution: Execution, plugins: tuple[Offer, ...]) -> Run
         else:
             execution.cancel("interrupted twice")
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _ENDING:
+        if number == getattr(signal, "SIGHUP", None) and signal.getsignal(number) is signal.SIG_IGN:
+            continue  # nohup: the run is to outlive its terminal
         try:
             loop.add_signal_handler(number, interrupt)
         except NotImplementedError:  # Windows: the default, KeyboardInterrupt, has to do

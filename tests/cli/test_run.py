@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -391,8 +392,9 @@ def test_a_task_that_cannot_work_fails_with_category_and_hint(
     assert re.search(says, error["message"])
 
 
-def test_ctrl_c_cancels_cleanly_and_the_run_can_be_resumed(
-    start: Callable[..., subprocess.Popen[str]], nika: Nika, write: Write, folder: Path
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_end_cancels_cleanly_and_the_run_can_be_resumed(
+    start: Callable[..., subprocess.Popen[str]], nika: Nika, write: Write, folder: Path, how: signal.Signals
 ) -> None:
     write(
         "w.nika.yaml",
@@ -408,7 +410,7 @@ def test_ctrl_c_cancels_cleanly_and_the_run_can_be_resumed(
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(how)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
     result = json.loads(out)
@@ -420,6 +422,13 @@ def test_ctrl_c_cancels_cleanly_and_the_run_can_be_resumed(
     assert again.code == 0, again.err
     assert again.tasks["done"]["reused"] is True
     assert (folder / "done.txt").read_text() == "once\n"
+
+
+def test_a_run_under_nohup_outlives_its_terminal(write: Write, folder: Path) -> None:
+    write("w.nika.yaml", 'tasks:\n  - {id: a, shell: "kill -HUP $PPID; echo on"}\n')
+    command = ["nohup", str(Path(sys.executable).with_name("nika")), "run", "w.nika.yaml"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "on\n"), done.stderr
 
 
 def test_no_journal_leaves_nothing_behind(nika: Nika, write: Write, folder: Path) -> None:
