@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from contextlib import suppress
+from typing import Any, Final, TextIO, cast
 
 from nika_core.cli.console import plain, style, tell
 from nika_core.model.events import Event, EventKind
@@ -97,6 +98,27 @@ class Lines:
         return text
 
 
+class _Terminal:
+    """A stream that may be closed at its other end, as a terminal's window is: what is shown there is then shown to
+    nobody, and the run goes on.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            return self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 class Live:
     """The same lines above a live view of what is running, redrawn at most four times a second."""
 
@@ -105,7 +127,7 @@ class Live:
         from rich.live import Live as RichLive
 
         self._running: dict[str, tuple[float, str]] = {}
-        self._console = Console(file=sys.stderr, highlight=False, markup=False, emoji=False)
+        self._console = Console(file=cast("TextIO", _Terminal(sys.stderr)), highlight=False, markup=False, emoji=False)
         self._live = RichLive(
             console=self._console, refresh_per_second=_REFRESH_PER_SECOND, transient=True, get_renderable=self._view
         )

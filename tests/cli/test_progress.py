@@ -108,3 +108,21 @@ def test_data_has_colour_where_stdout_is_a_terminal_and_not_where_stderr_is_one(
     for command in (["plan", "w.nika.yaml"], ["explain", "52"], ["plugins", "show", "shell"], ["providers"]):
         assert b"\x1b" not in on_a_terminal(tmp_path, "stderr", *command)[1], command
         assert b"\x1b[1m" in on_a_terminal(tmp_path, "stdout", *command)[0], command
+
+
+def test_a_terminal_that_is_closed_takes_neither_the_run_nor_its_output(tmp_path: Path) -> None:
+    (tmp_path / "w.nika.yaml").write_text(
+        'tasks:\n  - {id: a, shell: "until [ -e closed ]; do :; done; echo data"}\n  - {id: b, shell: "echo {{a}}"}\n'
+    )
+    ours, theirs = pty.openpty()
+    command = [str(Path(sys.executable).with_name("nika")), "run", "w.nika.yaml"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=theirs, stdin=subprocess.DEVNULL, text=True
+    )
+    os.close(theirs)
+    while "▶ a".encode() not in os.read(ours, 65536):
+        pass
+    os.close(ours)
+    (tmp_path / "closed").touch()
+    out, _ = process.communicate(timeout=60)
+    assert (process.returncode, out) == (0, "data\n")
