@@ -48,7 +48,8 @@ class Lines:
             case EventKind.TASK_STARTED:
                 if data.get("attempt", 1) > 1:
                     return None
-                return self._line(style("▶", "blue"), event, style("started", "dim"))
+                again = f": {data['reason']}" if data.get("reason") else ""
+                return self._line(style("▶", "blue"), event, style(f"started{again}", "dim"))
             case EventKind.TASK_SUCCEEDED:
                 return self._line(style("✓", "green"), event, self._ended(data))
             case EventKind.TASK_REUSED:
@@ -144,7 +145,7 @@ class Live:
             self._running[task] = (since, (tail + str(event.data.get("text", "")))[-_TAIL:])
         elif event.kind in {EventKind.TASK_SUCCEEDED, EventKind.TASK_FAILED, EventKind.TASK_SKIPPED}:
             self._running.pop(task, None)
-        if event.kind is not EventKind.TASK_STARTED:
+        if event.kind is not EventKind.TASK_STARTED or event.data.get("reason"):
             self._lines(event)
 
     def close(self) -> None:

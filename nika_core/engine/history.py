@@ -22,7 +22,8 @@ class Earlier:
     """How a task stood when its run ended, was interrupted or was killed.
 
     `state`: success, failed, skipped or running (it had started, and nobody knows how it ended). Hashes are "" where
-    they are not known. `withheld`: its output held a secret, which history does not keep.
+    they are not known. `withheld`: its output held a secret, which history does not keep. `lost`: history has kept it,
+    and it is no longer there, or damaged.
     """
 
     state: str
@@ -32,6 +33,7 @@ class Earlier:
     output: Json = None
     truncated: bool = False
     withheld: bool = False
+    lost: bool = False
     attempts: int = 0
     duration: float = 0.0
     usage: Usage = NOTHING
@@ -160,7 +162,8 @@ def _ended(state: str, data: JsonObject, was: Earlier) -> Earlier:
         was.payload,
         data.get("output"),
         data.get("truncated", False),
-        data.get("withheld", False) or "lost" in data,
+        data.get("withheld", False),
+        "lost" in data,
         data.get("attempts", 0),
         data.get("durationMs", 0) / 1000,
         NOTHING,

@@ -60,9 +60,11 @@ class Reuse:
         if was.state == "skipped":
             return Choice(Verdict.SKIP, "the main agent had decided to skip it", was.epoch)
         if was.state == "success":
-            if not was.withheld:
-                return Choice(Verdict.REUSE, "its definition and what it is given are unchanged", was.epoch)
-            return Choice(Verdict.RUN, "its output held a secret, which history does not keep", was.epoch + 1)
+            if was.withheld:
+                return Choice(Verdict.RUN, "its output held a secret, which history does not keep", was.epoch + 1)
+            if was.lost:
+                return Choice(Verdict.RUN, "its output is lost: a file under .nika/blobs", was.epoch + 1)
+            return Choice(Verdict.REUSE, "its definition and what it is given are unchanged", was.epoch)
         if was.state == "running":
             return Choice(Verdict.RUN, "it had been interrupted", was.epoch)
         # The same answers would fail the same check again; after any other failure what was paid for still counts.

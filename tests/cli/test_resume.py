@@ -1,0 +1,34 @@
+"""`nika resume`: what is told of each task is true, and what is done again is said so, with its reason."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from .conftest import Nika
+
+Write = Callable[[str, str], Path]
+
+
+def test_each_task_says_whether_it_is_taken_over_or_done_again_and_why(nika: Nika, write: Write, folder: Path) -> None:
+    write(
+        "w.nika.yaml",
+        """\
+        tasks:
+          - {id: long, shell: "head -c 70000 /dev/zero | tr '\\\\0' x"}
+          - {id: kept, shell: "echo kept"}
+          - {id: failed, shell: "echo {{kept}}; [ -e go ]"}
+        """,
+    )
+    run = nika("run", "w.nika.yaml", "--format", "json").json["runId"]
+    shutil.rmtree(folder / ".nika" / "blobs")
+    (folder / "go").touch()
+    done = nika("resume", run)
+    assert done.code == 0, done.err
+    told = {line.split()[1]: line.split("  ")[-1].strip() for line in done.err.splitlines() if line[:1] in {"▶", "↻"}}
+    assert told == {
+        "long": "started: its output is lost: a file under .nika/blobs",
+        "kept": "taken over: its definition and what it is given are unchanged",
+        "failed": "started: it had failed",
+    }
