@@ -53,8 +53,8 @@ def workflow_path(recorded: Recorded) -> Path:
     return path
 
 
-def earlier_of(recorded: Recorded, workflow: Workflow, again: str | None) -> dict[str, Earlier]:
-    """How its tasks stood. Raises UsageError for a task that is not there, or a run with nothing left to do."""
+def refuse_pointless(recorded: Recorded, workflow: Workflow, again: str | None) -> None:
+    """Raise UsageError for a task that is not there, or a run with nothing left to do."""
     ids = {task.id for task in workflow.tasks}
     if again is not None and again not in ids:
         raise UsageError(
@@ -62,11 +62,15 @@ def earlier_of(recorded: Recorded, workflow: Workflow, again: str | None) -> dic
             code=codes.NOT_RESUMABLE,
             hint=f"its tasks: {', '.join(sorted(ids))}",
         )
-    found = earlier(recorded.events)
     if again is None and recorded.run.status == "succeeded":
         raise UsageError(
             f"run {recorded.run.id} has succeeded: there is nothing to go on with",
             code=codes.NOT_RESUMABLE,
             hint=f"to do a task and all below it again: nika resume {recorded.run.id} --from TASK",
         )
-    return {task: each for task, each in found.items() if task in ids}
+
+
+def earlier_of(recorded: Recorded, workflow: Workflow) -> dict[str, Earlier]:
+    """How those of its tasks stood that the workflow still has."""
+    ids = {task.id for task in workflow.tasks}
+    return {task: each for task, each in earlier(recorded.events).items() if task in ids}

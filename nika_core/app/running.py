@@ -14,6 +14,7 @@ from typing import Any, Final
 from nika_core.app.economy import Waiting
 from nika_core.app.mocking import MockStep
 from nika_core.app.preparing import Prepared
+from nika_core.app.resuming import earlier_of
 from nika_core.engine.budget import Budget
 from nika_core.engine.history import Earlier, usage_json
 from nika_core.engine.host import Run
@@ -51,7 +52,6 @@ class Execution:
         *,
         document: str = "",
         recorded: Recorded | None = None,
-        earlier: Mapping[str, Earlier] | None = None,
         again: str | None = None,
     ) -> None:
         self._prepared = prepared
@@ -59,7 +59,7 @@ class Execution:
         self._observers = list(observers)
         self._document = document
         self._recorded = recorded
-        self._earlier = earlier or {}
+        self._earlier: Mapping[str, Earlier] = {}
         self._again = again
         self._run: Run | None = None
         self._waiting = Waiting(prepared) if prepared.options.economy else None
@@ -125,7 +125,11 @@ class Execution:
             return None
         mask = self._prepared.masker.text
         if self._recorded is not None:
-            return self._journal.resume(self._recorded.run.id, mask)
+            log = self._journal.resume(self._recorded.run.id, mask)
+            # Only now is it ours: since it was read another process may have gone on with it.
+            self._recorded = self._journal.load(log.run_id)
+            self._earlier = earlier_of(self._recorded, self._prepared.workflow)
+            return log
         try:
             return self._journal.begin(self._info(), mask=mask)
         except JournalError as error:

@@ -40,7 +40,7 @@ def resume(
         seconds = seconds_of(timeout)
 
         from nika_core.app.preparing import prepare
-        from nika_core.app.resuming import earlier_of, options_of, workflow_path
+        from nika_core.app.resuming import options_of, refuse_pointless, workflow_path
         from nika_core.cli.execute import execute
 
         journal = Nika.open(folder).journal()
@@ -49,7 +49,7 @@ def resume(
         path = workflow_path(recorded)
         nika = Nika.open(path)
         loaded, checked = read_workflow(nika, path, options.provider, options.model)
-        earlier = earlier_of(recorded, checked, from_)
+        refuse_pointless(recorded, checked, from_)
         with telling_problems(loaded):
             prepared = prepare(nika, checked, options)
         sys.exit(
@@ -60,7 +60,6 @@ def resume(
                 journal=journal,
                 document=loaded.text,
                 recorded=recorded,
-                earlier=earlier,
                 again=from_,
             )
         )

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nika_core.app import preparing
+from nika_core.app.preparing import Prepared, prepare
 
 from .conftest import Nika
 
@@ -32,3 +39,30 @@ def test_each_task_says_whether_it_is_taken_over_or_done_again_and_why(nika: Nik
         "kept": "taken over: its definition and what it is given are unchanged",
         "failed": "started: it had failed",
     }
+
+
+def test_what_another_process_did_since_the_run_was_read_is_not_done_again(
+    nika: Nika, start: Callable[..., subprocess.Popen[str]], write: Write, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(
+        "w.nika.yaml",
+        """\
+        tasks:
+          - {id: a, shell: "echo a >> done; [ -e go ]"}
+          - {id: b, shell: "echo b >> done; echo {{a}}"}
+        """,
+    )
+    run = nika("run", "w.nika.yaml", "--format", "json").json["runId"]
+    (folder / "go").touch()
+
+    def overtaken(*arguments: Any) -> Prepared:
+        other = start("resume", run)
+        other.communicate(timeout=60)
+        assert other.returncode == 0
+        return prepare(*arguments)
+
+    monkeypatch.setattr(preparing, "prepare", overtaken)
+    done = nika("resume", run, "--format", "json")
+    assert done.code == 0, done.err
+    assert [task["reused"] for task in done.json["tasks"]] == [True, True]
+    assert (folder / "done").read_text().split() == ["a", "a", "b"]
