@@ -221,7 +221,11 @@ class ResilientCaller:
         return self._reply(call, sent, found.finished)
 
     def _reply(self, call: CallScope, sent: Sent, finished: Finished) -> ModelReply:
-        usage = self._settling.ended(sent, finished)
+        try:
+            usage = self._settling.ended(sent, finished)
+        except BaseException:  # an end of the wrong shape: what it took stays unknown, and nobody waits for it
+            sent.reservation.hold()
+            raise
         call.on_usage(usage)
         model = finished.model or sent.info.name
         return ModelReply("".join(sent.text), finished.tool_calls, finished.stop_reason, usage, model)

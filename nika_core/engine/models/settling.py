@@ -48,7 +48,7 @@ class Settling:
 
     def ended(self, sent: Sent, finished: Finished) -> Usage:
         """After a whole reply."""
-        real = finished.usage
+        real = finished.usage if _believable(finished.usage) else NOTHING
         known = real.total_tokens > 0 and not real.estimated
         if real.total_tokens == 0:
             real = Usage(sent.prompt, tokens_of("".join(sent.text), finished.tool_calls), estimated=True)
@@ -61,7 +61,7 @@ class Settling:
 
     def failed(self, sent: Sent, error: TaskError | None) -> Usage:
         """After a failure, or (None) a cancellation."""
-        if error is not None and isinstance(error.usage, Usage):
+        if error is not None and isinstance(error.usage, Usage) and _believable(error.usage):
             whole = self._at_least(sent, error.usage)
             usage = self._priced(sent, whole)
             if whole.estimated and not error.usage.estimated:
@@ -98,6 +98,12 @@ class Settling:
         full = self._prices.cost(sent.connection.provider.name, sent.info, usage) if sent.batch else None
         saved = Decimal(0) if full is None else full - priced.cost_usd
         return replace(priced, calls=max(1, usage.calls), saved_usd=saved)
+
+
+def _believable(told: Usage) -> bool:
+    """Whether these can be figures of a call at all: less than nothing would give a budget more than it had."""
+    counts = (told.input_tokens, told.output_tokens, told.cached_tokens)
+    return all(type(each) is int and each >= 0 for each in counts)
 
 
 def worst_case(reservation: Reservation) -> Usage:

@@ -25,7 +25,7 @@ async def stream(
     try:
         return await _stream(request, connection, text, on_text)
     except TaskError as error:
-        consumed = not isinstance(error.usage, Usage) or error.usage.total_tokens > 0
+        consumed = not isinstance(error.usage, Usage) or error.usage.total_tokens != 0
         if text and consumed and error.category in _SHOWN_ONCE:
             error.retriable = False
         raise
@@ -68,7 +68,9 @@ async def count(request: ModelRequest, connection: Connection) -> TokenEstimate:
     Raises TaskError (category config) for a wrong key or model: it would be wrong for the call, too.
     """
     try:
-        return await connection.client.estimate(request)
+        found = await connection.client.estimate(request)
+        if found.input_tokens >= 0:  # a reservation of less than nothing would give others more than there is
+            return found
     except TaskError as error:
         if error.category is Category.CONFIG:
             raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -31,6 +32,7 @@ from nika_core.plugin import (
     Refusal,
     TextDelta,
     TokenEstimate,
+    estimate_tokens,
 )
 
 OK = (TextDelta("hel"), TextDelta("lo"), Finished("end", Usage(10, 2)))
@@ -438,6 +440,35 @@ async def test_a_reply_without_figures_is_estimated_and_keeps_its_reservation() 
     reply = await h.caller.complete(ask(), h.scope())
     assert reply.usage == Usage(10, 10, Decimal("0.00011"), calls=1, estimated=True)
     assert h.budget.ledger.spent_tokens == 110
+
+
+@pytest.mark.parametrize("told", [Usage(-900, -900), Usage(-10_000, 10_001), Usage(20, 5, cached_tokens=-1)])
+@pytest.mark.parametrize("fails", [False, True])
+async def test_figures_below_nothing_are_none_and_give_a_budget_nothing(told: Usage, fails: bool) -> None:
+    end = TaskError("died", category=Category.NETWORK, usage=told) if fails else Finished("end", told)
+    h = house((TextDelta("x" * 40), end), bounds=tokens(run=1000, cost="1"))
+    with pytest.raises(TaskError) if fails else nullcontext():
+        await h.caller.complete(ask(), h.scope())
+    assert h.used == [Usage(10, 10, Decimal("0.00011"), calls=1, estimated=True)]
+    assert h.budget.ledger.spent_tokens == 110
+    assert h.free
+
+
+async def test_an_end_of_the_wrong_shape_leaves_no_other_call_waiting() -> None:
+    h = house((Finished("end", "much"),), OK, bounds=tokens(run=220))  # type: ignore[arg-type]  # a plugin's fault
+    with pytest.raises(AttributeError):
+        await h.caller.complete(ask(), h.scope())
+    assert h.free
+    assert h.budget.ledger.spent_tokens == 110
+
+
+@pytest.mark.parametrize("counted", [TokenEstimate(-5000), None])
+async def test_a_counter_that_counts_nonsense_gives_way_to_an_estimate(counted: Any) -> None:
+    asked: list[Admission] = []
+    h = house(admit=asked.append)
+    h.client.prompt = counted
+    await h.caller.complete(ask(), h.scope())
+    assert asked[0].tokens == estimate_tokens(h.client.asked[0]) + 100
 
 
 async def test_a_plugin_that_raises_anything_else_is_named() -> None:
