@@ -46,6 +46,7 @@ def run_json(recorded: Recorded) -> dict[str, Any]:
     """A whole run, its tasks in declared order, with what it really spent in all its lives."""
     found = summary_json(recorded.run)
     found["inputs"] = recorded.info.inputs
+    found["document"] = recorded.info.document
     spent = spent_by_task(recorded.events)
     total = NOTHING
     for usage in spent.values():

@@ -66,3 +66,14 @@ def test_what_another_process_did_since_the_run_was_read_is_not_done_again(
     assert done.code == 0, done.err
     assert [task["reused"] for task in done.json["tasks"]] == [True, True]
     assert (folder / "done").read_text().split() == ["a", "a", "b"]
+
+
+def test_a_workflow_that_is_gone_can_still_be_had_from_its_runs_history(nika: Nika, write: Write, folder: Path) -> None:
+    path = write("w.nika.yaml", "tasks:\n  - {id: a, shell: 'false'}  # as it was\n")
+    text = path.read_text()
+    run = nika("run", "w.nika.yaml", "--format", "json").json["runId"]
+    path.unlink()
+    gone = nika("resume", run)
+    assert gone.code == 2
+    assert f"`nika runs show {run} --format json` still has its text" in gone.err
+    assert nika("runs", "show", run, "--format", "json").json["document"] == text
