@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -26,7 +27,7 @@ from nika_core.cli.console import (
     style,
     tell,
 )
-from nika_core.errors import NikaError
+from nika_core.errors import NikaError, UsageError
 from nika_core.model.masking import Masker, secret_values
 from nika_core.model.nearest import nearest
 
@@ -121,6 +122,16 @@ def nika(
         say(ctx.get_help())
     elif not {"-h", "--help"} & set(sys.argv):  # help is data, and printed by the library itself
         ctx.with_resource(stdout_for_data())
+        _require_folder()
+
+
+def _require_folder() -> None:
+    """Every command looks for its files from the folder one is in."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        message = "the folder you are in is no longer there"
+        raise UsageError(message, hint="go to another one: cd /") from None
 
 
 def _on_its_way_out(what: Any) -> None:

@@ -224,6 +224,19 @@ def test_a_line_break_in_a_name_breaks_no_table(nika: Nika, write: Write) -> Non
     assert len(nika("runs", "list").out.splitlines()) == 2
 
 
+@pytest.mark.parametrize("command", [("run", "/w.nika.yaml"), ("runs", "list"), ("limits",), ("validate",)])
+def test_a_folder_that_is_no_longer_there_is_told(
+    nika: Nika, folder: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    gone = folder / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    done = nika(*command)
+    assert (done.code, "the folder you are in is no longer there" in done.err) == (2, True)
+    assert "NIKA-097" in done.err
+
+
 def test_runs_are_listed_shown_and_removed(nika: Nika, write: Write) -> None:
     write("w.nika.yaml", "tasks:\n  - {id: a, shell: echo hi}\n")
     run = nika("run", "w.nika.yaml", "--format", "json").json["runId"]
