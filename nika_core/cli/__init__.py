@@ -9,8 +9,22 @@ from typing import Final
 _YOUNG: Final = 50_000  # objects; by default 700, and a hundred looks at what starting makes, all of which stays
 
 
+def command_line() -> None:
+    """The `nika` program as a process: it ends soon after its command."""
+    from nika_core.cli.leaving import SECONDS, leave_within
+
+    code = 0
+    try:
+        main()
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        raise
+    finally:
+        leave_within(SECONDS, code)
+
+
 def main() -> None:
-    """The `nika` program."""
+    """The `nika` program, inside any process."""
     collect_rarely()
     atexit.register(gc.freeze)  # the process ends: what is in cycles need not be looked for first
     from nika_core.cli.program import main as run
@@ -23,4 +37,4 @@ def collect_rarely() -> None:
     gc.set_threshold(_YOUNG, *gc.get_threshold()[1:])
 
 
-__all__ = ["collect_rarely", "main"]
+__all__ = ["collect_rarely", "command_line", "main"]

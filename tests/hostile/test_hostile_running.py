@@ -179,3 +179,20 @@ def test_a_hostile_step_cannot_stop_a_run_from_being_interrupted_in_time(place: 
     done = place.nika("run", "uses.nika.yaml", "--no-journal", "--format", "json")
     assert done.code == 1
     assert time.monotonic() - begun < 15
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "says"),
+    [
+        ("await asyncio.to_thread(time.sleep, 600)", 1, "did not end within"),
+        ("import threading; threading.Thread(target=time.sleep, args=(600,)).start(); return 'x'", 0, ""),
+        ("import atexit; atexit.register(time.sleep, 600); return 'x'", 0, ""),
+    ],
+)
+def test_what_a_step_leaves_running_does_not_hold_the_process(place: Place, body: str, code: int, says: str) -> None:
+    place.install(acme_bad=GOOD.replace(RUN, f"        {body}\n"))
+    place.write("uses.nika.yaml", "tasks:\n  - {id: b, bad: hello, timeout: 300ms, retry: {max: 1}}\n")
+    done = place.nika("run", "uses.nika.yaml", "--no-journal", "--format", "json", timeout=40)
+    assert done.code == code, done.err
+    assert says in done.tasks["b"].get("error", {}).get("message", "")
+    assert "a plugin has left something running" in done.err
