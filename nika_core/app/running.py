@@ -109,6 +109,8 @@ class Execution:
             self._run = Run(self._request(run_id), services, map(self._patient, self._observers))
             if self._waiting is not None and not self._waiting.tasks:
                 self.warnings.append("--economy changed nothing: no task has a model with batches")
+            for warning in self.warnings:  # now, while the user may still decide otherwise, and at the end once more
+                self._run.scene.notice(warning)
             if self._cancelled is not None:
                 self._run.cancel(self._cancelled)
             result = await self._run.result()

@@ -431,6 +431,19 @@ def test_a_run_under_nohup_outlives_its_terminal(write: Write, folder: Path) -> 
     assert (done.returncode, done.stdout) == (0, "on\n"), done.stderr
 
 
+def test_that_a_run_will_have_no_history_is_told_before_anything_is_done(
+    nika: Nika, write: Write, folder: Path
+) -> None:
+    write(".nika", "in the way of the folder")
+    write("w.nika.yaml", "tasks:\n  - {id: a, shell: echo hi}\n")
+    done = nika("run", "w.nika.yaml")
+    assert (done.code, done.out) == (0, "hi\n")
+    lines = done.err.splitlines()
+    assert "has no history and cannot be resumed" in lines[0]
+    assert lines[1].startswith("▶ a")
+    assert "has no history and cannot be resumed" in lines[-1]
+
+
 def test_no_journal_leaves_nothing_behind(nika: Nika, write: Write, folder: Path) -> None:
     write("w.nika.yaml", "tasks:\n  - {id: a, shell: echo hi}\n")
     assert nika("run", "w.nika.yaml", "--no-journal").code == 0
