@@ -66,12 +66,13 @@ class Execution:
         self._caller: ResilientCaller | None = None
         self._cancelled: str | None = None
         self._log: RunLog | None = None
+        self._gone = False
         self.warnings: list[str] = []
 
     @property
     def resumable(self) -> bool:
         """Whether there is a history to go on from."""
-        return self._log is not None
+        return self._log is not None and not self._gone
 
     def cancel(self, reason: str) -> None:
         """Stop starting, cancel what runs. Asked twice: do not wait for what runs any longer.
@@ -165,6 +166,9 @@ class Execution:
         summary = {"usage": usage_json(result.usage), "durationMs": round(result.duration * 1000)}
         try:
             await self._log.finish(result.status.value, self._prepared.nika.clock.time(), summary)
+            if self._journal is not None and not self._journal.path.exists():
+                self.warnings.append(f"the run's history is gone: something has removed {self._journal.path}")
+                self._gone = True
         except JournalError as error:
             self.warnings.append(f"the run's history is not complete: {error.message}")
 

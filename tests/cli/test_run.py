@@ -444,6 +444,16 @@ def test_that_a_run_will_have_no_history_is_told_before_anything_is_done(
     assert "has no history and cannot be resumed" in lines[-1]
 
 
+def test_a_history_that_is_removed_while_its_run_goes_on_is_told_and_offered_to_nobody(
+    nika: Nika, write: Write, folder: Path
+) -> None:
+    write("w.nika.yaml", "tasks:\n  - {id: a, shell: rm -r .nika; exit 3}\n")
+    done = nika("run", "w.nika.yaml")
+    assert done.code == 1
+    assert f"the run's history is gone: something has removed {folder / '.nika'}" in done.err
+    assert "nika resume" not in done.err
+
+
 def test_no_journal_leaves_nothing_behind(nika: Nika, write: Write, folder: Path) -> None:
     write("w.nika.yaml", "tasks:\n  - {id: a, shell: echo hi}\n")
     assert nika("run", "w.nika.yaml", "--no-journal").code == 0
