@@ -18,6 +18,7 @@ from nika_core.app.resuming import earlier_of
 from nika_core.engine.budget import Budget
 from nika_core.engine.history import Earlier, usage_json
 from nika_core.engine.host import Run
+from nika_core.engine.loop import run_to_end
 from nika_core.engine.models.batching import Economy
 from nika_core.engine.models.breaker import BreakerSettings
 from nika_core.engine.models.caller import ResilientCaller
@@ -276,6 +277,16 @@ class Execution:
             clock=nika.clock,
             random=random.random,
         )
+
+
+def forget(journal: Journal, run: str) -> str:
+    """Remove a run that no process works on, and end what a killed Nika left running of it: nobody could find that any
+    more. Gives the run's whole id. Raises JournalError.
+    """
+    run_id = journal.remove(run)
+    importlib.import_module(_PROCESSES)
+    run_to_end(_sweep(run_id))  # now that it is removed no other process can begin to work on it
+    return run_id
 
 
 async def _sweep(run_id: str) -> None:

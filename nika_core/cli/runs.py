@@ -102,8 +102,10 @@ def _show_task(task: dict[str, Any], verbose: bool) -> None:
 
 @app.command()
 def rm(run: RunArgument, folder: FolderOption = None) -> None:
-    """Forget a run: its events, outputs and files."""
-    tell(f"removed {Nika.open(folder).journal().remove(run)}")
+    """Forget a run: its events, outputs and files. What a killed Nika left running of it is ended."""
+    from nika_core.app.running import forget
+
+    tell(f"removed {forget(Nika.open(folder).journal(), run)}")
 
 
 def _cost(usage: dict[str, Any]) -> str:

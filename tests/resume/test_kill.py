@@ -138,7 +138,8 @@ def test_two_runs_of_one_project_at_once_do_not_disturb_each_other(project: Path
     assert [run["status"] for run in runs] == ["succeeded"] * 3
 
 
-def test_what_a_killed_nika_left_behind_is_ended_when_its_run_goes_on(project: Path) -> None:
+@pytest.mark.parametrize("how", ["goes on", "is removed"])
+def test_what_a_killed_nika_left_behind_is_ended_when_its_run(project: Path, how: str) -> None:
     (project / "w.nika.yaml").write_text(
         'tasks:\n  - {id: a, shell: "echo $$ >> pids; [ -e go ] && exit 0; exec sleep 600"}\n'
     )
@@ -150,7 +151,8 @@ def test_what_a_killed_nika_left_behind_is_ended_when_its_run_goes_on(project: P
     (project / "go").touch()
     run = json.loads(nika(project, "runs", "list", "--format", "json").stdout)["runs"][0]
     assert run["status"] == "interrupted"
-    assert nika(project, "resume", run["runId"]).returncode == 0
-    (left, _) = (project / "pids").read_text().split()
+    command = ["resume"] if how == "goes on" else ["runs", "rm"]
+    assert nika(project, *command, run["runId"]).returncode == 0
+    left = (project / "pids").read_text().split()[0]
     stat = Path(f"/proc/{left}/stat")
     assert not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"  # a zombie waits for PID 1 only
