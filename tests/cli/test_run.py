@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -452,6 +453,21 @@ def test_a_history_that_is_removed_while_its_run_goes_on_is_told_and_offered_to_
     assert done.code == 1
     assert f"the run's history is gone: something has removed {folder / '.nika'}" in done.err
     assert "nika resume" not in done.err
+
+
+@pytest.mark.parametrize("format_", ["pretty", "json", "jsonl"])
+def test_no_form_of_output_has_a_control_code_that_a_terminal_would_obey(
+    nika: Nika, write: Write, format_: str
+) -> None:
+    write("f.py", "def go():\n    return {'text': '\\x1b[2J\\x9b2J\\x7f\\u202egnp.exe'}\n")
+    write("w.nika.yaml", "tasks:\n  - {id: a, function: {reference: f.py::go}}\n")
+    out = nika("run", "w.nika.yaml", "--format", format_).out
+    assert not [char for char in out if unicodedata.category(char) in {"Cc", "Cf"} and char != "\n"]
+    last = json.loads(out.splitlines()[-1] if format_ == "jsonl" else out)
+    result = {"pretty": lambda: last, "json": lambda: last["output"], "jsonl": lambda: last["data"]["output"]}[
+        format_
+    ]()
+    assert result == {"text": "\x1b[2J\x9b2J\x7f\u202egnp.exe"}
 
 
 def test_no_journal_leaves_nothing_behind(nika: Nika, write: Write, folder: Path) -> None:
