@@ -34,7 +34,7 @@ from nika_core.plugin.process_pipes import Capture, LineShow, Reader, Writer
 from nika_core.plugin.process_start import start
 from nika_core.plugin.process_table import MARK
 
-__all__ = ["CHANNEL", "GRACE", "MARK", "Captured", "ProcessResult", "run", "sweep"]
+__all__ = ["CHANNEL", "GRACE", "MARK", "Captured", "ProcessResult", "marked", "run", "sweep"]
 
 CHANNEL: Final = "NIKA_CHANNEL"  # environment variable: the number of the descriptor for a third output
 LINGER: Final = 0.5  # seconds that a background child may hold the pipes when the process itself has ended
@@ -95,6 +95,16 @@ class ProcessResult:
             return f"signal {self.signal}"
 
 
+def marked(env: Mapping[str, str], run_id: str) -> dict[str, str]:
+    """`env` with a new mark of the run in it, for who starts a process by other means than `run`: at the end of its run
+    it and all that it started are ended, see `sweep`.
+    """
+    mark = mark_prefix(run_id) + secrets.token_hex(8)
+    outer = os.environ.get(MARK, "")  # this Nika may itself be a task of another one
+    environment = {name: value for name, value in env.items() if name != MARK}
+    return environment | {MARK: f"{outer} {mark}".strip()}
+
+
 async def run(
     argv: Sequence[str],
     *,
@@ -150,10 +160,8 @@ class _Child:
         show: Callable[[str], None] | None,
         keep_channel: int | None,
     ) -> None:
-        mark = mark_prefix(run_id) + secrets.token_hex(8)
-        outer = os.environ.get(MARK, "")  # this Nika may itself be a task of another one
-        environment = {name: value for name, value in env.items() if name != MARK}
-        environment[MARK] = f"{outer} {mark}".strip()
+        environment = marked(env, run_id)
+        mark = environment[MARK].split()[-1]
         started = start(argv, cwd, environment, stdin is not None, merge_stderr, CHANNEL if keep_channel else None)
         self._popen = started.popen
         leader_started(self._popen.pid)

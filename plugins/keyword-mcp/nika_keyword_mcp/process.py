@@ -21,6 +21,7 @@ from mcp.shared.message import SessionMessage
 from mcp_types import jsonrpc_message_adapter
 
 from nika_core.errors import Category, TaskError
+from nika_core.plugin.process import marked
 from nika_keyword_mcp.servers import Server
 
 INHERITED: Final = (
@@ -67,8 +68,8 @@ def environment(server: Server, environ: Mapping[str, str]) -> dict[str, str]:
     return {name: environ[name] for name in INHERITED if name in environ} | dict(server.env)
 
 
-async def start(server: Server, environ: Mapping[str, str], folder: Path) -> Child:
-    """Start it, in a process group of its own. Raises TaskError."""
+async def start(server: Server, environ: Mapping[str, str], folder: Path, run_id: str) -> Child:
+    """Start it, in a process group of its own. What leaves the group is ended with the run. Raises TaskError."""
     cwd = folder / server.cwd if server.cwd else folder
     if not cwd.is_dir():
         raise TaskError(f"the MCP server '{server.name}' has no folder {cwd} to run in", category=Category.CONFIG)
@@ -80,7 +81,7 @@ async def start(server: Server, environ: Mapping[str, str], folder: Path) -> Chi
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             cwd=cwd,
-            env=environment(server, environ),
+            env=marked(environment(server, environ), run_id),
             start_new_session=True,
         )
     except FileNotFoundError:

@@ -120,10 +120,11 @@ def _retrieved(task: asyncio.Future[Any]) -> None:
 class Connection:
     """One server of one run: the session that is open now, or the one that opens next. Lives until the run ends."""
 
-    def __init__(self, server: Server, environ: Mapping[str, str], folder: Path) -> None:
+    def __init__(self, server: Server, environ: Mapping[str, str], folder: Path, run_id: str) -> None:
         self._server = server
         self._environ = environ
         self._folder = folder
+        self._run_id = run_id
         self._ready: asyncio.Future[Session] | None = None
         self._owners: dict[asyncio.Task[None], asyncio.Event] = {}
 
@@ -157,7 +158,7 @@ class Connection:
                             remote = Remote(self._server, self._environ)
                             streams: Any = await remote.streams(stack)
                         else:
-                            child = await process.start(self._server, self._environ, self._folder)
+                            child = await process.start(self._server, self._environ, self._folder, self._run_id)
                             stack.callback(process.kill, child)
                             streams = process.transport(child)
                         info = Implementation(name="nika", version="5")
@@ -225,9 +226,11 @@ def _reason(error: BaseException) -> str:
 
 
 @asynccontextmanager
-async def connection(server: Server, environ: Mapping[str, str], folder: Path) -> AsyncIterator[Connection]:
+async def connection(
+    server: Server, environ: Mapping[str, str], folder: Path, run_id: str
+) -> AsyncIterator[Connection]:
     """A connection for the time of a run; nothing is started before the first session is asked for."""
-    made = Connection(server, environ, folder)
+    made = Connection(server, environ, folder, run_id)
     try:
         yield made
     finally:

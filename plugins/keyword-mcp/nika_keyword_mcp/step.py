@@ -57,7 +57,9 @@ async def session_of(name: str, context: StepContext) -> Session:
     module: Any = await import_in_thread("nika_keyword_mcp.session")
 
     def open_() -> AbstractAsyncContextManager[Connection]:
-        opened: AbstractAsyncContextManager[Connection] = module.connection(server, context.environ, context.folder)
+        opened: AbstractAsyncContextManager[Connection] = module.connection(
+            server, context.environ, context.folder, context.run_id
+        )
         return opened
 
     connection = await context.resource(f"mcp:{name}", open_)
