@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import sys
 from typing import Final
 
 _YOUNG: Final = 50_000  # objects; by default 700, and a hundred looks at what starting makes, all of which stays
@@ -11,16 +12,17 @@ _YOUNG: Final = 50_000  # objects; by default 700, and a hundred looks at what s
 
 def command_line() -> None:
     """The `nika` program as a process: it ends soon after its command."""
-    from nika_core.cli.leaving import SECONDS, leave_within
-
     code = 0
     try:
         main()
+    except KeyboardInterrupt:  # while what it needs was imported
+        code = 130
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-        raise
-    finally:
-        leave_within(SECONDS, code)
+    from nika_core.cli.leaving import SECONDS, leave_within
+
+    leave_within(SECONDS, code)
+    sys.exit(code)
 
 
 def main() -> None:

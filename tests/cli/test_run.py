@@ -425,6 +425,21 @@ def test_a_signal_to_end_cancels_cleanly_and_the_run_can_be_resumed(
     assert (folder / "done.txt").read_text() == "once\n"
 
 
+def test_ctrl_c_while_nika_itself_is_still_being_imported_is_no_traceback() -> None:
+    code = """
+import sys
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "nika_core.cli.program":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupt())
+from nika_core.cli import command_line
+command_line()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (130, "")
+
+
 def test_a_run_under_nohup_outlives_its_terminal(write: Write, folder: Path) -> None:
     write("w.nika.yaml", 'tasks:\n  - {id: a, shell: "kill -HUP $PPID; echo on"}\n')
     command = ["nohup", str(Path(sys.executable).with_name("nika")), "run", "w.nika.yaml"]
