@@ -177,14 +177,15 @@ class Nika:
 
     def all_limits(self) -> Iterator[Limit]:
         """Every limit, those of all keywords that can be loaded included."""
-        words = []
-        for word in self.vocabulary.words():
-            try:
-                self.vocabulary.keyword(word)
-            except PluginError:
-                continue
-            words.append(word)
-        return iter(self.limits_for(words))
+        return iter(self.limits_for(filter(self.can_load, self.vocabulary.words())))
+
+    def can_load(self, word: str) -> bool:
+        """Whether somebody offers this keyword, and it may be used and can be."""
+        try:
+            self.vocabulary.keyword(word)
+        except PluginError:
+            return False
+        return True
 
     def admit(self, request: Admission) -> Refusal | None:
         """Ask every policy; one refusal wins. A policy that raises refuses."""

@@ -186,8 +186,7 @@ def prepare(nika: Nika, workflow: Workflow, options: RunOptions) -> Prepared:
     problems = list(found)
     if not problems:
         problems += check_values(workflow, nika.vocabulary, Values(inputs=values, environ=nika.environ))
-    words = sorted({task.keyword for task in workflow.tasks})
-    limits = nika.limits_for(words).narrowed(_narrowed_by(options))
+    limits = nika.limits_for(_words(workflow, nika)).narrowed(_narrowed_by(options))
     agent = block_of(workflow, nika, provider=options.provider, model=options.model)
     directory = ProviderDirectory(nika.registry, nika.environ)
     models = Models(nika, workflow, agent, directory, running=True)
@@ -212,6 +211,15 @@ def prepare(nika: Nika, workflow: Workflow, options: RunOptions) -> Prepared:
         models.providers,
         tuple(problems),
     )
+
+
+def _words(workflow: Workflow, nika: Nika) -> list[str]:
+    """Every keyword whose step may run: a task's own, and one that is allowed as a tool."""
+    words = {task.keyword for task in workflow.tasks}
+    allowed = [task.allowed_tools for task in workflow.tasks]
+    allowed += [workflow.agent.allowed_tools] if workflow.agent else []
+    tools = {pattern.partition("::")[0] for patterns in allowed for pattern in patterns or ()}
+    return sorted(words.union(filter(nika.can_load, tools - words)))
 
 
 def prices_of(nika: Nika) -> Prices:

@@ -485,6 +485,35 @@ def test_no_form_of_output_has_a_control_code_that_a_terminal_would_obey(
     assert result == {"text": "\x1b[2J\x9b2J\x7f\u202egnp.exe"}
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "command", "told"),
+    [
+        ("NIKA_SHELL_TIMEOUT", "300ms", "sleep 600", "did not end within 0.3 s"),
+        ("NIKA_SHELL_TIMEOUT", "20s", "echo in time", "in time"),
+        ("NIKA_MAX_SHELL", "1KB", "printf %01100d 0", "TRUNCATED: "),
+        ("NIKA_MAX_SHELL", "1KB", "printf %0100d 0", "0" * 100),
+    ],
+)
+def test_a_keywords_limits_hold_for_it_as_a_tool_although_no_task_is_of_it(
+    nika: Nika, write: Write, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, command: str, told: str
+) -> None:
+    write(
+        "w.nika.yaml",
+        """\
+        agent: {model: mock, provider: mock, systemPrompt: x, allowedTools: [shell]}
+        tasks:
+          - {id: a, agent: do it}
+        """,
+    )
+    call = {"name": "shell", "arguments": {"command": command}}
+    replies = [{"when": {"turn": 0}, "toolCalls": [call]}, {"when": {"contains": told}, "text": "as told"}]
+    write("script.json", json.dumps(replies))
+    monkeypatch.setenv("NIKA_MOCK_SCRIPT", "script.json")
+    monkeypatch.setenv(variable, value)
+    done = nika("run", "w.nika.yaml", "--no-journal")
+    assert (done.code, done.out) == (0, "as told\n"), done.err
+
+
 def test_no_journal_leaves_nothing_behind(nika: Nika, write: Write, folder: Path) -> None:
     write("w.nika.yaml", "tasks:\n  - {id: a, shell: echo hi}\n")
     assert nika("run", "w.nika.yaml", "--no-journal").code == 0
