@@ -10,12 +10,13 @@ from nika_core.document import declared_tasks
 from nika_core.engine.history import usage_of
 from nika_core.engine.models.spent import noted_by_task, spent_by_task
 from nika_core.journal import Recorded, RunSummary
+from nika_core.journal.values import INTERRUPTED, RUNNING
 from nika_core.model.events import Event, EventKind
 from nika_core.model.masking import MASK
 from nika_core.model.usage import NOTHING
 
 _STATES = {
-    EventKind.TASK_STARTED: "running",
+    EventKind.TASK_STARTED: RUNNING,
     EventKind.TASK_SUCCEEDED: "success",
     EventKind.TASK_REUSED: "success",
     EventKind.TASK_FAILED: "failed",
@@ -63,6 +64,8 @@ def run_json(recorded: Recorded) -> dict[str, Any]:
         if event.task is not None and event.kind in _STATES:
             tasks[event.task] = _task(tasks.get(event.task, {}), event)
     for name, task in tasks.items():
+        if task["state"] == RUNNING and recorded.run.status != RUNNING:
+            task["state"] = INTERRUPTED  # nobody knows how it ended
         if name in spent and spent[name] != NOTHING:
             task["usage"] = usage_json(spent[name])
     document = recorded.info.document.replace(MASK, "masked")  # a mask that stands alone is no YAML

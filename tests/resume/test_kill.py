@@ -118,6 +118,10 @@ def test_a_run_that_another_process_works_on_cannot_be_resumed_or_removed(projec
     assert process.stdout is not None
     run = json.loads(process.stdout.readline())["runId"]
     try:
+        while not (project / "on").exists():  # what led to an effect is on disk before it
+            assert process.poll() is None
+        (task,) = json.loads(nika(project, "runs", "show", run, "--format", "json").stdout)["tasks"]
+        assert task["state"] == "running"
         for command in ("resume", "rm"):
             arguments = ["resume", run] if command == "resume" else ["runs", "rm", run]
             done = nika(project, *arguments)
@@ -151,6 +155,8 @@ def test_what_a_killed_nika_left_behind_is_ended_when_its_run(project: Path, how
     (project / "go").touch()
     run = json.loads(nika(project, "runs", "list", "--format", "json").stdout)["runs"][0]
     assert run["status"] == "interrupted"
+    (task,) = json.loads(nika(project, "runs", "show", run["runId"], "--format", "json").stdout)["tasks"]
+    assert task["state"] == "interrupted"
     command = ["resume"] if how == "goes on" else ["runs", "rm"]
     assert nika(project, *command, run["runId"]).returncode == 0
     left = (project / "pids").read_text().split()[0]
