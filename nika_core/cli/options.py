@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from nika_core.errors import UsageError
 from nika_core.cli.console import allow_colours
+from nika_core.errors import UsageError
 
 
 class Format(StrEnum):

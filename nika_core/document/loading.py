@@ -141,7 +141,7 @@ def _load(against: _Checked, data: bytes, text: str, deadline: Deadline) -> Load
     found = problems.sorted(str(path))
     valid = not any(problem.severity is Severity.ERROR for problem in found)
     tasks, flows = (_length(tree.root, key) for key in ("tasks", "flows"))
-    return Loaded(workflow if valid else None, tuple(found), text, tasks, flows, workflow)
+    return Loaded(workflow if valid else None, tuple(found), text, tasks, flows, readable=workflow)
 
 
 def _length(root: object, key: str) -> int:
