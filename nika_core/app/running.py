@@ -129,7 +129,7 @@ class Execution:
             return None
         mask = self._prepared.masker.text
         if self._recorded is not None:
-            log = self._journal.resume(self._recorded.run.id, mask)
+            log = self._journal.resume(self._recorded.run.id, mask, self._info())
             # Only now is it ours: since it was read another process may have gone on with it.
             self._recorded = self._journal.load(log.run_id)
             self._earlier = earlier_of(self._recorded, self._prepared.workflow)

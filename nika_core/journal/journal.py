@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -77,20 +77,28 @@ class Journal:
         lock = self._own(run_id)
         try:
             with faults.explained(self.path, "written"), guarded(self._store.locks / "blobs.lock", shared=True):
-                number = self._insert(writer, run_id, info)
+                row = (run_id, info.started, RUNNING, *self._told(info))
+                number = writer.call(lambda connection: _insert(connection, row))
         except BaseException:
             lock.release()
             raise
         return RunLog(run_id, number, 0, writer, self._blobs, lock, {}, mask)
 
-    def resume(self, run: str, mask: Callable[[str], str] | None = None) -> RunLog:
-        """Go on with a run (a unique beginning of its id will do) that no process works on."""
+    def resume(self, run: str, mask: Callable[[str], str] | None = None, info: RunInfo | None = None) -> RunLog:
+        """Go on with a run (a unique beginning of its id will do) that no process works on.
+
+        Args:
+            mask: as for `begin`.
+            info: what the run is from now on, but for when it started; None: what it was.
+        """
         run_id = self.find(run)
         writer = self._write()
         lock = self._own(run_id)
         try:
-            with faults.explained(self.path, "written"):
-                number, position, memo = writer.call(lambda connection: _take_up(connection, run_id))
+            with faults.explained(self.path, "written"), guarded(self._store.locks / "blobs.lock"):
+                told = None if info is None else self._told(info)
+                number, position, memo, unused = writer.call(lambda connection: _take_up(connection, run_id, told))
+                self._blobs.remove(unused)
         except BaseException:
             lock.release()
             raise
@@ -189,21 +197,12 @@ class Journal:
             raise faults.live_run(run_id, owner)
         return lock
 
-    def _insert(self, writer: Writer, run_id: str, info: RunInfo) -> int:
+    def _told(self, info: RunInfo) -> tuple[str | None, ...]:
+        """Workflow, info, document_hash, document and blob as they stand in the table."""
         text = encode(info.document)
         stored = (text, None) if len(text) <= LARGE else (None, self._blobs.put(text.encode("ascii")))
         told = {"workflow": info.workflow, "path": info.path, "inputs": info.inputs, "options": info.options}
-        row = (run_id, plain(info.workflow), info.started, RUNNING, encode(told), _hash(info.document), *stored)
-
-        def insert(connection: sqlite3.Connection) -> int:
-            cursor = connection.execute(
-                "INSERT INTO runs (id, workflow, started, status, info, document_hash, document, blob)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                row,
-            )
-            return int(cursor.lastrowid or 0)
-
-        return writer.call(insert)
+        return plain(info.workflow), encode(told), _hash(info.document), *stored
 
 
 def _hash(document: str) -> str:
@@ -214,17 +213,35 @@ def _range(number: int) -> tuple[int, int]:
     return number << RUN_SHIFT, (number << RUN_SHIFT) + _SPAN
 
 
-def _take_up(connection: sqlite3.Connection, run_id: str) -> tuple[int, int, dict[tuple[str, str], Any]]:
-    """A run goes on: gives its number, its last event's position, and its memo."""
-    row = connection.execute("SELECT number FROM runs WHERE id = ?", (run_id,)).fetchone()
+def _insert(connection: sqlite3.Connection, row: tuple[Any, ...]) -> int:
+    """A new run; gives its number."""
+    cursor = connection.execute(
+        "INSERT INTO runs (id, started, status, workflow, info, document_hash, document, blob)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        row,
+    )
+    return cursor.lastrowid or 0
+
+
+def _take_up(
+    connection: sqlite3.Connection, run_id: str, told: tuple[str | None, ...] | None
+) -> tuple[int, int, dict[tuple[str, str], Any], list[str]]:
+    """A run goes on: gives its number, its last event's position, its memo, and blobs that nothing refers to now."""
+    row = connection.execute("SELECT number, blob FROM runs WHERE id = ?", (run_id,)).fetchone()
     if row is None:  # removed since we looked
         raise faults.unknown_run(run_id)
-    number = int(row[0])
+    number, document = row
     connection.execute("UPDATE runs SET status = ?, ended = NULL WHERE number = ?", (RUNNING, number))
+    if told is not None:
+        connection.execute(
+            "UPDATE runs SET workflow = ?, info = ?, document_hash = ?, document = ?, blob = ? WHERE number = ?",
+            (*told, number),
+        )
     last = connection.execute("SELECT max(id) FROM events WHERE id BETWEEN ? AND ?", _range(number))
     position = (last.fetchone()[0] or 0) & _SPAN
     found = connection.execute("SELECT key, call, value, blob FROM memo WHERE run = ?", (number,))
-    return number, position, {(key, call): (value, blob) for key, call, value, blob in found}
+    memo = {(key, call): (value, blob) for key, call, value, blob in found}
+    return number, position, memo, _unused(connection, [document] if document else [])
 
 
 def _delete(connection: sqlite3.Connection, run_id: str) -> list[str]:
@@ -243,6 +260,11 @@ def _delete(connection: sqlite3.Connection, run_id: str) -> list[str]:
     connection.execute("DELETE FROM events WHERE id BETWEEN ? AND ?", (low, high))
     connection.execute("DELETE FROM memo WHERE run = ?", (number,))
     connection.execute("DELETE FROM runs WHERE number = ?", (number,))
+    return _unused(connection, names)
+
+
+def _unused(connection: sqlite3.Connection, names: Iterable[str]) -> list[str]:
+    """Those of these blobs that nothing refers to."""
     used = (
         "SELECT 1 FROM events WHERE blob = ?1 UNION ALL SELECT 1 FROM memo WHERE blob = ?1"
         " UNION ALL SELECT 1 FROM runs WHERE blob = ?1 LIMIT 1"

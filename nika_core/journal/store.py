@@ -84,7 +84,7 @@ class Store:
         with faults.explained(self.path, "created"):
             self.folder.mkdir(parents=True, exist_ok=True)
             ignore = self.folder / ".gitignore"
-            if not ignore.exists():
+            if not ignore.exists() or not ignore.stat().st_size:  # empty: a full disk once took the rest
                 ignore.write_text("*\n", encoding="utf-8")
             with guarded(self.locks / "journal.lock"):
                 connection = self._connect(f"{self.path.resolve().as_uri()}?mode=rwc")

@@ -68,6 +68,24 @@ def test_what_another_process_did_since_the_run_was_read_is_not_done_again(
     assert (folder / "done").read_text().split() == ["a", "a", "b"]
 
 
+def test_an_input_given_to_resume_holds_for_what_is_resumed_after_it(nika: Nika, write: Write, folder: Path) -> None:
+    write(
+        "w.nika.yaml",
+        """\
+        inputs: {x: {type: string, default: one}}
+        tasks:
+          - {id: a, shell: "echo ${input.x} | tee -a done"}
+          - {id: b, shell: "echo {{a}}; [ -e go ]"}
+        """,
+    )
+    run = nika("run", "w.nika.yaml", "--format", "json").json["runId"]
+    assert nika("resume", run, "-i", "x=two").code == 1
+    (folder / "go").touch()
+    assert nika("resume", run, "--format", "json").json["output"] == "two"
+    assert (folder / "done").read_text() == "one\ntwo\n"
+    assert nika("runs", "show", run, "--format", "json").json["inputs"] == {"x": "two"}
+
+
 def test_a_workflow_that_is_gone_can_still_be_had_from_its_runs_history(nika: Nika, write: Write, folder: Path) -> None:
     path = write("w.nika.yaml", "tasks:\n  - {id: a, shell: 'false'}  # as it was\n")
     text = path.read_text()

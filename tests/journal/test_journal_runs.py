@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -160,6 +160,20 @@ async def test_large_values_lie_beside_the_journal_once_and_go_with_the_last_run
         for table in ("runs", "events", "memo"):
             assert database.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
     database.close()
+
+
+async def test_a_run_that_is_gone_on_with_differently_is_from_then_on_what_it_is_now(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        log = journal.begin(replace(info(document="d" * (LARGE + 1)), inputs={"x": "one"}))
+        log.release()
+        journal.resume(log.run_id).release()
+        assert journal.load(log.run_id).info.inputs == {"x": "one"}
+        journal.resume(log.run_id, info=replace(info(document="e" * (LARGE + 1)), inputs={"x": "two"})).release()
+        found = journal.load(log.run_id).info
+        assert (found.inputs, found.document[0], found.started) == ({"x": "two"}, "e", info().started)
+        assert len(blobs(tmp_path)) == 1  # nothing refers to the other one
+        journal.remove(log.run_id)
+    assert blobs(tmp_path) == []
 
 
 @pytest.mark.parametrize(("extra", "count"), [(0, 0), (1, 1)])

@@ -426,6 +426,13 @@ def test_a_journal_of_an_earlier_nika_is_read_and_gone_on_with(tmp_path: Path, b
     assert not [path for path in (tmp_path / ".nika" / "blobs").rglob("*") if path.is_file()]
 
 
+def test_a_gitignore_that_a_full_disk_left_empty_is_written_again(tmp_path: Path) -> None:
+    (tmp_path / ".nika").mkdir()
+    (tmp_path / ".nika" / ".gitignore").touch()
+    old_run(tmp_path)
+    assert (tmp_path / ".nika" / ".gitignore").read_text() == "*\n"
+
+
 def test_a_run_that_fails_to_begin_is_not_held(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         log = journal.begin(info(), "r-1")
