@@ -143,7 +143,7 @@ class Execution:
     def _info(self) -> RunInfo:
         prepared, options = self._prepared, self._prepared.options
         return RunInfo(
-            prepared.workflow.name,
+            prepared.masker.text(prepared.workflow.name),
             str(prepared.workflow.path.absolute()),
             prepared.masker.text(self._document),
             prepared.masker.json(dict(options.inputs)),

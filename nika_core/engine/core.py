@@ -151,9 +151,10 @@ class Core:
                 reason = why_skipped(edges, self._states, self._tolerated, self._resolve) if edges else None
             except ConditionError as error:
                 self._make_ready(task, 1, commands, queue=False)
-                text = error.edge.condition.text if error.edge.condition else ""
                 failure = failure_from(error.error, "a template source", self.plan.max_error_bytes)
-                message = f"the condition `{text}` of the flow from `{error.edge.source}`: {failure.message}"
+                text = error.edge.condition.text if error.edge.condition else ""
+                which = "" if text in failure.message else f"the condition `{text}` of "
+                message = f"{which}the flow from `{error.edge.source}`: {failure.message}"
                 self._fail(task, 1, Failure(failure.code, Category.TEMPLATE, message, failure.hint), commands)
                 tasks.extend(self._released(task))
                 continue

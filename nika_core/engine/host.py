@@ -262,7 +262,8 @@ class Run:
             task._replace(output=scene.masked(task.output), failure=task.failure and scene.failure(task.failure))
             for task in result.tasks
         )
-        return replace(result, tasks=tasks, output=scene.masked(result.output))
+        name = scene.masked(result.workflow)
+        return replace(result, workflow=name, tasks=tasks, output=scene.masked(result.output))
 
 
 def _plan(request: RunRequest, scene: Scene) -> Plan:

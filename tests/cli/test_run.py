@@ -140,10 +140,12 @@ def test_secrets_are_masked_in_everything_that_is_printed(
     nika: Nika, write: Write, monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
     monkeypatch.setenv("ACME_TOKEN", "tops3cret-value")
-    write("w.nika.yaml", 'tasks:\n  - {id: a, shell: "echo got $ACME_TOKEN; echo $ACME_TOKEN >&2; exit 1"}\n')
+    tasks = 'tasks:\n  - {id: a, shell: "echo got $ACME_TOKEN; echo $ACME_TOKEN >&2; exit 1"}\n'
+    write("w.nika.yaml", f"name: for tops3cret-value\n{tasks}")
     for format_ in ("json", "jsonl", "pretty"):
         done = nika("run", "w.nika.yaml", "--format", format_)
         assert "tops3cret" not in done.out + done.err
+    assert "tops3cret" not in nika("runs", "list").out
     shown = nika("runs", "list", "--format", "json").json["runs"][0]["runId"]
     assert "tops3cret" not in nika("runs", "show", shown, "--format", "json").out
     for file in (folder / ".nika").rglob("*"):
