@@ -12,7 +12,7 @@ from typing import Final
 from nika_core import codes
 from nika_core.errors import JournalError
 
-_NO_JOURNAL: Final = "Run with --no-journal to do without a history."
+_NO_JOURNAL: Final = "`nika run --no-journal` does without a history."
 
 
 def corrupt(path: Path, reason: str) -> JournalError:
