@@ -101,7 +101,10 @@ def defaults(cls: type) -> dict[str, str]:
             default = field.default
             found[field.name] = str(default.value) if isinstance(default, enum.Enum) else repr(default)
         elif field.default_factory is not dataclasses.MISSING:
-            found[field.name] = repr(field.default_factory())
+            made = field.default_factory
+            found[field.name] = (
+                repr(made()) if isinstance(made, type) else f"{made.__qualname__}()"
+            )  # else of this machine
         else:
             found[field.name] = ""
     return found
