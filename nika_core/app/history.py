@@ -69,7 +69,7 @@ def run_json(recorded: Recorded) -> dict[str, Any]:
         if name in spent and spent[name] != NOTHING:
             task["usage"] = usage_json(spent[name])
     document = recorded.info.document.replace(MASK, "masked")  # a mask that stands alone is no YAML
-    order = dict.fromkeys((*declared_tasks(document), *tasks))  # last, what was added before a resumption
+    order = dict.fromkeys((*declared_tasks(document), *tasks))  # last, what the workflow no longer has
     found["tasks"] = [tasks[name] for name in order if name in tasks]
     if decisions:
         found["decisions"] = decisions

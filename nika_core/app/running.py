@@ -16,7 +16,7 @@ from nika_core.app.mocking import MockStep
 from nika_core.app.preparing import Prepared
 from nika_core.app.resuming import earlier_of
 from nika_core.engine.budget import Budget
-from nika_core.engine.history import Earlier, usage_json
+from nika_core.engine.history import Earlier
 from nika_core.engine.host import Run
 from nika_core.engine.loop import run_to_end
 from nika_core.engine.models.batching import Economy
@@ -164,9 +164,8 @@ class Execution:
     async def _finish(self, result: RunResult) -> None:
         if self._log is None:
             return
-        summary = {"usage": usage_json(result.usage), "durationMs": round(result.duration * 1000)}
         try:
-            await self._log.finish(result.status.value, self._prepared.nika.clock.time(), summary)
+            await self._log.finish(result.status.value, self._prepared.nika.clock.time())
             if self._journal is not None and not self._journal.path.exists():
                 self.warnings.append(f"the run's history is gone: something has removed {self._journal.path}")
                 self._gone = True

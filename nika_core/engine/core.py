@@ -15,6 +15,7 @@ from typing import Any, Final
 from nika_core.engine.board import Board
 from nika_core.engine.failures import FAULTS, failure_from
 from nika_core.engine.hashing import payload_hash
+from nika_core.engine.history import usage_json
 from nika_core.engine.plan import Plan, Stop
 from nika_core.engine.readiness import ConditionError, why_skipped
 from nika_core.engine.results import run_result, started_data, task_data
@@ -55,6 +56,7 @@ from nika_core.model.state import (
     TaskState,
 )
 from nika_core.model.template import Placeholder
+from nika_core.model.usage import NOTHING
 from nika_core.model.workflow import Mode, OnError
 
 RUN_TIMER: Final = "run"
@@ -384,5 +386,7 @@ class Core:
         data: dict[str, Any] = {"status": status.value}
         if reason:
             data["reason"] = reason
+        if result.usage != NOTHING:
+            data["usage"] = usage_json(result.usage)
         commands.append(self._life.tell(EventKind.RUN_FINISHED, None, data))
         commands.append(Finish(result))

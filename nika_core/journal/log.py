@@ -11,8 +11,8 @@ from nika_core.journal.locks import RunLock
 from nika_core.journal.rows import Ended, Kept
 from nika_core.journal.store import RUN_SHIFT
 from nika_core.journal.writer import Writer
-from nika_core.model.events import Event
-from nika_core.model.json import Json, JsonObject
+from nika_core.model.events import Event, EventKind
+from nika_core.model.json import Json
 
 _Stored = tuple[str | None, str | None]  # as it stands in the table: the text, or the name of its blob
 
@@ -46,6 +46,8 @@ class RunLog:
         self._stored = memo
         self._kept: dict[tuple[str, str], Json] = {}
         self._mask = mask
+        self._begun = 0.0  # when this life of the run did
+        self._told = False  # history says already how the run ended
 
     def record(self, event: Event) -> None:
         """Write it soon; never waits, raises nothing. An event without a number (`seq` 0) is not history."""
@@ -53,6 +55,17 @@ class RunLog:
             self.last_seq = event.seq
             self._next += 1
             self._append((self._next, event))
+            if event.task is None:
+                self._of_the_run(event)
+
+    def _of_the_run(self, event: Event) -> None:
+        """That a run has finished, and how, stands in the list of runs with the same commit as its last event."""
+        if event.kind is EventKind.RUN_STARTED:
+            self._begun = event.at
+        elif event.kind is EventKind.RUN_FINISHED and "status" in event.data:
+            summary = {"usage": event.data.get("usage"), "durationMs": round((event.at - self._begun) * 1000)}
+            self._append(Ended(self._number, event.data["status"], event.at, summary))
+            self._told = True
 
     async def barrier(self) -> None:
         """Wait until everything recorded and kept so far is durable. Raises JournalError."""
@@ -81,16 +94,16 @@ class RunLog:
         content = self._blobs.get(blob)
         return None if content is None else joined(content.decode("ascii"), None, self._blobs)
 
-    async def finish(self, status: str, at: float, summary: JsonObject | None = None) -> None:
+    async def finish(self, status: str, at: float) -> None:
         """The run has ended; wait until that is durable, and let go of the run. Raises JournalError.
 
         Args:
-            status: succeeded, failed, cancelled or paused.
+            status: succeeded, failed, cancelled or paused; what the event `run.finished` said goes before it.
             at: seconds since the epoch.
-            summary: what `nika runs list` shows of it.
         """
         self.finished = True
-        self._append(Ended(self._number, status, at, summary or {}))
+        if not self._told:
+            self._append(Ended(self._number, status, at, {}))
         try:
             await self._writer.barrier()
         finally:

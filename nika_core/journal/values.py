@@ -46,7 +46,7 @@ class RunSummary:
     started: float
     ended: float | None
     status: str
-    summary: JsonObject = field(default_factory=dict)  # what `finish` was given, e.g. the usage
+    summary: JsonObject = field(default_factory=dict)  # usage and durationMs, as its last event told them
 
 
 @dataclass(frozen=True, slots=True)

@@ -270,7 +270,7 @@ def test_a_run_is_shown_in_declared_order_whatever_ended_first(
     assert shown() == ["c", "b", "a", "z"]
     write("w.nika.yaml", text + "  - {id: new, shell: 'echo new'}\n")
     assert nika("resume", run).code == 0
-    assert shown() == ["c", "b", "a", "z", "new"]
+    assert shown() == ["c", "b", "a", "new", "z"]  # `z` is no longer in the workflow
 
 
 @pytest.mark.parametrize("project", [True, False])

@@ -44,14 +44,33 @@ async def test_a_run_comes_back_as_it_was_recorded(tmp_path: Path) -> None:
         for each in recorded:
             log.record(each)
         log.put("r/t#1", "model:x:1", {"text": "hello"})
-        await log.finish("succeeded", 1.7e9 + 9, {"costUsd": "0.5"})
+        await log.finish("succeeded", 1.7e9 + 9)
     with Journal.open(tmp_path) as journal:
         found = journal.load(log.run_id)
     assert list(found.events) == recorded
     assert (found.info, found.seq) == (info(), 3)
     assert found.memo == {("r/t#1", "model:x:1"): {"text": "hello"}}
-    assert (found.run.status, found.run.ended, found.run.summary) == ("succeeded", 1.7e9 + 9, {"costUsd": "0.5"})
+    assert (found.run.status, found.run.ended, found.run.summary) == ("succeeded", 1.7e9 + 9, {})
     assert len(found.document_hash) == 64
+
+
+async def test_how_a_run_ended_is_known_as_soon_as_its_last_event_is_there(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        log = journal.begin(info())
+        log.record(Event(1, log.run_id, 1.7e9, EventKind.RUN_STARTED))
+        data = {"status": "failed", "usage": {"inputTokens": 3}}
+        log.record(Event(2, log.run_id, 1.7e9 + 2, EventKind.RUN_FINISHED, None, data))
+        await log.barrier()  # and it is killed here
+        log.release()
+        (run,) = journal.runs()
+        assert (run.status, run.ended) == ("failed", 1.7e9 + 2)
+        assert run.summary == {"usage": {"inputTokens": 3}, "durationMs": 2000}
+        again = journal.resume(log.run_id)
+        again.record(Event(3, log.run_id, 1.7e9 + 60, EventKind.RUN_STARTED))
+        again.record(Event(4, log.run_id, 1.7e9 + 61, EventKind.RUN_FINISHED, None, {"status": "succeeded"}))
+        await again.finish("not this", 0.0)
+        (run,) = journal.runs()
+        assert (run.status, run.ended, run.summary["durationMs"]) == ("succeeded", 1.7e9 + 61, 1000)
 
 
 def test_looking_at_a_project_without_runs_makes_nothing(tmp_path: Path) -> None:
