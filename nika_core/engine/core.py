@@ -39,6 +39,7 @@ from nika_core.engine.wire import (
     TaskCall,
     TaskEnded,
     TimerFired,
+    quick,
 )
 from nika_core.errors import Category
 from nika_core.model.events import EventKind
@@ -230,7 +231,7 @@ class Core:
             data = started_data(known, epoch, definition, given, choice.reason)
             commands.append(self._life.move(task, running, _STARTED, data))
             board.running += task not in plan.patient
-            commands.append(StartTask(self._call(task, epoch, payload)))
+            commands.append(quick(StartTask, (self._call(task, epoch, payload),)))
 
     def _take_over(self, task: str, choice: Choice, commands: list[Command]) -> None:
         was = self.plan.earlier[task]
@@ -251,7 +252,7 @@ class Core:
 
     def _call(self, task: str, epoch: int, payload: JsonObject) -> TaskCall:
         messages = self._board.talk.seen_by(task) if task in self.plan.context else ()
-        return TaskCall(self._tasks[task], epoch, f"{self.plan.run_id}/{task}#{epoch}", payload, messages)
+        return quick(TaskCall, (self._tasks[task], epoch, f"{self.plan.run_id}/{task}#{epoch}", payload, messages))
 
     # ---- from running to the end
 

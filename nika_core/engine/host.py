@@ -34,6 +34,7 @@ from nika_core.engine.wire import (
     StartTimer,
     TaskEnded,
     TimerFired,
+    quick,
 )
 from nika_core.model.limits import Measure
 from nika_core.model.state import RunResult
@@ -160,7 +161,7 @@ class Run:
             attempts.ended = True
             call = attempts.call
             del self._running[call.task.id]
-            self._inbox.append(TaskEnded(call.task.id, call.epoch, outcome))
+            self._inbox.append(quick(TaskEnded, (call.task.id, call.epoch, outcome)))
 
     def _ended_late(self, attempts: Attempts, outcome: Outcome) -> None:
         """Not by its own runner, which would go on by itself."""
@@ -281,7 +282,7 @@ def _plan(request: RunRequest, scene: Scene) -> Plan:
 
     def definition(task: Task) -> str:
         category, agent, own = words[task.keyword]
-        sections = workflow.sections if request.sections is None else request.sections
+        sections = declared
         if sections:
             allowed = task.allowed_tools if task.allowed_tools is not None else scene.agent.allowed_tools
             if category is KeywordCategory.TOOL or not allowed:  # else any tool of it may use any of them
@@ -289,6 +290,7 @@ def _plan(request: RunRequest, scene: Scene) -> Plan:
         return definition_hash(task, agent, files.get(task.id, "") if files else "", sections)
 
     files = request.files
+    declared = workflow.sections if request.sections is None else request.sections
     for word in {task.keyword for task in workflow.tasks}:
         look_up(word)
     context = {word for word, (category, _, _) in words.items() if category is KeywordCategory.CONTEXT}

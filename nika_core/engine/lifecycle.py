@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from nika_core.engine.wire import Emit
+from nika_core.engine.wire import Emit, quick
 from nika_core.model.events import NO_DATA, EventKind
 from nika_core.model.state import LEGAL_TRANSITIONS, Pending, TaskState
 
@@ -32,7 +32,7 @@ class Lifecycle:
             raise IllegalTransitionError(f"{task}: {type(states[task]).__name__} -> {type(state).__name__}")
         states[task] = state
         number = self.number = self.number + 1
-        return Emit(number, kind, task, data)
+        return quick(Emit, (number, kind, task, data))
 
     def tell(self, kind: EventKind, task: str | None = None, data: Mapping[str, Any] = NO_DATA) -> Emit:
         """Something that changes no state."""

@@ -12,7 +12,7 @@ from nika_core.engine.observers import Observers
 from nika_core.engine.resources import Resources
 from nika_core.engine.services import RunRequest, Services, same
 from nika_core.engine.turns import Turns
-from nika_core.engine.wire import Command, CoreEvent, Emit
+from nika_core.engine.wire import Command, CoreEvent, Emit, quick
 from nika_core.errors import JournalError
 from nika_core.model.bounded import bound
 from nika_core.model.events import NO_DATA, Event, EventKind
@@ -107,7 +107,7 @@ class Scene:
                 seq = self._seq = self._seq + 1
                 if self.masks and data:
                     data = self._without_secrets(data)
-                event = Event(seq, self._run_id, at, kind, task, data)
+                event = quick(Event, (seq, self._run_id, at, kind, task, data))
                 try:
                     self._record(event)
                 except Exception as error:  # the run's result matters more than its history

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from nika_core.model.events import NO_DATA, EventKind
 from nika_core.model.json import Json, JsonObject
@@ -17,6 +17,9 @@ from nika_core.model.message import Message
 from nika_core.model.state import Failure, RunResult
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.model.workflow import Task
+
+# What a named tuple's own constructor calls, in half its time: for what is made for every task. All fields are given.
+quick: Final = tuple.__new__
 
 
 class OutcomeKind(StrEnum):
