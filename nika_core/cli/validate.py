@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +17,7 @@ from nika_core.cli.options import format_option
 from nika_core.cli.problems import errors_in, mask_problems, tell_problem
 from nika_core.document import Loaded
 from nika_core.document.diagnostics import file_json, render_compact
-from nika_core.errors import Problem, RefusedError, UsageError, exit_code_of
+from nika_core.errors import NikaError, Problem, ProblemsError, RefusedError, UsageError, exit_code_of
 from nika_core.model.limits import Measure
 
 _SUFFIX = ".nika.yaml"
@@ -38,11 +39,9 @@ def validate(
     format_: Annotated[Format, format_option()] = Format.PRETTY,
 ) -> None:
     """Check workflow files without running anything."""
-    files = find_files(paths or [Path()])
     problems: list[Problem] = []
     found: list[dict[str, Any]] = []
-    for path in files:
-        loaded = _checked(path)
+    for path, loaded in _all_checked(paths or [Path()]):
         problems += loaded.problems
         if format_ is Format.JSON:
             made = file_json(path, loaded)
@@ -57,6 +56,34 @@ def validate(
     code = exit_code_of(problems)
     if code:
         sys.exit(code)
+
+
+def _all_checked(paths: list[Path]) -> Iterator[tuple[Path, Loaded]]:
+    """Each file and what was found; a project file that is broken once, in the place of those that it is for."""
+    try:
+        files = find_files(paths)
+    except NikaError as error:
+        yield _project_file(error)
+        return
+    broken: set[Path] = set()
+    for path in files:
+        try:
+            found = path, _checked(path)
+        except NikaError as error:
+            found = _project_file(error)
+            if found[0] in broken:
+                continue
+            broken.add(found[0])
+        yield found
+
+
+def _project_file(error: NikaError) -> tuple[Path, Loaded]:
+    """The file that stands in the way of all checking. Raises the error, where it is in no file."""
+    problems = error.problems if isinstance(error, ProblemsError) else (error.problem(),)
+    place = problems[0].place
+    if place is None:
+        raise error
+    return Path(place.path), Loaded(None, problems, path=place.path)
 
 
 def _checked(path: Path) -> Loaded:

@@ -131,6 +131,23 @@ def test_validate_takes_folders_and_tells_files_and_problems(nika: Nika, write: 
     assert "bad.nika.yaml:2:24" in compact
 
 
+@pytest.mark.parametrize("own_folder", [True, False])
+def test_a_broken_project_file_is_one_of_the_files_that_validate_tells_of(
+    nika: Nika, write: Write, own_folder: bool
+) -> None:
+    write("nika.yaml" if own_folder else "sub/nika.yaml", "mian: w.nika.yaml\n")
+    write("w.nika.yaml" if own_folder else "sub/w.nika.yaml", "tasks:\n  - {id: a, shell: x}\n")
+    write("v.nika.yaml" if own_folder else "sub/v.nika.yaml", "tasks:\n  - {id: a, shell: x}\n")
+    done = nika("validate", ".", "--format", "json")
+    assert done.code == 2
+    (file,) = done.json["files"]
+    assert (Path(file["path"]).name, file["valid"]) == ("nika.yaml", False)
+    (problem,) = file["problems"]
+    assert (problem["code"], problem["line"]) == ("NIKA-004", 1)
+    assert "main" in problem["hint"]
+    assert "nika.yaml: 1 error" in nika("validate", ".").out
+
+
 def test_too_many_files_are_refused_with_3(nika: Nika, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NIKA_MAX_FILES", "1")
     for name in "ab":
