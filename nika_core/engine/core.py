@@ -77,7 +77,7 @@ class Core:
         self._states = board.life.states
         self._tasks = {task.id: task for task in plan.tasks}
         self._index = {task: index for index, task in enumerate(plan.graph.order)}
-        self._reuse = Reuse(plan.earlier, plan.graph, plan.again)
+        self._reuse = Reuse(plan.earlier, plan.graph, plan.again, plan.context)
 
     # ---- what a host calls
 
@@ -242,10 +242,13 @@ class Core:
             usage=was.usage,
             messages=was.messages,
             truncated=was.truncated,
+            withheld=was.withheld,
         )
         self._board.reused.add(task)
         self._board.keep(task, outcome)
         data = {**task_data(outcome), "reason": choice.reason}
+        if was.withheld:
+            data["withheld"] = True  # whoever needs it in a later life must not take this for it
         commands.append(self._life.move(task, Success(was.output), EventKind.TASK_REUSED, data))
         self._board.open -= 1
         self._settle(self._released(task), commands)

@@ -33,10 +33,16 @@ _NEW = Choice(Verdict.RUN, "it had not been started")
 
 
 class Reuse:
-    """Decides by the hashes of definition and payload. `active`: there is something earlier to decide about."""
+    """Decides by the hashes of definition and payload. `active`: there is something earlier to decide about.
 
-    def __init__(self, earlier: Mapping[str, Earlier], graph: Graph, again: str | None) -> None:
+    `talking` are the tasks whose messages others may see.
+    """
+
+    def __init__(
+        self, earlier: Mapping[str, Earlier], graph: Graph, again: str | None, talking: frozenset[str] = frozenset()
+    ) -> None:
         self._earlier = earlier
+        self._needed = graph.read | talking
         self._again = below(graph, again) if again is not None else frozenset()
         self.active = bool(earlier)
 
@@ -54,13 +60,13 @@ class Reuse:
             return Choice(Verdict.RUN, "its definition has changed", following)
         if was.payload != payload:
             return Choice(Verdict.RUN, "what it is given has changed", following)
-        return self._unchanged(was)
+        return self._unchanged(was, needed=task in self._needed)
 
-    def _unchanged(self, was: Earlier) -> Choice:
+    def _unchanged(self, was: Earlier, *, needed: bool) -> Choice:
         if was.state == "skipped":
             return Choice(Verdict.SKIP, "the main agent had decided to skip it", was.epoch)
         if was.state == "success":
-            if was.withheld:
+            if was.withheld and needed:
                 return Choice(Verdict.RUN, "its output held a secret, which history does not keep", was.epoch + 1)
             if was.lost:
                 return Choice(Verdict.RUN, "its output is lost: a file under .nika/blobs", was.epoch + 1)

@@ -33,11 +33,15 @@ class Edge(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """`order` is declared order. Every task is a key of `incoming` and `outgoing`, in declared order."""
+    """`order` is declared order. Every task is a key of `incoming` and `outgoing`, in declared order.
+
+    `read`: the tasks whose outputs a template or a condition needs.
+    """
 
     order: tuple[str, ...]
     incoming: Mapping[str, tuple[Edge, ...]]
     outgoing: Mapping[str, tuple[Edge, ...]]
+    read: frozenset[str] = frozenset()
 
     def waves(self) -> list[list[str]]:
         """Tasks that may run together, wave after wave, each in declared order. Tasks of a cycle are in none."""
@@ -170,6 +174,7 @@ def build_graph(
     incoming: dict[str, list[Edge]] = {task.id: [] for task in tasks}
     outgoing: dict[str, list[Edge]] = {task.id: [] for task in tasks}
     joined: set[tuple[str, str]] = set()
+    read: set[str] = set()
 
     def join(edge: Edge) -> None:
         incoming[edge.target].append(edge)
@@ -182,15 +187,18 @@ def build_graph(
     for task in tasks:
         for placeholder in placeholders_of(task.payload):
             for source in depends_on(placeholder):
+                read.add(source)
                 if source in incoming and (source, task.id) not in joined:
                     join(Edge(source, task.id, None, EdgeMaker.TEMPLATE))
     for flow in flows:
         for placeholder in flow.condition.placeholders if flow.condition else ():
             for source in depends_on(placeholder):
+                read.add(source)
                 if source in incoming and source != flow.target and (source, flow.target) not in joined:
                     join(Edge(source, flow.target, None, EdgeMaker.CONDITION))
     return Graph(
         tuple(task.id for task in tasks),
         {task: tuple(edges) for task, edges in incoming.items()},
         {task: tuple(edges) for task, edges in outgoing.items()},
+        frozenset(read & incoming.keys()),
     )

@@ -511,6 +511,24 @@ def test_an_output_that_history_withholds_is_made_again(lab):
     assert "secret" in reasons(again)["a"]
 
 
+@pytest.mark.parametrize("reader", ["nobody", "a condition", "a conversation"])
+def test_an_output_that_history_withholds_is_made_again_only_for_who_needs_it(lab, reader):
+    tasks = (lab.task("a"), lab.task("b", 1))
+    flows = (Flow("a", "b", lab.When(bool, "a")),) if reader == "a condition" else lab.flows("a>b")
+    more = {"context": frozenset({"a"})} if reader == "a conversation" else {}
+    first = Drive(lab.core(tasks, flows, **more))
+    first.end("a")
+    was = earlier_of(first)
+    was["a"] = Earlier("success", 1, was["a"].definition, was["a"].payload, "***", withheld=True)
+    again = Drive(lab.core(tasks, flows, **more, earlier=was))
+    if reader != "nobody":
+        assert again.running == {"a": 2}
+        return
+    assert again.running == {"b": 1}
+    (reused,) = [emit for emit in again.of(Emit) if emit.kind is EventKind.TASK_REUSED]
+    assert reused.data["withheld"] is True  # and so the next time, too
+
+
 def test_a_decision_to_skip_holds_when_the_run_is_resumed(lab):
     first = chain(lab)
     was = earlier_of(first)["a"]
