@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -58,6 +59,7 @@ class Registry:
         self._loader = Loader()
         self._loaded: dict[Offer, Description | PluginError] = {}
         self._made: dict[tuple[Offer, str], Any] = {}
+        self._claims: dict[str, tuple[Provider, ...]] = {}  # by a model's name
         self._by_word: dict[tuple[Kind, str], list[Offer]] = {}
         self._blocked: dict[Offer, str] = {}
         for offer in self._offers:
@@ -214,14 +216,9 @@ class Registry:
 
         All allowed provider plugins are imported for it; a broken one is passed over, since it claims nothing.
         """
-        claims: list[Provider] = []
-        for word in self.words(Kind.PROVIDER):
-            try:
-                provider = self.provider(word)
-            except PluginError:
-                continue
-            if any(fnmatchcase(model, pattern) for pattern in provider.models):
-                claims.append(provider)
+        claims = self._claims.get(model)  # asked several times for every call
+        if claims is None:
+            claims = self._claims[model] = tuple(self._claiming(model))
         if len(claims) > 1:
             names = " and ".join(f"'{claim.name}' ({self.offer(Kind.PROVIDER, claim.name).origin})" for claim in claims)
             raise PluginError(
@@ -230,6 +227,13 @@ class Registry:
                 hint=f"name one: `provider: {claims[0].name}` in the agent block or nika.yaml, or --provider",
             )
         return claims[0] if claims else None
+
+    def _claiming(self, model: str) -> Iterator[Provider]:
+        for word in self.words(Kind.PROVIDER):
+            with suppress(PluginError):
+                provider = self.provider(word)
+                if any(fnmatchcase(model, pattern) for pattern in provider.models):
+                    yield provider
 
     def new_client(self, name: str, environ: Mapping[str, str]) -> Client:
         """A client for one run. Raises PluginError."""
