@@ -95,6 +95,7 @@ class Journal:
         writer = self._write()
         lock = self._own(run_id)
         try:
+            writer.flush()  # what is large waits for the lock on blobs, and would wait for us
             with faults.explained(self.path, "written"), guarded(self._store.locks / "blobs.lock"):
                 told = None if info is None else self._told(info)
                 number, position, memo, unused = writer.call(lambda connection: _take_up(connection, run_id, told))
@@ -110,6 +111,7 @@ class Journal:
         writer = self._write()
         lock = self._own(run_id)
         try:
+            writer.flush()  # as in `resume`
             with faults.explained(self.path, "written"), guarded(self._store.locks / "blobs.lock"):
                 self._blobs.remove(writer.call(lambda connection: _delete(connection, run_id)))
         finally:

@@ -218,6 +218,25 @@ def test_a_run_is_removed_while_another_one_writes_the_same_large_values(tmp_pat
         assert [each.data["output"][0] for each in journal.load("new").events] == [str(n % 5) for n in range(1, 41)]
 
 
+@pytest.mark.parametrize("what", ["remove", "resume"])
+def test_a_run_is_removed_or_resumed_while_this_process_has_a_large_value_to_write(tmp_path: Path, what: str) -> None:
+    body = f"""
+    with Journal.open(folder) as journal:
+        journal.begin(info, "old").release()
+        log = journal.begin(info, run_id)
+        log.record(event(1, output="x" * 70_000))
+        journal.{what}("old")
+        log.release()
+    """
+    process = start(tmp_path, "new", body)
+    try:
+        _, errors = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert errors == ""
+    assert len(Journal.open(tmp_path).load("new").events) == 1
+
+
 # ---- what cannot be written
 
 
