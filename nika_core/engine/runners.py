@@ -33,6 +33,7 @@ class Runners:
         self._go_on = go_on
         self._turn = turn
         self._ready: deque[Attempts] = deque()
+        self._coming = 0  # Tasks that are made and have not begun: nobody overtakes them
         self._until = 0.0
 
     def add(self, attempts: Attempts) -> None:
@@ -48,17 +49,21 @@ class Runners:
 
     def begin_turn(self) -> None:
         """The host has come back from the event loop."""
-        self.start()
+        if self._ready:
+            self._make_task(self._ready.popleft())  # the others follow, unless it waits
         self._until = asyncio.get_running_loop().time() + SLICE
 
     def start(self) -> None:
         """Give each that is ready a Task of its own."""
-        loop = asyncio.get_running_loop()
         while self._ready:
-            attempts = self._ready.popleft()
-            attempts.task = loop.create_task(self._run(attempts))
+            self._make_task(self._ready.popleft())
+
+    def _make_task(self, attempts: Attempts) -> None:
+        self._coming += 1
+        attempts.task = asyncio.get_running_loop().create_task(self._run(attempts))
 
     async def _run(self, first: Attempts) -> None:
+        self._coming -= 1
         attempts: Attempts | None = first
         while attempts is not None:
             self._ended(attempts, await attempts.run())
@@ -67,7 +72,7 @@ class Runners:
     def _following(self, attempts: Attempts) -> Attempts | None:
         """Who is next in the same Task."""
         task = attempts.task
-        on_time = asyncio.get_running_loop().time() < self._until
+        on_time = not self._coming and asyncio.get_running_loop().time() < self._until
         if on_time and not attempts.waited and task is not None and not task.cancelling():
             self._go_on()
             if self._ready:

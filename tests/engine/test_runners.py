@@ -36,14 +36,22 @@ async def test_who_waits_has_a_task_of_the_event_loop_for_itself(lab):
     assert len(ran_in) == 50
 
 
-async def test_steps_start_in_declared_order_whether_they_wait_or_not(lab):
+@pytest.mark.parametrize("concurrent", [1, 2, 5, 100])
+@pytest.mark.parametrize("waits", ["none", "some", "all"])
+async def test_steps_start_in_declared_order_whether_they_wait_or_not(lab, concurrent, waits):
     async def step(payload, context):
-        if int(context.task_id[1:]) % 3 == 1:
+        if waits == "all" or (waits == "some" and int(context.task_id[1:]) % 3 == 1):
             await asyncio.sleep(0)
 
     steps = lab.Steps(step)
-    await lab.run(lab.request(lab.tasks(NAMES)), lab.services(steps))
+    await lab.run(lab.request(lab.tasks(NAMES), limits=lab.limits(concurrent=concurrent)), lab.services(steps))
     assert steps.started == NAMES.split()
+
+
+async def test_nobody_overtakes_a_task_that_was_ready_before(lab):
+    steps = lab.Steps()
+    await lab.run(lab.request(lab.tasks("a b c d"), lab.flows("a>c c>d")), lab.services(steps))
+    assert steps.started == ["a", "b", "c", "d"]
 
 
 async def test_who_is_ready_does_not_wait_for_a_task_that_does(lab):
