@@ -139,10 +139,11 @@ class Run:
         """What follows from all that has happened. Called between tasks, too: what it raises is kept for `result`."""
         inbox = self._inbox
         try:
-            while inbox and self._result is None:
+            while inbox and self._result is None and self._fault is None:
                 self._do(self._core.on(inbox.popleft()))
         except BaseException as error:
             self._fault = error
+            self._runners.stop()
 
     def _do(self, commands: list[Command]) -> None:
         self.scene.tell_all(commands)

@@ -47,6 +47,10 @@ class Runners:
         self._ready.remove(attempts)
         return True
 
+    def stop(self) -> None:
+        """Nobody starts any more."""
+        self._ready.clear()
+
     def begin_turn(self) -> None:
         """The host has come back from the event loop."""
         if self._ready:

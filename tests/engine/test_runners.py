@@ -148,6 +148,21 @@ async def test_a_fault_of_the_engine_between_two_tasks_ends_the_run(lab):
         await lab.run(lab.request(lab.tasks("a b c"), lab.flows("a>b b>c")), lab.services(render=render))
 
 
+async def test_nobody_starts_after_a_fault_of_the_engine(lab):
+    class FaultError(BaseException):
+        pass
+
+    def render(task, values):
+        if task.id == "d":
+            raise FaultError
+        return {}
+
+    steps = lab.Steps()
+    with pytest.raises(FaultError):
+        await lab.run(lab.request(lab.tasks("a b c d"), lab.flows("a>d")), lab.services(steps, render=render))
+    assert steps.started == ["a"]
+
+
 async def test_a_retry_that_waits_holds_nobody(lab):
     order = []
 
