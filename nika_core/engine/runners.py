@@ -64,7 +64,7 @@ class Runners:
 
     def _make_task(self, attempts: Attempts) -> None:
         self._coming += 1
-        attempts.task = asyncio.get_running_loop().create_task(self._run(attempts))
+        attempts.task = asyncio.Task(self._run(attempts))  # not by the loop's factory, which may begin it at once
 
     async def _run(self, first: Attempts) -> None:
         self._coming -= 1

@@ -6,6 +6,7 @@ from contextvars import ContextVar
 import pytest
 
 from nika_core.engine import runners
+from nika_core.engine.host import Run
 from nika_core.errors import Category, TaskError
 from nika_core.model.clock import SystemClock
 from nika_core.model.state import RunStatus
@@ -174,3 +175,17 @@ async def test_a_retry_that_waits_holds_nobody(lab):
     tasks = (lab.task("a", retry=Retry(max=2, backoff=5.0)), lab.task("b", 1))
     await lab.run(lab.request(tasks), lab.services(step))
     assert order == ["a1", "b1", "a2"]
+
+
+@pytest.mark.skipif(not hasattr(asyncio, "eager_task_factory"), reason="Python 3.12 has it")
+async def test_a_run_ends_on_an_event_loop_that_begins_tasks_at_once(lab):
+    async def step(payload, context):
+        if context.task_id in "bd":
+            await asyncio.sleep(0)
+
+    steps = lab.Steps(step)
+    asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+    run = Run(lab.request(lab.tasks("a b c d e"), lab.flows("a>d b>e")), lab.services(steps, clock=SystemClock()))
+    result = await asyncio.wait_for(run.result(), 10)
+    assert result.status is RunStatus.SUCCEEDED
+    assert steps.started == ["a", "b", "c", "d", "e"]
