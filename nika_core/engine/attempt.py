@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from contextvars import copy_context
 from typing import Any, Final, Protocol
 
 from nika_core import codes
@@ -114,7 +115,8 @@ class Attempts(Leash):
                 await scene.barrier()  # a slow disk is not the task's time, nor is what others need to start
                 await scene.turns.take()
             self._begun = scene.clock.monotonic()
-            self.held = Held(word.step.run(fork(call.payload), context), self._waits)
+            own = copy_context()
+            self.held = Held(own.run(word.step.run, fork(call.payload), context), self._waits, own)
             value, original, messages = self._unpacked(await self.held)
             if call.task.output.format != "text":
                 self._about_to_wait()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Coroutine, Generator
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import Any
 
 
@@ -15,12 +15,21 @@ class Held:
     hold up the loop's own end.
     """
 
-    __slots__ = ("_free", "_waits", "_work")
+    __slots__ = ("_context", "_free", "_waits", "_work")
 
-    def __init__(self, work: Coroutine[Any, Any, Any], waits: Callable[[], None] | None = None) -> None:
-        """`waits` is called once, when `work` waits for the first time: what never waits cannot be told to stop."""
+    def __init__(
+        self,
+        work: Coroutine[Any, Any, Any],
+        waits: Callable[[], None] | None = None,
+        context: Context | None = None,
+    ) -> None:
+        """`waits` is called once, when `work` waits for the first time: what never waits cannot be told to stop.
+
+        `context`: what `work` sets is set there, and not seen by what runs in the same Task after it; None: a new one.
+        """
         self._work = work
         self._waits = waits
+        self._context = copy_context() if context is None else context
         self._free = False
 
     def let_go(self) -> None:
@@ -32,8 +41,7 @@ class Held:
         if not hasattr(work, "send"):
             raise TypeError("its `run` is no `async def`")
         try:
-            # A context of its own: what it sets there is not seen by what runs in the same Task after it.
-            run = copy_context().run
+            run = self._context.run
             waits_for = run(work.send, None)
             if self._waits is not None:
                 self._waits()

@@ -89,6 +89,23 @@ async def test_what_a_step_sets_for_itself_is_not_seen_by_those_after_it(lab):
     assert variable.get() == "nobody's"
 
 
+async def test_what_a_step_sets_before_it_begins_to_run_is_seen_by_itself_only(lab):
+    variable = ContextVar("variable", default="nobody's")
+    seen = []
+
+    class Traced:  # as by a decorator around an `async def`
+        def run(self, payload, context):
+            seen.append(variable.get())
+            variable.set(context.task_id)
+            return self.work()
+
+        async def work(self):
+            seen.append(variable.get())
+
+    await lab.run(lab.request(lab.tasks("a b")), lab.services(Traced()))
+    assert seen == ["nobody's", "a", "nobody's", "b"]
+
+
 async def _set(variable, seen):
     seen.append(variable.get())
     variable.set("somebody's")
