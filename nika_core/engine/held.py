@@ -60,4 +60,4 @@ class Held:
 
     def _close(self) -> None:
         with contextlib.suppress(BaseException):  # whatever it does on its way out is nobody's business any more
-            self._work.close()
+            self._context.run(self._work.close)

@@ -1,6 +1,7 @@
 """Tasks that never wait follow one another in one Task of the event loop, and nobody else can tell."""
 
 import asyncio
+import contextlib
 from contextvars import ContextVar
 
 import pytest
@@ -104,6 +105,25 @@ async def test_what_a_step_sets_before_it_begins_to_run_is_seen_by_itself_only(l
 
     await lab.run(lab.request(lab.tasks("a b")), lab.services(Traced()))
     assert seen == ["nobody's", "a", "nobody's", "b"]
+
+
+async def test_a_step_that_is_let_go_of_cleans_up_in_its_own_context(lab):
+    variable = ContextVar("variable", default="nobody's")
+    cleaned = []
+
+    async def step(payload, context):
+        token = variable.set("its own")
+        try:
+            while True:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.Event().wait()
+        finally:
+            variable.reset(token)
+            cleaned.append(variable.get())
+
+    result = await lab.run(lab.request(lab.tasks("a", timeout=1.0)), lab.services(step))
+    assert "did not" in result.tasks[0].failure.message
+    assert cleaned == ["nobody's"]
 
 
 async def _set(variable, seen):
