@@ -145,7 +145,10 @@ class Journal:
             segments = connection.execute(
                 "SELECT events, blob FROM events WHERE id BETWEEN ? AND ? ORDER BY id", _range(number)
             )
-            events = [event for segment, data in segments for event in events_of(segment, data, run_id, self._blobs)]
+            try:
+                events = [each for segment, data in segments for each in events_of(segment, data, run_id, self._blobs)]
+            except (ValueError, TypeError) as error:  # SQLite does not see what is wrong inside a text
+                raise faults.corrupt(self.path, f"the history of the run '{run_id}' is damaged") from error
             kept = connection.execute("SELECT key, call, value, blob FROM memo WHERE run = ?", (number,))
             memo = {(key, call): joined(value, name, self._blobs) for key, call, value, name in kept}
         told = decode(row[5])

@@ -357,6 +357,23 @@ def test_a_damaged_or_foreign_journal_is_told_with_what_to_do(tmp_path: Path, da
             assert "away" in (caught.value.hint or "")
 
 
+@pytest.mark.parametrize("damaged", ["[[1,2", "[[1,2,3]]", "7"])
+def test_a_damaged_row_is_told_and_other_runs_can_be_read(tmp_path: Path, damaged: str) -> None:
+    old_run(tmp_path)
+    with Journal.open(tmp_path) as journal:
+        log = journal.begin(info(), "hurt")
+        log.record(event(1))
+        log.release()
+    with sqlite3.connect(tmp_path / ".nika" / "journal.db") as database:
+        database.execute("UPDATE events SET events = ? WHERE id = (SELECT max(id) FROM events)", (damaged,))
+    database.close()
+    with Journal.open(tmp_path) as journal:
+        with pytest.raises(JournalError, match="the history of the run 'hurt' is damaged") as caught:
+            journal.load("hurt")
+        assert caught.value.code == codes.JOURNAL_CORRUPT
+        assert len(journal.load("2020").events) == 199
+
+
 @pytest.mark.parametrize("begun", ["an empty file", "no tables yet"])
 def test_a_journal_whose_maker_was_killed_is_an_empty_one(tmp_path: Path, begun: str) -> None:
     path = tmp_path / ".nika" / "journal.db"
