@@ -31,7 +31,7 @@ def encode(value: Any) -> str:
     """Compact ASCII. What has no form in JSON at all is told as lost: one odd value must not stop a history."""
     try:
         return _encode(value)
-    except (TypeError, ValueError, RecursionError) as error:
+    except Exception as error:  # whatever a value of a plugin raises when it is asked for its text
         return _encode({LOST: f"it has no form in JSON: {type(error).__name__}"})
 
 
@@ -42,7 +42,7 @@ def encode_events(events: Sequence[Event]) -> str | None:
     """
     try:
         return _encode([(seq, int(at * _MICRO), kind, task, data) for seq, _, at, kind, task, data in events])
-    except (TypeError, ValueError, RecursionError):
+    except Exception:  # as in `encode`
         return None
 
 

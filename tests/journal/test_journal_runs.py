@@ -273,6 +273,21 @@ async def test_what_has_no_form_in_json_stops_no_history(tmp_path: Path) -> None
     assert second.data == {"output": {"a": [1, 2], "b": "x"}}
 
 
+async def test_a_value_that_raises_when_it_is_asked_for_its_text_stops_no_history(tmp_path: Path) -> None:
+    class Broken:
+        def __str__(self) -> str:
+            raise LookupError
+
+    with Journal.open(tmp_path) as journal:
+        log = journal.begin(info())
+        log.record(event(1, log.run_id, output=Broken()))
+        log.record(event(2, log.run_id, output="x"))
+        await log.finish("succeeded", 1.7e9)
+        first, second = journal.load(log.run_id).events
+    assert first.data == {"lost": "it has no form in JSON: LookupError"}
+    assert second.data == {"output": "x"}
+
+
 def test_a_run_log_is_what_the_engine_asks_for(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         log = journal.begin(info())
