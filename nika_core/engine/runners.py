@@ -1,7 +1,8 @@
 """Runs tasks in Tasks of the event loop: one each, but for those that never wait, which follow one another in one.
 
 To make a Task, to leave it and to come back to the host costs more than all else that a task without effects needs.
-Whoever waits for anything has a Task of its own, and keeps it; nothing that a step does is seen by who follows it.
+Whoever waits for anything has a Task of its own, and keeps it; what a step sets in its context is not seen by who
+follows it, nor is a cancellation of the Task while it runs.
 """
 
 from __future__ import annotations
