@@ -19,6 +19,7 @@ from nika_core.document import Loaded
 from nika_core.document.diagnostics import file_json, render_compact
 from nika_core.errors import NikaError, Problem, ProblemsError, RefusedError, UsageError, exit_code_of
 from nika_core.model.limits import Measure
+from nika_core.model.project import FILE_NAME
 
 _SUFFIX = ".nika.yaml"
 _NOT_OURS = {"node_modules", "__pycache__"}
@@ -78,10 +79,10 @@ def _all_checked(paths: list[Path]) -> Iterator[tuple[Path, Loaded]]:
 
 
 def _project_file(error: NikaError) -> tuple[Path, Loaded]:
-    """The file that stands in the way of all checking. Raises the error, where it is in no file."""
+    """The project file that stands in the way of all checking. Raises the error, where it is none in it."""
     problems = error.problems if isinstance(error, ProblemsError) else (error.problem(),)
     place = problems[0].place
-    if place is None:
+    if place is None or Path(place.path).name != FILE_NAME:
         raise error
     return Path(place.path), Loaded(None, problems, path=place.path)
 
