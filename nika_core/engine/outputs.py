@@ -23,7 +23,7 @@ def fork(value: Any) -> Any:
     kind = type(value)
     if kind is dict or isinstance(value, Mapping):  # the exact type first: to ask an abstract class is slow
         return {key: item if type(item) is str else fork(item) for key, item in value.items()}
-    if kind is list or kind is tuple:
+    if kind is list or isinstance(value, list | tuple):
         return [item if type(item) is str else fork(item) for item in value]
     return value
 

@@ -429,3 +429,20 @@ async def test_usage_is_kept_when_a_call_is_cut_off_by_its_time(lab):
 
     result = await one(lab, step, caller=Caller(tells=True), limits=lab.limits(attempts=1))
     assert (result.state, result.usage.total_tokens) == ("failed", 15)
+
+
+@pytest.mark.parametrize("kind", [list, type("Values", (list,), {})])
+async def test_what_a_step_does_to_its_payload_is_not_seen_by_its_next_attempt(lab, kind):
+    seen = []
+
+    async def step(payload, context):
+        seen.append(list(payload["x"]))
+        payload["x"].append("changed")
+        if context.attempt == 1:
+            raise TaskError("x", category=Category.NETWORK)
+
+    def render(task, values):  # a template source is a plugin, and may give lists of its own kind
+        return {"x": kind(["given"])}
+
+    await lab.run(lab.request(lab.tasks("a", retry=Retry(max=2))), lab.services(step, render=render))
+    assert seen == [["given"], ["given"]]
