@@ -21,8 +21,6 @@ from nika_core.plugin.keyword import (
     Step,
     StepContext,
     StepOutput,
-    Tool,
-    ToolOutcome,
 )
 from nika_core.plugin.limit_policy import Admission, LimitPolicy, Policy, Refusal, Stage
 from nika_core.plugin.provider import (
@@ -45,6 +43,7 @@ from nika_core.plugin.provider import (
     estimate_tokens,
 )
 from nika_core.plugin.template_source import Scope, Source, SourceReport, TemplateSource, Values
+from nika_core.plugin.tool import Tool, ToolOutcome
 
 API_VERSION: Final = 1
 

@@ -12,12 +12,13 @@ from nika_core.errors import Place, Severity
 from nika_core.model.clock import Clock
 from nika_core.model.events import EventKind
 from nika_core.model.json import Json, JsonObject
-from nika_core.model.message import Message, ToolSpec
+from nika_core.model.message import Message
 from nika_core.model.template import Template
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.model.workflow import AgentBlock, KeywordCategory, OutputSpec, PayloadValue
 from nika_core.plugin.explanation import Explanation
 from nika_core.plugin.provider import ModelInfo, ModelReply, ModelRequest
+from nika_core.plugin.tool import Tool, ToolOutcome
 
 T = TypeVar("T")
 
@@ -85,37 +86,6 @@ class StepOutput:
     original_bytes: int | None = None
     messages: tuple[Message, ...] = ()
     usage: Usage = NOTHING
-
-
-@dataclass(frozen=True, slots=True)
-class Tool:
-    """Something that an agent may call: a keyword's step with a payload made of the model's arguments.
-
-    Attributes:
-        name: the reference as `allowedTools` has it (`mcp::files::read_file`, `shell`).
-        keyword: the keyword whose step does it.
-        spec: what the model sees. `spec.name` is of `[A-Za-z0-9_-]` and has at most 64 characters.
-        payload: turns arguments that fit `spec.parameters` into a rendered payload of `keyword`; it raises ValueError
-            with a sentence for the model when they make no sense.
-    """
-
-    name: str
-    keyword: str
-    spec: ToolSpec
-    payload: Callable[[JsonObject], JsonObject]
-
-
-@dataclass(frozen=True, slots=True)
-class ToolOutcome:
-    """What a tool call gave. A failure is told to the model, not raised.
-
-    Attributes:
-        content: text for the model.
-        is_error: whether the call failed; `content` then says why.
-    """
-
-    content: str
-    is_error: bool = False
 
 
 class StepContext(Protocol):

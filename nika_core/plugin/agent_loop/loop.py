@@ -15,8 +15,9 @@ from nika_core.plugin.agent_loop.facets import MAX_REPAIRS
 from nika_core.plugin.agent_loop.prompts import json_instruction, prompt_of, repair_prompt, system_of
 from nika_core.plugin.agent_loop.tool_calls import by_name, run_calls
 from nika_core.plugin.json_check import import_validator, json_problem, unfenced
-from nika_core.plugin.keyword import StepContext, Tool
+from nika_core.plugin.keyword import StepContext
 from nika_core.plugin.provider import ModelInfo, ModelReply, ModelRequest
+from nika_core.plugin.tool import Tool
 
 
 @dataclass(frozen=True, slots=True)

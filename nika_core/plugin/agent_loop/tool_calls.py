@@ -9,7 +9,8 @@ from nika_core.errors import Category, TaskError
 from nika_core.model.events import EventKind
 from nika_core.model.message import Message, Role, ToolCall
 from nika_core.plugin.json_check import import_validator, value_problems
-from nika_core.plugin.keyword import StepContext, Tool, ToolOutcome
+from nika_core.plugin.keyword import StepContext
+from nika_core.plugin.tool import Tool, ToolOutcome
 
 _RAW = 200  # characters of broken arguments that the model is shown again
 

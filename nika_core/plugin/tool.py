@@ -1,0 +1,40 @@
+"""A keyword as a tool: what a step can give a model to call, and what such a call gave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nika_core.model.json import JsonObject
+from nika_core.model.message import ToolSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """Something that an agent may call: a keyword's step with a payload made of the model's arguments.
+
+    Attributes:
+        name: the reference as `allowedTools` has it (`mcp::files::read_file`, `shell`).
+        keyword: the keyword whose step does it.
+        spec: what the model sees. `spec.name` is of `[A-Za-z0-9_-]` and has at most 64 characters.
+        payload: turns arguments that fit `spec.parameters` into a rendered payload of `keyword`; it raises ValueError
+            with a sentence for the model when they make no sense.
+    """
+
+    name: str
+    keyword: str
+    spec: ToolSpec
+    payload: Callable[[JsonObject], JsonObject]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOutcome:
+    """What a tool call gave. A failure is told to the model, not raised.
+
+    Attributes:
+        content: text for the model.
+        is_error: whether the call failed; `content` then says why.
+    """
+
+    content: str
+    is_error: bool = False
