@@ -268,7 +268,7 @@ def _example(kind: str) -> str:
 def toolboxes() -> str:
     """What plugins may use."""
     lines = [NOTICE, "# Toolboxes\n", "What plugins may use beside the interface. Each is public as a whole.\n"]
-    for module in ("nika_core.plugin.process", "nika_core.plugin.agent_loop", "nika_core.plugin.provider_kit"):
+    for module in ("nika_core.toolbox.process", "nika_core.toolbox.agent", "nika_core.toolbox.providers"):
         lines.append(f"## `{module}`\n")
         lines.append(_module_text(module))
         lines.extend(described(module, importlib.import_module(module).__all__))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from nika_core.app.preparing import Prepared
-from nika_core.engine.services import CallScope
+from nika_core.engine.core.ports import CallScope
 from nika_core.errors import NikaError
 from nika_core.model.limits import Measure
 from nika_core.model.workflow import KeywordCategory, Task

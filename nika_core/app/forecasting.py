@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from nika_core.engine.models.estimate import RunForecast, forecast_run, forecast_task
-from nika_core.engine.models.prepare import DEFAULT_MAX_TOKENS
+from nika_core.engine.llm.estimate import RunForecast, forecast_run, forecast_task
+from nika_core.engine.llm.request_defaults import DEFAULT_MAX_TOKENS
 from nika_core.errors import NikaError, TaskError
 from nika_core.model.json import Json
 from nika_core.model.template import Placeholder, Template

@@ -7,10 +7,11 @@ from typing import Any
 
 from nika_core.app.reporting import usage_json
 from nika_core.document import declared_tasks
-from nika_core.engine.history import usage_of
-from nika_core.engine.models.spent import noted_by_task, spent_by_task
+from nika_core.engine.core.task_usage import spent_by_task
+from nika_core.engine.llm.recorded_usage import noted_by_task
 from nika_core.journal import Recorded, RunSummary
 from nika_core.journal.values import INTERRUPTED, RUNNING
+from nika_core.model.codec import usage_of
 from nika_core.model.events import Event, EventKind
 from nika_core.model.masking import MASK
 from nika_core.model.usage import NOTHING

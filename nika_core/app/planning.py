@@ -9,7 +9,7 @@ from typing import Any
 
 from nika_core.app.forecasting import forecast, value_of
 from nika_core.app.preparing import Prepared
-from nika_core.engine.models.estimate import RunForecast, TaskForecast
+from nika_core.engine.llm.estimate import RunForecast, TaskForecast
 from nika_core.errors import NikaError
 from nika_core.model.json import Json
 from nika_core.model.template import Placeholder, Template

@@ -16,14 +16,10 @@ from nika_core.app.models import Models, block_of
 from nika_core.app.opening import Nika
 from nika_core.app.prompts import resolve_system_prompt
 from nika_core.document import WorkflowPayload, check_inputs, check_values, payload_of
-from nika_core.engine.budget import Bounds
-from nika_core.engine.hashing import digest
-from nika_core.engine.models.estimate import (
-    RunForecast,
-    certain_tasks,
-    refuse_hopeless,
-)
-from nika_core.engine.models.pricing import Prices
+from nika_core.engine.core.hashing import digest
+from nika_core.engine.llm.budget import Bounds
+from nika_core.engine.llm.estimate import RunForecast, certain_tasks, refuse_hopeless
+from nika_core.engine.llm.pricing import Prices
 from nika_core.errors import NikaError, Place, PluginError, Problem, ProblemsError, RefusedError, Severity
 from nika_core.model.graph import Graph
 from nika_core.model.json import Json

@@ -7,7 +7,7 @@ from typing import Any
 
 from nika_core.app.opening import Nika
 from nika_core.app.preparing import prices_of
-from nika_core.engine.models.pricing import Prices
+from nika_core.engine.llm.pricing import Prices
 from nika_core.errors import NikaError
 from nika_core.model.masking import Masker, secret_values
 from nika_core.model.usage import Usage

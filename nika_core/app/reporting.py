@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nika_core.engine.history import usage_of
+from nika_core.model.codec import usage_of
 from nika_core.model.events import Event
 from nika_core.model.json import JsonObject
 from nika_core.model.state import RunResult, TaskResult

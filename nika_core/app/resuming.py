@@ -8,7 +8,7 @@ from typing import Any
 
 from nika_core import codes
 from nika_core.app.preparing import RunOptions
-from nika_core.engine.history import Earlier, earlier
+from nika_core.engine.core.previous_outcomes import Earlier, earlier
 from nika_core.errors import JournalError, UsageError
 from nika_core.journal import Recorded
 from nika_core.model.workflow import Workflow

@@ -15,15 +15,16 @@ from nika_core.app.economy import Waiting
 from nika_core.app.mocking import MockStep
 from nika_core.app.preparing import Prepared
 from nika_core.app.resuming import earlier_of
-from nika_core.engine.budget import Budget
-from nika_core.engine.history import Earlier
-from nika_core.engine.host import Run
-from nika_core.engine.loop import run_to_end
-from nika_core.engine.models.batching import Economy
-from nika_core.engine.models.breaker import BreakerSettings
-from nika_core.engine.models.caller import ResilientCaller
-from nika_core.engine.models.spent import charge_earlier
-from nika_core.engine.services import NoMemo, Observer, RunRequest, Services, durable, same, unrecorded
+from nika_core.engine.core.ports import NoMemo, same
+from nika_core.engine.core.previous_outcomes import Earlier
+from nika_core.engine.llm.batching import Economy
+from nika_core.engine.llm.breaker import BreakerSettings
+from nika_core.engine.llm.budget import Budget
+from nika_core.engine.llm.caller import ResilientCaller
+from nika_core.engine.llm.recorded_usage import charge_earlier
+from nika_core.engine.local.event_loop import run_to_end
+from nika_core.engine.local.host import Run
+from nika_core.engine.local.services import Observer, RunRequest, Services, durable, unrecorded
 from nika_core.errors import JournalError
 from nika_core.journal import Journal, Recorded, RunInfo, RunLog, new_run_id
 from nika_core.model.events import Event
@@ -35,7 +36,7 @@ from nika_core.model.workflow import Task
 from nika_core.plugin import Step, Values
 from nika_core.template import render_payload, resolve
 
-_PROCESSES: Final = "nika_core.plugin.process_family"
+_PROCESSES: Final = "nika_core.toolbox.process.family"
 
 
 class Execution:

@@ -13,7 +13,7 @@ from nika_core.registry.foreign_source import ForeignSource
 
 
 class RegistryVocabulary:
-    """Implements `nika_core.document.vocabulary.Vocabulary`."""
+    """Implements `nika_core.document.plugin_catalog.Vocabulary`."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry

@@ -15,8 +15,8 @@ from nika_core.app.reporting import event_json, result_json
 from nika_core.app.running import Execution
 from nika_core.cli.console import coloured, json_text, mask_with, plain, say, say_json, style, tell
 from nika_core.cli.progress import Lines, Live, duration_text
-from nika_core.engine.loop import run_to_end
-from nika_core.engine.services import Observer
+from nika_core.engine.local.event_loop import run_to_end
+from nika_core.engine.local.services import Observer
 from nika_core.errors import Category, Place
 from nika_core.journal import Journal
 from nika_core.model.state import RunResult, RunStatus, TaskResult

@@ -48,7 +48,7 @@ def _file(path: Path) -> dict[str, Any]:
         except ValueError as error:
             raise UsageError(f"--inputs: {path} is not JSON: {error}", code=codes.BAD_INPUT) from None
     else:
-        from nika_core.document.plain import load_inputs
+        from nika_core.document.reading.inputs_file import load_inputs
 
         found = load_inputs(text, str(path))
     if not isinstance(found, dict):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from nika_core import log
-from nika_core.engine.services import Observer
+from nika_core.engine.local.services import Observer
 from nika_core.errors import UsageError
 from nika_core.model.events import Event, EventKind
 

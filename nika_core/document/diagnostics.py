@@ -9,8 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from nika_core.document.loading import Loaded
-from nika_core.document.positions import Positions
+from nika_core.document.reading.loading import Loaded
+from nika_core.document.yaml.source_map import Positions
 from nika_core.errors import Place, Problem, Severity
 
 # Controls (C0, DEL, C1), and what turns a line's direction round or hides: they are shown, never sent.

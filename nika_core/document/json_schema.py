@@ -12,9 +12,9 @@ from typing import Any, Final
 import strictyaml
 from strictyaml.compound import MapCombined
 
-from nika_core.document import language
-from nika_core.document.scalars import Duration, Number, Truth, Whole, Word
-from nika_core.document.vocabulary import Vocabulary
+from nika_core.document.plugin_catalog import Vocabulary
+from nika_core.document.reading import workflow_schema as language
+from nika_core.document.validation.scalars import Duration, Number, Truth, Whole, Word
 from nika_core.errors import PluginError
 from nika_core.plugin import Keyword
 

@@ -10,8 +10,8 @@ from typing import Any, Final, TypeVar
 
 import importlib_metadata
 
-from nika_core.document.language import ROOT
-from nika_core.document.schema import compile_schema
+from nika_core.document.reading.workflow_schema import ROOT
+from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.errors import NikaError
 from nika_core.plugin import Facets, Keyword, LimitPolicy, Policy, Provider, TemplateSource
 from nika_core.registry import Kind, Offer, Registry

@@ -19,7 +19,7 @@ from typing import Any, Final
 from nika_core.app.planning import make_plan
 from nika_core.app.reporting import event_json, result_json
 from nika_core.app.running import Execution
-from nika_core.engine.outputs import as_json
+from nika_core.engine.task.outputs import as_json
 from nika_core.errors import ProblemsError
 from nika_core.model.events import Event, EventKind
 from nika_core.model.limits import Limit, Unit, output_of
@@ -36,7 +36,7 @@ _BEAT: Final = 0.01  # seconds between two beats of the event loop
 
 def stopped(case: dict[str, Any], *, by_timeout: bool) -> dict[str, Any]:
     """Tell a busy step to stop, twice; how that went, and what the second time left behind."""
-    from nika_core.plugin.process_table import table
+    from nika_core.toolbox.process.table import table
 
     table()  # from now on orphans are children of this process
     made = Case(**case)
@@ -271,7 +271,7 @@ def _descriptors() -> Counter[str]:
 
 def _processes() -> list[str]:
     """Every process below this one that has not ended."""
-    from nika_core.plugin.process_table import descendants, table
+    from nika_core.toolbox.process.table import descendants, table
 
     processes = table()
     found = []

@@ -21,8 +21,8 @@ from typing import Any
 from rows import best_in_turns
 
 from nika_core.cli import collect_rarely
-from nika_core.engine.host import run
-from nika_core.engine.services import RunRequest, Services
+from nika_core.engine.local.host import run
+from nika_core.engine.local.services import RunRequest, Services
 from nika_core.journal import Journal, RunInfo
 from nika_core.model.graph import build_graph
 from nika_core.model.limits import Limit, Limits, Measure, Unit

@@ -9,7 +9,8 @@ import pytest
 import strictyaml
 
 from nika_core.app import Nika
-from nika_core.document import language, load_project
+from nika_core.document import load_project
+from nika_core.document.reading import workflow_schema as language
 from nika_core.errors import Category
 from nika_core.registry import Kind
 from nika_core.testing import run_workflow, validate_workflow

@@ -19,9 +19,9 @@ from nika_core.plugin import StepContext, hookspec
 
 MODULES = [
     "nika_core.plugin",
-    "nika_core.plugin.agent_loop",
-    "nika_core.plugin.process",
-    "nika_core.plugin.provider_kit",
+    "nika_core.toolbox.agent",
+    "nika_core.toolbox.process",
+    "nika_core.toolbox.providers",
     "nika_core.testing",
 ]
 # Values and aliases have no docstrings of their own; they are told in the module's.

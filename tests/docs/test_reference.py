@@ -44,11 +44,11 @@ def test_every_hook_is_in_the_reference_with_the_example_that_the_templates_test
 def test_every_public_name_is_in_the_reference() -> None:
     import nika_core.plugin
     import nika_core.testing
-    from nika_core.plugin import agent_loop, process, provider_kit
+    from nika_core.toolbox import agent, process, providers
 
     told = {
         "plugin-api.md": nika_core.plugin.__all__,
-        "toolboxes.md": [*agent_loop.__all__, *process.__all__, *provider_kit.__all__],
+        "toolboxes.md": [*agent.__all__, *process.__all__, *providers.__all__],
         "testing.md": nika_core.testing.__all__,
     }
     for page, names in told.items():

@@ -3,7 +3,7 @@
 import pytest
 
 from nika_core import codes
-from nika_core.document.plain import load_inputs
+from nika_core.document.reading.inputs_file import load_inputs
 from nika_core.errors import ProblemsError
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nika_core.document.plain_schema import _FITS, is_plain_schema
+from nika_core.document.validation.known_json_schemas import _FITS, is_plain_schema
 
 DRAFTS = [
     jsonschema.Draft6Validator,

@@ -34,11 +34,11 @@ from strictyaml import (
     Url,
 )
 
-from nika_core.document.bounds import Bounds
-from nika_core.document.faults import Fault
-from nika_core.document.findings import Deadline
-from nika_core.document.schema import compile_schema
-from nika_core.document.yaml_tree import parse
+from nika_core.document.validation.compile_validators import compile_schema
+from nika_core.document.validation.issues import Fault
+from nika_core.document.yaml.parsing import parse
+from nika_core.document.yaml.read_limits import Bounds
+from nika_core.document.yaml.syntax_issues import Deadline
 from nika_core.model.clock import SystemClock
 from nika_core.model.limits import Limits
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from nika_core.engine.core import Core
-from nika_core.engine.hashing import definition_hash
-from nika_core.engine.host import Run
-from nika_core.engine.plan import Plan
-from nika_core.engine.services import RunRequest, Services
+from nika_core.engine.core.core import Core
+from nika_core.engine.core.hashing import definition_hash
+from nika_core.engine.core.run_plan import Plan
+from nika_core.engine.local.host import Run
+from nika_core.engine.local.services import RunRequest, Services
 from nika_core.errors import PluginError, TemplateValueError
 from nika_core.model.graph import build_graph
 from nika_core.model.limits import Limit, Limits, Unit

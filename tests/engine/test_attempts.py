@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from nika_core.engine.attempt import LONGEST_RETRY_AFTER
+from nika_core.engine.task.attempt import LONGEST_RETRY_AFTER
 from nika_core.errors import Category, TaskError
 from nika_core.model.events import EventKind
 from nika_core.model.state import RunStatus
@@ -137,7 +137,7 @@ def network_json():
 
 
 async def test_cancelling_ends_the_wait_for_another_attempt(lab):
-    from nika_core.engine.host import Run
+    from nika_core.engine.local.host import Run
 
     services = lab.services(Attempts(*[network()] * 9))
     run = Run(lab.request(lab.tasks("a"), limits=lab.limits(attempts=3, retry__delay=50)), services)

@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from nika_core.engine.history import Earlier
-from nika_core.engine.wire import (
+from nika_core.engine.core.messages import (
     Action,
     AskDecision,
     AttemptFailed,
@@ -24,6 +23,7 @@ from nika_core.engine.wire import (
     TaskEnded,
     TimerFired,
 )
+from nika_core.engine.core.previous_outcomes import Earlier
 from nika_core.errors import Category
 from nika_core.model.events import EventKind
 from nika_core.model.state import Failed, Failure, Running, RunStatus, Skipped, SkipReason, Success

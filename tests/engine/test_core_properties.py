@@ -5,9 +5,8 @@ import json
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nika_core.engine.core import Core
-from nika_core.engine.snapshots import event_json, event_of
-from nika_core.engine.wire import (
+from nika_core.engine.core.core import Core
+from nika_core.engine.core.messages import (
     Action,
     AskDecision,
     AttemptFailed,
@@ -22,6 +21,7 @@ from nika_core.engine.wire import (
     TaskEnded,
     TimerFired,
 )
+from nika_core.engine.core.snapshots import event_json, event_of
 from nika_core.errors import Category, TemplateValueError
 from nika_core.model.message import Message, Role
 from nika_core.model.state import Failed, Failure, Pending, Ready, Running, Skipped, SkipReason, Success
@@ -287,7 +287,7 @@ def expected(tasks, flows, fails):
 @SLOW
 @given(data=st.data())
 def test_resuming_an_interrupted_run_ends_like_the_run_that_was_not_interrupted(lab, data):
-    from nika_core.engine.history import earlier
+    from nika_core.engine.core.previous_outcomes import earlier
     from nika_core.model.events import Event
 
     tasks, flows = data.draw(workflows(lab, modes=(None,)))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from nika_core.engine.history import earlier
+from nika_core.engine.core.previous_outcomes import earlier
 from nika_core.model.state import RunStatus
 from nika_core.model.workflow import AgentBlock, KeywordCategory
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from nika_core.engine.loop import run_to_end
+from nika_core.engine.local.event_loop import run_to_end
 
 
 async def stubborn():
@@ -55,7 +55,7 @@ def test_what_is_left_is_cancelled_and_may_clean_up():
 def test_what_does_not_end_is_let_go_of_after_its_grace():
     program = (
         "import asyncio, sys; sys.path.insert(0, sys.argv[1])\n"
-        "from nika_core.engine.loop import run_to_end\n"
+        "from nika_core.engine.local.event_loop import run_to_end\n"
         "from test_event_loop_end import stubborn\n"
         "async def main():\n"
         "    main.task = asyncio.create_task(stubborn())\n"

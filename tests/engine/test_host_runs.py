@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import pytest
 
-from nika_core.engine.history import earlier
-from nika_core.engine.host import Run, run
+from nika_core.engine.core.previous_outcomes import earlier
+from nika_core.engine.local.host import Run, run
 from nika_core.errors import Category, JournalError, TaskError, TemplateValueError
 from nika_core.model.clock import SystemClock
 from nika_core.model.events import EventKind
@@ -251,8 +251,8 @@ async def test_an_interrupt_inside_a_step_cancels_the_run(lab):
 
 
 async def test_a_run_that_was_cancelled_goes_on_without_doing_anything_twice(lab):
-    from nika_core.engine.history import earlier
-    from nika_core.engine.services import NoMemo
+    from nika_core.engine.core.ports import NoMemo
+    from nika_core.engine.core.previous_outcomes import earlier
 
     acted = []
     memo = NoMemo()

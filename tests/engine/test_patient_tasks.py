@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from nika_core.engine.core import Core
-from nika_core.engine.history import earlier
-from nika_core.engine.wire import Command, Outcome, StartTask, TaskEnded
+from nika_core.engine.core.core import Core
+from nika_core.engine.core.messages import Command, Outcome, StartTask, TaskEnded
+from nika_core.engine.core.previous_outcomes import earlier
 from nika_core.model.events import Event, EventKind
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nika_core.engine import runners
-from nika_core.engine.host import Run
+from nika_core.engine.local import executor as runners
+from nika_core.engine.local.host import Run
 from nika_core.errors import Category, TaskError
 from nika_core.model.events import EventKind
 from nika_core.model.workflow import OnError, Retry

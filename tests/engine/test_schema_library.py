@@ -5,8 +5,8 @@ import sys
 
 CODE = """
 import asyncio, sys, threading
-from nika_core.engine import outputs
-from nika_core.plugin.agent_loop import value_problems
+from nika_core.engine.task import outputs
+from nika_core.toolbox.agent import value_problems
 
 halfway = threading.Event()
 

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from nika_core.engine.host import Run
+from nika_core.engine.local.host import Run
 from nika_core.errors import Category, TaskError
 from nika_core.model.events import EventKind
 from nika_core.model.message import ToolSpec

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nika_core import codes
-from nika_core.engine.services import Memo, Services
+from nika_core.engine.core.ports import Memo
+from nika_core.engine.local.services import Services
 from nika_core.errors import JournalError
 from nika_core.journal import Journal, RunInfo, new_run_id
 from nika_core.journal.blobs import LARGE

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from nika_core.engine.history import earlier
-from nika_core.engine.host import Run, run
-from nika_core.engine.services import RunRequest, Services
+from nika_core.engine.core.previous_outcomes import earlier
+from nika_core.engine.local.host import Run, run
+from nika_core.engine.local.services import RunRequest, Services
 from nika_core.errors import Category, TaskError
 from nika_core.journal import Journal, RunInfo
 from nika_core.model.events import EventKind

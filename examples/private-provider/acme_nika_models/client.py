@@ -23,7 +23,7 @@ from nika_core.plugin import (
     TokenEstimate,
     estimate_tokens,
 )
-from nika_core.plugin.provider_kit import load_sdk, parsed_call, status_error, transport_error, truncated_error
+from nika_core.toolbox.providers import load_sdk, parsed_call, status_error, transport_error, truncated_error
 
 # What the house charges its departments; before the public list, after `prices:` of a project.
 _PRICES = {

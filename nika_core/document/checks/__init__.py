@@ -18,7 +18,7 @@ from nika_core.document.checks.topology import (
     check_output,
 )
 from nika_core.document.checks.values import check_values
-from nika_core.document.vocabulary import Vocabulary
+from nika_core.document.plugin_catalog import Vocabulary
 from nika_core.errors import Problem, Severity
 from nika_core.model.graph import Graph, build_graph
 from nika_core.model.json import JsonObject

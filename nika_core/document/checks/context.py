@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from nika_core import codes
-from nika_core.document.vocabulary import Vocabulary
+from nika_core.document.plugin_catalog import Vocabulary
 from nika_core.errors import Place, PluginError, Problem
 from nika_core.model.graph import Graph, build_graph
 from nika_core.model.json import JsonObject

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from nika_core.document.checks.context import Words, located, place_of
-from nika_core.document.vocabulary import Vocabulary
+from nika_core.document.plugin_catalog import Vocabulary
 from nika_core.errors import Place, Problem, TemplateValueError
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import Workflow

@@ -14,7 +14,7 @@ from nika_core import codes
 from nika_core.errors import Category, TaskError
 from nika_core.model.json import Json, JsonObject
 from nika_core.plugin import StepContext, StepOutput
-from nika_core.plugin.process import ProcessResult, run
+from nika_core.toolbox.process import ProcessResult, run
 from nika_keyword_function.reference import HOW, Reference, parse
 
 _HERE: Final = Path(__file__).parent

@@ -9,7 +9,7 @@ from strictyaml import Float, Int, Map, Optional, Str
 
 from nika_core.model.workflow import KeywordCategory
 from nika_core.plugin import Keyword, hookimpl
-from nika_core.plugin.agent_loop.facets import COMPLETION_FIELDS
+from nika_core.toolbox.agent.facets import COMPLETION_FIELDS
 
 NIKA_API: Final = 1
 
@@ -35,7 +35,7 @@ def nika_task_keywords() -> Iterable[Keyword]:
             primary="prompt",
             payload=PAYLOAD,
             step="nika_keyword_llm.step:Step",
-            facets="nika_core.plugin.agent_loop.facets:CompletionFacets",
+            facets="nika_core.toolbox.agent.facets:CompletionFacets",
             needs_provider=True,
             pure=True,
             default_timeout=60.0,

@@ -21,7 +21,7 @@ from mcp.shared.message import SessionMessage
 from mcp_types import jsonrpc_message_adapter
 
 from nika_core.errors import Category, TaskError
-from nika_core.plugin.process import marked
+from nika_core.toolbox.process import marked
 from nika_keyword_mcp.servers import Server
 
 INHERITED: Final = (

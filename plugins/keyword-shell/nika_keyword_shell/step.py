@@ -12,7 +12,7 @@ from nika_core.errors import Category, TaskError
 from nika_core.model.bounded import bound
 from nika_core.model.json import Json, JsonObject
 from nika_core.plugin import StepContext, StepOutput
-from nika_core.plugin.process import Captured, ProcessResult, run
+from nika_core.toolbox.process import Captured, ProcessResult, run
 
 SHELL: Final = "/bin/sh"
 _MIN_KEEP: Final = 1024

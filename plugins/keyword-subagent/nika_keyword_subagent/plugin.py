@@ -9,7 +9,7 @@ from strictyaml import Float, Int, Map, Optional, Seq, Str
 
 from nika_core.model.workflow import KeywordCategory
 from nika_core.plugin import Keyword, hookimpl
-from nika_core.plugin.agent_loop.facets import FIELDS
+from nika_core.toolbox.agent.facets import FIELDS
 
 NIKA_API: Final = 1
 
@@ -38,7 +38,7 @@ def nika_task_keywords() -> Iterable[Keyword]:
             primary="prompt",
             payload=PAYLOAD,
             step="nika_keyword_subagent.step:Step",
-            facets="nika_core.plugin.agent_loop.facets:AgentFacets",
+            facets="nika_core.toolbox.agent.facets:AgentFacets",
             literal=frozenset({"systemPromptFile", "skills"}),  # files are named by the author, never by data
             needs_provider=True,
             default_timeout=60.0,

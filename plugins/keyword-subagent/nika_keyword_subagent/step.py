@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nika_core.model.json import JsonObject
 from nika_core.plugin import StepContext, StepOutput
-from nika_core.plugin.agent_loop import converse
+from nika_core.toolbox.agent import converse
 
 
 class Step:

@@ -22,7 +22,7 @@ from nika_core.plugin import (
     TokenEstimate,
     estimate_tokens,
 )
-from nika_core.plugin.provider_kit import clean, env_text, load_sdk, status_error, transport_error, truncated_error
+from nika_core.toolbox.providers import clean, env_text, load_sdk, status_error, transport_error, truncated_error
 from nika_provider_claude.models import KNOWN, info_of
 from nika_provider_claude.wire import Gathered, batch_names, batch_reply, body_of, names_of, prompt_of
 

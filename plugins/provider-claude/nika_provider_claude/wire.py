@@ -13,7 +13,7 @@ from nika_core.errors import Category, TaskError
 from nika_core.model.message import Message, Role, ToolCall
 from nika_core.model.usage import Usage
 from nika_core.plugin import BatchReply, Finished, ModelRequest
-from nika_core.plugin.provider_kit import clean, parsed_call
+from nika_core.toolbox.providers import clean, parsed_call
 
 DEFAULT_MAX_TOKENS: Final = 4096
 _STOPS: Final = {

@@ -21,7 +21,7 @@ from nika_core.plugin import (
     TokenEstimate,
     estimate_tokens,
 )
-from nika_core.plugin.provider_kit import load_sdk, truncated_error
+from nika_core.toolbox.providers import load_sdk, truncated_error
 from nika_provider_local.weights import VARIABLE, find_weights
 from nika_provider_local.wire import Gathered, body_of
 

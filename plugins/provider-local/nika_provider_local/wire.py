@@ -9,7 +9,7 @@ from nika_core.errors import Category, TaskError
 from nika_core.model.message import Role
 from nika_core.model.usage import Usage
 from nika_core.plugin import Finished, ModelRequest
-from nika_core.plugin.provider_kit import status_error
+from nika_core.toolbox.providers import status_error
 
 _STOPS: Final = {"stop": "end", "length": "maxTokens"}
 _SEED: Final = 1  # the same question gets the same answer

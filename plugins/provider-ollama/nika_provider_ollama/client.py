@@ -19,7 +19,7 @@ from nika_core.plugin import (
     TokenEstimate,
     estimate_tokens,
 )
-from nika_core.plugin.provider_kit import clean, env_text, load_sdk, status_error, transport_error, truncated_error
+from nika_core.toolbox.providers import clean, env_text, load_sdk, status_error, transport_error, truncated_error
 from nika_provider_ollama.wire import Gathered, body_of
 
 DEFAULT: Final = "http://127.0.0.1:11434"

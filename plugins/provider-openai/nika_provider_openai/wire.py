@@ -11,7 +11,7 @@ from typing import Any, Final
 from nika_core.model.message import Message, Role, ToolCall
 from nika_core.model.usage import Usage
 from nika_core.plugin import BatchReply, Finished, ModelRequest
-from nika_core.plugin.provider_kit import clean, parsed_call
+from nika_core.toolbox.providers import clean, parsed_call
 
 _STOPS: Final = {
     "stop": "end",

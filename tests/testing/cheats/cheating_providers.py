@@ -19,7 +19,7 @@ from nika_core.plugin import (
     estimate_tokens,
     hookimpl,
 )
-from nika_core.plugin.provider_kit import status_error
+from nika_core.toolbox.providers import status_error
 
 NIKA_API = 1
 

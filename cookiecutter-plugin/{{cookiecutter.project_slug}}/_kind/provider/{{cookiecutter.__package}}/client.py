@@ -26,7 +26,7 @@ from nika_core.plugin import (
 class Client:
     """One instance serves a whole run.
 
-    An SDK is imported on the first call (`nika_core.plugin.provider_kit.load_sdk`), and every failure of it becomes a
+    An SDK is imported on the first call (`nika_core.toolbox.providers.load_sdk`), and every failure of it becomes a
     `TaskError` (`status_error` and `transport_error` of the same module). Set the SDK's own retries to 0.
     """
 

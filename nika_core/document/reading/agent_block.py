@@ -1,0 +1,118 @@
+"""The `agent:` block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from nika_core import codes
+from nika_core.document.plugin_catalog import Vocabulary
+from nika_core.document.reading import workflow_schema as language
+from nika_core.document.reading.payloads import compiled
+from nika_core.document.reading.problem_list import ProblemList
+from nika_core.document.validation.compile_validators import compile_schema
+from nika_core.document.validation.issues import Fault, hint_form
+from nika_core.model.bounded import MAX_PROMPT_CHARACTERS
+from nika_core.model.workflow import AgentBlock, Mode, Task
+
+_MODES: Final = {mode.value: mode for mode in Mode}
+_TOO_LONG: Final = f"is longer than {MAX_PROMPT_CHARACTERS:,} characters"
+
+
+def read_agent(node: Any, folder: Path, problems: ProblemList, model: str | None = None) -> AgentBlock:
+    """The block, as far as it can be read. `model`: one that is named elsewhere, so that the block needs none."""
+    faults: list[Fault] = []
+    found = compile_schema(language.AGENT).check(node, faults) or {}
+    hint_form(faults, 0, "agent")
+    problems.faults(faults, codes.BAD_VALUE, ("agent",))
+    if "model" not in found and model is None and type(node) is dict and not faults:
+        problems.add(
+            codes.MISSING_MODEL,
+            "the `agent` block names no model",
+            ("agent",),
+            hint="add `model:` to it, or give one with --model or `model:` in nika.yaml",
+            at_key=True,
+        )
+    prompt = found.get("systemPrompt")
+    if "systemPromptFile" in found:
+        _check_file(found["systemPromptFile"], folder, problems, other=prompt is not None)
+    if isinstance(prompt, str):
+        if len(prompt) > MAX_PROMPT_CHARACTERS:
+            problems.add(
+                codes.PROMPT_TOO_LONG,
+                f"the system prompt has {len(prompt):,} characters; at most {MAX_PROMPT_CHARACTERS:,} are allowed",
+                ("agent", "systemPrompt"),
+                hint="shorten it",
+            )
+        faults = []
+        prompt = compiled(prompt, faults)
+        problems.faults(faults, codes.TEMPLATE_SYNTAX, ("agent", "systemPrompt"))
+    allowed = found.get("allowedTools")
+    return AgentBlock(
+        model=found.get("model"),
+        provider=found.get("provider"),
+        system_prompt=prompt,
+        system_prompt_file=found.get("systemPromptFile"),
+        mode=_MODES.get(found.get("mode") or "", Mode.STRICT),
+        max_turns=found.get("maxTurns"),
+        max_budget_usd=found.get("maxBudgetUsd"),
+        max_tokens=found.get("maxTokens"),
+        temperature=found.get("temperature"),
+        allowed_tools=None if allowed is None else tuple(allowed),
+        disallowed_tools=tuple(found.get("disallowedTools") or ()),
+        output=found.get("output"),
+        overflow=found.get("overflow") or "refuse",
+    )
+
+
+def check_model(tasks: Iterable[Task], vocabulary: Vocabulary, problems: ProblemList) -> None:
+    """Where there is no block: no task may need a model that it does not name itself."""
+    needy = [
+        task
+        for task in tasks
+        if task.keyword and vocabulary.keyword(task.keyword).needs_provider and task.payload.get("model") is None
+    ]
+    if needy:
+        first = needy[0]
+        more = f" (and {len(needy) - 1} more)" if len(needy) > 1 else ""
+        problems.add(
+            codes.MISSING_MODEL,
+            f"`{first.keyword}` task '{first.id}'{more} needs a model, and there is no `agent:` block",
+            ("tasks", first.index, first.keyword),
+            hint="add `agent: {model: ...}` at the top of the file",
+            at_key=True,
+        )
+
+
+def _check_file(name: str | None, folder: Path, problems: ProblemList, *, other: bool) -> None:
+    if other:
+        problems.add(
+            codes.BAD_SYSTEM_PROMPT,
+            "`systemPrompt` and `systemPromptFile` cannot both be given",
+            ("agent", "systemPromptFile"),
+            hint="keep one of the two",
+            at_key=True,
+        )
+        return
+    if name is None:
+        return
+    code, hint = codes.BAD_SYSTEM_PROMPT, "its path is relative to the workflow's folder"
+    why = _why_unreadable(folder / name)
+    if why == _TOO_LONG:
+        code, hint = codes.PROMPT_TOO_LONG, "shorten it"
+    if why is not None:
+        problems.add(code, f"the system prompt's file `{name}` {why}", ("agent", "systemPromptFile"), hint=hint)
+
+
+def _why_unreadable(path: Path) -> str | None:
+    try:
+        if not path.is_file():
+            return "is a folder" if path.is_dir() else "is not there"
+        with path.open("rb") as file:
+            data = file.read(4 * MAX_PROMPT_CHARACTERS + 1)  # UTF-8 has at most four bytes a character
+        return _TOO_LONG if len(data.decode()) > MAX_PROMPT_CHARACTERS else None
+    except UnicodeDecodeError as error:
+        return _TOO_LONG if len(data) > 4 * MAX_PROMPT_CHARACTERS and error.end == len(data) else "is not UTF-8"
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        return f"cannot be read: {getattr(error, 'strerror', None) or error}"

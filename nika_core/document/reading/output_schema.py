@@ -1,0 +1,127 @@
+"""The JSON Schema under a task's `output`, written there or in a file of its own, and whether it is one: known
+before a model is paid for an answer to it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from nika_core.document.reading.file_bytes import decode, read_bytes
+from nika_core.document.validation.issues import Fault
+from nika_core.document.validation.known_json_schemas import is_plain_schema
+from nika_core.errors import Problem
+from nika_core.model.limits import Limit
+
+_MOST: Final = 2000  # mappings and lists of one schema; a larger one is checked when its task runs
+_DATA: Final = frozenset({"const", "default", "enum", "example", "examples"})  # keywords that hold values, no schemas
+_LONGEST: Final = 300  # characters of what a validator says, which repeats the value
+AS_FILE: Final = "write it out here, or name a file of JSON, relative to the workflow's folder"
+_HINT: Final = "see json-schema.org; only references within it (`#/...`) are followed"
+
+
+def read_schema(folder: Path, name: str, limit: Limit | None) -> dict[str, Any] | Fault:
+    """The schema that a file of JSON holds, or what is wrong with the file or the schema. `limit`: of its bytes."""
+    data = read_bytes(folder / name, limit)
+    text = data if isinstance(data, Problem) else decode(data, name)
+    if isinstance(text, Problem):
+        return _of_file(name, text.message, AS_FILE)
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        return _of_file(name, f"it is no JSON: {error}", "JSON has its keys and its text in double quotes")
+    except RecursionError:
+        return _of_file(name, "it is nested too deeply", "make it flatter")
+    if not isinstance(found, dict):
+        return _of_file(name, "it holds no object", _HINT)
+    fault = schema_fault(found)
+    return found if fault is None else _of_file(name, fault.message, fault.hint)
+
+
+def _of_file(name: str, why: str, hint: str | None) -> Fault:
+    return Fault(f"the schema's file `{name}`: {why}", hint, ["schema", "output"])
+
+
+def schema_fault(schema: dict[str, Any]) -> Fault | None:
+    """What makes no sense in a schema; None where nothing does, or where it is too large to tell at once."""
+    if is_plain_schema(schema):
+        return None
+    nodes = []
+    for path, node in _nodes(schema):
+        nodes.append((path, node))
+        if len(nodes) > _MOST:
+            return None
+    for path, node in nodes:
+        why = _wrong(schema, node)
+        if why is not None:
+            return _fault(why[0], (*path, why[1]))
+    return _against_its_draft(schema)
+
+
+def _against_its_draft(schema: dict[str, Any]) -> Fault | None:
+    import jsonschema  # 60 ms that only those pay who ask for a schema
+
+    draft = schema.get("$schema", "")
+    if not isinstance(draft, str):
+        return _fault("`$schema` is no text", ("$schema",))
+    kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
+    try:
+        kind.check_schema(schema)
+    except jsonschema.SchemaError as error:
+        return _fault(error.message, tuple(error.absolute_path))
+    except RecursionError:
+        return None
+    return None
+
+
+def _nodes(schema: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], dict[str, Any]]]:
+    """Its mappings, each with its path; what stands where values do is left out."""
+    waiting: list[tuple[tuple[str | int, ...], Any]] = [((), schema)]
+    while waiting:
+        path, node = waiting.pop()
+        if isinstance(node, dict):
+            yield path, node
+            waiting.extend(((*path, key), value) for key, value in node.items() if key not in _DATA)
+        elif isinstance(node, list):
+            waiting.extend(((*path, index), value) for index, value in enumerate(node))
+
+
+def _wrong(schema: dict[str, Any], node: dict[str, Any]) -> tuple[str, str] | None:
+    """What no metaschema sees: expressions that are none, and references that lead nowhere."""
+    pattern, reference = node.get("pattern"), node.get("$ref")
+    if isinstance(pattern, str):
+        try:
+            re.compile(pattern)
+        except (re.error, RecursionError, OverflowError) as error:
+            return f"`{pattern}` is no regular expression: {error}", "pattern"
+    if isinstance(reference, str) and not _leads_somewhere(schema, reference):
+        return f"the reference `{reference}` leads nowhere in this schema", "$ref"
+    return None
+
+
+def _leads_somewhere(schema: dict[str, Any], reference: str) -> bool:
+    """Whether a reference has an end; True for those by `$id` and `$anchor`, which only a validator can follow."""
+    if not reference.startswith("#/"):
+        return reference == "#" or _named(schema)
+    at: Any = schema
+    for part in reference[2:].split("/"):
+        key = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(at, dict) and key in at:
+            at = at[key]
+        elif isinstance(at, list) and key.isdecimal() and int(key) < len(at):
+            at = at[int(key)]
+        else:
+            return "%" in part or _named(schema)
+    return True
+
+
+def _named(schema: dict[str, Any]) -> bool:
+    return any(not {"$id", "id", "$anchor", "$dynamicAnchor"}.isdisjoint(node) for _, node in _nodes(schema))
+
+
+def _fault(why: str, path: tuple[str | int, ...]) -> Fault:
+    message = why if len(why) <= _LONGEST else why[: _LONGEST - 1] + "…"
+    return Fault(f"the schema makes no sense: {message}", _HINT, [*reversed(path), "schema", "output"])

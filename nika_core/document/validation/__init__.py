@@ -1,0 +1,1 @@
+"""Checks of values by strictyaml validators, compiled once for each schema."""

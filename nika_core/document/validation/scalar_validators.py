@@ -1,0 +1,137 @@
+"""What a compiled validator is, and the scalar ones."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import strictyaml
+
+from nika_core.document.validation.issues import Fault, add, is_refused, mismatch
+from nika_core.model.nearest import did_you_mean
+
+Check: TypeAlias = Callable[[Any, list[Fault]], Any]
+
+SCALAR: Final = "scalar"
+MAPPING: Final = "mapping"
+SEQUENCE: Final = "sequence"
+NOTHING: Final = "nothing"
+ANY_KIND: Final = frozenset({SCALAR, MAPPING, SEQUENCE})
+
+_INTEGER: Final = re.compile(r"[-+]?[0-9_]+\Z")
+_DECIMAL: Final = re.compile(r"[-+]?[0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9_]+)?\Z")
+_INFINITE: Final = re.compile(r"([-+]?\.?(?:inf|Inf|INF)|\.?(?:nan|NaN|NAN))\Z")
+_TRUE: Final = frozenset({"yes", "true", "on", "1", "y"})
+_FALSE: Final = frozenset({"no", "false", "off", "0", "n"})
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """`check` gives the value and adds faults; `kinds` it may accept; `expects` says what, in a few words."""
+
+    check: Check
+    kinds: frozenset[str]
+    expects: str
+    fields: frozenset[str] = frozenset()
+
+
+class Scalar(strictyaml.ScalarValidator):  # type: ignore[misc]  # strictyaml has no types
+    """A scalar type of ours: `parse` gives the value, or raises ValueError with what is wrong."""
+
+    expects = "a text"
+
+    def parse(self, text: str) -> Any:
+        raise NotImplementedError
+
+    def validate_scalar(self, chunk: Any) -> Any:
+        try:
+            return self.parse(chunk.contents)
+        except ValueError as error:
+            return chunk.expecting_but_found(f"when expecting {self.expects}", str(error))
+
+    def to_yaml(self, data: Any) -> str:
+        return str(data)
+
+
+def text(_: Any) -> Compiled:
+    """Any text."""
+
+    def check(node: Any, faults: list[Fault]) -> Any:
+        if type(node) is str:
+            return node
+        if isinstance(node, str):
+            return str(node)
+        add(faults, node, "a text")
+        return None
+
+    return Compiled(check, frozenset({SCALAR}), "a text")
+
+
+def scalar(parse: Callable[[str], Any], expects: str) -> Compiled:
+    """A scalar that `parse` reads; it raises ValueError, with what is wrong or without words."""
+
+    def check(node: Any, faults: list[Fault]) -> Any:
+        if not isinstance(node, str):
+            add(faults, node, expects)
+            return None
+        try:
+            return parse(str(node))
+        except ValueError as error:
+            if not is_refused(node):
+                faults.append(Fault(str(error)) if str(error) else mismatch(node, expects))
+            return None
+
+    return Compiled(check, frozenset({SCALAR}), expects)
+
+
+def integer(text: str) -> int:
+    """As strictyaml reads one. Raises ValueError, without words where none are needed."""
+    digits = text.removesuffix("\n")
+    if not _INTEGER.match(digits) or len(digits) > 4000:
+        raise ValueError
+    try:
+        return int(digits.replace("_", ""))
+    except ValueError:
+        raise ValueError from None
+
+
+def number(text: str) -> float:
+    """The same for a number."""
+    digits = text.removesuffix("\n")
+    if _INFINITE.match(digits):
+        return float(digits.replace(".", ""))
+    if not _DECIMAL.match(digits):
+        raise ValueError
+    try:
+        return float(digits.replace("_", ""))
+    except ValueError:
+        raise ValueError from None
+
+
+def boolean(text: str) -> bool:
+    """The same for a truth value."""
+    word = text.lower()
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    raise ValueError
+
+
+def enum(validator: Any) -> Compiled:
+    """An enumeration of texts."""
+    words = list(validator._restricted_to)
+    expects = "one of " + ", ".join(f"`{word}`" for word in words)
+
+    def check(node: Any, faults: list[Fault]) -> Any:
+        if not isinstance(node, str):
+            add(faults, node, expects)
+            return None
+        if node not in words:
+            add(faults, node, expects, did_you_mean(node, map(str, words)))
+            return None
+        return str(node)
+
+    return Compiled(check, frozenset({SCALAR}), expects)

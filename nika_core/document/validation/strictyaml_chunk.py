@@ -1,0 +1,196 @@
+"""A part of our tree as strictyaml's own validators want to see it: any validator of theirs or of an author's works.
+
+Unlike strictyaml's own chunk it copies nothing but the part itself: the time is linear in its size.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from strictyaml import YAML, ScalarValidator, YAMLValidationError
+from strictyaml.ruamel.comments import CommentedMap, CommentedSeq
+from strictyaml.yamllocation import YAMLChunk
+from strictyaml.yamlpointer import YAMLPointer
+
+from nika_core.document.yaml.source_map import Ghost
+
+
+class _Names:
+    """A mapping being validated: which key stands there now for the key as written."""
+
+    __slots__ = ("actual",)
+
+    def __init__(self, keys: Any) -> None:
+        self.actual: dict[str, Any] = {key: key for key in keys}
+
+
+class NodeChunk(YAMLChunk):  # type: ignore[misc]  # strictyaml has no types
+    """One node; `path` leads to it from the node that was given to the validator."""
+
+    _parent: NodeChunk | None = None
+    _step: str | int | None = None
+    _is_key = False
+    _names: _Names | None = None
+    _label = "workflow"
+
+    def __init__(self, node: Any, path: tuple[str | int, ...] = (), *, line: int = 1) -> None:
+        self._node = node
+        self._strict = node
+        self._path = path
+        self._line = line
+        if not isinstance(node, str):  # thousands of scalars are checked one by one
+            self._strict = _copy(node)
+            self._names = _Names(node) if isinstance(node, CommentedMap) else None
+            self._children: dict[str | int, NodeChunk] = {}
+            self._key_association: dict[Any, Any] = {}
+
+    def _child(self, step: str | int) -> NodeChunk:
+        found = self._children.get(step)
+        if found is None:
+            found = NodeChunk.__new__(NodeChunk)
+            node = self._node[step]
+            found.__dict__.update(self.__dict__)
+            found._node = node
+            found._strict = self._current()[self._actual(step)]
+            found._path = (*self._path, step)
+            found._parent, found._step = self, step
+            found._names = _Names(node) if isinstance(node, CommentedMap) else None
+            found._children = {}
+            found._key_association = {}
+            self._children[step] = found
+        return found
+
+    def _actual(self, step: Any) -> Any:
+        return self._names.actual[step] if self._names is not None else step
+
+    def _current(self) -> Any:
+        return self._strict._value if isinstance(self._strict, YAML) else self._strict
+
+    @property
+    def path(self) -> tuple[str | int, ...]:
+        """From the node that the validator was given."""
+        return self._path
+
+    @property
+    def at_key(self) -> bool:
+        """Whether this is a key, not a value."""
+        return self._is_key
+
+    @property
+    def pointer(self) -> YAMLPointer:
+        return YAMLPointer()
+
+    @property
+    def key_association(self) -> dict[Any, Any]:
+        return self.__dict__.setdefault("_key_association", {})  # type: ignore[no-any-return]  # see __init__
+
+    @property
+    def contents(self) -> Any:
+        return self._node
+
+    @property
+    def whole_document(self) -> Any:
+        return self._node
+
+    def strictparsed(self) -> Any:
+        return self._strict
+
+    def process(self, new_item: Any) -> None:
+        parent = self._parent
+        if parent is None or self._step is None:
+            self._strict = new_item
+            return
+        current = parent._current()
+        actual = parent._actual(self._step)
+        if self._is_key and parent._names is not None:
+            value = current[actual]
+            del current[actual]
+            current[new_item] = value
+            parent._names.actual[str(self._step)] = new_item
+        else:
+            current[actual] = new_item
+            self._strict = new_item
+
+    def index(self, strictindex: int) -> NodeChunk:
+        return self._child(strictindex)
+
+    def val(self, strictkey: Any) -> NodeChunk:
+        return self._child(self._key_association.get(strictkey, strictkey))
+
+    def key(self, key: Any, strictkey: Any = None) -> NodeChunk:
+        found = NodeChunk(str(key), (*self._path, key), line=self._line)
+        found._parent, found._step, found._is_key = self, key, True
+        return found
+
+    def expect_mapping(self) -> list[tuple[NodeChunk, NodeChunk]]:
+        if not self.is_mapping():
+            self.expecting_but_found("when expecting a mapping")
+        return [(self.key(key), self._child(key)) for key in self._node]
+
+    def textslice(self, start: int, end: int) -> NodeChunk:
+        return NodeChunk(self._node[start:end], self._path, line=self._line)
+
+    def fork(self, strictindex: Any, new_value: Any) -> NodeChunk:
+        node = CommentedMap(self._node.items()) if self.is_mapping() else CommentedMap()
+        node[self._key_association.get(strictindex, strictindex)] = new_value.as_marked_up()
+        return NodeChunk(node, self._path, line=self._line)
+
+    def make_child_of(self, chunk: Any) -> None:
+        """Nothing to link: a chunk of ours is not edited later."""
+
+    def start_line(self) -> int:
+        return self._line
+
+    def end_line(self) -> int:
+        return self._line
+
+    def lines(self) -> str:
+        return str(self._node)
+
+    def lines_before(self, how_many: int) -> str:
+        return ""
+
+    def lines_after(self, how_many: int) -> str:
+        return ""
+
+
+def as_ruamel(node: Any) -> Any:
+    """Our tree in strictyaml's containers."""
+    if type(node) is dict:
+        return CommentedMap((key, as_ruamel(value)) for key, value in node.items() if type(key) is not Ghost)
+    if type(node) is list:
+        return CommentedSeq(as_ruamel(value) for value in node)
+    return str(node)
+
+
+def _copy(node: Any) -> Any:
+    if isinstance(node, CommentedMap):
+        return CommentedMap((key, _copy(value)) for key, value in node.items())
+    if isinstance(node, CommentedSeq):
+        return CommentedSeq(_copy(value) for value in node)
+    return node
+
+
+def data_of(value: Any) -> Any:
+    """What a validator made, as plain Python values."""
+    if isinstance(value, YAML):
+        value = value._value
+    if isinstance(value, CommentedMap):
+        return {data_of(key): data_of(item) for key, item in value.items()}
+    if isinstance(value, CommentedSeq):
+        return [data_of(item) for item in value]
+    return value
+
+
+def validate(validator: Any, node: Any) -> Any:
+    """Give `node` to a strictyaml validator.
+
+    Raises:
+        YAMLValidationError: its `_chunk` is a NodeChunk, and knows the path.
+    """
+    if isinstance(node, str) and type(validator).__call__ is ScalarValidator.__call__:
+        return data_of(validator.validate(NodeChunk(str(node))))  # what `__call__` does, without a wrapper around it
+    return data_of(validator(NodeChunk(as_ruamel(node))))
+
+
+__all__ = ["NodeChunk", "YAMLValidationError", "validate"]

@@ -1,0 +1,1 @@
+"""Strict YAML to positioned nodes, and back from a path or an offset to line and column."""

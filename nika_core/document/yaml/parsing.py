@@ -1,0 +1,36 @@
+"""Text to tree: strict YAML, read as far as it can be read."""
+
+from __future__ import annotations
+
+from nika_core.document.yaml.builder import Builder, StopReadingError
+from nika_core.document.yaml.events import YamlError, events
+from nika_core.document.yaml.nodes import Tree
+from nika_core.document.yaml.read_limits import Bounds
+from nika_core.document.yaml.syntax_errors import explain
+from nika_core.document.yaml.syntax_issues import Deadline
+
+
+def parse(data: bytes, text: str, bounds: Bounds, deadline: Deadline, *, pure: bool = False) -> Tree:
+    """Read a document as far as it can be read. Never raises for what stands in it, but for running out of time.
+
+    Args:
+        data: the same as `text`, in UTF-8, without a byte order mark.
+
+    Raises:
+        OutOfTimeError: at the deadline.
+    """
+    builder = Builder(text, bounds, deadline)
+    tree = builder.tree
+    try:
+        builder.run(events(data, text, pure=pure))
+    except StopReadingError:
+        tree.whole = False
+    except YamlError as error:
+        tree.whole = False
+        tree.findings.extend(explain(error, text))
+        mark = getattr(error, "problem_mark", None)
+        tree.stopped_at = -1 if mark is None else mark.index
+    too_many = bounds.too_many_items(tree) if tree.whole else None
+    if too_many is not None:
+        builder.note(too_many)
+    return tree

@@ -1,0 +1,71 @@
+"""Going on after a syntax error: the broken item is cut out, blank for blank, and the rest is read again."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from nika_core.document.yaml.nodes import Tree
+from nika_core.document.yaml.parsing import parse
+from nika_core.document.yaml.read_limits import Bounds
+from nika_core.document.yaml.syntax_errors import control_characters
+from nika_core.document.yaml.syntax_issues import Deadline, Finding
+
+_MOST: Final = 20  # items cut out of one document
+_LONGEST: Final = 500_000  # characters; a larger document is read once
+_ROOT_KEY: Final = re.compile(r"(?m)^(?:\"([^\"\n]*)\"|'([^'\n]*)'|([^\s#\-\[{'\"][^:\n]*?))[ ]*:(?=\s|$)")
+_ITEM: Final = re.compile(r"(?m)^([ ]*)-(?=[ \n])")
+_ID: Final = re.compile(r"(?m)(?:^[ ]*(?:-[ ]+)?|[{,][ ]*)id:[ ]*[\"']?([A-Za-z0-9_-]+)")
+_NO_BREAK: Final = re.compile(r"[^\r\n]")
+
+
+@dataclass(slots=True)
+class Recovered:
+    """What could be read, all findings, and what is missing of it: whole root keys, and the ids of cut-out tasks."""
+
+    tree: Tree
+    findings: list[Finding]
+    keys: set[str] = field(default_factory=set)
+    ids: list[str] = field(default_factory=list)
+
+
+def read(data: bytes, text: str, bounds: Bounds, deadline: Deadline) -> Recovered:
+    """Parse a document, again without the broken part as long as there is one. Raises OutOfTimeError."""
+    tree = parse(data, text, bounds, deadline)
+    found = Recovered(tree, list(tree.findings))
+    for _ in range(_MOST):
+        if found.tree.stopped_at is None or len(text) > _LONGEST:
+            break
+        rest = control_characters().sub(" ", text) if found.tree.stopped_at < 0 else _cut_out(text, found)
+        if rest is None or rest == text:
+            break
+        text = rest
+        found.tree = parse(text.encode("utf-8", "surrogatepass"), text, bounds, deadline)
+        found.findings.extend(found.tree.findings)
+    unique = {(finding.code, finding.start): finding for finding in reversed(found.findings)}
+    found.findings = sorted(unique.values(), key=lambda finding: finding.start)
+    return found
+
+
+def _cut_out(text: str, found: Recovered) -> str | None:
+    """The text with the item (or the whole root key) around the error made blank; None where there is none."""
+    at = found.tree.findings[-1].start
+    keys = list(_ROOT_KEY.finditer(text))
+    before = [match for match in keys if match.start() <= at]
+    if not before:
+        return None
+    key = before[-1]
+    name = next(group for group in key.groups() if group is not None)
+    start = key.start()
+    end = next((match.start() for match in keys if match.start() > at), len(text))
+    first = _ITEM.search(text, key.end(), end)
+    if first is not None and first.start() <= at and name in ("tasks", "flows"):
+        items = [match.start() for match in _ITEM.finditer(text, key.end(), end) if match[1] == first[1]]
+        start = max(item for item in items if item <= at)
+        end = min((item for item in items if item > at), default=end)
+    else:
+        found.keys.add(name)
+    if name == "tasks":
+        found.ids.extend(_ID.findall(text[start:end]))
+    return text[:start] + _NO_BREAK.sub(" ", text[start:end]) + text[end:]

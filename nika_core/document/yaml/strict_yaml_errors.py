@@ -1,0 +1,87 @@
+"""What the strict subset of YAML leaves out, told."""
+
+from __future__ import annotations
+
+from nika_core import codes
+from nika_core.document.yaml.syntax_issues import Finding
+
+
+def anchor(name: str, start: int) -> Finding:
+    """`&name`."""
+    return _strict(
+        f"anchors (`&{_short(name)}`) are not part of strict YAML",
+        start,
+        start + 1 + len(name),
+        "write the value out where it is needed; put a text that starts with `&` in quotes",
+    )
+
+
+def alias(name: str, start: int) -> Finding:
+    """`*name`."""
+    return _strict(
+        f"aliases (`*{_short(name)}`) are not part of strict YAML",
+        start,
+        start + 1 + len(name),
+        "write the value out; put a text that starts with `*` in quotes",
+    )
+
+
+def tag(start: int) -> Finding:
+    """`!name`, `!!str`."""
+    return _strict(
+        "tags (`!...`) are not part of strict YAML: the schema says which type a value has",
+        start,
+        None,
+        "remove the tag; put a text that starts with `!` in quotes",
+    )
+
+
+def duplicate(name: str, start: int, end: int) -> Finding:
+    """A key that its mapping already has."""
+    message = f"the key `{_short(name)}` stands twice in one mapping"
+    return _strict(message, start, end, "remove one of the two, or join their values")
+
+
+def merge_key(start: int) -> Finding:
+    """`<<`."""
+    return _strict(
+        "merge keys (`<<`) are not part of strict YAML",
+        start,
+        start + 2,
+        "write the keys out; put `<<` in quotes where it is meant as a key",
+    )
+
+
+def key_is_no_text(start: int) -> Finding:
+    """`[a]: b`, `{a: b}: c`."""
+    hint = "put the key in quotes where it is meant as a text"
+    return _strict("a mapping or a list cannot be a key", start, None, hint)
+
+
+def unquoted_template(start: int, end: int | None) -> Finding:
+    """`key: {{x}}`: in YAML that is a mapping within a mapping."""
+    return Finding(
+        codes.TEMPLATE_NOT_QUOTED,
+        "a value that starts with `{{` must stand in quotes: in YAML a `{` opens a mapping",
+        start,
+        end,
+        'put the whole value in quotes: "{{...}}"',
+    )
+
+
+def second_document(start: int) -> Finding:
+    """`---` after a document."""
+    return _strict(
+        "a file holds one document, and here a second one starts",
+        start,
+        start + 3,
+        "remove `---`, or move what follows to a file of its own",
+    )
+
+
+def _strict(message: str, start: int, end: int | None, hint: str) -> Finding:
+    return Finding(codes.YAML_NOT_STRICT, message, start, end, hint)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "..."

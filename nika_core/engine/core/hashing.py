@@ -1,0 +1,90 @@
+"""Hashes of definitions, payloads and conversations: what decides whether a finished task is taken over."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, Final
+
+from nika_core.model.codec import message_json
+from nika_core.model.json import JsonObject
+from nika_core.model.message import Message
+from nika_core.model.template import Template
+from nika_core.model.workflow import AgentBlock, Task
+
+_SIZE: Final = 16  # bytes
+SAME: Final = "="  # the hash of a payload that is what its definition says, letter for letter
+
+
+def _plain(value: Any) -> Any:
+    """What is no JSON by itself: templates, read-only mappings; anything else counts as its text."""
+    if isinstance(value, Template):
+        return [value.text]
+    return dict(value) if isinstance(value, Mapping) else str(value)
+
+
+_encode: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_plain).encode
+
+
+def digest(value: Any) -> str:
+    """32 hexadecimal digits of anything that is JSON (what is none counts as its text)."""
+    return blake2b(_encode(value).encode("utf-8", "surrogatepass"), digest_size=_SIZE).hexdigest()
+
+
+def _text_of(task: Task) -> str | None:
+    """What most definitions are, texts, in one unambiguous text, and in half the time of JSON; None: it is not so."""
+    keyword = task.keyword
+    text = f"{len(keyword)}:{keyword}"
+    payload = task.payload
+    for key in sorted(payload) if len(payload) > 1 else payload:
+        value = payload[key]
+        if type(value) is Template:
+            value = value.text
+            key += "{}"
+        elif type(value) is not str:
+            return None
+        text = f"{text}{len(key)}:{key}{len(value)}:{value}"
+    return text
+
+
+def definition_hash(
+    task: Task, agent: AgentBlock | None = None, files: str = "", sections: JsonObject | None = None
+) -> str:
+    """What the author says the task is. `agent`, where the keyword needs a provider; `files`, a hash of those that
+    belong to it; `sections`, the workflow's that it may use, e.g. the servers of `mcpServers`.
+
+    Timeouts, retries and error rules are not in it: they change when a task fails, not what it yields when it
+    succeeds, and whoever raises a timeout to mend a run does not want to pay for its other tasks again.
+    """
+    output = task.output
+    plain = output.format == "text" and task.allowed_tools is None and not task.disallowed_tools
+    if plain and agent is None and not files and not sections and (text := _text_of(task)) is not None:
+        return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_SIZE).hexdigest()
+    found: list[Any] = [task.keyword, task.payload]
+    if not plain:
+        found += [output.format, output.schema, task.allowed_tools, task.disallowed_tools]
+    if agent is not None:
+        found += [agent.model, agent.provider, agent.system_prompt, agent.max_turns, agent.max_tokens]
+        found += [agent.temperature, agent.allowed_tools, agent.disallowed_tools]
+    if files:
+        found.append(files)
+    if sections:
+        found.append(["sections", sections])
+    return digest(found)
+
+
+def payload_hash(payload: Any, written: Any, conversation: Sequence[str] = ()) -> str:
+    """What the task was really given: its resolved payload and the conversation that it saw.
+
+    Args:
+        written: the payload as its author wrote it. Where nothing was put into it, its definition says it all.
+    """
+    if payload == written:
+        return digest(conversation) if conversation else SAME
+    return digest([payload, *conversation] if conversation else payload)
+
+
+def messages_hash(messages: Iterable[Message]) -> str:
+    """What one task added to the main conversation."""
+    return digest([message_json(message) for message in messages])

@@ -1,0 +1,129 @@
+"""What tasks and calls to models need from outside: protocols, and defaults that do nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from nika_core.errors import Category, TaskError
+from nika_core.model.json import Json
+from nika_core.model.usage import Usage
+from nika_core.model.workflow import AgentBlock
+from nika_core.plugin import Admission, ModelInfo, ModelReply, ModelRequest, Refusal
+
+
+class Memo(Protocol):
+    """Replies of models and results of tools inside a task, so that nothing is paid for or done twice."""
+
+    def get(self, key: str, call: str) -> Json:
+        """What was put there, by an earlier attempt or by the run that this one resumes; None: nothing."""
+        ...
+
+    def put(self, key: str, call: str, value: Json) -> None:
+        """Keep it. Durable with the next barrier.
+
+        Args:
+            key: the task's, `run/task#epoch` (with a suffix for what runs inside it as a tool).
+            call: which call of the task, independent of the order in which parallel calls come back.
+            value: JSON, not None. Secrets in it are the keeper's business.
+        """
+        ...
+
+
+class NoMemo:
+    """Keeps for this process only: enough for later attempts, nothing for a resumed run."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], Json] = {}
+
+    def get(self, key: str, call: str) -> Json:
+        return self._kept.get((key, call))
+
+    def put(self, key: str, call: str, value: Json) -> None:
+        self._kept[key, call] = value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallScope:
+    """On whose behalf a model is called.
+
+    Attributes:
+        key: the task's idempotency key; the memo's, too.
+        keyword: the word of the task that calls.
+        agent: the workflow's agent block, system prompt resolved.
+        on_text: show text as it comes. Must not be called any more once text of a new try would repeat it.
+        on_usage: told once for each call that was really made, also when it failed or was cancelled (with what is
+            known of it). A caller that never calls it has the usage of its reply (or of its TaskError) counted.
+        memo: where paid replies are kept.
+        notice: tell the user something; recorded.
+        barrier: waits until everything that was recorded (and put into the memo) is durable.
+    """
+
+    run_id: str
+    task_id: str
+    key: str
+    attempt: int
+    keyword: str
+    workflow: str
+    agent: AgentBlock
+    on_text: Callable[[str], None]
+    on_usage: Callable[[Usage], None]
+    memo: Memo
+    notice: Callable[[str], None]
+    barrier: Callable[[], Awaitable[None]]
+
+
+class ModelCaller(Protocol):
+    """The one resilient wrapper around every provider. Lives as long as a run."""
+
+    async def complete(self, request: ModelRequest, call: CallScope) -> ModelReply:
+        """Call a model: admitted, reserved, rate-limited, retried, counted, memoized. Raises TaskError."""
+        ...
+
+    async def model(self, request: ModelRequest, agent: AgentBlock) -> ModelInfo:
+        """What the model that `request` would reach can do. Calls nothing. Raises TaskError."""
+        ...
+
+    async def close(self) -> None:
+        """Close every connection; called once, at the end of the run."""
+        ...
+
+
+class MaskedStream(Protocol):
+    """Masks text that comes in pieces: a secret may be cut in two."""
+
+    def feed(self, text: str) -> str:
+        """What can be shown now."""
+        ...
+
+    def flush(self) -> str:
+        """The rest."""
+        ...
+
+
+class NoModels:
+    """For workflows without a provider."""
+
+    async def complete(self, request: ModelRequest, call: CallScope) -> ModelReply:
+        raise _no_models()
+
+    async def model(self, request: ModelRequest, agent: AgentBlock) -> ModelInfo:
+        raise _no_models()
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+
+def _no_models() -> Exception:
+    return TaskError("no provider is configured", category=Category.CONFIG, hint="add an `agent:` block with a model")
+
+
+def same(text: str) -> str:
+    """A mask where there is no secret."""
+    return text
+
+
+def admitted(request: Admission) -> Refusal | None:
+    """A policy without objections."""
+    return None

@@ -1,0 +1,113 @@
+"""Everything that a core has learned since its start: the part of it that a snapshot keeps."""
+
+from __future__ import annotations
+
+from nika_core.engine.core.hashing import messages_hash
+from nika_core.engine.core.lifecycle import Lifecycle
+from nika_core.engine.core.messages import Outcome
+from nika_core.engine.core.run_plan import Plan, Stop
+from nika_core.engine.core.snapshots import outcome_json, outcome_of, state_json, state_of, stop_json, stop_of
+from nika_core.engine.core.visibility import NO_OUTPUTS, Conversation, Outputs
+from nika_core.model.codec import usage_json, usage_of
+from nika_core.model.json import Json, JsonObject
+from nika_core.model.state import Failed, Pending, Running, Skipped, Success
+from nika_core.model.usage import NOTHING, Usage
+from nika_core.plugin import Values
+
+
+class Board:
+    """A run as it stands.
+
+    Attributes:
+        life: the states of all tasks.
+        waiting: per task, how many of its edges come from tasks that have not ended for good.
+        ready: a heap of places in declared order; those of patient tasks count from the end, so they come first.
+        running: how many tasks run that take a place.
+        open: how many tasks have not ended for good.
+        asking: tasks about which the main agent is asked, with their epoch.
+        again: how often the main agent had a task done again.
+        outcomes: the last one of each task that had one.
+        extra: what tasks have used beside their last outcome: in epochs before it, and for decisions about them.
+        reused: tasks that were taken over from the earlier run.
+        outputs: only ever added to, since views of it are handed out.
+        talk: the main conversation.
+        stop: why nothing starts any more.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.life = Lifecycle(plan.graph.order)
+        self.waiting = {task: len(edges) for task, edges in plan.graph.incoming.items()}
+        self.ready: list[int] = []
+        self.running = 0
+        self.open = len(plan.graph.order)
+        self.asking: dict[str, int] = {}
+        self.again: dict[str, int] = {}
+        self.outcomes: dict[str, Outcome] = {}
+        self.extra: dict[str, Usage] = {}
+        self.reused: set[str] = set()
+        self.outputs: dict[str, Json] = {}
+        self.talk = Conversation(plan.graph, plan.context)
+        self.stop: Stop | None = None
+        self.finished = False
+        self._alone = Values(NO_OUTPUTS, plan.inputs, plan.environ, plan.max_json_depth)  # for tasks without sources
+
+    def keep(self, task: str, outcome: Outcome) -> None:
+        """What later tasks may see of this one."""
+        self.outcomes[task] = outcome
+        self.outputs[task] = outcome.output
+        if outcome.messages and task in self.plan.context:
+            self.talk.add(task, outcome.messages, messages_hash(outcome.messages))
+
+    def spend(self, task: str, usage: Usage) -> None:
+        """Used for a task, but not in its last outcome."""
+        if usage != NOTHING:
+            self.extra[task] = self.extra.get(task, NOTHING) + usage
+
+    def values(self, task: str) -> Values:
+        """What a task may see of the others."""
+        plan = self.plan
+        if not plan.graph.incoming[task]:
+            return self._alone
+        return Values(Outputs(self.outputs, plan.graph, task), plan.inputs, plan.environ, plan.max_json_depth)
+
+    def snapshot(self) -> JsonObject:
+        """As JSON."""
+        states = self.life.states.items()
+        return {
+            "number": self.life.number,
+            "states": {task: state_json(state) for task, state in states if type(state) is not Pending},
+            "waiting": {task: count for task, count in self.waiting.items() if count},
+            "ready": sorted(self.ready),
+            "asking": dict(self.asking),
+            "again": dict(self.again),
+            "outcomes": {task: outcome_json(outcome) for task, outcome in self.outcomes.items()},
+            "extra": {task: usage_json(usage) for task, usage in self.extra.items()},
+            "outputs": list(self.outputs),
+            "reused": sorted(self.reused),
+            "stop": stop_json(self.stop),
+            "finished": self.finished,
+        }
+
+    @classmethod
+    def restore(cls, plan: Plan, found: JsonObject) -> Board:
+        """The board that the snapshot was taken of. The plan must be the same."""
+        board = cls(plan)
+        board.life.number = found["number"]
+        board.life.states.update({task: state_of(state) for task, state in found["states"].items()})
+        board.waiting = {task: found["waiting"].get(task, 0) for task in board.waiting}
+        board.ready = list(found["ready"])
+        board.asking = dict(found["asking"])
+        board.again = dict(found["again"])
+        board.extra = {task: usage_of(usage) for task, usage in found["extra"].items()}
+        board.reused = set(found["reused"])
+        board.stop = stop_of(found["stop"])
+        board.finished = found["finished"]
+        board.outcomes = {task: outcome_of(outcome) for task, outcome in found["outcomes"].items()}
+        for task in found["outputs"]:
+            board.keep(task, board.outcomes[task])
+        states = board.life.states.values()
+        running = {task for task, state in board.life.states.items() if isinstance(state, Running)}
+        board.running = len(running - plan.patient)
+        board.open -= sum(isinstance(state, Success | Failed | Skipped) for state in states) - len(board.asking)
+        return board

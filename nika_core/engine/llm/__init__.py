@@ -1,0 +1,1 @@
+"""Calls to models: budget, breaker, rate limit, prices, batches, streams."""

@@ -1,0 +1,314 @@
+"""Calls that can wait, sent together through a provider's batch interface, at its lower price.
+
+What comes within a moment becomes one batch. That it will be sent is durable before it is, and its id before anybody
+waits for it. So a run that is stopped meanwhile asks for the same batch when it is resumed, and one that was stopped
+before the id came asks the provider whether it has it: nothing is sent twice where the provider can tell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+from nika_core.engine.core.hashing import digest
+from nika_core.engine.core.ports import CallScope
+from nika_core.engine.llm.connections import Connection
+from nika_core.errors import Category, TaskError
+from nika_core.model.clock import Clock
+from nika_core.model.json import Json
+from nika_core.plugin import BatchReply, BatchSearch, BatchTrace, ModelRequest
+
+T = TypeVar("T")
+
+_PATIENCE: Final = 10  # polls in a row that may fail
+_TRANSIENT: Final = frozenset({Category.NETWORK, Category.PROVIDER, Category.RATE_LIMIT, Category.TIMEOUT})
+_REFUSED: Final = frozenset({Category.CONFIG, Category.RATE_LIMIT, Category.VALIDATION})  # it has not been taken
+_SETTLED: Final = 30.0  # seconds after which what a provider does not have will not come any more
+
+
+def _nothing() -> None:
+    """Nobody minds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Economy:
+    """Which calls can wait, and for how long. Seconds.
+
+    Attributes:
+        eligible: whether a call may go into a batch (its model can, that is asked before).
+        gather: a batch is sent when nobody has joined it for so long.
+        poll: between the first questions whether it is done; later ones are further apart.
+        longest_poll: between the last ones.
+        longest_wait: for one batch, after which `waited_long` is called, after every question; None: never.
+    """
+
+    eligible: Callable[[CallScope, ModelRequest], bool]
+    gather: float = 0.5
+    poll: float = 2.0
+    longest_poll: float = 60.0
+    longest_wait: float | None = None
+    waited_long: Callable[[], None] = _nothing
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One call: its request, whose it is, and under which name its task's memo knows of it."""
+
+    request: ModelRequest
+    call: CallScope
+    note: str
+    provider: str
+
+
+@dataclass(slots=True)
+class _Group:
+    """Calls that go together. `sent` has the batch's id once it has one; `going`: the provider may have it already.
+
+    `mark`: tells this sending apart from all others, whoever's they are.
+    """
+
+    sent: asyncio.Future[str]
+    mark: str = field(default_factory=lambda: secrets.token_hex(8))
+    going: bool = False
+    entries: dict[str, _Entry] = field(default_factory=dict)
+
+
+class Batches:
+    """The batches of one run. One event loop."""
+
+    def __init__(self, economy: Economy, clock: Clock) -> None:
+        self.economy = economy
+        self._clock = clock
+        self._gathering: dict[tuple[str, str], _Group] = {}
+        self._polls: dict[tuple[str, str], asyncio.Task[Mapping[str, BatchReply]]] = {}
+        self._searches: dict[tuple[str, str], asyncio.Task[str | None]] = {}
+        self._senders: dict[asyncio.Task[None], _Group] = {}
+
+    @property
+    def pending(self) -> tuple[str, ...]:
+        """Whose batches were sent, or may have been, and are not done: a provider for each."""
+        going = (next(iter(group.entries.values())).provider for group in self._senders.values() if group.going)
+        asked = (*self._polls.items(), *self._searches.items())
+        return (*going, *(provider for (provider, _), task in asked if not task.done()))
+
+    async def reply(self, name: str, request: ModelRequest, connection: Connection, call: CallScope) -> BatchReply:
+        """The reply to one call. Cancelling the wait leaves the batch as it is. Raises TaskError.
+
+        Args:
+            name: tells the call apart from all others of its task.
+        """
+        note = f"batch:{name}"
+        mark, batch = _noted(call.memo.get(call.key, note))
+        if mark and batch is None:  # it was about to be sent, and nobody knows what came of it
+            batch = await asyncio.shield(self._search(connection, mark, call))
+            if batch is not None:
+                call.memo.put(call.key, note, {"mark": mark, "batch": batch})
+        if batch is None:
+            mark, batch = await self._join(name, _Entry(request, call, note, connection.provider.name), connection)
+        try:
+            replies = await asyncio.shield(self._poll(connection, batch))
+        except TaskError as error:
+            if _refused(error):
+                call.memo.put(call.key, note, _NOT_SENT)
+            raise
+        found = replies.get(_in_batch(call, name, mark))
+        if found is not None and found.error is None and found.finished is not None:
+            return found
+        # Another attempt must ask anew, not for this batch once more.
+        call.memo.put(call.key, note, _NOT_SENT)
+        reason = found.error if found is not None and found.error else "it has no reply to this call"
+        raise TaskError(
+            f"The batch {batch} of '{connection.provider.name}' failed for this call: {reason}",
+            category=Category.PROVIDER,
+        )
+
+    async def close(self) -> None:
+        """Stop asking. What was sent stays with the provider, and can be asked for later.
+
+        A batch that is on its way is waited for: without its id it would be paid for nothing.
+        """
+        asked = [*self._polls.values(), *self._searches.values()]
+        for task in asked:
+            task.cancel()
+        for sender, group in self._senders.items():
+            if not group.going:
+                sender.cancel()
+        await asyncio.gather(*self._senders, *asked, return_exceptions=True)
+
+    async def _join(self, name: str, entry: _Entry, connection: Connection) -> tuple[str, str]:
+        """The mark and the id of the batch that the call went with."""
+        kind = (connection.provider.name, entry.request.model or "")  # not every provider mixes models in a batch
+        group = self._gathering.get(kind)
+        if group is None:
+            loop = asyncio.get_running_loop()
+            group = self._gathering[kind] = _Group(loop.create_future())
+            sender = loop.create_task(self._send(connection, group, kind))
+            self._senders[sender] = group
+            sender.add_done_callback(lambda done: self._senders.pop(done, None))
+        inside = _in_batch(entry.call, name, group.mark)
+        group.entries[inside] = entry
+        try:
+            return group.mark, await asyncio.shield(group.sent)
+        except asyncio.CancelledError:
+            if self._gathering.get(kind) is group:  # it is not on its way yet
+                del group.entries[inside]
+            raise
+
+    async def _send(self, connection: Connection, group: _Group, kind: tuple[str, str]) -> None:
+        provider = connection.provider.name
+        try:
+            await self._gather(group)
+            del self._gathering[kind]
+            if not group.entries:
+                group.sent.cancel()
+                return
+            requests = {name: entry.request for name, entry in group.entries.items()}
+            first = next(iter(group.entries.values())).call
+            self._note(group, {"mark": group.mark})
+            sending = {"names": list(requests), "at": self._clock.time()}
+            first.memo.put(_sendings(first), group.mark, sending)
+            await first.barrier()
+            group.going = True
+            batch = await connection.client.submit_batch(requests)
+        except asyncio.CancelledError:
+            group.sent.cancel()
+            raise
+        except Exception as error:
+            failure = error if isinstance(error, TaskError) else _unexplained(provider, error)
+            if failure.category in _REFUSED:  # else it may have been taken: the next attempt looks for it
+                self._note(group, _NOT_SENT)
+            group.sent.set_exception(failure)
+            group.sent.exception()  # if everybody has left meanwhile, nobody else looks at it
+            return
+        self._note(group, {"mark": group.mark, "batch": batch})
+        await first.barrier()
+        count = "1 call was" if len(requests) == 1 else f"{len(requests)} calls were"
+        first.notice(
+            f"{count} sent to '{provider}' as a batch: this may take hours. "
+            "Interrupt the run whenever you like: 'nika resume' goes on waiting for it."
+        )
+        group.sent.set_result(batch)
+
+    def _note(self, group: _Group, known: Json) -> None:
+        for entry in group.entries.values():
+            entry.call.memo.put(entry.call.key, entry.note, known)
+
+    async def _gather(self, group: _Group) -> None:
+        count = -1
+        while count != len(group.entries):
+            count = len(group.entries)
+            await self._clock.sleep(self.economy.gather)
+
+    def _poll(self, connection: Connection, batch: str) -> asyncio.Task[Mapping[str, BatchReply]]:
+        async def replies() -> Mapping[str, BatchReply] | None:
+            result = await connection.client.poll_batch(batch)
+            return result.replies if result.done else None
+
+        return _one_for_all(self._polls, (connection.provider.name, batch), lambda: self._until_known(replies))
+
+    def _search(self, connection: Connection, mark: str, call: CallScope) -> asyncio.Task[str | None]:
+        """The id of the batch that was about to be sent; None: it is to be sent again."""
+        return _one_for_all(
+            self._searches, (connection.provider.name, mark), lambda: self._found(connection, mark, call)
+        )
+
+    async def _found(self, connection: Connection, mark: str, call: CallScope) -> str | None:
+        provider, sending = connection.provider.name, call.memo.get(_sendings(call), mark)
+        find: Any = getattr(connection.client, "find_batch", None)
+        told = False
+
+        async def search() -> BatchSearch | None:
+            nonlocal told
+            assert isinstance(sending, dict)
+            found: BatchSearch = await find(tuple(sending["names"]), sending["at"])
+            if found.trace is BatchTrace.UNDECIDED and not told:
+                told = True
+                call.notice(
+                    f"A batch was on its way to '{provider}' when its sending was cut off. '{provider}' can say only "
+                    "later whether it has it: until then nothing is sent again."
+                )
+            if found.trace is BatchTrace.ABSENT and self._clock.time() < sending["at"] + _SETTLED:
+                return None  # it may still be on its way
+            return None if found.trace is BatchTrace.UNDECIDED else found
+
+        found = None if find is None or not isinstance(sending, dict) else await self._until_known(search)
+        if found is not None and found.trace is BatchTrace.TAKEN:
+            call.notice(f"The batch that was on its way to '{provider}' when its sending was cut off is there.")
+            return found.batch_id
+        if found is None or found.trace is BatchTrace.UNKNOWN:
+            call.notice(
+                f"A batch was on its way to '{provider}' when its sending was cut off, and '{provider}' cannot say "
+                "whether it has it: it is sent again, and may be paid twice."
+            )
+        return None
+
+    async def _until_known(self, ask: Callable[[], Awaitable[T | None]]) -> T:
+        """Ask, less and less often, until there is an answer. Raises TaskError."""
+        economy, began = self.economy, self._clock.monotonic()
+        pause, failed = economy.poll, 0
+        while True:
+            try:
+                found = await ask()
+                failed = 0
+                if found is not None:
+                    return found
+            except TaskError as error:
+                failed += 1
+                if error.category not in _TRANSIENT or _refused(error) or failed >= _PATIENCE:
+                    raise
+                pause = max(pause, error.retry_after or 0.0)
+            if economy.longest_wait is not None:
+                waited = self._clock.monotonic() - began
+                if waited >= economy.longest_wait:
+                    economy.waited_long()
+                else:
+                    pause = min(pause, economy.longest_wait - waited)
+            await self._clock.sleep(pause)
+            pause = min(max(pause, economy.poll) * 1.5, economy.longest_poll)
+
+
+_NOT_SENT: Final[Json] = {"batch": None}
+
+
+def _refused(error: TaskError) -> bool:
+    """Whether a provider says that it did nothing of a batch, and will not."""
+    return error.category is Category.PROVIDER and not error.retriable
+
+
+def _noted(known: Json) -> tuple[str, str | None]:
+    """What a task's memo has of a call: the mark of its sending, "" without one, and the batch's id."""
+    if not isinstance(known, dict):
+        return "", None
+    mark, batch = known.get("mark"), known.get("batch")
+    return str(mark or ""), batch if isinstance(batch, str) else None
+
+
+def _in_batch(call: CallScope, name: str, mark: str) -> str:
+    """Under which name a call goes into a batch: no other batch has it."""
+    return digest([call.key, name, mark])
+
+
+def _sendings(call: CallScope) -> str:
+    """The memo's key for all batches of a run that were about to be sent."""
+    return f"{call.run_id}/batches"
+
+
+def _one_for_all(
+    tasks: dict[tuple[str, str], asyncio.Task[T]], key: tuple[str, str], begin: Callable[[], Coroutine[Any, Any, T]]
+) -> asyncio.Task[T]:
+    """The task that asks for all who want to know; a new one where the last one has failed."""
+    task = tasks.get(key)
+    if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+        task = tasks[key] = asyncio.get_running_loop().create_task(begin())
+    return task
+
+
+def _unexplained(provider: str, error: BaseException) -> TaskError:
+    found = TaskError(
+        f"The provider '{provider}' failed to take a batch: {type(error).__name__}: {error}", category=Category.UNKNOWN
+    )
+    found.__cause__ = error
+    return found

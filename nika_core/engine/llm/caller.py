@@ -1,0 +1,242 @@
+"""The one resilient wrapper around every provider.
+
+A call is, in this order: filled with the agent block's defaults, looked up among the replies that were paid for
+already, counted, checked against the model's context, put to the limit policies, reserved in the budgets, held to the
+provider's rates, let through by its circuit breaker, streamed, settled with its real usage, and kept.
+
+It is not tried again here. Attempts are the task's (`retry.max` of them in all, however many calls it makes); another
+attempt is given every reply that the earlier ones paid for, so that only the call that failed is made again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Final
+
+from nika_core import codes
+from nika_core.engine.core.ports import CallScope
+from nika_core.engine.llm.batching import Batches, Economy
+from nika_core.engine.llm.breaker import BreakerSettings, Permit
+from nika_core.engine.llm.budget import Budget, Reservation
+from nika_core.engine.llm.connections import Connection, Connections, Directory, missing_model
+from nika_core.engine.llm.pricing import Prices
+from nika_core.engine.llm.recorded_usage import note_sent
+from nika_core.engine.llm.replies import CallNames, reply_json, reply_of
+from nika_core.engine.llm.request_defaults import check_abilities, fit_context, left_out, with_defaults
+from nika_core.engine.llm.streaming import count, stream
+from nika_core.engine.llm.usage_settlement import Sent, Settling, worst_case
+from nika_core.errors import Category, TaskError
+from nika_core.model.clock import Clock, SystemClock
+from nika_core.model.usage import NOTHING, Usage
+from nika_core.model.workflow import AgentBlock
+from nika_core.plugin import Admission, Finished, ModelInfo, ModelReply, ModelRequest, Refusal, Stage
+
+_HUNG: Final = 10.0  # seconds without a single chunk, after which a cancelled call speaks against the provider
+
+
+class ResilientCaller:
+    """Calls models for the tasks of one run. One event loop."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        budget: Budget,
+        *,
+        prices: Prices | None = None,
+        admit: Callable[[Admission], Refusal | None] | None = None,
+        clock: Clock | None = None,
+        breaker: BreakerSettings | None = None,
+        economy: Economy | None = None,
+    ) -> None:
+        self._budget = budget
+        self._prices = prices or Prices()
+        self._settling = Settling(self._prices)
+        self._admit = admit
+        self._clock = clock or SystemClock()
+        self._connections = Connections(directory, self._clock, breaker)
+        self._batches = None if economy is None else Batches(economy, self._clock)
+        self._names = CallNames()
+        self._told: set[str] = set()
+
+    @property
+    def pending_batches(self) -> tuple[str, ...]:
+        """Batches that this run has sent and waits for: a run that is stopped now is paused, not cancelled."""
+        return () if self._batches is None else self._batches.pending
+
+    async def model(self, request: ModelRequest, agent: AgentBlock) -> ModelInfo:
+        """What the model that `request` would reach can do. Calls nothing. Raises TaskError."""
+        _, info = await self._reach(request, agent)
+        return info
+
+    async def complete(self, request: ModelRequest, call: CallScope) -> ModelReply:
+        """Call a model, or give the reply that was paid for already. Raises TaskError."""
+        connection, info = await self._reach(request, call.agent)
+        meant = with_defaults(request, call.agent, info)
+        name = self._names.name(call.key, call.attempt, connection.provider.name, meant)
+        known = reply_of(call.memo.get(call.key, name))
+        if known is not None:
+            call.on_usage(NOTHING)
+            return known
+        connection.breaker.refuse_while_open()
+        check_abilities(meant, info)
+        unsent = left_out(request, call.agent, info)
+        if unsent is not None:
+            self._tell_once(call, unsent)
+        await self._prices.prepare(info)
+        batch = self._batches is not None and info.batch and self._batches.economy.eligible(call, meant)
+        prompt = (await count(meant, connection)).input_tokens
+        ready = fit_context(meant, info, prompt, self._budget.ledger.task_room(call.task_id))
+        ready = replace(ready, key=request.key or f"{call.key}/{name}")
+        reservation = await self._reserve(ready, call, connection, info, prompt, batch=batch)
+        sent = Sent(connection, info, reservation, prompt, self._clock.monotonic(), batch)
+        reply = await (self._send_batched(ready, call, sent, name) if batch else self._send(ready, call, sent))
+        call.memo.put(call.key, name, reply_json(reply))
+        _note(call, sent, reply.usage)
+        await call.barrier()
+        return reply
+
+    async def close(self) -> None:
+        """Stop waiting for batches and close every connection; at the end of the run."""
+        if self._batches is not None:
+            await self._batches.close()
+        await self._connections.close()
+
+    async def _reach(self, request: ModelRequest, agent: AgentBlock) -> tuple[Connection, ModelInfo]:
+        model = request.model or agent.model
+        if not model:
+            raise missing_model()
+        connection = await self._connections.get(agent.provider, model)
+        return connection, connection.client.info(model)
+
+    async def _reserve(
+        self,
+        request: ModelRequest,
+        call: CallScope,
+        connection: Connection,
+        info: ModelInfo,
+        prompt: int,
+        *,
+        batch: bool,
+    ) -> Reservation:
+        worst = Usage(prompt, request.max_tokens or 0)
+        cost = self._prices.cost(connection.provider.name, info, worst, batch=batch)
+        bound = self._budget.ledger.bounds.run_cost
+        if cost is None and bound is not None:
+            self._tell_once(
+                call,
+                f"The price of the model '{info.name}' is not known: {bound.name} cannot bound what it costs, only the "
+                "limits of tokens do. Give its price under `prices:` in nika.yaml.",
+            )
+        self._ask_policies(call, connection, info, worst.total_tokens, cost)
+        return await self._budget.reserve(call.task_id, worst.total_tokens, cost)
+
+    def _ask_policies(
+        self, call: CallScope, connection: Connection, info: ModelInfo, tokens: int, cost: Decimal | None
+    ) -> None:
+        if self._admit is None:
+            return
+        ledger = self._budget.ledger
+        refusal = self._admit(
+            Admission(
+                Stage.MODEL,
+                call.workflow,
+                call.run_id,
+                call.task_id,
+                call.keyword,
+                connection.provider.name,
+                info.name,
+                tokens=tokens,
+                cost_usd=cost,
+                spent_tokens=ledger.spent_tokens,
+                spent_usd=ledger.spent_usd,
+            )
+        )
+        if refusal is not None:
+            code = refusal.code or codes.POLICY_REFUSED
+            raise TaskError(refusal.reason, category=Category.BUDGET, code=code, hint=refusal.hint)
+
+    async def _send(self, request: ModelRequest, call: CallScope, sent: Sent) -> ModelReply:
+        try:
+            await sent.connection.limiter.acquire(sent.reservation.tokens)
+            permit = await sent.connection.breaker.enter()
+        except BaseException:
+            sent.reservation.release()
+            raise
+        try:
+            if not sent.info.free:  # before anything is sent, so that not even a kill can hide it
+                sent.unknown = worst_case(sent.reservation)
+                _note(call, sent, NOTHING)
+                await call.barrier()
+                sent.unknown = NOTHING
+        except BaseException:
+            permit.abandoned()
+            sent.reservation.release()
+            sent.unknown = NOTHING
+            _note(call, sent, NOTHING)
+            raise
+        sent.began = self._clock.monotonic()
+        try:
+            finished = await stream(request, sent.connection, sent.text, call.on_text)
+        except BaseException as error:
+            usage = self._failed(sent, permit, error)
+            _note(call, sent, usage)
+            call.on_usage(usage)
+            raise
+        permit.succeeded()
+        return self._reply(call, sent, finished)
+
+    def _failed(self, sent: Sent, permit: Permit, error: BaseException) -> Usage:
+        """Tell the breaker and the limiter, and settle."""
+        if isinstance(error, TaskError):
+            permit.failed(error.category)
+            if error.category is Category.RATE_LIMIT and error.retry_after:
+                sent.connection.limiter.pause(error.retry_after)
+            usage = error.usage = self._settling.failed(sent, error)
+            return usage
+        hung = not sent.text and self._clock.monotonic() - sent.began >= _HUNG
+        if isinstance(error, asyncio.CancelledError) and hung:
+            permit.failed(Category.TIMEOUT)
+        else:
+            permit.abandoned()
+        return self._settling.failed(sent, None)
+
+    async def _send_batched(self, request: ModelRequest, call: CallScope, sent: Sent, name: str) -> ModelReply:
+        assert self._batches is not None
+        try:
+            found = await self._batches.reply(name, request, sent.connection, call)
+        except TaskError as error:
+            error.usage = self._settling.failed(sent, error)
+            call.on_usage(error.usage)
+            raise
+        except BaseException:
+            sent.reservation.hold()  # it is the resumed run that will learn, and count, what the batch has used
+            raise
+        assert found.finished is not None
+        sent.text.append(found.text)
+        if found.text:
+            call.on_text(found.text)
+        return self._reply(call, sent, found.finished)
+
+    def _reply(self, call: CallScope, sent: Sent, finished: Finished) -> ModelReply:
+        try:
+            usage = self._settling.ended(sent, finished)
+        except BaseException:  # an end of the wrong shape: what it took stays unknown, and nobody waits for it
+            sent.reservation.hold()
+            raise
+        call.on_usage(usage)
+        model = finished.model or sent.info.name
+        return ModelReply("".join(sent.text), finished.tool_calls, finished.stop_reason, usage, model)
+
+    def _tell_once(self, call: CallScope, message: str) -> None:
+        if message not in self._told:
+            self._told.add(message)
+            call.notice(message)
+
+
+def _note(call: CallScope, sent: Sent, told: Usage) -> None:
+    """What is paid for is kept for a run that is resumed; a free model costs nothing twice, either."""
+    if not sent.info.free:
+        note_sent(call, sent.note, told, sent.unknown)

@@ -1,0 +1,167 @@
+"""What a workflow will consume, before it runs: tokens and cost, low and high, unbounded with the reason, or unpriced.
+
+Low is what is spent when everything goes well and every reply is empty; high is the most that one attempt of every
+task can take. A task's limit of tokens bounds it in any case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from nika_core import codes
+from nika_core.engine.llm.budget import Bound, Bounds
+from nika_core.engine.llm.request_defaults import DEFAULT_MAX_TOKENS
+from nika_core.errors import RefusedError
+from nika_core.model.graph import EdgeMaker, Graph
+from nika_core.model.usage import Usage, money_text
+from nika_core.plugin import CallEstimate, Estimate, ModelInfo
+
+# What so many tokens of a model cost; None: unpriced.
+CostOf = Callable[[ModelInfo, Usage], Decimal | None]
+InfoOf = Callable[[str | None], ModelInfo]
+_FREE: Final = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskForecast:
+    """One task. `None` as a high value: unbounded, and `reason` says why. `unpriced`: models without a known price,
+    whose cost is in neither figure. `exact`: the prompts are fully known and were counted.
+    """
+
+    task: str
+    tokens_low: int = 0
+    tokens_high: int | None = 0
+    cost_low: Decimal = _FREE
+    cost_high: Decimal | None = _FREE
+    reason: str = ""
+    unpriced: tuple[str, ...] = ()
+    exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunForecast:
+    """All tasks together. The low figures count only the tasks that certainly run."""
+
+    tasks: tuple[TaskForecast, ...]
+    tokens_low: int
+    tokens_high: int | None
+    cost_low: Decimal
+    cost_high: Decimal | None
+    reasons: tuple[str, ...] = ()
+    unpriced: tuple[str, ...] = ()
+
+
+def forecast_task(task: str, estimate: Estimate, info_of: InfoOf, cost_of: CostOf, bounds: Bounds) -> TaskForecast:
+    """Args: info_of: the model's abilities by name, None for the agent block's model."""
+    low, cost_low = 0, Decimal(str(estimate.cost_low))
+    high: int | None = 0
+    cost_high = None if estimate.cost_high is None else Decimal(str(estimate.cost_high))
+    reasons = [estimate.reason] if estimate.cost_high is None else []
+    unpriced: dict[str, None] = {}
+    models: list[ModelInfo] = []
+    for call in estimate.calls:
+        info = info_of(call.model)
+        models.append(info)
+        low += call.input_low * call.calls_low
+        cheapest = cost_of(info, Usage(call.input_low * call.calls_low))
+        if cheapest is None:
+            unpriced[info.name] = None
+        else:
+            cost_low += cheapest
+        most = _most(call, info)
+        if most is None:
+            reasons.append(call.reason or "nothing bounds its calls")
+            high = cost_high = None
+            continue
+        high = None if high is None else high + most.total_tokens
+        dearest = cost_of(info, most)
+        if dearest is not None and cost_high is not None:
+            cost_high += dearest
+    limit = bounds.task_tokens
+    if limit is not None and models and (high is None or high > limit.value):
+        reasons.append(f"bounded by {limit.name} alone" if high is None else f"cut by {limit.name}")
+        reasons += [call.reason for call in estimate.calls if call.reason and call.reason not in reasons]
+        high = int(limit.value)
+        at_most = _dearest(models, int(limit.value), cost_of)
+        if estimate.cost_high is not None and at_most is not None:
+            whole = at_most + Decimal(str(estimate.cost_high))
+            cost_high = whole if cost_high is None else min(cost_high, whole)
+    exact = bool(estimate.calls) and all(call.exact for call in estimate.calls)
+    return TaskForecast(task, low, high, cost_low, cost_high, "; ".join(reasons), tuple(unpriced), exact)
+
+
+def _most(call: CallEstimate, info: ModelInfo) -> Usage | None:
+    """The most that all calls together can take; None: unbounded."""
+    if call.calls_high is None:
+        return None
+    reply = DEFAULT_MAX_TOKENS if call.output_high is None else call.output_high
+    if info.max_output_tokens is not None:
+        reply = min(reply, info.max_output_tokens)
+    prompt = call.input_high
+    if info.context_tokens is not None:
+        prompt = info.context_tokens if prompt is None else min(prompt, info.context_tokens)
+    return None if prompt is None else Usage(prompt * call.calls_high, reply * call.calls_high)
+
+
+def _dearest(models: Iterable[ModelInfo], tokens: int, cost_of: CostOf) -> Decimal | None:
+    """What `tokens` cost where they cost most; None: no model has a price."""
+    costs = [cost_of(info, usage) for info in models for usage in (Usage(tokens), Usage(0, tokens))]
+    known = [cost for cost in costs if cost is not None]
+    return max(known) if known else None
+
+
+def forecast_run(tasks: Iterable[TaskForecast], certain: Collection[str]) -> RunForecast:
+    """Args: certain: the tasks that run whatever the conditions turn out to be (see `certain_tasks`)."""
+    each = tuple(tasks)
+    sure = [task for task in each if task.task in certain]
+    tokens = [task.tokens_high for task in each]
+    costs = [task.cost_high for task in each]
+    return RunForecast(
+        each,
+        sum(task.tokens_low for task in sure),
+        None if None in tokens else sum(high for high in tokens if high is not None),
+        sum((task.cost_low for task in sure), _FREE),
+        None if None in costs else sum((high for high in costs if high is not None), _FREE),
+        tuple(f"{task.task}: {task.reason}" for task in each if task.reason),
+        tuple(dict.fromkeys(model for task in each for model in task.unpriced)),
+    )
+
+
+def certain_tasks(graph: Graph) -> frozenset[str]:
+    """The tasks that run when nothing fails, whatever the conditions turn out to be."""
+    found: set[str] = set()
+    for wave in graph.waves():
+        for task in wave:
+            # An edge that a condition made only waits: it never makes a task run.
+            edges = [edge for edge in graph.incoming[task] if edge.made_by is not EdgeMaker.CONDITION]
+            if not edges or any(edge.condition is None and edge.source in found for edge in edges):
+                found.add(task)
+    return frozenset(found)
+
+
+def refuse_hopeless(forecast: RunForecast, bounds: Bounds, certain: Collection[str]) -> None:
+    """Raise RefusedError (exit 3) when even the low estimate is over a limit: the run could not end well."""
+    for task in forecast.tasks:
+        if task.task in certain:
+            _compare(f"Task '{task.task}'", task.tokens_low, bounds.task_tokens, codes.TOKEN_BUDGET)
+    _compare("This workflow", forecast.tokens_low, bounds.run_tokens, codes.TOKEN_BUDGET)
+    _compare("This workflow", forecast.cost_low, bounds.run_cost, codes.COST_BUDGET)
+
+
+def _compare(who: str, low: int | Decimal, bound: Bound | None, code: str) -> None:
+    if bound is None or low <= bound.value:
+        return
+    shown = (
+        (money_text(low, 4), money_text(bound.value, 4))
+        if isinstance(low, Decimal)
+        else (f"{low:,}", f"{bound.value:,}")
+    )
+    unit = "" if isinstance(low, Decimal) else " tokens"
+    raise RefusedError(
+        code,
+        f"{who} takes at least {shown[0]}{unit}, and {bound.name} allows {shown[1]}. Nothing was started.",
+        hint=f"Raise {bound.name}, or make the prompts shorter.",
+    )

@@ -1,0 +1,54 @@
+"""What a run has spent in its earlier lives, read from its events: a resumed run has the same budget, not a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from nika_core.engine.core.ports import CallScope
+from nika_core.engine.core.task_usage import spent_by_task
+from nika_core.engine.llm.budget import Budget
+from nika_core.model.codec import usage_json, usage_of
+from nika_core.model.events import Event
+from nika_core.model.json import Json
+from nika_core.model.usage import NOTHING, Usage
+
+_SENT: Final = "sent:"
+
+
+def note_sent(call: CallScope, note: str, told: Usage, unknown: Usage) -> None:
+    """Keep what a call took, and what it may have taken that nobody knows of: its worst case before it is sent. So a
+    run that is killed meanwhile does not take it for unspent when it is resumed.
+
+    Args:
+        note: tells this sending of the call apart from all others.
+    """
+    call.memo.put(
+        call.key, _SENT + note, {"task": call.task_id, "told": usage_json(told), "unknown": usage_json(unknown)}
+    )
+
+
+def noted_by_task(memo: Mapping[tuple[str, str], Json]) -> dict[str, tuple[Usage, Usage]]:
+    """By task: what its calls took, and what they may have taken that nobody knows of."""
+    found: dict[str, tuple[Usage, Usage]] = {}
+    for (_, call), value in memo.items():
+        if call.startswith(_SENT) and isinstance(value, dict):
+            told, unknown = found.get(value["task"], (NOTHING, NOTHING))
+            found[value["task"]] = (told + usage_of(value["told"]), unknown + usage_of(value["unknown"]))
+    return found
+
+
+def charge_earlier(budget: Budget, events: Iterable[Event], memo: Mapping[tuple[str, str], Json] | None = None) -> None:
+    """Count in `budget` what the run has spent before, and may have spent.
+
+    Notes and events tell of the same calls: notes are exact even when the run was killed between a reply and its
+    event, events know what was paid other than for models. Of both the larger counts.
+    """
+    told = spent_by_task(events)
+    noted = noted_by_task(memo or {})
+    for task in told.keys() | noted.keys():
+        by_events, (by_notes, unknown) = told.get(task, NOTHING), noted.get(task, (NOTHING, NOTHING))
+        tokens = max(by_events.total_tokens, by_notes.total_tokens)
+        budget.charge(task, tokens, max(by_events.cost_usd, by_notes.cost_usd))
+        if unknown != NOTHING:
+            budget.charge(task, unknown.total_tokens, unknown.cost_usd, unknown=True)

@@ -1,0 +1,79 @@
+"""One call to a provider's client: text as it comes, and an end that is an end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from nika_core.engine.llm.connections import Connection
+from nika_core.errors import Category, TaskError
+from nika_core.model.usage import Usage
+from nika_core.plugin import Finished, ModelRequest, TextDelta, TokenEstimate, estimate_tokens
+
+_SHOWN_ONCE: Final = frozenset({Category.NETWORK, Category.TIMEOUT})
+
+
+async def stream(
+    request: ModelRequest, connection: Connection, text: list[str], on_text: Callable[[str], None]
+) -> Finished:
+    """Text goes to `on_text` and into `text`. Raises TaskError, also for a stream that ends without its end.
+
+    A connection that is lost after text was shown, and paid for, is not tried again by itself: whoever follows the
+    text would see it twice.
+    """
+    try:
+        return await _stream(request, connection, text, on_text)
+    except TaskError as error:
+        consumed = not isinstance(error.usage, Usage) or error.usage.total_tokens != 0
+        if text and consumed and error.category in _SHOWN_ONCE:
+            error.retriable = False
+        raise
+
+
+async def _stream(
+    request: ModelRequest, connection: Connection, text: list[str], on_text: Callable[[str], None]
+) -> Finished:
+    provider = connection.provider.name
+    chunks = connection.client.stream(request)
+    try:
+        async for chunk in chunks:
+            if not isinstance(chunk, TextDelta):
+                return chunk
+            if chunk.text:
+                text.append(chunk.text)
+                on_text(chunk.text)
+    except (TaskError, asyncio.CancelledError):
+        raise
+    except Exception as error:
+        raise TaskError(
+            f"The provider '{provider}' failed in a way that it does not explain: {type(error).__name__}: {error}",
+            category=Category.UNKNOWN,
+            hint="This is a fault in the provider's plugin; 'nika plugins show' names who made it.",
+        ) from error
+    finally:
+        close = getattr(chunks, "aclose", None)
+        if close is not None:
+            await close()
+    raise TaskError(
+        f"The reply of '{provider}' ended before it was complete: the connection was lost, or the server cut it.",
+        category=Category.NETWORK,
+        hint="What came of it is not used. Run it again, or resume the run.",
+    )
+
+
+async def count(request: ModelRequest, connection: Connection) -> TokenEstimate:
+    """Tokens of the prompt; by our own estimate where the provider's counter does not answer.
+
+    Raises TaskError (category config) for a wrong key or model: it would be wrong for the call, too.
+    """
+    try:
+        found = await connection.client.estimate(request)
+        if found.input_tokens >= 0:  # a reservation of less than nothing would give others more than there is
+            return found
+    except TaskError as error:
+        if error.category is Category.CONFIG:
+            raise
+    except Exception:  # noqa: S110  # a counter that is broken is no reason not to call: ours stands in
+        pass
+    return TokenEstimate(estimate_tokens(request))

@@ -1,0 +1,123 @@
+"""What a call really took, into the budgets and to the task: also when it failed, and when nobody knows."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from secrets import token_hex
+from typing import Final
+
+from nika_core.engine.llm.budget import Reservation
+from nika_core.engine.llm.connections import Connection
+from nika_core.engine.llm.pricing import Prices
+from nika_core.engine.llm.replies import tokens_of
+from nika_core.errors import Category, TaskError
+from nika_core.model.usage import NOTHING, Usage
+from nika_core.plugin import Finished, ModelInfo
+
+# The provider answered, and its answer was no: nothing was generated, nothing is to be paid.
+_NOT_BILLED: Final = frozenset({Category.RATE_LIMIT, Category.CONFIG, Category.VALIDATION, Category.PROVIDER})
+
+
+@dataclass(slots=True)
+class Sent:
+    """What is known of a call that was sent. `prompt` in tokens; `began` by the monotonic clock.
+
+    `note` is the name under which its task's memo keeps what it took.
+    """
+
+    connection: Connection
+    info: ModelInfo
+    reservation: Reservation
+    prompt: int
+    began: float
+    batch: bool = False
+    note: str = field(default_factory=lambda: token_hex(4))
+    unknown: Usage = NOTHING  # what it may have taken beyond what is told, once it has ended
+    text: list[str] = field(default_factory=list)
+
+
+class Settling:
+    """Ends reservations. Where the figures are unknown the budgets keep the worst case, and ours stand in for the
+    reader, marked as estimated.
+    """
+
+    def __init__(self, prices: Prices) -> None:
+        self._prices = prices
+
+    def ended(self, sent: Sent, finished: Finished) -> Usage:
+        """After a whole reply."""
+        real = finished.usage if _believable(finished.usage) else NOTHING
+        known = real.total_tokens > 0 and not real.estimated
+        if real.total_tokens == 0:
+            real = Usage(sent.prompt, tokens_of("".join(sent.text), finished.tool_calls), estimated=True)
+        usage = self._priced(sent, real)
+        if known:
+            sent.reservation.settle(usage.total_tokens, usage.cost_usd)
+        else:
+            self._hold(sent, usage)
+        return usage
+
+    def failed(self, sent: Sent, error: TaskError | None) -> Usage:
+        """After a failure, or (None) a cancellation."""
+        if error is not None and isinstance(error.usage, Usage) and _believable(error.usage):
+            whole = self._at_least(sent, error.usage)
+            usage = self._priced(sent, whole)
+            if whole.estimated and not error.usage.estimated:
+                self._hold(sent, usage)
+            else:
+                sent.reservation.settle(usage.total_tokens, usage.cost_usd)
+            return usage
+        if error is not None and not sent.text and (error.category in _NOT_BILLED or _never_arrived(error)):
+            sent.reservation.release()
+            return replace(NOTHING, calls=1)
+        told = self._priced(sent, Usage(sent.prompt, tokens_of("".join(sent.text)), estimated=True))
+        self._hold(sent, told)
+        return told
+
+    def _at_least(self, sent: Sent, told: Usage) -> Usage:
+        """What a broken call had told, made up for what came of it beyond that: figures that come at the beginning of a
+        stream know nothing of its text.
+        """
+        if not sent.text:
+            return told
+        prompt, reply = told.input_tokens or sent.prompt, tokens_of("".join(sent.text))
+        if prompt == told.input_tokens and reply <= told.output_tokens:
+            return told
+        return replace(told, input_tokens=prompt, output_tokens=max(reply, told.output_tokens), calls=1, estimated=True)
+
+    def _hold(self, sent: Sent, told: Usage) -> None:
+        sent.reservation.hold()
+        worst = worst_case(sent.reservation)
+        cost = max(Decimal(0), worst.cost_usd - told.cost_usd)
+        sent.unknown = Usage(max(0, worst.total_tokens - told.total_tokens), 0, cost)
+
+    def _priced(self, sent: Sent, usage: Usage) -> Usage:
+        priced = self._prices.priced(sent.connection.provider.name, sent.info, usage, batch=sent.batch)
+        full = self._prices.cost(sent.connection.provider.name, sent.info, usage) if sent.batch else None
+        saved = Decimal(0) if full is None else full - priced.cost_usd
+        return replace(priced, calls=max(1, usage.calls), saved_usd=saved)
+
+
+def _believable(told: Usage) -> bool:
+    """Whether these can be figures of a call at all: less than nothing would give a budget more than it had."""
+    counts = (told.input_tokens, told.output_tokens, told.cached_tokens)
+    return all(type(each) is int and each >= 0 for each in counts)
+
+
+def worst_case(reservation: Reservation) -> Usage:
+    """What a call may take at most; the cost of an unpriced one counts as nothing."""
+    return Usage(reservation.tokens, 0, reservation.cost or Decimal(0))
+
+
+def _never_arrived(error: BaseException) -> bool:
+    """Whether no connection was made at all, by the operating system's own word."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        if isinstance(cause, ConnectionRefusedError | socket.gaierror):
+            return True
+        seen.add(id(cause))
+        cause = cause.__cause__ or cause.__context__
+    return False

@@ -1,0 +1,81 @@
+"""Those who watch a run: progress, logs, `--format jsonl`. None of them can harm it.
+
+Each has a thread of its own and is shown one event after the other; what it raises is dropped. Chunks are dropped
+when it cannot keep up; what is in the run's history it is shown in full, or at least until the run has ended and it has
+stood still for a grace period.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterable
+from queue import SimpleQueue
+from typing import Final
+
+from nika_core.engine.local.services import Observer
+from nika_core.model.events import Event, EventKind
+
+_MOST_WAITING: Final = 1000  # events behind which chunks are dropped
+_LOOK: Final = 0.001  # seconds between two looks whether all was shown
+
+
+class _Watcher:
+    """One observer and its thread, which starts with the first event."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        self._queue: SimpleQueue[Event | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="nika-observer", daemon=True)
+        self.given = 0
+        self.shown = 0
+        self.failed: str | None = None
+
+    def show(self, event: Event) -> None:
+        if event.kind is EventKind.CHUNK and self.given - self.shown > _MOST_WAITING:
+            return
+        if not self.given:
+            self._thread.start()
+        self.given += 1
+        self._queue.put(event)
+
+    def end(self) -> None:
+        if self.given:
+            self._queue.put(None)
+
+    @property
+    def behind(self) -> bool:
+        return self.shown < self.given
+
+    def _work(self) -> None:
+        while (event := self._queue.get()) is not None:
+            try:
+                self._observer(event)
+            except BaseException as error:  # not even its SystemExit may end a run
+                self.failed = self.failed or f"{type(error).__name__}: {error}"
+            self.shown += 1
+
+
+class Observers:
+    """All of a run."""
+
+    def __init__(self, observers: Iterable[Observer] = ()) -> None:
+        self._watchers = [_Watcher(observer) for observer in observers]
+        self.any = bool(self._watchers)
+
+    def show(self, event: Event) -> None:
+        """Quick, whatever the observers do."""
+        for watcher in self._watchers:
+            watcher.show(event)
+
+    async def end(self, grace: float) -> None:
+        """Wait until all was shown, as long as each goes on; `grace` in seconds, of real time."""
+        still = 0.0
+        before = [watcher.shown for watcher in self._watchers]
+        while any(watcher.behind for watcher in self._watchers) and still < grace:
+            await asyncio.sleep(_LOOK)
+            now = [watcher.shown for watcher in self._watchers]
+            still = 0.0 if now != before else still + _LOOK
+            before = now
+        for watcher in self._watchers:
+            watcher.end()

@@ -1,1 +1,0 @@
-"""Calls to models: the one resilient wrapper around every provider, and what it is made of."""

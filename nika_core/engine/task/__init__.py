@@ -1,0 +1,1 @@
+"""One attempt of one task: timeout, output, cancellation, and what its step is given."""

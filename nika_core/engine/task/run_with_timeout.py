@@ -1,0 +1,83 @@
+"""Something inside a task that has its own time, and may not listen when it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from nika_core.engine.core.failures import EscapedError
+from nika_core.engine.task.abandonable import Held
+from nika_core.engine.task.deadlines import Deadlines
+
+
+class TookTooLongError(Exception):
+    """It did not end in its time; the text says whether it stopped then."""
+
+
+async def supervised(work: Coroutine[Any, Any, Any], seconds: float, deadlines: Deadlines, grace: float) -> Any:
+    """What `work` returns or raises.
+
+    When its time is over, or when the one who waits is cancelled, it is cancelled, and left behind when it has not
+    ended `grace` seconds later. A SystemExit or the like comes out as an ordinary exception.
+
+    Raises:
+        TookTooLongError: see above.
+    """
+    loop = asyncio.get_running_loop()
+    held = Held(work)
+    task = loop.create_task(_contained(held))
+    over = loop.create_future()  # True: it is told to stop; resolved by the task's end or by patience's
+
+    def wake(*_: Any) -> None:
+        if not over.done():
+            over.set_result(None)
+
+    task.add_done_callback(wake)
+    deadline = deadlines.add(seconds, wake)
+    try:
+        await over
+    except asyncio.CancelledError:
+        await _stop(task, held, deadlines, grace)
+        raise
+    finally:
+        deadline.cancel()
+    if not task.done():
+        stopped = await _stop(task, held, deadlines, grace)
+        also = "" if stopped else ", and it did not stop when it was told to"
+        raise TookTooLongError(f"did not end within {seconds:g} s{also}")
+    if task.cancelled():
+        raise RuntimeError("it cancelled itself")
+    return task.result()
+
+
+async def _stop(task: asyncio.Task[Any], held: Held, deadlines: Deadlines, grace: float) -> bool:
+    task.cancel()
+    ended = asyncio.get_running_loop().create_future()
+
+    def wake(*_: Any) -> None:
+        if not ended.done():
+            ended.set_result(None)
+
+    task.add_done_callback(wake)
+    patience = deadlines.add(grace, wake)
+    try:
+        await ended
+    finally:
+        patience.cancel()
+    if not task.done():
+        held.let_go()
+        task.cancel()
+        return False
+    if not task.cancelled():
+        task.exception()  # looked at: nobody else will
+    return True
+
+
+async def _contained(held: Held) -> Any:
+    try:
+        return await held
+    except (Exception, asyncio.CancelledError):
+        raise
+    except BaseException as error:
+        raise EscapedError(error) from None

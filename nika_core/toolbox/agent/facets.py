@@ -1,0 +1,224 @@
+"""What can be known of a task that talks to a model without calling it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from nika_core import codes
+from nika_core.errors import TaskError
+from nika_core.model.bounded import MAX_PROMPT_CHARACTERS
+from nika_core.model.json import Json, JsonObject
+from nika_core.model.message import Message, Role
+from nika_core.model.template import Template
+from nika_core.model.workflow import PayloadValue
+from nika_core.plugin.keyword import CallEstimate, Effect, Estimate, Facets, Payload, Report
+from nika_core.plugin.provider import ModelRequest
+from nika_core.toolbox.agent.prompts import skill_path, system_of, why_unreadable
+
+COMPLETION_FIELDS: Final[Mapping[str, str]] = {
+    "prompt": "What the model is asked.",
+    "model": "The model, where it is not the agent block's.",
+    "temperature": "From 0 (most likely words) to 2, where the model has it.",
+    "maxTokens": "Tokens that the answer has at most.",
+    "systemPrompt": "Replaces the agent block's system prompt for this task.",
+}
+FIELDS: Final[Mapping[str, str]] = {
+    **COMPLETION_FIELDS,
+    "maxTurns": "Turns in which the model may ask for tools, the final answer included.",
+    "systemPromptFile": "A file, relative to the workflow's folder, that replaces the agent block's system prompt.",
+    "skills": "Files (or folders with a SKILL.md) whose text is put before the system prompt.",
+}
+MAX_REPAIRS: Final = 2
+_OVERHEAD: Final = 16  # tokens that a request may have beside its texts
+
+
+class CompletionFacets(Facets):
+    """For a payload with the fields of `COMPLETION_FIELDS`: one call, and what repairs may add."""
+
+    def check(self, payload: Payload, report: Report) -> None:
+        _check_texts(payload, report)
+        _check_numbers(payload, report)
+        _check_files(payload, report)
+
+    def effects(self, payload: Payload) -> Sequence[Effect]:
+        model = payload.fields.get("model") or payload.agent.model
+        return (Effect("model", payload.text("model") or "" if isinstance(model, Template) else str(model or "")),)
+
+    def estimate(self, payload: Payload) -> Estimate:
+        low, known = _prompt_tokens(payload)
+        cap = payload.max_tokens
+        reasons = [] if known else ["the prompt's length depends on values that are not there yet"]
+        calls, why = self._calls(payload)
+        if payload.output.format == "json" and calls is not None:
+            calls += MAX_REPAIRS
+        if why:
+            reasons.append(why)
+        # What is not sure counts upwards only: a run is refused when the low estimate alone is over a limit.
+        high = low + _OVERHEAD if known and calls == 1 else cap
+        if not known and high is None:
+            high = low + MAX_PROMPT_CHARACTERS
+        output = payload.fields.get("maxTokens") or payload.agent.max_tokens or cap
+        model = payload.fields.get("model")
+        return Estimate(
+            (
+                CallEstimate(
+                    model=model if isinstance(model, str) else None,
+                    input_low=low,
+                    input_high=high,
+                    output_high=int(output) if isinstance(output, int) else None,
+                    calls_high=calls,
+                    reason="; ".join(reasons),
+                ),
+            )
+        )
+
+    def first_request(self, payload: Payload) -> ModelRequest | None:
+        """Nothing where a template still has to bring something, a file cannot be read, or tools are described."""
+        fields, block = payload.fields, payload.agent
+        prompt, model = fields.get("prompt"), fields.get("model")
+        own, texts = fields.get("systemPrompt"), [fields.get("prompt"), fields.get("systemPrompt"), model]
+        if (
+            not isinstance(prompt, str)
+            or any(isinstance(each, Template) for each in texts)
+            or self._uses_tools(payload)
+        ):
+            return None
+        if own is None and fields.get("systemPromptFile") is None and isinstance(block.system_prompt, Template):
+            return None
+        try:
+            system = system_of(fields, payload.folder, block)
+        except TaskError:
+            return None
+        schema = (payload.output.schema or {}) if payload.output.format == "json" else None
+        return ModelRequest(
+            (Message(Role.USER, prompt),),
+            model=model if isinstance(model, str) else None,
+            system=system,
+            output_schema=schema,
+        )
+
+    def _uses_tools(self, payload: Payload) -> bool:
+        return False
+
+    def files(self, payload: Payload) -> Sequence[Path]:
+        """Skills and the system prompt's file."""
+        return _files(payload)
+
+    def mock(self, payload: JsonObject) -> Json:
+        lines = (line.strip() for line in str(payload.get("prompt", "")).splitlines())
+        return f"mock: {next((line for line in lines if line), '')[:200]}"
+
+    def _calls(self, payload: Payload) -> tuple[int | None, str]:
+        """Calls at most (None: nothing bounds them), and why that is so."""
+        return 1, ""
+
+
+class AgentFacets(CompletionFacets):
+    """For a payload with the fields of `FIELDS`: a loop over tools."""
+
+    def _uses_tools(self, payload: Payload) -> bool:
+        return bool(payload.allowed_tools)
+
+    def _calls(self, payload: Payload) -> tuple[int | None, str]:
+        if not payload.allowed_tools:
+            return 1, ""
+        turns = payload.fields.get("maxTurns") or payload.agent.max_turns
+        if isinstance(turns, int):
+            return turns, f"each of up to {turns} turn(s) sends the conversation again" if turns > 1 else ""
+        return None, "without `maxTurns` only the budget bounds how often the model may ask for tools"
+
+
+def _check_texts(payload: Payload, report: Report) -> None:
+    fields = payload.fields
+    for name in ("prompt", "systemPrompt"):
+        value = fields.get(name)
+        if isinstance(value, str) and not value.strip():
+            hint = "say what the model is to do" if name == "prompt" else "leave it out to use the agent block's"
+            report(f"`{name}` is empty", payload.at(name), code=codes.BAD_PAYLOAD, hint=hint)
+        elif (size := _least_characters(value)) > MAX_PROMPT_CHARACTERS:
+            report(
+                f"`{name}` has {size:,} characters; at most {MAX_PROMPT_CHARACTERS:,} are allowed",
+                payload.at(name),
+                code=codes.PROMPT_TOO_LONG,
+                hint="shorten it",
+            )
+    model = fields.get("model")
+    if isinstance(model, str) and not model.strip():
+        report("`model` is empty", payload.at("model"), code=codes.BAD_PAYLOAD, hint="name a model, or leave it out")
+
+
+def _check_numbers(payload: Payload, report: Report) -> None:
+    temperature = payload.fields.get("temperature")
+    if isinstance(temperature, int | float) and not 0 <= temperature <= 2:
+        report(
+            f"`temperature` is {temperature}; it goes from 0 to 2",
+            payload.at("temperature"),
+            code=codes.BAD_PAYLOAD,
+            hint="0 gives the most likely words, 1 is usual",
+        )
+    for name in ("maxTokens", "maxTurns"):
+        number = payload.fields.get(name)
+        if isinstance(number, int) and number < 1:
+            hint = "leave it out to use the agent block's"
+            report(f"`{name}` is {number}; it is at least 1", payload.at(name), code=codes.BAD_PAYLOAD, hint=hint)
+
+
+def _check_files(payload: Payload, report: Report) -> None:
+    fields = payload.fields
+    file = fields.get("systemPromptFile")
+    if file is not None and fields.get("systemPrompt") is not None:
+        report(
+            "`systemPrompt` and `systemPromptFile` are both given",
+            payload.at("systemPromptFile"),
+            code=codes.BAD_SYSTEM_PROMPT,
+            hint="keep one of them",
+        )
+    elif isinstance(file, str):
+        reason = why_unreadable(payload.folder / file)
+        if reason:
+            _report_file(f"the system prompt {file!r} {reason}", payload, ("systemPromptFile",), report)
+    skills = fields.get("skills")
+    if isinstance(skills, list | tuple):
+        for index, name in enumerate(skills):
+            reason = why_unreadable(skill_path(payload.folder, str(name)))
+            if reason:
+                _report_file(f"the skill {str(name)!r} {reason}", payload, ("skills", index), report)
+
+
+def _report_file(message: str, payload: Payload, path: tuple[str | int, ...], report: Report) -> None:
+    hint = f"paths are relative to the workflow's folder, {payload.folder.absolute()}"
+    report(message, payload.at(*path), code=codes.BAD_SYSTEM_PROMPT, hint=hint)
+
+
+def _prompt_tokens(payload: Payload) -> tuple[int, bool]:
+    """Tokens at least, by the estimate's measure, and whether that is all."""
+    low, known = 0, True
+    texts = [payload.fields.get("prompt"), payload.fields.get("systemPrompt", payload.agent.system_prompt)]
+    for value in texts:
+        if isinstance(value, Template):
+            known = False
+        low += _least_bytes(value)
+    low += sum(path.stat().st_size for path in _files(payload) if path.is_file())
+    return -(-low // 4), known
+
+
+def _files(payload: Payload) -> list[Path]:
+    skills = payload.fields.get("skills")
+    names = [payload.fields.get("systemPromptFile"), *(skills if isinstance(skills, list | tuple) else ())]
+    return [skill_path(payload.folder, name) for name in names if isinstance(name, str)]
+
+
+def _least_bytes(value: PayloadValue) -> int:
+    return sum(len(part.encode("utf-8", "replace")) for part in _literals(value))
+
+
+def _least_characters(value: PayloadValue) -> int:
+    return sum(map(len, _literals(value)))
+
+
+def _literals(value: PayloadValue) -> list[str]:
+    if isinstance(value, Template):
+        return [part for part in value.parts if isinstance(part, str)]
+    return [value] if isinstance(value, str) else []

@@ -1,0 +1,206 @@
+"""A conversation with a model until it stops: turns, tools, structured answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from nika_core import codes
+from nika_core.errors import Category, TaskError
+from nika_core.model.json import JsonObject
+from nika_core.model.message import Message, Role
+from nika_core.plugin.keyword import StepContext
+from nika_core.plugin.provider import ModelInfo, ModelReply, ModelRequest
+from nika_core.plugin.tool import Tool
+from nika_core.template.json_check import import_validator, json_problem, unfenced
+from nika_core.toolbox.agent import overflow
+from nika_core.toolbox.agent.facets import MAX_REPAIRS
+from nika_core.toolbox.agent.prompts import json_instruction, prompt_of, repair_prompt, system_of
+from nika_core.toolbox.agent.tool_calls import by_name, run_calls
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of it.
+
+    Attributes:
+        text: the final answer.
+        messages: the task's prompt and the final answer, as the main conversation keeps them. The turns between (tools,
+            repairs) stay with the task: who goes on talking needs what was asked and answered.
+        turns: how many calls it took.
+    """
+
+    text: str
+    messages: tuple[Message, ...]
+    turns: int
+
+
+async def converse(
+    payload: JsonObject, context: StepContext, *, history: Sequence[Message] = (), tools: Sequence[Tool] = ()
+) -> Answer:
+    """Ask a model, give it the tools it asks for, until it answers; check the answer where JSON is wanted.
+
+    Reads the fields of `FIELDS` from the rendered payload, and what is not given there from the agent block. Where
+    the task's output is JSON, `Answer.text` is the JSON text that fits.
+
+    Raises:
+        TaskError: the model refused, answered nothing, was cut at maxTokens, needs more than maxTurns, gave no
+            fitting JSON in three tries (`output` then has what there was), or a call failed.
+    """
+    return await _Conversation(payload, context, history, tools).run()
+
+
+class _Conversation:
+    """The state of one."""
+
+    def __init__(
+        self, payload: JsonObject, context: StepContext, history: Sequence[Message], tools: Sequence[Tool]
+    ) -> None:
+        self._payload = payload
+        self._context = context
+        self._prompt = prompt_of(payload)
+        self._history = tuple(history)
+        self._tools: Mapping[str, Tool] = by_name(tools)
+        self._schema = (context.output.schema or {}) if context.output.format == "json" else None
+        self._text = ""  # the last text of the model: what a failed task still has to show
+        self._turns = 0
+        self._repairs = 0
+        self._condensed = False
+
+    async def run(self) -> Answer:
+        request = await self._first_request()
+        info = await self._context.model(request)
+        self._can(request, info)
+        request = self._asking_for_json(request, info)
+        max_turns = self._number("maxTurns", self._context.agent.max_turns)
+        while True:
+            request = await self._fitting(request, info)
+            request, reply = await self._complete(request, info)
+            self._text = reply.text or self._text
+            following = [*request.messages, Message(Role.ASSISTANT, reply.text, reply.tool_calls)]
+            if reply.tool_calls:
+                self._turns += 1
+                if max_turns is not None and self._turns >= max_turns:
+                    raise self._error(
+                        f"the model still asks for tools after {max_turns} turn(s), which is `maxTurns`",
+                        Category.EXECUTION,
+                        "raise `maxTurns`, or ask for less in one task",
+                    )
+                following += await run_calls(reply.tool_calls, self._tools, self._context)
+            else:
+                self._ended(reply)
+                if self._schema:
+                    await import_validator()
+                problem = self._problem(reply)
+                if problem is None:
+                    asked = Message(Role.USER, self._prompt)
+                    return Answer(self._text, (asked, Message(Role.ASSISTANT, self._text)), self._turns + 1)
+                following.append(Message(Role.USER, repair_prompt(problem)))
+            request = replace(request, messages=tuple(following))
+
+    async def _first_request(self) -> ModelRequest:
+        agent = self._context.agent
+        temperature = self._payload.get("temperature")  # the agent block's is the caller's to put in
+        model = self._payload.get("model")
+        return ModelRequest(
+            messages=(*self._history, Message(Role.USER, self._prompt)),
+            model=None if model is None else str(model),
+            system=await asyncio.to_thread(system_of, self._payload, self._context.folder, agent),
+            tools=tuple(tool.spec for tool in self._tools.values()),
+            max_tokens=self._number("maxTokens", agent.max_tokens),
+            temperature=None if temperature is None else float(temperature),
+        )
+
+    def _can(self, request: ModelRequest, info: ModelInfo) -> None:
+        if request.tools and not info.tools:
+            raise TaskError(
+                f"the model {info.name!r} cannot use tools",
+                category=Category.CONFIG,
+                code=codes.MODEL_CANNOT,
+                hint="use another model, or `allowedTools: []`",
+            )
+
+    def _asking_for_json(self, request: ModelRequest, info: ModelInfo) -> ModelRequest:
+        if self._schema is None:
+            return request
+        if info.json_schema:
+            request = replace(request, output_schema=self._schema)
+        # Where tools are offered, or any JSON will do, not every model's native way holds: words cost little.
+        if not info.json_schema or request.tools or not self._schema:
+            system = "\n\n".join(part for part in (request.system, json_instruction(self._schema)) if part)
+            request = replace(request, system=system)
+        return request
+
+    async def _fitting(self, request: ModelRequest, info: ModelInfo) -> ModelRequest:
+        needed = overflow.too_long(request, info)
+        if needed is None:
+            return request
+        if self._may_condense(request):
+            request = await self._condense(request, info)
+            needed = overflow.too_long(request, info)
+        if needed is not None:
+            error = overflow.refusal(request, info, needed)
+            error.output = self._text or None
+            raise error
+        return request
+
+    async def _complete(self, request: ModelRequest, info: ModelInfo) -> tuple[ModelRequest, ModelReply]:
+        """The reply, and the request that it answers: shorter, where the model itself said that it does not fit."""
+        try:
+            return request, await self._context.complete(request)
+        except TaskError as error:
+            if error.output is None and self._text:
+                error.output = self._text
+            if error.code != codes.CONTEXT_TOO_LONG or not self._may_condense(request):
+                raise
+        request = await self._condense(request, info)
+        return request, await self._context.complete(request)
+
+    def _may_condense(self, request: ModelRequest) -> bool:
+        return self._context.agent.overflow == "summarize" and not self._condensed and len(request.messages) > 1
+
+    async def _condense(self, request: ModelRequest, info: ModelInfo) -> ModelRequest:
+        self._condensed = True
+        return await overflow.summarized(self._prompt, request, info, self._context)
+
+    def _ended(self, reply: ModelReply) -> None:
+        """Raises TaskError where the end is no end: what was paid for once is not asked for again."""
+        if reply.stop_reason == "refusal":
+            raise self._error(f"the model {reply.model!r} refused to answer", Category.PROVIDER, "ask otherwise")
+        if reply.stop_reason == "maxTokens":
+            raise self._error(
+                f"the answer was cut off after {reply.usage.output_tokens:,} tokens, which is `maxTokens`",
+                Category.VALIDATION,
+                "raise `maxTokens` of the task or of the agent block, or ask for a shorter answer",
+            )
+        if not reply.text.strip():
+            raise self._error(f"the model {reply.model!r} answered nothing", Category.PROVIDER, "ask otherwise")
+
+    def _problem(self, reply: ModelReply) -> str | None:
+        """Why the answer is not the JSON that was asked for; raises TaskError when it was told that often enough."""
+        if self._schema is None:
+            return None
+        text = unfenced(reply.text)
+        problem = json_problem(text, self._schema, self._context.max_json_depth)
+        if problem is None and text != reply.text:
+            self._context.notice("the code fence around the model's JSON was taken off")
+            self._text = text
+        if problem is None:
+            return None
+        if self._repairs >= MAX_REPAIRS:
+            raise self._error(
+                f"the model's answer is not the JSON that `output` asks for, after {MAX_REPAIRS} repairs: {problem}",
+                Category.VALIDATION,
+                "simplify the schema, or say in the prompt what each field holds",
+            )
+        self._repairs += 1
+        self._context.notice(f"the answer is asked for again ({self._repairs} of {MAX_REPAIRS}): {problem}")
+        return problem
+
+    def _error(self, message: str, category: Category, hint: str) -> TaskError:
+        return TaskError(message, category=category, hint=hint, output=self._text or None, retriable=False)
+
+    def _number(self, field: str, default: int | None) -> int | None:
+        value = self._payload.get(field)
+        return default if value is None else int(value)

@@ -1,0 +1,75 @@
+"""The tools that a model asks for: checked, run side by side, told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from nika_core.errors import Category, TaskError
+from nika_core.model.events import EventKind
+from nika_core.model.message import Message, Role, ToolCall
+from nika_core.plugin.keyword import StepContext
+from nika_core.plugin.tool import Tool, ToolOutcome
+from nika_core.template.json_check import import_validator, value_problems
+
+_RAW = 200  # characters of broken arguments that the model is shown again
+
+
+def by_name(tools: Sequence[Tool]) -> Mapping[str, Tool]:
+    """Tools by the name that the model sees. Raises TaskError (category config) where two share one."""
+    found: dict[str, Tool] = {}
+    for tool in tools:
+        other = found.setdefault(tool.spec.name, tool)
+        if other is not tool and other.name != tool.name:
+            raise TaskError(
+                f"the tools {other.name!r} and {tool.name!r} are both called {tool.spec.name!r}",
+                category=Category.CONFIG,
+                hint="allow only one of them in `allowedTools`",
+            )
+    return found
+
+
+async def run_calls(calls: Sequence[ToolCall], tools: Mapping[str, Tool], context: StepContext) -> list[Message]:
+    """One message for each call, in their order. What goes wrong with a call is told to the model, not raised.
+
+    Raises TaskError only where the task itself must end (its budget, its limits).
+    """
+    await import_validator()
+    try:
+        async with asyncio.TaskGroup() as group:
+            running = [group.create_task(_run(call, tools, context)) for call in calls]
+    except* TaskError as errors:
+        raise _first(errors) from None
+    return [
+        Message(Role.TOOL, outcome.content, tool_call_id=call.id, is_error=outcome.is_error)
+        for call, outcome in zip(calls, (task.result() for task in running), strict=True)
+    ]
+
+
+async def _run(call: ToolCall, tools: Mapping[str, Tool], context: StepContext) -> ToolOutcome:
+    tool = tools.get(call.name)
+    problem = _problem(call, tool, tools)
+    if tool is None or call.arguments is None or problem is not None:
+        arguments = call.raw[:_RAW] if call.arguments is None else call.arguments
+        data = {"tool": tool.name if tool else call.name, "arguments": arguments, "isError": True}
+        context.notice(str(problem), kind=EventKind.TOOL_CALLED, data=data)
+        return ToolOutcome(f"{problem} Mend that and call the tool again.", is_error=True)
+    return await context.call(tool, call.arguments)
+
+
+def _problem(call: ToolCall, tool: Tool | None, tools: Mapping[str, Tool]) -> str | None:
+    """Why a call makes no sense, in words for the model; None when it may be made."""
+    if tool is None:
+        return f"There is no tool {call.name!r}. The tools are: {', '.join(tools) or 'none'}."
+    if call.arguments is None:
+        return f"The arguments are no JSON object: {call.raw[:_RAW]!r}."
+    try:
+        problems = value_problems(dict(call.arguments), tool.spec.parameters)
+    except TaskError:  # the schema is the tool's and not ours to judge: the tool checks for itself
+        return None
+    return f"The arguments do not fit: {'; '.join(problems)}." if problems else None
+
+
+def _first(errors: BaseExceptionGroup[TaskError]) -> TaskError:
+    error = errors.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error

@@ -1,0 +1,16 @@
+"""Runs processes for plugins: bounded output, one process group each, and nothing that outlives the call.
+
+    ended = await run(["git", "log"], run_id=context.run_id, cwd=context.folder, env=context.environ, keep=100_000)
+
+Whatever happens (the process ends, its time is over, the task is cancelled, `run` itself fails), the process, its group
+and everything else that it started is gone when `run` is left: TERM, a grace period, KILL.
+
+`GRACE` is that period, in seconds. `MARK` is the environment variable by which everything that a run started is found
+again, and `CHANNEL` the one that names the descriptor of a third output, where one was asked for.
+"""
+
+from nika_core.toolbox.process.family import GRACE, sweep
+from nika_core.toolbox.process.running import CHANNEL, Captured, ProcessResult, marked, run
+from nika_core.toolbox.process.table import MARK
+
+__all__ = ["CHANNEL", "GRACE", "MARK", "Captured", "ProcessResult", "marked", "run", "sweep"]

@@ -1,0 +1,84 @@
+"""Prices: the project's, the model's own, the public list; unpriced is never 0."""
+
+from __future__ import annotations
+
+import sys
+from decimal import Decimal
+
+import pytest
+
+from nika_core.engine.llm.pricing import Prices
+from nika_core.model.usage import Usage
+from nika_core.plugin import ModelInfo, Price
+
+MILLION = Usage(1_000_000, 1_000_000)
+OWN = Price(Decimal(1), Decimal(4))
+
+
+def test_the_projects_price_comes_before_all_others() -> None:
+    prices = Prices({"acme-large": OWN})
+    assert prices.cost("acme", ModelInfo("acme-large", price=Price(Decimal(9), Decimal(9))), MILLION) == 5
+    assert prices.cost("acme", ModelInfo("acme-large", free=True), MILLION) == 5
+
+
+def test_the_models_own_price_comes_before_the_public_list() -> None:
+    assert Prices().cost("openai", ModelInfo("gpt-4o", price=OWN), MILLION) == 5
+
+
+def test_a_free_model_costs_nothing() -> None:
+    priced = Prices().priced("mock", ModelInfo("mock", free=True), MILLION)
+    assert priced.cost_usd == 0
+    assert priced.unpriced == ()
+
+
+def test_the_public_list_knows_models_of_providers_that_it_does_not_know_by_name() -> None:
+    cost = Prices().cost("claude", ModelInfo("claude-sonnet-4-5"), Usage(1000, 1000))
+    assert cost == Decimal("0.018")
+
+
+def test_a_model_that_nobody_knows_is_unpriced_and_not_free() -> None:
+    prices = Prices()
+    info = ModelInfo("acme-large-of-nowhere")
+    assert prices.cost("acme", info, MILLION) is None
+    assert prices.priced("acme", info, MILLION).unpriced == ("acme-large-of-nowhere",)
+
+
+def test_a_provider_that_the_list_knows_has_the_last_word_on_its_models() -> None:
+    assert Prices().cost("openai", ModelInfo("claude-sonnet-4-5"), MILLION) is None
+
+
+def test_without_the_public_list_its_models_are_unpriced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "genai_prices", None)
+    assert Prices().cost("openai", ModelInfo("gpt-4o"), MILLION) is None
+    assert Prices(public=False).cost("openai", ModelInfo("gpt-4o"), MILLION) is None
+
+
+def test_cached_tokens_have_their_own_price_where_there_is_one() -> None:
+    usage = Usage(1_000_000, 0, cached_tokens=400_000)
+    with_cache = Price(Decimal(10), Decimal(0), cached_per_million=Decimal(1))
+    assert Prices({"m": with_cache}).cost("p", ModelInfo("m"), usage) == Decimal("6.4")
+    assert Prices({"m": Price(Decimal(10), Decimal(0))}).cost("p", ModelInfo("m"), usage) == 10
+
+
+def test_a_batch_has_its_discount() -> None:
+    price = Price(Decimal(1), Decimal(4), batch_discount=Decimal("0.5"))
+    assert Prices({"m": price}).cost("p", ModelInfo("m"), MILLION, batch=True) == Decimal("2.5")
+
+
+def test_a_list_that_is_broken_leaves_the_model_unpriced(monkeypatch: pytest.MonkeyPatch) -> None:
+    import genai_prices
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("the list is broken")
+
+    monkeypatch.setattr(genai_prices, "calc_price", broken)
+    assert Prices().cost("openai", ModelInfo("gpt-4o"), MILLION) is None
+
+
+async def test_the_list_is_loaded_only_for_a_model_whose_price_stands_nowhere_else() -> None:
+    prices = Prices({"m": OWN})
+    await prices.prepare(ModelInfo("m"))
+    await prices.prepare(ModelInfo("local", free=True))
+    assert prices._library is None
+    await prices.prepare(ModelInfo("gpt-4o"))
+    assert prices._library is not None
