@@ -7,6 +7,7 @@ import gc
 import sys
 from typing import Final
 
+_PLATFORMS: Final = {"linux", "darwin"}
 _YOUNG: Final = 50_000  # objects; by default 700, and a hundred looks at what starting makes, all of which stays
 
 
@@ -19,14 +20,18 @@ def command_line() -> None:
         code = 130
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-    from nika_core.cli.leaving import SECONDS, leave_within
+    from nika_core.cli.leaving import SECONDS, forget_what_stderr_still_holds, leave_within
 
     leave_within(SECONDS, code)
+    forget_what_stderr_still_holds()
     sys.exit(code)
 
 
-def main() -> None:
-    """The `nika` program, inside any process."""
+def main(*, platform: str = sys.platform) -> None:
+    """Run the `nika` program, inside any process."""
+    if platform not in _PLATFORMS:
+        sys.stderr.write("nika runs on Linux and macOS, and on Windows inside WSL (`wsl --install`)\n")
+        sys.exit(2)
     collect_rarely()
     atexit.register(gc.freeze)  # the process ends: what is in cycles need not be looked for first
     from nika_core.cli.program import main as run
