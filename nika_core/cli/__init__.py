@@ -20,10 +20,9 @@ def command_line() -> None:
         code = 130
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-    from nika_core.cli.leaving import SECONDS, forget_what_stderr_still_holds, leave_within
+    from nika_core.cli.leaving import SECONDS, leave_within
 
     leave_within(SECONDS, code)
-    forget_what_stderr_still_holds()
     sys.exit(code)
 
 
@@ -34,9 +33,13 @@ def main(*, platform: str = sys.platform) -> None:
         sys.exit(2)
     collect_rarely()
     atexit.register(gc.freeze)  # the process ends: what is in cycles need not be looked for first
+    from nika_core.cli.leaving import forget_what_stderr_still_holds
     from nika_core.cli.program import main as run
 
-    run()
+    try:
+        run()
+    finally:
+        forget_what_stderr_still_holds()
 
 
 def collect_rarely() -> None:
