@@ -12,7 +12,7 @@ from nika_core.document.validation.issues import Fault, hint_form
 from nika_core.document.yaml.path_locator import PartPlaces, Places
 from nika_core.document.yaml.source_map import Cursor
 from nika_core.document.yaml.syntax_issues import Deadline
-from nika_core.model.limits import Limits, Measure
+from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.workflow import Condition, Flow
 from nika_core.template import ConditionSyntaxError, compile_condition
 
@@ -26,7 +26,7 @@ class FlowReader:
     """Reads flows. Whether their tasks exist is checked later, with the graph."""
 
     def __init__(self, places: Places, limits: Limits, deadline: Deadline, problems: ProblemList) -> None:
-        size = limits.count(Measure.YAML_BYTES)
+        size = limits.count(LimitKind.YAML_BYTES)
         self.left = None if size is None else max(size // _SHARE, _FEWEST)
         self.places = places
         self.deadline = deadline

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from nika_core import codes
 from nika_core.errors import Place, Problem, Severity
 from nika_core.model.clock import Clock
-from nika_core.model.limits import Limits, Measure
+from nika_core.model.limits import LimitKind, Limits
 
 MAX_FINDINGS = 100  # of one file; whoever has more mends these first
 
@@ -35,7 +35,7 @@ class Deadline:
 
     def __init__(self, clock: Clock, limits: Limits) -> None:
         self._clock = clock
-        self.limit = limits.limit(Measure.VALIDATE_SECONDS)
+        self.limit = limits.limit(LimitKind.VALIDATE_SECONDS)
         self._until = None if self.limit is None else clock.monotonic() + self.limit.value
 
     def check(self) -> None:
