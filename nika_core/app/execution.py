@@ -11,10 +11,10 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 
-from nika_core.app.economy import Waiting
-from nika_core.app.mocking import MockStep
-from nika_core.app.preparing import Prepared
-from nika_core.app.resuming import earlier_of
+from nika_core.app.batchable_tasks import BatchableTasks
+from nika_core.app.mock_step import MockStep
+from nika_core.app.prepared_run import PreparedRun
+from nika_core.app.resuming import previous_outcomes
 from nika_core.engine.core.ports import NoMemo, same
 from nika_core.engine.core.previous_outcomes import Earlier
 from nika_core.engine.llm.batching import Economy
@@ -48,7 +48,7 @@ class Execution:
 
     def __init__(
         self,
-        prepared: Prepared,
+        prepared: PreparedRun,
         journal: Journal | None,
         observers: Iterable[Observer] = (),
         *,
@@ -64,7 +64,7 @@ class Execution:
         self._earlier: Mapping[str, Earlier] = {}
         self._again = again
         self._run: Run | None = None
-        self._waiting = Waiting(prepared) if prepared.options.economy else None
+        self._waiting = BatchableTasks(prepared) if prepared.options.economy else None
         self._caller: ResilientCaller | None = None
         self._cancelled: str | None = None
         self._log: RunLog | None = None
@@ -101,7 +101,7 @@ class Execution:
     async def run(self) -> RunResult:
         """To its end. Raises JournalError only when a run is to be resumed that cannot be."""
         self._log = self._begin()
-        run_id = self._log.run_id if self._log else new_run_id(self._prepared.nika.clock.time())
+        run_id = self._log.run_id if self._log else new_run_id(self._prepared.workspace.clock.time())
         budget = Budget(self._prepared.bounds)
         if self._recorded is not None:
             charge_earlier(budget, self._recorded.events, self._recorded.memo)
@@ -133,7 +133,7 @@ class Execution:
             log = self._journal.resume(self._recorded.run.id, mask, self._info())
             # Only now is it ours: since it was read another process may have gone on with it.
             self._recorded = self._journal.load(log.run_id)
-            self._earlier = earlier_of(self._recorded, self._prepared.workflow)
+            self._earlier = previous_outcomes(self._recorded, self._prepared.workflow)
             return log
         try:
             return self._journal.begin(self._info(), mask=mask)
@@ -159,14 +159,14 @@ class Execution:
                 # A secret is not kept: who resumes has to give it again.
                 "withheld": [name for name, value in options.inputs.items() if prepared.masker.json(value) != value],
             },
-            prepared.nika.clock.time(),
+            prepared.workspace.clock.time(),
         )
 
     async def _finish(self, result: RunResult) -> None:
         if self._log is None:
             return
         try:
-            await self._log.finish(result.status.value, self._prepared.nika.clock.time())
+            await self._log.finish(result.status.value, self._prepared.workspace.clock.time())
             if self._journal is not None and not self._journal.path.exists():
                 self.warnings.append(f"the run's history is gone: something has removed {self._journal.path}")
                 self._gone = True
@@ -210,7 +210,7 @@ class Execution:
             graph=prepared.graph,
             limits=prepared.limits,
             inputs=prepared.inputs,
-            environ=prepared.nika.environ,
+            environ=prepared.workspace.environ,
             agent=prepared.agent,
             patient=frozenset(waiting.tasks if waiting else ()),
             files=prepared.files,
@@ -223,15 +223,15 @@ class Execution:
         )
 
     def _services(self, budget: Budget) -> Services:
-        prepared, nika, log = self._prepared, self._prepared.nika, self._log
-        vocabulary, limits = nika.vocabulary, self._prepared.limits
+        prepared, workspace, log = self._prepared, self._prepared.workspace, self._log
+        vocabulary, limits = workspace.vocabulary, self._prepared.limits
         json_depth = limits.count(Measure.JSON_DEPTH)
 
         @cache
         def step(word: str) -> Step:
             if prepared.options.mock:
                 return MockStep(vocabulary.facets(word))
-            return nika.registry.new_step(word)
+            return workspace.registry.new_step(word)
 
         def resolved(placeholder: Placeholder, values: Values) -> Json:
             return resolve(placeholder, values, vocabulary.source)
@@ -255,8 +255,8 @@ class Execution:
             prepared.directory,
             budget,
             prices=prepared.prices,
-            admit=nika.admit,
-            clock=nika.clock,
+            admit=workspace.admit,
+            clock=workspace.clock,
             breaker=BreakerSettings.of(limits),
             economy=economy,
         )
@@ -266,20 +266,20 @@ class Execution:
             facets=vocabulary.facets,
             render=rendered,
             resolve=resolved,
-            settings=nika.settings,
+            settings=workspace.settings,
             caller=self._caller,
             record=log.record if log else unrecorded,
             barrier=log.barrier if log else durable,
             memo=log or NoMemo(),
             mask=prepared.masker.text if prepared.masker else same,
             mask_stream=prepared.masker.stream if prepared.masker else None,
-            admit=nika.admit,
-            clock=nika.clock,
+            admit=workspace.admit,
+            clock=workspace.clock,
             random=random.random,
         )
 
 
-def forget(journal: Journal, run: str) -> str:
+def remove_run(journal: Journal, run: str) -> str:
     """Remove a run that no process works on, and end what a killed Nika left running of it: nobody could find that any
     more. Gives the run's whole id. Raises JournalError.
     """

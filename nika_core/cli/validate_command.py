@@ -11,10 +11,10 @@ from typing import Annotated, Any
 import typer
 
 from nika_core import codes
-from nika_core.app import Nika
-from nika_core.cli.console import mask_with, masked, plain, say, say_json, style_data
+from nika_core.app import Workspace
+from nika_core.cli.console import mask_with, masked, plain, print_data, print_json, style_data
 from nika_core.cli.options import format_option
-from nika_core.cli.problems import errors_in, mask_problems, tell_problem
+from nika_core.cli.problems import errors_in, mask_problems, print_problem
 from nika_core.document import Loaded
 from nika_core.document.diagnostics import file_json, render_compact
 from nika_core.errors import NikaError, Problem, ProblemsError, RefusedError, UsageError, exit_code_of
@@ -49,11 +49,11 @@ def validate(
             found.append(made | {"problems": mask_problems(made["problems"])})
         elif format_ is Format.COMPACT:
             for problem in loaded.problems:
-                say(masked(render_compact(problem)))
+                print_data(masked(render_compact(problem)))
         else:
             _pretty(path, loaded)
     if format_ is Format.JSON:
-        say_json({"files": found})
+        print_json({"files": found})
     code = exit_code_of(problems)
     if code:
         sys.exit(code)
@@ -88,11 +88,11 @@ def _project_file(error: NikaError) -> tuple[Path, Loaded]:
 
 
 def _checked(path: Path) -> Loaded:
-    from nika_core.app.models import with_models
+    from nika_core.app.model_checks import check_models
 
-    nika = Nika.open(path)
-    mask_with(nika.masker)  # each file's project has its own
-    return with_models(nika, nika.load(path))
+    workspace = Workspace.open(path)
+    mask_with(workspace.masker)  # each file's project has its own
+    return check_models(workspace, workspace.load(path))
 
 
 def find_files(paths: list[Path]) -> list[Path]:
@@ -110,7 +110,7 @@ def find_files(paths: list[Path]) -> list[Path]:
             found.update(dict.fromkeys(inside))
         else:
             found[path] = None  # one that is not there is told like any other bad file
-    most = Nika.open(paths[0]).limits.limit(Measure.FILES)
+    most = Workspace.open(paths[0]).limits.limit(Measure.FILES)
     if most is not None and len(found) > most.value:
         raise RefusedError(
             codes.COUNT_LIMIT,
@@ -122,15 +122,15 @@ def find_files(paths: list[Path]) -> list[Path]:
 
 def _pretty(path: Path, loaded: Loaded) -> None:
     for problem in loaded.problems:
-        tell_problem(problem, loaded)
+        print_problem(problem, loaded)
     errors = errors_in(loaded)
     warnings = len(loaded.problems) - errors
     if errors:
-        say(f"{style_data('✗', 'red')} {plain(str(path))}: {_count(errors, 'error')}{_and(warnings)}")
+        print_data(f"{style_data('✗', 'red')} {plain(str(path))}: {_count(errors, 'error')}{_and(warnings)}")
     else:
         workflow = loaded.workflow
         size = f"{_count(len(workflow.tasks), 'task')}, {_count(len(workflow.flows), 'flow')}" if workflow else ""
-        say(f"{style_data('✓', 'green')} {plain(str(path))}: valid, {size}{_and(warnings)}")
+        print_data(f"{style_data('✓', 'green')} {plain(str(path))}: valid, {size}{_and(warnings)}")
 
 
 def _count(number: int, noun: str) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from nika_core.app.opening import Nika
-from nika_core.app.preparing import prices_of
+from nika_core.app.prepared_run import prices_of
+from nika_core.app.workspace import Workspace
 from nika_core.engine.llm.pricing import Prices
 from nika_core.errors import NikaError
 from nika_core.model.masking import Masker, secret_values
@@ -18,24 +18,24 @@ _MILLION = 1_000_000
 _PATIENCE = 15.0  # seconds that a health check may take
 
 
-def describe_providers(nika: Nika) -> list[dict[str, Any]]:
+def describe_providers(workspace: Workspace) -> list[dict[str, Any]]:
     """Each provider: its secrets (set or not, never their values), its models and their prices."""
-    prices = prices_of(nika)
+    prices = prices_of(workspace)
     prices.load()
-    return [_describe(nika, name, prices) for name in nika.registry.words(Kind.PROVIDER)]
+    return [_describe(workspace, name, prices) for name in workspace.registry.words(Kind.PROVIDER)]
 
 
-def _describe(nika: Nika, name: str, prices: Prices) -> dict[str, Any]:
+def _describe(workspace: Workspace, name: str, prices: Prices) -> dict[str, Any]:
     try:
-        provider = nika.registry.provider(name)
-        client = nika.registry.new_client(name, nika.environ)
+        provider = workspace.registry.provider(name)
+        client = workspace.registry.new_client(name, workspace.environ)
         models = list(client.models())
     except NikaError as error:
         return {"name": name, "error": error.message}
-    offer = nika.registry.offer(Kind.PROVIDER, name)
+    offer = workspace.registry.offer(Kind.PROVIDER, name)
     secrets = [(secret, True) for secret in provider.secrets]
     secrets += [(secret, False) for secret in provider.optional_secrets]
-    unless = any(nika.environ.get(variable) for variable in provider.secrets_unless)
+    unless = any(workspace.environ.get(variable) for variable in provider.secrets_unless)
     return {
         "name": name,
         "summary": provider.summary,
@@ -43,7 +43,7 @@ def _describe(nika: Nika, name: str, prices: Prices) -> dict[str, Any]:
         "version": offer.version,
         "patterns": list(provider.models),
         "secrets": [
-            {"name": secret, "set": bool(nika.environ.get(secret)), "required": required and not unless}
+            {"name": secret, "set": bool(workspace.environ.get(secret)), "required": required and not unless}
             for secret, required in secrets
         ],
         "models": [_model(name, model, prices) for model in models],
@@ -62,24 +62,24 @@ def _model(provider: str, info: ModelInfo, prices: Prices) -> dict[str, Any]:
     return found
 
 
-async def check_health(nika: Nika, found: list[dict[str, Any]]) -> bool:
+async def check_health(workspace: Workspace, found: list[dict[str, Any]]) -> bool:
     """Ask every provider that has what it needs; adds `health`. True when none of those that were asked is ill."""
-    results = await asyncio.gather(*(_ask(nika, each) for each in found))
+    results = await asyncio.gather(*(_ask(workspace, each) for each in found))
     return all(results)
 
 
-async def _ask(nika: Nika, each: dict[str, Any]) -> bool:
+async def _ask(workspace: Workspace, each: dict[str, Any]) -> bool:
     if "error" in each:
         return False
     missing = [secret["name"] for secret in each["secrets"] if secret["required"] and not secret["set"]]
     if missing:
         each["health"] = {"ok": False, "detail": f"not asked: {', '.join(missing)} not set"}
         return True
-    provider: Provider = nika.registry.provider(each["name"])
-    masker = Masker(secret_values(nika.environ, (*provider.secrets, *provider.optional_secrets)))
+    provider: Provider = workspace.registry.provider(each["name"])
+    masker = Masker(secret_values(workspace.environ, (*provider.secrets, *provider.optional_secrets)))
     client: Client | None = None
     try:
-        client = nika.registry.new_client(each["name"], nika.environ)
+        client = workspace.registry.new_client(each["name"], workspace.environ)
         async with asyncio.timeout(_PATIENCE):
             health = await client.health()
         each["health"] = {"ok": health.ok, "detail": masker.text(health.detail)}

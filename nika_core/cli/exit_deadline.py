@@ -9,12 +9,12 @@ import time
 from contextlib import suppress
 from typing import Final
 
-from nika_core.cli.console import style, tell
+from nika_core.cli.console import print_message, style
 
 SECONDS: Final = 5.0
 
 
-def leave_within(seconds: float, code: int) -> None:
+def exit_within(seconds: float, code: int) -> None:
     """From now on the process has `seconds` to end by itself; then it is ended, with the exit code `code`.
 
     Python waits without end for threads and for what is registered with `atexit`. A blocking call that a step made in
@@ -23,7 +23,9 @@ def leave_within(seconds: float, code: int) -> None:
 
     def end() -> None:
         time.sleep(seconds)
-        tell(f"{style('warning', 'yellow')}: a plugin has left something running in Nika's process; it ends with it")
+        print_message(
+            f"{style('warning', 'yellow')}: a plugin has left something running in Nika's process; it ends with it"
+        )
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError, AttributeError):
                 stream.flush()

@@ -10,7 +10,7 @@ from nika_core.plugin import Client, Provider
 from nika_core.registry import Kind, Registry
 
 
-class ProviderDirectory:
+class InstalledProviders:
     """Implements the engine's `Directory`: the named provider, or the one that claims the model's name."""
 
     def __init__(self, registry: Registry, environ: Mapping[str, str]) -> None:

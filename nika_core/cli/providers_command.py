@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from nika_core.app import Nika
-from nika_core.cli.console import plain, say, say_json, style_data
+from nika_core.app import Workspace
+from nika_core.cli.console import plain, print_data, print_json, style_data
 from nika_core.cli.options import Format, FormatOption
 
 
@@ -18,15 +18,15 @@ def providers(
     format_: FormatOption = Format.PRETTY,
 ) -> None:
     """Each provider with its models' prices where known, and whether its key is set (never the key)."""
-    from nika_core.app.providers import check_health, describe_providers
+    from nika_core.app.provider_report import check_health, describe_providers
 
-    nika = Nika.open()
-    found = describe_providers(nika)
+    workspace = Workspace.open()
+    found = describe_providers(workspace)
     healthy = True
     if check:
-        healthy = asyncio.run(check_health(nika, found))
+        healthy = asyncio.run(check_health(workspace, found))
     if format_ is Format.JSON:
-        say_json({"providers": found})
+        print_json({"providers": found})
     else:
         for each in found:
             _show(each)
@@ -35,13 +35,13 @@ def providers(
 
 
 def _show(each: dict[str, Any]) -> None:
-    say(f"{style_data(each['name'], 'bold')}  {plain(each.get('summary', ''))}")
+    print_data(f"{style_data(each['name'], 'bold')}  {plain(each.get('summary', ''))}")
     if "error" in each:
-        say(f"    {style_data('broken', 'red')}: {plain(each['error'])}")
+        print_data(f"    {style_data('broken', 'red')}: {plain(each['error'])}")
         return
     for secret in each["secrets"]:
         needed = "" if secret["required"] else ", optional"
-        say(f"    {secret['name']}: {'set' if secret['set'] else 'not set'}{needed}")
+        print_data(f"    {secret['name']}: {'set' if secret['set'] else 'not set'}{needed}")
     for model in each["models"]:
         price = model.get("price")
         if model.get("free"):
@@ -50,10 +50,10 @@ def _show(each: dict[str, Any]) -> None:
             cost = f"${price['inputPerMillion']:g} in, ${price['outputPerMillion']:g} out per million tokens"
         else:
             cost = "unpriced"
-        say(f"    {plain(model['name'])}: {cost}")
+        print_data(f"    {plain(model['name'])}: {cost}")
     if each["patterns"]:
-        say(f"    claims {', '.join(each['patterns'])}")
+        print_data(f"    claims {', '.join(each['patterns'])}")
     if "health" in each:
         health = each["health"]
         mark = style_data("healthy", "green") if health["ok"] else style_data("not healthy", "red")
-        say(f"    {mark}{': ' + plain(health['detail']) if health.get('detail') else ''}")
+        print_data(f"    {mark}{': ' + plain(health['detail']) if health.get('detail') else ''}")

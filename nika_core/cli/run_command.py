@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from nika_core import codes
-from nika_core.app import Nika, RunOptions
+from nika_core.app import RunOptions, Workspace
 from nika_core.cli.console import mask_with
 from nika_core.cli.inputs import gather
 from nika_core.cli.options import (
@@ -24,7 +24,7 @@ from nika_core.cli.options import (
     WorkflowArgument,
     seconds_of,
 )
-from nika_core.cli.problems import refusals_as, require_workflow, telling_problems
+from nika_core.cli.problems import printing_problems, refused_run_as_json, require_workflow
 from nika_core.document import Loaded
 from nika_core.errors import UsageError
 from nika_core.model.workflow import Workflow
@@ -50,9 +50,9 @@ def run(
     verbose: VerboseOption = 0,
 ) -> None:
     """Run a workflow."""
-    with refusals_as(format_.value):
+    with refused_run_as_json(format_.value):
         given = gather(input_ or (), inputs)
-        nika, path = find_workflow(workflow)
+        workspace, path = find_workflow(workflow)
         options = RunOptions(
             inputs=given,
             provider=provider,
@@ -63,38 +63,38 @@ def run(
             mock=mock,
             economy=economy,
         )
-        loaded, checked = read_workflow(nika, path, provider, model)
+        loaded, checked = read_workflow(workspace, path, provider, model)
 
-        from nika_core.app.preparing import prepare
-        from nika_core.cli.execute import execute
+        from nika_core.app.prepared_run import prepare
+        from nika_core.cli.live_run import execute
 
-        with telling_problems(loaded):
-            prepared = prepare(nika, checked, options)
-        journal = None if no_journal else nika.journal(path)
+        with printing_problems(loaded):
+            prepared = prepare(workspace, checked, options)
+        journal = None if no_journal else workspace.journal(path)
         sys.exit(execute(prepared, format_.value, verbose, journal=journal, document=loaded.text))
 
 
-def read_workflow(nika: Nika, path: Path, provider: str | None, model: str | None) -> tuple[Loaded, Workflow]:
-    """The file, and the workflow in it. Raises ToldError after telling all that is wrong, with its models too."""
-    mask_with(nika.masker)
-    loaded = nika.load(path, model=model)
+def read_workflow(workspace: Workspace, path: Path, provider: str | None, model: str | None) -> tuple[Loaded, Workflow]:
+    """The file, and the workflow in it. Raises ReportedError after telling all that is wrong, with its models too."""
+    mask_with(workspace.masker)
+    loaded = workspace.load(path, model=model)
     if loaded.workflow is None:
-        from nika_core.app.models import with_models
+        from nika_core.app.model_checks import check_models
 
-        loaded = with_models(nika, loaded, provider=provider, model=model)
+        loaded = check_models(workspace, loaded, provider=provider, model=model)
     return loaded, require_workflow(loaded)
 
 
-def find_workflow(workflow: Path | None) -> tuple[Nika, Path]:
+def find_workflow(workflow: Path | None) -> tuple[Workspace, Path]:
     """The opened project and the file to run. Raises UsageError where neither says which."""
-    nika = Nika.open(workflow)
+    workspace = Workspace.open(workflow)
     if workflow is not None:
-        return nika, workflow
-    if nika.project.main is None:
-        where = f"{nika.project.path} has no `main:`" if nika.project.path else "there is no nika.yaml here"
+        return workspace, workflow
+    if workspace.project.main is None:
+        where = f"{workspace.project.path} has no `main:`" if workspace.project.path else "there is no nika.yaml here"
         raise UsageError(
             f"which workflow? {where}",
             code=codes.USAGE,
             hint="nika run FILE.nika.yaml, or `main: FILE.nika.yaml` in nika.yaml; `nika init` makes both",
         )
-    return nika, nika.project_folder / nika.project.main
+    return workspace, workspace.project_folder / workspace.project.main

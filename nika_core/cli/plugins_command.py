@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from nika_core.app import Nika
-from nika_core.cli.console import plain, say, say_json, style, style_data, table, tell
+from nika_core.app import Workspace
+from nika_core.cli.console import plain, print_data, print_json, print_message, style, style_data, table
 from nika_core.cli.options import Format, FormatOption
 from nika_core.errors import NikaError, UsageError
 from nika_core.plugin import Keyword, LimitPolicy, Provider, TemplateSource
@@ -56,7 +56,7 @@ def _pretty(listed: list[Listed]) -> None:
         offer = each.offer
         why = f"{each.status}: {each.why}" if each.why else each.status
         rows.append((offer.kind.value, offer.word, offer.distribution, offer.version, why))
-    say(table(("KIND", "WORD", "DISTRIBUTION", "VERSION", "STATUS"), rows))
+    print_data(table(("KIND", "WORD", "DISTRIBUTION", "VERSION", "STATUS"), rows))
 
 
 def _unmatched(registry: Registry) -> list[dict[str, str]]:
@@ -66,20 +66,20 @@ def _unmatched(registry: Registry) -> list[dict[str, str]]:
 def _tell_unmatched(registry: Registry) -> None:
     for each in registry.unmatched():
         entry = plain(f"'{each.entry}' in the {each.list} list of {each.where}")
-        tell(f"{style('note', 'yellow')}: {entry} matches nothing that is installed")
+        print_message(f"{style('note', 'yellow')}: {entry} matches nothing that is installed")
 
 
 @app.command("list")
 def list_(format_: FormatOption = Format.PRETTY) -> None:
     """Every installed plugin; imports none of them."""
-    installed = Nika.open().installed
+    installed = Workspace.open().installed
     listed = installed.listing()
     if format_ is Format.JSON:
-        say_json({"plugins": [_json(each) for each in listed], "unmatched": _unmatched(installed)})
+        print_json({"plugins": [_json(each) for each in listed], "unmatched": _unmatched(installed)})
     elif listed:
         _pretty(listed)
     else:
-        tell("no plugin is installed; `pip install nika` brings the built-in ones")
+        print_message("no plugin is installed; `pip install nika` brings the built-in ones")
     if format_ is not Format.JSON:
         _tell_unmatched(installed)
 
@@ -90,25 +90,25 @@ def show(
     format_: FormatOption = Format.PRETTY,
 ) -> None:
     """One plugin by its word, `kind:word` or distribution: what it brings."""
-    registry = Nika.open().registry
+    registry = Workspace.open().registry
     listed = [each for each in registry.listing() if name in {each.offer.word, each.offer.id, each.offer.distribution}]
     if not listed:
         known = sorted({each.offer.word for each in registry.listing()})
         raise UsageError(f"no installed plugin is called '{name}'", hint=f"there are: {', '.join(known) or 'none'}")
     found = [_json(each) | _described(registry, each) for each in listed]
     if format_ is Format.JSON:
-        say_json({"plugins": found})
+        print_json({"plugins": found})
         return
     for entry in found:
-        say(f"{style_data(entry.pop('word'), 'bold')} ({entry.pop('kind')})")
+        print_data(f"{style_data(entry.pop('word'), 'bold')} ({entry.pop('kind')})")
         for key, value in entry.items():
             if isinstance(value, dict):
-                say(f"  {key}:")
+                print_data(f"  {key}:")
                 for field, text in value.items():
-                    say(f"    {field}: {plain(str(text))}")
+                    print_data(f"    {field}: {plain(str(text))}")
             else:
                 shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-                say(f"  {key}: {plain(shown)}")
+                print_data(f"  {key}: {plain(shown)}")
 
 
 def _described(registry: Registry, listed: Listed) -> dict[str, Any]:
@@ -149,19 +149,23 @@ def check(format_: FormatOption = Format.PRETTY) -> None:
     """
     from nika_core.registry.probe import probed
 
-    registry = Nika.open().registry
+    registry = Workspace.open().registry
     listed = probed(registry)
     bad = [each for each in listed if each.status in _BAD]
     if format_ is Format.JSON:
         plugins = [_json(each) for each in listed]
-        say_json({"plugins": plugins, "problems": len(bad), "unmatched": _unmatched(registry)})
+        print_json({"plugins": plugins, "problems": len(bad), "unmatched": _unmatched(registry)})
     else:
         _pretty(listed)
         for each in bad:
-            tell(f"{style('problem', 'red')}: {plain(each.why)}" + (f"\n  {plain(each.hint)}" if each.hint else ""))
+            print_message(
+                f"{style('problem', 'red')}: {plain(each.why)}" + (f"\n  {plain(each.hint)}" if each.hint else "")
+            )
         for each in listed:
             for note in each.notes:
-                tell(f"{style('note', 'yellow')}: {each.offer.id} of {plain(each.offer.origin)}: {plain(note)}")
+                print_message(
+                    f"{style('note', 'yellow')}: {each.offer.id} of {plain(each.offer.origin)}: {plain(note)}"
+                )
         _tell_unmatched(registry)
     if bad:
         raise typer.Exit(1)
@@ -172,15 +176,15 @@ def lock(
     check_only: Annotated[bool, typer.Option("--check", help="Write nothing; exit 3 when something differs.")] = False,
 ) -> None:
     """Write nika.lock: every plugin that may be loaded, to the hash of its installed files."""
-    nika = Nika.open()
-    offers = nika.installed.usable()
-    path = nika.project_folder / LOCK_NAME
+    workspace = Workspace.open()
+    offers = workspace.installed.usable()
+    path = workspace.project_folder / LOCK_NAME
     if check_only:
         require_lock(path, offers)
         return
     entries = lock_of(offers)
     write_lock(path, entries)
-    tell(f"{path}: {len(entries)} distributions")
+    print_message(f"{path}: {len(entries)} distributions")
 
 
 @app.command()
@@ -195,8 +199,8 @@ def new(
     """Make a plugin's project: it passes its own tests, and is yours to change."""
     wanted = NewPlugin(word=word, kind=kind.value, author=author, private=private, name=name)
     made = make_plugin(folder, wanted)
-    say(plain(str(made)))
-    tell(f"next: cd {shlex.quote(plain(str(made)))}, and see its README.md")
+    print_data(plain(str(made)))
+    print_message(f"next: cd {shlex.quote(plain(str(made)))}, and see its README.md")
 
 
 __all__ = ["app"]

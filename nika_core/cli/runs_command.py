@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from nika_core.app import Nika
-from nika_core.app.history import run_json, summary_json
-from nika_core.cli.console import json_text, plain, say, say_json, style_data, table, tell
+from nika_core.app import Workspace
+from nika_core.app.recorded_runs import run_json, summary_json
+from nika_core.cli.console import json_text, plain, print_data, print_json, print_message, style_data, table
 from nika_core.cli.options import FolderOption, Format, FormatOption, RunArgument
 from nika_core.cli.progress import duration_text
 from nika_core.model.usage import money_text
@@ -23,12 +23,12 @@ _SHOWN = 200  # characters of an output, unless -v
 @app.command("list")
 def list_(folder: FolderOption = None, format_: FormatOption = Format.PRETTY) -> None:
     """All runs of this project, the newest first."""
-    journal = Nika.open(folder).journal()
+    journal = Workspace.open(folder).journal()
     found = [summary_json(summary) for summary in journal.runs()]
     if format_ is Format.JSON:
-        say_json({"runs": found})
+        print_json({"runs": found})
     elif not found:
-        tell(f"no run is recorded in {journal.path.parent}")
+        print_message(f"no run is recorded in {journal.path.parent}")
     else:
         rows = [
             (
@@ -42,7 +42,7 @@ def list_(folder: FolderOption = None, format_: FormatOption = Format.PRETTY) ->
             )
             for each in found
         ]
-        say(table(("RUN", "WORKFLOW", "STATUS", "STARTED", "TOOK", "TOKENS", "COST"), rows))
+        print_data(table(("RUN", "WORKFLOW", "STATUS", "STARTED", "TOOK", "TOKENS", "COST"), rows))
 
 
 @app.command()
@@ -53,25 +53,25 @@ def show(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Outputs in full.")] = False,
 ) -> None:
     """One run: every task with its state, attempts, time, tokens, cost, output and error."""
-    found = run_json(Nika.open(folder).journal().load(run))
+    found = run_json(Workspace.open(folder).journal().load(run))
     if format_ is Format.JSON:
-        say_json(found)
+        print_json(found)
         return
     usage = found.get("usage", {})
     head = (style_data(found["runId"], "bold"), plain(found["workflow"]), found["status"], _when(found["startedAt"]))
-    say("  ".join(head))
-    say(f"{plain(found['path'])}")
+    print_data("  ".join(head))
+    print_data(f"{plain(found['path'])}")
     for task in found["tasks"]:
         _show_task(task, verbose)
     for decision in found.get("decisions", ()):
-        say(f"decision: {json_text(decision)}")
+        print_data(f"decision: {json_text(decision)}")
     cost = f", {money_text(usage['costUsd'])}" if usage.get("costUsd") else ""
     if usage.get("savedUsd"):
         cost += f", {money_text(usage['savedUsd'])} saved by batches"
     if usage.get("unknownTokens"):
         cost += f", up to {usage['unknownTokens']} more by calls that were cut off"
     unpriced = f", unpriced: {plain(', '.join(usage['unpriced']))}" if usage.get("unpriced") else ""
-    say(f"{usage.get('totalTokens', 0)} tokens{cost}{unpriced}")
+    print_data(f"{usage.get('totalTokens', 0)} tokens{cost}{unpriced}")
 
 
 def _show_task(task: dict[str, Any], verbose: bool) -> None:
@@ -89,23 +89,23 @@ def _show_task(task: dict[str, Any], verbose: bool) -> None:
         facts.append(cost)
     if task.get("reused"):
         facts.append("reused")
-    say(f"  {style_data(task['id'], 'bold')}  {task.get('keyword', '')}  {', '.join(facts)}")
+    print_data(f"  {style_data(task['id'], 'bold')}  {task.get('keyword', '')}  {', '.join(facts)}")
     if "error" in task:
-        say(f"      [{task['error']['code']}] {plain(task['error']['message'])}")
+        print_data(f"      [{task['error']['code']}] {plain(task['error']['message'])}")
     if "output" in task:
         output = task["output"]
         text = plain(output) if isinstance(output, str) else json_text(output)
         if not verbose and len(text) > _SHOWN:
             text = f"{text[:_SHOWN]}… ({len(text)} characters; -v shows all)"
-        say("\n".join(f"      {line}" for line in text.splitlines()))
+        print_data("\n".join(f"      {line}" for line in text.splitlines()))
 
 
 @app.command()
 def rm(run: RunArgument, folder: FolderOption = None) -> None:
     """Forget a run: its events, outputs and files. What a killed Nika left running of it is ended."""
-    from nika_core.app.running import forget
+    from nika_core.app.execution import remove_run
 
-    tell(f"removed {forget(Nika.open(folder).journal(), run)}")
+    print_message(f"removed {remove_run(Workspace.open(folder).journal(), run)}")
 
 
 def _cost(usage: dict[str, Any]) -> str:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from nika_core.app import Nika
-from nika_core.cli.console import say, say_json, table
+from nika_core.app import Workspace
+from nika_core.cli.console import print_data, print_json, table
 from nika_core.cli.options import Format, FormatOption
 from nika_core.model.limits import Limit, Unit
 
 
 def limits(format_: FormatOption = Format.PRETTY) -> None:
     """Every limit, its value and where it came from."""
-    nika = Nika.open()
-    found = list(nika.all_limits())
+    workspace = Workspace.open()
+    found = list(workspace.all_limits())
     if format_ is Format.JSON:
-        say_json(
+        print_json(
             {
                 "limits": [
                     {
@@ -30,7 +30,7 @@ def limits(format_: FormatOption = Format.PRETTY) -> None:
         )
     else:
         rows = [(limit.name, value_text(limit), limit.origin, limit.policy) for limit in found]
-        say(table(("LIMIT", "VALUE", "FROM", "POLICY"), rows))
+        print_data(table(("LIMIT", "VALUE", "FROM", "POLICY"), rows))
 
 
 def value_text(limit: Limit) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nika_core.app import Nika
+from nika_core.app import Workspace
 from nika_core.cli.inputs import gather
 from nika_core.cli.options import (
     FolderOption,
@@ -18,8 +18,8 @@ from nika_core.cli.options import (
     VerboseOption,
     seconds_of,
 )
-from nika_core.cli.problems import refusals_as, telling_problems
-from nika_core.cli.run import read_workflow
+from nika_core.cli.problems import printing_problems, refused_run_as_json
+from nika_core.cli.run_command import read_workflow
 
 
 def resume(
@@ -36,22 +36,22 @@ def resume(
     verbose: VerboseOption = 0,
 ) -> None:
     """Go on with an interrupted or failed run."""
-    with refusals_as(format_.value):
+    with refused_run_as_json(format_.value):
         seconds = seconds_of(timeout)
 
-        from nika_core.app.preparing import prepare
-        from nika_core.app.resuming import options_of, refuse_pointless, workflow_path
-        from nika_core.cli.execute import execute
+        from nika_core.app.prepared_run import prepare
+        from nika_core.app.resuming import check_resumable, options_of, workflow_path
+        from nika_core.cli.live_run import execute
 
-        journal = Nika.open(folder).journal()
+        journal = Workspace.open(folder).journal()
         recorded = journal.load(run)
         options = options_of(recorded, gather(input_ or (), None), seconds)
         path = workflow_path(recorded)
-        nika = Nika.open(path)
-        loaded, checked = read_workflow(nika, path, options.provider, options.model)
-        refuse_pointless(recorded, checked, from_)
-        with telling_problems(loaded):
-            prepared = prepare(nika, checked, options)
+        workspace = Workspace.open(path)
+        loaded, checked = read_workflow(workspace, path, options.provider, options.model)
+        check_resumable(recorded, checked, from_)
+        with printing_problems(loaded):
+            prepared = prepare(workspace, checked, options)
         sys.exit(
             execute(
                 prepared,

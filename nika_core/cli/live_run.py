@@ -9,12 +9,13 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
-from nika_core.app.patience import watched
-from nika_core.app.preparing import Prepared
-from nika_core.app.reporting import event_json, result_json
-from nika_core.app.running import Execution
-from nika_core.cli.console import coloured, json_text, mask_with, plain, say, say_json, style, tell
-from nika_core.cli.progress import Lines, Live, duration_text
+from nika_core.app.admission import check_admission
+from nika_core.app.execution import Execution
+from nika_core.app.json_forms import event_json, result_json
+from nika_core.app.prepared_run import PreparedRun
+from nika_core.app.watchdogs import loop_watchdog
+from nika_core.cli.console import coloured, json_text, mask_with, plain, print_data, print_json, print_message, style
+from nika_core.cli.progress import LiveView, ProgressLines, duration_text
 from nika_core.engine.local.event_loop import run_to_end
 from nika_core.engine.local.services import Observer
 from nika_core.errors import Category, Place
@@ -30,14 +31,14 @@ _ENDING: Final = tuple(  # Ctrl-C, the system, a terminal that is closed
 EXIT_CODES = {RunStatus.SUCCEEDED: 0, RunStatus.FAILED: 1, RunStatus.PAUSED: 4, RunStatus.CANCELLED: 130}
 
 
-def execute(prepared: Prepared, format_: str, verbose: int = 0, *, journal: Journal | None, **more: Any) -> int:
+def execute(prepared: PreparedRun, format_: str, verbose: int = 0, *, journal: Journal | None, **more: Any) -> int:
     """The exit code. `more`: what `Execution` is given beside (the document's text; what is resumed)."""
     mask_with(prepared.masker)
-    prepared.refuse_hopeless()
+    check_admission(prepared)
     observers, close = _observers(prepared, format_, verbose)
     execution = Execution(prepared, journal, observers, **more)
     try:
-        result = run_to_end(_with_signals(execution, tuple(prepared.nika.registry.usable())))
+        result = run_to_end(_with_signals(execution, tuple(prepared.workspace.registry.usable())))
     finally:
         close()
     _tell_result(result, format_, prepared, execution)
@@ -53,7 +54,7 @@ async def _with_signals(execution: Execution, plugins: tuple[Offer, ...]) -> Run
         nonlocal asked
         asked += 1
         if asked == 1:
-            tell(style("interrupted: ending what is running (again: do not wait for it)", "yellow"))
+            print_message(style("interrupted: ending what is running (again: do not wait for it)", "yellow"))
             execution.cancel("interrupted")
         else:
             execution.cancel("interrupted twice")
@@ -65,25 +66,25 @@ async def _with_signals(execution: Execution, plugins: tuple[Offer, ...]) -> Run
             loop.add_signal_handler(number, interrupt)
         except NotImplementedError:  # Windows: the default, KeyboardInterrupt, has to do
             break
-    with watched(loop, plugins, lambda text: tell(f"{style('warning', 'yellow')}: {plain(text)}")):
+    with loop_watchdog(loop, plugins, lambda text: print_message(f"{style('warning', 'yellow')}: {plain(text)}")):
         return await execution.run()
 
 
-def _observers(prepared: Prepared, format_: str, verbose: int) -> tuple[list[Observer], Callable[[], None]]:
+def _observers(prepared: PreparedRun, format_: str, verbose: int) -> tuple[list[Observer], Callable[[], None]]:
     """Who is shown the events, and what to call at the end. A log on stderr takes the place of the progress."""
     found: list[Observer] = []
     if format_ == "jsonl":
-        found.append(lambda event: say_json(event_json(event), indent=None))
-    style_of_log = prepared.nika.environ.get(LOG_VARIABLE, "")
+        found.append(lambda event: print_json(event_json(event), indent=None))
+    style_of_log = prepared.workspace.environ.get(LOG_VARIABLE, "")
     if style_of_log or verbose > 1:
-        from nika_core.cli.logs import logging_observer
+        from nika_core.cli.event_log import logging_observer
 
         found.append(logging_observer(style_of_log or "text", prepared.masker.text))
     elif format_ == "pretty" and coloured(sys.stderr):
-        live = Live(prepared.workflow, verbose=verbose)
+        live = LiveView(prepared.workflow, verbose=verbose)
         return [live], live.close
     elif format_ == "pretty" or verbose:
-        found.append(Lines(prepared.workflow, verbose=verbose))
+        found.append(ProgressLines(prepared.workflow, verbose=verbose))
     return found, _nothing
 
 
@@ -91,17 +92,17 @@ def _nothing() -> None:
     pass
 
 
-def _tell_result(result: RunResult, format_: str, prepared: Prepared, execution: Execution) -> None:
+def _tell_result(result: RunResult, format_: str, prepared: PreparedRun, execution: Execution) -> None:
     if format_ == "json":
-        say_json(result_json(result))
+        print_json(result_json(result))
     elif format_ == "jsonl":
-        say_json({"event": "result", "runId": result.run_id, "data": result_json(result)}, indent=None)
+        print_json({"event": "result", "runId": result.run_id, "data": result_json(result)}, indent=None)
     else:
         _tell_pretty(result, prepared)
     for warning in execution.warnings:
-        tell(f"{style('warning', 'yellow')}: {plain(warning)}")
+        print_message(f"{style('warning', 'yellow')}: {plain(warning)}")
     if format_ == "pretty" and result.status is not RunStatus.SUCCEEDED and execution.resumable:
-        tell(f"go on with: nika resume {result.run_id}")
+        print_message(f"go on with: nika resume {result.run_id}")
 
 
 def _waits(task: TaskResult, result: RunResult) -> bool:
@@ -110,7 +111,7 @@ def _waits(task: TaskResult, result: RunResult) -> bool:
     return stopped and task.state == "failed" and result.status is RunStatus.PAUSED
 
 
-def _tell_pretty(result: RunResult, prepared: Prepared) -> None:
+def _tell_pretty(result: RunResult, prepared: PreparedRun) -> None:
     colour = {RunStatus.SUCCEEDED: "green", RunStatus.FAILED: "red"}.get(result.status, "yellow")
     ended = Counter("waiting" if _waits(task, result) else task.state for task in result.tasks)
     counts = ", ".join(
@@ -125,13 +126,15 @@ def _tell_pretty(result: RunResult, prepared: Prepared) -> None:
         parts.append(f"{money_text(float(result.usage.saved_usd))} saved by batches")
     if result.usage.unpriced:
         parts.append(f"unpriced: {plain(', '.join(result.usage.unpriced))}")
-    tell(", ".join(parts))
+    print_message(", ".join(parts))
     places: dict[str, Place] = {task.id: task.place for task in prepared.workflow.tasks}
     for task in result.tasks:
         if task.failure is not None and task.state == "failed" and not _waits(task, result):
-            tell(f"  {places[task.id]}: {style(task.id, 'bold')} [{task.failure.code}] {plain(task.failure.message)}")
+            print_message(
+                f"  {places[task.id]}: {style(task.id, 'bold')} [{task.failure.code}] {plain(task.failure.message)}"
+            )
             if task.failure.hint:
-                tell(f"    {style('hint', 'cyan')}: {plain(task.failure.hint)}")
+                print_message(f"    {style('hint', 'cyan')}: {plain(task.failure.hint)}")
     if result.has_output and result.output != "":
         output = result.output
-        say(plain(output) if isinstance(output, str) else json_text(output, indent=2))
+        print_data(plain(output) if isinstance(output, str) else json_text(output, indent=2))

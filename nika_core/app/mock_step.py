@@ -21,11 +21,11 @@ class MockStep:
             try:
                 json.loads(output)
             except ValueError:
-                return minimal(context.output.schema or {})
+                return minimal_json(context.output.schema or {})
         return output
 
 
-def minimal(schema: JsonObject) -> Json:
+def minimal_json(schema: JsonObject) -> Json:
     """The simplest JSON that a plain schema accepts: what is required, and nothing more."""
     for chosen in ("const", "default"):
         if chosen in schema:
@@ -38,9 +38,9 @@ def minimal(schema: JsonObject) -> Json:
     match kind[0] if isinstance(kind, list) else kind:
         case "object":
             properties = schema.get("properties", {})
-            return {name: minimal(properties.get(name, {"type": "string"})) for name in schema.get("required", ())}
+            return {name: minimal_json(properties.get(name, {"type": "string"})) for name in schema.get("required", ())}
         case "array":
-            return [minimal(schema.get("items", {}))] * int(schema.get("minItems", 0))
+            return [minimal_json(schema.get("items", {}))] * int(schema.get("minItems", 0))
         case "integer" | "number":
             return schema.get("minimum", 0)  # type: ignore[no-any-return]  # a number by the schema's own word
         case "boolean":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nika_core.app.reporting import usage_json
+from nika_core.app.json_forms import usage_json
 from nika_core.document import declared_tasks
 from nika_core.engine.core.task_usage import spent_by_task
 from nika_core.engine.llm.recorded_usage import noted_by_task

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from nika_core.app import RunOptions
-from nika_core.cli.console import json_text, plain, print_error, say, say_json, style_data
+from nika_core.cli.console import json_text, plain, print_data, print_error, print_json, style_data
 from nika_core.cli.inputs import gather
 from nika_core.cli.options import (
     Format,
@@ -19,8 +19,8 @@ from nika_core.cli.options import (
     ProviderOption,
     WorkflowArgument,
 )
-from nika_core.cli.problems import tell_problem, telling_problems
-from nika_core.cli.run import find_workflow, read_workflow
+from nika_core.cli.problems import print_problem, printing_problems
+from nika_core.cli.run_command import find_workflow, read_workflow
 from nika_core.model.usage import money_text
 
 
@@ -36,47 +36,48 @@ def plan(
     format_: FormatOption = Format.PRETTY,
 ) -> None:
     """Show what a run would do, touch and cost."""
-    nika, path = find_workflow(workflow)
-    loaded, checked = read_workflow(nika, path, provider, model)
+    workspace, path = find_workflow(workflow)
+    loaded, checked = read_workflow(workspace, path, provider, model)
 
+    from nika_core.app.admission import refusals
     from nika_core.app.forecasting import count_prompts
     from nika_core.app.planning import make_plan
-    from nika_core.app.preparing import prepare
+    from nika_core.app.prepared_run import prepare
 
-    with telling_problems(loaded):
+    with printing_problems(loaded):
         options = RunOptions(inputs=gather(input_ or (), inputs), provider=provider, model=model)
-        prepared = prepare(nika, checked, options)
+        prepared = prepare(workspace, checked, options)
         for warning in prepared.warnings:
-            tell_problem(warning, loaded)
+            print_problem(warning, loaded)
         counted = asyncio.run(count_prompts(prepared)) if count else None
         made = make_plan(prepared, counted)
-        refusals = list(prepared.problems_of_limits())
+        reasons = list(refusals(prepared, None if counted else made.forecast))
     if format_ is Format.JSON:
-        found = [{"code": why.code, "message": why.message, "hint": why.hint} for why in refusals]
-        say_json(plan_json(made) | ({"refusals": found} if found else {}))
+        found = [{"code": why.code, "message": why.message, "hint": why.hint} for why in reasons]
+        print_json(plan_json(made) | ({"refusals": found} if found else {}))
         return
-    for refusal in refusals:
+    for refusal in reasons:
         print_error(refusal)
     wave = 0
     for each in made.tasks:
         if each.wave != wave:
             wave = each.wave
-            say(style_data(f"wave {wave}", "bold"))
+            print_data(style_data(f"wave {wave}", "bold"))
         sure = "" if each.certain else "  (if its conditions hold)"
         after = f"  after {', '.join(each.depends_on)}" if each.depends_on else ""
-        say(f"  {each.task.id}  {each.task.keyword}{after}{sure}")
+        print_data(f"  {each.task.id}  {each.task.keyword}{after}{sure}")
         for key, value in each.payload.items():
             shown = value if isinstance(value, str) else json_text(value)
             lines = plain(shown).splitlines() or [""]
-            say(f"      {key}: {lines[0]}{' …' if len(lines) > 1 else ''}")
+            print_data(f"      {key}: {lines[0]}{' …' if len(lines) > 1 else ''}")
         for effect in each.effects:
             target = plain(effect.target).splitlines() or [""]
-            say(f"      touches {effect.kind}: {target[0]}{' …' if len(target) > 1 else ''}")
+            print_data(f"      touches {effect.kind}: {target[0]}{' …' if len(target) > 1 else ''}")
         cost = _forecast_text(each.forecast)
         if cost:
-            say(f"      {cost}")
+            print_data(f"      {cost}")
     total = _forecast_text(made.forecast) or "no tokens, no cost"
-    say(f"{style_data('in all', 'bold')}: {len(made.tasks)} tasks; {total}")
+    print_data(f"{style_data('in all', 'bold')}: {len(made.tasks)} tasks; {total}")
 
 
 def _forecast_text(forecast: Any) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from nika_core.app import Nika
-from nika_core.cli.console import say_json
+from nika_core.app import Workspace
+from nika_core.cli.console import print_json
 
 
 def schema() -> None:
     """The JSON Schema of a workflow with the installed plugins, for editors."""
     from nika_core.document.json_schema import workflow_schema
 
-    say_json(workflow_schema(Nika.open().vocabulary))
+    print_json(workflow_schema(Workspace.open().vocabulary))

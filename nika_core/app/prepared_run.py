@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from nika_core import codes
-from nika_core.app.directory import ProviderDirectory
-from nika_core.app.forecasting import forecast
-from nika_core.app.models import Models, block_of
-from nika_core.app.opening import Nika
-from nika_core.app.prompts import resolve_system_prompt
+from nika_core.app.installed_providers import InstalledProviders
+from nika_core.app.model_checks import ModelChecks, effective_agent
+from nika_core.app.system_prompt import resolve_system_prompt
+from nika_core.app.workspace import Workspace
 from nika_core.document import WorkflowPayload, check_inputs, check_values, payload_of
 from nika_core.engine.core.hashing import digest
 from nika_core.engine.llm.budget import Bounds
-from nika_core.engine.llm.estimate import RunForecast, certain_tasks, refuse_hopeless
+from nika_core.engine.llm.estimate import certain_tasks
 from nika_core.engine.llm.pricing import Prices
-from nika_core.errors import NikaError, Place, PluginError, Problem, ProblemsError, RefusedError, Severity
+from nika_core.errors import NikaError, Place, PluginError, Problem, ProblemsError, Severity
 from nika_core.model.graph import Graph
 from nika_core.model.json import Json
 from nika_core.model.limits import Limit, Limits, Measure, Unit
 from nika_core.model.masking import Masker, secret_values
 from nika_core.model.workflow import AgentBlock, Task, Workflow
-from nika_core.plugin import Admission, Facets, ModelInfo, Price, Provider, Stage, Values
+from nika_core.plugin import Facets, ModelInfo, Price, Provider, Values
 from nika_core.registry import Kind
 
 T = TypeVar("T")
@@ -50,17 +49,17 @@ class RunOptions:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedRun:
     """A run that could start now."""
 
-    nika: Nika
+    workspace: Workspace
     workflow: Workflow
     options: RunOptions
     graph: Graph
     limits: Limits
     inputs: Mapping[str, Json]
     agent: AgentBlock  # overrides applied, system prompt resolved
-    directory: ProviderDirectory
+    directory: InstalledProviders
     providers: Mapping[str, Provider]  # in use, by name
     warnings: tuple[Problem, ...] = ()
 
@@ -72,26 +71,21 @@ class Prepared:
     @cached_property
     def prices(self) -> Prices:
         """The project's prices before all others."""
-        return prices_of(self.nika)
+        return prices_of(self.workspace)
 
     @cached_property
     def masker(self) -> Masker:
         """Knows the secrets of the environment, the project and the providers in use."""
-        declared = set(self.nika.project.secrets)
+        declared = set(self.workspace.project.secrets)
         for provider in self.providers.values():
             declared.update(provider.secrets, provider.optional_secrets)
-        return Masker(secret_values(self.nika.environ, declared))
+        return Masker(secret_values(self.workspace.environ, declared))
 
     def model_info(self, model: str | None) -> tuple[Provider, ModelInfo]:
         """What a model can do; None: the agent block's. Calls nothing. Raises NikaError."""
         name = model or self.agent.model or ""
         provider = self.directory.choose(self.agent.provider, name)
         return provider, self.directory.connect(provider).info(name)
-
-    @cached_property
-    def forecast(self) -> RunForecast:
-        """Tokens and cost of the whole run. Raises NikaError."""
-        return forecast(self)
 
     @cached_property
     def files(self) -> Mapping[str, str]:
@@ -113,48 +107,31 @@ class Prepared:
         ]
         words = {task.keyword for task in workflow.tasks} | {entry.partition("::")[0] for entry in entries}
         for word in sorted(words):
-            keyword = self.nika.vocabulary.keyword(word)
+            keyword = self.workspace.vocabulary.keyword(word)
             if keyword.sections:
                 payload = WorkflowPayload(
-                    workflow, self.nika.settings(word), self.nika.environ, Place(str(workflow.path))
+                    workflow, self.workspace.settings(word), self.workspace.environ, Place(str(workflow.path))
                 )
-                whole = self.nika.vocabulary.facets(word).sections(payload)
+                whole = self.workspace.vocabulary.facets(word).sections(payload)
                 found |= {name: whole[name] for name in keyword.sections if name in whole}
         return found
 
     def asked(self, task: Task, what: str, ask: Callable[[Facets, Any], T]) -> T:
         """What a facet says of a task. Raises PluginError when it fails: `what` it then could not do."""
-        facets = self.nika.vocabulary.facets(task.keyword)
+        facets = self.workspace.vocabulary.facets(task.keyword)
         try:
             found: T = getattr(facets, ask.__name__)(self.payload(task))
             return found
         except NikaError:
             raise
         except Exception as error:
-            offer = self.nika.registry.offer(Kind.KEYWORD, task.keyword)
+            offer = self.workspace.registry.offer(Kind.KEYWORD, task.keyword)
             raise PluginError(
                 codes.PLUGIN_BROKEN,
                 f"the keyword '{task.keyword}' ({offer.origin}) cannot {what} task '{task.id}': {error}",
                 hint="this is a fault in the plugin",
                 place=task.place,
             ) from error
-
-    def refuse_hopeless(self) -> None:
-        """Raise RefusedError (exit 3) when a policy says no, or the low estimate alone is over a limit."""
-        for problem in self.problems_of_limits():
-            raise problem
-
-    def problems_of_limits(self) -> Iterator[RefusedError]:
-        """Every reason not to start."""
-        forecast = self.forecast
-        try:
-            refuse_hopeless(forecast, self.bounds, self.certain)
-        except RefusedError as error:
-            yield error
-        admission = Admission(Stage.RUN, self.workflow.name, tokens=forecast.tokens_high, cost_usd=forecast.cost_high)
-        refusal = self.nika.admit(admission)
-        if refusal is not None:
-            yield RefusedError(refusal.code or codes.POLICY_REFUSED, refusal.reason, hint=refusal.hint)
 
     @cached_property
     def certain(self) -> frozenset[str]:
@@ -163,8 +140,8 @@ class Prepared:
 
     def payload(self, task: Task) -> Any:
         """The task as its keyword's facets see it."""
-        nika, workflow = self.nika, replace(self.workflow, agent=self.agent)
-        return payload_of(task, workflow, self.limits, nika.project.settings, nika.environ)
+        workspace, workflow = self.workspace, replace(self.workflow, agent=self.agent)
+        return payload_of(task, workflow, self.limits, workspace.project.settings, workspace.environ)
 
 
 def _content(path: Path) -> str:
@@ -176,30 +153,30 @@ def _content(path: Path) -> str:
         return ""
 
 
-def prepare(nika: Nika, workflow: Workflow, options: RunOptions) -> Prepared:
+def prepare(workspace: Workspace, workflow: Workflow, options: RunOptions) -> PreparedRun:
     """Decide everything. Raises ProblemsError with all that is wrong with inputs, models and secrets at once."""
-    values, found = check_inputs(workflow, options.inputs, nika.limits)
+    values, found = check_inputs(workflow, options.inputs, workspace.limits)
     problems = list(found)
     if not problems:
-        problems += check_values(workflow, nika.vocabulary, Values(inputs=values, environ=nika.environ))
-    limits = nika.limits_for(_words(workflow, nika)).narrowed(_narrowed_by(options))
-    agent = block_of(workflow, nika, provider=options.provider, model=options.model)
-    directory = ProviderDirectory(nika.registry, nika.environ)
-    models = Models(nika, workflow, agent, directory, running=True)
+        problems += check_values(workflow, workspace.vocabulary, Values(inputs=values, environ=workspace.environ))
+    limits = workspace.limits_for(_words(workflow, workspace)).narrowed(_narrowed_by(options))
+    agent = effective_agent(workflow, workspace, provider=options.provider, model=options.model)
+    directory = InstalledProviders(workspace.registry, workspace.environ)
+    models = ModelChecks(workspace, workflow, agent, directory, running=True)
     if not options.mock:
         problems += models.problems()
     if not any(problem.severity is Severity.ERROR for problem in problems):
         try:
-            agent = resolve_system_prompt(agent, workflow, nika, values)
+            agent = resolve_system_prompt(agent, workflow, workspace, values)
         except NikaError as error:
             problems.append(error.problem())
     if any(problem.severity is Severity.ERROR for problem in problems):
         raise ProblemsError(problems)
-    return Prepared(
-        nika,
+    return PreparedRun(
+        workspace,
         workflow,
         options,
-        nika.graph(workflow),
+        workspace.graph(workflow),
         limits,
         values,
         agent,
@@ -209,21 +186,21 @@ def prepare(nika: Nika, workflow: Workflow, options: RunOptions) -> Prepared:
     )
 
 
-def _words(workflow: Workflow, nika: Nika) -> list[str]:
+def _words(workflow: Workflow, workspace: Workspace) -> list[str]:
     """Every keyword whose step may run: a task's own, and one that is allowed as a tool."""
     words = {task.keyword for task in workflow.tasks}
     allowed = [task.allowed_tools for task in workflow.tasks]
     allowed += [workflow.agent.allowed_tools] if workflow.agent else []
     tools = {pattern.partition("::")[0] for patterns in allowed for pattern in patterns or ()}
-    return sorted(words.union(filter(nika.can_load, tools - words)))
+    return sorted(words.union(filter(workspace.can_load, tools - words)))
 
 
-def prices_of(nika: Nika) -> Prices:
+def prices_of(workspace: Workspace) -> Prices:
     """The project's prices before all others."""
     return Prices(
         {
             name: Price(price.input_per_million, price.output_per_million, price.cached_per_million)
-            for name, price in nika.project.prices.items()
+            for name, price in workspace.project.prices.items()
         }
     )
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from nika_core import codes
-from nika_core.app.directory import ProviderDirectory
-from nika_core.app.opening import Nika
+from nika_core.app.installed_providers import InstalledProviders
+from nika_core.app.workspace import Workspace
 from nika_core.document import Loaded
 from nika_core.errors import NikaError, Place, PluginError, Problem, Severity
 from nika_core.model.template import Template
@@ -15,7 +15,7 @@ from nika_core.model.workflow import AgentBlock, KeywordCategory, Task, Workflow
 from nika_core.plugin import ModelInfo, Provider
 
 
-class Models:
+class ModelChecks:
     """Checks the models of one workflow.
 
     Attributes:
@@ -23,11 +23,17 @@ class Models:
     """
 
     def __init__(
-        self, nika: Nika, workflow: Workflow, agent: AgentBlock, directory: ProviderDirectory, *, running: bool
+        self,
+        workspace: Workspace,
+        workflow: Workflow,
+        agent: AgentBlock,
+        directory: InstalledProviders,
+        *,
+        running: bool,
     ) -> None:
         """Args: running: it is to be run now, so its secrets are needed, and every model must be offered."""
         self.providers: dict[str, Provider] = {}
-        self._nika = nika
+        self._nika = workspace
         self._workflow = workflow
         self._agent = agent
         self._directory = directory
@@ -114,7 +120,9 @@ class Models:
         return project.at((key,)) if getattr(project, name, None) == said else None
 
 
-def with_models(nika: Nika, loaded: Loaded, *, provider: str | None = None, model: str | None = None) -> Loaded:
+def check_models(
+    workspace: Workspace, loaded: Loaded, *, provider: str | None = None, model: str | None = None
+) -> Loaded:
     """What `nika validate` shows: the document's problems, and those of the models that it names.
 
     Args: provider, model: from the command line.
@@ -122,8 +130,10 @@ def with_models(nika: Nika, loaded: Loaded, *, provider: str | None = None, mode
     workflow = loaded.readable
     if workflow is None:
         return loaded
-    agent = block_of(workflow, nika, provider=provider, model=model)
-    models = Models(nika, workflow, agent, ProviderDirectory(nika.registry, nika.environ), running=False)
+    agent = effective_agent(workflow, workspace, provider=provider, model=model)
+    models = ModelChecks(
+        workspace, workflow, agent, InstalledProviders(workspace.registry, workspace.environ), running=False
+    )
     found = models.problems()
     if not found:
         return loaded
@@ -132,9 +142,11 @@ def with_models(nika: Nika, loaded: Loaded, *, provider: str | None = None, mode
     return replace(loaded, workflow=workflow if valid else None, problems=tuple(problems))
 
 
-def block_of(workflow: Workflow, nika: Nika, *, provider: str | None = None, model: str | None = None) -> AgentBlock:
+def effective_agent(
+    workflow: Workflow, workspace: Workspace, *, provider: str | None = None, model: str | None = None
+) -> AgentBlock:
     """The agent block: the command line before the workflow before the project."""
-    agent, project = workflow.agent or AgentBlock(), nika.project
+    agent, project = workflow.agent or AgentBlock(), workspace.project
     return replace(
         agent,
         provider=provider or agent.provider or project.provider,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
-from nika_core.app.preparing import Prepared
+from nika_core.app.prepared_run import PreparedRun
 from nika_core.engine.core.ports import CallScope
 from nika_core.errors import NikaError
 from nika_core.model.limits import Measure
@@ -17,10 +17,10 @@ from nika_core.plugin import ModelRequest
 LONGEST: Final = 3 * 24 * 3600.0
 
 
-class Waiting:
+class BatchableTasks:
     """The tasks whose calls may go into a batch: stateless ones, of a model that has batches."""
 
-    def __init__(self, prepared: Prepared) -> None:
+    def __init__(self, prepared: PreparedRun) -> None:
         self.tasks = {task.id: task.keyword for task in prepared.workflow.tasks if _may_wait(task, prepared)}
         self.longest = prepared.limits.amount(Measure.BATCH_SECONDS)
 
@@ -33,8 +33,8 @@ class Waiting:
         return tuple(replace(task, timeout=LONGEST) if task.id in self.tasks else task for task in tasks)
 
 
-def _may_wait(task: Task, prepared: Prepared) -> bool:
-    keyword = prepared.nika.vocabulary.keyword(task.keyword)
+def _may_wait(task: Task, prepared: PreparedRun) -> bool:
+    keyword = prepared.workspace.vocabulary.keyword(task.keyword)
     if not keyword.needs_provider or keyword.category is not KeywordCategory.TOOL or prepared.options.mock:
         return False
     model = task.payload.get("model")

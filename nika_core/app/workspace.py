@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from nika_core import codes
-from nika_core.app.patience import PATIENCE, patience
 from nika_core.app.vocabulary import RegistryVocabulary
+from nika_core.app.watchdogs import FACET_SECONDS, facet_timeout
 from nika_core.document import Loaded, check_settings, graph_of, load_project, load_workflow
 from nika_core.errors import NikaError, PluginError, ProblemsError, RefusedError, UsageError
 from nika_core.journal import Journal
@@ -46,7 +46,7 @@ def _refuse_unknown_kinds(where: str, patterns: Iterable[str]) -> None:
             )
 
 
-class Nika:
+class Workspace:
     """What every command starts from. Nothing is read, and no plugin imported, before it is asked for."""
 
     def __init__(self, start: Path, environ: Mapping[str, str], clock: Clock, offers: Iterable[Offer] = ()) -> None:
@@ -63,7 +63,7 @@ class Nika:
         environ: Mapping[str, str] | None = None,
         clock: Clock | None = None,
         offers: Iterable[Offer] = (),
-    ) -> Nika:
+    ) -> Workspace:
         """The project that a workflow's file (or a folder, or the working directory) belongs to.
 
         Args:
@@ -162,7 +162,7 @@ class Nika:
         """What holds for every run. Raises UsageError for a malformed setting, PluginError for a broken policy."""
         found: list[Limit] = []
         for offer, policy in self.policies:
-            found.extend(_asked(offer, partial(policy.limits, self.environ)))
+            found.extend(_limits_asked(offer, partial(policy.limits, self.environ)))
         return Limits(found)
 
     def limits_for(self, words: Iterable[str]) -> Limits:
@@ -172,7 +172,7 @@ class Nika:
         for word in words:
             keyword = self.vocabulary.keyword(word)
             for offer, policy in self.policies:
-                found.extend(_asked(offer, partial(policy.keyword_limits, keyword, self.environ)))
+                found.extend(_limits_asked(offer, partial(policy.keyword_limits, keyword, self.environ)))
         return general.narrowed(found)
 
     def all_limits(self) -> Iterator[Limit]:
@@ -212,7 +212,7 @@ class Nika:
             UsageError: a limit's setting is malformed.
         """
         limits, project = self.limits, self.checked_project
-        with self.patience():
+        with self.facet_timeout():
             loaded = load_workflow(
                 path,
                 self.vocabulary,
@@ -228,12 +228,12 @@ class Nika:
             return replace(loaded, problems=(*slow, *loaded.problems))
         return loaded
 
-    def patience(self) -> AbstractContextManager[None]:
+    def facet_timeout(self) -> AbstractContextManager[None]:
         """Around what asks facets: a plugin that does not come back in the time for a validation, and somewhat more,
         gets a PluginError where it stands.
         """
-        seconds = self.limits.amount(Measure.VALIDATE_SECONDS, PATIENCE) or PATIENCE
-        return patience(lambda: tuple(self.registry.usable()), seconds + 1.0)
+        seconds = self.limits.amount(Measure.VALIDATE_SECONDS, FACET_SECONDS) or FACET_SECONDS
+        return facet_timeout(lambda: tuple(self.registry.usable()), seconds + 1.0)
 
     def graph(self, workflow: Workflow) -> Graph:
         """Its tasks, and what joins them."""
@@ -271,7 +271,7 @@ class Nika:
         return None
 
 
-def _asked(offer: Offer, ask: Callable[[], Iterable[Limit]]) -> list[Limit]:
+def _limits_asked(offer: Offer, ask: Callable[[], Iterable[Limit]]) -> list[Limit]:
     try:
         return [replace(limit, policy=offer.word) for limit in ask()]
     except (NikaError, KeyboardInterrupt):

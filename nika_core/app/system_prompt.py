@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from nika_core import codes
-from nika_core.app.opening import Nika
+from nika_core.app.workspace import Workspace
 from nika_core.errors import UsageError
 from nika_core.model.json import Json
 from nika_core.model.template import Template
@@ -15,7 +15,9 @@ from nika_core.plugin import Values
 from nika_core.template import render, resolve
 
 
-def resolve_system_prompt(agent: AgentBlock, workflow: Workflow, nika: Nika, inputs: Mapping[str, Json]) -> AgentBlock:
+def resolve_system_prompt(
+    agent: AgentBlock, workflow: Workflow, workspace: Workspace, inputs: Mapping[str, Json]
+) -> AgentBlock:
     """The block with `system_prompt` as text. Raises UsageError or TemplateValueError."""
     if agent.system_prompt_file is not None:
         path = workflow.folder / agent.system_prompt_file
@@ -30,7 +32,7 @@ def resolve_system_prompt(agent: AgentBlock, workflow: Workflow, nika: Nika, inp
         return replace(agent, system_prompt=text, system_prompt_file=None)
     if isinstance(agent.system_prompt, Template):
         template = agent.system_prompt
-        values = Values(inputs=inputs, environ=nika.environ)
-        found = [resolve(each, values, nika.vocabulary.source) for each in template.placeholders]
+        values = Values(inputs=inputs, environ=workspace.environ)
+        found = [resolve(each, values, workspace.vocabulary.source) for each in template.placeholders]
         return replace(agent, system_prompt=render(template, found))
     return agent

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from nika_core.app import Nika
-from nika_core.cli.console import plain, say, say_json, style_data
+from nika_core.app import Workspace
+from nika_core.cli.console import plain, print_data, print_json, style_data
 from nika_core.cli.options import Format, FormatOption
 from nika_core.errors import UsageError
 
@@ -19,12 +19,12 @@ def explain(
 ) -> None:
     """What a NIKA code means, an example that causes it, and how to mend it."""
     wanted = f"NIKA-{int(code):03d}" if code.isdecimal() and len(code) < 4 else code.upper()
-    found = Nika.open().explanation(wanted)
+    found = Workspace.open().explanation(wanted)
     if found is None:
         raise UsageError(f"there is no code {plain(wanted)}", hint="codes are NIKA-001 to NIKA-098, and plugins' own")
     if format_ is Format.JSON:
         fields = ("code", "title", "meaning", "example", "mend")
-        say_json({field: getattr(found, field) for field in fields})
+        print_json({field: getattr(found, field) for field in fields})
         return
-    say(f"{style_data(found.code, 'bold')}: {plain(found.title)}\n\n{plain(found.meaning)}\n")
-    say(f"Example:\n\n{indent(plain(found.example).rstrip(), '    ')}\n\nMend it: {plain(found.mend)}")
+    print_data(f"{style_data(found.code, 'bold')}: {plain(found.title)}\n\n{plain(found.meaning)}\n")
+    print_data(f"Example:\n\n{indent(plain(found.example).rstrip(), '    ')}\n\nMend it: {plain(found.mend)}")

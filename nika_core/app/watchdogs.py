@@ -17,12 +17,12 @@ from nika_core import codes
 from nika_core.errors import PluginError
 from nika_core.registry import Offer
 
-PATIENCE: Final = 10.0  # seconds that a plugin may take for what is to be quick
+FACET_SECONDS: Final = 10.0  # seconds that a plugin may take for what is to be quick
 STILL: Final = 2.0  # seconds without a beat of the event loop, after which it is told who stops it
 _BEAT: Final = 0.25
 
 
-class Culprits:
+class FrameOwners:
     """Which plugin a frame of code belongs to."""
 
     def __init__(self, offers: tuple[Offer, ...]) -> None:
@@ -40,7 +40,7 @@ class Culprits:
 
 
 @contextmanager
-def patience(offers: Callable[[], tuple[Offer, ...]], seconds: float = PATIENCE) -> Iterator[None]:
+def facet_timeout(offers: Callable[[], tuple[Offer, ...]], seconds: float = FACET_SECONDS) -> Iterator[None]:
     """Whatever plugin is still at work after so long gets a PluginError, where it stands. Main thread only (and where
     there are timers); elsewhere nothing happens. The kernel's own work is not interrupted.
     """
@@ -49,7 +49,7 @@ def patience(offers: Callable[[], tuple[Offer, ...]], seconds: float = PATIENCE)
         return
 
     def ring(number: int, frame: FrameType | None) -> None:
-        found = Culprits(offers()).of(frame)
+        found = FrameOwners(offers()).of(frame)
         if found is not None:
             offer, where = found
             raise PluginError(
@@ -68,7 +68,9 @@ def patience(offers: Callable[[], tuple[Offer, ...]], seconds: float = PATIENCE)
 
 
 @contextmanager
-def watched(loop: asyncio.AbstractEventLoop, offers: tuple[Offer, ...], tell: Callable[[str], None]) -> Iterator[None]:
+def loop_watchdog(
+    loop: asyncio.AbstractEventLoop, offers: tuple[Offer, ...], tell: Callable[[str], None]
+) -> Iterator[None]:
     """Tell, once for each time, when the event loop stands still, and which plugin stops it."""
     over = threading.Event()
     beats = [time.monotonic()]
@@ -88,7 +90,7 @@ def watched(loop: asyncio.AbstractEventLoop, offers: tuple[Offer, ...], tell: Ca
                     return
             elif told != beats[0]:
                 told = beats[0]
-                tell(_sentence(Culprits(offers).of(sys._current_frames().get(thread_id)), still))
+                tell(_sentence(FrameOwners(offers).of(sys._current_frames().get(thread_id)), still))
 
     thread = threading.Thread(target=watch, name="nika-watch", daemon=True)
     thread.start()
