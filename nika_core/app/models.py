@@ -8,7 +8,7 @@ from dataclasses import replace
 from nika_core import codes
 from nika_core.app.directory import ProviderDirectory
 from nika_core.app.opening import Nika
-from nika_core.document import Loaded
+from nika_core.document import LoadedWorkflow
 from nika_core.errors import NikaError, Place, PluginError, Problem, Severity
 from nika_core.model.template import Template
 from nika_core.model.workflow import AgentBlock, KeywordCategory, Task, Workflow
@@ -114,7 +114,9 @@ class Models:
         return project.at((key,)) if getattr(project, name, None) == said else None
 
 
-def with_models(nika: Nika, loaded: Loaded, *, provider: str | None = None, model: str | None = None) -> Loaded:
+def with_models(
+    nika: Nika, loaded: LoadedWorkflow, *, provider: str | None = None, model: str | None = None
+) -> LoadedWorkflow:
     """What `nika validate` shows: the document's problems, and those of the models that it names.
 
     Args: provider, model: from the command line.

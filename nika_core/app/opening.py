@@ -14,7 +14,7 @@ from typing import Any
 from nika_core import codes
 from nika_core.app.patience import PATIENCE, patience
 from nika_core.app.vocabulary import RegistryVocabulary
-from nika_core.document import Loaded, check_settings, graph_of, load_project, load_workflow
+from nika_core.document import LoadedWorkflow, check_settings, graph_of, load_project, load_workflow
 from nika_core.errors import NikaError, PluginError, ProblemsError, RefusedError, UsageError
 from nika_core.journal import Journal
 from nika_core.model.clock import Clock, SystemClock
@@ -204,7 +204,7 @@ class Nika:
 
     # -- documents
 
-    def load(self, path: Path, *, text: bytes | None = None, model: str | None = None) -> Loaded:
+    def load(self, path: Path, *, text: bytes | None = None, model: str | None = None) -> LoadedWorkflow:
         """Read and check a workflow; never raises for what is in it.
 
         Raises:

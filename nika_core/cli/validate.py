@@ -15,7 +15,7 @@ from nika_core.app import Nika
 from nika_core.cli.console import mask_with, masked, plain, say, say_json, style_data
 from nika_core.cli.options import format_option
 from nika_core.cli.problems import errors_in, mask_problems, tell_problem
-from nika_core.document import Loaded
+from nika_core.document import LoadedWorkflow
 from nika_core.document.diagnostics import file_json, render_compact
 from nika_core.errors import NikaError, Problem, ProblemsError, RefusedError, UsageError, exit_code_of
 from nika_core.model.limits import Measure
@@ -59,7 +59,7 @@ def validate(
         sys.exit(code)
 
 
-def _all_checked(paths: list[Path]) -> Iterator[tuple[Path, Loaded]]:
+def _all_checked(paths: list[Path]) -> Iterator[tuple[Path, LoadedWorkflow]]:
     """Each file and what was found; a project file that is broken once, in the place of those that it is for."""
     try:
         files = find_files(paths)
@@ -78,16 +78,16 @@ def _all_checked(paths: list[Path]) -> Iterator[tuple[Path, Loaded]]:
         yield found
 
 
-def _project_file(error: NikaError) -> tuple[Path, Loaded]:
+def _project_file(error: NikaError) -> tuple[Path, LoadedWorkflow]:
     """The project file that stands in the way of all checking. Raises the error, where it is none in it."""
     problems = error.problems if isinstance(error, ProblemsError) else (error.problem(),)
     place = problems[0].place
     if place is None or Path(place.path).name != FILE_NAME:
         raise error
-    return Path(place.path), Loaded(None, problems, path=place.path)
+    return Path(place.path), LoadedWorkflow(None, problems, path=place.path)
 
 
-def _checked(path: Path) -> Loaded:
+def _checked(path: Path) -> LoadedWorkflow:
     from nika_core.app.models import with_models
 
     nika = Nika.open(path)
@@ -120,7 +120,7 @@ def find_files(paths: list[Path]) -> list[Path]:
     return list(found)
 
 
-def _pretty(path: Path, loaded: Loaded) -> None:
+def _pretty(path: Path, loaded: LoadedWorkflow) -> None:
     for problem in loaded.problems:
         tell_problem(problem, loaded)
     errors = errors_in(loaded)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nika_core.app import Nika
-from nika_core.document import Loaded, load_workflow
+from nika_core.document import LoadedWorkflow, load_workflow
 from nika_core.explanations import EXPLANATIONS
 
 HERE = Path(__file__).parent
@@ -20,7 +20,7 @@ def nika() -> Nika:
     return Nika.open(HERE, environ={})
 
 
-def read(nika: Nika, path: Path, text: bytes | None = None) -> Loaded:
+def read(nika: Nika, path: Path, text: bytes | None = None) -> LoadedWorkflow:
     return load_workflow(path, nika.vocabulary, nika.limits, text=text, environ={})
 
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from nika_core import codes
-from nika_core.document.checks.context import Context, plugin_failed
+from nika_core.document.checks.check_context import Context, plugin_failed
 from nika_core.errors import NikaError, Place, Problem, Severity
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.limits import Limits, Measure

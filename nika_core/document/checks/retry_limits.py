@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nika_core import codes
-from nika_core.document.checks.context import Context
+from nika_core.document.checks.check_context import Context
 from nika_core.errors import Problem, Severity
 from nika_core.model.limits import Measure
 
