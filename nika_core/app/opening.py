@@ -19,7 +19,7 @@ from nika_core.errors import NikaError, PluginError, ProblemsError, RefusedError
 from nika_core.journal import Journal
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.graph import Graph
-from nika_core.model.limits import Limit, Limits, Measure
+from nika_core.model.limits import Limit, LimitKind, Limits
 from nika_core.model.masking import Masker, secret_values
 from nika_core.model.nearest import nearest
 from nika_core.model.project import Project
@@ -232,7 +232,7 @@ class Nika:
         """Around what asks facets: a plugin that does not come back in the time for a validation, and somewhat more,
         gets a PluginError where it stands.
         """
-        seconds = self.limits.amount(Measure.VALIDATE_SECONDS, PATIENCE) or PATIENCE
+        seconds = self.limits.amount(LimitKind.VALIDATE_SECONDS, PATIENCE) or PATIENCE
         return patience(lambda: tuple(self.registry.usable()), seconds + 1.0)
 
     def graph(self, workflow: Workflow) -> Graph:

@@ -18,7 +18,7 @@ from nika_core.cli.problems import errors_in, mask_problems, tell_problem
 from nika_core.document import LoadedWorkflow
 from nika_core.document.diagnostics import file_json, render_compact
 from nika_core.errors import NikaError, Problem, ProblemsError, RefusedError, UsageError, exit_code_of
-from nika_core.model.limits import Measure
+from nika_core.model.limits import LimitKind
 from nika_core.model.project import FILE_NAME
 
 _SUFFIX = ".nika.yaml"
@@ -110,7 +110,7 @@ def find_files(paths: list[Path]) -> list[Path]:
             found.update(dict.fromkeys(inside))
         else:
             found[path] = None  # one that is not there is told like any other bad file
-    most = Nika.open(paths[0]).limits.limit(Measure.FILES)
+    most = Nika.open(paths[0]).limits.limit(LimitKind.FILES)
     if most is not None and len(found) > most.value:
         raise RefusedError(
             codes.COUNT_LIMIT,

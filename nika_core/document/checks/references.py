@@ -9,7 +9,7 @@ from nika_core import codes
 from nika_core.document.checks.check_context import Context, located, place_of, plugin_failed
 from nika_core.errors import Place, PluginError, Problem
 from nika_core.model.graph import placeholders_of
-from nika_core.model.limits import Measure
+from nika_core.model.limits import LimitKind
 from nika_core.model.nearest import nearest
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import Flow, Path_
@@ -29,7 +29,7 @@ class _References:
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        self.depth = context.limits.limit(Measure.TEMPLATE_DEPTH)
+        self.depth = context.limits.limit(LimitKind.TEMPLATE_DEPTH)
         self.known: dict[str, tuple[_ReferenceIssue, ...]] = {}
         self.sources: Collection[str] | None = None
 

@@ -12,7 +12,7 @@ from nika_core.document.validation.issues import ValidationIssue, add_syntax_hin
 from nika_core.document.yaml.deadline import ValidationDeadline
 from nika_core.document.yaml.path_locator import NodeLocator, PathLocator
 from nika_core.document.yaml.source_map import Cursor
-from nika_core.model.limits import Limits, Measure
+from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.workflow import Condition, Flow
 from nika_core.template import ConditionSyntaxError, compile_condition
 
@@ -28,7 +28,7 @@ class FlowReader:
     def __init__(
         self, locator: PathLocator, limits: Limits, deadline: ValidationDeadline, problems: ProblemList
     ) -> None:
-        size = limits.count(Measure.YAML_BYTES)
+        size = limits.count(LimitKind.YAML_BYTES)
         self.left = None if size is None else max(size // _SHARE, _FEWEST)
         self.locator = locator
         self.deadline = deadline

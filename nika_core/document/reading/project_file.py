@@ -25,7 +25,7 @@ from nika_core.document.yaml.read_limits import ReadLimits
 from nika_core.document.yaml.source_map import SourceMap
 from nika_core.errors import PluginError, Problem, ProblemsError
 from nika_core.model.clock import Clock, SystemClock
-from nika_core.model.limits import Limits, Measure
+from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.project import FILE_NAME, ModelPrice, Project
 
 _WORDS: Final = Seq(Word()) | EmptyList()
@@ -77,7 +77,7 @@ def load_project(start: Path, limits: Limits | None = None, *, clock: Clock | No
     if path is None:
         return Project()
     limits = limits or Limits()
-    data = read_bytes(path, limits.limit(Measure.YAML_BYTES))
+    data = read_bytes(path, limits.limit(LimitKind.YAML_BYTES))
     if isinstance(data, Problem):
         raise ProblemsError([data])
     if not data.strip():

@@ -21,7 +21,7 @@ from nika_core.document.yaml.source_map import Cursor, RefusedKey
 from nika_core.document.yaml.syntax_issues import MAX_ISSUES
 from nika_core.errors import PluginError
 from nika_core.model.bounded import why_not_an_id
-from nika_core.model.limits import Limits, Measure
+from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.nearest import nearest
 from nika_core.model.workflow import Mode, OnError, OutputSpec, Retry, Task
 
@@ -60,14 +60,14 @@ class TaskReader:
         problems: ProblemList,
     ) -> None:
         self.folder = folder
-        self.largest = limits.limit(Measure.YAML_BYTES)
+        self.largest = limits.limit(LimitKind.YAML_BYTES)
         self.refused = bool(problems.found)  # something in the text was: a task that holds it is broken
         self.locator = locator
         self.vocabulary = vocabulary
         self.deadline = deadline
         self.problems = problems
         self.words = frozenset(vocabulary.words())
-        self.id_length = limits.count(Measure.ID_LENGTH)
+        self.id_length = limits.count(LimitKind.ID_LENGTH)
         self.checks = {key: compile_schema(validator).check for key, validator in workflow_schema.TASK.items()}
         self.readers: dict[str, PayloadReader | None] = {}
         self.first: dict[str, int] = {}

@@ -20,7 +20,7 @@ from nika_core.document.yaml.recovery import read
 from nika_core.document.yaml.source_map import SourceMap
 from nika_core.errors import Place, Problem, Severity
 from nika_core.model.clock import Clock, SystemClock
-from nika_core.model.limits import Limits, Measure
+from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.project import Project
 from nika_core.model.workflow import Workflow
 
@@ -67,7 +67,7 @@ def load_workflow(
 
 def _read(checked: _Checked, text: bytes | None, deadline: ValidationDeadline) -> LoadedWorkflow:
     path, limits = checked.path, checked.limits
-    limit = limits.limit(Measure.YAML_BYTES)
+    limit = limits.limit(LimitKind.YAML_BYTES)
     data = read_bytes(path, limit) if text is None else text
     if isinstance(data, bytes) and limit is not None and len(data) > limit.value:
         data = too_large(path, len(data), limit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nika_core import codes
 from nika_core.errors import Place, Problem
 from nika_core.model.clock import Clock
-from nika_core.model.limits import Limits, Measure
+from nika_core.model.limits import LimitKind, Limits
 
 
 class OutOfTimeError(BaseException):
@@ -19,7 +19,7 @@ class ValidationDeadline:
 
     def __init__(self, clock: Clock, limits: Limits) -> None:
         self._clock = clock
-        self.limit = limits.limit(Measure.VALIDATE_SECONDS)
+        self.limit = limits.limit(LimitKind.VALIDATE_SECONDS)
         self._until = None if self.limit is None else clock.monotonic() + self.limit.value
 
     def check(self) -> None:

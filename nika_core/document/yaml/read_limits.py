@@ -10,7 +10,7 @@ from nika_core import codes
 from nika_core.document.yaml.nodes import Tree
 from nika_core.document.yaml.syntax_issues import SyntaxIssue
 from nika_core.errors import Place, Problem
-from nika_core.model.limits import Limit, Limits, Measure
+from nika_core.model.limits import Limit, LimitKind, Limits
 
 _DEEPEST: Final = 400  # whatever the limit says: what follows is recursive
 _BYTES_A_NODE: Final = 6  # as many nodes as the size limit has of these: bounds the memory of hostile documents
@@ -31,9 +31,9 @@ class ReadLimits:
 
     @classmethod
     def of(cls, limits: Limits) -> ReadLimits:
-        depth = limits.limit(Measure.RECURSION)
-        size = limits.limit(Measure.YAML_BYTES)
-        counted = {"tasks": limits.limit(Measure.TASKS), "flows": limits.limit(Measure.FLOWS)}
+        depth = limits.limit(LimitKind.RECURSION)
+        size = limits.limit(LimitKind.YAML_BYTES)
+        counted = {"tasks": limits.limit(LimitKind.TASKS), "flows": limits.limit(LimitKind.FLOWS)}
         return cls(
             depth,
             min(int(depth.value), _DEEPEST) if depth else _DEEPEST,
