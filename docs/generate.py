@@ -224,7 +224,7 @@ VALUES = {
     "nika_core.model.usage": ["Usage"],
     "nika_core.model.template": ["Template", "Placeholder"],
     "nika_core.model.workflow": ["AgentBlock", "OutputSpec", "KeywordCategory", "InputSpec", "Task"],
-    "nika_core.model.limits": ["Limit", "Measure", "Unit", "timeout_of", "output_of"],
+    "nika_core.model.limits": ["Limit", "LimitKind", "Unit", "timeout_of", "output_of"],
     "nika_core.model.events": ["EventKind"],
     "nika_core.model.clock": ["Clock"],
     "nika_core.model.path": ["read_path"],

@@ -9,7 +9,7 @@ from typing import Final
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.engine.core.ports import CallScope
 from nika_core.errors import NikaError
-from nika_core.model.limits import Measure
+from nika_core.model.limits import LimitKind
 from nika_core.model.workflow import KeywordCategory, Task
 from nika_core.plugin import ModelRequest
 
@@ -22,7 +22,7 @@ class BatchableTasks:
 
     def __init__(self, prepared: PreparedRun) -> None:
         self.tasks = {task.id: task.keyword for task in prepared.workflow.tasks if _may_wait(task, prepared)}
-        self.longest = prepared.limits.amount(Measure.BATCH_SECONDS)
+        self.longest = prepared.limits.amount(LimitKind.BATCH_SECONDS)
 
     def eligible(self, call: CallScope, request: ModelRequest) -> bool:
         """Whether this call may wait: the task's own, not one of a tool that it uses."""

@@ -15,9 +15,9 @@ from nika_core.app.batchable_tasks import BatchableTasks
 from nika_core.app.mock_step import MockStep
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.resuming import previous_outcomes
-from nika_core.engine.core.ports import NoMemo, same
-from nika_core.engine.core.previous_outcomes import Earlier
-from nika_core.engine.llm.batching import Economy
+from nika_core.engine.core.ports import InMemoryCallCache, same
+from nika_core.engine.core.previous_outcomes import PreviousOutcome
+from nika_core.engine.llm.batching import BatchPolicy
 from nika_core.engine.llm.breaker import BreakerSettings
 from nika_core.engine.llm.budget import Budget
 from nika_core.engine.llm.caller import ResilientCaller
@@ -26,10 +26,10 @@ from nika_core.engine.local.event_loop import run_to_end
 from nika_core.engine.local.host import Run
 from nika_core.engine.local.services import Observer, RunRequest, Services, durable, unrecorded
 from nika_core.errors import JournalError
-from nika_core.journal import Journal, Recorded, RunInfo, RunLog, new_run_id
+from nika_core.journal import Journal, Recorded, RunInfo, RunRecorder, new_run_id
 from nika_core.model.events import Event
 from nika_core.model.json import Json, JsonObject
-from nika_core.model.limits import Measure
+from nika_core.model.limits import LimitKind
 from nika_core.model.state import RunResult
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import Task
@@ -61,13 +61,13 @@ class Execution:
         self._observers = list(observers)
         self._document = document
         self._recorded = recorded
-        self._earlier: Mapping[str, Earlier] = {}
+        self._earlier: Mapping[str, PreviousOutcome] = {}
         self._again = again
         self._run: Run | None = None
         self._waiting = BatchableTasks(prepared) if prepared.options.economy else None
         self._caller: ResilientCaller | None = None
         self._cancelled: str | None = None
-        self._log: RunLog | None = None
+        self._log: RunRecorder | None = None
         self._gone = False
         self.warnings: list[str] = []
 
@@ -125,7 +125,7 @@ class Execution:
 
     # ---- history
 
-    def _begin(self) -> RunLog | None:
+    def _begin(self) -> RunRecorder | None:
         if self._journal is None:
             return None
         mask = self._prepared.masker.text
@@ -225,7 +225,7 @@ class Execution:
     def _services(self, budget: Budget) -> Services:
         prepared, workspace, log = self._prepared, self._prepared.workspace, self._log
         vocabulary, limits = workspace.vocabulary, self._prepared.limits
-        json_depth = limits.count(Measure.JSON_DEPTH)
+        json_depth = limits.count(LimitKind.JSON_DEPTH)
 
         @cache
         def step(word: str) -> Step:
@@ -250,7 +250,7 @@ class Execution:
 
         economy, waiting = None, self._waiting
         if waiting is not None:
-            economy = Economy(waiting.eligible, longest_wait=waiting.longest, waited_long=self._waited_long)
+            economy = BatchPolicy(waiting.eligible, longest_wait=waiting.longest, waited_long=self._waited_long)
         self._caller = ResilientCaller(
             prepared.directory,
             budget,
@@ -270,7 +270,7 @@ class Execution:
             caller=self._caller,
             record=log.record if log else unrecorded,
             barrier=log.barrier if log else durable,
-            memo=log or NoMemo(),
+            memo=log or InMemoryCallCache(),
             mask=prepared.masker.text if prepared.masker else same,
             mask_stream=prepared.masker.stream if prepared.masker else None,
             admit=workspace.admit,

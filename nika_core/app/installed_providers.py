@@ -11,7 +11,7 @@ from nika_core.registry import Kind, Registry
 
 
 class InstalledProviders:
-    """Implements the engine's `Directory`: the named provider, or the one that claims the model's name."""
+    """Implements the engine's `ProviderLookup`: the named provider, or the one that claims the model's name."""
 
     def __init__(self, registry: Registry, environ: Mapping[str, str]) -> None:
         self._registry = registry

@@ -8,7 +8,7 @@ from dataclasses import replace
 from nika_core import codes
 from nika_core.app.installed_providers import InstalledProviders
 from nika_core.app.workspace import Workspace
-from nika_core.document import Loaded
+from nika_core.document import LoadedWorkflow
 from nika_core.errors import NikaError, Place, PluginError, Problem, Severity
 from nika_core.model.template import Template
 from nika_core.model.workflow import AgentBlock, KeywordCategory, Task, Workflow
@@ -121,8 +121,8 @@ class ModelChecks:
 
 
 def check_models(
-    workspace: Workspace, loaded: Loaded, *, provider: str | None = None, model: str | None = None
-) -> Loaded:
+    workspace: Workspace, loaded: LoadedWorkflow, *, provider: str | None = None, model: str | None = None
+) -> LoadedWorkflow:
     """What `nika validate` shows: the document's problems, and those of the models that it names.
 
     Args: provider, model: from the command line.

@@ -16,13 +16,13 @@ from nika_core.app.system_prompt import resolve_system_prompt
 from nika_core.app.workspace import Workspace
 from nika_core.document import WorkflowPayload, check_inputs, check_values, payload_of
 from nika_core.engine.core.hashing import digest
-from nika_core.engine.llm.budget import Bounds
+from nika_core.engine.llm.budget import SpendingLimits
 from nika_core.engine.llm.estimate import certain_tasks
 from nika_core.engine.llm.pricing import Prices
 from nika_core.errors import NikaError, Place, PluginError, Problem, ProblemsError, Severity
 from nika_core.model.graph import Graph
 from nika_core.model.json import Json
-from nika_core.model.limits import Limit, Limits, Measure, Unit
+from nika_core.model.limits import Limit, LimitKind, Limits, Unit
 from nika_core.model.masking import Masker, secret_values
 from nika_core.model.workflow import AgentBlock, Task, Workflow
 from nika_core.plugin import Facets, ModelInfo, Price, Provider, Values
@@ -64,9 +64,9 @@ class PreparedRun:
     warnings: tuple[Problem, ...] = ()
 
     @cached_property
-    def bounds(self) -> Bounds:
+    def bounds(self) -> SpendingLimits:
         """What may be spent."""
-        return Bounds.of(self.limits, self.agent.max_budget_usd)
+        return SpendingLimits.of(self.limits, self.agent.max_budget_usd)
 
     @cached_property
     def prices(self) -> Prices:
@@ -209,4 +209,4 @@ def _narrowed_by(options: RunOptions) -> list[Limit]:
     if options.max_concurrent is None:
         return []
     name = "--max-concurrent"
-    return [Limit(Measure.CONCURRENT, options.max_concurrent, Unit.COUNT, name, "command line", "command line")]
+    return [Limit(LimitKind.CONCURRENT, options.max_concurrent, Unit.COUNT, name, "command line", "command line")]

@@ -7,7 +7,7 @@ from typing import Any
 
 from nika_core.app.json_forms import usage_json
 from nika_core.document import declared_tasks
-from nika_core.engine.core.task_usage import spent_by_task
+from nika_core.engine.core.task_usage import usage_by_task
 from nika_core.engine.llm.recorded_usage import noted_by_task
 from nika_core.journal import Recorded, RunSummary
 from nika_core.journal.values import INTERRUPTED, RUNNING
@@ -49,7 +49,7 @@ def run_json(recorded: Recorded) -> dict[str, Any]:
     found = summary_json(recorded.run)
     found["inputs"] = recorded.info.inputs
     found["document"] = recorded.info.document
-    spent = spent_by_task(recorded.events)
+    spent = usage_by_task(recorded.events)
     total = NOTHING
     for usage in spent.values():
         total = total + usage

@@ -8,7 +8,7 @@ from typing import Any
 
 from nika_core import codes
 from nika_core.app.prepared_run import RunOptions
-from nika_core.engine.core.previous_outcomes import Earlier, earlier
+from nika_core.engine.core.previous_outcomes import PreviousOutcome, earlier
 from nika_core.errors import JournalError, UsageError
 from nika_core.journal import Recorded
 from nika_core.model.workflow import Workflow
@@ -70,7 +70,7 @@ def check_resumable(recorded: Recorded, workflow: Workflow, again: str | None) -
         )
 
 
-def previous_outcomes(recorded: Recorded, workflow: Workflow) -> dict[str, Earlier]:
+def previous_outcomes(recorded: Recorded, workflow: Workflow) -> dict[str, PreviousOutcome]:
     """How those of its tasks stood that the workflow still has."""
     ids = {task.id for task in workflow.tasks}
     return {task: each for task, each in earlier(recorded.events).items() if task in ids}

@@ -14,12 +14,12 @@ from typing import Any
 from nika_core import codes
 from nika_core.app.vocabulary import RegistryVocabulary
 from nika_core.app.watchdogs import FACET_SECONDS, facet_timeout
-from nika_core.document import Loaded, check_settings, graph_of, load_project, load_workflow
+from nika_core.document import LoadedWorkflow, check_settings, graph_of, load_project, load_workflow
 from nika_core.errors import NikaError, PluginError, ProblemsError, RefusedError, UsageError
 from nika_core.journal import Journal
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.graph import Graph
-from nika_core.model.limits import Limit, Limits, Measure
+from nika_core.model.limits import Limit, LimitKind, Limits
 from nika_core.model.masking import Masker, secret_values
 from nika_core.model.nearest import nearest
 from nika_core.model.project import Project
@@ -204,7 +204,7 @@ class Workspace:
 
     # -- documents
 
-    def load(self, path: Path, *, text: bytes | None = None, model: str | None = None) -> Loaded:
+    def load(self, path: Path, *, text: bytes | None = None, model: str | None = None) -> LoadedWorkflow:
         """Read and check a workflow; never raises for what is in it.
 
         Raises:
@@ -232,7 +232,7 @@ class Workspace:
         """Around what asks facets: a plugin that does not come back in the time for a validation, and somewhat more,
         gets a PluginError where it stands.
         """
-        seconds = self.limits.amount(Measure.VALIDATE_SECONDS, FACET_SECONDS) or FACET_SECONDS
+        seconds = self.limits.amount(LimitKind.VALIDATE_SECONDS, FACET_SECONDS) or FACET_SECONDS
         return facet_timeout(lambda: tuple(self.registry.usable()), seconds + 1.0)
 
     def graph(self, workflow: Workflow) -> Graph:

@@ -29,10 +29,10 @@ def init(
 def _schema(folder: Path) -> JsonObject | None:
     """The schema with the installed plugins; None, and a word about it, where that cannot be had."""
     from nika_core.app import Workspace
-    from nika_core.document.json_schema import workflow_schema
+    from nika_core.document.json_schema import workflow_json_schema
 
     try:
-        schema: JsonObject = workflow_schema(Workspace.open(folder if folder.is_dir() else None).vocabulary)
+        schema: JsonObject = workflow_json_schema(Workspace.open(folder if folder.is_dir() else None).vocabulary)
     except NikaError as error:
         print_message(f"no JSON Schema for editors: {plain(error.message)}; `nika schema` says more")
         return None

@@ -8,7 +8,7 @@ from typing import Any
 
 from nika_core.app.json_forms import usage_json
 from nika_core.cli.console import masked, print_json, print_message, style
-from nika_core.document import Loaded
+from nika_core.document import LoadedWorkflow
 from nika_core.document.diagnostics import problem_json, render_pretty
 from nika_core.errors import NikaError, Problem, ProblemsError, Severity, exit_code_of
 from nika_core.model.state import RunStatus
@@ -26,18 +26,18 @@ class ReportedError(ProblemsError):
         self.exit_code = exit_code_of(self.problems)
 
 
-def print_problem(problem: Problem, loaded: Loaded) -> None:
+def print_problem(problem: Problem, loaded: LoadedWorkflow) -> None:
     """A frame on stderr, with the line of the document where it is the document's."""
     own = problem.place is not None and problem.place.path == loaded.path
     print_message(render_pretty(problem, loaded.text if own else "", style=style) + "\n")
 
 
-def errors_in(loaded: Loaded) -> int:
+def errors_in(loaded: LoadedWorkflow) -> int:
     """How many problems are errors."""
     return sum(problem.severity is Severity.ERROR for problem in loaded.problems)
 
 
-def require_workflow(loaded: Loaded) -> Workflow:
+def require_workflow(loaded: LoadedWorkflow) -> Workflow:
     """The workflow, its warnings told. Raises ReportedError after telling all that is wrong."""
     for problem in loaded.problems:
         print_problem(problem, loaded)
@@ -47,7 +47,7 @@ def require_workflow(loaded: Loaded) -> Workflow:
 
 
 @contextmanager
-def printing_problems(loaded: Loaded) -> Iterator[None]:
+def printing_problems(loaded: LoadedWorkflow) -> Iterator[None]:
     """What is found later is told in the same way. Raises ReportedError."""
     try:
         yield

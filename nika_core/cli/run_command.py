@@ -25,7 +25,7 @@ from nika_core.cli.options import (
     seconds_of,
 )
 from nika_core.cli.problems import printing_problems, refused_run_as_json, require_workflow
-from nika_core.document import Loaded
+from nika_core.document import LoadedWorkflow
 from nika_core.errors import UsageError
 from nika_core.model.workflow import Workflow
 
@@ -74,7 +74,9 @@ def run(
         sys.exit(execute(prepared, format_.value, verbose, journal=journal, document=loaded.text))
 
 
-def read_workflow(workspace: Workspace, path: Path, provider: str | None, model: str | None) -> tuple[Loaded, Workflow]:
+def read_workflow(
+    workspace: Workspace, path: Path, provider: str | None, model: str | None
+) -> tuple[LoadedWorkflow, Workflow]:
     """The file, and the workflow in it. Raises ReportedError after telling all that is wrong, with its models too."""
     mask_with(workspace.masker)
     loaded = workspace.load(path, model=model)

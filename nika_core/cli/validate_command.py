@@ -15,10 +15,10 @@ from nika_core.app import Workspace
 from nika_core.cli.console import mask_with, masked, plain, print_data, print_json, style_data
 from nika_core.cli.options import format_option
 from nika_core.cli.problems import errors_in, mask_problems, print_problem
-from nika_core.document import Loaded
+from nika_core.document import LoadedWorkflow
 from nika_core.document.diagnostics import file_json, render_compact
 from nika_core.errors import NikaError, Problem, ProblemsError, RefusedError, UsageError, exit_code_of
-from nika_core.model.limits import Measure
+from nika_core.model.limits import LimitKind
 from nika_core.model.project import FILE_NAME
 
 _SUFFIX = ".nika.yaml"
@@ -59,7 +59,7 @@ def validate(
         sys.exit(code)
 
 
-def _all_checked(paths: list[Path]) -> Iterator[tuple[Path, Loaded]]:
+def _all_checked(paths: list[Path]) -> Iterator[tuple[Path, LoadedWorkflow]]:
     """Each file and what was found; a project file that is broken once, in the place of those that it is for."""
     try:
         files = find_files(paths)
@@ -78,16 +78,16 @@ def _all_checked(paths: list[Path]) -> Iterator[tuple[Path, Loaded]]:
         yield found
 
 
-def _project_file(error: NikaError) -> tuple[Path, Loaded]:
+def _project_file(error: NikaError) -> tuple[Path, LoadedWorkflow]:
     """The project file that stands in the way of all checking. Raises the error, where it is none in it."""
     problems = error.problems if isinstance(error, ProblemsError) else (error.problem(),)
     place = problems[0].place
     if place is None or Path(place.path).name != FILE_NAME:
         raise error
-    return Path(place.path), Loaded(None, problems, path=place.path)
+    return Path(place.path), LoadedWorkflow(None, problems, path=place.path)
 
 
-def _checked(path: Path) -> Loaded:
+def _checked(path: Path) -> LoadedWorkflow:
     from nika_core.app.model_checks import check_models
 
     workspace = Workspace.open(path)
@@ -110,7 +110,7 @@ def find_files(paths: list[Path]) -> list[Path]:
             found.update(dict.fromkeys(inside))
         else:
             found[path] = None  # one that is not there is told like any other bad file
-    most = Workspace.open(paths[0]).limits.limit(Measure.FILES)
+    most = Workspace.open(paths[0]).limits.limit(LimitKind.FILES)
     if most is not None and len(found) > most.value:
         raise RefusedError(
             codes.COUNT_LIMIT,
@@ -120,7 +120,7 @@ def find_files(paths: list[Path]) -> list[Path]:
     return list(found)
 
 
-def _pretty(path: Path, loaded: Loaded) -> None:
+def _pretty(path: Path, loaded: LoadedWorkflow) -> None:
     for problem in loaded.problems:
         print_problem(problem, loaded)
     errors = errors_in(loaded)

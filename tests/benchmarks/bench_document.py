@@ -23,7 +23,7 @@ import yaml
 from rows import best_in_turns
 
 from nika_core.app import Workspace
-from nika_core.document import Loaded, load_workflow
+from nika_core.document import LoadedWorkflow, load_workflow
 
 RAISED = {
     "NIKA_MAX_YAML_SIZE": "200MB",
@@ -84,7 +84,7 @@ def workflow(tasks: int) -> str:
     return "".join(parts)
 
 
-def load(nika: Workspace, path: Path, text: bytes | None = None) -> Loaded:
+def load(nika: Workspace, path: Path, text: bytes | None = None) -> LoadedWorkflow:
     return load_workflow(path, nika.vocabulary, nika.limits, text=text, environ={})
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nika_core.app import Workspace
-from nika_core.document import Loaded, load_workflow
+from nika_core.document import LoadedWorkflow, load_workflow
 from nika_core.explanations import EXPLANATIONS
 
 HERE = Path(__file__).parent
@@ -20,7 +20,7 @@ def nika() -> Workspace:
     return Workspace.open(HERE, environ={})
 
 
-def read(nika: Workspace, path: Path, text: bytes | None = None) -> Loaded:
+def read(nika: Workspace, path: Path, text: bytes | None = None) -> LoadedWorkflow:
     return load_workflow(path, nika.vocabulary, nika.limits, text=text, environ={})
 
 

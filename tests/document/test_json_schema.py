@@ -9,7 +9,7 @@ from jsonschema import Draft7Validator
 
 from nika_core.app import Workspace
 from nika_core.document import load_workflow
-from nika_core.document.json_schema import workflow_schema
+from nika_core.document.json_schema import workflow_json_schema
 
 HERE = Path(__file__).parent
 VALID = sorted((HERE / "valid").glob("*.nika.yaml"))
@@ -29,7 +29,7 @@ def nika() -> Workspace:
 
 @pytest.fixture(scope="module")
 def validator(nika: Workspace) -> Draft7Validator:
-    schema = workflow_schema(nika.vocabulary)
+    schema = workflow_json_schema(nika.vocabulary)
     Draft7Validator.check_schema(schema)
     return Draft7Validator(schema)
 
@@ -57,7 +57,7 @@ def test_invalid_documents_are_refused_where_a_schema_can(validator: Draft7Valid
 
 
 def test_every_keyword_has_its_payload_and_words_for_it(nika: Workspace) -> None:
-    schema = workflow_schema(nika.vocabulary)
+    schema = workflow_json_schema(nika.vocabulary)
     for word in nika.vocabulary.words():
         assert schema["definitions"][word]["description"]
         assert {"$ref": f"#/definitions/{word}"} == schema["definitions"]["task"]["properties"][word]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from nika_core import codes
-from nika_core.document.checks.context import Context
+from nika_core.document.checks.check_context import Context
 from nika_core.document.checks.tool_entries import ToolEntries
 from nika_core.errors import Place, Problem
 from nika_core.model.nearest import nearest

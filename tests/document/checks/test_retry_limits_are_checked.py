@@ -10,7 +10,7 @@ def test_more_attempts_than_the_limit_gives_are_warned_of_at_their_place(check):
     assert check(text).problems == ()  # without a limit
     assert check(text, attempts=4).problems == ()
     found = check(text, attempts=3)
-    assert [place[:3] for place in found.places] == [(codes.COUNT_LIMIT, 2, 35)]
+    assert [place[:3] for place in found.locator] == [(codes.COUNT_LIMIT, 2, 35)]
     assert found.only.severity == "warning"
     assert "4 attempts, and NIKA_ATTEMPTS allows 3" in found.only.message
     assert found.workflow is not None

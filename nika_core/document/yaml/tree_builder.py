@@ -18,9 +18,10 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from nika_core.document.yaml.nodes import HOLE, Quoted, Tree
-from nika_core.document.yaml.read_limits import Bounds
-from nika_core.document.yaml.source_map import Ghost
+from nika_core.document.yaml.deadline import ValidationDeadline
+from nika_core.document.yaml.nodes import REFUSED_VALUE, Quoted, Tree
+from nika_core.document.yaml.read_limits import ReadLimits
+from nika_core.document.yaml.source_map import RefusedKey
 from nika_core.document.yaml.strict_yaml_errors import (
     alias,
     anchor,
@@ -31,9 +32,9 @@ from nika_core.document.yaml.strict_yaml_errors import (
     tag,
     unquoted_template,
 )
-from nika_core.document.yaml.syntax_issues import MAX_FINDINGS, Deadline, Finding
+from nika_core.document.yaml.syntax_issues import MAX_ISSUES, SyntaxIssue
 
-_NO_KEY: Final = Ghost()
+_NO_KEY: Final = RefusedKey()
 _STEPS: Final = 4096  # events between two looks at the clock and the counts
 _JSON_STARTS: Final = frozenset("-0123456789tfn")
 _JSON_LIKE: Final = re.compile(r"(?:-?[0-9][0-9.eE+-]*|true|false|null)\Z")
@@ -41,46 +42,46 @@ _MOST_KNOWN: Final = 20_000
 
 
 class StopReadingError(Exception):
-    """Reading ends here; the last finding says why."""
+    """Reading ends here; the last issue says why."""
 
 
-class Builder:
+class TreeBuilder:
     """Takes events one by one. What is rare is in methods, what is frequent in `run`."""
 
-    def __init__(self, text: str, bounds: Bounds, deadline: Deadline) -> None:
+    def __init__(self, text: str, read_limits: ReadLimits, deadline: ValidationDeadline) -> None:
         self.text = text
-        self.bounds = bounds
+        self.read_limits = read_limits
         self.deadline = deadline
         self.tree = Tree(None, array("I" if len(text) < 2**32 else "Q"))
         self.merges = "<<" in text
         self.quoted: dict[str, Quoted] = {}
         self.known: dict[str, str] = {}
 
-    def note(self, finding: Finding) -> None:
-        """Keep a finding, as long as there are not too many."""
-        if len(self.tree.findings) < MAX_FINDINGS:
-            self.tree.findings.append(finding)
+    def keep(self, issue: SyntaxIssue) -> None:
+        """Keep an issue, as long as there are not too many."""
+        if len(self.tree.issues) < MAX_ISSUES:
+            self.tree.issues.append(issue)
 
-    def stop(self, finding: Finding) -> NoReturn:
+    def stop(self, issue: SyntaxIssue) -> NoReturn:
         """Keep it, and read no further."""
-        self.note(finding)
+        self.keep(issue)
         raise StopReadingError
 
     def run(self, get: Callable[[], Any]) -> None:
         """The loop; raises StopReadingError, OutOfTimeError and the parser's errors."""
-        tape = self.tree.tape
-        push = tape.append
+        offsets = self.tree.offsets
+        push = offsets.append
         stack: list[tuple[Any, bool, Any]] = []
         current: Any = None
         in_map = False
         key: Any = _NO_KEY
-        max_depth = self.bounds.max_depth
+        max_depth = self.read_limits.max_depth
         merges = self.merges
         # Without these characters there is no anchor, no alias and no tag: a look at each event is saved.
         marked = "&" in self.text or "!" in self.text
         quoted = self.quoted
         known = self.known
-        entries = tape
+        entries = offsets
         while True:
             for _ in range(_STEPS):
                 event = get()
@@ -94,11 +95,11 @@ class Builder:
                         value = known.get(value) or self.remember(value)
                     if in_map and key is _NO_KEY:
                         if value in current:
-                            self.note(duplicate(value, event.start_mark.index, event.end_mark.index))
-                            key = Ghost()
+                            self.keep(duplicate(value, event.start_mark.index, event.end_mark.index))
+                            key = RefusedKey()
                         elif merges and value == "<<" and not event.style:
-                            self.note(merge_key(event.start_mark.index))
-                            key = Ghost()
+                            self.keep(merge_key(event.start_mark.index))
+                            key = RefusedKey()
                         else:
                             key = value
                     else:
@@ -118,15 +119,15 @@ class Builder:
                     push(event.start_mark.index)
                     depth = len(stack)
                     if depth >= max_depth:
-                        self.stop(self.bounds.too_deep(event.start_mark.index))
+                        self.stop(self.read_limits.too_deep(event.start_mark.index))
                     if depth == 2 and not in_map:
-                        entries.append(len(tape) - 1)
+                        entries.append(len(offsets) - 1)
                     elif depth == 1:
-                        entries = self.tree.entries[id(new)] = array(tape.typecode)
+                        entries = self.tree.entries[id(new)] = array(offsets.typecode)
                     stack.append((current, in_map, key))
                     if in_map:
                         if key is _NO_KEY:
-                            stack[-1] = (current, in_map, self.key_is_no_text(event, len(tape) - 1))
+                            stack[-1] = (current, in_map, self.key_is_no_text(event, len(offsets) - 1))
                         else:
                             current[key] = new
                     elif current is None:
@@ -138,23 +139,23 @@ class Builder:
                     key = _NO_KEY
                 elif kind is MappingEndEvent or kind is SequenceEndEvent:
                     current, in_map, key = stack.pop()
-                    if type(key) is Ghost and key.start >= 0:  # that was a key
-                        key.size = len(tape) - key.start
+                    if type(key) is RefusedKey and key.start >= 0:  # that was a key
+                        key.size = len(offsets) - key.start
                         key.start = -1
                     else:
                         key = _NO_KEY
                 elif kind is AliasEvent:
                     push(event.start_mark.index)
-                    self.note(alias(event.anchor, event.start_mark.index))
+                    self.keep(alias(event.anchor, event.start_mark.index))
                     if in_map and key is _NO_KEY:
-                        key = Ghost()
+                        key = RefusedKey()
                     elif in_map:
-                        current[key] = HOLE
+                        current[key] = REFUSED_VALUE
                         key = _NO_KEY
                     elif current is None:
-                        self.tree.root = HOLE
+                        self.tree.root = REFUSED_VALUE
                     else:
-                        current.append(HOLE)
+                        current.append(REFUSED_VALUE)
                 elif kind is DocumentStartEvent:
                     if self.tree.root is not None:
                         self.stop(second_document(event.start_mark.index))
@@ -165,7 +166,9 @@ class Builder:
     def look(self) -> None:
         """What is looked at every few thousand events."""
         self.deadline.check()
-        too_many = self.bounds.too_many_items(self.tree) or self.bounds.too_many_nodes(self.tree, len(self.quoted))
+        too_many = self.read_limits.too_many_items(self.tree) or self.read_limits.too_many_nodes(
+            self.tree, len(self.quoted)
+        )
         if too_many is not None:
             self.stop(too_many)
 
@@ -187,17 +190,17 @@ class Builder:
     def decorated(self, event: Any) -> None:
         """An anchor, a tag, or both."""
         if event.anchor is not None:
-            self.note(anchor(event.anchor, event.start_mark.index))
+            self.keep(anchor(event.anchor, event.start_mark.index))
         if event.tag is not None:
-            self.note(tag(event.start_mark.index))
+            self.keep(tag(event.start_mark.index))
 
-    def key_is_no_text(self, event: Any, entry: int) -> Ghost:
+    def key_is_no_text(self, event: Any, entry: int) -> RefusedKey:
         """What stands in the mapping for a key that is a mapping or a list; perhaps it was meant as a template."""
         start = event.start_mark.index
         trap = self.text.startswith("{{", start - 1)
         if trap:
             end = self.text.find("}}", start, start + 1000)
-            self.note(unquoted_template(start - 1, end + 2 if end >= 0 else None))
+            self.keep(unquoted_template(start - 1, end + 2 if end >= 0 else None))
         else:
-            self.note(key_is_no_text(start))
-        return Ghost(start=entry, trap=trap)
+            self.keep(key_is_no_text(start))
+        return RefusedKey(start=entry, trap=trap)

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from nika_core.errors import TemplateValueError
 from nika_core.model.template import Placeholder
-from nika_core.template.comparing import described, truth
 from nika_core.template.condition import CompiledCondition
+from nika_core.template.condition_operators import describe_value, truth
+from nika_core.template.condition_tokens import Token, tokens
 from nika_core.template.errors import ConditionSyntaxError
-from nika_core.template.tokens import Token, tokens
 
 _BINDS: Final = {"||": 1, "&&": 2, "==": 3, "!=": 3, "<": 3, "<=": 3, ">": 3, ">=": 3, "in": 3, "!": 4}
 _COMPARISONS: Final = frozenset({"==", "!=", "<", "<=", ">", ">=", "in"})
@@ -185,4 +185,4 @@ def _shown(token: Token) -> str:
         return "the end"
     if token.kind == "placeholder":
         return str(token.value.text)
-    return f"'{token.value}'" if token.kind == "operator" else described(token.value)
+    return f"'{token.value}'" if token.kind == "operator" else describe_value(token.value)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from nika_core.document import Loaded
+from nika_core.document import LoadedWorkflow
 
 GOOD = """\
 tasks:
@@ -16,7 +16,7 @@ flows:
 """
 
 
-def test_a_good_document_becomes_a_workflow(load: Callable[..., Loaded]) -> None:
+def test_a_good_document_becomes_a_workflow(load: Callable[..., LoadedWorkflow]) -> None:
     loaded = load(GOOD)
     assert loaded.problems == ()
     assert loaded.workflow is not None
@@ -27,7 +27,7 @@ def test_a_good_document_becomes_a_workflow(load: Callable[..., Loaded]) -> None
     assert loaded.workflow.name == "w"
 
 
-def test_places_lead_to_the_exact_character(load: Callable[..., Loaded]) -> None:
+def test_places_lead_to_the_exact_character(load: Callable[..., LoadedWorkflow]) -> None:
     loaded = load(GOOD)
     assert loaded.workflow is not None
     fetch = loaded.workflow.tasks[0]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from nika_core import codes
-from nika_core.document.reading import workflow_schema as language
+from nika_core.document.reading import workflow_schema
 from nika_core.document.reading.problem_list import ProblemList
 from nika_core.document.validation.compile_validators import compile_schema
-from nika_core.document.validation.issues import Fault, hint_form
-from nika_core.document.yaml.path_locator import PartPlaces, Places
+from nika_core.document.validation.issues import ValidationIssue, add_syntax_hint
+from nika_core.document.yaml.deadline import ValidationDeadline
+from nika_core.document.yaml.path_locator import NodeLocator, PathLocator
 from nika_core.document.yaml.source_map import Cursor
-from nika_core.document.yaml.syntax_issues import Deadline
-from nika_core.model.limits import Limits, Measure
+from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.workflow import Condition, Flow
 from nika_core.template import ConditionSyntaxError, compile_condition
 
@@ -25,36 +25,38 @@ _FEWEST: Final = 100_000
 class FlowReader:
     """Reads flows. Whether their tasks exist is checked later, with the graph."""
 
-    def __init__(self, places: Places, limits: Limits, deadline: Deadline, problems: ProblemList) -> None:
-        size = limits.count(Measure.YAML_BYTES)
+    def __init__(
+        self, locator: PathLocator, limits: Limits, deadline: ValidationDeadline, problems: ProblemList
+    ) -> None:
+        size = limits.count(LimitKind.YAML_BYTES)
         self.left = None if size is None else max(size // _SHARE, _FEWEST)
-        self.places = places
+        self.locator = locator
         self.deadline = deadline
         self.problems = problems
-        self.check = compile_schema(language.FLOW).check
+        self.check = compile_schema(workflow_schema.FLOW).check
 
     def read(self) -> tuple[Flow, ...]:
         """The flows of the document's list."""
-        cursor = Cursor(self.places.positions)
-        tape = self.places.tape
+        cursor = Cursor(self.locator.source_map)
+        offsets = self.locator.offsets
         made: list[Flow] = []
-        for index, (node, entry) in enumerate(self.places.items("flows")):
+        for index, (node, entry) in enumerate(self.locator.items("flows")):
             if not index % _EVERY:
                 self.deadline.check()
-            faults: list[Fault] = []
-            found = self.check(node, faults)
-            hint_form(faults, 0, "flow")
+            issues: list[ValidationIssue] = []
+            found = self.check(node, issues)
+            add_syntax_hint(issues, 0, "flow")
             text = found.get("condition") if found else None
-            condition = self._condition(text, faults) if isinstance(text, str) else None
-            if faults:
-                self.problems.task_faults(faults, codes.BAD_VALUE, node, entry)
+            condition = self._condition(text, issues) if isinstance(text, str) else None
+            if issues:
+                self.problems.add_task_issues(issues, codes.BAD_VALUE, node, entry)
             if found and found.get("source") and found.get("target"):
-                place = cursor.place(tape[entry])
-                at = PartPlaces(self.places, node, entry)
+                place = cursor.place(offsets[entry])
+                at = NodeLocator(self.locator, node, entry)
                 made.append(Flow(found["source"], found["target"], condition, place, at))
         return tuple(made)
 
-    def _condition(self, text: str, faults: list[Fault]) -> Condition | None:
+    def _condition(self, text: str, issues: list[ValidationIssue]) -> Condition | None:
         self.deadline.check()
         if self.left is not None:
             self.left -= len(text)
@@ -65,12 +67,12 @@ class FlowReader:
             message = "all conditions together are too long"
         if message is not None:
             hint = "let a task decide, and compare its output"
-            faults.append(Fault(message, hint, ["condition"], code=codes.SIZE_LIMIT))
+            issues.append(ValidationIssue(message, hint, ["condition"], code=codes.SIZE_LIMIT))
             return None
         try:
             return compile_condition(text)
         except ConditionSyntaxError as error:
-            faults.append(
-                Fault(error.message, error.hint, ["condition"], offset=error.offset, code=codes.BAD_CONDITION)
+            issues.append(
+                ValidationIssue(error.message, error.hint, ["condition"], offset=error.offset, code=codes.BAD_CONDITION)
             )
             return None

@@ -9,10 +9,10 @@ from types import MappingProxyType
 from typing import Any
 
 from nika_core import codes
-from nika_core.document.checks.context import Context, plugin_failed
+from nika_core.document.checks.check_context import Context, plugin_failed
 from nika_core.errors import NikaError, Place, Problem, Severity
 from nika_core.model.json import Json, JsonObject
-from nika_core.model.limits import Limits, Measure
+from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.template import Template
 from nika_core.model.workflow import AgentBlock, OutputSpec, Path_, PayloadValue, Task, Workflow
 from nika_core.template import TemplateSyntaxError, compile_template, to_text
@@ -82,12 +82,12 @@ def payload_of(
 ) -> CheckedPayload:
     """What `Facets.check`, `effects` and `estimate` are given. `settings`: of the project file, by keyword."""
     own = (settings or {}).get(task.keyword, {})
-    return CheckedPayload(task, workflow, own, environ or {}, limits.count(Measure.TASK_TOKENS))
+    return CheckedPayload(task, workflow, own, environ or {}, limits.count(LimitKind.TASK_TOKENS))
 
 
 def check_payloads(context: Context) -> Iterator[Problem]:
     """Every keyword's own check, and templates where none can stand."""
-    max_tokens = context.limits.count(Measure.TASK_TOKENS)
+    max_tokens = context.limits.count(LimitKind.TASK_TOKENS)
     for task in context.workflow.tasks:
         keyword = context.keyword_of(task)
         if keyword is None:

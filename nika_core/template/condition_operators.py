@@ -70,7 +70,7 @@ def ordered(left: Json, right: Json, operator: str) -> tuple[Any, Any]:
     if (_is_number(one) and _is_number(other)) or (isinstance(one, str) and isinstance(other, str)):
         return one, other
     raise TemplateValueError(
-        f"{described(left)} and {described(right)} cannot be compared with {operator}",
+        f"{describe_value(left)} and {describe_value(right)} cannot be compared with {operator}",
         code=codes.BAD_CONDITION,
         hint="only two numbers (or text that is a number), or two texts, are less or greater than one another",
     )
@@ -85,12 +85,12 @@ def contains(left: Json, right: Json) -> bool:
             return left in right
         what = "a part of a text" if isinstance(right, str) else "a key of an object"
         raise TemplateValueError(
-            f"{described(left)} cannot be in {described(right)}: {what} is text",
+            f"{describe_value(left)} cannot be in {describe_value(right)}: {what} is text",
             code=codes.BAD_CONDITION,
             hint="put quotes around it" if _is_number(left) else None,
         )
     raise TemplateValueError(
-        f"nothing can be in {described(right)}",
+        f"nothing can be in {describe_value(right)}",
         code=codes.BAD_CONDITION,
         hint="on the right of `in` stands a list, a text or an object",
     )
@@ -105,13 +105,13 @@ def truth(value: Json) -> bool:
     if value == "true":
         return True
     raise TemplateValueError(
-        f"{described(value)} is neither true nor false",
+        f"{describe_value(value)} is neither true nor false",
         code=codes.BAD_CONDITION,
         hint="compare it with something, e.g. {{task}} != ''",
     )
 
 
-def described(value: Json) -> str:
+def describe_value(value: Json) -> str:
     """A value in a message: its type, and as much of it as helps."""
     if value is None:
         return "null"

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nika_core import codes
-from nika_core.document.checks.context import Context
+from nika_core.document.checks.check_context import Context
 from nika_core.errors import Problem, Severity
-from nika_core.model.limits import Measure
+from nika_core.model.limits import LimitKind
 
 
 def check_attempts(context: Context) -> Iterator[Problem]:
     """A warning where a task asks for more: it is tried as often as the limit allows, and not as often as it says."""
-    limit = context.limits.limit(Measure.ATTEMPTS)
+    limit = context.limits.limit(LimitKind.ATTEMPTS)
     if limit is None:
         return
     for task in context.workflow.tasks:

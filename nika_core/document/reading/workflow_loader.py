@@ -11,22 +11,22 @@ from pathlib import Path
 from nika_core import codes
 from nika_core.document.checks import check_workflow
 from nika_core.document.plugin_catalog import TimedVocabulary, Vocabulary
-from nika_core.document.reading.file_bytes import decode, read_bytes, too_large
+from nika_core.document.reading.source_file import decode, read_bytes, too_large
 from nika_core.document.reading.workflow_reader import WorkflowReader
-from nika_core.document.yaml.path_locator import Places
-from nika_core.document.yaml.read_limits import Bounds
+from nika_core.document.yaml.deadline import OutOfTimeError, ValidationDeadline
+from nika_core.document.yaml.path_locator import PathLocator
+from nika_core.document.yaml.read_limits import ReadLimits
 from nika_core.document.yaml.recovery import read
-from nika_core.document.yaml.source_map import Positions
-from nika_core.document.yaml.syntax_issues import Deadline, OutOfTimeError
+from nika_core.document.yaml.source_map import SourceMap
 from nika_core.errors import Place, Problem, Severity
 from nika_core.model.clock import Clock, SystemClock
-from nika_core.model.limits import Limits, Measure
+from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.project import Project
 from nika_core.model.workflow import Workflow
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedWorkflow:
     """`workflow` is None when a problem is an error. `problems` in the order of the file; `text` for diagnostics, and
     `path`, whose it is: a problem can be another file's.
 
@@ -52,7 +52,7 @@ def load_workflow(
     environ: Mapping[str, str] | None = None,
     project: Project | None = None,
     model: str | None = None,
-) -> Loaded:
+) -> LoadedWorkflow:
     """Read and check a workflow. Never raises for what stands in the file, and calls nothing.
 
     Args:
@@ -62,26 +62,26 @@ def load_workflow(
         model: the same from the command line.
     """
     checked = _Checked(path, vocabulary, limits, environ, project or Project(), model)
-    return replace(_read(checked, text, Deadline(clock or SystemClock(), limits)), path=str(path))
+    return replace(_read(checked, text, ValidationDeadline(clock or SystemClock(), limits)), path=str(path))
 
 
-def _read(checked: _Checked, text: bytes | None, deadline: Deadline) -> Loaded:
+def _read(checked: _Checked, text: bytes | None, deadline: ValidationDeadline) -> LoadedWorkflow:
     path, limits = checked.path, checked.limits
-    limit = limits.limit(Measure.YAML_BYTES)
+    limit = limits.limit(LimitKind.YAML_BYTES)
     data = read_bytes(path, limit) if text is None else text
     if isinstance(data, bytes) and limit is not None and len(data) > limit.value:
         data = too_large(path, len(data), limit)
     if isinstance(data, Problem):
-        return Loaded(None, (data,))
+        return LoadedWorkflow(None, (data,))
     decoded = decode(data, str(path))
     if isinstance(decoded, Problem):
-        return Loaded(None, (decoded,))
+        return LoadedWorkflow(None, (decoded,))
     data = data.removeprefix(b"\xef\xbb\xbf")
     try:
         with _unhurried_by_gc():
             return _load(checked, data, decoded, deadline)
     except OutOfTimeError:
-        return Loaded(None, (deadline.problem(str(path)),), decoded)
+        return LoadedWorkflow(None, (deadline.problem(str(path)),), decoded)
     except RecursionError:
         problem = Problem(
             codes.DEPTH_LIMIT, "the document is nested too deeply", Place(str(path), 1, 1), "make it flatter"
@@ -90,7 +90,7 @@ def _read(checked: _Checked, text: bytes | None, deadline: Deadline) -> Loaded:
         why = f"{type(error).__name__}: {error}"[:500]
         hint = "this is a fault in Nika or in a plugin: please report it, with the file"
         problem = Problem(codes.INTERNAL, f"the file could not be checked: {why}", Place(str(path)), hint)
-    return Loaded(None, (problem,), decoded)
+    return LoadedWorkflow(None, (problem,), decoded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,26 +105,26 @@ class _Checked:
     model: str | None
 
 
-def _load(against: _Checked, data: bytes, text: str, deadline: Deadline) -> Loaded:
+def _load(against: _Checked, data: bytes, text: str, deadline: ValidationDeadline) -> LoadedWorkflow:
     path, vocabulary, limits = against.path, against.vocabulary, against.limits
-    bounds = Bounds.of(limits)
-    refused = bounds.too_many_templates(text, str(path))
+    read_limits = ReadLimits.of(limits)
+    refused = read_limits.too_many_templates(text, str(path))
     if refused is not None:
-        return Loaded(None, (refused,), text)
-    recovered = read(data, text, bounds, deadline)
+        return LoadedWorkflow(None, (refused,), text)
+    recovered = read(data, text, read_limits, deadline)
     tree = recovered.tree
-    places = Places(tree, Positions(text, str(path)))
-    reader = WorkflowReader(path, places, vocabulary, limits, deadline, against.model or against.project.model)
+    locator = PathLocator(tree, SourceMap(text, str(path)))
+    reader = WorkflowReader(path, locator, vocabulary, limits, deadline, against.model or against.project.model)
     problems = reader.problems
-    for finding in recovered.findings:
-        problems.finding(finding)
+    for issue in recovered.issues:
+        problems.add_syntax_issue(issue)
     if not tree.whole:
-        return Loaded(None, tuple(problems.found), text)
-    if tree.root is None and problems.found:  # all that there was had a fault and was cut out
-        return Loaded(None, tuple(problems.found), text)
+        return LoadedWorkflow(None, tuple(problems.found), text)
+    if tree.root is None and problems.found:  # everything in it was broken and cut out
+        return LoadedWorkflow(None, tuple(problems.found), text)
     if tree.root is None:
         nothing = Problem(codes.FILE_UNREADABLE, "the file holds no document", Place(str(path), 1, 1), "add `tasks:`")
-        return Loaded(None, (nothing,), text)
+        return LoadedWorkflow(None, (nothing,), text)
     workflow = reader.read(tree.root, recovered.keys, recovered.ids)
     if workflow is not None:
         deadline.check()
@@ -135,13 +135,13 @@ def _load(against: _Checked, data: bytes, text: str, deadline: Deadline) -> Load
         for problem in check_workflow(
             workflow, timed, limits, against.environ, settings=settings, whole=whole, broken_sections=broken
         ):
-            problems.problem(problem)
+            problems.add_problem(problem)
             if Severity.ERROR in problems.left_out:
                 break
     found = problems.sorted(str(path))
     valid = not any(problem.severity is Severity.ERROR for problem in found)
     tasks, flows = (_length(tree.root, key) for key in ("tasks", "flows"))
-    return Loaded(workflow if valid else None, tuple(found), text, tasks, flows, readable=workflow)
+    return LoadedWorkflow(workflow if valid else None, tuple(found), text, tasks, flows, readable=workflow)
 
 
 def _length(root: object, key: str) -> int:

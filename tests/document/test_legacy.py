@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from nika_core import codes
-from nika_core.document import Loaded
+from nika_core.document import LoadedWorkflow
 
 FILES = {
     "flat, of v4.5": ("tasks:\n  - {id: a, http: 'https://x.example', method: GET}\n", 2, "nika migrate"),
@@ -17,7 +17,7 @@ FILES = {
 
 @pytest.mark.parametrize("case", FILES)
 def test_a_file_of_another_version_is_recognized_at_once_with_the_way_out(
-    case: str, load: Callable[..., Loaded]
+    case: str, load: Callable[..., LoadedWorkflow]
 ) -> None:
     text, line, way_out = FILES[case]
     (problem,) = load(text).problems

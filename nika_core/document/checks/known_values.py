@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from nika_core.document.checks.context import Words, located, place_of
+from nika_core.document.checks.check_context import Words, located, place_of
 from nika_core.document.plugin_catalog import Vocabulary
 from nika_core.errors import Place, Problem, TemplateValueError
 from nika_core.model.template import Placeholder
@@ -22,7 +22,7 @@ def check_values(workflow: Workflow, vocabulary: Vocabulary, values: Values) -> 
     words = Words(vocabulary)
     asked: dict[str, TemplateValueError | None] = {}
 
-    def fault(placeholder: Placeholder) -> TemplateValueError | None:
+    def issue(placeholder: Placeholder) -> TemplateValueError | None:
         if placeholder.text not in asked:
             asked[placeholder.text] = None
             if words.source(placeholder.source) is not None and not words.depends_on(placeholder):
@@ -33,7 +33,7 @@ def check_values(workflow: Workflow, vocabulary: Vocabulary, values: Values) -> 
         return asked[placeholder.text]
 
     for placeholder, place in _everywhere(workflow):
-        error = fault(placeholder)
+        error = issue(placeholder)
         if error is not None:
             yield Problem(error.code, error.message, place(), error.hint)
 
