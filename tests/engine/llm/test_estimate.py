@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from nika_core import codes
+from nika_core.engine.core.task_usage import usage_by_task
 from nika_core.engine.llm.budget import Bound, Budget, SpendingLimits
 from nika_core.engine.llm.estimate import TaskForecast, certain_tasks, check_budget, forecast_run, forecast_task
 from nika_core.engine.llm.pricing import Prices
