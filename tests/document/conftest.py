@@ -9,7 +9,7 @@ from strictyaml import Any as Anything
 from strictyaml import EmptyDict, Enum, Map, MapPattern, Optional, Seq, Str
 
 from nika_core import codes
-from nika_core.document import Loaded, load_workflow
+from nika_core.document import LoadedWorkflow, load_workflow
 from nika_core.errors import PluginError
 from nika_core.model.json import Json
 from nika_core.model.limits import Limit, LimitKind, Limits, Unit
@@ -128,8 +128,8 @@ def make_limits() -> Callable[..., Limits]:
 
 
 @pytest.fixture(scope="session")
-def load(vocabulary: FakeVocabulary) -> Callable[..., Loaded]:
-    def load(text: str | bytes, limits: Limits | None = None, **more: Any) -> Loaded:
+def load(vocabulary: FakeVocabulary) -> Callable[..., LoadedWorkflow]:
+    def load(text: str | bytes, limits: Limits | None = None, **more: Any) -> LoadedWorkflow:
         data = text.encode() if isinstance(text, str) else text
         return load_workflow(Path("w.nika.yaml"), vocabulary, limits or limits_of(), text=data, **more)
 

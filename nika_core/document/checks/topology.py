@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from nika_core import codes
-from nika_core.document.checks.context import Context, located, place_of
+from nika_core.document.checks.check_context import Context, located, place_of
 from nika_core.errors import Place, Problem, Severity
 from nika_core.model.graph import Edge, EdgeMaker
 from nika_core.model.limits import LimitKind
