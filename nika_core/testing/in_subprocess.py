@@ -16,9 +16,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from nika_core.app.execution import Execution
+from nika_core.app.json_forms import event_json, result_json
 from nika_core.app.planning import make_plan
-from nika_core.app.reporting import event_json, result_json
-from nika_core.app.running import Execution
 from nika_core.engine.task.outputs import as_json
 from nika_core.errors import ProblemsError
 from nika_core.model.events import Event, EventKind
@@ -104,12 +104,12 @@ def facets(case: dict[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {"wrong": [], "touched": {}, "seconds": {}}
     with _folder() as folder:
         audit = Audit(folder)
-        with made.bench(folder).opened(made.text()) as (nika, path, options):
-            ready = prepare_workflow(nika, path, options)
+        with made.bench(folder).opened(made.text()) as (workspace, path, options):
+            ready = prepare_workflow(workspace, path, options)
             task = ready.workflow.tasks[0]
-            keyword, source = nika.vocabulary.keyword(task.keyword), nika.vocabulary.source
-            values = Values(inputs=ready.inputs, environ=nika.environ)
-            own = nika.registry.facets(task.keyword)
+            keyword, source = workspace.vocabulary.keyword(task.keyword), workspace.vocabulary.source
+            values = Values(inputs=ready.inputs, environ=workspace.environ)
+            own = workspace.registry.facets(task.keyword)
             rendered = render_payload(keyword, own, task.payload, partial(resolve, values=values, source_of=source))
             checked = ready.payload(task)
             asked: dict[str, Callable[[Any], Any]] = {
@@ -169,8 +169,8 @@ def secret(case: dict[str, Any], value: str) -> dict[str, Any]:
     with _folder() as folder:
         bench = made.bench(folder, journal=True)
         try:
-            with bench.opened(made.text()) as (nika, path, options):
-                plan = make_plan(prepare_workflow(nika, path, options))
+            with bench.opened(made.text()) as (workspace, path, options):
+                plan = make_plan(prepare_workflow(workspace, path, options))
                 _seen(value, "nika plan", [(each.payload, each.effects) for each in plan.tasks], places)
             ran = bench.run(made.text())
         except ProblemsError as error:

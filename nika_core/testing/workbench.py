@@ -14,9 +14,10 @@ from typing import Any, Final
 
 import importlib_metadata
 
-from nika_core.app import Nika, Prepared, RunOptions, prepare
+from nika_core.app import PreparedRun, RunOptions, Workspace, prepare
+from nika_core.app.admission import check_admission
+from nika_core.app.execution import Execution
 from nika_core.app.planning import Plan, make_plan
-from nika_core.app.running import Execution
 from nika_core.errors import Problem, ProblemsError, Severity
 from nika_core.model.clock import Clock
 from nika_core.model.events import Event, EventKind
@@ -87,19 +88,19 @@ class Workbench:
     clock: Clock | None = None
 
     @contextmanager
-    def opened(self, text: str) -> Iterator[tuple[Nika, Path, RunOptions]]:
+    def opened(self, text: str) -> Iterator[tuple[Workspace, Path, RunOptions]]:
         """The text as a file in a project, with everything that is installed, `echo` and `scripted`."""
         with _folder(self.folder) as folder, self.environment() as environ:
             path = folder / _FILE
             path.write_text(dedent(text), encoding="utf-8")
-            nika = Nika.open(path, environ=environ, clock=self.clock, offers=_own_offers())
+            workspace = Workspace.open(path, environ=environ, clock=self.clock, offers=_own_offers())
             options = RunOptions(
                 inputs=self.inputs,
                 provider=self.provider if isinstance(self.model, str | None) else scripted.WORD,
                 model=self.model if isinstance(self.model, str | None) else scripted.WORD,
                 mock=self.mock,
             )
-            yield nika, path, options
+            yield workspace, path, options
 
     @contextmanager
     def environment(self) -> Iterator[dict[str, str]]:
@@ -113,13 +114,13 @@ class Workbench:
 
     def validate(self, text: str) -> tuple[Problem, ...]:
         """All that is wrong, errors and warnings, as `nika validate` finds it."""
-        with self.opened(text) as (nika, path, options):
-            return tuple(nika.load(path, model=options.model).problems)
+        with self.opened(text) as (workspace, path, options):
+            return tuple(workspace.load(path, model=options.model).problems)
 
     def plan(self, text: str) -> Plan:
         """What `nika plan` shows. Raises ProblemsError."""
-        with self.opened(text) as (nika, path, options):
-            return make_plan(prepare_workflow(nika, path, options, self.limits))
+        with self.opened(text) as (workspace, path, options):
+            return make_plan(prepare_workflow(workspace, path, options, self.limits))
 
     async def start(self, text: str, started: Callable[[Execution, Event], None] | None = None) -> RunOutcome:
         """Run it to its end. Raises ProblemsError when it is invalid.
@@ -127,9 +128,9 @@ class Workbench:
         Args:
             started: called with every event as it is shown, in a thread of its own; may ask for `execution.cancel`.
         """
-        with self.opened(text) as (nika, path, options):
-            ready = prepare_workflow(nika, path, options, self.limits)
-            ready.refuse_hopeless()
+        with self.opened(text) as (workspace, path, options):
+            ready = prepare_workflow(workspace, path, options, self.limits)
+            check_admission(ready)
             events: list[Event] = []
 
             def show(event: Event) -> None:
@@ -137,7 +138,7 @@ class Workbench:
                 if started is not None:
                     started(execution, event)
 
-            journal = nika.journal(path) if self.journal else None
+            journal = workspace.journal(path) if self.journal else None
             execution = Execution(ready, journal, [show], document=text)
             result = await execution.run()
             return RunOutcome(result, tuple(events), tuple(execution.warnings))
@@ -172,12 +173,14 @@ async def start_workflow(text: str, **bench: Any) -> RunOutcome:
     return await Workbench(**bench).start(text)
 
 
-def prepare_workflow(nika: Nika, path: Path, options: RunOptions, limits: Iterable[Limit] = ()) -> Prepared:
+def prepare_workflow(
+    workspace: Workspace, path: Path, options: RunOptions, limits: Iterable[Limit] = ()
+) -> PreparedRun:
     """All that is decided before a run. Raises ProblemsError."""
-    loaded = nika.load(path, model=options.model)
+    loaded = workspace.load(path, model=options.model)
     if loaded.workflow is None or any(problem.severity is Severity.ERROR for problem in loaded.problems):
         raise ProblemsError(loaded.problems)
-    ready = prepare(nika, loaded.workflow, options)
+    ready = prepare(workspace, loaded.workflow, options)
     return replace(ready, limits=ready.limits.narrowed(limits))
 
 
