@@ -26,13 +26,13 @@ from nika_core.model.limits import Limit
 from nika_core.model.state import RunResult, TaskResult
 from nika_core.registry import Kind, Offer
 from nika_core.testing import echo, scripted
-from nika_core.testing.scripted import ScriptedModel, playing
+from nika_core.testing.scripted import ScriptedModel, script_in_environ
 
 _FILE: Final = "test.nika.yaml"
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class RunOutcome:
     """A run that has ended.
 
     Attributes:
@@ -65,7 +65,7 @@ class Ran:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
+class Workbench:
     """Where and with what a text is looked at or run.
 
     Attributes:
@@ -109,7 +109,7 @@ class Bench:
         if not isinstance(self.model, ScriptedModel):
             yield environ
             return
-        with playing(self.model) as found:
+        with script_in_environ(self.model) as found:
             yield environ | found
 
     def validate(self, text: str) -> tuple[Problem, ...]:
@@ -120,16 +120,16 @@ class Bench:
     def plan(self, text: str) -> Plan:
         """What `nika plan` shows. Raises ProblemsError."""
         with self.opened(text) as (workspace, path, options):
-            return make_plan(prepared(workspace, path, options, self.limits))
+            return make_plan(prepare_workflow(workspace, path, options, self.limits))
 
-    async def start(self, text: str, started: Callable[[Execution, Event], None] | None = None) -> Ran:
+    async def start(self, text: str, started: Callable[[Execution, Event], None] | None = None) -> RunOutcome:
         """Run it to its end. Raises ProblemsError when it is invalid.
 
         Args:
             started: called with every event as it is shown, in a thread of its own; may ask for `execution.cancel`.
         """
         with self.opened(text) as (workspace, path, options):
-            ready = prepared(workspace, path, options, self.limits)
+            ready = prepare_workflow(workspace, path, options, self.limits)
             check_admission(ready)
             events: list[Event] = []
 
@@ -141,9 +141,9 @@ class Bench:
             journal = workspace.journal(path) if self.journal else None
             execution = Execution(ready, journal, [show], document=text)
             result = await execution.run()
-            return Ran(result, tuple(events), tuple(execution.warnings))
+            return RunOutcome(result, tuple(events), tuple(execution.warnings))
 
-    def run(self, text: str) -> Ran:
+    def run(self, text: str) -> RunOutcome:
         """The same, from where no event loop runs."""
         return asyncio.run(self.start(text))
 
@@ -154,26 +154,28 @@ def base_environ() -> dict[str, str]:
 
 
 def validate_workflow(text: str, **bench: Any) -> tuple[Problem, ...]:
-    """All that is wrong with a workflow. `bench`: see `Bench`."""
-    return Bench(**bench).validate(text)
+    """All that is wrong with a workflow. `bench`: see `Workbench`."""
+    return Workbench(**bench).validate(text)
 
 
 def plan_workflow(text: str, **bench: Any) -> Plan:
-    """What a run would do, touch and cost. Raises ProblemsError. `bench`: see `Bench`."""
-    return Bench(**bench).plan(text)
+    """What a run would do, touch and cost. Raises ProblemsError. `bench`: see `Workbench`."""
+    return Workbench(**bench).plan(text)
 
 
-def run_workflow(text: str, **bench: Any) -> Ran:
-    """Run a workflow to its end. Raises ProblemsError when it is invalid. `bench`: see `Bench`."""
-    return Bench(**bench).run(text)
+def run_workflow(text: str, **bench: Any) -> RunOutcome:
+    """Run a workflow to its end. Raises ProblemsError when it is invalid. `bench`: see `Workbench`."""
+    return Workbench(**bench).run(text)
 
 
-async def start_workflow(text: str, **bench: Any) -> Ran:
+async def start_workflow(text: str, **bench: Any) -> RunOutcome:
     """`run_workflow` from inside an event loop."""
-    return await Bench(**bench).start(text)
+    return await Workbench(**bench).start(text)
 
 
-def prepared(workspace: Workspace, path: Path, options: RunOptions, limits: Iterable[Limit] = ()) -> PreparedRun:
+def prepare_workflow(
+    workspace: Workspace, path: Path, options: RunOptions, limits: Iterable[Limit] = ()
+) -> PreparedRun:
     """All that is decided before a run. Raises ProblemsError."""
     loaded = workspace.load(path, model=options.model)
     if loaded.workflow is None or any(problem.severity is Severity.ERROR for problem in loaded.problems):

@@ -28,7 +28,7 @@ from nika_core.registry import Kind
 from nika_core.template import render_payload, resolve
 from nika_core.testing.audit import Audit
 from nika_core.testing.case import TASK, Case
-from nika_core.testing.workbench import Bench, Ran, prepared
+from nika_core.testing.workbench import RunOutcome, Workbench, prepare_workflow
 
 BUSY: Final = 0.3  # seconds that a step has to become busy before it is told to stop
 _BEAT: Final = 0.01  # seconds between two beats of the event loop
@@ -54,7 +54,7 @@ def stopped(case: dict[str, Any], *, by_timeout: bool) -> dict[str, Any]:
     return told
 
 
-def _stop(bench: Bench, text: str, *, by_timeout: bool) -> dict[str, Any]:
+def _stop(bench: Workbench, text: str, *, by_timeout: bool) -> dict[str, Any]:
     asked: list[float] = []
     lags = [0.0]
 
@@ -67,7 +67,7 @@ def _stop(bench: Bench, text: str, *, by_timeout: bool) -> dict[str, Any]:
 
     busy = threading.Event()
 
-    async def run() -> Ran:
+    async def run() -> RunOutcome:
         loop = asyncio.get_running_loop()
 
         def started(execution: Execution, event: Event) -> None:
@@ -105,7 +105,7 @@ def facets(case: dict[str, Any]) -> dict[str, Any]:
     with _folder() as folder:
         audit = Audit(folder)
         with made.bench(folder).opened(made.text()) as (workspace, path, options):
-            ready = prepared(workspace, path, options)
+            ready = prepare_workflow(workspace, path, options)
             task = ready.workflow.tasks[0]
             keyword, source = workspace.vocabulary.keyword(task.keyword), workspace.vocabulary.source
             values = Values(inputs=ready.inputs, environ=workspace.environ)
@@ -170,7 +170,7 @@ def secret(case: dict[str, Any], value: str) -> dict[str, Any]:
         bench = made.bench(folder, journal=True)
         try:
             with bench.opened(made.text()) as (workspace, path, options):
-                plan = make_plan(prepared(workspace, path, options))
+                plan = make_plan(prepare_workflow(workspace, path, options))
                 _seen(value, "nika plan", [(each.payload, each.effects) for each in plan.tasks], places)
             ran = bench.run(made.text())
         except ProblemsError as error:

@@ -16,7 +16,7 @@ from nika_core.errors import NikaError
 from nika_core.plugin import Facets, Keyword, LimitPolicy, Policy, Provider, TemplateSource
 from nika_core.registry import Kind, Offer, Registry
 from nika_core.registry.loading import Description, load_object
-from nika_core.testing.failing import NotConformant, require
+from nika_core.testing.errors import NotConformant, require
 from nika_core.testing.interpreter import in_fresh_interpreter
 
 DECLARED: Final = "declared"
@@ -41,7 +41,7 @@ _TRIES: Final = 3
 D = TypeVar("D", Keyword, Provider, TemplateSource, LimitPolicy)
 
 
-def check_declared(kind: Kind, word: str) -> Description:
+def check_description(kind: Kind, word: str) -> Description:
     """Exactly one installed distribution offers the word, and what its hook describes is what its entry point says.
 
     Raises:
@@ -136,7 +136,7 @@ def check_light_import(kind: Kind, word: str, *, also: tuple[str, ...] = ()) -> 
     seen = ""
     for _ in range(_TRIES):
         done = in_fresh_interpreter(
-            "nika_core.testing.declared:weigh", {"modules": [offer.module, *also]}, environ=_quiet_coverage()
+            "nika_core.testing.description_checks:weigh", {"modules": [offer.module, *also]}, environ=_quiet_coverage()
         )
         require(not done.failed, LIGHT, f"importing {offer.module} fails: {done.failed}")
         weight = done.value
@@ -164,7 +164,7 @@ def check_quiet_import(kind: Kind, word: str) -> None:
         NotConformant: with what it did.
     """
     offer = _offer(kind, word)
-    done = in_fresh_interpreter("nika_core.testing.declared:listen", {"kind": kind.value, "word": word})
+    done = in_fresh_interpreter("nika_core.testing.description_checks:listen", {"kind": kind.value, "word": word})
     require(not done.failed, QUIET_IMPORT, done.failed)
     require(not done.stdout, QUIET_IMPORT, f"importing {offer.module} writes to stdout: {done.stdout[:200]!r}")
     require(
