@@ -95,8 +95,6 @@ def ours(edges: list[tuple[str, str]], count: int, folder: Path | None, *, built
                 request = RunRequest(run_id=log.run_id, workflow=workflow, graph=graph, limits=LIMITS)
                 recorded = Services(record=log.record, barrier=log.barrier, call_cache=log, **services)
                 result = await run(request, recorded)
-                    request, Services(record=log.record, barrier=log.barrier, call_cache=log, **services)
-                )
                 await log.finish(result.status.value, time.time())
         assert result.status is RunStatus.SUCCEEDED
 
