@@ -101,7 +101,7 @@ def _counted(estimate: Estimate, tokens: int) -> Estimate:
 def known_task(prepared: Prepared, task: Task) -> Task:
     """The task with every template put in whose values are all known before anything runs."""
     keyword = prepared.nika.vocabulary.keyword(task.keyword)
-    kept = keyword.custom | keyword.literal
+    kept = keyword.rendered_fields | keyword.verbatim_fields
     payload = {name: value if name in kept else _filled(prepared, value) for name, value in task.payload.items()}
     return replace(task, payload=payload)
 

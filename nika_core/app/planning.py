@@ -90,8 +90,10 @@ def _payload(prepared: Prepared, task: Task) -> dict[str, Any]:
     facets = prepared.nika.vocabulary.facets(task.keyword)
     found: dict[str, Any] = {}
     for name, value in task.payload.items():
-        found[name] = value.text if name in keyword.literal and isinstance(value, Template) else _known(prepared, value)
-        if name in keyword.custom and isinstance(value, Template | str):
+        found[name] = (
+            value.text if name in keyword.verbatim_fields and isinstance(value, Template) else _known(prepared, value)
+        )
+        if name in keyword.rendered_fields and isinstance(value, Template | str):
             placeholders = value.placeholders if isinstance(value, Template) else ()
             values = [value_of(prepared, placeholder) for placeholder in placeholders]
             found[name] = value if isinstance(value, str) else value.text

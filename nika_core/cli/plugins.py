@@ -135,7 +135,7 @@ def _described(registry: Registry, listed: Listed) -> dict[str, Any]:
                 "secrets": list(description.secrets),
             }
         case TemplateSource():
-            form = "{{...}}" if description.braces else f"${{{description.name}.…}}"
+            form = "{{...}}" if description.default_source else f"${{{description.name}.…}}"
             return {"summary": description.summary, "form": form}
         case LimitPolicy():
             return {"summary": description.summary}

@@ -108,7 +108,7 @@ def _sections(vocabulary: Vocabulary) -> dict[str, Any]:
 def _payload(keyword: Keyword) -> dict[str, Any]:
     """A keyword's payload: the mapping, or the primary field's text alone."""
     schema = _with_docs(schema_of(keyword.payload), keyword.field_docs)
-    for name in keyword.trees:
+    for name in keyword.json_fields:
         if name in schema.get("properties", {}):
             about = schema["properties"][name].get("description")
             schema["properties"][name] = {"description": about} if about else {}

@@ -93,7 +93,7 @@ def check_payloads(context: Context) -> Iterator[Problem]:
         if keyword is None:
             continue
         for name, value in task.payload.items():
-            if type(value) is not str and isinstance(value, _TREES) and name not in keyword.literal:
+            if type(value) is not str and isinstance(value, _TREES) and name not in keyword.verbatim_fields:
                 yield from _check_keys(value, (name,), task)
         if context.can_be_asked(keyword):
             yield from _ask(context, task, max_tokens)

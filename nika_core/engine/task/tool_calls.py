@@ -22,7 +22,7 @@ from nika_core.model.bounded import bound
 from nika_core.model.events import EventKind
 from nika_core.model.json import JsonObject
 from nika_core.model.tools import covers
-from nika_core.plugin import Admission, Stage, StepOutput, Tool, ToolOutcome
+from nika_core.plugin import Admission, Stage, StepOutput, Tool, ToolResult
 
 if TYPE_CHECKING:
     from nika_core.engine.task.step_context import TaskContext
@@ -61,7 +61,7 @@ async def _tools_of(scene: Scene, context: TaskContext, pattern: str) -> Iterabl
     return tools
 
 
-async def call_tool(scene: Scene, context: TaskContext, tool: Tool, arguments: JsonObject) -> ToolOutcome:
+async def call_tool(scene: Scene, context: TaskContext, tool: Tool, arguments: JsonObject) -> ToolResult:
     """Run it, or give its earlier result again. Raises nothing but cancellation."""
     arguments = fork(arguments)
     name = f"{tool.name}:{digest([tool.name, arguments])}"
@@ -69,7 +69,7 @@ async def call_tool(scene: Scene, context: TaskContext, tool: Tool, arguments: J
     memo = scene.services.memo
     kept = memo.get(context.key, call)
     if isinstance(kept, dict) and isinstance(kept.get("content"), str):
-        outcome = ToolOutcome(kept["content"], bool(kept.get("isError")))
+        outcome = ToolResult(kept["content"], bool(kept.get("isError")))
         _tell(scene, context, tool, arguments, outcome, 0.0, reused=True)
         return outcome
     started = scene.clock.monotonic()
@@ -80,14 +80,14 @@ async def call_tool(scene: Scene, context: TaskContext, tool: Tool, arguments: J
     return outcome
 
 
-async def _run(scene: Scene, context: TaskContext, tool: Tool, arguments: JsonObject, key: str) -> ToolOutcome:
+async def _run(scene: Scene, context: TaskContext, tool: Tool, arguments: JsonObject, key: str) -> ToolResult:
     try:
         word = scene.word(tool.keyword)
         _admit(scene, context, tool)
         try:
             payload = tool.payload(arguments)
         except ValueError as error:
-            return ToolOutcome(f"these arguments make no sense: {error}", is_error=True)
+            return ToolResult(f"these arguments make no sense: {error}", is_error=True)
         if not word.keyword.pure:
             await scene.barrier()
         child = context.child(word, key, min(word.timeout, context.timeout))
@@ -98,7 +98,7 @@ async def _run(scene: Scene, context: TaskContext, tool: Tool, arguments: JsonOb
         finally:
             child.flush()
     except TookTooLongError as error:
-        return ToolOutcome(f"`{tool.name}` {error}", is_error=True)
+        return ToolResult(f"`{tool.name}` {error}", is_error=True)
     except TaskError as error:
         if error.usage is not None:
             context.count(error.usage)
@@ -108,7 +108,7 @@ async def _run(scene: Scene, context: TaskContext, tool: Tool, arguments: JsonOb
     return _result(scene, context, word, returned)
 
 
-def _result(scene: Scene, context: TaskContext, word: Word, returned: Any) -> ToolOutcome:
+def _result(scene: Scene, context: TaskContext, word: Word, returned: Any) -> ToolResult:
     original = None
     if isinstance(returned, StepOutput):
         context.count(returned.usage)
@@ -116,11 +116,11 @@ def _result(scene: Scene, context: TaskContext, word: Word, returned: Any) -> To
     try:
         text = as_text(as_json(returned, scene.max_depth, f"keyword `{word.keyword.name}`"))
     except (TaskError, ValueError) as error:
-        return ToolOutcome(scene.services.mask(str(error)), is_error=True)
-    return ToolOutcome(bound(text, word.max_output, original).text)
+        return ToolResult(scene.services.mask(str(error)), is_error=True)
+    return ToolResult(bound(text, word.max_output, original).text)
 
 
-def _told(scene: Scene, error: BaseException, tool: Tool, word: Word | None) -> ToolOutcome:
+def _told(scene: Scene, error: BaseException, tool: Tool, word: Word | None) -> ToolResult:
     if isinstance(error, EscapedError) and error.interrupt:  # the user's, wherever it came up
         scene.post(CancelRequested("interrupted"))
     failure = scene.failure(failure_from(error, f"keyword `{tool.keyword}`"))
@@ -132,7 +132,7 @@ def _told(scene: Scene, error: BaseException, tool: Tool, word: Word | None) -> 
         except (TaskError, ValueError):
             shown = ""
         text = f"{text}\n{bound(shown, word.max_output if word else None).text}".rstrip()
-    return ToolOutcome(text, is_error=True)
+    return ToolResult(text, is_error=True)
 
 
 def _admit(scene: Scene, context: TaskContext, tool: Tool) -> None:
@@ -160,7 +160,7 @@ def _tell(
     context: TaskContext,
     tool: Tool,
     arguments: JsonObject,
-    outcome: ToolOutcome,
+    outcome: ToolResult,
     seconds: float,
     *,
     reused: bool = False,
