@@ -25,7 +25,7 @@ from nika_core.model.nearest import nearest
 from nika_core.model.project import Project
 from nika_core.model.workflow import Workflow
 from nika_core.plugin import Admission, Explanation, Policy, Refusal
-from nika_core.registry import Kind, Offer, PluginPolicy, Registry, patterns_of, scan
+from nika_core.registry import Kind, PluginRecord, PluginPolicy, Registry, patterns_of, scan
 from nika_core.registry.loading import says
 from nika_core.registry.lock import LOCK_NAME, require_lock
 
@@ -49,7 +49,7 @@ def _refuse_unknown_kinds(where: str, patterns: Iterable[str]) -> None:
 class Nika:
     """What every command starts from. Nothing is read, and no plugin imported, before it is asked for."""
 
-    def __init__(self, start: Path, environ: Mapping[str, str], clock: Clock, offers: Iterable[Offer] = ()) -> None:
+    def __init__(self, start: Path, environ: Mapping[str, str], clock: Clock, offers: Iterable[PluginRecord] = ()) -> None:
         self.start = start
         self.environ = environ
         self.clock = clock
@@ -62,7 +62,7 @@ class Nika:
         *,
         environ: Mapping[str, str] | None = None,
         clock: Clock | None = None,
-        offers: Iterable[Offer] = (),
+        offers: Iterable[PluginRecord] = (),
     ) -> Nika:
         """The project that a workflow's file (or a folder, or the working directory) belongs to.
 
@@ -100,7 +100,7 @@ class Nika:
 
     @cached_property
     def installed(self) -> Registry:
-        """The plugins under the project's and the environment's lists, whatever `nika.lock` says: to be looked at."""
+        """The plugins under the project's and the environment's lists, whatever `nika.lock` one_line: to be looked at."""
         installed = scan()
         taken = {offer.id for offer in installed}
         return Registry((*installed, *(offer for offer in self._offers if offer.id not in taken)), self._policy())
@@ -141,7 +141,7 @@ class Nika:
     # -- limits
 
     @cached_property
-    def policies(self) -> list[tuple[Offer, Policy]]:
+    def policies(self) -> list[tuple[PluginRecord, Policy]]:
         """Every limit policy. Raises PluginError: a limit that nobody asks is no limit.
 
         RefusedError where the environment takes one away that the project has: it may narrow, and never widen.
@@ -271,7 +271,7 @@ class Nika:
         return None
 
 
-def _asked(offer: Offer, ask: Callable[[], Iterable[Limit]]) -> list[Limit]:
+def _asked(offer: PluginRecord, ask: Callable[[], Iterable[Limit]]) -> list[Limit]:
     try:
         return [replace(limit, policy=offer.word) for limit in ask()]
     except (NikaError, KeyboardInterrupt):

@@ -15,7 +15,7 @@ from typing import Final
 
 from nika_core import codes
 from nika_core.errors import PluginError
-from nika_core.registry import Offer
+from nika_core.registry import PluginRecord
 
 PATIENCE: Final = 10.0  # seconds that a plugin may take for what is to be quick
 STILL: Final = 2.0  # seconds without a beat of the event loop, after which it is told who stops it
@@ -25,10 +25,10 @@ _BEAT: Final = 0.25
 class Culprits:
     """Which plugin a frame of code belongs to."""
 
-    def __init__(self, offers: tuple[Offer, ...]) -> None:
-        self._offers: Mapping[str, Offer] = {offer.module.partition(".")[0]: offer for offer in offers}
+    def __init__(self, offers: tuple[PluginRecord, ...]) -> None:
+        self._offers: Mapping[str, PluginRecord] = {offer.module.partition(".")[0]: offer for offer in offers}
 
-    def of(self, frame: FrameType | None) -> tuple[Offer, str] | None:
+    def of(self, frame: FrameType | None) -> tuple[PluginRecord, str] | None:
         """The plugin, and the file and line where it is; None where no plugin is at work."""
         while frame is not None:
             name = str(frame.f_globals.get("__name__", ""))
@@ -40,7 +40,7 @@ class Culprits:
 
 
 @contextmanager
-def patience(offers: Callable[[], tuple[Offer, ...]], seconds: float = PATIENCE) -> Iterator[None]:
+def patience(offers: Callable[[], tuple[PluginRecord, ...]], seconds: float = PATIENCE) -> Iterator[None]:
     """Whatever plugin is still at work after so long gets a PluginError, where it stands. Main thread only (and where
     there are timers); elsewhere nothing happens. The kernel's own work is not interrupted.
     """
@@ -68,7 +68,7 @@ def patience(offers: Callable[[], tuple[Offer, ...]], seconds: float = PATIENCE)
 
 
 @contextmanager
-def watched(loop: asyncio.AbstractEventLoop, offers: tuple[Offer, ...], tell: Callable[[str], None]) -> Iterator[None]:
+def watched(loop: asyncio.AbstractEventLoop, offers: tuple[PluginRecord, ...], tell: Callable[[str], None]) -> Iterator[None]:
     """Tell, once for each time, when the event loop stands still, and which plugin stops it."""
     over = threading.Event()
     beats = [time.monotonic()]
@@ -98,7 +98,7 @@ def watched(loop: asyncio.AbstractEventLoop, offers: tuple[Offer, ...], tell: Ca
         over.set()
 
 
-def _sentence(found: tuple[Offer, str] | None, still: float) -> str:
+def _sentence(found: tuple[PluginRecord, str] | None, still: float) -> str:
     if found is None:
         return f"nothing in this run has gone on for {still:.0f} s: something blocks the event loop"
     offer, where = found

@@ -8,8 +8,8 @@ from typing import Any
 from nika_core.errors import PluginError
 from nika_core.plugin import Facets, Keyword, Source
 from nika_core.registry import Kind, Registry
-from nika_core.registry.foreign_facets import ForeignFacets
-from nika_core.registry.foreign_source import ForeignSource
+from nika_core.registry.foreign_facets import GuardedFacets
+from nika_core.registry.foreign_source import GuardedSource
 
 
 class RegistryVocabulary:
@@ -37,7 +37,7 @@ class RegistryVocabulary:
         found = self._facets.get(word)
         if found is None:
             offer = self._registry.offer(Kind.KEYWORD, word)
-            found = self._facets[word] = ForeignFacets(self._registry.facets(word), offer)
+            found = self._facets[word] = GuardedFacets(self._registry.facets(word), offer)
         return found
 
     def sections(self) -> Mapping[str, Any]:
@@ -59,7 +59,7 @@ class RegistryVocabulary:
         found = self._sources.get(name)
         if found is None:
             offer = self._registry.offer(Kind.TEMPLATE_SOURCE, name)
-            found = self._sources[name] = ForeignSource(self._registry.source(name), offer)
+            found = self._sources[name] = GuardedSource(self._registry.source(name), offer)
         return found
 
     def install_hint(self, word: str) -> str | None:

@@ -15,7 +15,7 @@ from nika_core.cli.console import plain, say, say_json, style, style_data, table
 from nika_core.cli.options import Format, FormatOption
 from nika_core.errors import NikaError, UsageError
 from nika_core.plugin import Keyword, LimitPolicy, Provider, TemplateSource
-from nika_core.registry import Listed, Registry
+from nika_core.registry import PluginStatus, Registry
 from nika_core.registry.lock import LOCK_NAME, lock_of, require_lock, write_lock
 from nika_core.scaffold import NewPlugin, make_plugin
 
@@ -36,7 +36,7 @@ class PluginKind(StrEnum):
 _BAD = {"conflict", "broken"}
 
 
-def _json(listed: Listed) -> dict[str, Any]:
+def _json(listed: PluginStatus) -> dict[str, Any]:
     offer = listed.offer
     found: dict[str, Any] = {
         "kind": offer.kind.value,
@@ -50,7 +50,7 @@ def _json(listed: Listed) -> dict[str, Any]:
     return found | ({"why": listed.why} if listed.why else {}) | ({"hint": listed.hint} if listed.hint else {})
 
 
-def _pretty(listed: list[Listed]) -> None:
+def _pretty(listed: list[PluginStatus]) -> None:
     rows = []
     for each in listed:
         offer = each.offer
@@ -111,7 +111,7 @@ def show(
                 say(f"  {key}: {plain(shown)}")
 
 
-def _described(registry: Registry, listed: Listed) -> dict[str, Any]:
+def _described(registry: Registry, listed: PluginStatus) -> dict[str, Any]:
     if listed.status not in {"available", "outranked"}:
         return {}
     try:

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from nika_core.errors import NikaError, PluginError
 from nika_core.plugin import BatchResult, BatchSearch, Chunk, Client, Health, ModelInfo, ModelRequest, TokenEstimate
 from nika_core.registry.loading import broken, says
-from nika_core.registry.scan import Offer
+from nika_core.registry.scan import PluginRecord
 
 
-class ForeignClient:
+class GuardedClient:
     """Asks `own`, which is `offer`'s. What happens during a call is the engine's to judge, and goes through."""
 
-    def __init__(self, own: Client, offer: Offer) -> None:
+    def __init__(self, own: Client, offer: PluginRecord) -> None:
         self._own = own
         self._offer = offer
 

@@ -11,15 +11,15 @@ from nika_core.model.json import Json, JsonObject
 from nika_core.model.template import Template
 from nika_core.plugin import CallEstimate, Effect, Estimate, Facets, ModelRequest, Payload, Report, StepContext, Tool
 from nika_core.registry.loading import broken, says
-from nika_core.registry.scan import Offer
+from nika_core.registry.scan import PluginRecord
 
 T = TypeVar("T")
 
 
-class ForeignFacets(Facets):
+class GuardedFacets(Facets):
     """Asks `own`, which is `offer`'s. Errors that are meant for the user go through; all else is the plugin's fault."""
 
-    def __init__(self, own: Facets, offer: Offer) -> None:
+    def __init__(self, own: Facets, offer: PluginRecord) -> None:
         self._own = own
         self._offer = offer
 

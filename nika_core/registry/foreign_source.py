@@ -10,10 +10,10 @@ from nika_core.model.template import Placeholder
 from nika_core.plugin import Scope, Source, Values
 from nika_core.plugin.template_source import SourceReport
 from nika_core.registry.loading import broken, says
-from nika_core.registry.scan import Offer
+from nika_core.registry.scan import PluginRecord
 
 
-class ForeignSource:
+class GuardedSource:
     """Asks `own`, which is `offer`'s. Errors that are meant for the user go through; all else is the plugin's fault.
 
     Written out and not through one method with a lambda: templates are resolved by the thousand.
@@ -21,7 +21,7 @@ class ForeignSource:
 
     __slots__ = ("_offer", "_own")
 
-    def __init__(self, own: Source, offer: Offer) -> None:
+    def __init__(self, own: Source, offer: PluginRecord) -> None:
         self._own = own
         self._offer = offer
 

@@ -18,9 +18,9 @@ import pluggy
 from nika_core import codes
 from nika_core.errors import PluginError
 from nika_core.plugin import API_VERSION, Keyword, LimitPolicy, Provider, TemplateSource, hookspec
-from nika_core.registry.describing import why_wrong
-from nika_core.registry.guard import event_loop_kept
-from nika_core.registry.scan import Kind, Offer
+from nika_core.registry.describing import description_error
+from nika_core.registry.guard import preserve_event_loop
+from nika_core.registry.scan import Kind, PluginRecord
 
 Description: TypeAlias = Keyword | Provider | TemplateSource | LimitPolicy
 
@@ -32,7 +32,7 @@ _HOOKS: Final = {
 }
 
 
-def broken(offer: Offer, what: str, code: str = codes.PLUGIN_BROKEN) -> PluginError:
+def broken(offer: PluginRecord, what: str, code: str = codes.PLUGIN_BROKEN) -> PluginError:
     """The one clear sentence that a user of a broken plugin gets."""
     return PluginError(
         code,
@@ -41,20 +41,20 @@ def broken(offer: Offer, what: str, code: str = codes.PLUGIN_BROKEN) -> PluginEr
     )
 
 
-def says(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     """An exception on one line, bounded."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}"[:300] if text else type(error).__name__
 
 
 @contextlib.contextmanager
-def foreign(offer: Offer) -> Iterator[None]:
+def foreign(offer: PluginRecord) -> Iterator[None]:
     """Around a plugin's own code: stdout is for data, and the event loop is everybody's.
 
     Raises:
         PluginError: it changed asyncio, which has been put back.
     """
-    with event_loop_kept() as changed, contextlib.redirect_stdout(sys.stderr):
+    with preserve_event_loop() as changed, contextlib.redirect_stdout(sys.stderr):
         yield
     if changed:
         raise broken(offer, f"patches the event loop when it is loaded: {', '.join(changed[:3])}")
@@ -81,7 +81,7 @@ class Loader:
 
         return collect
 
-    def load(self, offer: Offer) -> Description:
+    def load(self, offer: PluginRecord) -> Description:
         """The description that belongs to the offer. Raises PluginError."""
         if offer.module not in self._modules:
             self._modules[offer.module] = self._register(offer)
@@ -96,12 +96,12 @@ class Loader:
             raise broken(offer, f"does not describe '{offer.word}': {hook} of {offer.module} returned {names}")
         if len(mine) > 1:
             raise broken(offer, f"describes '{offer.word}' {len(mine)} times")
-        wrong = why_wrong(mine[0])
+        wrong = description_error(mine[0])
         if wrong is not None:
             raise broken(offer, wrong)
         return mine[0]  # type: ignore[return-value]  # its type was compared with `expected` above
 
-    def _register(self, offer: Offer) -> dict[Kind, list[object]]:
+    def _register(self, offer: PluginRecord) -> dict[Kind, list[object]]:
         module = self._import(offer)
         declared = getattr(module, "NIKA_API", None)
         if declared != API_VERSION:
@@ -125,11 +125,11 @@ class Loader:
         collected, self._collected = self._collected, {}
         return collected
 
-    def _forget(self, module: ModuleType, offer: Offer) -> None:
+    def _forget(self, module: ModuleType, offer: PluginRecord) -> None:
         if self._manager.has_plugin(offer.module):
             self._manager.unregister(module)
 
-    def _import(self, offer: Offer) -> ModuleType:
+    def _import(self, offer: PluginRecord) -> ModuleType:
         start = time.perf_counter()
         try:
             with foreign(offer):
@@ -142,7 +142,7 @@ class Loader:
             self.import_seconds[offer.module] = time.perf_counter() - start
 
 
-def load_object(offer: Offer, name: str) -> Any:
+def load_object(offer: PluginRecord, name: str) -> Any:
     """What "package.module:Class" names. Raises PluginError."""
     module_name, _, attribute = name.partition(":")
     try:
@@ -157,7 +157,7 @@ def load_object(offer: Offer, name: str) -> Any:
     return found
 
 
-def make(offer: Offer, name: str, *arguments: object) -> Any:
+def make(offer: PluginRecord, name: str, *arguments: object) -> Any:
     """An instance of what "package.module:Class" names. Raises PluginError."""
     made = load_object(offer, name)
     try:

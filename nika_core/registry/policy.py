@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from nika_core.registry.scan import Offer
+from nika_core.registry.scan import PluginRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class PluginPolicy:
     implied: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     prefer_where: str = "nika.yaml"
 
-    def why_blocked(self, offer: Offer) -> str | None:
+    def why_blocked(self, offer: PluginRecord) -> str | None:
         """One sentence that names the list; None when it may be loaded."""
         for where, patterns in self.block:
             for pattern in patterns:
@@ -53,7 +53,7 @@ class PluginPolicy:
                 return f"{name} is set and empty: it allows nothing"
         return None
 
-    def unmatched(self, offers: Collection[Offer]) -> list[Unmatched]:
+    def unmatched(self, offers: Collection[PluginRecord]) -> list[Unmatched]:
         """Entries that match nothing of what is installed."""
         found: list[Unmatched] = []
         for name, lists in (("allow", self.allow), ("block", self.block)):
@@ -66,7 +66,7 @@ class PluginPolicy:
         return found
 
 
-def _matches(pattern: str, offer: Offer) -> bool:
+def _matches(pattern: str, offer: PluginRecord) -> bool:
     name = offer.id if ":" in pattern else _normal(offer.distribution)
     return fnmatchcase(name, pattern if ":" in pattern else _normal(pattern))
 

@@ -18,18 +18,18 @@ from typing import Any, Final, TextIO
 
 from nika_core.errors import PluginError
 from nika_core.registry.lock import changed_files
-from nika_core.registry.registry import Listed, Registry
-from nika_core.registry.scan import Kind, Offer
+from nika_core.registry.registry import PluginStatus, Registry
+from nika_core.registry.scan import Kind, PluginRecord
 
 PATIENCE: Final = 10.0  # seconds for one plugin
 SLOW: Final = 0.25  # seconds from which on importing a plugin is told to be slow
 
 
-def probed(registry: Registry) -> list[Listed]:
+def probed(registry: Registry) -> list[PluginStatus]:
     """Every offer, after trying all that may be imported; nothing is imported here."""
     listed = registry.listing()
     waiting = [each.offer for each in listed if each.status == "available"]
-    found: dict[Offer, dict[str, Any]] = {}
+    found: dict[PluginRecord, dict[str, Any]] = {}
     while waiting:
         told, begun = _try(waiting)
         found |= told
@@ -43,7 +43,7 @@ def probed(registry: Registry) -> list[Listed]:
     return [_merged(each, found.get(each.offer), changed.get(each.offer.distribution, ())) for each in listed]
 
 
-def _merged(listed: Listed, told: dict[str, Any] | None, changed: Sequence[str]) -> Listed:
+def _merged(listed: PluginStatus, told: dict[str, Any] | None, changed: Sequence[str]) -> PluginStatus:
     if told is None:
         return listed
     notes = list(told.get("notes", ()))
@@ -67,18 +67,18 @@ def _changed(distribution: str) -> list[str]:
         return []
 
 
-def _vanished(offer: Offer) -> str:
+def _vanished(offer: PluginRecord) -> str:
     return (
         f"the plugin for '{offer.word}' ({offer.origin}) ends the whole process when it is loaded, "
         f"or does not come back within {PATIENCE:g} s"
     )
 
 
-def _way_out(offer: Offer) -> str:
+def _way_out(offer: PluginRecord) -> str:
     return f"upgrade or remove {offer.distribution}, or block it: plugins: {{block: [{offer.id}]}} in nika.yaml"
 
 
-def _try(offers: Sequence[Offer]) -> tuple[dict[Offer, dict[str, Any]], Offer | None]:
+def _try(offers: Sequence[PluginRecord]) -> tuple[dict[PluginRecord, dict[str, Any]], PluginRecord | None]:
     """What the process said of each, and the one that it began last."""
     command = [sys.executable, "-m", "nika_core.registry.probe"]
     environ = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
@@ -109,7 +109,7 @@ def _try(offers: Sequence[Offer]) -> tuple[dict[Offer, dict[str, Any]], Offer | 
 
 
 def _main(path: Path) -> None:
-    offers = [Offer(**{**each, "kind": Kind(each["kind"])}) for each in json.loads(sys.stdin.read())]
+    offers = [PluginRecord(**{**each, "kind": Kind(each["kind"])}) for each in json.loads(sys.stdin.read())]
     registry = Registry(offers)
     with path.open("w", encoding="utf-8") as answer, tempfile.TemporaryFile() as heard:
         os.dup2(heard.fileno(), 1)
@@ -127,7 +127,7 @@ def _say(answer: TextIO, told: dict[str, Any]) -> None:
     answer.flush()
 
 
-def _look(registry: Registry, offer: Offer, heard: int) -> dict[str, Any]:
+def _look(registry: Registry, offer: PluginRecord, heard: int) -> dict[str, Any]:
     before = os.fstat(heard).st_size
     threads = threading.active_count()
     printed = _Counted()

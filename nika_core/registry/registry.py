@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 from nika_core import codes
 from nika_core.errors import PluginError
 from nika_core.plugin import Client, Facets, Keyword, LimitPolicy, Policy, Provider, Source, Step, TemplateSource
-from nika_core.registry.foreign_client import ForeignClient
+from nika_core.registry.foreign_client import GuardedClient
 from nika_core.registry.loading import Description, Loader, load_object, make
 from nika_core.registry.policy import PluginPolicy, Unmatched, same_distribution
-from nika_core.registry.scan import Kind, Offer, required_by, scan
+from nika_core.registry.scan import Kind, PluginRecord, required_by, scan
 
 D = TypeVar("D", Keyword, Provider, TemplateSource, LimitPolicy)
 
@@ -29,14 +29,14 @@ _UNKNOWN = {
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class PluginStatus:
     """An offer, and what became of it.
 
     `status`: available, blocked, conflict (nobody gets the word), outranked (another distribution has it), broken.
     `seconds` that importing took and `notes`, what else its users should know, are found by `nika plugins check`.
     """
 
-    offer: Offer
+    offer: PluginRecord
     status: str
     why: str = ""
     hint: str = ""
@@ -49,7 +49,7 @@ class Registry:
 
     def __init__(
         self,
-        offers: Iterable[Offer] | None = None,
+        offers: Iterable[PluginRecord] | None = None,
         policy: PluginPolicy | None = None,
         built_in: Collection[str] | None = None,
     ) -> None:
@@ -57,11 +57,11 @@ class Registry:
         self._policy = policy or PluginPolicy()
         self._built_in_given = built_in
         self._loader = Loader()
-        self._loaded: dict[Offer, Description | PluginError] = {}
-        self._made: dict[tuple[Offer, str], Any] = {}
+        self._loaded: dict[PluginRecord, Description | PluginError] = {}
+        self._made: dict[tuple[PluginRecord, str], Any] = {}
         self._claims: dict[str, tuple[Provider, ...]] = {}  # by a model's name
-        self._by_word: dict[tuple[Kind, str], list[Offer]] = {}
-        self._blocked: dict[Offer, str] = {}
+        self._by_word: dict[tuple[Kind, str], list[PluginRecord]] = {}
+        self._blocked: dict[PluginRecord, str] = {}
         for offer in self._offers:
             why = self._policy.why_blocked(offer)
             if why is None:
@@ -80,7 +80,7 @@ class Registry:
         """Every word of this kind that may be used, in alphabetical order."""
         return sorted(word for (found, word) in self._by_word if found is kind)
 
-    def offers(self) -> tuple[Offer, ...]:
+    def offers(self) -> tuple[PluginRecord, ...]:
         """All that is installed, whether or not it may be used."""
         return self._offers
 
@@ -92,7 +92,7 @@ class Registry:
         """Every word of this kind that is there, also those that may not be used."""
         return sorted({offer.word for offer in self._offers if offer.kind is kind})
 
-    def offer(self, kind: Kind, word: str) -> Offer:
+    def offer(self, kind: Kind, word: str) -> PluginRecord:
         """The one that has the word. Raises PluginError when nobody may have it."""
         offers = self._by_word.get((kind, word))
         if not offers:
@@ -107,7 +107,7 @@ class Registry:
             )
         return winner
 
-    def _winner(self, offers: list[Offer]) -> Offer | None:
+    def _winner(self, offers: list[PluginRecord]) -> PluginRecord | None:
         preferred = self._policy.prefer.get(offers[0].id)
         if preferred is not None:
             mine = [offer for offer in offers if same_distribution(offer.distribution, preferred)]
@@ -118,7 +118,7 @@ class Registry:
             return None
         return self._without_preference(offers)
 
-    def _preferred_in_vain(self, offers: list[Offer], preferred: str) -> PluginError:
+    def _preferred_in_vain(self, offers: list[PluginRecord], preferred: str) -> PluginError:
         """To use another one in its place would do what the project does not want, and say nothing."""
         first, where = offers[0], self._policy.prefer_where
         name = _UNKNOWN[first.kind][1]
@@ -135,7 +135,7 @@ class Registry:
             f"{{prefer: {{{first.id}: {first.distribution}}}}} in {where}",
         )
 
-    def _without_preference(self, offers: list[Offer]) -> Offer | None:
+    def _without_preference(self, offers: list[PluginRecord]) -> PluginRecord | None:
         if len(offers) == 1:
             return offers[0]
         own = [offer for offer in offers if any(same_distribution(offer.distribution, name) for name in self._built_in)]
@@ -163,7 +163,7 @@ class Registry:
         distribution = f"{_UNKNOWN[kind][2]}{word}"
         return f"install it: pip install {distribution}" if distribution in self._built_in else None
 
-    def usable(self) -> list[Offer]:
+    def usable(self) -> list[PluginRecord]:
         """Every offer that the lists allow, whether or not it gets its word."""
         return [offer for offer in self._offers if offer not in self._blocked]
 
@@ -174,7 +174,7 @@ class Registry:
         assert isinstance(description, expected)  # the loader compared them
         return description
 
-    def description(self, offer: Offer) -> Description:
+    def description(self, offer: PluginRecord) -> Description:
         """Import the plugin and give its description. Raises PluginError, the same one each time."""
         found = self._loaded.get(offer)
         if found is None:
@@ -187,7 +187,7 @@ class Registry:
             raise found
         return found
 
-    def _make(self, offer: Offer, name: str, *arguments: object) -> Any:
+    def _make(self, offer: PluginRecord, name: str, *arguments: object) -> Any:
         key = (offer, name)
         if key not in self._made:
             self._made[key] = make(offer, name, *arguments)
@@ -238,7 +238,7 @@ class Registry:
     def new_client(self, name: str, environ: Mapping[str, str]) -> Client:
         """A client for one run. Raises PluginError."""
         offer = self.offer(Kind.PROVIDER, name)
-        return ForeignClient(make(offer, self.provider(name).client, environ), offer)
+        return GuardedClient(make(offer, self.provider(name).client, environ), offer)
 
     def template_source(self, name: str) -> TemplateSource:
         """Raises PluginError."""
@@ -249,9 +249,9 @@ class Registry:
         made: Source = self._make(self.offer(Kind.TEMPLATE_SOURCE, name), self.template_source(name).source)
         return made
 
-    def policies(self) -> list[tuple[Offer, Policy]]:
+    def policies(self) -> list[tuple[PluginRecord, Policy]]:
         """Every limit policy that may be loaded. A broken one raises: a limit that nobody asks is no limit."""
-        found: list[tuple[Offer, Policy]] = []
+        found: list[tuple[PluginRecord, Policy]] = []
         for word in self.words(Kind.LIMIT_POLICY):
             offer = self.offer(Kind.LIMIT_POLICY, word)
             description = self._load(Kind.LIMIT_POLICY, word, LimitPolicy)
@@ -260,33 +260,33 @@ class Registry:
 
     # -- what people are told
 
-    def listing(self) -> list[Listed]:
+    def listing(self) -> list[PluginStatus]:
         """Every offer with its status as far as it is known without importing anything."""
-        found: list[Listed] = []
+        found: list[PluginStatus] = []
         for offer in self._offers:
             if offer in self._blocked:
-                found.append(Listed(offer, "blocked", self._blocked[offer]))
+                found.append(PluginStatus(offer, "blocked", self._blocked[offer]))
                 continue
             failure = self._loaded.get(offer)
             try:
                 winner = self.offer(offer.kind, offer.word)
             except PluginError as error:
-                found.append(Listed(offer, "conflict", error.message, error.hint or ""))
+                found.append(PluginStatus(offer, "conflict", error.message, error.hint or ""))
                 continue
             if winner is not offer:
                 hint = f"to use this one: plugins: {{prefer: {{{offer.id}: {offer.distribution}}}}} in nika.yaml"
-                found.append(Listed(offer, "outranked", f"{winner.origin} has the word", hint))
+                found.append(PluginStatus(offer, "outranked", f"{winner.origin} has the word", hint))
             elif isinstance(failure, PluginError):
-                found.append(Listed(offer, "broken", failure.message, failure.hint or ""))
+                found.append(PluginStatus(offer, "broken", failure.message, failure.hint or ""))
             else:
-                found.append(Listed(offer, "available"))
+                found.append(PluginStatus(offer, "available"))
         return found
 
     def failures(self) -> list[PluginError]:
         """What was wrong with those that could not be loaded so far."""
         return [found for found in self._loaded.values() if isinstance(found, PluginError)]
 
-    def try_out(self, offer: Offer) -> None:
+    def try_out(self, offer: PluginRecord) -> None:
         """Import it, and make what its description names. Raises PluginError."""
         for name in _named_objects(self.description(offer)):
             if offer.kind is Kind.PROVIDER:
@@ -294,7 +294,7 @@ class Registry:
             else:
                 self._make(offer, name)
 
-    def import_seconds(self, offer: Offer) -> float | None:
+    def import_seconds(self, offer: PluginRecord) -> float | None:
         """How long the plugin's module took to import; None when it was not."""
         return self._loader.import_seconds.get(offer.module)
 

@@ -14,7 +14,7 @@ from nika_core.document.reading.workflow_schema import ROOT
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.errors import NikaError
 from nika_core.plugin import Facets, Keyword, LimitPolicy, Policy, Provider, TemplateSource
-from nika_core.registry import Kind, Offer, Registry
+from nika_core.registry import Kind, PluginRecord, Registry
 from nika_core.registry.loading import Description, load_object
 from nika_core.testing.failing import NotConformant, require
 from nika_core.testing.interpreter import in_fresh_interpreter
@@ -200,14 +200,14 @@ def listen(kind: str, word: str) -> dict[str, Any]:
     return {"threads": sorted({thread.name for thread in threading.enumerate()} - before)}
 
 
-def _offer(kind: Kind, word: str) -> Offer:
+def _offer(kind: Kind, word: str) -> PluginRecord:
     try:
         return Registry().offer(kind, word)
     except NikaError as error:
         raise NotConformant(DECLARED, error.message) from error
 
 
-def _own_packages(offer: Offer) -> set[str]:
+def _own_packages(offer: PluginRecord) -> set[str]:
     """The top-level packages that the plugin's own distribution brings, and that of its module."""
     found = {offer.module.partition(".")[0]}
     for file in importlib_metadata.distribution(offer.distribution).files or ():

@@ -23,7 +23,7 @@ from nika_core.model.events import Event, EventKind
 from nika_core.model.json import Json
 from nika_core.model.limits import Limit
 from nika_core.model.state import RunResult, TaskResult
-from nika_core.registry import Kind, Offer
+from nika_core.registry import Kind, PluginRecord
 from nika_core.testing import echo, scripted
 from nika_core.testing.scripted import ScriptedModel, playing
 
@@ -181,11 +181,11 @@ def prepared(nika: Nika, path: Path, options: RunOptions, limits: Iterable[Limit
     return replace(ready, limits=ready.limits.narrowed(limits))
 
 
-def _own_offers() -> tuple[Offer, ...]:
+def _own_offers() -> tuple[PluginRecord, ...]:
     version = importlib_metadata.version("nika-core")
     return (
-        Offer(Kind.KEYWORD, echo.WORD, echo.__name__, "nika-core", version),
-        Offer(Kind.PROVIDER, scripted.WORD, scripted.__name__, "nika-core", version),
+        PluginRecord(Kind.KEYWORD, echo.WORD, echo.__name__, "nika-core", version),
+        PluginRecord(Kind.PROVIDER, scripted.WORD, scripted.__name__, "nika-core", version),
     )
 
 
