@@ -34,7 +34,7 @@ class Waiting:
 
 
 def _may_wait(task: Task, prepared: Prepared) -> bool:
-    keyword = prepared.nika.vocabulary.keyword(task.keyword)
+    keyword = prepared.nika.catalog.keyword(task.keyword)
     if not keyword.needs_provider or keyword.category is not KeywordCategory.TOOL or prepared.options.mock:
         return False
     model = task.payload.get("model")

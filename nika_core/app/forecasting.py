@@ -65,7 +65,7 @@ def _estimate(prepared: Prepared, task: Task) -> Estimate:
 
 
 def _talks(prepared: Prepared, task: Task) -> bool:
-    return prepared.nika.vocabulary.keyword(task.keyword).category is KeywordCategory.CONTEXT
+    return prepared.nika.catalog.keyword(task.keyword).category is KeywordCategory.CONTEXT
 
 
 def _with_history(estimate: Estimate, earlier: Iterable[Estimate]) -> Estimate:
@@ -100,7 +100,7 @@ def _counted(estimate: Estimate, tokens: int) -> Estimate:
 
 def known_task(prepared: Prepared, task: Task) -> Task:
     """The task with every template put in whose values are all known before anything runs."""
-    keyword = prepared.nika.vocabulary.keyword(task.keyword)
+    keyword = prepared.nika.catalog.keyword(task.keyword)
     kept = keyword.custom | keyword.literal
     payload = {name: value if name in kept else _filled(prepared, value) for name, value in task.payload.items()}
     return replace(task, payload=payload)
@@ -108,12 +108,12 @@ def known_task(prepared: Prepared, task: Task) -> Task:
 
 def value_of(prepared: Prepared, placeholder: Placeholder) -> tuple[Json] | None:
     """Its value where it is known before anything runs: it needs no task, and is there."""
-    source = prepared.nika.vocabulary.source(placeholder.source)
+    source = prepared.nika.catalog.source(placeholder.source)
     if tuple(source.depends_on(placeholder)):
         return None
     values = Values(inputs=prepared.inputs, environ=prepared.nika.environ)
     try:
-        return (resolve(placeholder, values, prepared.nika.vocabulary.source),)
+        return (resolve(placeholder, values, prepared.nika.catalog.source),)
     except NikaError:
         return None
 

@@ -57,7 +57,7 @@ def _make_plan(prepared: Prepared, whole: RunForecast) -> Plan:
     for number, wave in enumerate(prepared.graph.waves(), start=1):
         for name in wave:
             task = tasks[name]
-            facets = prepared.nika.vocabulary.facets(task.keyword)
+            facets = prepared.nika.catalog.facets(task.keyword)
             payload = _payload(prepared, task)
             planned.append(
                 PlannedTask(
@@ -86,8 +86,8 @@ def _redacted(facets: Any, payload: Mapping[str, Any]) -> Json:
 
 def _payload(prepared: Prepared, task: Task) -> dict[str, Any]:
     """As the step will be given it, as far as that is known; what is not stands there as its author wrote it."""
-    keyword = prepared.nika.vocabulary.keyword(task.keyword)
-    facets = prepared.nika.vocabulary.facets(task.keyword)
+    keyword = prepared.nika.catalog.keyword(task.keyword)
+    facets = prepared.nika.catalog.facets(task.keyword)
     found: dict[str, Any] = {}
     for name, value in task.payload.items():
         found[name] = value.text if name in keyword.literal and isinstance(value, Template) else _known(prepared, value)

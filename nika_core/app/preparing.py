@@ -113,28 +113,28 @@ class Prepared:
         ]
         words = {task.keyword for task in workflow.tasks} | {entry.partition("::")[0] for entry in entries}
         for word in sorted(words):
-            keyword = self.nika.vocabulary.keyword(word)
+            keyword = self.nika.catalog.keyword(word)
             if keyword.sections:
                 payload = WorkflowPayload(
                     workflow, self.nika.settings(word), self.nika.environ, Place(str(workflow.path))
                 )
-                whole = self.nika.vocabulary.facets(word).sections(payload)
+                whole = self.nika.catalog.facets(word).sections(payload)
                 found |= {name: whole[name] for name in keyword.sections if name in whole}
         return found
 
     def asked(self, task: Task, what: str, ask: Callable[[Facets, Any], T]) -> T:
         """What a facet says of a task. Raises PluginError when it fails: `what` it then could not do."""
-        facets = self.nika.vocabulary.facets(task.keyword)
+        facets = self.nika.catalog.facets(task.keyword)
         try:
             found: T = getattr(facets, ask.__name__)(self.payload(task))
             return found
         except NikaError:
             raise
         except Exception as error:
-            offer = self.nika.registry.offer(Kind.KEYWORD, task.keyword)
+            record = self.nika.registry.record(Kind.KEYWORD, task.keyword)
             raise PluginError(
                 codes.PLUGIN_BROKEN,
-                f"the keyword '{task.keyword}' ({offer.origin}) cannot {what} task '{task.id}': {error}",
+                f"the keyword '{task.keyword}' ({record.origin}) cannot {what} task '{task.id}': {error}",
                 hint="this is a fault in the plugin",
                 place=task.place,
             ) from error
@@ -181,7 +181,7 @@ def prepare(nika: Nika, workflow: Workflow, options: RunOptions) -> Prepared:
     values, found = check_inputs(workflow, options.inputs, nika.limits)
     problems = list(found)
     if not problems:
-        problems += check_values(workflow, nika.vocabulary, Values(inputs=values, environ=nika.environ))
+        problems += check_values(workflow, nika.catalog, Values(inputs=values, environ=nika.environ))
     limits = nika.limits_for(_words(workflow, nika)).narrowed(_narrowed_by(options))
     agent = block_of(workflow, nika, provider=options.provider, model=options.model)
     directory = ProviderDirectory(nika.registry, nika.environ)

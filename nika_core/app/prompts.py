@@ -31,6 +31,6 @@ def resolve_system_prompt(agent: AgentBlock, workflow: Workflow, nika: Nika, inp
     if isinstance(agent.system_prompt, Template):
         template = agent.system_prompt
         values = Values(inputs=inputs, environ=nika.environ)
-        found = [resolve(each, values, nika.vocabulary.source) for each in template.placeholders]
+        found = [resolve(each, values, nika.catalog.source) for each in template.placeholders]
         return replace(agent, system_prompt=render(template, found))
     return agent

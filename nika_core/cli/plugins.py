@@ -37,12 +37,12 @@ _BAD = {"conflict", "broken"}
 
 
 def _json(listed: PluginStatus) -> dict[str, Any]:
-    offer = listed.offer
+    record = listed.record
     found: dict[str, Any] = {
-        "kind": offer.kind.value,
-        "word": offer.word,
-        "distribution": offer.distribution,
-        "version": offer.version,
+        "kind": record.kind.value,
+        "word": record.word,
+        "distribution": record.distribution,
+        "version": record.version,
         "status": listed.status,
     }
     found |= {"seconds": round(listed.seconds, 3)} if listed.seconds is not None else {}
@@ -53,9 +53,9 @@ def _json(listed: PluginStatus) -> dict[str, Any]:
 def _pretty(listed: list[PluginStatus]) -> None:
     rows = []
     for each in listed:
-        offer = each.offer
+        record = each.record
         why = f"{each.status}: {each.why}" if each.why else each.status
-        rows.append((offer.kind.value, offer.word, offer.distribution, offer.version, why))
+        rows.append((record.kind.value, record.word, record.distribution, record.version, why))
     say(table(("KIND", "WORD", "DISTRIBUTION", "VERSION", "STATUS"), rows))
 
 
@@ -91,9 +91,11 @@ def show(
 ) -> None:
     """One plugin by its word, `kind:word` or distribution: what it brings."""
     registry = Nika.open().registry
-    listed = [each for each in registry.listing() if name in {each.offer.word, each.offer.id, each.offer.distribution}]
+    listed = [
+        each for each in registry.listing() if name in {each.record.word, each.record.id, each.record.distribution}
+    ]
     if not listed:
-        known = sorted({each.offer.word for each in registry.listing()})
+        known = sorted({each.record.word for each in registry.listing()})
         raise UsageError(f"no installed plugin is called '{name}'", hint=f"there are: {', '.join(known) or 'none'}")
     found = [_json(each) | _described(registry, each) for each in listed]
     if format_ is Format.JSON:
@@ -112,10 +114,10 @@ def show(
 
 
 def _described(registry: Registry, listed: PluginStatus) -> dict[str, Any]:
-    if listed.status not in {"available", "outranked"}:
+    if listed.status not in {"available", "shadowed"}:
         return {}
     try:
-        description = registry.description(listed.offer)
+        description = registry.description(listed.record)
     except NikaError as error:
         return {"status": "broken", "why": error.message, "hint": error.hint}
     match description:
@@ -161,7 +163,7 @@ def check(format_: FormatOption = Format.PRETTY) -> None:
             tell(f"{style('problem', 'red')}: {plain(each.why)}" + (f"\n  {plain(each.hint)}" if each.hint else ""))
         for each in listed:
             for note in each.notes:
-                tell(f"{style('note', 'yellow')}: {each.offer.id} of {plain(each.offer.origin)}: {plain(note)}")
+                tell(f"{style('note', 'yellow')}: {each.record.id} of {plain(each.record.origin)}: {plain(note)}")
         _tell_unmatched(registry)
     if bad:
         raise typer.Exit(1)
@@ -173,12 +175,12 @@ def lock(
 ) -> None:
     """Write nika.lock: every plugin that may be loaded, to the hash of its installed files."""
     nika = Nika.open()
-    offers = nika.installed.usable()
+    records = nika.installed.usable()
     path = nika.project_folder / LOCK_NAME
     if check_only:
-        require_lock(path, offers)
+        require_lock(path, records)
         return
-    entries = lock_of(offers)
+    entries = lock_of(records)
     write_lock(path, entries)
     tell(f"{path}: {len(entries)} distributions")
 

@@ -10,4 +10,4 @@ def schema() -> None:
     """The JSON Schema of a workflow with the installed plugins, for editors."""
     from nika_core.document.json_schema import workflow_schema
 
-    say_json(workflow_schema(Nika.open().vocabulary))
+    say_json(workflow_schema(Nika.open().catalog))

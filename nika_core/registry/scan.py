@@ -65,7 +65,7 @@ def scan(distributions: Iterable[Distribution] | None = None) -> tuple[PluginRec
             continue
         seen.add(key)
         found.extend(PluginRecord(_KINDS[point.group], point.name, point.value, name, version) for point in points)
-    return tuple(sorted(found, key=lambda offer: (offer.kind, offer.word, offer.distribution)))
+    return tuple(sorted(found, key=lambda record: (record.kind, record.word, record.distribution)))
 
 
 def required_by(distribution: str) -> frozenset[str]:

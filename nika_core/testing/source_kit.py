@@ -38,7 +38,7 @@ class TemplateSourceConformance:
     def make(self) -> Source:
         """A source, made as the kernel makes it."""
         registry = Registry()
-        made: Source = make(registry.offer(Kind.TEMPLATE_SOURCE, self.word), self.description().source)
+        made: Source = make(registry.record(Kind.TEMPLATE_SOURCE, self.word), self.description().source)
         return made
 
     def description(self) -> TemplateSource:

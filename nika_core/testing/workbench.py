@@ -92,7 +92,7 @@ class Bench:
         with _folder(self.folder) as folder, self.environment() as environ:
             path = folder / _FILE
             path.write_text(dedent(text), encoding="utf-8")
-            nika = Nika.open(path, environ=environ, clock=self.clock, offers=_own_offers())
+            nika = Nika.open(path, environ=environ, clock=self.clock, records=_own_records())
             options = RunOptions(
                 inputs=self.inputs,
                 provider=self.provider if isinstance(self.model, str | None) else scripted.WORD,
@@ -181,7 +181,7 @@ def prepared(nika: Nika, path: Path, options: RunOptions, limits: Iterable[Limit
     return replace(ready, limits=ready.limits.narrowed(limits))
 
 
-def _own_offers() -> tuple[PluginRecord, ...]:
+def _own_records() -> tuple[PluginRecord, ...]:
     version = importlib_metadata.version("nika-core")
     return (
         PluginRecord(Kind.KEYWORD, echo.WORD, echo.__name__, "nika-core", version),

@@ -1,4 +1,4 @@
-"""A vocabulary of three keywords, without any plugin."""
+"""A catalog of three keywords, without any plugin."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
@@ -70,7 +70,7 @@ class FakeSource:
         return None
 
 
-class FakeVocabulary:
+class FakeCatalog:
     def __init__(self, *keywords: Keyword) -> None:
         self.known = {keyword.name: keyword for keyword in keywords}
 
@@ -118,8 +118,8 @@ def limits_of(**values: float) -> Limits:
 
 
 @pytest.fixture(scope="session")
-def vocabulary() -> FakeVocabulary:
-    return FakeVocabulary(SHELL, HTTP, AGENT)
+def catalog() -> FakeCatalog:
+    return FakeCatalog(SHELL, HTTP, AGENT)
 
 
 @pytest.fixture(scope="session")
@@ -128,9 +128,9 @@ def make_limits() -> Callable[..., Limits]:
 
 
 @pytest.fixture(scope="session")
-def load(vocabulary: FakeVocabulary) -> Callable[..., Loaded]:
+def load(catalog: FakeCatalog) -> Callable[..., Loaded]:
     def load(text: str | bytes, limits: Limits | None = None, **more: Any) -> Loaded:
         data = text.encode() if isinstance(text, str) else text
-        return load_workflow(Path("w.nika.yaml"), vocabulary, limits or limits_of(), text=data, **more)
+        return load_workflow(Path("w.nika.yaml"), catalog, limits or limits_of(), text=data, **more)
 
     return load

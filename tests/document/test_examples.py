@@ -21,7 +21,7 @@ def nika() -> Nika:
 
 
 def read(nika: Nika, path: Path, text: bytes | None = None) -> Loaded:
-    return load_workflow(path, nika.vocabulary, nika.limits, text=text, environ={})
+    return load_workflow(path, nika.catalog, nika.limits, text=text, environ={})
 
 
 @pytest.mark.parametrize("path", INVALID, ids=lambda path: path.name)

@@ -52,7 +52,7 @@ class Site:
         body = text.replace("{word!r}", repr(word)).replace("{module}", module)
         self.install(distribution, {"keywords": {word: module}}, version, **{module: body})
 
-    def offers(self) -> tuple[PluginRecord, ...]:
+    def records(self) -> tuple[PluginRecord, ...]:
         return scan(importlib_metadata.distributions(path=[str(self.folder)]))
 
 

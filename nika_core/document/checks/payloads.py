@@ -114,7 +114,7 @@ def _ask(context: Context, task: Task, max_tokens: int | None) -> Sequence[Probl
             found.append(Problem(code, message, place, hint, severity))
 
     try:
-        facets = context.words.vocabulary.facets(task.keyword)
+        facets = context.words.catalog.facets(task.keyword)
         settings = context.settings.get(task.keyword, {})
         facets.check(CheckedPayload(task, context.workflow, settings, context.environ or {}, max_tokens), report)
     except NikaError as error:  # a plugin's own way of saying it

@@ -6,7 +6,7 @@ import pytest
 
 from nika_core.plugin import Keyword, Provider
 from nika_core.registry.describing import description_error
-from nika_core.registry.guard import preserve_event_loop
+from nika_core.registry.event_loop import preserve_event_loop
 
 
 def test_asyncio_is_afterwards_as_it_was_before() -> None:

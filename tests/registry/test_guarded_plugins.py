@@ -10,8 +10,8 @@ import pytest
 from nika_core.errors import PluginError
 from nika_core.plugin import Facets, Source
 from nika_core.registry import Kind, PluginRecord
-from nika_core.registry.foreign_facets import GuardedFacets
-from nika_core.registry.foreign_source import GuardedSource
+from nika_core.registry.guarded_facets import GuardedFacets
+from nika_core.registry.guarded_source import GuardedSource
 
 
 @pytest.mark.parametrize(("interface", "between"), [(Facets, GuardedFacets), (Source, GuardedSource)])
