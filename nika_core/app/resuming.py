@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from nika_core import codes
-from nika_core.app.preparing import RunOptions
-from nika_core.engine.core.previous_outcomes import Earlier, earlier
+from nika_core.app.prepared_run import RunOptions
+from nika_core.engine.core.previous_outcomes import PreviousOutcome, earlier
 from nika_core.errors import JournalError, UsageError
 from nika_core.journal import Recorded
 from nika_core.model.workflow import Workflow
@@ -53,7 +53,7 @@ def workflow_path(recorded: Recorded) -> Path:
     return path
 
 
-def refuse_pointless(recorded: Recorded, workflow: Workflow, again: str | None) -> None:
+def check_resumable(recorded: Recorded, workflow: Workflow, again: str | None) -> None:
     """Raise UsageError for a task that is not there, or a run with nothing left to do."""
     ids = {task.id for task in workflow.tasks}
     if again is not None and again not in ids:
@@ -70,7 +70,7 @@ def refuse_pointless(recorded: Recorded, workflow: Workflow, again: str | None) 
         )
 
 
-def earlier_of(recorded: Recorded, workflow: Workflow) -> dict[str, Earlier]:
+def previous_outcomes(recorded: Recorded, workflow: Workflow) -> dict[str, PreviousOutcome]:
     """How those of its tasks stood that the workflow still has."""
     ids = {task.id for task in workflow.tasks}
     return {task: each for task, each in earlier(recorded.events).items() if task in ids}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
-from nika_core.document.yaml.syntax_issues import Deadline
+from nika_core.document.yaml.deadline import ValidationDeadline
 from nika_core.plugin import Facets, Keyword, Source
 
 
@@ -44,7 +44,7 @@ class PluginCatalog(Protocol):
 class TimedCatalog:
     """The same words, as long as there is time: asking for a word raises OutOfTimeError at the deadline."""
 
-    def __init__(self, catalog: PluginCatalog, deadline: Deadline) -> None:
+    def __init__(self, catalog: PluginCatalog, deadline: ValidationDeadline) -> None:
         self._check = deadline.check
         self._asked = 0
         self._catalog = catalog

@@ -25,13 +25,13 @@ from nika_core.engine.local.host import run
 from nika_core.engine.local.services import RunRequest, Services
 from nika_core.journal import Journal, RunInfo
 from nika_core.model.graph import build_graph
-from nika_core.model.limits import Limit, Limits, Measure, Unit
+from nika_core.model.limits import Limit, LimitKind, Limits, Unit
 from nika_core.model.state import RunStatus
 from nika_core.model.workflow import Flow, Task, Workflow
 from nika_core.plugin import Keyword
 
 collect_rarely()  # as `nika run` does; for the bare loop, too
-LIMITS = Limits([Limit(Measure.CONCURRENT, 10, Unit.COUNT, "NIKA_MAX_CONCURRENT")])
+LIMITS = Limits([Limit(LimitKind.CONCURRENT, 10, Unit.COUNT, "NIKA_MAX_CONCURRENT")])
 NOOP = Keyword(name="noop", summary="Does nothing.", primary="value", payload=None, step="", pure=True)
 
 

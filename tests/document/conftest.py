@@ -9,10 +9,10 @@ from strictyaml import Any as Anything
 from strictyaml import EmptyDict, Enum, Map, MapPattern, Optional, Seq, Str
 
 from nika_core import codes
-from nika_core.document import Loaded, load_workflow
+from nika_core.document import LoadedWorkflow, load_workflow
 from nika_core.errors import PluginError
 from nika_core.model.json import Json
-from nika_core.model.limits import Limit, Limits, Measure, Unit
+from nika_core.model.limits import Limit, LimitKind, Limits, Unit
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import KeywordCategory
 from nika_core.plugin import Facets, Keyword, Scope, Source, SourceReport, Values
@@ -112,7 +112,7 @@ def limits_of(**values: float) -> Limits:
     } | values
     names = {"yaml_bytes": "NIKA_MAX_YAML_SIZE", "tasks": "NIKA_MAX_TASKS", "validate_seconds": "NIKA_VALIDATE_TIMEOUT"}
     return Limits(
-        Limit(Measure[key.upper()], value, Unit.COUNT, names.get(key, f"NIKA_MAX_{key.upper()}"))
+        Limit(LimitKind[key.upper()], value, Unit.COUNT, names.get(key, f"NIKA_MAX_{key.upper()}"))
         for key, value in found.items()
     )
 
@@ -128,8 +128,8 @@ def make_limits() -> Callable[..., Limits]:
 
 
 @pytest.fixture(scope="session")
-def load(catalog: FakeCatalog) -> Callable[..., Loaded]:
-    def load(text: str | bytes, limits: Limits | None = None, **more: Any) -> Loaded:
+def load(catalog: FakeCatalog) -> Callable[..., LoadedWorkflow]:
+    def load(text: str | bytes, limits: Limits | None = None, **more: Any) -> LoadedWorkflow:
         data = text.encode() if isinstance(text, str) else text
         return load_workflow(Path("w.nika.yaml"), catalog, limits or limits_of(), text=data, **more)
 

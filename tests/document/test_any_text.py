@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nika_core import codes
-from nika_core.app import Nika
+from nika_core.app import Workspace
 from nika_core.document import load_workflow
 from nika_core.document.diagnostics import file_json, render_all
 
@@ -20,13 +20,13 @@ PIECES = st.sampled_from(
 
 
 @pytest.fixture(scope="module")
-def nika() -> Nika:
-    return Nika.open(HERE, environ={})
+def nika() -> Workspace:
+    return Workspace.open(HERE, environ={})
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
-def test_any_text_is_read_or_refused(nika: Nika, data: st.DataObject) -> None:
+def test_any_text_is_read_or_refused(nika: Workspace, data: st.DataObject) -> None:
     text = data.draw(st.sampled_from(SEEDS))
     for _ in range(data.draw(st.integers(0, 4))):
         at, cut = data.draw(st.integers(0, len(text))), data.draw(st.integers(0, 4))
@@ -46,13 +46,13 @@ def test_any_text_is_read_or_refused(nika: Nika, data: st.DataObject) -> None:
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.binary(max_size=200))
-def test_any_bytes_are_read_or_refused(nika: Nika, data: bytes) -> None:
+def test_any_bytes_are_read_or_refused(nika: Workspace, data: bytes) -> None:
     loaded = load_workflow(Path("w.nika.yaml"), nika.catalog, nika.limits, text=data, environ={})
     assert loaded.workflow is None
     assert loaded.problems
 
 
-def test_a_fault_of_a_plugin_is_told_and_not_thrown(nika: Nika) -> None:
+def test_a_fault_of_a_plugin_is_told_and_not_thrown(nika: Workspace) -> None:
     class Fails(type(nika.catalog)):  # type: ignore[misc]  # a fixture's own class
         def words(self) -> list[str]:
             raise KeyError("broken")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nika_core.document import Loaded, load_workflow
+from nika_core.document import LoadedWorkflow, load_workflow
 
 
 def test_what_other_systems_call_a_keyword_is_its_plugins_to_say(catalog: Any, make_limits: Callable[..., Any]) -> None:
@@ -17,6 +17,6 @@ def test_what_other_systems_call_a_keyword_is_its_plugins_to_say(catalog: Any, m
 
     calling = Calling(known)
     text = b"tasks:\n  - id: a\n    run: ls\n"
-    loaded: Loaded = load_workflow(Path("w.nika.yaml"), calling, make_limits(), text=text)
+    loaded: LoadedWorkflow = load_workflow(Path("w.nika.yaml"), calling, make_limits(), text=text)
     (problem,) = loaded.problems
     assert problem.hint == "did you mean `shell`?"

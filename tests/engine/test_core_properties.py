@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from nika_core.engine.core.core import Core
 from nika_core.engine.core.messages import (
     Action,
+    AgentDecision,
     AskDecision,
     AttemptFailed,
     AttemptStarted,
     CancelRequested,
-    Decision,
     Emit,
     Finish,
     Outcome,
@@ -108,7 +108,7 @@ def strays(names):
         st.builds(TaskEnded, task, epoch, outcomes()),
         st.builds(AttemptStarted, task, epoch, st.integers(1, 3)),
         st.builds(AttemptFailed, task, epoch, st.integers(1, 3), st.just(0.5), st.just(FAILURE)),
-        st.builds(Decision, task, epoch, st.sampled_from(list(Action)), st.just("why not"), usage),
+        st.builds(AgentDecision, task, epoch, st.sampled_from(list(Action)), st.just("why not"), usage),
         st.builds(TimerFired, st.sampled_from(["run", "other"])),
         st.builds(CancelRequested, st.just("enough"), st.booleans()),
     )
@@ -140,7 +140,7 @@ class Driven:
             if what == "end":
                 event = TaskEnded(name, self.open_calls[name], data.draw(outcomes()))
             else:
-                event = Decision(
+                event = AgentDecision(
                     name, self.questions[name], data.draw(st.sampled_from(list(Action))), "so", Usage(1, 1, calls=1)
                 )
             self._give(event)
@@ -153,7 +153,7 @@ class Driven:
         task = getattr(event, "task", None)
         if isinstance(event, TaskEnded) and states.get(task) and self.open_calls.get(task) == event.epoch:
             del self.open_calls[task]
-        if isinstance(event, Decision) and self.questions.get(task) == event.epoch:
+        if isinstance(event, AgentDecision) and self.questions.get(task) == event.epoch:
             del self.questions[task]
         self._take(self.core.on(event))
 

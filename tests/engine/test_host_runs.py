@@ -251,11 +251,11 @@ async def test_an_interrupt_inside_a_step_cancels_the_run(lab):
 
 
 async def test_a_run_that_was_cancelled_goes_on_without_doing_anything_twice(lab):
-    from nika_core.engine.core.ports import NoMemo
+    from nika_core.engine.core.ports import InMemoryCallCache
     from nika_core.engine.core.previous_outcomes import earlier
 
     acted = []
-    memo = NoMemo()
+    memo = InMemoryCallCache()
 
     async def step(payload, context):
         if context.task_id == "a":

@@ -13,7 +13,7 @@ from nika_core.engine.local.host import Run
 from nika_core.errors import Category, TaskError
 from nika_core.model.events import EventKind
 from nika_core.model.workflow import OnError, Retry
-from nika_core.testing.clock import settled
+from nika_core.testing.clock import wait_until_idle
 
 SET = ContextVar("SET", default="")
 ENDS = (EventKind.TASK_SUCCEEDED, EventKind.TASK_FAILED, EventKind.TASK_SKIPPED)
@@ -145,7 +145,7 @@ async def _one(lab, specs, how):
         order = [one for one in started if one[1] == 1 and specs[int(one[0][1:])]["pure"] is pure]
         assert [one for one in began if one in order] == [one for one in order if one in began]
     assert sorted(e.task for e in events if e.kind in ENDS) == sorted(task.id for task in tasks)
-    await settled()
+    await wait_until_idle()
     assert asyncio.all_tasks() == before
     assert "AssertionError" not in " ".join(task.failure.message for task in result.tasks if task.failure)
     if not how["cancels"] and not how["fail_fast"] and how["timeout"] is None:

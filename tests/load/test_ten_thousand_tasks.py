@@ -15,7 +15,7 @@ from nika_core.errors import Category, TaskError
 from nika_core.journal import Journal, RunInfo
 from nika_core.model.events import EventKind
 from nika_core.model.graph import build_graph
-from nika_core.model.limits import Limit, Limits, Measure, Unit
+from nika_core.model.limits import Limit, LimitKind, Limits, Unit
 from nika_core.model.state import RunStatus, SkipReason
 from nika_core.model.workflow import Flow, Retry, Task, Workflow
 from nika_core.plugin import Keyword
@@ -62,7 +62,7 @@ def limits(**measures):
 def request(tasks, flows, *, concurrent=10, run_id="r", **more):
     workflow = Workflow("load", Path("load.nika.yaml"), tuple(tasks), tuple(flows))
     graph = build_graph(workflow.tasks, workflow.flows, lambda placeholder: ())
-    bounds = more.pop("limits", limits(**{Measure.CONCURRENT: concurrent}))
+    bounds = more.pop("limits", limits(**{LimitKind.CONCURRENT: concurrent}))
     return RunRequest(run_id=run_id, workflow=workflow, graph=graph, limits=bounds, **more)
 
 
@@ -188,7 +188,7 @@ async def test_twelve_hours_of_retries_and_timeouts_pass_in_a_moment():
         return clock.monotonic()
 
     tasks = some(6, retry=Retry(max=3, backoff=1.0))
-    bounds = limits(**{Measure.CONCURRENT: 10, Measure.ATTEMPTS: 5})
+    bounds = limits(**{LimitKind.CONCURRENT: 10, LimitKind.ATTEMPTS: 5})
     seen = []
     whole = Run(
         request(tasks, row(tasks), limits=bounds),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from nika_core.document.checks.attempts import check_attempts
-from nika_core.document.checks.context import Context, Words
-from nika_core.document.checks.payloads import CheckedPayload, check_payloads, payload_of
+from nika_core.document.checks.check_context import Context, Words
+from nika_core.document.checks.known_values import check_values
+from nika_core.document.checks.payload_checks import CheckedPayload, check_payloads, payload_of
 from nika_core.document.checks.references import check_references
+from nika_core.document.checks.retry_limits import check_attempts
+from nika_core.document.checks.tool_access import check_tools
 from nika_core.document.checks.tool_entries import WorkflowPayload
-from nika_core.document.checks.tools import check_tools
 from nika_core.document.checks.topology import (
     check_connections,
     check_cycles,
@@ -17,7 +18,6 @@ from nika_core.document.checks.topology import (
     check_orphans,
     check_output,
 )
-from nika_core.document.checks.values import check_values
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.errors import Problem, Severity
 from nika_core.model.graph import Graph, build_graph

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from nika_core import codes
-from nika_core.document.checks.context import Context, plugin_failed
+from nika_core.document.checks.check_context import Context, plugin_failed
 from nika_core.errors import NikaError, Place, Problem, Severity
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.workflow import AgentBlock, OutputSpec, PayloadValue, Workflow

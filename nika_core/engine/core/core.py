@@ -16,6 +16,7 @@ from nika_core.engine.core.failures import FAULTS, failure_from
 from nika_core.engine.core.hashing import payload_hash
 from nika_core.engine.core.messages import (
     Action,
+    AgentDecision,
     AskDecision,
     AttemptFailed,
     AttemptStarted,
@@ -24,7 +25,6 @@ from nika_core.engine.core.messages import (
     CancelTimer,
     Command,
     CoreEvent,
-    Decision,
     Finish,
     Outcome,
     OutcomeKind,
@@ -37,9 +37,9 @@ from nika_core.engine.core.messages import (
 )
 from nika_core.engine.core.readiness import ConditionError, why_skipped
 from nika_core.engine.core.results import run_result, started_data, task_data
-from nika_core.engine.core.reuse import FRESH, Choice, Reuse, Verdict
-from nika_core.engine.core.run_plan import Plan, Stop
-from nika_core.engine.core.run_state import Board
+from nika_core.engine.core.reuse import FRESH, Reuse, ReuseAction, ReuseDecision
+from nika_core.engine.core.run_plan import EarlyEnd, RunPlan
+from nika_core.engine.core.run_state import RunState
 from nika_core.errors import Category
 from nika_core.model.codec import usage_json
 from nika_core.model.events import EventKind
@@ -70,9 +70,9 @@ _READY, _STARTED, _SUCCEEDED = EventKind.TASK_READY, EventKind.TASK_STARTED, Eve
 class Core:
     """One run. `start` once, then `on` for every event, in the order in which they are recorded."""
 
-    def __init__(self, plan: Plan, board: Board | None = None) -> None:
+    def __init__(self, plan: RunPlan, board: RunState | None = None) -> None:
         self.plan = plan
-        self._board = board = board or Board(plan)
+        self._board = board = board or RunState(plan)
         self._life = board.life
         self._states = board.life.states
         self._tasks = {task.id: task for task in plan.tasks}
@@ -105,15 +105,15 @@ class Core:
             self._attempt_failed(event, commands)
         elif isinstance(event, AttemptStarted):
             self._attempt_started(event, commands)
-        elif isinstance(event, Decision):
+        elif isinstance(event, AgentDecision):
             self._decided(event, commands)
         elif isinstance(event, TimerFired):
             if event.id == RUN_TIMER and self.plan.timeout is not None:
                 reason = f"the run took longer than {self.plan.timeout:g} s"
-                self._end_early(Stop(RunStatus.FAILED, reason), commands)
+                self._end_early(EarlyEnd(RunStatus.FAILED, reason), commands)
         elif isinstance(event, CancelRequested):
             status = RunStatus.PAUSED if event.paused else RunStatus.CANCELLED
-            self._end_early(Stop(status, event.reason), commands)
+            self._end_early(EarlyEnd(status, event.reason), commands)
         self._go_on(commands)
         return commands
 
@@ -133,9 +133,9 @@ class Core:
         return self._board.snapshot()
 
     @classmethod
-    def restore(cls, plan: Plan, snapshot: JsonObject) -> Core:
+    def restore(cls, plan: RunPlan, snapshot: JsonObject) -> Core:
         """A core that goes on exactly like the one that the snapshot was taken of. The plan must be the same."""
-        return cls(plan, Board.restore(plan, snapshot))
+        return cls(plan, RunState.restore(plan, snapshot))
 
     @property
     def states(self) -> Mapping[str, TaskState]:
@@ -221,9 +221,9 @@ class Core:
         if self._reuse.active and task not in board.again:
             choice = self._reuse.choose(task, definition, given)
         epoch = max(choice.epoch, decided)
-        if choice is not FRESH and choice.verdict is Verdict.REUSE:
+        if choice is not FRESH and choice.verdict is ReuseAction.REUSE:
             self._take_over(task, choice, commands)
-        elif choice is not FRESH and choice.verdict is Verdict.SKIP:
+        elif choice is not FRESH and choice.verdict is ReuseAction.SKIP:
             self._skip(task, SkipReason.DECISION, commands)
             self._settle(self._released(task), commands)
         else:
@@ -233,7 +233,7 @@ class Core:
             board.running += task not in plan.patient
             commands.append(quick(StartTask, (self._call(task, epoch, payload),)))
 
-    def _take_over(self, task: str, choice: Choice, commands: list[Command]) -> None:
+    def _take_over(self, task: str, choice: ReuseDecision, commands: list[Command]) -> None:
         was = self.plan.earlier[task]
         outcome = Outcome(
             output=was.output,
@@ -302,7 +302,7 @@ class Core:
             if outcome.has_output:
                 self._board.outputs[task] = outcome.output
         elif self.plan.fail_fast and self._board.stop is None:
-            self._end_early(Stop(RunStatus.FAILED, f"`{task}` failed"), commands)
+            self._end_early(EarlyEnd(RunStatus.FAILED, f"`{task}` failed"), commands)
 
     def _skip(self, task: str, reason: SkipReason, commands: list[Command]) -> None:
         data = {"keyword": self._tasks[task].keyword, "reason": reason.value}
@@ -335,7 +335,7 @@ class Core:
         """What was never started (a template or a condition without a value) fails the same way every time."""
         return self._board.outcomes[task].attempts > 0 and self._board.again.get(task, 0) < MAX_DECIDED_RETRIES
 
-    def _decided(self, event: Decision, commands: list[Command]) -> None:
+    def _decided(self, event: AgentDecision, commands: list[Command]) -> None:
         task = event.task
         if self._board.asking.get(task) != event.epoch:
             return
@@ -357,12 +357,12 @@ class Core:
             self._give_up(task, commands)
             if action is Action.ABORT:
                 reason = f"the main agent ended the run after `{task}` failed: {event.reason}"
-                self._end_early(Stop(RunStatus.FAILED, reason), commands)
+                self._end_early(EarlyEnd(RunStatus.FAILED, reason), commands)
         self._settle(self._released(task), commands)
 
     # ---- the end
 
-    def _end_early(self, stop: Stop, commands: list[Command]) -> None:
+    def _end_early(self, stop: EarlyEnd, commands: list[Command]) -> None:
         if self._board.stop is not None:
             return
         self._board.stop = stop

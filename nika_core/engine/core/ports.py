@@ -13,7 +13,7 @@ from nika_core.model.workflow import AgentBlock
 from nika_core.plugin import Admission, ModelInfo, ModelReply, ModelRequest, Refusal
 
 
-class Memo(Protocol):
+class CallCache(Protocol):
     """Replies of models and results of tools inside a task, so that nothing is paid for or done twice."""
 
     def get(self, key: str, call: str) -> Json:
@@ -31,7 +31,7 @@ class Memo(Protocol):
         ...
 
 
-class NoMemo:
+class InMemoryCallCache:
     """Keeps for this process only: enough for later attempts, nothing for a resumed run."""
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ class CallScope:
     agent: AgentBlock
     on_text: Callable[[str], None]
     on_usage: Callable[[Usage], None]
-    memo: Memo
+    memo: CallCache
     notice: Callable[[str], None]
     barrier: Callable[[], Awaitable[None]]
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from nika_core.engine.core.messages import Outcome
-from nika_core.engine.core.run_plan import Plan
-from nika_core.engine.core.run_state import Board
+from nika_core.engine.core.run_plan import RunPlan
+from nika_core.engine.core.run_state import RunState
 from nika_core.model.codec import message_json, usage_json
 from nika_core.model.json import JsonObject
 from nika_core.model.state import Failed, RunResult, RunStatus, Skipped, Success, TaskResult, TaskState
@@ -47,7 +47,7 @@ def started_data(task: Task, epoch: int, definition: str, payload: str, reason: 
     return data
 
 
-def run_result(plan: Plan, status: RunStatus, states: Mapping[str, TaskState], board: Board) -> RunResult:
+def run_result(plan: RunPlan, status: RunStatus, states: Mapping[str, TaskState], board: RunState) -> RunResult:
     """All tasks in declared order, and the workflow's output.
 
     The output is that of the task that `output:` names or, without it, of the last one in declared order that has one.
@@ -70,7 +70,7 @@ def run_result(plan: Plan, status: RunStatus, states: Mapping[str, TaskState], b
     )
 
 
-def _task_result(plan: Plan, task: Task, state: TaskState, board: Board) -> TaskResult:
+def _task_result(plan: RunPlan, task: Task, state: TaskState, board: RunState) -> TaskResult:
     id_ = task.id
     outcome = board.outcomes.get(id_, _NOT_RUN)
     reused = id_ in board.reused

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from nika_core.engine.core.previous_outcomes import Earlier
+from nika_core.engine.core.previous_outcomes import PreviousOutcome
 from nika_core.model.graph import Graph
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.state import RunStatus
@@ -15,7 +15,7 @@ from nika_core.plugin import Values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class RunPlan:
     """All that a core knows of its run from the start.
 
     Attributes:
@@ -45,12 +45,12 @@ class Plan:
     max_error_bytes: int | None = None
     fail_fast: bool = False
     timeout: float | None = None
-    earlier: Mapping[str, Earlier] = field(default_factory=dict)
+    earlier: Mapping[str, PreviousOutcome] = field(default_factory=dict)
     again: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class EarlyEnd:
     """Nothing starts any more, and the run will end with `status`."""
 
     status: RunStatus

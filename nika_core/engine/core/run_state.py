@@ -5,9 +5,9 @@ from __future__ import annotations
 from nika_core.engine.core.hashing import messages_hash
 from nika_core.engine.core.lifecycle import Lifecycle
 from nika_core.engine.core.messages import Outcome
-from nika_core.engine.core.run_plan import Plan, Stop
+from nika_core.engine.core.run_plan import EarlyEnd, RunPlan
 from nika_core.engine.core.snapshots import outcome_json, outcome_of, state_json, state_of, stop_json, stop_of
-from nika_core.engine.core.visibility import NO_OUTPUTS, Conversation, Outputs
+from nika_core.engine.core.visibility import NO_OUTPUTS, Conversation, VisibleOutputs
 from nika_core.model.codec import usage_json, usage_of
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.state import Failed, Pending, Running, Skipped, Success
@@ -15,7 +15,7 @@ from nika_core.model.usage import NOTHING, Usage
 from nika_core.plugin import Values
 
 
-class Board:
+class RunState:
     """A run as it stands.
 
     Attributes:
@@ -34,7 +34,7 @@ class Board:
         stop: why nothing starts any more.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: RunPlan) -> None:
         self.plan = plan
         self.life = Lifecycle(plan.graph.order)
         self.waiting = {task: len(edges) for task, edges in plan.graph.incoming.items()}
@@ -48,7 +48,7 @@ class Board:
         self.reused: set[str] = set()
         self.outputs: dict[str, Json] = {}
         self.talk = Conversation(plan.graph, plan.context)
-        self.stop: Stop | None = None
+        self.stop: EarlyEnd | None = None
         self.finished = False
         self._alone = Values(NO_OUTPUTS, plan.inputs, plan.environ, plan.max_json_depth)  # for tasks without sources
 
@@ -69,7 +69,7 @@ class Board:
         plan = self.plan
         if not plan.graph.incoming[task]:
             return self._alone
-        return Values(Outputs(self.outputs, plan.graph, task), plan.inputs, plan.environ, plan.max_json_depth)
+        return Values(VisibleOutputs(self.outputs, plan.graph, task), plan.inputs, plan.environ, plan.max_json_depth)
 
     def snapshot(self) -> JsonObject:
         """As JSON."""
@@ -90,7 +90,7 @@ class Board:
         }
 
     @classmethod
-    def restore(cls, plan: Plan, found: JsonObject) -> Board:
+    def restore(cls, plan: RunPlan, found: JsonObject) -> RunState:
         """The board that the snapshot was taken of. The plan must be the same."""
         board = cls(plan)
         board.life.number = found["number"]

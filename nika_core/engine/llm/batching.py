@@ -34,7 +34,7 @@ def _nothing() -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Economy:
+class BatchPolicy:
     """Which calls can wait, and for how long. Seconds.
 
     Attributes:
@@ -79,7 +79,7 @@ class _Group:
 class Batches:
     """The batches of one run. One event loop."""
 
-    def __init__(self, economy: Economy, clock: Clock) -> None:
+    def __init__(self, economy: BatchPolicy, clock: Clock) -> None:
         self.economy = economy
         self._clock = clock
         self._gathering: dict[tuple[str, str], _Group] = {}

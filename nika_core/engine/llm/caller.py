@@ -18,16 +18,16 @@ from typing import Final
 
 from nika_core import codes
 from nika_core.engine.core.ports import CallScope
-from nika_core.engine.llm.batching import Batches, Economy
+from nika_core.engine.llm.batching import Batches, BatchPolicy
 from nika_core.engine.llm.breaker import BreakerSettings, Permit
 from nika_core.engine.llm.budget import Budget, Reservation
-from nika_core.engine.llm.connections import Connection, Connections, Directory, missing_model
+from nika_core.engine.llm.connections import Connection, Connections, ProviderLookup, missing_model
 from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.recorded_usage import note_sent
 from nika_core.engine.llm.replies import CallNames, reply_json, reply_of
 from nika_core.engine.llm.request_defaults import check_abilities, fit_context, left_out, with_defaults
 from nika_core.engine.llm.streaming import count, stream
-from nika_core.engine.llm.usage_settlement import Sent, Settling, worst_case
+from nika_core.engine.llm.usage_settlement import InFlightCall, UsageSettlement, worst_case
 from nika_core.errors import Category, TaskError
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.usage import NOTHING, Usage
@@ -42,18 +42,18 @@ class ResilientCaller:
 
     def __init__(
         self,
-        directory: Directory,
+        directory: ProviderLookup,
         budget: Budget,
         *,
         prices: Prices | None = None,
         admit: Callable[[Admission], Refusal | None] | None = None,
         clock: Clock | None = None,
         breaker: BreakerSettings | None = None,
-        economy: Economy | None = None,
+        economy: BatchPolicy | None = None,
     ) -> None:
         self._budget = budget
         self._prices = prices or Prices()
-        self._settling = Settling(self._prices)
+        self._settling = UsageSettlement(self._prices)
         self._admit = admit
         self._clock = clock or SystemClock()
         self._connections = Connections(directory, self._clock, breaker)
@@ -91,7 +91,7 @@ class ResilientCaller:
         ready = fit_context(meant, info, prompt, self._budget.ledger.task_room(call.task_id))
         ready = replace(ready, key=request.key or f"{call.key}/{name}")
         reservation = await self._reserve(ready, call, connection, info, prompt, batch=batch)
-        sent = Sent(connection, info, reservation, prompt, self._clock.monotonic(), batch)
+        sent = InFlightCall(connection, info, reservation, prompt, self._clock.monotonic(), batch)
         reply = await (self._send_batched(ready, call, sent, name) if batch else self._send(ready, call, sent))
         call.memo.put(call.key, name, reply_json(reply))
         _note(call, sent, reply.usage)
@@ -158,7 +158,7 @@ class ResilientCaller:
             code = refusal.code or codes.POLICY_REFUSED
             raise TaskError(refusal.reason, category=Category.BUDGET, code=code, hint=refusal.hint)
 
-    async def _send(self, request: ModelRequest, call: CallScope, sent: Sent) -> ModelReply:
+    async def _send(self, request: ModelRequest, call: CallScope, sent: InFlightCall) -> ModelReply:
         try:
             await sent.connection.limiter.acquire(sent.reservation.tokens)
             permit = await sent.connection.breaker.enter()
@@ -188,7 +188,7 @@ class ResilientCaller:
         permit.succeeded()
         return self._reply(call, sent, finished)
 
-    def _failed(self, sent: Sent, permit: Permit, error: BaseException) -> Usage:
+    def _failed(self, sent: InFlightCall, permit: Permit, error: BaseException) -> Usage:
         """Tell the breaker and the limiter, and settle."""
         if isinstance(error, TaskError):
             permit.failed(error.category)
@@ -203,7 +203,7 @@ class ResilientCaller:
             permit.abandoned()
         return self._settling.failed(sent, None)
 
-    async def _send_batched(self, request: ModelRequest, call: CallScope, sent: Sent, name: str) -> ModelReply:
+    async def _send_batched(self, request: ModelRequest, call: CallScope, sent: InFlightCall, name: str) -> ModelReply:
         assert self._batches is not None
         try:
             found = await self._batches.reply(name, request, sent.connection, call)
@@ -220,7 +220,7 @@ class ResilientCaller:
             call.on_text(found.text)
         return self._reply(call, sent, found.finished)
 
-    def _reply(self, call: CallScope, sent: Sent, finished: Finished) -> ModelReply:
+    def _reply(self, call: CallScope, sent: InFlightCall, finished: Finished) -> ModelReply:
         try:
             usage = self._settling.ended(sent, finished)
         except BaseException:  # an end of the wrong shape: what it took stays unknown, and nobody waits for it
@@ -236,7 +236,7 @@ class ResilientCaller:
             call.notice(message)
 
 
-def _note(call: CallScope, sent: Sent, told: Usage) -> None:
+def _note(call: CallScope, sent: InFlightCall, told: Usage) -> None:
     """What is paid for is kept for a run that is resumed; a free model costs nothing twice, either."""
     if not sent.info.free:
         note_sent(call, sent.note, told, sent.unknown)

@@ -14,7 +14,7 @@ from nika_core.model.clock import Clock
 from nika_core.plugin import Client, Provider
 
 
-class Directory(Protocol):
+class ProviderLookup(Protocol):
     """Which providers there are. Given by the application; the engine knows no registry."""
 
     def choose(self, provider: str | None, model: str) -> Provider:
@@ -39,7 +39,7 @@ class Connection:
 class Connections:
     """Opens each provider once, however many calls ask for it at the same time."""
 
-    def __init__(self, directory: Directory, clock: Clock, breaker: BreakerSettings | None = None) -> None:
+    def __init__(self, directory: ProviderLookup, clock: Clock, breaker: BreakerSettings | None = None) -> None:
         self._directory = directory
         self._clock = clock
         self._settings = breaker

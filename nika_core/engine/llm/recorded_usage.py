@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from nika_core.engine.core.ports import CallScope
-from nika_core.engine.core.task_usage import spent_by_task
+from nika_core.engine.core.task_usage import usage_by_task
 from nika_core.engine.llm.budget import Budget
 from nika_core.model.codec import usage_json, usage_of
 from nika_core.model.events import Event
@@ -44,7 +44,7 @@ def charge_earlier(budget: Budget, events: Iterable[Event], memo: Mapping[tuple[
     Notes and events tell of the same calls: notes are exact even when the run was killed between a reply and its
     event, events know what was paid other than for models. Of both the larger counts.
     """
-    told = spent_by_task(events)
+    told = usage_by_task(events)
     noted = noted_by_task(memo or {})
     for task in told.keys() | noted.keys():
         by_events, (by_notes, unknown) = told.get(task, NOTHING), noted.get(task, (NOTHING, NOTHING))

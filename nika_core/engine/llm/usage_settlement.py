@@ -21,7 +21,7 @@ _NOT_BILLED: Final = frozenset({Category.RATE_LIMIT, Category.CONFIG, Category.V
 
 
 @dataclass(slots=True)
-class Sent:
+class InFlightCall:
     """What is known of a call that was sent. `prompt` in tokens; `began` by the monotonic clock.
 
     `note` is the name under which its task's memo keeps what it took.
@@ -38,7 +38,7 @@ class Sent:
     text: list[str] = field(default_factory=list)
 
 
-class Settling:
+class UsageSettlement:
     """Ends reservations. Where the figures are unknown the budgets keep the worst case, and ours stand in for the
     reader, marked as estimated.
     """
@@ -46,7 +46,7 @@ class Settling:
     def __init__(self, prices: Prices) -> None:
         self._prices = prices
 
-    def ended(self, sent: Sent, finished: Finished) -> Usage:
+    def ended(self, sent: InFlightCall, finished: Finished) -> Usage:
         """After a whole reply."""
         real = finished.usage if _believable(finished.usage) else NOTHING
         known = real.total_tokens > 0 and not real.estimated
@@ -59,7 +59,7 @@ class Settling:
             self._hold(sent, usage)
         return usage
 
-    def failed(self, sent: Sent, error: TaskError | None) -> Usage:
+    def failed(self, sent: InFlightCall, error: TaskError | None) -> Usage:
         """After a failure, or (None) a cancellation."""
         if error is not None and isinstance(error.usage, Usage) and _believable(error.usage):
             whole = self._at_least(sent, error.usage)
@@ -76,7 +76,7 @@ class Settling:
         self._hold(sent, told)
         return told
 
-    def _at_least(self, sent: Sent, told: Usage) -> Usage:
+    def _at_least(self, sent: InFlightCall, told: Usage) -> Usage:
         """What a broken call had told, made up for what came of it beyond that: figures that come at the beginning of a
         stream know nothing of its text.
         """
@@ -87,13 +87,13 @@ class Settling:
             return told
         return replace(told, input_tokens=prompt, output_tokens=max(reply, told.output_tokens), calls=1, estimated=True)
 
-    def _hold(self, sent: Sent, told: Usage) -> None:
+    def _hold(self, sent: InFlightCall, told: Usage) -> None:
         sent.reservation.hold()
         worst = worst_case(sent.reservation)
         cost = max(Decimal(0), worst.cost_usd - told.cost_usd)
         sent.unknown = Usage(max(0, worst.total_tokens - told.total_tokens), 0, cost)
 
-    def _priced(self, sent: Sent, usage: Usage) -> Usage:
+    def _priced(self, sent: InFlightCall, usage: Usage) -> Usage:
         priced = self._prices.priced(sent.connection.provider.name, sent.info, usage, batch=sent.batch)
         full = self._prices.cost(sent.connection.provider.name, sent.info, usage) if sent.batch else None
         saved = Decimal(0) if full is None else full - priced.cost_usd

@@ -11,11 +11,11 @@ from collections import Counter
 from typing import Any, Final
 
 from nika_core.engine.core.failures import described
-from nika_core.engine.core.messages import Action, AskDecision, Decision
+from nika_core.engine.core.messages import Action, AgentDecision, AskDecision
 from nika_core.engine.core.ports import CallScope
-from nika_core.engine.local.run_context import Scene
-from nika_core.engine.task.run_with_timeout import TookTooLongError, supervised
-from nika_core.engine.task.step_context import Tally
+from nika_core.engine.local.run_context import RunContext
+from nika_core.engine.task.run_with_timeout import TookTooLongError, run_with_timeout
+from nika_core.engine.task.step_context import UsageMeter
 from nika_core.errors import NikaError, TaskError
 from nika_core.model.codec import usage_json
 from nika_core.model.events import EventKind
@@ -44,12 +44,12 @@ _PARAMETERS: Final = {
 }
 
 
-async def decide(scene: Scene, question: AskDecision) -> Decision:
+async def decide(scene: RunContext, question: AskDecision) -> AgentDecision:
     """Ask. Raises nothing but cancellation."""
-    tally = Tally(scene)
+    tally = UsageMeter(scene)
     ask = _ask(scene, question, tally)
     try:
-        reply: ModelReply = await supervised(ask, SECONDS, scene.deadlines, scene.request.grace)
+        reply: ModelReply = await run_with_timeout(ask, SECONDS, scene.deadlines, scene.request.grace)
     except (NikaError, TookTooLongError) as error:
         reason = f"the main agent could not be asked: {error}"
     except Exception as error:  # a provider is a plugin
@@ -58,13 +58,13 @@ async def decide(scene: Scene, question: AskDecision) -> Decision:
         for call in reply.tool_calls:
             if call.name in _NAMES:
                 action = Action(call.name)
-                return Decision(question.task, question.epoch, action, _reason(scene, call), tally.usage)
+                return AgentDecision(question.task, question.epoch, action, _reason(scene, call), tally.usage)
         reason = "the main agent called none of the control tools"
     reason = scene.services.mask(reason)
-    return Decision(question.task, question.epoch, Action.CONTINUE, reason, tally.usage)
+    return AgentDecision(question.task, question.epoch, Action.CONTINUE, reason, tally.usage)
 
 
-async def _ask(scene: Scene, question: AskDecision, tally: Tally) -> ModelReply:
+async def _ask(scene: RunContext, question: AskDecision, tally: UsageMeter) -> ModelReply:
     actions = [action for action in Action if question.may_retry or action is not Action.RETRY]
     request = ModelRequest(
         messages=(Message(Role.USER, _state(scene, question)),),
@@ -101,7 +101,7 @@ async def _ask(scene: Scene, question: AskDecision, tally: Tally) -> ModelReply:
     return reply
 
 
-def _state(scene: Scene, question: AskDecision) -> str:
+def _state(scene: RunContext, question: AskDecision) -> str:
     task = next(task for task in scene.request.workflow.tasks if task.id == question.task)
     incoming = scene.request.graph.incoming[task.id]
     outgoing = scene.request.graph.outgoing[task.id]
@@ -126,6 +126,6 @@ def _state(scene: Scene, question: AskDecision) -> str:
     return scene.services.mask(json.dumps(state, ensure_ascii=False, indent=1))
 
 
-def _reason(scene: Scene, call: ToolCall) -> str:
+def _reason(scene: RunContext, call: ToolCall) -> str:
     reason = (call.arguments or {}).get("reason", "")
     return scene.services.mask(reason)[:1000] if isinstance(reason, str) else ""

@@ -27,16 +27,16 @@ from nika_core.engine.core.messages import (
     TimerFired,
     quick,
 )
-from nika_core.engine.core.run_plan import Plan
+from nika_core.engine.core.run_plan import RunPlan
 from nika_core.engine.local.agentic import decide
-from nika_core.engine.local.executor import Runners
+from nika_core.engine.local.executor import LocalExecutor
 from nika_core.engine.local.observers import Observers
 from nika_core.engine.local.resources import failures_of
-from nika_core.engine.local.run_context import Scene
+from nika_core.engine.local.run_context import RunContext
 from nika_core.engine.local.services import Observer, RunRequest, Services
-from nika_core.engine.task.attempt import Attempts
+from nika_core.engine.task.attempt import TaskRun
 from nika_core.engine.task.deadlines import Deadline
-from nika_core.model.limits import Measure
+from nika_core.model.limits import LimitKind
 from nika_core.model.state import RunResult
 from nika_core.model.workflow import AgentBlock, KeywordCategory, Mode, Task
 
@@ -56,9 +56,9 @@ class Run:
         self._inbox: deque[CoreEvent] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._observers = Observers(observers)
-        self.scene = Scene(request, services, self._observers, self.post)
-        self._running: dict[str, Attempts] = {}  # by task
-        self._runners = Runners(self._ended, self._go_on, self._wake)
+        self.scene = RunContext(request, services, self._observers, self.post)
+        self._running: dict[str, TaskRun] = {}  # by task
+        self._runners = LocalExecutor(self._ended, self._go_on, self._wake)
         self._abandoned: list[asyncio.Task[None]] = []
         self._questions: set[asyncio.Task[None]] = set()
         self._timers: dict[str, Deadline] = {}
@@ -153,10 +153,10 @@ class Run:
 
     def _start_task(self, command: StartTask) -> None:
         call = command.call
-        attempts = self._running[call.task.id] = Attempts(self.scene, call, self)
+        attempts = self._running[call.task.id] = TaskRun(self.scene, call, self)
         self._runners.add(attempts)
 
-    def _ended(self, attempts: Attempts, outcome: Outcome) -> None:
+    def _ended(self, attempts: TaskRun, outcome: Outcome) -> None:
         """A task has; its first outcome counts."""
         if not attempts.ended:
             attempts.ended = True
@@ -164,7 +164,7 @@ class Run:
             del self._running[call.task.id]
             self._inbox.append(quick(TaskEnded, (call.task.id, call.epoch, outcome)))
 
-    def _ended_late(self, attempts: Attempts, outcome: Outcome) -> None:
+    def _ended_late(self, attempts: TaskRun, outcome: Outcome) -> None:
         """Not by its own runner, which would go on by itself."""
         self._ended(attempts, outcome)
         self._wake()
@@ -173,7 +173,7 @@ class Run:
         """Whoever is ready does not wait for a task that does."""
         self._runners.start()
 
-    def left(self, attempts: Attempts) -> None:
+    def left(self, attempts: TaskRun) -> None:
         """A task that does not listen is left behind."""
         task = attempts.call.task.id
         self.scene.notice(f"`{task}` was told to stop and did not; the run goes on without it", task)
@@ -268,7 +268,7 @@ class Run:
         return replace(result, workflow=name, tasks=tasks, output=scene.masked(result.output))
 
 
-def _plan(request: RunRequest, scene: Scene) -> Plan:
+def _plan(request: RunRequest, scene: RunContext) -> RunPlan:
     workflow, services, limits = request.workflow, scene.services, request.limits
     words: dict[str, tuple[KeywordCategory, AgentBlock | None, tuple[str, ...]]] = {}  # its sections are the last
 
@@ -295,7 +295,7 @@ def _plan(request: RunRequest, scene: Scene) -> Plan:
     for word in {task.keyword for task in workflow.tasks}:
         look_up(word)
     context = {word for word, (category, _, _) in words.items() if category is KeywordCategory.CONTEXT}
-    return Plan(
+    return RunPlan(
         run_id=request.run_id,
         workflow=workflow.name,
         tasks=workflow.tasks,
@@ -309,7 +309,7 @@ def _plan(request: RunRequest, scene: Scene) -> Plan:
         output=scene.agent.output,
         inputs=request.inputs,
         environ=request.environ,
-        max_concurrent=limits.count(Measure.CONCURRENT),
+        max_concurrent=limits.count(LimitKind.CONCURRENT),
         max_json_depth=scene.max_depth,
         max_error_bytes=scene.max_error,
         fail_fast=request.fail_fast,

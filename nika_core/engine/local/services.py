@@ -11,7 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nika_core.engine.core.ports import MaskedStream, Memo, ModelCaller, NoMemo, NoModels, admitted, same
+from nika_core.engine.core.ports import (
+    CallCache,
+    InMemoryCallCache,
+    MaskedStream,
+    ModelCaller,
+    NoModels,
+    admitted,
+    same,
+)
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.events import Event
 from nika_core.model.graph import Graph
@@ -22,7 +30,7 @@ from nika_core.model.workflow import AgentBlock, Task, Workflow
 from nika_core.plugin import Admission, Facets, Keyword, Refusal, Step, Values
 
 if TYPE_CHECKING:
-    from nika_core.engine.core.previous_outcomes import Earlier
+    from nika_core.engine.core.previous_outcomes import PreviousOutcome
 
 
 async def durable() -> None:
@@ -84,7 +92,7 @@ class Services:
     caller: ModelCaller = field(default_factory=NoModels)
     record: Callable[[Event], None] = unrecorded
     barrier: Callable[[], Awaitable[None]] = durable
-    memo: Memo = field(default_factory=NoMemo)
+    memo: CallCache = field(default_factory=InMemoryCallCache)
     mask: Callable[[str], str] = same
     mask_stream: Callable[[], MaskedStream] | None = None
     admit: Callable[[Admission], Refusal | None] = admitted
@@ -124,7 +132,7 @@ class RunRequest:
     fail_fast: bool = False
     timeout: float | None = None
     grace: float = 5.0
-    earlier: Mapping[str, Earlier] = field(default_factory=dict)
+    earlier: Mapping[str, PreviousOutcome] = field(default_factory=dict)
     again: str | None = None
     seq: int = 0
 

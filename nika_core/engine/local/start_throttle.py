@@ -8,7 +8,7 @@ from typing import Final
 SLICE: Final = 0.005  # seconds of starting, after which everybody else has a turn
 
 
-class Turns:
+class StartThrottle:
     """A thousand commands are ready at once, and to start one takes a millisecond. Started in one go, none of them
     could end before the last has begun: not even one whose time is over meanwhile.
     """

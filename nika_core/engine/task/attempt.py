@@ -18,14 +18,14 @@ from nika_core.engine.core.messages import (
     TaskCall,
 )
 from nika_core.engine.core.ports import admitted
-from nika_core.engine.local.run_context import Scene
-from nika_core.engine.task.abandonable import Held
+from nika_core.engine.local.run_context import RunContext
+from nika_core.engine.task.abandonable import Abandonable
 from nika_core.engine.task.outputs import as_json, bounded_output, fork, parsed
-from nika_core.engine.task.step_context import Tally, context_class
-from nika_core.engine.task.supervisor import Leash, Why
+from nika_core.engine.task.step_context import UsageMeter, context_class
+from nika_core.engine.task.supervisor import StopReason, TaskSupervisor
 from nika_core.errors import Category, TaskError
 from nika_core.model.json import Json
-from nika_core.model.limits import Measure, timeout_of
+from nika_core.model.limits import LimitKind, timeout_of
 from nika_core.model.message import Message
 from nika_core.model.state import Failure
 from nika_core.plugin import Admission, Stage, StepOutput
@@ -42,12 +42,12 @@ class Owner(Protocol):
         """A task is about to wait for something."""
         ...
 
-    def left(self, attempts: Attempts) -> None:
+    def left(self, attempts: TaskRun) -> None:
         """It was told to stop and does not: nobody waits for it any longer."""
         ...
 
 
-class Attempts(Leash):
+class TaskRun(TaskSupervisor):
     """Runs one task, on its leash. `waited`: it has waited for something, and so has a Task for itself."""
 
     waited = False
@@ -55,14 +55,14 @@ class Attempts(Leash):
     _timeout = 0.0
     _begun = 0.0
 
-    def __init__(self, scene: Scene, call: TaskCall, owner: Owner) -> None:
+    def __init__(self, scene: RunContext, call: TaskCall, owner: Owner) -> None:
         self._deadlines = scene.deadlines
         self._grace = scene.request.grace
         self.call = call
         self._scene = scene
         self._owner = owner
         self._started = scene.clock.monotonic()
-        self._tally = Tally(scene)
+        self._tally = UsageMeter(scene)
 
     def left(self) -> None:
         self._owner.left(self)
@@ -104,7 +104,7 @@ class Attempts(Leash):
         """After an attempt that failed: the outcome; None: another attempt follows, now."""
         delay = self._delay(error)
         failure = self._failure(error)
-        if delay is None or self.why is Why.CANCEL or self.ended:
+        if delay is None or self.why is StopReason.CANCEL or self.ended:
             return self._ended(failure, error)
         if not await self._wait(delay, failure):
             return self.cancelled()
@@ -123,7 +123,7 @@ class Attempts(Leash):
                 await scene.turns.take()
             self._begun = scene.clock.monotonic()
             own = copy_context()
-            self.held = Held(own.run(word.step.run, fork(call.payload), context), self._waits, own)
+            self.held = Abandonable(own.run(word.step.run, fork(call.payload), context), self._waits, own)
             value, original, messages = self._unpacked(await self.held)
             if call.task.output.format != "text":
                 self._about_to_wait()
@@ -132,24 +132,24 @@ class Attempts(Leash):
         except TaskError as error:
             if error.usage is not None:
                 context.count(error.usage)
-            if self.why is Why.TIMEOUT:
+            if self.why is StopReason.TIMEOUT:
                 raise self._too_long(error.output) from error
-            if self.why is Why.CANCEL:  # how it ends when it is told to stop
+            if self.why is StopReason.CANCEL:  # how it ends when it is told to stop
                 return self.cancelled()
             raise
         except asyncio.CancelledError:
-            if self.why is Why.TIMEOUT:
+            if self.why is StopReason.TIMEOUT:
                 raise self._too_long() from None
-            if self.why is Why.CANCEL or _cancelling():
+            if self.why is StopReason.CANCEL or _cancelling():
                 return self.cancelled()
             raise TaskError("it cancelled itself", category=Category.UNKNOWN, hint="a fault of the plugin") from None
         except KeyboardInterrupt:  # the user's, wherever it came up: the run ends, in good order
             scene.post(CancelRequested("interrupted"))
             return self.cancelled()
         except BaseException as error:  # a keyword is a plugin: not even its SystemExit may end a run
-            if self.why is Why.TIMEOUT:
+            if self.why is StopReason.TIMEOUT:
                 raise self._too_long() from error
-            if self.why is Why.CANCEL:
+            if self.why is StopReason.CANCEL:
                 return self.cancelled()
             failure = failure_from(error, f"keyword `{word.keyword.name}`")
             raise TaskError(failure.message, category=failure.category, code=failure.code, hint=failure.hint) from error
@@ -158,7 +158,7 @@ class Attempts(Leash):
             self.held = None
             if self._deadline is not None or self._patience is not None:
                 self.disarm()
-            if self.why is Why.TIMEOUT:
+            if self.why is StopReason.TIMEOUT:
                 await self._still()
 
     def _about_to_wait(self) -> None:
@@ -175,7 +175,7 @@ class Attempts(Leash):
         """After a timeout: take a cancellation that is still on its way, so that it does not hit what follows."""
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(0)
-        if self.why is Why.TIMEOUT:
+        if self.why is StopReason.TIMEOUT:
             self.go_on()
 
     def _unpacked(self, returned: Any) -> tuple[Json, int | None, tuple[Message, ...]]:
@@ -210,7 +210,7 @@ class Attempts(Leash):
         if wanted is None or limit is None or wanted <= limit:
             return wanted or limit or 1
         if self._attempt == limit:  # told when it matters: there would be another attempt
-            bound = self._scene.request.limits.limit(Measure.ATTEMPTS)
+            bound = self._scene.request.limits.limit(LimitKind.ATTEMPTS)
             name = bound.name if bound and bound.name else "a limit policy"
             self._scene.notice(f"`retry.max` is {wanted}, but {name} allows {limit} attempts", self.call.task.id)
         return limit
@@ -236,7 +236,7 @@ class Attempts(Leash):
             await self._scene.clock.sleep(delay)
         except asyncio.CancelledError:
             return False
-        return self.why is not Why.CANCEL
+        return self.why is not StopReason.CANCEL
 
     # ---- outcomes
 
@@ -260,7 +260,7 @@ class Attempts(Leash):
     def left_behind(self) -> Outcome:
         """It was told to stop, and did not."""
         ended = "It was told to stop and did not; it may still be doing something."
-        if self.why is Why.TIMEOUT:
+        if self.why is StopReason.TIMEOUT:
             error = self._too_long()
             failure = Failure(error.code, error.category, f"{error.message}. {ended}", error.hint)
             return self._ended(self._scene.failure(failure))

@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from nika_core.engine.core.failures import EscapedError
-from nika_core.engine.task.abandonable import Held
+from nika_core.engine.task.abandonable import Abandonable
 from nika_core.engine.task.deadlines import Deadlines
 
 
@@ -15,7 +15,7 @@ class TookTooLongError(Exception):
     """It did not end in its time; the text says whether it stopped then."""
 
 
-async def supervised(work: Coroutine[Any, Any, Any], seconds: float, deadlines: Deadlines, grace: float) -> Any:
+async def run_with_timeout(work: Coroutine[Any, Any, Any], seconds: float, deadlines: Deadlines, grace: float) -> Any:
     """What `work` returns or raises.
 
     When its time is over, or when the one who waits is cancelled, it is cancelled, and left behind when it has not
@@ -25,7 +25,7 @@ async def supervised(work: Coroutine[Any, Any, Any], seconds: float, deadlines: 
         TookTooLongError: see above.
     """
     loop = asyncio.get_running_loop()
-    held = Held(work)
+    held = Abandonable(work)
     task = loop.create_task(_contained(held))
     over = loop.create_future()  # True: it is told to stop; resolved by the task's end or by patience's
 
@@ -51,7 +51,7 @@ async def supervised(work: Coroutine[Any, Any, Any], seconds: float, deadlines: 
     return task.result()
 
 
-async def _stop(task: asyncio.Task[Any], held: Held, deadlines: Deadlines, grace: float) -> bool:
+async def _stop(task: asyncio.Task[Any], held: Abandonable, deadlines: Deadlines, grace: float) -> bool:
     task.cancel()
     ended = asyncio.get_running_loop().create_future()
 
@@ -66,7 +66,7 @@ async def _stop(task: asyncio.Task[Any], held: Held, deadlines: Deadlines, grace
     finally:
         patience.cancel()
     if not task.done():
-        held.let_go()
+        held.abandon()
         task.cancel()
         return False
     if not task.cancelled():
@@ -74,7 +74,7 @@ async def _stop(task: asyncio.Task[Any], held: Held, deadlines: Deadlines, grace
     return True
 
 
-async def _contained(held: Held) -> Any:
+async def _contained(held: Abandonable) -> Any:
     try:
         return await held
     except (Exception, asyncio.CancelledError):

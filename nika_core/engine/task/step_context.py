@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from nika_core.engine.core.messages import TaskCall
 from nika_core.engine.core.ports import CallScope, MaskedStream
-from nika_core.engine.local.run_context import Scene, Word
+from nika_core.engine.local.run_context import BoundKeyword, RunContext
 from nika_core.engine.task.tool_calls import call_tool, find_tools
 from nika_core.errors import TaskError
 from nika_core.model.clock import Clock
@@ -24,13 +24,13 @@ from nika_core.plugin import ModelInfo, ModelReply, ModelRequest, Tool, ToolOutc
 T = TypeVar("T")
 
 
-class Tally:
+class UsageMeter:
     """What one task has used, over all its attempts. Each usage counts once, whoever tells it."""
 
     usage = NOTHING
     _counted: tuple[Usage, ...] = ()
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: RunContext) -> None:
         self._scene = scene
 
     def add(self, usage: Usage) -> None:
@@ -55,13 +55,13 @@ class TaskContext:
     sections: Mapping[str, Json]
     environ: Mapping[str, str]
     clock: Clock
-    word: Word
-    _scene: Scene
+    word: BoundKeyword
+    _scene: RunContext
 
     _calls: Counter[str] | None = None
     _stream: MaskedStream | None = None
 
-    def __init__(self, call: TaskCall, attempt: int, timeout: float, tally: Tally, depth: int = 0) -> None:
+    def __init__(self, call: TaskCall, attempt: int, timeout: float, tally: UsageMeter, depth: int = 0) -> None:
         self.call_ = call
         self.attempt = attempt
         self.timeout = timeout
@@ -132,7 +132,7 @@ class TaskContext:
         if rest:
             self._scene.chunk(self.task_id, rest)
 
-    def child(self, word: Word, key: str, timeout: float) -> TaskContext:
+    def child(self, word: BoundKeyword, key: str, timeout: float) -> TaskContext:
         """For another keyword's step that runs inside this task as a tool."""
         messages = self.messages if word.keyword.category is KeywordCategory.CONTEXT else ()
         call = TaskCall(self.call_.task, self.call_.epoch, key, {}, messages)
@@ -167,7 +167,7 @@ class TaskContext:
         )
 
 
-def context_class(scene: Scene, word: Word) -> type[TaskContext]:
+def context_class(scene: RunContext, word: BoundKeyword) -> type[TaskContext]:
     """What all tasks of a keyword share in one run, as a class: a context is made for every attempt of every task."""
     found = scene.contexts.get(word.keyword.name)
     if found is None:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 from enum import Enum
 
-from nika_core.engine.task.abandonable import Held
+from nika_core.engine.task.abandonable import Abandonable
 from nika_core.engine.task.deadlines import Deadline, Deadlines
 
 
-class Why(Enum):
+class StopReason(Enum):
     """Who wants it to stop."""
 
     TIMEOUT = "timeout"  # this attempt has used up its time
     CANCEL = "cancel"  # the run does not want it any more
 
 
-class Leash:
+class TaskSupervisor:
     """One task of the event loop. Stopping is asked for by cancelling it; after a grace period it is `left`.
 
     A plain task and not a TaskGroup's: a TaskGroup waits for ever for a child that swallows its cancellation.
@@ -26,8 +26,8 @@ class Leash:
     _deadline: Deadline | None = None
     _patience: Deadline | None = None
     task: asyncio.Task[None] | None = None
-    held: Held | None = None  # what the attempt runs
-    why: Why | None = None
+    held: Abandonable | None = None  # what the attempt runs
+    why: StopReason | None = None
     reason = ""
     ended = False  # its outcome is known; whatever it still does means nothing
 
@@ -53,8 +53,8 @@ class Leash:
 
     def cancel(self, reason: str) -> None:
         """The run does not want it any more."""
-        if self.why is not Why.CANCEL and not self.ended:
-            self._stop(Why.CANCEL, reason)
+        if self.why is not StopReason.CANCEL and not self.ended:
+            self._stop(StopReason.CANCEL, reason)
 
     def leave(self) -> None:
         """Do not wait any longer."""
@@ -62,7 +62,7 @@ class Leash:
         if not self.ended:
             self.left()
         if self.held is not None:
-            self.held.let_go()
+            self.held.abandon()
         if self.task is not None:
             self.task.cancel()
 
@@ -75,9 +75,9 @@ class Leash:
 
     def _expire(self) -> None:
         if self.why is None and not self.ended:
-            self._stop(Why.TIMEOUT, "")
+            self._stop(StopReason.TIMEOUT, "")
 
-    def _stop(self, why: Why, reason: str) -> None:
+    def _stop(self, why: StopReason, reason: str) -> None:
         self.why = why
         self.reason = reason
         if self.task is not None:

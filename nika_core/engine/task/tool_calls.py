@@ -14,9 +14,9 @@ from nika_core import codes
 from nika_core.engine.core.failures import FAULTS, EscapedError, failure_from
 from nika_core.engine.core.hashing import digest
 from nika_core.engine.core.messages import CancelRequested
-from nika_core.engine.local.run_context import Scene, Word
+from nika_core.engine.local.run_context import BoundKeyword, RunContext
 from nika_core.engine.task.outputs import as_json, as_text, fork
-from nika_core.engine.task.run_with_timeout import TookTooLongError, supervised
+from nika_core.engine.task.run_with_timeout import TookTooLongError, run_with_timeout
 from nika_core.errors import Category, TaskError
 from nika_core.model.bounded import bound
 from nika_core.model.events import EventKind
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _MAX_DEPTH: Final = 8  # of tools that call tools
 
 
-async def find_tools(scene: Scene, context: TaskContext) -> Sequence[Tool]:
+async def find_tools(scene: RunContext, context: TaskContext) -> Sequence[Tool]:
     """All that is allowed, not disallowed, and really there. Raises TaskError (config)."""
     task, agent = context.call_.task, context.agent
     allowed = task.allowed_tools if task.allowed_tools is not None else agent.allowed_tools
@@ -49,7 +49,7 @@ async def find_tools(scene: Scene, context: TaskContext) -> Sequence[Tool]:
     return tuple(found.values())
 
 
-async def _tools_of(scene: Scene, context: TaskContext, pattern: str) -> Iterable[Tool]:
+async def _tools_of(scene: RunContext, context: TaskContext, pattern: str) -> Iterable[Tool]:
     name, _, reference = pattern.partition("::")
     word = scene.word(name)
     facets = scene.services.facets(name)
@@ -61,7 +61,7 @@ async def _tools_of(scene: Scene, context: TaskContext, pattern: str) -> Iterabl
     return tools
 
 
-async def call_tool(scene: Scene, context: TaskContext, tool: Tool, arguments: JsonObject) -> ToolOutcome:
+async def call_tool(scene: RunContext, context: TaskContext, tool: Tool, arguments: JsonObject) -> ToolOutcome:
     """Run it, or give its earlier result again. Raises nothing but cancellation."""
     arguments = fork(arguments)
     name = f"{tool.name}:{digest([tool.name, arguments])}"
@@ -80,7 +80,7 @@ async def call_tool(scene: Scene, context: TaskContext, tool: Tool, arguments: J
     return outcome
 
 
-async def _run(scene: Scene, context: TaskContext, tool: Tool, arguments: JsonObject, key: str) -> ToolOutcome:
+async def _run(scene: RunContext, context: TaskContext, tool: Tool, arguments: JsonObject, key: str) -> ToolOutcome:
     try:
         word = scene.word(tool.keyword)
         _admit(scene, context, tool)
@@ -92,7 +92,7 @@ async def _run(scene: Scene, context: TaskContext, tool: Tool, arguments: JsonOb
             await scene.barrier()
         child = context.child(word, key, min(word.timeout, context.timeout))
         try:
-            returned = await supervised(
+            returned = await run_with_timeout(
                 word.step.run(fork(payload), child), child.timeout, scene.deadlines, scene.request.grace
             )
         finally:
@@ -108,7 +108,7 @@ async def _run(scene: Scene, context: TaskContext, tool: Tool, arguments: JsonOb
     return _result(scene, context, word, returned)
 
 
-def _result(scene: Scene, context: TaskContext, word: Word, returned: Any) -> ToolOutcome:
+def _result(scene: RunContext, context: TaskContext, word: BoundKeyword, returned: Any) -> ToolOutcome:
     original = None
     if isinstance(returned, StepOutput):
         context.count(returned.usage)
@@ -120,7 +120,7 @@ def _result(scene: Scene, context: TaskContext, word: Word, returned: Any) -> To
     return ToolOutcome(bound(text, word.max_output, original).text)
 
 
-def _told(scene: Scene, error: BaseException, tool: Tool, word: Word | None) -> ToolOutcome:
+def _told(scene: RunContext, error: BaseException, tool: Tool, word: BoundKeyword | None) -> ToolOutcome:
     if isinstance(error, EscapedError) and error.interrupt:  # the user's, wherever it came up
         scene.post(CancelRequested("interrupted"))
     failure = scene.failure(failure_from(error, f"keyword `{tool.keyword}`"))
@@ -135,7 +135,7 @@ def _told(scene: Scene, error: BaseException, tool: Tool, word: Word | None) -> 
     return ToolOutcome(text, is_error=True)
 
 
-def _admit(scene: Scene, context: TaskContext, tool: Tool) -> None:
+def _admit(scene: RunContext, context: TaskContext, tool: Tool) -> None:
     if context.depth >= _MAX_DEPTH:
         raise TaskError(f"tools that call tools, more than {_MAX_DEPTH} deep", category=Category.CONFIG)
     refusal = scene.services.admit(
@@ -156,7 +156,7 @@ def _admit(scene: Scene, context: TaskContext, tool: Tool) -> None:
 
 
 def _tell(
-    scene: Scene,
+    scene: RunContext,
     context: TaskContext,
     tool: Tool,
     arguments: JsonObject,

@@ -139,7 +139,7 @@ class Checked:
     catalog: PluginCatalog
 
     @property
-    def places(self) -> list[tuple[str, int | None, int | None, int | None]]:
+    def locator(self) -> list[tuple[str, int | None, int | None, int | None]]:
         return [
             (p.code, p.place.line, p.place.column, p.place.end_column) if p.place else (p.code, None, None, None)
             for p in self.problems

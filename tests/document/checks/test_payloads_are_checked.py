@@ -7,7 +7,7 @@ from pathlib import Path
 from nika_core import codes
 from nika_core.document.checks import payload_of
 from nika_core.errors import Severity, TaskError
-from nika_core.model.limits import Limit, Limits, Measure, Unit
+from nika_core.model.limits import Limit, LimitKind, Limits, Unit
 
 TEXT = """\
 agent: {model: m}
@@ -30,7 +30,7 @@ def test_a_keyword_reports_with_its_own_code_place_and_severity(check, catalog):
         ("ACME-001", "hm", "do", Severity.WARNING),
         (codes.BAD_PAYLOAD, "no", None, Severity.ERROR),
     ]
-    assert [place[1:3] for place in found.places] == [(4, 21), (4, 40)]
+    assert [place[1:3] for place in found.locator] == [(4, 21), (4, 40)]
 
 
 def test_a_keyword_is_asked_whatever_is_wrong_beside_its_payload_and_not_about_a_broken_one(check, catalog):
@@ -55,7 +55,7 @@ def test_a_keyword_that_raises_is_one_problem_that_names_it(check, catalog):
 
     catalog.check = own
     found = check("tasks:\n  - {id: a, call: y}\n")
-    assert found.places[0][:2] == (codes.PLUGIN_BROKEN, 2)
+    assert found.locator[0][:2] == (codes.PLUGIN_BROKEN, 2)
     assert found.only.message == "the keyword 'call' failed while it checked task 'a': ZeroDivisionError"
 
 
@@ -79,7 +79,7 @@ def test_a_keyword_that_never_stops_reporting_is_cut(check, catalog):
 
 def test_what_a_keyword_is_given(check):
     workflow = check(TEXT).workflow
-    limits = Limits([Limit(Measure.TASK_TOKENS, 500, Unit.TOKENS, "NIKA_MAX_TOKENS_TASK")])
+    limits = Limits([Limit(LimitKind.TASK_TOKENS, 500, Unit.TOKENS, "NIKA_MAX_TOKENS_TASK")])
     payload = payload_of(workflow.tasks[0], workflow, limits, {"call": {"x": 1}, "other": {}})
     assert payload.task_id == "a"
     assert payload.text("name") == "x {{a2}}"

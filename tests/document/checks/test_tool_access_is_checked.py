@@ -37,7 +37,7 @@ def test_an_isolated_task_may_have_its_own(check):
 @pytest.mark.parametrize("name", ["allowedTools", "disallowedTools"])
 def test_other_keywords_have_none(check, name):
     found = check(f"tasks:\n  - id: a\n    call: x\n    {name}: [call]\n")
-    assert found.places[0][:2] == (codes.TOOLS_NOT_ALLOWED_HERE, 4)
+    assert found.locator[0][:2] == (codes.TOOLS_NOT_ALLOWED_HERE, 4)
     assert found.only.message == f"a `call` task uses no tools and has no `{name}`"
 
 
@@ -68,7 +68,7 @@ def test_what_the_block_forbids_a_task_cannot_allow(check):
 )
 def test_a_tool_whose_keyword_nobody_offers_is_told(check, tool, hint):
     found = check(f"agent: {{model: m, disallowedTools: ['{tool}']}}\ntasks:\n  - {{id: a, call: x}}\n")
-    assert found.places[0][:2] == (codes.UNKNOWN_TOOL, 1)
+    assert found.locator[0][:2] == (codes.UNKNOWN_TOOL, 1)
     assert hint in (found.only.hint or "")
 
 
@@ -122,5 +122,5 @@ def test_a_keyword_that_fails_at_it_is_told_at_the_entry(check, catalog, error, 
 
     catalog.check_tool = check_tool
     found = check("agent: {model: m, allowedTools: ['call::x']}\ntasks:\n  - {id: a, solo: x}\n")
-    assert found.places[0][:3] == (code, 1, 34)
+    assert found.locator[0][:3] == (code, 1, 34)
     assert said in found.only.message

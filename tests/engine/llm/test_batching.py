@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from nika_core.engine.core.ports import CallScope, NoMemo
-from nika_core.engine.llm.batching import Economy
-from nika_core.engine.llm.budget import Bound, Bounds, Budget
+from nika_core.engine.core.ports import CallScope, InMemoryCallCache
+from nika_core.engine.llm.batching import BatchPolicy
+from nika_core.engine.llm.budget import Bound, Budget, SpendingLimits
 from nika_core.engine.llm.caller import ResilientCaller
 from nika_core.engine.llm.pricing import Prices
 from nika_core.errors import Category, TaskError
@@ -128,10 +128,10 @@ class FindingClient(BatchClient):
         return BatchSearch(BatchTrace.ABSENT)
 
 
-class Killed(NoMemo):
+class Killed(InMemoryCallCache):
     """What had been durable when a run was killed."""
 
-    def __init__(self, memo: NoMemo) -> None:
+    def __init__(self, memo: InMemoryCallCache) -> None:
         super().__init__()
         self._kept = dict(memo._kept)
 
@@ -140,21 +140,21 @@ class House:
     def __init__(
         self,
         shop: Shop | None = None,
-        memo: NoMemo | None = None,
-        bounds: Bounds | None = None,
+        memo: InMemoryCallCache | None = None,
+        bounds: SpendingLimits | None = None,
         kind: type[BatchClient] = FindingClient,
     ) -> None:
         self.shop = shop or Shop()
-        self.memo = memo or NoMemo()
+        self.memo = memo or InMemoryCallCache()
         self.client = client = kind(self.shop)
         self.time = Time()
-        self.budget = Budget(bounds or Bounds())
+        self.budget = Budget(bounds or SpendingLimits())
         self.used: list[Usage] = []
         self.notices: list[str] = []
         self.shown: list[str] = []
         self.barrier: Callable[[], None] = lambda: None
 
-        class Directory:
+        class ProviderLookup:
             def choose(self, provider: str | None, model: str) -> Provider:
                 return Provider(name="acme", summary="x", client="x:Y")
 
@@ -162,11 +162,11 @@ class House:
                 return client
 
         self.caller = ResilientCaller(
-            Directory(),
+            ProviderLookup(),
             self.budget,
             prices=Prices(public=False),
             clock=self.time,
-            economy=Economy(lambda call, request: call.keyword == "llm"),
+            economy=BatchPolicy(lambda call, request: call.keyword == "llm"),
         )
 
     async def ask(self, text: str, *, attempt: int = 1, keyword: str = "llm", model: str = "m") -> Any:
@@ -429,11 +429,11 @@ async def test_a_call_that_leaves_before_the_batch_is_sent_is_not_in_it() -> Non
 
 
 async def test_the_budget_holds_for_batches_too() -> None:
-    h = House(bounds=Bounds(run_cost=Bound(Decimal("0.0029"), "NIKA_MAX_COST")))
+    h = House(bounds=SpendingLimits(run_cost=Bound(Decimal("0.0029"), "NIKA_MAX_COST")))
     with pytest.raises(TaskError, match="NIKA_MAX_COST"):
         await h.ask("a")
     assert h.shop.batches == {}
-    enough = House(bounds=Bounds(run_cost=Bound(Decimal("0.003"), "NIKA_MAX_COST")))
+    enough = House(bounds=SpendingLimits(run_cost=Bound(Decimal("0.003"), "NIKA_MAX_COST")))
     await enough.ask("a")
     await h.caller.close()
     await enough.caller.close()

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from nika_core import codes
-from nika_core.engine.core.ports import CallScope, NoMemo
-from nika_core.engine.llm.budget import Bound, Bounds, Budget
+from nika_core.engine.core.ports import CallScope, InMemoryCallCache
+from nika_core.engine.llm.budget import Bound, Budget, SpendingLimits
 from nika_core.engine.llm.caller import ResilientCaller
 from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.recorded_usage import charge_earlier, noted_by_task
@@ -110,7 +110,7 @@ class House:
     caller: ResilientCaller
     budget: Budget
     time: Time
-    memo: NoMemo = field(default_factory=NoMemo)
+    memo: InMemoryCallCache = field(default_factory=InMemoryCallCache)
     shown: list[str] = field(default_factory=list)
     used: list[Usage] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
@@ -144,7 +144,7 @@ class House:
 
 def house(
     *scripts: Script,
-    bounds: Bounds | None = None,
+    bounds: SpendingLimits | None = None,
     info: ModelInfo | None = None,
     provider: Provider | None = None,
     admit: Callable[[Admission], Refusal | None] | None = None,
@@ -152,10 +152,10 @@ def house(
 ) -> House:
     client = FakeClient(*scripts, info=info)
     time = Time()
-    budget = Budget(bounds or Bounds())
+    budget = Budget(bounds or SpendingLimits())
     described = provider or Provider(name="acme", summary="x", client="x:Y")
 
-    class Directory:
+    class ProviderLookup:
         def choose(self, provider: str | None, model: str) -> Provider:
             if choose is not None:
                 raise choose
@@ -166,7 +166,7 @@ def house(
             return client
 
     caller = ResilientCaller(
-        Directory(),
+        ProviderLookup(),
         budget,
         prices=Prices(public=False),
         admit=admit,
@@ -180,8 +180,8 @@ def ask(text: str = "hi", **more: Any) -> ModelRequest:
     return ModelRequest((Message(Role.USER, text),), **more)
 
 
-def tokens(task: int | None = None, run: int | None = None, cost: str | None = None) -> Bounds:
-    return Bounds(
+def tokens(task: int | None = None, run: int | None = None, cost: str | None = None) -> SpendingLimits:
+    return SpendingLimits(
         None if task is None else Bound(task, "NIKA_MAX_TOKENS_TASK"),
         None if run is None else Bound(run, "NIKA_MAX_TOKENS_TOTAL"),
         None if cost is None else Bound(Decimal(cost), "NIKA_MAX_COST"),
