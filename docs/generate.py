@@ -224,7 +224,7 @@ VALUES = {
     "nika_core.model.usage": ["Usage"],
     "nika_core.model.template": ["Template", "Placeholder"],
     "nika_core.model.workflow": ["AgentBlock", "OutputSpec", "KeywordCategory", "InputSpec", "Task"],
-    "nika_core.model.limits": ["Limit", "Measure", "Unit", "timeout_of", "output_of"],
+    "nika_core.model.limits": ["Limit", "LimitKind", "Unit", "timeout_of", "output_of"],
     "nika_core.model.events": ["EventKind"],
     "nika_core.model.clock": ["Clock"],
     "nika_core.model.path": ["read_path"],
@@ -302,7 +302,7 @@ def errors() -> str:
 
 def limits() -> str:
     """Every limit of the built-in policy."""
-    from nika_core.app import Nika
+    from nika_core.app import Workspace
 
     lines = [
         NOTICE,
@@ -313,7 +313,7 @@ def limits() -> str:
     lines.append("| variable | default | bounds |\n|---|---|---|")
     lines.extend(
         f"| `{limit.name}` | {_amount(limit.value, limit.unit.value)} | {limit.measure} |"
-        for limit in Nika.open(HERE, environ={}).all_limits()
+        for limit in Workspace.open(HERE, environ={}).all_limits()
     )
     lines.append("\nFor a keyword of your own, `NIKA_<WORD>_TIMEOUT` and `NIKA_MAX_<WORD>` (its output) mean the same.")
     return _page(lines)

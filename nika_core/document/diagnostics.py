@@ -9,8 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from nika_core.document.reading.loading import Loaded
-from nika_core.document.yaml.source_map import Positions
+from nika_core.document.reading.workflow_loader import LoadedWorkflow
+from nika_core.document.yaml.source_map import SourceMap
 from nika_core.errors import Place, Problem, Severity
 
 # Controls (C0, DEL, C1), and what turns a line's direction round or hides: they are shown, never sent.
@@ -100,7 +100,7 @@ def problem_json(problem: Problem) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value is not None}
 
 
-def file_json(path: Path, loaded: Loaded) -> dict[str, Any]:
+def file_json(path: Path, loaded: LoadedWorkflow) -> dict[str, Any]:
     """One file of `validate --format json`."""
     return {
         "path": str(path),
@@ -111,7 +111,7 @@ def file_json(path: Path, loaded: Loaded) -> dict[str, Any]:
     }
 
 
-def validate_json(files: Mapping[Path, Loaded]) -> dict[str, Any]:
+def validate_json(files: Mapping[Path, LoadedWorkflow]) -> dict[str, Any]:
     """The whole of `validate --format json`."""
     return {"files": [file_json(path, loaded) for path, loaded in files.items()]}
 
@@ -122,8 +122,8 @@ def _message(text: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _positions(text: str) -> Positions:
-    return Positions(text, "")
+def _source_map(text: str) -> SourceMap:
+    return SourceMap(text, "")
 
 
 def _window(text: str, place: Place) -> tuple[str, int, int]:
@@ -131,7 +131,7 @@ def _window(text: str, place: Place) -> tuple[str, int, int]:
 
     However long the file and the line are, only what is shown is looked at.
     """
-    start, stop = _positions(text).line(place.line or 1)
+    start, stop = _source_map(text).line(place.line or 1)
     caret = min(start + (place.column or 1) - 1, stop)
     end = min(max(start + (place.end_column or 0) - 1, caret + 1), stop)
     first = max(start, caret - _WIDEST // 2)

@@ -12,8 +12,8 @@ from typing import Any, Final
 import strictyaml
 from strictyaml.compound import MapCombined
 
-from nika_core.document.plugin_catalog import Vocabulary
-from nika_core.document.reading import workflow_schema as language
+from nika_core.document.plugin_catalog import PluginCatalog
+from nika_core.document.reading import workflow_schema
 from nika_core.document.validation.scalars import Duration, Number, Truth, Whole, Word
 from nika_core.errors import PluginError
 from nika_core.plugin import Keyword
@@ -55,14 +55,14 @@ _AGENT_DOCS: Final = {
 }
 
 
-def workflow_schema(vocabulary: Vocabulary) -> dict[str, Any]:
+def workflow_json_schema(catalog: PluginCatalog) -> dict[str, Any]:
     """The schema. A keyword whose plugin cannot be loaded takes any payload."""
-    words = sorted(vocabulary.words())
+    words = sorted(catalog.words())
     payloads: dict[str, Any] = {}
     properties: dict[str, Any] = {}
     for word in words:
         try:
-            payloads[word] = _payload(vocabulary.keyword(word))
+            payloads[word] = _payload(catalog.keyword(word))
         except PluginError as error:
             payloads[word] = {"description": error.message}
         properties[word] = {"$ref": f"#/definitions/{word}"}
@@ -78,29 +78,29 @@ def workflow_schema(vocabulary: Vocabulary) -> dict[str, Any]:
         "title": "Nika workflow",
         "type": "object",
         "required": ["tasks"],
-        "properties": {**_root_properties(), **_sections(vocabulary)},
+        "properties": {**_root_properties(), **_sections(catalog)},
         "additionalProperties": False,
         "definitions": {"task": task, **payloads},
     }
 
 
 def _root_properties() -> dict[str, Any]:
-    found = {key: schema_of(validator) for key, validator in language.ROOT.items() if validator is not None}
+    found = {key: schema_of(validator) for key, validator in workflow_schema.ROOT.items() if validator is not None}
     found["agent"] = _with_docs(found["agent"], _AGENT_DOCS)
     found["tasks"] = {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/task"}}
-    found["flows"] = {"anyOf": [{"type": "array", "items": schema_of(language.FLOW)}, {"type": "null"}]}
+    found["flows"] = {"anyOf": [{"type": "array", "items": schema_of(workflow_schema.FLOW)}, {"type": "null"}]}
     return {key: {**schema, "description": _DOCS[key]} for key, schema in found.items()}
 
 
 def _task_properties() -> dict[str, Any]:
-    found = {key: schema_of(validator) for key, validator in language.TASK.items()}
+    found = {key: schema_of(validator) for key, validator in workflow_schema.TASK.items()}
     found["id"] = {"type": ["string", "integer"], "pattern": _ID}
     return {key: {**schema, "description": _DOCS[key]} for key, schema in found.items()}
 
 
-def _sections(vocabulary: Vocabulary) -> dict[str, Any]:
+def _sections(catalog: PluginCatalog) -> dict[str, Any]:
     try:
-        return {key: schema_of(validator) for key, validator in vocabulary.sections().items()}
+        return {key: schema_of(validator) for key, validator in catalog.sections().items()}
     except PluginError:
         return {}
 

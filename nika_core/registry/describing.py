@@ -97,7 +97,7 @@ _RULES: Final[Mapping[type, Mapping[str, Rule]]] = {
 }
 
 
-def why_wrong(description: object) -> str | None:
+def description_error(description: object) -> str | None:
     """What is wrong with a description, as the rest of a sentence that begins with the plugin; None: nothing."""
     for kind, rules in _RULES.items():
         if isinstance(description, kind):

@@ -20,7 +20,7 @@ from typing import Any, Final
 from nika_core.errors import NikaError, TemplateValueError
 from nika_core.model.json import Json
 from nika_core.model.template import Placeholder
-from nika_core.template.comparing import contains, equal, ordered, truth
+from nika_core.template.condition_operators import contains, equal, ordered, truth
 
 _ORDER: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "<": operator.lt,

@@ -23,7 +23,7 @@ from nika_core.testing.scripted import ScriptedModel
 
 
 @dataclass(frozen=True, slots=True)
-class Noticed:
+class Notice:
     """What a step told the user."""
 
     message: str
@@ -64,7 +64,7 @@ class FakeStepContext:
     offered: Sequence[Tool] = ()
     on_call: Callable[[Tool, JsonObject], ToolResult] | None = None
     chunks: list[str] = field(default_factory=list)
-    notices: list[Noticed] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
     calls: list[tuple[str, JsonObject]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -78,7 +78,7 @@ class FakeStepContext:
         self.chunks.append(text)
 
     def notice(self, message: str, *, kind: EventKind = EventKind.NOTICE, data: JsonObject | None = None) -> None:
-        self.notices.append(Noticed(message, kind, data))
+        self.notices.append(Notice(message, kind, data))
 
     async def model(self, request: ModelRequest) -> ModelInfo:
         return self._model().info

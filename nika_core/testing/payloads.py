@@ -55,7 +55,7 @@ def _written(value: PayloadValue) -> Json:
     return [_written(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-class Problems(list[Problem]):
+class FakeReport(list[Problem]):
     """See `nika_core.plugin.Report`. A report that keeps what it is told."""
 
     def __call__(

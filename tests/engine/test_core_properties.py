@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from nika_core.engine.core.core import Core
 from nika_core.engine.core.messages import (
     Action,
+    AgentDecision,
     AskDecision,
     AttemptFailed,
     AttemptStarted,
     CancelRequested,
-    Decision,
     Emit,
     Finish,
     Outcome,
@@ -108,7 +108,7 @@ def strays(names):
         st.builds(TaskEnded, task, epoch, outcomes()),
         st.builds(AttemptStarted, task, epoch, st.integers(1, 3)),
         st.builds(AttemptFailed, task, epoch, st.integers(1, 3), st.just(0.5), st.just(FAILURE)),
-        st.builds(Decision, task, epoch, st.sampled_from(list(Action)), st.just("why not"), usage),
+        st.builds(AgentDecision, task, epoch, st.sampled_from(list(Action)), st.just("why not"), usage),
         st.builds(TimerFired, st.sampled_from(["run", "other"])),
         st.builds(CancelRequested, st.just("enough"), st.booleans()),
     )
@@ -140,7 +140,7 @@ class Driven:
             if what == "end":
                 event = TaskEnded(name, self.open_calls[name], data.draw(outcomes()))
             else:
-                event = Decision(
+                event = AgentDecision(
                     name, self.questions[name], data.draw(st.sampled_from(list(Action))), "so", Usage(1, 1, calls=1)
                 )
             self._give(event)
@@ -153,7 +153,7 @@ class Driven:
         task = getattr(event, "task", None)
         if isinstance(event, TaskEnded) and states.get(task) and self.open_calls.get(task) == event.epoch:
             del self.open_calls[task]
-        if isinstance(event, Decision) and self.questions.get(task) == event.epoch:
+        if isinstance(event, AgentDecision) and self.questions.get(task) == event.epoch:
             del self.questions[task]
         self._take(self.core.on(event))
 
@@ -287,7 +287,7 @@ def expected(tasks, flows, fails):
 @SLOW
 @given(data=st.data())
 def test_resuming_an_interrupted_run_ends_like_the_run_that_was_not_interrupted(lab, data):
-    from nika_core.engine.core.previous_outcomes import earlier
+    from nika_core.engine.core.previous_outcomes import previous_outcomes
     from nika_core.model.events import Event
 
     tasks, flows = data.draw(workflows(lab, modes=(None,)))
@@ -311,8 +311,8 @@ def test_resuming_an_interrupted_run_ends_like_the_run_that_was_not_interrupted(
 
     events, _, whole = go(plan)
     events = events[: data.draw(st.integers(0, len(events)))]  # killed after any event
-    known = earlier(events)
-    resumed = lab.plan(tasks, flows, earlier=known)
+    known = previous_outcomes(events)
+    resumed = lab.plan(tasks, flows, previous=known)
     after, again, result = go(resumed)
     done = {task for task, was in known.items() if was.state == "success"}
     assert not done & set(again), "a finished task never runs twice"
@@ -320,7 +320,7 @@ def test_resuming_an_interrupted_run_ends_like_the_run_that_was_not_interrupted(
         (task.id, task.state, task.output) for task in whole.tasks
     ]
     assert {task.id for task in result.tasks if task.reused} == done
-    assert {t for t, was in earlier([*events, *after]).items() if was.state == "success"} >= done
+    assert {t for t, was in previous_outcomes([*events, *after]).items() if was.state == "success"} >= done
 
 
 def test_pending_and_ready_are_the_only_states_that_a_stop_skips(lab):

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from nika_core.engine.core.previous_outcomes import earlier
+from nika_core.engine.core.previous_outcomes import previous_outcomes
 from nika_core.engine.local.host import Run, run
 from nika_core.errors import Category, JournalError, TaskError, TemplateValueError
 from nika_core.model.clock import SystemClock
@@ -251,34 +251,36 @@ async def test_an_interrupt_inside_a_step_cancels_the_run(lab):
 
 
 async def test_a_run_that_was_cancelled_goes_on_without_doing_anything_twice(lab):
-    from nika_core.engine.core.ports import NoMemo
-    from nika_core.engine.core.previous_outcomes import earlier
+    from nika_core.engine.core.ports import InMemoryCallCache
+    from nika_core.engine.core.previous_outcomes import previous_outcomes
 
     acted = []
-    memo = NoMemo()
+    call_cache = InMemoryCallCache()
 
     async def step(payload, context):
         if context.task_id == "a":
             acted.append("a")
             return "a"
         call = f"call {context.key}"
-        if memo.get(context.key, call) is None:
+        if call_cache.get(context.key, call) is None:
             acted.append("paid")
-            memo.put(context.key, call, "reply")
+            call_cache.put(context.key, call, "reply")
         if not again:
             await asyncio.Event().wait()
-        return memo.get(context.key, call)
+        return call_cache.get(context.key, call)
 
     again = False
     recorded = []
-    services = lab.services(step, record=recorded.append, memo=memo)
+    services = lab.services(step, record=recorded.append, call_cache=call_cache)
     run = Run(lab.request(lab.tasks("a b c"), lab.flows("a>b b>c")), services)
     task = asyncio.create_task(run.result())
     await settled()
     run.cancel()
     await task
     again = True
-    request = lab.request(lab.tasks("a b c"), lab.flows("a>b b>c"), earlier=earlier(recorded), seq=recorded[-1].seq)
+    request = lab.request(
+        lab.tasks("a b c"), lab.flows("a>b b>c"), previous=previous_outcomes(recorded), seq=recorded[-1].seq
+    )
     seen = []
     result = await lab.run(request, services, seen.append)
     assert (result.status, result.output) == (RunStatus.SUCCEEDED, "reply")
@@ -464,7 +466,7 @@ async def test_a_secret_of_digits_is_masked_as_a_number_and_figures_of_the_engin
         ended = told[EventKind.TASK_SUCCEEDED]
         assert (ended["output"], ended["withheld"]) == ({"pin": "***", "list": ["***.5"]}, True)
         assert ended["durationMs"] == 123456
-    was = earlier(recorded)["a"]
+    was = previous_outcomes(recorded)["a"]
     assert (was.duration, was.usage) == (123.456, Usage(123456, 1, Decimal("0.123456")))
     assert was.withheld
 

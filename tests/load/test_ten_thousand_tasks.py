@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from nika_core.engine.core.previous_outcomes import earlier
+from nika_core.engine.core.previous_outcomes import previous_outcomes
 from nika_core.engine.local.host import Run, run
 from nika_core.engine.local.services import RunRequest, Services
 from nika_core.errors import Category, TaskError
 from nika_core.journal import Journal, RunInfo
 from nika_core.model.events import EventKind
 from nika_core.model.graph import build_graph
-from nika_core.model.limits import Limit, Limits, Measure, Unit
+from nika_core.model.limits import Limit, LimitKind, Limits, Unit
 from nika_core.model.state import RunStatus, SkipReason
 from nika_core.model.workflow import Flow, Retry, Task, Workflow
 from nika_core.plugin import Keyword
@@ -62,7 +62,7 @@ def limits(**measures):
 def request(tasks, flows, *, concurrent=10, run_id="r", **more):
     workflow = Workflow("load", Path("load.nika.yaml"), tuple(tasks), tuple(flows))
     graph = build_graph(workflow.tasks, workflow.flows, lambda placeholder: ())
-    bounds = more.pop("limits", limits(**{Measure.CONCURRENT: concurrent}))
+    bounds = more.pop("limits", limits(**{LimitKind.CONCURRENT: concurrent}))
     return RunRequest(run_id=run_id, workflow=workflow, graph=graph, limits=bounds, **more)
 
 
@@ -91,7 +91,7 @@ async def test_ten_thousand_tasks_with_their_history(tmp_path, shape):
         log = journal.begin(RunInfo("load", "load.nika.yaml", "", started=time.time()))
         result = await run(
             request(tasks, shape(tasks), run_id=log.run_id),
-            services(step, record=log.record, barrier=log.barrier, memo=log),
+            services(step, record=log.record, barrier=log.barrier, call_cache=log),
         )
         await log.finish(result.status.value, time.time())
         recorded = journal.load(log.run_id)
@@ -99,7 +99,7 @@ async def test_ten_thousand_tasks_with_their_history(tmp_path, shape):
     assert step.most <= 10
     assert len(step.started) == len(set(step.started)) == MANY
     assert len(recorded.events) == 3 * MANY + 2
-    assert {was.state for was in earlier(recorded.events).values()} == {"success"}
+    assert {was.state for was in previous_outcomes(recorded.events).values()} == {"success"}
 
 
 async def test_a_layered_graph_of_many_edges():
@@ -188,7 +188,7 @@ async def test_twelve_hours_of_retries_and_timeouts_pass_in_a_moment():
         return clock.monotonic()
 
     tasks = some(6, retry=Retry(max=3, backoff=1.0))
-    bounds = limits(**{Measure.CONCURRENT: 10, Measure.ATTEMPTS: 5})
+    bounds = limits(**{LimitKind.CONCURRENT: 10, LimitKind.ATTEMPTS: 5})
     seen = []
     whole = Run(
         request(tasks, row(tasks), limits=bounds),

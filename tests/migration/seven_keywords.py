@@ -1,4 +1,4 @@
-"""The seven keywords as the language page has them: a vocabulary without plugins."""
+"""The seven keywords as the language page has them: a catalog without plugins."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class _Outside:
 
 
 class SevenKeywords:
-    """Implements `nika_core.document.Vocabulary`."""
+    """Implements `nika_core.document.PluginCatalog`."""
 
     def words(self) -> Collection[str]:
         return KEYWORDS

@@ -17,9 +17,9 @@ from nika_core.testing import (
     FakeStepContext,
     ManualClock,
     ScriptedModel,
+    model_reply,
     plan_workflow,
     run_workflow,
-    said,
     start_workflow,
     validate_workflow,
 )
@@ -74,14 +74,14 @@ async def test_a_run_can_be_started_inside_an_event_loop() -> None:
 
 
 def test_a_scripted_model_answers_and_keeps_what_it_was_asked() -> None:
-    model = ScriptedModel(said("one"), "done")
+    model = ScriptedModel(model_reply("one"), "done")
     model.enqueue("never asked for")
     ran = run_workflow(
         "agent: {model: any}\ntasks:\n  - {id: a, llm: first}\n  - {id: b, llm: 'second {{a}}'}\n", model=model
     )
     assert ran.output == "done"
     assert [request.messages[-1].content for request in model.requests] == ["first", "second one"]
-    assert model.left == 1
+    assert model.remaining == 1
 
 
 def test_a_scripted_model_raises_what_is_enqueued_and_says_when_its_script_is_over() -> None:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from nika_core import codes
-from nika_core.document.checks.context import Context, located, place_of
+from nika_core.document.checks.check_context import Context, located, place_of
 from nika_core.errors import Place, Problem, Severity
 from nika_core.model.graph import Edge, EdgeMaker
-from nika_core.model.limits import Measure
+from nika_core.model.limits import LimitKind
 from nika_core.model.nearest import nearest
 from nika_core.model.workflow import KeywordCategory
 from nika_core.template import CompiledCondition
@@ -33,7 +33,7 @@ def check_flows(context: Context) -> Iterator[Problem]:
                 flow.at(("target",)),
                 "a task cannot wait for itself; `retry` tries one again",
             )
-        condition, limit = flow.condition, context.limits.limit(Measure.RECURSION)
+        condition, limit = flow.condition, context.limits.limit(LimitKind.RECURSION)
         if isinstance(condition, CompiledCondition) and limit is not None and condition.depth > limit.value:
             yield Problem(
                 codes.DEPTH_LIMIT,

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from nika_core import codes
-from nika_core.document.plugin_catalog import Vocabulary
-from nika_core.document.reading import workflow_schema as language
-from nika_core.document.reading.payloads import compiled
+from nika_core.document.plugin_catalog import PluginCatalog
+from nika_core.document.reading import workflow_schema
+from nika_core.document.reading.payload_reader import compiled
 from nika_core.document.reading.problem_list import ProblemList
 from nika_core.document.validation.compile_validators import compile_schema
-from nika_core.document.validation.issues import Fault, hint_form
+from nika_core.document.validation.issues import ValidationIssue, add_syntax_hint
 from nika_core.model.bounded import MAX_PROMPT_CHARACTERS
 from nika_core.model.workflow import AgentBlock, Mode, Task
 
@@ -22,11 +22,11 @@ _TOO_LONG: Final = f"is longer than {MAX_PROMPT_CHARACTERS:,} characters"
 
 def read_agent(node: Any, folder: Path, problems: ProblemList, model: str | None = None) -> AgentBlock:
     """The block, as far as it can be read. `model`: one that is named elsewhere, so that the block needs none."""
-    faults: list[Fault] = []
-    found = compile_schema(language.AGENT).check(node, faults) or {}
-    hint_form(faults, 0, "agent")
-    problems.faults(faults, codes.BAD_VALUE, ("agent",))
-    if "model" not in found and model is None and type(node) is dict and not faults:
+    issues: list[ValidationIssue] = []
+    found = compile_schema(workflow_schema.AGENT).check(node, issues) or {}
+    add_syntax_hint(issues, 0, "agent")
+    problems.add_issues(issues, codes.BAD_VALUE, ("agent",))
+    if "model" not in found and model is None and type(node) is dict and not issues:
         problems.add(
             codes.MISSING_MODEL,
             "the `agent` block names no model",
@@ -45,9 +45,9 @@ def read_agent(node: Any, folder: Path, problems: ProblemList, model: str | None
                 ("agent", "systemPrompt"),
                 hint="shorten it",
             )
-        faults = []
-        prompt = compiled(prompt, faults)
-        problems.faults(faults, codes.TEMPLATE_SYNTAX, ("agent", "systemPrompt"))
+        issues = []
+        prompt = compiled(prompt, issues)
+        problems.add_issues(issues, codes.TEMPLATE_SYNTAX, ("agent", "systemPrompt"))
     allowed = found.get("allowedTools")
     return AgentBlock(
         model=found.get("model"),
@@ -66,12 +66,12 @@ def read_agent(node: Any, folder: Path, problems: ProblemList, model: str | None
     )
 
 
-def check_model(tasks: Iterable[Task], vocabulary: Vocabulary, problems: ProblemList) -> None:
+def check_model(tasks: Iterable[Task], catalog: PluginCatalog, problems: ProblemList) -> None:
     """Where there is no block: no task may need a model that it does not name itself."""
     needy = [
         task
         for task in tasks
-        if task.keyword and vocabulary.keyword(task.keyword).needs_provider and task.payload.get("model") is None
+        if task.keyword and catalog.keyword(task.keyword).needs_provider and task.payload.get("model") is None
     ]
     if needy:
         first = needy[0]

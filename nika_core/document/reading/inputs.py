@@ -11,7 +11,7 @@ from nika_core import codes
 from nika_core.document.validation.json_tree import plain_tree, typed_tree
 from nika_core.errors import Problem
 from nika_core.model.json import Json
-from nika_core.model.limits import Limits, Measure
+from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.nearest import did_you_mean
 from nika_core.model.path import nesting
 from nika_core.model.workflow import InputSpec, Workflow
@@ -33,7 +33,7 @@ def check_inputs(
     Where the workflow declares no inputs, anything is taken as a text. A text is read as the declared type; a value
     of another type must already have it.
     """
-    depth = limits.count(Measure.JSON_DEPTH) if limits is not None else None
+    depth = limits.count(LimitKind.JSON_DEPTH) if limits is not None else None
     if workflow.inputs is None:
         return {name: value if isinstance(value, str) else _compact(value) for name, value in given.items()}, ()
     values: dict[str, Json] = {}

@@ -6,11 +6,11 @@ from typing import Any
 
 from nika_core.document.reading.problem_list import ProblemList
 from nika_core.document.validation.json_tree import plain_tree, typed_tree
+from nika_core.document.yaml.deadline import OutOfTimeError, ValidationDeadline
 from nika_core.document.yaml.parsing import parse
-from nika_core.document.yaml.path_locator import Places
-from nika_core.document.yaml.read_limits import Bounds
-from nika_core.document.yaml.source_map import Positions
-from nika_core.document.yaml.syntax_issues import Deadline, OutOfTimeError
+from nika_core.document.yaml.path_locator import PathLocator
+from nika_core.document.yaml.read_limits import ReadLimits
+from nika_core.document.yaml.source_map import SourceMap
 from nika_core.errors import ProblemsError
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.limits import Limits
@@ -26,16 +26,16 @@ def load_inputs(text: str, path: str, limits: Limits | None = None, *, clock: Cl
         ProblemsError: it is not strict YAML; all that is wrong, with places.
     """
     limits = limits or Limits()
-    deadline = Deadline(clock or SystemClock(), limits)
+    deadline = ValidationDeadline(clock or SystemClock(), limits)
     text = text.removeprefix("\ufeff")
     try:
-        tree = parse(text.encode("utf-8", "surrogatepass"), text, Bounds.of(limits), deadline)
+        tree = parse(text.encode("utf-8", "surrogatepass"), text, ReadLimits.of(limits), deadline)
     except OutOfTimeError:
         raise ProblemsError([deadline.problem(path)]) from None
-    if tree.findings:
-        problems = ProblemList(Places(tree, Positions(text, path)))
-        for finding in tree.findings:
-            problems.finding(finding)
+    if tree.issues:
+        problems = ProblemList(PathLocator(tree, SourceMap(text, path)))
+        for issue in tree.issues:
+            problems.add_syntax_issue(issue)
         raise ProblemsError(problems.found)
     if not isinstance(tree.root, dict):
         return tree.root

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from nika_core.document.reading.file_bytes import decode, read_bytes
-from nika_core.document.validation.issues import Fault
+from nika_core.document.reading.source_file import decode, read_bytes
+from nika_core.document.validation.issues import ValidationIssue
 from nika_core.document.validation.known_json_schemas import is_plain_schema
 from nika_core.errors import Problem
 from nika_core.model.limits import Limit
@@ -23,7 +23,7 @@ AS_FILE: Final = "write it out here, or name a file of JSON, relative to the wor
 _HINT: Final = "see json-schema.org; only references within it (`#/...`) are followed"
 
 
-def read_schema(folder: Path, name: str, limit: Limit | None) -> dict[str, Any] | Fault:
+def read_schema(folder: Path, name: str, limit: Limit | None) -> dict[str, Any] | ValidationIssue:
     """The schema that a file of JSON holds, or what is wrong with the file or the schema. `limit`: of its bytes."""
     data = read_bytes(folder / name, limit)
     text = data if isinstance(data, Problem) else decode(data, name)
@@ -37,15 +37,15 @@ def read_schema(folder: Path, name: str, limit: Limit | None) -> dict[str, Any] 
         return _of_file(name, "it is nested too deeply", "make it flatter")
     if not isinstance(found, dict):
         return _of_file(name, "it holds no object", _HINT)
-    fault = schema_fault(found)
-    return found if fault is None else _of_file(name, fault.message, fault.hint)
+    issue = schema_issue(found)
+    return found if issue is None else _of_file(name, issue.message, issue.hint)
 
 
-def _of_file(name: str, why: str, hint: str | None) -> Fault:
-    return Fault(f"the schema's file `{name}`: {why}", hint, ["schema", "output"])
+def _of_file(name: str, why: str, hint: str | None) -> ValidationIssue:
+    return ValidationIssue(f"the schema's file `{name}`: {why}", hint, ["schema", "output"])
 
 
-def schema_fault(schema: dict[str, Any]) -> Fault | None:
+def schema_issue(schema: dict[str, Any]) -> ValidationIssue | None:
     """What makes no sense in a schema; None where nothing does, or where it is too large to tell at once."""
     if is_plain_schema(schema):
         return None
@@ -61,7 +61,7 @@ def schema_fault(schema: dict[str, Any]) -> Fault | None:
     return _against_its_draft(schema)
 
 
-def _against_its_draft(schema: dict[str, Any]) -> Fault | None:
+def _against_its_draft(schema: dict[str, Any]) -> ValidationIssue | None:
     import jsonschema  # 60 ms that only those pay who ask for a schema
 
     draft = schema.get("$schema", "")
@@ -122,6 +122,6 @@ def _named(schema: dict[str, Any]) -> bool:
     return any(not {"$id", "id", "$anchor", "$dynamicAnchor"}.isdisjoint(node) for _, node in _nodes(schema))
 
 
-def _fault(why: str, path: tuple[str | int, ...]) -> Fault:
+def _fault(why: str, path: tuple[str | int, ...]) -> ValidationIssue:
     message = why if len(why) <= _LONGEST else why[: _LONGEST - 1] + "…"
-    return Fault(f"the schema makes no sense: {message}", _HINT, [*reversed(path), "schema", "output"])
+    return ValidationIssue(f"the schema makes no sense: {message}", _HINT, [*reversed(path), "schema", "output"])

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from nika_core import codes
-from nika_core.document.validation.issues import Fault
-from nika_core.document.yaml.path_locator import Places
-from nika_core.document.yaml.syntax_issues import MAX_FINDINGS, Finding
+from nika_core.document.validation.issues import ValidationIssue
+from nika_core.document.yaml.path_locator import PathLocator
+from nika_core.document.yaml.syntax_issues import MAX_ISSUES, SyntaxIssue
 from nika_core.errors import Place, Problem, Severity
 
 
 class ProblemList:
     """Collects; of many errors, and of many warnings, only so many are placed and kept."""
 
-    def __init__(self, places: Places) -> None:
-        self.places = places
+    def __init__(self, locator: PathLocator) -> None:
+        self.locator = locator
         self.found: list[Problem] = []
         self.left_out: set[Severity] = set()  # of what there was more
         self._told: set[Problem] = set()
@@ -27,7 +27,7 @@ class ProblemList:
         return not self._room(Severity.ERROR, look=True)
 
     def _room(self, severity: Severity, *, look: bool = False) -> bool:
-        if self._count[severity] >= MAX_FINDINGS:
+        if self._count[severity] >= MAX_ISSUES:
             if not look:
                 self.left_out.add(severity)
             return False
@@ -47,7 +47,7 @@ class ProblemList:
     ) -> None:
         """A problem of the document's own reading, by path."""
         if self._room(severity):
-            place = self.places.of(path, at_key=at_key) if path else self.places.positions.place(0)
+            place = self.locator.place_of(path, at_key=at_key) if path else self.locator.source_map.place(0)
             self.found.append(Problem(code, message, place, hint, severity))
 
     def keep(self, count: int) -> None:
@@ -57,7 +57,7 @@ class ProblemList:
         for severity in Severity:
             self._count[severity] = sum(problem.severity is severity for problem in self.found)
 
-    def problem(self, problem: Problem) -> None:
+    def add_problem(self, problem: Problem) -> None:
         """One that has its place; the same one again (of a file beside the workflow, say) is told once."""
         if problem in self._told:
             return
@@ -65,29 +65,29 @@ class ProblemList:
         if self._room(problem.severity):
             self.found.append(problem)
 
-    def finding(self, finding: Finding) -> None:
+    def add_syntax_issue(self, issue: SyntaxIssue) -> None:
         """One that knows its offset."""
-        if self._room(finding.severity):
-            place = self.places.positions.place(finding.start, finding.end)
-            self.found.append(Problem(finding.code, finding.message, place, finding.hint, finding.severity))
+        if self._room(issue.severity):
+            place = self.locator.source_map.place(issue.start, issue.end)
+            self.found.append(Problem(issue.code, issue.message, place, issue.hint, issue.severity))
 
-    def faults(self, faults: Iterable[Fault], code: str, path: tuple[str | int, ...]) -> None:
+    def add_issues(self, issues: Iterable[ValidationIssue], code: str, path: tuple[str | int, ...]) -> None:
         """What a validator found in the node at `path`."""
-        for fault in faults:
+        for issue in issues:
             if self._room(Severity.ERROR):
-                full = (*path, *reversed(fault.path))
-                place = self.places.of(full, at_key=fault.at_key, offset=fault.offset)
-                self.found.append(Problem(fault.code or code, fault.message, place, fault.hint))
+                full = (*path, *reversed(issue.path))
+                place = self.locator.place_of(full, at_key=issue.at_key, offset=issue.offset)
+                self.found.append(Problem(issue.code or code, issue.message, place, issue.hint))
 
-    def task_faults(self, faults: Iterable[Fault], code: str, node: object, entry: int) -> None:
+    def add_task_issues(self, issues: Iterable[ValidationIssue], code: str, node: object, entry: int) -> None:
         """The same for a node whose entry is known."""
-        for fault in faults:
+        for issue in issues:
             if self._room(Severity.ERROR):
-                path = tuple(reversed(fault.path))
-                place = self.places.within(
-                    node, entry, path, at_key=fault.at_key, offset=fault.offset, length=fault.length
+                path = tuple(reversed(issue.path))
+                place = self.locator.place_within(
+                    node, entry, path, at_key=issue.at_key, offset=issue.offset, length=issue.length
                 )
-                self.found.append(Problem(fault.code or code, fault.message, place, fault.hint))
+                self.found.append(Problem(issue.code or code, issue.message, place, issue.hint))
 
     def sorted(self, path: str) -> list[Problem]:
         """In the order of the file; and a word where there were more."""

@@ -8,9 +8,9 @@ from typing import Final
 
 from nika_core import codes
 from nika_core.document.yaml.nodes import Tree
-from nika_core.document.yaml.syntax_issues import Finding
+from nika_core.document.yaml.syntax_issues import SyntaxIssue
 from nika_core.errors import Place, Problem
-from nika_core.model.limits import Limit, Limits, Measure
+from nika_core.model.limits import Limit, LimitKind, Limits
 
 _DEEPEST: Final = 400  # whatever the limit says: what follows is recursive
 _BYTES_A_NODE: Final = 6  # as many nodes as the size limit has of these: bounds the memory of hostile documents
@@ -20,7 +20,7 @@ _FEWEST_TEMPLATES: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class ReadLimits:
     """What a document may be. `counted`: root keys whose lists are bounded."""
 
     depth: Limit | None
@@ -30,10 +30,10 @@ class Bounds:
     counted: Mapping[str, Limit]
 
     @classmethod
-    def of(cls, limits: Limits) -> Bounds:
-        depth = limits.limit(Measure.RECURSION)
-        size = limits.limit(Measure.YAML_BYTES)
-        counted = {"tasks": limits.limit(Measure.TASKS), "flows": limits.limit(Measure.FLOWS)}
+    def of(cls, limits: Limits) -> ReadLimits:
+        depth = limits.limit(LimitKind.RECURSION)
+        size = limits.limit(LimitKind.YAML_BYTES)
+        counted = {"tasks": limits.limit(LimitKind.TASKS), "flows": limits.limit(LimitKind.FLOWS)}
         return cls(
             depth,
             min(int(depth.value), _DEEPEST) if depth else _DEEPEST,
@@ -53,7 +53,7 @@ class Bounds:
         message = f"the document has {found} templates, and {self.size.name} allows for {most}"
         return Problem(codes.COUNT_LIMIT, message, Place(path), f"split it, or raise {self.size.name}")
 
-    def too_many_items(self, tree: Tree) -> Finding | None:
+    def too_many_items(self, tree: Tree) -> SyntaxIssue | None:
         """The first task or flow too many."""
         if type(tree.root) is not dict:
             return None
@@ -61,20 +61,22 @@ class Bounds:
             items, most = tree.root.get(name), int(limit.value)
             if type(items) is list and len(items) > most:
                 entries = tree.entries.get(id(items), ())
-                start = tree.tape[entries[most] if len(entries) > most else -1]
+                start = tree.offsets[entries[most] if len(entries) > most else -1]
                 message = f"more than {most} {name}, as many as {limit.name} allows"
-                return Finding(codes.COUNT_LIMIT, message, start, None, f"split the workflow, or raise {limit.name}")
+                return SyntaxIssue(
+                    codes.COUNT_LIMIT, message, start, None, f"split the workflow, or raise {limit.name}"
+                )
         return None
 
-    def too_many_nodes(self, tree: Tree, quoted: int) -> Finding | None:
+    def too_many_nodes(self, tree: Tree, quoted: int) -> SyntaxIssue | None:
         """More values than memory should be spent on. `quoted`: how many are of the larger kind."""
-        if self.max_nodes is None or self.size is None or len(tree.tape) + 4 * quoted <= self.max_nodes:
+        if self.max_nodes is None or self.size is None or len(tree.offsets) + 4 * quoted <= self.max_nodes:
             return None
         message = f"the document has more than {self.max_nodes} values, as many as {self.size.name} allows for"
-        return Finding(codes.COUNT_LIMIT, message, tree.tape[-1], None, f"split it, or raise {self.size.name}")
+        return SyntaxIssue(codes.COUNT_LIMIT, message, tree.offsets[-1], None, f"split it, or raise {self.size.name}")
 
-    def too_deep(self, start: int) -> Finding:
-        """The finding of a node below the deepest level."""
+    def too_deep(self, start: int) -> SyntaxIssue:
+        """The issue of a node below the deepest level."""
         ours = self.depth is not None and self.depth.value == self.max_depth
         says = (
             f"{self.depth.name} allows {self.max_depth} levels"
@@ -82,4 +84,4 @@ class Bounds:
             else f"{self.max_depth} levels are read at most"
         )
         message = f"the document is nested too deeply: {says}"
-        return Finding(codes.DEPTH_LIMIT, message, start, None, "make it flatter")
+        return SyntaxIssue(codes.DEPTH_LIMIT, message, start, None, "make it flatter")

@@ -12,7 +12,7 @@ from nika_core.errors import Place
 _BREAK: Final = re.compile(r"\r\n?|\n")
 
 
-class Positions:
+class SourceMap:
     """Turns offsets of one text into places. Lines are counted on the first question, once."""
 
     __slots__ = ("_starts", "path", "text")
@@ -64,27 +64,27 @@ class Positions:
 class Cursor:
     """Places of offsets that only grow, without an index of all lines."""
 
-    __slots__ = ("_column_from", "_line", "_offset", "_positions")
+    __slots__ = ("_column_from", "_line", "_offset", "_source_map")
 
-    def __init__(self, positions: Positions) -> None:
-        self._positions = positions
+    def __init__(self, source_map: SourceMap) -> None:
+        self._source_map = source_map
         self._line = 1
         self._offset = 0
         self._column_from = 0
 
     def place(self, offset: int) -> Place:
         """The place of one character; `offset` is not before the last one asked."""
-        positions = self._positions
-        text = positions.text
+        source_map = self._source_map
+        text = source_map.text
         found = text.count("\n", self._offset, offset)
         if found:
             self._line += found
             self._column_from = text.rfind("\n", 0, offset) + 1
         self._offset = offset
-        return Place(positions.path, self._line, offset - self._column_from + 1)
+        return Place(source_map.path, self._line, offset - self._column_from + 1)
 
 
-class Ghost:
+class RefusedKey:
     """Stands in a mapping for a key that was refused, so that sizes stay right: a duplicate, or a key that is no text.
 
     `size` counts the nodes of the key; `start` is its first entry while it is read, else -1; `trap`: it is an unquoted
@@ -100,7 +100,7 @@ class Ghost:
 
 
 def size_of(node: Any) -> int:
-    """How many entries of the tape a node takes, keys included."""
+    """How many entries of `offsets` a node takes, keys included."""
     if type(node) is not dict and type(node) is not list:
         return 1
     count = 0
@@ -110,7 +110,7 @@ def size_of(node: Any) -> int:
         count += 1
         if type(item) is dict:
             for key, value in item.items():
-                count += key.size if type(key) is Ghost else 1
+                count += key.size if type(key) is RefusedKey else 1
                 if type(value) is dict or type(value) is list:
                     todo.append(value)
                 else:
@@ -125,7 +125,7 @@ def size_of(node: Any) -> int:
 
 
 def entry_of(node: Any, entry: int, path: tuple[str | int, ...], *, key: bool = False) -> tuple[int, Any, int]:
-    """Walk from `node`, whose tape entry is `entry`, along `path`.
+    """Walk from `node`, whose entry is `entry`, along `path`.
 
     Gives the entry where the walk ended, the node there, and how many steps were taken. With `key` the last step
     gives the entry of the key, not of its value.
@@ -138,7 +138,7 @@ def entry_of(node: Any, entry: int, path: tuple[str | int, ...], *, key: bool = 
             at = entry + 1
             for name, value in node.items():
                 here = at
-                at += name.size if type(name) is Ghost else 1
+                at += name.size if type(name) is RefusedKey else 1
                 if name == step:
                     node, entry = value, at
                     if key and taken == len(path) - 1:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from nika_core import codes
-from nika_core.document.yaml.syntax_issues import Finding
+from nika_core.document.yaml.syntax_issues import SyntaxIssue
 
 
-def anchor(name: str, start: int) -> Finding:
+def anchor(name: str, start: int) -> SyntaxIssue:
     """`&name`."""
     return _strict(
         f"anchors (`&{_short(name)}`) are not part of strict YAML",
@@ -16,7 +16,7 @@ def anchor(name: str, start: int) -> Finding:
     )
 
 
-def alias(name: str, start: int) -> Finding:
+def alias(name: str, start: int) -> SyntaxIssue:
     """`*name`."""
     return _strict(
         f"aliases (`*{_short(name)}`) are not part of strict YAML",
@@ -26,7 +26,7 @@ def alias(name: str, start: int) -> Finding:
     )
 
 
-def tag(start: int) -> Finding:
+def tag(start: int) -> SyntaxIssue:
     """`!name`, `!!str`."""
     return _strict(
         "tags (`!...`) are not part of strict YAML: the schema says which type a value has",
@@ -36,13 +36,13 @@ def tag(start: int) -> Finding:
     )
 
 
-def duplicate(name: str, start: int, end: int) -> Finding:
+def duplicate(name: str, start: int, end: int) -> SyntaxIssue:
     """A key that its mapping already has."""
     message = f"the key `{_short(name)}` stands twice in one mapping"
     return _strict(message, start, end, "remove one of the two, or join their values")
 
 
-def merge_key(start: int) -> Finding:
+def merge_key(start: int) -> SyntaxIssue:
     """`<<`."""
     return _strict(
         "merge keys (`<<`) are not part of strict YAML",
@@ -52,15 +52,15 @@ def merge_key(start: int) -> Finding:
     )
 
 
-def key_is_no_text(start: int) -> Finding:
+def key_is_no_text(start: int) -> SyntaxIssue:
     """`[a]: b`, `{a: b}: c`."""
     hint = "put the key in quotes where it is meant as a text"
     return _strict("a mapping or a list cannot be a key", start, None, hint)
 
 
-def unquoted_template(start: int, end: int | None) -> Finding:
+def unquoted_template(start: int, end: int | None) -> SyntaxIssue:
     """`key: {{x}}`: in YAML that is a mapping within a mapping."""
-    return Finding(
+    return SyntaxIssue(
         codes.TEMPLATE_NOT_QUOTED,
         "a value that starts with `{{` must stand in quotes: in YAML a `{` opens a mapping",
         start,
@@ -69,7 +69,7 @@ def unquoted_template(start: int, end: int | None) -> Finding:
     )
 
 
-def second_document(start: int) -> Finding:
+def second_document(start: int) -> SyntaxIssue:
     """`---` after a document."""
     return _strict(
         "a file holds one document, and here a second one starts",
@@ -79,8 +79,8 @@ def second_document(start: int) -> Finding:
     )
 
 
-def _strict(message: str, start: int, end: int | None, hint: str) -> Finding:
-    return Finding(codes.YAML_NOT_STRICT, message, start, end, hint)
+def _strict(message: str, start: int, end: int | None, hint: str) -> SyntaxIssue:
+    return SyntaxIssue(codes.YAML_NOT_STRICT, message, start, end, hint)
 
 
 def _short(text: str) -> str:

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, Final
 
 from nika_core import codes
-from nika_core.document.yaml.syntax_issues import Finding
+from nika_core.document.yaml.syntax_issues import SyntaxIssue
 
 # A value, an item or an entry of a flow collection that starts with an unquoted template.
 _UNQUOTED: Final = re.compile(r"(?:^|[:\-,\[{?])[ \t]+(\{\{)|[\[,{](\{\{)|:[ \t]*(\$\{)")
@@ -68,8 +68,8 @@ _OPENED: Final = frozenset(
 )
 
 
-def explain(error: Any, text: str) -> list[Finding]:
-    """The findings that a parser's error stands for."""
+def explain(error: Any, text: str) -> list[SyntaxIssue]:
+    """The issues that a parser's error stands for."""
     mark = getattr(error, "problem_mark", None)
     if mark is None:
         return _control_characters(error, text)
@@ -84,7 +84,7 @@ def explain(error: Any, text: str) -> list[Finding]:
         message = f"a value that starts with `{what}` must stand in quotes here: in YAML a `{{` opens a mapping"
         length = len("}}") if what == "{{" else 1
         return [
-            Finding(
+            SyntaxIssue(
                 codes.TEMPLATE_NOT_QUOTED,
                 message,
                 trap,
@@ -104,7 +104,7 @@ def explain(error: Any, text: str) -> list[Finding]:
         hint = "put the whole value in quotes; within single quotes a ' is written ''"
     elif problem in _OPENED or (problem.startswith("did not find expected ','") and "\n" in text[opened:start]):
         start = opened
-    return [Finding(codes.YAML_SYNTAX, message, start, None, hint or None)]
+    return [SyntaxIssue(codes.YAML_SYNTAX, message, start, None, hint or None)]
 
 
 def _trap(text: str, start: int) -> int | None:
@@ -128,9 +128,9 @@ def _escape(character: str) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def _control_characters(error: Any, text: str) -> list[Finding]:
+def _control_characters(error: Any, text: str) -> list[SyntaxIssue]:
     found = [
-        Finding(
+        SyntaxIssue(
             codes.YAML_SYNTAX,
             f"the character U+{ord(match.group()):04X} may not stand in YAML",
             match.start(),
@@ -138,4 +138,4 @@ def _control_characters(error: Any, text: str) -> list[Finding]:
         )
         for match, _ in zip(control_characters().finditer(text), range(20), strict=False)
     ]
-    return found or [Finding(codes.YAML_SYNTAX, str(getattr(error, "reason", error)), 0)]
+    return found or [SyntaxIssue(codes.YAML_SYNTAX, str(getattr(error, "reason", error)), 0)]

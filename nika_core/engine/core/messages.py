@@ -102,7 +102,7 @@ class CancelTimer:
 
 @dataclass(frozen=True, slots=True)
 class AskDecision:
-    """Ask the main agent what to do about a task that failed for good, and report `Decision`."""
+    """Ask the main agent what to do about a task that failed for good, and report `AgentDecision`."""
 
     task: str
     epoch: int
@@ -160,7 +160,7 @@ class AttemptStarted:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class AgentDecision:
     """The answer to `AskDecision`, and what asking cost."""
 
     task: str
@@ -185,4 +185,4 @@ class CancelRequested:
     paused: bool = False
 
 
-CoreEvent: TypeAlias = TaskEnded | AttemptFailed | AttemptStarted | Decision | TimerFired | CancelRequested
+CoreEvent: TypeAlias = TaskEnded | AttemptFailed | AttemptStarted | AgentDecision | TimerFired | CancelRequested

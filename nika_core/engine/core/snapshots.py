@@ -7,17 +7,17 @@ from typing import Any, Final
 
 from nika_core.engine.core.messages import (
     Action,
+    AgentDecision,
     AttemptFailed,
     AttemptStarted,
     CancelRequested,
     CoreEvent,
-    Decision,
     Outcome,
     OutcomeKind,
     TaskEnded,
     TimerFired,
 )
-from nika_core.engine.core.run_plan import Stop
+from nika_core.engine.core.run_plan import EarlyEnd
 from nika_core.model.codec import failure_of, message_json, message_of, usage_json, usage_of
 from nika_core.model.json import JsonObject
 from nika_core.model.state import Failed, Pending, Ready, Running, RunStatus, Skipped, SkipReason, Success, TaskState
@@ -87,20 +87,21 @@ def outcome_of(found: JsonObject) -> Outcome:
     )
 
 
-def stop_json(stop: Stop | None) -> JsonObject | None:
+def early_end_json(stop: EarlyEnd | None) -> JsonObject | None:
     """Why nothing starts any more."""
     if stop is None:
         return None
     return {"status": stop.status.value, "reason": stop.reason}
 
 
-def stop_of(found: JsonObject | None) -> Stop | None:
+def early_end_of(found: JsonObject | None) -> EarlyEnd | None:
     """The other way round."""
-    return Stop(RunStatus(found["status"]), found["reason"]) if found else None
+    return EarlyEnd(RunStatus(found["status"]), found["reason"]) if found else None
 
 
 _EVENTS: Final[Mapping[str, type[Any]]] = {
-    kind.__name__: kind for kind in (TaskEnded, AttemptFailed, AttemptStarted, Decision, TimerFired, CancelRequested)
+    kind.__name__: kind
+    for kind in (TaskEnded, AttemptFailed, AttemptStarted, AgentDecision, TimerFired, CancelRequested)
 }
 
 

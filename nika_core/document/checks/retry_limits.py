@@ -1,0 +1,28 @@
+"""Attempts that a task asks for, and that the limit does not give it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nika_core import codes
+from nika_core.document.checks.check_context import Context
+from nika_core.errors import Problem, Severity
+from nika_core.model.limits import LimitKind
+
+
+def check_attempts(context: Context) -> Iterator[Problem]:
+    """A warning where a task asks for more: it is tried as often as the limit allows, and not as often as it says."""
+    limit = context.limits.limit(LimitKind.ATTEMPTS)
+    if limit is None:
+        return
+    for task in context.workflow.tasks:
+        asked = task.retry.max
+        if asked is not None and asked > limit.value:
+            yield Problem(
+                codes.COUNT_LIMIT,
+                f"task '{task.id}' asks for {asked} attempts, and {limit.name} allows {limit.value:g}: "
+                "it is tried no more often",
+                task.at(("retry", "max")),
+                f"ask for fewer, or raise {limit.name}",
+                Severity.WARNING,
+            )

@@ -1,0 +1,128 @@
+"""What `== < in && !` mean on JSON types. Every function takes time linear in the size of its arguments."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from nika_core import codes
+from nika_core.errors import TemplateValueError
+from nika_core.model.json import Json
+
+_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?")
+_LONGEST_NUMBER: Final = 400  # characters of text that may count as a number
+_LONGEST_SHOWN: Final = 40
+
+
+def number_in(text: str) -> int | float | None:
+    """The JSON number that a text is, white space around it aside; None when it is none, or too large for one."""
+    stripped = text.strip()
+    if len(stripped) > _LONGEST_NUMBER or not _NUMBER.fullmatch(stripped):
+        return None
+    if stripped.lstrip("-").isdecimal():
+        return int(stripped)
+    value = float(stripped)
+    return value if math.isfinite(value) else None
+
+
+def equal(left: Json, right: Json) -> bool:
+    """`==`: the same JSON value; a text that is a number equals that number. true is not 1."""
+    if isinstance(left, str) and _is_number(right):
+        left = number_in(left)
+    elif isinstance(right, str) and _is_number(left):
+        right = number_in(right)
+    return _same(left, right)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _same(left: Any, right: Any) -> bool:
+    pairs = [(left, right)]
+    while pairs:  # not recursive: a value may be nested deeper than Python's stack
+        one, other = pairs.pop()
+        if isinstance(one, bool) or isinstance(other, bool) or one is None or other is None:
+            if one is not other:
+                return False
+        elif isinstance(one, Mapping) and isinstance(other, Mapping):
+            if one.keys() != other.keys():
+                return False
+            pairs.extend((value, other[key]) for key, value in one.items())
+        elif isinstance(one, list | tuple) and isinstance(other, list | tuple):
+            if len(one) != len(other):
+                return False
+            pairs.extend(zip(one, other, strict=True))
+        elif one != other:
+            return False
+    return True
+
+
+def ordered(left: Json, right: Json, operator: str) -> tuple[Any, Any]:
+    """Both sides as Python can order them: two numbers or two texts. Raises TemplateValueError."""
+    one, other = left, right
+    if isinstance(left, str) and _is_number(right):
+        one = number_in(left)
+    elif isinstance(right, str) and _is_number(left):
+        other = number_in(right)
+    if (_is_number(one) and _is_number(other)) or (isinstance(one, str) and isinstance(other, str)):
+        return one, other
+    raise TemplateValueError(
+        f"{describe_value(left)} and {describe_value(right)} cannot be compared with {operator}",
+        code=codes.BAD_CONDITION,
+        hint="only two numbers (or text that is a number), or two texts, are less or greater than one another",
+    )
+
+
+def contains(left: Json, right: Json) -> bool:
+    """`in`: an item of a list, a part of a text, a key of an object. Raises TemplateValueError."""
+    if isinstance(right, list | tuple):
+        return any(equal(left, item) for item in right)
+    if isinstance(right, str | Mapping):
+        if isinstance(left, str):
+            return left in right
+        what = "a part of a text" if isinstance(right, str) else "a key of an object"
+        raise TemplateValueError(
+            f"{describe_value(left)} cannot be in {describe_value(right)}: {what} is text",
+            code=codes.BAD_CONDITION,
+            hint="put quotes around it" if _is_number(left) else None,
+        )
+    raise TemplateValueError(
+        f"nothing can be in {describe_value(right)}",
+        code=codes.BAD_CONDITION,
+        hint="on the right of `in` stands a list, a text or an object",
+    )
+
+
+def truth(value: Json) -> bool:
+    """What `&&`, `||`, `!` and a flow take for true and false. Raises TemplateValueError."""
+    if isinstance(value, bool):
+        return value
+    if value is None or value == "false":
+        return False
+    if value == "true":
+        return True
+    raise TemplateValueError(
+        f"{describe_value(value)} is neither true nor false",
+        code=codes.BAD_CONDITION,
+        hint="compare it with something, e.g. {{task}} != ''",
+    )
+
+
+def describe_value(value: Json) -> str:
+    """A value in a message: its type, and as much of it as helps."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        short = value if len(value) <= _LONGEST_SHOWN else value[: _LONGEST_SHOWN - 3] + "..."
+        return f"the text {short!r}"
+    if isinstance(value, int | float):
+        short = "of many digits" if isinstance(value, int) and value.bit_length() > 200 else repr(value)
+        return f"the number {short}"
+    if isinstance(value, Mapping):
+        return "an object"
+    return f"a list of {len(value)}" if isinstance(value, list | tuple) else "a value that is no JSON"
