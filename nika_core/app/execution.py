@@ -224,17 +224,17 @@ class Execution:
 
     def _services(self, budget: Budget) -> Services:
         prepared, workspace, log = self._prepared, self._prepared.workspace, self._log
-        vocabulary, limits = workspace.vocabulary, self._prepared.limits
+        catalog, limits = workspace.catalog, self._prepared.limits
         json_depth = limits.count(LimitKind.JSON_DEPTH)
 
         @cache
         def step(word: str) -> Step:
             if prepared.options.mock:
-                return MockStep(vocabulary.facets(word))
+                return MockStep(catalog.facets(word))
             return workspace.registry.new_step(word)
 
         def resolved(placeholder: Placeholder, values: Values) -> Json:
-            return resolve(placeholder, values, vocabulary.source)
+            return resolve(placeholder, values, catalog.source)
 
         def rendered(task: Task, values: Callable[[], Values]) -> JsonObject:
             seen: Values | None = None
@@ -243,9 +243,9 @@ class Execution:
                 nonlocal seen
                 if seen is None:
                     seen = values()
-                return resolve(placeholder, seen, vocabulary.source)
+                return resolve(placeholder, seen, catalog.source)
 
-            keyword, facets = vocabulary.keyword(task.keyword), vocabulary.facets(task.keyword)
+            keyword, facets = catalog.keyword(task.keyword), catalog.facets(task.keyword)
             return render_payload(keyword, facets, task.payload, value, max_depth=json_depth)
 
         batch_policy, batchable = None, self._batchable
@@ -263,9 +263,9 @@ class Execution:
             batch_policy=batch_policy,
         )
         return Services(
-            keyword=vocabulary.keyword,
+            keyword=catalog.keyword,
             step=step,
-            facets=vocabulary.facets,
+            facets=catalog.facets,
             render=rendered,
             resolve=resolved,
             settings=workspace.settings,

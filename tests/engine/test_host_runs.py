@@ -60,8 +60,8 @@ async def test_everything_that_happens_is_recorded_and_numbered_and_shown(lab):
 
 async def test_chunks_are_shown_and_not_recorded(lab):
     async def step(payload, context):
-        context.chunk("hel")
-        context.chunk("lo")
+        context.emit_text("hel")
+        context.emit_text("lo")
 
     recorded, seen = [], []
     await lab.run(lab.request(lab.tasks("a")), lab.services(step, record=recorded.append), seen.append)
@@ -430,7 +430,7 @@ async def test_secrets_reach_the_next_task_and_nothing_that_is_recorded_or_print
     async def step(payload, context):
         received.append(payload)
         context.notice("hunter22 seen")
-        context.chunk("hunter22")
+        context.emit_text("hunter22")
         if context.task_id == "a":
             return {"hunter22": ["hunter22"]}
         raise TaskError("no hunter22 here", category=Category.CONFIG)

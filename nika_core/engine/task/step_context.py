@@ -19,7 +19,7 @@ from nika_core.model.events import EventKind
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.model.workflow import AgentBlock, KeywordCategory
-from nika_core.plugin import ModelInfo, ModelReply, ModelRequest, Tool, ToolOutcome
+from nika_core.plugin import ModelInfo, ModelReply, ModelRequest, Tool, ToolResult
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ class TaskContext:
     def mask(self, text: str) -> str:
         return self._run.services.mask(text)
 
-    def chunk(self, text: str) -> None:
+    def emit_text(self, text: str) -> None:
         make = self._run.services.mask_stream
         if make is not None:
             if self._stream is None:
@@ -121,7 +121,7 @@ class TaskContext:
     async def tools(self) -> Sequence[Tool]:
         return await find_tools(self._run, self)
 
-    async def call(self, tool: Tool, arguments: JsonObject) -> ToolOutcome:
+    async def call(self, tool: Tool, arguments: JsonObject) -> ToolResult:
         return await call_tool(self._run, self, tool, arguments)
 
     # ---- for the engine
@@ -159,7 +159,7 @@ class TaskContext:
             keyword=self.keyword.spec.name,
             workflow=self._run.request.workflow.name,
             agent=self.agent,
-            on_text=self.chunk,
+            on_text=self.emit_text,
             on_usage=on_usage,
             call_cache=self._run.services.call_cache,
             notice=self.notice,
