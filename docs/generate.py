@@ -183,7 +183,7 @@ KINDS = {
         "keywords.md",
         (
             *("Keyword", "Step", "StepContext", "StepOutput", "Facets", "Payload", "Report", "Effect", "Estimate"),
-            *("CallEstimate", "Tool", "ToolOutcome", "Explanation"),
+            *("CallEstimate", "Tool", "ToolResult", "Explanation"),
         ),
     ),
     "Providers": (
@@ -297,7 +297,7 @@ def errors() -> str:
     for code in sorted(EXPLANATIONS):
         each = EXPLANATIONS[code]
         lines.append(f"## {code}: {each.title}\n\n{each.meaning}\n")
-        lines.append(f"```console\n{each.example.rstrip()}\n```\n\nMend it: {each.mend}\n")
+        lines.append(f"```console\n{each.example.rstrip()}\n```\n\nFix: {each.fix}\n")
     return _page(lines)
 
 

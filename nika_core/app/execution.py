@@ -14,7 +14,7 @@ from typing import Any, Final
 from nika_core.app.batchable_tasks import BatchableTasks
 from nika_core.app.mock_step import MockStep
 from nika_core.app.prepared_run import PreparedRun
-from nika_core.app.resuming import previous_outcomes
+from nika_core.app.resuming import previous_outcomes_for
 from nika_core.engine.core.ports import InMemoryCallCache, same
 from nika_core.engine.core.previous_outcomes import PreviousOutcome
 from nika_core.engine.llm.batching import BatchPolicy
@@ -54,17 +54,17 @@ class Execution:
         *,
         document: str = "",
         recorded: Recorded | None = None,
-        again: str | None = None,
+        rerun_from: str | None = None,
     ) -> None:
         self._prepared = prepared
         self._journal = journal
         self._observers = list(observers)
         self._document = document
         self._recorded = recorded
-        self._earlier: Mapping[str, PreviousOutcome] = {}
-        self._again = again
+        self._previous: Mapping[str, PreviousOutcome] = {}
+        self._rerun_from = rerun_from
         self._run: Run | None = None
-        self._waiting = BatchableTasks(prepared) if prepared.options.economy else None
+        self._batchable = BatchableTasks(prepared) if prepared.options.economy else None
         self._caller: ResilientCaller | None = None
         self._cancelled: str | None = None
         self._log: RunRecorder | None = None
@@ -93,9 +93,9 @@ class Execution:
     def _waited_long(self) -> None:
         """A batch takes long: nobody has to sit there meanwhile, unless there is something else to do."""
         assert self._run is not None
-        standing = self._run.scene.standing()
-        busy = {task for task, state in standing.items() if state in ("running", "ready")}
-        if self._waiting and busy <= self._waiting.tasks.keys() and self._log is not None:
+        task_states = self._run.context.task_states()
+        busy = {task for task, state in task_states.items() if state in ("running", "ready")}
+        if self._batchable and busy <= self._batchable.tasks.keys() and self._log is not None:
             self.cancel("paused")
 
     async def run(self) -> RunResult:
@@ -109,11 +109,11 @@ class Execution:
             await _sweep(run_id)
         try:
             services = self._services(budget)
-            self._run = Run(self._request(run_id), services, map(self._patient, self._observers))
-            if self._waiting is not None and not self._waiting.tasks:
+            self._run = Run(self._request(run_id), services, map(self._when_durable, self._observers))
+            if self._batchable is not None and not self._batchable.tasks:
                 self.warnings.append("--economy changed nothing: no task has a model with batches")
             for warning in self.warnings:  # now, while the user may still decide otherwise, and at the end once more
-                self._run.scene.notice(warning)
+                self._run.context.notice(warning)
             if self._cancelled is not None:
                 self._run.cancel(self._cancelled)
             result = await self._run.result()
@@ -133,7 +133,7 @@ class Execution:
             log = self._journal.resume(self._recorded.run.id, mask, self._info())
             # Only now is it ours: since it was read another process may have gone on with it.
             self._recorded = self._journal.load(log.run_id)
-            self._earlier = previous_outcomes(self._recorded, self._prepared.workflow)
+            self._previous = previous_outcomes_for(self._recorded, self._prepared.workflow)
             return log
         try:
             return self._journal.begin(self._info(), mask=mask)
@@ -180,7 +180,7 @@ class Execution:
             with suppress(JournalError):  # `finish` has told it
                 self._journal.close()
 
-    def _patient(self, observer: Observer) -> Observer:
+    def _when_durable(self, observer: Observer) -> Observer:
         """Shows an event when it is durable; in the observer's own thread, so that nothing else waits."""
         log = self._log
         if log is None:
@@ -201,9 +201,9 @@ class Execution:
     # ---- what the engine is given
 
     def _request(self, run_id: str) -> RunRequest:
-        prepared, workflow, waiting = self._prepared, self._prepared.workflow, self._waiting
-        if waiting is not None:
-            workflow = replace(workflow, tasks=waiting.patient(workflow.tasks))
+        prepared, workflow, batchable = self._prepared, self._prepared.workflow, self._batchable
+        if batchable is not None:
+            workflow = replace(workflow, tasks=batchable.with_batch_timeout(workflow.tasks))
         return RunRequest(
             run_id=run_id,
             workflow=workflow,
@@ -212,29 +212,29 @@ class Execution:
             inputs=prepared.inputs,
             environ=prepared.workspace.environ,
             agent=prepared.agent,
-            patient=frozenset(waiting.tasks if waiting else ()),
+            no_slot=frozenset(batchable.tasks if batchable else ()),
             files=prepared.files,
             sections=prepared.sections,
             fail_fast=prepared.options.fail_fast,
             timeout=prepared.options.timeout,
-            earlier=self._earlier,
-            again=self._again,
+            previous=self._previous,
+            rerun_from=self._rerun_from,
             seq=0 if self._recorded is None else self._recorded.seq,
         )
 
     def _services(self, budget: Budget) -> Services:
         prepared, workspace, log = self._prepared, self._prepared.workspace, self._log
-        vocabulary, limits = workspace.vocabulary, self._prepared.limits
+        catalog, limits = workspace.catalog, self._prepared.limits
         json_depth = limits.count(LimitKind.JSON_DEPTH)
 
         @cache
         def step(word: str) -> Step:
             if prepared.options.mock:
-                return MockStep(vocabulary.facets(word))
+                return MockStep(catalog.facets(word))
             return workspace.registry.new_step(word)
 
         def resolved(placeholder: Placeholder, values: Values) -> Json:
-            return resolve(placeholder, values, vocabulary.source)
+            return resolve(placeholder, values, catalog.source)
 
         def rendered(task: Task, values: Callable[[], Values]) -> JsonObject:
             seen: Values | None = None
@@ -243,14 +243,16 @@ class Execution:
                 nonlocal seen
                 if seen is None:
                     seen = values()
-                return resolve(placeholder, seen, vocabulary.source)
+                return resolve(placeholder, seen, catalog.source)
 
-            keyword, facets = vocabulary.keyword(task.keyword), vocabulary.facets(task.keyword)
+            keyword, facets = catalog.keyword(task.keyword), catalog.facets(task.keyword)
             return render_payload(keyword, facets, task.payload, value, max_depth=json_depth)
 
-        economy, waiting = None, self._waiting
-        if waiting is not None:
-            economy = BatchPolicy(waiting.eligible, longest_wait=waiting.longest, waited_long=self._waited_long)
+        batch_policy, batchable = None, self._batchable
+        if batchable is not None:
+            batch_policy = BatchPolicy(
+                batchable.eligible, longest_wait=batchable.longest, waited_long=self._waited_long
+            )
         self._caller = ResilientCaller(
             prepared.directory,
             budget,
@@ -258,19 +260,19 @@ class Execution:
             admit=workspace.admit,
             clock=workspace.clock,
             breaker=BreakerSettings.of(limits),
-            economy=economy,
+            batch_policy=batch_policy,
         )
         return Services(
-            keyword=vocabulary.keyword,
+            keyword=catalog.keyword,
             step=step,
-            facets=vocabulary.facets,
+            facets=catalog.facets,
             render=rendered,
             resolve=resolved,
             settings=workspace.settings,
             caller=self._caller,
             record=log.record if log else unrecorded,
             barrier=log.barrier if log else durable,
-            memo=log or InMemoryCallCache(),
+            call_cache=log or InMemoryCallCache(),
             mask=prepared.masker.text if prepared.masker else same,
             mask_stream=prepared.masker.stream if prepared.masker else None,
             admit=workspace.admit,

@@ -63,7 +63,7 @@ def _estimate(prepared: PreparedRun, task: Task) -> Estimate:
 
 
 def _talks(prepared: PreparedRun, task: Task) -> bool:
-    return prepared.workspace.vocabulary.keyword(task.keyword).category is KeywordCategory.CONTEXT
+    return prepared.workspace.catalog.keyword(task.keyword).category is KeywordCategory.CONTEXT
 
 
 def _with_history(estimate: Estimate, earlier: Iterable[Estimate]) -> Estimate:
@@ -98,20 +98,20 @@ def _counted(estimate: Estimate, tokens: int) -> Estimate:
 
 def known_task(prepared: PreparedRun, task: Task) -> Task:
     """The task with every template put in whose values are all known before anything runs."""
-    keyword = prepared.workspace.vocabulary.keyword(task.keyword)
-    kept = keyword.custom | keyword.literal
+    keyword = prepared.workspace.catalog.keyword(task.keyword)
+    kept = keyword.rendered_fields | keyword.verbatim_fields
     payload = {name: value if name in kept else _filled(prepared, value) for name, value in task.payload.items()}
     return replace(task, payload=payload)
 
 
 def value_of(prepared: PreparedRun, placeholder: Placeholder) -> tuple[Json] | None:
     """Its value where it is known before anything runs: it needs no task, and is there."""
-    source = prepared.workspace.vocabulary.source(placeholder.source)
+    source = prepared.workspace.catalog.source(placeholder.source)
     if tuple(source.depends_on(placeholder)):
         return None
     values = Values(inputs=prepared.inputs, environ=prepared.workspace.environ)
     try:
-        return (resolve(placeholder, values, prepared.workspace.vocabulary.source),)
+        return (resolve(placeholder, values, prepared.workspace.catalog.source),)
     except NikaError:
         return None
 

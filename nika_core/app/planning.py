@@ -57,7 +57,7 @@ def _make_plan(prepared: PreparedRun, whole: RunForecast) -> Plan:
     for number, wave in enumerate(prepared.graph.waves(), start=1):
         for name in wave:
             task = tasks[name]
-            facets = prepared.workspace.vocabulary.facets(task.keyword)
+            facets = prepared.workspace.catalog.facets(task.keyword)
             payload = _payload(prepared, task)
             planned.append(
                 PlannedTask(
@@ -86,12 +86,14 @@ def _redacted(facets: Any, payload: Mapping[str, Any]) -> Json:
 
 def _payload(prepared: PreparedRun, task: Task) -> dict[str, Any]:
     """As the step will be given it, as far as that is known; what is not stands there as its author wrote it."""
-    keyword = prepared.workspace.vocabulary.keyword(task.keyword)
-    facets = prepared.workspace.vocabulary.facets(task.keyword)
+    keyword = prepared.workspace.catalog.keyword(task.keyword)
+    facets = prepared.workspace.catalog.facets(task.keyword)
     found: dict[str, Any] = {}
     for name, value in task.payload.items():
-        found[name] = value.text if name in keyword.literal and isinstance(value, Template) else _known(prepared, value)
-        if name in keyword.custom and isinstance(value, Template | str):
+        found[name] = (
+            value.text if name in keyword.verbatim_fields and isinstance(value, Template) else _known(prepared, value)
+        )
+        if name in keyword.rendered_fields and isinstance(value, Template | str):
             placeholders = value.placeholders if isinstance(value, Template) else ()
             values = [value_of(prepared, placeholder) for placeholder in placeholders]
             found[name] = value if isinstance(value, str) else value.text

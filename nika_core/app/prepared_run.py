@@ -107,28 +107,28 @@ class PreparedRun:
         ]
         words = {task.keyword for task in workflow.tasks} | {entry.partition("::")[0] for entry in entries}
         for word in sorted(words):
-            keyword = self.workspace.vocabulary.keyword(word)
+            keyword = self.workspace.catalog.keyword(word)
             if keyword.sections:
                 payload = WorkflowPayload(
                     workflow, self.workspace.settings(word), self.workspace.environ, Place(str(workflow.path))
                 )
-                whole = self.workspace.vocabulary.facets(word).sections(payload)
+                whole = self.workspace.catalog.facets(word).sections(payload)
                 found |= {name: whole[name] for name in keyword.sections if name in whole}
         return found
 
     def asked(self, task: Task, what: str, ask: Callable[[Facets, Any], T]) -> T:
         """What a facet says of a task. Raises PluginError when it fails: `what` it then could not do."""
-        facets = self.workspace.vocabulary.facets(task.keyword)
+        facets = self.workspace.catalog.facets(task.keyword)
         try:
             found: T = getattr(facets, ask.__name__)(self.payload(task))
             return found
         except NikaError:
             raise
         except Exception as error:
-            offer = self.workspace.registry.offer(Kind.KEYWORD, task.keyword)
+            record = self.workspace.registry.record(Kind.KEYWORD, task.keyword)
             raise PluginError(
                 codes.PLUGIN_BROKEN,
-                f"the keyword '{task.keyword}' ({offer.origin}) cannot {what} task '{task.id}': {error}",
+                f"the keyword '{task.keyword}' ({record.origin}) cannot {what} task '{task.id}': {error}",
                 hint="this is a fault in the plugin",
                 place=task.place,
             ) from error
@@ -158,7 +158,7 @@ def prepare(workspace: Workspace, workflow: Workflow, options: RunOptions) -> Pr
     values, found = check_inputs(workflow, options.inputs, workspace.limits)
     problems = list(found)
     if not problems:
-        problems += check_values(workflow, workspace.vocabulary, Values(inputs=values, environ=workspace.environ))
+        problems += check_values(workflow, workspace.catalog, Values(inputs=values, environ=workspace.environ))
     limits = workspace.limits_for(_words(workflow, workspace)).narrowed(_narrowed_by(options))
     agent = effective_agent(workflow, workspace, provider=options.provider, model=options.model)
     directory = InstalledProviders(workspace.registry, workspace.environ)

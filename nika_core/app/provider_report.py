@@ -32,15 +32,15 @@ def _describe(workspace: Workspace, name: str, prices: Prices) -> dict[str, Any]
         models = list(client.models())
     except NikaError as error:
         return {"name": name, "error": error.message}
-    offer = workspace.registry.offer(Kind.PROVIDER, name)
+    record = workspace.registry.record(Kind.PROVIDER, name)
     secrets = [(secret, True) for secret in provider.secrets]
     secrets += [(secret, False) for secret in provider.optional_secrets]
     unless = any(workspace.environ.get(variable) for variable in provider.secrets_unless)
     return {
         "name": name,
         "summary": provider.summary,
-        "distribution": offer.distribution,
-        "version": offer.version,
+        "distribution": record.distribution,
+        "version": record.version,
         "patterns": list(provider.models),
         "secrets": [
             {"name": secret, "set": bool(workspace.environ.get(secret)), "required": required and not unless}

@@ -15,7 +15,7 @@ from typing import Final
 
 from nika_core import codes
 from nika_core.errors import PluginError
-from nika_core.registry import Offer
+from nika_core.registry import PluginRecord
 
 FACET_SECONDS: Final = 10.0  # seconds that a plugin may take for what is to be quick
 STILL: Final = 2.0  # seconds without a beat of the event loop, after which it is told who stops it
@@ -25,22 +25,22 @@ _BEAT: Final = 0.25
 class FrameOwners:
     """Which plugin a frame of code belongs to."""
 
-    def __init__(self, offers: tuple[Offer, ...]) -> None:
-        self._offers: Mapping[str, Offer] = {offer.module.partition(".")[0]: offer for offer in offers}
+    def __init__(self, records: tuple[PluginRecord, ...]) -> None:
+        self._records: Mapping[str, PluginRecord] = {record.module.partition(".")[0]: record for record in records}
 
-    def of(self, frame: FrameType | None) -> tuple[Offer, str] | None:
+    def of(self, frame: FrameType | None) -> tuple[PluginRecord, str] | None:
         """The plugin, and the file and line where it is; None where no plugin is at work."""
         while frame is not None:
             name = str(frame.f_globals.get("__name__", ""))
-            offer = self._offers.get(name.partition(".")[0])
-            if offer is not None and not name.startswith("nika_core."):
-                return offer, f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"  # noqa: PTH119  # a str
+            record = self._records.get(name.partition(".")[0])
+            if record is not None and not name.startswith("nika_core."):
+                return record, f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"  # noqa: PTH119  # a str
             frame = frame.f_back
         return None
 
 
 @contextmanager
-def facet_timeout(offers: Callable[[], tuple[Offer, ...]], seconds: float = FACET_SECONDS) -> Iterator[None]:
+def facet_timeout(records: Callable[[], tuple[PluginRecord, ...]], seconds: float = FACET_SECONDS) -> Iterator[None]:
     """Whatever plugin is still at work after so long gets a PluginError, where it stands. Main thread only (and where
     there are timers); elsewhere nothing happens. The kernel's own work is not interrupted.
     """
@@ -49,13 +49,13 @@ def facet_timeout(offers: Callable[[], tuple[Offer, ...]], seconds: float = FACE
         return
 
     def ring(number: int, frame: FrameType | None) -> None:
-        found = FrameOwners(offers()).of(frame)
+        found = FrameOwners(records()).of(frame)
         if found is not None:
-            offer, where = found
+            record, where = found
             raise PluginError(
                 codes.PLUGIN_BROKEN,
-                f"the plugin for '{offer.word}' ({offer.origin}) does not come back: {seconds:g} s at {where}",
-                hint=f"upgrade or remove {offer.distribution}, or block it: plugins: {{block: [{offer.id}]}}",
+                f"the plugin for '{record.word}' ({record.origin}) does not come back: {seconds:g} s at {where}",
+                hint=f"upgrade or remove {record.distribution}, or block it: plugins: {{block: [{record.id}]}}",
             )
 
     before = signal.signal(signal.SIGALRM, ring)
@@ -69,7 +69,7 @@ def facet_timeout(offers: Callable[[], tuple[Offer, ...]], seconds: float = FACE
 
 @contextmanager
 def loop_watchdog(
-    loop: asyncio.AbstractEventLoop, offers: tuple[Offer, ...], tell: Callable[[str], None]
+    loop: asyncio.AbstractEventLoop, records: tuple[PluginRecord, ...], tell: Callable[[str], None]
 ) -> Iterator[None]:
     """Tell, once for each time, when the event loop stands still, and which plugin stops it."""
     over = threading.Event()
@@ -90,7 +90,7 @@ def loop_watchdog(
                     return
             elif told != beats[0]:
                 told = beats[0]
-                tell(_sentence(FrameOwners(offers).of(sys._current_frames().get(thread_id)), still))
+                tell(_sentence(FrameOwners(records).of(sys._current_frames().get(thread_id)), still))
 
     thread = threading.Thread(target=watch, name="nika-watch", daemon=True)
     thread.start()
@@ -100,11 +100,11 @@ def loop_watchdog(
         over.set()
 
 
-def _sentence(found: tuple[Offer, str] | None, still: float) -> str:
+def _sentence(found: tuple[PluginRecord, str] | None, still: float) -> str:
     if found is None:
         return f"nothing in this run has gone on for {still:.0f} s: something blocks the event loop"
-    offer, where = found
+    record, where = found
     return (
-        f"`{offer.word}` ({offer.origin}) has blocked the whole run for {still:.0f} s at {where}: no other task goes "
+        f"`{record.word}` ({record.origin}) has blocked the whole run for {still:.0f} s at {where}: no other task goes "
         "on, and no timeout is kept meanwhile. This is a fault of the plugin"
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nika_core import codes
-from nika_core.app.vocabulary import RegistryVocabulary
+from nika_core.app.vocabulary import RegistryCatalog
 from nika_core.app.watchdogs import FACET_SECONDS, facet_timeout
 from nika_core.document import LoadedWorkflow, check_settings, graph_of, load_project, load_workflow
 from nika_core.errors import NikaError, PluginError, ProblemsError, RefusedError, UsageError
@@ -25,8 +25,8 @@ from nika_core.model.nearest import nearest
 from nika_core.model.project import Project
 from nika_core.model.workflow import Workflow
 from nika_core.plugin import Admission, Explanation, Policy, Refusal
-from nika_core.registry import Kind, Offer, PluginPolicy, Registry, patterns_of, scan
-from nika_core.registry.loading import says
+from nika_core.registry import Kind, PluginPolicy, PluginRecord, Registry, patterns_of, scan
+from nika_core.registry.loading import one_line
 from nika_core.registry.lock import LOCK_NAME, require_lock
 
 _ALLOW = "NIKA_PLUGINS_ALLOW"
@@ -49,11 +49,13 @@ def _refuse_unknown_kinds(where: str, patterns: Iterable[str]) -> None:
 class Workspace:
     """What every command starts from. Nothing is read, and no plugin imported, before it is asked for."""
 
-    def __init__(self, start: Path, environ: Mapping[str, str], clock: Clock, offers: Iterable[Offer] = ()) -> None:
+    def __init__(
+        self, start: Path, environ: Mapping[str, str], clock: Clock, records: Iterable[PluginRecord] = ()
+    ) -> None:
         self.start = start
         self.environ = environ
         self.clock = clock
-        self._offers = tuple(offers)
+        self._records = tuple(records)
 
     @classmethod
     def open(
@@ -62,7 +64,7 @@ class Workspace:
         *,
         environ: Mapping[str, str] | None = None,
         clock: Clock | None = None,
-        offers: Iterable[Offer] = (),
+        records: Iterable[PluginRecord] = (),
     ) -> Workspace:
         """The project that a workflow's file (or a folder, or the working directory) belongs to.
 
@@ -72,7 +74,7 @@ class Workspace:
         folder = Path.cwd() if start is None else start.absolute()
         if not folder.is_dir():
             folder = folder.parent
-        return cls(folder, dict(os.environ) if environ is None else environ, clock or SystemClock(), offers)
+        return cls(folder, dict(os.environ) if environ is None else environ, clock or SystemClock(), records)
 
     # -- the project and its plugins
 
@@ -89,7 +91,7 @@ class Workspace:
     @cached_property
     def checked_project(self) -> Project:
         """The project with its keywords' keys as their validators give them. Raises ProblemsError."""
-        project, problems = check_settings(self.project, self.vocabulary)
+        project, problems = check_settings(self.project, self.catalog)
         if problems:
             raise ProblemsError(problems)
         return project
@@ -102,8 +104,8 @@ class Workspace:
     def installed(self) -> Registry:
         """The plugins under the project's and the environment's lists, whatever `nika.lock` says: to be looked at."""
         installed = scan()
-        taken = {offer.id for offer in installed}
-        return Registry((*installed, *(offer for offer in self._offers if offer.id not in taken)), self._policy())
+        taken = {record.id for record in installed}
+        return Registry((*installed, *(record for record in self._records if record.id not in taken)), self._policy())
 
     @cached_property
     def registry(self) -> Registry:
@@ -131,29 +133,29 @@ class Workspace:
         return PluginPolicy(tuple(allow), tuple(block), own.prefer, implied)
 
     @cached_property
-    def vocabulary(self) -> RegistryVocabulary:
+    def catalog(self) -> RegistryCatalog:
         """The registry as the document layer sees it. Raises UsageError where a list names a kind that is none."""
         policy = self._policy()
         for where, patterns in (*policy.allow, *policy.block, ("plugins.prefer of nika.yaml", tuple(policy.prefer))):
             _refuse_unknown_kinds(where, patterns)
-        return RegistryVocabulary(self.registry)
+        return RegistryCatalog(self.registry)
 
     # -- limits
 
     @cached_property
-    def policies(self) -> list[tuple[Offer, Policy]]:
+    def policies(self) -> list[tuple[PluginRecord, Policy]]:
         """Every limit policy. Raises PluginError: a limit that nobody asks is no limit.
 
         RefusedError where the environment takes one away that the project has: it may narrow, and never widen.
         """
         own, all_lists = self._own_policy(), self._policy()
-        for offer in self.registry.offers():
-            why = all_lists.why_blocked(offer) if offer.kind is Kind.LIMIT_POLICY else None
-            if why is not None and own.why_blocked(offer) is None:
+        for record in self.registry.records():
+            why = all_lists.why_blocked(record) if record.kind is Kind.LIMIT_POLICY else None
+            if why is not None and own.why_blocked(record) is None:
                 raise RefusedError(
                     codes.PLUGIN_BLOCKED,
-                    f"the limit policy '{offer.word}' ({offer.origin}) is {why}: no limit is the environment's",
-                    hint=f"only the project can: plugins: {{block: [{offer.id}]}} in nika.yaml",
+                    f"the limit policy '{record.word}' ({record.origin}) is {why}: no limit is the environment's",
+                    hint=f"only the project can: plugins: {{block: [{record.id}]}} in nika.yaml",
                 )
         return self.registry.policies()
 
@@ -161,8 +163,8 @@ class Workspace:
     def limits(self) -> Limits:
         """What holds for every run. Raises UsageError for a malformed setting, PluginError for a broken policy."""
         found: list[Limit] = []
-        for offer, policy in self.policies:
-            found.extend(_limits_asked(offer, partial(policy.limits, self.environ)))
+        for record, policy in self.policies:
+            found.extend(_limits_asked(record, partial(policy.limits, self.environ)))
         return Limits(found)
 
     def limits_for(self, words: Iterable[str]) -> Limits:
@@ -170,26 +172,26 @@ class Workspace:
         general = self.limits  # what is wrong with these is told first, and at once
         found: list[Limit] = []
         for word in words:
-            keyword = self.vocabulary.keyword(word)
-            for offer, policy in self.policies:
-                found.extend(_limits_asked(offer, partial(policy.keyword_limits, keyword, self.environ)))
+            keyword = self.catalog.keyword(word)
+            for record, policy in self.policies:
+                found.extend(_limits_asked(record, partial(policy.keyword_limits, keyword, self.environ)))
         return general.narrowed(found)
 
     def all_limits(self) -> Iterator[Limit]:
         """Every limit, those of all keywords that can be loaded included."""
-        return iter(self.limits_for(filter(self.can_load, self.vocabulary.words())))
+        return iter(self.limits_for(filter(self.can_load, self.catalog.words())))
 
     def can_load(self, word: str) -> bool:
         """Whether somebody offers this keyword, and it may be used and can be."""
         try:
-            self.vocabulary.keyword(word)
+            self.catalog.keyword(word)
         except PluginError:
             return False
         return True
 
     def admit(self, request: Admission) -> Refusal | None:
         """Ask every policy; one refusal wins. A policy that raises refuses."""
-        for offer, policy in self.policies:
+        for record, policy in self.policies:
             try:
                 refusal = policy.admit(request)
                 if refusal is not None and not isinstance(refusal, Refusal):
@@ -197,7 +199,7 @@ class Workspace:
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # not even its SystemExit may end a run
-                refusal = Refusal(f"the limit policy '{offer.word}' ({offer.origin}) fails: {says(error)}")
+                refusal = Refusal(f"the limit policy '{record.word}' ({record.origin}) fails: {one_line(error)}")
             if refusal is not None:
                 return replace(refusal, code=refusal.code or codes.POLICY_REFUSED)
         return None
@@ -215,7 +217,7 @@ class Workspace:
         with self.facet_timeout():
             loaded = load_workflow(
                 path,
-                self.vocabulary,
+                self.catalog,
                 limits,
                 clock=self.clock,
                 text=text,
@@ -237,7 +239,7 @@ class Workspace:
 
     def graph(self, workflow: Workflow) -> Graph:
         """Its tasks, and what joins them."""
-        return graph_of(workflow, self.vocabulary)
+        return graph_of(workflow, self.catalog)
 
     def journal(self, workflow: Path | None = None) -> Journal:
         """The history of the project; without a project file, of the working directory (or the folder that was opened
@@ -271,14 +273,14 @@ class Workspace:
         return None
 
 
-def _limits_asked(offer: Offer, ask: Callable[[], Iterable[Limit]]) -> list[Limit]:
+def _limits_asked(record: PluginRecord, ask: Callable[[], Iterable[Limit]]) -> list[Limit]:
     try:
-        return [replace(limit, policy=offer.word) for limit in ask()]
+        return [replace(limit, policy=record.word) for limit in ask()]
     except (NikaError, KeyboardInterrupt):
         raise
     except BaseException as error:  # not even its SystemExit may end a command
         raise UsageError(
-            f"the limit policy '{offer.word}' ({offer.origin}) fails: {says(error)}",
+            f"the limit policy '{record.word}' ({record.origin}) fails: {one_line(error)}",
             code=codes.PLUGIN_BROKEN,
-            hint=f"upgrade or remove {offer.distribution}",
+            hint=f"upgrade or remove {record.distribution}",
         ) from error

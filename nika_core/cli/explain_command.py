@@ -1,4 +1,4 @@
-"""`nika explain CODE`: what a code means, an example that causes it, and how to mend it."""
+"""`nika explain CODE`: what a code means, an example that causes it, and how to fix it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def explain(
     code: Annotated[str, typer.Argument(help="NIKA-050, or just 50; or a plugin's own code.")],
     format_: FormatOption = Format.PRETTY,
 ) -> None:
-    """What a NIKA code means, an example that causes it, and how to mend it."""
+    """What a NIKA code means, an example that causes it, and how to fix it."""
     wanted = f"NIKA-{int(code):03d}" if code.isdecimal() and len(code) < 4 else code.upper()
     found = Workspace.open().explanation(wanted)
     if found is None:
         raise UsageError(f"there is no code {plain(wanted)}", hint="codes are NIKA-001 to NIKA-098, and plugins' own")
     if format_ is Format.JSON:
-        fields = ("code", "title", "meaning", "example", "mend")
+        fields = ("code", "title", "meaning", "example", "fix")
         print_json({field: getattr(found, field) for field in fields})
         return
     print_data(f"{style_data(found.code, 'bold')}: {plain(found.title)}\n\n{plain(found.meaning)}\n")
-    print_data(f"Example:\n\n{indent(plain(found.example).rstrip(), '    ')}\n\nMend it: {plain(found.mend)}")
+    print_data(f"Example:\n\n{indent(plain(found.example).rstrip(), '    ')}\n\nFix: {plain(found.fix)}")

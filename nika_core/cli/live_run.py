@@ -22,7 +22,7 @@ from nika_core.errors import Category, Place
 from nika_core.journal import Journal
 from nika_core.model.state import RunResult, RunStatus, TaskResult
 from nika_core.model.usage import money_text
-from nika_core.registry import Offer
+from nika_core.registry import PluginRecord
 
 LOG_VARIABLE = "NIKA_LOG"
 _ENDING: Final = tuple(  # Ctrl-C, the system, a terminal that is closed
@@ -45,7 +45,7 @@ def execute(prepared: PreparedRun, format_: str, verbose: int = 0, *, journal: J
     return EXIT_CODES[result.status]
 
 
-async def _with_signals(execution: Execution, plugins: tuple[Offer, ...]) -> RunResult:
+async def _with_signals(execution: Execution, plugins: tuple[PluginRecord, ...]) -> RunResult:
     """One of `_ENDING` once: stop starting, cancel cleanly, keep the history. Twice: wait for nothing more."""
     loop = asyncio.get_running_loop()
     asked = 0

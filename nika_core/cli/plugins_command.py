@@ -15,7 +15,7 @@ from nika_core.cli.console import plain, print_data, print_json, print_message, 
 from nika_core.cli.options import Format, FormatOption
 from nika_core.errors import NikaError, UsageError
 from nika_core.plugin import Keyword, LimitPolicy, Provider, TemplateSource
-from nika_core.registry import Listed, Registry
+from nika_core.registry import PluginStatus, Registry
 from nika_core.registry.lock import LOCK_NAME, lock_of, require_lock, write_lock
 from nika_core.scaffold import NewPlugin, make_plugin
 
@@ -36,13 +36,13 @@ class PluginKind(StrEnum):
 _BAD = {"conflict", "broken"}
 
 
-def _json(listed: Listed) -> dict[str, Any]:
-    offer = listed.offer
+def _json(listed: PluginStatus) -> dict[str, Any]:
+    record = listed.record
     found: dict[str, Any] = {
-        "kind": offer.kind.value,
-        "word": offer.word,
-        "distribution": offer.distribution,
-        "version": offer.version,
+        "kind": record.kind.value,
+        "word": record.word,
+        "distribution": record.distribution,
+        "version": record.version,
         "status": listed.status,
     }
     found |= {"seconds": round(listed.seconds, 3)} if listed.seconds is not None else {}
@@ -50,12 +50,12 @@ def _json(listed: Listed) -> dict[str, Any]:
     return found | ({"why": listed.why} if listed.why else {}) | ({"hint": listed.hint} if listed.hint else {})
 
 
-def _pretty(listed: list[Listed]) -> None:
+def _pretty(listed: list[PluginStatus]) -> None:
     rows = []
     for each in listed:
-        offer = each.offer
+        record = each.record
         why = f"{each.status}: {each.why}" if each.why else each.status
-        rows.append((offer.kind.value, offer.word, offer.distribution, offer.version, why))
+        rows.append((record.kind.value, record.word, record.distribution, record.version, why))
     print_data(table(("KIND", "WORD", "DISTRIBUTION", "VERSION", "STATUS"), rows))
 
 
@@ -91,9 +91,11 @@ def show(
 ) -> None:
     """One plugin by its word, `kind:word` or distribution: what it brings."""
     registry = Workspace.open().registry
-    listed = [each for each in registry.listing() if name in {each.offer.word, each.offer.id, each.offer.distribution}]
+    listed = [
+        each for each in registry.listing() if name in {each.record.word, each.record.id, each.record.distribution}
+    ]
     if not listed:
-        known = sorted({each.offer.word for each in registry.listing()})
+        known = sorted({each.record.word for each in registry.listing()})
         raise UsageError(f"no installed plugin is called '{name}'", hint=f"there are: {', '.join(known) or 'none'}")
     found = [_json(each) | _described(registry, each) for each in listed]
     if format_ is Format.JSON:
@@ -111,11 +113,11 @@ def show(
                 print_data(f"  {key}: {plain(shown)}")
 
 
-def _described(registry: Registry, listed: Listed) -> dict[str, Any]:
-    if listed.status not in {"available", "outranked"}:
+def _described(registry: Registry, listed: PluginStatus) -> dict[str, Any]:
+    if listed.status not in {"available", "shadowed"}:
         return {}
     try:
-        description = registry.description(listed.offer)
+        description = registry.description(listed.record)
     except NikaError as error:
         return {"status": "broken", "why": error.message, "hint": error.hint}
     match description:
@@ -135,7 +137,7 @@ def _described(registry: Registry, listed: Listed) -> dict[str, Any]:
                 "secrets": list(description.secrets),
             }
         case TemplateSource():
-            form = "{{...}}" if description.braces else f"${{{description.name}.…}}"
+            form = "{{...}}" if description.default_source else f"${{{description.name}.…}}"
             return {"summary": description.summary, "form": form}
         case LimitPolicy():
             return {"summary": description.summary}
@@ -164,7 +166,7 @@ def check(format_: FormatOption = Format.PRETTY) -> None:
         for each in listed:
             for note in each.notes:
                 print_message(
-                    f"{style('note', 'yellow')}: {each.offer.id} of {plain(each.offer.origin)}: {plain(note)}"
+                    f"{style('note', 'yellow')}: {each.record.id} of {plain(each.record.origin)}: {plain(note)}"
                 )
         _tell_unmatched(registry)
     if bad:
@@ -177,12 +179,12 @@ def lock(
 ) -> None:
     """Write nika.lock: every plugin that may be loaded, to the hash of its installed files."""
     workspace = Workspace.open()
-    offers = workspace.installed.usable()
+    records = workspace.installed.usable()
     path = workspace.project_folder / LOCK_NAME
     if check_only:
-        require_lock(path, offers)
+        require_lock(path, records)
         return
-    entries = lock_of(offers)
+    entries = lock_of(records)
     write_lock(path, entries)
     print_message(f"{path}: {len(entries)} distributions")
 

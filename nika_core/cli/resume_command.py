@@ -60,6 +60,6 @@ def resume(
                 journal=journal,
                 document=loaded.text,
                 recorded=recorded,
-                again=from_,
+                rerun_from=from_,
             )
         )

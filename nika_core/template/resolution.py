@@ -99,10 +99,10 @@ def _field(
     max_depth: int | None,
     max_characters: int,
 ) -> Json:
-    if name in keyword.literal:
+    if name in keyword.verbatim_fields:
         return _literal(value)
-    tree = name in keyword.trees
-    custom = name in keyword.custom
+    tree = name in keyword.json_fields
+    custom = name in keyword.rendered_fields
 
     def put_together(template: Template | str) -> Json:
         if isinstance(template, str):

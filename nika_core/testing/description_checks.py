@@ -14,7 +14,7 @@ from nika_core.document.reading.workflow_schema import ROOT
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.errors import NikaError
 from nika_core.plugin import Facets, Keyword, LimitPolicy, Policy, Provider, TemplateSource
-from nika_core.registry import Kind, Offer, Registry
+from nika_core.registry import Kind, PluginRecord, Registry
 from nika_core.registry.loading import Description, load_object
 from nika_core.testing.errors import NotConformant, require
 from nika_core.testing.interpreter import in_fresh_interpreter
@@ -48,7 +48,7 @@ def check_description(kind: Kind, word: str) -> Description:
         NotConformant: with what the registry, or a look at the description, says is wrong.
     """
     registry = Registry()
-    mine = [listed for listed in registry.listing() if listed.offer.kind is kind and listed.offer.word == word]
+    mine = [listed for listed in registry.listing() if listed.record.kind is kind and listed.record.word == word]
     require(
         mine,
         DECLARED,
@@ -57,11 +57,11 @@ def check_description(kind: Kind, word: str) -> Description:
     )
     winner = [listed for listed in mine if listed.status == "available"]
     require(winner, DECLARED, f"'{word}' is {mine[0].status}: {mine[0].why}")
-    offer = winner[0].offer
+    record = winner[0].record
     try:
-        description = registry.description(offer)
+        description = registry.description(record)
         for role, name in _names(description).items():
-            _usable(role, name, load_object(offer, name))
+            _usable(role, name, load_object(record, name))
     except NikaError as error:
         raise NotConformant(DECLARED, error.message) from error
     require(description.summary.strip(), DECLARED, f"'{word}' has no summary")
@@ -106,7 +106,7 @@ def _consistent(keyword: Keyword) -> None:
     if not fields:  # no Map: whether it refuses unknown keys is another check's question
         return
     require(keyword.primary in fields, DECLARED, f"`primary` is {keyword.primary!r}, which the payload does not have")
-    for name in ("trees", "literal", "custom", "field_docs"):
+    for name in ("json_fields", "verbatim_fields", "rendered_fields", "field_docs"):
         unknown = set(getattr(keyword, name)) - fields
         require(not unknown, DECLARED, f"`{name}` names {', '.join(sorted(unknown))}, which the payload does not have")
     undocumented = fields - set(keyword.field_docs)
@@ -115,10 +115,10 @@ def _consistent(keyword: Keyword) -> None:
         DECLARED,
         f"`field_docs` says nothing about {', '.join(sorted(undocumented))}: editors show it",
     )
-    if keyword.custom:
+    if keyword.rendered_fields:
         module, _, name = keyword.facets.partition(":")
         own = getattr(import_module(module), name)
-        require(own.render is not Facets.render, DECLARED, "it has `custom` fields, and its facets have no `render`")
+        require(own.render is not Facets.render, DECLARED, "it has `rendered_fields`, and its facets have no `render`")
     taken = set(keyword.sections) & set(ROOT)
     require(not taken, DECLARED, f"`sections` takes {', '.join(sorted(taken))}, which every workflow has")
 
@@ -132,28 +132,28 @@ def check_light_import(kind: Kind, word: str, *, also: tuple[str, ...] = ()) -> 
     Raises:
         NotConformant: with the modules or the time.
     """
-    offer = _offer(kind, word)
+    record = _record(kind, word)
     seen = ""
     for _ in range(_TRIES):
         done = in_fresh_interpreter(
-            "nika_core.testing.description_checks:weigh", {"modules": [offer.module, *also]}, environ=_quiet_coverage()
+            "nika_core.testing.description_checks:weigh", {"modules": [record.module, *also]}, environ=_quiet_coverage()
         )
-        require(not done.failed, LIGHT, f"importing {offer.module} fails: {done.failed}")
+        require(not done.failed, LIGHT, f"importing {record.module} fails: {done.failed}")
         weight = done.value
         heavy = sorted({name.partition(".")[0] for name in weight["new"]} & HEAVY)
-        require(not heavy, LIGHT, f"importing {offer.module} imports {', '.join(heavy)}: import it on first use")
-        own = _own_packages(offer)
+        require(not heavy, LIGHT, f"importing {record.module} imports {', '.join(heavy)}: import it on first use")
+        own = _own_packages(record)
         others = sorted(name for name in weight["new"] if name.partition(".")[0] not in own | {"nika_core"})
         require(
             len(others) <= MOST_MODULES,
             LIGHT,
-            f"importing {offer.module} imports {len(others)} modules of others, {MOST_MODULES} are fine: "
+            f"importing {record.module} imports {len(others)} modules of others, {MOST_MODULES} are fine: "
             + ", ".join(others[:10]),
         )
         allowed = max(LEAST_SECONDS, MOST_RATIO * weight["base"])
         if weight["seconds"] <= allowed:
             return
-        seen = f"importing {offer.module} takes {weight['seconds']:.3f} s, {allowed:.3f} s are fine"
+        seen = f"importing {record.module} takes {weight['seconds']:.3f} s, {allowed:.3f} s are fine"
     raise NotConformant(LIGHT, seen)
 
 
@@ -163,12 +163,12 @@ def check_quiet_import(kind: Kind, word: str) -> None:
     Raises:
         NotConformant: with what it did.
     """
-    offer = _offer(kind, word)
+    record = _record(kind, word)
     done = in_fresh_interpreter("nika_core.testing.description_checks:listen", {"kind": kind.value, "word": word})
     require(not done.failed, QUIET_IMPORT, done.failed)
-    require(not done.stdout, QUIET_IMPORT, f"importing {offer.module} writes to stdout: {done.stdout[:200]!r}")
+    require(not done.stdout, QUIET_IMPORT, f"importing {record.module} writes to stdout: {done.stdout[:200]!r}")
     require(
-        not done.value["threads"], QUIET_IMPORT, f"importing {offer.module} starts threads: {done.value['threads']}"
+        not done.value["threads"], QUIET_IMPORT, f"importing {record.module} starts threads: {done.value['threads']}"
     )
 
 
@@ -191,26 +191,26 @@ def listen(kind: str, word: str) -> dict[str, Any]:
     import threading
 
     before = {thread.name for thread in threading.enumerate()}
-    offer = Registry().offer(Kind(kind), word)
-    module = import_module(offer.module)
+    record = Registry().record(Kind(kind), word)
+    module = import_module(record.module)
     for name in vars(module):
         if name.startswith("nika_") and callable(getattr(module, name)):
             list(getattr(module, name)())
-    Registry().description(offer)
+    Registry().description(record)
     return {"threads": sorted({thread.name for thread in threading.enumerate()} - before)}
 
 
-def _offer(kind: Kind, word: str) -> Offer:
+def _record(kind: Kind, word: str) -> PluginRecord:
     try:
-        return Registry().offer(kind, word)
+        return Registry().record(kind, word)
     except NikaError as error:
         raise NotConformant(DECLARED, error.message) from error
 
 
-def _own_packages(offer: Offer) -> set[str]:
+def _own_packages(record: PluginRecord) -> set[str]:
     """The top-level packages that the plugin's own distribution brings, and that of its module."""
-    found = {offer.module.partition(".")[0]}
-    for file in importlib_metadata.distribution(offer.distribution).files or ():
+    found = {record.module.partition(".")[0]}
+    for file in importlib_metadata.distribution(record.distribution).files or ():
         found.add(file.parts[0].removesuffix(".py"))
     return found
 

@@ -107,7 +107,7 @@ def facets(case: dict[str, Any]) -> dict[str, Any]:
         with made.bench(folder).opened(made.text()) as (workspace, path, options):
             ready = prepare_workflow(workspace, path, options)
             task = ready.workflow.tasks[0]
-            keyword, source = workspace.vocabulary.keyword(task.keyword), workspace.vocabulary.source
+            keyword, source = workspace.catalog.keyword(task.keyword), workspace.catalog.source
             values = Values(inputs=ready.inputs, environ=workspace.environ)
             own = workspace.registry.facets(task.keyword)
             rendered = render_payload(keyword, own, task.payload, partial(resolve, values=values, source_of=source))
@@ -237,13 +237,13 @@ def declared_client(word: str, models: list[str], environ: dict[str, str]) -> di
         begun = time.perf_counter()
         said = [[repr(client.info(model)) for model in models] + [repr(list(client.models()))] for _ in range(2)]
         seconds = time.perf_counter() - begun
-    offer = registry.offer(Kind.PROVIDER, word)
+    record = registry.record(Kind.PROVIDER, word)
     return {
         "modules": sorted(set(sys.modules) - before),
         "touched": audit.seen,
         "same": said[0] == said[1],
         "seconds": seconds,
-        "module": offer.module,
+        "module": record.module,
     }
 
 

@@ -29,9 +29,9 @@ class LimitPolicyConformance:
     def make(self) -> Policy:
         """A policy, made as the kernel makes it."""
         registry = Registry()
-        offer = registry.offer(Kind.LIMIT_POLICY, self.word)
-        description = registry.description(offer)
-        made: Policy = make(offer, description.policy)  # type: ignore[union-attr]  # the kind says which it is
+        record = registry.record(Kind.LIMIT_POLICY, self.word)
+        description = registry.description(record)
+        made: Policy = make(record, description.policy)  # type: ignore[union-attr]  # the kind says which it is
         return made
 
     def environs(self) -> list[Mapping[str, str]]:

@@ -46,8 +46,8 @@ class ProviderConformance:
     def make(self, url: str = "") -> Client:
         """A client, made as the kernel makes it."""
         registry = Registry()
-        offer = registry.offer(Kind.PROVIDER, self.word)
-        made: Client = make(offer, registry.provider(self.word).client, dict(self.environ(url)))
+        record = registry.record(Kind.PROVIDER, self.word)
+        made: Client = make(record, registry.provider(self.word).client, dict(self.environ(url)))
         return made
 
     @contextmanager

@@ -24,7 +24,7 @@ from nika_core.model.events import Event, EventKind
 from nika_core.model.json import Json
 from nika_core.model.limits import Limit
 from nika_core.model.state import RunResult, TaskResult
-from nika_core.registry import Kind, Offer
+from nika_core.registry import Kind, PluginRecord
 from nika_core.testing import echo, scripted
 from nika_core.testing.scripted import ScriptedModel, script_in_environ
 
@@ -93,7 +93,7 @@ class Workbench:
         with _folder(self.folder) as folder, self.environment() as environ:
             path = folder / _FILE
             path.write_text(dedent(text), encoding="utf-8")
-            workspace = Workspace.open(path, environ=environ, clock=self.clock, offers=_own_offers())
+            workspace = Workspace.open(path, environ=environ, clock=self.clock, records=_own_records())
             options = RunOptions(
                 inputs=self.inputs,
                 provider=self.provider if isinstance(self.model, str | None) else scripted.WORD,
@@ -184,11 +184,11 @@ def prepare_workflow(
     return replace(ready, limits=ready.limits.narrowed(limits))
 
 
-def _own_offers() -> tuple[Offer, ...]:
+def _own_records() -> tuple[PluginRecord, ...]:
     version = importlib_metadata.version("nika-core")
     return (
-        Offer(Kind.KEYWORD, echo.WORD, echo.__name__, "nika-core", version),
-        Offer(Kind.PROVIDER, scripted.WORD, scripted.__name__, "nika-core", version),
+        PluginRecord(Kind.KEYWORD, echo.WORD, echo.__name__, "nika-core", version),
+        PluginRecord(Kind.PROVIDER, scripted.WORD, scripted.__name__, "nika-core", version),
     )
 
 

@@ -84,14 +84,14 @@ def test_every_task_runs_once_in_order_with_room_for_it_and_the_run_ends(lab, sp
 async def _one(lab, specs, how):
     before = asyncio.all_tasks()
     began, running, left, events = [], set(), set(), []
-    patient = {f"t{number}" for number in how["patient"]}
+    no_slot = {f"t{number}" for number in how["patient"]}
 
     async def step(payload, context):
         task = context.task_id
         began.append((task, context.attempt))
         assert task not in running
         running.add(task)
-        assert len(running - patient - left) <= how["concurrent"]
+        assert len(running - no_slot - left) <= how["concurrent"]
         assert SET.get() == ""
         SET.set(task)
         try:
@@ -127,7 +127,7 @@ async def _one(lab, specs, how):
         limits=lab.limits(concurrent=how["concurrent"]),
         fail_fast=how["fail_fast"],
         timeout=how["timeout"],
-        patient=frozenset(patient),
+        no_slot=frozenset(no_slot),
         grace=1.0,
     )
     steps = lab.Steps(step)
@@ -135,7 +135,7 @@ async def _one(lab, specs, how):
     services = lab.services({"work": steps, "act": steps}, keywords=keywords, record=record)
     run = Run(request, services)
     for seconds in how["cancels"]:
-        run.scene.deadlines.add(seconds, run.cancel)
+        run.context.deadlines.add(seconds, run.cancel)
     result = await services.clock.run(run.result())
 
     started = [(e.task, e.data["attempt"]) for e in events if e.kind is EventKind.TASK_STARTED]

@@ -45,9 +45,9 @@ HTTP: Final = Keyword(
     ),
     step="nika_keyword_http.step:HttpStep",
     facets="nika_keyword_http.facets:HttpFacets",
-    trees=frozenset({"query", "json", "form"}),
-    literal=frozenset({"followRedirects", "expectStatus", "response", "idempotencyKey"}),
-    custom=frozenset({"url"}),
+    json_fields=frozenset({"query", "json", "form"}),
+    verbatim_fields=frozenset({"followRedirects", "expectStatus", "response", "idempotencyKey"}),
+    rendered_fields=frozenset({"url"}),
     default_timeout=10.0,
     settings=sy.Map({sy.Optional("allow"): sy.EmptyList() | sy.Seq(AllowEntry())}),
     field_docs={

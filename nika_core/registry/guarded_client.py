@@ -6,22 +6,22 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 
 from nika_core.errors import NikaError, PluginError
 from nika_core.plugin import BatchResult, BatchSearch, Chunk, Client, Health, ModelInfo, ModelRequest, TokenEstimate
-from nika_core.registry.loading import broken, says
-from nika_core.registry.scan import Offer
+from nika_core.registry.loading import broken, one_line
+from nika_core.registry.scan import PluginRecord
 
 
-class ForeignClient:
-    """Asks `own`, which is `offer`'s. What happens during a call is the engine's to judge, and goes through."""
+class GuardedClient:
+    """Guard `own`, an object of `record`. What happens during a call is the engine's to judge, and goes through."""
 
-    def __init__(self, own: Client, offer: Offer) -> None:
+    def __init__(self, own: Client, record: PluginRecord) -> None:
         self._own = own
-        self._offer = offer
+        self._record = record
 
     def _failed(self, name: str, error: BaseException) -> PluginError:
-        return broken(self._offer, f"fails in `{name}`: {says(error)}")
+        return broken(self._record, f"fails in `{name}`: {one_line(error)}")
 
     def _wrong(self, name: str, given: object) -> PluginError:
-        return broken(self._offer, f"gives {type(given).__name__} from `{name}`, where ModelInfo is wanted")
+        return broken(self._record, f"gives {type(given).__name__} from `{name}`, where ModelInfo is wanted")
 
     def info(self, model: str) -> ModelInfo:
         try:
@@ -56,7 +56,7 @@ class ForeignClient:
         try:
             found = await self._own.health()
         except Exception as error:
-            return Health(False, f"its health check fails: {says(error)}")
+            return Health(False, f"its health check fails: {one_line(error)}")
         return found if isinstance(found, Health) else Health(False, f"its health check gives {type(found).__name__}")
 
     async def submit_batch(self, requests: Mapping[str, ModelRequest]) -> str:

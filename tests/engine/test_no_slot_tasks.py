@@ -6,7 +6,7 @@ from typing import Any
 
 from nika_core.engine.core.core import Core
 from nika_core.engine.core.messages import Command, Outcome, StartTask, TaskEnded
-from nika_core.engine.core.previous_outcomes import earlier
+from nika_core.engine.core.previous_outcomes import previous_outcomes
 from nika_core.model.events import Event, EventKind
 
 
@@ -15,7 +15,7 @@ def started(commands: list[Command]) -> list[str]:
 
 
 def test_they_all_start_and_the_others_keep_to_the_limit(lab: Any) -> None:
-    plan = lab.plan(lab.tasks("a b c d e"), max_concurrent=1, patient=frozenset("bde"))
+    plan = lab.plan(lab.tasks("a b c d e"), max_concurrent=1, no_slot=frozenset("bde"))
     core = Core(plan)
     assert started(core.start()) == ["b", "d", "e", "a"]
     assert started(core.on(TaskEnded("b", 1, Outcome()))) == []  # it had no place to give
@@ -23,14 +23,14 @@ def test_they_all_start_and_the_others_keep_to_the_limit(lab: Any) -> None:
 
 
 def test_one_that_becomes_ready_while_all_places_are_taken_starts_at_once(lab: Any) -> None:
-    plan = lab.plan(lab.tasks("a b c d"), lab.flows("a>d"), max_concurrent=2, patient=frozenset("d"))
+    plan = lab.plan(lab.tasks("a b c d"), lab.flows("a>d"), max_concurrent=2, no_slot=frozenset("d"))
     core = Core(plan)
     assert started(core.start()) == ["a", "b"]
     assert started(core.on(TaskEnded("a", 1, Outcome()))) == ["d", "c"]
 
 
 def test_a_core_that_is_restored_goes_on_in_the_same_way(lab: Any) -> None:
-    plan = lab.plan(lab.tasks("a b c"), lab.flows("b>c"), max_concurrent=1, patient=frozenset("b"))
+    plan = lab.plan(lab.tasks("a b c"), lab.flows("b>c"), max_concurrent=1, no_slot=frozenset("b"))
     core = Core(plan)
     core.start()
     again = Core.restore(plan, core.snapshot())
@@ -43,5 +43,5 @@ def test_a_second_attempt_keeps_what_the_first_one_was_given() -> None:
         Event(1, "r", 0.0, EventKind.TASK_STARTED, "a", {"epoch": 1, "definition": "d", "payload": "p"}),
         Event(2, "r", 0.0, EventKind.TASK_STARTED, "a", {"epoch": 1, "attempt": 2}),
     ]
-    was = earlier(events)["a"]
+    was = previous_outcomes(events)["a"]
     assert (was.definition, was.payload, was.attempts, was.state) == ("d", "p", 2, "running")

@@ -5,13 +5,13 @@ import asyncio
 import pytest
 
 from nika_core.plugin import Keyword, Provider
-from nika_core.registry.describing import why_wrong
-from nika_core.registry.guard import event_loop_kept
+from nika_core.registry.describing import description_error
+from nika_core.registry.event_loop import preserve_event_loop
 
 
 def test_asyncio_is_afterwards_as_it_was_before() -> None:
     sleep, policy = asyncio.sleep, asyncio.get_event_loop_policy()
-    with event_loop_kept() as changed:
+    with preserve_event_loop() as changed:
         asyncio.sleep = None  # type: ignore[assignment]  # what a hostile plugin does
         asyncio.BaseEventLoop.time = lambda self: 0.0  # type: ignore[method-assign]  # ditto
         asyncio.set_event_loop_policy(type("P", (asyncio.DefaultEventLoopPolicy,), {})())
@@ -24,7 +24,7 @@ def test_it_is_put_back_after_an_error_too() -> None:
     sleep = asyncio.sleep
 
     def fail() -> None:
-        with event_loop_kept():
+        with preserve_event_loop():
             asyncio.sleep = None  # type: ignore[assignment]  # what a hostile plugin does
             raise ZeroDivisionError
 
@@ -34,14 +34,14 @@ def test_it_is_put_back_after_an_error_too() -> None:
 
 
 def test_asking_for_the_policy_changes_nothing() -> None:
-    with event_loop_kept() as changed:
+    with preserve_event_loop() as changed:
         asyncio.get_event_loop_policy()
     assert changed == []
 
 
 def test_a_description_is_told_what_is_wrong_with_it() -> None:
-    assert why_wrong(Provider(name="a", summary="b", client="m:C")) is None
-    wrong = why_wrong(Provider(name="a", summary="b", client="m:C", models="gpt-*"))  # type: ignore[arg-type]  # that
+    assert description_error(Provider(name="a", summary="b", client="m:C")) is None
+    wrong = description_error(Provider(name="a", summary="b", client="m:C", models="gpt-*"))  # type: ignore[arg-type]  # that
     assert wrong == "gives `models` as 'gpt-*', where names, in a set or a tuple is wanted"
     broken = Keyword(name="a", summary="b", primary="c", payload=None, step="m:S")
-    assert "gives `payload` as None" in str(why_wrong(broken))
+    assert "gives `payload` as None" in str(description_error(broken))

@@ -26,7 +26,7 @@ _CHANGES_BY_ITSELF: Final = frozenset({_POLICY, "__doc__", "__dict__", "__abstra
 
 
 @contextmanager
-def event_loop_kept() -> Iterator[list[str]]:
+def preserve_event_loop() -> Iterator[list[str]]:
     """Whatever is done in this block, asyncio is afterwards as it was before. Gives the names that were changed, which
     are known once the block has been left.
     """

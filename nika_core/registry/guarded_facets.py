@@ -10,18 +10,18 @@ from nika_core.errors import NikaError, Place, PluginError
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.template import Template
 from nika_core.plugin import CallEstimate, Effect, Estimate, Facets, ModelRequest, Payload, Report, StepContext, Tool
-from nika_core.registry.loading import broken, says
-from nika_core.registry.scan import Offer
+from nika_core.registry.loading import broken, one_line
+from nika_core.registry.scan import PluginRecord
 
 T = TypeVar("T")
 
 
-class ForeignFacets(Facets):
-    """Asks `own`, which is `offer`'s. Errors that are meant for the user go through; all else is the plugin's fault."""
+class GuardedFacets(Facets):
+    """Guard `own`, an object of `record`. Errors meant for the user pass; all else is the plugin's fault."""
 
-    def __init__(self, own: Facets, offer: Offer) -> None:
+    def __init__(self, own: Facets, record: PluginRecord) -> None:
         self._own = own
-        self._offer = offer
+        self._record = record
 
     def _ask(self, name: str, ask: Callable[[], T]) -> T:
         try:
@@ -32,10 +32,10 @@ class ForeignFacets(Facets):
             raise self._failed(name, error) from error
 
     def _failed(self, name: str, error: BaseException) -> PluginError:
-        return broken(self._offer, f"fails in `{name}`: {says(error)}")
+        return broken(self._record, f"fails in `{name}`: {one_line(error)}")
 
     def _wrong(self, name: str, given: object, wanted: str) -> PluginError:
-        return broken(self._offer, f"gives {type(given).__name__} from `{name}`, where {wanted} is wanted")
+        return broken(self._record, f"gives {type(given).__name__} from `{name}`, where {wanted} is wanted")
 
     def check(self, payload: Payload, report: Report) -> None:
         try:  # written out and not through `_ask`: a document's tasks are checked by the thousand

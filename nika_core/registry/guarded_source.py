@@ -9,24 +9,24 @@ from nika_core.model.json import Json
 from nika_core.model.template import Placeholder
 from nika_core.plugin import Scope, Source, Values
 from nika_core.plugin.template_source import SourceReport
-from nika_core.registry.loading import broken, says
-from nika_core.registry.scan import Offer
+from nika_core.registry.loading import broken, one_line
+from nika_core.registry.scan import PluginRecord
 
 
-class ForeignSource:
-    """Asks `own`, which is `offer`'s. Errors that are meant for the user go through; all else is the plugin's fault.
+class GuardedSource:
+    """Guard `own`, an object of `record`. Errors meant for the user pass; all else is the plugin's fault.
 
     Written out and not through one method with a lambda: templates are resolved by the thousand.
     """
 
-    __slots__ = ("_offer", "_own")
+    __slots__ = ("_own", "_record")
 
-    def __init__(self, own: Source, offer: Offer) -> None:
+    def __init__(self, own: Source, record: PluginRecord) -> None:
         self._own = own
-        self._offer = offer
+        self._record = record
 
     def _failed(self, name: str, error: BaseException) -> PluginError:
-        return broken(self._offer, f"fails in `{name}`: {says(error)}")
+        return broken(self._record, f"fails in `{name}`: {one_line(error)}")
 
     def check(self, placeholder: Placeholder, scope: Scope, report: SourceReport) -> None:
         try:
