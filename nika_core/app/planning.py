@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nika_core.app.forecasting import forecast, value_of
-from nika_core.app.preparing import Prepared
+from nika_core.app.prepared_run import PreparedRun
 from nika_core.engine.llm.estimate import RunForecast, TaskForecast
 from nika_core.errors import NikaError
 from nika_core.model.json import Json
@@ -40,25 +40,25 @@ class Plan:
     forecast: RunForecast
 
 
-def make_plan(prepared: Prepared, counted: Mapping[str, int] | None = None) -> Plan:
+def make_plan(prepared: PreparedRun, counted: Mapping[str, int] | None = None) -> Plan:
     """Ask every keyword's facets; calls and changes nothing. Raises NikaError.
 
     Args:
         counted: tokens of prompts that were counted before (see `count_prompts`).
     """
-    whole = forecast(prepared, counted) if counted else prepared.forecast
-    with prepared.nika.patience():
+    whole = forecast(prepared, counted)
+    with prepared.workspace.facet_timeout():
         return _make_plan(prepared, whole)
 
 
-def _make_plan(prepared: Prepared, whole: RunForecast) -> Plan:
+def _make_plan(prepared: PreparedRun, whole: RunForecast) -> Plan:
     forecasts = {each.task: each for each in whole.tasks}
     tasks = {task.id: task for task in prepared.workflow.tasks}
     planned = []
     for number, wave in enumerate(prepared.graph.waves(), start=1):
         for name in wave:
             task = tasks[name]
-            facets = prepared.nika.vocabulary.facets(task.keyword)
+            facets = prepared.workspace.catalog.facets(task.keyword)
             payload = _payload(prepared, task)
             planned.append(
                 PlannedTask(
@@ -85,14 +85,16 @@ def _redacted(facets: Any, payload: Mapping[str, Any]) -> Json:
     return redacted
 
 
-def _payload(prepared: Prepared, task: Task) -> dict[str, Any]:
+def _payload(prepared: PreparedRun, task: Task) -> dict[str, Any]:
     """As the step will be given it, as far as that is known; what is not stands there as its author wrote it."""
-    keyword = prepared.nika.vocabulary.keyword(task.keyword)
-    facets = prepared.nika.vocabulary.facets(task.keyword)
+    keyword = prepared.workspace.catalog.keyword(task.keyword)
+    facets = prepared.workspace.catalog.facets(task.keyword)
     found: dict[str, Any] = {}
     for name, value in task.payload.items():
-        found[name] = value.text if name in keyword.literal and isinstance(value, Template) else _known(prepared, value)
-        if name in keyword.custom and isinstance(value, Template | str):
+        found[name] = (
+            value.text if name in keyword.verbatim_fields and isinstance(value, Template) else _known(prepared, value)
+        )
+        if name in keyword.rendered_fields and isinstance(value, Template | str):
             placeholders = value.placeholders if isinstance(value, Template) else ()
             values = [value_of(prepared, placeholder) for placeholder in placeholders]
             found[name] = value if isinstance(value, str) else value.text
@@ -102,7 +104,7 @@ def _payload(prepared: Prepared, task: Task) -> dict[str, Any]:
     return found
 
 
-def _known(prepared: Prepared, value: Any) -> Any:
+def _known(prepared: PreparedRun, value: Any) -> Any:
     """Return the payload with every placeholder put in whose value is known before anything runs."""
 
     def fill(leaf: Any, _: Path_) -> Any:
@@ -116,7 +118,7 @@ def _known(prepared: Prepared, value: Any) -> Any:
     return map_leaves(value, fill)
 
 
-def _part(prepared: Prepared, part: str | Placeholder) -> str:
+def _part(prepared: PreparedRun, part: str | Placeholder) -> str:
     if isinstance(part, str):
         return part
     found = value_of(prepared, part)

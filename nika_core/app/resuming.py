@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from nika_core import codes
-from nika_core.app.preparing import RunOptions
-from nika_core.engine.core.previous_outcomes import PreviousOutcome, earlier
+from nika_core.app.prepared_run import RunOptions
+from nika_core.engine.core.previous_outcomes import PreviousOutcome, previous_outcomes
 from nika_core.errors import JournalError, UsageError
 from nika_core.journal import Recorded
 from nika_core.model.workflow import Workflow
@@ -53,16 +53,16 @@ def workflow_path(recorded: Recorded) -> Path:
     return path
 
 
-def refuse_pointless(recorded: Recorded, workflow: Workflow, again: str | None) -> None:
+def check_resumable(recorded: Recorded, workflow: Workflow, rerun_from: str | None) -> None:
     """Raise UsageError for a task that is not there, or a run with nothing left to do."""
     ids = {task.id for task in workflow.tasks}
-    if again is not None and again not in ids:
+    if rerun_from is not None and rerun_from not in ids:
         raise UsageError(
-            f"--from {again}: the workflow has no such task",
+            f"--from {rerun_from}: the workflow has no such task",
             code=codes.NOT_RESUMABLE,
             hint=f"its tasks: {', '.join(sorted(ids))}",
         )
-    if again is None and recorded.run.status == "succeeded":
+    if rerun_from is None and recorded.run.status == "succeeded":
         raise UsageError(
             f"run {recorded.run.id} has succeeded: there is nothing to go on with",
             code=codes.NOT_RESUMABLE,
@@ -70,7 +70,7 @@ def refuse_pointless(recorded: Recorded, workflow: Workflow, again: str | None) 
         )
 
 
-def earlier_of(recorded: Recorded, workflow: Workflow) -> dict[str, PreviousOutcome]:
+def previous_outcomes_for(recorded: Recorded, workflow: Workflow) -> dict[str, PreviousOutcome]:
     """How those of its tasks stood that the workflow still has."""
     ids = {task.id for task in workflow.tasks}
-    return {task: each for task, each in earlier(recorded.events).items() if task in ids}
+    return {task: each for task, each in previous_outcomes(recorded.events).items() if task in ids}

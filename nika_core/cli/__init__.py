@@ -19,9 +19,9 @@ def command_line() -> None:
         code = 130
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-    from nika_core.cli.leaving import SECONDS, leave_within
+    from nika_core.cli.exit_deadline import SECONDS, exit_within
 
-    leave_within(SECONDS, code)
+    exit_within(SECONDS, code)
     sys.exit(code)
 
 

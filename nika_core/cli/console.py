@@ -122,7 +122,7 @@ def open_closed_streams() -> None:
                 setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
 
 
-def say(text: str) -> None:
+def print_data(text: str) -> None:
     """A line of data, to stdout. Raises OutputError where it cannot be written, e.g. to a full disk."""
     try:
         _write(data_stream(), text + "\n")
@@ -146,7 +146,7 @@ def masked(text: str) -> str:
     return _masker.text(text)
 
 
-def tell(text: str) -> None:
+def print_message(text: str) -> None:
     """A line for people, to stderr; where nobody can read it, the work goes on."""
     with suppress(OSError):
         _write(sys.stderr, masked(text) + "\n")
@@ -158,9 +158,9 @@ def json_text(value: Any, *, indent: int | None = None) -> str:
     return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def say_json(value: Any, *, indent: int | None = 2) -> None:
+def print_json(value: Any, *, indent: int | None = 2) -> None:
     """One JSON document on stdout; without `indent` in one line."""
-    say(json_text(value, indent=indent))
+    print_data(json_text(value, indent=indent))
 
 
 def print_error(error: NikaError) -> None:
@@ -168,9 +168,11 @@ def print_error(error: NikaError) -> None:
     for problem in error.problems if isinstance(error, ProblemsError) else (error.problem(),):
         where = f"{plain(str(problem.place))}: " if problem.place and problem.place.path else ""
         colour = "red" if problem.severity is Severity.ERROR else "yellow"
-        tell(f"{where}{style(problem.severity.value, 'bold', colour)}[{problem.code}]: {plain(problem.message)}")
+        print_message(
+            f"{where}{style(problem.severity.value, 'bold', colour)}[{problem.code}]: {plain(problem.message)}"
+        )
         if problem.hint:
-            tell(f"  {style('hint', 'cyan')}: {plain(problem.hint)}")
+            print_message(f"  {style('hint', 'cyan')}: {plain(problem.hint)}")
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

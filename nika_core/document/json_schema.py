@@ -12,7 +12,7 @@ from typing import Any, Final
 import strictyaml
 from strictyaml.compound import MapCombined
 
-from nika_core.document.plugin_catalog import Vocabulary
+from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading import workflow_schema
 from nika_core.document.validation.scalars import Duration, Number, Truth, Whole, Word
 from nika_core.errors import PluginError
@@ -55,14 +55,14 @@ _AGENT_DOCS: Final = {
 }
 
 
-def workflow_json_schema(vocabulary: Vocabulary) -> dict[str, Any]:
+def workflow_json_schema(catalog: PluginCatalog) -> dict[str, Any]:
     """The schema. A keyword whose plugin cannot be loaded takes any payload."""
-    words = sorted(vocabulary.words())
+    words = sorted(catalog.words())
     payloads: dict[str, Any] = {}
     properties: dict[str, Any] = {}
     for word in words:
         try:
-            payloads[word] = _payload(vocabulary.keyword(word))
+            payloads[word] = _payload(catalog.keyword(word))
         except PluginError as error:
             payloads[word] = {"description": error.message}
         properties[word] = {"$ref": f"#/definitions/{word}"}
@@ -78,7 +78,7 @@ def workflow_json_schema(vocabulary: Vocabulary) -> dict[str, Any]:
         "title": "Nika workflow",
         "type": "object",
         "required": ["tasks"],
-        "properties": {**_root_properties(), **_sections(vocabulary)},
+        "properties": {**_root_properties(), **_sections(catalog)},
         "additionalProperties": False,
         "definitions": {"task": task, **payloads},
     }
@@ -98,9 +98,9 @@ def _task_properties() -> dict[str, Any]:
     return {key: {**schema, "description": _DOCS[key]} for key, schema in found.items()}
 
 
-def _sections(vocabulary: Vocabulary) -> dict[str, Any]:
+def _sections(catalog: PluginCatalog) -> dict[str, Any]:
     try:
-        return {key: schema_of(validator) for key, validator in vocabulary.sections().items()}
+        return {key: schema_of(validator) for key, validator in catalog.sections().items()}
     except PluginError:
         return {}
 
@@ -108,7 +108,7 @@ def _sections(vocabulary: Vocabulary) -> dict[str, Any]:
 def _payload(keyword: Keyword) -> dict[str, Any]:
     """A keyword's payload: the mapping, or the primary field's text alone."""
     schema = _with_docs(schema_of(keyword.payload), keyword.field_docs)
-    for name in keyword.trees:
+    for name in keyword.json_fields:
         if name in schema.get("properties", {}):
             about = schema["properties"][name].get("description")
             schema["properties"][name] = {"description": about} if about else {}

@@ -27,7 +27,7 @@ _KINDS = {kind.group: kind for kind in Kind}
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class PluginRecord:
     """A distribution offers a word. `module` is the entry point's value, not imported yet."""
 
     kind: Kind
@@ -47,9 +47,9 @@ class Offer:
         return f"{self.distribution} {self.version}"
 
 
-def scan(distributions: Iterable[Distribution] | None = None) -> tuple[Offer, ...]:
+def scan(distributions: Iterable[Distribution] | None = None) -> tuple[PluginRecord, ...]:
     """All offers of all installed distributions, sorted; a distribution found twice counts where it comes first."""
-    found: list[Offer] = []
+    found: list[PluginRecord] = []
     seen: set[str] = set()
     for distribution in installed() if distributions is None else distributions:
         text = distribution.read_text("entry_points.txt")
@@ -64,8 +64,8 @@ def scan(distributions: Iterable[Distribution] | None = None) -> tuple[Offer, ..
         if not points or key in seen:
             continue
         seen.add(key)
-        found.extend(Offer(_KINDS[point.group], point.name, point.value, name, version) for point in points)
-    return tuple(sorted(found, key=lambda offer: (offer.kind, offer.word, offer.distribution)))
+        found.extend(PluginRecord(_KINDS[point.group], point.name, point.value, name, version) for point in points)
+    return tuple(sorted(found, key=lambda record: (record.kind, record.word, record.distribution)))
 
 
 def required_by(distribution: str) -> frozenset[str]:

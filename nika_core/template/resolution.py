@@ -100,10 +100,10 @@ def _field(
     max_depth: int | None,
     max_characters: int,
 ) -> Json:
-    if name in keyword.literal:
+    if name in keyword.verbatim_fields:
         return as_written(value)  # type: ignore[no-any-return]  # without templates it is JSON
-    tree = name in keyword.trees
-    custom = name in keyword.custom
+    tree = name in keyword.json_fields
+    custom = name in keyword.rendered_fields
 
     def put_together(template: Template | str) -> Json:
         if isinstance(template, str):

@@ -48,7 +48,7 @@ class FakePayload:
         return value.text if isinstance(value, Template) else to_text(as_written(value))
 
 
-class Problems(list[Problem]):
+class FakeReport(list[Problem]):
     """See `nika_core.plugin.Report`. A report that keeps what it is told."""
 
     def __call__(

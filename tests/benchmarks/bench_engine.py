@@ -93,7 +93,8 @@ def ours(edges: list[tuple[str, str]], count: int, folder: Path | None, *, built
             with Journal.open(folder) as journal:
                 log = journal.begin(RunInfo("bench", "bench.nika.yaml", "", started=time.time()))
                 request = RunRequest(run_id=log.run_id, workflow=workflow, graph=graph, limits=LIMITS)
-                result = await run(request, Services(record=log.record, barrier=log.barrier, memo=log, **services))
+                recorded = Services(record=log.record, barrier=log.barrier, call_cache=log, **services)
+                result = await run(request, recorded)
                 await log.finish(result.status.value, time.time())
         assert result.status is RunStatus.SUCCEEDED
 

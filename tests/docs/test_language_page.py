@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import strictyaml
 
-from nika_core.app import Nika
+from nika_core.app import Workspace
 from nika_core.document import load_project
 from nika_core.document.reading import workflow_schema
 from nika_core.errors import Category
@@ -34,9 +34,9 @@ def words(cell: str) -> list[str]:
 
 
 def test_every_installed_keyword_of_ours_is_in_the_table_with_its_primary_field(tmp_path: Path) -> None:
-    registry = Nika.open(tmp_path, environ={}).registry
+    registry = Workspace.open(tmp_path, environ={}).registry
     ours = [
-        word for word in registry.words(Kind.KEYWORD) if registry.offer(Kind.KEYWORD, word).distribution[:5] == "nika-"
+        word for word in registry.words(Kind.KEYWORD) if registry.record(Kind.KEYWORD, word).distribution[:5] == "nika-"
     ]
 
     assert {words(row[0])[0]: words(row[1])[0] for row in rows("Keywords")} == {

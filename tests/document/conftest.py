@@ -1,4 +1,4 @@
-"""A vocabulary of three keywords, without any plugin."""
+"""A catalog of three keywords, without any plugin."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
@@ -30,7 +30,7 @@ SHELL = Keyword(
         }
     ),
     step="x:Y",
-    custom=frozenset({"command"}),
+    rendered_fields=frozenset({"command"}),
     field_docs={"command": "What the shell runs."},
 )
 HTTP = Keyword(
@@ -39,7 +39,7 @@ HTTP = Keyword(
     primary="url",
     payload=Map({"url": Str(), Optional("method"): Str(), Optional("json"): Anything()}),
     step="x:Y",
-    trees=frozenset({"json"}),
+    json_fields=frozenset({"json"}),
 )
 AGENT = Keyword(
     name="agent",
@@ -70,7 +70,7 @@ class FakeSource:
         return None
 
 
-class FakeVocabulary:
+class FakeCatalog:
     def __init__(self, *keywords: Keyword) -> None:
         self.known = {keyword.name: keyword for keyword in keywords}
 
@@ -118,8 +118,8 @@ def limits_of(**values: float) -> Limits:
 
 
 @pytest.fixture(scope="session")
-def vocabulary() -> FakeVocabulary:
-    return FakeVocabulary(SHELL, HTTP, AGENT)
+def catalog() -> FakeCatalog:
+    return FakeCatalog(SHELL, HTTP, AGENT)
 
 
 @pytest.fixture(scope="session")
@@ -128,9 +128,9 @@ def make_limits() -> Callable[..., Limits]:
 
 
 @pytest.fixture(scope="session")
-def load(vocabulary: FakeVocabulary) -> Callable[..., LoadedWorkflow]:
+def load(catalog: FakeCatalog) -> Callable[..., LoadedWorkflow]:
     def load(text: str | bytes, limits: Limits | None = None, **more: Any) -> LoadedWorkflow:
         data = text.encode() if isinstance(text, str) else text
-        return load_workflow(Path("w.nika.yaml"), vocabulary, limits or limits_of(), text=data, **more)
+        return load_workflow(Path("w.nika.yaml"), catalog, limits or limits_of(), text=data, **more)
 
     return load

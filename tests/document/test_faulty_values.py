@@ -66,10 +66,10 @@ def test_a_schema_that_makes_sense_is_taken(load: Callable[..., LoadedWorkflow],
     assert load(text).problems == ()
 
 
-def test_a_schema_may_stand_in_a_file_beside_the_workflow(tmp_path: Path, vocabulary: Any) -> None:
+def test_a_schema_may_stand_in_a_file_beside_the_workflow(tmp_path: Path, catalog: Any) -> None:
     (tmp_path / "score.json").write_text('{"type": "object", "properties": {"score": {"type": "integer"}}}')
     text = b"tasks:\n  - id: a\n    shell: x\n    output: {format: json, schema: score.json}\n"
-    loaded = load_workflow(tmp_path / "w.nika.yaml", vocabulary, Limits(), text=text)
+    loaded = load_workflow(tmp_path / "w.nika.yaml", catalog, Limits(), text=text)
     assert loaded.workflow is not None, loaded.problems
     assert loaded.workflow.tasks[0].output.schema == {"type": "object", "properties": {"score": {"type": "integer"}}}
 
@@ -86,14 +86,14 @@ def test_a_schema_may_stand_in_a_file_beside_the_workflow(tmp_path: Path, vocabu
     ],
 )
 def test_a_file_that_holds_no_schema_is_found_before_anything_runs(
-    tmp_path: Path, vocabulary: Any, content: str | None, why: str
+    tmp_path: Path, catalog: Any, content: str | None, why: str
 ) -> None:
     if content is not None:
         (tmp_path / "s.json").write_text(content)
     text = (
         b"tasks:\n  - id: a\n    shell: {command: x, nix: 1}\n    output:\n      format: json\n      schema: s.json\n"
     )
-    loaded = load_workflow(tmp_path / "w.nika.yaml", vocabulary, Limits(), text=text)
+    loaded = load_workflow(tmp_path / "w.nika.yaml", catalog, Limits(), text=text)
     assert said(loaded) == [("NIKA-014", 3), ("NIKA-005", 6)]
     assert why in loaded.problems[1].message
     assert "`s.json`" in loaded.problems[1].message

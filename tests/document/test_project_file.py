@@ -83,10 +83,10 @@ def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, text: str, line: i
     assert (problem.place.line, problem.place.column) == (line, column)
 
 
-def test_keywords_validate_their_own_key(tmp_path: Path, vocabulary: Any) -> None:
+def test_keywords_validate_their_own_key(tmp_path: Path, catalog: Any) -> None:
     schema = Map({"allow": Seq(Str())})
     keyword = Keyword(name="http", summary="s", primary="url", payload=Map({"url": Str()}), step="x:Y", settings=schema)
-    known = type(vocabulary)(keyword)
+    known = type(catalog)(keyword)
     project, problems = check_settings(load_project(write(tmp_path, FULL)), known)
     assert (project.settings, problems) == ({"http": {"allow": ["127.0.0.1:8000"]}}, ())
     _, (problem,) = check_settings(
@@ -96,7 +96,7 @@ def test_keywords_validate_their_own_key(tmp_path: Path, vocabulary: Any) -> Non
 
 
 def test_a_key_that_nobody_knows_is_refused_once_the_plugins_are_known(
-    tmp_path: Path, vocabulary: Any, load: Callable[..., Any]
+    tmp_path: Path, catalog: Any, load: Callable[..., Any]
 ) -> None:
-    _, (problem,) = check_settings(load_project(write(tmp_path, "providr: claude\n")), vocabulary)
+    _, (problem,) = check_settings(load_project(write(tmp_path, "providr: claude\n")), catalog)
     assert (problem.code, problem.hint) == (codes.UNKNOWN_KEY, "did you mean `provider`?")

@@ -14,9 +14,9 @@ from nika_core.errors import Place, Problem
 
 
 @pytest.fixture
-def problem_of(vocabulary: Any, make_limits: Callable[..., Any]) -> Callable[..., Problem]:
+def problem_of(catalog: Any, make_limits: Callable[..., Any]) -> Callable[..., Problem]:
     def problem_of(path: Path, **limits: float) -> Problem:
-        loaded = load_workflow(path, vocabulary, make_limits(**limits))
+        loaded = load_workflow(path, catalog, make_limits(**limits))
         assert loaded.workflow is None
         (problem,) = loaded.problems
         return problem

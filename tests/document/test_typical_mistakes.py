@@ -116,13 +116,13 @@ def test_sections_of_plugins_are_checked_by_them(load: Callable[..., Any]) -> No
 
 
 def test_plugins_are_not_loaded_for_their_sections_unless_a_key_is_unknown(
-    load: Callable[..., Any], vocabulary: Any
+    load: Callable[..., Any], catalog: Any
 ) -> None:
-    class Fails(type(vocabulary)):  # type: ignore[misc]  # a fixture's own class
+    class Fails(type(catalog)):  # type: ignore[misc]  # a fixture's own class
         def sections(self) -> Any:
             raise AssertionError
 
-    loaded = load_workflow(Path("w"), Fails(*vocabulary.known.values()), Limits(), text=TASKS.encode())
+    loaded = load_workflow(Path("w"), Fails(*catalog.known.values()), Limits(), text=TASKS.encode())
     assert loaded.workflow is not None
 
 

@@ -435,7 +435,7 @@ def test_resume_takes_over_what_succeeded_and_is_unchanged(lab):
     first = chain(lab)
     first.end("a")
     first.end("b", FAILED)
-    again = chain(lab, earlier=earlier_of(first))
+    again = chain(lab, previous=earlier_of(first))
     assert again.started == ["b"]
     assert "unchanged" in reasons(again)["a"]
     assert reasons(again)["b"] == "it had failed"
@@ -450,7 +450,7 @@ def test_a_runs_usage_is_that_of_all_its_lives(lab):
     first.end("b", FAILED)
     was = earlier_of(first)
     was["a"], was["b"] = replace(was["a"], usage=Usage(100)), replace(was["b"], usage=Usage(10))
-    again = chain(lab, earlier=was)
+    again = chain(lab, previous=was)
     again.end("b", Outcome(output="b", usage=Usage(1)))
     result = again.end_all()
     assert [task.usage.input_tokens for task in result.tasks] == [100, 11, 0]
@@ -462,7 +462,7 @@ def test_resume_runs_again_what_is_given_something_else(lab):
     first.end_all()
     changed = earlier_of(first)
     changed["a"] = PreviousOutcome("success", 1, changed["a"].definition, "other", "x")
-    again = chain(lab, earlier=changed)
+    again = chain(lab, previous=changed)
     assert again.started == ["a"]
     assert reasons(again)["a"] == "what it is given has changed"
     again.end("a", Outcome(output="new"))
@@ -475,7 +475,7 @@ def test_a_task_below_one_that_ran_again_to_the_same_output_is_reused(lab):
     first.end_all()
     changed = earlier_of(first)
     changed["a"] = PreviousOutcome("success", 1, "other", changed["a"].payload, "x")
-    again = chain(lab, earlier=changed)
+    again = chain(lab, previous=changed)
     assert reasons(again)["a"] == "its definition has changed"
     again.end("a")
     assert again.result.status is RunStatus.SUCCEEDED
@@ -485,14 +485,14 @@ def test_a_task_below_one_that_ran_again_to_the_same_output_is_reused(lab):
 def test_from_runs_a_task_and_all_below_it_again(lab):
     first = chain(lab)
     first.end_all()
-    again = chain(lab, earlier=earlier_of(first), again="b")
+    again = chain(lab, previous=earlier_of(first), rerun_from="b")
     again.end_all()
     assert again.started == ["b", "c"]
     assert reasons(again)["b"] == reasons(again)["c"] == "you asked for it with --from"
 
 
 def test_an_interrupted_task_runs_again_under_the_same_key(lab):
-    again = chain(lab, earlier=earlier_of(chain(lab)))
+    again = chain(lab, previous=earlier_of(chain(lab)))
     assert again.of(StartTask)[0].call.key == "r/a#1"
     assert reasons(again)["a"] == "it had been interrupted"
 
@@ -501,7 +501,7 @@ def test_an_interrupted_task_runs_again_under_the_same_key(lab):
 def test_a_failed_task_keeps_its_key_unless_the_same_answers_would_fail_again(lab, category, epoch):
     first = chain(lab)
     first.end("a", Outcome(OutcomeKind.FAILED, failure=Failure("NIKA-084", category, "x")))
-    again = chain(lab, earlier=earlier_of(first))
+    again = chain(lab, previous=earlier_of(first))
     assert again.running == {"a": epoch}
 
 
@@ -510,7 +510,7 @@ def test_an_output_that_history_withholds_is_made_again(lab):
     first.end_all()
     was = earlier_of(first)
     was["a"] = PreviousOutcome("success", 1, was["a"].definition, was["a"].payload, "***", withheld=True)
-    again = chain(lab, earlier=was)
+    again = chain(lab, previous=was)
     assert again.running == {"a": 2}
     assert "secret" in reasons(again)["a"]
 
@@ -524,7 +524,7 @@ def test_an_output_that_history_withholds_is_made_again_only_for_who_needs_it(la
     first.end("a")
     was = earlier_of(first)
     was["a"] = PreviousOutcome("success", 1, was["a"].definition, was["a"].payload, "***", withheld=True)
-    again = Drive(lab.core(tasks, flows, **more, earlier=was))
+    again = Drive(lab.core(tasks, flows, **more, previous=was))
     if reader != "nobody":
         assert again.running == {"a": 2}
         return
@@ -537,7 +537,7 @@ def test_a_decision_to_skip_holds_when_the_run_is_resumed(lab):
     first = chain(lab)
     was = earlier_of(first)["a"]
     skipped = PreviousOutcome("skipped", 1, was.definition, was.payload)
-    again = chain(lab, earlier={"a": skipped}, mode=Mode.AGENTIC)
+    again = chain(lab, previous={"a": skipped}, mode=Mode.AGENTIC)
     assert again.why("a") is SkipReason.DECISION
     assert again.result.status is RunStatus.SUCCEEDED
 
@@ -560,6 +560,6 @@ def test_ten_thousand_tasks_in_a_row_are_taken_over_without_recursion(lab):
     tasks = tuple(lab.task(name, i) for i, name in enumerate(names))
     first = Drive(lab.core(tasks, flows))
     first.end_all()
-    again = Drive(lab.core(tasks, flows, earlier=earlier_of(first)))
+    again = Drive(lab.core(tasks, flows, previous=earlier_of(first)))
     assert again.result.status is RunStatus.SUCCEEDED
     assert not again.started

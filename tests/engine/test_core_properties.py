@@ -287,7 +287,7 @@ def expected(tasks, flows, fails):
 @SLOW
 @given(data=st.data())
 def test_resuming_an_interrupted_run_ends_like_the_run_that_was_not_interrupted(lab, data):
-    from nika_core.engine.core.previous_outcomes import earlier
+    from nika_core.engine.core.previous_outcomes import previous_outcomes
     from nika_core.model.events import Event
 
     tasks, flows = data.draw(workflows(lab, modes=(None,)))
@@ -311,8 +311,8 @@ def test_resuming_an_interrupted_run_ends_like_the_run_that_was_not_interrupted(
 
     events, _, whole = go(plan)
     events = events[: data.draw(st.integers(0, len(events)))]  # killed after any event
-    known = earlier(events)
-    resumed = lab.plan(tasks, flows, earlier=known)
+    known = previous_outcomes(events)
+    resumed = lab.plan(tasks, flows, previous=known)
     after, again, result = go(resumed)
     done = {task for task, was in known.items() if was.state == "success"}
     assert not done & set(again), "a finished task never runs twice"
@@ -320,7 +320,7 @@ def test_resuming_an_interrupted_run_ends_like_the_run_that_was_not_interrupted(
         (task.id, task.state, task.output) for task in whole.tasks
     ]
     assert {task.id for task in result.tasks if task.reused} == done
-    assert {t for t, was in earlier([*events, *after]).items() if was.state == "success"} >= done
+    assert {t for t, was in previous_outcomes([*events, *after]).items() if was.state == "success"} >= done
 
 
 def test_pending_and_ready_are_the_only_states_that_a_stop_skips(lab):

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from nika_core.engine.core.previous_outcomes import earlier
+from nika_core.engine.core.previous_outcomes import previous_outcomes
 from nika_core.engine.local.host import Run, run
 from nika_core.errors import Category, JournalError, TaskError, TemplateValueError
 from nika_core.model.clock import SystemClock
@@ -60,8 +60,8 @@ async def test_everything_that_happens_is_recorded_and_numbered_and_shown(lab):
 
 async def test_chunks_are_shown_and_not_recorded(lab):
     async def step(payload, context):
-        context.chunk("hel")
-        context.chunk("lo")
+        context.emit_text("hel")
+        context.emit_text("lo")
 
     recorded, seen = [], []
     await lab.run(lab.request(lab.tasks("a")), lab.services(step, record=recorded.append), seen.append)
@@ -252,33 +252,35 @@ async def test_an_interrupt_inside_a_step_cancels_the_run(lab):
 
 async def test_a_run_that_was_cancelled_goes_on_without_doing_anything_twice(lab):
     from nika_core.engine.core.ports import InMemoryCallCache
-    from nika_core.engine.core.previous_outcomes import earlier
+    from nika_core.engine.core.previous_outcomes import previous_outcomes
 
     acted = []
-    memo = InMemoryCallCache()
+    call_cache = InMemoryCallCache()
 
     async def step(payload, context):
         if context.task_id == "a":
             acted.append("a")
             return "a"
         call = f"call {context.key}"
-        if memo.get(context.key, call) is None:
+        if call_cache.get(context.key, call) is None:
             acted.append("paid")
-            memo.put(context.key, call, "reply")
+            call_cache.put(context.key, call, "reply")
         if not again:
             await asyncio.Event().wait()
-        return memo.get(context.key, call)
+        return call_cache.get(context.key, call)
 
     again = False
     recorded = []
-    services = lab.services(step, record=recorded.append, memo=memo)
+    services = lab.services(step, record=recorded.append, call_cache=call_cache)
     run = Run(lab.request(lab.tasks("a b c"), lab.flows("a>b b>c")), services)
     task = asyncio.create_task(run.result())
     await settled()
     run.cancel()
     await task
     again = True
-    request = lab.request(lab.tasks("a b c"), lab.flows("a>b b>c"), earlier=earlier(recorded), seq=recorded[-1].seq)
+    request = lab.request(
+        lab.tasks("a b c"), lab.flows("a>b b>c"), previous=previous_outcomes(recorded), seq=recorded[-1].seq
+    )
     seen = []
     result = await lab.run(request, services, seen.append)
     assert (result.status, result.output) == (RunStatus.SUCCEEDED, "reply")
@@ -428,7 +430,7 @@ async def test_secrets_reach_the_next_task_and_nothing_that_is_recorded_or_print
     async def step(payload, context):
         received.append(payload)
         context.notice("hunter22 seen")
-        context.chunk("hunter22")
+        context.emit_text("hunter22")
         if context.task_id == "a":
             return {"hunter22": ["hunter22"]}
         raise TaskError("no hunter22 here", category=Category.CONFIG)
@@ -464,7 +466,7 @@ async def test_a_secret_of_digits_is_masked_as_a_number_and_figures_of_the_engin
         ended = told[EventKind.TASK_SUCCEEDED]
         assert (ended["output"], ended["withheld"]) == ({"pin": "***", "list": ["***.5"]}, True)
         assert ended["durationMs"] == 123456
-    was = earlier(recorded)["a"]
+    was = previous_outcomes(recorded)["a"]
     assert (was.duration, was.usage) == (123.456, Usage(123456, 1, Decimal("0.123456")))
     assert was.withheld
 

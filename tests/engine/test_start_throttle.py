@@ -17,7 +17,7 @@ async def started(turns, busy, names):
             asyncio.get_running_loop().call_soon(turn)
 
     async def start(name):
-        await turns.take()
+        await turns.acquire()
         order[name] = loop_turns
         until = time.perf_counter() + busy
         while time.perf_counter() < until:
@@ -37,9 +37,9 @@ async def test_long_starts_have_a_turn_each_in_the_order_of_asking():
 
 async def test_quick_starts_that_come_one_by_one_wait_for_nothing():
     turns = StartThrottle()
-    await turns.take()
+    await turns.acquire()
     turns._until = asyncio.get_running_loop().time() + 60
-    waiting = turns.take()
+    waiting = turns.acquire()
     try:
         waiting.send(None)
     except StopIteration:
@@ -49,7 +49,7 @@ async def test_quick_starts_that_come_one_by_one_wait_for_nothing():
 
 async def test_one_that_is_cancelled_while_it_waits_holds_up_nobody():
     turns = StartThrottle()
-    tasks = [asyncio.create_task(turns.take()) for _ in range(5)]
+    tasks = [asyncio.create_task(turns.acquire()) for _ in range(5)]
     await asyncio.sleep(0)
     tasks[0].cancel()
     tasks[2].cancel()

@@ -292,8 +292,8 @@ async def test_a_value_that_raises_when_it_is_asked_for_its_text_stops_no_histor
 def test_a_run_log_is_what_the_engine_asks_for(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         log = journal.begin(info())
-        memo: CallCache = log
-        services = {"record": log.record, "barrier": log.barrier, "memo": memo}
+        call_cache: CallCache = log
+        services = {"record": log.record, "barrier": log.barrier, "call_cache": call_cache}
         assert services.keys() <= {field.name for field in fields(Services)}
         log.release()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nika_core.engine.core.previous_outcomes import earlier
+from nika_core.engine.core.previous_outcomes import previous_outcomes
 from nika_core.engine.local.host import Run, run
 from nika_core.engine.local.services import RunRequest, Services
 from nika_core.errors import Category, TaskError
@@ -91,7 +91,7 @@ async def test_ten_thousand_tasks_with_their_history(tmp_path, shape):
         log = journal.begin(RunInfo("load", "load.nika.yaml", "", started=time.time()))
         result = await run(
             request(tasks, shape(tasks), run_id=log.run_id),
-            services(step, record=log.record, barrier=log.barrier, memo=log),
+            services(step, record=log.record, barrier=log.barrier, call_cache=log),
         )
         await log.finish(result.status.value, time.time())
         recorded = journal.load(log.run_id)
@@ -99,7 +99,7 @@ async def test_ten_thousand_tasks_with_their_history(tmp_path, shape):
     assert step.most <= 10
     assert len(step.started) == len(set(step.started)) == MANY
     assert len(recorded.events) == 3 * MANY + 2
-    assert {was.state for was in earlier(recorded.events).values()} == {"success"}
+    assert {was.state for was in previous_outcomes(recorded.events).values()} == {"success"}
 
 
 async def test_a_layered_graph_of_many_edges():

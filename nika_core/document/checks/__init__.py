@@ -18,7 +18,7 @@ from nika_core.document.checks.topology import (
     check_orphans,
     check_output,
 )
-from nika_core.document.plugin_catalog import Vocabulary
+from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.errors import Problem, Severity
 from nika_core.model.graph import Graph, build_graph
 from nika_core.model.json import JsonObject
@@ -41,7 +41,7 @@ _CHECKS = (
 
 def check_workflow(
     workflow: Workflow,
-    vocabulary: Vocabulary,
+    catalog: PluginCatalog,
     limits: Limits,
     environ: Mapping[str, str] | None = None,
     *,
@@ -58,7 +58,7 @@ def check_workflow(
             task that seems to be an orphan may be none.
         broken_sections: root keys of plugins that were refused: their keywords cannot tell what is there.
     """
-    context = Context(workflow, Words(vocabulary), limits, environ, settings or {}, broken_sections)
+    context = Context(workflow, Words(catalog), limits, environ, settings or {}, broken_sections)
     for check in _CHECKS:
         for problem in check(context):
             whole = whole and problem.severity is not Severity.ERROR
@@ -67,6 +67,6 @@ def check_workflow(
         yield from check_orphans(context)
 
 
-def graph_of(workflow: Workflow, vocabulary: Vocabulary) -> Graph:
+def graph_of(workflow: Workflow, catalog: PluginCatalog) -> Graph:
     """The graph that flows and templates make. A placeholder whose source cannot be had makes no edge."""
-    return build_graph(workflow.tasks, workflow.flows, Words(vocabulary).depends_on)
+    return build_graph(workflow.tasks, workflow.flows, Words(catalog).depends_on)

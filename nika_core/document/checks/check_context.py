@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from nika_core import codes
-from nika_core.document.plugin_catalog import Vocabulary
+from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.errors import Place, PluginError, Problem
 from nika_core.model.graph import Graph, build_graph
 from nika_core.model.json import JsonObject
@@ -38,7 +38,7 @@ class _Anything(Mapping[str, str]):
 class Words:
     """Keywords and sources, each asked for once. What cannot be had is None: whoever reads the document said why."""
 
-    vocabulary: Vocabulary
+    catalog: PluginCatalog
     _keywords: dict[str, Keyword | None] = field(default_factory=dict)
     _sources: dict[str, Source | None] = field(default_factory=dict)
     _needed: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Words:
         """The keyword's description; None when no plugin gives one."""
         if word not in self._keywords:
             try:
-                self._keywords[word] = self.vocabulary.keyword(word)
+                self._keywords[word] = self.catalog.keyword(word)
             except PluginError:
                 self._keywords[word] = None
         return self._keywords[word]
@@ -56,7 +56,7 @@ class Words:
         """The template source; None when no plugin gives one."""
         if name not in self._sources:
             try:
-                self._sources[name] = self.vocabulary.source(name)
+                self._sources[name] = self.catalog.source(name)
             except PluginError:
                 self._sources[name] = None
         return self._sources[name]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from nika_core.document.checks.check_context import Words, place_of
-from nika_core.document.plugin_catalog import Vocabulary
+from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.errors import Place, Problem, TemplateValueError
 from nika_core.model.payload_tree import placeholders_in
 from nika_core.model.template import Placeholder
@@ -15,12 +15,12 @@ from nika_core.plugin import Values
 from nika_core.template import resolve
 
 
-def check_values(workflow: Workflow, vocabulary: Vocabulary, values: Values) -> Iterator[Problem]:
+def check_values(workflow: Workflow, catalog: PluginCatalog, values: Values) -> Iterator[Problem]:
     """A problem for each placeholder that needs no task's output and has no value.
 
     To be called right before a run, with its inputs and its environment; `values.outputs` is not looked at.
     """
-    words = Words(vocabulary)
+    words = Words(catalog)
     asked: dict[str, TemplateValueError | None] = {}
 
     def issue(placeholder: Placeholder) -> TemplateValueError | None:
@@ -28,7 +28,7 @@ def check_values(workflow: Workflow, vocabulary: Vocabulary, values: Values) -> 
             asked[placeholder.text] = None
             if words.source(placeholder.source) is not None and not words.depends_on(placeholder):
                 try:
-                    resolve(placeholder, values, vocabulary.source)
+                    resolve(placeholder, values, catalog.source)
                 except TemplateValueError as error:
                     asked[placeholder.text] = error
         return asked[placeholder.text]

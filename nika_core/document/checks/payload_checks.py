@@ -93,7 +93,7 @@ def check_payloads(context: Context) -> Iterator[Problem]:
         if keyword is None:
             continue
         for name, value in task.payload.items():
-            if type(value) is not str and name not in keyword.literal:
+            if type(value) is not str and name not in keyword.verbatim_fields:
                 yield from _check_keys(value, name, task)
         if context.can_be_asked(keyword):
             yield from _ask(context, task, max_tokens)
@@ -114,7 +114,7 @@ def _ask(context: Context, task: Task, max_tokens: int | None) -> Sequence[Probl
             found.append(Problem(code, message, place, hint, severity))
 
     try:
-        facets = context.words.vocabulary.facets(task.keyword)
+        facets = context.words.catalog.facets(task.keyword)
         settings = context.settings.get(task.keyword, {})
         facets.check(CheckedPayload(task, context.workflow, settings, context.environ or {}, max_tokens), report)
     except NikaError as error:  # a plugin's own way of saying it

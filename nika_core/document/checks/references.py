@@ -49,7 +49,7 @@ class _References:
             )
             return
         if self.sources is None:
-            self.sources = frozenset(self.context.words.vocabulary.sources())
+            self.sources = frozenset(self.context.words.catalog.sources())
         if placeholder.source not in self.sources:
             yield self._unknown_source(placeholder)
             return
@@ -82,7 +82,7 @@ class _References:
         return f"did you mean ${{{meant}.{'.'.join(path)}}}?"
 
     def _unknown_source(self, placeholder: Placeholder) -> _ReferenceIssue:
-        sources = sorted(self.context.words.vocabulary.sources())
+        sources = sorted(self.context.words.catalog.sources())
         near = nearest(placeholder.source, sources)
         hint = f"did you mean '{near}'? " if near else ""
         return _ReferenceIssue(
@@ -94,7 +94,7 @@ class _References:
 
     def _no_source(self, placeholder: Placeholder) -> _ReferenceIssue:
         try:
-            self.context.words.vocabulary.source(placeholder.source)
+            self.context.words.catalog.source(placeholder.source)
         except PluginError as error:
             return _ReferenceIssue(f"{_short(placeholder)}: {error.message}", error.code, error.hint)
         return _ReferenceIssue(f"{_short(placeholder)}: its source cannot be used", codes.PLUGIN_BROKEN, None)

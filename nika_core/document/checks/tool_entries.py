@@ -87,7 +87,7 @@ class ToolEntries:
         context = self._context
         payload = WorkflowPayload(context.workflow, context.settings.get(word, {}), context.environ or {}, place)
         try:
-            context.words.vocabulary.facets(word).check_tool(reference, payload, report)
+            context.words.catalog.facets(word).check_tool(reference, payload, report)
         except NikaError as error:  # a plugin's own way of saying it
             found.append(Problem(error.code, error.message, error.place or place, error.hint))
         except Exception as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nika_core import codes
-from nika_core.document.plugin_catalog import Vocabulary
+from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading import workflow_schema
 from nika_core.document.reading.payload_reader import compile_text
 from nika_core.document.reading.problem_list import ProblemList
@@ -66,12 +66,12 @@ def read_agent(node: Any, folder: Path, problems: ProblemList, model: str | None
     )
 
 
-def check_model(tasks: Iterable[Task], vocabulary: Vocabulary, problems: ProblemList) -> None:
+def check_model(tasks: Iterable[Task], catalog: PluginCatalog, problems: ProblemList) -> None:
     """Where there is no block: no task may need a model that it does not name itself."""
     needy = [
         task
         for task in tasks
-        if task.keyword and vocabulary.keyword(task.keyword).needs_provider and task.payload.get("model") is None
+        if task.keyword and catalog.keyword(task.keyword).needs_provider and task.payload.get("model") is None
     ]
     if needy:
         first = needy[0]

@@ -24,8 +24,8 @@ class PayloadReader:
         self.keyword = keyword
         self.fields = compiled.fields
         self._check = compiled.check
-        self._trees = keyword.trees
-        self._literal = keyword.literal
+        self._trees = keyword.json_fields
+        self._literal = keyword.verbatim_fields
 
     def read(self, node: Any, issues: list[ValidationIssue]) -> dict[str, Any]:
         """The payload; issues are relative to `node`, which is a mapping or the short form's scalar."""

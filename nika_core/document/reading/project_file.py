@@ -10,7 +10,7 @@ from typing import Any, Final
 from strictyaml import EmptyDict, EmptyList, Map, MapPattern, Optional, Seq
 
 from nika_core import codes
-from nika_core.document.plugin_catalog import Vocabulary
+from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading.problem_list import ProblemList
 from nika_core.document.reading.source_file import decode, read_bytes
 from nika_core.document.validation.compile_validators import compile_schema
@@ -141,16 +141,16 @@ def _price(node: dict[str, str]) -> ModelPrice:
     )
 
 
-def check_settings(project: Project, vocabulary: Vocabulary) -> tuple[Project, tuple[Problem, ...]]:
+def check_settings(project: Project, catalog: PluginCatalog) -> tuple[Project, tuple[Problem, ...]]:
     """The project with its keywords' keys as their validators give them, and what is wrong with those keys."""
     problems: list[Problem] = []
     made: dict[str, Any] = {}
-    words = vocabulary.words()
+    words = catalog.words()
     for key, node in project.settings.items():
         validator = None
         if key in words:
             try:
-                validator = vocabulary.keyword(key).settings
+                validator = catalog.keyword(key).settings
             except PluginError as error:
                 problems.append(Problem(error.code, error.message, project.at((key,)), error.hint))
                 continue

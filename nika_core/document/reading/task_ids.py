@@ -1,4 +1,4 @@
-"""What a document says at first sight, without a vocabulary: for who has its text, and perhaps not its plugins."""
+"""What a document says at first sight, without a catalog: for who has its text, and perhaps not its plugins."""
 
 from __future__ import annotations
 

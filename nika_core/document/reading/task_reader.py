@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nika_core import codes
-from nika_core.document.plugin_catalog import Vocabulary
+from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading import workflow_schema
 from nika_core.document.reading.output_schema import AS_FILE, read_schema, schema_issue
 from nika_core.document.reading.payload_reader import PayloadReader
@@ -54,7 +54,7 @@ class TaskReader:
         self,
         folder: Path,
         locator: PathLocator,
-        vocabulary: Vocabulary,
+        catalog: PluginCatalog,
         limits: Limits,
         deadline: ValidationDeadline,
         problems: ProblemList,
@@ -63,10 +63,10 @@ class TaskReader:
         self.largest = limits.limit(LimitKind.YAML_BYTES)
         self.refused = bool(problems.found)  # something in the text was: a task that holds it is broken
         self.locator = locator
-        self.vocabulary = vocabulary
+        self.catalog = catalog
         self.deadline = deadline
         self.problems = problems
-        self.words = frozenset(vocabulary.words())
+        self.words = frozenset(catalog.words())
         self.id_length = limits.count(LimitKind.ID_LENGTH)
         self.checks = {key: compile_schema(validator).check for key, validator in workflow_schema.TASK.items()}
         self.readers: dict[str, PayloadReader | None] = {}
@@ -226,7 +226,7 @@ class TaskReader:
         return reader
 
     def _unknown_keyword(self, word: str) -> ValidationIssue:
-        hint = self.vocabulary.install_hint(word) or self._called_otherwise(word) or did_you_mean(word, self.words)
+        hint = self.catalog.install_hint(word) or self._called_otherwise(word) or did_you_mean(word, self.words)
         hint = hint or f"installed keywords: {', '.join(sorted(self.words)) or 'none'}"
         return ValidationIssue(
             f"no plugin offers the keyword `{_cut(word)}`", hint, [word], True, code=codes.UNKNOWN_KEYWORD
@@ -235,7 +235,7 @@ class TaskReader:
     def _called_otherwise(self, word: str) -> str | None:
         for ours in self.words:
             try:
-                if word in self.vocabulary.keyword(ours).synonyms:
+                if word in self.catalog.keyword(ours).synonyms:
                     return f"did you mean `{ours}`?"
             except PluginError:  # who does not use its word is not told of it
                 continue
@@ -244,7 +244,7 @@ class TaskReader:
     def _reader(self, word: str, issues: list[ValidationIssue]) -> PayloadReader | None:
         if word not in self.readers:
             try:
-                self.readers[word] = PayloadReader(self.vocabulary.keyword(word))
+                self.readers[word] = PayloadReader(self.catalog.keyword(word))
             except PluginError as error:
                 issues.append(ValidationIssue(error.message, error.hint, [word], True, code=error.code))
                 return None

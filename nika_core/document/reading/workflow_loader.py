@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nika_core import codes
 from nika_core.document.checks import check_workflow
-from nika_core.document.plugin_catalog import TimedVocabulary, Vocabulary
+from nika_core.document.plugin_catalog import PluginCatalog, TimedCatalog
 from nika_core.document.reading.source_file import decode, read_bytes, too_large
 from nika_core.document.reading.workflow_reader import WorkflowReader
 from nika_core.document.yaml.deadline import OutOfTimeError, ValidationDeadline
@@ -44,7 +44,7 @@ class LoadedWorkflow:
 
 def load_workflow(
     path: Path,
-    vocabulary: Vocabulary,
+    catalog: PluginCatalog,
     limits: Limits,
     *,
     clock: Clock | None = None,
@@ -61,7 +61,7 @@ def load_workflow(
         project: its model stands in where the document names none, its settings are the keywords'.
         model: the same from the command line.
     """
-    checked = _Checked(path, vocabulary, limits, environ, project or Project(), model)
+    checked = _Checked(path, catalog, limits, environ, project or Project(), model)
     return replace(_read(checked, text, ValidationDeadline(clock or SystemClock(), limits)), path=str(path))
 
 
@@ -98,7 +98,7 @@ class _Checked:
     """What a document is checked against."""
 
     path: Path
-    vocabulary: Vocabulary
+    catalog: PluginCatalog
     limits: Limits
     environ: Mapping[str, str] | None
     project: Project
@@ -106,7 +106,7 @@ class _Checked:
 
 
 def _load(against: _Checked, data: bytes, text: str, deadline: ValidationDeadline) -> LoadedWorkflow:
-    path, vocabulary, limits = against.path, against.vocabulary, against.limits
+    path, catalog, limits = against.path, against.catalog, against.limits
     read_limits = ReadLimits.of(limits)
     refused = read_limits.too_many_templates(text, str(path))
     if refused is not None:
@@ -114,7 +114,7 @@ def _load(against: _Checked, data: bytes, text: str, deadline: ValidationDeadlin
     recovered = read(data, text, read_limits, deadline)
     tree = recovered.tree
     locator = PathLocator(tree, SourceMap(text, str(path)))
-    reader = WorkflowReader(path, locator, vocabulary, limits, deadline, against.model or against.project.model)
+    reader = WorkflowReader(path, locator, catalog, limits, deadline, against.model or against.project.model)
     problems = reader.problems
     for issue in recovered.issues:
         problems.add_syntax_issue(issue)
@@ -129,7 +129,7 @@ def _load(against: _Checked, data: bytes, text: str, deadline: ValidationDeadlin
     if workflow is not None:
         deadline.check()
         settings = against.project.settings
-        timed = TimedVocabulary(vocabulary, deadline)
+        timed = TimedCatalog(catalog, deadline)
         whole = all(problem.severity is not Severity.ERROR for problem in problems.found)
         broken = frozenset(reader.broken_sections)
         for problem in check_workflow(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nika_core import codes
-from nika_core.document.plugin_catalog import Vocabulary
+from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading import workflow_schema
 from nika_core.document.reading.agent_block import check_model, read_agent
 from nika_core.document.reading.flow_reader import FlowReader
@@ -34,14 +34,14 @@ class WorkflowReader:
         self,
         path: Path,
         locator: PathLocator,
-        vocabulary: Vocabulary,
+        catalog: PluginCatalog,
         limits: Limits,
         deadline: ValidationDeadline,
         model: str | None = None,
     ) -> None:
         self.path = path
         self.locator = locator
-        self.vocabulary = vocabulary
+        self.catalog = catalog
         self.limits = limits
         self.deadline = deadline
         self.model = model
@@ -71,7 +71,7 @@ class WorkflowReader:
         if "agent" in root:
             agent = read_agent(root["agent"], self.path.parent, self.problems, self.model)
         elif self.model is None and "agent" not in missing:
-            check_model(tasks, self.vocabulary, self.problems)
+            check_model(tasks, self.catalog, self.problems)
         return Workflow(
             name=self._text(root, "name") or _name_of(self.path),
             path=self.path,
@@ -89,7 +89,7 @@ class WorkflowReader:
 
         Asked only where there are problems: whatever only another version has, this one's schema refuses.
         """
-        found = recognize(root, self.vocabulary.words())
+        found = recognize(root, self.catalog.words())
         if found is None:
             return False
         path, why = found
@@ -113,7 +113,7 @@ class WorkflowReader:
         unknown = [key for key in root if isinstance(key, str) and key not in workflow_schema.ROOT]
         if not unknown:
             return {}
-        brought = self.vocabulary.sections()
+        brought = self.catalog.sections()
         made: dict[str, Any] = {}
         for key in unknown:
             if key in brought:
@@ -125,7 +125,7 @@ class WorkflowReader:
                 continue
             known = [*workflow_schema.ROOT, *brought]
             hint = did_you_mean(key, known)
-            if hint is None and key in self.vocabulary.words():
+            if hint is None and key in self.catalog.words():
                 hint = f"`{key}` is a task's keyword: write it under `tasks:`, in an item with an `id`"
             hint = hint or f"known here: {', '.join(known)}"
             self.problems.add(codes.UNKNOWN_KEY, f"unknown key `{key}`", (key,), hint=hint, at_key=True)
@@ -144,7 +144,7 @@ class WorkflowReader:
         if not node and whole:
             self.problems.add(codes.BAD_VALUE, "a workflow has at least one task", ("tasks",))
         return TaskReader(
-            self.path.parent, self.locator, self.vocabulary, self.limits, self.deadline, self.problems
+            self.path.parent, self.locator, self.catalog, self.limits, self.deadline, self.problems
         ).read()
 
     def _flows(self, root: dict[Any, Any]) -> tuple[Any, ...]:

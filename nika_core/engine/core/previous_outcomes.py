@@ -48,7 +48,7 @@ _ENDS: Final = {
 _UNKNOWN: Final = PreviousOutcome("failed", 0)
 
 
-def earlier(events: Iterable[Event]) -> dict[str, PreviousOutcome]:
+def previous_outcomes(events: Iterable[Event]) -> dict[str, PreviousOutcome]:
     """How each task stood after `events`, for `RunRequest.earlier`. A later word about a task takes the place of all
     before it; only a skip that nobody decided leaves what was known. The hashes come from `task.started`.
     """
@@ -59,12 +59,12 @@ def earlier(events: Iterable[Event]) -> dict[str, PreviousOutcome]:
             continue
         if event.kind is EventKind.TASK_STARTED:
             attempt, was = event.data.get("attempt", 1), found.get(event.task, _UNKNOWN)
-            again = attempt > 1  # only the first one says what the task was given
+            retried = attempt > 1  # only the first one says what the task was given
             found[event.task] = PreviousOutcome(
                 "running",
                 event.data.get("epoch", 1),
-                was.definition if again else event.data.get("definition", ""),
-                was.payload if again else event.data.get("payload", ""),
+                was.definition if retried else event.data.get("definition", ""),
+                was.payload if retried else event.data.get("payload", ""),
                 attempts=attempt,
             )
         elif event.kind is EventKind.TASK_SKIPPED:

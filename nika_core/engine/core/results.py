@@ -47,12 +47,12 @@ def started_data(task: Task, epoch: int, definition: str, payload: str, reason: 
     return data
 
 
-def run_result(plan: RunPlan, status: RunStatus, states: Mapping[str, TaskState], board: RunState) -> RunResult:
+def run_result(plan: RunPlan, status: RunStatus, states: Mapping[str, TaskState], run_state: RunState) -> RunResult:
     """All tasks in declared order, and the workflow's output.
 
     The output is that of the task that `output:` names or, without it, of the last one in declared order that has one.
     """
-    tasks = tuple(_task_result(plan, task, states[task.id], board) for task in plan.tasks)
+    tasks = tuple(_task_result(plan, task, states[task.id], run_state) for task in plan.tasks)
     named = (task for task in reversed(tasks) if task.has_output and plan.output in (None, task.id))
     last = next(named, None)
     usage = NOTHING
@@ -70,15 +70,15 @@ def run_result(plan: RunPlan, status: RunStatus, states: Mapping[str, TaskState]
     )
 
 
-def _task_result(plan: RunPlan, task: Task, state: TaskState, board: RunState) -> TaskResult:
+def _task_result(plan: RunPlan, task: Task, state: TaskState, run_state: RunState) -> TaskResult:
     id_ = task.id
-    outcome = board.outcomes.get(id_, _NOT_RUN)
-    reused = id_ in board.reused
+    outcome = run_state.outcomes.get(id_, _NOT_RUN)
+    reused = id_ in run_state.reused
     usage = outcome.usage
-    if id_ in board.extra:
-        usage = usage + board.extra[id_]
-    if not reused and id_ in plan.earlier:  # a run's figures are those of all its lives
-        usage = usage + plan.earlier[id_].usage
+    if id_ in run_state.extra_usage:
+        usage = usage + run_state.extra_usage[id_]
+    if not reused and id_ in plan.previous:  # a run's figures are those of all its lives
+        usage = usage + plan.previous[id_].usage
     kind = type(state)
     return TaskResult(
         id_,

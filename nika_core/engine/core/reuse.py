@@ -35,28 +35,28 @@ _NEW = ReuseDecision(ReuseAction.RUN, "it had not been started")
 class Reuse:
     """Decides by the hashes of definition and payload. `active`: there is something earlier to decide about.
 
-    `talking` are the tasks whose messages others may see.
+    `conversing` are the tasks whose messages others may see.
     """
 
     def __init__(
         self,
-        earlier: Mapping[str, PreviousOutcome],
+        previous: Mapping[str, PreviousOutcome],
         graph: Graph,
-        again: str | None,
-        talking: frozenset[str] = frozenset(),
+        rerun_from: str | None,
+        conversing: frozenset[str] = frozenset(),
     ) -> None:
-        self._earlier = earlier
-        self._needed = graph.read | talking
-        self._again = below(graph, again) if again is not None else frozenset()
-        self.active = bool(earlier)
+        self._previous = previous
+        self._needed = graph.read | conversing
+        self._rerun = below(graph, rerun_from) if rerun_from is not None else frozenset()
+        self.active = bool(previous)
 
     def choose(self, task: str, definition: str, payload: str) -> ReuseDecision:
         """For a task that could start now, where there is something earlier."""
-        was = self._earlier.get(task)
+        was = self._previous.get(task)
         if was is None:
             return _NEW
         following = was.epoch + 1
-        if task in self._again:
+        if task in self._rerun:
             return ReuseDecision(ReuseAction.RUN, "you asked for it with --from", following)
         if not was.epoch:
             return _NEW

@@ -23,7 +23,7 @@ class RunPlan:
         render: a task's payload, and how to get at what it may see of the others; pure, may raise anything.
         resolve: a condition's placeholder for these values; pure, may raise anything.
         context: tasks that take part in the main conversation.
-        patient: tasks that mostly wait for somebody else, and so take no place of the `max_concurrent`.
+        no_slot: tasks that mostly wait for somebody else, and so take no place of the `max_concurrent`.
         mode: the mode of tasks that have none of their own.
     """
 
@@ -35,7 +35,7 @@ class RunPlan:
     render: Callable[[Task, Callable[[], Values]], JsonObject]
     resolve: Callable[[Placeholder, Values], Json]
     context: frozenset[str] = frozenset()
-    patient: frozenset[str] = frozenset()
+    no_slot: frozenset[str] = frozenset()
     mode: Mode = Mode.STRICT
     output: str | None = None
     inputs: Mapping[str, Json] = field(default_factory=dict)
@@ -45,8 +45,8 @@ class RunPlan:
     max_error_bytes: int | None = None
     fail_fast: bool = False
     timeout: float | None = None
-    earlier: Mapping[str, PreviousOutcome] = field(default_factory=dict)
-    again: str | None = None
+    previous: Mapping[str, PreviousOutcome] = field(default_factory=dict)
+    rerun_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

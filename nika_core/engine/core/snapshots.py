@@ -87,14 +87,14 @@ def outcome_of(found: JsonObject) -> Outcome:
     )
 
 
-def stop_json(stop: EarlyEnd | None) -> JsonObject | None:
+def early_end_json(stop: EarlyEnd | None) -> JsonObject | None:
     """Why nothing starts any more."""
     if stop is None:
         return None
     return {"status": stop.status.value, "reason": stop.reason}
 
 
-def stop_of(found: JsonObject | None) -> EarlyEnd | None:
+def early_end_of(found: JsonObject | None) -> EarlyEnd | None:
     """The other way round."""
     return EarlyEnd(RunStatus(found["status"]), found["reason"]) if found else None
 

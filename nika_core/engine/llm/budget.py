@@ -155,7 +155,7 @@ class Ledger:
         self._give_back(call)
         return self._scan()
 
-    def hold(self, call: int) -> list[Grant]:
+    def charge_worst_case(self, call: int) -> list[Grant]:
         """What the call took will never be known: its worst case counts."""
         done = self._give_back(call)
         for account, amount in done.wants:
@@ -264,10 +264,10 @@ class Reservation:
         if self._close():
             self._budget.apply(self._budget.ledger.release(self._call))
 
-    def hold(self) -> None:
+    def charge_worst_case(self) -> None:
         """What the call took is unknown and stays reserved."""
         if self._close():
-            self._budget.apply(self._budget.ledger.hold(self._call))
+            self._budget.apply(self._budget.ledger.charge_worst_case(self._call))
 
     def _close(self) -> bool:
         was_open, self._open = self._open, False

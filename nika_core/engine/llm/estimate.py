@@ -144,7 +144,7 @@ def certain_tasks(graph: Graph) -> frozenset[str]:
     return frozenset(found)
 
 
-def refuse_hopeless(forecast: RunForecast, bounds: SpendingLimits, certain: Collection[str]) -> None:
+def check_budget(forecast: RunForecast, bounds: SpendingLimits, certain: Collection[str]) -> None:
     """Raise RefusedError (exit 3) when even the low estimate is over a limit: the run could not end well."""
     for task in forecast.tasks:
         if task.task in certain:

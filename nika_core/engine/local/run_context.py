@@ -33,7 +33,7 @@ _GIVEN_ON: Final = ("output", "messages")  # what other tasks are given of a tas
 class BoundKeyword:
     """A keyword, ready to be used by the tasks of this run."""
 
-    keyword: Keyword
+    spec: Keyword
     step: Step
     settings: JsonObject
     timeout: float
@@ -54,7 +54,7 @@ class RunContext:
         self.folder = request.workflow.folder
         self.deadlines = Deadlines(services.clock)
         self.resources = Resources()
-        self.turns = StartThrottle()
+        self.start_throttle = StartThrottle()
         self.agent = request.agent or request.workflow.agent or AgentBlock()
         self.max_error = limits.count(LimitKind.ERROR_BYTES)
         self.max_depth = limits.count(LimitKind.JSON_DEPTH) or _DEFAULT_DEPTH
@@ -63,23 +63,23 @@ class RunContext:
         self.spent: Usage = NOTHING
         self._observers = observers
         self.masks = services.mask is not same
-        self.standing: Callable[[], JsonObject] = dict  # task -> the name of its state, for who must know
+        self.task_states: Callable[[], JsonObject] = dict  # task -> the name of its state, for who must know
         self._seq = request.seq
         self._run_id = request.run_id  # these four: looked up for every event
         self._time = services.clock.time
         self._record = services.record
         self._watched = observers.any
         self.contexts: dict[str, type[Any]] = {}  # by keyword: see `context_class`
-        self._words: dict[str, BoundKeyword] = {}
+        self._keywords: dict[str, BoundKeyword] = {}
         self._history_lost = False
 
     # ---- words
 
-    def word(self, name: str) -> BoundKeyword:
+    def keyword(self, name: str) -> BoundKeyword:
         """Raises NikaError, or whatever a broken plugin raises."""
-        found = self._words.get(name)
+        found = self._keywords.get(name)
         if found is None:
-            found = self._words[name] = self._look_up(name)
+            found = self._keywords[name] = self._look_up(name)
         return found
 
     def _look_up(self, name: str) -> BoundKeyword:
@@ -95,11 +95,11 @@ class RunContext:
 
     # ---- history
 
-    def tell(self, kind: EventKind, task: str | None = None, data: Mapping[str, Any] = NO_DATA) -> None:
+    def emit(self, kind: EventKind, task: str | None = None, data: Mapping[str, Any] = NO_DATA) -> None:
         """Into history, and to the observers; masked on the way."""
-        self.tell_all((Emit(0, kind, task, data),))
+        self.emit_all((Emit(0, kind, task, data),))
 
-    def tell_all(self, commands: Iterable[Command]) -> None:
+    def emit_all(self, commands: Iterable[Command]) -> None:
         """What of the core's commands is to be told. What follows from one event has one time."""
         at = self._time()
         for command in commands:
@@ -132,7 +132,7 @@ class RunContext:
     ) -> None:
         """Tell the user something; `data` is added to the event's."""
         text = bound(self.services.mask(message), self.max_error).text
-        self.tell(kind, task, {**(data or {}), "message": text})
+        self.emit(kind, task, {**(data or {}), "message": text})
 
     async def barrier(self) -> None:
         """Wait until history is durable. A history that cannot be written is told once and stops nothing."""

@@ -76,7 +76,7 @@ class Services:
         caller: calls models.
         record: writes an event into the run's history; quick, never waits, raises nothing.
         barrier: waits until everything recorded so far is durable. May raise JournalError.
-        memo: keeps replies and tool results inside tasks.
+        call_cache: keeps replies and tool results inside tasks.
         mask: replaces secret values by `***`. Leave the default where no secret is known: it costs nothing.
         mask_stream: a new stream's masker; None: each piece is masked by itself.
         admit: asks the limit policies; one refusal wins.
@@ -92,7 +92,7 @@ class Services:
     caller: ModelCaller = field(default_factory=NoModels)
     record: Callable[[Event], None] = unrecorded
     barrier: Callable[[], Awaitable[None]] = durable
-    memo: CallCache = field(default_factory=InMemoryCallCache)
+    call_cache: CallCache = field(default_factory=InMemoryCallCache)
     mask: Callable[[str], str] = same
     mask_stream: Callable[[], MaskedStream] | None = None
     admit: Callable[[Admission], Refusal | None] = admitted
@@ -108,14 +108,14 @@ class RunRequest:
         workflow: checked; `workflow.agent` with provider and model as the command line and the project have them.
         inputs: typed, defaults filled in.
         environ: the environment as it is when the run starts.
-        patient: tasks that mostly wait for somebody else: they take no place among those that run at once.
+        no_slot: tasks that mostly wait for somebody else: they take no place among those that run at once.
         files: by task, a hash of the files that belong to its definition.
         sections: the root sections as they count in definitions, with what is declared elsewhere; None: the workflow's.
         fail_fast: stop everything after the first failure.
         timeout: seconds for the whole run; None: no bound.
         grace: seconds that what was cancelled has to end.
         earlier: how tasks ended in the run that this one resumes.
-        again: with `--from`: this task and all below it are never reused.
+        rerun_from: with `--from`: this task and all below it are never reused.
         seq: the number of the last event in the run's history (a resumed run goes on counting).
     """
 
@@ -126,14 +126,14 @@ class RunRequest:
     inputs: Mapping[str, Json] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=dict)
     agent: AgentBlock | None = None  # system prompt resolved; None: the workflow's
-    patient: frozenset[str] = frozenset()
+    no_slot: frozenset[str] = frozenset()
     files: Mapping[str, str] = field(default_factory=dict)
     sections: Mapping[str, Json] | None = None
     fail_fast: bool = False
     timeout: float | None = None
     grace: float = 5.0
-    earlier: Mapping[str, PreviousOutcome] = field(default_factory=dict)
-    again: str | None = None
+    previous: Mapping[str, PreviousOutcome] = field(default_factory=dict)
+    rerun_from: str | None = None
     seq: int = 0
 
     @property

@@ -20,7 +20,7 @@ class StartThrottle:
         self._until = 0.0
         self._waiting = 0
 
-    async def take(self) -> None:
+    async def acquire(self) -> None:
         """Come back when it is one's turn to start; in the order of asking."""
         now = asyncio.get_running_loop().time  # real time, whatever the run's clock says
         if not self._waiting and now() < self._until:

@@ -25,8 +25,8 @@ async def run_with_timeout(work: Coroutine[Any, Any, Any], seconds: float, deadl
         TookTooLongError: see above.
     """
     loop = asyncio.get_running_loop()
-    held = Abandonable(work)
-    task = loop.create_task(_contained(held))
+    abandonable = Abandonable(work)
+    task = loop.create_task(_contained(abandonable))
     over = loop.create_future()  # True: it is told to stop; resolved by the task's end or by patience's
 
     def wake(*_: Any) -> None:
@@ -38,12 +38,12 @@ async def run_with_timeout(work: Coroutine[Any, Any, Any], seconds: float, deadl
     try:
         await over
     except asyncio.CancelledError:
-        await _stop(task, held, deadlines, grace)
+        await _stop(task, abandonable, deadlines, grace)
         raise
     finally:
         deadline.cancel()
     if not task.done():
-        stopped = await _stop(task, held, deadlines, grace)
+        stopped = await _stop(task, abandonable, deadlines, grace)
         also = "" if stopped else ", and it did not stop when it was told to"
         raise TookTooLongError(f"did not end within {seconds:g} s{also}")
     if task.cancelled():
@@ -51,7 +51,7 @@ async def run_with_timeout(work: Coroutine[Any, Any, Any], seconds: float, deadl
     return task.result()
 
 
-async def _stop(task: asyncio.Task[Any], held: Abandonable, deadlines: Deadlines, grace: float) -> bool:
+async def _stop(task: asyncio.Task[Any], abandonable: Abandonable, deadlines: Deadlines, grace: float) -> bool:
     task.cancel()
     ended = asyncio.get_running_loop().create_future()
 
@@ -66,7 +66,7 @@ async def _stop(task: asyncio.Task[Any], held: Abandonable, deadlines: Deadlines
     finally:
         patience.cancel()
     if not task.done():
-        held.abandon()
+        abandonable.abandon()
         task.cancel()
         return False
     if not task.cancelled():
@@ -74,9 +74,9 @@ async def _stop(task: asyncio.Task[Any], held: Abandonable, deadlines: Deadlines
     return True
 
 
-async def _contained(held: Abandonable) -> Any:
+async def _contained(abandonable: Abandonable) -> Any:
     try:
-        return await held
+        return await abandonable
     except (Exception, asyncio.CancelledError):
         raise
     except BaseException as error:

@@ -17,17 +17,17 @@ class StopReason(Enum):
 
 
 class TaskSupervisor:
-    """One task of the event loop. Stopping is asked for by cancelling it; after a grace period it is `left`.
+    """One task of the event loop. Stopping is asked for by cancelling it; after a grace period it is `abandoned`.
 
     A plain task and not a TaskGroup's: a TaskGroup waits for ever for a child that swallows its cancellation.
     """
 
     # Made for every task, and most of this for few of them: so no slots, which have no defaults.
     _deadline: Deadline | None = None
-    _patience: Deadline | None = None
+    _grace_deadline: Deadline | None = None
     task: asyncio.Task[None] | None = None
-    held: Abandonable | None = None  # what the attempt runs
-    why: StopReason | None = None
+    abandonable: Abandonable | None = None  # what the attempt runs
+    stop_reason: StopReason | None = None
     reason = ""
     ended = False  # its outcome is known; whatever it still does means nothing
 
@@ -35,7 +35,7 @@ class TaskSupervisor:
         self._deadlines = deadlines
         self._grace = grace
 
-    def left(self) -> None:
+    def abandoned(self) -> None:
         """Called once when it does not stop in its grace period, and nobody will wait for it any longer."""
 
     def arm(self, seconds: float) -> None:
@@ -47,40 +47,40 @@ class TaskSupervisor:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
+        if self._grace_deadline is not None:
+            self._grace_deadline.cancel()
+            self._grace_deadline = None
 
     def cancel(self, reason: str) -> None:
         """The run does not want it any more."""
-        if self.why is not StopReason.CANCEL and not self.ended:
+        if self.stop_reason is not StopReason.CANCEL and not self.ended:
             self._stop(StopReason.CANCEL, reason)
 
-    def leave(self) -> None:
+    def abandon(self) -> None:
         """Do not wait any longer."""
         self.disarm()
         if not self.ended:
-            self.left()
-        if self.held is not None:
-            self.held.abandon()
+            self.abandoned()
+        if self.abandonable is not None:
+            self.abandonable.abandon()
         if self.task is not None:
             self.task.cancel()
 
-    def go_on(self) -> None:
+    def clear_cancellation(self) -> None:
         """After an attempt that ran out of time: the task itself goes on."""
-        self.why = None
+        self.stop_reason = None
         task = self.task
         while task is not None and task.cancelling():
             task.uncancel()
 
     def _expire(self) -> None:
-        if self.why is None and not self.ended:
+        if self.stop_reason is None and not self.ended:
             self._stop(StopReason.TIMEOUT, "")
 
-    def _stop(self, why: StopReason, reason: str) -> None:
-        self.why = why
+    def _stop(self, stop_reason: StopReason, reason: str) -> None:
+        self.stop_reason = stop_reason
         self.reason = reason
         if self.task is not None:
             self.task.cancel()
-        if self._patience is None:
-            self._patience = self._deadlines.add(self._grace, self.leave)
+        if self._grace_deadline is None:
+            self._grace_deadline = self._deadlines.add(self._grace, self.abandon)

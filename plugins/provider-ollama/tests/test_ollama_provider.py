@@ -63,7 +63,7 @@ async def test_an_answer_comes_in_pieces_with_its_usage(ollama_server: Any, clie
     text, finished = await answer(client, ask(system="Be brief.", temperature=0.5))
     assert text == "Paris"
     assert (finished.stop_reason, finished.usage.input_tokens, finished.usage.output_tokens) == ("end", 7, 3)
-    path, body = ollama_server.asked[0].path, ollama_server.bodies[0]
+    path, body = ollama_server.requests[0].path, ollama_server.bodies[0]
     assert path == "/api/chat"
     assert body["messages"][0] == {"role": "system", "content": "Be brief."}
     assert body["options"] == {"num_predict": 100, "temperature": 0.5}

@@ -99,9 +99,9 @@ def test_variables_are_checked_where_the_environment_is_known(check):
     found = check("tasks:\n  - {id: a, call: '${env.X} ${env.Y ?? 1}'}\n")
     assert found.problems == ()
     assert found.workflow is not None
-    known = list(check_workflow(found.workflow, found.vocabulary, Limits(), {"X": ""}))
+    known = list(check_workflow(found.workflow, found.catalog, Limits(), {"X": ""}))
     assert known == []
-    (missing,) = check_workflow(found.workflow, found.vocabulary, Limits(), {})
+    (missing,) = check_workflow(found.workflow, found.catalog, Limits(), {})
     assert missing.code == codes.ENV_NOT_SET
     assert missing.place is not None
     assert (missing.place.line, missing.place.column, missing.place.end_column) == (2, 20, 28)
@@ -121,7 +121,7 @@ def test_values_that_are_known_before_a_run_are_asked_for_then(check):
     )
     assert found.workflow is not None
     values = Values(environ={"J": '{"k": 1}'})
-    problems = list(check_values(found.workflow, found.vocabulary, values))
+    problems = list(check_values(found.workflow, found.catalog, values))
     assert [(p.code, p.place.line if p.place else 0) for p in problems] == [
         (codes.ENV_NOT_SET, 3),
         (codes.ENV_NOT_SET, 4),
@@ -129,4 +129,4 @@ def test_values_that_are_known_before_a_run_are_asked_for_then(check):
         (codes.ENV_NOT_SET, 6),
     ]
     full = Values(environ={"J": '{"k": 1}', "X": "", "Z": ""})
-    assert list(check_values(found.workflow, found.vocabulary, full)) == []
+    assert list(check_values(found.workflow, found.catalog, full)) == []

@@ -100,7 +100,7 @@ async def test_a_call_that_waits_for_its_own_task_does_not_hold_up_another_task(
 
 async def test_a_call_whose_usage_is_unknown_keeps_its_reservation() -> None:
     budget = Budget(bounds(run=100, cost="1"))
-    (await budget.reserve("a", 70, Decimal("0.7"))).hold()
+    (await budget.reserve("a", 70, Decimal("0.7"))).charge_worst_case()
     with pytest.raises(TaskError, match="by calls whose usage is unknown"):
         await budget.reserve("b", 31, FREE)
     await budget.reserve("b", 30, Decimal("0.3"))
@@ -188,7 +188,7 @@ async def test_a_reservation_ends_once() -> None:
     budget = Budget(bounds(run=100))
     held = await budget.reserve("a", 50, FREE)
     held.settle(10, FREE)
-    held.hold()
+    held.charge_worst_case()
     held.release()
     assert budget.ledger.spent_tokens == 10
     await budget.reserve("a", 90, FREE)
@@ -262,7 +262,7 @@ def test_no_schedule_overspends_or_leaves_anyone_waiting(calls, order, task, run
             elif how == "hold":
                 used[which] = used.get(which, 0) + tokens
                 used_cost += Decimal(cents or 0) / 100
-                take(ledger.hold(number))
+                take(ledger.charge_worst_case(number))
             else:
                 real, paid = int(tokens * share), Decimal(int((cents or 0) * share)) / 100
                 used[which] = used.get(which, 0) + real

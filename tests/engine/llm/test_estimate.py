@@ -10,7 +10,7 @@ import pytest
 from nika_core import codes
 from nika_core.engine.core.task_usage import usage_by_task
 from nika_core.engine.llm.budget import Bound, Budget, SpendingLimits
-from nika_core.engine.llm.estimate import TaskForecast, certain_tasks, forecast_run, forecast_task, refuse_hopeless
+from nika_core.engine.llm.estimate import TaskForecast, certain_tasks, check_budget, forecast_run, forecast_task
 from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.recorded_usage import charge_earlier
 from nika_core.errors import RefusedError
@@ -145,13 +145,13 @@ def test_one_unbounded_task_makes_the_run_unbounded() -> None:
 def test_a_run_whose_low_estimate_is_over_a_limit_is_refused(bounds: SpendingLimits, name: str, code: str) -> None:
     run = forecast_run([TaskForecast("a", 100, 100, Decimal(1), Decimal(1))], {"a"})
     with pytest.raises(RefusedError, match=name) as caught:
-        refuse_hopeless(run, bounds, {"a"})
+        check_budget(run, bounds, {"a"})
     assert (caught.value.code, caught.value.exit_code) == (code, 3)
 
 
 def test_a_run_at_its_limits_is_not_refused() -> None:
     run = forecast_run([TaskForecast("a", 100, 100, Decimal(1), Decimal(1))], {"a"})
-    refuse_hopeless(run, SpendingLimits(Bound(100, "t"), Bound(100, "r"), Bound(Decimal(1), "c")), {"a"})
+    check_budget(run, SpendingLimits(Bound(100, "t"), Bound(100, "r"), Bound(Decimal(1), "c")), {"a"})
 
 
 def test_what_was_spent_before_a_resume_is_charged_once() -> None:

@@ -1,0 +1,92 @@
+"""Recorded runs as JSON: what `nika runs list` and `show` print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nika_core.app.json_forms import usage_json
+from nika_core.document import declared_tasks
+from nika_core.engine.core.task_usage import usage_by_task
+from nika_core.engine.llm.recorded_usage import noted_by_task
+from nika_core.journal import Recorded, RunSummary
+from nika_core.journal.values import INTERRUPTED, RUNNING
+from nika_core.model.codec import usage_of
+from nika_core.model.events import Event, EventKind
+from nika_core.model.masking import MASK
+from nika_core.model.usage import NOTHING
+
+_STATES = {
+    EventKind.TASK_STARTED: RUNNING,
+    EventKind.TASK_SUCCEEDED: "success",
+    EventKind.TASK_REUSED: "success",
+    EventKind.TASK_FAILED: "failed",
+    EventKind.TASK_SKIPPED: "skipped",
+}
+_OF_INTEREST = ("attempts", "durationMs", "output", "truncated", "error", "reason")
+
+
+def summary_json(summary: RunSummary) -> dict[str, Any]:
+    """One line of the list; `startedAt` in seconds since the epoch."""
+    found: dict[str, Any] = {
+        "runId": summary.id,
+        "workflow": summary.workflow,
+        "path": summary.path,
+        "status": summary.status,
+        "startedAt": summary.started,
+    }
+    if summary.ended is not None:
+        found["endedAt"] = summary.ended
+    if "durationMs" in summary.summary:
+        found["durationMs"] = summary.summary["durationMs"]
+    if summary.summary.get("usage"):
+        found["usage"] = usage_json(usage_of(summary.summary["usage"]))
+    return found
+
+
+def run_json(recorded: Recorded) -> dict[str, Any]:
+    """A whole run, its tasks in declared order, with what it really spent in all its lives."""
+    found = summary_json(recorded.run)
+    found["inputs"] = recorded.info.inputs
+    found["document"] = recorded.info.document
+    spent = usage_by_task(recorded.events)
+    total = NOTHING
+    for usage in spent.values():
+        total = total + usage
+    found["usage"] = usage_json(total)
+    unknown = sum((each for _, each in noted_by_task(recorded.memo).values()), NOTHING)
+    if unknown != NOTHING:  # calls that were cut off: at worst they used so much more
+        found["usage"] |= {"unknownTokens": unknown.total_tokens, "unknownCostUsd": float(unknown.cost_usd)}
+    tasks: dict[str, dict[str, Any]] = {}
+    decisions: list[Mapping[str, Any]] = []
+    for event in recorded.events:
+        if event.kind is EventKind.DECISION:
+            decisions.append({"task": event.task, **event.data} if event.task else event.data)
+        if event.task is not None and event.kind in _STATES:
+            tasks[event.task] = _task(tasks.get(event.task, {}), event)
+    for name, task in tasks.items():
+        if task["state"] == RUNNING and recorded.run.status != RUNNING:
+            task["state"] = INTERRUPTED  # nobody knows how it ended
+        if name in spent and spent[name] != NOTHING:
+            task["usage"] = usage_json(spent[name])
+    document = recorded.info.document.replace(MASK, "masked")  # a mask that stands alone is no YAML
+    order = dict.fromkeys((*declared_tasks(document), *tasks))  # last, what the workflow no longer has
+    found["tasks"] = [tasks[name] for name in order if name in tasks]
+    if decisions:
+        found["decisions"] = decisions
+    return found
+
+
+def _task(known: Mapping[str, Any], event: Event) -> dict[str, Any]:
+    found: dict[str, Any] = {"id": event.task, "state": _STATES[event.kind]}
+    keyword = event.data.get("keyword", known.get("keyword"))
+    if keyword:
+        found["keyword"] = keyword
+    if event.kind is EventKind.TASK_REUSED:
+        found |= {key: value for key, value in known.items() if key in {"attempts", "durationMs", "output"}}
+    for key in _OF_INTEREST:
+        if key in event.data and event.data[key] is not None:
+            found["skipReason" if key == "reason" and event.kind is EventKind.TASK_SKIPPED else key] = event.data[key]
+    if event.kind is EventKind.TASK_REUSED:
+        found["reused"] = True
+    return found
