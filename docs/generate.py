@@ -268,7 +268,8 @@ def _example(kind: str) -> str:
 def toolboxes() -> str:
     """What plugins may use."""
     lines = [NOTICE, "# Toolboxes\n", "What plugins may use beside the interface. Each is public as a whole.\n"]
-    for module in ("nika_core.toolbox.process", "nika_core.toolbox.agent", "nika_core.toolbox.providers"):
+    for name in ("process", "agent", "network", "providers"):
+        module = f"nika_core.toolbox.{name}"
         lines.append(f"## `{module}`\n")
         lines.append(_module_text(module))
         lines.extend(described(module, importlib.import_module(module).__all__))

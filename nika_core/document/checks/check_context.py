@@ -13,7 +13,7 @@ from nika_core.errors import Place, PluginError, Problem
 from nika_core.model.graph import Graph, build_graph
 from nika_core.model.json import JsonObject
 from nika_core.model.limits import Limits
-from nika_core.model.template import Placeholder, Template
+from nika_core.model.template import Placeholder
 from nika_core.model.workflow import Path_, Task, Workflow
 from nika_core.plugin import Keyword, Scope, Source
 
@@ -126,19 +126,6 @@ def plugin_failed(what: str, doing: str, error: Exception, place: Place | None) 
         place,
         "this is a fault in the plugin that brings it; `nika plugins list` names the plugin",
     )
-
-
-def located(value: Any, path: Path_ = ()) -> Iterator[tuple[Path_, Placeholder]]:
-    """Every placeholder of a payload with the path of its text, in the order of `placeholders_of`."""
-    if isinstance(value, Template):
-        for placeholder in value.placeholders:
-            yield path, placeholder
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from located(item, (*path, key))
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            yield from located(item, (*path, index))
 
 
 def place_of(at: Any, path: Path_, placeholder: Placeholder) -> Place:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from nika_core.document.checks.check_context import Words, located, place_of
+from nika_core.document.checks.check_context import Words, place_of
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.errors import Place, Problem, TemplateValueError
+from nika_core.model.payload_tree import placeholders_in
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import Workflow
 from nika_core.plugin import Values
@@ -40,9 +41,9 @@ def check_values(workflow: Workflow, catalog: PluginCatalog, values: Values) -> 
 
 def _everywhere(workflow: Workflow) -> Iterator[tuple[Placeholder, Callable[[], Place]]]:
     for task in workflow.tasks:
-        for path, placeholder in located(task.payload):
+        for path, placeholder in placeholders_in(task.payload):
             yield placeholder, partial(place_of, task.at, path, placeholder)
-    for path, placeholder in located(workflow.agent.system_prompt if workflow.agent else None):
+    for path, placeholder in placeholders_in(workflow.agent.system_prompt if workflow.agent else None):
         yield placeholder, partial(place_of, workflow.at, ("agent", "systemPrompt", *path), placeholder)
     for flow in workflow.flows:
         for placeholder in flow.condition.placeholders if flow.condition else ():

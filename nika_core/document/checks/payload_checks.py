@@ -13,13 +13,13 @@ from nika_core.document.checks.check_context import Context, plugin_failed
 from nika_core.errors import NikaError, Place, Problem, Severity
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.limits import LimitKind, Limits
+from nika_core.model.payload_tree import as_written, keys_in
 from nika_core.model.template import Template
-from nika_core.model.workflow import AgentBlock, OutputSpec, Path_, PayloadValue, Task, Workflow
+from nika_core.model.workflow import AgentBlock, OutputSpec, PayloadValue, Task, Workflow
 from nika_core.template import TemplateSyntaxError, compile_template, to_text
 
 _MOST_PROBLEMS = 100  # of one task
 _NO_AGENT = AgentBlock()
-_TREES = (dict, list, tuple, Mapping)  # most are one of the first
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class CheckedPayload:
         value = self.task.payload.get(field)
         if value is None or isinstance(value, str):
             return value
-        return value.text if isinstance(value, Template) else to_text(_written(value))
+        return value.text if isinstance(value, Template) else to_text(as_written(value))
 
 
 def payload_of(
@@ -90,8 +90,8 @@ def check_payloads(context: Context) -> Iterator[Problem]:
         if keyword is None:
             continue
         for name, value in task.payload.items():
-            if type(value) is not str and isinstance(value, _TREES) and name not in keyword.verbatim_fields:
-                yield from _check_keys(value, (name,), task)
+            if type(value) is not str and name not in keyword.verbatim_fields:
+                yield from _check_keys(value, name, task)
         if context.can_be_asked(keyword):
             yield from _ask(context, task, max_tokens)
 
@@ -121,24 +121,17 @@ def _ask(context: Context, task: Task, max_tokens: int | None) -> Sequence[Probl
     return found
 
 
-def _check_keys(value: Any, path: Path_, task: Task) -> Iterator[Problem]:
+def _check_keys(value: Any, name: str, task: Task) -> Iterator[Problem]:
     """`{{` always opens a template; in a key it cannot be replaced, and must not be left in silence."""
-    todo: list[tuple[Any, Path_]] = [(value, path)]
-    while todo:
-        here, path = todo.pop()
-        if isinstance(here, Mapping):
-            for key, item in here.items():
-                if isinstance(key, str) and ("{{" in key or "${" in key) and _is_template(key):
-                    yield Problem(
-                        codes.TEMPLATE_SYNTAX,
-                        f"a template cannot stand in a key: {key[:80]!r}",
-                        task.at((*path, key)),
-                        "make the whole object in a task of its own, and put its output here",
-                    )
-                if isinstance(item, _TREES):
-                    todo.append((item, (*path, key)))
-        else:
-            todo.extend((item, (*path, index)) for index, item in enumerate(here) if isinstance(item, _TREES))
+    for path in keys_in(value, (name,)):
+        key = path[-1]
+        if isinstance(key, str) and ("{{" in key or "${" in key) and _is_template(key):
+            yield Problem(
+                codes.TEMPLATE_SYNTAX,
+                f"a template cannot stand in a key: {key[:80]!r}",
+                task.at(path),
+                "make the whole object in a task of its own, and put its output here",
+            )
 
 
 def _is_template(key: str) -> bool:
@@ -146,11 +139,3 @@ def _is_template(key: str) -> bool:
         return not isinstance(compile_template(key), str)
     except TemplateSyntaxError:
         return True
-
-
-def _written(value: Any) -> Any:
-    if isinstance(value, Template):
-        return value.text
-    if isinstance(value, Mapping):
-        return {key: _written(item) for key, item in value.items()}
-    return [_written(item) for item in value] if isinstance(value, list | tuple) else value

@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from nika_core import codes
-from nika_core.document.checks.check_context import Context, located, place_of, plugin_failed
+from nika_core.document.checks.check_context import Context, place_of, plugin_failed
 from nika_core.errors import Place, PluginError, Problem
-from nika_core.model.graph import placeholders_of
 from nika_core.model.limits import LimitKind
 from nika_core.model.nearest import nearest
+from nika_core.model.payload_tree import placeholders_in
 from nika_core.model.template import Placeholder
-from nika_core.model.workflow import Flow, Path_
+from nika_core.model.workflow import Flow
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +104,12 @@ def check_references(context: Context) -> Iterator[Problem]:
     """References in payloads, in the agent block's system prompt and in conditions."""
     references = _References(context)
     for task in context.workflow.tasks:
-        paths: list[Path_] = []  # of all placeholders of the task; collected once somebody has to be told of one
-        for number, placeholder in enumerate(placeholders_of(task.payload)):
+        for path, placeholder in placeholders_in(task.payload):
             issues = references.issues(placeholder)
             own = task.id in context.words.depends_on(placeholder)
             if not issues and not own:
                 continue
-            paths = paths or [path for path, _ in located(task.payload)]
-            place = place_of(task.at, paths[number], placeholder)
+            place = place_of(task.at, path, placeholder)
             for issue in issues:
                 yield _problem(issue, place)
             if own:
@@ -122,7 +120,7 @@ def check_references(context: Context) -> Iterator[Problem]:
                     "a task's payload can name other tasks only",
                 )
     agent = context.workflow.agent
-    for path, placeholder in located(agent.system_prompt if agent else None, ("agent", "systemPrompt")):
+    for path, placeholder in placeholders_in(agent.system_prompt if agent else None, ("agent", "systemPrompt")):
         place = place_of(context.workflow.at, path, placeholder)
         for issue in references.issues(placeholder):
             yield _problem(issue, place)

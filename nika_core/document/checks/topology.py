@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from nika_core import codes
-from nika_core.document.checks.check_context import Context, located, place_of
+from nika_core.document.checks.check_context import Context, place_of
 from nika_core.errors import Place, Problem, Severity
 from nika_core.model.graph import Edge, EdgeMaker
 from nika_core.model.limits import LimitKind
 from nika_core.model.nearest import nearest
+from nika_core.model.payload_tree import placeholders_in
 from nika_core.model.workflow import KeywordCategory
 from nika_core.template import CompiledCondition
 
@@ -119,7 +120,7 @@ def place_of_edge(context: Context, edge: Edge) -> Place:
     """Where the author wrote what makes an edge: the flow, or the placeholder."""
     if edge.made_by is EdgeMaker.TEMPLATE:
         task = context.tasks[edge.target]
-        for path, placeholder in located(task.payload):
+        for path, placeholder in placeholders_in(task.payload):
             if edge.source in context.words.depends_on(placeholder):
                 return place_of(task.at, path, placeholder)
         return task.place

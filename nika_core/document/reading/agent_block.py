@@ -9,7 +9,7 @@ from typing import Any, Final
 from nika_core import codes
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading import workflow_schema
-from nika_core.document.reading.payload_reader import compiled
+from nika_core.document.reading.payload_reader import compile_text
 from nika_core.document.reading.problem_list import ProblemList
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.document.validation.issues import ValidationIssue, add_syntax_hint
@@ -46,7 +46,7 @@ def read_agent(node: Any, folder: Path, problems: ProblemList, model: str | None
                 hint="shorten it",
             )
         issues = []
-        prompt = compiled(prompt, issues)
+        prompt = compile_text(prompt, issues)
         problems.add_issues(issues, codes.TEMPLATE_SYNTAX, ("agent", "systemPrompt"))
     allowed = found.get("allowedTools")
     return AgentBlock(
