@@ -14,9 +14,9 @@ from typing import Final
 from nika_core.app.batchable_tasks import BatchableTasks
 from nika_core.app.mock_step import MockStep
 from nika_core.app.prepared_run import PreparedRun
-from nika_core.app.resuming import previous_outcomes_for
+from nika_core.app.resuming import previous_tasks_for
 from nika_core.engine.core.ports import InMemoryCallCache, same
-from nika_core.engine.core.previous_outcomes import PreviousOutcome
+from nika_core.engine.core.previous_tasks import PreviousTask
 from nika_core.engine.llm.batching import BatchPolicy
 from nika_core.engine.llm.breaker import BreakerSettings
 from nika_core.engine.llm.budget import Budget
@@ -60,7 +60,7 @@ class Execution:
         self._observers = list(observers)
         self._document = document
         self._recorded = recorded
-        self._previous: Mapping[str, PreviousOutcome] = {}
+        self._previous: Mapping[str, PreviousTask] = {}
         self._rerun_from = rerun_from
         self._run: Run | None = None
         self._batchable = BatchableTasks(prepared) if prepared.options.economy else None
@@ -132,7 +132,7 @@ class Execution:
             log = self._journal.resume(self._recorded.run.id, mask, self._info())
             # Only now is it ours: since it was read another process may have gone on with it.
             self._recorded = self._journal.load(log.run_id)
-            self._previous = previous_outcomes_for(self._recorded, self._prepared.workflow)
+            self._previous = previous_tasks_for(self._recorded, self._prepared.workflow)
             return log
         try:
             return self._journal.begin(self._info(), mask=mask)

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from nika_core.app.admission import check_admission
 from nika_core.app.execution import Execution
-from nika_core.app.json_forms import event_json, result_json
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.watchdogs import loop_watchdog
 from nika_core.cli.console import coloured, json_text, mask_with, plain, print_data, print_json, print_message, style
@@ -20,6 +19,7 @@ from nika_core.engine.local.event_loop import run_to_end
 from nika_core.engine.local.services import Observer
 from nika_core.errors import Category, Place
 from nika_core.journal import Journal
+from nika_core.model.codec import event_json, result_json
 from nika_core.model.state import RunResult, RunStatus, TaskResult
 from nika_core.model.usage import money_text
 from nika_core.registry import PluginRecord

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from nika_core.app.json_forms import usage_json
 from nika_core.cli.console import masked, print_json, print_message, style
 from nika_core.document import LoadedWorkflow
 from nika_core.document.diagnostics import problem_json, render_pretty
 from nika_core.errors import NikaError, Problem, ProblemsError, Severity, exit_code_of
+from nika_core.model.codec import usage_json
 from nika_core.model.state import RunStatus
 from nika_core.model.usage import NOTHING
 from nika_core.model.workflow import Workflow
@@ -72,7 +72,7 @@ def refused_run_as_json(format_: str) -> Iterator[None]:
         found = {
             "status": RunStatus.FAILED.value,
             "durationMs": 0,
-            "usage": usage_json(NOTHING),
+            "usage": usage_json(NOTHING, exact=False),
             "tasks": [],
             "problems": mask_problems([problem_json(problem) for problem in problems]),
         }
