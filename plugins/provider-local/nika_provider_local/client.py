@@ -134,7 +134,7 @@ class Client:
                     raise TaskError(
                         f"xllamacpp cannot be imported: {error}",
                         category=Category.CONFIG,
-                        hint="install the extra `nika[local]`; it has wheels for Linux, macOS and Windows",
+                        hint="install the extra `nika-workflows[local]`; it has wheels for Linux, macOS and Windows",
                     ) from error
                 except RuntimeError as error:
                     raise TaskError(
