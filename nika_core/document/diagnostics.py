@@ -39,8 +39,8 @@ def visible(text: str) -> str:
     return _UNSEEN.sub(_shown, text)
 
 
-def _shown(found: re.Match[str]) -> str:
-    character = found[0]
+def _shown(match: re.Match[str]) -> str:
+    character = match[0]
     if character == "\t":
         return " "
     if character == "\n":
@@ -89,7 +89,7 @@ def render_all(problems: Iterable[Problem], text: str = "", *, style: Style = un
 def problem_json(problem: Problem) -> dict[str, Any]:
     """As `validate --format json` has it; keys without a value are left out."""
     place = problem.place
-    found = {
+    fields = {
         "code": problem.code,
         "severity": problem.severity.value,
         "message": problem.message,
@@ -97,7 +97,7 @@ def problem_json(problem: Problem) -> dict[str, Any]:
         "column": place.column if place else None,
         "hint": problem.hint,
     }
-    return {key: value for key, value in found.items() if value is not None}
+    return {key: value for key, value in fields.items() if value is not None}
 
 
 def file_json(path: Path, loaded: LoadedWorkflow) -> dict[str, Any]:
@@ -146,12 +146,12 @@ def _window(text: str, place: Place) -> tuple[str, int, int]:
 
 def _expand(text: str, column: int = 0) -> str:
     """Tabs as blanks up to the next stop, controls made visible."""
-    made: list[str] = []
+    pieces: list[str] = []
     for character in text:
         shown = " " * (_TAB - column % _TAB) if character == "\t" else visible(character)
-        made.append(shown)
+        pieces.append(shown)
         column += _width(shown)
-    return "".join(made)
+    return "".join(pieces)
 
 
 def _width(text: str) -> int:

@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from nika_core import codes
 from nika_core.errors import TemplateValueError
+from nika_core.model.bounded import shorten
 from nika_core.model.json import Json
 
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?")
 _LONGEST_NUMBER: Final = 400  # characters of text that may count as a number
-_LONGEST_SHOWN: Final = 40
 
 
 def number_in(text: str) -> int | float | None:
@@ -118,8 +118,7 @@ def describe_value(value: Json) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        short = value if len(value) <= _LONGEST_SHOWN else value[: _LONGEST_SHOWN - 3] + "..."
-        return f"the text {short!r}"
+        return f"the text {shorten(value, 40)!r}"
     if isinstance(value, int | float):
         short = "of many digits" if isinstance(value, int) and value.bit_length() > 200 else repr(value)
         return f"the number {short}"

@@ -55,12 +55,12 @@ def value_problems(value: Json, schema: JsonObject) -> list[str]:
 
     try:
         errors = _validator_of(schema).iter_errors(value)
-        found = sorted(islice(errors, _MOST_LOOKED_AT), key=_by_place)
+        shown = sorted(islice(errors, _MOST_LOOKED_AT), key=_by_place)
     except (referencing.exceptions.Unresolvable, RecursionError) as error:
         raise _bad_schema(f"a reference cannot be followed: {error}") from None
     except (AttributeError, TypeError, ValueError, re.error) as error:  # `$schema: 3`, `pattern: "("`
         raise _bad_schema(str(error)) from None
-    return [_clip(f"{error.json_path}: {error.message}") for error in found[:_MAX_PROBLEMS]]
+    return [_clip(f"{error.json_path}: {error.message}") for error in shown[:_MAX_PROBLEMS]]
 
 
 async def import_validator() -> None:
@@ -121,12 +121,12 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"the key {twice!r} stands twice in one object")
-    return found
+    return members
 
 
 def _finite(text: str) -> float:

@@ -78,12 +78,12 @@ def render_payload(
     Raises:
         TemplateValueError: the message names the field (`json.items.0`) and the placeholder.
     """
-    known: dict[str, Any] = {}
+    values: dict[str, Any] = {}
 
     def value_of(placeholder: Placeholder) -> Any:
-        if placeholder.text not in known:
-            known[placeholder.text] = resolve_one(placeholder)
-        return known[placeholder.text]
+        if placeholder.text not in values:
+            values[placeholder.text] = resolve_one(placeholder)
+        return values[placeholder.text]
 
     return {
         name: _field(name, value, keyword, facets, value_of, max_depth, max_characters)

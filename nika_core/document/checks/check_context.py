@@ -64,10 +64,10 @@ class Words:
     def depends_on(self, placeholder: Placeholder) -> tuple[str, ...]:
         """Tasks whose outputs a placeholder needs; none where its source cannot say."""
         key = (placeholder.source, placeholder.text)
-        found = self._needed.get(key)
-        if found is None:
-            found = self._needed[key] = self._ask(placeholder)
-        return found
+        tasks = self._needed.get(key)
+        if tasks is None:
+            tasks = self._needed[key] = self._ask(placeholder)
+        return tasks
 
     def _ask(self, placeholder: Placeholder) -> tuple[str, ...]:
         source = self.source(placeholder.source)

@@ -21,17 +21,17 @@ def check_values(workflow: Workflow, catalog: PluginCatalog, values: Values) -> 
     To be called right before a run, with its inputs and its environment; `values.outputs` is not looked at.
     """
     words = Words(catalog)
-    asked: dict[str, TemplateValueError | None] = {}
+    errors: dict[str, TemplateValueError | None] = {}
 
     def issue(placeholder: Placeholder) -> TemplateValueError | None:
-        if placeholder.text not in asked:
-            asked[placeholder.text] = None
+        if placeholder.text not in errors:
+            errors[placeholder.text] = None
             if words.source(placeholder.source) is not None and not words.depends_on(placeholder):
                 try:
                     resolve(placeholder, values, catalog.source)
                 except TemplateValueError as error:
-                    asked[placeholder.text] = error
-        return asked[placeholder.text]
+                    errors[placeholder.text] = error
+        return errors[placeholder.text]
 
     for placeholder, place in _everywhere(workflow):
         error = issue(placeholder)

@@ -58,8 +58,8 @@ class CheckedPayload:
 
     @property
     def allowed_tools(self) -> tuple[str, ...]:
-        own = self.task.allowed_tools
-        return own if own is not None else self.agent.allowed_tools or ()
+        task_tools = self.task.allowed_tools
+        return task_tools if task_tools is not None else self.agent.allowed_tools or ()
 
     def at(self, *path: str | int) -> Place:
         """Where a field (or a part of one, or a character of a text) stands."""
@@ -81,8 +81,8 @@ def payload_of(
     environ: Mapping[str, str] | None = None,
 ) -> CheckedPayload:
     """What `Facets.check`, `effects` and `estimate` are given. `settings`: of the project file, by keyword."""
-    own = (settings or {}).get(task.keyword, {})
-    return CheckedPayload(task, workflow, own, environ or {}, limits.count(LimitKind.TASK_TOKENS))
+    keyword_settings = (settings or {}).get(task.keyword, {})
+    return CheckedPayload(task, workflow, keyword_settings, environ or {}, limits.count(LimitKind.TASK_TOKENS))
 
 
 def check_payloads(context: Context) -> Iterator[Problem]:
@@ -100,7 +100,7 @@ def check_payloads(context: Context) -> Iterator[Problem]:
 
 
 def _ask(context: Context, task: Task, max_tokens: int | None) -> Sequence[Problem]:
-    found: list[Problem] = []
+    problems: list[Problem] = []
 
     def report(
         message: str,
@@ -110,18 +110,18 @@ def _ask(context: Context, task: Task, max_tokens: int | None) -> Sequence[Probl
         hint: str | None = None,
         severity: Severity = Severity.ERROR,
     ) -> None:
-        if len(found) < _MOST_PROBLEMS:
-            found.append(Problem(code, message, place, hint, severity))
+        if len(problems) < _MOST_PROBLEMS:
+            problems.append(Problem(code, message, place, hint, severity))
 
     try:
         facets = context.words.catalog.facets(task.keyword)
         settings = context.settings.get(task.keyword, {})
         facets.check(CheckedPayload(task, context.workflow, settings, context.environ or {}, max_tokens), report)
     except NikaError as error:  # a plugin's own way of saying it
-        found.append(Problem(error.code, error.message, error.place or task.place, error.hint))
+        problems.append(Problem(error.code, error.message, error.place or task.place, error.hint))
     except Exception as error:
-        found.append(plugin_failed(f"the keyword '{task.keyword}'", f"task '{task.id}'", error, task.place))
-    return found
+        problems.append(plugin_failed(f"the keyword '{task.keyword}'", f"task '{task.id}'", error, task.place))
+    return problems
 
 
 def _check_keys(value: Any, name: str, task: Task) -> Iterator[Problem]:

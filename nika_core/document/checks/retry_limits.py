@@ -16,11 +16,11 @@ def check_attempts(context: Context) -> Iterator[Problem]:
     if limit is None:
         return
     for task in context.workflow.tasks:
-        asked = task.retry.max
-        if asked is not None and asked > limit.value:
+        wanted = task.retry.max
+        if wanted is not None and wanted > limit.value:
             yield Problem(
                 codes.COUNT_LIMIT,
-                f"task '{task.id}' asks for {asked} attempts, and {limit.name} allows {limit.value:g}: "
+                f"task '{task.id}' asks for {wanted} attempts, and {limit.name} allows {limit.value:g}: "
                 "it is tried no more often",
                 task.at(("retry", "max")),
                 f"ask for fewer, or raise {limit.name}",

@@ -150,5 +150,5 @@ def _which_task(context: Context, name: str) -> str:
     near = nearest(name, context.named)
     if near:
         return f"did you mean '{near}'?"
-    known = list(context.named)
-    return f"the tasks are: {', '.join(known[:8])}{', ...' if len(known) > 8 else ''}"
+    task_ids = list(context.named)
+    return f"the tasks are: {', '.join(task_ids[:8])}{', ...' if len(task_ids) > 8 else ''}"

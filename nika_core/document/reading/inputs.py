@@ -10,6 +10,7 @@ from typing import Any
 from nika_core import codes
 from nika_core.document.validation.json_tree import plain_tree, typed_tree
 from nika_core.errors import Problem
+from nika_core.model.bounded import shorten
 from nika_core.model.json import Json
 from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.nearest import did_you_mean
@@ -45,11 +46,11 @@ def check_inputs(
 
     for name in given:
         if name not in workflow.inputs:
-            known = ", ".join(workflow.inputs) or "none"
+            names = ", ".join(workflow.inputs) or "none"
             report(
                 f"the workflow has no input `{name}`",
                 name,
-                did_you_mean(name, workflow.inputs) or f"its inputs: {known}",
+                did_you_mean(name, workflow.inputs) or f"its inputs: {names}",
             )
     for name, spec in workflow.inputs.items():
         if name in given:
@@ -67,10 +68,10 @@ def check_inputs(
 
 def read_value(type_: str, value: Json | str, max_depth: int | None = None) -> Json:
     """A given value as the declared type. Raises ValueError with what was expected and found."""
-    found: Json = _read(type_, value)
-    if max_depth is not None and nesting(found, max_depth) > max_depth:
+    typed: Json = _read(type_, value)
+    if max_depth is not None and nesting(typed, max_depth) > max_depth:
         raise ValueError(f"nested deeper than {max_depth} levels")
-    return found
+    return typed
 
 
 def _read(type_: str, value: Any) -> Any:
@@ -112,8 +113,7 @@ def _no_constant(word: str) -> Any:
 
 
 def _shown(value: Any) -> str:
-    text = value if isinstance(value, str) else _compact(value)
-    return f"`{text if len(text) <= 60 else text[:57] + '...'}`"
+    return f"`{shorten(value if isinstance(value, str) else _compact(value), 60)}`"
 
 
 def _compact(value: Any) -> str:

@@ -36,7 +36,7 @@ def load_inputs(text: str, path: str, limits: Limits | None = None, *, clock: Cl
         problems = ProblemList(PathLocator(tree, SourceMap(text, path)))
         for issue in tree.issues:
             problems.add_syntax_issue(issue)
-        raise ProblemsError(problems.found)
+        raise ProblemsError(problems.items)
     if not isinstance(tree.root, dict):
         return tree.root
     root = typed_tree(tree.root)

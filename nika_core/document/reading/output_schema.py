@@ -30,15 +30,15 @@ def read_schema(folder: Path, name: str, limit: Limit | None) -> dict[str, Any] 
     if isinstance(text, Problem):
         return _of_file(name, text.message, AS_FILE)
     try:
-        found = json.loads(text)
+        schema = json.loads(text)
     except ValueError as error:
         return _of_file(name, f"it is no JSON: {error}", "JSON has its keys and its text in double quotes")
     except RecursionError:
         return _of_file(name, "it is nested too deeply", "make it flatter")
-    if not isinstance(found, dict):
+    if not isinstance(schema, dict):
         return _of_file(name, "it holds no object", _HINT)
-    issue = schema_issue(found)
-    return found if issue is None else _of_file(name, issue.message, issue.hint)
+    issue = schema_issue(schema)
+    return schema if issue is None else _of_file(name, issue.message, issue.hint)
 
 
 def _of_file(name: str, why: str, hint: str | None) -> ValidationIssue:

@@ -16,9 +16,9 @@ class ProblemList:
 
     def __init__(self, locator: PathLocator) -> None:
         self.locator = locator
-        self.found: list[Problem] = []
+        self.items: list[Problem] = []
         self.left_out: set[Severity] = set()  # of what there was more
-        self._told: set[Problem] = set()
+        self._seen: set[Problem] = set()
         self._count = dict.fromkeys(Severity, 0)
 
     @property
@@ -48,28 +48,28 @@ class ProblemList:
         """A problem of the document's own reading, by path."""
         if self._room(severity):
             place = self.locator.place_of(path, at_key=at_key) if path else self.locator.source_map.place(0)
-            self.found.append(Problem(code, message, place, hint, severity))
+            self.items.append(Problem(code, message, place, hint, severity))
 
     def keep(self, count: int) -> None:
         """Forget all but the first `count`."""
-        del self.found[count:]
+        del self.items[count:]
         self.left_out.clear()
         for severity in Severity:
-            self._count[severity] = sum(problem.severity is severity for problem in self.found)
+            self._count[severity] = sum(problem.severity is severity for problem in self.items)
 
     def add_problem(self, problem: Problem) -> None:
         """One that has its place; the same one again (of a file beside the workflow, say) is told once."""
-        if problem in self._told:
+        if problem in self._seen:
             return
-        self._told.add(problem)
+        self._seen.add(problem)
         if self._room(problem.severity):
-            self.found.append(problem)
+            self.items.append(problem)
 
     def add_syntax_issue(self, issue: SyntaxIssue) -> None:
         """One that knows its offset."""
         if self._room(issue.severity):
             place = self.locator.source_map.place(issue.start, issue.end)
-            self.found.append(Problem(issue.code, issue.message, place, issue.hint, issue.severity))
+            self.items.append(Problem(issue.code, issue.message, place, issue.hint, issue.severity))
 
     def add_issues(self, issues: Iterable[ValidationIssue], code: str, path: tuple[str | int, ...]) -> None:
         """What a validator found in the node at `path`."""
@@ -77,7 +77,7 @@ class ProblemList:
             if self._room(Severity.ERROR):
                 full = (*path, *reversed(issue.path))
                 place = self.locator.place_of(full, at_key=issue.at_key, offset=issue.offset)
-                self.found.append(Problem(issue.code or code, issue.message, place, issue.hint))
+                self.items.append(Problem(issue.code or code, issue.message, place, issue.hint))
 
     def add_task_issues(self, issues: Iterable[ValidationIssue], code: str, node: object, entry: int) -> None:
         """The same for a node whose entry is known."""
@@ -87,16 +87,16 @@ class ProblemList:
                 place = self.locator.place_within(
                     node, entry, path, at_key=issue.at_key, offset=issue.offset, length=issue.length
                 )
-                self.found.append(Problem(issue.code or code, issue.message, place, issue.hint))
+                self.items.append(Problem(issue.code or code, issue.message, place, issue.hint))
 
     def sorted(self, path: str) -> list[Problem]:
         """In the order of the file; and a word where there were more."""
-        found = sorted(self.found, key=lambda problem: _order(problem.place))
+        problems = sorted(self.items, key=lambda problem: _order(problem.place))
         for severity in sorted(self.left_out):
             message = f"there are more {severity.value}s than these {self._count[severity]}"
             hint = "mend these, and validate again"
-            found.append(Problem(codes.COUNT_LIMIT, message, Place(path), hint, severity))
-        return found
+            problems.append(Problem(codes.COUNT_LIMIT, message, Place(path), hint, severity))
+        return problems
 
 
 def _order(place: Place | None) -> tuple[int, int]:

@@ -83,7 +83,7 @@ def _similar(path: Path) -> str | None:
             names = [entry.name for entry in entries if entry.name.endswith((".yaml", ".yml"))][:1000]
     except (OSError, ValueError):
         return None
-    found = nearest(path.name, names) or next(
+    similar = nearest(path.name, names) or next(
         (name for name in (f"{path.name}.nika.yaml", f"{path.name}.yaml") if name in names), None
     )
-    return f"did you mean `{path.with_name(found)}`?" if found else None
+    return f"did you mean `{path.with_name(similar)}`?" if similar else None

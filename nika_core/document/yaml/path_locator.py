@@ -26,13 +26,13 @@ class PathLocator:
     def root_entry(self, key: str) -> int | None:
         """the entry of a root key's value."""
         if self._root_entries is None:
-            found: dict[str, int] = {}
+            entries: dict[str, int] = {}
             at = 1
             for name, value in self.root.items() if type(self.root) is dict else ():
                 at += name.size if type(name) is RefusedKey else 1
-                found[name] = at
+                entries[name] = at
                 at += size_of(value)
-            self._root_entries = found
+            self._root_entries = entries
         return self._root_entries.get(key)
 
     def items(self, key: str) -> Iterator[tuple[Any, int]]:
@@ -70,11 +70,11 @@ class PathLocator:
         length: int = 1,
     ) -> Place:
         """The place of `path` from `node`, whose entry is `entry`; of what is there of it, where not all is."""
-        found, value, taken = entry_of(node, entry, path, key=at_key)
+        reached, value, taken = entry_of(node, entry, path, key=at_key)
         whole = taken == len(path)
         if offset is None and taken == len(path) - 1 and isinstance(value, str) and isinstance(path[-1], int):
             offset = path[-1]
-        start = self.offsets[found] if found < len(self.offsets) else 0
+        start = self.offsets[reached] if reached < len(self.offsets) else 0
         text = self.source_map.text
         if at_key and whole and path and isinstance(path[-1], str):
             quotes = 2 if text[start : start + 1] in ("'", '"') else 0

@@ -47,10 +47,10 @@ class ReadLimits:
         if self.size is None:
             return None
         most = max(int(self.size.value) // _BYTES_A_TEMPLATE, _FEWEST_TEMPLATES)
-        found = text.count("{{") + text.count("${")
-        if found <= most:
+        templates = text.count("{{") + text.count("${")
+        if templates <= most:
             return None
-        message = f"the document has {found} templates, and {self.size.name} allows for {most}"
+        message = f"the document has {templates} templates, and {self.size.name} allows for {most}"
         return Problem(codes.COUNT_LIMIT, message, Place(path), f"split it, or raise {self.size.name}")
 
     def too_many_items(self, tree: Tree) -> SyntaxIssue | None:

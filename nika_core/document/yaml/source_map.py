@@ -26,7 +26,7 @@ class SourceMap:
         starts = self._starts
         if starts is None:
             starts = array("L", [0])
-            starts.extend(found.end() for found in _BREAK.finditer(self.text))
+            starts.extend(line_break.end() for line_break in _BREAK.finditer(self.text))
             self._starts = starts
         return starts
 
@@ -76,9 +76,9 @@ class Cursor:
         """The place of one character; `offset` is not before the last one asked."""
         source_map = self._source_map
         text = source_map.text
-        found = text.count("\n", self._offset, offset)
-        if found:
-            self._line += found
+        new_lines = text.count("\n", self._offset, offset)
+        if new_lines:
+            self._line += new_lines
             self._column_from = text.rfind("\n", 0, offset) + 1
         self._offset = offset
         return Place(source_map.path, self._line, offset - self._column_from + 1)
@@ -137,12 +137,12 @@ def entry_of(node: Any, entry: int, path: tuple[str | int, ...], *, key: bool = 
                 break
             at = entry + 1
             for name, value in node.items():
-                here = at
+                key_entry = at
                 at += name.size if type(name) is RefusedKey else 1
                 if name == step:
                     node, entry = value, at
                     if key and taken == len(path) - 1:
-                        entry = here
+                        entry = key_entry
                     break
                 at += size_of(value)
         elif type(node) is list:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from nika_core import codes
 from nika_core.document.yaml.syntax_issues import SyntaxIssue
+from nika_core.model.bounded import shorten
 
 
 def anchor(name: str, start: int) -> SyntaxIssue:
     """`&name`."""
     return _strict(
-        f"anchors (`&{_short(name)}`) are not part of strict YAML",
+        f"anchors (`&{shorten(name, 60)}`) are not part of strict YAML",
         start,
         start + 1 + len(name),
         "write the value out where it is needed; put a text that starts with `&` in quotes",
@@ -19,7 +20,7 @@ def anchor(name: str, start: int) -> SyntaxIssue:
 def alias(name: str, start: int) -> SyntaxIssue:
     """`*name`."""
     return _strict(
-        f"aliases (`*{_short(name)}`) are not part of strict YAML",
+        f"aliases (`*{shorten(name, 60)}`) are not part of strict YAML",
         start,
         start + 1 + len(name),
         "write the value out; put a text that starts with `*` in quotes",
@@ -38,7 +39,7 @@ def tag(start: int) -> SyntaxIssue:
 
 def duplicate(name: str, start: int, end: int) -> SyntaxIssue:
     """A key that its mapping already has."""
-    message = f"the key `{_short(name)}` stands twice in one mapping"
+    message = f"the key `{shorten(name, 60)}` stands twice in one mapping"
     return _strict(message, start, end, "remove one of the two, or join their values")
 
 
@@ -81,7 +82,3 @@ def second_document(start: int) -> SyntaxIssue:
 
 def _strict(message: str, start: int, end: int | None, hint: str) -> SyntaxIssue:
     return SyntaxIssue(codes.YAML_NOT_STRICT, message, start, end, hint)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -55,7 +55,7 @@ class TreeBuilder:
         self.tree = Tree(None, array("I" if len(text) < 2**32 else "Q"))
         self.merges = "<<" in text
         self.quoted: dict[str, Quoted] = {}
-        self.known: dict[str, str] = {}
+        self.short_texts: dict[str, str] = {}
 
     def keep(self, issue: SyntaxIssue) -> None:
         """Keep an issue, as long as there are not too many."""
@@ -80,7 +80,7 @@ class TreeBuilder:
         # Without these characters there is no anchor, no alias and no tag: a look at each event is saved.
         marked = "&" in self.text or "!" in self.text
         quoted = self.quoted
-        known = self.known
+        short_texts = self.short_texts
         entries = offsets
         while True:
             for _ in range(_STEPS):
@@ -92,7 +92,7 @@ class TreeBuilder:
                     value: Any = event.value
                     push(event.start_mark.index)
                     if len(value) < 24:  # short texts are often the same ones
-                        value = known.get(value) or self.remember(value)
+                        value = short_texts.get(value) or self.remember(value)
                     if in_map and key is _NO_KEY:
                         if value in current:
                             self.keep(duplicate(value, event.start_mark.index, event.end_mark.index))
@@ -174,8 +174,8 @@ class TreeBuilder:
 
     def remember(self, value: str) -> str:
         """Keep one object for equal short texts, as long as there are not too many different ones."""
-        if len(self.known) < _MOST_KNOWN:
-            self.known[value] = value
+        if len(self.short_texts) < _MOST_KNOWN:
+            self.short_texts[value] = value
         return value
 
     def quote(self, value: str) -> str:
