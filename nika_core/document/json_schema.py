@@ -56,7 +56,7 @@ _AGENT_DOCS: Final = {
 
 
 def workflow_json_schema(catalog: PluginCatalog) -> dict[str, Any]:
-    """The schema. A keyword whose plugin cannot be loaded takes any payload."""
+    """Return the schema. A keyword whose plugin cannot be loaded takes any payload."""
     words = sorted(catalog.words())
     payloads: dict[str, Any] = {}
     properties: dict[str, Any] = {}
@@ -106,7 +106,7 @@ def _sections(catalog: PluginCatalog) -> dict[str, Any]:
 
 
 def _payload(keyword: Keyword) -> dict[str, Any]:
-    """A keyword's payload: the mapping, or the primary field's text alone."""
+    """Return the schema of a keyword's payload: the mapping, or the primary field's text alone."""
     schema = _with_docs(schema_of(keyword.payload), keyword.field_docs)
     for name in keyword.json_fields:
         if name in schema.get("properties", {}):
@@ -131,7 +131,7 @@ def _with_docs(schema: dict[str, Any], docs: Mapping[str, str]) -> dict[str, Any
 
 
 def schema_of(validator: Any) -> dict[str, Any]:
-    """The JSON Schema of a strictyaml validator: never stricter than the validator, as an editor reads YAML."""
+    """Return the JSON Schema of a strictyaml validator: never stricter than the validator, as editors read YAML."""
     make = _MAKERS.get(type(validator))
     if make is not None:
         return make(validator)

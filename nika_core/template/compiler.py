@@ -1,4 +1,4 @@
-"""Text -> compiled template: one pass from left to right, once per text."""
+"""From text to a compiled template: one pass from left to right, once per text."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _make = tuple.__new__
 
 
 def compile_template(text: str) -> Template | str:
-    """The compiled text; a text without a placeholder and without an escape as it is, the same object.
+    """Return the compiled text; a text without a placeholder and without an escape as it is, the same object.
 
     Raises:
         TemplateSyntaxError: with the offset of the character, and the escape; and what else is wrong.
@@ -71,7 +71,7 @@ def _compile(text: str) -> Template | str:
 
 
 def _compile_exactly(text: str) -> Template | str:
-    """Every form: escapes, defaults, quoted keys, plain `${`. Raises TemplateSyntaxError."""
+    """Compile a text in any form: escapes, defaults, quoted keys, plain `${`. Raises TemplateSyntaxError."""
     plan: list[str | Placeholder] = []
     literal: list[str] = []
     at = 0

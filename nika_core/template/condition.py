@@ -45,7 +45,7 @@ class CompiledCondition:
     depth: int = 0  # of parentheses and lists in one another
 
     def evaluate(self, resolve: Callable[[Placeholder], Json]) -> bool:
-        """Whether it is true. What `&&` and `||` need not know is not resolved.
+        """Return whether the condition is true. What `&&` and `||` need not know is not resolved.
 
         Raises:
             TemplateValueError: a value is missing, cannot be compared, or is neither true nor false.

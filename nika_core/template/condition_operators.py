@@ -17,7 +17,7 @@ _LONGEST_NUMBER: Final = 400  # characters of text that may count as a number
 
 
 def number_in(text: str) -> int | float | None:
-    """The JSON number that a text is, white space around it aside; None when it is none, or too large for one."""
+    """Return the JSON number in a text, white space around it aside; None if it is not one, or too large."""
     stripped = text.strip()
     if len(stripped) > _LONGEST_NUMBER or not _NUMBER.fullmatch(stripped):
         return None
@@ -28,7 +28,7 @@ def number_in(text: str) -> int | float | None:
 
 
 def equal(left: Json, right: Json) -> bool:
-    """`==`: the same JSON value; a text that is a number equals that number. true is not 1."""
+    """Return `left == right`: the same JSON value; a text that is a number equals that number, true is not 1."""
     if isinstance(left, str) and _is_number(right):
         left = number_in(left)
     elif isinstance(right, str) and _is_number(left):
@@ -61,7 +61,7 @@ def _same(left: Any, right: Any) -> bool:
 
 
 def ordered(left: Json, right: Json, operator: str) -> tuple[Any, Any]:
-    """Both sides as Python can order them: two numbers or two texts. Raises TemplateValueError."""
+    """Return both sides as Python can order them: two numbers or two texts. Raises TemplateValueError."""
     one, other = left, right
     if isinstance(left, str) and _is_number(right):
         one = number_in(left)
@@ -77,7 +77,7 @@ def ordered(left: Json, right: Json, operator: str) -> tuple[Any, Any]:
 
 
 def contains(left: Json, right: Json) -> bool:
-    """`in`: an item of a list, a part of a text, a key of an object. Raises TemplateValueError."""
+    """Return `left in right`: an item of a list, a part of a text, a key of an object. Raises TemplateValueError."""
     if isinstance(right, list | tuple):
         return any(equal(left, item) for item in right)
     if isinstance(right, str | Mapping):
@@ -97,7 +97,7 @@ def contains(left: Json, right: Json) -> bool:
 
 
 def truth(value: Json) -> bool:
-    """What `&&`, `||`, `!` and a flow take for true and false. Raises TemplateValueError."""
+    """Return what `&&`, `||`, `!` and a flow take a value for. Raises TemplateValueError."""
     if isinstance(value, bool):
         return value
     if value is None or value == "false":
@@ -112,7 +112,7 @@ def truth(value: Json) -> bool:
 
 
 def describe_value(value: Json) -> str:
-    """A value in a message: its type, and as much of it as helps."""
+    """Return a value for a message: its type, and as much of it as helps."""
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""The words of a condition, each with the offset at which it stands."""
+"""The tokens of a condition, each with its offset."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _DECODER: Final = json.JSONDecoder(parse_constant=_no_constant, strict=False)
 
 
 def tokens(text: str) -> Iterator[Token]:
-    """All tokens, then one of kind `end`. Raises ConditionSyntaxError at the first character that begins none."""
+    """Yield all tokens, then one of kind `end`. Raises ConditionSyntaxError at the first character that begins none."""
     at = 0
     while True:
         space = _SPACE.match(text, at)
@@ -95,7 +95,7 @@ def _placeholder(text: str, at: int) -> Token:
 
 
 def _string(text: str, at: int) -> Token:
-    """A JSON string, or the same in single quotes, where `\\'` is a quote. `\\{{` and `\\${` are literal, as always."""
+    """Return a JSON string, or one in single quotes, where `\\'` is a quote. `\\{{` and `\\${` are literal."""
     match = _STRING.match(text, at)
     if not match:
         raise ConditionSyntaxError("the text that begins here is never closed", at, f"close it with {text[at]}")

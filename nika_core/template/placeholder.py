@@ -1,4 +1,4 @@
-"""Reads one placeholder, and says exactly what is wrong with one that is none."""
+"""Reading one placeholder, and saying exactly what is wrong with a broken one."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _DECODER: Final = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def escape_hint(opening: str) -> str:
-    """How to write `{{` or `${` so that it means nothing."""
+    """Return a hint how to write `{{` or `${` as plain text."""
     return f"for the characters themselves write \\{opening}"
 
 
 def read_placeholder(text: str, start: int) -> Placeholder:
-    """The placeholder that opens at `start`, which is at `{{` or at `${name.`.
+    """Return the placeholder that opens at `start`, which is at `{{` or at `${name.`.
 
     Raises:
         TemplateSyntaxError: at the character that makes it none.
@@ -72,7 +72,7 @@ def _skip_space(text: str, at: int) -> int:
 
 
 def _read_segment(text: str, at: int, start: int) -> tuple[str, int]:
-    """One step of a path: a name, an index, or any key at all in double quotes."""
+    """Return one step of a path (a name, an index, or any key in double quotes), and where it ends."""
     segment = _SEGMENT.match(text, at)
     if segment:
         return segment[0], segment.end()
@@ -161,7 +161,7 @@ def _of(text: str, start: int) -> str:
 
 
 def _shown(text: str, start: int) -> str:
-    """The placeholder as far as it can be told, for a message."""
+    """Return the placeholder for a message, as far as it can be recognized."""
     closing = text.find("}", start)
     line = text.find("\n", start)
     ends = [end for end in (closing + 2 if closing >= 0 else -1, line, len(text)) if end >= 0]

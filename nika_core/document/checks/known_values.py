@@ -1,4 +1,4 @@
-"""Values that are known before a run starts: each is asked for then, not when its task's turn comes."""
+"""Values that are known before a run starts: they are checked then, not when their task's turn comes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nika_core.template import resolve
 
 
 def check_values(workflow: Workflow, catalog: PluginCatalog, values: Values) -> Iterator[Problem]:
-    """A problem for each placeholder that needs no task's output and has no value.
+    """Yield a problem for each placeholder that needs no task's output and has no value.
 
     To be called right before a run, with its inputs and its environment; `values.outputs` is not looked at.
     """

@@ -1,4 +1,4 @@
-"""What the keyword itself says about each task's payload."""
+"""Each keyword's own check of its tasks' payloads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NO_AGENT = AgentBlock()
 
 @dataclass(frozen=True, slots=True)
 class CheckedPayload:
-    """A task's payload as a keyword's facets are given it (`nika_core.plugin.Payload`)."""
+    """The payload (`nika_core.plugin.Payload`) of a task as its keyword's facets are given it."""
 
     task: Task
     workflow: Workflow
@@ -62,11 +62,11 @@ class CheckedPayload:
         return task_tools if task_tools is not None else self.agent.allowed_tools or ()
 
     def at(self, *path: str | int) -> Place:
-        """Where a field (or a part of one, or a character of a text) stands."""
+        """Return the place of a field, of a part of one, or of a character of a text."""
         return self.task.at(path)
 
     def text(self, field: str) -> str | None:
-        """A field as its author wrote it; None when it is not there."""
+        """Return a field as its author wrote it; None if it is not there."""
         value = self.task.payload.get(field)
         if value is None or isinstance(value, str):
             return value
@@ -80,13 +80,13 @@ def payload_of(
     settings: Mapping[str, JsonObject] | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> CheckedPayload:
-    """What `Facets.check`, `effects` and `estimate` are given. `settings`: of the project file, by keyword."""
+    """Return what `Facets.check`, `effects` and `estimate` are given. `settings`: of the project file, by keyword."""
     keyword_settings = (settings or {}).get(task.keyword, {})
     return CheckedPayload(task, workflow, keyword_settings, environ or {}, limits.count(LimitKind.TASK_TOKENS))
 
 
 def check_payloads(context: Context) -> Iterator[Problem]:
-    """Every keyword's own check, and templates where none can stand."""
+    """Run each keyword's own check, and report templates in keys."""
     max_tokens = context.limits.count(LimitKind.TASK_TOKENS)
     for task in context.workflow.tasks:
         keyword = context.keyword_of(task)
@@ -125,7 +125,7 @@ def _ask(context: Context, task: Task, max_tokens: int | None) -> Sequence[Probl
 
 
 def _check_keys(value: Any, name: str, task: Task) -> Iterator[Problem]:
-    """`{{` always opens a template; in a key it cannot be replaced, and must not be left in silence."""
+    """Report `{{` in a key: it always opens a template, and in a key a template cannot be replaced."""
     for path in keys_in(value, (name,)):
         key = path[-1]
         if isinstance(key, str) and ("{{" in key or "${" in key) and _is_template(key):

@@ -18,7 +18,7 @@ from nika_core.model.workflow import Flow
 
 @dataclass(frozen=True, slots=True)
 class _ReferenceIssue:
-    """What is wrong with a placeholder wherever it stands."""
+    """What is wrong with a placeholder, wherever it stands."""
 
     message: str
     code: str
@@ -26,7 +26,7 @@ class _ReferenceIssue:
 
 
 class _References:
-    """Asks each source about each placeholder once, however often that placeholder is written."""
+    """Asks each source about each placeholder once, however often the placeholder is written."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -74,7 +74,7 @@ class _References:
         yield from issues
 
     def _other_form(self, placeholder: Placeholder) -> str | None:
-        """For `{{input.x}}`, where no task but a source has that name: how a source's value is written."""
+        """Return a hint for `{{input.x}}`, if a source and not a task has that name."""
         name, *path = placeholder.path
         meant = name if name in (self.sources or ()) else name.removesuffix("s")
         others = {*(self.sources or ())} - {placeholder.source}
@@ -102,7 +102,7 @@ class _References:
 
 
 def check_references(context: Context) -> Iterator[Problem]:
-    """References in payloads, in the agent block's system prompt and in conditions."""
+    """Check references in payloads, in the agent block's system prompt and in conditions."""
     references = _References(context)
     for task in context.workflow.tasks:
         for path, placeholder in placeholders_in(task.payload):

@@ -1,4 +1,4 @@
-"""Attempts that a task asks for, and that the limit does not give it."""
+"""Retries over the limit of attempts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nika_core.model.limits import LimitKind
 
 
 def check_attempts(context: Context) -> Iterator[Problem]:
-    """A warning where a task asks for more: it is tried as often as the limit allows, and not as often as it says."""
+    """Warn of a task that asks for more attempts than the limit allows: it is not tried as often as it says."""
     limit = context.limits.limit(LimitKind.ATTEMPTS)
     if limit is None:
         return

@@ -1,4 +1,4 @@
-"""What a keyword says of entries of `allowedTools` that name it, before anything is run."""
+"""A keyword's own check of entries of `allowedTools` that name it, before anything runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST_PROBLEMS: Final = 20  # of one entry
 
 @dataclass(frozen=True, slots=True)
 class WorkflowPayload:
-    """What facets are given that are asked about no task (`nika_core.plugin.Payload`): the workflow, and one place."""
+    """The payload (`nika_core.plugin.Payload`) for facets asked without a task: the workflow, and one place."""
 
     workflow: Workflow
     settings: JsonObject
@@ -43,23 +43,23 @@ class WorkflowPayload:
         return self.workflow.sections
 
     def at(self, *path: str | int) -> Place:
-        """The one place."""
+        """Return the one place."""
         return self.place
 
     def text(self, field: str) -> str | None:
-        """None: there are no fields."""
+        """Return None: there are no fields."""
         return None
 
 
 class ToolEntries:
-    """Asks keywords about entries, about each name once: a hundred tasks may all be given the same tools."""
+    """Asks keywords about entries, once for each name: a hundred tasks may all be given the same tools."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._problems_of_tool: dict[str, tuple[Place, list[Problem]]] = {}
 
     def problems(self, tool: str, place: Place) -> Iterator[Problem]:
-        """What is wrong with an entry whose keyword is known."""
+        """Yield what is wrong with an entry whose keyword is known."""
         if tool not in self._problems_of_tool:
             self._problems_of_tool[tool] = (place, self._ask(tool, place))
         first, problems = self._problems_of_tool[tool]

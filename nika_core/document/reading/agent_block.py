@@ -21,7 +21,7 @@ _TOO_LONG: Final = f"is longer than {MAX_PROMPT_CHARACTERS:,} characters"
 
 
 def read_agent(node: Any, folder: Path, problems: ProblemList, model: str | None = None) -> AgentBlock:
-    """The block, as far as it can be read. `model`: one that is named elsewhere, so that the block needs none."""
+    """Return the block, as far as it can be read. `model`: one named elsewhere, so that the block needs none."""
     issues: list[ValidationIssue] = []
     fields = compile_schema(workflow_schema.AGENT).check(node, issues) or {}
     add_syntax_hint(issues, 0, "agent")
@@ -67,7 +67,7 @@ def read_agent(node: Any, folder: Path, problems: ProblemList, model: str | None
 
 
 def check_model(tasks: Iterable[Task], catalog: PluginCatalog, problems: ProblemList) -> None:
-    """Where there is no block: no task may need a model that it does not name itself."""
+    """Report a task that needs a model and names none, in a workflow without an `agent:` block."""
     needy = [
         task
         for task in tasks

@@ -36,7 +36,7 @@ class FlowReader:
         self.check = compile_schema(workflow_schema.FLOW).check
 
     def read(self) -> tuple[Flow, ...]:
-        """The flows of the document's list."""
+        """Return the flows of the document's list."""
         cursor = Cursor(self.locator.source_map)
         offsets = self.locator.offsets
         flows: list[Flow] = []

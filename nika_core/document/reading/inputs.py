@@ -1,4 +1,4 @@
-"""Inputs: as the document declares them, and as they are given."""
+"""Inputs: as a document declares them, and as a run is given them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _EXPECTED = {
 def check_inputs(
     workflow: Workflow, given: Mapping[str, Json | str], limits: Limits | None = None
 ) -> tuple[dict[str, Json], tuple[Problem, ...]]:
-    """The inputs of a run: typed, with defaults; and all that is wrong with them.
+    """Return the inputs of a run, typed and with defaults, and all that is wrong with them.
 
     Where the workflow declares no inputs, anything is taken as a text. A text is read as the declared type; a value
     of another type must already have it.
@@ -67,7 +67,7 @@ def check_inputs(
 
 
 def read_value(type_: str, value: Json | str, max_depth: int | None = None) -> Json:
-    """A given value as the declared type. Raises ValueError with what was expected and found."""
+    """Return a given value as the declared type. Raises ValueError with what was expected and found."""
     typed: Json = _read(type_, value)
     if max_depth is not None and nesting(typed, max_depth) > max_depth:
         raise ValueError(f"nested deeper than {max_depth} levels")
@@ -121,7 +121,7 @@ def _compact(value: Any) -> str:
 
 
 def declared(name: str, fields: Mapping[str, Any], default: Any) -> InputSpec:
-    """One declared input. `default` is the tree as written. Raises ValueError when it has not the declared type."""
+    """Return one declared input. `default` is the tree as written. Raises ValueError if it has another type."""
     type_ = fields.get("type") or "string"
     has_default = "default" in fields
     value: Json = None

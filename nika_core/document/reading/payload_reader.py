@@ -28,7 +28,7 @@ class PayloadReader:
         self._literal = keyword.verbatim_fields
 
     def read(self, node: Any, issues: list[ValidationIssue]) -> dict[str, Any]:
-        """The payload; issues are relative to `node`, which is a mapping or the short form's scalar."""
+        """Return the payload; issues are relative to `node`, which is a mapping or the short form's scalar."""
         since = len(issues)
         short = isinstance(node, str)
         if short:

@@ -1,4 +1,4 @@
-"""The project file: found, read, checked; and the keywords' parts of it."""
+"""The project file: how it is found, read and checked, with the keywords' parts of it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ PROJECT: Final[dict[str, Any]] = {
 
 
 def find_project(start: Path) -> Path | None:
-    """The project file of a folder, or of a file's folder: there or in the nearest folder above."""
+    """Return the project file of a folder or a file: in that folder, or in the nearest one above."""
     start = start.absolute()
     for folder in (start, *start.parents):
         candidate = folder / FILE_NAME
@@ -66,7 +66,7 @@ def find_project(start: Path) -> Path | None:
 
 
 def load_project(start: Path, limits: Limits | None = None, *, clock: Clock | None = None) -> Project:
-    """The project that `start` (a workflow's file, or a folder) belongs to; an empty one where there is no file.
+    """Return the project that `start` (a workflow file or a folder) belongs to; an empty one if there is no file.
 
     Needs no plugin: keys of keywords are kept as they are, for `check_settings`.
 
@@ -142,7 +142,7 @@ def _price(node: dict[str, str]) -> ModelPrice:
 
 
 def check_settings(project: Project, catalog: PluginCatalog) -> tuple[Project, tuple[Problem, ...]]:
-    """The project with its keywords' keys as their validators give them, and what is wrong with those keys."""
+    """Return the project with its keywords' keys as their validators return them, and what is wrong with those keys."""
     problems: list[Problem] = []
     checked: dict[str, Any] = {}
     words = catalog.words()

@@ -38,7 +38,7 @@ _new: Final = object.__new__
 
 
 def _task(*values: Any) -> Task:
-    """`Task(*values)`; all fields, in order."""
+    """Return `Task(*values)`; all fields, in order."""
     task = _new(Task)
     for set_, value in zip(_SLOTS, values, strict=True):
         set_(task, value)
@@ -47,7 +47,7 @@ def _task(*values: Any) -> Task:
 
 class TaskReader:
     """Reads tasks. One whose id or payload is broken stays in the list without a keyword: others may refer to it, and
-    it to them. What is wrong beside them leaves the keyword its own say.
+    it to them. After any other problem, the keyword still checks its payload.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class TaskReader:
         self.first: dict[str, int] = {}
 
     def read(self) -> tuple[Task, ...]:
-        """The tasks of the document's list."""
+        """Return the tasks of the document's list."""
         cursor = Cursor(self.locator.source_map)
         offsets = self.locator.offsets
         tasks: list[Task] = []
@@ -191,7 +191,7 @@ class TaskReader:
     def _keyword(
         self, node: dict[Any, Any], keywords: list[str], unknown_keys: list[str], issues: list[ValidationIssue]
     ) -> PayloadReader | None:
-        """The one keyword of a task; unknown keys are explained here, since one of them may be meant as it."""
+        """Return the reader of a task's keyword, and explain unknown keys: one of them may be meant as the keyword."""
         if len(keywords) == 1 and not unknown_keys:
             return self._reader(keywords[0], issues)
         if len(keywords) > 1:

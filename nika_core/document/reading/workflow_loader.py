@@ -27,7 +27,7 @@ from nika_core.model.workflow import Workflow
 
 @dataclass(frozen=True, slots=True)
 class LoadedWorkflow:
-    """`workflow` is None when a problem is an error. `problems` in the order of the file; `text` for diagnostics, and
+    """A workflow, or why there is none. `problems` are in the order of the file; `text` is for diagnostics, and
     `path`, whose it is: a problem can be another file's.
 
     `readable`: the workflow as far as it could be read, for those who look for more problems.
@@ -53,7 +53,7 @@ def load_workflow(
     project: Project | None = None,
     model: str | None = None,
 ) -> LoadedWorkflow:
-    """Read and check a workflow. Never raises for what stands in the file, and calls nothing.
+    """Read and check a workflow. Never raises for the content of the file, and runs nothing.
 
     Args:
         text: the file's bytes, where they were read already.
@@ -151,7 +151,7 @@ def _length(root: object, key: str) -> int:
 
 @contextmanager
 def _unhurried_by_gc() -> Iterator[None]:
-    """Everything made here stays: the collector would walk it all, again and again, and find nothing."""
+    """Pause the garbage collector: all that is built here stays, and it would walk it again and again."""
     if not gc.isenabled():
         yield
         return

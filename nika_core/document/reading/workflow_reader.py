@@ -28,7 +28,7 @@ _MOST_INPUTS: Final = 1000
 
 
 class WorkflowReader:
-    """Reads one document. `model`: one that is named elsewhere, so that the document need not."""
+    """Reads one document. `model`: one that is named elsewhere, so that the document need not name any."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class WorkflowReader:
         self.broken_sections: set[str] = set()
 
     def read(self, root: Any, missing: Collection[str] = (), ids: Iterable[str] = ()) -> Workflow | None:
-        """The workflow; None where the document is none at all.
+        """Return the workflow; None if the document is not one at all.
 
         Args:
             missing: root keys that could not be read: that they are not there is no problem of its own.
@@ -85,7 +85,7 @@ class WorkflowReader:
         )
 
     def _of_another_version(self, root: dict[Any, Any], syntax_problems: int) -> bool:
-        """Whether it is; then that is told in place of all problems but the first `strict` ones.
+        """Return whether it is. If so, that replaces all problems but the first `syntax_problems` ones.
 
         Asked only where there are problems: whatever only another version has, this one's schema refuses.
         """
@@ -109,7 +109,7 @@ class WorkflowReader:
         return value if isinstance(value, str) else None
 
     def _sections(self, root: dict[Any, Any]) -> dict[str, Any]:
-        """Root keys that plugins bring, checked; others are unknown."""
+        """Return the root keys that plugins bring, checked; others are unknown."""
         unknown = [key for key in root if isinstance(key, str) and key not in workflow_schema.ROOT]
         if not unknown:
             return {}
@@ -192,7 +192,7 @@ def _no_mapping(root: Any) -> ValidationIssue:
 
 
 def _misspelt(root: dict[Any, Any], key: str) -> bool:
-    """Whether a key that is reported as unknown stands for this one."""
+    """Return whether a key that is reported as unknown stands for this one."""
     return any(did_you_mean(name, [key]) for name in root if isinstance(name, str) and name not in workflow_schema.ROOT)
 
 

@@ -1,4 +1,4 @@
-"""Going on after a syntax error: the broken item is cut out, blank for blank, and the rest is read again."""
+"""Reading on after a syntax error: the broken item is replaced by spaces, and the rest is read again."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NO_BREAK: Final = re.compile(r"[^\r\n]")
 
 @dataclass(slots=True)
 class Recovered:
-    """What could be read, all issues, and what is missing of it: whole root keys, and the ids of cut-out tasks."""
+    """What could be read, all issues, and what is missing: whole root keys, and the ids of tasks that were cut out."""
 
     tree: Tree
     issues: list[SyntaxIssue]
@@ -32,7 +32,7 @@ class Recovered:
 
 
 def parse_with_recovery(data: bytes, text: str, read_limits: ReadLimits, deadline: ValidationDeadline) -> Recovered:
-    """Parse a document, again without the broken part as long as there is one. Raises OutOfTimeError."""
+    """Parse a document, and again without its broken parts. Raises OutOfTimeError."""
     tree = parse(data, text, read_limits, deadline)
     recovered = Recovered(tree, list(tree.issues))
     for _ in range(_MOST):
@@ -50,7 +50,7 @@ def parse_with_recovery(data: bytes, text: str, read_limits: ReadLimits, deadlin
 
 
 def _cut_out(text: str, recovered: Recovered) -> str | None:
-    """The text with the item (or the whole root key) around the error made blank; None where there is none."""
+    """Return the text with the item (or the whole root key) around the error blanked; None if there is none."""
     at = recovered.tree.issues[-1].start
     keys = list(_ROOT_KEY.finditer(text))
     before = [match for match in keys if match.start() <= at]

@@ -1,4 +1,4 @@
-"""A character of a scalar's value, found again in the document's text: in plain, quoted and block style."""
+"""From a character of a scalar's value to its offset in the document: in plain, quoted and block style."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BLANK: Final = " \t"
 
 
 def offset_in_text(text: str, start: int, value: str, offset: int) -> int:
-    """Where character `offset` of `value` stands in `text`; the scalar starts at `start`.
+    """Return where character `offset` of `value` stands in `text`; the scalar starts at `start`.
 
     Where it cannot be followed (a fold that was changed by hand-written escapes), the start of the scalar.
     """
@@ -42,7 +42,7 @@ def _break_length(text: str, at: int) -> int:
 
 
 def _skip_fold(text: str, at: int) -> tuple[int, int] | None:
-    """Of a line break within a flow scalar: where the text goes on, and how many characters it became."""
+    """Return where the text goes on after a line break in a flow scalar, and how many characters the break became."""
     look = at
     while look < len(text) and text[look] in _BLANK:
         look += 1
@@ -106,7 +106,7 @@ def _in_block(text: str, start: int, value: str, offset: int) -> int | None:
 
 
 def _lines(text: str, at: int) -> Iterator[tuple[int, int]]:
-    """Start and end of each line from `at` on."""
+    """Yield start and end of each line from `at` on."""
     while at < len(text):
         line_break = _BREAK.search(text, at)
         yield at, line_break.start() if line_break else len(text)

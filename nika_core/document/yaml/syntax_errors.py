@@ -1,4 +1,4 @@
-"""What the parser says of broken YAML, in words that help."""
+"""The parser's errors in words that help."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _UNQUOTED: Final = re.compile(r"(?:^|[:\-,\[{?])[ \t]+(\{\{)|[\[,{](\{\{)|:[ \t]
 
 @cache
 def control_characters() -> re.Pattern[str]:
-    """What may not stand in a document. Compiled late: that takes longer than to read a small file."""
+    """Return the pattern of forbidden characters. Compiled late: that takes longer than reading a small file."""
     return re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -69,7 +69,7 @@ _OPENED: Final = frozenset(
 
 
 def explain(error: Any, text: str) -> list[SyntaxIssue]:
-    """The issues that a parser's error stands for."""
+    """Return the issues that a parser's error stands for."""
     mark = getattr(error, "problem_mark", None)
     if mark is None:
         return _control_characters(error, text)
@@ -108,7 +108,7 @@ def explain(error: Any, text: str) -> list[SyntaxIssue]:
 
 
 def _trap(text: str, start: int) -> int | None:
-    """Where an unquoted template starts in the line of `start`, at or before it."""
+    """Return where an unquoted template starts in the line of `start`, at or before it."""
     begin = max(text.rfind("\n", 0, start) + 1, start - 2000)
     end = text.find("\n", start, start + 2000)
     line = text[begin : end if end >= 0 else start + 2000]
