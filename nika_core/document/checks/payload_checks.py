@@ -27,39 +27,36 @@ class CheckedPayload:
     """The payload (`nika_core.plugin.Payload`) of a task as its keyword's facets are given it."""
 
     task: Task
-    workflow: Workflow
+    task_id: str
+    folder: Path
+    agent: AgentBlock
+    sections: Mapping[str, Json]
+    fields: Mapping[str, PayloadValue]
+    output: OutputSpec
+    allowed_tools: tuple[str, ...]
     settings: JsonObject
     environ: Mapping[str, str]
     max_tokens: int | None
 
-    @property
-    def task_id(self) -> str:
-        return self.task.id
-
-    @property
-    def folder(self) -> Path:
-        return self.workflow.folder
-
-    @property
-    def agent(self) -> AgentBlock:
-        return self.workflow.agent or _NO_AGENT
-
-    @property
-    def sections(self) -> Mapping[str, Json]:
-        return self.workflow.sections
-
-    @property
-    def fields(self) -> Mapping[str, PayloadValue]:
-        return MappingProxyType(self.task.payload)  # what a plugin does to it is not done to the task
-
-    @property
-    def output(self) -> OutputSpec:
-        return self.task.output
-
-    @property
-    def allowed_tools(self) -> tuple[str, ...]:
-        task_tools = self.task.allowed_tools
-        return task_tools if task_tools is not None else self.agent.allowed_tools or ()
+    @classmethod
+    def of(
+        cls, task: Task, workflow: Workflow, settings: JsonObject, environ: Mapping[str, str], max_tokens: int | None
+    ) -> CheckedPayload:
+        """Return a task's payload, with what the agent block says for all tasks."""
+        agent = workflow.agent or _NO_AGENT
+        return cls(
+            task,
+            task.id,
+            workflow.folder,
+            agent,
+            workflow.sections,
+            MappingProxyType(task.payload),  # what a plugin does to it is not done to the task
+            task.output,
+            task.allowed_tools if task.allowed_tools is not None else agent.allowed_tools or (),
+            settings,
+            environ,
+            max_tokens,
+        )
 
     def at(self, *path: str | int) -> Place:
         """Return the place of a field, of a part of one, or of a character of a text."""
@@ -82,7 +79,7 @@ def payload_of(
 ) -> CheckedPayload:
     """Return what `Facets.check`, `effects` and `estimate` are given. `settings`: of the project file, by keyword."""
     keyword_settings = (settings or {}).get(task.keyword, {})
-    return CheckedPayload(task, workflow, keyword_settings, environ or {}, limits.count(LimitKind.TASK_TOKENS))
+    return CheckedPayload.of(task, workflow, keyword_settings, environ or {}, limits.count(LimitKind.TASK_TOKENS))
 
 
 def check_payloads(context: Context) -> Iterator[Problem]:
@@ -116,7 +113,7 @@ def _ask(context: Context, task: Task, max_tokens: int | None) -> Sequence[Probl
     try:
         facets = context.words.catalog.facets(task.keyword)
         settings = context.settings.get(task.keyword, {})
-        facets.check(CheckedPayload(task, context.workflow, settings, context.environ or {}, max_tokens), report)
+        facets.check(CheckedPayload.of(task, context.workflow, settings, context.environ or {}, max_tokens), report)
     except NikaError as error:  # a plugin's own way of saying it
         problems.append(Problem(error.code, error.message, error.place or task.place, error.hint))
     except Exception as error:
