@@ -46,7 +46,7 @@ class Client(ServerClient):
             raise TaskError(
                 f"xllamacpp cannot be imported: {error}",
                 category=Category.CONFIG,
-                hint="install the extra `nika[local]`; it has wheels for Linux, macOS and Windows",
+                hint="install the extra `nika-workflows[local]`; it has wheels for Linux, macOS and Windows",
             ) from error
         except RuntimeError as error:
             raise TaskError(
