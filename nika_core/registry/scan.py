@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from nika_core.registry.metadata import Distribution, entry_points_in, installed
+
+DISTRIBUTION: Final = "nika-workflows"  # what people install: it requires the kernel and every built-in plugin
 
 
 class Kind(StrEnum):

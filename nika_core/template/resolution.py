@@ -1,4 +1,4 @@
-"""A placeholder -> its value, and a whole payload -> what its step is given."""
+"""From a placeholder to its value, and from a payload to what its step is given."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MISSING_CODES: Final = frozenset({codes.MISSING_VALUE, codes.ENV_NOT_SET})
 
 
 def resolve(placeholder: Placeholder, values: Values, source_of: Callable[[str], Source]) -> Json:
-    """The value of a placeholder; its default where there is no value, or where the value is null.
+    """Return the value of a placeholder; its default if there is no value, or if the value is null.
 
     Args:
         source_of: gives the template source of a name.
@@ -66,7 +66,7 @@ def render_payload(
     max_depth: int | None = None,
     max_characters: int = MAX_RENDERED_CHARACTERS,
 ) -> JsonObject:
-    """What the step is given: every template of the payload replaced, field by field, by the keyword's rules.
+    """Return what the step is given: the payload with each template replaced, field by field, by the keyword's rules.
 
     A placeholder is resolved once, however often it stands in the payload.
 
@@ -78,12 +78,12 @@ def render_payload(
     Raises:
         TemplateValueError: the message names the field (`json.items.0`) and the placeholder.
     """
-    known: dict[str, Any] = {}
+    values: dict[str, Any] = {}
 
     def value_of(placeholder: Placeholder) -> Any:
-        if placeholder.text not in known:
-            known[placeholder.text] = resolve_one(placeholder)
-        return known[placeholder.text]
+        if placeholder.text not in values:
+            values[placeholder.text] = resolve_one(placeholder)
+        return values[placeholder.text]
 
     return {
         name: _field(name, value, keyword, facets, value_of, max_depth, max_characters)

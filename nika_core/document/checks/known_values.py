@@ -1,4 +1,4 @@
-"""Values that are known before a run starts: each is asked for then, not when its task's turn comes."""
+"""Values that are known before a run starts: they are checked then, not when their task's turn comes."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from nika_core.template import resolve
 
 
 def check_values(workflow: Workflow, catalog: PluginCatalog, values: Values) -> Iterator[Problem]:
-    """A problem for each placeholder that needs no task's output and has no value.
+    """Yield a problem for each placeholder that needs no task's output and has no value.
 
     To be called right before a run, with its inputs and its environment; `values.outputs` is not looked at.
     """
     words = Words(catalog)
-    asked: dict[str, TemplateValueError | None] = {}
+    errors: dict[str, TemplateValueError | None] = {}
 
     def issue(placeholder: Placeholder) -> TemplateValueError | None:
-        if placeholder.text not in asked:
-            asked[placeholder.text] = None
+        if placeholder.text not in errors:
+            errors[placeholder.text] = None
             if words.source(placeholder.source) is not None and not words.depends_on(placeholder):
                 try:
                     resolve(placeholder, values, catalog.source)
                 except TemplateValueError as error:
-                    asked[placeholder.text] = error
-        return asked[placeholder.text]
+                    errors[placeholder.text] = error
+        return errors[placeholder.text]
 
     for placeholder, place in _everywhere(workflow):
         error = issue(placeholder)

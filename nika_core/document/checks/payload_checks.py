@@ -1,4 +1,4 @@
-"""What the keyword itself says about each task's payload."""
+"""Each keyword's own check of its tasks' payloads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NO_AGENT = AgentBlock()
 
 @dataclass(frozen=True, slots=True)
 class CheckedPayload:
-    """A task's payload as a keyword's facets are given it (`nika_core.plugin.Payload`)."""
+    """The payload (`nika_core.plugin.Payload`) of a task as its keyword's facets are given it."""
 
     task: Task
     task_id: str
@@ -42,7 +42,7 @@ class CheckedPayload:
     def of(
         cls, task: Task, workflow: Workflow, settings: JsonObject, environ: Mapping[str, str], max_tokens: int | None
     ) -> CheckedPayload:
-        """A task's payload, with what the agent block says for all tasks."""
+        """Return a task's payload, with what the agent block says for all tasks."""
         agent = workflow.agent or _NO_AGENT
         return cls(
             task,
@@ -59,11 +59,11 @@ class CheckedPayload:
         )
 
     def at(self, *path: str | int) -> Place:
-        """Where a field (or a part of one, or a character of a text) stands."""
+        """Return the place of a field, of a part of one, or of a character of a text."""
         return self.task.at(path)
 
     def text(self, field: str) -> str | None:
-        """A field as its author wrote it; None when it is not there."""
+        """Return a field as its author wrote it; None if it is not there."""
         value = self.task.payload.get(field)
         if value is None or isinstance(value, str):
             return value
@@ -77,13 +77,13 @@ def payload_of(
     settings: Mapping[str, JsonObject] | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> CheckedPayload:
-    """What `Facets.check`, `effects` and `estimate` are given. `settings`: of the project file, by keyword."""
-    own = (settings or {}).get(task.keyword, {})
-    return CheckedPayload.of(task, workflow, own, environ or {}, limits.count(LimitKind.TASK_TOKENS))
+    """Return what `Facets.check`, `effects` and `estimate` are given. `settings`: of the project file, by keyword."""
+    keyword_settings = (settings or {}).get(task.keyword, {})
+    return CheckedPayload.of(task, workflow, keyword_settings, environ or {}, limits.count(LimitKind.TASK_TOKENS))
 
 
 def check_payloads(context: Context) -> Iterator[Problem]:
-    """Every keyword's own check, and templates where none can stand."""
+    """Run each keyword's own check, and report templates in keys."""
     max_tokens = context.limits.count(LimitKind.TASK_TOKENS)
     for task in context.workflow.tasks:
         keyword = context.keyword_of(task)
@@ -97,7 +97,7 @@ def check_payloads(context: Context) -> Iterator[Problem]:
 
 
 def _ask(context: Context, task: Task, max_tokens: int | None) -> Sequence[Problem]:
-    found: list[Problem] = []
+    problems: list[Problem] = []
 
     def report(
         message: str,
@@ -107,22 +107,22 @@ def _ask(context: Context, task: Task, max_tokens: int | None) -> Sequence[Probl
         hint: str | None = None,
         severity: Severity = Severity.ERROR,
     ) -> None:
-        if len(found) < _MOST_PROBLEMS:
-            found.append(Problem(code, message, place, hint, severity))
+        if len(problems) < _MOST_PROBLEMS:
+            problems.append(Problem(code, message, place, hint, severity))
 
     try:
         facets = context.words.catalog.facets(task.keyword)
         settings = context.settings.get(task.keyword, {})
         facets.check(CheckedPayload.of(task, context.workflow, settings, context.environ or {}, max_tokens), report)
     except NikaError as error:  # a plugin's own way of saying it
-        found.append(Problem(error.code, error.message, error.place or task.place, error.hint))
+        problems.append(Problem(error.code, error.message, error.place or task.place, error.hint))
     except Exception as error:
-        found.append(plugin_failed(f"the keyword '{task.keyword}'", f"task '{task.id}'", error, task.place))
-    return found
+        problems.append(plugin_failed(f"the keyword '{task.keyword}'", f"task '{task.id}'", error, task.place))
+    return problems
 
 
 def _check_keys(value: Any, name: str, task: Task) -> Iterator[Problem]:
-    """`{{` always opens a template; in a key it cannot be replaced, and must not be left in silence."""
+    """Report `{{` in a key: it always opens a template, and in a key a template cannot be replaced."""
     for path in keys_in(value, (name,)):
         key = path[-1]
         if isinstance(key, str) and ("{{" in key or "${" in key) and _is_template(key):

@@ -28,7 +28,7 @@ class PayloadReader:
         self._literal = keyword.verbatim_fields
 
     def read(self, node: Any, issues: list[ValidationIssue]) -> dict[str, Any]:
-        """The payload; issues are relative to `node`, which is a mapping or the short form's scalar."""
+        """Return the payload; issues are relative to `node`, which is a mapping or the short form's scalar."""
         since = len(issues)
         short = isinstance(node, str)
         if short:
@@ -37,31 +37,31 @@ class PayloadReader:
             fields = f"it has the fields {', '.join(sorted(self.fields))}" if self.fields else None
             add(issues, node, f"a mapping, or a text as `{self.keyword.primary}`", fields)
             return {}
-        made = self._check(node, issues)
+        payload = self._check(node, issues)
         for issue in issues[since:]:
             if issue.code == codes.UNKNOWN_KEY:  # in a payload, it is the payload that is bad
                 issue.code = codes.BAD_PAYLOAD
-        if type(made) is not dict:
+        if type(payload) is not dict:
             if len(issues) == since:
                 issues.append(ValidationIssue(f"the payload of `{self.keyword.name}` is no mapping"))
-            made = {}
+            payload = {}
         if self._trees:
             for name in self._trees:
-                if name in node and name in made:
-                    made[name] = typed_tree(node[name])
+                if name in node and name in payload:
+                    payload[name] = typed_tree(node[name])
         literal = self._literal
-        for name, value in made.items():  # of a broken payload too: more may be wrong with it
+        for name, value in payload.items():  # of a broken payload too: more may be wrong with it
             kind = type(value)
             if kind is str:
                 if ("{{" in value or "${" in value) and name not in literal:
-                    made[name] = compile_text(value, issues, (name,))
+                    payload[name] = compile_text(value, issues, (name,))
             elif (kind is dict or kind is list) and name not in literal:
-                made[name] = _compile_tree(value, name, issues)
+                payload[name] = _compile_tree(value, name, issues)
         if short:
             for issue in issues[since:]:
                 issue.path.clear()
                 issue.at_key = False
-        return made
+        return payload
 
 
 def compile_text(text: str, issues: list[ValidationIssue], path: Path_ = ()) -> Any:
