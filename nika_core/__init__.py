@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         providers,
         read_inputs,
         schema,
+        version,
     )
     from nika_core.api.running import EventStream, aresume, arun, carry_out, resume, run, start, stream
     from nika_core.app.execution import Execution
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
     from nika_core.model.state import Failure, RunResult, RunStatus, SkipReason, TaskResult
     from nika_core.model.usage import Usage
     from nika_core.registry import PluginStatus
+    from nika_core.registry.scan import DISTRIBUTION
 
 # By module, the names that are loaded from it.
 _PUBLIC: Final = {
@@ -80,7 +82,7 @@ _PUBLIC: Final = {
     "api.plugins": (
         *("check_plugins", "describe_plugin", "lock_plugins", "new_plugin", "plugins", "unmatched_plugins"),
     ),
-    "api.project": ("check_providers", "explain", "init", "limits", "providers", "read_inputs", "schema"),
+    "api.project": ("check_providers", "explain", "init", "limits", "providers", "read_inputs", "schema", "version"),
     "api.running": ("EventStream", "aresume", "arun", "carry_out", "resume", "run", "start", "stream"),
     "app.execution": ("Execution",),
     "app.json_forms": ("as_json",),
@@ -102,10 +104,12 @@ _PUBLIC: Final = {
     "model.state": ("Failure", "RunResult", "RunStatus", "SkipReason", "TaskResult"),
     "model.usage": ("Usage",),
     "registry": ("PluginStatus",),
+    "registry.scan": ("DISTRIBUTION",),
 }
 _MODULES: Final = {name: module for module, names in _PUBLIC.items() for name in names} | {"runs": "api.runs"}
 
 __all__ = [
+    "DISTRIBUTION",
     "Category",
     "Event",
     "EventKind",
@@ -174,6 +178,7 @@ __all__ = [
     "stream",
     "unmatched_plugins",
     "validate",
+    "version",
 ]
 
 

@@ -14,6 +14,8 @@ from nika_core.errors import UsageError
 from nika_core.model.json import JsonObject
 from nika_core.model.limits import Limit
 from nika_core.plugin import Explanation
+from nika_core.registry.lock import KERNEL
+from nika_core.registry.scan import DISTRIBUTION
 from nika_core.scaffold import Made, make_project
 
 
@@ -109,3 +111,14 @@ def read_text(path: Path, what: str) -> str:
         raise UsageError(f"{what}: {path} is not UTF-8", code=codes.BAD_INPUT) from None
     except OSError as error:
         raise UsageError(f"{what}: cannot read {path}: {error.strerror}", code=codes.BAD_INPUT) from None
+
+
+def version() -> str:
+    """Return which version is installed, for people: of the distribution, and of the kernel in it."""
+    import importlib_metadata
+
+    kernel = f"{KERNEL} {importlib_metadata.version(KERNEL)}"
+    try:
+        return f"nika {importlib_metadata.version(DISTRIBUTION)} ({kernel})"
+    except importlib_metadata.PackageNotFoundError:  # only the kernel, and plugins that somebody chose
+        return kernel

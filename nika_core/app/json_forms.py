@@ -44,7 +44,7 @@ def as_json(value: Result) -> dict[str, Any]:
         case Limit():
             return _limit_json(value)
         case Explanation():
-            return {name: getattr(value, name) for name in ("code", "title", "meaning", "example", "mend")}
+            return {name: getattr(value, name) for name in ("code", "title", "meaning", "example", "fix")}
     from nika_core.document.diagnostics import file_json, problem_json
 
     return problem_json(value) if isinstance(value, Problem) else file_json(Path(value.path), value)

@@ -13,8 +13,9 @@ from nika_core.app.results import Plan, PlannedTask
 from nika_core.engine.llm.estimate import TaskForecast
 from nika_core.errors import NikaError
 from nika_core.model.json import Json
+from nika_core.model.payload_tree import map_leaves
 from nika_core.model.template import Placeholder, Template
-from nika_core.model.workflow import Task
+from nika_core.model.workflow import Path_, Task
 from nika_core.plugin import Effect
 from nika_core.template import to_text
 
@@ -70,8 +71,10 @@ def _payload(prepared: PreparedRun, task: Task) -> dict[str, Any]:
     facets = prepared.workspace.catalog.facets(task.keyword)
     found: dict[str, Any] = {}
     for name, value in task.payload.items():
-        found[name] = value.text if name in keyword.literal and isinstance(value, Template) else _known(prepared, value)
-        if name in keyword.custom and isinstance(value, Template | str):
+        found[name] = (
+            value.text if name in keyword.verbatim_fields and isinstance(value, Template) else _known(prepared, value)
+        )
+        if name in keyword.rendered_fields and isinstance(value, Template | str):
             placeholders = value.placeholders if isinstance(value, Template) else ()
             values = [value_of(prepared, placeholder) for placeholder in placeholders]
             found[name] = value if isinstance(value, str) else value.text
@@ -82,17 +85,17 @@ def _payload(prepared: PreparedRun, task: Task) -> dict[str, Any]:
 
 
 def _known(prepared: PreparedRun, value: Any) -> Any:
-    """The payload with every placeholder put in whose value is known before anything runs."""
-    if isinstance(value, Template):
-        if (single := value.single) is not None:
-            found = value_of(prepared, single)
-            return value.text if found is None else found[0]
-        return "".join(_part(prepared, part) for part in value.parts)
-    if isinstance(value, Mapping):
-        return {key: _known(prepared, item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_known(prepared, item) for item in value]
-    return value
+    """Return the payload with every placeholder put in whose value is known before anything runs."""
+
+    def fill(leaf: Any, _: Path_) -> Any:
+        if not isinstance(leaf, Template):
+            return leaf
+        if (single := leaf.single) is not None:
+            known = value_of(prepared, single)
+            return leaf.text if known is None else known[0]
+        return "".join(_part(prepared, part) for part in leaf.parts)
+
+    return map_leaves(value, fill)
 
 
 def _part(prepared: PreparedRun, part: str | Placeholder) -> str:

@@ -76,7 +76,7 @@ def list_(format_: FormatOption = Format.PRETTY) -> None:
     elif listed:
         _pretty(listed)
     else:
-        print_message("no plugin is installed; `pip install nika` brings the built-in ones")
+        print_message(f"no plugin is installed; `pip install {nika.DISTRIBUTION}` brings the built-in ones")
     if format_ is not Format.JSON:
         _print_unmatched()
 
@@ -133,7 +133,7 @@ def _described(workspace: nika.Workspace, listed: nika.PluginStatus) -> dict[str
                 "secrets": list(description.secrets),
             }
         case TemplateSource():
-            form = "{{...}}" if description.braces else f"${{{description.name}.…}}"
+            form = "{{...}}" if description.default_source else f"${{{description.name}.…}}"
             return {"summary": description.summary, "form": form}
         case LimitPolicy():
             return {"summary": description.summary}

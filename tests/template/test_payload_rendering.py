@@ -20,9 +20,9 @@ KEYWORD = Keyword(
     primary="text",
     payload=None,
     step="x:Y",
-    trees=frozenset({"json"}),
-    literal=frozenset({"code"}),
-    custom=frozenset({"command"}),
+    json_fields=frozenset({"json"}),
+    verbatim_fields=frozenset({"code"}),
+    rendered_fields=frozenset({"command"}),
 )
 
 

@@ -22,7 +22,7 @@ from nika_core.model.bounded import bound
 from nika_core.model.events import EventKind
 from nika_core.model.json import JsonObject
 from nika_core.model.tools import covers
-from nika_core.plugin import Admission, Stage, StepOutput, Tool, ToolOutcome
+from nika_core.plugin import Admission, Stage, StepOutput, Tool, ToolResult
 
 if TYPE_CHECKING:
     from nika_core.engine.task.step_context import TaskContext
@@ -61,7 +61,7 @@ async def _tools_of(run: RunContext, context: TaskContext, pattern: str) -> Iter
     return tools
 
 
-async def call_tool(run: RunContext, context: TaskContext, tool: Tool, arguments: JsonObject) -> ToolOutcome:
+async def call_tool(run: RunContext, context: TaskContext, tool: Tool, arguments: JsonObject) -> ToolResult:
     """Run it, or give its earlier result again. Raises nothing but cancellation."""
     arguments = fork(arguments)
     name = f"{tool.name}:{digest([tool.name, arguments])}"
@@ -69,7 +69,7 @@ async def call_tool(run: RunContext, context: TaskContext, tool: Tool, arguments
     call_cache = run.services.call_cache
     kept = call_cache.get(context.key, call)
     if isinstance(kept, dict) and isinstance(kept.get("content"), str):
-        outcome = ToolOutcome(kept["content"], bool(kept.get("isError")))
+        outcome = ToolResult(kept["content"], bool(kept.get("isError")))
         _tell(run, context, tool, arguments, outcome, 0.0, reused=True)
         return outcome
     started = run.clock.monotonic()
@@ -80,14 +80,14 @@ async def call_tool(run: RunContext, context: TaskContext, tool: Tool, arguments
     return outcome
 
 
-async def _run(run: RunContext, context: TaskContext, tool: Tool, arguments: JsonObject, key: str) -> ToolOutcome:
+async def _run(run: RunContext, context: TaskContext, tool: Tool, arguments: JsonObject, key: str) -> ToolResult:
     try:
         keyword = run.keyword(tool.keyword)
         _admit(run, context, tool)
         try:
             payload = tool.payload(arguments)
         except ValueError as error:
-            return ToolOutcome(f"these arguments make no sense: {error}", is_error=True)
+            return ToolResult(f"these arguments make no sense: {error}", is_error=True)
         if not keyword.spec.pure:
             await run.barrier()
         child = context.child(keyword, key, min(keyword.timeout, context.timeout))
@@ -98,7 +98,7 @@ async def _run(run: RunContext, context: TaskContext, tool: Tool, arguments: Jso
         finally:
             child.flush()
     except TookTooLongError as error:
-        return ToolOutcome(f"`{tool.name}` {error}", is_error=True)
+        return ToolResult(f"`{tool.name}` {error}", is_error=True)
     except TaskError as error:
         if error.usage is not None:
             context.count(error.usage)
@@ -108,7 +108,7 @@ async def _run(run: RunContext, context: TaskContext, tool: Tool, arguments: Jso
     return _result(run, context, keyword, returned)
 
 
-def _result(run: RunContext, context: TaskContext, keyword: BoundKeyword, returned: Any) -> ToolOutcome:
+def _result(run: RunContext, context: TaskContext, keyword: BoundKeyword, returned: Any) -> ToolResult:
     original = None
     if isinstance(returned, StepOutput):
         context.count(returned.usage)
@@ -116,11 +116,11 @@ def _result(run: RunContext, context: TaskContext, keyword: BoundKeyword, return
     try:
         text = as_text(as_json(returned, run.max_depth, f"keyword `{keyword.spec.name}`"))
     except (TaskError, ValueError) as error:
-        return ToolOutcome(run.services.mask(str(error)), is_error=True)
-    return ToolOutcome(bound(text, keyword.max_output, original).text)
+        return ToolResult(run.services.mask(str(error)), is_error=True)
+    return ToolResult(bound(text, keyword.max_output, original).text)
 
 
-def _told(run: RunContext, error: BaseException, tool: Tool, keyword: BoundKeyword | None) -> ToolOutcome:
+def _told(run: RunContext, error: BaseException, tool: Tool, keyword: BoundKeyword | None) -> ToolResult:
     if isinstance(error, EscapedError) and error.interrupt:  # the user's, wherever it came up
         run.post(CancelRequested("interrupted"))
     failure = run.failure(failure_from(error, f"keyword `{tool.keyword}`"))
@@ -132,7 +132,7 @@ def _told(run: RunContext, error: BaseException, tool: Tool, keyword: BoundKeywo
         except (TaskError, ValueError):
             shown = ""
         text = f"{text}\n{bound(shown, keyword.max_output if keyword else None).text}".rstrip()
-    return ToolOutcome(text, is_error=True)
+    return ToolResult(text, is_error=True)
 
 
 def _admit(run: RunContext, context: TaskContext, tool: Tool) -> None:
@@ -160,7 +160,7 @@ def _tell(
     context: TaskContext,
     tool: Tool,
     arguments: JsonObject,
-    outcome: ToolOutcome,
+    outcome: ToolResult,
     seconds: float,
     *,
     reused: bool = False,
