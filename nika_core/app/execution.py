@@ -15,10 +15,10 @@ from typing import Final
 from nika_core.app.batchable_tasks import BatchableTasks
 from nika_core.app.mock_step import MockStep
 from nika_core.app.prepared_run import PreparedRun
-from nika_core.app.resuming import previous_outcomes_for
+from nika_core.app.resuming import previous_tasks_for
 from nika_core.app.watchdogs import loop_watchdog
 from nika_core.engine.core.ports import InMemoryCallCache, same
-from nika_core.engine.core.previous_outcomes import PreviousOutcome
+from nika_core.engine.core.previous_tasks import PreviousTask
 from nika_core.engine.llm.batching import BatchPolicy
 from nika_core.engine.llm.breaker import BreakerSettings
 from nika_core.engine.llm.budget import Budget
@@ -67,7 +67,7 @@ class Execution:
         self._observers = list(observers)
         self._recorded = None if resumed is None else resumed.recorded
         self._on_stall = on_stall
-        self._previous: Mapping[str, PreviousOutcome] = {}
+        self._previous: Mapping[str, PreviousTask] = {}
         self._run: Run | None = None
         self._batchable = BatchableTasks(prepared) if prepared.options.economy else None
         self._caller: ResilientCaller | None = None
@@ -145,7 +145,7 @@ class Execution:
             log = self._journal.resume(self._recorded.run.id, mask, self._info())
             # Only now is it ours: since it was read another process may have gone on with it.
             self._recorded = self._journal.load(log.run_id)
-            self._previous = previous_outcomes_for(self._recorded, self._prepared.workflow)
+            self._previous = previous_tasks_for(self._recorded, self._prepared.workflow)
             return log
         try:
             return self._journal.begin(self._info(), mask=mask)

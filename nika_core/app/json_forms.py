@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from nika_core.app.results import ModelStatus, Plan, ProviderStatus, RecordedRun
 from nika_core.engine.llm.estimate import RunForecast, TaskForecast
 from nika_core.errors import Problem
-from nika_core.model.codec import usage_of
+from nika_core.model.codec import event_json, result_json, task_json, usage_json
 from nika_core.model.events import Event
 from nika_core.model.limits import Limit
 from nika_core.model.state import RunResult, TaskResult
-from nika_core.model.usage import NOTHING, Usage
+from nika_core.model.usage import Usage
 from nika_core.plugin import Explanation
 
 if TYPE_CHECKING:
@@ -28,13 +28,13 @@ def as_json(value: Result) -> dict[str, Any]:
     """Return a result as the JSON object that the command line prints for it (`--format json` and `jsonl`)."""
     match value:
         case RunResult():
-            return _result_json(value)
+            return result_json(value)
         case TaskResult():
-            return _task_json(value)
+            return task_json(value)
         case Event():
-            return _event_json(value)
+            return dict(event_json(value))
         case Usage():
-            return public_usage_json(value)
+            return dict(usage_json(value, exact=False))
         case Plan():
             return _plan_json(value)
         case RecordedRun():
@@ -48,79 +48,6 @@ def as_json(value: Result) -> dict[str, Any]:
     from nika_core.document.diagnostics import file_json, problem_json
 
     return problem_json(value) if isinstance(value, Problem) else file_json(Path(value.path), value)
-
-
-def public_usage_json(usage: Usage) -> dict[str, Any]:
-    """Tokens, and cost in US dollars; `unpriced` names the models whose cost is not in it, `savedUsd` says
-    what batches took off the price.
-    """
-    found: dict[str, Any] = {
-        "inputTokens": usage.input_tokens,
-        "outputTokens": usage.output_tokens,
-        "totalTokens": usage.total_tokens,
-        "costUsd": float(usage.cost_usd),
-        "unpriced": list(usage.unpriced),
-    }
-    if usage.saved_usd:
-        found["savedUsd"] = float(usage.saved_usd)
-    if usage.cached_tokens:
-        found["cachedTokens"] = usage.cached_tokens
-    if usage.calls:
-        found["calls"] = usage.calls
-    if usage.estimated:
-        found["estimated"] = True
-    return found
-
-
-def _task_json(task: TaskResult) -> dict[str, Any]:
-    """One entry of `tasks`; keys that have no value are left out."""
-    found: dict[str, Any] = {
-        "id": task.id,
-        "keyword": task.keyword,
-        "state": task.state,
-        "attempts": task.attempts,
-        "durationMs": round(task.duration * 1000),
-    }
-    if task.has_output:
-        found["output"] = task.output
-        found["truncated"] = task.truncated
-    if task.usage != NOTHING:
-        found["usage"] = public_usage_json(task.usage)
-    if task.failure is not None:
-        found["error"] = task.failure.as_json()
-    if task.skip_reason is not None:
-        found["skipReason"] = task.skip_reason.value
-    if task.state == "success" or task.reused:
-        found["reused"] = task.reused
-    return found
-
-
-def _result_json(result: RunResult) -> dict[str, Any]:
-    """The one object of `run --format json`."""
-    found: dict[str, Any] = {
-        "runId": result.run_id,
-        "workflow": result.workflow,
-        "status": result.status.value,
-        "durationMs": round(result.duration * 1000),
-    }
-    if result.has_output:
-        found["output"] = result.output
-    found["usage"] = public_usage_json(result.usage)
-    found["tasks"] = [_task_json(task) for task in result.tasks]
-    return found
-
-
-def _event_json(event: Event) -> dict[str, Any]:
-    """One line of `--format jsonl`, usage as in the result. `at` in seconds since the epoch; chunks have no `seq`."""
-    found: dict[str, Any] = {"event": event.kind.value, "runId": event.run_id, "at": round(event.at, 3)}
-    if event.seq:
-        found["seq"] = event.seq
-    if event.task is not None:
-        found["task"] = event.task
-    if event.data:
-        usage = event.data.get("usage")
-        found["data"] = {**event.data, "usage": public_usage_json(usage_of(usage))} if usage else event.data
-    return found
 
 
 def _plan_json(plan: Plan) -> dict[str, Any]:

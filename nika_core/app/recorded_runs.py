@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nika_core.app.json_forms import public_usage_json
 from nika_core.app.results import RecordedRun, RecordedTask
 from nika_core.document import declared_tasks
 from nika_core.engine.core.task_usage import usage_by_task
 from nika_core.engine.llm.recorded_usage import noted_by_task
 from nika_core.journal import Journal, Recorded, RunSummary
 from nika_core.journal.values import INTERRUPTED, RUNNING
-from nika_core.model.codec import failure_of, usage_of
+from nika_core.model.codec import failure_of, usage_json, usage_of
 from nika_core.model.events import Event, EventKind
 from nika_core.model.masking import MASK
 from nika_core.model.usage import NOTHING, Usage
@@ -90,7 +89,7 @@ def _summary_json(summary: RunSummary) -> dict[str, Any]:
     if "durationMs" in summary.summary:
         found["durationMs"] = summary.summary["durationMs"]
     if summary.summary.get("usage"):
-        found["usage"] = public_usage_json(usage_of(summary.summary["usage"]))
+        found["usage"] = usage_json(usage_of(summary.summary["usage"]), exact=False)
     return found
 
 
@@ -103,7 +102,7 @@ def _run_json(recorded: Recorded) -> dict[str, Any]:
     total = NOTHING
     for usage in spent.values():
         total = total + usage
-    found["usage"] = public_usage_json(total)
+    found["usage"] = usage_json(total, exact=False)
     unknown = sum((each for _, each in noted_by_task(recorded.memo).values()), NOTHING)
     if unknown != NOTHING:  # calls that were cut off: at worst they used so much more
         found["usage"] |= {"unknownTokens": unknown.total_tokens, "unknownCostUsd": float(unknown.cost_usd)}
@@ -118,7 +117,7 @@ def _run_json(recorded: Recorded) -> dict[str, Any]:
         if task["state"] == RUNNING and recorded.run.status != RUNNING:
             task["state"] = INTERRUPTED  # nobody knows how it ended
         if name in spent and spent[name] != NOTHING:
-            task["usage"] = public_usage_json(spent[name])
+            task["usage"] = usage_json(spent[name], exact=False)
     document = recorded.info.document.replace(MASK, "masked")  # a mask that stands alone is no YAML
     order = dict.fromkeys((*declared_tasks(document), *tasks))  # last, what the workflow no longer has
     found["tasks"] = [tasks[name] for name in order if name in tasks]

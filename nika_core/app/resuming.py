@@ -9,7 +9,7 @@ from typing import Any
 
 from nika_core import codes
 from nika_core.app.run_options import RunOptions
-from nika_core.engine.core.previous_outcomes import PreviousOutcome, previous_outcomes
+from nika_core.engine.core.previous_tasks import PreviousTask, previous_tasks
 from nika_core.errors import JournalError, UsageError
 from nika_core.journal import Journal, Recorded
 from nika_core.model.workflow import Workflow
@@ -106,7 +106,7 @@ def check_resumable(resumed: ResumedRun, workflow: Workflow) -> None:
         )
 
 
-def previous_outcomes_for(recorded: Recorded, workflow: Workflow) -> dict[str, PreviousOutcome]:
+def previous_tasks_for(recorded: Recorded, workflow: Workflow) -> dict[str, PreviousTask]:
     """How those of its tasks stood that the workflow still has."""
     ids = {task.id for task in workflow.tasks}
-    return {task: each for task, each in previous_outcomes(recorded.events).items() if task in ids}
+    return {task: each for task, each in previous_tasks(recorded.events).items() if task in ids}

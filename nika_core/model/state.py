@@ -73,16 +73,13 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Success:
-    """Done, with an output."""
-
-    output: Json = None
+    """Done; its outcome has the output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Failed for good, or until somebody decides to do it again."""
+    """Failed for good, or until it is decided to do it again; its outcome has the failure."""
 
-    failure: Failure
     can_retry: bool = False
 
 

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from nika_core.app.execution import Execution
-from nika_core.app.json_forms import as_json as json_of
 from nika_core.app.planning import make_plan
 from nika_core.engine.task.outputs import as_json
 from nika_core.errors import ProblemsError
+from nika_core.model.codec import event_json, result_json
 from nika_core.model.events import Event, EventKind
 from nika_core.model.limits import Limit, Unit, output_of
 from nika_core.plugin import Effect, Estimate, Values
@@ -175,9 +175,9 @@ def secret(case: dict[str, Any], value: str) -> dict[str, Any]:
             ran = bench.run(made.text())
         except ProblemsError as error:
             return {"invalid": str(error), "places": []}
-        _seen(value, "the result", json_of(ran.result), places)
+        _seen(value, "the result", result_json(ran.result), places)
         for event in ran.events:
-            _seen(value, f"the event {event.kind.value}", json_of(event), places)
+            _seen(value, f"the event {event.kind.value}", event_json(event), places)
         for root in (folder / ".nika", Path(tempfile.gettempdir())):
             for file in sorted(root.rglob("*")):
                 if file.is_file() and value.encode() in file.read_bytes():
