@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, Final, TextIO
 
 from nika_core import codes
-from nika_core.errors import NikaError, ProblemsError, Severity
+from nika_core.errors import NikaError, Problem, ProblemsError, Severity
 from nika_core.model.masking import Masker
 from nika_core.model.text import escape_unsafe
 
@@ -160,15 +160,19 @@ def print_json(value: Any, *, indent: int | None = 2) -> None:
 
 
 def print_error(error: NikaError) -> None:
-    """`error[CODE]: message`, its place and how to mend it; of all problems, where it has several."""
+    """Print an error, or each of its problems if it has several."""
     for problem in error.problems if isinstance(error, ProblemsError) else (error.problem(),):
-        where = f"{plain(str(problem.place))}: " if problem.place and problem.place.path else ""
-        colour = "red" if problem.severity is Severity.ERROR else "yellow"
-        print_message(
-            f"{where}{style(problem.severity.value, 'bold', colour)}[{problem.code}]: {plain(problem.message)}"
-        )
-        if problem.hint:
-            print_message(f"  {style('hint', 'cyan')}: {plain(problem.hint)}")
+        print_problem_line(problem)
+
+
+def print_problem_line(problem: Problem) -> None:
+    """Print `error[CODE]: message` with its place, and the fix below it."""
+    where = f"{plain(str(problem.place))}: " if problem.place and problem.place.path else ""
+    colour = "red" if problem.severity is Severity.ERROR else "yellow"
+    severity = style(problem.severity.value, "bold", colour)
+    print_message(f"{where}{severity}[{problem.code}]: {plain(problem.message)}")
+    if problem.hint:
+        print_message(f"  {style('hint', 'cyan')}: {plain(problem.hint)}")
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -120,6 +120,16 @@ class TaskResult(NamedTuple):
     reused: bool = False
     messages: tuple[Message, ...] = ()  # what it added to the main conversation
 
+    @property
+    def error(self) -> Failure | None:
+        """Why it failed; the same as `failure`."""
+        return self.failure
+
+    @property
+    def duration_ms(self) -> int:
+        """How long it took, in whole milliseconds."""
+        return round(self.duration * 1000)
+
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
@@ -133,3 +143,20 @@ class RunResult:
     output: Json = None
     has_output: bool = False
     usage: Usage = NOTHING
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the run succeeded."""
+        return self.status is RunStatus.SUCCEEDED
+
+    @property
+    def duration_ms(self) -> int:
+        """How long it took, in whole milliseconds."""
+        return round(self.duration * 1000)
+
+    def task(self, id_: str) -> TaskResult:
+        """Return how a task ended. Raise LookupError if the workflow has no such task."""
+        for task in self.tasks:
+            if task.id == id_:
+                return task
+        raise LookupError(id_)

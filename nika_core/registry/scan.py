@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -38,6 +38,7 @@ class PluginRecord:
     module: str
     distribution: str
     version: str
+    plugin: object = field(default=None, compare=False, repr=False)  # passed by a program in place of `module`
 
     @property
     def id(self) -> str:
