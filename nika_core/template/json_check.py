@@ -117,7 +117,7 @@ def unfenced(text: str) -> str:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON value")
+    raise ValueError(f"{name} is not a JSON value")
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def _clip(text: str) -> str:
 
 def _bad_schema(message: str) -> TaskError:
     return TaskError(
-        f"the JSON Schema makes no sense: {_clip(message)}",
+        f"the JSON Schema is not valid: {_clip(message)}",
         category=Category.CONFIG,
         hint="correct the schema under `output`; only references within it (`#/...`) are followed",
     )

@@ -31,7 +31,7 @@ def read_agent(node: Any, folder: Path, problems: ProblemList, model: str | None
             codes.MISSING_MODEL,
             "the `agent` block names no model",
             ("agent",),
-            hint="add `model:` to it, or give one with --model or `model:` in nika.yaml",
+            hint="add `model:` to it, or use --model or `model:` in nika.yaml",
             at_key=True,
         )
     prompt = fields.get("systemPrompt")

@@ -57,12 +57,12 @@ def check_inputs(
             try:
                 values[name] = read_value(spec.type, given[name], depth)
             except ValueError as error:
-                report(f"input `{name}`: {error}", name, f"give it as `-i {name}=...`")
+                report(f"input `{name}`: {error}", name, f"pass it as `-i {name}=...`")
         elif spec.has_default:
             values[name] = spec.default
         elif spec.required:
             about = f" ({spec.description})" if spec.description else ""
-            report(f"input `{name}` is missing{about}", name, f"give it: `-i {name}=...`")
+            report(f"input `{name}` is missing{about}", name, f"pass it: `-i {name}=...`")
     return values, tuple(problems)
 
 
@@ -109,7 +109,7 @@ def _read(type_: str, value: Any) -> Any:
 
 
 def _no_constant(word: str) -> Any:
-    raise ValueError(f"{word} is no JSON")
+    raise ValueError(f"{word} is not JSON")
 
 
 def _shown(value: Any) -> str:

@@ -179,7 +179,7 @@ class TaskReader:
             line = self.locator.place_of(("tasks", first, "id")).line if not self.problems.full else None
             issues.append(
                 ValidationIssue(
-                    f"the id `{task_id}` is taken by an earlier task" + (f" (line {line})" if line else ""),
+                    f"the id `{task_id}` is already used by an earlier task" + (f" (line {line})" if line else ""),
                     "give each task an id of its own",
                     ["id"],
                     code=codes.DUPLICATE_TASK_ID,
@@ -232,7 +232,7 @@ class TaskReader:
             try:
                 if word in self.catalog.keyword(ours).synonyms:
                     return f"did you mean `{ours}`?"
-            except PluginError:  # who does not use its word is not told of it
+            except PluginError:  # a broken plugin is only reported if its word is used
                 continue
         return None
 
