@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from nika_core.model.bounded import shorten
+from nika_core.model.json import refuse_constant
 from nika_core.model.template import Placeholder
 from nika_core.template.errors import ConditionSyntaxError, TemplateSyntaxError
 from nika_core.template.placeholder import DOLLAR_OPENS, read_placeholder
@@ -43,11 +44,7 @@ class Token(NamedTuple):
     end: int
 
 
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
-
-
-_DECODER: Final = json.JSONDecoder(parse_constant=_no_constant, strict=False)
+_DECODER: Final = json.JSONDecoder(parse_constant=refuse_constant, strict=False)
 
 
 def tokens(text: str) -> Iterator[Token]:

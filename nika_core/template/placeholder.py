@@ -7,7 +7,7 @@ import re
 from typing import Any, Final
 
 from nika_core.model.bounded import shorten
-from nika_core.model.json import Json
+from nika_core.model.json import Json, refuse_constant
 from nika_core.model.template import MISSING, Placeholder
 from nika_core.template.errors import TemplateSyntaxError
 
@@ -19,16 +19,8 @@ DOLLAR_OPENS: Final = re.compile(rf"\$\{{\s*+{SOURCE_NAME.pattern}\.")
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*+")
 _SEGMENT: Final = re.compile(r"[\w-]++")
 _SPACE: Final = re.compile(r"\s*+")
-_ESCAPE_HINT: Final = (
-    "for the characters themselves write \\{} ; a template is {{{{task}}}}, {{{{task.field}}}} or ${{source.key}}"
-)
 
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
-
-
-_DECODER: Final = json.JSONDecoder(parse_constant=_no_constant)
+_DECODER: Final = json.JSONDecoder(parse_constant=refuse_constant)
 
 
 def escape_hint(opening: str) -> str:

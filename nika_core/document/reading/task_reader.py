@@ -28,8 +28,6 @@ from nika_core.model.workflow import Mode, OnError, OutputSpec, Retry, Task
 _EVERY: Final = 64
 _NO_RETRY: Final = Retry()
 _TEXT: Final = OutputSpec()
-_MODES: Final = {mode.value: mode for mode in Mode}
-_ON_ERROR: Final = {on_error.value: on_error for on_error in OnError}
 
 
 # A frozen dataclass is made through its slots' own descriptors, in two thirds of the time.
@@ -144,11 +142,11 @@ class TaskReader:
             index,
             fields.get("timeout"),
             Retry(retry.get("max"), retry.get("backoff")) if retry else _NO_RETRY,
-            _ON_ERROR.get(fields["onError"], OnError.FAIL) if "onError" in fields else OnError.FAIL,
+            OnError(fields["onError"]) if fields.get("onError") else OnError.FAIL,
             output,
             tuple(allowed) if allowed is not None else None,
             tuple(fields.get("disallowedTools") or ()),
-            _MODES.get(fields["mode"]) if "mode" in fields else None,
+            Mode(fields["mode"]) if fields.get("mode") else None,
             place,
             TaskLocator(self.locator, node, entry, word, keyword.keyword.primary),
         )

@@ -59,14 +59,17 @@ def key_is_no_text(start: int) -> SyntaxIssue:
     return _strict("a mapping or a list cannot be a key", start, None, hint)
 
 
-def unquoted_template(start: int, end: int | None) -> SyntaxIssue:
-    """Return the issue of `key: {{x}}`: in YAML that is a mapping within a mapping."""
+def unquoted_template(text: str, start: int) -> SyntaxIssue:
+    """Return the issue of `key: {{x}}`, or of `${x}` within a mapping: in YAML `{` opens a mapping."""
+    opening = text[start : start + 2]
+    closing = "}}" if opening == "{{" else "}"
+    end = text.find(closing, start, start + 1000)
     return SyntaxIssue(
         codes.TEMPLATE_NOT_QUOTED,
-        "a value that starts with `{{` must stand in quotes: in YAML a `{` opens a mapping",
+        f"a value that starts with `{opening}` must be in quotes: in YAML a `{{` opens a mapping",
         start,
-        end,
-        'put the whole value in quotes: "{{...}}"',
+        end + len(closing) if end >= 0 else None,
+        f'put the whole value in quotes: "{opening}...{closing}"',
     )
 
 

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, Final
 
 from nika_core import codes
+from nika_core.document.yaml.strict_yaml_errors import unquoted_template
 from nika_core.document.yaml.syntax_issues import SyntaxIssue
 
 # A value, an item or an entry of a flow collection that starts with an unquoted template.
@@ -79,19 +80,7 @@ def explain(error: Any, text: str) -> list[SyntaxIssue]:
     opened = min(context.index, len(text)) if context is not None else start
     trap = _trap(text, start) or _trap(text, opened)
     if trap is not None:
-        what = text[trap : trap + 2]
-        end = text.find("}}" if what == "{{" else "}", trap, trap + 1000)
-        message = f"a value that starts with `{what}` must stand in quotes here: in YAML a `{{` opens a mapping"
-        length = len("}}") if what == "{{" else 1
-        return [
-            SyntaxIssue(
-                codes.TEMPLATE_NOT_QUOTED,
-                message,
-                trap,
-                end + length if end >= 0 else None,
-                f'put the whole value in quotes: "{what}...{"}}" if what == "{{" else "}"}"',
-            )
-        ]
+        return [unquoted_template(text, trap)]
     message, hint = _WORDS.get(problem, (problem, ""))
     if problem.startswith("found character that cannot start any token"):
         character = text[start : start + 1]
