@@ -73,7 +73,8 @@ def signature(function: Any, name: str) -> str:
     """Without `self`."""
     made = inspect.signature(function)
     kept = [value for key, value in made.parameters.items() if key != "self"]
-    shown = re.sub(r"<(\w+\.\w+): [^>]*>", r"\1", str(made.replace(parameters=kept)).replace("'", ""))
+    written = str(made.replace(parameters=kept)).replace("'", "")
+    shown = re.sub(r"<(?:function )?(\w+(?:\.\w+)?)(?:: [^>]*| at 0x\w+)>", r"\1", written)
     start = "async " if inspect.iscoroutinefunction(function) else ""
     return f"{start}{name}{shown}"
 

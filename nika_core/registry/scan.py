@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from nika_core.registry.metadata import Distribution, entry_points_in, installed
+
+DISTRIBUTION: Final = "nika-workflows"  # what people install: it requires the kernel and every built-in plugin
 
 
 class Kind(StrEnum):
@@ -35,6 +38,7 @@ class PluginRecord:
     module: str
     distribution: str
     version: str
+    plugin: object = field(default=None, compare=False, repr=False)  # passed by a program in place of `module`
 
     @property
     def id(self) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nika_core.engine.core.previous_outcomes import previous_outcomes
+from nika_core.engine.core.previous_tasks import previous_tasks
 from nika_core.engine.local.host import Run, run
 from nika_core.engine.local.services import RunRequest, Services
 from nika_core.errors import Category, TaskError
@@ -99,7 +99,7 @@ async def test_ten_thousand_tasks_with_their_history(tmp_path, shape):
     assert step.most <= 10
     assert len(step.started) == len(set(step.started)) == MANY
     assert len(recorded.events) == 3 * MANY + 2
-    assert {was.state for was in previous_outcomes(recorded.events).values()} == {"success"}
+    assert {was.state for was in previous_tasks(recorded.events).values()} == {"success"}
 
 
 async def test_a_layered_graph_of_many_edges():

@@ -18,7 +18,7 @@ from nika_core.document.yaml.path_locator import PathLocator
 from nika_core.document.yaml.read_limits import ReadLimits
 from nika_core.document.yaml.recovery import parse_with_recovery
 from nika_core.document.yaml.source_map import SourceMap
-from nika_core.errors import Place, Problem, Severity
+from nika_core.errors import Place, Problem, Severity, exit_code_of
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.project import Project
@@ -40,6 +40,11 @@ class LoadedWorkflow:
     flows: int = 0
     path: str = ""
     readable: Workflow | None = None
+
+    @property
+    def valid(self) -> bool:
+        """Whether no problem is an error."""
+        return not exit_code_of(self.problems)
 
 
 def load_workflow(

@@ -30,7 +30,7 @@ from nika_core.model.workflow import AgentBlock, Task, Workflow
 from nika_core.plugin import Admission, Facets, Keyword, Refusal, Step, Values
 
 if TYPE_CHECKING:
-    from nika_core.engine.core.previous_outcomes import PreviousOutcome
+    from nika_core.engine.core.previous_tasks import PreviousTask
 
 
 async def no_barrier() -> None:
@@ -135,7 +135,7 @@ class RunRequest:
     fail_fast: bool = False
     timeout: float | None = None
     grace: float = 5.0
-    previous: Mapping[str, PreviousOutcome] = field(default_factory=dict)
+    previous: Mapping[str, PreviousTask] = field(default_factory=dict)
     rerun_from: str | None = None
     seq: int = 0
 
@@ -147,4 +147,4 @@ class RunRequest:
 class Observer(Protocol):
     """Is shown every event as it happens, chunks included. What it raises, or how slow it is, harms no run."""
 
-    def __call__(self, event: Event) -> Any: ...
+    def __call__(self, event: Event, /) -> Any: ...
