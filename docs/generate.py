@@ -73,7 +73,8 @@ def signature(function: Any, name: str) -> str:
     """Without `self`."""
     made = inspect.signature(function)
     kept = [value for key, value in made.parameters.items() if key != "self"]
-    shown = re.sub(r"<(\w+\.\w+): [^>]*>", r"\1", str(made.replace(parameters=kept)).replace("'", ""))
+    written = str(made.replace(parameters=kept)).replace("'", "")
+    shown = re.sub(r"<(?:function )?(\w+(?:\.\w+)?)(?:: [^>]*| at 0x\w+)>", r"\1", written)
     start = "async " if inspect.iscoroutinefunction(function) else ""
     return f"{start}{name}{shown}"
 
@@ -183,7 +184,7 @@ KINDS = {
         "keywords.md",
         (
             *("Keyword", "Step", "StepContext", "StepOutput", "Facets", "Payload", "Report", "Effect", "Estimate"),
-            *("CallEstimate", "Tool", "ToolOutcome", "Explanation"),
+            *("CallEstimate", "Tool", "ToolResult", "Explanation"),
         ),
     ),
     "Providers": (
@@ -224,7 +225,7 @@ VALUES = {
     "nika_core.model.usage": ["Usage"],
     "nika_core.model.template": ["Template", "Placeholder"],
     "nika_core.model.workflow": ["AgentBlock", "OutputSpec", "KeywordCategory", "InputSpec", "Task"],
-    "nika_core.model.limits": ["Limit", "Measure", "Unit", "timeout_of", "output_of"],
+    "nika_core.model.limits": ["Limit", "LimitKind", "Unit", "timeout_of", "output_of"],
     "nika_core.model.events": ["EventKind"],
     "nika_core.model.clock": ["Clock"],
     "nika_core.model.path": ["read_path"],
@@ -268,7 +269,8 @@ def _example(kind: str) -> str:
 def toolboxes() -> str:
     """What plugins may use."""
     lines = [NOTICE, "# Toolboxes\n", "What plugins may use beside the interface. Each is public as a whole.\n"]
-    for module in ("nika_core.toolbox.process", "nika_core.toolbox.agent", "nika_core.toolbox.providers"):
+    for name in ("process", "agent", "network", "providers"):
+        module = f"nika_core.toolbox.{name}"
         lines.append(f"## `{module}`\n")
         lines.append(_module_text(module))
         lines.extend(described(module, importlib.import_module(module).__all__))
@@ -296,13 +298,13 @@ def errors() -> str:
     for code in sorted(EXPLANATIONS):
         each = EXPLANATIONS[code]
         lines.append(f"## {code}: {each.title}\n\n{each.meaning}\n")
-        lines.append(f"```console\n{each.example.rstrip()}\n```\n\nMend it: {each.mend}\n")
+        lines.append(f"```console\n{each.example.rstrip()}\n```\n\nFix: {each.fix}\n")
     return _page(lines)
 
 
 def limits() -> str:
     """Every limit of the built-in policy."""
-    from nika_core.app import Nika
+    from nika_core.app import Workspace
 
     lines = [
         NOTICE,
@@ -313,7 +315,7 @@ def limits() -> str:
     lines.append("| variable | default | bounds |\n|---|---|---|")
     lines.extend(
         f"| `{limit.name}` | {_amount(limit.value, limit.unit.value)} | {limit.measure} |"
-        for limit in Nika.open(HERE, environ={}).all_limits()
+        for limit in Workspace.open(HERE, environ={}).all_limits()
     )
     lines.append("\nFor a keyword of your own, `NIKA_<WORD>_TIMEOUT` and `NIKA_MAX_<WORD>` (its output) mean the same.")
     return _page(lines)

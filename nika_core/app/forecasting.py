@@ -5,25 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from nika_core.app.prepared_run import PreparedRun
 from nika_core.engine.llm.estimate import RunForecast, forecast_run, forecast_task
 from nika_core.engine.llm.request_defaults import DEFAULT_MAX_TOKENS
 from nika_core.errors import NikaError, TaskError
 from nika_core.model.json import Json
+from nika_core.model.payload_tree import map_leaves
 from nika_core.model.template import Placeholder, Template
 from nika_core.model.usage import Usage
-from nika_core.model.workflow import KeywordCategory, Task
+from nika_core.model.workflow import KeywordCategory, Path_, Task
 from nika_core.plugin import CallEstimate, Client, Estimate, Facets, ModelInfo, ModelRequest, Provider, Values
 from nika_core.template import render, resolve
-
-if TYPE_CHECKING:
-    from nika_core.app.preparing import Prepared
 
 _PATIENCE: Final = 15.0  # seconds that the counters have, all together
 
 
-def forecast(prepared: Prepared, counted: Mapping[str, int] | None = None) -> RunForecast:
+def forecast(prepared: PreparedRun, counted: Mapping[str, int] | None = None) -> RunForecast:
     """Tokens and cost of the whole run. Raises NikaError.
 
     Args:
@@ -34,7 +33,7 @@ def forecast(prepared: Prepared, counted: Mapping[str, int] | None = None) -> Ru
     def info_of(model: str | None) -> ModelInfo:
         found = prepared.model_info(model)
         known[found[1].name] = found
-        if not found[1].free and found[1].price is None and found[1].name not in prepared.nika.project.prices:
+        if not found[1].free and found[1].price is None and found[1].name not in prepared.workspace.project.prices:
             prepared.prices.load()
         return found[1]
 
@@ -43,7 +42,7 @@ def forecast(prepared: Prepared, counted: Mapping[str, int] | None = None) -> Ru
 
     estimates: dict[str, Estimate] = {}
     for task in prepared.workflow.tasks:
-        with prepared.nika.patience():
+        with prepared.workspace.facet_timeout():
             estimates[task.id] = _estimate(prepared, task)
     for name, tokens in (counted or {}).items():
         estimates[name] = _counted(estimates[name], tokens)
@@ -58,14 +57,14 @@ def forecast(prepared: Prepared, counted: Mapping[str, int] | None = None) -> Ru
     return forecast_run(tasks, prepared.certain)
 
 
-def _estimate(prepared: Prepared, task: Task) -> Estimate:
+def _estimate(prepared: PreparedRun, task: Task) -> Estimate:
     if prepared.options.mock:
         return Estimate()
     return prepared.asked(known_task(prepared, task), "estimate", Facets.estimate)
 
 
-def _talks(prepared: Prepared, task: Task) -> bool:
-    return prepared.nika.vocabulary.keyword(task.keyword).category is KeywordCategory.CONTEXT
+def _talks(prepared: PreparedRun, task: Task) -> bool:
+    return prepared.workspace.catalog.keyword(task.keyword).category is KeywordCategory.CONTEXT
 
 
 def _with_history(estimate: Estimate, earlier: Iterable[Estimate]) -> Estimate:
@@ -98,39 +97,40 @@ def _counted(estimate: Estimate, tokens: int) -> Estimate:
 # -- what is known already
 
 
-def known_task(prepared: Prepared, task: Task) -> Task:
+def known_task(prepared: PreparedRun, task: Task) -> Task:
     """The task with every template put in whose values are all known before anything runs."""
-    keyword = prepared.nika.vocabulary.keyword(task.keyword)
-    kept = keyword.custom | keyword.literal
+    keyword = prepared.workspace.catalog.keyword(task.keyword)
+    kept = keyword.rendered_fields | keyword.verbatim_fields
     payload = {name: value if name in kept else _filled(prepared, value) for name, value in task.payload.items()}
     return replace(task, payload=payload)
 
 
-def value_of(prepared: Prepared, placeholder: Placeholder) -> tuple[Json] | None:
+def value_of(prepared: PreparedRun, placeholder: Placeholder) -> tuple[Json] | None:
     """Its value where it is known before anything runs: it needs no task, and is there."""
-    source = prepared.nika.vocabulary.source(placeholder.source)
+    source = prepared.workspace.catalog.source(placeholder.source)
     if tuple(source.depends_on(placeholder)):
         return None
-    values = Values(inputs=prepared.inputs, environ=prepared.nika.environ)
+    values = Values(inputs=prepared.inputs, environ=prepared.workspace.environ)
     try:
-        return (resolve(placeholder, values, prepared.nika.vocabulary.source),)
+        return (resolve(placeholder, values, prepared.workspace.catalog.source),)
     except NikaError:
         return None
 
 
-def _filled(prepared: Prepared, value: Any) -> Any:
-    if isinstance(value, Template):
-        found = [value_of(prepared, each) for each in value.placeholders]
-        return value if None in found else render(value, [each[0] for each in found if each is not None])
-    if isinstance(value, Mapping):
-        return {key: _filled(prepared, item) for key, item in value.items()}
-    return [_filled(prepared, item) for item in value] if isinstance(value, list | tuple) else value
+def _filled(prepared: PreparedRun, value: Any) -> Any:
+    def fill(leaf: Any, _: Path_) -> Any:
+        if not isinstance(leaf, Template):
+            return leaf
+        values = [value_of(prepared, placeholder) for placeholder in leaf.placeholders]
+        return leaf if None in values else render(leaf, [value[0] for value in values if value is not None])
+
+    return map_leaves(value, fill)
 
 
 # -- the providers' own counters
 
 
-async def count_prompts(prepared: Prepared) -> dict[str, int]:
+async def count_prompts(prepared: PreparedRun) -> dict[str, int]:
     """Tokens of each prompt that is wholly known, where its provider has a counter of its own (and it answers).
 
     Sends the prompts to the providers: ask for it only where the user does.
@@ -151,12 +151,12 @@ async def count_prompts(prepared: Prepared) -> dict[str, int]:
     return {task: tokens for task, tokens in zip(asked, found, strict=True) if tokens is not None}
 
 
-def _follows(prepared: Prepared, task: Task) -> bool:
+def _follows(prepared: PreparedRun, task: Task) -> bool:
     before = prepared.graph.ancestors(task.id)
     return any(each.id in before and _talks(prepared, each) for each in prepared.workflow.tasks)
 
 
-async def _count(prepared: Prepared, request: ModelRequest, clients: dict[str, Client]) -> int | None:
+async def _count(prepared: PreparedRun, request: ModelRequest, clients: dict[str, Client]) -> int | None:
     try:
         provider, info = prepared.model_info(request.model)
         client = clients.setdefault(provider.name, prepared.directory.connect(provider))

@@ -8,12 +8,12 @@ from typing import Any
 from nika_core.errors import PluginError
 from nika_core.plugin import Facets, Keyword, Source
 from nika_core.registry import Kind, Registry
-from nika_core.registry.foreign_facets import ForeignFacets
-from nika_core.registry.foreign_source import ForeignSource
+from nika_core.registry.guarded_facets import GuardedFacets
+from nika_core.registry.guarded_source import GuardedSource
 
 
-class RegistryVocabulary:
-    """Implements `nika_core.document.plugin_catalog.Vocabulary`."""
+class RegistryCatalog:
+    """Implements `nika_core.document.plugin_catalog.PluginCatalog`."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -36,8 +36,8 @@ class RegistryVocabulary:
         """Raises PluginError."""
         found = self._facets.get(word)
         if found is None:
-            offer = self._registry.offer(Kind.KEYWORD, word)
-            found = self._facets[word] = ForeignFacets(self._registry.facets(word), offer)
+            record = self._registry.record(Kind.KEYWORD, word)
+            found = self._facets[word] = GuardedFacets(self._registry.facets(word), record)
         return found
 
     def sections(self) -> Mapping[str, Any]:
@@ -58,8 +58,8 @@ class RegistryVocabulary:
         """Raises PluginError."""
         found = self._sources.get(name)
         if found is None:
-            offer = self._registry.offer(Kind.TEMPLATE_SOURCE, name)
-            found = self._sources[name] = ForeignSource(self._registry.source(name), offer)
+            record = self._registry.record(Kind.TEMPLATE_SOURCE, name)
+            found = self._sources[name] = GuardedSource(self._registry.source(name), record)
         return found
 
     def install_hint(self, word: str) -> str | None:

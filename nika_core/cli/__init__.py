@@ -20,9 +20,9 @@ def command_line() -> None:
         code = 130
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-    from nika_core.cli.leaving import SECONDS, leave_within
+    from nika_core.cli.exit_deadline import SECONDS, exit_within
 
-    leave_within(SECONDS, code)
+    exit_within(SECONDS, code)
     sys.exit(code)
 
 
@@ -33,7 +33,7 @@ def main(*, platform: str = sys.platform) -> None:
         sys.exit(2)
     collect_rarely()
     atexit.register(gc.freeze)  # the process ends: what is in cycles need not be looked for first
-    from nika_core.cli.leaving import forget_what_stderr_still_holds
+    from nika_core.cli.exit_deadline import forget_what_stderr_still_holds
     from nika_core.cli.program import main as run
 
     try:

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from nika_core.app import Nika
-from nika_core.cli.console import mask_with, masked, say
+from nika_core.app import Workspace
+from nika_core.cli.console import mask_with, masked, print_data
 from nika_core.cli.problems import require_workflow
 
 
@@ -29,7 +29,7 @@ def graph(
     """Draw a workflow's graph."""
     from nika_core.document.drawing import draw
 
-    nika = Nika.open(workflow)
-    mask_with(nika.masker)
-    checked = require_workflow(nika.load(workflow))
-    say(draw(checked, nika.graph(checked), format_.value, masked))
+    workspace = Workspace.open(workflow)
+    mask_with(workspace.masker)
+    checked = require_workflow(workspace.load(workflow))
+    print_data(draw(checked, workspace.graph(checked), format_.value, masked))

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from nika_core.cli.console import data_stream, plain, say, say_json, style, style_data, tell
+from nika_core.cli.console import data_stream, plain, print_data, print_json, print_message, style, style_data
 from nika_core.cli.options import Format, FormatOption
 from nika_core.errors import Severity, UsageError
 from nika_core.migration import FileResult, Note, Status, migrate_paths
@@ -34,7 +34,7 @@ def migrate(
         raise UsageError("--write and --check exclude each other", hint="run --check in CI, --write at home")
     results = migrate_paths(paths, write=write, backup=not no_backup)
     if format_ is Format.JSON:
-        say_json({"files": [result.as_json() for result in results], "summary": _counts(results)})
+        print_json({"files": [result.as_json() for result in results], "summary": _counts(results)})
     else:
         for result in results:
             _show(result, write=write)
@@ -65,9 +65,9 @@ def _show(result: FileResult, *, write: bool) -> None:
     if result.status is Status.UNCHANGED and result.migration.errors:
         word = "has the form of v5, but v5 refuses it as it is"
     kept = f" (old text: {result.backup})" if result.backup else ""
-    tell(f"{style(plain(str(result.path)), 'bold')} {word}{plain(kept)}")
+    print_message(f"{style(plain(str(result.path)), 'bold')} {word}{plain(kept)}")
     if result.diff and not write:
-        say(_shown(result.diff))
+        print_data(_shown(result.diff))
     for note in result.migration.notes:
         _tell_note(result.path, note)
 
@@ -88,13 +88,13 @@ def _shown(diff: str) -> str:
 def _tell_note(path: Path, note: Note) -> None:
     colour = "red" if note.severity is Severity.ERROR else "yellow"
     head = style(f"{note.severity.value}[{note.code}]", "bold", colour)
-    tell(f"{plain(str(path))}:{note.line}:{note.column}: {head}: {plain(note.message)}")
-    tell(f"  {style('hint', 'cyan')}: {plain(note.hint)}")
+    print_message(f"{plain(str(path))}:{note.line}:{note.column}: {head}: {plain(note.message)}")
+    print_message(f"  {style('hint', 'cyan')}: {plain(note.hint)}")
 
 
 def _sum_up(results: list[FileResult], *, write: bool) -> None:
     if not results:
-        tell("no workflow files (*.nika.yaml) found")
+        print_message("no workflow files (*.nika.yaml) found")
         return
     changed = sum(result.changes for result in results)
     errors = sum(len(result.migration.errors) for result in results if result.changes)
@@ -104,4 +104,4 @@ def _sum_up(results: list[FileResult], *, write: bool) -> None:
         text += f", {errors} thing{'s' if errors != 1 else ''} to mend by hand before v5 takes them"
     if changed and not write:
         text += "; --write changes the files"
-    tell(text)
+    print_message(text)

@@ -6,17 +6,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from nika_core.app.reporting import usage_json
-from nika_core.cli.console import masked, say_json, style, tell
-from nika_core.document import Loaded
-from nika_core.document.diagnostics import problem_json, render_pretty
+import nika_core as nika
+from nika_core.cli.console import masked, print_json, print_message, style
 from nika_core.errors import NikaError, Problem, ProblemsError, Severity, exit_code_of
 from nika_core.model.state import RunStatus
 from nika_core.model.usage import NOTHING
 from nika_core.model.workflow import Workflow
 
 
-class ToldError(ProblemsError):
+class ReportedError(ProblemsError):
     """The problems were already shown; only the exit code is left."""
 
     told = True
@@ -26,35 +24,35 @@ class ToldError(ProblemsError):
         self.exit_code = exit_code_of(self.problems)
 
 
-def tell_problem(problem: Problem, loaded: Loaded) -> None:
+def print_problem(problem: Problem, loaded: nika.LoadedWorkflow) -> None:
     """A frame on stderr, with the line of the document where it is the document's."""
     own = problem.place is not None and problem.place.path == loaded.path
-    tell(render_pretty(problem, loaded.text if own else "", style=style) + "\n")
+    print_message(nika.render_pretty(problem, loaded.text if own else "", style=style) + "\n")
 
 
-def errors_in(loaded: Loaded) -> int:
+def errors_in(loaded: nika.LoadedWorkflow) -> int:
     """How many problems are errors."""
     return sum(problem.severity is Severity.ERROR for problem in loaded.problems)
 
 
-def require_workflow(loaded: Loaded) -> Workflow:
-    """The workflow, its warnings told. Raises ToldError after telling all that is wrong."""
+def require_workflow(loaded: nika.LoadedWorkflow) -> Workflow:
+    """The workflow, its warnings told. Raises ReportedError after telling all that is wrong."""
     for problem in loaded.problems:
-        tell_problem(problem, loaded)
+        print_problem(problem, loaded)
     if loaded.workflow is None or errors_in(loaded):
-        raise ToldError(loaded.problems)
+        raise ReportedError(loaded.problems)
     return loaded.workflow
 
 
 @contextmanager
-def telling_problems(loaded: Loaded) -> Iterator[None]:
-    """What is found later is told in the same way. Raises ToldError."""
+def printing_problems(loaded: nika.LoadedWorkflow) -> Iterator[None]:
+    """What is found later is told in the same way. Raises ReportedError."""
     try:
         yield
     except ProblemsError as error:
         for problem in error.problems:
-            tell_problem(problem, loaded)
-        raise ToldError(error.problems) from error
+            print_problem(problem, loaded)
+        raise ReportedError(error.problems) from error
 
 
 def mask_problems(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -63,7 +61,7 @@ def mask_problems(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def refusals_as(format_: str) -> Iterator[None]:
+def refused_run_as_json(format_: str) -> Iterator[None]:
     """Who asked for JSON is given one object for a run that never starts, too: failed, no tasks, and its problems."""
     try:
         yield
@@ -72,12 +70,12 @@ def refusals_as(format_: str) -> Iterator[None]:
         found = {
             "status": RunStatus.FAILED.value,
             "durationMs": 0,
-            "usage": usage_json(NOTHING),
+            "usage": nika.as_json(NOTHING),
             "tasks": [],
-            "problems": mask_problems([problem_json(problem) for problem in problems]),
+            "problems": mask_problems([nika.as_json(problem) for problem in problems]),
         }
         if format_ == "json":
-            say_json(found)
+            print_json(found)
         elif format_ == "jsonl":
-            say_json({"event": "result", "data": found}, indent=None)
+            print_json({"event": "result", "data": found}, indent=None)
         raise

@@ -21,11 +21,11 @@ from nika_core.cli.console import (
     mask_with,
     open_closed_streams,
     plain,
+    print_data,
     print_error,
-    say,
+    print_message,
     stdout_for_data,
     style,
-    tell,
 )
 from nika_core.errors import NikaError, UsageError
 from nika_core.model.masking import Masker, secret_values
@@ -41,19 +41,21 @@ class LazyCommand:
 
 
 COMMANDS: Final = {
-    "run": LazyCommand("nika_core.cli.run:run", "Run a workflow."),
-    "resume": LazyCommand("nika_core.cli.resume:resume", "Go on with an interrupted or failed run."),
-    "validate": LazyCommand("nika_core.cli.validate:validate", "Check workflow files without running anything."),
-    "plan": LazyCommand("nika_core.cli.plan:plan", "Show what a run would do, touch and cost."),
+    "run": LazyCommand("nika_core.cli.run_command:run", "Run a workflow."),
+    "resume": LazyCommand("nika_core.cli.resume_command:resume", "Go on with an interrupted or failed run."),
+    "validate": LazyCommand(
+        "nika_core.cli.validate_command:validate", "Check workflow files without running anything."
+    ),
+    "plan": LazyCommand("nika_core.cli.plan_command:plan", "Show what a run would do, touch and cost."),
     "graph": LazyCommand("nika_core.cli.graph:graph", "Draw a workflow's graph."),
-    "runs": LazyCommand("nika_core.cli.runs:app", "The history of runs: list, show, remove."),
-    "init": LazyCommand("nika_core.cli.init:init", "Make a project that runs at once, offline."),
+    "runs": LazyCommand("nika_core.cli.runs_command:app", "The history of runs: list, show, remove."),
+    "init": LazyCommand("nika_core.cli.init_command:init", "Make a project that runs at once, offline."),
     "migrate": LazyCommand("nika_core.cli.migrate:migrate", "Turn v4 workflow files into v5."),
-    "plugins": LazyCommand("nika_core.cli.plugins:app", "What is installed, allowed, in conflict or broken."),
-    "providers": LazyCommand("nika_core.cli.providers:providers", "Model providers, their keys and prices."),
-    "limits": LazyCommand("nika_core.cli.limits:limits", "Every limit, its value and where it came from."),
-    "schema": LazyCommand("nika_core.cli.schema:schema", "The JSON Schema of a workflow, for editors."),
-    "explain": LazyCommand("nika_core.cli.explain:explain", "What a NIKA code means, and how to mend it."),
+    "plugins": LazyCommand("nika_core.cli.plugins_command:app", "What is installed, allowed, in conflict or broken."),
+    "providers": LazyCommand("nika_core.cli.providers_command:providers", "Model providers, their keys and prices."),
+    "limits": LazyCommand("nika_core.cli.limits_command:limits", "Every limit, its value and where it came from."),
+    "schema": LazyCommand("nika_core.cli.schema_command:schema", "The JSON Schema of a workflow, for editors."),
+    "explain": LazyCommand("nika_core.cli.explain_command:explain", "What a NIKA code means, and how to mend it."),
 }
 
 
@@ -102,11 +104,11 @@ app = typer.Typer(
 )
 
 
-def _version(value: bool) -> None:
+def _print_version(value: bool) -> None:
     if value:
-        import importlib_metadata
+        import nika_core
 
-        say(f"nika {importlib_metadata.version('nika-core')}")
+        print_data(nika_core.version())
         raise typer.Exit
 
 
@@ -114,12 +116,12 @@ def _version(value: bool) -> None:
 def nika(
     ctx: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     """Run workflows of AI tasks, written as strict YAML, under hard limits."""
     if ctx.invoked_subcommand is None:
-        say(ctx.get_help())
+        print_data(ctx.get_help())
     elif not {"-h", "--help"} & set(sys.argv):  # help is data, and printed by the library itself
         ctx.with_resource(stdout_for_data())
         _require_folder()
@@ -137,7 +139,9 @@ def _require_folder() -> None:
 def _on_its_way_out(what: Any) -> None:
     """What nobody can catch, e.g. a step that does not even end when the process does."""
     with contextlib.suppress(Exception):
-        tell(f"{style('warning', 'yellow')}: at the end, {type(what.exc_value).__name__}: {plain(str(what.exc_value))}")
+        print_message(
+            f"{style('warning', 'yellow')}: at the end, {type(what.exc_value).__name__}: {plain(str(what.exc_value))}"
+        )
 
 
 def main() -> None:

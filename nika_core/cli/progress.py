@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, TextIO, cast
 
-from nika_core.cli.console import plain, style, tell
+from nika_core.cli.console import plain, print_message, style
 from nika_core.model.events import Event, EventKind
 from nika_core.model.usage import money_text
 from nika_core.model.workflow import Workflow
@@ -26,10 +26,10 @@ def duration_text(seconds: float) -> str:
     return f"{int(seconds // 60)} min {int(seconds % 60)} s"
 
 
-class Lines:
+class ProgressLines:
     """A line for what has begun and what has ended; observers of a run may be slow, so this writes at once."""
 
-    def __init__(self, workflow: Workflow, *, verbose: int = 0, write: Callable[[str], None] = tell) -> None:
+    def __init__(self, workflow: Workflow, *, verbose: int = 0, write: Callable[[str], None] = print_message) -> None:
         self._keywords = {task.id: task.keyword for task in workflow.tasks}
         self._width = max((len(task.id) for task in workflow.tasks), default=0)
         self._verbose = verbose
@@ -120,7 +120,7 @@ class _Terminal:
         return getattr(self._stream, name)
 
 
-class Live:
+class LiveView:
     """The same lines above a live view of what is running, redrawn at most four times a second."""
 
     def __init__(self, workflow: Workflow, *, verbose: int = 0) -> None:
@@ -132,7 +132,7 @@ class Live:
         self._live = RichLive(
             console=self._console, refresh_per_second=_REFRESH_PER_SECOND, transient=True, get_renderable=self._view
         )
-        self._lines = Lines(workflow, verbose=verbose, write=self._print)
+        self._lines = ProgressLines(workflow, verbose=verbose, write=self._print)
         self._live.start()
 
     def __call__(self, event: Event) -> None:

@@ -1,15 +1,15 @@
 """From text to a checked workflow: strict YAML, schema, places, references, and how problems are shown."""
 
 from nika_core.document.checks import WorkflowPayload, check_values, check_workflow, graph_of, payload_of
-from nika_core.document.plugin_catalog import Vocabulary
+from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading.inputs import check_inputs
-from nika_core.document.reading.loading import Loaded, load_workflow
 from nika_core.document.reading.project_file import check_settings, find_project, load_project
 from nika_core.document.reading.task_ids import declared_tasks
+from nika_core.document.reading.workflow_loader import LoadedWorkflow, load_workflow
 
 __all__ = [
-    "Loaded",
-    "Vocabulary",
+    "LoadedWorkflow",
+    "PluginCatalog",
     "WorkflowPayload",
     "check_inputs",
     "check_settings",

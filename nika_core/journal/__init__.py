@@ -1,11 +1,11 @@
 """The history of runs: events to SQLite and back, so that a run can be looked at, resumed and removed.
 
 Standard library only. One writer thread commits in groups; whoever needs what he recorded to be durable waits for a
-barrier. See `Journal` and `RunLog`.
+barrier. See `Journal` and `RunRecorder`.
 """
 
 from nika_core.journal.journal import Journal
-from nika_core.journal.log import RunLog
+from nika_core.journal.log import RunRecorder
 from nika_core.journal.values import Recorded, RunInfo, RunSummary, new_run_id
 
-__all__ = ["Journal", "Recorded", "RunInfo", "RunLog", "RunSummary", "new_run_id"]
+__all__ = ["Journal", "Recorded", "RunInfo", "RunRecorder", "RunSummary", "new_run_id"]

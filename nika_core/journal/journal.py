@@ -13,12 +13,12 @@ from typing import Any, Final, Self
 from nika_core.errors import JournalError
 from nika_core.journal import faults
 from nika_core.journal.blobs import LARGE, Blobs
-from nika_core.journal.encoding import LOST, decode, encode, events_of, joined, plain
+from nika_core.journal.encoding import LOST, decode, encode, events_of, joined, without_surrogates
 from nika_core.journal.locks import RunLock, guarded, holder
-from nika_core.journal.log import RunLog
+from nika_core.journal.log import RunRecorder
 from nika_core.journal.store import RUN_SHIFT, Store
 from nika_core.journal.values import INTERRUPTED, RUNNING, Recorded, RunInfo, RunSummary, new_run_id
-from nika_core.journal.writer import Writer
+from nika_core.journal.writer import JournalWriter
 
 _RUN: Final = (
     "SELECT id, workflow, started, ended, status, info, summary, number, document_hash, document, blob FROM runs"
@@ -35,7 +35,7 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self._store = Store(folder)
         self._blobs = Blobs(self._store.blobs)
-        self._writer: Writer | None = None
+        self._writer: JournalWriter | None = None
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -65,7 +65,7 @@ class Journal:
 
     # ---- writing
 
-    def begin(self, info: RunInfo, run_id: str | None = None, mask: Callable[[str], str] | None = None) -> RunLog:
+    def begin(self, info: RunInfo, run_id: str | None = None, mask: Callable[[str], str] | None = None) -> RunRecorder:
         """A new run, durable before this returns.
 
         Args:
@@ -82,9 +82,9 @@ class Journal:
         except BaseException:
             lock.release()
             raise
-        return RunLog(run_id, number, 0, writer, self._blobs, lock, {}, mask)
+        return RunRecorder(run_id, number, 0, writer, self._blobs, lock, {}, mask)
 
-    def resume(self, run: str, mask: Callable[[str], str] | None = None, info: RunInfo | None = None) -> RunLog:
+    def resume(self, run: str, mask: Callable[[str], str] | None = None, info: RunInfo | None = None) -> RunRecorder:
         """Go on with a run (a unique beginning of its id will do) that no process works on.
 
         Args:
@@ -98,12 +98,12 @@ class Journal:
             writer.flush()  # what is large waits for the lock on blobs, and would wait for us
             with faults.explained(self.path, "written"), guarded(self._store.locks / "blobs.lock"):
                 told = None if info is None else self._told(info)
-                number, position, memo, unused = writer.call(lambda connection: _take_up(connection, run_id, told))
+                number, position, memo, unused = writer.call(lambda connection: _reopen(connection, run_id, told))
                 self._blobs.remove(unused)
         except BaseException:
             lock.release()
             raise
-        return RunLog(run_id, number, position, writer, self._blobs, lock, memo, mask)
+        return RunRecorder(run_id, number, position, writer, self._blobs, lock, memo, mask)
 
     def remove(self, run: str) -> str:
         """Forget a run that no process works on; gives its whole id."""
@@ -186,9 +186,9 @@ class Journal:
         finally:
             connection.close()
 
-    def _write(self) -> Writer:
+    def _write(self) -> JournalWriter:
         if self._writer is None:
-            self._writer = Writer(self._store)
+            self._writer = JournalWriter(self._store)
         return self._writer
 
     def _lock_path(self, run_id: str) -> Path:
@@ -207,7 +207,7 @@ class Journal:
         text = encode(info.document)
         stored = (text, None) if len(text) <= LARGE else (None, self._blobs.put(text.encode("ascii")))
         told = {"workflow": info.workflow, "path": info.path, "inputs": info.inputs, "options": info.options}
-        return plain(info.workflow), encode(told), _hash(info.document), *stored
+        return without_surrogates(info.workflow), encode(told), _hash(info.document), *stored
 
 
 def _hash(document: str) -> str:
@@ -228,7 +228,7 @@ def _insert(connection: sqlite3.Connection, row: tuple[Any, ...]) -> int:
     return cursor.lastrowid or 0
 
 
-def _take_up(
+def _reopen(
     connection: sqlite3.Connection, run_id: str, told: tuple[str | None, ...] | None
 ) -> tuple[int, int, dict[tuple[str, str], Any], list[str]]:
     """A run goes on: gives its number, its last event's position, its memo, and blobs that nothing refers to now."""

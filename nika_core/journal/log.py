@@ -8,16 +8,16 @@ from typing import Any
 from nika_core.journal.blobs import Blobs
 from nika_core.journal.encoding import decode, joined
 from nika_core.journal.locks import RunLock
-from nika_core.journal.rows import Ended, Kept
+from nika_core.journal.rows import MemoEntry, RunEnd
 from nika_core.journal.store import RUN_SHIFT
-from nika_core.journal.writer import Writer
+from nika_core.journal.writer import JournalWriter
 from nika_core.model.events import Event, EventKind
 from nika_core.model.json import Json
 
 _Stored = tuple[str | None, str | None]  # as it stands in the table: the text, or the name of its blob
 
 
-class RunLog:
+class RunRecorder:
     """Records events, keeps replies and tool results, says how the run ended.
 
     It is the engine's `record`, `barrier` and `memo`. Used from one thread. `run_id` names the run for the user.
@@ -28,7 +28,7 @@ class RunLog:
         run_id: str,
         number: int,
         position: int,
-        writer: Writer,
+        writer: JournalWriter,
         blobs: Blobs,
         lock: RunLock,
         memo: dict[tuple[str, str], _Stored],
@@ -64,7 +64,7 @@ class RunLog:
             self._begun = event.at
         elif event.kind is EventKind.RUN_FINISHED and "status" in event.data:
             summary = {"usage": event.data.get("usage"), "durationMs": round((event.at - self._begun) * 1000)}
-            self._append(Ended(self._number, event.data["status"], event.at, summary))
+            self._append(RunEnd(self._number, event.data["status"], event.at, summary))
             self._told = True
 
     async def barrier(self) -> None:
@@ -85,7 +85,7 @@ class RunLog:
     def put(self, key: str, call: str, value: Json) -> None:
         """Keep it; durable with the next barrier. What has a secret in it is kept for this process only."""
         self._kept[key, call] = value
-        self._append(Kept(self._number, key, call, value, self._mask))
+        self._append(MemoEntry(self._number, key, call, value, self._mask))
 
     def _read(self, stored: _Stored) -> Any:
         text, blob = stored
@@ -103,7 +103,7 @@ class RunLog:
         """
         self.finished = True
         if not self._told:
-            self._append(Ended(self._number, status, at, {}))
+            self._append(RunEnd(self._number, status, at, {}))
         try:
             await self._writer.barrier()
         finally:

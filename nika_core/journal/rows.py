@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from nika_core.journal.blobs import LARGE, Blobs
-from nika_core.journal.encoding import encode, encode_event, encode_events, plain
+from nika_core.journal.encoding import encode, encode_event, encode_events, without_surrogates
 from nika_core.journal.locks import guarded
 from nika_core.journal.store import Store
 from nika_core.model.events import Event
@@ -23,7 +23,7 @@ _FIRST: Final = 8  # events in the first row of a commit
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class MemoEntry:
     """An entry of the memo. When `mask` changes its text a secret is in it, and it is not written."""
 
     run: int
@@ -34,7 +34,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class RunEnd:
     """How a run ended. `summary` is JSON."""
 
     run: int
@@ -44,19 +44,19 @@ class Ended:
 
 
 Numbered: TypeAlias = tuple[int, Event]  # its run's number * 2**32 + its position in the run's history
-Entry = Numbered | Kept | Ended
+Entry = Numbered | MemoEntry | RunEnd
 _Row: TypeAlias = tuple[int, str, str | None]  # the last event's number, the events, the data of one that is large
 
 
 def commit(connection: sqlite3.Connection, store: Store, entries: Iterable[Entry]) -> None:
     """Write them all or none. Raises sqlite3.Error, OSError."""
     told: list[Numbered] = []
-    kept: list[tuple[Kept, str]] = []
-    ended: list[Ended] = []
+    kept: list[tuple[MemoEntry, str]] = []
+    ended: list[RunEnd] = []
     for entry in entries:
         if isinstance(entry, tuple):
             told.append(entry)
-        elif isinstance(entry, Kept):
+        elif isinstance(entry, MemoEntry):
             text = encode(entry.value)
             if entry.mask is None or entry.mask(text) == text:
                 kept.append((entry, text))
@@ -77,7 +77,7 @@ def commit(connection: sqlite3.Connection, store: Store, entries: Iterable[Entry
             value = (None, _put(text, blobs)) if len(text) > LARGE else (text, None)
             connection.execute(
                 "INSERT OR REPLACE INTO memo VALUES (?, ?, ?, ?, ?)",
-                (entry.run, plain(entry.key), plain(entry.call), *value),
+                (entry.run, without_surrogates(entry.key), without_surrogates(entry.call), *value),
             )
         for end in ended:
             connection.execute(

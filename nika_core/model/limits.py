@@ -17,7 +17,7 @@ class Unit(StrEnum):
     USD = "usd"
 
 
-class Measure(StrEnum):
+class LimitKind(StrEnum):
     """What the kernel measures. A policy may bound any of them; of several bounds the smallest holds."""
 
     YAML_BYTES = "yaml.bytes"

@@ -10,7 +10,6 @@ import importlib
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from types import ModuleType
 from typing import Any, Final, TypeAlias
 
 import pluggy
@@ -18,13 +17,13 @@ import pluggy
 from nika_core import codes
 from nika_core.errors import PluginError
 from nika_core.plugin import API_VERSION, Keyword, LimitPolicy, Provider, TemplateSource, hookspec
-from nika_core.registry.describing import why_wrong
-from nika_core.registry.guard import event_loop_kept
-from nika_core.registry.scan import Kind, Offer
+from nika_core.registry.describing import description_error
+from nika_core.registry.event_loop import preserve_event_loop
+from nika_core.registry.scan import Kind, PluginRecord
 
 Description: TypeAlias = Keyword | Provider | TemplateSource | LimitPolicy
 
-_HOOKS: Final = {
+HOOKS: Final = {
     Kind.KEYWORD: ("nika_task_keywords", Keyword),
     Kind.PROVIDER: ("nika_providers", Provider),
     Kind.TEMPLATE_SOURCE: ("nika_template_sources", TemplateSource),
@@ -32,32 +31,32 @@ _HOOKS: Final = {
 }
 
 
-def broken(offer: Offer, what: str, code: str = codes.PLUGIN_BROKEN) -> PluginError:
+def broken(record: PluginRecord, what: str, code: str = codes.PLUGIN_BROKEN) -> PluginError:
     """The one clear sentence that a user of a broken plugin gets."""
     return PluginError(
         code,
-        f"the plugin for '{offer.word}' ({offer.origin}) {what}",
-        hint=f"upgrade or remove {offer.distribution}, or block it: plugins: {{block: [{offer.id}]}} in nika.yaml",
+        f"the plugin for '{record.word}' ({record.origin}) {what}",
+        hint=f"upgrade or remove {record.distribution}, or block it: plugins: {{block: [{record.id}]}} in nika.yaml",
     )
 
 
-def says(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     """An exception on one line, bounded."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}"[:300] if text else type(error).__name__
 
 
 @contextlib.contextmanager
-def foreign(offer: Offer) -> Iterator[None]:
+def plugin_code(record: PluginRecord) -> Iterator[None]:
     """Around a plugin's own code: stdout is for data, and the event loop is everybody's.
 
     Raises:
         PluginError: it changed asyncio, which has been put back.
     """
-    with event_loop_kept() as changed, contextlib.redirect_stdout(sys.stderr):
+    with preserve_event_loop() as changed, contextlib.redirect_stdout(sys.stderr):
         yield
     if changed:
-        raise broken(offer, f"patches the event loop when it is loaded: {', '.join(changed[:3])}")
+        raise broken(record, f"patches the event loop when it is loaded: {', '.join(changed[:3])}")
 
 
 class Loader:
@@ -68,7 +67,7 @@ class Loader:
         self._manager.add_hookspecs(hookspec)
         self._collected: dict[Kind, list[object]] = {}
         self._modules: dict[str, dict[Kind, list[object]]] = {}
-        for kind, (name, _) in _HOOKS.items():
+        for kind, (name, _) in HOOKS.items():
             hook: Any = getattr(self._manager.hook, name)
             hook.call_historic(result_callback=self._collector(kind))
         self.import_seconds: dict[str, float] = {}
@@ -76,94 +75,97 @@ class Loader:
     def _collector(self, kind: Kind) -> Any:
         def collect(result: object) -> None:
             if isinstance(result, str | bytes) or not isinstance(result, Iterable):
-                raise TypeError(f"{_HOOKS[kind][0]} returned {type(result).__name__}, not descriptions in a list")
+                raise TypeError(f"{HOOKS[kind][0]} returned {type(result).__name__}, not descriptions in a list")
             self._collected.setdefault(kind, []).extend(result)
 
         return collect
 
-    def load(self, offer: Offer) -> Description:
+    def load(self, record: PluginRecord) -> Description:
         """The description that belongs to the offer. Raises PluginError."""
-        if offer.module not in self._modules:
-            self._modules[offer.module] = self._register(offer)
-        hook, expected = _HOOKS[offer.kind]
-        described = self._modules[offer.module].get(offer.kind, [])
+        if record.module not in self._modules:
+            self._modules[record.module] = self._register(record)
+        hook, expected = HOOKS[record.kind]
+        described = self._modules[record.module].get(record.kind, [])
         for description in described:
             if not isinstance(description, expected):
-                raise broken(offer, f"returns {type(description).__name__} from {hook}, not {expected.__name__}")
-        mine = [description for description in described if getattr(description, "name", None) == offer.word]
+                raise broken(record, f"returns {type(description).__name__} from {hook}, not {expected.__name__}")
+        mine = [description for description in described if getattr(description, "name", None) == record.word]
         if not mine:
             names = ", ".join(sorted(str(getattr(each, "name", "?")) for each in described)) or "nothing"
-            raise broken(offer, f"does not describe '{offer.word}': {hook} of {offer.module} returned {names}")
+            raise broken(record, f"does not describe '{record.word}': {hook} of {record.module} returned {names}")
         if len(mine) > 1:
-            raise broken(offer, f"describes '{offer.word}' {len(mine)} times")
-        wrong = why_wrong(mine[0])
+            raise broken(record, f"describes '{record.word}' {len(mine)} times")
+        wrong = description_error(mine[0])
         if wrong is not None:
-            raise broken(offer, wrong)
+            raise broken(record, wrong)
         return mine[0]  # type: ignore[return-value]  # its type was compared with `expected` above
 
-    def _register(self, offer: Offer) -> dict[Kind, list[object]]:
-        module = self._import(offer)
-        declared = getattr(module, "NIKA_API", None)
+    def _register(self, record: PluginRecord) -> dict[Kind, list[object]]:
+        module = self._import(record)
+        # What a program passes is written for the version that is there.
+        declared = getattr(module, "NIKA_API", None if record.plugin is None else API_VERSION)
         if declared != API_VERSION:
             silent = "does not say which plugin API it was written for" if declared is None else ""
             raise broken(
-                offer,
+                record,
                 (silent or f"was written for plugin API {declared}") + f"; this is API {API_VERSION} (NIKA_API)",
                 codes.PLUGIN_INCOMPATIBLE,
             )
         self._collected = {}
         try:
-            with foreign(offer):
-                self._manager.register(module, offer.module)
+            with plugin_code(record):
+                self._manager.register(module, record.module)
             self._manager.check_pending()
         except (KeyboardInterrupt, PluginError):
-            self._forget(module, offer)
+            self._forget(module, record)
             raise
         except BaseException as error:
-            self._forget(module, offer)
-            raise broken(offer, f"fails when it is registered: {says(error)}") from error
+            self._forget(module, record)
+            raise broken(record, f"fails when it is registered: {one_line(error)}") from error
         collected, self._collected = self._collected, {}
         return collected
 
-    def _forget(self, module: ModuleType, offer: Offer) -> None:
-        if self._manager.has_plugin(offer.module):
+    def _forget(self, module: object, record: PluginRecord) -> None:
+        if self._manager.has_plugin(record.module):
             self._manager.unregister(module)
 
-    def _import(self, offer: Offer) -> ModuleType:
+    def _import(self, record: PluginRecord) -> Any:
+        if record.plugin is not None:
+            return record.plugin
         start = time.perf_counter()
         try:
-            with foreign(offer):
-                return importlib.import_module(offer.module)
+            with plugin_code(record):
+                return importlib.import_module(record.module)
         except (KeyboardInterrupt, PluginError):
             raise
         except BaseException as error:
-            raise broken(offer, f"cannot be imported: {says(error)}") from error
+            raise broken(record, f"cannot be imported: {one_line(error)}") from error
         finally:
-            self.import_seconds[offer.module] = time.perf_counter() - start
+            self.import_seconds[record.module] = time.perf_counter() - start
 
 
-def load_object(offer: Offer, name: str) -> Any:
+def load_object(record: PluginRecord, name: str) -> Any:
     """What "package.module:Class" names. Raises PluginError."""
     module_name, _, attribute = name.partition(":")
     try:
-        with foreign(offer):
+        with plugin_code(record):
             found: Any = importlib.import_module(module_name)
             for part in attribute.split("."):
                 found = getattr(found, part)
     except (KeyboardInterrupt, PluginError):
         raise
     except BaseException as error:
-        raise broken(offer, f"names {name}, which cannot be loaded: {says(error)}") from error
+        raise broken(record, f"names {name}, which cannot be loaded: {one_line(error)}") from error
     return found
 
 
-def make(offer: Offer, name: str, *arguments: object) -> Any:
+def make(record: PluginRecord, name: str, *arguments: object) -> Any:
     """An instance of what "package.module:Class" names. Raises PluginError."""
-    made = load_object(offer, name)
+    made = load_object(record, name)
     try:
-        with foreign(offer):
+        with plugin_code(record):
             return made(*arguments)
     except (KeyboardInterrupt, PluginError):
         raise
     except BaseException as error:
-        raise broken(offer, f"cannot make {name}: {says(error)}") from error
+        raise broken(record, f"cannot make {name}: {one_line(error)}") from error

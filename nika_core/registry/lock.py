@@ -17,7 +17,7 @@ from typing import Final
 
 from nika_core import codes
 from nika_core.errors import Place, RefusedError, UsageError
-from nika_core.registry.scan import Offer
+from nika_core.registry.scan import PluginRecord
 
 LOCK_NAME: Final = "nika.lock"
 KERNEL: Final = "nika-core"
@@ -67,9 +67,9 @@ def changed_files(name: str) -> list[str]:
     return changed
 
 
-def lock_of(offers: Iterable[Offer]) -> list[Locked]:
+def lock_of(records: Iterable[PluginRecord]) -> list[Locked]:
     """What to lock: the kernel, and every distribution of these offers."""
-    names = {offer.distribution for offer in offers}
+    names = {record.distribution for record in records}
     return [locked(name) for name in sorted(names | {KERNEL}, key=str.lower)]
 
 
@@ -105,9 +105,9 @@ def read_lock(path: Path) -> dict[str, Locked] | None:
         ) from None
 
 
-def differences(wanted: Mapping[str, Locked], offers: Iterable[Offer]) -> list[str]:
+def differences(wanted: Mapping[str, Locked], records: Iterable[PluginRecord]) -> list[str]:
     """What is installed (and may be loaded) other than the lock says, a sentence each."""
-    installed = {entry.distribution: entry for entry in lock_of(offers)}
+    installed = {entry.distribution: entry for entry in lock_of(records)}
     found = []
     for name in sorted(wanted.keys() | installed.keys(), key=str.lower):
         was, now = wanted.get(name), installed.get(name)
@@ -125,12 +125,12 @@ def differences(wanted: Mapping[str, Locked], offers: Iterable[Offer]) -> list[s
     return found
 
 
-def require_lock(path: Path, offers: Iterable[Offer]) -> None:
+def require_lock(path: Path, records: Iterable[PluginRecord]) -> None:
     """Refuse when there is a lock and something differs. Raises RefusedError with all differences."""
     wanted = read_lock(path)
     if wanted is None:
         return
-    found = differences(wanted, offers)
+    found = differences(wanted, records)
     if found:
         raise RefusedError(
             codes.PLUGIN_LOCK,

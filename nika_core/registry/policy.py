@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from nika_core.registry.scan import Offer
+from nika_core.registry.scan import PluginRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,35 +39,37 @@ class PluginPolicy:
     implied: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     prefer_where: str = "nika.yaml"
 
-    def why_blocked(self, offer: Offer) -> str | None:
+    def why_blocked(self, record: PluginRecord) -> str | None:
         """One sentence that names the list; None when it may be loaded."""
         for where, patterns in self.block:
             for pattern in patterns:
-                if _matches(pattern, offer):
+                if _matches(pattern, record):
                     return f"blocked by '{pattern}' in {where}"
         for where, patterns in self.allow:
-            if not any(_matches(pattern, offer) for pattern in (*patterns, *self.implied.get(where, ()))):
+            if not any(_matches(pattern, record) for pattern in (*patterns, *self.implied.get(where, ()))):
                 if patterns:
                     return f"not in the allow list of {where}"
                 name = where if where.isupper() else f"plugins.allow of {where}"  # a variable, or a file
                 return f"{name} is set and empty: it allows nothing"
         return None
 
-    def unmatched(self, offers: Collection[Offer]) -> list[Unmatched]:
+    def unmatched(self, records: Collection[PluginRecord]) -> list[Unmatched]:
         """Entries that match nothing of what is installed."""
         found: list[Unmatched] = []
         for name, lists in (("allow", self.allow), ("block", self.block)):
             for where, patterns in lists:
-                vain = (one for one in patterns if not any(_matches(one, offer) for offer in offers))
+                vain = (one for one in patterns if not any(_matches(one, record) for record in records))
                 found += [Unmatched(name, where, pattern) for pattern in vain]
         for word, distribution in self.prefer.items():
-            if not any(offer.id == word and same_distribution(offer.distribution, distribution) for offer in offers):
+            if not any(
+                record.id == word and same_distribution(record.distribution, distribution) for record in records
+            ):
                 found.append(Unmatched("prefer", self.prefer_where, f"{word}: {distribution}"))
         return found
 
 
-def _matches(pattern: str, offer: Offer) -> bool:
-    name = offer.id if ":" in pattern else _normal(offer.distribution)
+def _matches(pattern: str, record: PluginRecord) -> bool:
+    name = record.id if ":" in pattern else _normal(record.distribution)
     return fnmatchcase(name, pattern if ":" in pattern else _normal(pattern))
 
 

@@ -18,32 +18,32 @@ from typing import Any, Final, TextIO
 
 from nika_core.errors import PluginError
 from nika_core.registry.lock import changed_files
-from nika_core.registry.registry import Listed, Registry
-from nika_core.registry.scan import Kind, Offer
+from nika_core.registry.registry import PluginStatus, Registry
+from nika_core.registry.scan import Kind, PluginRecord
 
 PATIENCE: Final = 10.0  # seconds for one plugin
 SLOW: Final = 0.25  # seconds from which on importing a plugin is told to be slow
 
 
-def probed(registry: Registry) -> list[Listed]:
+def probed(registry: Registry) -> list[PluginStatus]:
     """Every offer, after trying all that may be imported; nothing is imported here."""
     listed = registry.listing()
-    waiting = [each.offer for each in listed if each.status == "available"]
-    found: dict[Offer, dict[str, Any]] = {}
+    waiting = [each.record for each in listed if each.status == "available"]
+    found: dict[PluginRecord, dict[str, Any]] = {}
     while waiting:
         told, begun = _try(waiting)
         found |= told
-        waiting = [offer for offer in waiting if offer not in found]
+        waiting = [record for record in waiting if record not in found]
         if begun is not None and begun not in found:
             found[begun] = {"error": _vanished(begun), "hint": _way_out(begun)}
             waiting.remove(begun)
         elif not told and waiting:  # not even the first one was begun: that is no plugin's fault
             raise OSError("the process in which plugins are tried does not start")
-    changed = {name: _changed(name) for name in {offer.distribution for offer in found}}
-    return [_merged(each, found.get(each.offer), changed.get(each.offer.distribution, ())) for each in listed]
+    changed = {name: _changed(name) for name in {record.distribution for record in found}}
+    return [_merged(each, found.get(each.record), changed.get(each.record.distribution, ())) for each in listed]
 
 
-def _merged(listed: Listed, told: dict[str, Any] | None, changed: Sequence[str]) -> Listed:
+def _merged(listed: PluginStatus, told: dict[str, Any] | None, changed: Sequence[str]) -> PluginStatus:
     if told is None:
         return listed
     notes = list(told.get("notes", ()))
@@ -67,18 +67,18 @@ def _changed(distribution: str) -> list[str]:
         return []
 
 
-def _vanished(offer: Offer) -> str:
+def _vanished(record: PluginRecord) -> str:
     return (
-        f"the plugin for '{offer.word}' ({offer.origin}) ends the whole process when it is loaded, "
+        f"the plugin for '{record.word}' ({record.origin}) ends the whole process when it is loaded, "
         f"or does not come back within {PATIENCE:g} s"
     )
 
 
-def _way_out(offer: Offer) -> str:
-    return f"upgrade or remove {offer.distribution}, or block it: plugins: {{block: [{offer.id}]}} in nika.yaml"
+def _way_out(record: PluginRecord) -> str:
+    return f"upgrade or remove {record.distribution}, or block it: plugins: {{block: [{record.id}]}} in nika.yaml"
 
 
-def _try(offers: Sequence[Offer]) -> tuple[dict[Offer, dict[str, Any]], Offer | None]:
+def _try(records: Sequence[PluginRecord]) -> tuple[dict[PluginRecord, dict[str, Any]], PluginRecord | None]:
     """What the process said of each, and the one that it began last."""
     command = [sys.executable, "-m", "nika_core.registry.probe"]
     environ = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
@@ -94,14 +94,14 @@ def _try(offers: Sequence[Offer]) -> tuple[dict[Offer, dict[str, Any]], Offer | 
             text=True,
         )
         try:
-            process.communicate(json.dumps([asdict(offer) for offer in offers]), PATIENCE * (len(offers) + 1))
+            process.communicate(json.dumps([asdict(record) for record in records]), PATIENCE * (len(records) + 1))
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
         told = answer.read_text(encoding="utf-8").splitlines()
         lines = [json.loads(line) for line in told if line.endswith("}")]
-    found = {offers[line["index"]]: line for line in lines if "begun" not in line}
-    begun = [offers[line["index"]] for line in lines if "begun" in line]
+    found = {records[line["index"]]: line for line in lines if "begun" not in line}
+    begun = [records[line["index"]] for line in lines if "begun" in line]
     return found, begun[-1] if begun else None
 
 
@@ -109,14 +109,14 @@ def _try(offers: Sequence[Offer]) -> tuple[dict[Offer, dict[str, Any]], Offer | 
 
 
 def _main(path: Path) -> None:
-    offers = [Offer(**{**each, "kind": Kind(each["kind"])}) for each in json.loads(sys.stdin.read())]
-    registry = Registry(offers)
+    records = [PluginRecord(**{**each, "kind": Kind(each["kind"])}) for each in json.loads(sys.stdin.read())]
+    registry = Registry(records)
     with path.open("w", encoding="utf-8") as answer, tempfile.TemporaryFile() as heard:
         os.dup2(heard.fileno(), 1)
-        for index, offer in enumerate(offers):
+        for index, record in enumerate(records):
             _say(answer, {"index": index, "begun": True})
             faulthandler.dump_traceback_later(PATIENCE, exit=True, file=sys.stderr)
-            _say(answer, {"index": index, **_look(registry, offer, heard.fileno())})
+            _say(answer, {"index": index, **_look(registry, record, heard.fileno())})
             faulthandler.cancel_dump_traceback_later()
         answer.flush()
         os._exit(0)  # what they registered to be done at exit is not done
@@ -127,14 +127,14 @@ def _say(answer: TextIO, told: dict[str, Any]) -> None:
     answer.flush()
 
 
-def _look(registry: Registry, offer: Offer, heard: int) -> dict[str, Any]:
+def _look(registry: Registry, record: PluginRecord, heard: int) -> dict[str, Any]:
     before = os.fstat(heard).st_size
     threads = threading.active_count()
     printed = _Counted()
     real, sys.stderr = sys.stderr, printed  # a plugin's stdout goes to stderr while it is loaded
     told: dict[str, Any] = {}
     try:
-        registry.try_out(offer)
+        registry.try_out(record)
     except PluginError as error:
         told = {"error": error.message, "hint": error.hint or ""}
     finally:
@@ -144,7 +144,7 @@ def _look(registry: Registry, offer: Offer, heard: int) -> dict[str, Any]:
         notes.append("it prints when it is loaded")
     if threading.active_count() > threads:
         notes.append("it starts threads when it is loaded")
-    return {**told, "seconds": registry.import_seconds(offer), "notes": notes}
+    return {**told, "seconds": registry.import_seconds(record), "notes": notes}
 
 
 class _Counted:

@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 from nika_core import codes
 from nika_core.errors import PluginError
 from nika_core.plugin import Client, Facets, Keyword, LimitPolicy, Policy, Provider, Source, Step, TemplateSource
-from nika_core.registry.foreign_client import ForeignClient
+from nika_core.registry.guarded_client import GuardedClient
 from nika_core.registry.loading import Description, Loader, load_object, make
 from nika_core.registry.policy import PluginPolicy, Unmatched, same_distribution
-from nika_core.registry.scan import Kind, Offer, required_by, scan
+from nika_core.registry.scan import DISTRIBUTION, Kind, PluginRecord, required_by, scan
 
 D = TypeVar("D", Keyword, Provider, TemplateSource, LimitPolicy)
 
@@ -29,14 +29,14 @@ _UNKNOWN = {
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class PluginStatus:
     """An offer, and what became of it.
 
-    `status`: available, blocked, conflict (nobody gets the word), outranked (another distribution has it), broken.
+    `status`: available, blocked, conflict (nobody gets the word), shadowed (another distribution has it), broken.
     `seconds` that importing took and `notes`, what else its users should know, are found by `nika plugins check`.
     """
 
-    offer: Offer
+    record: PluginRecord
     status: str
     why: str = ""
     hint: str = ""
@@ -49,30 +49,30 @@ class Registry:
 
     def __init__(
         self,
-        offers: Iterable[Offer] | None = None,
+        records: Iterable[PluginRecord] | None = None,
         policy: PluginPolicy | None = None,
         built_in: Collection[str] | None = None,
     ) -> None:
-        self._offers = scan() if offers is None else tuple(offers)
+        self._records = scan() if records is None else tuple(records)
         self._policy = policy or PluginPolicy()
         self._built_in_given = built_in
         self._loader = Loader()
-        self._loaded: dict[Offer, Description | PluginError] = {}
-        self._made: dict[tuple[Offer, str], Any] = {}
+        self._loaded: dict[PluginRecord, Description | PluginError] = {}
+        self._made: dict[tuple[PluginRecord, str], Any] = {}
         self._claims: dict[str, tuple[Provider, ...]] = {}  # by a model's name
-        self._by_word: dict[tuple[Kind, str], list[Offer]] = {}
-        self._blocked: dict[Offer, str] = {}
-        for offer in self._offers:
-            why = self._policy.why_blocked(offer)
+        self._by_word: dict[tuple[Kind, str], list[PluginRecord]] = {}
+        self._blocked: dict[PluginRecord, str] = {}
+        for record in self._records:
+            why = self._policy.why_blocked(record)
             if why is None:
-                self._by_word.setdefault((offer.kind, offer.word), []).append(offer)
+                self._by_word.setdefault((record.kind, record.word), []).append(record)
             else:
-                self._blocked[offer] = why
+                self._blocked[record] = why
 
     @cached_property
     def _built_in(self) -> frozenset[str]:
         """Distributions that come with Nika itself. Read only when two offer one word."""
-        return frozenset(required_by("nika") if self._built_in_given is None else self._built_in_given)
+        return frozenset(required_by(DISTRIBUTION) if self._built_in_given is None else self._built_in_given)
 
     # -- who offers what
 
@@ -80,52 +80,52 @@ class Registry:
         """Every word of this kind that may be used, in alphabetical order."""
         return sorted(word for (found, word) in self._by_word if found is kind)
 
-    def offers(self) -> tuple[Offer, ...]:
+    def records(self) -> tuple[PluginRecord, ...]:
         """All that is installed, whether or not it may be used."""
-        return self._offers
+        return self._records
 
     def unmatched(self) -> list[Unmatched]:
         """Entries of the policy's lists that match nothing that is installed."""
-        return self._policy.unmatched(self._offers)
+        return self._policy.unmatched(self._records)
 
     def installed(self, kind: Kind) -> list[str]:
         """Every word of this kind that is there, also those that may not be used."""
-        return sorted({offer.word for offer in self._offers if offer.kind is kind})
+        return sorted({record.word for record in self._records if record.kind is kind})
 
-    def offer(self, kind: Kind, word: str) -> Offer:
+    def record(self, kind: Kind, word: str) -> PluginRecord:
         """The one that has the word. Raises PluginError when nobody may have it."""
-        offers = self._by_word.get((kind, word))
-        if not offers:
+        records = self._by_word.get((kind, word))
+        if not records:
             raise self._nobody_offers(kind, word)
-        winner = self._winner(offers)
+        winner = self._winner(records)
         if winner is None:
-            names = " and ".join(offer.origin for offer in offers)
+            names = " and ".join(record.origin for record in records)
             raise PluginError(
                 codes.PLUGIN_CONFLICT,
                 f"the {_UNKNOWN[kind][1]} '{word}' is offered by {names}",
-                hint=f"say which one in nika.yaml: plugins: {{prefer: {{{offers[0].id}: {offers[0].distribution}}}}}",
+                hint=f"say which one in nika.yaml: plugins: {{prefer: {{{records[0].id}: {records[0].distribution}}}}}",
             )
         return winner
 
-    def _winner(self, offers: list[Offer]) -> Offer | None:
-        preferred = self._policy.prefer.get(offers[0].id)
+    def _winner(self, records: list[PluginRecord]) -> PluginRecord | None:
+        preferred = self._policy.prefer.get(records[0].id)
         if preferred is not None:
-            mine = [offer for offer in offers if same_distribution(offer.distribution, preferred)]
+            mine = [record for record in records if same_distribution(record.distribution, preferred)]
             if len(mine) == 1:
                 return mine[0]
             if not mine:
-                raise self._preferred_in_vain(offers, preferred)
+                raise self._preferred_in_vain(records, preferred)
             return None
-        return self._without_preference(offers)
+        return self._without_preference(records)
 
-    def _preferred_in_vain(self, offers: list[Offer], preferred: str) -> PluginError:
+    def _preferred_in_vain(self, records: list[PluginRecord], preferred: str) -> PluginError:
         """To use another one in its place would do what the project does not want, and say nothing."""
-        first, where = offers[0], self._policy.prefer_where
+        first, where = records[0], self._policy.prefer_where
         name = _UNKNOWN[first.kind][1]
-        others = " and ".join(offer.origin for offer in offers)
+        others = " and ".join(record.origin for record in records)
         why = "does not offer it"
-        for offer, blocked in self._blocked.items():
-            if offer.id == first.id and same_distribution(offer.distribution, preferred):
+        for record, blocked in self._blocked.items():
+            if record.id == first.id and same_distribution(record.distribution, preferred):
                 why = f"may not be used: {blocked}"
         return PluginError(
             codes.PLUGIN_CONFLICT,
@@ -135,19 +135,21 @@ class Registry:
             f"{{prefer: {{{first.id}: {first.distribution}}}}} in {where}",
         )
 
-    def _without_preference(self, offers: list[Offer]) -> Offer | None:
-        if len(offers) == 1:
-            return offers[0]
-        own = [offer for offer in offers if any(same_distribution(offer.distribution, name) for name in self._built_in)]
+    def _without_preference(self, records: list[PluginRecord]) -> PluginRecord | None:
+        if len(records) == 1:
+            return records[0]
+        own = [
+            record for record in records if any(same_distribution(record.distribution, name) for name in self._built_in)
+        ]
         return own[0] if len(own) == 1 else None
 
     def _nobody_offers(self, kind: Kind, word: str) -> PluginError:
         code, name, prefix = _UNKNOWN[kind]
-        for offer, why in self._blocked.items():
-            if offer.kind is kind and offer.word == word:
+        for record, why in self._blocked.items():
+            if record.kind is kind and record.word == word:
                 return PluginError(
                     codes.PLUGIN_BLOCKED,
-                    f"the {name} '{word}' of {offer.origin} may not be used: {why}",
+                    f"the {name} '{word}' of {record.origin} may not be used: {why}",
                     hint="`nika plugins list` shows what is blocked and by which list",
                 )
         near = get_close_matches(word, self.words(kind), 1)
@@ -163,34 +165,34 @@ class Registry:
         distribution = f"{_UNKNOWN[kind][2]}{word}"
         return f"install it: pip install {distribution}" if distribution in self._built_in else None
 
-    def usable(self) -> list[Offer]:
+    def usable(self) -> list[PluginRecord]:
         """Every offer that the lists allow, whether or not it gets its word."""
-        return [offer for offer in self._offers if offer not in self._blocked]
+        return [record for record in self._records if record not in self._blocked]
 
     # -- what they bring
 
     def _load(self, kind: Kind, word: str, expected: type[D]) -> D:
-        description = self.description(self.offer(kind, word))
+        description = self.description(self.record(kind, word))
         assert isinstance(description, expected)  # the loader compared them
         return description
 
-    def description(self, offer: Offer) -> Description:
+    def description(self, record: PluginRecord) -> Description:
         """Import the plugin and give its description. Raises PluginError, the same one each time."""
-        found = self._loaded.get(offer)
+        found = self._loaded.get(record)
         if found is None:
             try:
-                found = self._loader.load(offer)
+                found = self._loader.load(record)
             except PluginError as error:
                 found = error
-            self._loaded[offer] = found
+            self._loaded[record] = found
         if isinstance(found, PluginError):
             raise found
         return found
 
-    def _make(self, offer: Offer, name: str, *arguments: object) -> Any:
-        key = (offer, name)
+    def _make(self, record: PluginRecord, name: str, *arguments: object) -> Any:
+        key = (record, name)
         if key not in self._made:
-            self._made[key] = make(offer, name, *arguments)
+            self._made[key] = make(record, name, *arguments)
         return self._made[key]
 
     def keyword(self, word: str) -> Keyword:
@@ -199,12 +201,12 @@ class Registry:
 
     def facets(self, word: str) -> Facets:
         """Raises PluginError."""
-        made: Facets = self._make(self.offer(Kind.KEYWORD, word), self.keyword(word).facets)
+        made: Facets = self._make(self.record(Kind.KEYWORD, word), self.keyword(word).facets)
         return made
 
     def new_step(self, word: str) -> Step:
         """A step for one run. Raises PluginError."""
-        made: Step = make(self.offer(Kind.KEYWORD, word), self.keyword(word).step)
+        made: Step = make(self.record(Kind.KEYWORD, word), self.keyword(word).step)
         return made
 
     def provider(self, name: str) -> Provider:
@@ -220,7 +222,9 @@ class Registry:
         if claims is None:
             claims = self._claims[model] = tuple(self._claiming(model))
         if len(claims) > 1:
-            names = " and ".join(f"'{claim.name}' ({self.offer(Kind.PROVIDER, claim.name).origin})" for claim in claims)
+            names = " and ".join(
+                f"'{claim.name}' ({self.record(Kind.PROVIDER, claim.name).origin})" for claim in claims
+            )
             raise PluginError(
                 codes.PLUGIN_CONFLICT,
                 f"the model '{model}' is claimed by the providers {names}",
@@ -237,8 +241,8 @@ class Registry:
 
     def new_client(self, name: str, environ: Mapping[str, str]) -> Client:
         """A client for one run. Raises PluginError."""
-        offer = self.offer(Kind.PROVIDER, name)
-        return ForeignClient(make(offer, self.provider(name).client, environ), offer)
+        record = self.record(Kind.PROVIDER, name)
+        return GuardedClient(make(record, self.provider(name).client, environ), record)
 
     def template_source(self, name: str) -> TemplateSource:
         """Raises PluginError."""
@@ -246,57 +250,57 @@ class Registry:
 
     def source(self, name: str) -> Source:
         """Raises PluginError."""
-        made: Source = self._make(self.offer(Kind.TEMPLATE_SOURCE, name), self.template_source(name).source)
+        made: Source = self._make(self.record(Kind.TEMPLATE_SOURCE, name), self.template_source(name).source)
         return made
 
-    def policies(self) -> list[tuple[Offer, Policy]]:
+    def policies(self) -> list[tuple[PluginRecord, Policy]]:
         """Every limit policy that may be loaded. A broken one raises: a limit that nobody asks is no limit."""
-        found: list[tuple[Offer, Policy]] = []
+        found: list[tuple[PluginRecord, Policy]] = []
         for word in self.words(Kind.LIMIT_POLICY):
-            offer = self.offer(Kind.LIMIT_POLICY, word)
+            record = self.record(Kind.LIMIT_POLICY, word)
             description = self._load(Kind.LIMIT_POLICY, word, LimitPolicy)
-            found.append((offer, self._make(offer, description.policy)))
+            found.append((record, self._make(record, description.policy)))
         return found
 
     # -- what people are told
 
-    def listing(self) -> list[Listed]:
+    def listing(self) -> list[PluginStatus]:
         """Every offer with its status as far as it is known without importing anything."""
-        found: list[Listed] = []
-        for offer in self._offers:
-            if offer in self._blocked:
-                found.append(Listed(offer, "blocked", self._blocked[offer]))
+        found: list[PluginStatus] = []
+        for record in self._records:
+            if record in self._blocked:
+                found.append(PluginStatus(record, "blocked", self._blocked[record]))
                 continue
-            failure = self._loaded.get(offer)
+            failure = self._loaded.get(record)
             try:
-                winner = self.offer(offer.kind, offer.word)
+                winner = self.record(record.kind, record.word)
             except PluginError as error:
-                found.append(Listed(offer, "conflict", error.message, error.hint or ""))
+                found.append(PluginStatus(record, "conflict", error.message, error.hint or ""))
                 continue
-            if winner is not offer:
-                hint = f"to use this one: plugins: {{prefer: {{{offer.id}: {offer.distribution}}}}} in nika.yaml"
-                found.append(Listed(offer, "outranked", f"{winner.origin} has the word", hint))
+            if winner is not record:
+                hint = f"to use this one: plugins: {{prefer: {{{record.id}: {record.distribution}}}}} in nika.yaml"
+                found.append(PluginStatus(record, "shadowed", f"{winner.origin} has the word", hint))
             elif isinstance(failure, PluginError):
-                found.append(Listed(offer, "broken", failure.message, failure.hint or ""))
+                found.append(PluginStatus(record, "broken", failure.message, failure.hint or ""))
             else:
-                found.append(Listed(offer, "available"))
+                found.append(PluginStatus(record, "available"))
         return found
 
     def failures(self) -> list[PluginError]:
         """What was wrong with those that could not be loaded so far."""
         return [found for found in self._loaded.values() if isinstance(found, PluginError)]
 
-    def try_out(self, offer: Offer) -> None:
+    def try_out(self, record: PluginRecord) -> None:
         """Import it, and make what its description names. Raises PluginError."""
-        for name in _named_objects(self.description(offer)):
-            if offer.kind is Kind.PROVIDER:
-                load_object(offer, name)  # a client needs an environment; its class is enough
+        for name in _named_objects(self.description(record)):
+            if record.kind is Kind.PROVIDER:
+                load_object(record, name)  # a client needs an environment; its class is enough
             else:
-                self._make(offer, name)
+                self._make(record, name)
 
-    def import_seconds(self, offer: Offer) -> float | None:
+    def import_seconds(self, record: PluginRecord) -> float | None:
         """How long the plugin's module took to import; None when it was not."""
-        return self._loader.import_seconds.get(offer.module)
+        return self._loader.import_seconds.get(record.module)
 
 
 def _named_objects(description: Description) -> tuple[str, ...]:

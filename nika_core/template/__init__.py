@@ -3,8 +3,8 @@
 from nika_core.model.path import read_path
 from nika_core.template.compiler import compile_template
 from nika_core.template.condition import CompiledCondition
+from nika_core.template.condition_parser import compile_condition
 from nika_core.template.errors import ConditionSyntaxError, TemplateSyntaxError
-from nika_core.template.parser import compile_condition
 from nika_core.template.rendering import render, to_text
 from nika_core.template.resolution import render_payload, resolve
 

@@ -6,8 +6,8 @@
         word = "greet"
         payload = {"who": "Ada"}
 
-The same rules without pytest: `nika_core.testing.declared`, `keyword_checks`, `provider_checks`, `source_checks` and
-`policy_checks`. Names are imported when they are used; only the kits need pytest.
+The same rules without pytest: `nika_core.testing.description_checks`, `keyword_checks`, `provider_checks`,
+`source_checks` and `policy_checks`. Names are imported when they are used; only the kits need pytest.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from nika_core.testing.case import Case
     from nika_core.testing.clock import ManualClock
-    from nika_core.testing.failing import NotConformant
+    from nika_core.testing.errors import NotConformant
     from nika_core.testing.fakes import FakeStepContext
     from nika_core.testing.fault_server import FaultServer
     from nika_core.testing.keyword_kit import KeywordConformance
-    from nika_core.testing.payloads import FakePayload, Problems
+    from nika_core.testing.payloads import FakePayload, FakeReport
     from nika_core.testing.policy_kit import LimitPolicyConformance
     from nika_core.testing.provider_kit import ProviderConformance
     from nika_core.testing.raw_server import RawServer
-    from nika_core.testing.scripted import ScriptedModel, said
+    from nika_core.testing.scripted import ScriptedModel, model_reply
     from nika_core.testing.source_kit import TemplateSourceConformance
     from nika_core.testing.workbench import (
-        Bench,
-        Ran,
+        RunOutcome,
+        Workbench,
         plan_workflow,
         run_workflow,
         start_workflow,
@@ -38,24 +38,24 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "Bench",
     "Case",
     "FakePayload",
+    "FakeReport",
     "FakeStepContext",
     "FaultServer",
     "KeywordConformance",
     "LimitPolicyConformance",
     "ManualClock",
     "NotConformant",
-    "Problems",
     "ProviderConformance",
-    "Ran",
     "RawServer",
+    "RunOutcome",
     "ScriptedModel",
     "TemplateSourceConformance",
+    "Workbench",
+    "model_reply",
     "plan_workflow",
     "run_workflow",
-    "said",
     "start_workflow",
     "validate_workflow",
 ]
@@ -68,13 +68,13 @@ _MODULES: Final = {
     "KeywordConformance": "keyword_kit",
     "LimitPolicyConformance": "policy_kit",
     "ManualClock": "clock",
-    "NotConformant": "failing",
-    "Problems": "payloads",
+    "NotConformant": "errors",
+    "FakeReport": "payloads",
     "ProviderConformance": "provider_kit",
     "RawServer": "raw_server",
     "ScriptedModel": "scripted",
     "TemplateSourceConformance": "source_kit",
-    "said": "scripted",
+    "model_reply": "scripted",
 }
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from nika_core.model.json import Json, JsonObject
 from nika_core.testing.scripted import ScriptedModel
-from nika_core.testing.workbench import Bench, base_environ
+from nika_core.testing.workbench import Workbench, base_environ
 
 TASK: Final = "sample"
 _MOST_CALLS: Final = 50  # replies that a scripted model has for one run
@@ -75,7 +75,7 @@ class Case:
                 scripted.enqueue(self.reply)
         return scripted
 
-    def bench(self, folder: Path, **changes: Any) -> Bench:
+    def bench(self, folder: Path, **changes: Any) -> Workbench:
         """Write the case's files into the folder; `changes` are the bench's own."""
         for name, text in self.files.items():
             path = folder / name
@@ -85,7 +85,7 @@ class Case:
             (folder / "nika.yaml").write_text(
                 "".join(f"{key}: {_flow(value)}\n" for key, value in self.project.items()), encoding="utf-8"
             )
-        bench = Bench(folder=folder, inputs=self.inputs, **{"model": self.model(), **changes})
+        bench = Workbench(folder=folder, inputs=self.inputs, **{"model": self.model(), **changes})
         return replace(bench, environ={**base_environ(), **self.environ})
 
 

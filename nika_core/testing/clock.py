@@ -46,10 +46,10 @@ class ManualClock:
     async def advance(self, seconds: float) -> None:
         """Move time on, waking one sleeper after the other and letting each do what it wants before the next."""
         until = self._now + seconds
-        await settled()
+        await wait_until_idle()
         while (when := self._next()) is not None and when <= until:
             self._wake(when)
-            await settled()
+            await wait_until_idle()
         self._now = until
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -57,7 +57,7 @@ class ManualClock:
         task = asyncio.get_running_loop().create_task(work)
         try:
             while not task.done():
-                await settled()
+                await wait_until_idle()
                 when = self._next()
                 if task.done() or when is None:
                     break
@@ -76,7 +76,7 @@ class ManualClock:
         heapq.heappop(self._sleepers)[2].set_result(None)
 
 
-async def settled() -> None:
+async def wait_until_idle() -> None:
     """Wait until everything that can go on without time, threads or sockets has done so."""
     ready = getattr(asyncio.get_running_loop(), "_ready", None)
     for _ in range(_MOST_ROUNDS if ready is not None else 100):

@@ -25,7 +25,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ReceivedRequest:
     """A request as it came over the wire; `body` is {} where it was no JSON object."""
 
     method: str
@@ -34,16 +34,25 @@ class Asked:
     body: Mapping[str, Any] = field(default_factory=dict)
 
 
-Wire: TypeAlias = Callable[[Asked], Answer]
+def json_object(data: bytes) -> Mapping[str, Any]:
+    """Return a request's body; {} if it is not a JSON object."""
+    with contextlib.suppress(ValueError):
+        body = json.loads(data)
+        if isinstance(body, dict):
+            return body
+    return {}
 
 
-def openai_wire(asked: Asked) -> Answer:
+Wire: TypeAlias = Callable[[ReceivedRequest], Answer]
+
+
+def openai_wire(request: ReceivedRequest) -> Answer:
     """Chat completions as OpenAI streams them: two pieces of text, then the usage; JSON where JSON is asked for."""
-    if asked.method == "GET":
+    if request.method == "GET":
         return Answer([json.dumps({"object": "list", "data": []}).encode()])
-    texts = ['{"answer": ', '"yes"}'] if "response_format" in asked.body else ["Hello", " there."]
+    texts = ['{"answer": ', '"yes"}'] if "response_format" in request.body else ["Hello", " there."]
     usage = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
-    if not asked.body.get("stream"):
+    if not request.body.get("stream"):
         message = {"role": "assistant", "content": "".join(texts)}
         whole = {"id": "c", "object": "chat.completion", "model": "m", "usage": usage}
         choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
@@ -65,19 +74,19 @@ class FaultServer:
     """Works as long as nothing else is asked of it. Used with `with`; a port of its own, a thread for each connection.
 
     Attributes:
-        asked: every request, in order.
+        requests: every request, in order.
         mode: "work", "drop" (no answer, the connection is closed), "cut" (the answer breaks off in the middle),
             "garbage" (a page where JSON is expected), "silence" (no answer at all), or a status from 400 on.
-        held: while it is clear, a working answer waits after its first part.
+        released: while it is clear, a working answer waits after its first part.
     """
 
     def __init__(self, wire: Wire = openai_wire) -> None:
         self.wire = wire
         self.mode: str | int = "work"
         self.headers: dict[str, str] = {}
-        self.asked: list[Asked] = []
-        self.held = threading.Event()
-        self.held.set()
+        self.requests: list[ReceivedRequest] = []
+        self.released = threading.Event()
+        self.released.set()
         self._ending = threading.Event()
         self._open = 0
         self._lock = threading.Lock()
@@ -103,7 +112,7 @@ class FaultServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ending.set()
-        self.held.set()
+        self.released.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(5)
@@ -151,11 +160,8 @@ class FaultServer:
 
             def _answer(self) -> None:
                 data = self.rfile.read(int(self.headers.get("content-length") or 0))
-                body: Any = None
-                with contextlib.suppress(ValueError):
-                    body = json.loads(data)
-                asked = Asked(self.command, self.path, dict(self.headers), body if isinstance(body, dict) else {})
-                server.asked.append(asked)
+                request = ReceivedRequest(self.command, self.path, dict(self.headers), json_object(data))
+                server.requests.append(request)
                 match server.mode:
                     case "drop":
                         self.close_connection = True
@@ -169,7 +175,7 @@ class FaultServer:
                         said = json.dumps({"type": "error", "error": error}).encode()
                         self._whole(status, said, "application/json")
                     case mode:
-                        self._parts(server.wire(asked), cut=mode == "cut")
+                        self._parts(server.wire(request), cut=mode == "cut")
 
             def _whole(self, status: int, data: bytes, content_type: str) -> None:
                 self.send_response(status)
@@ -191,7 +197,7 @@ class FaultServer:
                         return
                     self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
                     self.wfile.flush()
-                    server.held.wait(_HOLD)
+                    server.released.wait(_HOLD)
                 if cut:
                     self.close_connection = True
                     return

@@ -13,9 +13,9 @@ from nika_core.model.json import Json, JsonObject
 from nika_core.plugin import Keyword
 from nika_core.registry import Registry
 from nika_core.testing.case import TASK, Case
-from nika_core.testing.failing import NotConformant, require
+from nika_core.testing.errors import NotConformant, require
 from nika_core.testing.interpreter import Done, in_fresh_interpreter
-from nika_core.testing.workbench import Ran
+from nika_core.testing.workbench import RunOutcome
 
 UNKNOWN_KEYS: Final = "unknown keys"
 RUNS: Final = "runs"
@@ -65,7 +65,7 @@ def _close(case: Case, unknown: str) -> str:
     return f"{difflib.get_close_matches(unknown, case.payload, 1) or fields} and anything else; use strictyaml's Map"
 
 
-def check_runs(case: Case, *, output: Json = None, has_output: bool = False) -> Ran:
+def check_runs(case: Case, *, output: Json = None, has_output: bool = False) -> RunOutcome:
     """The sample is valid and runs to success in a workflow of one task, through the real kernel.
 
     Raises:
@@ -227,7 +227,7 @@ def _with_secret(case: Case) -> dict[str, Any] | None:
     names = [keyword.primary, *case.payload]
     for name in names:
         value = case.payload.get(name)
-        if isinstance(value, str) and name not in keyword.literal:
+        if isinstance(value, str) and name not in keyword.verbatim_fields:
             return {**case.payload, name: f"{value} ${{env.{SECRET_VARIABLE}}}"}
     return None
 
@@ -240,11 +240,11 @@ def check_quiet(case: Case) -> None:
     """
     done = _child("quiet", {"case": case.as_json()})
     _answer(done, QUIET)
-    require(not done.stdout, QUIET, f"it writes to stdout: {done.stdout[:200]!r}; use `context.chunk`, or a logger")
+    require(not done.stdout, QUIET, f"it writes to stdout: {done.stdout[:200]!r}; use `context.emit_text`, or a logger")
 
 
 def _child(name: str, arguments: dict[str, Any], *, timeout: float = 60.0) -> Done:
-    return in_fresh_interpreter(f"nika_core.testing.inside:{name}", arguments, timeout=timeout)
+    return in_fresh_interpreter(f"nika_core.testing.in_subprocess:{name}", arguments, timeout=timeout)
 
 
 def _answer(done: Done, rule: str) -> Any:

@@ -11,7 +11,7 @@ import pytest
 from nika_core.model.json import JsonObject
 from nika_core.plugin import Keyword
 from nika_core.registry import Kind, Registry
-from nika_core.testing import declared, keyword_checks
+from nika_core.testing import description_checks, keyword_checks
 from nika_core.testing.case import TASK, Case
 
 
@@ -67,13 +67,13 @@ class KeywordConformance:
         return pytest.skip("no `slow` payload is given")
 
     def test_its_description_and_its_entry_point_agree(self) -> None:
-        declared.check_declared(Kind.KEYWORD, self.word)
+        description_checks.check_description(Kind.KEYWORD, self.word)
 
     def test_importing_it_imports_nothing_heavy(self) -> None:
-        declared.check_light_import(Kind.KEYWORD, self.word)
+        description_checks.check_light_import(Kind.KEYWORD, self.word)
 
     def test_importing_it_is_quiet(self) -> None:
-        declared.check_quiet_import(Kind.KEYWORD, self.word)
+        description_checks.check_quiet_import(Kind.KEYWORD, self.word)
 
     def test_its_payload_refuses_unknown_keys_with_a_position(self) -> None:
         keyword_checks.check_refuses_unknown_keys(self.case())

@@ -13,7 +13,7 @@ from typing import Any, Final
 from nika_core.errors import NikaError
 from nika_core.model.limits import Limit, Unit
 from nika_core.plugin import Admission, Keyword, Policy, Refusal, Stage
-from nika_core.testing.failing import NotConformant, require
+from nika_core.testing.errors import NotConformant, require
 
 BOUNDS: Final = "bounds"
 ADMISSION: Final = "admission"

@@ -8,7 +8,7 @@ from typing import ClassVar
 from nika_core.plugin import Policy
 from nika_core.registry import Kind, Registry
 from nika_core.registry.loading import make
-from nika_core.testing import declared, policy_checks
+from nika_core.testing import description_checks, policy_checks
 
 
 class LimitPolicyConformance:
@@ -29,9 +29,9 @@ class LimitPolicyConformance:
     def make(self) -> Policy:
         """A policy, made as the kernel makes it."""
         registry = Registry()
-        offer = registry.offer(Kind.LIMIT_POLICY, self.word)
-        description = registry.description(offer)
-        made: Policy = make(offer, description.policy)  # type: ignore[union-attr]  # the kind says which it is
+        record = registry.record(Kind.LIMIT_POLICY, self.word)
+        description = registry.description(record)
+        made: Policy = make(record, description.policy)  # type: ignore[union-attr]  # the kind says which it is
         return made
 
     def environs(self) -> list[Mapping[str, str]]:
@@ -39,13 +39,13 @@ class LimitPolicyConformance:
         return list(policy_checks.environs(self.variables))
 
     def test_its_description_and_its_entry_point_agree(self) -> None:
-        declared.check_declared(Kind.LIMIT_POLICY, self.word)
+        description_checks.check_description(Kind.LIMIT_POLICY, self.word)
 
     def test_importing_it_imports_nothing_heavy(self) -> None:
-        declared.check_light_import(Kind.LIMIT_POLICY, self.word)
+        description_checks.check_light_import(Kind.LIMIT_POLICY, self.word)
 
     def test_importing_it_is_quiet(self) -> None:
-        declared.check_quiet_import(Kind.LIMIT_POLICY, self.word)
+        description_checks.check_quiet_import(Kind.LIMIT_POLICY, self.word)
 
     def test_its_bounds_are_numbers_or_an_error_that_names_the_variable(self) -> None:
         policy_checks.check_bounds(self.make, self.environs())

@@ -21,8 +21,8 @@ from nika_core.plugin import (
     TextDelta,
     TokenEstimate,
 )
-from nika_core.testing.declared import HEAVY
-from nika_core.testing.failing import NotConformant, require
+from nika_core.testing.description_checks import HEAVY
+from nika_core.testing.errors import NotConformant, require
 from nika_core.testing.fault_server import FaultServer
 from nika_core.testing.interpreter import in_fresh_interpreter
 
@@ -54,7 +54,7 @@ _SCHEMA: Final = {
 Make = Callable[[], Client]
 
 # What happens, to the categories that say so.
-FAULTY: Final[Mapping[str | int, frozenset[Category]]] = {
+FAULT_CATEGORIES: Final[Mapping[str | int, frozenset[Category]]] = {
     401: frozenset({Category.CONFIG}),
     403: frozenset({Category.CONFIG}),
     404: frozenset({Category.CONFIG}),
@@ -101,7 +101,7 @@ def check_info(word: str, model: str, environ: Mapping[str, str]) -> None:
     models = [model, "conformance-no-such-model"]
     arguments = {"word": word, "models": models, "environ": dict(environ)}
     done = in_fresh_interpreter(
-        "nika_core.testing.inside:declared_client", arguments, environ={"COVERAGE_PROCESS_CONFIG": ""}
+        "nika_core.testing.in_subprocess:declared_client", arguments, environ={"COVERAGE_PROCESS_CONFIG": ""}
     )
     require(not done.failed, INFO, done.failed)
     heavy = sorted({name.partition(".")[0] for name in done.value["modules"]} & HEAVY)
@@ -140,7 +140,7 @@ async def check_streams(make: Make, model: str, server: FaultServer | None = Non
         require("".join(texts).strip(), STREAMS, "a reply without text")
         require(isinstance(end.stop_reason, str) and end.stop_reason, STREAMS, "`Finished` has no `stop_reason`")
         if server is not None:
-            server.held.clear()
+            server.released.clear()
             try:
                 stream = client.stream(ask(model))
                 begun = time.monotonic()
@@ -153,7 +153,7 @@ async def check_streams(make: Make, model: str, server: FaultServer | None = Non
                 )
                 await stream.aclose()  # type: ignore[attr-defined]  # an async generator, as the interface wants it
             finally:
-                server.held.set()
+                server.released.set()
     finally:
         await client.close()
 
@@ -193,13 +193,13 @@ async def check_closes(make: Make, model: str, server: FaultServer) -> None:
         NotConformant: with how many there are.
     """
     client = make()
-    server.held.clear()
+    server.released.clear()
     try:
         stream = client.stream(ask(model))
         await _timed(anext(stream), CLOSES)
         await stream.aclose()  # type: ignore[attr-defined]  # an async generator, as the interface wants it
     finally:
-        server.held.set()
+        server.released.set()
         await _timed(client.close(), CLOSES)
     until = time.monotonic() + _CLOSED
     while server.connections and time.monotonic() < until:  # noqa: ASYNC110  # the server is another thread's
@@ -213,7 +213,7 @@ async def check_faults(make: Make, model: str, server: FaultServer, secrets: tup
     Raises:
         NotConformant: with what happened and what was raised.
     """
-    for mode, categories in FAULTY.items():
+    for mode, categories in FAULT_CATEGORIES.items():
         if mode == "unreachable":
             continue
         with server.fault(mode, retry_after="7"):
@@ -241,7 +241,7 @@ async def check_unreachable(make: Make, model: str) -> None:
     finally:
         await client.close()
     failure = await _failure(make(), ask(model), _said("unreachable"))
-    _judge(failure, "unreachable", FAULTY["unreachable"], ())
+    _judge(failure, "unreachable", FAULT_CATEGORIES["unreachable"], ())
 
 
 def _judge(error: TaskError, mode: str | int, categories: frozenset[Category], secrets: tuple[str, ...]) -> None:

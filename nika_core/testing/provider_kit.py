@@ -13,7 +13,7 @@ import pytest
 from nika_core.plugin import Client
 from nika_core.registry import Kind, Registry
 from nika_core.registry.loading import make
-from nika_core.testing import declared, provider_checks
+from nika_core.testing import description_checks, provider_checks
 from nika_core.testing.fault_server import FaultServer, Wire, openai_wire
 
 
@@ -46,8 +46,8 @@ class ProviderConformance:
     def make(self, url: str = "") -> Client:
         """A client, made as the kernel makes it."""
         registry = Registry()
-        offer = registry.offer(Kind.PROVIDER, self.word)
-        made: Client = make(offer, registry.provider(self.word).client, dict(self.environ(url)))
+        record = registry.record(Kind.PROVIDER, self.word)
+        made: Client = make(record, registry.provider(self.word).client, dict(self.environ(url)))
         return made
 
     @contextmanager
@@ -69,13 +69,13 @@ class ProviderConformance:
             yield lambda: self.make(server.url)
 
     def test_its_description_and_its_entry_point_agree(self) -> None:
-        declared.check_declared(Kind.PROVIDER, self.word)
+        description_checks.check_description(Kind.PROVIDER, self.word)
 
     def test_importing_it_imports_nothing_heavy(self) -> None:
-        declared.check_light_import(Kind.PROVIDER, self.word)
+        description_checks.check_light_import(Kind.PROVIDER, self.word)
 
     def test_importing_it_is_quiet(self) -> None:
-        declared.check_quiet_import(Kind.PROVIDER, self.word)
+        description_checks.check_quiet_import(Kind.PROVIDER, self.word)
 
     def test_asking_what_it_can_do_costs_nothing(self) -> None:
         provider_checks.check_info(self.word, self.model, self.environ("http://127.0.0.1:9"))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from nika_core.testing.fault_server import Asked
+from nika_core.testing.fault_server import ReceivedRequest, json_object
 
 Then = Literal["go on", "close", "hang"]
 
@@ -28,13 +28,13 @@ class RawServer:
 
     Attributes:
         answers: what comes next; see `status`, `stream` and `raw`.
-        asked: every request, in order.
+        requests: every request, in order.
         url: `http://127.0.0.1:PORT`.
     """
 
     def __init__(self) -> None:
         self.answers: list[RawAnswer] = []
-        self.asked: list[Asked] = []
+        self.requests: list[ReceivedRequest] = []
         self.url = ""
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[Any]] = set()
@@ -42,7 +42,7 @@ class RawServer:
     @property
     def bodies(self) -> list[Mapping[str, Any]]:
         """What came in all requests."""
-        return [each.body for each in self.asked]
+        return [each.body for each in self.requests]
 
     def raw(self, data: bytes, then: Then = "go on") -> None:
         """The next answer, head and all."""
@@ -86,7 +86,7 @@ class RawServer:
         try:
             then: Then = "go on"
             while then == "go on":
-                self.asked.append(await _request(reader))
+                self.requests.append(await _request(reader))
                 answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
                 then = answer.then
                 writer.write(answer.data)
@@ -101,12 +101,9 @@ class RawServer:
                 await writer.wait_closed()
 
 
-async def _request(reader: asyncio.StreamReader) -> Asked:
+async def _request(reader: asyncio.StreamReader) -> ReceivedRequest:
     first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
     method, path, _ = first.split(" ", 2)
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     data = await reader.readexactly(int(headers.get("content-length", "0")))
-    body: Any = None
-    with contextlib.suppress(ValueError):
-        body = json.loads(data)
-    return Asked(method, path, headers, body if isinstance(body, dict) else {})
+    return ReceivedRequest(method, path, headers, json_object(data))

@@ -52,14 +52,14 @@ class ScriptedModel:
     def enqueue(self, *replies: ModelReply | str | Exception) -> None:
         """Further replies: a text, a whole `ModelReply`, or an exception to raise."""
         for reply in replies:
-            self._replies.append(said(reply) if isinstance(reply, str) else reply)
+            self._replies.append(model_reply(reply) if isinstance(reply, str) else reply)
 
     def enqueue_silence(self) -> None:
         """The next request is never answered: for tests of timeouts and cancellation."""
         self._replies.append(None)
 
     @property
-    def left(self) -> int:
+    def remaining(self) -> int:
         """How many replies nobody has asked for."""
         return len(self._replies)
 
@@ -81,7 +81,7 @@ class ScriptedModel:
         return reply
 
 
-def said(text: str = "", *calls: ToolCall, stop_reason: str = "", usage: Usage | None = None) -> ModelReply:
+def model_reply(text: str = "", *calls: ToolCall, stop_reason: str = "", usage: Usage | None = None) -> ModelReply:
     """A reply with a text, and the tools that the model asks for."""
     stop = stop_reason or ("toolUse" if calls else "end")
     return ModelReply(text, calls, stop, usage or Usage(input_tokens=5, output_tokens=3, calls=1), WORD)
@@ -123,7 +123,7 @@ class Client:
 
 
 @contextmanager
-def playing(model: ScriptedModel) -> Iterator[dict[str, str]]:
+def script_in_environ(model: ScriptedModel) -> Iterator[dict[str, str]]:
     """The variables with which a run finds the model."""
     name = f"script-{next(_numbers)}"
     _playing[name] = model

@@ -15,9 +15,9 @@ from nika_core.model.template import MISSING, Placeholder
 from nika_core.plugin import Scope, Source, Values
 from nika_core.registry import Registry
 from nika_core.testing.audit import Audit
-from nika_core.testing.failing import NotConformant, require
+from nika_core.testing.errors import NotConformant, require
 from nika_core.testing.interpreter import in_fresh_interpreter
-from nika_core.testing.workbench import Bench, base_environ
+from nika_core.testing.workbench import Workbench, base_environ
 
 RESOLVES: Final = "resolves"
 FAILS_WELL: Final = "fails well"
@@ -43,12 +43,12 @@ def check_resolves(name: str, path: str, value: Json, *, braces: bool = False, *
 
     Args:
         path: what stands behind `${name.`; a task's id for the source of `{{...}}`, whose output is then `value`.
-        bench: see `Bench`.
+        bench: see `Workbench`.
 
     Raises:
         NotConformant: with what came instead.
     """
-    made = Bench(environ={**base_environ(), **bench.pop("environ", {})}, **bench)
+    made = Workbench(environ={**base_environ(), **bench.pop("environ", {})}, **bench)
     import json
 
     before = f"  - {{id: {path.split('.')[0]}, echo: {{value: {json.dumps(value)}}}}}\n" if braces else ""
@@ -71,7 +71,7 @@ def check_default(name: str, missing: str, **bench: Any) -> None:
     Raises:
         NotConformant: with what came instead.
     """
-    made = Bench(environ={**base_environ(), **bench.pop("environ", {})}, **bench)
+    made = Workbench(environ={**base_environ(), **bench.pop("environ", {})}, **bench)
     with TemporaryDirectory() as folder:
         made = replace(made, folder=Path(folder).resolve())
         text = 'tasks:\n  - {id: sample, echo: {value: "${%s.%s%s}"}}\n'

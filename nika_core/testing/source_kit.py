@@ -12,7 +12,7 @@ from nika_core.model.json import Json
 from nika_core.plugin import Source, TemplateSource, Values
 from nika_core.registry import Kind, Registry
 from nika_core.registry.loading import make
-from nika_core.testing import declared, source_checks
+from nika_core.testing import description_checks, source_checks
 
 
 class TemplateSourceConformance:
@@ -38,7 +38,7 @@ class TemplateSourceConformance:
     def make(self) -> Source:
         """A source, made as the kernel makes it."""
         registry = Registry()
-        made: Source = make(registry.offer(Kind.TEMPLATE_SOURCE, self.word), self.description().source)
+        made: Source = make(registry.record(Kind.TEMPLATE_SOURCE, self.word), self.description().source)
         return made
 
     def description(self) -> TemplateSource:
@@ -46,23 +46,23 @@ class TemplateSourceConformance:
         return Registry().template_source(self.word)
 
     def test_its_description_and_its_entry_point_agree(self) -> None:
-        declared.check_declared(Kind.TEMPLATE_SOURCE, self.word)
+        description_checks.check_description(Kind.TEMPLATE_SOURCE, self.word)
 
     def test_importing_it_imports_nothing_heavy(self) -> None:
-        declared.check_light_import(Kind.TEMPLATE_SOURCE, self.word)
+        description_checks.check_light_import(Kind.TEMPLATE_SOURCE, self.word)
 
     def test_importing_it_is_quiet(self) -> None:
-        declared.check_quiet_import(Kind.TEMPLATE_SOURCE, self.word)
+        description_checks.check_quiet_import(Kind.TEMPLATE_SOURCE, self.word)
 
     def test_its_samples_have_their_values_in_a_workflow(self) -> None:
-        braces = self.description().braces
+        braces = self.description().default_source
         for path, value in self.samples.items():
             source_checks.check_resolves(
                 self.word, path, value, braces=braces, environ=dict(self.environ), inputs=dict(self.inputs)
             )
 
     def test_a_value_that_is_missing_is_told_or_has_its_default(self) -> None:
-        if self.missing is None or self.description().braces:
+        if self.missing is None or self.description().default_source:
             pytest.skip("there is no path without a value, or none that `${...}` can name")
         source_checks.check_default(self.word, self.missing, environ=dict(self.environ), inputs=dict(self.inputs))
 

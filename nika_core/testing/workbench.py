@@ -14,24 +14,26 @@ from typing import Any, Final
 
 import importlib_metadata
 
-from nika_core.app import Nika, Prepared, RunOptions, prepare
-from nika_core.app.planning import Plan, make_plan
-from nika_core.app.running import Execution
-from nika_core.errors import Problem, ProblemsError, Severity
+from nika_core.app import PreparedRun, RunOptions, Workspace, prepare
+from nika_core.app.admission import check_admission
+from nika_core.app.execution import Execution
+from nika_core.app.planning import make_plan
+from nika_core.app.results import Plan
+from nika_core.errors import Problem
 from nika_core.model.clock import Clock
 from nika_core.model.events import Event, EventKind
 from nika_core.model.json import Json
 from nika_core.model.limits import Limit
 from nika_core.model.state import RunResult, TaskResult
-from nika_core.registry import Kind, Offer
+from nika_core.registry import Kind, PluginRecord
 from nika_core.testing import echo, scripted
-from nika_core.testing.scripted import ScriptedModel, playing
+from nika_core.testing.scripted import ScriptedModel, script_in_environ
 
 _FILE: Final = "test.nika.yaml"
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class RunOutcome:
     """A run that has ended.
 
     Attributes:
@@ -64,7 +66,7 @@ class Ran:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
+class Workbench:
     """Where and with what a text is looked at or run.
 
     Attributes:
@@ -87,19 +89,19 @@ class Bench:
     clock: Clock | None = None
 
     @contextmanager
-    def opened(self, text: str) -> Iterator[tuple[Nika, Path, RunOptions]]:
+    def opened(self, text: str) -> Iterator[tuple[Workspace, Path, RunOptions]]:
         """The text as a file in a project, with everything that is installed, `echo` and `scripted`."""
         with _folder(self.folder) as folder, self.environment() as environ:
             path = folder / _FILE
             path.write_text(dedent(text), encoding="utf-8")
-            nika = Nika.open(path, environ=environ, clock=self.clock, offers=_own_offers())
+            workspace = Workspace.open(path, environ=environ, clock=self.clock, records=_own_records())
             options = RunOptions(
                 inputs=self.inputs,
                 provider=self.provider if isinstance(self.model, str | None) else scripted.WORD,
                 model=self.model if isinstance(self.model, str | None) else scripted.WORD,
                 mock=self.mock,
             )
-            yield nika, path, options
+            yield workspace, path, options
 
     @contextmanager
     def environment(self) -> Iterator[dict[str, str]]:
@@ -108,28 +110,28 @@ class Bench:
         if not isinstance(self.model, ScriptedModel):
             yield environ
             return
-        with playing(self.model) as found:
+        with script_in_environ(self.model) as found:
             yield environ | found
 
     def validate(self, text: str) -> tuple[Problem, ...]:
         """All that is wrong, errors and warnings, as `nika validate` finds it."""
-        with self.opened(text) as (nika, path, options):
-            return tuple(nika.load(path, model=options.model).problems)
+        with self.opened(text) as (workspace, path, options):
+            return tuple(workspace.load(path, model=options.model).problems)
 
     def plan(self, text: str) -> Plan:
         """What `nika plan` shows. Raises ProblemsError."""
-        with self.opened(text) as (nika, path, options):
-            return make_plan(prepared(nika, path, options, self.limits))
+        with self.opened(text) as (workspace, path, options):
+            return make_plan(prepare_workflow(workspace, path, options, self.limits))
 
-    async def start(self, text: str, started: Callable[[Execution, Event], None] | None = None) -> Ran:
+    async def start(self, text: str, started: Callable[[Execution, Event], None] | None = None) -> RunOutcome:
         """Run it to its end. Raises ProblemsError when it is invalid.
 
         Args:
             started: called with every event as it is shown, in a thread of its own; may ask for `execution.cancel`.
         """
-        with self.opened(text) as (nika, path, options):
-            ready = prepared(nika, path, options, self.limits)
-            ready.refuse_hopeless()
+        with self.opened(text) as (workspace, path, options):
+            ready = prepare_workflow(workspace, path, options, self.limits)
+            check_admission(ready)
             events: list[Event] = []
 
             def show(event: Event) -> None:
@@ -137,12 +139,12 @@ class Bench:
                 if started is not None:
                     started(execution, event)
 
-            journal = nika.journal(path) if self.journal else None
-            execution = Execution(ready, journal, [show], document=text)
+            journal = workspace.journal(path) if self.journal else None
+            execution = Execution(ready, journal, [show])
             result = await execution.run()
-            return Ran(result, tuple(events), tuple(execution.warnings))
+            return RunOutcome(result, tuple(events), tuple(execution.warnings))
 
-    def run(self, text: str) -> Ran:
+    def run(self, text: str) -> RunOutcome:
         """The same, from where no event loop runs."""
         return asyncio.run(self.start(text))
 
@@ -153,39 +155,38 @@ def base_environ() -> dict[str, str]:
 
 
 def validate_workflow(text: str, **bench: Any) -> tuple[Problem, ...]:
-    """All that is wrong with a workflow. `bench`: see `Bench`."""
-    return Bench(**bench).validate(text)
+    """All that is wrong with a workflow. `bench`: see `Workbench`."""
+    return Workbench(**bench).validate(text)
 
 
 def plan_workflow(text: str, **bench: Any) -> Plan:
-    """What a run would do, touch and cost. Raises ProblemsError. `bench`: see `Bench`."""
-    return Bench(**bench).plan(text)
+    """What a run would do, touch and cost. Raises ProblemsError. `bench`: see `Workbench`."""
+    return Workbench(**bench).plan(text)
 
 
-def run_workflow(text: str, **bench: Any) -> Ran:
-    """Run a workflow to its end. Raises ProblemsError when it is invalid. `bench`: see `Bench`."""
-    return Bench(**bench).run(text)
+def run_workflow(text: str, **bench: Any) -> RunOutcome:
+    """Run a workflow to its end. Raises ProblemsError when it is invalid. `bench`: see `Workbench`."""
+    return Workbench(**bench).run(text)
 
 
-async def start_workflow(text: str, **bench: Any) -> Ran:
+async def start_workflow(text: str, **bench: Any) -> RunOutcome:
     """`run_workflow` from inside an event loop."""
-    return await Bench(**bench).start(text)
+    return await Workbench(**bench).start(text)
 
 
-def prepared(nika: Nika, path: Path, options: RunOptions, limits: Iterable[Limit] = ()) -> Prepared:
+def prepare_workflow(
+    workspace: Workspace, path: Path, options: RunOptions, limits: Iterable[Limit] = ()
+) -> PreparedRun:
     """All that is decided before a run. Raises ProblemsError."""
-    loaded = nika.load(path, model=options.model)
-    if loaded.workflow is None or any(problem.severity is Severity.ERROR for problem in loaded.problems):
-        raise ProblemsError(loaded.problems)
-    ready = prepare(nika, loaded.workflow, options)
+    ready = prepare(workspace, workspace.load(path, model=options.model), options)
     return replace(ready, limits=ready.limits.narrowed(limits))
 
 
-def _own_offers() -> tuple[Offer, ...]:
+def _own_records() -> tuple[PluginRecord, ...]:
     version = importlib_metadata.version("nika-core")
     return (
-        Offer(Kind.KEYWORD, echo.WORD, echo.__name__, "nika-core", version),
-        Offer(Kind.PROVIDER, scripted.WORD, scripted.__name__, "nika-core", version),
+        PluginRecord(Kind.KEYWORD, echo.WORD, echo.__name__, "nika-core", version),
+        PluginRecord(Kind.PROVIDER, scripted.WORD, scripted.__name__, "nika-core", version),
     )
 
 

@@ -22,8 +22,8 @@ from typing import Any
 import yaml
 from rows import best_in_turns
 
-from nika_core.app import Nika
-from nika_core.document import Loaded, load_workflow
+from nika_core.app import Workspace
+from nika_core.document import LoadedWorkflow, load_workflow
 
 RAISED = {
     "NIKA_MAX_YAML_SIZE": "200MB",
@@ -84,8 +84,8 @@ def workflow(tasks: int) -> str:
     return "".join(parts)
 
 
-def load(nika: Nika, path: Path, text: bytes | None = None) -> Loaded:
-    return load_workflow(path, nika.vocabulary, nika.limits, text=text, environ={})
+def load(nika: Workspace, path: Path, text: bytes | None = None) -> LoadedWorkflow:
+    return load_workflow(path, nika.catalog, nika.limits, text=text, environ={})
 
 
 def best_of(ours: Callable[[], Any], theirs: Callable[[], Any]) -> tuple[float, float]:
@@ -103,7 +103,7 @@ def best_of(ours: Callable[[], Any], theirs: Callable[[], Any]) -> tuple[float, 
     return best["ours"], best["theirs"]
 
 
-def compare(nika: Nika, tasks: int) -> dict[str, float]:
+def compare(nika: Workspace, tasks: int) -> dict[str, float]:
     text = workflow(tasks)
     data, path = text.encode(), Path("benchmark.nika.yaml")
     loaded = load(nika, path, data)
@@ -131,7 +131,7 @@ def one_large(megabytes: int) -> dict[str, float]:
         subprocess.run(  # written elsewhere: the text must not count
             [sys.executable, __file__, "--write", str(path), str(int(megabytes * 2**20 / sample))], check=True
         )
-        nika = Nika.open(Path(folder), environ=RAISED)
+        nika = Workspace.open(Path(folder), environ=RAISED)
         load(nika, path, workflow(20).encode())
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         start = time.perf_counter()
@@ -144,7 +144,7 @@ def one_large(megabytes: int) -> dict[str, float]:
                 f"the large workflow is invalid: {[each for each in loaded.problems if each.severity == 'error'][:3]}"
             )
         start = time.perf_counter()
-        refused = load(Nika.open(Path(folder), environ={}), path)
+        refused = load(Workspace.open(Path(folder), environ={}), path)
         at_once = time.perf_counter() - start
         return {
             "megabytes": size / 2**20,
@@ -174,7 +174,7 @@ def main(arguments: list[str]) -> None:
     if arguments[:1] == ["--one"]:
         print(json.dumps(one_large(int(arguments[1]))))
         return
-    nika = Nika.open(Path.cwd(), environ=RAISED)
+    nika = Workspace.open(Path.cwd(), environ=RAISED)
     figures: dict[str, Any] = {"load": [compare(nika, tasks) for tasks in (1000, 10_000)]}
     if "--large" in arguments:
         figures["large"] = large()

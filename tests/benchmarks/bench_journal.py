@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from nika_core.journal import Journal, RunInfo, RunLog
+from nika_core.journal import Journal, RunInfo, RunRecorder
 from nika_core.model.events import Event, EventKind
 
 DATA = {"epoch": 1, "output": "x" * 50, "definition": "a" * 32, "payload": "b" * 32, "durationMs": 3}
@@ -27,7 +27,7 @@ def event(seq: int) -> Event:
     return Event(seq, "r", 1.7e9, EventKind.TASK_SUCCEEDED, f"task-{seq}", DATA)
 
 
-async def stream(log: RunLog) -> dict[str, float]:
+async def stream(log: RunRecorder) -> dict[str, float]:
     """Record without waiting, as tasks without effects do."""
     events = [event(seq) for seq in range(1, MANY + 1)]
     cpu, start = time.process_time(), time.perf_counter()
@@ -42,7 +42,7 @@ async def stream(log: RunLog) -> dict[str, float]:
     }
 
 
-async def waiting(log: RunLog, tasks: int, count: int) -> float:
+async def waiting(log: RunRecorder, tasks: int, count: int) -> float:
     """Every task waits until each of its events is durable before it goes on."""
     numbers: Iterator[int] = iter(range(count))
 

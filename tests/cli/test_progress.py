@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nika_core.cli.progress import Lines, duration_text
+from nika_core.cli.progress import ProgressLines, duration_text
 from nika_core.model.events import Event, EventKind
 from nika_core.model.usage import money_text
 from nika_core.model.workflow import Task, Workflow
@@ -20,7 +20,7 @@ WORKFLOW = Workflow("w", Path("w.nika.yaml"), (Task("fetch", "http", {}), Task("
 
 def lines(*events: Event) -> list[str]:
     shown: list[str] = []
-    observer = Lines(WORKFLOW, write=shown.append)
+    observer = ProgressLines(WORKFLOW, write=shown.append)
     for event in events:
         observer(event)
     return shown

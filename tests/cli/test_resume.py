@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from nika_core.app import preparing
-from nika_core.app.preparing import Prepared, prepare
+from nika_core.app import prepared_run as preparing
+from nika_core.app.prepared_run import PreparedRun, prepare
 
 from .conftest import Nika
 
@@ -42,7 +42,11 @@ def test_each_task_says_whether_it_is_taken_over_or_done_again_and_why(nika: Nik
 
 
 def test_what_another_process_did_since_the_run_was_read_is_not_done_again(
-    nika: Nika, start: Callable[..., subprocess.Popen[str]], write: Write, folder: Path, monkeypatch: pytest.MonkeyPatch
+    nika: Nika,
+    start: Callable[..., subprocess.Popen[str]],
+    write: Write,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     write(
         "w.nika.yaml",
@@ -55,7 +59,7 @@ def test_what_another_process_did_since_the_run_was_read_is_not_done_again(
     run = nika("run", "w.nika.yaml", "--format", "json").json["runId"]
     (folder / "go").touch()
 
-    def overtaken(*arguments: Any) -> Prepared:
+    def overtaken(*arguments: Any) -> PreparedRun:
         other = start("resume", run)
         other.communicate(timeout=60)
         assert other.returncode == 0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nika_core.app import Nika
+from nika_core.app import Workspace
 from nika_core.document.diagnostics import render_pretty
 from nika_core.testing import run_workflow
 
@@ -38,7 +38,7 @@ def test_the_mistake_is_told_as_the_page_shows_it(workflow: Block, tmp_path: Pat
     path = tmp_path / workflow.title
     text = workflow.text.replace("{{text}}", "{{txt}}")
 
-    loaded = Nika.open(tmp_path, environ={}).load(path, text=text.encode())
+    loaded = Workspace.open(tmp_path, environ={}).load(path, text=text.encode())
     told = "\n".join(render_pretty(problem, loaded.text) for problem in loaded.problems)
 
     assert told.replace(f"{tmp_path}/", "") == shown.rstrip()

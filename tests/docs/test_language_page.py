@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import strictyaml
 
-from nika_core.app import Nika
+from nika_core.app import Workspace
 from nika_core.document import load_project
-from nika_core.document.reading import workflow_schema as language
+from nika_core.document.reading import workflow_schema
 from nika_core.errors import Category
 from nika_core.registry import Kind
 from nika_core.testing import run_workflow, validate_workflow
@@ -34,9 +34,9 @@ def words(cell: str) -> list[str]:
 
 
 def test_every_installed_keyword_of_ours_is_in_the_table_with_its_primary_field(tmp_path: Path) -> None:
-    registry = Nika.open(tmp_path, environ={}).registry
+    registry = Workspace.open(tmp_path, environ={}).registry
     ours = [
-        word for word in registry.words(Kind.KEYWORD) if registry.offer(Kind.KEYWORD, word).distribution[:5] == "nika-"
+        word for word in registry.words(Kind.KEYWORD) if registry.record(Kind.KEYWORD, word).distribution[:5] == "nika-"
     ]
 
     assert {words(row[0])[0]: words(row[1])[0] for row in rows("Keywords")} == {
@@ -45,13 +45,13 @@ def test_every_installed_keyword_of_ours_is_in_the_table_with_its_primary_field(
 
 
 def test_every_key_of_a_document_and_of_a_task_is_in_its_table() -> None:
-    assert {word for row in rows("") for word in words(row[0])} == {*language.ROOT, "mcpServers"}
-    assert {word for row in rows("Tasks") for word in words(row[0])} == {*language.TASK} - {"id"}
+    assert {word for row in rows("") for word in words(row[0])} == {*workflow_schema.ROOT, "mcpServers"}
+    assert {word for row in rows("Tasks") for word in words(row[0])} == {*workflow_schema.TASK} - {"id"}
 
 
 def test_every_type_of_an_input_is_in_its_table() -> None:
     with pytest.raises(strictyaml.YAMLValidationError) as caught:
-        strictyaml.load("a:\n  type: nothing\n", language.INPUTS)
+        strictyaml.load("a:\n  type: nothing\n", workflow_schema.INPUTS)
 
     assert all(words(row[0])[0] in str(caught.value) for row in rows("Inputs"))
     assert len(rows("Inputs")) == 5

@@ -1,4 +1,4 @@
-"""A vocabulary of three keywords, without any plugin."""
+"""A catalog of three keywords, without any plugin."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
@@ -9,10 +9,10 @@ from strictyaml import Any as Anything
 from strictyaml import EmptyDict, Enum, Map, MapPattern, Optional, Seq, Str
 
 from nika_core import codes
-from nika_core.document import Loaded, load_workflow
+from nika_core.document import LoadedWorkflow, load_workflow
 from nika_core.errors import PluginError
 from nika_core.model.json import Json
-from nika_core.model.limits import Limit, Limits, Measure, Unit
+from nika_core.model.limits import Limit, LimitKind, Limits, Unit
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import KeywordCategory
 from nika_core.plugin import Facets, Keyword, Scope, Source, SourceReport, Values
@@ -30,7 +30,7 @@ SHELL = Keyword(
         }
     ),
     step="x:Y",
-    custom=frozenset({"command"}),
+    rendered_fields=frozenset({"command"}),
     field_docs={"command": "What the shell runs."},
 )
 HTTP = Keyword(
@@ -39,7 +39,7 @@ HTTP = Keyword(
     primary="url",
     payload=Map({"url": Str(), Optional("method"): Str(), Optional("json"): Anything()}),
     step="x:Y",
-    trees=frozenset({"json"}),
+    json_fields=frozenset({"json"}),
 )
 AGENT = Keyword(
     name="agent",
@@ -70,7 +70,7 @@ class FakeSource:
         return None
 
 
-class FakeVocabulary:
+class FakeCatalog:
     def __init__(self, *keywords: Keyword) -> None:
         self.known = {keyword.name: keyword for keyword in keywords}
 
@@ -112,14 +112,14 @@ def limits_of(**values: float) -> Limits:
     } | values
     names = {"yaml_bytes": "NIKA_MAX_YAML_SIZE", "tasks": "NIKA_MAX_TASKS", "validate_seconds": "NIKA_VALIDATE_TIMEOUT"}
     return Limits(
-        Limit(Measure[key.upper()], value, Unit.COUNT, names.get(key, f"NIKA_MAX_{key.upper()}"))
+        Limit(LimitKind[key.upper()], value, Unit.COUNT, names.get(key, f"NIKA_MAX_{key.upper()}"))
         for key, value in found.items()
     )
 
 
 @pytest.fixture(scope="session")
-def vocabulary() -> FakeVocabulary:
-    return FakeVocabulary(SHELL, HTTP, AGENT)
+def catalog() -> FakeCatalog:
+    return FakeCatalog(SHELL, HTTP, AGENT)
 
 
 @pytest.fixture(scope="session")
@@ -128,9 +128,9 @@ def make_limits() -> Callable[..., Limits]:
 
 
 @pytest.fixture(scope="session")
-def load(vocabulary: FakeVocabulary) -> Callable[..., Loaded]:
-    def load(text: str | bytes, limits: Limits | None = None, **more: Any) -> Loaded:
+def load(catalog: FakeCatalog) -> Callable[..., LoadedWorkflow]:
+    def load(text: str | bytes, limits: Limits | None = None, **more: Any) -> LoadedWorkflow:
         data = text.encode() if isinstance(text, str) else text
-        return load_workflow(Path("w.nika.yaml"), vocabulary, limits or limits_of(), text=data, **more)
+        return load_workflow(Path("w.nika.yaml"), catalog, limits or limits_of(), text=data, **more)
 
     return load

@@ -65,17 +65,17 @@ def test_a_task_that_asks_needs_a_model_from_somewhere(load: Callable[..., Any])
     ],
 )
 def test_the_file_of_the_system_prompt_is_looked_at(
-    tmp_path: Path, vocabulary: Any, make_limits: Any, content: bytes | None, code: str, message: str
+    tmp_path: Path, catalog: Any, make_limits: Any, content: bytes | None, code: str, message: str
 ) -> None:
     path = tmp_path / "w.nika.yaml"
     path.write_text("agent: {model: m, systemPromptFile: prompt.md}\n" + ASKS)
     if content is not None:
         (tmp_path / "prompt.md").write_bytes(content)
-    (problem,) = load_workflow(path, vocabulary, make_limits()).problems
+    (problem,) = load_workflow(path, catalog, make_limits()).problems
     assert (problem.code, problem.place and problem.place.column) == (code, 37)
     assert message in problem.message
     (tmp_path / "prompt.md").write_bytes(b"Be brief.")
-    loaded = load_workflow(path, vocabulary, make_limits())
+    loaded = load_workflow(path, catalog, make_limits())
     assert loaded.workflow is not None
     assert loaded.workflow.agent is not None
     assert loaded.workflow.agent.system_prompt_file == "prompt.md"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from nika_core.app import Nika
-from nika_core.document import Loaded, load_workflow
+from nika_core.app import Workspace
+from nika_core.document import LoadedWorkflow, load_workflow
 from nika_core.explanations import EXPLANATIONS
 
 HERE = Path(__file__).parent
@@ -16,16 +16,16 @@ AT_RUN_TIME = {"NIKA-061", "NIKA-080", "NIKA-081", "NIKA-084", "NIKA-088"}
 
 
 @pytest.fixture(scope="module")
-def nika() -> Nika:
-    return Nika.open(HERE, environ={})
+def nika() -> Workspace:
+    return Workspace.open(HERE, environ={})
 
 
-def read(nika: Nika, path: Path, text: bytes | None = None) -> Loaded:
-    return load_workflow(path, nika.vocabulary, nika.limits, text=text, environ={})
+def read(nika: Workspace, path: Path, text: bytes | None = None) -> LoadedWorkflow:
+    return load_workflow(path, nika.catalog, nika.limits, text=text, environ={})
 
 
 @pytest.mark.parametrize("path", INVALID, ids=lambda path: path.name)
-def test_an_example_raises_exactly_its_code(nika: Nika, path: Path) -> None:
+def test_an_example_raises_exactly_its_code(nika: Workspace, path: Path) -> None:
     loaded = read(nika, path)
     assert {problem.code for problem in loaded.problems} == {path.name[:8]}
     for problem in loaded.problems:
@@ -45,7 +45,7 @@ def test_every_code_that_a_document_can_raise_has_an_example() -> None:
 @pytest.mark.parametrize(
     "code", [code for code, found in EXPLANATIONS.items() if re.match(r"(tasks|agent|inputs):.*\n", found.example)]
 )
-def test_the_example_of_an_explanation_causes_its_code(nika: Nika, code: str) -> None:
+def test_the_example_of_an_explanation_causes_its_code(nika: Workspace, code: str) -> None:
     loaded = read(nika, HERE / "example.nika.yaml", EXPLANATIONS[code].example.encode())
     if code in AT_RUN_TIME:
         assert not any(problem.severity == "error" for problem in loaded.problems)

@@ -6,22 +6,26 @@ from typing import Any
 
 import pytest
 
-from nika_core.document import Loaded, load_workflow
+from nika_core.document import LoadedWorkflow, load_workflow
 from nika_core.model.limits import Limits
 
 
-def said(loaded: Loaded) -> list[tuple[str, int | None]]:
+def said(loaded: LoadedWorkflow) -> list[tuple[str, int | None]]:
     assert loaded.workflow is None
     return [(problem.code, problem.place.line) for problem in loaded.problems]
 
 
 @pytest.mark.parametrize("key", ["mode: weird", "overflow: weird"])
-def test_an_unknown_word_in_the_agent_block_is_an_error_of_its_place(load: Callable[..., Loaded], key: str) -> None:
+def test_an_unknown_word_in_the_agent_block_is_an_error_of_its_place(
+    load: Callable[..., LoadedWorkflow], key: str
+) -> None:
     assert said(load(f"agent:\n  model: m\n  {key}\ntasks:\n  - {{id: a, shell: x}}\n")) == [("NIKA-005", 3)]
 
 
 @pytest.mark.parametrize("text", ["tasks:\n\t- {id: a, shell: x}\n", "name: x\n\ttasks: 1\n"])
-def test_what_broke_the_only_key_is_said_and_not_that_the_file_is_empty(load: Callable[..., Loaded], text: str) -> None:
+def test_what_broke_the_only_key_is_said_and_not_that_the_file_is_empty(
+    load: Callable[..., LoadedWorkflow], text: str
+) -> None:
     assert said(load(text)) == [("NIKA-001", 2)]
 
 
@@ -30,14 +34,14 @@ def test_what_broke_the_only_key_is_said_and_not_that_the_file_is_empty(load: Ca
     [
         ("{type: objekt}", "'objekt' is not valid"),
         ("{type: object, required: score}", "'score' is not of type 'array'"),
-        ('{properties: {a: {pattern: "("}}}', "`(` is no regular expression"),
-        ('{items: {$ref: "#/$defs/none"}}', "the reference `#/$defs/none` leads nowhere"),
-        ('{$ref: "https://example.com/schema.json"}', "leads nowhere in this schema"),
-        ("{$schema: 3}", "`$schema` is no text"),
+        ('{properties: {a: {pattern: "("}}}', "`(` is not a regular expression"),
+        ('{items: {$ref: "#/$defs/none"}}', "the reference `#/$defs/none` has no target"),
+        ('{$ref: "https://example.com/schema.json"}', "has no target in this schema"),
+        ("{$schema: 3}", "`$schema` is not text"),
     ],
 )
 def test_a_schema_that_makes_no_sense_is_found_before_anything_runs(
-    load: Callable[..., Loaded], schema: str, why: str
+    load: Callable[..., LoadedWorkflow], schema: str, why: str
 ) -> None:
     text = f"tasks:\n  - id: a\n    shell: x\n    output:\n      format: json\n      schema: {schema}\n"
     loaded = load(text)
@@ -57,15 +61,15 @@ def test_a_schema_that_makes_no_sense_is_found_before_anything_runs(
         '{$schema: "http://json-schema.org/draft-07/schema#", exclusiveMinimum: 3}',
     ],
 )
-def test_a_schema_that_makes_sense_is_taken(load: Callable[..., Loaded], schema: str) -> None:
+def test_a_schema_that_makes_sense_is_taken(load: Callable[..., LoadedWorkflow], schema: str) -> None:
     text = f"tasks:\n  - id: a\n    shell: x\n    output: {{format: json, schema: {schema}}}\n"
     assert load(text).problems == ()
 
 
-def test_a_schema_may_stand_in_a_file_beside_the_workflow(tmp_path: Path, vocabulary: Any) -> None:
+def test_a_schema_may_stand_in_a_file_beside_the_workflow(tmp_path: Path, catalog: Any) -> None:
     (tmp_path / "score.json").write_text('{"type": "object", "properties": {"score": {"type": "integer"}}}')
     text = b"tasks:\n  - id: a\n    shell: x\n    output: {format: json, schema: score.json}\n"
-    loaded = load_workflow(tmp_path / "w.nika.yaml", vocabulary, Limits(), text=text)
+    loaded = load_workflow(tmp_path / "w.nika.yaml", catalog, Limits(), text=text)
     assert loaded.workflow is not None, loaded.problems
     assert loaded.workflow.tasks[0].output.schema == {"type": "object", "properties": {"score": {"type": "integer"}}}
 
@@ -75,27 +79,27 @@ def test_a_schema_may_stand_in_a_file_beside_the_workflow(tmp_path: Path, vocabu
     [
         (None, "there is no such file"),
         ("", "the file is empty"),
-        ("{type: object}", "it is no JSON"),
+        ("{type: object}", "it is not JSON"),
         ("[" * 100_000, "nested too deeply"),
         ("[1]", "it holds no object"),
         ('{"type": "objekt"}', "'objekt' is not valid"),
     ],
 )
 def test_a_file_that_holds_no_schema_is_found_before_anything_runs(
-    tmp_path: Path, vocabulary: Any, content: str | None, why: str
+    tmp_path: Path, catalog: Any, content: str | None, why: str
 ) -> None:
     if content is not None:
         (tmp_path / "s.json").write_text(content)
     text = (
         b"tasks:\n  - id: a\n    shell: {command: x, nix: 1}\n    output:\n      format: json\n      schema: s.json\n"
     )
-    loaded = load_workflow(tmp_path / "w.nika.yaml", vocabulary, Limits(), text=text)
+    loaded = load_workflow(tmp_path / "w.nika.yaml", catalog, Limits(), text=text)
     assert said(loaded) == [("NIKA-014", 3), ("NIKA-005", 6)]
     assert why in loaded.problems[1].message
     assert "`s.json`" in loaded.problems[1].message
     assert loaded.problems[1].hint
 
 
-def test_a_text_where_a_mapping_belongs_is_told_so(load: Callable[..., Loaded]) -> None:
+def test_a_text_where_a_mapping_belongs_is_told_so(load: Callable[..., LoadedWorkflow]) -> None:
     loaded = load("tasks:\n  - id: a\n    shell: {command: x, env: PATH}\n")
     assert [problem.message for problem in loaded.problems] == ["expected a mapping, found `PATH`"]

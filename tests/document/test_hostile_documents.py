@@ -15,21 +15,22 @@ TREE = ("tasks:\n- id: a\n  http: {url: 'https://x.example', json: [", "]}\n")
 READ = """\
 import json, sys
 from pathlib import Path
-from nika_core.app import Nika
+from nika_core.app import Workspace
 from nika_core.document import load_workflow
-from nika_core.document.diagnostics import render_all
+from nika_core.document.diagnostics import render_pretty
 
 def peak():
     return int(next(x for x in open("/proc/self/status") if x.startswith("VmHWM")).split()[1]) * 1024
 
 path = Path(sys.argv[1])
-nika = Nika.open(path, environ={})
-limits = nika.limits
-load_workflow(path, nika.vocabulary, limits, text=b"tasks: [{id: a, shell: x}, {id: b, http: 'https://x.example'}]")
+workspace = Workspace.open(path, environ={})
+limits = workspace.limits
+load_workflow(path, workspace.catalog, limits, text=b"tasks: [{id: a, shell: x}, {id: b, http: 'https://x.example'}]")
 before = peak()
-loaded = load_workflow(path, nika.vocabulary, limits, environ={})
+loaded = load_workflow(path, workspace.catalog, limits, environ={})
 grown = peak() - before
-render_all(loaded.problems, loaded.text)
+for problem in loaded.problems:
+    render_pretty(problem, loaded.text)
 print(json.dumps({"grown": grown, "codes": sorted({p.code for p in loaded.problems})}))
 """
 

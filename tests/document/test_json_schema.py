@@ -7,9 +7,9 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator
 
-from nika_core.app import Nika
+from nika_core.app import Workspace
 from nika_core.document import load_workflow
-from nika_core.document.json_schema import workflow_schema
+from nika_core.document.json_schema import workflow_json_schema
 
 HERE = Path(__file__).parent
 VALID = sorted((HERE / "valid").glob("*.nika.yaml"))
@@ -23,13 +23,13 @@ UNSEEN = {
 
 
 @pytest.fixture(scope="module")
-def nika() -> Nika:
-    return Nika.open(HERE, environ={})
+def nika() -> Workspace:
+    return Workspace.open(HERE, environ={})
 
 
 @pytest.fixture(scope="module")
-def validator(nika: Nika) -> Draft7Validator:
-    schema = workflow_schema(nika.vocabulary)
+def validator(nika: Workspace) -> Draft7Validator:
+    schema = workflow_json_schema(nika.catalog)
     Draft7Validator.check_schema(schema)
     return Draft7Validator(schema)
 
@@ -39,8 +39,8 @@ def as_an_editor_reads(path: Path) -> Any:
 
 
 @pytest.mark.parametrize("path", VALID + EXAMPLES, ids=lambda path: path.name)
-def test_valid_documents_pass(nika: Nika, validator: Draft7Validator, path: Path) -> None:
-    loaded = load_workflow(path, nika.vocabulary, nika.limits)
+def test_valid_documents_pass(nika: Workspace, validator: Draft7Validator, path: Path) -> None:
+    loaded = load_workflow(path, nika.catalog, nika.limits)
     assert loaded.workflow is not None, loaded.problems
     assert list(validator.iter_errors(as_an_editor_reads(path))) == []
 
@@ -56,9 +56,9 @@ def test_invalid_documents_are_refused_where_a_schema_can(validator: Draft7Valid
     assert list(validator.iter_errors(document))
 
 
-def test_every_keyword_has_its_payload_and_words_for_it(nika: Nika) -> None:
-    schema = workflow_schema(nika.vocabulary)
-    for word in nika.vocabulary.words():
+def test_every_keyword_has_its_payload_and_words_for_it(nika: Workspace) -> None:
+    schema = workflow_json_schema(nika.catalog)
+    for word in nika.catalog.words():
         assert schema["definitions"][word]["description"]
         assert {"$ref": f"#/definitions/{word}"} == schema["definitions"]["task"]["properties"][word]
     assert "mcpServers" in schema["properties"]

@@ -19,7 +19,7 @@ main: release-notes.nika.yaml
 provider: claude
 model: claude-sonnet-5
 plugins:
-  allow: [nika-*, acme-nika-*]
+  allow: [nika-keyword-llm, acme-nika-*]
   block: [keywords:shell]
   prefer: {keywords:shell: acme-nika-shell}
 http: {allow: [127.0.0.1:8000]}
@@ -37,7 +37,7 @@ def write(folder: Path, text: str) -> Path:
 def test_every_key_of_the_language_page_is_read(tmp_path: Path) -> None:
     project = load_project(write(tmp_path, FULL))
     assert (project.main, project.provider, project.model) == ("release-notes.nika.yaml", "claude", "claude-sonnet-5")
-    assert project.allow == ("nika-*", "acme-nika-*")
+    assert project.allow == ("nika-keyword-llm", "acme-nika-*")
     assert project.block == ("keywords:shell",)
     assert project.prefer == {"keywords:shell": "acme-nika-shell"}
     assert project.settings == {"http": {"allow": ["127.0.0.1:8000"]}}
@@ -83,10 +83,10 @@ def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, text: str, line: i
     assert (problem.place.line, problem.place.column) == (line, column)
 
 
-def test_keywords_validate_their_own_key(tmp_path: Path, vocabulary: Any) -> None:
+def test_keywords_validate_their_own_key(tmp_path: Path, catalog: Any) -> None:
     schema = Map({"allow": Seq(Str())})
     keyword = Keyword(name="http", summary="s", primary="url", payload=Map({"url": Str()}), step="x:Y", settings=schema)
-    known = type(vocabulary)(keyword)
+    known = type(catalog)(keyword)
     project, problems = check_settings(load_project(write(tmp_path, FULL)), known)
     assert (project.settings, problems) == ({"http": {"allow": ["127.0.0.1:8000"]}}, ())
     _, (problem,) = check_settings(
@@ -96,7 +96,7 @@ def test_keywords_validate_their_own_key(tmp_path: Path, vocabulary: Any) -> Non
 
 
 def test_a_key_that_nobody_knows_is_refused_once_the_plugins_are_known(
-    tmp_path: Path, vocabulary: Any, load: Callable[..., Any]
+    tmp_path: Path, catalog: Any, load: Callable[..., Any]
 ) -> None:
-    _, (problem,) = check_settings(load_project(write(tmp_path, "providr: claude\n")), vocabulary)
+    _, (problem,) = check_settings(load_project(write(tmp_path, "providr: claude\n")), catalog)
     assert (problem.code, problem.hint) == (codes.UNKNOWN_KEY, "did you mean `provider`?")

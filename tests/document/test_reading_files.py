@@ -9,14 +9,14 @@ import pytest
 
 from nika_core import codes
 from nika_core.document import load_workflow
-from nika_core.document.yaml.events import events
+from nika_core.document.yaml.parser_events import events
 from nika_core.errors import Place, Problem
 
 
 @pytest.fixture
-def problem_of(vocabulary: Any, make_limits: Callable[..., Any]) -> Callable[..., Problem]:
+def problem_of(catalog: Any, make_limits: Callable[..., Any]) -> Callable[..., Problem]:
     def problem_of(path: Path, **limits: float) -> Problem:
-        loaded = load_workflow(path, vocabulary, make_limits(**limits))
+        loaded = load_workflow(path, catalog, make_limits(**limits))
         assert loaded.workflow is None
         (problem,) = loaded.problems
         return problem
@@ -105,6 +105,6 @@ def test_line_breaks_of_yaml_1_1_are_characters_of_the_value(load: Callable[...,
 
 
 def test_the_pure_parser_says_that_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nika_core.document.yaml.events.C_PARSER", False)
+    monkeypatch.setattr("nika_core.document.yaml.parser_events.C_PARSER", False)
     with pytest.warns(RuntimeWarning, match="no C parser"):
         events(b"a: 1", "a: 1")

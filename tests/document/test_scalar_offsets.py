@@ -6,7 +6,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nika_core.document.yaml.offsets import offset_in_text
+from nika_core.document.yaml.scalar_offsets import offset_in_text
 
 WORDS = st.text(st.sampled_from('ab X9{}$.é😀"\\'), max_size=12)
 

@@ -35,10 +35,10 @@ from strictyaml import (
 )
 
 from nika_core.document.validation.compile_validators import compile_schema
-from nika_core.document.validation.issues import Fault
+from nika_core.document.validation.issues import ValidationIssue
+from nika_core.document.yaml.deadline import ValidationDeadline
 from nika_core.document.yaml.parsing import parse
-from nika_core.document.yaml.read_limits import Bounds
-from nika_core.document.yaml.syntax_issues import Deadline
+from nika_core.document.yaml.read_limits import ReadLimits
 from nika_core.model.clock import SystemClock
 from nika_core.model.limits import Limits
 
@@ -58,19 +58,19 @@ DECLARED = {
 
 def ours(text: str, schema: Any, *, pure: bool = False) -> tuple[str, Any]:
     limits = Limits()
-    deadline = Deadline(SystemClock(), limits)
-    tree = parse(text.encode("utf-8", "surrogatepass"), text, Bounds.of(limits), deadline, pure=pure)
-    if tree.findings or tree.root is None or isinstance(tree.root, str):
-        return REFUSED, [finding.message for finding in tree.findings]
-    faults: list[Fault] = []
-    value = compile_schema(schema).check(tree.root, faults)
-    return (REFUSED, faults) if faults else (ACCEPTED, value)
+    deadline = ValidationDeadline(SystemClock(), limits)
+    tree = parse(text.encode("utf-8", "surrogatepass"), text, ReadLimits.of(limits), deadline, pure=pure)
+    if tree.issues or tree.root is None or isinstance(tree.root, str):
+        return REFUSED, [issue.message for issue in tree.issues]
+    issues: list[ValidationIssue] = []
+    value = compile_schema(schema).check(tree.root, issues)
+    return (REFUSED, issues) if issues else (ACCEPTED, value)
 
 
 def theirs(text: str, schema: Any) -> tuple[str, Any]:
     try:
         found = strictyaml.dirty_load(text, schema, allow_flow_style=True).data
-    except NotImplementedError:  # no refusal, a fault: its parser gives up on some comments
+    except NotImplementedError:  # not a refusal: its parser gives up on some comments
         reject()
     except TypeError as error:
         if "UniqueSeq" in repr(schema):  # the same: it puts lists into a set
@@ -134,7 +134,7 @@ def block(draw: Any, tree: Any, indent: int = 0) -> str:
             body = indent + (2 if sign == "|2" else step)
             lines.append(f"{head} {sign}\n{' ' * body}{value}\n{' ' * body}{value}\n")
         elif isinstance(value, str) or not value:
-            lines.append(f"{head} {draw(flow(value))}{draw(st.sampled_from(['', '', '  # note']))}\n")
+            lines.append(f"{head} {draw(flow(value))}{draw(st.sampled_from(['', '', '  # keep']))}\n")
         else:
             lines.append(f"{head}\n{draw(block(value, indent + step))}")
     return "".join(lines)

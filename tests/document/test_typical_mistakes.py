@@ -74,7 +74,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("text", "line", "column", "code", "message", "hint"), MISTAKES)
-def test_a_mistake_is_told_with_its_place_and_how_to_mend_it(
+def test_a_mistake_is_told_with_its_place_and_how_to_fix_it(
     load: Callable[..., Any], text: str, line: int, column: int, code: str, message: str, hint: str
 ) -> None:
     errors = [problem for problem in load(text).problems if problem.severity == "error" and problem.code != "NIKA-022"]
@@ -116,13 +116,13 @@ def test_sections_of_plugins_are_checked_by_them(load: Callable[..., Any]) -> No
 
 
 def test_plugins_are_not_loaded_for_their_sections_unless_a_key_is_unknown(
-    load: Callable[..., Any], vocabulary: Any
+    load: Callable[..., Any], catalog: Any
 ) -> None:
-    class Fails(type(vocabulary)):  # type: ignore[misc]  # a fixture's own class
+    class Fails(type(catalog)):  # type: ignore[misc]  # a fixture's own class
         def sections(self) -> Any:
             raise AssertionError
 
-    loaded = load_workflow(Path("w"), Fails(*vocabulary.known.values()), Limits(), text=TASKS.encode())
+    loaded = load_workflow(Path("w"), Fails(*catalog.known.values()), Limits(), text=TASKS.encode())
     assert loaded.workflow is not None
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from nika_core.engine.core.core import Core
 from nika_core.engine.core.hashing import definition_hash
-from nika_core.engine.core.run_plan import Plan
+from nika_core.engine.core.run_plan import RunPlan
 from nika_core.engine.local.host import Run
 from nika_core.engine.local.services import RunRequest, Services
 from nika_core.errors import PluginError, TemplateValueError
@@ -87,10 +87,10 @@ class Lab:
         )
 
     @staticmethod
-    def plan(tasks: tuple[Task, ...], flows: tuple[Flow, ...] = (), **more: Any) -> Plan:
+    def plan(tasks: tuple[Task, ...], flows: tuple[Flow, ...] = (), **more: Any) -> RunPlan:
         graph = build_graph(tasks, flows, depends_on)
         defaults: dict[str, Any] = {"definition": definition_hash, "render": render, "resolve": resolve}
-        return Plan(run_id="r", workflow="w", tasks=tasks, graph=graph, **{**defaults, **more})
+        return RunPlan(run_id="r", workflow="w", tasks=tasks, graph=graph, **{**defaults, **more})
 
     @staticmethod
     def core(*args: Any, **more: Any) -> Core:

@@ -7,31 +7,31 @@ import pytest
 
 from nika_core.engine.core.messages import (
     Action,
+    AgentDecision,
     AskDecision,
     AttemptFailed,
     AttemptStarted,
     CancelRequested,
     CancelTask,
     CancelTimer,
-    Decision,
     Emit,
     Finish,
     Outcome,
-    OutcomeKind,
     StartTask,
     StartTimer,
     TaskEnded,
     TimerFired,
 )
-from nika_core.engine.core.previous_outcomes import Earlier
+from nika_core.engine.core.previous_tasks import PreviousTask
 from nika_core.errors import Category
+from nika_core.model.codec import failure_of
 from nika_core.model.events import EventKind
 from nika_core.model.state import Failed, Failure, Running, RunStatus, Skipped, SkipReason, Success
 from nika_core.model.usage import Usage
 from nika_core.model.workflow import Flow, Mode, OnError
 
 FAILURE = Failure("NIKA-080", Category.EXECUTION, "it broke")
-FAILED = Outcome(OutcomeKind.FAILED, has_output=False, failure=FAILURE)
+FAILED = Outcome(has_output=False, failure=FAILURE)
 
 
 class Drive:
@@ -190,7 +190,7 @@ def test_a_condition_without_a_value_fails_its_target_with_category_template(lab
     )
     drive = Drive(lab.core(tasks, flows))
     result = drive.end_all()
-    failure = drive.core.states["c"].failure
+    failure = drive.result.tasks[2].failure
     assert failure.category is Category.TEMPLATE
     assert "the condition `a function of b` of the flow from `a`" in failure.message
     assert (drive.why("d"), result.status) == (SkipReason.UPSTREAM_FAILED, RunStatus.FAILED)
@@ -200,7 +200,7 @@ def test_a_condition_that_raises_anything_fails_only_its_target(lab):
     flows = (Flow("a", "b", lab.When(lambda a: 1 / 0, "a")),)
     drive = Drive(lab.core(lab.tasks("a b c"), flows))
     drive.end_all()
-    assert "ZeroDivisionError" in drive.core.states["b"].failure.message
+    assert "ZeroDivisionError" in drive.result.tasks[1].failure.message
     assert isinstance(drive.core.states["c"], Success)
 
 
@@ -224,7 +224,7 @@ def test_fail_fast_cancels_what_runs_and_skips_the_rest(lab):
     commands = drive.end("a", FAILED)
     assert CancelTask("b", 1, "`a` failed") in commands
     assert (drive.why("c"), drive.why("d")) == (SkipReason.RUN_CANCELLED,) * 2
-    drive.end("b", Outcome(OutcomeKind.CANCELLED, failure=Failure("NIKA-087", Category.CANCELLED, "x")))
+    drive.end("b", Outcome(failure=Failure("NIKA-087", Category.CANCELLED, "x")))
     assert drive.result.status is RunStatus.FAILED
 
 
@@ -263,7 +263,7 @@ def test_events_that_mean_nothing_change_nothing(lab):
         AttemptStarted("a", 1, 1),
         AttemptStarted("b", 1, 2),
         AttemptFailed("a", 1, 7, 0.0, FAILURE),
-        Decision("a", 1, Action.RETRY),
+        AgentDecision("a", 1, Action.RETRY),
         TimerFired("run"),
     ):
         assert drive.on(event) == []
@@ -324,7 +324,7 @@ def test_a_strict_task_in_an_agentic_workflow_is_not_asked_about(lab):
 def test_a_retry_is_a_new_epoch(agentic):
     drive = agentic("a b", "a>b")
     drive.end("a", FAILED)
-    drive.on(Decision("a", 1, Action.RETRY, "once more"))
+    drive.on(AgentDecision("a", 1, Action.RETRY, "once more"))
     assert drive.running == {"a": 2}
     assert drive.of(StartTask)[1].call.key == "r/a#2"
     assert drive.end_all().status is RunStatus.SUCCEEDED
@@ -335,7 +335,7 @@ def test_a_retry_is_a_new_epoch(agentic):
 def test_what_earlier_epochs_and_decisions_used_counts_for_the_task(agentic):
     drive = agentic("a")
     drive.end("a", FAILED._replace(usage=Usage(10, calls=1)))
-    drive.on(Decision("a", 1, Action.RETRY, "", Usage(5, calls=1)))
+    drive.on(AgentDecision("a", 1, Action.RETRY, "", Usage(5, calls=1)))
     drive.end("a", Outcome(usage=Usage(1, calls=1)))
     assert (drive.result.tasks[0].usage, drive.result.usage) == (Usage(16, calls=3),) * 2
 
@@ -344,7 +344,7 @@ def test_retries_by_decision_are_bounded(agentic):
     drive = agentic("a")
     for epoch in range(1, 5):
         drive.end("a", FAILED)
-        drive.on(Decision("a", epoch, Action.RETRY))
+        drive.on(AgentDecision("a", epoch, Action.RETRY))
     assert drive.result.status is RunStatus.FAILED
     assert [question.may_retry for question in drive.of(AskDecision)] == [True, True, True, False]
 
@@ -352,7 +352,7 @@ def test_retries_by_decision_are_bounded(agentic):
 def test_a_skipped_failure_no_longer_counts(agentic):
     drive = agentic("a b c", "a>b")
     drive.end("a", FAILED)
-    drive.on(Decision("a", 1, Action.SKIP))
+    drive.on(AgentDecision("a", 1, Action.SKIP))
     result = drive.end_all()
     assert (drive.why("a"), drive.why("b")) == (SkipReason.DECISION, SkipReason.UPSTREAM_SKIPPED)
     assert result.status is RunStatus.SUCCEEDED
@@ -361,14 +361,14 @@ def test_a_skipped_failure_no_longer_counts(agentic):
 def test_going_on_leaves_the_failure_what_it_is(agentic):
     drive = agentic("a b", "a>b")
     drive.end("a", FAILED)
-    drive.on(Decision("a", 1, Action.CONTINUE))
+    drive.on(AgentDecision("a", 1, Action.CONTINUE))
     assert (drive.why("b"), drive.result.status) == (SkipReason.UPSTREAM_FAILED, RunStatus.FAILED)
 
 
 def test_aborting_ends_the_run(agentic):
     drive = agentic("a b c", max_concurrent=2)
     drive.end("a", FAILED)
-    commands = drive.on(Decision("a", 1, Action.ABORT, "no use"))
+    commands = drive.on(AgentDecision("a", 1, Action.ABORT, "no use"))
     assert any(isinstance(command, CancelTask) and command.task == "b" for command in commands)
     drive.end("c")
     drive.end("b", FAILED)
@@ -378,10 +378,10 @@ def test_aborting_ends_the_run(agentic):
 def test_an_answer_counts_once(agentic):
     drive = agentic("a b", "a>b")
     drive.end("a", FAILED)
-    assert drive.on(Decision("a", 2, Action.SKIP)) == []
-    assert drive.on(Decision("b", 1, Action.SKIP)) == []
-    drive.on(Decision("a", 1, Action.RETRY))
-    assert drive.on(Decision("a", 1, Action.SKIP)) == []
+    assert drive.on(AgentDecision("a", 2, Action.SKIP)) == []
+    assert drive.on(AgentDecision("b", 1, Action.SKIP)) == []
+    drive.on(AgentDecision("a", 1, Action.RETRY))
+    assert drive.on(AgentDecision("a", 1, Action.SKIP)) == []
 
 
 def test_what_cannot_be_rendered_is_not_retried_by_decision(lab):
@@ -390,7 +390,7 @@ def test_what_cannot_be_rendered_is_not_retried_by_decision(lab):
     drive.end("a")
     (question,) = drive.of(AskDecision)
     assert not question.may_retry
-    drive.on(Decision("b", 1, Action.RETRY))
+    drive.on(AgentDecision("b", 1, Action.RETRY))
     assert isinstance(drive.core.states["b"], Failed)
     assert drive.result.status is RunStatus.FAILED
 
@@ -402,14 +402,16 @@ def earlier_of(drive, **changes):
     found = {}
     for emit in drive.of(Emit):
         if emit.kind is EventKind.TASK_STARTED:
-            found[emit.task] = Earlier("running", emit.data["epoch"], emit.data["definition"], emit.data["payload"])
-    for task, state in drive.core.states.items():
-        if isinstance(state, Success) and task in found:
-            was = found[task]
-            found[task] = Earlier("success", was.epoch, was.definition, was.payload, state.output)
-        elif isinstance(state, Failed) and task in found:
-            was = found[task]
-            found[task] = Earlier("failed", was.epoch, was.definition, was.payload, category=state.failure.category)
+            found[emit.task] = PreviousTask(
+                "running", emit.data["epoch"], emit.data["definition"], emit.data["payload"]
+            )
+    for emit in drive.of(Emit):
+        if emit.kind is EventKind.TASK_SUCCEEDED:
+            outcome = Outcome(emit.data["output"])
+            found[emit.task] = replace(found[emit.task], state="success", outcome=outcome)
+        elif emit.kind is EventKind.TASK_FAILED and emit.task in found:
+            outcome = Outcome(has_output=False, failure=failure_of(emit.data["error"]))
+            found[emit.task] = replace(found[emit.task], state="failed", outcome=outcome)
     return {**found, **changes}
 
 
@@ -431,7 +433,7 @@ def test_resume_takes_over_what_succeeded_and_is_unchanged(lab):
     first = chain(lab)
     first.end("a")
     first.end("b", FAILED)
-    again = chain(lab, earlier=earlier_of(first))
+    again = chain(lab, previous=earlier_of(first))
     assert again.started == ["b"]
     assert "unchanged" in reasons(again)["a"]
     assert reasons(again)["b"] == "it had failed"
@@ -445,8 +447,11 @@ def test_a_runs_usage_is_that_of_all_its_lives(lab):
     first.end("a")
     first.end("b", FAILED)
     was = earlier_of(first)
-    was["a"], was["b"] = replace(was["a"], usage=Usage(100)), replace(was["b"], usage=Usage(10))
-    again = chain(lab, earlier=was)
+    was["a"], was["b"] = (
+        replace(was["a"], outcome=was["a"].outcome._replace(usage=Usage(100))),
+        replace(was["b"], outcome=was["b"].outcome._replace(usage=Usage(10))),
+    )
+    again = chain(lab, previous=was)
     again.end("b", Outcome(output="b", usage=Usage(1)))
     result = again.end_all()
     assert [task.usage.input_tokens for task in result.tasks] == [100, 11, 0]
@@ -457,8 +462,8 @@ def test_resume_runs_again_what_is_given_something_else(lab):
     first = chain(lab)
     first.end_all()
     changed = earlier_of(first)
-    changed["a"] = Earlier("success", 1, changed["a"].definition, "other", "x")
-    again = chain(lab, earlier=changed)
+    changed["a"] = PreviousTask("success", 1, changed["a"].definition, "other", Outcome("x"))
+    again = chain(lab, previous=changed)
     assert again.started == ["a"]
     assert reasons(again)["a"] == "what it is given has changed"
     again.end("a", Outcome(output="new"))
@@ -470,8 +475,8 @@ def test_a_task_below_one_that_ran_again_to_the_same_output_is_reused(lab):
     first = chain(lab)
     first.end_all()
     changed = earlier_of(first)
-    changed["a"] = Earlier("success", 1, "other", changed["a"].payload, "x")
-    again = chain(lab, earlier=changed)
+    changed["a"] = PreviousTask("success", 1, "other", changed["a"].payload, Outcome("x"))
+    again = chain(lab, previous=changed)
     assert reasons(again)["a"] == "its definition has changed"
     again.end("a")
     assert again.result.status is RunStatus.SUCCEEDED
@@ -481,14 +486,14 @@ def test_a_task_below_one_that_ran_again_to_the_same_output_is_reused(lab):
 def test_from_runs_a_task_and_all_below_it_again(lab):
     first = chain(lab)
     first.end_all()
-    again = chain(lab, earlier=earlier_of(first), again="b")
+    again = chain(lab, previous=earlier_of(first), rerun_from="b")
     again.end_all()
     assert again.started == ["b", "c"]
     assert reasons(again)["b"] == reasons(again)["c"] == "you asked for it with --from"
 
 
 def test_an_interrupted_task_runs_again_under_the_same_key(lab):
-    again = chain(lab, earlier=earlier_of(chain(lab)))
+    again = chain(lab, previous=earlier_of(chain(lab)))
     assert again.of(StartTask)[0].call.key == "r/a#1"
     assert reasons(again)["a"] == "it had been interrupted"
 
@@ -496,8 +501,8 @@ def test_an_interrupted_task_runs_again_under_the_same_key(lab):
 @pytest.mark.parametrize(("category", "epoch"), [(Category.NETWORK, 1), (Category.VALIDATION, 2)])
 def test_a_failed_task_keeps_its_key_unless_the_same_answers_would_fail_again(lab, category, epoch):
     first = chain(lab)
-    first.end("a", Outcome(OutcomeKind.FAILED, failure=Failure("NIKA-084", category, "x")))
-    again = chain(lab, earlier=earlier_of(first))
+    first.end("a", Outcome(failure=Failure("NIKA-084", category, "x")))
+    again = chain(lab, previous=earlier_of(first))
     assert again.running == {"a": epoch}
 
 
@@ -505,8 +510,8 @@ def test_an_output_that_history_withholds_is_made_again(lab):
     first = chain(lab)
     first.end_all()
     was = earlier_of(first)
-    was["a"] = Earlier("success", 1, was["a"].definition, was["a"].payload, "***", withheld=True)
-    again = chain(lab, earlier=was)
+    was["a"] = PreviousTask("success", 1, was["a"].definition, was["a"].payload, Outcome("***", withheld=True))
+    again = chain(lab, previous=was)
     assert again.running == {"a": 2}
     assert "secret" in reasons(again)["a"]
 
@@ -519,8 +524,8 @@ def test_an_output_that_history_withholds_is_made_again_only_for_who_needs_it(la
     first = Drive(lab.core(tasks, flows, **more))
     first.end("a")
     was = earlier_of(first)
-    was["a"] = Earlier("success", 1, was["a"].definition, was["a"].payload, "***", withheld=True)
-    again = Drive(lab.core(tasks, flows, **more, earlier=was))
+    was["a"] = PreviousTask("success", 1, was["a"].definition, was["a"].payload, Outcome("***", withheld=True))
+    again = Drive(lab.core(tasks, flows, **more, previous=was))
     if reader != "nobody":
         assert again.running == {"a": 2}
         return
@@ -532,8 +537,8 @@ def test_an_output_that_history_withholds_is_made_again_only_for_who_needs_it(la
 def test_a_decision_to_skip_holds_when_the_run_is_resumed(lab):
     first = chain(lab)
     was = earlier_of(first)["a"]
-    skipped = Earlier("skipped", 1, was.definition, was.payload)
-    again = chain(lab, earlier={"a": skipped}, mode=Mode.AGENTIC)
+    skipped = PreviousTask("skipped", 1, was.definition, was.payload)
+    again = chain(lab, previous={"a": skipped}, mode=Mode.AGENTIC)
     assert again.why("a") is SkipReason.DECISION
     assert again.result.status is RunStatus.SUCCEEDED
 
@@ -556,6 +561,6 @@ def test_ten_thousand_tasks_in_a_row_are_taken_over_without_recursion(lab):
     tasks = tuple(lab.task(name, i) for i, name in enumerate(names))
     first = Drive(lab.core(tasks, flows))
     first.end_all()
-    again = Drive(lab.core(tasks, flows, earlier=earlier_of(first)))
+    again = Drive(lab.core(tasks, flows, previous=earlier_of(first)))
     assert again.result.status is RunStatus.SUCCEEDED
     assert not again.started

@@ -13,7 +13,7 @@ from nika_core.engine.local.host import Run
 from nika_core.errors import Category, TaskError
 from nika_core.model.events import EventKind
 from nika_core.model.workflow import OnError, Retry
-from nika_core.testing.clock import settled
+from nika_core.testing.clock import wait_until_idle
 
 SET = ContextVar("SET", default="")
 ENDS = (EventKind.TASK_SUCCEEDED, EventKind.TASK_FAILED, EventKind.TASK_SKIPPED)
@@ -84,14 +84,14 @@ def test_every_task_runs_once_in_order_with_room_for_it_and_the_run_ends(lab, sp
 async def _one(lab, specs, how):
     before = asyncio.all_tasks()
     began, running, left, events = [], set(), set(), []
-    patient = {f"t{number}" for number in how["patient"]}
+    no_slot = {f"t{number}" for number in how["patient"]}
 
     async def step(payload, context):
         task = context.task_id
         began.append((task, context.attempt))
         assert task not in running
         running.add(task)
-        assert len(running - patient - left) <= how["concurrent"]
+        assert len(running - no_slot - left) <= how["concurrent"]
         assert SET.get() == ""
         SET.set(task)
         try:
@@ -127,7 +127,7 @@ async def _one(lab, specs, how):
         limits=lab.limits(concurrent=how["concurrent"]),
         fail_fast=how["fail_fast"],
         timeout=how["timeout"],
-        patient=frozenset(patient),
+        no_slot=frozenset(no_slot),
         grace=1.0,
     )
     steps = lab.Steps(step)
@@ -135,7 +135,7 @@ async def _one(lab, specs, how):
     services = lab.services({"work": steps, "act": steps}, keywords=keywords, record=record)
     run = Run(request, services)
     for seconds in how["cancels"]:
-        run.scene.deadlines.add(seconds, run.cancel)
+        run.context.deadlines.add(seconds, run.cancel)
     result = await services.clock.run(run.result())
 
     started = [(e.task, e.data["attempt"]) for e in events if e.kind is EventKind.TASK_STARTED]
@@ -145,7 +145,7 @@ async def _one(lab, specs, how):
         order = [one for one in started if one[1] == 1 and specs[int(one[0][1:])]["pure"] is pure]
         assert [one for one in began if one in order] == [one for one in order if one in began]
     assert sorted(e.task for e in events if e.kind in ENDS) == sorted(task.id for task in tasks)
-    await settled()
+    await wait_until_idle()
     assert asyncio.all_tasks() == before
     assert "AssertionError" not in " ".join(task.failure.message for task in result.tasks if task.failure)
     if not how["cancels"] and not how["fail_fast"] and how["timeout"] is None:

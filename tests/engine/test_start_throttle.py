@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from nika_core.engine.local.start_throttle import SLICE, Turns
+from nika_core.engine.local.start_throttle import SLICE, StartThrottle
 
 
 async def started(turns, busy, names):
@@ -17,7 +17,7 @@ async def started(turns, busy, names):
             asyncio.get_running_loop().call_soon(turn)
 
     async def start(name):
-        await turns.take()
+        await turns.acquire()
         order[name] = loop_turns
         until = time.perf_counter() + busy
         while time.perf_counter() < until:
@@ -30,16 +30,16 @@ async def started(turns, busy, names):
 
 
 async def test_long_starts_have_a_turn_each_in_the_order_of_asking():
-    order = await started(Turns(), 1.2 * SLICE, range(12))
+    order = await started(StartThrottle(), 1.2 * SLICE, range(12))
     assert list(order) == list(range(12))
     assert len(set(order.values())) == 12
 
 
 async def test_quick_starts_that_come_one_by_one_wait_for_nothing():
-    turns = Turns()
-    await turns.take()
+    turns = StartThrottle()
+    await turns.acquire()
     turns._until = asyncio.get_running_loop().time() + 60
-    waiting = turns.take()
+    waiting = turns.acquire()
     try:
         waiting.send(None)
     except StopIteration:
@@ -48,8 +48,8 @@ async def test_quick_starts_that_come_one_by_one_wait_for_nothing():
 
 
 async def test_one_that_is_cancelled_while_it_waits_holds_up_nobody():
-    turns = Turns()
-    tasks = [asyncio.create_task(turns.take()) for _ in range(5)]
+    turns = StartThrottle()
+    tasks = [asyncio.create_task(turns.acquire()) for _ in range(5)]
     await asyncio.sleep(0)
     tasks[0].cancel()
     tasks[2].cancel()

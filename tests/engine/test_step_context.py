@@ -13,7 +13,7 @@ from nika_core.model.state import RunStatus
 from nika_core.model.usage import Usage
 from nika_core.model.workflow import AgentBlock, Retry
 from nika_core.plugin import Facets, Refusal, Stage, StepOutput, Tool
-from nika_core.testing.clock import settled
+from nika_core.testing.clock import wait_until_idle
 
 # ---- resources
 
@@ -139,7 +139,7 @@ class Toolbox(Facets):
         return {"given": arguments}
 
 
-def scene(lab, agent, hand, *, task=None, facets=None, block=None, **more):
+def agent_run(lab, agent, hand, *, task=None, facets=None, block=None, **more):
     """A task `agent` with the tool keyword `hand`."""
     services = lab.services(
         {"agent": agent, "hand": hand},
@@ -158,7 +158,7 @@ async def names(lab, allowed, disallowed=(), *, block=None, facets=None):
         return [tool.name for tool in await context.tools()]
 
     task = lab.task("a", keyword="agent", allowed_tools=allowed, disallowed_tools=disallowed)
-    result = await lab.run(*scene(lab, agent, None, task=task, block=block, facets=facets))
+    result = await lab.run(*agent_run(lab, agent, None, task=task, block=block, facets=facets))
     return result.tasks[0].failure or result.tasks[0].output
 
 
@@ -201,7 +201,7 @@ async def use(lab, hand, arguments, seen=None, times=1, **more):
         told = [await context.call(tool, arguments) for _ in range(times)]
         return [[one.content, one.is_error] for one in told]
 
-    result = await lab.run(*scene(lab, agent, hand, **more), *([] if seen is None else [seen.append]))
+    result = await lab.run(*agent_run(lab, agent, hand, **more), *([] if seen is None else [seen.append]))
     assert result.tasks[0].failure is None
     return result.tasks[0].output if times > 1 else result.tasks[0].output[0]
 
@@ -227,7 +227,7 @@ async def test_a_tools_result_is_bounded(lab):
         return "x" * 1000
 
     keywords_limit = lab.keyword("hand", default_max_output=100)
-    request, services = scene(lab, None, hand)
+    request, services = agent_run(lab, None, hand)
     assert keywords_limit.default_max_output == 100
 
     async def agent(payload, context):
@@ -286,7 +286,7 @@ async def test_a_tool_that_does_not_stop_is_left_behind_and_told(lab):
     before = asyncio.all_tasks()
     told, is_error = await use(lab, hand, {})
     assert (told, is_error) == ("`hand::left` did not end within 30 s, and it did not stop when it was told to", True)
-    await settled()
+    await wait_until_idle()
     assert asyncio.all_tasks() == before
 
 
@@ -305,10 +305,10 @@ async def test_cancelling_the_task_reaches_its_tools(lab):
             group.create_task(context.call(tool, {"n": 1}))
             group.create_task(context.call(tool, {"n": 2}))
 
-    request, services = scene(lab, agent, hand)
+    request, services = agent_run(lab, agent, hand)
     run = Run(request, services)
     task = asyncio.create_task(run.result())
-    await settled()
+    await wait_until_idle()
     run.cancel()
     assert (await task).status is RunStatus.CANCELLED
     assert ended == [True, True]
@@ -337,7 +337,7 @@ async def test_what_a_tool_costs_counts_for_its_task(lab):
     async def agent(payload, context):
         await context.call((await context.tools())[0], {})
 
-    result = await lab.run(*scene(lab, agent, hand))
+    result = await lab.run(*agent_run(lab, agent, hand))
     assert result.tasks[0].usage.input_tokens == 7
 
 
@@ -361,7 +361,7 @@ async def test_no_tool_acts_twice_for_one_task(lab):
             raise TaskError("network", category=Category.NETWORK)
 
     seen = []
-    result = await lab.run(*scene(lab, agent, hand), seen.append)
+    result = await lab.run(*agent_run(lab, agent, hand), seen.append)
     assert result.tasks[0].state == "success"
     assert told[0] == told[1]
     assert len(acted) == 3

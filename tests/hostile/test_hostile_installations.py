@@ -64,7 +64,7 @@ def test_nobody_takes_a_built_in_word_in_silence(place: Place) -> None:
     assert place.imported == []
     listed = place.nika("plugins", "list", "--format", "json").json["plugins"]
     assert {each["distribution"]: each["status"] for each in listed if each["word"] == "shell"} == {
-        "acme-bad": "outranked",
+        "acme-bad": "shadowed",
         "nika-keyword-shell": "available",
     }
     place.write("nika.yaml", "plugins:\n  prefer: {keywords:shell: acme-bad}\n")

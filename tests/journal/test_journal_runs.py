@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nika_core import codes
-from nika_core.engine.core.ports import Memo
+from nika_core.engine.core.ports import CallCache
 from nika_core.engine.local.services import Services
 from nika_core.errors import JournalError
 from nika_core.journal import Journal, RunInfo, new_run_id
@@ -292,8 +292,8 @@ async def test_a_value_that_raises_when_it_is_asked_for_its_text_stops_no_histor
 def test_a_run_log_is_what_the_engine_asks_for(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         log = journal.begin(info())
-        memo: Memo = log
-        services = {"record": log.record, "barrier": log.barrier, "memo": memo}
+        call_cache: CallCache = log
+        services = {"record": log.record, "barrier": log.barrier, "call_cache": call_cache}
         assert services.keys() <= {field.name for field in fields(Services)}
         log.release()
 

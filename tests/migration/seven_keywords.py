@@ -1,4 +1,4 @@
-"""The seven keywords as the language page has them: a vocabulary without plugins."""
+"""The seven keywords as the language page has them: a catalog without plugins."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ KEYWORDS = {
             Optional("json"): Anything(),
             Optional("body"): Str(),
         },
-        trees=frozenset({"json"}),
+        json_fields=frozenset({"json"}),
     ),
-    "mcp": _keyword("mcp", "reference", _CALL, trees=frozenset({"args"})),
-    "function": _keyword("function", "reference", _CALL, trees=frozenset({"args"})),
+    "mcp": _keyword("mcp", "reference", _CALL, json_fields=frozenset({"args"})),
+    "function": _keyword("function", "reference", _CALL, json_fields=frozenset({"args"})),
 }
 
 
@@ -76,7 +76,7 @@ class _Outside:
 
 
 class SevenKeywords:
-    """Implements `nika_core.document.Vocabulary`."""
+    """Implements `nika_core.document.PluginCatalog`."""
 
     def words(self) -> Collection[str]:
         return KEYWORDS

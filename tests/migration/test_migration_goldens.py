@@ -43,7 +43,7 @@ def test_a_golden_is_not_changed_again(name: str) -> None:
 def test_v5_takes_a_golden_exactly_when_there_is_no_error_among_its_notes(name: str) -> None:
     loaded = load_workflow(V5 / name, SevenKeywords(), NO_LIMITS)
     refused = [problem for problem in loaded.problems if problem.severity is Severity.ERROR]
-    # Which servers there are is not known to this vocabulary.
+    # Which servers there are is not known to this catalog.
     errors = [note for note in migrated(V4 / name).errors if "MCP server" not in note.message]
     assert bool(refused) == bool(errors), refused
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nika_core.model.limits import Limit, Limits, Measure, Unit, output_of, timeout_of
+from nika_core.model.limits import Limit, LimitKind, Limits, Unit, output_of, timeout_of
 
 
 def limit(measure: str, value: float, name: str = "X") -> Limit:
@@ -33,8 +33,8 @@ def test_what_holds_is_told_with_its_name():
 
 
 def test_what_nobody_bounds_is_not_bounded():
-    assert Limits().limit(Measure.TASKS) is None
-    assert Limits().count(Measure.TASKS) is None
+    assert Limits().limit(LimitKind.TASKS) is None
+    assert Limits().count(LimitKind.TASKS) is None
     assert Limits().amount(timeout_of("shell"), 60.0) == 60.0
 
 

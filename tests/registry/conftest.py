@@ -10,7 +10,7 @@ from textwrap import dedent
 import importlib_metadata
 import pytest
 
-from nika_core.registry import Offer, scan
+from nika_core.registry import PluginRecord, scan
 
 KEYWORD = """
 from strictyaml import Map, Str
@@ -52,7 +52,7 @@ class Site:
         body = text.replace("{word!r}", repr(word)).replace("{module}", module)
         self.install(distribution, {"keywords": {word: module}}, version, **{module: body})
 
-    def offers(self) -> tuple[Offer, ...]:
+    def records(self) -> tuple[PluginRecord, ...]:
         return scan(importlib_metadata.distributions(path=[str(self.folder)]))
 
 

@@ -32,20 +32,20 @@ def acme(site: Site) -> Site:
 
 
 def test_what_is_as_locked_may_run(acme: Site, tmp_path: Path) -> None:
-    write_lock(tmp_path / LOCK_NAME, lock_of(acme.offers()))
-    require_lock(tmp_path / LOCK_NAME, acme.offers())
+    write_lock(tmp_path / LOCK_NAME, lock_of(acme.records()))
+    require_lock(tmp_path / LOCK_NAME, acme.records())
 
 
 def test_without_a_lock_everything_may_run(acme: Site, tmp_path: Path) -> None:
-    require_lock(tmp_path / "elsewhere" / LOCK_NAME, acme.offers())
+    require_lock(tmp_path / "elsewhere" / LOCK_NAME, acme.records())
 
 
 def test_other_files_under_the_same_version_are_refused(acme: Site, tmp_path: Path) -> None:
-    write_lock(tmp_path / LOCK_NAME, lock_of(acme.offers()))
+    write_lock(tmp_path / LOCK_NAME, lock_of(acme.records()))
     (acme.folder / "acme_locked.py").write_text("# changed and installed again\n")
     record(acme, "acme")
     with pytest.raises(RefusedError, match=r"acme is locked at version 1\.0, but other files") as caught:
-        require_lock(tmp_path / LOCK_NAME, acme.offers())
+        require_lock(tmp_path / LOCK_NAME, acme.records())
     assert caught.value.code == codes.PLUGIN_LOCK
     assert caught.value.exit_code == 3
 
@@ -53,7 +53,7 @@ def test_other_files_under_the_same_version_are_refused(acme: Site, tmp_path: Pa
 def test_what_is_not_locked_is_refused_and_what_is_gone_is_told(acme: Site, tmp_path: Path) -> None:
     write_lock(tmp_path / LOCK_NAME, [*lock_of([]), locked("pluggy")])
     with pytest.raises(RefusedError, match=r"acme 1\.0 is installed, but not locked; pluggy .* not installed"):
-        require_lock(tmp_path / LOCK_NAME, acme.offers())
+        require_lock(tmp_path / LOCK_NAME, acme.records())
 
 
 def test_a_file_that_was_changed_after_it_was_installed_is_found(acme: Site) -> None:
@@ -63,10 +63,10 @@ def test_a_file_that_was_changed_after_it_was_installed_is_found(acme: Site) -> 
 
 
 def test_a_file_that_was_changed_after_it_was_installed_is_refused_too(acme: Site, tmp_path: Path) -> None:
-    write_lock(tmp_path / LOCK_NAME, lock_of(acme.offers()))
+    write_lock(tmp_path / LOCK_NAME, lock_of(acme.records()))
     (acme.folder / "acme_locked.py").write_text("# changed in place\n")
     with pytest.raises(RefusedError, match=r"acme 1\.0 was changed after it was installed: acme_locked\.py"):
-        require_lock(tmp_path / LOCK_NAME, acme.offers())
+        require_lock(tmp_path / LOCK_NAME, acme.records())
 
 
 def test_a_script_does_not_count_since_it_has_the_path_of_its_environment_in_it(acme: Site) -> None:
@@ -80,5 +80,5 @@ def test_a_script_does_not_count_since_it_has_the_path_of_its_environment_in_it(
 def test_a_lock_that_is_none_says_so(acme: Site, tmp_path: Path, text: str) -> None:
     (tmp_path / LOCK_NAME).write_text(text)
     with pytest.raises(UsageError, match="is no lock of plugins") as caught:
-        require_lock(tmp_path / LOCK_NAME, acme.offers())
+        require_lock(tmp_path / LOCK_NAME, acme.records())
     assert caught.value.hint == "write it again: nika plugins lock"

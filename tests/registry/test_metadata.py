@@ -31,9 +31,9 @@ def test_folders_of_metadata_are_read(site, kind):
     (info / ("PKG-INFO" if kind == "egg-info" else "METADATA")).write_text(METADATA)
     text = "; [x]\n[console_scripts]\na = b:c\n# d\n\n[nika.keywords]\n work=acme.plugin [extra]\n"
     (info / "entry_points.txt").write_text(text.removeprefix("; [x]\n"))
-    (offer,) = [offer for offer in scan() if offer.distribution == "Acme.Plugin"]
-    assert (offer.word, offer.module, offer.version) == ("work", "acme.plugin [extra]", "1.2")
-    assert site.offers() == (offer,)
+    (record,) = [record for record in scan() if record.distribution == "Acme.Plugin"]
+    assert (record.word, record.module, record.version) == ("work", "acme.plugin [extra]", "1.2")
+    assert site.records() == (record,)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_what_cannot_be_read_offers_nothing(site, metadata, points):
     info.mkdir()
     (info / "METADATA").write_text(metadata)
     (info / "entry_points.txt").write_bytes(points)
-    assert not [offer for offer in scan() if offer.module == "acme"]
+    assert not [record for record in scan() if record.module == "acme"]
 
 
 def test_a_zip_file_on_the_path_is_looked_into(tmp_path, monkeypatch):
@@ -58,7 +58,7 @@ def test_a_zip_file_on_the_path_is_looked_into(tmp_path, monkeypatch):
         archive.writestr("acme_plugin-1.2.dist-info/METADATA", METADATA)
         archive.writestr("acme_plugin-1.2.dist-info/entry_points.txt", "[nika.keywords]\nzipped = acme\n")
     monkeypatch.syspath_prepend(tmp_path / "plugins.zip")
-    assert "zipped" in {offer.word for offer in scan()}
+    assert "zipped" in {record.word for record in scan()}
 
 
 def test_a_finder_of_another_kind_is_asked(monkeypatch):

@@ -24,7 +24,7 @@ def test_a_preferred_distribution_that_does_not_offer_the_word_is_an_error_where
 ) -> None:
     site.keyword("acme", "deploy", "acme_vain", "1.1")
     site.keyword("calm", "report", "calm_vain")
-    registry = Registry(site.offers(), PluginPolicy(prefer={"keywords:deploy": preferred}), ("acme",))
+    registry = Registry(site.records(), PluginPolicy(prefer={"keywords:deploy": preferred}), ("acme",))
     with pytest.raises(PluginError) as caught:
         registry.keyword("deploy")
     assert caught.value.code == codes.PLUGIN_CONFLICT
@@ -42,13 +42,13 @@ def test_a_preferred_distribution_that_is_blocked_is_told_to_be(site: Site) -> N
     site.keyword("bolt", "deploy", "bolt_vain_two")
     policy = PluginPolicy(block=(("NIKA_PLUGINS_BLOCK", ("bolt",)),), prefer={"keywords:deploy": "bolt"})
     with pytest.raises(PluginError, match="which may not be used: blocked by 'bolt' in NIKA_PLUGINS_BLOCK"):
-        Registry(site.offers(), policy, ()).offer(Kind.KEYWORD, "deploy")
+        Registry(site.records(), policy, ()).record(Kind.KEYWORD, "deploy")
 
 
 def test_entries_that_match_nothing_installed_are_known(site: Site) -> None:
     site.keyword("acme", "report", "acme_lists")
     site.keyword("calm", "deploy", "calm_lists")
-    assert Registry(site.offers(), ALL, ()).unmatched() == [
+    assert Registry(site.records(), ALL, ()).unmatched() == [
         Unmatched("allow", "NIKA_PLUGINS_ALLOW", "clam"),
         Unmatched("block", "nika.yaml", "keyword:deploy"),
         Unmatched("prefer", "nika.yaml", "keywords:deploy: bolt"),
@@ -62,10 +62,10 @@ def test_an_allow_list_without_entries_says_that_it_is_empty(site: Site, where: 
     site.keyword("acme", "deploy", "acme_empty")
     policy = PluginPolicy(allow=((where, ()),), implied={"NIKA_PLUGINS_ALLOW": ("limit_policies:*",)})
     with pytest.raises(PluginError, match=f"{name} is set and empty: it allows nothing"):
-        Registry(site.offers(), policy, ()).keyword("deploy")
+        Registry(site.records(), policy, ()).keyword("deploy")
 
 
 def test_what_a_list_implies_need_not_be_named(site: Site) -> None:
     site.install("acme", {"limit_policies": {"strict": "acme_implied"}})
     policy = PluginPolicy(allow=(("HERE", ()),), implied={"HERE": ("limit_policies:*",)})
-    assert Registry(site.offers(), policy, ()).words(Kind.LIMIT_POLICY) == ["strict"]
+    assert Registry(site.records(), policy, ()).words(Kind.LIMIT_POLICY) == ["strict"]

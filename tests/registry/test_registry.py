@@ -12,7 +12,7 @@ from .conftest import KEYWORD, Site  # the fixture's own type, beside this file
 
 
 def registry(site: Site, policy: PluginPolicy | None = None, built_in: tuple[str, ...] = ()) -> Registry:
-    return Registry(site.offers(), policy, built_in)
+    return Registry(site.records(), policy, built_in)
 
 
 def test_a_scan_imports_no_plugin(site: Site) -> None:
@@ -53,8 +53,8 @@ def test_prefer_settles_a_conflict(site: Site) -> None:
     site.keyword("acme", "deploy", "acme_a")
     site.keyword("bolt", "deploy", "bolt_b")
     chosen = registry(site, PluginPolicy(prefer={"keywords:deploy": "Bolt"}))
-    assert chosen.offer(Kind.KEYWORD, "deploy").distribution == "bolt"
-    assert [each.status for each in chosen.listing()] == ["outranked", "available"]
+    assert chosen.record(Kind.KEYWORD, "deploy").distribution == "bolt"
+    assert [each.status for each in chosen.listing()] == ["shadowed", "available"]
 
 
 def test_a_conflict_does_not_touch_other_words(site: Site) -> None:
@@ -68,9 +68,9 @@ def test_nobody_takes_a_built_in_word_unless_the_project_says_so(site: Site) -> 
     site.keyword("nika-keyword-shell", "shell", "own_shell")
     site.keyword("acme", "shell", "acme_shell")
     built_in = ("nika-keyword-shell",)
-    assert registry(site, built_in=built_in).offer(Kind.KEYWORD, "shell").distribution == "nika-keyword-shell"
+    assert registry(site, built_in=built_in).record(Kind.KEYWORD, "shell").distribution == "nika-keyword-shell"
     preferring = PluginPolicy(prefer={"keywords:shell": "acme"})
-    assert registry(site, preferring, built_in).offer(Kind.KEYWORD, "shell").distribution == "acme"
+    assert registry(site, preferring, built_in).record(Kind.KEYWORD, "shell").distribution == "acme"
 
 
 @pytest.mark.parametrize("pattern", ["acme", "ac*", "keywords:deploy", "keywords:*"])
@@ -119,7 +119,7 @@ def test_a_broken_plugin_is_one_clear_sentence_for_who_uses_it(site: Site, text:
     assert "\n" not in caught.value.message
     assert caught.value.hint
     assert loaded.keyword("report").name == "report"
-    statuses = {each.offer.word: each.status for each in loaded.listing()}
+    statuses = {each.record.word: each.status for each in loaded.listing()}
     assert statuses == {"deploy": "broken", "report": "available"}
 
 

@@ -73,12 +73,12 @@ def test_conditions_of_the_page(text: str, expected: str):
 
 
 def test_the_workflow_of_the_page_is_drawn_as_it_says(tmp_path: Path):
-    from nika_core.app import Nika
+    from nika_core.app import Workspace
 
     (text,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     (drawing,) = re.findall(r"```text\n(.*?)\n```", PAGE, re.DOTALL)
-    nika = Nika.open(tmp_path, environ={})
-    loaded = load_workflow(tmp_path / "demo.nika.yaml", nika.vocabulary, Limits(), text=text.encode())
+    nika = Workspace.open(tmp_path, environ={})
+    loaded = load_workflow(tmp_path / "demo.nika.yaml", nika.catalog, Limits(), text=text.encode())
     assert loaded.problems == ()
     assert isinstance(loaded.workflow, Workflow)
     assert draw(loaded.workflow, nika.graph(loaded.workflow)) == drawing

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nika_core.registry import Kind
-from nika_core.testing import Case, NotConformant, declared, keyword_checks
+from nika_core.testing import Case, NotConformant, description_checks, keyword_checks
 
 
 @pytest.fixture(autouse=True)
@@ -57,9 +57,9 @@ def checks(word: str) -> dict[str, Callable[[], Any]]:
     slow = Case(word=word, payload={"text": "hello", "slow": "true"})
     large = {"text": "hello", "large": "true"}
     return {
-        "declared": lambda: declared.check_declared(Kind.KEYWORD, word),
-        "light": lambda: declared.check_light_import(Kind.KEYWORD, word),
-        "quiet import": lambda: declared.check_quiet_import(Kind.KEYWORD, word),
+        "declared": lambda: description_checks.check_description(Kind.KEYWORD, word),
+        "light": lambda: description_checks.check_light_import(Kind.KEYWORD, word),
+        "quiet import": lambda: description_checks.check_quiet_import(Kind.KEYWORD, word),
         "unknown keys": lambda: keyword_checks.check_refuses_unknown_keys(case),
         "runs": lambda: keyword_checks.check_runs(case),
         "cancellation": lambda: keyword_checks.check_cancellation(slow),

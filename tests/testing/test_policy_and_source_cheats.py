@@ -9,7 +9,7 @@ import pytest
 
 from nika_core.plugin import Values
 from nika_core.registry import Kind, Registry
-from nika_core.testing import NotConformant, declared, policy_checks, source_checks
+from nika_core.testing import NotConformant, description_checks, policy_checks, source_checks
 from nika_core.testing.policy_kit import LimitPolicyConformance
 
 POLICIES = {
@@ -54,7 +54,7 @@ def test_a_policy_that_cheats_is_caught_by_the_check_of_the_rule_that_it_breaks(
     few = policy_checks.admissions()[::12]
     assert (
         caught(
-            lambda: declared.check_declared(Kind.LIMIT_POLICY, word),
+            lambda: description_checks.check_description(Kind.LIMIT_POLICY, word),
             lambda: policy_checks.check_bounds(kit.make, environs),
             lambda: policy_checks.check_admission(kit.make, None if word != "Waiting" else few),
             lambda: policy_checks.check_order(kit.make, environs, None if word != "Waiting" else few),
@@ -73,7 +73,7 @@ def test_a_source_that_cheats_is_caught_by_the_check_of_the_rule_that_it_breaks(
     values = Values(outputs={"a": {"b": [1]}})
     assert (
         caught(
-            lambda: declared.check_declared(Kind.TEMPLATE_SOURCE, word),
+            lambda: description_checks.check_description(Kind.TEMPLATE_SOURCE, word),
             lambda: source_checks.check_resolves(word, "name", "Ada"),
             lambda: source_checks.check_default(word, "nobody"),
             lambda: source_checks.check_fails_well(make, word, values),

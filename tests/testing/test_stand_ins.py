@@ -15,7 +15,7 @@ from nika_core.model.limits import Limits
 from nika_core.model.workflow import Task, Workflow
 from nika_core.plugin import Payload
 from nika_core.template import compile_template
-from nika_core.testing import FakePayload, FakeStepContext, Problems, RawServer
+from nika_core.testing import FakePayload, FakeReport, FakeStepContext, RawServer
 
 FIELDS: dict[str, Any] = {"a": "plain", "b": compile_template("x {{y}}"), "c": {"d": [1, compile_template("{{z}}")]}}
 
@@ -33,7 +33,7 @@ def test_a_fake_payload_has_all_that_a_real_one_has_and_gives_the_same_texts() -
 
 
 def test_a_report_keeps_what_it_is_told() -> None:
-    problems = Problems()
+    problems = FakeReport()
     problems("it is wrong", FakePayload().at("a"), hint="mend it")
     (one,) = problems
     assert (one.code, one.message, one.hint, one.place) == ("NIKA-014", "it is wrong", "mend it", FakePayload().at("a"))
@@ -81,7 +81,7 @@ async def test_a_raw_server_sends_what_it_is_told_and_keeps_what_it_is_asked(
             assert await reader.read() == b""
         writer.close()
         await writer.wait_closed()
-        assert [(each.method, each.path, each.headers["x-a"], each.body) for each in server.asked] == [
+        assert [(each.method, each.path, each.headers["x-a"], each.body) for each in server.requests] == [
             ("POST", "/p", "1", {"n": 1})
         ] * (2 if goes_on else 1)
 

@@ -12,14 +12,14 @@ import pytest
 from nika_core.errors import Category, ProblemsError, TaskError
 from nika_core.model.message import Message, Role, ToolSpec
 from nika_core.model.state import RunStatus
-from nika_core.plugin import ModelRequest, Tool, ToolOutcome
+from nika_core.plugin import ModelRequest, Tool, ToolResult
 from nika_core.testing import (
     FakeStepContext,
     ManualClock,
     ScriptedModel,
+    model_reply,
     plan_workflow,
     run_workflow,
-    said,
     start_workflow,
     validate_workflow,
 )
@@ -74,14 +74,14 @@ async def test_a_run_can_be_started_inside_an_event_loop() -> None:
 
 
 def test_a_scripted_model_answers_and_keeps_what_it_was_asked() -> None:
-    model = ScriptedModel(said("one"), "done")
+    model = ScriptedModel(model_reply("one"), "done")
     model.enqueue("never asked for")
     ran = run_workflow(
         "agent: {model: any}\ntasks:\n  - {id: a, llm: first}\n  - {id: b, llm: 'second {{a}}'}\n", model=model
     )
     assert ran.output == "done"
     assert [request.messages[-1].content for request in model.requests] == ["first", "second one"]
-    assert model.left == 1
+    assert model.remaining == 1
 
 
 def test_a_scripted_model_raises_what_is_enqueued_and_says_when_its_script_is_over() -> None:
@@ -111,7 +111,7 @@ async def test_a_fake_context_keeps_what_a_step_shows_tells_and_calls() -> None:
         secrets=["tops3cret"],
         scripted=ScriptedModel("hello"),
         offered=[tool],
-        on_call=lambda tool, arguments: ToolOutcome(f"{tool.name}: {arguments}"),
+        on_call=lambda tool, arguments: ToolResult(f"{tool.name}: {arguments}"),
     )
     assert context.mask("it is tops3cret") == "it is ***"
     assert (await context.complete(ask("hi"))).text == "hello"

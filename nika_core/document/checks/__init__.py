@@ -1,15 +1,16 @@
-"""What can be known to be wrong with a workflow once its document has been read, and before anything runs."""
+"""Checks of a workflow after its document has been read, and before anything runs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from nika_core.document.checks.attempts import check_attempts
-from nika_core.document.checks.context import Context, Words
-from nika_core.document.checks.payloads import CheckedPayload, check_payloads, payload_of
+from nika_core.document.checks.check_context import Context, Words
+from nika_core.document.checks.known_values import check_values
+from nika_core.document.checks.payload_checks import CheckedPayload, check_payloads, payload_of
 from nika_core.document.checks.references import check_references
+from nika_core.document.checks.retry_limits import check_attempts
+from nika_core.document.checks.tool_access import check_tools
 from nika_core.document.checks.tool_entries import WorkflowPayload
-from nika_core.document.checks.tools import check_tools
 from nika_core.document.checks.topology import (
     check_connections,
     check_cycles,
@@ -17,8 +18,7 @@ from nika_core.document.checks.topology import (
     check_orphans,
     check_output,
 )
-from nika_core.document.checks.values import check_values
-from nika_core.document.plugin_catalog import Vocabulary
+from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.errors import Problem, Severity
 from nika_core.model.graph import Graph, build_graph
 from nika_core.model.json import JsonObject
@@ -41,7 +41,7 @@ _CHECKS = (
 
 def check_workflow(
     workflow: Workflow,
-    vocabulary: Vocabulary,
+    catalog: PluginCatalog,
     limits: Limits,
     environ: Mapping[str, str] | None = None,
     *,
@@ -49,7 +49,7 @@ def check_workflow(
     whole: bool = True,
     broken_sections: frozenset[str] = frozenset(),
 ) -> Iterator[Problem]:
-    """Errors and warnings, as they are found; nothing is called, and nothing outside but files is looked at.
+    """Yield errors and warnings as they are found. Nothing runs, and nothing but files is read.
 
     Args:
         environ: the environment of the run; None: it is not known, and every variable may be set.
@@ -58,7 +58,7 @@ def check_workflow(
             task that seems to be an orphan may be none.
         broken_sections: root keys of plugins that were refused: their keywords cannot tell what is there.
     """
-    context = Context(workflow, Words(vocabulary), limits, environ, settings or {}, broken_sections)
+    context = Context(workflow, Words(catalog), limits, environ, settings or {}, broken_sections)
     for check in _CHECKS:
         for problem in check(context):
             whole = whole and problem.severity is not Severity.ERROR
@@ -67,6 +67,6 @@ def check_workflow(
         yield from check_orphans(context)
 
 
-def graph_of(workflow: Workflow, vocabulary: Vocabulary) -> Graph:
-    """The graph that flows and templates make. A placeholder whose source cannot be had makes no edge."""
-    return build_graph(workflow.tasks, workflow.flows, Words(vocabulary).depends_on)
+def graph_of(workflow: Workflow, catalog: PluginCatalog) -> Graph:
+    """Return the graph of flows and templates. A placeholder whose source is not available makes no edge."""
+    return build_graph(workflow.tasks, workflow.flows, Words(catalog).depends_on)

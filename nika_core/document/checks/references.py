@@ -6,18 +6,19 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from nika_core import codes
-from nika_core.document.checks.context import Context, located, place_of, plugin_failed
+from nika_core.document.checks.check_context import Context, place_of, plugin_failed
 from nika_core.errors import Place, PluginError, Problem
-from nika_core.model.graph import placeholders_of
-from nika_core.model.limits import Measure
+from nika_core.model.bounded import shorten
+from nika_core.model.limits import LimitKind
 from nika_core.model.nearest import nearest
+from nika_core.model.payload_tree import placeholders_in
 from nika_core.model.template import Placeholder
-from nika_core.model.workflow import Flow, Path_
+from nika_core.model.workflow import Flow
 
 
 @dataclass(frozen=True, slots=True)
-class _Fault:
-    """What is wrong with a placeholder wherever it stands."""
+class _ReferenceIssue:
+    """What is wrong with a placeholder, wherever it stands."""
 
     message: str
     code: str
@@ -25,23 +26,23 @@ class _Fault:
 
 
 class _References:
-    """Asks each source about each placeholder once, however often that placeholder is written."""
+    """Asks each source about each placeholder once, however often the placeholder is written."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        self.depth = context.limits.limit(Measure.TEMPLATE_DEPTH)
-        self.known: dict[str, tuple[_Fault, ...]] = {}
+        self.depth = context.limits.limit(LimitKind.TEMPLATE_DEPTH)
+        self._issues_of_text: dict[str, tuple[_ReferenceIssue, ...]] = {}
         self.sources: Collection[str] | None = None
 
-    def faults(self, placeholder: Placeholder) -> tuple[_Fault, ...]:
-        found = self.known.get(placeholder.text)
-        if found is None:
-            found = self.known[placeholder.text] = tuple(self._ask(placeholder))
-        return found
+    def issues(self, placeholder: Placeholder) -> tuple[_ReferenceIssue, ...]:
+        issues = self._issues_of_text.get(placeholder.text)
+        if issues is None:
+            issues = self._issues_of_text[placeholder.text] = tuple(self._ask(placeholder))
+        return issues
 
-    def _ask(self, placeholder: Placeholder) -> Iterator[_Fault]:
+    def _ask(self, placeholder: Placeholder) -> Iterator[_ReferenceIssue]:
         if self.depth is not None and len(placeholder.path) > self.depth.value:
-            yield _Fault(
+            yield _ReferenceIssue(
                 f"{_short(placeholder)} has a path of {len(placeholder.path)} steps; at most {self.depth.value:g} are "
                 "allowed",
                 codes.DEPTH_LIMIT,
@@ -49,7 +50,7 @@ class _References:
             )
             return
         if self.sources is None:
-            self.sources = frozenset(self.context.words.vocabulary.sources())
+            self.sources = frozenset(self.context.words.catalog.sources())
         if placeholder.source not in self.sources:
             yield self._unknown_source(placeholder)
             return
@@ -57,21 +58,23 @@ class _References:
         if source is None:
             yield self._no_source(placeholder)
             return
-        faults: list[_Fault] = []
+        issues: list[_ReferenceIssue] = []
 
         def report(message: str, *, code: str = codes.UNKNOWN_REFERENCE, hint: str | None = None) -> None:
-            faults.append(_Fault(f"{_short(placeholder)}: {message}", code, self._other_form(placeholder) or hint))
+            issues.append(
+                _ReferenceIssue(f"{_short(placeholder)}: {message}", code, self._other_form(placeholder) or hint)
+            )
 
         try:
             source.check(placeholder, self.context.scope, report)
             tuple(source.depends_on(placeholder))
         except Exception as error:
             problem = plugin_failed(f"the template source '{placeholder.source}'", _short(placeholder), error, None)
-            yield _Fault(problem.message, problem.code, problem.hint)
-        yield from faults
+            yield _ReferenceIssue(problem.message, problem.code, problem.hint)
+        yield from issues
 
     def _other_form(self, placeholder: Placeholder) -> str | None:
-        """For `{{input.x}}`, where no task but a source has that name: how a source's value is written."""
+        """Return a hint for `{{input.x}}`, if a source and not a task has that name."""
         name, *path = placeholder.path
         meant = name if name in (self.sources or ()) else name.removesuffix("s")
         others = {*(self.sources or ())} - {placeholder.source}
@@ -79,40 +82,38 @@ class _References:
             return None
         return f"did you mean ${{{meant}.{'.'.join(path)}}}?"
 
-    def _unknown_source(self, placeholder: Placeholder) -> _Fault:
-        sources = sorted(self.context.words.vocabulary.sources())
+    def _unknown_source(self, placeholder: Placeholder) -> _ReferenceIssue:
+        sources = sorted(self.context.words.catalog.sources())
         near = nearest(placeholder.source, sources)
         hint = f"did you mean '{near}'? " if near else ""
-        return _Fault(
+        return _ReferenceIssue(
             f"{_short(placeholder)}: no plugin offers a template source '{placeholder.source}'",
             codes.UNKNOWN_SOURCE,
-            f"{hint}there are: {', '.join(sources) or 'none'}; for the characters themselves write \\"
+            f"{hint}available: {', '.join(sources) or 'none'}; for the characters themselves write \\"
             + placeholder.text[:2],
         )
 
-    def _no_source(self, placeholder: Placeholder) -> _Fault:
+    def _no_source(self, placeholder: Placeholder) -> _ReferenceIssue:
         try:
-            self.context.words.vocabulary.source(placeholder.source)
+            self.context.words.catalog.source(placeholder.source)
         except PluginError as error:
-            return _Fault(f"{_short(placeholder)}: {error.message}", error.code, error.hint)
-        return _Fault(f"{_short(placeholder)}: its source cannot be used", codes.PLUGIN_BROKEN, None)
+            return _ReferenceIssue(f"{_short(placeholder)}: {error.message}", error.code, error.hint)
+        return _ReferenceIssue(f"{_short(placeholder)}: its source cannot be used", codes.PLUGIN_BROKEN, None)
 
 
 def check_references(context: Context) -> Iterator[Problem]:
-    """References in payloads, in the agent block's system prompt and in conditions."""
+    """Check references in payloads, in the agent block's system prompt and in conditions."""
     references = _References(context)
     for task in context.workflow.tasks:
-        paths: list[Path_] = []  # of all placeholders of the task; collected once somebody has to be told of one
-        for number, placeholder in enumerate(placeholders_of(task.payload)):
-            faults = references.faults(placeholder)
-            own = task.id in context.words.depends_on(placeholder)
-            if not faults and not own:
+        for path, placeholder in placeholders_in(task.payload):
+            issues = references.issues(placeholder)
+            names_itself = task.id in context.words.depends_on(placeholder)
+            if not issues and not names_itself:
                 continue
-            paths = paths or [path for path, _ in located(task.payload)]
-            place = place_of(task.at, paths[number], placeholder)
-            for fault in faults:
-                yield _problem(fault, place)
-            if own:
+            place = place_of(task.at, path, placeholder)
+            for issue in issues:
+                yield _problem(issue, place)
+            if names_itself:
                 yield Problem(
                     codes.CYCLE,
                     f"{_short(placeholder)}: task '{task.id}' waits for its own output",
@@ -120,10 +121,10 @@ def check_references(context: Context) -> Iterator[Problem]:
                     "a task's payload can name other tasks only",
                 )
     agent = context.workflow.agent
-    for path, placeholder in located(agent.system_prompt if agent else None, ("agent", "systemPrompt")):
+    for path, placeholder in placeholders_in(agent.system_prompt if agent else None, ("agent", "systemPrompt")):
         place = place_of(context.workflow.at, path, placeholder)
-        for fault in references.faults(placeholder):
-            yield _problem(fault, place)
+        for issue in references.issues(placeholder):
+            yield _problem(issue, place)
         if any(task in context.tasks for task in context.words.depends_on(placeholder)):
             yield Problem(
                 codes.UNKNOWN_REFERENCE,
@@ -137,8 +138,8 @@ def check_references(context: Context) -> Iterator[Problem]:
 
 def _check_condition(context: Context, references: _References, flow: Flow) -> Iterable[Problem]:
     for placeholder in flow.condition.placeholders if flow.condition else ():
-        for fault in references.faults(placeholder):
-            yield _problem(fault, place_of(flow.at, ("condition",), placeholder))
+        for issue in references.issues(placeholder):
+            yield _problem(issue, place_of(flow.at, ("condition",), placeholder))
         if flow.target in context.words.depends_on(placeholder) and flow.source != flow.target:
             yield Problem(
                 codes.CYCLE,
@@ -148,10 +149,9 @@ def _check_condition(context: Context, references: _References, flow: Flow) -> I
             )
 
 
-def _problem(fault: _Fault, place: Place) -> Problem:
-    return Problem(fault.code, fault.message, place, fault.hint)
+def _problem(issue: _ReferenceIssue, place: Place) -> Problem:
+    return Problem(issue.code, issue.message, place, issue.hint)
 
 
 def _short(placeholder: Placeholder) -> str:
-    text = placeholder.text
-    return text if len(text) <= 80 else text[:77] + "..."
+    return shorten(placeholder.text, 80)

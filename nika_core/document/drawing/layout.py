@@ -87,9 +87,9 @@ def _place(spots: list[Spot], rows: list[list[int]]) -> None:
                 for spot in row
             }
             # A stable sort: what is joined to nothing keeps its place among its neighbours.
-            places = {spot: spots[spot].x if (x := wished[spot]) is None else x for spot in row}
-            row.sort(key=places.__getitem__)
-            _spread(spots, row, [places[spot] for spot in row])
+            locator = {spot: spots[spot].x if (x := wished[spot]) is None else x for spot in row}
+            row.sort(key=locator.__getitem__)
+            _spread(spots, row, [locator[spot] for spot in row])
 
 
 def _spread(spots: list[Spot], row: list[int], wished: list[float]) -> None:

@@ -1,4 +1,4 @@
-"""A strict YAML file of inputs: what types they have, only the workflow says."""
+"""A strict YAML file of inputs. Their types are declared by the workflow."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from typing import Any
 
 from nika_core.document.reading.problem_list import ProblemList
 from nika_core.document.validation.json_tree import plain_tree, typed_tree
+from nika_core.document.yaml.deadline import OutOfTimeError, ValidationDeadline
 from nika_core.document.yaml.parsing import parse
-from nika_core.document.yaml.path_locator import Places
-from nika_core.document.yaml.read_limits import Bounds
-from nika_core.document.yaml.source_map import Positions
-from nika_core.document.yaml.syntax_issues import Deadline, OutOfTimeError
+from nika_core.document.yaml.path_locator import PathLocator
+from nika_core.document.yaml.read_limits import ReadLimits
+from nika_core.document.yaml.source_map import SourceMap
 from nika_core.errors import ProblemsError
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.limits import Limits
 
 
 def load_inputs(text: str, path: str, limits: Limits | None = None, *, clock: Clock | None = None) -> Any:
-    """The inputs by name, a scalar as its text, as from the command line; None or a text where there is no mapping.
+    """Return inputs by name, scalars as text as from the command line; None or a text if the file holds no mapping.
 
     Within a list or a mapping, which only an input of the type json takes, plain scalars that are exactly JSON have
     its types.
@@ -26,17 +26,17 @@ def load_inputs(text: str, path: str, limits: Limits | None = None, *, clock: Cl
         ProblemsError: it is not strict YAML; all that is wrong, with places.
     """
     limits = limits or Limits()
-    deadline = Deadline(clock or SystemClock(), limits)
+    deadline = ValidationDeadline(clock or SystemClock(), limits)
     text = text.removeprefix("\ufeff")
     try:
-        tree = parse(text.encode("utf-8", "surrogatepass"), text, Bounds.of(limits), deadline)
+        tree = parse(text.encode("utf-8", "surrogatepass"), text, ReadLimits.of(limits), deadline)
     except OutOfTimeError:
         raise ProblemsError([deadline.problem(path)]) from None
-    if tree.findings:
-        problems = ProblemList(Places(tree, Positions(text, path)))
-        for finding in tree.findings:
-            problems.finding(finding)
-        raise ProblemsError(problems.found)
+    if tree.issues:
+        problems = ProblemList(PathLocator(tree, SourceMap(text, path)))
+        for issue in tree.issues:
+            problems.add_syntax_issue(issue)
+        raise ProblemsError(problems.items)
     if not isinstance(tree.root, dict):
         return tree.root
     root = typed_tree(tree.root)

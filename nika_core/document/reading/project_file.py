@@ -1,4 +1,4 @@
-"""The project file: found, read, checked; and the keywords' parts of it."""
+"""The project file: how it is found, read and checked, with the keywords' parts of it."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Any, Final
 from strictyaml import EmptyDict, EmptyList, Map, MapPattern, Optional, Seq
 
 from nika_core import codes
-from nika_core.document.plugin_catalog import Vocabulary
-from nika_core.document.reading.file_bytes import decode, read_bytes
+from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading.problem_list import ProblemList
+from nika_core.document.reading.source_file import decode, read_bytes
 from nika_core.document.validation.compile_validators import compile_schema
-from nika_core.document.validation.issues import Fault
+from nika_core.document.validation.issues import ValidationIssue
 from nika_core.document.validation.json_tree import plain_tree
 from nika_core.document.validation.scalars import Number, Word
 from nika_core.document.validation.synonyms import did_you_mean
+from nika_core.document.yaml.deadline import OutOfTimeError, ValidationDeadline
 from nika_core.document.yaml.parsing import parse
-from nika_core.document.yaml.path_locator import Places
-from nika_core.document.yaml.read_limits import Bounds
-from nika_core.document.yaml.source_map import Positions
-from nika_core.document.yaml.syntax_issues import Deadline, OutOfTimeError
+from nika_core.document.yaml.path_locator import PathLocator
+from nika_core.document.yaml.read_limits import ReadLimits
+from nika_core.document.yaml.source_map import SourceMap
 from nika_core.errors import PluginError, Problem, ProblemsError
 from nika_core.model.clock import Clock, SystemClock
-from nika_core.model.limits import Limits, Measure
+from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.project import FILE_NAME, ModelPrice, Project
 
 _WORDS: Final = Seq(Word()) | EmptyList()
@@ -53,7 +53,7 @@ PROJECT: Final[dict[str, Any]] = {
 
 
 def find_project(start: Path) -> Path | None:
-    """The project file of a folder, or of a file's folder: there or in the nearest folder above."""
+    """Return the project file of a folder or a file: in that folder, or in the nearest one above."""
     start = start.absolute()
     for folder in (start, *start.parents):
         candidate = folder / FILE_NAME
@@ -66,7 +66,7 @@ def find_project(start: Path) -> Path | None:
 
 
 def load_project(start: Path, limits: Limits | None = None, *, clock: Clock | None = None) -> Project:
-    """The project that `start` (a workflow's file, or a folder) belongs to; an empty one where there is no file.
+    """Return the project that `start` (a workflow file or a folder) belongs to; an empty one if there is no file.
 
     Needs no plugin: keys of keywords are kept as they are, for `check_settings`.
 
@@ -77,7 +77,7 @@ def load_project(start: Path, limits: Limits | None = None, *, clock: Clock | No
     if path is None:
         return Project()
     limits = limits or Limits()
-    data = read_bytes(path, limits.limit(Measure.YAML_BYTES))
+    data = read_bytes(path, limits.limit(LimitKind.YAML_BYTES))
     if isinstance(data, Problem):
         raise ProblemsError([data])
     if not data.strip():
@@ -85,50 +85,50 @@ def load_project(start: Path, limits: Limits | None = None, *, clock: Clock | No
     text = decode(data, str(path))
     if isinstance(text, Problem):
         raise ProblemsError([text])
-    deadline = Deadline(clock or SystemClock(), limits)
+    deadline = ValidationDeadline(clock or SystemClock(), limits)
     try:
         return _read(path, data.removeprefix(b"\xef\xbb\xbf"), text, limits, deadline)
     except OutOfTimeError:
         raise ProblemsError([deadline.problem(str(path))]) from None
 
 
-def _read(path: Path, data: bytes, text: str, limits: Limits, deadline: Deadline) -> Project:
-    tree = parse(data, text, Bounds.of(limits), deadline)
-    places = Places(tree, Positions(text, str(path)))
-    problems = ProblemList(places)
-    for finding in tree.findings:
-        problems.finding(finding)
+def _read(path: Path, data: bytes, text: str, limits: Limits, deadline: ValidationDeadline) -> Project:
+    tree = parse(data, text, ReadLimits.of(limits), deadline)
+    locator = PathLocator(tree, SourceMap(text, str(path)))
+    problems = ProblemList(locator)
+    for issue in tree.issues:
+        problems.add_syntax_issue(issue)
     root = tree.root
     if tree.whole and root is None:
         return Project(path)  # nothing but comments
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     settings: dict[str, Any] = {}
     if type(root) is dict:
         for key, node in root.items():
             if key in PROJECT:
-                faults: list[Fault] = []
-                found[key] = compile_schema(PROJECT[key]).check(node, faults)
-                problems.faults(faults, codes.BAD_PROJECT_FILE, (key,))
+                issues: list[ValidationIssue] = []
+                fields[key] = compile_schema(PROJECT[key]).check(node, issues)
+                problems.add_issues(issues, codes.BAD_PROJECT_FILE, (key,))
             elif isinstance(key, str):
                 settings[key] = plain_tree(node)
     elif tree.whole:
         problems.add(codes.BAD_PROJECT_FILE, "a project file is a mapping", ())
-    if problems.found:
-        raise ProblemsError(problems.found)
-    plugins = found.get("plugins") or {}
+    if problems.items:
+        raise ProblemsError(problems.items)
+    plugins = fields.get("plugins") or {}
     allow = plugins.get("allow")
     return Project(
         path=path,
-        main=found.get("main"),
-        provider=found.get("provider"),
-        model=found.get("model"),
+        main=fields.get("main"),
+        provider=fields.get("provider"),
+        model=fields.get("model"),
         allow=tuple(allow) if allow is not None else None,
         block=tuple(plugins.get("block") or ()),
         prefer=plugins.get("prefer") or {},
         settings=settings,
-        prices={name: _price(root["prices"][name]) for name in found.get("prices") or ()},
-        secrets=tuple(found.get("secrets") or ()),
-        at=places.of,
+        prices={name: _price(root["prices"][name]) for name in fields.get("prices") or ()},
+        secrets=tuple(fields.get("secrets") or ()),
+        at=locator.place_of,
     )
 
 
@@ -141,16 +141,16 @@ def _price(node: dict[str, str]) -> ModelPrice:
     )
 
 
-def check_settings(project: Project, vocabulary: Vocabulary) -> tuple[Project, tuple[Problem, ...]]:
-    """The project with its keywords' keys as their validators give them, and what is wrong with those keys."""
+def check_settings(project: Project, catalog: PluginCatalog) -> tuple[Project, tuple[Problem, ...]]:
+    """Return the project with its keywords' keys as their validators return them, and what is wrong with those keys."""
     problems: list[Problem] = []
-    made: dict[str, Any] = {}
-    words = vocabulary.words()
+    checked: dict[str, Any] = {}
+    words = catalog.words()
     for key, node in project.settings.items():
         validator = None
         if key in words:
             try:
-                validator = vocabulary.keyword(key).settings
+                validator = catalog.keyword(key).settings
             except PluginError as error:
                 problems.append(Problem(error.code, error.message, project.at((key,)), error.hint))
                 continue
@@ -158,14 +158,14 @@ def check_settings(project: Project, vocabulary: Vocabulary) -> tuple[Project, t
             hint = did_you_mean(key, [*PROJECT, *words]) or f"known here: {', '.join(PROJECT)}, and keywords' own keys"
             problems.append(Problem(codes.UNKNOWN_KEY, f"unknown key `{key}`", project.at((key,)), hint))
             continue
-        faults: list[Fault] = []
-        made[key] = compile_schema(validator).check(node, faults)
+        issues: list[ValidationIssue] = []
+        checked[key] = compile_schema(validator).check(node, issues)
         problems.extend(
-            Problem(fault.code or codes.BAD_PROJECT_FILE, fault.message, _place(project, key, fault), fault.hint)
-            for fault in faults
+            Problem(issue.code or codes.BAD_PROJECT_FILE, issue.message, _place(project, key, issue), issue.hint)
+            for issue in issues
         )
-    return replace(project, settings=made), tuple(problems)
+    return replace(project, settings=checked), tuple(problems)
 
 
-def _place(project: Project, key: str, fault: Fault) -> Any:
-    return project.at((key, *reversed(fault.path)))
+def _place(project: Project, key: str, issue: ValidationIssue) -> Any:
+    return project.at((key, *reversed(issue.path)))

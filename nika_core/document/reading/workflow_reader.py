@@ -7,20 +7,20 @@ from pathlib import Path
 from typing import Any, Final
 
 from nika_core import codes
-from nika_core.document.plugin_catalog import Vocabulary
-from nika_core.document.reading import workflow_schema as language
+from nika_core.document.plugin_catalog import PluginCatalog
+from nika_core.document.reading import workflow_schema
 from nika_core.document.reading.agent_block import check_model, read_agent
-from nika_core.document.reading.flows import FlowReader
+from nika_core.document.reading.flow_reader import FlowReader
 from nika_core.document.reading.inputs import declared
 from nika_core.document.reading.legacy import LATER, recognize
 from nika_core.document.reading.problem_list import ProblemList
-from nika_core.document.reading.tasks import TaskReader
+from nika_core.document.reading.task_reader import TaskReader
 from nika_core.document.validation.compile_validators import compile_schema
-from nika_core.document.validation.issues import Fault, add, hint_form, is_refused
+from nika_core.document.validation.issues import ValidationIssue, add, add_syntax_hint, is_refused
 from nika_core.document.validation.synonyms import did_you_mean
-from nika_core.document.yaml.path_locator import Places
-from nika_core.document.yaml.syntax_hints import FORMS
-from nika_core.document.yaml.syntax_issues import Deadline
+from nika_core.document.yaml.deadline import ValidationDeadline
+from nika_core.document.yaml.path_locator import PathLocator
+from nika_core.document.yaml.syntax_hints import SYNTAX_HINTS
 from nika_core.model.limits import Limits
 from nika_core.model.workflow import InputSpec, Task, Workflow
 
@@ -28,50 +28,50 @@ _MOST_INPUTS: Final = 1000
 
 
 class WorkflowReader:
-    """Reads one document. `model`: one that is named elsewhere, so that the document need not."""
+    """Reads one document. `model`: one that is named elsewhere, so that the document need not name any."""
 
     def __init__(
         self,
         path: Path,
-        places: Places,
-        vocabulary: Vocabulary,
+        locator: PathLocator,
+        catalog: PluginCatalog,
         limits: Limits,
-        deadline: Deadline,
+        deadline: ValidationDeadline,
         model: str | None = None,
     ) -> None:
         self.path = path
-        self.places = places
-        self.vocabulary = vocabulary
+        self.locator = locator
+        self.catalog = catalog
         self.limits = limits
         self.deadline = deadline
         self.model = model
-        self.problems = ProblemList(places)
+        self.problems = ProblemList(locator)
         self.broken_sections: set[str] = set()
 
     def read(self, root: Any, missing: Collection[str] = (), ids: Iterable[str] = ()) -> Workflow | None:
-        """The workflow; None where the document is none at all.
+        """Return the workflow; None if the document is not one at all.
 
         Args:
             missing: root keys that could not be read: that they are not there is no problem of its own.
             ids: of tasks that could not be read.
         """
         if type(root) is not dict:
-            self.problems.faults([_no_mapping(root)], codes.BAD_VALUE, ())
+            self.problems.add_issues([_no_mapping(root)], codes.BAD_VALUE, ())
             return None
-        strict = len(self.problems.found)
-        if LATER in root and self._of_another_version(root, strict):
+        syntax_problems = len(self.problems.items)
+        if LATER in root and self._of_another_version(root, syntax_problems):
             return None
         sections = self._sections(root)
         tasks = self._tasks(root, whole=not ids and "tasks" not in missing)
-        if len(self.problems.found) > strict and self._of_another_version(root, strict):
+        if len(self.problems.items) > syntax_problems and self._of_another_version(root, syntax_problems):
             return None
-        known = {task.id for task in tasks}
-        tasks += tuple(Task(name, "", {}, len(tasks)) for name in dict.fromkeys(ids) if name not in known)
+        ids_read = {task.id for task in tasks}
+        tasks += tuple(Task(name, "", {}, len(tasks)) for name in dict.fromkeys(ids) if name not in ids_read)
         agent = None
         if "agent" in root:
             agent = read_agent(root["agent"], self.path.parent, self.problems, self.model)
         elif self.model is None and "agent" not in missing:
-            check_model(tasks, self.vocabulary, self.problems)
+            check_model(tasks, self.catalog, self.problems)
         return Workflow(
             name=self._text(root, "name") or _name_of(self.path),
             path=self.path,
@@ -81,70 +81,70 @@ class WorkflowReader:
             inputs=self._inputs(root),
             agent=agent,
             sections=sections,
-            at=self.places.of,
+            at=self.locator.place_of,
         )
 
-    def _of_another_version(self, root: dict[Any, Any], strict: int) -> bool:
-        """Whether it is; then that is told in place of all problems but the first `strict` ones.
+    def _of_another_version(self, root: dict[Any, Any], syntax_problems: int) -> bool:
+        """Return whether it is. If so, that replaces all problems but the first `syntax_problems` ones.
 
         Asked only where there are problems: whatever only another version has, this one's schema refuses.
         """
-        found = recognize(root, self.vocabulary.words())
-        if found is None:
+        recognized = recognize(root, self.catalog.words())
+        if recognized is None:
             return False
-        path, why = found
+        path, why = recognized
         hint = f"`nika migrate {self.path.name}` rewrites v4 files; see `nika explain {codes.V4_DOCUMENT}`"
         if path == (LATER,):
             hint = "this is Nika v5: run the file with the Nika that it was written for"
-        self.problems.keep(strict)
+        self.problems.keep(syntax_problems)
         self.problems.add(codes.V4_DOCUMENT, why, path, hint=hint, at_key=True)
         return True
 
     def _text(self, root: dict[Any, Any], key: str) -> str | None:
         if key not in root:
             return None
-        faults: list[Fault] = []
-        value = compile_schema(language.ROOT[key]).check(root[key], faults)
-        self.problems.faults(faults, codes.BAD_VALUE, (key,))
+        issues: list[ValidationIssue] = []
+        value = compile_schema(workflow_schema.ROOT[key]).check(root[key], issues)
+        self.problems.add_issues(issues, codes.BAD_VALUE, (key,))
         return value if isinstance(value, str) else None
 
     def _sections(self, root: dict[Any, Any]) -> dict[str, Any]:
-        """Root keys that plugins bring, checked; others are unknown."""
-        unknown = [key for key in root if isinstance(key, str) and key not in language.ROOT]
+        """Return the root keys that plugins bring, checked; others are unknown."""
+        unknown = [key for key in root if isinstance(key, str) and key not in workflow_schema.ROOT]
         if not unknown:
             return {}
-        brought = self.vocabulary.sections()
-        made: dict[str, Any] = {}
+        brought = self.catalog.sections()
+        sections: dict[str, Any] = {}
         for key in unknown:
             if key in brought:
-                faults: list[Fault] = []
-                made[key] = compile_schema(brought[key]).check(root[key], faults)
-                self.problems.faults(faults, codes.BAD_VALUE, (key,))
-                if faults:
+                issues: list[ValidationIssue] = []
+                sections[key] = compile_schema(brought[key]).check(root[key], issues)
+                self.problems.add_issues(issues, codes.BAD_VALUE, (key,))
+                if issues:
                     self.broken_sections.add(key)
                 continue
-            known = [*language.ROOT, *brought]
-            hint = did_you_mean(key, known)
-            if hint is None and key in self.vocabulary.words():
+            allowed_keys = [*workflow_schema.ROOT, *brought]
+            hint = did_you_mean(key, allowed_keys)
+            if hint is None and key in self.catalog.words():
                 hint = f"`{key}` is a task's keyword: write it under `tasks:`, in an item with an `id`"
-            hint = hint or f"known here: {', '.join(known)}"
+            hint = hint or f"known here: {', '.join(allowed_keys)}"
             self.problems.add(codes.UNKNOWN_KEY, f"unknown key `{key}`", (key,), hint=hint, at_key=True)
-        return made
+        return sections
 
     def _tasks(self, root: dict[Any, Any], *, whole: bool) -> tuple[Task, ...]:
         node = root.get("tasks")
         if type(node) is not list:
             if "tasks" in root and not is_refused(node) and (whole or node != ""):
-                faults: list[Fault] = []
-                add(faults, node, "a list of tasks", "write each task as an item: `- id: ...`")
-                self.problems.faults(faults, codes.BAD_VALUE, ("tasks",))
+                issues: list[ValidationIssue] = []
+                add(issues, node, "a list of tasks", "write each task as an item: `- id: ...`")
+                self.problems.add_issues(issues, codes.BAD_VALUE, ("tasks",))
             elif whole and "tasks" not in root and not _misspelt(root, "tasks"):
                 self.problems.add(codes.BAD_VALUE, "the key `tasks` is missing", (), hint="add `tasks:` with a list")
             return ()
         if not node and whole:
             self.problems.add(codes.BAD_VALUE, "a workflow has at least one task", ("tasks",))
         return TaskReader(
-            self.path.parent, self.places, self.vocabulary, self.limits, self.deadline, self.problems
+            self.path.parent, self.locator, self.catalog, self.limits, self.deadline, self.problems
         ).read()
 
     def _flows(self, root: dict[Any, Any]) -> tuple[Any, ...]:
@@ -152,48 +152,50 @@ class WorkflowReader:
         if node is None or node == "" or is_refused(node):
             return ()
         if type(node) is not list:
-            faults: list[Fault] = []
-            add(faults, node, "a list of flows", "write each flow as an item: `- {source: a, target: b}`")
-            self.problems.faults(faults, codes.BAD_VALUE, ("flows",))
+            issues: list[ValidationIssue] = []
+            add(issues, node, "a list of flows", "write each flow as an item: `- {source: a, target: b}`")
+            self.problems.add_issues(issues, codes.BAD_VALUE, ("flows",))
             return ()
-        return FlowReader(self.places, self.limits, self.deadline, self.problems).read()
+        return FlowReader(self.locator, self.limits, self.deadline, self.problems).read()
 
     def _inputs(self, root: dict[Any, Any]) -> Mapping[str, InputSpec] | None:
         if "inputs" not in root:
             return None
-        faults: list[Fault] = []
+        issues: list[ValidationIssue] = []
         node = root["inputs"]
         if type(node) is dict and len(node) > _MOST_INPUTS:
             message = f"a workflow has at most {_MOST_INPUTS} inputs, this one has {len(node)}"
-            self.problems.add(codes.COUNT_LIMIT, message, ("inputs",), hint="use an input of type json", at_key=True)
+            self.problems.add(
+                codes.COUNT_LIMIT, message, ("inputs",), hint="group them in an input of type json", at_key=True
+            )
             return None
-        checked = compile_schema(language.INPUTS).check(node, faults)
-        hint_form(faults, 0, "inputs")
-        for fault in faults:
-            if len(fault.path) == 1 and fault.hint is None:
-                fault.hint = FORMS["input"]
-        self.problems.faults(faults, codes.BAD_VALUE, ("inputs",))
-        made: dict[str, InputSpec] = {}
+        checked = compile_schema(workflow_schema.INPUTS).check(node, issues)
+        add_syntax_hint(issues, 0, "inputs")
+        for issue in issues:
+            if len(issue.path) == 1 and issue.hint is None:
+                issue.hint = SYNTAX_HINTS["input"]
+        self.problems.add_issues(issues, codes.BAD_VALUE, ("inputs",))
+        inputs: dict[str, InputSpec] = {}
         for name, fields in (checked or {}).items():
             try:
-                made[name] = declared(name, fields, node[name].get("default"))
+                inputs[name] = declared(name, fields, node[name].get("default"))
             except ValueError as error:
                 self.problems.add(codes.BAD_INPUT, f"the default of `{name}`: {error}", ("inputs", name, "default"))
-                made[name] = InputSpec(name, fields.get("type") or "string")
+                inputs[name] = InputSpec(name, fields.get("type") or "string")
         for name in node if type(node) is dict else ():
-            if isinstance(name, str) and name not in made:
-                made[name] = InputSpec(name)  # broken, but declared
-        return made
+            if isinstance(name, str) and name not in inputs:
+                inputs[name] = InputSpec(name)  # broken, but declared
+        return inputs
 
 
-def _no_mapping(root: Any) -> Fault:
+def _no_mapping(root: Any) -> ValidationIssue:
     what = "a list" if type(root) is list else "a text"
-    return Fault(f"a workflow is a mapping with `tasks:`, this is {what}", "start with `tasks:`")
+    return ValidationIssue(f"a workflow is a mapping with `tasks:`, this is {what}", "start with `tasks:`")
 
 
 def _misspelt(root: dict[Any, Any], key: str) -> bool:
-    """Whether a key that is reported as unknown stands for this one."""
-    return any(did_you_mean(name, [key]) for name in root if isinstance(name, str) and name not in language.ROOT)
+    """Return whether a key that is reported as unknown stands for this one."""
+    return any(did_you_mean(name, [key]) for name in root if isinstance(name, str) and name not in workflow_schema.ROOT)
 
 
 def _name_of(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""strictyaml validators compiled to functions over our trees, with every fault of a node and not only the first.
+"""strictyaml validators compiled to functions over our trees, with every issue of a node and not only the first.
 
 What is compiled means exactly what strictyaml's own class means (held by tests with strictyaml as the oracle). Any
 other validator, an author's own included, runs as it is, on a chunk of ours that looks like strictyaml's.
@@ -15,7 +15,7 @@ from strictyaml.compound import MapCombined
 from strictyaml.yamllocation import YAMLChunk
 
 from nika_core import codes
-from nika_core.document.validation.issues import Fault, add, enough, is_refused, under
+from nika_core.document.validation.issues import ValidationIssue, add, enough, is_refused, under
 from nika_core.document.validation.json_tree import plain_tree
 from nika_core.document.validation.scalar_validators import (
     ANY_KIND,
@@ -34,7 +34,7 @@ from nika_core.document.validation.scalar_validators import (
 )
 from nika_core.document.validation.strictyaml_adapter import foreign
 from nika_core.document.validation.synonyms import did_you_mean
-from nika_core.document.yaml.source_map import Ghost
+from nika_core.document.yaml.source_map import RefusedKey
 
 
 def compile_schema(validator: Any) -> Compiled:
@@ -73,57 +73,61 @@ def _map(validator: Any) -> Compiled:
     defaults = _defaults(validator)
     names = None if type(validator._key_validator) is strictyaml.Str else compile_schema(validator._key_validator).check
 
-    def check(node: Any, faults: list[Fault]) -> Any:
+    def check(node: Any, issues: list[ValidationIssue]) -> Any:
         if type(node) is not dict:
-            add(faults, node, "a mapping")
+            add(issues, node, "a mapping")
             return None
         made: dict[Any, Any] = {}
         for key, value in node.items():
-            since = len(faults)
+            since = len(issues)
             known = checks.get(key)
             if known is not None and names is None:  # nearly always
-                made[key] = known(value, faults)
-                if len(faults) > since:
-                    under(faults, since, key)
-                    if enough(faults):
+                made[key] = known(value, issues)
+                if len(issues) > since:
+                    under(issues, since, key)
+                    if enough(issues):
                         break
                 continue
-            if type(key) is Ghost:
+            if type(key) is RefusedKey:
                 continue
             name = key
             if names is not None:
-                name = names(key, faults)
-                if len(faults) > since:
-                    under(faults, since, key)
-                    for fault in faults[since:]:
-                        fault.at_key = True
+                name = names(key, issues)
+                if len(issues) > since:
+                    under(issues, since, key)
+                    for issue in issues[since:]:
+                        issue.at_key = True
                     continue
             found = checks.get(name, other)
             if found is None:
                 hint = did_you_mean(key, checks) or _known(checks)
-                faults.append(Fault(f"unknown key `{_cut(key)}`", hint, [key], True, code=codes.UNKNOWN_KEY))
-                if enough(faults):
+                issues.append(ValidationIssue(f"unknown key `{_cut(key)}`", hint, [key], True, code=codes.UNKNOWN_KEY))
+                if enough(issues):
                     break
                 continue
-            made[name] = found(value, faults)
-            if len(faults) > since:
-                under(faults, since, key)
-                if enough(faults):
+            made[name] = found(value, issues)
+            if len(issues) > since:
+                under(issues, since, key)
+                if enough(issues):
                     break
         for name, default in defaults.items():
             if name not in node:
                 made[name] = copy.deepcopy(default)
         for name in required:
-            if name not in made and not any(type(key) is Ghost for key in node) and not _faulty(node, name, faults):
-                faults.append(Fault(f"the key `{name}` is missing"))
+            if (
+                name not in made
+                and not any(type(key) is RefusedKey for key in node)
+                and not _faulty(node, name, issues)
+            ):
+                issues.append(ValidationIssue(f"the key `{name}` is missing"))
         return made
 
     return Compiled(check, frozenset({MAPPING}), "a mapping", frozenset(map(str, checks)))
 
 
-def _faulty(node: dict[Any, Any], name: str, faults: list[Fault]) -> bool:
+def _faulty(node: dict[Any, Any], name: str, issues: list[ValidationIssue]) -> bool:
     """Whether an unknown key was already taken for this one: then its absence is no second problem."""
-    return name in node or any(fault.at_key and fault.hint == f"did you mean `{name}`?" for fault in faults)
+    return name in node or any(issue.at_key and issue.hint == f"did you mean `{name}`?" for issue in issues)
 
 
 def _pattern(validator: Any) -> Compiled:
@@ -131,26 +135,26 @@ def _pattern(validator: Any) -> Compiled:
     value_of = compile_schema(validator._value_validator).check
     least, most = validator._minimum_keys, validator._maximum_keys
 
-    def check(node: Any, faults: list[Fault]) -> Any:
+    def check(node: Any, issues: list[ValidationIssue]) -> Any:
         if type(node) is not dict:
-            add(faults, node, "a mapping")
+            add(issues, node, "a mapping")
             return None
         if most is not None and len(node) > most:
-            faults.append(Fault(f"expected at most {most} keys, found {len(node)}"))
+            issues.append(ValidationIssue(f"expected at most {most} keys, found {len(node)}"))
         if least is not None and len(node) < least:
-            faults.append(Fault(f"expected at least {least} keys, found {len(node)}"))
+            issues.append(ValidationIssue(f"expected at least {least} keys, found {len(node)}"))
         made: dict[Any, Any] = {}
         for key, value in node.items():
-            if type(key) is Ghost:
+            if type(key) is RefusedKey:
                 continue
-            since = len(faults)
-            name = name_of(key, faults)
-            for fault in faults[since:]:
-                fault.at_key = True
-            found = value_of(value, faults)
-            if len(faults) > since:
-                under(faults, since, key)
-                if enough(faults):
+            since = len(issues)
+            name = name_of(key, issues)
+            for issue in issues[since:]:
+                issue.at_key = True
+            found = value_of(value, issues)
+            if len(issues) > since:
+                under(issues, since, key)
+                if enough(issues):
                     break
             else:
                 made[name] = found
@@ -163,24 +167,24 @@ def _sequence(validator: Any) -> Compiled:
     item_of = compile_schema(validator._validator).check
     unique = type(validator) is strictyaml.UniqueSeq
 
-    def check(node: Any, faults: list[Fault]) -> Any:
+    def check(node: Any, issues: list[ValidationIssue]) -> Any:
         if type(node) is not list:
-            add(faults, node, "a list", f"write `[{node}]`" if isinstance(node, str) and 0 < len(node) < 40 else None)
+            add(issues, node, "a list", f"write `[{node}]`" if isinstance(node, str) and 0 < len(node) < 40 else None)
             return None
         made = []
         seen: set[str] = set()
         for index, item in enumerate(node):
-            since = len(faults)
-            value = item_of(item, faults)
-            if len(faults) == since and (value is not None or not is_refused(item)):
+            since = len(issues)
+            value = item_of(item, issues)
+            if len(issues) == since and (value is not None or not is_refused(item)):
                 made.append(value)
             if unique and isinstance(item, str):
                 if item in seen:
-                    faults.append(Fault(f"`{_cut(item)}` stands in this list twice"))
+                    issues.append(ValidationIssue(f"`{_cut(item)}` stands in this list twice"))
                 seen.add(item)
-            if len(faults) > since:
-                under(faults, since, index)
-                if enough(faults):
+            if len(issues) > since:
+                under(issues, since, index)
+                if enough(issues):
                     break
         return made
 
@@ -191,19 +195,19 @@ def _fixed_sequence(validator: Any) -> Compiled:
     items = [compile_schema(inner).check for inner in validator._validators]
     expects = f"a list of {len(items)}"
 
-    def check(node: Any, faults: list[Fault]) -> Any:
+    def check(node: Any, issues: list[ValidationIssue]) -> Any:
         if type(node) is not list:
-            add(faults, node, expects)
+            add(issues, node, expects)
             return None
         if len(node) != len(items):
-            faults.append(Fault(f"expected {expects}, found a list of {len(node)}"))
+            issues.append(ValidationIssue(f"expected {expects}, found a list of {len(node)}"))
             return None
         made = []
         for index, (item, item_of) in enumerate(zip(node, items, strict=True)):
-            since = len(faults)
-            made.append(item_of(item, faults))
-            if len(faults) > since:
-                under(faults, since, index)
+            since = len(issues)
+            made.append(item_of(item, issues))
+            if len(issues) > since:
+                under(issues, since, index)
         return made
 
     return Compiled(check, frozenset({SEQUENCE}), expects)
@@ -213,29 +217,29 @@ def _either(validator: Any) -> Compiled:
     first, second = compile_schema(validator._validator_a), compile_schema(validator._validator_b)
     expects = " or ".join(dict.fromkeys(found for found in (first.expects, second.expects) if found != NOTHING))
 
-    def check(node: Any, faults: list[Fault]) -> Any:
+    def check(node: Any, issues: list[ValidationIssue]) -> Any:
         kind = MAPPING if type(node) is dict else SEQUENCE if type(node) is list else SCALAR
-        tried: list[Fault] = []
+        tried: list[ValidationIssue] = []
         if kind in first.kinds or kind not in second.kinds:
             made = first.check(node, tried)
             if not tried:
                 return made
-        again: list[Fault] = []
+        again: list[ValidationIssue] = []
         made = second.check(node, again)
         if not again:
             return made
         if first.expects == NOTHING:
-            faults.extend(again)  # "an empty value" is no help to who wrote a text where a list belongs
+            issues.extend(again)  # "an empty value" is no help to who wrote a text where a list belongs
         elif kind in first.kinds and kind not in second.kinds:
-            faults.extend(tried)
+            issues.extend(tried)
         elif kind not in first.kinds and second.expects == NOTHING:
-            first.check(node, faults)
-        elif (kind in second.kinds and kind not in first.kinds) or any(fault.path for fault in again):
-            faults.extend(again)
-        elif any(fault.path for fault in tried):
-            faults.extend(tried)
+            first.check(node, issues)
+        elif (kind in second.kinds and kind not in first.kinds) or any(issue.path for issue in again):
+            issues.extend(again)
+        elif any(issue.path for issue in tried):
+            issues.extend(tried)
         else:
-            add(faults, node, expects, next((fault.hint for fault in (*tried, *again) if fault.hint), None))
+            add(issues, node, expects, next((issue.hint for issue in (*tried, *again) if issue.hint), None))
         return None
 
     return Compiled(check, first.kinds | second.kinds, expects, first.fields | second.fields)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from nika_core.document.yaml.nodes import Hole
-from nika_core.document.yaml.source_map import Ghost
-from nika_core.document.yaml.syntax_hints import FORMS
-from nika_core.document.yaml.syntax_issues import MAX_FINDINGS
+from nika_core.document.yaml.nodes import RefusedValue
+from nika_core.document.yaml.source_map import RefusedKey
+from nika_core.document.yaml.syntax_hints import SYNTAX_HINTS
+from nika_core.document.yaml.syntax_issues import MAX_ISSUES
 
 
 @dataclass(slots=True)
-class Fault:
+class ValidationIssue:
     """`path` leads from the validated node to the bad one, innermost step first while it is put together.
 
     `at_key`: the key is what is wrong, not its value. `offset`: a character's offset within the text there.
@@ -42,8 +42,8 @@ def kind_of(node: Any) -> str:
 def is_refused(node: Any) -> bool:
     """Whether what is wrong with this node has been said while it was read."""
     if type(node) is dict:
-        return any(type(key) is Ghost for key in node)
-    return type(node) is Hole
+        return any(type(key) is RefusedKey for key in node)
+    return type(node) is RefusedValue
 
 
 def holds_refused(node: Any) -> bool:
@@ -52,42 +52,42 @@ def holds_refused(node: Any) -> bool:
     while todo:
         item = todo.pop()
         if type(item) is dict:
-            if any(type(key) is Ghost for key in item):
+            if any(type(key) is RefusedKey for key in item):
                 return True
             todo.extend(item.values())
         elif type(item) is list:
             todo.extend(item)
-        elif type(item) is Hole:
+        elif type(item) is RefusedValue:
             return True
     return False
 
 
-def mismatch(node: Any, expected: str, hint: str | None = None) -> Fault:
-    """The fault of a node that is something else."""
+def mismatch(node: Any, expected: str, hint: str | None = None) -> ValidationIssue:
+    """The issue of a node that is something else."""
     found = kind_of(node)
     message = f"expected {expected}, found {found if found != '``' else 'nothing'}"
-    return Fault(message.replace("\n", " "), hint)
+    return ValidationIssue(message.replace("\n", " "), hint)
 
 
-def enough(faults: list[Fault]) -> bool:
+def enough(issues: list[ValidationIssue]) -> bool:
     """Whether there are as many as are shown, so that looking for more is of no use."""
-    return len(faults) >= MAX_FINDINGS
+    return len(issues) >= MAX_ISSUES
 
 
-def add(faults: list[Fault], node: Any, expected: str, hint: str | None = None) -> None:
-    """Add the fault of a node that is something else, unless it was refused already."""
+def add(issues: list[ValidationIssue], node: Any, expected: str, hint: str | None = None) -> None:
+    """Add the issue of a node that is something else, unless it was refused already."""
     if not is_refused(node):
-        faults.append(mismatch(node, expected, hint))
+        issues.append(mismatch(node, expected, hint))
 
 
-def hint_form(faults: list[Fault], since: int, key: str) -> None:
-    """How the value of `key` is written, for a fault of that value itself that says nothing better."""
-    for fault in faults[since:]:
-        if not fault.path and fault.hint is None:
-            fault.hint = FORMS.get(key)
+def add_syntax_hint(issues: list[ValidationIssue], since: int, key: str) -> None:
+    """How the value of `key` is written, for an issue of that value itself that says nothing better."""
+    for issue in issues[since:]:
+        if not issue.path and issue.hint is None:
+            issue.hint = SYNTAX_HINTS.get(key)
 
 
-def under(faults: list[Fault], since: int, step: str | int) -> None:
-    """The faults from index `since` on were found in the child at `step`."""
-    for fault in faults[since:]:
-        fault.path.append(step)
+def under(issues: list[ValidationIssue], since: int, step: str | int) -> None:
+    """The issues from index `since` on were found in the child at `step`."""
+    for issue in issues[since:]:
+        issue.path.append(step)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Final
 
-from nika_core.document.yaml.source_map import Ghost
+from nika_core.document.yaml.source_map import RefusedKey
 
 _WORDS: Final[dict[str, Any]] = {"true": True, "false": False, "null": None}
 _STARTS: Final = frozenset("-0123456789tfn")
@@ -53,13 +53,13 @@ def _changed(node: Any, scalar: Callable[[str], Any]) -> Any:
         for key, value in node.items():
             kind = type(value)
             new = _changed(value, scalar) if kind is dict or kind is list else scalar(value)
-            if new is not value or type(key) is Ghost:
+            if new is not value or type(key) is RefusedKey:
                 if made is None:
                     made = dict(node)
                 made[key] = new
         if made is None:
             return node
-        return {key: value for key, value in made.items() if type(key) is not Ghost}
+        return {key: value for key, value in made.items() if type(key) is not RefusedKey}
     if type(node) is list:
         items: list[Any] | None = None
         for index, value in enumerate(node):

@@ -9,10 +9,10 @@ from typing import Any, Final, TypeAlias
 
 import strictyaml
 
-from nika_core.document.validation.issues import Fault, add, is_refused, mismatch
+from nika_core.document.validation.issues import ValidationIssue, add, is_refused, mismatch
 from nika_core.model.nearest import did_you_mean
 
-Check: TypeAlias = Callable[[Any, list[Fault]], Any]
+Check: TypeAlias = Callable[[Any, list[ValidationIssue]], Any]
 
 SCALAR: Final = "scalar"
 MAPPING: Final = "mapping"
@@ -29,7 +29,7 @@ _FALSE: Final = frozenset({"no", "false", "off", "0", "n"})
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """`check` gives the value and adds faults; `kinds` it may accept; `expects` says what, in a few words."""
+    """`check` gives the value and adds issues; `kinds` it may accept; `expects` says what, in a few words."""
 
     check: Check
     kinds: frozenset[str]
@@ -58,12 +58,12 @@ class Scalar(strictyaml.ScalarValidator):  # type: ignore[misc]  # strictyaml ha
 def text(_: Any) -> Compiled:
     """Any text."""
 
-    def check(node: Any, faults: list[Fault]) -> Any:
+    def check(node: Any, issues: list[ValidationIssue]) -> Any:
         if type(node) is str:
             return node
         if isinstance(node, str):
             return str(node)
-        add(faults, node, "a text")
+        add(issues, node, "a text")
         return None
 
     return Compiled(check, frozenset({SCALAR}), "a text")
@@ -72,15 +72,15 @@ def text(_: Any) -> Compiled:
 def scalar(parse: Callable[[str], Any], expects: str) -> Compiled:
     """A scalar that `parse` reads; it raises ValueError, with what is wrong or without words."""
 
-    def check(node: Any, faults: list[Fault]) -> Any:
+    def check(node: Any, issues: list[ValidationIssue]) -> Any:
         if not isinstance(node, str):
-            add(faults, node, expects)
+            add(issues, node, expects)
             return None
         try:
             return parse(str(node))
         except ValueError as error:
             if not is_refused(node):
-                faults.append(Fault(str(error)) if str(error) else mismatch(node, expects))
+                issues.append(ValidationIssue(str(error)) if str(error) else mismatch(node, expects))
             return None
 
     return Compiled(check, frozenset({SCALAR}), expects)
@@ -125,12 +125,12 @@ def enum(validator: Any) -> Compiled:
     words = list(validator._restricted_to)
     expects = "one of " + ", ".join(f"`{word}`" for word in words)
 
-    def check(node: Any, faults: list[Fault]) -> Any:
+    def check(node: Any, issues: list[ValidationIssue]) -> Any:
         if not isinstance(node, str):
-            add(faults, node, expects)
+            add(issues, node, expects)
             return None
         if node not in words:
-            add(faults, node, expects, did_you_mean(node, map(str, words)))
+            add(issues, node, expects, did_you_mean(node, map(str, words)))
             return None
         return str(node)
 

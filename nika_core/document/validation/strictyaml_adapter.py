@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import strictyaml
 
-from nika_core.document.validation.issues import Fault, add, is_refused
+from nika_core.document.validation.issues import ValidationIssue, add, is_refused
 from nika_core.document.validation.scalar_validators import ANY_KIND, NOTHING, SCALAR, Compiled
 from nika_core.document.validation.strictyaml_chunk import YAMLValidationError, validate
 
@@ -26,10 +26,10 @@ def foreign(validator: Any) -> Compiled:
     own_call = type(validator).__call__ is not strictyaml.ScalarValidator.__call__
     known: dict[str, Any] = {}
 
-    def check(node: Any, faults: list[Fault]) -> Any:
+    def check(node: Any, issues: list[ValidationIssue]) -> Any:
         if scalar and not own_call:
             if not isinstance(node, str):  # it would refuse it, at length
-                add(faults, node, _rule(validator))
+                add(issues, node, _rule(validator))
                 return None
             if node in known:
                 return known[node]
@@ -51,9 +51,11 @@ def foreign(validator: Any) -> Compiled:
             expected = str(error.context or "").removeprefix("when expecting ").removeprefix("while parsing ")
             message = f"expected {expected}, {error.problem}" if expected else str(error.problem)
             at_key = getattr(chunk, "at_key", False)
-            faults.append(Fault(message, path=list(reversed(getattr(chunk, "path", ()))), at_key=at_key))
+            issues.append(ValidationIssue(message, path=list(reversed(getattr(chunk, "path", ()))), at_key=at_key))
         except Exception as error:  # an author's validator may raise anything
-            faults.append(Fault(f"the value cannot be read: {error}" if str(error) else "the value cannot be read"))
+            issues.append(
+                ValidationIssue(f"the value cannot be read: {error}" if str(error) else "the value cannot be read")
+            )
         return None
 
     return Compiled(

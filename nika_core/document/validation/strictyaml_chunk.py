@@ -12,7 +12,7 @@ from strictyaml.ruamel.comments import CommentedMap, CommentedSeq
 from strictyaml.yamllocation import YAMLChunk
 from strictyaml.yamlpointer import YAMLPointer
 
-from nika_core.document.yaml.source_map import Ghost
+from nika_core.document.yaml.source_map import RefusedKey
 
 
 class _Names:
@@ -157,7 +157,7 @@ class NodeChunk(YAMLChunk):  # type: ignore[misc]  # strictyaml has no types
 def as_ruamel(node: Any) -> Any:
     """Our tree in strictyaml's containers."""
     if type(node) is dict:
-        return CommentedMap((key, as_ruamel(value)) for key, value in node.items() if type(key) is not Ghost)
+        return CommentedMap((key, as_ruamel(value)) for key, value in node.items() if type(key) is not RefusedKey)
     if type(node) is list:
         return CommentedSeq(as_ruamel(value) for value in node)
     return str(node)

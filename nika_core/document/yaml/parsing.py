@@ -1,17 +1,17 @@
-"""Text to tree: strict YAML, read as far as it can be read."""
+"""From text to a tree: strict YAML, read as far as it can be read."""
 
 from __future__ import annotations
 
-from nika_core.document.yaml.builder import Builder, StopReadingError
-from nika_core.document.yaml.events import YamlError, events
+from nika_core.document.yaml.deadline import ValidationDeadline
 from nika_core.document.yaml.nodes import Tree
-from nika_core.document.yaml.read_limits import Bounds
+from nika_core.document.yaml.parser_events import YamlError, events
+from nika_core.document.yaml.read_limits import ReadLimits
 from nika_core.document.yaml.syntax_errors import explain
-from nika_core.document.yaml.syntax_issues import Deadline
+from nika_core.document.yaml.tree_builder import StopReadingError, TreeBuilder
 
 
-def parse(data: bytes, text: str, bounds: Bounds, deadline: Deadline, *, pure: bool = False) -> Tree:
-    """Read a document as far as it can be read. Never raises for what stands in it, but for running out of time.
+def parse(data: bytes, text: str, read_limits: ReadLimits, deadline: ValidationDeadline, *, pure: bool = False) -> Tree:
+    """Read a document as far as it can be read. Raises for running out of time, never for the document's content.
 
     Args:
         data: the same as `text`, in UTF-8, without a byte order mark.
@@ -19,7 +19,7 @@ def parse(data: bytes, text: str, bounds: Bounds, deadline: Deadline, *, pure: b
     Raises:
         OutOfTimeError: at the deadline.
     """
-    builder = Builder(text, bounds, deadline)
+    builder = TreeBuilder(text, read_limits, deadline)
     tree = builder.tree
     try:
         builder.run(events(data, text, pure=pure))
@@ -27,10 +27,10 @@ def parse(data: bytes, text: str, bounds: Bounds, deadline: Deadline, *, pure: b
         tree.whole = False
     except YamlError as error:
         tree.whole = False
-        tree.findings.extend(explain(error, text))
+        tree.issues.extend(explain(error, text))
         mark = getattr(error, "problem_mark", None)
         tree.stopped_at = -1 if mark is None else mark.index
-    too_many = bounds.too_many_items(tree) if tree.whole else None
+    too_many = read_limits.too_many_items(tree) if tree.whole else None
     if too_many is not None:
-        builder.note(too_many)
+        builder.keep(too_many)
     return tree

@@ -6,37 +6,37 @@ from collections.abc import Iterator
 from typing import Any
 
 from nika_core.document.yaml.nodes import Tree
-from nika_core.document.yaml.offsets import offset_in_text
-from nika_core.document.yaml.source_map import Ghost, Positions, entry_of, size_of
+from nika_core.document.yaml.scalar_offsets import offset_in_text
+from nika_core.document.yaml.source_map import RefusedKey, SourceMap, entry_of, size_of
 from nika_core.errors import Place
 
 
-class Places:
-    """Where the parts of one document stand. Holds the text and the tape; works out only what is asked."""
+class PathLocator:
+    """Finds the places of the parts of one document. Keeps the text and `offsets`, and works out a place on demand."""
 
-    __slots__ = ("_entries", "_root_entries", "positions", "root", "tape")
+    __slots__ = ("_entries", "_root_entries", "offsets", "root", "source_map")
 
-    def __init__(self, tree: Tree, positions: Positions) -> None:
+    def __init__(self, tree: Tree, source_map: SourceMap) -> None:
         self.root = tree.root
-        self.tape = tree.tape
+        self.offsets = tree.offsets
         self._entries = tree.entries
-        self.positions = positions
+        self.source_map = source_map
         self._root_entries: dict[str, int] | None = None
 
     def root_entry(self, key: str) -> int | None:
-        """The tape's entry of a root key's value."""
+        """Return the entry of a root key's value in `offsets`."""
         if self._root_entries is None:
-            found: dict[str, int] = {}
+            entries: dict[str, int] = {}
             at = 1
             for name, value in self.root.items() if type(self.root) is dict else ():
-                at += name.size if type(name) is Ghost else 1
-                found[name] = at
+                at += name.size if type(name) is RefusedKey else 1
+                entries[name] = at
                 at += size_of(value)
-            self._root_entries = found
+            self._root_entries = entries
         return self._root_entries.get(key)
 
     def items(self, key: str) -> Iterator[tuple[Any, int]]:
-        """The items of a list below the root, each with its entry."""
+        """Yield the items of a list below the root, each with its entry."""
         nodes = self.root[key]
         entries = iter(self._entries.get(id(nodes), ()))
         before: Any = None
@@ -51,15 +51,15 @@ class Places:
             before = node
             yield node, last
 
-    def of(self, path: tuple[str | int, ...], *, at_key: bool = False, offset: int | None = None) -> Place:
-        """The place of anything in the document, by its path from the root."""
+    def place_of(self, path: tuple[str | int, ...], *, at_key: bool = False, offset: int | None = None) -> Place:
+        """Return the place of anything in the document, by its path from the root."""
         if path and isinstance(path[0], str) and (len(path) > 1 or not at_key):
             entry = self.root_entry(path[0])
             if entry is not None:
-                return self.within(self.root[path[0]], entry, path[1:], at_key=at_key, offset=offset)
-        return self.within(self.root, 0, path, at_key=at_key, offset=offset)
+                return self.place_within(self.root[path[0]], entry, path[1:], at_key=at_key, offset=offset)
+        return self.place_within(self.root, 0, path, at_key=at_key, offset=offset)
 
-    def within(
+    def place_within(
         self,
         node: Any,
         entry: int,
@@ -69,32 +69,32 @@ class Places:
         offset: int | None = None,
         length: int = 1,
     ) -> Place:
-        """The place of `path` from `node`, whose tape entry is `entry`; of what is there of it, where not all is."""
-        found, value, taken = entry_of(node, entry, path, key=at_key)
+        """Return the place of `path` below `node`, whose entry is `entry`; else of the last step that exists."""
+        reached, value, taken = entry_of(node, entry, path, key=at_key)
         whole = taken == len(path)
         if offset is None and taken == len(path) - 1 and isinstance(value, str) and isinstance(path[-1], int):
             offset = path[-1]
-        start = self.tape[found] if found < len(self.tape) else 0
-        text = self.positions.text
+        start = self.offsets[reached] if reached < len(self.offsets) else 0
+        text = self.source_map.text
         if at_key and whole and path and isinstance(path[-1], str):
             quotes = 2 if text[start : start + 1] in ("'", '"') else 0
-            return self.positions.place(start, start + len(path[-1]) + quotes)
+            return self.source_map.place(start, start + len(path[-1]) + quotes)
         if isinstance(value, str):
             if offset is not None:
                 found_at = offset_in_text(text, start, value, offset)
-                return self.positions.place(found_at, found_at + length)
+                return self.source_map.place(found_at, found_at + length)
             if whole and text.startswith(value, start) and value:
-                return self.positions.place(start, start + len(value))
-        return self.positions.place(start)
+                return self.source_map.place(start, start + len(value))
+        return self.source_map.place(start)
 
 
-class TaskPlaces:
-    """`Task.at`: places in one task's payload, else in the task."""
+class TaskLocator:
+    """`Task.at`: finds places in one task's payload, else in the task."""
 
-    __slots__ = ("entry", "keyword", "node", "places", "primary")
+    __slots__ = ("entry", "keyword", "locator", "node", "primary")
 
-    def __init__(self, places: Places, node: Any, entry: int, keyword: str, primary: str) -> None:
-        self.places = places
+    def __init__(self, locator: PathLocator, node: Any, entry: int, keyword: str, primary: str) -> None:
+        self.locator = locator
         self.node = node
         self.entry = entry
         self.keyword = keyword
@@ -108,18 +108,18 @@ class TaskPlaces:
             full = (keyword, *path)
         elif path and isinstance(payload, str) and path[0] == self.primary:
             full = (keyword, *path[1:])
-        return self.places.within(node, self.entry, full)
+        return self.locator.place_within(node, self.entry, full)
 
 
-class PartPlaces:
-    """`Flow.at` and `Workflow.at`: places below one node."""
+class NodeLocator:
+    """`Flow.at`: finds places below one node."""
 
-    __slots__ = ("entry", "node", "places")
+    __slots__ = ("entry", "locator", "node")
 
-    def __init__(self, places: Places, node: Any, entry: int) -> None:
-        self.places = places
+    def __init__(self, locator: PathLocator, node: Any, entry: int) -> None:
+        self.locator = locator
         self.node = node
         self.entry = entry
 
     def __call__(self, path: tuple[str | int, ...]) -> Place:
-        return self.places.within(self.node, self.entry, path)
+        return self.locator.place_within(self.node, self.entry, path)

@@ -1,4 +1,4 @@
-"""What a document may be, looked at while it is read: before it has grown."""
+"""Limits of a document that are checked while it is read, before it takes much memory."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Final
 
 from nika_core import codes
 from nika_core.document.yaml.nodes import Tree
-from nika_core.document.yaml.syntax_issues import Finding
+from nika_core.document.yaml.syntax_issues import SyntaxIssue
 from nika_core.errors import Place, Problem
-from nika_core.model.limits import Limit, Limits, Measure
+from nika_core.model.limits import Limit, LimitKind, Limits
 
 _DEEPEST: Final = 400  # whatever the limit says: what follows is recursive
 _BYTES_A_NODE: Final = 6  # as many nodes as the size limit has of these: bounds the memory of hostile documents
@@ -20,8 +20,8 @@ _FEWEST_TEMPLATES: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
-    """What a document may be. `counted`: root keys whose lists are bounded."""
+class ReadLimits:
+    """The limits of a document. `counted`: root keys whose lists are bounded."""
 
     depth: Limit | None
     max_depth: int
@@ -30,10 +30,10 @@ class Bounds:
     counted: Mapping[str, Limit]
 
     @classmethod
-    def of(cls, limits: Limits) -> Bounds:
-        depth = limits.limit(Measure.RECURSION)
-        size = limits.limit(Measure.YAML_BYTES)
-        counted = {"tasks": limits.limit(Measure.TASKS), "flows": limits.limit(Measure.FLOWS)}
+    def of(cls, limits: Limits) -> ReadLimits:
+        depth = limits.limit(LimitKind.RECURSION)
+        size = limits.limit(LimitKind.YAML_BYTES)
+        counted = {"tasks": limits.limit(LimitKind.TASKS), "flows": limits.limit(LimitKind.FLOWS)}
         return cls(
             depth,
             min(int(depth.value), _DEEPEST) if depth else _DEEPEST,
@@ -43,38 +43,40 @@ class Bounds:
         )
 
     def too_many_templates(self, text: str, path: str) -> Problem | None:
-        """Placeholders are counted before any is compiled."""
+        """Return a problem if the text has too many placeholders. They are counted before any is compiled."""
         if self.size is None:
             return None
         most = max(int(self.size.value) // _BYTES_A_TEMPLATE, _FEWEST_TEMPLATES)
-        found = text.count("{{") + text.count("${")
-        if found <= most:
+        templates = text.count("{{") + text.count("${")
+        if templates <= most:
             return None
-        message = f"the document has {found} templates, and {self.size.name} allows for {most}"
+        message = f"the document has {templates} templates, and {self.size.name} allows for {most}"
         return Problem(codes.COUNT_LIMIT, message, Place(path), f"split it, or raise {self.size.name}")
 
-    def too_many_items(self, tree: Tree) -> Finding | None:
-        """The first task or flow too many."""
+    def too_many_items(self, tree: Tree) -> SyntaxIssue | None:
+        """Return an issue at the first task or flow over its limit."""
         if type(tree.root) is not dict:
             return None
         for name, limit in self.counted.items():
             items, most = tree.root.get(name), int(limit.value)
             if type(items) is list and len(items) > most:
                 entries = tree.entries.get(id(items), ())
-                start = tree.tape[entries[most] if len(entries) > most else -1]
+                start = tree.offsets[entries[most] if len(entries) > most else -1]
                 message = f"more than {most} {name}, as many as {limit.name} allows"
-                return Finding(codes.COUNT_LIMIT, message, start, None, f"split the workflow, or raise {limit.name}")
+                return SyntaxIssue(
+                    codes.COUNT_LIMIT, message, start, None, f"split the workflow, or raise {limit.name}"
+                )
         return None
 
-    def too_many_nodes(self, tree: Tree, quoted: int) -> Finding | None:
-        """More values than memory should be spent on. `quoted`: how many are of the larger kind."""
-        if self.max_nodes is None or self.size is None or len(tree.tape) + 4 * quoted <= self.max_nodes:
+    def too_many_nodes(self, tree: Tree, quoted: int) -> SyntaxIssue | None:
+        """Return an issue if the values would take too much memory. `quoted`: how many take more than others."""
+        if self.max_nodes is None or self.size is None or len(tree.offsets) + 4 * quoted <= self.max_nodes:
             return None
         message = f"the document has more than {self.max_nodes} values, as many as {self.size.name} allows for"
-        return Finding(codes.COUNT_LIMIT, message, tree.tape[-1], None, f"split it, or raise {self.size.name}")
+        return SyntaxIssue(codes.COUNT_LIMIT, message, tree.offsets[-1], None, f"split it, or raise {self.size.name}")
 
-    def too_deep(self, start: int) -> Finding:
-        """The finding of a node below the deepest level."""
+    def too_deep(self, start: int) -> SyntaxIssue:
+        """Return the issue of a node below the deepest level."""
         ours = self.depth is not None and self.depth.value == self.max_depth
         says = (
             f"{self.depth.name} allows {self.max_depth} levels"
@@ -82,4 +84,4 @@ class Bounds:
             else f"{self.max_depth} levels are read at most"
         )
         message = f"the document is nested too deeply: {says}"
-        return Finding(codes.DEPTH_LIMIT, message, start, None, "make it flatter")
+        return SyntaxIssue(codes.DEPTH_LIMIT, message, start, None, "make it flatter")

@@ -1,11 +1,11 @@
-"""How values are written of which people often give only a part."""
+"""How values are written that people often give only a part of."""
 
 from __future__ import annotations
 
 from typing import Final
 
 # How a value is written of which only the inner part was given.
-FORMS: Final = {
+SYNTAX_HINTS: Final = {
     "retry": "write `retry: {max: 3, backoff: 1s}`",
     "output": "write `output: {format: json}`",
     "timeout": "write e.g. `timeout: 30s`",

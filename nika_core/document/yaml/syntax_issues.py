@@ -1,19 +1,16 @@
-"""Problems while a document is read: first by offset or path, as places only at the end."""
+"""What is wrong with a document's syntax, by offset; it becomes a `Problem` with a place at the end."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nika_core import codes
-from nika_core.errors import Place, Problem, Severity
-from nika_core.model.clock import Clock
-from nika_core.model.limits import Limits, Measure
+from nika_core.errors import Severity
 
-MAX_FINDINGS = 100  # of one file; whoever has more mends these first
+MAX_ISSUES = 100  # of one file: enough to fix before the next validation
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class SyntaxIssue:
     """A problem at a character's offset."""
 
     code: str
@@ -22,33 +19,3 @@ class Finding:
     end: int | None = None
     hint: str | None = None
     severity: Severity = Severity.ERROR
-
-
-class OutOfTimeError(BaseException):
-    """Validation has taken as long as it may. No `Exception`: whoever guards against a plugin's lets it pass."""
-
-
-class Deadline:
-    """When validation must end. `check` is cheap enough for every few thousand steps."""
-
-    __slots__ = ("_clock", "_until", "limit")
-
-    def __init__(self, clock: Clock, limits: Limits) -> None:
-        self._clock = clock
-        self.limit = limits.limit(Measure.VALIDATE_SECONDS)
-        self._until = None if self.limit is None else clock.monotonic() + self.limit.value
-
-    def check(self) -> None:
-        """Raises OutOfTimeError."""
-        if self._until is not None and self._clock.monotonic() > self._until:
-            raise OutOfTimeError
-
-    def problem(self, path: str) -> Problem:
-        limit = self.limit
-        name, value = (limit.name, limit.value) if limit else ("the limit", 0)
-        return Problem(
-            codes.TIMEOUT,
-            f"validation took longer than the {value:g} s that {name} allows",
-            Place(path, 1, 1),
-            f"make the file smaller, or raise {name}",
-        )

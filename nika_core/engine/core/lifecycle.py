@@ -17,7 +17,7 @@ class IllegalTransitionError(Exception):
 
 
 class Lifecycle:
-    """`states` is for reading; it changes through `move` only."""
+    """`states` is for reading; it changes through `transition` only."""
 
     __slots__ = ("number", "states")
 
@@ -25,7 +25,7 @@ class Lifecycle:
         self.states: dict[str, TaskState] = dict.fromkeys(tasks, PENDING)
         self.number = 0
 
-    def move(self, task: str, state: TaskState, kind: EventKind, data: Mapping[str, Any] = NO_DATA) -> Emit:
+    def transition(self, task: str, state: TaskState, kind: EventKind, data: Mapping[str, Any] = NO_DATA) -> Emit:
         """A transition. Raises IllegalTransitionError."""
         states = self.states
         if type(state) not in LEGAL_TRANSITIONS[type(states[task])]:
@@ -34,7 +34,7 @@ class Lifecycle:
         number = self.number = self.number + 1
         return quick(Emit, (number, kind, task, data))
 
-    def tell(self, kind: EventKind, task: str | None = None, data: Mapping[str, Any] = NO_DATA) -> Emit:
+    def emit(self, kind: EventKind, task: str | None = None, data: Mapping[str, Any] = NO_DATA) -> Emit:
         """Something that changes no state."""
         self.number += 1
         return Emit(self.number, kind, task, data)

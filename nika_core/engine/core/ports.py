@@ -13,7 +13,7 @@ from nika_core.model.workflow import AgentBlock
 from nika_core.plugin import Admission, ModelInfo, ModelReply, ModelRequest, Refusal
 
 
-class Memo(Protocol):
+class CallCache(Protocol):
     """Replies of models and results of tools inside a task, so that nothing is paid for or done twice."""
 
     def get(self, key: str, call: str) -> Json:
@@ -31,7 +31,7 @@ class Memo(Protocol):
         ...
 
 
-class NoMemo:
+class InMemoryCallCache:
     """Keeps for this process only: enough for later attempts, nothing for a resumed run."""
 
     def __init__(self) -> None:
@@ -49,15 +49,15 @@ class CallScope:
     """On whose behalf a model is called.
 
     Attributes:
-        key: the task's idempotency key; the memo's, too.
+        key: the task's idempotency key; the call cache's, too.
         keyword: the word of the task that calls.
         agent: the workflow's agent block, system prompt resolved.
         on_text: show text as it comes. Must not be called any more once text of a new try would repeat it.
         on_usage: told once for each call that was really made, also when it failed or was cancelled (with what is
             known of it). A caller that never calls it has the usage of its reply (or of its TaskError) counted.
-        memo: where paid replies are kept.
+        call_cache: where paid replies are kept.
         notice: tell the user something; recorded.
-        barrier: waits until everything that was recorded (and put into the memo) is durable.
+        barrier: waits until everything that was recorded (and put into the call cache) is durable.
     """
 
     run_id: str
@@ -69,7 +69,7 @@ class CallScope:
     agent: AgentBlock
     on_text: Callable[[str], None]
     on_usage: Callable[[Usage], None]
-    memo: Memo
+    call_cache: CallCache
     notice: Callable[[str], None]
     barrier: Callable[[], Awaitable[None]]
 
@@ -119,7 +119,7 @@ def _no_models() -> Exception:
     return TaskError("no provider is configured", category=Category.CONFIG, hint="add an `agent:` block with a model")
 
 
-def same(text: str) -> str:
+def unmasked(text: str) -> str:
     """A mask where there is no secret."""
     return text
 

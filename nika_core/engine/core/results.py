@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
-from nika_core.engine.core.messages import Outcome
-from nika_core.engine.core.run_plan import Plan
-from nika_core.engine.core.run_state import Board
+from nika_core.engine.core.messages import NO_OUTCOME, Outcome
+from nika_core.engine.core.run_plan import RunPlan
+from nika_core.engine.core.run_state import RunState
 from nika_core.model.codec import message_json, usage_json
 from nika_core.model.json import JsonObject
 from nika_core.model.state import Failed, RunResult, RunStatus, Skipped, Success, TaskResult, TaskState
 from nika_core.model.usage import NOTHING
 from nika_core.model.workflow import Task
-
-_NOT_RUN: Final = Outcome(has_output=False, attempts=0)
 
 
 def task_data(outcome: Outcome) -> JsonObject:
@@ -47,12 +45,12 @@ def started_data(task: Task, epoch: int, definition: str, payload: str, reason: 
     return data
 
 
-def run_result(plan: Plan, status: RunStatus, states: Mapping[str, TaskState], board: Board) -> RunResult:
+def run_result(plan: RunPlan, status: RunStatus, states: Mapping[str, TaskState], run_state: RunState) -> RunResult:
     """All tasks in declared order, and the workflow's output.
 
     The output is that of the task that `output:` names or, without it, of the last one in declared order that has one.
     """
-    tasks = tuple(_task_result(plan, task, states[task.id], board) for task in plan.tasks)
+    tasks = tuple(_task_result(plan, task, states[task.id], run_state) for task in plan.tasks)
     named = (task for task in reversed(tasks) if task.has_output and plan.output in (None, task.id))
     last = next(named, None)
     usage = NOTHING
@@ -70,15 +68,15 @@ def run_result(plan: Plan, status: RunStatus, states: Mapping[str, TaskState], b
     )
 
 
-def _task_result(plan: Plan, task: Task, state: TaskState, board: Board) -> TaskResult:
+def _task_result(plan: RunPlan, task: Task, state: TaskState, run_state: RunState) -> TaskResult:
     id_ = task.id
-    outcome = board.outcomes.get(id_, _NOT_RUN)
-    reused = id_ in board.reused
+    outcome = run_state.outcomes.get(id_, NO_OUTCOME)
+    reused = id_ in run_state.reused
     usage = outcome.usage
-    if id_ in board.extra:
-        usage = usage + board.extra[id_]
-    if not reused and id_ in plan.earlier:  # a run's figures are those of all its lives
-        usage = usage + plan.earlier[id_].usage
+    if id_ in run_state.extra_usage:
+        usage = usage + run_state.extra_usage[id_]
+    if not reused and id_ in plan.previous:  # a run's figures are those of all its lives
+        usage = usage + plan.previous[id_].outcome.usage
     kind = type(state)
     return TaskResult(
         id_,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from nika_core.engine.core.previous_outcomes import Earlier
+from nika_core.engine.core.previous_tasks import PreviousTask
 from nika_core.model.graph import Graph
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.state import RunStatus
@@ -15,7 +15,7 @@ from nika_core.plugin import Values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class RunPlan:
     """All that a core knows of its run from the start.
 
     Attributes:
@@ -23,7 +23,7 @@ class Plan:
         render: a task's payload, and how to get at what it may see of the others; pure, may raise anything.
         resolve: a condition's placeholder for these values; pure, may raise anything.
         context: tasks that take part in the main conversation.
-        patient: tasks that mostly wait for somebody else, and so take no place of the `max_concurrent`.
+        no_slot: tasks that mostly wait for somebody else, and so take no place of the `max_concurrent`.
         mode: the mode of tasks that have none of their own.
     """
 
@@ -35,7 +35,7 @@ class Plan:
     render: Callable[[Task, Callable[[], Values]], JsonObject]
     resolve: Callable[[Placeholder, Values], Json]
     context: frozenset[str] = frozenset()
-    patient: frozenset[str] = frozenset()
+    no_slot: frozenset[str] = frozenset()
     mode: Mode = Mode.STRICT
     output: str | None = None
     inputs: Mapping[str, Json] = field(default_factory=dict)
@@ -45,12 +45,12 @@ class Plan:
     max_error_bytes: int | None = None
     fail_fast: bool = False
     timeout: float | None = None
-    earlier: Mapping[str, Earlier] = field(default_factory=dict)
-    again: str | None = None
+    previous: Mapping[str, PreviousTask] = field(default_factory=dict)
+    rerun_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class EarlyEnd:
     """Nothing starts any more, and the run will end with `status`."""
 
     status: RunStatus

@@ -5,9 +5,9 @@ from __future__ import annotations
 from nika_core.engine.core.hashing import messages_hash
 from nika_core.engine.core.lifecycle import Lifecycle
 from nika_core.engine.core.messages import Outcome
-from nika_core.engine.core.run_plan import Plan, Stop
-from nika_core.engine.core.snapshots import outcome_json, outcome_of, state_json, state_of, stop_json, stop_of
-from nika_core.engine.core.visibility import NO_OUTPUTS, Conversation, Outputs
+from nika_core.engine.core.run_plan import EarlyEnd, RunPlan
+from nika_core.engine.core.snapshots import early_end_json, early_end_of, outcome_json, outcome_of, state_json, state_of
+from nika_core.engine.core.visibility import NO_OUTPUTS, Conversation, VisibleOutputs
 from nika_core.model.codec import usage_json, usage_of
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.state import Failed, Pending, Running, Skipped, Success
@@ -15,40 +15,40 @@ from nika_core.model.usage import NOTHING, Usage
 from nika_core.plugin import Values
 
 
-class Board:
+class RunState:
     """A run as it stands.
 
     Attributes:
-        life: the states of all tasks.
+        lifecycle: the states of all tasks.
         waiting: per task, how many of its edges come from tasks that have not ended for good.
-        ready: a heap of places in declared order; those of patient tasks count from the end, so they come first.
+        ready: a heap of places in declared order; those of tasks without a slot count from the end, so they come first.
         running: how many tasks run that take a place.
-        open: how many tasks have not ended for good.
+        unfinished: how many tasks have not ended for good.
         asking: tasks about which the main agent is asked, with their epoch.
-        again: how often the main agent had a task done again.
+        retry_counts: how often the main agent had a task done again.
         outcomes: the last one of each task that had one.
-        extra: what tasks have used beside their last outcome: in epochs before it, and for decisions about them.
+        extra_usage: what tasks have used beside their last outcome: in epochs before it, and for decisions about them.
         reused: tasks that were taken over from the earlier run.
         outputs: only ever added to, since views of it are handed out.
-        talk: the main conversation.
-        stop: why nothing starts any more.
+        conversation: the main conversation.
+        early_end: why nothing starts any more.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: RunPlan) -> None:
         self.plan = plan
-        self.life = Lifecycle(plan.graph.order)
+        self.lifecycle = Lifecycle(plan.graph.order)
         self.waiting = {task: len(edges) for task, edges in plan.graph.incoming.items()}
         self.ready: list[int] = []
         self.running = 0
-        self.open = len(plan.graph.order)
+        self.unfinished = len(plan.graph.order)
         self.asking: dict[str, int] = {}
-        self.again: dict[str, int] = {}
+        self.retry_counts: dict[str, int] = {}
         self.outcomes: dict[str, Outcome] = {}
-        self.extra: dict[str, Usage] = {}
+        self.extra_usage: dict[str, Usage] = {}
         self.reused: set[str] = set()
         self.outputs: dict[str, Json] = {}
-        self.talk = Conversation(plan.graph, plan.context)
-        self.stop: Stop | None = None
+        self.conversation = Conversation(plan.graph, plan.context)
+        self.early_end: EarlyEnd | None = None
         self.finished = False
         self._alone = Values(NO_OUTPUTS, plan.inputs, plan.environ, plan.max_json_depth)  # for tasks without sources
 
@@ -57,57 +57,59 @@ class Board:
         self.outcomes[task] = outcome
         self.outputs[task] = outcome.output
         if outcome.messages and task in self.plan.context:
-            self.talk.add(task, outcome.messages, messages_hash(outcome.messages))
+            self.conversation.add(task, outcome.messages, messages_hash(outcome.messages))
 
     def spend(self, task: str, usage: Usage) -> None:
         """Used for a task, but not in its last outcome."""
         if usage != NOTHING:
-            self.extra[task] = self.extra.get(task, NOTHING) + usage
+            self.extra_usage[task] = self.extra_usage.get(task, NOTHING) + usage
 
     def values(self, task: str) -> Values:
         """What a task may see of the others."""
         plan = self.plan
         if not plan.graph.incoming[task]:
             return self._alone
-        return Values(Outputs(self.outputs, plan.graph, task), plan.inputs, plan.environ, plan.max_json_depth)
+        return Values(VisibleOutputs(self.outputs, plan.graph, task), plan.inputs, plan.environ, plan.max_json_depth)
 
     def snapshot(self) -> JsonObject:
         """As JSON."""
-        states = self.life.states.items()
+        states = self.lifecycle.states.items()
         return {
-            "number": self.life.number,
+            "number": self.lifecycle.number,
             "states": {task: state_json(state) for task, state in states if type(state) is not Pending},
             "waiting": {task: count for task, count in self.waiting.items() if count},
             "ready": sorted(self.ready),
             "asking": dict(self.asking),
-            "again": dict(self.again),
+            "retryCounts": dict(self.retry_counts),
             "outcomes": {task: outcome_json(outcome) for task, outcome in self.outcomes.items()},
-            "extra": {task: usage_json(usage) for task, usage in self.extra.items()},
+            "extraUsage": {task: usage_json(usage) for task, usage in self.extra_usage.items()},
             "outputs": list(self.outputs),
             "reused": sorted(self.reused),
-            "stop": stop_json(self.stop),
+            "earlyEnd": early_end_json(self.early_end),
             "finished": self.finished,
         }
 
     @classmethod
-    def restore(cls, plan: Plan, found: JsonObject) -> Board:
+    def restore(cls, plan: RunPlan, found: JsonObject) -> RunState:
         """The board that the snapshot was taken of. The plan must be the same."""
-        board = cls(plan)
-        board.life.number = found["number"]
-        board.life.states.update({task: state_of(state) for task, state in found["states"].items()})
-        board.waiting = {task: found["waiting"].get(task, 0) for task in board.waiting}
-        board.ready = list(found["ready"])
-        board.asking = dict(found["asking"])
-        board.again = dict(found["again"])
-        board.extra = {task: usage_of(usage) for task, usage in found["extra"].items()}
-        board.reused = set(found["reused"])
-        board.stop = stop_of(found["stop"])
-        board.finished = found["finished"]
-        board.outcomes = {task: outcome_of(outcome) for task, outcome in found["outcomes"].items()}
+        run_state = cls(plan)
+        run_state.lifecycle.number = found["number"]
+        run_state.lifecycle.states.update({task: state_of(state) for task, state in found["states"].items()})
+        run_state.waiting = {task: found["waiting"].get(task, 0) for task in run_state.waiting}
+        run_state.ready = list(found["ready"])
+        run_state.asking = dict(found["asking"])
+        run_state.retry_counts = dict(found["retryCounts"])
+        run_state.extra_usage = {task: usage_of(usage) for task, usage in found["extraUsage"].items()}
+        run_state.reused = set(found["reused"])
+        run_state.early_end = early_end_of(found["earlyEnd"])
+        run_state.finished = found["finished"]
+        run_state.outcomes = {task: outcome_of(outcome) for task, outcome in found["outcomes"].items()}
         for task in found["outputs"]:
-            board.keep(task, board.outcomes[task])
-        states = board.life.states.values()
-        running = {task for task, state in board.life.states.items() if isinstance(state, Running)}
-        board.running = len(running - plan.patient)
-        board.open -= sum(isinstance(state, Success | Failed | Skipped) for state in states) - len(board.asking)
-        return board
+            run_state.keep(task, run_state.outcomes[task])
+        states = run_state.lifecycle.states.values()
+        running = {task for task, state in run_state.lifecycle.states.items() if isinstance(state, Running)}
+        run_state.running = len(running - plan.no_slot)
+        run_state.unfinished -= sum(isinstance(state, Success | Failed | Skipped) for state in states) - len(
+            run_state.asking
+        )
+        return run_state

@@ -12,7 +12,7 @@ from nika_core.model.usage import NOTHING, Usage
 _ENDED: Final = frozenset({EventKind.TASK_SUCCEEDED, EventKind.TASK_FAILED})
 
 
-def spent_by_task(events: Iterable[Event]) -> dict[str, Usage]:
+def usage_by_task(events: Iterable[Event]) -> dict[str, Usage]:
     """Usage by task. A task that was interrupted counts with the calls that it had made; a reused one not again."""
     ended: dict[str, Usage] = {}
     running: dict[str, Usage] = {}

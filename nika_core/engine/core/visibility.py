@@ -18,7 +18,7 @@ from nika_core.model.message import Message
 NO_OUTPUTS: Final[Mapping[str, Json]] = MappingProxyType({})
 
 
-class Outputs(Mapping[str, Json]):
+class VisibleOutputs(Mapping[str, Json]):
     """The outputs of one task's ancestors, in declared order."""
 
     __slots__ = ("_all", "_ancestors", "_graph", "_sources", "_task")

@@ -34,7 +34,7 @@ def _nothing() -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Economy:
+class BatchPolicy:
     """Which calls can wait, and for how long. Seconds.
 
     Attributes:
@@ -55,7 +55,7 @@ class Economy:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One call: its request, whose it is, and under which name its task's memo knows of it."""
+    """One call: its request, whose it is, and under which name its task's call cache knows of it."""
 
     request: ModelRequest
     call: CallScope
@@ -79,8 +79,8 @@ class _Group:
 class Batches:
     """The batches of one run. One event loop."""
 
-    def __init__(self, economy: Economy, clock: Clock) -> None:
-        self.economy = economy
+    def __init__(self, batch_policy: BatchPolicy, clock: Clock) -> None:
+        self.batch_policy = batch_policy
         self._clock = clock
         self._gathering: dict[tuple[str, str], _Group] = {}
         self._polls: dict[tuple[str, str], asyncio.Task[Mapping[str, BatchReply]]] = {}
@@ -101,24 +101,24 @@ class Batches:
             name: tells the call apart from all others of its task.
         """
         note = f"batch:{name}"
-        mark, batch = _noted(call.memo.get(call.key, note))
+        mark, batch = _noted(call.call_cache.get(call.key, note))
         if mark and batch is None:  # it was about to be sent, and nobody knows what came of it
             batch = await asyncio.shield(self._search(connection, mark, call))
             if batch is not None:
-                call.memo.put(call.key, note, {"mark": mark, "batch": batch})
+                call.call_cache.put(call.key, note, {"mark": mark, "batch": batch})
         if batch is None:
             mark, batch = await self._join(name, _Entry(request, call, note, connection.provider.name), connection)
         try:
             replies = await asyncio.shield(self._poll(connection, batch))
         except TaskError as error:
             if _refused(error):
-                call.memo.put(call.key, note, _NOT_SENT)
+                call.call_cache.put(call.key, note, _NOT_SENT)
             raise
         found = replies.get(_in_batch(call, name, mark))
         if found is not None and found.error is None and found.finished is not None:
             return found
         # Another attempt must ask anew, not for this batch once more.
-        call.memo.put(call.key, note, _NOT_SENT)
+        call.call_cache.put(call.key, note, _NOT_SENT)
         reason = found.error if found is not None and found.error else "it has no reply to this call"
         raise TaskError(
             f"The batch {batch} of '{connection.provider.name}' failed for this call: {reason}",
@@ -169,7 +169,7 @@ class Batches:
             first = next(iter(group.entries.values())).call
             self._note(group, {"mark": group.mark})
             sending = {"names": list(requests), "at": self._clock.time()}
-            first.memo.put(_sendings(first), group.mark, sending)
+            first.call_cache.put(_sendings(first), group.mark, sending)
             await first.barrier()
             group.going = True
             batch = await connection.client.submit_batch(requests)
@@ -194,13 +194,13 @@ class Batches:
 
     def _note(self, group: _Group, known: Json) -> None:
         for entry in group.entries.values():
-            entry.call.memo.put(entry.call.key, entry.note, known)
+            entry.call.call_cache.put(entry.call.key, entry.note, known)
 
     async def _gather(self, group: _Group) -> None:
         count = -1
         while count != len(group.entries):
             count = len(group.entries)
-            await self._clock.sleep(self.economy.gather)
+            await self._clock.sleep(self.batch_policy.gather)
 
     def _poll(self, connection: Connection, batch: str) -> asyncio.Task[Mapping[str, BatchReply]]:
         async def replies() -> Mapping[str, BatchReply] | None:
@@ -216,7 +216,7 @@ class Batches:
         )
 
     async def _found(self, connection: Connection, mark: str, call: CallScope) -> str | None:
-        provider, sending = connection.provider.name, call.memo.get(_sendings(call), mark)
+        provider, sending = connection.provider.name, call.call_cache.get(_sendings(call), mark)
         find: Any = getattr(connection.client, "find_batch", None)
         told = False
 
@@ -247,8 +247,8 @@ class Batches:
 
     async def _until_known(self, ask: Callable[[], Awaitable[T | None]]) -> T:
         """Ask, less and less often, until there is an answer. Raises TaskError."""
-        economy, began = self.economy, self._clock.monotonic()
-        pause, failed = economy.poll, 0
+        batch_policy, began = self.batch_policy, self._clock.monotonic()
+        pause, failed = batch_policy.poll, 0
         while True:
             try:
                 found = await ask()
@@ -260,14 +260,14 @@ class Batches:
                 if error.category not in _TRANSIENT or _refused(error) or failed >= _PATIENCE:
                     raise
                 pause = max(pause, error.retry_after or 0.0)
-            if economy.longest_wait is not None:
+            if batch_policy.longest_wait is not None:
                 waited = self._clock.monotonic() - began
-                if waited >= economy.longest_wait:
-                    economy.waited_long()
+                if waited >= batch_policy.longest_wait:
+                    batch_policy.waited_long()
                 else:
-                    pause = min(pause, economy.longest_wait - waited)
+                    pause = min(pause, batch_policy.longest_wait - waited)
             await self._clock.sleep(pause)
-            pause = min(max(pause, economy.poll) * 1.5, economy.longest_poll)
+            pause = min(max(pause, batch_policy.poll) * 1.5, batch_policy.longest_poll)
 
 
 _NOT_SENT: Final[Json] = {"batch": None}
@@ -279,7 +279,7 @@ def _refused(error: TaskError) -> bool:
 
 
 def _noted(known: Json) -> tuple[str, str | None]:
-    """What a task's memo has of a call: the mark of its sending, "" without one, and the batch's id."""
+    """What a task's call cache has of a call: the mark of its sending, "" without one, and the batch's id."""
     if not isinstance(known, dict):
         return "", None
     mark, batch = known.get("mark"), known.get("batch")
@@ -292,7 +292,7 @@ def _in_batch(call: CallScope, name: str, mark: str) -> str:
 
 
 def _sendings(call: CallScope) -> str:
-    """The memo's key for all batches of a run that were about to be sent."""
+    """The call cache's key for all batches of a run that were about to be sent."""
     return f"{call.run_id}/batches"
 
 

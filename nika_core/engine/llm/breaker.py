@@ -15,7 +15,7 @@ from typing import Final
 
 from nika_core.errors import Category, TaskError
 from nika_core.model.clock import Clock
-from nika_core.model.limits import Limits, Measure
+from nika_core.model.limits import LimitKind, Limits
 
 # What speaks of the provider's health. A wrong key, a refused request or a quota says nothing about it.
 UNHEALTHY: Final = frozenset({Category.NETWORK, Category.PROVIDER, Category.TIMEOUT})
@@ -32,8 +32,8 @@ class BreakerSettings:
     @classmethod
     def of(cls, limits: Limits) -> BreakerSettings:
         """What the limit policies say; the defaults where they say nothing."""
-        failures, successes = limits.count(Measure.BREAKER_FAILURES), limits.count(Measure.BREAKER_SUCCESSES)
-        cool_down = limits.amount(Measure.BREAKER_SECONDS)
+        failures, successes = limits.count(LimitKind.BREAKER_FAILURES), limits.count(LimitKind.BREAKER_SUCCESSES)
+        cool_down = limits.amount(LimitKind.BREAKER_SECONDS)
         default = cls()
         return cls(
             default.failures if failures is None else failures,

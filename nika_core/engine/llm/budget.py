@@ -20,7 +20,7 @@ from typing import Final
 
 from nika_core import codes
 from nika_core.errors import Category, TaskError
-from nika_core.model.limits import Limits, Measure
+from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.usage import money_text
 
 Number = int | Decimal
@@ -37,7 +37,7 @@ class Bound:
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class SpendingLimits:
     """What may be spent; None: not bounded. Cost in US dollars."""
 
     task_tokens: Bound | None = None
@@ -45,16 +45,16 @@ class Bounds:
     run_cost: Bound | None = None
 
     @classmethod
-    def of(cls, limits: Limits, max_budget_usd: float | None = None) -> Bounds:
+    def of(cls, limits: Limits, max_budget_usd: float | None = None) -> SpendingLimits:
         """The policies' limits; `max_budget_usd` is the workflow's own, which only narrows."""
-        cost = _bound(limits, Measure.RUN_COST, money=True)
+        cost = _bound(limits, LimitKind.RUN_COST, money=True)
         own = None if max_budget_usd is None else Bound(_money(max_budget_usd), MAX_BUDGET)
         if own is not None and (cost is None or own.value < cost.value):
             cost = own
-        return cls(_bound(limits, Measure.TASK_TOKENS), _bound(limits, Measure.RUN_TOKENS), cost)
+        return cls(_bound(limits, LimitKind.TASK_TOKENS), _bound(limits, LimitKind.RUN_TOKENS), cost)
 
 
-def _bound(limits: Limits, measure: Measure, *, money: bool = False) -> Bound | None:
+def _bound(limits: Limits, measure: LimitKind, *, money: bool = False) -> Bound | None:
     limit = limits.limit(measure)
     if limit is None:
         return None
@@ -85,7 +85,7 @@ class _Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class Grant:
     """A call may go, or (`refusal`) never can."""
 
     call: int
@@ -104,8 +104,8 @@ class _Call:
 class Ledger:
     """The accounts of one run. Every method gives the decisions that it leads to, in order."""
 
-    def __init__(self, bounds: Bounds) -> None:
-        self._bounds = bounds
+    def __init__(self, bounds: SpendingLimits) -> None:
+        self.bounds = bounds
         self._tasks: dict[str, _Account] = {}
         self._run = _account("the run", codes.TOKEN_BUDGET, bounds.run_tokens)
         self._cost = _account("the run", codes.COST_BUDGET, bounds.run_cost)
@@ -121,10 +121,6 @@ class Ledger:
         return None if account is None else int(account.room())
 
     @property
-    def bounds(self) -> Bounds:
-        return self._bounds
-
-    @property
     def in_flight(self) -> int:
         return len(self._flying)
 
@@ -132,7 +128,7 @@ class Ledger:
     def waiting(self) -> int:
         return len(self._queue)
 
-    def request(self, task: str, tokens: int, cost: Decimal | None) -> tuple[int, list[Decision]]:
+    def request(self, task: str, tokens: int, cost: Decimal | None) -> tuple[int, list[Grant]]:
         """Ask for `tokens` and `cost` (US dollars; None: no known price). Gives the call's number."""
         wants: list[tuple[_Account, Number]] = []
         for account, amount in ((self._task(task), tokens), (self._run, tokens), (self._cost, cost)):
@@ -142,7 +138,7 @@ class Ledger:
         self._queue[self._next] = _Call(self._next, task, tuple(wants), tokens, cost)
         return self._next, self._scan()
 
-    def settle(self, call: int, tokens: int, cost: Decimal) -> list[Decision]:
+    def settle(self, call: int, tokens: int, cost: Decimal) -> list[Grant]:
         """The call ended, and this is what it really took, be it more than was reserved."""
         done = self._give_back(call)
         for account, _ in done.wants:
@@ -150,12 +146,12 @@ class Ledger:
         self._count(tokens, cost)
         return self._scan()
 
-    def release(self, call: int) -> list[Decision]:
+    def release(self, call: int) -> list[Grant]:
         """The call was never sent: everything is given back."""
         self._give_back(call)
         return self._scan()
 
-    def hold(self, call: int) -> list[Decision]:
+    def charge_worst_case(self, call: int) -> list[Grant]:
         """What the call took will never be known: its worst case counts."""
         done = self._give_back(call)
         for account, amount in done.wants:
@@ -163,12 +159,12 @@ class Ledger:
         self._count(done.tokens, done.cost or Decimal(0))
         return self._scan()
 
-    def withdraw(self, call: int) -> list[Decision]:
+    def withdraw(self, call: int) -> list[Grant]:
         """A call that waits is no longer wanted."""
         self._queue.pop(call, None)
         return self._scan()
 
-    def charge(self, task: str, tokens: int, cost: Decimal, *, unknown: bool = False) -> list[Decision]:
+    def charge(self, task: str, tokens: int, cost: Decimal, *, unknown: bool = False) -> list[Grant]:
         """Count what was spent without a reservation, e.g. in an earlier life of the run.
 
         Args:
@@ -187,11 +183,11 @@ class Ledger:
         self.spent_usd += cost
 
     def _task(self, task: str) -> _Account | None:
-        if self._bounds.task_tokens is None:
+        if self.bounds.task_tokens is None:
             return None
         account = self._tasks.get(task)
         if account is None:
-            account = _Account(f"task '{task}'", codes.TOKEN_BUDGET, self._bounds.task_tokens)
+            account = _Account(f"task '{task}'", codes.TOKEN_BUDGET, self.bounds.task_tokens)
             self._tasks[task] = account
         return account
 
@@ -201,15 +197,15 @@ class Ledger:
             account.reserved -= amount
         return done
 
-    def _scan(self) -> list[Decision]:
+    def _scan(self) -> list[Grant]:
         """Let go what fits, in order; who comes later never takes what an earlier call waits for."""
-        decisions: list[Decision] = []
+        decisions: list[Grant] = []
         contested: set[int] = set()
         for waiting in list(self._queue.values()):
             never = next(((a, n) for a, n in waiting.wants if a.best() < n), None)
             if never is not None:
                 del self._queue[waiting.id]
-                decisions.append(Decision(waiting.id, _refusal(waiting, *never)))
+                decisions.append(Grant(waiting.id, _refusal(waiting, *never)))
                 continue
             short = [account for account, amount in waiting.wants if account.room() < amount]
             if short or any(id(account) in contested for account, _ in waiting.wants):
@@ -219,7 +215,7 @@ class Ledger:
             self._flying[waiting.id] = waiting
             for account, amount in waiting.wants:
                 account.reserved += amount
-            decisions.append(Decision(waiting.id))
+            decisions.append(Grant(waiting.id))
         return decisions
 
 
@@ -264,10 +260,10 @@ class Reservation:
         if self._close():
             self._budget.apply(self._budget.ledger.release(self._call))
 
-    def hold(self) -> None:
+    def charge_worst_case(self) -> None:
         """What the call took is unknown and stays reserved."""
         if self._close():
-            self._budget.apply(self._budget.ledger.hold(self._call))
+            self._budget.apply(self._budget.ledger.charge_worst_case(self._call))
 
     def _close(self) -> bool:
         was_open, self._open = self._open, False
@@ -277,7 +273,7 @@ class Reservation:
 class Budget:
     """The ledger for calls that wait. One event loop; safe against cancellation at every point."""
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: SpendingLimits) -> None:
         self.ledger = Ledger(bounds)
         self._waiters: dict[int, asyncio.Future[None]] = {}
 
@@ -305,7 +301,7 @@ class Budget:
         """Count what was spent (or, `unknown`, may have been) without a reservation."""
         self.apply(self.ledger.charge(task, tokens, cost, unknown=unknown))
 
-    def apply(self, decisions: Iterable[Decision]) -> None:
+    def apply(self, decisions: Iterable[Grant]) -> None:
         """Wake who may go, or never can."""
         todo = deque(decisions)
         while todo:

@@ -18,16 +18,16 @@ from typing import Final
 
 from nika_core import codes
 from nika_core.engine.core.ports import CallScope
-from nika_core.engine.llm.batching import Batches, Economy
+from nika_core.engine.llm.batching import Batches, BatchPolicy
 from nika_core.engine.llm.breaker import BreakerSettings, Permit
 from nika_core.engine.llm.budget import Budget, Reservation
-from nika_core.engine.llm.connections import Connection, Connections, Directory, missing_model
+from nika_core.engine.llm.connections import Connection, Connections, ProviderLookup, missing_model
 from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.recorded_usage import note_sent
 from nika_core.engine.llm.replies import CallNames, reply_json, reply_of
-from nika_core.engine.llm.request_defaults import check_abilities, fit_context, left_out, with_defaults
+from nika_core.engine.llm.request_defaults import fit_context, require_abilities, with_defaults
 from nika_core.engine.llm.streaming import count, stream
-from nika_core.engine.llm.usage_settlement import Sent, Settling, worst_case
+from nika_core.engine.llm.usage_settlement import InFlightCall, UsageSettlement, worst_case
 from nika_core.errors import Category, TaskError
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.usage import NOTHING, Usage
@@ -42,22 +42,23 @@ class ResilientCaller:
 
     def __init__(
         self,
-        directory: Directory,
+        directory: ProviderLookup,
         budget: Budget,
         *,
         prices: Prices | None = None,
         admit: Callable[[Admission], Refusal | None] | None = None,
         clock: Clock | None = None,
         breaker: BreakerSettings | None = None,
-        economy: Economy | None = None,
+        batch_policy: BatchPolicy | None = None,
     ) -> None:
         self._budget = budget
         self._prices = prices or Prices()
-        self._settling = Settling(self._prices)
+        self._settlement = UsageSettlement(self._prices)
         self._admit = admit
         self._clock = clock or SystemClock()
         self._connections = Connections(directory, self._clock, breaker)
-        self._batches = None if economy is None else Batches(economy, self._clock)
+        self._batches = None if batch_policy is None else Batches(batch_policy, self._clock)
+        self._reached: dict[tuple[str | None, str], tuple[Connection, ModelInfo]] = {}
         self._names = CallNames()
         self._told: set[str] = set()
 
@@ -76,25 +77,25 @@ class ResilientCaller:
         connection, info = await self._reach(request, call.agent)
         meant = with_defaults(request, call.agent, info)
         name = self._names.name(call.key, call.attempt, connection.provider.name, meant)
-        known = reply_of(call.memo.get(call.key, name))
+        known = reply_of(call.call_cache.get(call.key, name))
         if known is not None:
             call.on_usage(NOTHING)
             return known
         connection.breaker.refuse_while_open()
-        check_abilities(meant, info)
-        unsent = left_out(request, call.agent, info)
+        unsent = require_abilities(meant, call.agent, info)
         if unsent is not None:
             self._tell_once(call, unsent)
-        await self._prices.prepare(info)
-        batch = self._batches is not None and info.batch and self._batches.economy.eligible(call, meant)
+        batch = self._batches is not None and info.batch and self._batches.batch_policy.eligible(call, meant)
         prompt = (await count(meant, connection)).input_tokens
         ready = fit_context(meant, info, prompt, self._budget.ledger.task_room(call.task_id))
         ready = replace(ready, key=request.key or f"{call.key}/{name}")
         reservation = await self._reserve(ready, call, connection, info, prompt, batch=batch)
-        sent = Sent(connection, info, reservation, prompt, self._clock.monotonic(), batch)
-        reply = await (self._send_batched(ready, call, sent, name) if batch else self._send(ready, call, sent))
-        call.memo.put(call.key, name, reply_json(reply))
-        _note(call, sent, reply.usage)
+        in_flight = InFlightCall(connection, info, reservation, prompt, self._clock.monotonic(), batch)
+        reply = await (
+            self._send_batched(ready, call, in_flight, name) if batch else self._send(ready, call, in_flight)
+        )
+        call.call_cache.put(call.key, name, reply_json(reply))
+        _note(call, in_flight, reply.usage)
         await call.barrier()
         return reply
 
@@ -108,8 +109,13 @@ class ResilientCaller:
         model = request.model or agent.model
         if not model:
             raise missing_model()
-        connection = await self._connections.get(agent.provider, model)
-        return connection, connection.client.info(model)
+        reached = self._reached.get((agent.provider, model))
+        if reached is None:
+            connection = await self._connections.get(agent.provider, model)
+            info = connection.client.info(model)
+            await self._prices.prepare(info)
+            reached = self._reached[agent.provider, model] = connection, info
+        return reached
 
     async def _reserve(
         self,
@@ -122,6 +128,7 @@ class ResilientCaller:
         batch: bool,
     ) -> Reservation:
         worst = Usage(prompt, request.max_tokens or 0)
+        tokens = worst.total_tokens
         cost = self._prices.cost(connection.provider.name, info, worst, batch=batch)
         bound = self._budget.ledger.bounds.run_cost
         if cost is None and bound is not None:
@@ -130,8 +137,8 @@ class ResilientCaller:
                 f"The price of the model '{info.name}' is not known: {bound.name} cannot bound what it costs, only the "
                 "limits of tokens do. Give its price under `prices:` in nika.yaml.",
             )
-        self._ask_policies(call, connection, info, worst.total_tokens, cost)
-        return await self._budget.reserve(call.task_id, worst.total_tokens, cost)
+        self._ask_policies(call, connection, info, tokens, cost)
+        return await self._budget.reserve(call.task_id, tokens, cost)
 
     def _ask_policies(
         self, call: CallScope, connection: Connection, info: ModelInfo, tokens: int, cost: Decimal | None
@@ -158,77 +165,80 @@ class ResilientCaller:
             code = refusal.code or codes.POLICY_REFUSED
             raise TaskError(refusal.reason, category=Category.BUDGET, code=code, hint=refusal.hint)
 
-    async def _send(self, request: ModelRequest, call: CallScope, sent: Sent) -> ModelReply:
+    async def _send(self, request: ModelRequest, call: CallScope, in_flight: InFlightCall) -> ModelReply:
         try:
-            await sent.connection.limiter.acquire(sent.reservation.tokens)
-            permit = await sent.connection.breaker.enter()
+            await in_flight.connection.limiter.acquire(in_flight.reservation.tokens)
+            permit = await in_flight.connection.breaker.enter()
         except BaseException:
-            sent.reservation.release()
+            in_flight.reservation.release()
             raise
         try:
-            if not sent.info.free:  # before anything is sent, so that not even a kill can hide it
-                sent.unknown = worst_case(sent.reservation)
-                _note(call, sent, NOTHING)
+            if not in_flight.info.free:  # before anything is sent, so that not even a kill can hide it
+                in_flight.unknown = worst_case(in_flight.reservation)
+                _note(call, in_flight, NOTHING)
                 await call.barrier()
-                sent.unknown = NOTHING
+                in_flight.unknown = NOTHING
         except BaseException:
             permit.abandoned()
-            sent.reservation.release()
-            sent.unknown = NOTHING
-            _note(call, sent, NOTHING)
+            in_flight.reservation.release()
+            in_flight.unknown = NOTHING
+            _note(call, in_flight, NOTHING)
             raise
-        sent.began = self._clock.monotonic()
+        in_flight.began = self._clock.monotonic()
         try:
-            finished = await stream(request, sent.connection, sent.text, call.on_text)
+            finished = await stream(request, in_flight.connection, in_flight.text, call.on_text)
         except BaseException as error:
-            usage = self._failed(sent, permit, error)
-            _note(call, sent, usage)
+            usage = self._failed(in_flight, permit, error)
+            _note(call, in_flight, usage)
             call.on_usage(usage)
             raise
         permit.succeeded()
-        return self._reply(call, sent, finished)
+        return self._reply(call, in_flight, finished)
 
-    def _failed(self, sent: Sent, permit: Permit, error: BaseException) -> Usage:
+    def _failed(self, in_flight: InFlightCall, permit: Permit, error: BaseException) -> Usage:
         """Tell the breaker and the limiter, and settle."""
         if isinstance(error, TaskError):
             permit.failed(error.category)
             if error.category is Category.RATE_LIMIT and error.retry_after:
-                sent.connection.limiter.pause(error.retry_after)
-            usage = error.usage = self._settling.failed(sent, error)
+                in_flight.connection.limiter.pause(error.retry_after)
+            usage = error.usage = self._settlement.failed(in_flight, error)
             return usage
-        hung = not sent.text and self._clock.monotonic() - sent.began >= _HUNG
+        hung = not in_flight.text and self._clock.monotonic() - in_flight.began >= _HUNG
         if isinstance(error, asyncio.CancelledError) and hung:
             permit.failed(Category.TIMEOUT)
         else:
             permit.abandoned()
-        return self._settling.failed(sent, None)
+        return self._settlement.failed(in_flight, None)
 
-    async def _send_batched(self, request: ModelRequest, call: CallScope, sent: Sent, name: str) -> ModelReply:
+    async def _send_batched(
+        self, request: ModelRequest, call: CallScope, in_flight: InFlightCall, name: str
+    ) -> ModelReply:
         assert self._batches is not None
         try:
-            found = await self._batches.reply(name, request, sent.connection, call)
+            found = await self._batches.reply(name, request, in_flight.connection, call)
         except TaskError as error:
-            error.usage = self._settling.failed(sent, error)
+            error.usage = self._settlement.failed(in_flight, error)
             call.on_usage(error.usage)
             raise
         except BaseException:
-            sent.reservation.hold()  # it is the resumed run that will learn, and count, what the batch has used
+            # The resumed run will learn, and count, what the batch has used.
+            in_flight.reservation.charge_worst_case()
             raise
         assert found.finished is not None
-        sent.text.append(found.text)
+        in_flight.text.append(found.text)
         if found.text:
             call.on_text(found.text)
-        return self._reply(call, sent, found.finished)
+        return self._reply(call, in_flight, found.finished)
 
-    def _reply(self, call: CallScope, sent: Sent, finished: Finished) -> ModelReply:
+    def _reply(self, call: CallScope, in_flight: InFlightCall, finished: Finished) -> ModelReply:
         try:
-            usage = self._settling.ended(sent, finished)
+            usage = self._settlement.ended(in_flight, finished)
         except BaseException:  # an end of the wrong shape: what it took stays unknown, and nobody waits for it
-            sent.reservation.hold()
+            in_flight.reservation.charge_worst_case()
             raise
         call.on_usage(usage)
-        model = finished.model or sent.info.name
-        return ModelReply("".join(sent.text), finished.tool_calls, finished.stop_reason, usage, model)
+        model = finished.model or in_flight.info.name
+        return ModelReply("".join(in_flight.text), finished.tool_calls, finished.stop_reason, usage, model)
 
     def _tell_once(self, call: CallScope, message: str) -> None:
         if message not in self._told:
@@ -236,7 +246,7 @@ class ResilientCaller:
             call.notice(message)
 
 
-def _note(call: CallScope, sent: Sent, told: Usage) -> None:
+def _note(call: CallScope, in_flight: InFlightCall, told: Usage) -> None:
     """What is paid for is kept for a run that is resumed; a free model costs nothing twice, either."""
-    if not sent.info.free:
-        note_sent(call, sent.note, told, sent.unknown)
+    if not in_flight.info.free:
+        note_sent(call, in_flight.note, told, in_flight.unknown)

@@ -14,7 +14,7 @@ from nika_core.model.clock import Clock
 from nika_core.plugin import Client, Provider
 
 
-class Directory(Protocol):
+class ProviderLookup(Protocol):
     """Which providers there are. Given by the application; the engine knows no registry."""
 
     def choose(self, provider: str | None, model: str) -> Provider:
@@ -39,8 +39,8 @@ class Connection:
 class Connections:
     """Opens each provider once, however many calls ask for it at the same time."""
 
-    def __init__(self, directory: Directory, clock: Clock, breaker: BreakerSettings | None = None) -> None:
-        self._directory = directory
+    def __init__(self, directory: ProviderLookup, clock: Clock, breaker: BreakerSettings | None = None) -> None:
+        self._provider_lookup = directory
         self._clock = clock
         self._settings = breaker
         self._open: dict[str, Connection] = {}
@@ -49,14 +49,14 @@ class Connections:
     async def get(self, provider: str | None, model: str) -> Connection:
         """Raises TaskError (category config) when no provider offers the model, or it cannot be set up."""
         try:
-            chosen = self._directory.choose(provider, model)
+            chosen = self._provider_lookup.choose(provider, model)
             known = self._open.get(chosen.name)
             if known is not None:
                 return known
             async with self._turn:
                 known = self._open.get(chosen.name)
                 if known is None:
-                    client = await asyncio.to_thread(self._directory.connect, chosen)
+                    client = await asyncio.to_thread(self._provider_lookup.connect, chosen)
                     known = self._open[chosen.name] = self._connection(chosen, client)
                 return known
         except TaskError:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Final
 
 from nika_core import codes
-from nika_core.engine.llm.budget import Bound, Bounds
+from nika_core.engine.llm.budget import Bound, SpendingLimits
 from nika_core.engine.llm.request_defaults import DEFAULT_MAX_TOKENS
 from nika_core.errors import RefusedError
 from nika_core.model.graph import EdgeMaker, Graph
@@ -54,7 +54,9 @@ class RunForecast:
     unpriced: tuple[str, ...] = ()
 
 
-def forecast_task(task: str, estimate: Estimate, info_of: InfoOf, cost_of: CostOf, bounds: Bounds) -> TaskForecast:
+def forecast_task(
+    task: str, estimate: Estimate, info_of: InfoOf, cost_of: CostOf, bounds: SpendingLimits
+) -> TaskForecast:
     """Args: info_of: the model's abilities by name, None for the agent block's model."""
     low, cost_low = 0, Decimal(str(estimate.cost_low))
     high: int | None = 0
@@ -142,7 +144,7 @@ def certain_tasks(graph: Graph) -> frozenset[str]:
     return frozenset(found)
 
 
-def refuse_hopeless(forecast: RunForecast, bounds: Bounds, certain: Collection[str]) -> None:
+def check_budget(forecast: RunForecast, bounds: SpendingLimits, certain: Collection[str]) -> None:
     """Raise RefusedError (exit 3) when even the low estimate is over a limit: the run could not end well."""
     for task in forecast.tasks:
         if task.task in certain:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from nika_core.engine.core.ports import CallScope
-from nika_core.engine.core.task_usage import spent_by_task
+from nika_core.engine.core.task_usage import usage_by_task
 from nika_core.engine.llm.budget import Budget
 from nika_core.model.codec import usage_json, usage_of
 from nika_core.model.events import Event
@@ -23,29 +23,31 @@ def note_sent(call: CallScope, note: str, told: Usage, unknown: Usage) -> None:
     Args:
         note: tells this sending of the call apart from all others.
     """
-    call.memo.put(
+    call.call_cache.put(
         call.key, _SENT + note, {"task": call.task_id, "told": usage_json(told), "unknown": usage_json(unknown)}
     )
 
 
-def noted_by_task(memo: Mapping[tuple[str, str], Json]) -> dict[str, tuple[Usage, Usage]]:
+def noted_by_task(call_cache: Mapping[tuple[str, str], Json]) -> dict[str, tuple[Usage, Usage]]:
     """By task: what its calls took, and what they may have taken that nobody knows of."""
     found: dict[str, tuple[Usage, Usage]] = {}
-    for (_, call), value in memo.items():
+    for (_, call), value in call_cache.items():
         if call.startswith(_SENT) and isinstance(value, dict):
             told, unknown = found.get(value["task"], (NOTHING, NOTHING))
             found[value["task"]] = (told + usage_of(value["told"]), unknown + usage_of(value["unknown"]))
     return found
 
 
-def charge_earlier(budget: Budget, events: Iterable[Event], memo: Mapping[tuple[str, str], Json] | None = None) -> None:
+def charge_earlier(
+    budget: Budget, events: Iterable[Event], call_cache: Mapping[tuple[str, str], Json] | None = None
+) -> None:
     """Count in `budget` what the run has spent before, and may have spent.
 
     Notes and events tell of the same calls: notes are exact even when the run was killed between a reply and its
     event, events know what was paid other than for models. Of both the larger counts.
     """
-    told = spent_by_task(events)
-    noted = noted_by_task(memo or {})
+    told = usage_by_task(events)
+    noted = noted_by_task(call_cache or {})
     for task in told.keys() | noted.keys():
         by_events, (by_notes, unknown) = told.get(task, NOTHING), noted.get(task, (NOTHING, NOTHING))
         tokens = max(by_events.total_tokens, by_notes.total_tokens)

@@ -34,7 +34,7 @@ class CallNames:
 
 
 def reply_json(reply: ModelReply) -> JsonObject:
-    """As the memo keeps it."""
+    """As the call cache keeps it."""
     return {
         "text": reply.text,
         "toolCalls": [asdict(call) for call in reply.tool_calls],

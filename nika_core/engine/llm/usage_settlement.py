@@ -21,10 +21,10 @@ _NOT_BILLED: Final = frozenset({Category.RATE_LIMIT, Category.CONFIG, Category.V
 
 
 @dataclass(slots=True)
-class Sent:
+class InFlightCall:
     """What is known of a call that was sent. `prompt` in tokens; `began` by the monotonic clock.
 
-    `note` is the name under which its task's memo keeps what it took.
+    `note` is the name under which its task's call cache keeps what it took.
     """
 
     connection: Connection
@@ -38,7 +38,7 @@ class Sent:
     text: list[str] = field(default_factory=list)
 
 
-class Settling:
+class UsageSettlement:
     """Ends reservations. Where the figures are unknown the budgets keep the worst case, and ours stand in for the
     reader, marked as estimated.
     """
@@ -46,56 +46,57 @@ class Settling:
     def __init__(self, prices: Prices) -> None:
         self._prices = prices
 
-    def ended(self, sent: Sent, finished: Finished) -> Usage:
+    def ended(self, in_flight: InFlightCall, finished: Finished) -> Usage:
         """After a whole reply."""
         real = finished.usage if _believable(finished.usage) else NOTHING
-        known = real.total_tokens > 0 and not real.estimated
-        if real.total_tokens == 0:
-            real = Usage(sent.prompt, tokens_of("".join(sent.text), finished.tool_calls), estimated=True)
-        usage = self._priced(sent, real)
+        tokens = real.total_tokens
+        known = tokens > 0 and not real.estimated
+        if tokens == 0:
+            real = Usage(in_flight.prompt, tokens_of("".join(in_flight.text), finished.tool_calls), estimated=True)
+        usage = self._priced(in_flight, real)
         if known:
-            sent.reservation.settle(usage.total_tokens, usage.cost_usd)
+            in_flight.reservation.settle(usage.total_tokens, usage.cost_usd)
         else:
-            self._hold(sent, usage)
+            self._charge_worst_case(in_flight, usage)
         return usage
 
-    def failed(self, sent: Sent, error: TaskError | None) -> Usage:
+    def failed(self, in_flight: InFlightCall, error: TaskError | None) -> Usage:
         """After a failure, or (None) a cancellation."""
         if error is not None and isinstance(error.usage, Usage) and _believable(error.usage):
-            whole = self._at_least(sent, error.usage)
-            usage = self._priced(sent, whole)
+            whole = self._at_least(in_flight, error.usage)
+            usage = self._priced(in_flight, whole)
             if whole.estimated and not error.usage.estimated:
-                self._hold(sent, usage)
+                self._charge_worst_case(in_flight, usage)
             else:
-                sent.reservation.settle(usage.total_tokens, usage.cost_usd)
+                in_flight.reservation.settle(usage.total_tokens, usage.cost_usd)
             return usage
-        if error is not None and not sent.text and (error.category in _NOT_BILLED or _never_arrived(error)):
-            sent.reservation.release()
+        if error is not None and not in_flight.text and (error.category in _NOT_BILLED or _never_arrived(error)):
+            in_flight.reservation.release()
             return replace(NOTHING, calls=1)
-        told = self._priced(sent, Usage(sent.prompt, tokens_of("".join(sent.text)), estimated=True))
-        self._hold(sent, told)
+        told = self._priced(in_flight, Usage(in_flight.prompt, tokens_of("".join(in_flight.text)), estimated=True))
+        self._charge_worst_case(in_flight, told)
         return told
 
-    def _at_least(self, sent: Sent, told: Usage) -> Usage:
+    def _at_least(self, in_flight: InFlightCall, told: Usage) -> Usage:
         """What a broken call had told, made up for what came of it beyond that: figures that come at the beginning of a
         stream know nothing of its text.
         """
-        if not sent.text:
+        if not in_flight.text:
             return told
-        prompt, reply = told.input_tokens or sent.prompt, tokens_of("".join(sent.text))
+        prompt, reply = told.input_tokens or in_flight.prompt, tokens_of("".join(in_flight.text))
         if prompt == told.input_tokens and reply <= told.output_tokens:
             return told
         return replace(told, input_tokens=prompt, output_tokens=max(reply, told.output_tokens), calls=1, estimated=True)
 
-    def _hold(self, sent: Sent, told: Usage) -> None:
-        sent.reservation.hold()
-        worst = worst_case(sent.reservation)
+    def _charge_worst_case(self, in_flight: InFlightCall, told: Usage) -> None:
+        in_flight.reservation.charge_worst_case()
+        worst = worst_case(in_flight.reservation)
         cost = max(Decimal(0), worst.cost_usd - told.cost_usd)
-        sent.unknown = Usage(max(0, worst.total_tokens - told.total_tokens), 0, cost)
+        in_flight.unknown = Usage(max(0, worst.total_tokens - told.total_tokens), 0, cost)
 
-    def _priced(self, sent: Sent, usage: Usage) -> Usage:
-        priced = self._prices.priced(sent.connection.provider.name, sent.info, usage, batch=sent.batch)
-        full = self._prices.cost(sent.connection.provider.name, sent.info, usage) if sent.batch else None
+    def _priced(self, in_flight: InFlightCall, usage: Usage) -> Usage:
+        priced = self._prices.priced(in_flight.connection.provider.name, in_flight.info, usage, batch=in_flight.batch)
+        full = self._prices.cost(in_flight.connection.provider.name, in_flight.info, usage) if in_flight.batch else None
         saved = Decimal(0) if full is None else full - priced.cost_usd
         return replace(priced, calls=max(1, usage.calls), saved_usd=saved)
 

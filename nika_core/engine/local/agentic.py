@@ -11,11 +11,11 @@ from collections import Counter
 from typing import Any, Final
 
 from nika_core.engine.core.failures import described
-from nika_core.engine.core.messages import Action, AskDecision, Decision
+from nika_core.engine.core.messages import Action, AgentDecision, AskDecision
 from nika_core.engine.core.ports import CallScope
-from nika_core.engine.local.run_context import Scene
-from nika_core.engine.task.run_with_timeout import TookTooLongError, supervised
-from nika_core.engine.task.step_context import Tally
+from nika_core.engine.local.run_context import RunContext
+from nika_core.engine.task.run_with_timeout import TookTooLongError, run_with_timeout
+from nika_core.engine.task.step_context import UsageMeter
 from nika_core.errors import NikaError, TaskError
 from nika_core.model.codec import usage_json
 from nika_core.model.events import EventKind
@@ -44,12 +44,12 @@ _PARAMETERS: Final = {
 }
 
 
-async def decide(scene: Scene, question: AskDecision) -> Decision:
+async def decide(run: RunContext, question: AskDecision) -> AgentDecision:
     """Ask. Raises nothing but cancellation."""
-    tally = Tally(scene)
-    ask = _ask(scene, question, tally)
+    meter = UsageMeter(run)
+    ask = _ask(run, question, meter)
     try:
-        reply: ModelReply = await supervised(ask, SECONDS, scene.deadlines, scene.request.grace)
+        reply: ModelReply = await run_with_timeout(ask, SECONDS, run.deadlines, run.request.grace)
     except (NikaError, TookTooLongError) as error:
         reason = f"the main agent could not be asked: {error}"
     except Exception as error:  # a provider is a plugin
@@ -58,21 +58,21 @@ async def decide(scene: Scene, question: AskDecision) -> Decision:
         for call in reply.tool_calls:
             if call.name in _NAMES:
                 action = Action(call.name)
-                return Decision(question.task, question.epoch, action, _reason(scene, call), tally.usage)
+                return AgentDecision(question.task, question.epoch, action, _reason(run, call), meter.usage)
         reason = "the main agent called none of the control tools"
-    reason = scene.services.mask(reason)
-    return Decision(question.task, question.epoch, Action.CONTINUE, reason, tally.usage)
+    reason = run.services.mask(reason)
+    return AgentDecision(question.task, question.epoch, Action.CONTINUE, reason, meter.usage)
 
 
-async def _ask(scene: Scene, question: AskDecision, tally: Tally) -> ModelReply:
+async def _ask(run: RunContext, question: AskDecision, meter: UsageMeter) -> ModelReply:
     actions = [action for action in Action if question.may_retry or action is not Action.RETRY]
     request = ModelRequest(
-        messages=(Message(Role.USER, _state(scene, question)),),
+        messages=(Message(Role.USER, _state(run, question)),),
         system=_SYSTEM,
         tools=tuple(ToolSpec(action.value, _ABOUT[action], _PARAMETERS) for action in actions),
         max_tokens=_TOKENS,
     )
-    run_id, services = scene.request.run_id, scene.services
+    run_id, services = run.request.run_id, run.services
     key = f"{run_id}/{question.task}#{question.epoch}/decision"
     scope = CallScope(
         run_id=run_id,
@@ -80,52 +80,52 @@ async def _ask(scene: Scene, question: AskDecision, tally: Tally) -> ModelReply:
         key=key,
         attempt=1,
         keyword="",
-        workflow=scene.request.workflow.name,
-        agent=scene.agent,
+        workflow=run.request.workflow.name,
+        agent=run.agent,
         on_text=lambda text: None,
-        on_usage=tally.add,
-        memo=services.memo,
-        notice=lambda message: scene.notice(message, question.task),
-        barrier=scene.barrier,
+        on_usage=meter.add,
+        call_cache=services.call_cache,
+        notice=lambda message: run.notice(message, question.task),
+        barrier=run.barrier,
     )
     try:
         reply = await services.caller.complete(request, scope)
     except TaskError as error:
-        if tally.usage is NOTHING and isinstance(error.usage, Usage):
-            tally.add(error.usage)
+        if meter.usage is NOTHING and isinstance(error.usage, Usage):
+            meter.add(error.usage)
         raise
-    if tally.usage is NOTHING and not reply.reused:
-        tally.add(reply.usage)
+    if meter.usage is NOTHING and not reply.reused:
+        meter.add(reply.usage)
     data = {"model": reply.model, "usage": usage_json(reply.usage), "stopReason": reply.stop_reason, "decision": True}
-    scene.tell(EventKind.MODEL_CALLED, question.task, data)
+    run.emit(EventKind.MODEL_CALLED, question.task, data)
     return reply
 
 
-def _state(scene: Scene, question: AskDecision) -> str:
-    task = next(task for task in scene.request.workflow.tasks if task.id == question.task)
-    incoming = scene.request.graph.incoming[task.id]
-    outgoing = scene.request.graph.outgoing[task.id]
+def _state(run: RunContext, question: AskDecision) -> str:
+    task = next(task for task in run.request.workflow.tasks if task.id == question.task)
+    incoming = run.request.graph.incoming[task.id]
+    outgoing = run.request.graph.outgoing[task.id]
     around = dict.fromkeys([*(edge.source for edge in incoming), *(edge.target for edge in outgoing)])
-    standing = scene.standing()
+    task_states = run.task_states()
     state: dict[str, Any] = {
-        "workflow": scene.request.workflow.name,
+        "workflow": run.request.workflow.name,
         "failedTask": {
             "id": task.id,
             "keyword": task.keyword,
             "onError": task.on_error.value,
             "dependsOn": sorted({edge.source for edge in incoming})[:_SHOWN],
             "neededBy": sorted({edge.target for edge in outgoing})[:_SHOWN],
-            "error": scene.failure(question.failure).as_json(),
+            "error": run.failure(question.failure).as_json(),
             "timesStarted": question.epoch,
         },
-        "tasksByState": Counter(standing.values()),
-        "tasksAround": {one: standing[one] for one in list(around)[:_SHOWN]},
-        "tokensUsed": scene.spent.total_tokens,
-        "costUsd": str(scene.spent.cost_usd),
+        "tasksByState": Counter(task_states.values()),
+        "tasksAround": {one: task_states[one] for one in list(around)[:_SHOWN]},
+        "tokensUsed": run.spent.total_tokens,
+        "costUsd": str(run.spent.cost_usd),
     }
-    return scene.services.mask(json.dumps(state, ensure_ascii=False, indent=1))
+    return run.services.mask(json.dumps(state, ensure_ascii=False, indent=1))
 
 
-def _reason(scene: Scene, call: ToolCall) -> str:
+def _reason(run: RunContext, call: ToolCall) -> str:
     reason = (call.arguments or {}).get("reason", "")
-    return scene.services.mask(reason)[:1000] if isinstance(reason, str) else ""
+    return run.services.mask(reason)[:1000] if isinstance(reason, str) else ""

@@ -13,12 +13,12 @@ from collections.abc import Callable
 from typing import Final
 
 from nika_core.engine.core.messages import Outcome
-from nika_core.engine.task.attempt import Attempts
+from nika_core.engine.task.attempt import TaskRun
 
 SLICE: Final = 0.005  # seconds of tasks that never wait, after which everybody else has a turn
 
 
-class Runners:
+class LocalExecutor:
     """Tasks start in the order in which they are added.
 
     Args:
@@ -28,24 +28,24 @@ class Runners:
     """
 
     def __init__(
-        self, ended: Callable[[Attempts, Outcome], None], go_on: Callable[[], None], turn: Callable[[], None]
+        self, ended: Callable[[TaskRun, Outcome], None], go_on: Callable[[], None], turn: Callable[[], None]
     ) -> None:
         self._ended = ended
         self._go_on = go_on
         self._turn = turn
-        self._ready: deque[Attempts] = deque()
+        self._ready: deque[TaskRun] = deque()
         self._coming = 0  # Tasks that are made and have not begun: nobody overtakes them
         self._until = 0.0
 
-    def add(self, attempts: Attempts) -> None:
+    def add(self, task_run: TaskRun) -> None:
         """To be started."""
-        self._ready.append(attempts)
+        self._ready.append(task_run)
 
-    def drop(self, attempts: Attempts) -> bool:
+    def drop(self, task_run: TaskRun) -> bool:
         """Whether it had not been started; it never will be."""
-        if attempts not in self._ready:
+        if task_run not in self._ready:
             return False
-        self._ready.remove(attempts)
+        self._ready.remove(task_run)
         return True
 
     def stop(self) -> None:
@@ -63,22 +63,22 @@ class Runners:
         while self._ready:
             self._make_task(self._ready.popleft())
 
-    def _make_task(self, attempts: Attempts) -> None:
+    def _make_task(self, task_run: TaskRun) -> None:
         self._coming += 1
-        attempts.task = asyncio.Task(self._run(attempts))  # not by the loop's factory, which may begin it at once
+        task_run.task = asyncio.Task(self._run(task_run))  # not by the loop's factory, which may begin it at once
 
-    async def _run(self, first: Attempts) -> None:
+    async def _run(self, first: TaskRun) -> None:
         self._coming -= 1
-        attempts: Attempts | None = first
-        while attempts is not None:
-            self._ended(attempts, await attempts.run())
-            attempts = self._following(attempts)
+        task_run: TaskRun | None = first
+        while task_run is not None:
+            self._ended(task_run, await task_run.run())
+            task_run = self._following(task_run)
 
-    def _following(self, attempts: Attempts) -> Attempts | None:
+    def _following(self, task_run: TaskRun) -> TaskRun | None:
         """Who is next in the same Task."""
-        task = attempts.task
+        task = task_run.task
         on_time = not self._coming and asyncio.get_running_loop().time() < self._until
-        if on_time and not attempts.waited and task is not None and not task.cancelling():
+        if on_time and not task_run.waited and task is not None and not task.cancelling():
             self._go_on()
             if self._ready:
                 following = self._ready.popleft()

@@ -27,25 +27,20 @@ from nika_core.engine.core.messages import (
     TimerFired,
     quick,
 )
-from nika_core.engine.core.run_plan import Plan
+from nika_core.engine.core.run_plan import RunPlan
 from nika_core.engine.local.agentic import decide
-from nika_core.engine.local.executor import Runners
+from nika_core.engine.local.executor import LocalExecutor
 from nika_core.engine.local.observers import Observers
 from nika_core.engine.local.resources import failures_of
-from nika_core.engine.local.run_context import Scene
+from nika_core.engine.local.run_context import RunContext
 from nika_core.engine.local.services import Observer, RunRequest, Services
-from nika_core.engine.task.attempt import Attempts
+from nika_core.engine.task.attempt import TaskRun
 from nika_core.engine.task.deadlines import Deadline
-from nika_core.model.limits import Measure
+from nika_core.model.limits import LimitKind
 from nika_core.model.state import RunResult
 from nika_core.model.workflow import AgentBlock, KeywordCategory, Mode, Task
 
 _INTERRUPTED: Final = "interrupted"
-
-
-async def run(request: RunRequest, services: Services, observers: Iterable[Observer] = ()) -> RunResult:
-    """Run a workflow to its end. Raises nothing for what its tasks do; see `Run` for cancelling."""
-    return await Run(request, services, observers).result()
 
 
 class Run:
@@ -55,10 +50,10 @@ class Run:
         self._request = request
         self._inbox: deque[CoreEvent] = deque()
         self._waiter: asyncio.Future[None] | None = None
-        self._observers = Observers(observers)
-        self.scene = Scene(request, services, self._observers, self.post)
-        self._running: dict[str, Attempts] = {}  # by task
-        self._runners = Runners(self._ended, self._go_on, self._wake)
+        self._observers = Observers(observers, services.durable)
+        self.context = RunContext(request, services, self._observers, self.post)
+        self._running: dict[str, TaskRun] = {}  # by task
+        self._executor = LocalExecutor(self._ended, self._process_inbox, self._wake)
         self._abandoned: list[asyncio.Task[None]] = []
         self._questions: set[asyncio.Task[None]] = set()
         self._timers: dict[str, Deadline] = {}
@@ -78,19 +73,19 @@ class Run:
 
     async def result(self) -> RunResult:
         """Do it all. When who awaits it is cancelled, the run is, in good order, and then the cancellation goes on."""
-        started = self.scene.clock.monotonic()
-        core = self._core = Core(_plan(self._request, self.scene))
-        self.scene.standing = lambda: {task: type(state).__name__.lower() for task, state in core.states.items()}
+        started = self.context.clock.monotonic()
+        core = self._core = Core(_plan(self._request, self.context))
+        self.context.task_states = lambda: {task: type(state).__name__.lower() for task, state in core.states.items()}
         interrupted = False
         try:
             self._do(core.start())
             while True:
-                self._go_on()
+                self._process_inbox()
                 if self._fault is not None:
                     raise self._fault
                 if self._result is not None:
                     break
-                self._runners.begin_turn()
+                self._executor.begin_turn()
                 try:
                     await self._next_event()
                 except asyncio.CancelledError:
@@ -100,15 +95,15 @@ class Run:
             await self._end()
         if interrupted:
             raise asyncio.CancelledError(_INTERRUPTED)
-        result = replace(self._result, duration=self.scene.clock.monotonic() - started)
+        result = replace(self._result, duration=self.context.clock.monotonic() - started)
         return self._masked(result)
 
     def cancel(self, reason: str = _INTERRUPTED, *, paused: bool = False) -> None:
         """Stop starting, cancel what runs, end. Asked a second time: do not wait for what runs any longer."""
         if self._cancelled:
-            for attempts in tuple(self._running.values()):
-                attempts.cancel(reason)
-                attempts.leave()
+            for task_run in tuple(self._running.values()):
+                task_run.cancel(reason)
+                task_run.abandon()
             return
         self._cancelled = True
         self.post(CancelRequested(reason, paused))
@@ -135,7 +130,7 @@ class Run:
 
     # ---- commands
 
-    def _go_on(self) -> None:
+    def _process_inbox(self) -> None:
         """What follows from all that has happened. Called between tasks, too: what it raises is kept for `result`."""
         inbox = self._inbox
         try:
@@ -143,57 +138,57 @@ class Run:
                 self._do(self._core.on(inbox.popleft()))
         except BaseException as error:
             self._fault = error
-            self._runners.stop()
+            self._executor.stop()
 
     def _do(self, commands: list[Command]) -> None:
-        self.scene.tell_all(commands)
+        self.context.emit_all(commands)
         for command in commands:
             if type(command) is not Emit:
                 self._perform[type(command)](command)
 
     def _start_task(self, command: StartTask) -> None:
         call = command.call
-        attempts = self._running[call.task.id] = Attempts(self.scene, call, self)
-        self._runners.add(attempts)
+        task_run = self._running[call.task.id] = TaskRun(self.context, call, self)
+        self._executor.add(task_run)
 
-    def _ended(self, attempts: Attempts, outcome: Outcome) -> None:
+    def _ended(self, task_run: TaskRun, outcome: Outcome) -> None:
         """A task has; its first outcome counts."""
-        if not attempts.ended:
-            attempts.ended = True
-            call = attempts.call
+        if not task_run.ended:
+            task_run.ended = True
+            call = task_run.call
             del self._running[call.task.id]
             self._inbox.append(quick(TaskEnded, (call.task.id, call.epoch, outcome)))
 
-    def _ended_late(self, attempts: Attempts, outcome: Outcome) -> None:
+    def _ended_late(self, task_run: TaskRun, outcome: Outcome) -> None:
         """Not by its own runner, which would go on by itself."""
-        self._ended(attempts, outcome)
+        self._ended(task_run, outcome)
         self._wake()
 
     def waits(self) -> None:
         """Whoever is ready does not wait for a task that does."""
-        self._runners.start()
+        self._executor.start()
 
-    def left(self, attempts: Attempts) -> None:
+    def abandoned(self, task_run: TaskRun) -> None:
         """A task that does not listen is left behind."""
-        task = attempts.call.task.id
-        self.scene.notice(f"`{task}` was told to stop and did not; the run goes on without it", task)
-        if attempts.task is not None:
-            self._abandoned.append(attempts.task)
-        self._ended_late(attempts, attempts.left_behind())
+        task = task_run.call.task.id
+        self.context.notice(f"`{task}` was told to stop and did not; the run goes on without it", task)
+        if task_run.task is not None:
+            self._abandoned.append(task_run.task)
+        self._ended_late(task_run, task_run.abandoned_outcome())
 
     def _cancel_task(self, command: CancelTask) -> None:
-        attempts = self._running.get(command.task)
-        if attempts is None or attempts.call.epoch != command.epoch:
+        task_run = self._running.get(command.task)
+        if task_run is None or task_run.call.epoch != command.epoch:
             return
-        attempts.cancel(command.reason)
-        if self._runners.drop(attempts):
-            self._ended_late(attempts, attempts.cancelled())
-        elif attempts.task is not None:  # cancelled before its first step, it would never say how it ended
-            attempts.task.add_done_callback(lambda _: self._ended_late(attempts, attempts.cancelled()))
+        task_run.cancel(command.reason)
+        if self._executor.drop(task_run):
+            self._ended_late(task_run, task_run.cancelled())
+        elif task_run.task is not None:  # cancelled before its first step, it would never say how it ended
+            task_run.task.add_done_callback(lambda _: self._ended_late(task_run, task_run.cancelled()))
 
     def _start_timer(self, command: StartTimer) -> None:
         event = TimerFired(command.id)
-        self._timers[command.id] = self.scene.deadlines.add(command.seconds, lambda: self.post(event))
+        self._timers[command.id] = self.context.deadlines.add(command.seconds, lambda: self.post(event))
 
     def _cancel_timer(self, command: CancelTimer) -> None:
         timer = self._timers.pop(command.id, None)
@@ -206,7 +201,7 @@ class Run:
         question.add_done_callback(self._questions.discard)
 
     async def _decide(self, command: AskDecision) -> None:
-        self.post(await decide(self.scene, command))
+        self.post(await decide(self.context, command))
 
     def _finish(self, command: Finish) -> None:
         self._result = command.result
@@ -214,26 +209,26 @@ class Run:
     # ---- the end: nothing outlives a run
 
     async def _end(self) -> None:
-        scene, grace = self.scene, self._request.grace
+        context, grace = self.context, self._request.grace
         tasks: list[asyncio.Task[Any]] = [*self._abandoned, *self._questions]
-        tasks += [attempts.task for attempts in self._running.values() if attempts.task is not None]
+        tasks += [task_run.task for task_run in self._running.values() if task_run.task is not None]
         for task in tasks:
             task.cancel()
         await self._wait(tasks)
-        closing = scene.resources.begin_close()
-        closing.append(asyncio.get_running_loop().create_task(scene.services.caller.close()))
+        closing = context.resources.begin_close()
+        closing.append(asyncio.get_running_loop().create_task(context.services.caller.close()))
         late = await self._wait(closing)
         for task in late:
             task.cancel()
         late = await self._wait(late)
-        for trouble in [*scene.resources.failures(), *failures_of(closing[-1:])]:
-            scene.notice(f"something that the run had opened could not be closed: {trouble}")
+        for trouble in [*context.resources.failures(), *failures_of(closing[-1:])]:
+            context.notice(f"something that the run had opened could not be closed: {trouble}")
         if late:
-            scene.notice(f"{len(late)} of the things that the run had opened did not close within {grace:g} s")
-        sleeper = scene.deadlines.close()
+            context.notice(f"{len(late)} of the things that the run had opened did not close within {grace:g} s")
+        sleeper = context.deadlines.close()
         if sleeper is not None:
             await asyncio.wait([sleeper])
-        await scene.barrier()
+        await context.barrier()
         await self._observers.end(grace)
 
     async def _wait(self, tasks: Iterable[asyncio.Task[Any]]) -> list[asyncio.Task[Any]]:
@@ -249,7 +244,7 @@ class Run:
 
         for task in left:
             task.add_done_callback(wake)
-        patience = self.scene.deadlines.add(self._request.grace, wake)
+        patience = self.context.deadlines.add(self._request.grace, wake)
         try:
             await over
         finally:
@@ -257,25 +252,25 @@ class Run:
         return [task for task in left if not task.done()]
 
     def _masked(self, result: RunResult) -> RunResult:
-        scene = self.scene
-        if not scene.masks:
+        context = self.context
+        if not context.masks:
             return result
         tasks = tuple(
-            task._replace(output=scene.masked(task.output), failure=task.failure and scene.failure(task.failure))
+            task._replace(output=context.masked(task.output), failure=task.failure and context.failure(task.failure))
             for task in result.tasks
         )
-        name = scene.masked(result.workflow)
-        return replace(result, workflow=name, tasks=tasks, output=scene.masked(result.output))
+        name = context.masked(result.workflow)
+        return replace(result, workflow=name, tasks=tasks, output=context.masked(result.output))
 
 
-def _plan(request: RunRequest, scene: Scene) -> Plan:
-    workflow, services, limits = request.workflow, scene.services, request.limits
+def _plan(request: RunRequest, run: RunContext) -> RunPlan:
+    workflow, services, limits = request.workflow, run.services, request.limits
     words: dict[str, tuple[KeywordCategory, AgentBlock | None, tuple[str, ...]]] = {}  # its sections are the last
 
     def look_up(word: str) -> tuple[KeywordCategory, AgentBlock | None, tuple[str, ...]]:
         try:
             keyword = services.keyword(word)
-            agent = scene.agent if keyword.needs_provider else None
+            agent = run.agent if keyword.needs_provider else None
             found = words[word] = (keyword.category, agent, tuple(keyword.sections))
         except FAULTS:  # the task will say so when it starts
             found = words[word] = (KeywordCategory.TOOL, None, ())
@@ -285,7 +280,7 @@ def _plan(request: RunRequest, scene: Scene) -> Plan:
         category, agent, own = words[task.keyword]
         sections = declared
         if sections:
-            allowed = task.allowed_tools if task.allowed_tools is not None else scene.agent.allowed_tools
+            allowed = task.allowed_tools if task.allowed_tools is not None else run.agent.allowed_tools
             if category is KeywordCategory.TOOL or not allowed:  # else any tool of it may use any of them
                 sections = {name: sections[name] for name in own if name in sections}
         return definition_hash(task, agent, files.get(task.id, "") if files else "", sections)
@@ -295,7 +290,7 @@ def _plan(request: RunRequest, scene: Scene) -> Plan:
     for word in {task.keyword for task in workflow.tasks}:
         look_up(word)
     context = {word for word, (category, _, _) in words.items() if category is KeywordCategory.CONTEXT}
-    return Plan(
+    return RunPlan(
         run_id=request.run_id,
         workflow=workflow.name,
         tasks=workflow.tasks,
@@ -304,16 +299,16 @@ def _plan(request: RunRequest, scene: Scene) -> Plan:
         render=services.render,
         resolve=services.resolve,
         context=frozenset(task.id for task in workflow.tasks if task.keyword in context),
-        patient=request.patient,
-        mode=scene.agent.mode if workflow.agent or request.agent else Mode.STRICT,
-        output=scene.agent.output,
+        no_slot=request.no_slot,
+        mode=run.agent.mode if workflow.agent or request.agent else Mode.STRICT,
+        output=run.agent.output,
         inputs=request.inputs,
         environ=request.environ,
-        max_concurrent=limits.count(Measure.CONCURRENT),
-        max_json_depth=scene.max_depth,
-        max_error_bytes=scene.max_error,
+        max_concurrent=limits.count(LimitKind.CONCURRENT),
+        max_json_depth=run.max_depth,
+        max_error_bytes=run.max_error,
         fail_fast=request.fail_fast,
         timeout=request.timeout,
-        earlier=request.earlier,
-        again=request.again,
+        previous=request.previous,
+        rerun_from=request.rerun_from,
     )

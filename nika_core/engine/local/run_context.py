@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nika_core.engine.core.messages import Command, CoreEvent, Emit, quick
-from nika_core.engine.core.ports import same
+from nika_core.engine.core.ports import unmasked
 from nika_core.engine.local.observers import Observers
 from nika_core.engine.local.resources import Resources
 from nika_core.engine.local.services import RunRequest, Services
-from nika_core.engine.local.start_throttle import Turns
+from nika_core.engine.local.start_throttle import StartThrottle
 from nika_core.engine.task.deadlines import Deadlines
 from nika_core.errors import JournalError
 from nika_core.model.bounded import bound
 from nika_core.model.codec import figures
 from nika_core.model.events import NO_DATA, Event, EventKind
 from nika_core.model.json import JsonObject
-from nika_core.model.limits import Measure, output_of, timeout_of
+from nika_core.model.limits import LimitKind, output_of, timeout_of
 from nika_core.model.masking import masked_number
 from nika_core.model.state import Failure
 from nika_core.model.usage import NOTHING, Usage
@@ -30,17 +30,17 @@ _GIVEN_ON: Final = ("output", "messages")  # what other tasks are given of a tas
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class BoundKeyword:
     """A keyword, ready to be used by the tasks of this run."""
 
-    keyword: Keyword
+    spec: Keyword
     step: Step
     settings: JsonObject
     timeout: float
     max_output: int | None
 
 
-class Scene:
+class RunContext:
     """Made once per run."""
 
     def __init__(
@@ -54,52 +54,52 @@ class Scene:
         self.folder = request.workflow.folder
         self.deadlines = Deadlines(services.clock)
         self.resources = Resources()
-        self.turns = Turns()
+        self.start_throttle = StartThrottle()
         self.agent = request.agent or request.workflow.agent or AgentBlock()
-        self.max_error = limits.count(Measure.ERROR_BYTES)
-        self.max_depth = limits.count(Measure.JSON_DEPTH) or _DEFAULT_DEPTH
-        self.max_attempts = limits.count(Measure.ATTEMPTS)
-        self.backoff = limits.amount(Measure.RETRY_DELAY, 1.0) or 0.0
+        self.max_error = limits.count(LimitKind.ERROR_BYTES)
+        self.max_depth = limits.count(LimitKind.JSON_DEPTH) or _DEFAULT_DEPTH
+        self.max_attempts = limits.count(LimitKind.ATTEMPTS)
+        self.backoff = limits.amount(LimitKind.RETRY_DELAY, 1.0) or 0.0
         self.spent: Usage = NOTHING
-        self._observers = observers
-        self.masks = services.mask is not same
-        self.standing: Callable[[], JsonObject] = dict  # task -> the name of its state, for who must know
+        self.show = observers.show
+        self.masks = services.mask is not unmasked
+        self.task_states: Callable[[], JsonObject] = dict  # task -> the name of its state, for who must know
         self._seq = request.seq
         self._run_id = request.run_id  # these four: looked up for every event
         self._time = services.clock.time
         self._record = services.record
-        self._watched = observers.any
+        self.watched = observers.any
         self.contexts: dict[str, type[Any]] = {}  # by keyword: see `context_class`
-        self._words: dict[str, Word] = {}
+        self._keywords: dict[str, BoundKeyword] = {}
         self._history_lost = False
 
     # ---- words
 
-    def word(self, name: str) -> Word:
+    def keyword(self, name: str) -> BoundKeyword:
         """Raises NikaError, or whatever a broken plugin raises."""
-        found = self._words.get(name)
+        found = self._keywords.get(name)
         if found is None:
-            found = self._words[name] = self._look_up(name)
+            found = self._keywords[name] = self._look_up(name)
         return found
 
-    def _look_up(self, name: str) -> Word:
+    def _look_up(self, name: str) -> BoundKeyword:
         keyword = self.services.keyword(name)
         limits = self.request.limits
         timeout = limits.amount(timeout_of(name), keyword.default_timeout) or keyword.default_timeout
-        sizes = [limits.count(output_of(name)), limits.count(Measure.OUTPUT_BYTES)]
+        sizes = [limits.count(output_of(name)), limits.count(LimitKind.OUTPUT_BYTES)]
         if sizes[0] is None:
             sizes[0] = keyword.default_max_output
         known = [size for size in sizes if size is not None]
         step = self.services.step(name)
-        return Word(keyword, step, self.services.settings(name), timeout, min(known) if known else None)
+        return BoundKeyword(keyword, step, self.services.settings(name), timeout, min(known) if known else None)
 
     # ---- history
 
-    def tell(self, kind: EventKind, task: str | None = None, data: Mapping[str, Any] = NO_DATA) -> None:
+    def emit(self, kind: EventKind, task: str | None = None, data: Mapping[str, Any] = NO_DATA) -> None:
         """Into history, and to the observers; masked on the way."""
-        self.tell_all((Emit(0, kind, task, data),))
+        self.emit_all((Emit(0, kind, task, data),))
 
-    def tell_all(self, commands: Iterable[Command]) -> None:
+    def emit_all(self, commands: Iterable[Command]) -> None:
         """What of the core's commands is to be told. What follows from one event has one time."""
         at = self._time()
         for command in commands:
@@ -113,15 +113,8 @@ class Scene:
                     self._record(event)
                 except Exception as error:  # the run's result matters more than its history
                     self.history_lost(error)
-                if self._watched:
-                    self._observers.show(event)
-
-    def chunk(self, task: str, text: str) -> None:
-        """To the observers only; best effort."""
-        if self._watched:
-            data = {"text": self.services.mask(text)}
-            event = Event(0, self.request.run_id, self.clock.time(), EventKind.CHUNK, task, data)
-            self._observers.show(event)
+                if self.watched:
+                    self.show(event)
 
     def notice(
         self,
@@ -132,7 +125,7 @@ class Scene:
     ) -> None:
         """Tell the user something; `data` is added to the event's."""
         text = bound(self.services.mask(message), self.max_error).text
-        self.tell(kind, task, {**(data or {}), "message": text})
+        self.emit(kind, task, {**(data or {}), "message": text})
 
     async def barrier(self) -> None:
         """Wait until history is durable. A history that cannot be written is told once and stops nothing."""

@@ -11,7 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nika_core.engine.core.ports import MaskedStream, Memo, ModelCaller, NoMemo, NoModels, admitted, same
+from nika_core.engine.core.ports import (
+    CallCache,
+    InMemoryCallCache,
+    MaskedStream,
+    ModelCaller,
+    NoModels,
+    admitted,
+    unmasked,
+)
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.events import Event
 from nika_core.model.graph import Graph
@@ -22,10 +30,10 @@ from nika_core.model.workflow import AgentBlock, Task, Workflow
 from nika_core.plugin import Admission, Facets, Keyword, Refusal, Step, Values
 
 if TYPE_CHECKING:
-    from nika_core.engine.core.previous_outcomes import Earlier
+    from nika_core.engine.core.previous_tasks import PreviousTask
 
 
-async def durable() -> None:
+async def no_barrier() -> None:
     """A barrier where there is no journal."""
 
 
@@ -68,7 +76,9 @@ class Services:
         caller: calls models.
         record: writes an event into the run's history; quick, never waits, raises nothing.
         barrier: waits until everything recorded so far is durable. May raise JournalError.
-        memo: keeps replies and tool results inside tasks.
+        durable: waits, in an observer's thread, until everything recorded so far is durable, and returns the number of
+            its last event; raises nothing. None: observers are shown events at once.
+        call_cache: keeps replies and tool results inside tasks.
         mask: replaces secret values by `***`. Leave the default where no secret is known: it costs nothing.
         mask_stream: a new stream's masker; None: each piece is masked by itself.
         admit: asks the limit policies; one refusal wins.
@@ -83,9 +93,10 @@ class Services:
     settings: Callable[[str], JsonObject] = no_settings
     caller: ModelCaller = field(default_factory=NoModels)
     record: Callable[[Event], None] = unrecorded
-    barrier: Callable[[], Awaitable[None]] = durable
-    memo: Memo = field(default_factory=NoMemo)
-    mask: Callable[[str], str] = same
+    barrier: Callable[[], Awaitable[None]] = no_barrier
+    durable: Callable[[], int] | None = None
+    call_cache: CallCache = field(default_factory=InMemoryCallCache)
+    mask: Callable[[str], str] = unmasked
     mask_stream: Callable[[], MaskedStream] | None = None
     admit: Callable[[Admission], Refusal | None] = admitted
     clock: Clock = field(default_factory=SystemClock)
@@ -100,14 +111,14 @@ class RunRequest:
         workflow: checked; `workflow.agent` with provider and model as the command line and the project have them.
         inputs: typed, defaults filled in.
         environ: the environment as it is when the run starts.
-        patient: tasks that mostly wait for somebody else: they take no place among those that run at once.
+        no_slot: tasks that mostly wait for somebody else: they take no place among those that run at once.
         files: by task, a hash of the files that belong to its definition.
         sections: the root sections as they count in definitions, with what is declared elsewhere; None: the workflow's.
         fail_fast: stop everything after the first failure.
         timeout: seconds for the whole run; None: no bound.
         grace: seconds that what was cancelled has to end.
         earlier: how tasks ended in the run that this one resumes.
-        again: with `--from`: this task and all below it are never reused.
+        rerun_from: with `--from`: this task and all below it are never reused.
         seq: the number of the last event in the run's history (a resumed run goes on counting).
     """
 
@@ -118,14 +129,14 @@ class RunRequest:
     inputs: Mapping[str, Json] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=dict)
     agent: AgentBlock | None = None  # system prompt resolved; None: the workflow's
-    patient: frozenset[str] = frozenset()
+    no_slot: frozenset[str] = frozenset()
     files: Mapping[str, str] = field(default_factory=dict)
     sections: Mapping[str, Json] | None = None
     fail_fast: bool = False
     timeout: float | None = None
     grace: float = 5.0
-    earlier: Mapping[str, Earlier] = field(default_factory=dict)
-    again: str | None = None
+    previous: Mapping[str, PreviousTask] = field(default_factory=dict)
+    rerun_from: str | None = None
     seq: int = 0
 
     @property
@@ -136,4 +147,4 @@ class RunRequest:
 class Observer(Protocol):
     """Is shown every event as it happens, chunks included. What it raises, or how slow it is, harms no run."""
 
-    def __call__(self, event: Event) -> Any: ...
+    def __call__(self, event: Event, /) -> Any: ...

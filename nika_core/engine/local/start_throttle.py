@@ -8,7 +8,7 @@ from typing import Final
 SLICE: Final = 0.005  # seconds of starting, after which everybody else has a turn
 
 
-class Turns:
+class StartThrottle:
     """A thousand commands are ready at once, and to start one takes a millisecond. Started in one go, none of them
     could end before the last has begun: not even one whose time is over meanwhile.
     """
@@ -20,7 +20,7 @@ class Turns:
         self._until = 0.0
         self._waiting = 0
 
-    async def take(self) -> None:
+    async def acquire(self) -> None:
         """Come back when it is one's turn to start; in the order of asking."""
         now = asyncio.get_running_loop().time  # real time, whatever the run's clock says
         if not self._waiting and now() < self._until:

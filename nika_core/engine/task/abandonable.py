@@ -8,8 +8,8 @@ from contextvars import Context, copy_context
 from typing import Any
 
 
-class Held:
-    """Awaiting it is awaiting `work`, until `let_go`: then the next cancellation ends the awaiting, not `work`'s say.
+class Abandonable:
+    """Awaiting it is awaiting `work`, until `abandon`: then the next cancellation ends the awaiting, not `work`'s say.
 
     A step that catches every CancelledError would otherwise live for as long as the event loop, and longer than that
     hold up the loop's own end.
@@ -32,7 +32,7 @@ class Held:
         self._context = copy_context() if context is None else context
         self._free = False
 
-    def let_go(self) -> None:
+    def abandon(self) -> None:
         """From now on a cancellation is not offered to `work` any more."""
         self._free = True
 

@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from nika_core.engine.core.failures import EscapedError
-from nika_core.engine.task.abandonable import Held
+from nika_core.engine.task.abandonable import Abandonable
 from nika_core.engine.task.deadlines import Deadlines
 
 
@@ -15,7 +15,7 @@ class TookTooLongError(Exception):
     """It did not end in its time; the text says whether it stopped then."""
 
 
-async def supervised(work: Coroutine[Any, Any, Any], seconds: float, deadlines: Deadlines, grace: float) -> Any:
+async def run_with_timeout(work: Coroutine[Any, Any, Any], seconds: float, deadlines: Deadlines, grace: float) -> Any:
     """What `work` returns or raises.
 
     When its time is over, or when the one who waits is cancelled, it is cancelled, and left behind when it has not
@@ -25,8 +25,8 @@ async def supervised(work: Coroutine[Any, Any, Any], seconds: float, deadlines: 
         TookTooLongError: see above.
     """
     loop = asyncio.get_running_loop()
-    held = Held(work)
-    task = loop.create_task(_contained(held))
+    abandonable = Abandonable(work)
+    task = loop.create_task(_contained(abandonable))
     over = loop.create_future()  # True: it is told to stop; resolved by the task's end or by patience's
 
     def wake(*_: Any) -> None:
@@ -38,12 +38,12 @@ async def supervised(work: Coroutine[Any, Any, Any], seconds: float, deadlines: 
     try:
         await over
     except asyncio.CancelledError:
-        await _stop(task, held, deadlines, grace)
+        await _stop(task, abandonable, deadlines, grace)
         raise
     finally:
         deadline.cancel()
     if not task.done():
-        stopped = await _stop(task, held, deadlines, grace)
+        stopped = await _stop(task, abandonable, deadlines, grace)
         also = "" if stopped else ", and it did not stop when it was told to"
         raise TookTooLongError(f"did not end within {seconds:g} s{also}")
     if task.cancelled():
@@ -51,7 +51,7 @@ async def supervised(work: Coroutine[Any, Any, Any], seconds: float, deadlines: 
     return task.result()
 
 
-async def _stop(task: asyncio.Task[Any], held: Held, deadlines: Deadlines, grace: float) -> bool:
+async def _stop(task: asyncio.Task[Any], abandonable: Abandonable, deadlines: Deadlines, grace: float) -> bool:
     task.cancel()
     ended = asyncio.get_running_loop().create_future()
 
@@ -66,7 +66,7 @@ async def _stop(task: asyncio.Task[Any], held: Held, deadlines: Deadlines, grace
     finally:
         patience.cancel()
     if not task.done():
-        held.let_go()
+        abandonable.abandon()
         task.cancel()
         return False
     if not task.cancelled():
@@ -74,9 +74,9 @@ async def _stop(task: asyncio.Task[Any], held: Held, deadlines: Deadlines, grace
     return True
 
 
-async def _contained(held: Held) -> Any:
+async def _contained(abandonable: Abandonable) -> Any:
     try:
-        return await held
+        return await abandonable
     except (Exception, asyncio.CancelledError):
         raise
     except BaseException as error:

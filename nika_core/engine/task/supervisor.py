@@ -5,29 +5,29 @@ from __future__ import annotations
 import asyncio
 from enum import Enum
 
-from nika_core.engine.task.abandonable import Held
+from nika_core.engine.task.abandonable import Abandonable
 from nika_core.engine.task.deadlines import Deadline, Deadlines
 
 
-class Why(Enum):
+class StopReason(Enum):
     """Who wants it to stop."""
 
     TIMEOUT = "timeout"  # this attempt has used up its time
     CANCEL = "cancel"  # the run does not want it any more
 
 
-class Leash:
-    """One task of the event loop. Stopping is asked for by cancelling it; after a grace period it is `left`.
+class TaskSupervisor:
+    """One task of the event loop. Stopping is asked for by cancelling it; after a grace period it is `abandoned`.
 
     A plain task and not a TaskGroup's: a TaskGroup waits for ever for a child that swallows its cancellation.
     """
 
     # Made for every task, and most of this for few of them: so no slots, which have no defaults.
     _deadline: Deadline | None = None
-    _patience: Deadline | None = None
+    _grace_deadline: Deadline | None = None
     task: asyncio.Task[None] | None = None
-    held: Held | None = None  # what the attempt runs
-    why: Why | None = None
+    abandonable: Abandonable | None = None  # what the attempt runs
+    stop_reason: StopReason | None = None
     reason = ""
     ended = False  # its outcome is known; whatever it still does means nothing
 
@@ -35,7 +35,7 @@ class Leash:
         self._deadlines = deadlines
         self._grace = grace
 
-    def left(self) -> None:
+    def abandoned(self) -> None:
         """Called once when it does not stop in its grace period, and nobody will wait for it any longer."""
 
     def arm(self, seconds: float) -> None:
@@ -47,40 +47,40 @@ class Leash:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
+        if self._grace_deadline is not None:
+            self._grace_deadline.cancel()
+            self._grace_deadline = None
 
     def cancel(self, reason: str) -> None:
         """The run does not want it any more."""
-        if self.why is not Why.CANCEL and not self.ended:
-            self._stop(Why.CANCEL, reason)
+        if self.stop_reason is not StopReason.CANCEL and not self.ended:
+            self._stop(StopReason.CANCEL, reason)
 
-    def leave(self) -> None:
+    def abandon(self) -> None:
         """Do not wait any longer."""
         self.disarm()
         if not self.ended:
-            self.left()
-        if self.held is not None:
-            self.held.let_go()
+            self.abandoned()
+        if self.abandonable is not None:
+            self.abandonable.abandon()
         if self.task is not None:
             self.task.cancel()
 
-    def go_on(self) -> None:
+    def clear_cancellation(self) -> None:
         """After an attempt that ran out of time: the task itself goes on."""
-        self.why = None
+        self.stop_reason = None
         task = self.task
         while task is not None and task.cancelling():
             task.uncancel()
 
     def _expire(self) -> None:
-        if self.why is None and not self.ended:
-            self._stop(Why.TIMEOUT, "")
+        if self.stop_reason is None and not self.ended:
+            self._stop(StopReason.TIMEOUT, "")
 
-    def _stop(self, why: Why, reason: str) -> None:
-        self.why = why
+    def _stop(self, stop_reason: StopReason, reason: str) -> None:
+        self.stop_reason = stop_reason
         self.reason = reason
         if self.task is not None:
             self.task.cancel()
-        if self._patience is None:
-            self._patience = self._deadlines.add(self._grace, self.leave)
+        if self._grace_deadline is None:
+            self._grace_deadline = self._deadlines.add(self._grace, self.abandon)

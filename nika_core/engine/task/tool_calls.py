@@ -8,36 +8,60 @@ them again, and no tool acts twice.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from nika_core import codes
 from nika_core.engine.core.failures import FAULTS, EscapedError, failure_from
 from nika_core.engine.core.hashing import digest
-from nika_core.engine.core.messages import CancelRequested
-from nika_core.engine.local.run_context import Scene, Word
+from nika_core.engine.core.messages import CancelRequested, TaskCall
+from nika_core.engine.local.run_context import BoundKeyword, RunContext
 from nika_core.engine.task.outputs import as_json, as_text, fork
-from nika_core.engine.task.run_with_timeout import TookTooLongError, supervised
+from nika_core.engine.task.run_with_timeout import TookTooLongError, run_with_timeout
 from nika_core.errors import Category, TaskError
 from nika_core.model.bounded import bound
 from nika_core.model.events import EventKind
 from nika_core.model.json import JsonObject
 from nika_core.model.tools import covers
-from nika_core.plugin import Admission, Stage, StepOutput, Tool, ToolOutcome
-
-if TYPE_CHECKING:
-    from nika_core.engine.task.step_context import TaskContext
+from nika_core.model.workflow import AgentBlock
+from nika_core.plugin import Admission, Stage, StepOutput, Tool, ToolResult
 
 _MAX_DEPTH: Final = 8  # of tools that call tools
 
 
-async def find_tools(scene: Scene, context: TaskContext) -> Sequence[Tool]:
+class ToolUser(Protocol):
+    """The context of a step that uses tools: whose they are, and what is counted for it."""
+
+    call_: TaskCall
+    attempt: int
+    timeout: float
+    depth: int
+    run_id: str
+    task_id: str
+    key: str
+    keyword: BoundKeyword
+    agent: AgentBlock
+
+    def child(self, keyword: BoundKeyword, key: str, timeout: float) -> Any:
+        """Return the context of another keyword's step that runs inside this task as a tool."""
+        ...
+
+    def count(self, usage: object) -> None:
+        """Count what was used."""
+        ...
+
+    def occurrence(self, call: str) -> int:
+        """Return how often this very call was made before in this attempt."""
+        ...
+
+
+async def find_tools(run: RunContext, context: ToolUser) -> Sequence[Tool]:
     """All that is allowed, not disallowed, and really there. Raises TaskError (config)."""
     task, agent = context.call_.task, context.agent
     allowed = task.allowed_tools if task.allowed_tools is not None else agent.allowed_tools
     refused = (*task.disallowed_tools, *agent.disallowed_tools)
     found: dict[str, Tool] = {}
     for pattern in allowed or ():
-        for tool in await _tools_of(scene, context, pattern):
+        for tool in await _tools_of(run, context, pattern):
             if not any(covers(other, tool.name) for other in refused):
                 found.setdefault(tool.name, tool)
     seen: dict[str, str] = {}
@@ -49,11 +73,11 @@ async def find_tools(scene: Scene, context: TaskContext) -> Sequence[Tool]:
     return tuple(found.values())
 
 
-async def _tools_of(scene: Scene, context: TaskContext, pattern: str) -> Iterable[Tool]:
+async def _tools_of(run: RunContext, context: ToolUser, pattern: str) -> Iterable[Tool]:
     name, _, reference = pattern.partition("::")
-    word = scene.word(name)
-    facets = scene.services.facets(name)
-    tools = await facets.tools(reference, context.child(word, context.key, context.timeout))
+    keyword = run.keyword(name)
+    facets = run.services.facets(name)
+    tools = await facets.tools(reference, context.child(keyword, context.key, context.timeout))
     if not tools and "*" not in reference:
         message = f"the tool `{pattern}` is not there"
         hint = f"`{name}` cannot be used as a tool, or has none of that name"
@@ -61,93 +85,93 @@ async def _tools_of(scene: Scene, context: TaskContext, pattern: str) -> Iterabl
     return tools
 
 
-async def call_tool(scene: Scene, context: TaskContext, tool: Tool, arguments: JsonObject) -> ToolOutcome:
+async def call_tool(run: RunContext, context: ToolUser, tool: Tool, arguments: JsonObject) -> ToolResult:
     """Run it, or give its earlier result again. Raises nothing but cancellation."""
     arguments = fork(arguments)
     name = f"{tool.name}:{digest([tool.name, arguments])}"
     call = f"tool/{name}#{context.occurrence(name)}"
-    memo = scene.services.memo
-    kept = memo.get(context.key, call)
+    call_cache = run.services.call_cache
+    kept = call_cache.get(context.key, call)
     if isinstance(kept, dict) and isinstance(kept.get("content"), str):
-        outcome = ToolOutcome(kept["content"], bool(kept.get("isError")))
-        _tell(scene, context, tool, arguments, outcome, 0.0, reused=True)
+        outcome = ToolResult(kept["content"], bool(kept.get("isError")))
+        _tell(run, context, tool, arguments, outcome, 0.0, reused=True)
         return outcome
-    started = scene.clock.monotonic()
-    outcome = await _run(scene, context, tool, arguments, f"{context.key}/{call.rpartition(':')[2]}")
-    memo.put(context.key, call, {"content": outcome.content, "isError": outcome.is_error})
-    _tell(scene, context, tool, arguments, outcome, scene.clock.monotonic() - started)
-    await scene.barrier()
+    started = run.clock.monotonic()
+    outcome = await _run(run, context, tool, arguments, f"{context.key}/{call.rpartition(':')[2]}")
+    call_cache.put(context.key, call, {"content": outcome.content, "isError": outcome.is_error})
+    _tell(run, context, tool, arguments, outcome, run.clock.monotonic() - started)
+    await run.barrier()
     return outcome
 
 
-async def _run(scene: Scene, context: TaskContext, tool: Tool, arguments: JsonObject, key: str) -> ToolOutcome:
+async def _run(run: RunContext, context: ToolUser, tool: Tool, arguments: JsonObject, key: str) -> ToolResult:
     try:
-        word = scene.word(tool.keyword)
-        _admit(scene, context, tool)
+        keyword = run.keyword(tool.keyword)
+        _admit(run, context, tool)
         try:
             payload = tool.payload(arguments)
         except ValueError as error:
-            return ToolOutcome(f"these arguments make no sense: {error}", is_error=True)
-        if not word.keyword.pure:
-            await scene.barrier()
-        child = context.child(word, key, min(word.timeout, context.timeout))
+            return ToolResult(f"these arguments make no sense: {error}", is_error=True)
+        if not keyword.spec.pure:
+            await run.barrier()
+        child = context.child(keyword, key, min(keyword.timeout, context.timeout))
         try:
-            returned = await supervised(
-                word.step.run(fork(payload), child), child.timeout, scene.deadlines, scene.request.grace
+            returned = await run_with_timeout(
+                keyword.step.run(fork(payload), child), child.timeout, run.deadlines, run.request.grace
             )
         finally:
             child.flush()
     except TookTooLongError as error:
-        return ToolOutcome(f"`{tool.name}` {error}", is_error=True)
+        return ToolResult(f"`{tool.name}` {error}", is_error=True)
     except TaskError as error:
         if error.usage is not None:
             context.count(error.usage)
-        return _told(scene, error, tool, word)
+        return _told(run, error, tool, keyword)
     except FAULTS as error:  # a keyword is a plugin: whatever it raises is told to the model
-        return _told(scene, error, tool, None)
-    return _result(scene, context, word, returned)
+        return _told(run, error, tool, None)
+    return _result(run, context, keyword, returned)
 
 
-def _result(scene: Scene, context: TaskContext, word: Word, returned: Any) -> ToolOutcome:
+def _result(run: RunContext, context: ToolUser, keyword: BoundKeyword, returned: Any) -> ToolResult:
     original = None
     if isinstance(returned, StepOutput):
         context.count(returned.usage)
         returned, original = returned.value, returned.original_bytes
     try:
-        text = as_text(as_json(returned, scene.max_depth, f"keyword `{word.keyword.name}`"))
+        text = as_text(as_json(returned, run.max_depth, f"keyword `{keyword.spec.name}`"))
     except (TaskError, ValueError) as error:
-        return ToolOutcome(scene.services.mask(str(error)), is_error=True)
-    return ToolOutcome(bound(text, word.max_output, original).text)
+        return ToolResult(run.services.mask(str(error)), is_error=True)
+    return ToolResult(bound(text, keyword.max_output, original).text)
 
 
-def _told(scene: Scene, error: BaseException, tool: Tool, word: Word | None) -> ToolOutcome:
+def _told(run: RunContext, error: BaseException, tool: Tool, keyword: BoundKeyword | None) -> ToolResult:
     if isinstance(error, EscapedError) and error.interrupt:  # the user's, wherever it came up
-        scene.post(CancelRequested("interrupted"))
-    failure = scene.failure(failure_from(error, f"keyword `{tool.keyword}`"))
+        run.post(CancelRequested("interrupted"))
+    failure = run.failure(failure_from(error, f"keyword `{tool.keyword}`"))
     text = f"{failure.category.value}: {failure.message}"
     output = getattr(error, "output", None)
     if output is not None:
         try:
-            shown = as_text(as_json(output, scene.max_depth, tool.name))
+            shown = as_text(as_json(output, run.max_depth, tool.name))
         except (TaskError, ValueError):
             shown = ""
-        text = f"{text}\n{bound(shown, word.max_output if word else None).text}".rstrip()
-    return ToolOutcome(text, is_error=True)
+        text = f"{text}\n{bound(shown, keyword.max_output if keyword else None).text}".rstrip()
+    return ToolResult(text, is_error=True)
 
 
-def _admit(scene: Scene, context: TaskContext, tool: Tool) -> None:
+def _admit(run: RunContext, context: ToolUser, tool: Tool) -> None:
     if context.depth >= _MAX_DEPTH:
         raise TaskError(f"tools that call tools, more than {_MAX_DEPTH} deep", category=Category.CONFIG)
-    refusal = scene.services.admit(
+    refusal = run.services.admit(
         Admission(
             stage=Stage.TOOL,
-            workflow=scene.request.workflow.name,
+            workflow=run.request.workflow.name,
             run_id=context.run_id,
             task_id=context.task_id,
-            keyword=context.word.keyword.name,
+            keyword=context.keyword.spec.name,
             tool=tool.name,
-            spent_tokens=scene.spent.total_tokens,
-            spent_usd=scene.spent.cost_usd,
+            spent_tokens=run.spent.total_tokens,
+            spent_usd=run.spent.cost_usd,
         )
     )
     if refusal is not None:
@@ -156,11 +180,11 @@ def _admit(scene: Scene, context: TaskContext, tool: Tool) -> None:
 
 
 def _tell(
-    scene: Scene,
-    context: TaskContext,
+    run: RunContext,
+    context: ToolUser,
     tool: Tool,
     arguments: JsonObject,
-    outcome: ToolOutcome,
+    outcome: ToolResult,
     seconds: float,
     *,
     reused: bool = False,
@@ -173,4 +197,4 @@ def _tell(
     }
     if reused:
         data["reused"] = True
-    scene.tell(EventKind.TOOL_CALLED, context.task_id, data)
+    run.emit(EventKind.TOOL_CALLED, context.task_id, data)

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from nika_core.model.clock import SystemClock
-from nika_core.testing import FakePayload, FakeStepContext, Problems
+from nika_core.testing import FakePayload, FakeReport, FakeStepContext
 
 
 @pytest.fixture
@@ -36,5 +36,5 @@ def make_payload(tmp_path: Path) -> Callable[..., FakePayload]:
 
 
 @pytest.fixture
-def problems() -> Problems:
-    return Problems()
+def problems() -> FakeReport:
+    return FakeReport()

@@ -16,7 +16,7 @@ from nika_core import codes
 from nika_core.errors import Place, TaskError, TemplateValueError
 from nika_core.model.template import MISSING, Placeholder, Template
 from nika_core.plugin import Effect
-from nika_core.testing import FakePayload, Problems
+from nika_core.testing import FakePayload, FakeReport
 
 
 def placeholder(text: str, start: int) -> Placeholder:
@@ -24,7 +24,7 @@ def placeholder(text: str, start: int) -> Placeholder:
 
 
 def checked(**fields: Any) -> list[tuple[str, str, Place, str | None]]:
-    found = Problems()
+    found = FakeReport()
     HttpFacets().check(FakePayload(fields), found)
     return [(one.code, one.message, one.place, one.hint) for one in found if one.place is not None]
 
@@ -131,7 +131,7 @@ async def test_there_is_no_other_tool(context: Any) -> None:
 
 
 def test_another_tool_is_told_before_a_run() -> None:
-    found = Problems()
+    found = FakeReport()
     for reference in ("", "*", "get"):
         HttpFacets().check_tool(reference, FakePayload(), found)
     assert [(one.message, one.code) for one in found] == [("there is no tool http::get", codes.UNKNOWN_TOOL)]

@@ -19,11 +19,11 @@ from nika_core import codes
 from nika_core.errors import Place, TaskError
 from nika_core.model.template import MISSING, Placeholder, Template
 from nika_core.plugin import Effect
-from nika_core.testing import FakePayload, Problems
+from nika_core.testing import FakePayload, FakeReport
 
 
 def checked(payload: FakePayload) -> list[tuple[str, str, Place, str | None]]:
-    found = Problems()
+    found = FakeReport()
     McpFacets().check(payload, found)
     return [(one.code, one.message, one.place, one.hint) for one in found if one.place is not None]
 
@@ -74,7 +74,7 @@ def test_each_mistake_is_reported_where_it_stands(tmp_path: Path, fields: Any, w
 def test_a_tool_of_a_server_that_cannot_be_used_is_told_before_a_run(
     tmp_path: Path, reference: str, told: list[tuple[str, str]]
 ) -> None:
-    found = Problems()
+    found = FakeReport()
     McpFacets().check_tool(reference, FakePayload({}, tmp_path, SECTIONS), found)
     assert [one.code for one in found] == [code for code, _ in told]
     assert all(one.message.startswith(start) for one, (_, start) in zip(found, told, strict=True))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nika_core.errors import ProblemsError, UsageError
-from nika_core.model.limits import Limit, Measure, Unit, output_of, timeout_of
+from nika_core.model.limits import Limit, LimitKind, Unit, output_of, timeout_of
 from nika_core.plugin import Keyword, Policy
 from nika_limit_env.values import Range, parse
 
@@ -23,7 +23,7 @@ class Variable:
     """One variable of the language page. `default` in bytes, seconds, US dollars or as a count."""
 
     name: str
-    measure: Measure
+    measure: LimitKind
     unit: Unit
     default: float
     allowed: Range = _SOME
@@ -37,27 +37,27 @@ KB: Final = 1024
 MB: Final = 1024 * 1024
 
 VARIABLES: Final = (
-    Variable("NIKA_MAX_YAML_SIZE", Measure.YAML_BYTES, Unit.BYTES, 10 * MB),
-    Variable("NIKA_MAX_FILES", Measure.FILES, Unit.COUNT, 100),
-    Variable("NIKA_MAX_TASKS", Measure.TASKS, Unit.COUNT, 1000),
-    Variable("NIKA_MAX_ID_LEN", Measure.ID_LENGTH, Unit.COUNT, 100),
-    Variable("NIKA_MAX_FLOWS", Measure.FLOWS, Unit.COUNT, 10_000, _ANY),
-    Variable("NIKA_MAX_OUTPUT", Measure.OUTPUT_BYTES, Unit.BYTES, MB),
-    Variable("NIKA_MAX_ERROR", Measure.ERROR_BYTES, Unit.BYTES, KB),
-    Variable("NIKA_MAX_DEPTH", Measure.TEMPLATE_DEPTH, Unit.COUNT, 100),
-    Variable("NIKA_MAX_JSON", Measure.JSON_DEPTH, Unit.COUNT, 50, _NESTING),
-    Variable("NIKA_MAX_RECURSION", Measure.RECURSION, Unit.COUNT, 100, _NESTING),
-    Variable("NIKA_VALIDATE_TIMEOUT", Measure.VALIDATE_SECONDS, Unit.SECONDS, 5.0, _POSITIVE),
-    Variable("NIKA_MAX_RETRIES", Measure.ATTEMPTS, Unit.COUNT, 3, _ATTEMPTS),
-    Variable("NIKA_RETRY_DELAY", Measure.RETRY_DELAY, Unit.SECONDS, 1.0, _ANY),
-    Variable("NIKA_MAX_CONCURRENT", Measure.CONCURRENT, Unit.COUNT, 10),
-    Variable("NIKA_MAX_TOKENS_TASK", Measure.TASK_TOKENS, Unit.TOKENS, 10_000, _ANY),
-    Variable("NIKA_MAX_TOKENS_TOTAL", Measure.RUN_TOKENS, Unit.TOKENS, 100_000, _ANY),
-    Variable("NIKA_MAX_COST", Measure.RUN_COST, Unit.USD, 10.0, _ANY),
-    Variable("NIKA_BATCH_WAIT", Measure.BATCH_SECONDS, Unit.SECONDS, 3600.0, _ANY),
-    Variable("NIKA_BREAKER_FAILURES", Measure.BREAKER_FAILURES, Unit.COUNT, 3),
-    Variable("NIKA_BREAKER_COOLDOWN", Measure.BREAKER_SECONDS, Unit.SECONDS, 60.0, _ANY),
-    Variable("NIKA_BREAKER_SUCCESSES", Measure.BREAKER_SUCCESSES, Unit.COUNT, 2),
+    Variable("NIKA_MAX_YAML_SIZE", LimitKind.YAML_BYTES, Unit.BYTES, 10 * MB),
+    Variable("NIKA_MAX_FILES", LimitKind.FILES, Unit.COUNT, 100),
+    Variable("NIKA_MAX_TASKS", LimitKind.TASKS, Unit.COUNT, 1000),
+    Variable("NIKA_MAX_ID_LEN", LimitKind.ID_LENGTH, Unit.COUNT, 100),
+    Variable("NIKA_MAX_FLOWS", LimitKind.FLOWS, Unit.COUNT, 10_000, _ANY),
+    Variable("NIKA_MAX_OUTPUT", LimitKind.OUTPUT_BYTES, Unit.BYTES, MB),
+    Variable("NIKA_MAX_ERROR", LimitKind.ERROR_BYTES, Unit.BYTES, KB),
+    Variable("NIKA_MAX_DEPTH", LimitKind.TEMPLATE_DEPTH, Unit.COUNT, 100),
+    Variable("NIKA_MAX_JSON", LimitKind.JSON_DEPTH, Unit.COUNT, 50, _NESTING),
+    Variable("NIKA_MAX_RECURSION", LimitKind.RECURSION, Unit.COUNT, 100, _NESTING),
+    Variable("NIKA_VALIDATE_TIMEOUT", LimitKind.VALIDATE_SECONDS, Unit.SECONDS, 5.0, _POSITIVE),
+    Variable("NIKA_MAX_RETRIES", LimitKind.ATTEMPTS, Unit.COUNT, 3, _ATTEMPTS),
+    Variable("NIKA_RETRY_DELAY", LimitKind.RETRY_DELAY, Unit.SECONDS, 1.0, _ANY),
+    Variable("NIKA_MAX_CONCURRENT", LimitKind.CONCURRENT, Unit.COUNT, 10),
+    Variable("NIKA_MAX_TOKENS_TASK", LimitKind.TASK_TOKENS, Unit.TOKENS, 10_000, _ANY),
+    Variable("NIKA_MAX_TOKENS_TOTAL", LimitKind.RUN_TOKENS, Unit.TOKENS, 100_000, _ANY),
+    Variable("NIKA_MAX_COST", LimitKind.RUN_COST, Unit.USD, 10.0, _ANY),
+    Variable("NIKA_BATCH_WAIT", LimitKind.BATCH_SECONDS, Unit.SECONDS, 3600.0, _ANY),
+    Variable("NIKA_BREAKER_FAILURES", LimitKind.BREAKER_FAILURES, Unit.COUNT, 3),
+    Variable("NIKA_BREAKER_COOLDOWN", LimitKind.BREAKER_SECONDS, Unit.SECONDS, 60.0, _ANY),
+    Variable("NIKA_BREAKER_SUCCESSES", LimitKind.BREAKER_SUCCESSES, Unit.COUNT, 2),
 )
 _TAKEN: Final = frozenset(variable.name for variable in VARIABLES)
 
@@ -103,7 +103,7 @@ class EnvPolicy(Policy):
 
 
 def _limit(name: str, measure: str, unit: Unit, default: float, allowed: Range, environ: Mapping[str, str]) -> Limit:
-    taken = name in _TAKEN and not isinstance(measure, Measure)
+    taken = name in _TAKEN and not isinstance(measure, LimitKind)
     text = None if taken else environ.get(name)
     shown = "" if taken else name
     if text is None:

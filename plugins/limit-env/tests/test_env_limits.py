@@ -13,33 +13,33 @@ from nika_limit_env.policy import VARIABLES, EnvPolicy, Variable
 
 from nika_core import codes
 from nika_core.errors import UsageError
-from nika_core.model.limits import Limits, Measure, Unit
+from nika_core.model.limits import LimitKind, Limits, Unit
 from nika_core.plugin import Admission, Keyword, Stage
 
 POLICY = EnvPolicy()
 MB = 1024 * 1024
 DEFAULTS = {
-    "NIKA_MAX_YAML_SIZE": (Measure.YAML_BYTES, 10 * MB),
-    "NIKA_MAX_FILES": (Measure.FILES, 100),
-    "NIKA_MAX_TASKS": (Measure.TASKS, 1000),
-    "NIKA_MAX_ID_LEN": (Measure.ID_LENGTH, 100),
-    "NIKA_MAX_FLOWS": (Measure.FLOWS, 10000),
-    "NIKA_MAX_OUTPUT": (Measure.OUTPUT_BYTES, MB),
-    "NIKA_MAX_ERROR": (Measure.ERROR_BYTES, 1024),
-    "NIKA_MAX_DEPTH": (Measure.TEMPLATE_DEPTH, 100),
-    "NIKA_MAX_JSON": (Measure.JSON_DEPTH, 50),
-    "NIKA_MAX_RECURSION": (Measure.RECURSION, 100),
-    "NIKA_VALIDATE_TIMEOUT": (Measure.VALIDATE_SECONDS, 5),
-    "NIKA_MAX_RETRIES": (Measure.ATTEMPTS, 3),
-    "NIKA_RETRY_DELAY": (Measure.RETRY_DELAY, 1),
-    "NIKA_MAX_CONCURRENT": (Measure.CONCURRENT, 10),
-    "NIKA_MAX_TOKENS_TASK": (Measure.TASK_TOKENS, 10000),
-    "NIKA_MAX_TOKENS_TOTAL": (Measure.RUN_TOKENS, 100000),
-    "NIKA_MAX_COST": (Measure.RUN_COST, 10.0),
-    "NIKA_BREAKER_FAILURES": (Measure.BREAKER_FAILURES, 3),
-    "NIKA_BATCH_WAIT": (Measure.BATCH_SECONDS, 3600),
-    "NIKA_BREAKER_COOLDOWN": (Measure.BREAKER_SECONDS, 60),
-    "NIKA_BREAKER_SUCCESSES": (Measure.BREAKER_SUCCESSES, 2),
+    "NIKA_MAX_YAML_SIZE": (LimitKind.YAML_BYTES, 10 * MB),
+    "NIKA_MAX_FILES": (LimitKind.FILES, 100),
+    "NIKA_MAX_TASKS": (LimitKind.TASKS, 1000),
+    "NIKA_MAX_ID_LEN": (LimitKind.ID_LENGTH, 100),
+    "NIKA_MAX_FLOWS": (LimitKind.FLOWS, 10000),
+    "NIKA_MAX_OUTPUT": (LimitKind.OUTPUT_BYTES, MB),
+    "NIKA_MAX_ERROR": (LimitKind.ERROR_BYTES, 1024),
+    "NIKA_MAX_DEPTH": (LimitKind.TEMPLATE_DEPTH, 100),
+    "NIKA_MAX_JSON": (LimitKind.JSON_DEPTH, 50),
+    "NIKA_MAX_RECURSION": (LimitKind.RECURSION, 100),
+    "NIKA_VALIDATE_TIMEOUT": (LimitKind.VALIDATE_SECONDS, 5),
+    "NIKA_MAX_RETRIES": (LimitKind.ATTEMPTS, 3),
+    "NIKA_RETRY_DELAY": (LimitKind.RETRY_DELAY, 1),
+    "NIKA_MAX_CONCURRENT": (LimitKind.CONCURRENT, 10),
+    "NIKA_MAX_TOKENS_TASK": (LimitKind.TASK_TOKENS, 10000),
+    "NIKA_MAX_TOKENS_TOTAL": (LimitKind.RUN_TOKENS, 100000),
+    "NIKA_MAX_COST": (LimitKind.RUN_COST, 10.0),
+    "NIKA_BREAKER_FAILURES": (LimitKind.BREAKER_FAILURES, 3),
+    "NIKA_BATCH_WAIT": (LimitKind.BATCH_SECONDS, 3600),
+    "NIKA_BREAKER_COOLDOWN": (LimitKind.BREAKER_SECONDS, 60),
+    "NIKA_BREAKER_SUCCESSES": (LimitKind.BREAKER_SUCCESSES, 2),
 }
 
 
@@ -112,7 +112,7 @@ def test_a_malformed_value_names_the_variable_the_value_and_the_form(variable: V
     ],
 )
 def test_sizes_take_powers_of_1024_or_bytes(text: str, expected: int) -> None:
-    assert read(Measure.OUTPUT_BYTES, NIKA_MAX_OUTPUT=text) == expected
+    assert read(LimitKind.OUTPUT_BYTES, NIKA_MAX_OUTPUT=text) == expected
 
 
 @pytest.mark.parametrize(
@@ -120,24 +120,24 @@ def test_sizes_take_powers_of_1024_or_bytes(text: str, expected: int) -> None:
     [("250ms", 0.25), ("10s", 10), ("5m", 300), ("1h", 3600), ("30", 30), ("1.5", 1.5), (" 2s ", 2)],
 )
 def test_durations_take_ms_s_m_h_or_seconds(text: str, expected: float) -> None:
-    assert read(Measure.VALIDATE_SECONDS, NIKA_VALIDATE_TIMEOUT=text) == pytest.approx(expected)
+    assert read(LimitKind.VALIDATE_SECONDS, NIKA_VALIDATE_TIMEOUT=text) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("text", ["10MS", "5M", "1d", "3KB"])
 def test_a_unit_that_is_none_of_durations_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="250ms"):
-        read(Measure.VALIDATE_SECONDS, NIKA_VALIDATE_TIMEOUT=text)
+        read(LimitKind.VALIDATE_SECONDS, NIKA_VALIDATE_TIMEOUT=text)
 
 
 def test_money_has_decimals_and_counts_have_none() -> None:
-    assert read(Measure.RUN_COST, NIKA_MAX_COST="0.25") == 0.25
+    assert read(LimitKind.RUN_COST, NIKA_MAX_COST="0.25") == 0.25
     with pytest.raises(UsageError, match="whole number"):
-        read(Measure.TASKS, NIKA_MAX_TASKS="2.5")
+        read(LimitKind.TASKS, NIKA_MAX_TASKS="2.5")
 
 
 def test_nothing_may_be_spent_where_a_budget_is_zero() -> None:
     found = Limits(POLICY.limits({"NIKA_MAX_COST": "0", "NIKA_MAX_TOKENS_TASK": "0", "NIKA_MAX_TOKENS_TOTAL": "0"}))
-    assert [found.amount(m) for m in (Measure.RUN_COST, Measure.TASK_TOKENS, Measure.RUN_TOKENS)] == [0, 0, 0]
+    assert [found.amount(m) for m in (LimitKind.RUN_COST, LimitKind.TASK_TOKENS, LimitKind.RUN_TOKENS)] == [0, 0, 0]
 
 
 def test_a_keyword_has_its_own_default_timeout_and_variable() -> None:

@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 from nika_core.testing import ProviderConformance
-from nika_core.testing.fault_server import Answer, Asked
+from nika_core.testing.fault_server import Answer, ReceivedRequest
 
 
-def claude_wire(asked: Asked) -> Answer:
+def claude_wire(asked: ReceivedRequest) -> Answer:
     if "/batches" in asked.path:
         return Answer([b'{"id": "b", "type": "message_batch", "processing_status": "in_progress"}'])
     if asked.method == "GET":

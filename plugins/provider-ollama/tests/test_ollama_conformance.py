@@ -3,10 +3,10 @@ from __future__ import annotations
 import json
 
 from nika_core.testing import ProviderConformance
-from nika_core.testing.fault_server import Answer, Asked
+from nika_core.testing.fault_server import Answer, ReceivedRequest
 
 
-def ollama_wire(asked: Asked) -> Answer:
+def ollama_wire(asked: ReceivedRequest) -> Answer:
     if asked.method == "GET":
         return Answer([b'{"models": []}'])
     texts = ['{"answer": ', '"yes"}'] if asked.body.get("format") else ["Hello", " there."]

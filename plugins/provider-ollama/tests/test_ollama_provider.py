@@ -63,7 +63,7 @@ async def test_an_answer_comes_in_pieces_with_its_usage(ollama_server: Any, clie
     text, finished = await answer(client, ask(system="Be brief.", temperature=0.5))
     assert text == "Paris"
     assert (finished.stop_reason, finished.usage.input_tokens, finished.usage.output_tokens) == ("end", 7, 3)
-    path, body = ollama_server.asked[0].path, ollama_server.bodies[0]
+    path, body = ollama_server.requests[0].path, ollama_server.bodies[0]
     assert path == "/api/chat"
     assert body["messages"][0] == {"role": "system", "content": "Be brief."}
     assert body["options"] == {"num_predict": 100, "temperature": 0.5}
@@ -161,7 +161,7 @@ async def test_an_error_inside_a_stream_is_the_providers(ollama_server: Any, cli
 
 
 async def test_a_stalled_stream_times_out(ollama_server: Any, client: Client) -> None:
-    client._silence = 0.2
+    client.read_timeout = 0.2
     ollama_server.parts(part("half"), stall=True)
     assert (await failure(client)).category is Category.TIMEOUT
 

@@ -38,8 +38,8 @@ KEYWORDS = {
             KeywordCategory.TOOL,
             "name",
             Map({"name": Str(), Optional("args"): Anything(), Optional("env"): MapPattern(Str(), Str())}),
-            trees=frozenset({"args"}),
-            literal=frozenset({"code"}),
+            json_fields=frozenset({"args"}),
+            verbatim_fields=frozenset({"code"}),
         ),
     )
 }
@@ -89,7 +89,7 @@ class Broken:
 
 
 @dataclass
-class Vocabulary:
+class PluginCatalog:
     """Everything that a test installs."""
 
     check: Callable[[Payload, Report], None] | None = None
@@ -136,10 +136,10 @@ class Checked:
 
     problems: tuple[Problem, ...]
     workflow: Workflow | None
-    vocabulary: Vocabulary
+    catalog: PluginCatalog
 
     @property
-    def places(self) -> list[tuple[str, int | None, int | None, int | None]]:
+    def locator(self) -> list[tuple[str, int | None, int | None, int | None]]:
         return [
             (p.code, p.place.line, p.place.column, p.place.end_column) if p.place else (p.code, None, None, None)
             for p in self.problems
@@ -156,19 +156,19 @@ class Checked:
 
 
 @pytest.fixture
-def vocabulary() -> Vocabulary:
-    return Vocabulary()
+def catalog() -> PluginCatalog:
+    return PluginCatalog()
 
 
 @pytest.fixture
-def check(tmp_path: Path, vocabulary: Vocabulary) -> Callable[..., Checked]:
+def check(tmp_path: Path, catalog: PluginCatalog) -> Callable[..., Checked]:
     """Reads and checks a workflow's text; keyword arguments are limits by measure, e.g. `template_depth=3`."""
 
     def read(text: str, **limits: float) -> Checked:
         bounds = Limits(
             Limit(name.replace("_", "."), value, Unit.COUNT, f"NIKA_{name.upper()}") for name, value in limits.items()
         )
-        loaded = load_workflow(tmp_path / "w.nika.yaml", vocabulary, bounds, text=text.encode())
-        return Checked(loaded.problems, loaded.workflow, vocabulary)
+        loaded = load_workflow(tmp_path / "w.nika.yaml", catalog, bounds, text=text.encode())
+        return Checked(loaded.problems, loaded.workflow, catalog)
 
     return read

@@ -10,13 +10,13 @@ from nika_core.plugin import Values
 
 def test_an_unknown_task_is_told_at_its_placeholder(check):
     found = check("tasks:\n  - id: a\n    call: {name: 'x', args: {list: [1, 'see {{ nobody.x }}!']}}\n")
-    assert found.places == [(codes.UNKNOWN_REFERENCE, 3, 45, 59)]
+    assert found.locator == [(codes.UNKNOWN_REFERENCE, 3, 45, 59)]
     assert found.only.message == "{{ nobody.x }}: there is no task 'nobody'"
 
 
 def test_every_wrong_placeholder_is_told_each_at_its_place(check):
     found = check("tasks:\n  - id: a\n    call: '{{x}} {{y}} {{x}}'\n  - id: b\n    call: '{{x}}'\n")
-    assert found.places == [
+    assert found.locator == [
         (codes.UNKNOWN_REFERENCE, 3, 12, 17),
         (codes.UNKNOWN_REFERENCE, 3, 18, 23),
         (codes.UNKNOWN_REFERENCE, 3, 24, 29),
@@ -26,7 +26,7 @@ def test_every_wrong_placeholder_is_told_each_at_its_place(check):
 
 def test_everything_that_is_wrong_in_one_text_is_told_syntax_and_references_alike(check):
     found = check("tasks:\n  - id: a\n    call: {name: n, args: ['{{b c}} {{nobody}} {{a.}} ${envi.X}']}\n")
-    assert found.places == [
+    assert found.locator == [
         (codes.TEMPLATE_SYNTAX, 3, 33, 34),
         (codes.UNKNOWN_REFERENCE, 3, 37, 47),
         (codes.TEMPLATE_SYNTAX, 3, 52, 53),
@@ -74,7 +74,7 @@ def test_a_path_may_have_so_many_steps_and_no_more(check):
 
 def test_a_task_cannot_name_itself(check):
     found = check("tasks:\n  - id: a\n    call: 'x {{a.y}}'\n")
-    assert found.places == [(codes.CYCLE, 3, 14, 21)]
+    assert found.locator == [(codes.CYCLE, 3, 14, 21)]
     assert found.only.message == "{{a.y}}: task 'a' waits for its own output"
 
 
@@ -83,7 +83,7 @@ def test_references_in_conditions_are_told_in_the_condition(check):
         "tasks:\n  - {id: a, call: x}\n  - {id: b, call: x}\n"
         'flows:\n  - {source: a, target: b, condition: "1 == {{nobody}} || {{b}} == 1"}\n'
     )
-    assert found.places == [(codes.UNKNOWN_REFERENCE, 5, 45, 55), (codes.CYCLE, 5, 59, 64)]
+    assert found.locator == [(codes.UNKNOWN_REFERENCE, 5, 45, 55), (codes.CYCLE, 5, 59, 64)]
 
 
 def test_the_system_prompt_of_the_block_may_name_inputs_but_no_task(check):
@@ -91,7 +91,7 @@ def test_the_system_prompt_of_the_block_may_name_inputs_but_no_task(check):
         "agent:\n  model: m\n  systemPrompt: 'be ${env.MOOD ?? \"calm\"} {{a}} {{nobody}}'\n"
         "tasks:\n  - {id: a, talk: hello}\n"
     )
-    assert found.places == [(codes.UNKNOWN_REFERENCE, 3, 43, 48), (codes.UNKNOWN_REFERENCE, 3, 49, 59)]
+    assert found.locator == [(codes.UNKNOWN_REFERENCE, 3, 43, 48), (codes.UNKNOWN_REFERENCE, 3, 49, 59)]
     assert "cannot name a task's output" in found.problems[0].message
 
 
@@ -99,9 +99,9 @@ def test_variables_are_checked_where_the_environment_is_known(check):
     found = check("tasks:\n  - {id: a, call: '${env.X} ${env.Y ?? 1}'}\n")
     assert found.problems == ()
     assert found.workflow is not None
-    known = list(check_workflow(found.workflow, found.vocabulary, Limits(), {"X": ""}))
+    known = list(check_workflow(found.workflow, found.catalog, Limits(), {"X": ""}))
     assert known == []
-    (missing,) = check_workflow(found.workflow, found.vocabulary, Limits(), {})
+    (missing,) = check_workflow(found.workflow, found.catalog, Limits(), {})
     assert missing.code == codes.ENV_NOT_SET
     assert missing.place is not None
     assert (missing.place.line, missing.place.column, missing.place.end_column) == (2, 20, 28)
@@ -121,7 +121,7 @@ def test_values_that_are_known_before_a_run_are_asked_for_then(check):
     )
     assert found.workflow is not None
     values = Values(environ={"J": '{"k": 1}'})
-    problems = list(check_values(found.workflow, found.vocabulary, values))
+    problems = list(check_values(found.workflow, found.catalog, values))
     assert [(p.code, p.place.line if p.place else 0) for p in problems] == [
         (codes.ENV_NOT_SET, 3),
         (codes.ENV_NOT_SET, 4),
@@ -129,4 +129,4 @@ def test_values_that_are_known_before_a_run_are_asked_for_then(check):
         (codes.ENV_NOT_SET, 6),
     ]
     full = Values(environ={"J": '{"k": 1}', "X": "", "Z": ""})
-    assert list(check_values(found.workflow, found.vocabulary, full)) == []
+    assert list(check_values(found.workflow, found.catalog, full)) == []

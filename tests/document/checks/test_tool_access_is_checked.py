@@ -37,7 +37,7 @@ def test_an_isolated_task_may_have_its_own(check):
 @pytest.mark.parametrize("name", ["allowedTools", "disallowedTools"])
 def test_other_keywords_have_none(check, name):
     found = check(f"tasks:\n  - id: a\n    call: x\n    {name}: [call]\n")
-    assert found.places[0][:2] == (codes.TOOLS_NOT_ALLOWED_HERE, 4)
+    assert found.locator[0][:2] == (codes.TOOLS_NOT_ALLOWED_HERE, 4)
     assert found.only.message == f"a `call` task uses no tools and has no `{name}`"
 
 
@@ -47,7 +47,7 @@ def test_what_is_allowed_cannot_be_forbidden_again(check):
         "tasks:\n  - {id: a, solo: x, allowedTools: ['call::x'], disallowedTools: ['call::*']}\n"
     )
     assert found.codes == [codes.TOOLS_OVERLAP, codes.TOOLS_OVERLAP]
-    assert found.problems[1].message == "'call::x' is allowed, and 'call::*' in `disallowedTools` forbids it again"
+    assert found.problems[1].message == "'call::x' is allowed, and 'call::*' in `disallowedTools` forbids it"
 
 
 def test_an_exception_from_what_is_allowed_makes_sense(check):
@@ -68,7 +68,7 @@ def test_what_the_block_forbids_a_task_cannot_allow(check):
 )
 def test_a_tool_whose_keyword_nobody_offers_is_told(check, tool, hint):
     found = check(f"agent: {{model: m, disallowedTools: ['{tool}']}}\ntasks:\n  - {{id: a, call: x}}\n")
-    assert found.places[0][:2] == (codes.UNKNOWN_TOOL, 1)
+    assert found.locator[0][:2] == (codes.UNKNOWN_TOOL, 1)
     assert hint in (found.only.hint or "")
 
 
@@ -81,7 +81,7 @@ def test_a_star_may_forbid_tools_of_any_keyword_but_allow_only_those_of_one(chec
     assert "keywords that it does not name" in found.only.message
 
 
-def test_a_keyword_says_which_of_its_tools_are_not_there_and_where_they_stand(check, vocabulary):
+def test_a_keyword_says_which_of_its_tools_are_not_there_and_where_they_stand(check, catalog):
     asked = []
 
     def check_tool(reference, payload, report):
@@ -89,7 +89,7 @@ def test_a_keyword_says_which_of_its_tools_are_not_there_and_where_they_stand(ch
         if reference == "nope":
             report("there is no nope", payload.at("anything"), hint="write yes")
 
-    vocabulary.check_tool = check_tool
+    catalog.check_tool = check_tool
     found = check(
         "agent: {model: m, allowedTools: [call, 'call::nope']}\n"
         "tasks:\n  - {id: a, solo: x, allowedTools: ['call::yes', 'call::nope']}\n"
@@ -101,8 +101,8 @@ def test_a_keyword_says_which_of_its_tools_are_not_there_and_where_they_stand(ch
     assert asked == [(reference, True, {}, None, "") for reference in ("", "nope", "yes")]
 
 
-def test_only_what_is_allowed_is_asked_for_and_only_of_known_keywords(check, vocabulary):
-    vocabulary.check_tool = lambda reference, payload, report: report("no", payload.at(), severity=Severity.WARNING)
+def test_only_what_is_allowed_is_asked_for_and_only_of_known_keywords(check, catalog):
+    catalog.check_tool = lambda reference, payload, report: report("no", payload.at(), severity=Severity.WARNING)
     found = check(
         "agent: {model: m, disallowedTools: ['call::x'], allowedTools: ['cal::x']}\ntasks:\n  - {id: a, solo: x}\n"
     )
@@ -116,11 +116,11 @@ def test_only_what_is_allowed_is_asked_for_and_only_of_known_keywords(check, voc
         (PluginError(codes.PLUGIN_CONFLICT, "two offer it"), codes.PLUGIN_CONFLICT, "two offer it"),
     ],
 )
-def test_a_keyword_that_fails_at_it_is_told_at_the_entry(check, vocabulary, error, code, said):
+def test_a_keyword_that_fails_at_it_is_told_at_the_entry(check, catalog, error, code, said):
     def check_tool(reference, payload, report):
         raise error
 
-    vocabulary.check_tool = check_tool
+    catalog.check_tool = check_tool
     found = check("agent: {model: m, allowedTools: ['call::x']}\ntasks:\n  - {id: a, solo: x}\n")
-    assert found.places[0][:3] == (code, 1, 34)
+    assert found.locator[0][:3] == (code, 1, 34)
     assert said in found.only.message

@@ -22,9 +22,9 @@ def test_unknown_ends_of_a_flow_are_told_each_at_its_name(check):
     found = check(
         tasks("id: fetch, call: x", "id: report, call: '{{fetch}}'") + flows("source: fetsh, target: reporting")
     )
-    assert found.places[0][:3] == (codes.UNKNOWN_FLOW_SOURCE, 5, 14)
-    assert found.places[1][:3] == (codes.UNKNOWN_FLOW_TARGET, 5, 29)
-    assert found.problems[0].message == "the flow's source 'fetsh' is no task"
+    assert found.locator[0][:3] == (codes.UNKNOWN_FLOW_SOURCE, 5, 14)
+    assert found.locator[1][:3] == (codes.UNKNOWN_FLOW_TARGET, 5, 29)
+    assert found.problems[0].message == "the flow's source 'fetsh' is not a task"
     assert [p.hint for p in found.problems] == ["did you mean 'fetch'?", "did you mean 'report'?"]
 
 
@@ -52,7 +52,7 @@ def test_a_cycle_is_written_out_once_at_the_edge_that_closes_it(check):
     assert found.only.message == "3 tasks wait for one another: a -> b -> c -> a"
     assert found.only.place is not None
     assert (found.only.place.line, found.only.place.column, found.only.place.end_column) == (2, 20, 25)
-    assert found.only.hint == "take one of these out: {{a}} in the payload of 'b'; the flow b -> c; " + (
+    assert found.only.hint == "remove one of these: {{a}} in the payload of 'b'; the flow b -> c; " + (
         "{{c}} in the payload of 'a'"
     )
 
@@ -85,7 +85,7 @@ def test_a_long_cycle_is_cut_in_the_message(check):
 
 def test_a_task_that_nothing_joins_to_the_others_is_a_warning(check):
     found = check(tasks("id: a, call: x", "id: lone, call: x", "id: b, call: '{{a}}'"))
-    assert found.places[0][:2] == (codes.ORPHAN_TASK, 3)
+    assert found.locator[0][:2] == (codes.ORPHAN_TASK, 3)
     assert found.only.severity is Severity.WARNING
     assert found.workflow is not None
 
@@ -104,7 +104,7 @@ def test_independence_that_is_meant_is_no_orphan(check, text):
 
 def test_the_output_names_a_task(check):
     found = check("agent: {model: m, output: reprot}\n" + tasks("id: report, call: x"))
-    assert found.places[0][:3] == (codes.UNKNOWN_OUTPUT_TASK, 1, 27)
+    assert found.locator[0][:3] == (codes.UNKNOWN_OUTPUT_TASK, 1, 27)
     assert found.only.hint == "did you mean 'report'?"
 
 
@@ -158,7 +158,7 @@ def test_what_only_seems_to_be_an_orphan_is_not_told_where_something_else_is_wro
 
 def test_a_cycle_that_a_flow_closes_is_told_at_the_flow(check):
     found = check(tasks("id: a, call: x", "id: b, call: '{{a}}'") + flows("source: b, target: a"))
-    assert found.places[0][:2] == (codes.CYCLE, 5)
+    assert found.locator[0][:2] == (codes.CYCLE, 5)
 
 
 def test_a_cycle_that_a_condition_closes_is_told_in_the_condition(check):
@@ -168,4 +168,4 @@ def test_a_cycle_that_a_condition_closes_is_told_in_the_condition(check):
     )
     assert found.codes == [codes.CYCLE]
     assert found.only.message == "2 tasks wait for one another: c -> b -> c"
-    assert found.places == [(codes.CYCLE, 7, 45, 50)]
+    assert found.locator == [(codes.CYCLE, 7, 45, 50)]

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from nika_core.engine.core.ports import CallScope, NoMemo
-from nika_core.engine.llm.batching import Economy
-from nika_core.engine.llm.budget import Bound, Bounds, Budget
+from nika_core.engine.core.ports import CallScope, InMemoryCallCache
+from nika_core.engine.llm.batching import BatchPolicy
+from nika_core.engine.llm.budget import Bound, Budget, SpendingLimits
 from nika_core.engine.llm.caller import ResilientCaller
 from nika_core.engine.llm.pricing import Prices
 from nika_core.errors import Category, TaskError
@@ -128,33 +128,33 @@ class FindingClient(BatchClient):
         return BatchSearch(BatchTrace.ABSENT)
 
 
-class Killed(NoMemo):
+class Killed(InMemoryCallCache):
     """What had been durable when a run was killed."""
 
-    def __init__(self, memo: NoMemo) -> None:
+    def __init__(self, call_cache: InMemoryCallCache) -> None:
         super().__init__()
-        self._kept = dict(memo._kept)
+        self._kept = dict(call_cache._kept)
 
 
 class House:
     def __init__(
         self,
         shop: Shop | None = None,
-        memo: NoMemo | None = None,
-        bounds: Bounds | None = None,
+        call_cache: InMemoryCallCache | None = None,
+        bounds: SpendingLimits | None = None,
         kind: type[BatchClient] = FindingClient,
     ) -> None:
         self.shop = shop or Shop()
-        self.memo = memo or NoMemo()
+        self.call_cache = call_cache or InMemoryCallCache()
         self.client = client = kind(self.shop)
         self.time = Time()
-        self.budget = Budget(bounds or Bounds())
+        self.budget = Budget(bounds or SpendingLimits())
         self.used: list[Usage] = []
         self.notices: list[str] = []
         self.shown: list[str] = []
         self.barrier: Callable[[], None] = lambda: None
 
-        class Directory:
+        class ProviderLookup:
             def choose(self, provider: str | None, model: str) -> Provider:
                 return Provider(name="acme", summary="x", client="x:Y")
 
@@ -162,11 +162,11 @@ class House:
                 return client
 
         self.caller = ResilientCaller(
-            Directory(),
+            ProviderLookup(),
             self.budget,
             prices=Prices(public=False),
             clock=self.time,
-            economy=Economy(lambda call, request: call.keyword == "llm"),
+            batch_policy=BatchPolicy(lambda call, request: call.keyword == "llm"),
         )
 
     async def ask(self, text: str, *, attempt: int = 1, keyword: str = "llm", model: str = "m") -> Any:
@@ -183,7 +183,7 @@ class House:
             agent=AgentBlock(model=model, max_tokens=50),
             on_text=self.shown.append,
             on_usage=self.used.append,
-            memo=self.memo,
+            call_cache=self.call_cache,
             notice=self.notices.append,
             barrier=barrier,
         )
@@ -229,7 +229,7 @@ async def test_a_run_that_is_stopped_while_it_waits_asks_for_the_same_batch_late
     assert h.used == []
 
     h.shop.done = True
-    later = House(h.shop, h.memo)
+    later = House(h.shop, h.call_cache)
     replies = await asyncio.gather(*(later.ask(name) for name in "ab"))
     assert [reply.text for reply in replies] == ["re: a", "re: b"]
     assert len(h.shop.batches) == 1
@@ -244,7 +244,7 @@ async def killed(kind: type[BatchClient] = FindingClient, *, taken: bool = True)
     tasks = [asyncio.create_task(h.ask(name)) for name in "ab"]
     while not h.shop.batches:
         await asyncio.sleep(0)
-    later = House(h.shop, Killed(h.memo), kind=kind)
+    later = House(h.shop, Killed(h.call_cache), kind=kind)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -264,7 +264,7 @@ async def test_a_batch_whose_id_never_came_is_found_by_the_run_that_goes_on() ->
     assert later.notices == ["The batch that was on its way to 'acme' when its sending was cut off is there."]
     await later.caller.close()
 
-    again = House(later.shop, Killed(later.memo))  # it is known now
+    again = House(later.shop, Killed(later.call_cache))  # it is known now
     assert (await again.ask("a")).reused
     assert again.shop.searches == 1
 
@@ -345,7 +345,7 @@ async def test_a_batch_that_was_refused_is_not_looked_for() -> None:
 async def test_that_a_batch_will_be_sent_is_durable_before_it_is() -> None:
     order: list[str] = []
     h = House()
-    put, submit = h.memo.put, h.client.submit_batch
+    put, submit = h.call_cache.put, h.client.submit_batch
 
     def noted(key: str, call: str, value: Any) -> None:
         order.append("named" if key.endswith("/batches") else "known" if value.get("batch") else "marked")
@@ -355,7 +355,7 @@ async def test_that_a_batch_will_be_sent_is_durable_before_it_is() -> None:
         order.append("sent")
         return await submit(requests)
 
-    h.memo.put = noted  # type: ignore[method-assign]  # to see the order
+    h.call_cache.put = noted  # type: ignore[method-assign]  # to see the order
     h.client.submit_batch = submitted  # type: ignore[method-assign]  # to see the order
     h.barrier = lambda: order.append("durable")
     await h.ask("a")
@@ -410,7 +410,7 @@ async def test_a_batch_that_was_refused_as_a_whole_is_asked_for_once_and_sent_an
         await h.ask("a")
     assert h.shop.polls == 1
     await h.caller.close()
-    later = House(h.shop, Killed(h.memo))
+    later = House(h.shop, Killed(h.call_cache))
     assert (await later.ask("a")).text == "re: a"
     assert (len(h.shop.batches), h.shop.searches) == (2, 0)
     await later.caller.close()
@@ -429,11 +429,11 @@ async def test_a_call_that_leaves_before_the_batch_is_sent_is_not_in_it() -> Non
 
 
 async def test_the_budget_holds_for_batches_too() -> None:
-    h = House(bounds=Bounds(run_cost=Bound(Decimal("0.0029"), "NIKA_MAX_COST")))
+    h = House(bounds=SpendingLimits(run_cost=Bound(Decimal("0.0029"), "NIKA_MAX_COST")))
     with pytest.raises(TaskError, match="NIKA_MAX_COST"):
         await h.ask("a")
     assert h.shop.batches == {}
-    enough = House(bounds=Bounds(run_cost=Bound(Decimal("0.003"), "NIKA_MAX_COST")))
+    enough = House(bounds=SpendingLimits(run_cost=Bound(Decimal("0.003"), "NIKA_MAX_COST")))
     await enough.ask("a")
     await h.caller.close()
     await enough.caller.close()

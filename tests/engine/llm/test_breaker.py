@@ -8,7 +8,7 @@ import pytest
 
 from nika_core.engine.llm.breaker import Breaker, BreakerSettings, BreakerState, Permit
 from nika_core.errors import Category, TaskError
-from nika_core.model.limits import Limit, Limits, Measure, Unit
+from nika_core.model.limits import Limit, LimitKind, Limits, Unit
 
 
 class Time:
@@ -196,9 +196,9 @@ def test_its_settings_come_from_the_limit_policies() -> None:
     assert BreakerSettings.of(Limits()) == BreakerSettings(3, 2, 60.0)
     limits = Limits(
         [
-            Limit(Measure.BREAKER_FAILURES, 5, Unit.COUNT, "NIKA_BREAKER_FAILURES"),
-            Limit(Measure.BREAKER_SECONDS, 0, Unit.SECONDS, "NIKA_BREAKER_COOLDOWN"),
-            Limit(Measure.BREAKER_SUCCESSES, 1, Unit.COUNT, "NIKA_BREAKER_SUCCESSES"),
+            Limit(LimitKind.BREAKER_FAILURES, 5, Unit.COUNT, "NIKA_BREAKER_FAILURES"),
+            Limit(LimitKind.BREAKER_SECONDS, 0, Unit.SECONDS, "NIKA_BREAKER_COOLDOWN"),
+            Limit(LimitKind.BREAKER_SUCCESSES, 1, Unit.COUNT, "NIKA_BREAKER_SUCCESSES"),
         ]
     )
     assert BreakerSettings.of(limits) == BreakerSettings(5, 1, 0.0)

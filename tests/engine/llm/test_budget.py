@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nika_core import codes
-from nika_core.engine.llm.budget import Bound, Bounds, Budget, Ledger
+from nika_core.engine.llm.budget import Bound, Budget, Ledger, SpendingLimits
 from nika_core.errors import Category, TaskError
-from nika_core.model.limits import Limit, Limits, Measure, Unit
+from nika_core.model.limits import Limit, LimitKind, Limits, Unit
 
 FREE = Decimal(0)
 
 
-def bounds(task: int | None = None, run: int | None = None, cost: str | None = None) -> Bounds:
-    return Bounds(
+def bounds(task: int | None = None, run: int | None = None, cost: str | None = None) -> SpendingLimits:
+    return SpendingLimits(
         None if task is None else Bound(task, "NIKA_MAX_TOKENS_TASK"),
         None if run is None else Bound(run, "NIKA_MAX_TOKENS_TOTAL"),
         None if cost is None else Bound(Decimal(cost), "NIKA_MAX_COST"),
@@ -100,7 +100,7 @@ async def test_a_call_that_waits_for_its_own_task_does_not_hold_up_another_task(
 
 async def test_a_call_whose_usage_is_unknown_keeps_its_reservation() -> None:
     budget = Budget(bounds(run=100, cost="1"))
-    (await budget.reserve("a", 70, Decimal("0.7"))).hold()
+    (await budget.reserve("a", 70, Decimal("0.7"))).charge_worst_case()
     with pytest.raises(TaskError, match="by calls whose usage is unknown"):
         await budget.reserve("b", 31, FREE)
     await budget.reserve("b", 30, Decimal("0.3"))
@@ -128,7 +128,7 @@ async def test_a_zero_budget_lets_only_what_is_free_through() -> None:
 
 
 async def test_without_bounds_everything_goes() -> None:
-    await Budget(Bounds()).reserve("a", 10**12, Decimal(10**9))
+    await Budget(SpendingLimits()).reserve("a", 10**12, Decimal(10**9))
 
 
 async def test_what_an_earlier_run_spent_is_charged() -> None:
@@ -188,19 +188,19 @@ async def test_a_reservation_ends_once() -> None:
     budget = Budget(bounds(run=100))
     held = await budget.reserve("a", 50, FREE)
     held.settle(10, FREE)
-    held.hold()
+    held.charge_worst_case()
     held.release()
     assert budget.ledger.spent_tokens == 10
     await budget.reserve("a", 90, FREE)
 
 
 def test_the_smaller_of_the_environments_and_the_workflows_cost_holds() -> None:
-    limits = Limits([Limit(Measure.RUN_COST, 10.0, Unit.USD, "NIKA_MAX_COST")])
-    assert Bounds.of(limits).run_cost == Bound(Decimal("10.0"), "NIKA_MAX_COST")
-    assert Bounds.of(limits, 2.5).run_cost == Bound(Decimal("2.5"), "agent.maxBudgetUsd")
-    assert Bounds.of(limits, 25.0).run_cost == Bound(Decimal("10.0"), "NIKA_MAX_COST")
-    assert Bounds.of(Limits(), 0.1).run_cost == Bound(Decimal("0.1"), "agent.maxBudgetUsd")
-    assert Bounds.of(Limits()) == Bounds()
+    limits = Limits([Limit(LimitKind.RUN_COST, 10.0, Unit.USD, "NIKA_MAX_COST")])
+    assert SpendingLimits.of(limits).run_cost == Bound(Decimal("10.0"), "NIKA_MAX_COST")
+    assert SpendingLimits.of(limits, 2.5).run_cost == Bound(Decimal("2.5"), "agent.maxBudgetUsd")
+    assert SpendingLimits.of(limits, 25.0).run_cost == Bound(Decimal("10.0"), "NIKA_MAX_COST")
+    assert SpendingLimits.of(Limits(), 0.1).run_cost == Bound(Decimal("0.1"), "agent.maxBudgetUsd")
+    assert SpendingLimits.of(Limits()) == SpendingLimits()
 
 
 CALLS = st.lists(
@@ -226,7 +226,7 @@ CALLS = st.lists(
 )
 def test_no_schedule_overspends_or_leaves_anyone_waiting(calls, order, task, run, cost) -> None:  # type: ignore[no-untyped-def]  # hypothesis
     limit = Decimal(cost) / 100
-    ledger = Ledger(Bounds(Bound(task, "t"), Bound(run, "r"), Bound(limit, "c")))
+    ledger = Ledger(SpendingLimits(Bound(task, "t"), Bound(run, "r"), Bound(limit, "c")))
     plans: dict[int, tuple[int, int, int | None, float, str]] = {}
     flying: list[int] = []
     waiting: set[int] = set()
@@ -262,7 +262,7 @@ def test_no_schedule_overspends_or_leaves_anyone_waiting(calls, order, task, run
             elif how == "hold":
                 used[which] = used.get(which, 0) + tokens
                 used_cost += Decimal(cents or 0) / 100
-                take(ledger.hold(number))
+                take(ledger.charge_worst_case(number))
             else:
                 real, paid = int(tokens * share), Decimal(int((cents or 0) * share)) / 100
                 used[which] = used.get(which, 0) + real

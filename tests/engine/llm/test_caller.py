@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from nika_core import codes
-from nika_core.engine.core.ports import CallScope, NoMemo
-from nika_core.engine.llm.budget import Bound, Bounds, Budget
+from nika_core.engine.core.ports import CallScope, InMemoryCallCache
+from nika_core.engine.llm.budget import Bound, Budget, SpendingLimits
 from nika_core.engine.llm.caller import ResilientCaller
 from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.recorded_usage import charge_earlier, noted_by_task
@@ -110,7 +110,7 @@ class House:
     caller: ResilientCaller
     budget: Budget
     time: Time
-    memo: NoMemo = field(default_factory=NoMemo)
+    call_cache: InMemoryCallCache = field(default_factory=InMemoryCallCache)
     shown: list[str] = field(default_factory=list)
     used: list[Usage] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
@@ -131,7 +131,7 @@ class House:
             "agent": AgentBlock(model="m", max_tokens=100),
             "on_text": self.shown.append,
             "on_usage": self.used.append,
-            "memo": self.memo,
+            "call_cache": self.call_cache,
             "notice": self.notices.append,
             "barrier": barrier,
         }
@@ -144,7 +144,7 @@ class House:
 
 def house(
     *scripts: Script,
-    bounds: Bounds | None = None,
+    bounds: SpendingLimits | None = None,
     info: ModelInfo | None = None,
     provider: Provider | None = None,
     admit: Callable[[Admission], Refusal | None] | None = None,
@@ -152,10 +152,10 @@ def house(
 ) -> House:
     client = FakeClient(*scripts, info=info)
     time = Time()
-    budget = Budget(bounds or Bounds())
+    budget = Budget(bounds or SpendingLimits())
     described = provider or Provider(name="acme", summary="x", client="x:Y")
 
-    class Directory:
+    class ProviderLookup:
         def choose(self, provider: str | None, model: str) -> Provider:
             if choose is not None:
                 raise choose
@@ -166,7 +166,7 @@ def house(
             return client
 
     caller = ResilientCaller(
-        Directory(),
+        ProviderLookup(),
         budget,
         prices=Prices(public=False),
         admit=admit,
@@ -180,8 +180,8 @@ def ask(text: str = "hi", **more: Any) -> ModelRequest:
     return ModelRequest((Message(Role.USER, text),), **more)
 
 
-def tokens(task: int | None = None, run: int | None = None, cost: str | None = None) -> Bounds:
-    return Bounds(
+def tokens(task: int | None = None, run: int | None = None, cost: str | None = None) -> SpendingLimits:
+    return SpendingLimits(
         None if task is None else Bound(task, "NIKA_MAX_TOKENS_TASK"),
         None if run is None else Bound(run, "NIKA_MAX_TOKENS_TOTAL"),
         None if cost is None else Bound(Decimal(cost), "NIKA_MAX_COST"),
@@ -350,7 +350,7 @@ async def test_a_reply_is_given_again_in_another_process() -> None:
     h = house((TextDelta("x"), Finished("toolUse", Usage(5, 5, cached_tokens=2), calls, "m-2026")))
     paid = await h.caller.complete(ask(), h.scope())
     other = house((AssertionError("called"),))
-    other.memo = h.memo
+    other.call_cache = h.call_cache
     assert await other.caller.complete(ask(), other.scope()) == replace(paid, reused=True)
 
 
@@ -378,7 +378,7 @@ async def test_a_stream_without_an_end_has_failed_and_keeps_its_reservation() ->
     assert caught.value.category is Category.NETWORK
     assert h.budget.ledger.spent_tokens == 110  # the worst case
     assert h.used == [Usage(10, 1, Decimal("0.00002"), calls=1, estimated=True)]
-    assert h.memo.get("r/t#1", "anything") is None
+    assert h.call_cache.get("r/t#1", "anything") is None
     assert h.free
 
 
@@ -576,7 +576,7 @@ async def test_parallel_calls_never_overspend() -> None:
 
 def noted(h: House) -> tuple[int, int]:
     """Tokens that are told, and tokens that nobody knows of."""
-    told, unknown = noted_by_task(h.memo._kept).get("t", (NOTHING, NOTHING))
+    told, unknown = noted_by_task(h.call_cache._kept).get("t", (NOTHING, NOTHING))
     return told.total_tokens, unknown.total_tokens
 
 
@@ -589,14 +589,14 @@ async def test_a_run_that_is_killed_during_a_call_does_not_take_it_for_unspent()
     assert noted(h) == (0, 110)  # what a kill would leave behind
     assert h.barriers == 1
     resumed = Budget(tokens(run=1000, cost="1"))
-    charge_earlier(resumed, (), h.memo._kept)
+    charge_earlier(resumed, (), h.call_cache._kept)
     with pytest.raises(TaskError, match=r"890 tokens left.*110 tokens of it by calls whose usage is unknown"):
         await resumed.reserve("t", 891, Decimal(0))
     gate.set()
     await task
     assert noted(h) == (12, 0)
     after = Budget(tokens(run=1000))
-    charge_earlier(after, (), h.memo._kept)
+    charge_earlier(after, (), h.call_cache._kept)
     assert after.ledger.spent_tokens == 12
 
 
@@ -615,4 +615,4 @@ async def test_a_free_model_needs_no_note_of_what_was_sent() -> None:
     h = house(info=ModelInfo("m", free=True))
     await h.caller.complete(ask(), h.scope())
     assert (noted(h), h.barriers) == ((0, 0), 1)
-    assert len(h.memo._kept) == 1
+    assert len(h.call_cache._kept) == 1

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from nika_core import codes
-from nika_core.engine.core.task_usage import spent_by_task
-from nika_core.engine.llm.budget import Bound, Bounds, Budget
-from nika_core.engine.llm.estimate import TaskForecast, certain_tasks, forecast_run, forecast_task, refuse_hopeless
+from nika_core.engine.core.task_usage import usage_by_task
+from nika_core.engine.llm.budget import Bound, Budget, SpendingLimits
+from nika_core.engine.llm.estimate import TaskForecast, certain_tasks, check_budget, forecast_run, forecast_task
 from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.recorded_usage import charge_earlier
 from nika_core.errors import RefusedError
@@ -21,11 +21,11 @@ from nika_core.model.usage import Usage
 from nika_core.plugin import CallEstimate, Estimate, ModelInfo, Price
 
 PRICE = Price(Decimal(1), Decimal(10))
-TASK_LIMIT = Bounds(task_tokens=Bound(1000, "NIKA_MAX_TOKENS_TASK"))
+TASK_LIMIT = SpendingLimits(task_tokens=Bound(1000, "NIKA_MAX_TOKENS_TASK"))
 
 
 def forecast(
-    *calls: CallEstimate, bounds: Bounds | None = None, info: ModelInfo | None = None, **money: float | None
+    *calls: CallEstimate, bounds: SpendingLimits | None = None, info: ModelInfo | None = None, **money: float | None
 ) -> TaskForecast:
     known = info or ModelInfo("m", price=PRICE)
     prices = Prices(public=False)
@@ -34,7 +34,7 @@ def forecast(
         Estimate(calls, **money),  # type: ignore[arg-type]  # fields by name
         lambda _: known,
         lambda each, usage: prices.cost("acme", each, usage),
-        bounds or Bounds(),
+        bounds or SpendingLimits(),
     )
 
 
@@ -130,24 +130,28 @@ def test_one_unbounded_task_makes_the_run_unbounded() -> None:
     ("bounds", "name", "code"),
     [
         (
-            Bounds(task_tokens=Bound(99, "NIKA_MAX_TOKENS_TASK")),
+            SpendingLimits(task_tokens=Bound(99, "NIKA_MAX_TOKENS_TASK")),
             "Task 'a' takes at least 100 tokens",
             codes.TOKEN_BUDGET,
         ),
-        (Bounds(run_tokens=Bound(99, "NIKA_MAX_TOKENS_TOTAL")), "NIKA_MAX_TOKENS_TOTAL allows 99", codes.TOKEN_BUDGET),
-        (Bounds(run_cost=Bound(Decimal("0.99"), "NIKA_MAX_COST")), r"\$1\.0000", codes.COST_BUDGET),
+        (
+            SpendingLimits(run_tokens=Bound(99, "NIKA_MAX_TOKENS_TOTAL")),
+            "NIKA_MAX_TOKENS_TOTAL allows 99",
+            codes.TOKEN_BUDGET,
+        ),
+        (SpendingLimits(run_cost=Bound(Decimal("0.99"), "NIKA_MAX_COST")), r"\$1\.0000", codes.COST_BUDGET),
     ],
 )
-def test_a_run_whose_low_estimate_is_over_a_limit_is_refused(bounds: Bounds, name: str, code: str) -> None:
+def test_a_run_whose_low_estimate_is_over_a_limit_is_refused(bounds: SpendingLimits, name: str, code: str) -> None:
     run = forecast_run([TaskForecast("a", 100, 100, Decimal(1), Decimal(1))], {"a"})
     with pytest.raises(RefusedError, match=name) as caught:
-        refuse_hopeless(run, bounds, {"a"})
+        check_budget(run, bounds, {"a"})
     assert (caught.value.code, caught.value.exit_code) == (code, 3)
 
 
 def test_a_run_at_its_limits_is_not_refused() -> None:
     run = forecast_run([TaskForecast("a", 100, 100, Decimal(1), Decimal(1))], {"a"})
-    refuse_hopeless(run, Bounds(Bound(100, "t"), Bound(100, "r"), Bound(Decimal(1), "c")), {"a"})
+    check_budget(run, SpendingLimits(Bound(100, "t"), Bound(100, "r"), Bound(Decimal(1), "c")), {"a"})
 
 
 def test_what_was_spent_before_a_resume_is_charged_once() -> None:
@@ -165,9 +169,9 @@ def test_what_was_spent_before_a_resume_is_charged_once() -> None:
         event(EventKind.MODEL_CALLED, "killed", Usage(1, 0)),
         event(EventKind.TASK_FAILED, "killed", Usage(3, 0)),
     ]
-    found = spent_by_task(events)
+    found = usage_by_task(events)
     assert {task: usage.total_tokens for task, usage in found.items()} == {"done": 25, "killed": 10}
-    budget = Budget(Bounds(run_tokens=Bound(100, "r")))
+    budget = Budget(SpendingLimits(run_tokens=Bound(100, "r")))
     charge_earlier(budget, events)
     assert (budget.ledger.spent_tokens, budget.ledger.spent_usd) == (35, Decimal("0.5"))
 

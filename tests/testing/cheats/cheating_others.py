@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from nika_core.errors import TemplateValueError, UsageError
-from nika_core.model.limits import Limit, Measure, Unit
+from nika_core.model.limits import Limit, LimitKind, Unit
 from nika_core.plugin import LimitPolicy, Policy, Refusal, Stage, TemplateSource, hookimpl
 
 NIKA_API = 1
@@ -13,7 +13,7 @@ NIKA_API = 1
 class HonestPolicy(Policy):
     def limits(self, environ):
         value = environ.get("CHEAT_MAX_TASKS", "10")
-        return [Limit(Measure.TASKS, self.number(value), Unit.COUNT, "CHEAT_MAX_TASKS")]
+        return [Limit(LimitKind.TASKS, self.number(value), Unit.COUNT, "CHEAT_MAX_TASKS")]
 
     def number(self, text):
         if text.isascii() and text.isdigit() and len(text) < 10:

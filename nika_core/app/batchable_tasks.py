@@ -1,0 +1,46 @@
+"""`--economy`: which tasks may wait for a batch, and what that changes for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+
+from nika_core.app.prepared_run import PreparedRun
+from nika_core.engine.core.ports import CallScope
+from nika_core.errors import NikaError
+from nika_core.model.limits import LimitKind
+from nika_core.model.workflow import KeywordCategory, Task
+from nika_core.plugin import ModelRequest
+
+# Seconds that one attempt of such a task may take: providers promise an answer within a day, the rest is for repairs.
+LONGEST: Final = 3 * 24 * 3600.0
+
+
+class BatchableTasks:
+    """The tasks whose calls may go into a batch: stateless ones, of a model that has batches."""
+
+    def __init__(self, prepared: PreparedRun) -> None:
+        self.tasks = {task.id: task.keyword for task in prepared.workflow.tasks if _may_wait(task, prepared)}
+        self.longest = prepared.limits.amount(LimitKind.BATCH_SECONDS)
+
+    def eligible(self, call: CallScope, request: ModelRequest) -> bool:
+        """Whether this call may wait: the task's own, not one of a tool that it uses."""
+        return self.tasks.get(call.task_id) == call.keyword and not request.tools
+
+    def with_batch_timeout(self, tasks: Iterable[Task]) -> tuple[Task, ...]:
+        """The same tasks; those that may wait are given the time that a batch takes."""
+        return tuple(replace(task, timeout=LONGEST) if task.id in self.tasks else task for task in tasks)
+
+
+def _may_wait(task: Task, prepared: PreparedRun) -> bool:
+    keyword = prepared.workspace.catalog.keyword(task.keyword)
+    if not keyword.needs_provider or keyword.category is not KeywordCategory.TOOL or prepared.options.mock:
+        return False
+    model = task.payload.get("model")
+    if model is not None and not isinstance(model, str):
+        return False  # its name is not known yet
+    try:
+        return prepared.model_info(model)[1].batch
+    except NikaError:
+        return False

@@ -1,0 +1,301 @@
+"""A prepared run, run: the engine with everything that it is given, and the history of it kept."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import random
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from functools import cache
+from typing import Final
+
+from nika_core.app.batchable_tasks import BatchableTasks
+from nika_core.app.mock_step import MockStep
+from nika_core.app.prepared_run import PreparedRun
+from nika_core.app.resuming import previous_tasks_for
+from nika_core.app.watchdogs import loop_watchdog
+from nika_core.engine.core.ports import InMemoryCallCache, unmasked
+from nika_core.engine.core.previous_tasks import PreviousTask
+from nika_core.engine.llm.batching import BatchPolicy
+from nika_core.engine.llm.breaker import BreakerSettings
+from nika_core.engine.llm.budget import Budget
+from nika_core.engine.llm.caller import ResilientCaller
+from nika_core.engine.llm.recorded_usage import charge_earlier
+from nika_core.engine.local.event_loop import run_to_end
+from nika_core.engine.local.host import Run
+from nika_core.engine.local.services import Observer, RunRequest, Services, no_barrier, unrecorded
+from nika_core.errors import JournalError
+from nika_core.journal import Journal, RunInfo, RunRecorder, new_run_id
+from nika_core.model.json import Json, JsonObject
+from nika_core.model.limits import LimitKind
+from nika_core.model.state import RunResult
+from nika_core.model.template import Placeholder
+from nika_core.model.workflow import Task
+from nika_core.plugin import Step, Values
+from nika_core.template import render_payload, resolve
+
+_PROCESSES: Final = "nika_core.toolbox.process.family"
+
+
+class Execution:
+    """One run of one workflow. Await `run` once; `cancel` it from the same event loop.
+
+    Attributes:
+        warnings: what the user should know about the run's history, after it has ended.
+    """
+
+    def __init__(
+        self,
+        prepared: PreparedRun,
+        journal: Journal | None = None,
+        observers: Iterable[Observer] = (),
+        *,
+        on_stall: Callable[[str], None] | None = None,
+    ) -> None:
+        """Prepare to run; nothing happens yet.
+
+        Args:
+            journal: where the run's history is kept; a resumed run goes on with its own.
+            on_stall: called from another thread with a sentence when a plugin blocks the event loop.
+        """
+        resumed = prepared.resumed
+        self._prepared = prepared
+        self._journal = journal if resumed is None else resumed.journal
+        self._observers = list(observers)
+        self._recorded = None if resumed is None else resumed.recorded
+        self._on_stall = on_stall
+        self._previous: Mapping[str, PreviousTask] = {}
+        self._run: Run | None = None
+        self._batchable = BatchableTasks(prepared) if prepared.options.economy else None
+        self._caller: ResilientCaller | None = None
+        self._cancelled: str | None = None
+        self._log: RunRecorder | None = None
+        self._gone = False
+        self.warnings: list[str] = []
+
+    @property
+    def resumable(self) -> bool:
+        """Whether there is a history to go on from."""
+        return self._log is not None and not self._gone
+
+    def cancel(self, reason: str) -> None:
+        """Stop starting, cancel what runs. Asked twice: do not wait for what runs any longer.
+
+        While a batch is waited for the run is paused, not cancelled: it has been paid for, and is gone on with.
+        """
+        self._cancelled = reason
+        if self._run is None:
+            return
+        pending = self._caller.pending_batches if self._caller and self._log else ()
+        if pending:
+            names = ", ".join(sorted({f"'{name}'" for name in pending}))
+            reason = f"{reason}: it waits for {'a batch' if len(pending) == 1 else 'batches'} of {names}"
+        self._run.cancel(reason, paused=bool(pending))
+
+    def _waited_long(self) -> None:
+        """A batch takes long: nobody has to sit there meanwhile, unless there is something else to do."""
+        assert self._run is not None
+        task_states = self._run.context.task_states()
+        busy = {task for task, state in task_states.items() if state in ("running", "ready")}
+        if self._batchable and busy <= self._batchable.tasks.keys() and self._log is not None:
+            self.cancel("paused")
+
+    async def run(self) -> RunResult:
+        """Run to the end. Raise JournalError if the recorded run cannot be gone on with."""
+        if self._on_stall is None:
+            return await self._carry_out()
+        records = tuple(self._prepared.workspace.registry.usable())
+        with loop_watchdog(asyncio.get_running_loop(), records, self._on_stall):
+            return await self._carry_out()
+
+    async def _carry_out(self) -> RunResult:
+        self._log = self._begin()
+        run_id = self._log.run_id if self._log else new_run_id(self._prepared.workspace.clock.time())
+        budget = Budget(self._prepared.bounds)
+        if self._recorded is not None:
+            charge_earlier(budget, self._recorded.events, self._recorded.memo)
+            importlib.import_module(_PROCESSES)  # a killed Nika may have left processes behind
+            await _sweep(run_id)
+        try:
+            services = self._services(budget)
+            self._run = Run(self._request(run_id), services, self._observers)
+            if self._batchable is not None and not self._batchable.tasks:
+                self.warnings.append("--economy changed nothing: no task has a model with batches")
+            for warning in self.warnings:  # now, while the user may still decide otherwise, and at the end once more
+                self._run.context.notice(warning)
+            if self._cancelled is not None:
+                self._run.cancel(self._cancelled)
+            result = await self._run.result()
+            await self._finish(result)
+        finally:
+            await _sweep(run_id)
+            self._close()
+        return result
+
+    # ---- history
+
+    def _begin(self) -> RunRecorder | None:
+        if self._journal is None:
+            return None
+        mask = self._prepared.masker.text
+        if self._recorded is not None:
+            log = self._journal.resume(self._recorded.run.id, mask, self._info())
+            # Only now is it ours: since it was read another process may have gone on with it.
+            self._recorded = self._journal.load(log.run_id)
+            self._previous = previous_tasks_for(self._recorded, self._prepared.workflow)
+            return log
+        try:
+            return self._journal.begin(self._info(), mask=mask)
+        except JournalError as error:
+            self.warnings.append(f"this run has no history and cannot be resumed: {error.message}")
+            return None
+
+    def _info(self) -> RunInfo:
+        prepared, options = self._prepared, self._prepared.options
+        return RunInfo(
+            prepared.masker.text(prepared.workflow.name),
+            str(prepared.workflow.path.absolute()),
+            prepared.masker.text(prepared.document),
+            prepared.masker.json(dict(options.inputs)),
+            {
+                "provider": options.provider,
+                "model": options.model,
+                "maxConcurrent": options.max_concurrent,
+                "timeout": options.timeout,
+                "failFast": options.fail_fast,
+                "mock": options.mock,
+                "economy": options.economy,
+                # A secret is not kept: who resumes has to give it again.
+                "withheld": [name for name, value in options.inputs.items() if prepared.masker.json(value) != value],
+            },
+            prepared.workspace.clock.time(),
+        )
+
+    async def _finish(self, result: RunResult) -> None:
+        if self._log is None:
+            return
+        try:
+            await self._log.finish(result.status.value, self._prepared.workspace.clock.time())
+            if self._journal is not None and not self._journal.path.exists():
+                self.warnings.append(f"the run's history is gone: something has removed {self._journal.path}")
+                self._gone = True
+        except JournalError as error:
+            self.warnings.append(f"the run's history is not complete: {error.message}")
+
+    def _close(self) -> None:
+        if self._log is not None and not self._log.finished:
+            self._log.release()
+        if self._journal is not None:
+            with suppress(JournalError):  # `finish` has told it
+                self._journal.close()
+
+    def _durable(self) -> int:
+        """The number of the last event that is durable; called in an observer's thread, so that nothing else waits."""
+        assert self._log is not None
+        until = self._log.last_seq
+        with suppress(JournalError):
+            self._log.flush()
+        return until
+
+    # ---- what the engine is given
+
+    def _request(self, run_id: str) -> RunRequest:
+        prepared, workflow, batchable = self._prepared, self._prepared.workflow, self._batchable
+        if batchable is not None:
+            workflow = replace(workflow, tasks=batchable.with_batch_timeout(workflow.tasks))
+        return RunRequest(
+            run_id=run_id,
+            workflow=workflow,
+            graph=prepared.graph,
+            limits=prepared.limits,
+            inputs=prepared.inputs,
+            environ=prepared.workspace.environ,
+            agent=prepared.agent,
+            no_slot=frozenset(batchable.tasks if batchable else ()),
+            files=prepared.files,
+            sections=prepared.sections,
+            fail_fast=prepared.options.fail_fast,
+            timeout=prepared.options.timeout,
+            previous=self._previous,
+            rerun_from=None if prepared.resumed is None else prepared.resumed.rerun_from,
+            seq=0 if self._recorded is None else self._recorded.seq,
+        )
+
+    def _services(self, budget: Budget) -> Services:
+        prepared, workspace, log = self._prepared, self._prepared.workspace, self._log
+        catalog, limits = workspace.catalog, self._prepared.limits
+        json_depth = limits.count(LimitKind.JSON_DEPTH)
+
+        @cache
+        def step(word: str) -> Step:
+            if prepared.options.mock:
+                return MockStep(catalog.facets(word))
+            return workspace.registry.new_step(word)
+
+        def resolved(placeholder: Placeholder, values: Values) -> Json:
+            return resolve(placeholder, values, catalog.source)
+
+        def rendered(task: Task, values: Callable[[], Values]) -> JsonObject:
+            seen: Values | None = None
+
+            def value(placeholder: Placeholder) -> Json:
+                nonlocal seen
+                if seen is None:
+                    seen = values()
+                return resolve(placeholder, seen, catalog.source)
+
+            keyword, facets = catalog.keyword(task.keyword), catalog.facets(task.keyword)
+            return render_payload(keyword, facets, task.payload, value, max_depth=json_depth)
+
+        batch_policy, batchable = None, self._batchable
+        if batchable is not None:
+            batch_policy = BatchPolicy(
+                batchable.eligible, longest_wait=batchable.longest, waited_long=self._waited_long
+            )
+        self._caller = ResilientCaller(
+            prepared.directory,
+            budget,
+            prices=prepared.prices,
+            admit=workspace.admit,
+            clock=workspace.clock,
+            breaker=BreakerSettings.of(limits),
+            batch_policy=batch_policy,
+        )
+        return Services(
+            keyword=catalog.keyword,
+            step=step,
+            facets=catalog.facets,
+            render=rendered,
+            resolve=resolved,
+            settings=workspace.settings,
+            caller=self._caller,
+            record=log.record if log else unrecorded,
+            barrier=log.barrier if log else no_barrier,
+            durable=self._durable if log else None,
+            call_cache=log or InMemoryCallCache(),
+            mask=prepared.masker.text if prepared.masker else unmasked,
+            mask_stream=prepared.masker.stream if prepared.masker else None,
+            admit=workspace.admit,
+            clock=workspace.clock,
+            random=random.random,
+        )
+
+
+def remove_run(journal: Journal, run: str) -> str:
+    """Remove a run that no process works on, and end what a killed Nika left running of it: nobody could find that any
+    more. Gives the run's whole id. Raises JournalError.
+    """
+    run_id = journal.remove(run)
+    importlib.import_module(_PROCESSES)
+    run_to_end(_sweep(run_id))  # now that it is removed no other process can begin to work on it
+    return run_id
+
+
+async def _sweep(run_id: str) -> None:
+    """End whatever the run's processes left behind; costs nothing where no plugin started one."""
+    processes = sys.modules.get(_PROCESSES)
+    if processes is not None:
+        await processes.sweep(run_id)

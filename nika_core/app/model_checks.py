@@ -1,0 +1,158 @@
+"""Every model that a workflow names: who offers it, and whether it can do what is asked of it. Calls nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from nika_core import codes
+from nika_core.app.installed_providers import InstalledProviders
+from nika_core.app.workspace import Workspace
+from nika_core.document import LoadedWorkflow
+from nika_core.errors import NikaError, Place, PluginError, Problem, Severity
+from nika_core.model.template import Template
+from nika_core.model.workflow import AgentBlock, KeywordCategory, Task, Workflow
+from nika_core.plugin import ModelInfo, Provider
+
+
+class ModelChecks:
+    """Checks the models of one workflow.
+
+    Attributes:
+        providers: those in use, by name, once `problems` has been asked for.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        workflow: Workflow,
+        agent: AgentBlock,
+        directory: InstalledProviders,
+        *,
+        running: bool,
+    ) -> None:
+        """Args: running: it is to be run now, so its secrets are needed, and every model must be offered."""
+        self.providers: dict[str, Provider] = {}
+        self._nika = workspace
+        self._workflow = workflow
+        self._agent = agent
+        self._directory = directory
+        self._running = running
+
+    def problems(self) -> list[Problem]:
+        """Errors and warnings, each once and with its place."""
+        found: dict[Problem, None] = {}
+        for task in self._workflow.tasks:
+            for problem in self._of(task):
+                found.setdefault(problem)
+        return list(found)
+
+    def _of(self, task: Task) -> Iterator[Problem]:
+        try:
+            keyword = self._nika.catalog.keyword(task.keyword)
+        except PluginError:  # told where the document is checked
+            return
+        own = task.payload.get("model")
+        if not keyword.needs_provider or isinstance(own, Template):  # a template's value is known when it runs
+            return
+        model = own if isinstance(own, str) else self._agent.model
+        place = task.at(("model",)) if own is not None else self._block("model") or task.place
+        if not model:
+            if self._running and own is None:
+                message = "no model is named, neither by the task nor by the agent block"
+                hint = "set `model:` in the `agent:` block, in nika.yaml, or give --model"
+                yield Problem(codes.MISSING_MODEL, message, task.place, hint)
+            return
+        try:
+            provider = self._directory.choose(self._agent.provider, model)
+            if provider.name not in self.providers:
+                if self._running:
+                    self._directory.require_secrets(provider)
+                self.providers[provider.name] = provider
+            info = self._directory.connect(provider).info(model)
+        except NikaError as error:
+            yield self._unusable(error, place)
+            return
+        yield from self._cannot(task, info, uses_tools=keyword.category is not KeywordCategory.TOOL)
+
+    def _unusable(self, error: NikaError, place: Place) -> Problem:
+        problem = error.problem()
+        if error.code == codes.UNKNOWN_PROVIDER and self._agent.provider is None and not self._running:
+            # Who runs it may have the plugin, or name a provider.
+            problem = replace(problem, severity=Severity.WARNING)
+        # What the command line names stands nowhere in the file.
+        where = place if self._agent.provider is None else self._block("provider")
+        return replace(problem, place=error.place or where)
+
+    def _cannot(self, task: Task, info: ModelInfo, *, uses_tools: bool) -> Iterator[Problem]:
+        agent, block = self._agent, self._block
+        if not info.temperature:
+            message = f"the model '{info.name}' takes no temperature"
+            if "temperature" in task.payload:
+                hint = "remove `temperature`, or use another model"
+                yield Problem(codes.MODEL_CANNOT, message, task.at(("temperature",)), hint)
+            elif agent.temperature is not None:
+                message += f": the agent block's {agent.temperature:g} is not sent to it"
+                hint = "remove `temperature` if all tasks use this model"
+                place = block("temperature") or task.place
+                yield Problem(codes.MODEL_CANNOT, message, place, hint, Severity.WARNING)
+        tools = agent.allowed_tools if task.allowed_tools is None else task.allowed_tools
+        if uses_tools and tools and not info.tools:
+            own = task.allowed_tools is not None
+            message = f"the model '{info.name}' cannot use tools, and task '{task.id}' allows {', '.join(tools)}"
+            place = task.at(("allowedTools",)) if own else block("allowedTools") or task.place
+            yield Problem(
+                codes.MODEL_CANNOT, message, place, "set `allowedTools: []` on the task, or use another model"
+            )
+        asked, most = task.payload.get("maxTokens", agent.max_tokens), info.max_output_tokens
+        if isinstance(asked, int) and most is not None and asked > most:
+            message = f"the model '{info.name}' answers with at most {most} tokens, and {asked} are asked for"
+            place = task.at(("maxTokens",)) if "maxTokens" in task.payload else block("maxTokens") or task.place
+            yield Problem(codes.MODEL_CANNOT, message, place, f"set maxTokens to {most} or less")
+
+    def _block(self, key: str) -> Place | None:
+        """Where the agent block (else the project file) says it; None where the command line does."""
+        name = {"allowedTools": "allowed_tools", "maxTokens": "max_tokens"}.get(key, key)
+        said = getattr(self._agent, name)
+        own, project = self._workflow.agent, self._nika.project
+        if own is not None and getattr(own, name) == said:
+            return self._workflow.at(("agent", key))
+        return project.at((key,)) if getattr(project, name, None) == said else None
+
+
+def check_models(
+    workspace: Workspace, loaded: LoadedWorkflow, *, provider: str | None = None, model: str | None = None
+) -> LoadedWorkflow:
+    """What `nika validate` shows: the document's problems, and those of the models that it names.
+
+    Args: provider, model: from the command line.
+    """
+    workflow = loaded.readable
+    if workflow is None:
+        return loaded
+    agent = effective_agent(workflow, workspace, provider=provider, model=model)
+    models = ModelChecks(
+        workspace, workflow, agent, InstalledProviders(workspace.registry, workspace.environ), running=False
+    )
+    found = models.problems()
+    if not found:
+        return loaded
+    problems = sorted((*loaded.problems, *found), key=lambda problem: _order(problem.place))
+    valid = not any(problem.severity is Severity.ERROR for problem in problems)
+    return replace(loaded, workflow=workflow if valid else None, problems=tuple(problems))
+
+
+def effective_agent(
+    workflow: Workflow, workspace: Workspace, *, provider: str | None = None, model: str | None = None
+) -> AgentBlock:
+    """The agent block: the command line before the workflow before the project."""
+    agent, project = workflow.agent or AgentBlock(), workspace.project
+    return replace(
+        agent,
+        provider=provider or agent.provider or project.provider,
+        model=model or agent.model or project.model,
+    )
+
+
+def _order(place: Place | None) -> tuple[int, int]:
+    return (0, 0) if place is None else (place.line or 0, place.column or 0)

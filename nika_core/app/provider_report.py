@@ -1,0 +1,88 @@
+"""What is known of every provider without calling it, and how it is when it is called."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+
+from nika_core.app.prepared_run import prices_of
+from nika_core.app.results import HealthStatus, ModelStatus, ProviderStatus, SecretStatus
+from nika_core.app.workspace import Workspace
+from nika_core.engine.llm.pricing import Prices
+from nika_core.errors import NikaError
+from nika_core.model.masking import Masker, secret_values
+from nika_core.model.usage import Usage
+from nika_core.plugin import Client, ModelInfo
+from nika_core.registry import Kind
+
+_MILLION: Final = 1_000_000
+_HEALTH_SECONDS: Final = 15.0  # that a health check may take
+
+
+def describe_providers(workspace: Workspace) -> tuple[ProviderStatus, ...]:
+    """Return each provider with its secrets (set or not, never their values), its models and their prices."""
+    prices = prices_of(workspace)
+    prices.load()
+    return tuple(_describe(workspace, name, prices) for name in workspace.registry.words(Kind.PROVIDER))
+
+
+def _describe(workspace: Workspace, name: str, prices: Prices) -> ProviderStatus:
+    registry, environ = workspace.registry, workspace.environ
+    try:
+        provider = registry.provider(name)
+        models = list(registry.new_client(name, environ).models())
+    except NikaError as error:
+        return ProviderStatus(name, error=error.message)
+    record = registry.record(Kind.PROVIDER, name)
+    unless = any(environ.get(variable) for variable in provider.secrets_unless)
+    secrets = [SecretStatus(secret, bool(environ.get(secret)), not unless) for secret in provider.secrets]
+    secrets += [SecretStatus(secret, bool(environ.get(secret)), False) for secret in provider.optional_secrets]
+    return ProviderStatus(
+        name=name,
+        summary=provider.summary,
+        distribution=record.distribution,
+        version=record.version,
+        patterns=tuple(provider.models),
+        secrets=tuple(secrets),
+        models=tuple(_model(name, model, prices) for model in models),
+    )
+
+
+def _model(provider: str, info: ModelInfo, prices: Prices) -> ModelStatus:
+    per_input, per_output = (prices.cost(provider, info, usage) for usage in (Usage(_MILLION), Usage(0, _MILLION)))
+    if info.free and not (per_input or per_output):
+        return ModelStatus(info.name, info.context_tokens, free=True)
+    if per_input is None or per_output is None:
+        return ModelStatus(info.name, info.context_tokens)
+    return ModelStatus(info.name, info.context_tokens, False, float(per_input), float(per_output))
+
+
+async def check_health(workspace: Workspace, providers: Iterable[ProviderStatus]) -> tuple[ProviderStatus, ...]:
+    """Return the same providers with their health: each that has what it needs is asked."""
+    return tuple(await asyncio.gather(*(_with_health(workspace, provider) for provider in providers)))
+
+
+async def _with_health(workspace: Workspace, provider: ProviderStatus) -> ProviderStatus:
+    if provider.error:
+        return replace(provider, health=HealthStatus(False, provider.error, asked=False))
+    missing = [secret.name for secret in provider.secrets if secret.required and not secret.set]
+    if missing:
+        detail = f"not asked: {', '.join(missing)} not set"
+        return replace(provider, health=HealthStatus(False, detail, asked=False))
+    masker = Masker(secret_values(workspace.environ, [secret.name for secret in provider.secrets]))
+    client: Client | None = None
+    try:
+        client = workspace.registry.new_client(provider.name, workspace.environ)
+        async with asyncio.timeout(_HEALTH_SECONDS):
+            answer = await client.health()
+        health = HealthStatus(answer.ok, masker.text(answer.detail), tuple(answer.models))
+    except TimeoutError:
+        health = HealthStatus(False, f"no answer within {_HEALTH_SECONDS:g} s")
+    except Exception as error:
+        health = HealthStatus(False, masker.text(f"{type(error).__name__}: {error}"))
+    finally:
+        if client is not None:
+            await client.close()
+    return replace(provider, health=health)

@@ -1,0 +1,38 @@
+"""The agent block's system prompt: from its text or file, its templates resolved before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from nika_core import codes
+from nika_core.app.workspace import Workspace
+from nika_core.errors import UsageError
+from nika_core.model.json import Json
+from nika_core.model.template import Template
+from nika_core.model.workflow import AgentBlock, Workflow
+from nika_core.plugin import Values
+from nika_core.template import render, resolve
+
+
+def resolve_system_prompt(
+    agent: AgentBlock, workflow: Workflow, workspace: Workspace, inputs: Mapping[str, Json]
+) -> AgentBlock:
+    """The block with `system_prompt` as text. Raises UsageError or TemplateValueError."""
+    if agent.system_prompt_file is not None:
+        path = workflow.folder / agent.system_prompt_file
+        try:
+            text = path.read_bytes().decode("utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(
+                f"the system prompt's file {agent.system_prompt_file} cannot be read: {error}",
+                code=codes.BAD_SYSTEM_PROMPT,
+                hint=f"paths are relative to the workflow's folder: {workflow.folder}",
+            ) from None
+        return replace(agent, system_prompt=text, system_prompt_file=None)
+    if isinstance(agent.system_prompt, Template):
+        template = agent.system_prompt
+        values = Values(inputs=inputs, environ=workspace.environ)
+        found = [resolve(each, values, workspace.catalog.source) for each in template.placeholders]
+        return replace(agent, system_prompt=render(template, found))
+    return agent

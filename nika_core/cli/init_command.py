@@ -1,0 +1,35 @@
+"""`nika init`: a project that runs at once, offline."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import nika_core as nika
+from nika_core.cli.console import plain, print_data, print_message
+from nika_core.errors import NikaError
+from nika_core.model.json import JsonObject
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where; made if it is not there.")] = Path(),
+) -> None:
+    """Make a project that runs at once, without keys, on the mock provider. Nothing is overwritten."""
+    for made in nika.init(folder, _schema(folder)):
+        print_data(plain(f"{'kept' if made.kept else 'made'}  {made.path}"))
+        if made.hint:
+            print_message(f"      {made.hint}")
+    there = "" if folder.resolve() == Path.cwd() else f"cd {shlex.quote(plain(str(folder)))} && "
+    print_message(f"next: {there}nika run")
+
+
+def _schema(folder: Path) -> JsonObject | None:
+    """The schema with the installed plugins; None, and a word about it, where that cannot be had."""
+    try:
+        return nika.schema(folder=folder) if folder.is_dir() else nika.schema()
+    except NikaError as error:
+        print_message(f"no JSON Schema for editors: {plain(error.message)}; `nika schema` says more")
+        return None

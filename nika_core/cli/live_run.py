@@ -1,0 +1,136 @@
+"""Runs what is prepared, shows it while it goes on, and tells how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections import Counter
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+import nika_core as nika
+from nika_core.cli.console import coloured, json_text, mask_with, plain, print_data, print_json, print_message, style
+from nika_core.cli.progress import LiveView, ProgressLines, duration_text
+from nika_core.errors import Category, Place
+from nika_core.model.events import Event
+from nika_core.model.state import RunResult, RunStatus, TaskResult
+from nika_core.model.usage import money_text
+
+Observer: TypeAlias = Callable[[Event], object]
+LOG_VARIABLE: Final = "NIKA_LOG"
+_ENDING: Final = tuple(  # Ctrl-C, the system, a terminal that is closed
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+EXIT_CODES: Final = {RunStatus.SUCCEEDED: 0, RunStatus.FAILED: 1, RunStatus.PAUSED: 4, RunStatus.CANCELLED: 130}
+
+
+def show_run(prepared: nika.PreparedRun, format_: str, verbose: int = 0, *, journal: bool = True) -> int:
+    """Run what is prepared, print how it goes on and how it ended, and return the exit code."""
+    mask_with(prepared.masker)
+    observers, close = _observers(prepared, format_, verbose)
+    try:
+        execution = nika.start(prepared, journal=journal, on_event=observers, on_stall=_print_warning)
+        result = nika.run_to_end(_with_signals(execution))
+    finally:
+        close()
+    _print_result(result, format_, prepared, execution)
+    return EXIT_CODES[result.status]
+
+
+def _print_warning(text: str) -> None:
+    print_message(f"{style('warning', 'yellow')}: {plain(text)}")
+
+
+async def _with_signals(execution: nika.Execution) -> RunResult:
+    """One of `_ENDING` once: stop starting, cancel cleanly, keep the history. Twice: wait for nothing more."""
+    loop = asyncio.get_running_loop()
+    asked = 0
+
+    def interrupt() -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            print_message(style("interrupted: ending what is running (again: do not wait for it)", "yellow"))
+            execution.cancel("interrupted")
+        else:
+            execution.cancel("interrupted twice")
+
+    for number in _ENDING:
+        if number == getattr(signal, "SIGHUP", None) and signal.getsignal(number) is signal.SIG_IGN:
+            continue  # nohup: the run is to outlive its terminal
+        try:
+            loop.add_signal_handler(number, interrupt)
+        except NotImplementedError:  # Windows: the default, KeyboardInterrupt, has to do
+            break
+    return await execution.run()
+
+
+def _observers(prepared: nika.PreparedRun, format_: str, verbose: int) -> tuple[list[Observer], Callable[[], None]]:
+    """Who is shown the events, and what to call at the end. A log on stderr takes the place of the progress."""
+    found: list[Observer] = []
+    if format_ == "jsonl":
+        found.append(lambda event: print_json(nika.as_json(event), indent=None))
+    style_of_log = prepared.workspace.environ.get(LOG_VARIABLE, "")
+    if style_of_log or verbose > 1:
+        from nika_core.cli.event_log import logging_observer
+
+        found.append(logging_observer(style_of_log or "text", prepared.masker.text))
+    elif format_ == "pretty" and coloured(sys.stderr):
+        live = LiveView(prepared.workflow, verbose=verbose)
+        return [live], live.close
+    elif format_ == "pretty" or verbose:
+        found.append(ProgressLines(prepared.workflow, verbose=verbose))
+    return found, _nothing
+
+
+def _nothing() -> None:
+    pass
+
+
+def _print_result(result: RunResult, format_: str, prepared: nika.PreparedRun, execution: nika.Execution) -> None:
+    if format_ == "json":
+        print_json(nika.as_json(result))
+    elif format_ == "jsonl":
+        print_json({"event": "result", "runId": result.run_id, "data": nika.as_json(result)}, indent=None)
+    else:
+        _print_pretty(result, prepared)
+    for warning in execution.warnings:
+        _print_warning(warning)
+    if format_ == "pretty" and result.status is not RunStatus.SUCCEEDED and execution.resumable:
+        print_message(f"go on with: nika resume {result.run_id}")
+
+
+def _waits(task: TaskResult, result: RunResult) -> bool:
+    """Whether a task did not fail, but was stopped by the pause of its run."""
+    stopped = task.failure is not None and task.failure.category is Category.CANCELLED
+    return stopped and task.state == "failed" and result.status is RunStatus.PAUSED
+
+
+def _print_pretty(result: RunResult, prepared: nika.PreparedRun) -> None:
+    colour = {RunStatus.SUCCEEDED: "green", RunStatus.FAILED: "red"}.get(result.status, "yellow")
+    ended = Counter("waiting" if _waits(task, result) else task.state for task in result.tasks)
+    counts = ", ".join(
+        f"{ended[state]} {state}" for state in ("success", "failed", "waiting", "skipped") if ended[state]
+    )
+    parts = [f"{style(result.status.value, 'bold', colour)} in {duration_text(result.duration)}: {counts}"]
+    if result.usage.total_tokens:
+        parts.append(f"{result.usage.total_tokens} tokens")
+    if result.usage.cost_usd:
+        parts.append(money_text(float(result.usage.cost_usd)))
+    if result.usage.saved_usd:
+        parts.append(f"{money_text(float(result.usage.saved_usd))} saved by batches")
+    if result.usage.unpriced:
+        parts.append(f"unpriced: {plain(', '.join(result.usage.unpriced))}")
+    print_message(", ".join(parts))
+    places: dict[str, Place] = {task.id: task.place for task in prepared.workflow.tasks}
+    for task in result.tasks:
+        if task.failure is not None and task.state == "failed" and not _waits(task, result):
+            print_message(
+                f"  {places[task.id]}: {style(task.id, 'bold')} [{task.failure.code}] {plain(task.failure.message)}"
+            )
+            if task.failure.hint:
+                print_message(f"    {style('hint', 'cyan')}: {plain(task.failure.hint)}")
+    if result.has_output and result.output != "":
+        output = result.output
+        print_data(plain(output) if isinstance(output, str) else json_text(output, indent=2))

@@ -1,0 +1,97 @@
+"""`nika plan`: what a run would do, touch and cost."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+import typer
+
+import nika_core as nika
+from nika_core.cli.console import json_text, plain, print_data, print_json, print_problem_line, style_data
+from nika_core.cli.inputs import gather
+from nika_core.cli.options import (
+    Format,
+    FormatOption,
+    InputOption,
+    InputsOption,
+    ModelOption,
+    ProviderOption,
+    WorkflowArgument,
+)
+from nika_core.cli.problems import print_problem, printing_problems
+from nika_core.cli.run_command import find_workflow, read_workflow
+from nika_core.model.usage import money_text
+
+
+def plan(
+    workflow: WorkflowArgument = None,
+    input_: InputOption = None,
+    inputs: InputsOption = None,
+    provider: ProviderOption = None,
+    model: ModelOption = None,
+    count: Annotated[
+        bool, typer.Option("--count", help="Let providers count the prompts that are known: sends these to them.")
+    ] = False,
+    format_: FormatOption = Format.PRETTY,
+) -> None:
+    """Show what a run would do, touch and cost."""
+    workspace, path = find_workflow(workflow)
+    loaded = read_workflow(workspace, path, provider, model)
+    with printing_problems(loaded):
+        options: nika.PlanOptions = {
+            "inputs": gather(input_ or (), inputs),
+            "provider": provider,
+            "model": model,
+            "workspace": workspace,
+        }
+        plan = asyncio.run(nika.aplan(loaded, **options)) if count else nika.plan(loaded, **options)
+    for warning in plan.warnings:
+        print_problem(warning, loaded)
+    if format_ is Format.JSON:
+        print_json(nika.as_json(plan))
+        return
+    for refusal in plan.refusals:
+        print_problem_line(refusal)
+    wave = 0
+    for task in plan.tasks:
+        if task.wave != wave:
+            wave = task.wave
+            print_data(style_data(f"wave {wave}", "bold"))
+        _print_task(task)
+    total = _forecast_text(plan.estimate) or "no tokens, no cost"
+    print_data(f"{style_data('in all', 'bold')}: {len(plan.tasks)} tasks; {total}")
+
+
+def _print_task(task: nika.PlannedTask) -> None:
+    sure = "" if task.certain else "  (if its conditions hold)"
+    after = f"  after {', '.join(task.depends_on)}" if task.depends_on else ""
+    print_data(f"  {task.id}  {task.keyword}{after}{sure}")
+    for key, value in task.payload.items():
+        lines = plain(value if isinstance(value, str) else json_text(value)).splitlines() or [""]
+        print_data(f"      {key}: {lines[0]}{' …' if len(lines) > 1 else ''}")
+    for effect in task.effects:
+        target = plain(effect.target).splitlines() or [""]
+        print_data(f"      touches {effect.kind}: {target[0]}{' …' if len(target) > 1 else ''}")
+    cost = _forecast_text(task.estimate)
+    if cost:
+        print_data(f"      {cost}")
+
+
+def _forecast_text(forecast: Any) -> str:
+    if not forecast.tokens_high and forecast.tokens_high is not None and not forecast.cost_high:
+        return ""
+    high = "unbounded" if forecast.tokens_high is None else f"{forecast.tokens_high}"
+    how = "counted" if getattr(forecast, "exact", False) else "estimated"
+    text = f"{forecast.tokens_low} to {high} tokens ({how})"
+    if forecast.unpriced:
+        text += f", unpriced: {plain(', '.join(forecast.unpriced))}"
+        if forecast.cost_high == 0 or forecast.cost_high is None:
+            return text + _reasons(forecast)
+    most = "unbounded" if forecast.cost_high is None else money_text(forecast.cost_high)
+    return f"{text}, {money_text(forecast.cost_low)} to {most}{_reasons(forecast)}"
+
+
+def _reasons(forecast: Any) -> str:
+    reason = getattr(forecast, "reason", "")
+    return f" ({plain(reason)})" if reason else ""

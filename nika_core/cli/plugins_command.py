@@ -1,0 +1,194 @@
+"""`nika plugins`: what is installed, allowed, in conflict or broken."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import nika_core as nika
+from nika_core.cli.console import plain, print_data, print_json, print_message, style, style_data, table
+from nika_core.cli.options import Format, FormatOption
+from nika_core.errors import NikaError, UsageError
+from nika_core.plugin import Keyword, LimitPolicy, Provider, TemplateSource
+
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, add_completion=False, help="What is installed, blocked or broken."
+)
+
+
+class PluginKind(StrEnum):
+    """What a plugin may bring."""
+
+    KEYWORD = "keyword"
+    PROVIDER = "provider"
+    TEMPLATE_SOURCE = "template_source"
+    LIMIT_POLICY = "limit_policy"
+
+
+_BAD = {"conflict", "broken"}
+
+
+def _json(listed: nika.PluginStatus) -> dict[str, Any]:
+    record = listed.record
+    found: dict[str, Any] = {
+        "kind": record.kind.value,
+        "word": record.word,
+        "distribution": record.distribution,
+        "version": record.version,
+        "status": listed.status,
+    }
+    found |= {"seconds": round(listed.seconds, 3)} if listed.seconds is not None else {}
+    found |= {"notes": list(listed.notes)} if listed.notes else {}
+    return found | ({"why": listed.why} if listed.why else {}) | ({"hint": listed.hint} if listed.hint else {})
+
+
+def _pretty(listed: Sequence[nika.PluginStatus]) -> None:
+    rows = []
+    for each in listed:
+        record = each.record
+        why = f"{each.status}: {each.why}" if each.why else each.status
+        rows.append((record.kind.value, record.word, record.distribution, record.version, why))
+    print_data(table(("KIND", "WORD", "DISTRIBUTION", "VERSION", "STATUS"), rows))
+
+
+def _unmatched() -> list[dict[str, str]]:
+    return [asdict(entry) for entry in nika.unmatched_plugins()]
+
+
+def _print_unmatched() -> None:
+    for unmatched in nika.unmatched_plugins():
+        entry = plain(f"'{unmatched.entry}' in the {unmatched.list} list of {unmatched.where}")
+        print_message(f"{style('note', 'yellow')}: {entry} matches nothing that is installed")
+
+
+@app.command("list")
+def list_(format_: FormatOption = Format.PRETTY) -> None:
+    """Every installed plugin; imports none of them."""
+    listed = nika.plugins()
+    if format_ is Format.JSON:
+        print_json({"plugins": [_json(each) for each in listed], "unmatched": _unmatched()})
+    elif listed:
+        _pretty(listed)
+    else:
+        print_message(f"no plugin is installed; `pip install {nika.DISTRIBUTION}` brings the built-in ones")
+    if format_ is not Format.JSON:
+        _print_unmatched()
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="A word, `kind:word`, or a distribution's name.")],
+    format_: FormatOption = Format.PRETTY,
+) -> None:
+    """One plugin by its word, `kind:word` or distribution: what it brings."""
+    workspace = nika.Workspace.open()
+    installed = workspace.registry.listing()
+    listed = [each for each in installed if name in {each.record.word, each.record.id, each.record.distribution}]
+    if not listed:
+        known = sorted({each.record.word for each in installed})
+        raise UsageError(f"no installed plugin is called '{name}'", hint=f"there are: {', '.join(known) or 'none'}")
+    found = [_json(each) | _described(workspace, each) for each in listed]
+    if format_ is Format.JSON:
+        print_json({"plugins": found})
+        return
+    for entry in found:
+        print_data(f"{style_data(entry.pop('word'), 'bold')} ({entry.pop('kind')})")
+        for key, value in entry.items():
+            if isinstance(value, dict):
+                print_data(f"  {key}:")
+                for field, text in value.items():
+                    print_data(f"    {field}: {plain(str(text))}")
+            else:
+                shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+                print_data(f"  {key}: {plain(shown)}")
+
+
+def _described(workspace: nika.Workspace, listed: nika.PluginStatus) -> dict[str, Any]:
+    if listed.status not in {"available", "shadowed"}:
+        return {}
+    try:
+        description = nika.describe_plugin(listed, workspace=workspace)
+    except NikaError as error:
+        return {"status": "broken", "why": error.message, "hint": error.hint}
+    match description:
+        case Keyword():
+            return {
+                "summary": description.summary,
+                "category": description.category.value,
+                "primary": description.primary,
+                "timeout": description.default_timeout,
+                "fields": dict(description.field_docs),
+                "codes": [each.code for each in description.explanations],
+            }
+        case Provider():
+            return {
+                "summary": description.summary,
+                "models": list(description.models),
+                "secrets": list(description.secrets),
+            }
+        case TemplateSource():
+            form = "{{...}}" if description.default_source else f"${{{description.name}.…}}"
+            return {"summary": description.summary, "form": form}
+        case LimitPolicy():
+            return {"summary": description.summary}
+
+
+@app.command()
+def check(format_: FormatOption = Format.PRETTY) -> None:
+    """Try every plugin that may be loaded, in a process of its own; exits 1 when one is broken or in conflict.
+
+    Tells, too, who is slow to import, prints when it is loaded, starts threads, or was changed since it was installed.
+    """
+    listed = nika.check_plugins()
+    bad = [each for each in listed if each.status in _BAD]
+    if format_ is Format.JSON:
+        plugins = [_json(each) for each in listed]
+        print_json({"plugins": plugins, "problems": len(bad), "unmatched": _unmatched()})
+    else:
+        _pretty(listed)
+        for each in bad:
+            print_message(
+                f"{style('problem', 'red')}: {plain(each.why)}" + (f"\n  {plain(each.hint)}" if each.hint else "")
+            )
+        for each in listed:
+            for note in each.notes:
+                print_message(
+                    f"{style('note', 'yellow')}: {each.record.id} of {plain(each.record.origin)}: {plain(note)}"
+                )
+        _print_unmatched()
+    if bad:
+        raise typer.Exit(1)
+
+
+@app.command()
+def lock(
+    check_only: Annotated[bool, typer.Option("--check", help="Write nothing; exit 3 when something differs.")] = False,
+) -> None:
+    """Write nika.lock: every plugin that may be loaded, to the hash of its installed files."""
+    path, count = nika.lock_plugins(check=check_only)
+    if not check_only:
+        print_message(f"{path}: {count} distributions")
+
+
+@app.command()
+def new(
+    word: Annotated[str, typer.Argument(help="The word that users will write.")],
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where its folder is made.")] = Path(),
+    kind: Annotated[PluginKind, typer.Option("--kind", help="What it brings.")] = PluginKind.KEYWORD,
+    private: Annotated[bool, typer.Option("--private", help="Never to be uploaded to a public index.")] = False,
+    author: Annotated[str | None, typer.Option("--author", help="Who makes it: a person or an organisation.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="The distribution's name; without it, derived.")] = None,
+) -> None:
+    """Make a plugin's project: it passes its own tests, and is yours to change."""
+    made = nika.new_plugin(word, folder, kind=kind.value, author=author, private=private, name=name)
+    print_data(plain(str(made)))
+    print_message(f"next: cd {shlex.quote(plain(str(made)))}, and see its README.md")
+
+
+__all__ = ["app"]

@@ -1,0 +1,49 @@
+"""`nika resume`: go on with an interrupted or failed run."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+import nika_core as nika
+from nika_core.cli.inputs import gather
+from nika_core.cli.options import (
+    FolderOption,
+    RunArgument,
+    RunFormat,
+    RunFormatOption,
+    TimeoutOption,
+    VerboseOption,
+    seconds_of,
+)
+from nika_core.cli.problems import printing_problems, refused_run_as_json
+from nika_core.cli.run_command import open_workspace, read_workflow
+
+
+def resume(
+    run: RunArgument,
+    from_: Annotated[
+        str | None, typer.Option("--from", metavar="TASK", help="Run this task and all below it again.")
+    ] = None,
+    input_: Annotated[
+        list[str] | None, typer.Option("--input", "-i", metavar="KEY=VALUE", help="An input, in place of the old one.")
+    ] = None,
+    timeout: TimeoutOption = None,
+    folder: FolderOption = None,
+    format_: RunFormatOption = RunFormat.PRETTY,
+    verbose: VerboseOption = 0,
+) -> None:
+    """Go on with an interrupted or failed run."""
+    with refused_run_as_json(format_.value):
+        seconds = seconds_of(timeout)
+        from nika_core.api.running import open_resumed
+        from nika_core.cli.live_run import show_run
+
+        resumed = open_resumed(run, folder=folder, inputs=gather(input_ or (), None), timeout=seconds, rerun_from=from_)
+        workspace, options = open_workspace(resumed.path), resumed.options
+        loaded = read_workflow(workspace, resumed.path, options.provider, options.model)
+        with printing_problems(loaded):
+            prepared = nika.prepare(loaded, workspace=workspace, resumed=resumed)
+        sys.exit(show_run(prepared, format_.value, verbose))

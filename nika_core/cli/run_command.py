@@ -1,0 +1,102 @@
+"""`nika run`: check, decide, run, and tell."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import nika_core as nika
+from nika_core import codes
+from nika_core.cli.console import mask_with
+from nika_core.cli.inputs import gather
+from nika_core.cli.options import (
+    InputOption,
+    InputsOption,
+    ModelOption,
+    ProviderOption,
+    RunFormat,
+    RunFormatOption,
+    TimeoutOption,
+    VerboseOption,
+    WorkflowArgument,
+    seconds_of,
+)
+from nika_core.cli.problems import printing_problems, refused_run_as_json, require_workflow
+from nika_core.errors import UsageError
+
+
+def run(
+    workflow: WorkflowArgument = None,
+    input_: InputOption = None,
+    inputs: InputsOption = None,
+    provider: ProviderOption = None,
+    model: ModelOption = None,
+    max_concurrent: Annotated[
+        int | None, typer.Option("--max-concurrent", min=1, help="Tasks at once; narrows NIKA_MAX_CONCURRENT.")
+    ] = None,
+    timeout: TimeoutOption = None,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop everything after the first failure.")] = False,
+    no_journal: Annotated[bool, typer.Option("--no-journal", help="Keep no history: cannot be resumed.")] = False,
+    mock: Annotated[bool, typer.Option("--mock", help="Every keyword plays its part without any effect.")] = False,
+    economy: Annotated[
+        bool, typer.Option("--economy", help="Send single calls (`llm`) through the provider's batch API.")
+    ] = False,
+    format_: RunFormatOption = RunFormat.PRETTY,
+    verbose: VerboseOption = 0,
+) -> None:
+    """Run a workflow."""
+    with refused_run_as_json(format_.value):
+        given = gather(input_ or (), inputs)
+        workspace, path = find_workflow(workflow)
+        seconds = seconds_of(timeout)
+        loaded = read_workflow(workspace, path, provider, model)
+        with printing_problems(loaded):
+            prepared = nika.prepare(
+                loaded,
+                workspace=workspace,
+                inputs=given,
+                provider=provider,
+                model=model,
+                max_concurrent=max_concurrent,
+                timeout=seconds,
+                fail_fast=fail_fast,
+                mock=mock,
+                economy=economy,
+            )
+
+        from nika_core.cli.live_run import show_run
+
+        sys.exit(show_run(prepared, format_.value, verbose, journal=not no_journal))
+
+
+def open_workspace(start: Path | None = None) -> nika.Workspace:
+    """Open the project of a file or folder for a command, which owns its process. What is shown has no secret of it."""
+    return nika.Workspace.open(start, facet_timer=True)
+
+
+def read_workflow(
+    workspace: nika.Workspace, path: Path, provider: str | None, model: str | None
+) -> nika.LoadedWorkflow:
+    """Return the checked file. Raise ReportedError after printing everything that is wrong, with its models too."""
+    mask_with(workspace.masker)
+    loaded = nika.load(path, provider=provider, model=model, workspace=workspace)
+    require_workflow(loaded)
+    return loaded
+
+
+def find_workflow(workflow: Path | None) -> tuple[nika.Workspace, Path]:
+    """The opened project and the file to run. Raises UsageError where neither says which."""
+    workspace = open_workspace(workflow)
+    if workflow is not None:
+        return workspace, workflow
+    if workspace.project.main is None:
+        where = f"{workspace.project.path} has no `main:`" if workspace.project.path else "there is no nika.yaml here"
+        raise UsageError(
+            f"which workflow? {where}",
+            code=codes.USAGE,
+            hint="nika run FILE.nika.yaml, or `main: FILE.nika.yaml` in nika.yaml; `nika init` makes both",
+        )
+    return workspace, workspace.project_folder / workspace.project.main

@@ -1,0 +1,115 @@
+"""`nika runs`: the history of runs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+import nika_core as nika
+from nika_core.cli.console import json_text, plain, print_data, print_json, print_message, style_data, table
+from nika_core.cli.options import FolderOption, Format, FormatOption, RunArgument
+from nika_core.cli.progress import duration_text
+from nika_core.model.usage import money_text
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False, help="The history of runs.")
+
+
+_SHOWN = 200  # characters of an output, unless -v
+
+
+@app.command("list")
+def list_(folder: FolderOption = None, format_: FormatOption = Format.PRETTY) -> None:
+    """All runs of this project, the newest first."""
+    found = nika.runs.list(folder=folder)
+    if format_ is Format.JSON:
+        print_json({"runs": [nika.as_json(run) for run in found]})
+    elif not found:
+        print_message(f"no run is recorded in {nika.runs.path(folder=folder).parent}")
+    else:
+        rows = [
+            (
+                run.run_id,
+                run.workflow,
+                run.status,
+                _when(run.started_at),
+                "" if run.duration_ms is None else duration_text(run.duration_ms / 1000),
+                str(run.json.get("usage", {}).get("totalTokens", "")),
+                _cost(run.json.get("usage") or {}),
+            )
+            for run in found
+        ]
+        print_data(table(("RUN", "WORKFLOW", "STATUS", "STARTED", "TOOK", "TOKENS", "COST"), rows))
+
+
+@app.command()
+def show(
+    run: RunArgument,
+    folder: FolderOption = None,
+    format_: FormatOption = Format.PRETTY,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Outputs in full.")] = False,
+) -> None:
+    """One run: every task with its state, attempts, time, tokens, cost, output and error."""
+    found = nika.as_json(nika.runs.get(run, folder=folder))
+    if format_ is Format.JSON:
+        print_json(found)
+        return
+    usage = found.get("usage", {})
+    head = (style_data(found["runId"], "bold"), plain(found["workflow"]), found["status"], _when(found["startedAt"]))
+    print_data("  ".join(head))
+    print_data(f"{plain(found['path'])}")
+    for task in found["tasks"]:
+        _show_task(task, verbose)
+    for decision in found.get("decisions", ()):
+        print_data(f"decision: {json_text(decision)}")
+    cost = f", {money_text(usage['costUsd'])}" if usage.get("costUsd") else ""
+    if usage.get("savedUsd"):
+        cost += f", {money_text(usage['savedUsd'])} saved by batches"
+    if usage.get("unknownTokens"):
+        cost += f", up to {usage['unknownTokens']} more by calls that were cut off"
+    unpriced = f", unpriced: {plain(', '.join(usage['unpriced']))}" if usage.get("unpriced") else ""
+    print_data(f"{usage.get('totalTokens', 0)} tokens{cost}{unpriced}")
+
+
+def _show_task(task: dict[str, Any], verbose: bool) -> None:
+    facts = [task["state"]]
+    if task.get("skipReason"):
+        facts.append(task["skipReason"])
+    if task.get("attempts"):
+        facts.append("1 attempt" if task["attempts"] == 1 else f"{task['attempts']} attempts")
+    if "durationMs" in task:
+        facts.append(duration_text(task["durationMs"] / 1000))
+    usage = task.get("usage") or {}
+    if usage.get("totalTokens"):
+        facts.append(f"{usage['totalTokens']} tokens")
+    if cost := _cost(usage):
+        facts.append(cost)
+    if task.get("reused"):
+        facts.append("reused")
+    print_data(f"  {style_data(task['id'], 'bold')}  {task.get('keyword', '')}  {', '.join(facts)}")
+    if "error" in task:
+        print_data(f"      [{task['error']['code']}] {plain(task['error']['message'])}")
+    if "output" in task:
+        output = task["output"]
+        text = plain(output) if isinstance(output, str) else json_text(output)
+        if not verbose and len(text) > _SHOWN:
+            text = f"{text[:_SHOWN]}… ({len(text)} characters; -v shows all)"
+        print_data("\n".join(f"      {line}" for line in text.splitlines()))
+
+
+@app.command()
+def rm(run: RunArgument, folder: FolderOption = None) -> None:
+    """Forget a run: its events, outputs and files. What a killed Nika left running of it is ended."""
+    print_message(f"removed {nika.runs.remove(run, folder=folder)}")
+
+
+def _cost(usage: dict[str, Any]) -> str:
+    """What models cost, where one was asked; one without a known price is unpriced, and not free."""
+    cost, unpriced = usage.get("costUsd", 0), usage.get("unpriced")
+    parts = [money_text(cost)] if cost or (usage.get("totalTokens") and not unpriced) else []
+    return " + ".join([*parts, *(["unpriced"] if unpriced else [])])
+
+
+def _when(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")

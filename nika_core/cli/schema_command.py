@@ -1,0 +1,11 @@
+"""`nika schema`: the JSON Schema of a workflow with the installed plugins, for editors."""
+
+from __future__ import annotations
+
+import nika_core as nika
+from nika_core.cli.console import print_json
+
+
+def schema() -> None:
+    """The JSON Schema of a workflow with the installed plugins, for editors."""
+    print_json(nika.schema())

@@ -1,0 +1,138 @@
+"""`nika validate`: files and folders checked, nothing called."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import nika_core as nika
+from nika_core import codes
+from nika_core.cli.console import mask_with, masked, plain, print_data, print_json, style_data
+from nika_core.cli.options import format_option
+from nika_core.cli.problems import errors_in, mask_problems, print_problem
+from nika_core.cli.run_command import open_workspace
+from nika_core.errors import NikaError, Problem, ProblemsError, RefusedError, UsageError, exit_code_of
+from nika_core.model.limits import LimitKind
+from nika_core.model.project import FILE_NAME
+
+_SUFFIX = ".nika.yaml"
+_NOT_OURS = {"node_modules", "__pycache__"}
+
+
+class Format(StrEnum):
+    """How to print."""
+
+    PRETTY = "pretty"
+    JSON = "json"
+    COMPACT = "compact"
+
+
+def validate(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="[PATH]...", help="Files or folders; without one, this folder.")
+    ] = None,
+    format_: Annotated[Format, format_option()] = Format.PRETTY,
+) -> None:
+    """Check workflow files without running anything."""
+    problems: list[Problem] = []
+    found: list[dict[str, Any]] = []
+    for path, loaded in _all_checked(paths or [Path()]):
+        problems += loaded.problems
+        if format_ is Format.JSON:
+            made = nika.as_json(loaded)
+            found.append(made | {"problems": mask_problems(made["problems"])})
+        elif format_ is Format.COMPACT:
+            for problem in loaded.problems:
+                print_data(masked(nika.render_compact(problem)))
+        else:
+            _pretty(path, loaded)
+    if format_ is Format.JSON:
+        print_json({"files": found})
+    code = exit_code_of(problems)
+    if code:
+        sys.exit(code)
+
+
+def _all_checked(paths: list[Path]) -> Iterator[tuple[Path, nika.LoadedWorkflow]]:
+    """Each file and what was found; a project file that is broken once, in the place of those that it is for."""
+    try:
+        files = find_files(paths)
+    except NikaError as error:
+        yield _project_file(error)
+        return
+    broken: set[Path] = set()
+    for path in files:
+        try:
+            found = path, _checked(path)
+        except NikaError as error:
+            found = _project_file(error)
+            if found[0] in broken:
+                continue
+            broken.add(found[0])
+        yield found
+
+
+def _project_file(error: NikaError) -> tuple[Path, nika.LoadedWorkflow]:
+    """The project file that stands in the way of all checking. Raises the error, where it is none in it."""
+    problems = error.problems if isinstance(error, ProblemsError) else (error.problem(),)
+    place = problems[0].place
+    if place is None or Path(place.path).name != FILE_NAME:
+        raise error
+    return Path(place.path), nika.LoadedWorkflow(None, problems, path=place.path)
+
+
+def _checked(path: Path) -> nika.LoadedWorkflow:
+    workspace = open_workspace(path)
+    mask_with(workspace.masker)  # each file's project has its own
+    return nika.validate(path, workspace=workspace)
+
+
+def find_files(paths: list[Path]) -> list[Path]:
+    """The workflow files of these files and folders. Raises UsageError, or RefusedError where there are too many."""
+    found: dict[Path, None] = {}
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(
+                each
+                for each in path.rglob(f"*{_SUFFIX}")
+                if not any(part.startswith(".") or part in _NOT_OURS for part in each.relative_to(path).parts)
+            )
+            if not inside and len(paths) == 1:
+                raise UsageError(f"{path} has no *{_SUFFIX} file in it", hint="name a file, or another folder")
+            found.update(dict.fromkeys(inside))
+        else:
+            found[path] = None  # one that is not there is told like any other bad file
+    most = open_workspace(paths[0]).limits.limit(LimitKind.FILES)
+    if most is not None and len(found) > most.value:
+        raise RefusedError(
+            codes.COUNT_LIMIT,
+            f"there are {len(found)} workflow files, and {most.name} allows {most.value:.0f}",
+            hint=f"name fewer folders, or set {most.name}={len(found)}",
+        )
+    return list(found)
+
+
+def _pretty(path: Path, loaded: nika.LoadedWorkflow) -> None:
+    for problem in loaded.problems:
+        print_problem(problem, loaded)
+    errors = errors_in(loaded)
+    warnings = len(loaded.problems) - errors
+    if errors:
+        print_data(f"{style_data('✗', 'red')} {plain(str(path))}: {_count(errors, 'error')}{_and(warnings)}")
+    else:
+        workflow = loaded.workflow
+        size = f"{_count(len(workflow.tasks), 'task')}, {_count(len(workflow.flows), 'flow')}" if workflow else ""
+        print_data(f"{style_data('✓', 'green')} {plain(str(path))}: valid, {size}{_and(warnings)}")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def _and(warnings: int) -> str:
+    return f", {_count(warnings, 'warning')}" if warnings else ""

@@ -1,0 +1,50 @@
+"""Values that are known before a run starts: they are checked then, not when their task's turn comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from nika_core.document.checks.check_context import Words, place_of
+from nika_core.document.plugin_catalog import PluginCatalog
+from nika_core.errors import Place, Problem, TemplateValueError
+from nika_core.model.payload_tree import placeholders_in
+from nika_core.model.template import Placeholder
+from nika_core.model.workflow import Workflow
+from nika_core.plugin import Values
+from nika_core.template import resolve
+
+
+def check_values(workflow: Workflow, catalog: PluginCatalog, values: Values) -> Iterator[Problem]:
+    """Yield a problem for each placeholder that needs no task's output and has no value.
+
+    To be called right before a run, with its inputs and its environment; `values.outputs` is not looked at.
+    """
+    words = Words(catalog)
+    errors: dict[str, TemplateValueError | None] = {}
+
+    def issue(placeholder: Placeholder) -> TemplateValueError | None:
+        if placeholder.text not in errors:
+            errors[placeholder.text] = None
+            if words.source(placeholder.source) is not None and not words.depends_on(placeholder):
+                try:
+                    resolve(placeholder, values, catalog.source)
+                except TemplateValueError as error:
+                    errors[placeholder.text] = error
+        return errors[placeholder.text]
+
+    for placeholder, place in _everywhere(workflow):
+        error = issue(placeholder)
+        if error is not None:
+            yield Problem(error.code, error.message, place(), error.hint)
+
+
+def _everywhere(workflow: Workflow) -> Iterator[tuple[Placeholder, Callable[[], Place]]]:
+    for task in workflow.tasks:
+        for path, placeholder in placeholders_in(task.payload):
+            yield placeholder, partial(place_of, task.at, path, placeholder)
+    for path, placeholder in placeholders_in(workflow.agent.system_prompt if workflow.agent else None):
+        yield placeholder, partial(place_of, workflow.at, ("agent", "systemPrompt", *path), placeholder)
+    for flow in workflow.flows:
+        for placeholder in flow.condition.placeholders if flow.condition else ():
+            yield placeholder, partial(place_of, flow.at, ("condition",), placeholder)

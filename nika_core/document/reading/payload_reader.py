@@ -1,0 +1,87 @@
+"""A task's payload: checked by its keyword's schema, JSON types given, templates compiled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nika_core import codes
+from nika_core.document.validation.compile_validators import compile_schema
+from nika_core.document.validation.issues import ValidationIssue, add, enough
+from nika_core.document.validation.json_tree import typed_tree
+from nika_core.model.payload_tree import map_leaves
+from nika_core.model.workflow import Path_
+from nika_core.plugin import Keyword
+from nika_core.template import TemplateSyntaxError, compile_template
+
+
+class PayloadReader:
+    """Reads the payloads of one keyword."""
+
+    __slots__ = ("_check", "_literal", "_trees", "fields", "keyword")
+
+    def __init__(self, keyword: Keyword) -> None:
+        compiled = compile_schema(keyword.payload)
+        self.keyword = keyword
+        self.fields = compiled.fields
+        self._check = compiled.check
+        self._trees = keyword.json_fields
+        self._literal = keyword.verbatim_fields
+
+    def read(self, node: Any, issues: list[ValidationIssue]) -> dict[str, Any]:
+        """Return the payload; issues are relative to `node`, which is a mapping or the short form's scalar."""
+        since = len(issues)
+        short = isinstance(node, str)
+        if short:
+            node = {self.keyword.primary: node}
+        elif type(node) is not dict:
+            fields = f"it has the fields {', '.join(sorted(self.fields))}" if self.fields else None
+            add(issues, node, f"a mapping, or a text as `{self.keyword.primary}`", fields)
+            return {}
+        payload = self._check(node, issues)
+        for issue in issues[since:]:
+            if issue.code == codes.UNKNOWN_KEY:  # in a payload, it is the payload that is bad
+                issue.code = codes.BAD_PAYLOAD
+        if type(payload) is not dict:
+            if len(issues) == since:
+                issues.append(ValidationIssue(f"the payload of `{self.keyword.name}` is not a mapping"))
+            payload = {}
+        if self._trees:
+            for name in self._trees:
+                if name in node and name in payload:
+                    payload[name] = typed_tree(node[name])
+        literal = self._literal
+        for name, value in payload.items():  # of a broken payload too: more may be wrong with it
+            kind = type(value)
+            if kind is str:
+                if ("{{" in value or "${" in value) and name not in literal:
+                    payload[name] = compile_text(value, issues, (name,))
+            elif (kind is dict or kind is list) and name not in literal:
+                payload[name] = _compile_tree(value, name, issues)
+        if short:
+            for issue in issues[since:]:
+                issue.path.clear()
+                issue.at_key = False
+        return payload
+
+
+def compile_text(text: str, issues: list[ValidationIssue], path: Path_ = ()) -> Any:
+    """Return a text as a template if it is one; add an issue for each broken template in it."""
+    try:
+        return compile_template(text)
+    except TemplateSyntaxError as error:
+        issues.extend(
+            ValidationIssue(
+                broken.message, broken.hint, list(reversed(path)), offset=broken.offset, code=codes.TEMPLATE_SYNTAX
+            )
+            for broken in (error, *error.further)
+        )
+        return error.rest
+
+
+def _compile_tree(tree: Any, name: str, issues: list[ValidationIssue]) -> Any:
+    def compile_leaf(leaf: Any, path: Path_) -> Any:
+        if type(leaf) is not str or ("{{" not in leaf and "${" not in leaf) or enough(issues):
+            return leaf
+        return compile_text(leaf, issues, path)
+
+    return map_leaves(tree, compile_leaf, (name,))

@@ -1,0 +1,270 @@
+"""The `tasks:` list."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from nika_core import codes
+from nika_core.document.plugin_catalog import PluginCatalog
+from nika_core.document.reading import workflow_schema
+from nika_core.document.reading.output_schema import AS_FILE, read_schema, schema_issue
+from nika_core.document.reading.payload_reader import PayloadReader
+from nika_core.document.reading.problem_list import ProblemList
+from nika_core.document.validation.compile_validators import compile_schema
+from nika_core.document.validation.issues import ValidationIssue, add, add_syntax_hint, holds_refused, is_refused, under
+from nika_core.document.validation.json_tree import typed_tree
+from nika_core.document.validation.synonyms import ELSEWHERE, did_you_mean
+from nika_core.document.yaml.deadline import ValidationDeadline
+from nika_core.document.yaml.path_locator import PathLocator, TaskLocator
+from nika_core.document.yaml.source_map import Cursor, RefusedKey
+from nika_core.document.yaml.syntax_issues import MAX_ISSUES
+from nika_core.errors import PluginError
+from nika_core.model.bounded import shorten, why_not_an_id
+from nika_core.model.limits import LimitKind, Limits
+from nika_core.model.nearest import nearest
+from nika_core.model.workflow import Mode, OnError, OutputSpec, Retry, Task
+
+_EVERY: Final = 64
+_NO_RETRY: Final = Retry()
+_TEXT: Final = OutputSpec()
+
+
+# A frozen dataclass is made through its slots' own descriptors, in two thirds of the time.
+_SLOTS: Final = tuple(getattr(Task, name).__set__ for name in Task.__match_args__)
+_new: Final = object.__new__
+
+
+def _task(*values: Any) -> Task:
+    """Return `Task(*values)`; all fields, in order."""
+    task = _new(Task)
+    for set_, value in zip(_SLOTS, values, strict=True):
+        set_(task, value)
+    return task
+
+
+class TaskReader:
+    """Reads tasks. One whose id or payload is broken stays in the list without a keyword: others may refer to it, and
+    it to them. After any other problem, the keyword still checks its payload.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        locator: PathLocator,
+        catalog: PluginCatalog,
+        limits: Limits,
+        deadline: ValidationDeadline,
+        problems: ProblemList,
+    ) -> None:
+        self.folder = folder
+        self.largest = limits.limit(LimitKind.YAML_BYTES)
+        self.refused = bool(problems.items)  # something in the text was: a task that holds it is broken
+        self.locator = locator
+        self.catalog = catalog
+        self.deadline = deadline
+        self.problems = problems
+        self.words = frozenset(catalog.words())
+        self.id_length = limits.count(LimitKind.ID_LENGTH)
+        self.checks = {key: compile_schema(validator).check for key, validator in workflow_schema.TASK.items()}
+        self.readers: dict[str, PayloadReader | None] = {}
+        self.first: dict[str, int] = {}
+
+    def read(self) -> tuple[Task, ...]:
+        """Return the tasks of the document's list."""
+        cursor = Cursor(self.locator.source_map)
+        offsets = self.locator.offsets
+        tasks: list[Task] = []
+        for index, (node, entry) in enumerate(self.locator.items("tasks")):
+            if not index % _EVERY:
+                self.deadline.check()
+            issues: list[ValidationIssue] = []
+            if type(node) is dict:
+                tasks.append(self._task(node, index, entry, cursor.place(offsets[entry]), issues))
+            else:
+                add(issues, node, "a task: a mapping with `id` and a keyword", "write `- id: ...`")
+            if issues:
+                self.problems.add_task_issues(issues, codes.BAD_VALUE, node, entry)
+        return tuple(tasks)
+
+    def _task(self, node: dict[Any, Any], index: int, entry: int, place: Any, issues: list[ValidationIssue]) -> Task:
+        fields: dict[str, Any] = {}
+        keywords: list[str] = []
+        unknown_keys: list[str] = []
+        checks, words = self.checks, self.words
+        for key, value in node.items():
+            if key == "id":
+                continue
+            check = checks.get(key)
+            if check is not None:
+                since = len(issues)
+                fields[key] = check(value, issues)
+                if len(issues) > since:
+                    add_syntax_hint(issues, since, key)
+                    under(issues, since, key)
+            elif key in words:
+                keywords.append(key)
+            elif type(key) is not RefusedKey:
+                unknown_keys.append(key)
+        task_id = node.get("id")
+        if type(task_id) is not str or task_id in self.first or why_not_an_id(task_id, self.id_length):
+            task_id = self._id(node, index, issues)
+        else:
+            self.first[task_id] = index
+        keyword = self.readers.get(keywords[0]) if len(keywords) == 1 and not unknown_keys else None
+        if keyword is None:
+            keyword = self._keyword(node, keywords, unknown_keys, issues)
+        payload: Any = {}
+        broken = False
+        if keyword is not None:
+            since = len(issues)
+            payload = keyword.read(node[keyword.keyword.name], issues)
+            if len(issues) > since:
+                broken = True
+                for issue in issues[since:]:
+                    issue.code = issue.code or codes.BAD_PAYLOAD
+                    if issue.at_key and issue.path[0] in checks and issue.path[0] not in keyword.fields:
+                        issue.hint = f"`{issue.path[0]}` stands on the task, beside `{keyword.keyword.name}`"
+                under(issues, since, keyword.keyword.name)
+        output = self._output(node, fields["output"], issues) if fields.get("output") else _TEXT
+        if keyword is None:
+            return Task(task_id, "", {}, index, place=place)
+        if broken or task_id[0] == "#" or (self.refused and holds_refused(node)):
+            at = TaskLocator(self.locator, node, entry, keyword.keyword.name, keyword.keyword.primary)
+            return Task(task_id, "", payload, index, place=place, at=at)
+        retry = fields.get("retry")
+        allowed = fields.get("allowedTools")
+        word = keyword.keyword.name
+        return _task(
+            task_id,
+            word,
+            payload,
+            index,
+            fields.get("timeout"),
+            Retry(retry.get("max"), retry.get("backoff")) if retry else _NO_RETRY,
+            OnError(fields["onError"]) if fields.get("onError") else OnError.FAIL,
+            output,
+            tuple(allowed) if allowed is not None else None,
+            tuple(fields.get("disallowedTools") or ()),
+            Mode(fields["mode"]) if fields.get("mode") else None,
+            place,
+            TaskLocator(self.locator, node, entry, word, keyword.keyword.primary),
+        )
+
+    def _id(self, node: dict[Any, Any], index: int, issues: list[ValidationIssue]) -> str:
+        task_id = node.get("id")
+        if not isinstance(task_id, str):
+            if "id" in node:
+                since = len(issues)
+                add(issues, task_id, "an id")
+                under(issues, since, "id")
+            elif not any(type(key) is RefusedKey for key in node):
+                misspelt = nearest("id", [key for key in node if len(str(key)) == 2])
+                if misspelt is None:
+                    issues.append(ValidationIssue("a task needs an `id`", "add `id: ...`", code=codes.BAD_TASK_ID))
+            return f"#{index}"
+        why = why_not_an_id(task_id, self.id_length)
+        if why is not None:
+            if not is_refused(task_id):
+                long = self.id_length is not None and len(task_id) > self.id_length
+                hint = "shorten it" if long else "use letters, digits, `-` and `_`, e.g. `fetch-items`"
+                issues.append(ValidationIssue(why, hint, ["id"], code=codes.BAD_TASK_ID))
+            usable = 0 < len(task_id) <= 100 and self.first.setdefault(str(task_id), index) == index
+            return str(task_id) if usable else f"#{index}"
+        task_id = str(task_id)
+        first = self.first.setdefault(task_id, index)
+        if first != index:
+            line = self.locator.place_of(("tasks", first, "id")).line if not self.problems.full else None
+            issues.append(
+                ValidationIssue(
+                    f"the id `{task_id}` is already used by an earlier task" + (f" (line {line})" if line else ""),
+                    "give each task an id of its own",
+                    ["id"],
+                    code=codes.DUPLICATE_TASK_ID,
+                )
+            )
+            return f"#{index}"
+        return task_id
+
+    def _keyword(
+        self, node: dict[Any, Any], keywords: list[str], unknown_keys: list[str], issues: list[ValidationIssue]
+    ) -> PayloadReader | None:
+        """Return the reader of a task's keyword, and explain unknown keys: one of them may be meant as the keyword."""
+        if len(keywords) == 1 and not unknown_keys:
+            return self._reader(keywords[0], issues)
+        if len(keywords) > 1:
+            names = " and ".join(f"`{name}`" for name in keywords)
+            message = f"a task has one keyword, this one has {names}"
+            split = "split it into tasks of one keyword each"
+            issues.append(ValidationIssue(message, split, [keywords[1]], True, code=codes.SEVERAL_KEYWORDS))
+        reader = self._reader(keywords[0], issues) if len(keywords) == 1 else None
+        meant_as_keyword = None
+        for key in unknown_keys[:MAX_ISSUES]:
+            hint = ELSEWHERE.get(key) or did_you_mean(key, self.checks)
+            if not keywords and meant_as_keyword is None and hint is None:
+                meant_as_keyword = key
+                continue
+            if reader is not None and key in reader.fields:
+                short_form = f"{keywords[0]}: {{{reader.keyword.primary}: ..., {key}: ...}}"
+                hint = f"`{key}` belongs within the payload: `{short_form}`"
+            hint = hint or f"known here: {', '.join(self.checks)}, and one keyword"
+            issues.append(
+                ValidationIssue(f"unknown key `{shorten(key, 60)}`", hint, [key], True, code=codes.UNKNOWN_KEY)
+            )
+        if meant_as_keyword is not None:
+            issues.append(self._unknown_keyword(meant_as_keyword))
+        elif not keywords and not any(type(key) is RefusedKey for key in node):
+            words = ", ".join(sorted(self.words)) or "none is installed"
+            issues.append(ValidationIssue("a task needs a keyword", f"one of: {words}", code=codes.NO_KEYWORD))
+        return reader
+
+    def _unknown_keyword(self, word: str) -> ValidationIssue:
+        hint = self.catalog.install_hint(word) or self._called_otherwise(word) or did_you_mean(word, self.words)
+        hint = hint or f"installed keywords: {', '.join(sorted(self.words)) or 'none'}"
+        return ValidationIssue(
+            f"no plugin offers the keyword `{shorten(word, 60)}`", hint, [word], True, code=codes.UNKNOWN_KEYWORD
+        )
+
+    def _called_otherwise(self, word: str) -> str | None:
+        for ours in self.words:
+            try:
+                if word in self.catalog.keyword(ours).synonyms:
+                    return f"did you mean `{ours}`?"
+            except PluginError:  # a broken plugin is only reported if its word is used
+                continue
+        return None
+
+    def _reader(self, word: str, issues: list[ValidationIssue]) -> PayloadReader | None:
+        if word not in self.readers:
+            try:
+                self.readers[word] = PayloadReader(self.catalog.keyword(word))
+            except PluginError as error:
+                issues.append(ValidationIssue(error.message, error.hint, [word], True, code=error.code))
+                return None
+        return self.readers[word]
+
+    def _output(self, node: dict[Any, Any], fields: dict[str, Any], issues: list[ValidationIssue]) -> OutputSpec:
+        format_ = fields.get("format") or "text"
+        schema = None
+        if "schema" in fields:
+            written = node["output"]["schema"]
+            schema = typed_tree(written)
+            if format_ != "json":
+                issues.append(
+                    ValidationIssue("a `schema` needs `format: json`", "add `format: json`", ["schema", "output"], True)
+                )
+            elif isinstance(written, str):
+                schema = read_schema(self.folder, written, self.largest)
+                if isinstance(schema, ValidationIssue):
+                    issues.append(schema)
+                    schema = None
+            elif not isinstance(schema, dict):
+                issues.append(
+                    ValidationIssue("a schema is a mapping, or a file of JSON", AS_FILE, ["schema", "output"])
+                )
+                schema = None
+            else:
+                self.deadline.check()
+                issue = schema_issue(schema)
+                issues.extend([issue] if issue else [])
+        return OutputSpec(format_, schema)

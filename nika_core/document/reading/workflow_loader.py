@@ -1,0 +1,167 @@
+"""From a path to a checked workflow, or to all that is wrong with the file."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from nika_core import codes
+from nika_core.document.checks import check_workflow
+from nika_core.document.plugin_catalog import PluginCatalog, TimedCatalog
+from nika_core.document.reading.source_file import decode, read_bytes, too_large
+from nika_core.document.reading.workflow_reader import WorkflowReader
+from nika_core.document.yaml.deadline import OutOfTimeError, ValidationDeadline
+from nika_core.document.yaml.path_locator import PathLocator
+from nika_core.document.yaml.read_limits import ReadLimits
+from nika_core.document.yaml.recovery import parse_with_recovery
+from nika_core.document.yaml.source_map import SourceMap
+from nika_core.errors import Place, Problem, Severity, exit_code_of
+from nika_core.model.clock import Clock, SystemClock
+from nika_core.model.limits import LimitKind, Limits
+from nika_core.model.project import Project
+from nika_core.model.workflow import Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedWorkflow:
+    """A workflow, or why there is none. `problems` are in the order of the file; `text` is for diagnostics, and
+    `path`, whose it is: a problem can be another file's.
+
+    `readable`: the workflow as far as it could be read, for those who look for more problems.
+    """
+
+    workflow: Workflow | None
+    problems: tuple[Problem, ...]
+    text: str = ""
+    tasks: int = 0  # as many as stand in the file, valid or not
+    flows: int = 0
+    path: str = ""
+    readable: Workflow | None = None
+
+    @property
+    def valid(self) -> bool:
+        """Whether no problem is an error."""
+        return not exit_code_of(self.problems)
+
+
+def load_workflow(
+    path: Path,
+    catalog: PluginCatalog,
+    limits: Limits,
+    *,
+    clock: Clock | None = None,
+    text: bytes | None = None,
+    environ: Mapping[str, str] | None = None,
+    project: Project | None = None,
+    model: str | None = None,
+) -> LoadedWorkflow:
+    """Read and check a workflow. Never raises for the content of the file, and runs nothing.
+
+    Args:
+        text: the file's bytes, where they were read already.
+        environ: the environment of the run; None: every variable may be set.
+        project: its model stands in where the document names none, its settings are the keywords'.
+        model: the same from the command line.
+    """
+    checked = _Checked(path, catalog, limits, environ, project or Project(), model)
+    return replace(_read(checked, text, ValidationDeadline(clock or SystemClock(), limits)), path=str(path))
+
+
+def _read(checked: _Checked, text: bytes | None, deadline: ValidationDeadline) -> LoadedWorkflow:
+    path, limits = checked.path, checked.limits
+    limit = limits.limit(LimitKind.YAML_BYTES)
+    data = read_bytes(path, limit) if text is None else text
+    if isinstance(data, bytes) and limit is not None and len(data) > limit.value:
+        data = too_large(path, len(data), limit)
+    if isinstance(data, Problem):
+        return LoadedWorkflow(None, (data,))
+    decoded = decode(data, str(path))
+    if isinstance(decoded, Problem):
+        return LoadedWorkflow(None, (decoded,))
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    try:
+        with _unhurried_by_gc():
+            return _load(checked, data, decoded, deadline)
+    except OutOfTimeError:
+        return LoadedWorkflow(None, (deadline.problem(str(path)),), decoded)
+    except RecursionError:
+        problem = Problem(
+            codes.DEPTH_LIMIT, "the document is nested too deeply", Place(str(path), 1, 1), "make it flatter"
+        )
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"[:500]
+        hint = "this is a bug in Nika or in a plugin: please report it, with the file"
+        problem = Problem(codes.INTERNAL, f"the file could not be checked: {why}", Place(str(path)), hint)
+    return LoadedWorkflow(None, (problem,), decoded)
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """What a document is checked against."""
+
+    path: Path
+    catalog: PluginCatalog
+    limits: Limits
+    environ: Mapping[str, str] | None
+    project: Project
+    model: str | None
+
+
+def _load(against: _Checked, data: bytes, text: str, deadline: ValidationDeadline) -> LoadedWorkflow:
+    path, catalog, limits = against.path, against.catalog, against.limits
+    read_limits = ReadLimits.of(limits)
+    refused = read_limits.too_many_templates(text, str(path))
+    if refused is not None:
+        return LoadedWorkflow(None, (refused,), text)
+    recovered = parse_with_recovery(data, text, read_limits, deadline)
+    tree = recovered.tree
+    locator = PathLocator(tree, SourceMap(text, str(path)))
+    reader = WorkflowReader(path, locator, catalog, limits, deadline, against.model or against.project.model)
+    problems = reader.problems
+    for issue in recovered.issues:
+        problems.add_syntax_issue(issue)
+    if not tree.whole:
+        return LoadedWorkflow(None, tuple(problems.items), text)
+    if tree.root is None and problems.items:  # everything in it was broken and cut out
+        return LoadedWorkflow(None, tuple(problems.items), text)
+    if tree.root is None:
+        nothing = Problem(codes.FILE_UNREADABLE, "the file holds no document", Place(str(path), 1, 1), "add `tasks:`")
+        return LoadedWorkflow(None, (nothing,), text)
+    workflow = reader.read(tree.root, recovered.keys, recovered.ids)
+    if workflow is not None:
+        deadline.check()
+        settings = against.project.settings
+        timed = TimedCatalog(catalog, deadline)
+        whole = all(problem.severity is not Severity.ERROR for problem in problems.items)
+        broken = frozenset(reader.broken_sections)
+        for problem in check_workflow(
+            workflow, timed, limits, against.environ, settings=settings, whole=whole, broken_sections=broken
+        ):
+            problems.add_problem(problem)
+            if Severity.ERROR in problems.left_out:
+                break
+    sorted_problems = problems.sorted(str(path))
+    valid = not any(problem.severity is Severity.ERROR for problem in sorted_problems)
+    tasks, flows = (_length(tree.root, key) for key in ("tasks", "flows"))
+    return LoadedWorkflow(workflow if valid else None, tuple(sorted_problems), text, tasks, flows, readable=workflow)
+
+
+def _length(root: object, key: str) -> int:
+    items = root.get(key) if isinstance(root, dict) else None
+    return len(items) if isinstance(items, list) else 0
+
+
+@contextmanager
+def _unhurried_by_gc() -> Iterator[None]:
+    """Pause the garbage collector: all that is built here stays, and it would walk it again and again."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

@@ -1,0 +1,122 @@
+"""A keyword's facets as the kernel asks them: whatever a plugin does wrong there is one PluginError with its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from nika_core.errors import NikaError, Place, PluginError
+from nika_core.model.json import Json, JsonObject
+from nika_core.model.template import Template
+from nika_core.plugin import CallEstimate, Effect, Estimate, Facets, ModelRequest, Payload, Report, StepContext, Tool
+from nika_core.registry.loading import broken, one_line
+from nika_core.registry.scan import PluginRecord
+
+T = TypeVar("T")
+
+
+class GuardedFacets(Facets):
+    """Guard `own`, an object of `record`. Errors meant for the user pass; all else is the plugin's fault."""
+
+    def __init__(self, own: Facets, record: PluginRecord) -> None:
+        self._own = own
+        self._record = record
+
+    def _ask(self, name: str, ask: Callable[[], T]) -> T:
+        try:
+            return ask()
+        except (NikaError, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # a facet is a plugin's: not even its SystemExit may end a command
+            raise self._failed(name, error) from error
+
+    def _failed(self, name: str, error: BaseException) -> PluginError:
+        return broken(self._record, f"fails in `{name}`: {one_line(error)}")
+
+    def _wrong(self, name: str, given: object, wanted: str) -> PluginError:
+        return broken(self._record, f"gives {type(given).__name__} from `{name}`, where {wanted} is wanted")
+
+    def check(self, payload: Payload, report: Report) -> None:
+        try:  # written out and not through `_ask`: a document's tasks are checked by the thousand
+            self._own.check(payload, _strict(report))
+        except (NikaError, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            raise self._failed("check", error) from error
+
+    def check_tool(self, reference: str, payload: Payload, report: Report) -> None:
+        self._ask("check_tool", lambda: self._own.check_tool(reference, payload, _strict(report)))
+
+    def effects(self, payload: Payload) -> Sequence[Effect]:
+        found = self._ask("effects", lambda: tuple(self._own.effects(payload)))
+        for each in found:
+            if not isinstance(each, Effect) or not isinstance(each.kind, str) or not isinstance(each.target, str):
+                raise self._wrong("effects", each, "Effect with two texts")
+        return found
+
+    def estimate(self, payload: Payload) -> Estimate:
+        found = self._ask("estimate", lambda: self._own.estimate(payload))
+        if not isinstance(found, Estimate) or not all(_is_number(each) for each in (found.cost_low, found.cost_high)):
+            raise self._wrong("estimate", found, "Estimate")
+        if not isinstance(found.calls, tuple | list) or not all(isinstance(each, CallEstimate) for each in found.calls):
+            raise self._wrong("estimate", found.calls, "CallEstimate values in a tuple")
+        return found
+
+    def files(self, payload: Payload) -> Sequence[Path]:
+        found = self._ask("files", lambda: tuple(self._own.files(payload)))
+        for each in found:
+            if not isinstance(each, Path):
+                raise self._wrong("files", each, "Path")
+        return found
+
+    def sections(self, payload: Payload) -> Mapping[str, Json]:
+        found = self._ask("sections", lambda: self._own.sections(payload))
+        if not isinstance(found, Mapping):
+            raise self._wrong("sections", found, "sections by name")
+        return found
+
+    def first_request(self, payload: Payload) -> ModelRequest | None:
+        found = self._ask("first_request", lambda: self._own.first_request(payload))
+        if not isinstance(found, ModelRequest | None):
+            raise self._wrong("first_request", found, "ModelRequest or None")
+        return found
+
+    def mock(self, payload: JsonObject) -> Json:
+        return self._ask("mock", lambda: self._own.mock(payload))
+
+    def redact(self, payload: JsonObject) -> JsonObject:
+        found = self._ask("redact", lambda: self._own.redact(payload))
+        if not isinstance(found, Mapping):
+            raise self._wrong("redact", found, "a payload")
+        return found
+
+    def render(self, field: str, template: Template | str, values: Sequence[Json]) -> Json:
+        return self._ask("render", lambda: self._own.render(field, template, values))
+
+    async def tools(self, reference: str, context: StepContext) -> Sequence[Tool]:
+        try:
+            found = tuple(await self._own.tools(reference, context))
+        except NikaError:
+            raise
+        except Exception as error:
+            raise self._failed("tools", error) from error
+        for each in found:
+            if not isinstance(each, Tool):
+                raise self._wrong("tools", each, "Tool")
+        return found
+
+
+def _strict(report: Report) -> Report:
+    """A report that takes only what the user can be shown."""
+
+    def told(message: str, place: Place, **more: Any) -> None:
+        if not isinstance(message, str) or not isinstance(place, Place):
+            raise TypeError("a report has a message and a Place, e.g. payload.at('field')")
+        report(message, place, **more)
+
+    return told
+
+
+def _is_number(value: object) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))

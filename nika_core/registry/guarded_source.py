@@ -1,0 +1,53 @@
+"""A template source as the kernel asks it: whatever a plugin does wrong there is one PluginError with its name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from nika_core.errors import NikaError, PluginError
+from nika_core.model.json import Json
+from nika_core.model.template import Placeholder
+from nika_core.plugin import Scope, Source, Values
+from nika_core.plugin.template_source import SourceReport
+from nika_core.registry.loading import broken, one_line
+from nika_core.registry.scan import PluginRecord
+
+
+class GuardedSource:
+    """Guard `own`, an object of `record`. Errors meant for the user pass; all else is the plugin's fault.
+
+    Written out and not through one method with a lambda: templates are resolved by the thousand.
+    """
+
+    __slots__ = ("_own", "_record")
+
+    def __init__(self, own: Source, record: PluginRecord) -> None:
+        self._own = own
+        self._record = record
+
+    def _failed(self, name: str, error: BaseException) -> PluginError:
+        return broken(self._record, f"fails in `{name}`: {one_line(error)}")
+
+    def check(self, placeholder: Placeholder, scope: Scope, report: SourceReport) -> None:
+        try:
+            self._own.check(placeholder, scope, report)
+        except (NikaError, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # not even its SystemExit may end a command
+            raise self._failed("check", error) from error
+
+    def depends_on(self, placeholder: Placeholder) -> Iterable[str]:
+        try:
+            return tuple(self._own.depends_on(placeholder))
+        except (NikaError, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # see `check`
+            raise self._failed("depends_on", error) from error
+
+    def resolve(self, placeholder: Placeholder, values: Values) -> Json:
+        try:
+            return self._own.resolve(placeholder, values)
+        except (NikaError, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # see `check`
+            raise self._failed("resolve", error) from error

@@ -1,0 +1,219 @@
+"""Checks that are the same for every kind of plugin: what is installed, what importing it does, what it describes."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import time
+from importlib import import_module
+from typing import Any, Final, TypeVar
+
+import importlib_metadata
+
+from nika_core.document.reading.workflow_schema import ROOT
+from nika_core.document.validation.compile_validators import compile_schema
+from nika_core.errors import NikaError
+from nika_core.plugin import Facets, Keyword, LimitPolicy, Policy, Provider, TemplateSource
+from nika_core.registry import Kind, PluginRecord, Registry
+from nika_core.registry.loading import Description, load_object
+from nika_core.testing.errors import NotConformant, require
+from nika_core.testing.interpreter import in_fresh_interpreter
+
+DECLARED: Final = "declared"
+LIGHT: Final = "light"
+QUIET_IMPORT: Final = "quiet import"
+
+# Of what is often wrapped, by the first part of a module's name. Whatever else is heavy shows in time and in number.
+HEAVY: Final = frozenset(
+    {
+        "aiohttp", "anthropic", "azure", "boto3", "botocore", "cv2", "django", "fastapi", "flask", "google", "grpc",
+        "httpcore", "httpx", "httpx2", "huggingface_hub", "jsonschema", "llama_cpp", "mcp", "mistralai", "numpy",
+        "ollama", "openai", "pandas", "playwright", "psycopg", "psycopg2", "pydantic", "redis", "requests", "scipy",
+        "selenium", "sklearn", "sqlalchemy", "starlette", "tensorflow", "tiktoken", "tokenizers", "torch",
+        "transformers", "uvicorn", "uvloop", "websockets", "xllamacpp",
+    }
+)  # fmt: skip
+MOST_MODULES: Final = 25  # of others, that importing the declaring module may bring
+MOST_RATIO: Final = 0.5  # of the time that importing nika_core.plugin and strictyaml takes
+LEAST_SECONDS: Final = 0.05  # which is always allowed
+_TRIES: Final = 3
+
+D = TypeVar("D", Keyword, Provider, TemplateSource, LimitPolicy)
+
+
+def check_description(kind: Kind, word: str) -> Description:
+    """Exactly one installed distribution offers the word, and what its hook describes is what its entry point says.
+
+    Raises:
+        NotConformant: with what the registry, or a look at the description, says is wrong.
+    """
+    registry = Registry()
+    mine = [listed for listed in registry.listing() if listed.record.kind is kind and listed.record.word == word]
+    require(
+        mine,
+        DECLARED,
+        f"no installed distribution has an entry point '{word}' in the group {kind.group}; install the plugin first "
+        "(pip install -e .), and again after a change of its entry points",
+    )
+    winner = [listed for listed in mine if listed.status == "available"]
+    require(winner, DECLARED, f"'{word}' is {mine[0].status}: {mine[0].why}")
+    record = winner[0].record
+    try:
+        description = registry.description(record)
+        for role, name in _names(description).items():
+            _usable(role, name, load_object(record, name))
+    except NikaError as error:
+        raise NotConformant(DECLARED, error.message) from error
+    require(description.summary.strip(), DECLARED, f"'{word}' has no summary")
+    if isinstance(description, Keyword):
+        _consistent(description)
+    return description
+
+
+_METHODS: Final = {
+    "client": ("info", "models", "stream", "estimate", "health", "submit_batch", "poll_batch", "close"),
+    "source": ("check", "depends_on", "resolve"),
+}
+_BASES: Final = {"facets": Facets, "policy": Policy}
+
+
+def _names(description: Description) -> dict[str, str]:
+    match description:
+        case Keyword():
+            return {"step": description.step, "facets": description.facets}
+        case Provider():
+            return {"client": description.client}
+        case TemplateSource():
+            return {"source": description.source}
+        case LimitPolicy():
+            return {"policy": description.policy}
+
+
+def _usable(role: str, name: str, found: Any) -> None:
+    if role == "step":
+        run = getattr(found, "run", None)
+        require(inspect.iscoroutinefunction(run), DECLARED, f"{name} has no `async def run(self, payload, context)`")
+    missing = [each for each in _METHODS.get(role, ()) if not callable(getattr(found, each, None))]
+    require(not missing, DECLARED, f"{name} has no {', '.join(missing)}")
+    base = _BASES.get(role)
+    fits = base is None or (isinstance(found, type) and issubclass(found, base))
+    require(fits, DECLARED, f"{name} is no subclass of {base and base.__name__}")
+
+
+def _consistent(keyword: Keyword) -> None:
+    """What the description says of fields is said of fields that there are."""
+    fields = set(compile_schema(keyword.payload).fields)
+    if not fields:  # no Map: whether it refuses unknown keys is another check's question
+        return
+    require(keyword.primary in fields, DECLARED, f"`primary` is {keyword.primary!r}, which the payload does not have")
+    for name in ("json_fields", "verbatim_fields", "rendered_fields", "field_docs"):
+        unknown = set(getattr(keyword, name)) - fields
+        require(not unknown, DECLARED, f"`{name}` names {', '.join(sorted(unknown))}, which the payload does not have")
+    undocumented = fields - set(keyword.field_docs)
+    require(
+        not undocumented,
+        DECLARED,
+        f"`field_docs` says nothing about {', '.join(sorted(undocumented))}: editors show it",
+    )
+    if keyword.rendered_fields:
+        module, _, name = keyword.facets.partition(":")
+        own = getattr(import_module(module), name)
+        require(own.render is not Facets.render, DECLARED, "it has `rendered_fields`, and its facets have no `render`")
+    taken = set(keyword.sections) & set(ROOT)
+    require(not taken, DECLARED, f"`sections` takes {', '.join(sorted(taken))}, which every workflow has")
+
+
+def check_light_import(kind: Kind, word: str, *, also: tuple[str, ...] = ()) -> None:
+    """Importing the declaring module (and `also`) brings no SDK, and costs next to nothing.
+
+    It is measured in a process of its own, side by side with `nika_core.plugin` and strictyaml: at most half their
+    time, or 50 ms, and at most 25 modules of others. Of three tries the best counts.
+
+    Raises:
+        NotConformant: with the modules or the time.
+    """
+    record = _record(kind, word)
+    seen = ""
+    for _ in range(_TRIES):
+        done = in_fresh_interpreter(
+            "nika_core.testing.description_checks:weigh", {"modules": [record.module, *also]}, environ=_quiet_coverage()
+        )
+        require(not done.failed, LIGHT, f"importing {record.module} fails: {done.failed}")
+        weight = done.value
+        heavy = sorted({name.partition(".")[0] for name in weight["new"]} & HEAVY)
+        require(not heavy, LIGHT, f"importing {record.module} imports {', '.join(heavy)}: import it on first use")
+        own = _own_packages(record)
+        others = sorted(name for name in weight["new"] if name.partition(".")[0] not in own | {"nika_core"})
+        require(
+            len(others) <= MOST_MODULES,
+            LIGHT,
+            f"importing {record.module} imports {len(others)} modules of others, {MOST_MODULES} are fine: "
+            + ", ".join(others[:10]),
+        )
+        allowed = max(LEAST_SECONDS, MOST_RATIO * weight["base"])
+        if weight["seconds"] <= allowed:
+            return
+        seen = f"importing {record.module} takes {weight['seconds']:.3f} s, {allowed:.3f} s are fine"
+    raise NotConformant(LIGHT, seen)
+
+
+def check_quiet_import(kind: Kind, word: str) -> None:
+    """Importing and describing writes nothing to stdout, starts no thread and patches no event loop.
+
+    Raises:
+        NotConformant: with what it did.
+    """
+    record = _record(kind, word)
+    done = in_fresh_interpreter("nika_core.testing.description_checks:listen", {"kind": kind.value, "word": word})
+    require(not done.failed, QUIET_IMPORT, done.failed)
+    require(not done.stdout, QUIET_IMPORT, f"importing {record.module} writes to stdout: {done.stdout[:200]!r}")
+    require(
+        not done.value["threads"], QUIET_IMPORT, f"importing {record.module} starts threads: {done.value['threads']}"
+    )
+
+
+def weigh(modules: list[str]) -> dict[str, Any]:
+    """Import the modules; seconds and names, beside those of what every plugin imports. For a fresh interpreter."""
+    begun = time.perf_counter()
+    import_module("nika_core.plugin")
+    import_module("strictyaml")
+    base = time.perf_counter() - begun
+    before = set(sys.modules)
+    begun = time.perf_counter()
+    for module in modules:
+        import_module(module)
+    seconds = time.perf_counter() - begun
+    return {"base": base, "seconds": seconds, "new": sorted(set(sys.modules) - before)}
+
+
+def listen(kind: str, word: str) -> dict[str, Any]:
+    """Import and register a plugin where its stdout is heard. For a fresh interpreter."""
+    import threading
+
+    before = {thread.name for thread in threading.enumerate()}
+    record = Registry().record(Kind(kind), word)
+    module = import_module(record.module)
+    for name in vars(module):
+        if name.startswith("nika_") and callable(getattr(module, name)):
+            list(getattr(module, name)())
+    Registry().description(record)
+    return {"threads": sorted({thread.name for thread in threading.enumerate()} - before)}
+
+
+def _record(kind: Kind, word: str) -> PluginRecord:
+    try:
+        return Registry().record(kind, word)
+    except NikaError as error:
+        raise NotConformant(DECLARED, error.message) from error
+
+
+def _own_packages(record: PluginRecord) -> set[str]:
+    """The top-level packages that the plugin's own distribution brings, and that of its module."""
+    found = {record.module.partition(".")[0]}
+    for file in importlib_metadata.distribution(record.distribution).files or ():
+        found.add(file.parts[0].removesuffix(".py"))
+    return found
+
+
+def _quiet_coverage() -> dict[str, str]:
+    return {"COVERAGE_PROCESS_CONFIG": ""}  # tracing would be what is measured

@@ -1,0 +1,43 @@
+"""What stands between the kernel and a plugin's own object passes everything on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nika_core.errors import PluginError
+from nika_core.plugin import Facets, Source
+from nika_core.registry import Kind, PluginRecord
+from nika_core.registry.guarded_facets import GuardedFacets
+from nika_core.registry.guarded_source import GuardedSource
+
+
+@pytest.mark.parametrize(("interface", "between"), [(Facets, GuardedFacets), (Source, GuardedSource)])
+def test_everything_of_an_interface_is_passed_on(interface: type, between: type) -> None:
+    names = {name for name, value in vars(interface).items() if callable(value) and not name.startswith("_")}
+
+    assert names
+    assert names <= vars(between).keys()
+
+
+def test_the_files_of_a_task_are_those_that_its_keyword_names() -> None:
+    class Own(Facets):
+        def files(self, payload: Any) -> tuple[Path, ...]:
+            return (Path("style.md"),)
+
+    facets = GuardedFacets(Own(), PluginRecord(Kind.KEYWORD, "own", "own", "own", "1.0"))
+
+    assert facets.files(None) == (Path("style.md"),)  # type: ignore[arg-type]  # it is not looked at
+
+
+def test_sections_that_are_none_are_told_as_the_plugins_fault() -> None:
+    class Own(Facets):
+        def sections(self, payload: Any) -> Any:
+            return ["servers"]
+
+    facets = GuardedFacets(Own(), PluginRecord(Kind.KEYWORD, "own", "acme-own", "own", "1.0"))
+
+    with pytest.raises(PluginError, match=r"own 1.0.*gives list from `sections`"):
+        facets.sections(None)  # type: ignore[arg-type]  # it is not looked at
