@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -58,11 +58,6 @@ def render_compact(problem: Problem) -> str:
     place = f"{visible(str(problem.place))}: " if problem.place else ""
     hint = f" ({visible(problem.hint)})" if problem.hint else ""
     return f"{place}{problem.severity.value} {problem.code}: {visible(problem.message)}{hint}"
-
-
-def render_all(problems: Iterable[Problem], text: str = "", *, style: Style = unstyled) -> str:
-    """Return all frames, separated by empty lines."""
-    return "\n\n".join(render_pretty(problem, text, style=style) for problem in problems)
 
 
 def problem_json(problem: Problem) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class _Anything(Mapping[str, str]):
 
 @dataclass(slots=True)
 class Words:
-    """Keywords and sources, each asked for once. What cannot be had is None: whoever reads the document said why."""
+    """Keywords and sources, each asked for once. What is missing is None: reading the document reported it."""
 
     catalog: PluginCatalog
     _keywords: dict[str, Keyword | None] = field(default_factory=dict)
@@ -124,7 +124,7 @@ def plugin_failed(what: str, doing: str, error: Exception, place: Place | None) 
         codes.PLUGIN_BROKEN,
         f"{what} failed while it checked {doing}: {text[:500]}",
         place,
-        "this is a fault in the plugin that brings it; `nika plugins list` names the plugin",
+        "this is a bug in the plugin that brings it; `nika plugins list` names the plugin",
     )
 
 

@@ -130,7 +130,7 @@ def _check_keys(value: Any, name: str, task: Task) -> Iterator[Problem]:
                 codes.TEMPLATE_SYNTAX,
                 f"a template cannot stand in a key: {key[:80]!r}",
                 task.at(path),
-                "make the whole object in a task of its own, and put its output here",
+                "build the whole object in a task of its own, and use its output here",
             )
 
 

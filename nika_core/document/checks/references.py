@@ -89,7 +89,7 @@ class _References:
         return _ReferenceIssue(
             f"{_short(placeholder)}: no plugin offers a template source '{placeholder.source}'",
             codes.UNKNOWN_SOURCE,
-            f"{hint}there are: {', '.join(sources) or 'none'}; for the characters themselves write \\"
+            f"{hint}available: {', '.join(sources) or 'none'}; for the characters themselves write \\"
             + placeholder.text[:2],
         )
 

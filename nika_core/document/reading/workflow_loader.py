@@ -93,7 +93,7 @@ def _read(checked: _Checked, text: bytes | None, deadline: ValidationDeadline) -
         )
     except Exception as error:
         why = f"{type(error).__name__}: {error}"[:500]
-        hint = "this is a fault in Nika or in a plugin: please report it, with the file"
+        hint = "this is a bug in Nika or in a plugin: please report it, with the file"
         problem = Problem(codes.INTERNAL, f"the file could not be checked: {why}", Place(str(path)), hint)
     return LoadedWorkflow(None, (problem,), decoded)
 

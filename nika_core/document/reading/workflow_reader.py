@@ -165,7 +165,9 @@ class WorkflowReader:
         node = root["inputs"]
         if type(node) is dict and len(node) > _MOST_INPUTS:
             message = f"a workflow has at most {_MOST_INPUTS} inputs, this one has {len(node)}"
-            self.problems.add(codes.COUNT_LIMIT, message, ("inputs",), hint="use an input of type json", at_key=True)
+            self.problems.add(
+                codes.COUNT_LIMIT, message, ("inputs",), hint="group them in an input of type json", at_key=True
+            )
             return None
         checked = compile_schema(workflow_schema.INPUTS).check(node, issues)
         add_syntax_hint(issues, 0, "inputs")
