@@ -22,6 +22,7 @@ from nika_core.engine.llm.budget import SpendingLimits
 from nika_core.engine.llm.estimate import certain_tasks
 from nika_core.engine.llm.pricing import Prices
 from nika_core.errors import NikaError, Place, PluginError, Problem, ProblemsError, Severity, exit_code_of
+from nika_core.model.files import FileError, open_file
 from nika_core.model.graph import Graph
 from nika_core.model.json import Json
 from nika_core.model.limits import Limit, LimitKind, Limits, Unit
@@ -30,6 +31,7 @@ from nika_core.model.workflow import AgentBlock, Task, Workflow
 from nika_core.plugin import Facets, ModelInfo, Price, Provider, Values
 from nika_core.registry import Kind
 
+_MAX_HASHED = 1024**3  # bytes of one file that belongs to a task
 T = TypeVar("T")
 
 
@@ -134,9 +136,9 @@ class PreparedRun:
 def _content(path: Path) -> str:
     """A hash of what stands in a file; "" where it cannot be read: who uses it will say so."""
     try:
-        with path.open("rb") as file:
+        with open_file(path, _MAX_HASHED) as file:
             return hashlib.file_digest(file, "blake2b").hexdigest()
-    except OSError:
+    except (OSError, FileError):
         return ""
 
 

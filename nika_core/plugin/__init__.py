@@ -8,6 +8,7 @@ installed is `API_VERSION`. What a client streams is a `Chunk`: a `TextDelta` or
 
 from typing import Final
 
+from nika_core.model.files import FileError, json_of, open_file, read_file, read_json, read_text
 from nika_core.plugin.explanation import Explanation
 from nika_core.plugin.hookspec import hookimpl
 from nika_core.plugin.keyword import (
@@ -62,6 +63,7 @@ __all__ = [
     "Estimate",
     "Explanation",
     "Facets",
+    "FileError",
     "Finished",
     "Health",
     "Keyword",
@@ -90,4 +92,9 @@ __all__ = [
     "Values",
     "estimate_tokens",
     "hookimpl",
+    "json_of",
+    "open_file",
+    "read_file",
+    "read_json",
+    "read_text",
 ]

@@ -11,8 +11,9 @@ from nika_core import codes
 from nika_core.errors import Category, TaskError
 from nika_core.model.bounded import bound
 from nika_core.model.json import Json, JsonObject
+from nika_core.model.json_text import TooDeepError, parse_json
 from nika_core.model.workflow import OutputSpec
-from nika_core.template.json_check import TooDeepError, import_validator, parse_json, value_problems
+from nika_core.template.json_check import import_validator, value_problems
 
 _compact: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _SHOWN: Final = 200  # characters of a wrong output that its error shows

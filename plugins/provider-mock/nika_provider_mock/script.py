@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 from nika_core.errors import Category, TaskError
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.message import Role
-from nika_core.plugin import ModelRequest
+from nika_core.plugin import FileError, ModelRequest, read_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +100,9 @@ class Script:
 def read_script(path: str) -> Script:
     """Raises TaskError (category config) that says what is wrong with the file."""
     try:
-        text = Path(path).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise _bad(path, f"cannot be read: {reason}") from None
-    try:
-        return parse_script(json.loads(text))
-    except json.JSONDecodeError as error:
-        raise _bad(f"{path}:{error.lineno}:{error.colno}", f"is no JSON: {error.msg}") from None
+        return parse_script(read_json(Path(path)))
+    except FileError as error:
+        raise _bad(str(error.place), error.reason) from None
     except ValueError as error:
         raise _bad(path, str(error)) from None
 
