@@ -57,7 +57,7 @@ def _make_plan(prepared: PreparedRun, whole: RunForecast) -> Plan:
     for number, wave in enumerate(prepared.graph.waves(), start=1):
         for name in wave:
             task = tasks[name]
-            facets = prepared.workspace.catalog.facets(task.keyword)
+            facets = prepared.workspace.registry.facets(task.keyword)
             payload = _payload(prepared, task)
             planned.append(
                 PlannedTask(
@@ -86,8 +86,8 @@ def _redacted(facets: Any, payload: Mapping[str, Any]) -> Json:
 
 def _payload(prepared: PreparedRun, task: Task) -> dict[str, Any]:
     """As the step will be given it, as far as that is known; what is not stands there as its author wrote it."""
-    keyword = prepared.workspace.catalog.keyword(task.keyword)
-    facets = prepared.workspace.catalog.facets(task.keyword)
+    keyword = prepared.workspace.registry.keyword(task.keyword)
+    facets = prepared.workspace.registry.facets(task.keyword)
     found: dict[str, Any] = {}
     for name, value in task.payload.items():
         found[name] = value.text if name in keyword.literal and isinstance(value, Template) else _known(prepared, value)

@@ -32,7 +32,7 @@ def _schema(folder: Path) -> JsonObject | None:
     from nika_core.document.json_schema import workflow_json_schema
 
     try:
-        schema: JsonObject = workflow_json_schema(Workspace.open(folder if folder.is_dir() else None).catalog)
+        schema: JsonObject = workflow_json_schema(Workspace.open(folder if folder.is_dir() else None).registry)
     except NikaError as error:
         print_message(f"no JSON Schema for editors: {plain(error.message)}; `nika schema` says more")
         return None

@@ -10,4 +10,4 @@ def schema() -> None:
     """The JSON Schema of a workflow with the installed plugins, for editors."""
     from nika_core.document.json_schema import workflow_json_schema
 
-    print_json(workflow_json_schema(Workspace.open().catalog))
+    print_json(workflow_json_schema(Workspace.open().registry))

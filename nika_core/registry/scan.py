@@ -4,26 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 
+from nika_core.registry.kinds import BY_GROUP, Kind
 from nika_core.registry.metadata import Distribution, installed
-
-
-class Kind(StrEnum):
-    """What a plugin may bring; the value is the entry-point group's name after `nika.`."""
-
-    KEYWORD = "keywords"
-    PROVIDER = "providers"
-    TEMPLATE_SOURCE = "template_sources"
-    LIMIT_POLICY = "limit_policies"
-
-    @property
-    def group(self) -> str:
-        """The entry-point group."""
-        return f"nika.{self.value}"
-
-
-_KINDS = {kind.group: kind for kind in Kind}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +22,7 @@ class PluginRecord:
     @property
     def id(self) -> str:
         """As allow and block lists name it: `keywords:shell`."""
-        return f"{self.kind.value}:{self.word}"
+        return f"{self.kind.id}:{self.word}"
 
     @property
     def origin(self) -> str:
@@ -56,7 +39,7 @@ def scan(distributions: Iterable[Distribution] | None = None) -> tuple[PluginRec
         if not text or "nika." not in text:
             continue
         try:
-            points = [point for point in distribution.entry_points if point.group in _KINDS]
+            points = [point for point in distribution.entry_points if point.group in BY_GROUP]
             name, version = distribution.name, distribution.version
         except Exception:  # noqa: S112  # unreadable metadata is another installer's matter; it offers nothing
             continue
@@ -64,8 +47,8 @@ def scan(distributions: Iterable[Distribution] | None = None) -> tuple[PluginRec
         if not points or key in seen:
             continue
         seen.add(key)
-        found.extend(PluginRecord(_KINDS[point.group], point.name, point.value, name, version) for point in points)
-    return tuple(sorted(found, key=lambda record: (record.kind, record.word, record.distribution)))
+        found.extend(PluginRecord(BY_GROUP[point.group], point.name, point.value, name, version) for point in points)
+    return tuple(sorted(found, key=lambda record: (record.kind.id, record.word, record.distribution)))
 
 
 def required_by(distribution: str) -> frozenset[str]:

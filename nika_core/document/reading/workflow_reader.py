@@ -89,7 +89,7 @@ class WorkflowReader:
 
         Asked only where there are problems: whatever only another version has, this one's schema refuses.
         """
-        found = recognize(root, self.catalog.words())
+        found = recognize(root, self.catalog.keywords())
         if found is None:
             return False
         path, why = found
@@ -125,7 +125,7 @@ class WorkflowReader:
                 continue
             known = [*workflow_schema.ROOT, *brought]
             hint = did_you_mean(key, known)
-            if hint is None and key in self.catalog.words():
+            if hint is None and key in self.catalog.keywords():
                 hint = f"`{key}` is a task's keyword: write it under `tasks:`, in an item with an `id`"
             hint = hint or f"known here: {', '.join(known)}"
             self.problems.add(codes.UNKNOWN_KEY, f"unknown key `{key}`", (key,), hint=hint, at_key=True)
