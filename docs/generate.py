@@ -73,7 +73,8 @@ def signature(function: Any, name: str) -> str:
     """Without `self`."""
     made = inspect.signature(function)
     kept = [value for key, value in made.parameters.items() if key != "self"]
-    shown = re.sub(r"<(\w+\.\w+): [^>]*>", r"\1", str(made.replace(parameters=kept)).replace("'", ""))
+    written = str(made.replace(parameters=kept)).replace("'", "")
+    shown = re.sub(r"<(?:function )?(\w+(?:\.\w+)?)(?:: [^>]*| at 0x\w+)>", r"\1", written)
     start = "async " if inspect.iscoroutinefunction(function) else ""
     return f"{start}{name}{shown}"
 
@@ -183,7 +184,7 @@ KINDS = {
         "keywords.md",
         (
             *("Keyword", "Step", "StepContext", "StepOutput", "Facets", "Payload", "Report", "Effect", "Estimate"),
-            *("CallEstimate", "Tool", "ToolOutcome", "Explanation"),
+            *("CallEstimate", "Tool", "ToolResult", "Explanation"),
         ),
     ),
     "Providers": (
@@ -268,7 +269,8 @@ def _example(kind: str) -> str:
 def toolboxes() -> str:
     """What plugins may use."""
     lines = [NOTICE, "# Toolboxes\n", "What plugins may use beside the interface. Each is public as a whole.\n"]
-    for module in ("nika_core.toolbox.process", "nika_core.toolbox.agent", "nika_core.toolbox.providers"):
+    for name in ("process", "agent", "network", "providers"):
+        module = f"nika_core.toolbox.{name}"
         lines.append(f"## `{module}`\n")
         lines.append(_module_text(module))
         lines.extend(described(module, importlib.import_module(module).__all__))
@@ -296,7 +298,7 @@ def errors() -> str:
     for code in sorted(EXPLANATIONS):
         each = EXPLANATIONS[code]
         lines.append(f"## {code}: {each.title}\n\n{each.meaning}\n")
-        lines.append(f"```console\n{each.example.rstrip()}\n```\n\nMend it: {each.mend}\n")
+        lines.append(f"```console\n{each.example.rstrip()}\n```\n\nFix: {each.fix}\n")
     return _page(lines)
 
 

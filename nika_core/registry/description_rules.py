@@ -63,9 +63,9 @@ KEYWORD: Final[Rules] = {
     "payload": ("a strictyaml validator", _is_validator),
     "step": _OBJECT_NAME,
     "facets": _OBJECT_NAME,
-    "trees": _NAMES,
-    "literal": _NAMES,
-    "custom": _NAMES,
+    "json_fields": _NAMES,
+    "verbatim_fields": _NAMES,
+    "rendered_fields": _NAMES,
     "needs_provider": _TRUTH,
     "pure": _TRUTH,
     "default_timeout": ("seconds, more than 0", _is_seconds),
@@ -93,7 +93,7 @@ PROVIDER: Final[Rules] = {
     "requests_per_minute": _COUNT,
     "tokens_per_minute": _COUNT,
 }
-TEMPLATE_SOURCE: Final[Rules] = {"name": _TEXT, "summary": _TEXT, "source": _OBJECT_NAME, "braces": _TRUTH}
+TEMPLATE_SOURCE: Final[Rules] = {"name": _TEXT, "summary": _TEXT, "source": _OBJECT_NAME, "default_source": _TRUTH}
 LIMIT_POLICY: Final[Rules] = {"name": _TEXT, "summary": _TEXT, "policy": _OBJECT_NAME}
 
 
@@ -112,7 +112,7 @@ def description_error(description: object) -> str | None:
 
 def _explanations_error(keyword: Keyword) -> str | None:
     for each in keyword.explanations:
-        texts = (each.code, each.title, each.meaning, each.example, each.mend)
+        texts = (each.code, each.title, each.meaning, each.example, each.fix)
         if not all(map(_is_text, texts)):
             return f"explains {_shown(each.code)} with something that is no text"
         if each.code.startswith(_KERNEL):

@@ -10,7 +10,6 @@ import importlib
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from types import ModuleType
 from typing import Any, TypeAlias
 
 import pluggy
@@ -100,7 +99,8 @@ class Loader:
 
     def _register(self, record: PluginRecord) -> dict[Kind, list[object]]:
         module = self._import(record)
-        declared = getattr(module, "NIKA_API", None)
+        # What a program passes is written for the version that is there.
+        declared = getattr(module, "NIKA_API", None if record.plugin is None else API_VERSION)
         if declared != API_VERSION:
             silent = "does not say which plugin API it was written for" if declared is None else ""
             raise broken(
@@ -122,11 +122,13 @@ class Loader:
         collected, self._collected = self._collected, {}
         return collected
 
-    def _forget(self, module: ModuleType, record: PluginRecord) -> None:
+    def _forget(self, module: object, record: PluginRecord) -> None:
         if self._manager.has_plugin(record.module):
             self._manager.unregister(module)
 
-    def _import(self, record: PluginRecord) -> ModuleType:
+    def _import(self, record: PluginRecord) -> Any:
+        if record.plugin is not None:
+            return record.plugin
         start = time.perf_counter()
         try:
             with plugin_code(record):

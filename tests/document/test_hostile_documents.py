@@ -17,7 +17,7 @@ import json, sys
 from pathlib import Path
 from nika_core.app import Workspace
 from nika_core.document import load_workflow
-from nika_core.document.diagnostics import render_all
+from nika_core.document.diagnostics import render_pretty
 
 def peak():
     return int(next(x for x in open("/proc/self/status") if x.startswith("VmHWM")).split()[1]) * 1024
@@ -29,7 +29,8 @@ load_workflow(path, workspace.registry, limits, text=b"tasks: [{id: a, shell: x}
 before = peak()
 loaded = load_workflow(path, workspace.registry, limits, environ={})
 grown = peak() - before
-render_all(loaded.problems, loaded.text)
+for problem in loaded.problems:
+    render_pretty(problem, loaded.text)
 print(json.dumps({"grown": grown, "codes": sorted({p.code for p in loaded.problems})}))
 """
 

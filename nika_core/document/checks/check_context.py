@@ -1,4 +1,4 @@
-"""What every check is given: the workflow, what plugins say of its words, and places."""
+"""What each check is given: the workflow, its plugins' descriptions, and places."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nika_core.errors import NikaError, Place, PluginError
 from nika_core.model.graph import Graph, build_graph
 from nika_core.model.json import JsonObject
 from nika_core.model.limits import Limits
-from nika_core.model.template import Placeholder, Template
+from nika_core.model.template import Placeholder
 from nika_core.model.workflow import Path_, Task, Workflow
 from nika_core.plugin import Keyword, Scope
 
@@ -34,7 +34,7 @@ class _Anything(Mapping[str, str]):
 
 
 def depends_on(catalog: PluginCatalog, placeholder: Placeholder) -> tuple[str, ...]:
-    """The tasks whose outputs a placeholder needs; none if its source fails, which is reported elsewhere."""
+    """Return the tasks whose outputs a placeholder needs; none if its source fails, which is reported elsewhere."""
     try:
         return tuple(catalog.source(placeholder.source).depends_on(placeholder))
     except NikaError:
@@ -60,7 +60,7 @@ class Context:
 
     @cached_property
     def named(self) -> dict[str, Task]:
-        """The tasks without those whose id is no id, or another's: they stand under a number here (`#2`)."""
+        """Return the tasks without those whose id is invalid or taken, which have a number (`#2`) instead."""
         return {name: task for name, task in self.tasks.items() if not name.startswith("#")}
 
     @cached_property
@@ -73,43 +73,30 @@ class Context:
         return Scope(self.named, self.workflow.inputs, environ)
 
     def can_be_asked(self, keyword: Keyword) -> bool:
-        """Whether a keyword has all that it needs to say what is wrong: it would miss what is in a broken section."""
+        """Return whether a keyword has all that its check needs: it would miss what is in a broken section."""
         return self.broken_sections.isdisjoint(keyword.sections)
 
     def keyword_of(self, task: Task) -> Keyword | None:
-        """The description of a task's keyword."""
+        """Return the description of a task's keyword."""
         return self.keyword(task.keyword)
 
     def keyword(self, word: str) -> Keyword | None:
-        """A keyword's description; None when no plugin gives one, which the document's reader has reported."""
+        """Return a keyword's description; None if no plugin has one, which reading the document reported."""
         try:
             return self.catalog.keyword(word)
         except PluginError:
             return None
 
     def depends_on(self, placeholder: Placeholder) -> tuple[str, ...]:
-        """The tasks whose outputs a placeholder needs."""
+        """Return the tasks whose outputs a placeholder needs."""
         needed = self._needed.get(placeholder.text)  # several checks ask, and most placeholders stand in many tasks
         if needed is None:
             needed = self._needed[placeholder.text] = depends_on(self.catalog, placeholder)
         return needed
 
 
-def located(value: Any, path: Path_ = ()) -> Iterator[tuple[Path_, Placeholder]]:
-    """Every placeholder of a payload with the path of its text, in the order of `placeholders_of`."""
-    if isinstance(value, Template):
-        for placeholder in value.placeholders:
-            yield path, placeholder
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from located(item, (*path, key))
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            yield from located(item, (*path, index))
-
-
 def place_of(at: Any, path: Path_, placeholder: Placeholder) -> Place:
-    """Where a placeholder stands, to its last character. `at`: of its task, flow or workflow."""
+    """Return the place of a placeholder, to its last character. `at`: of its task, flow or workflow."""
     start: Place = at((*path, placeholder.start))
     last: Place = at((*path, placeholder.end - 1))
     if start.column is None or last.line != start.line or last.column is None or last.column < start.column:
