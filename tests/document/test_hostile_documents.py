@@ -69,7 +69,7 @@ DOCUMENTS = {
 }
 
 
-@pytest.mark.load
+@pytest.mark.alone
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_a_hostile_document_is_refused_in_time_and_memory(name: str, tmp_path: Path) -> None:
