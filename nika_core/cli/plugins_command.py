@@ -15,7 +15,7 @@ import nika_core as nika
 from nika_core.cli.console import plain, print_data, print_json, print_message, style, style_data, table
 from nika_core.cli.options import Format, FormatOption
 from nika_core.errors import NikaError, UsageError
-from nika_core.plugin import Keyword, LimitPolicy, Provider, TemplateSource
+from nika_core.plugin import Command, Keyword, LimitPolicy, Provider, TemplateSource
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, add_completion=False, help="What is installed, blocked or broken."
@@ -129,7 +129,7 @@ def _described(workspace: nika.Workspace, listed: nika.PluginStatus) -> dict[str
         case TemplateSource():
             form = "{{...}}" if description.default_source else f"${{{description.name}.…}}"
             return {"summary": description.summary, "form": form}
-        case LimitPolicy():
+        case LimitPolicy() | Command():
             return {"summary": description.summary}
 
 
