@@ -71,8 +71,7 @@ class PreparedRun:
     def model_info(self, model: str | None) -> tuple[Provider, ModelInfo]:
         """What a model can do; None: the agent block's. Calls nothing. Raises NikaError."""
         name = model or self.agent.model or ""
-        provider = self.directory.choose(self.agent.provider, name)
-        return provider, self.directory.connect(provider).info(name)
+        return self.directory.model(self.agent.provider, name)
 
     @cached_property
     def files(self) -> Mapping[str, str]:
@@ -127,7 +126,8 @@ class PreparedRun:
 
     def payload(self, task: Task) -> Any:
         """The task as its keyword's facets see it."""
-        workspace, workflow = self.workspace, replace(self.workflow, agent=self.agent)
+        workspace = self.workspace
+        workflow = replace(self.workflow, agent=self.agent)
         return payload_of(task, workflow, self.limits, workspace.project.settings, workspace.environ)
 
 

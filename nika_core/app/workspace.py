@@ -125,10 +125,11 @@ class Workspace:
     @cached_property
     def installed(self) -> Registry:
         """The plugins under the project's and the environment's lists, whatever `nika.lock` says: to be looked at."""
-        installed = scan()
+        installed, passed = scan(), passed_plugins(self._plugins)
+        if not self._records and not passed:
+            return Registry(installed, self._policy())
         taken = {record.id for record in installed}
         extra = [record for record in self._records if record.id not in taken]
-        passed = passed_plugins(self._plugins)
         for record in passed:
             if record.id in taken:
                 raise UsageError(
@@ -221,9 +222,14 @@ class Workspace:
             return False
         return True
 
+    @cached_property
+    def admitting(self) -> list[tuple[PluginRecord, Policy]]:
+        """The limit policies that decide about single tasks and calls; the others only set limits."""
+        return [found for found in self.policies if type(found[1]).admit is not Policy.admit]
+
     def admit(self, request: Admission) -> Refusal | None:
-        """Ask every policy; one refusal wins. A policy that raises refuses."""
-        for record, policy in self.policies:
+        """Ask every policy that decides; one refusal wins. A policy that raises refuses."""
+        for record, policy in self.admitting:
             try:
                 refusal = policy.admit(request)
                 if refusal is not None and not isinstance(refusal, Refusal):

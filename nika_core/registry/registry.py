@@ -61,13 +61,10 @@ class Registry:
         self._made: dict[tuple[PluginRecord, str], Any] = {}
         self._claims: dict[str, tuple[Provider, ...]] = {}  # by a model's name
         self._by_word: dict[tuple[Kind, str], list[PluginRecord]] = {}
-        self._blocked: dict[PluginRecord, str] = {}
+        self._blocked = self._policy.blocked(self._records)
         for record in self._records:
-            why = self._policy.why_blocked(record)
-            if why is None:
+            if record not in self._blocked:
                 self._by_word.setdefault((record.kind, record.word), []).append(record)
-            else:
-                self._blocked[record] = why
 
     @cached_property
     def _built_in(self) -> frozenset[str]:
@@ -108,7 +105,7 @@ class Registry:
         return winner
 
     def _winner(self, records: list[PluginRecord]) -> PluginRecord | None:
-        preferred = self._policy.prefer.get(records[0].id)
+        preferred = self._policy.prefer.get(records[0].id) if self._policy.prefer else None
         if preferred is not None:
             mine = [record for record in records if same_distribution(record.distribution, preferred)]
             if len(mine) == 1:
