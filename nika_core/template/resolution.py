@@ -11,7 +11,7 @@ from nika_core.model.json import Json, JsonObject
 from nika_core.model.path import nesting
 from nika_core.model.payload_tree import as_written, map_leaves
 from nika_core.model.template import Placeholder, Template
-from nika_core.model.workflow import Path_, PayloadValue
+from nika_core.model.workflow import NodePath, PayloadValue
 from nika_core.plugin.keyword import Facets, Keyword
 from nika_core.plugin.template_source import Source, Values
 from nika_core.template.rendering import render
@@ -131,7 +131,7 @@ def _field(
 
 
 def _rendered(value: Any, name: str, put_together: Callable[[Template | str], Json]) -> Json:
-    def fill(leaf: Any, path: Path_) -> Json:
+    def fill(leaf: Any, path: NodePath) -> Json:
         if not isinstance(leaf, Template | str):
             return leaf  # type: ignore[no-any-return]  # a scalar of JSON
         try:

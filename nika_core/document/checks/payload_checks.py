@@ -70,7 +70,7 @@ class CheckedPayload:
         return value.text if isinstance(value, Template) else to_text(as_written(value))
 
 
-def payload_of(
+def checked_payload(
     task: Task,
     workflow: Workflow,
     limits: Limits,

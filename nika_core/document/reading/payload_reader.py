@@ -9,7 +9,7 @@ from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.document.validation.issues import ValidationIssue, add, enough
 from nika_core.document.validation.json_tree import typed_tree
 from nika_core.model.payload_tree import map_leaves
-from nika_core.model.workflow import Path_
+from nika_core.model.workflow import NodePath
 from nika_core.plugin import Keyword
 from nika_core.template import TemplateSyntaxError, compile_template
 
@@ -64,7 +64,7 @@ class PayloadReader:
         return payload
 
 
-def compile_text(text: str, issues: list[ValidationIssue], path: Path_ = ()) -> Any:
+def compile_text(text: str, issues: list[ValidationIssue], path: NodePath = ()) -> Any:
     """Return a text as a template if it is one; add an issue for each broken template in it."""
     try:
         return compile_template(text)
@@ -79,7 +79,7 @@ def compile_text(text: str, issues: list[ValidationIssue], path: Path_ = ()) -> 
 
 
 def _compile_tree(tree: Any, name: str, issues: list[ValidationIssue]) -> Any:
-    def compile_leaf(leaf: Any, path: Path_) -> Any:
+    def compile_leaf(leaf: Any, path: NodePath) -> Any:
         if type(leaf) is not str or ("{{" not in leaf and "${" not in leaf) or enough(issues):
             return leaf
         return compile_text(leaf, issues, path)

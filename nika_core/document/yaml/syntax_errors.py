@@ -69,7 +69,7 @@ _OPENED: Final = frozenset(
 )
 
 
-def explain(error: Any, text: str) -> list[SyntaxIssue]:
+def explain_syntax_error(error: Any, text: str) -> list[SyntaxIssue]:
     """Return the issues that a parser's error stands for."""
     mark = getattr(error, "problem_mark", None)
     if mark is None:
