@@ -80,7 +80,7 @@ def _check_lists(
             elif name == _ALLOWED:
                 yield from entries.problems(tool, at((name, index)))
     for index, tool in enumerate(allowed or ()):
-        # To allow `mcp::files::*` and forbid one of them makes sense; to forbid all that is allowed does not.
+        # It is useful to allow `mcp::files::*` and forbid one of them, but not to forbid all that is allowed.
         forbidding = next((one for one in disallowed if covers(one, tool)), None)
         if forbidding is not None:
             yield Problem(

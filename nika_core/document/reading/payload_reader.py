@@ -39,7 +39,7 @@ class PayloadReader:
             return {}
         payload = self._check(node, issues)
         for issue in issues[since:]:
-            if issue.code == codes.UNKNOWN_KEY:  # in a payload, it is the payload that is bad
+            if issue.code == codes.UNKNOWN_KEY:  # within a payload it is an error of the payload
                 issue.code = codes.BAD_PAYLOAD
         if type(payload) is not dict:
             if len(issues) == since:

@@ -60,7 +60,7 @@ def find_project(start: Path) -> Path | None:
         try:
             if candidate.is_file():
                 return candidate
-        except OSError:  # a folder that we may not look into
+        except OSError:  # a folder without permission to read it
             continue
     return None
 

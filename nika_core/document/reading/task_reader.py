@@ -30,7 +30,7 @@ _NO_RETRY: Final = Retry()
 _TEXT: Final = OutputSpec()
 
 
-# A frozen dataclass is made through its slots' own descriptors, in two thirds of the time.
+# Setting a frozen dataclass through the descriptors of its slots takes two thirds of the time.
 _SLOTS: Final = tuple(getattr(Task, name).__set__ for name in Task.__match_args__)
 _new: Final = object.__new__
 
@@ -59,7 +59,7 @@ class TaskReader:
     ) -> None:
         self.folder = folder
         self.largest = limits.limit(LimitKind.YAML_BYTES)
-        self.refused = bool(problems.items)  # something in the text was: a task that holds it is broken
+        self.refused = bool(problems.items)  # part of the text was: a task that holds such a part is broken
         self.locator = locator
         self.catalog = catalog
         self.deadline = deadline

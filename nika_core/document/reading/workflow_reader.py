@@ -87,7 +87,7 @@ class WorkflowReader:
     def _of_another_version(self, root: dict[Any, Any], syntax_problems: int) -> bool:
         """Return whether it is. If so, that replaces all problems but the first `syntax_problems` ones.
 
-        Asked only where there are problems: whatever only another version has, this one's schema refuses.
+        Asked only if there are problems, since the schema refuses all that only other versions have.
         """
         recognized = recognize(root, self.catalog.words())
         if recognized is None:
