@@ -17,7 +17,7 @@ from nika_core.app.mock_step import MockStep
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.resuming import previous_tasks_for
 from nika_core.app.watchdogs import loop_watchdog
-from nika_core.engine.core.ports import InMemoryCallCache, same
+from nika_core.engine.core.ports import InMemoryCallCache, unmasked
 from nika_core.engine.core.previous_tasks import PreviousTask
 from nika_core.engine.llm.batching import BatchPolicy
 from nika_core.engine.llm.breaker import BreakerSettings
@@ -226,7 +226,7 @@ class Execution:
 
     def _services(self, budget: Budget) -> Services:
         prepared, workspace, log = self._prepared, self._prepared.workspace, self._log
-        catalog, limits = workspace.catalog, self._prepared.limits
+        catalog, limits = workspace.registry, self._prepared.limits
         json_depth = limits.count(LimitKind.JSON_DEPTH)
 
         @cache
@@ -276,7 +276,7 @@ class Execution:
             barrier=log.barrier if log else no_barrier,
             durable=self._durable if log else None,
             call_cache=log or InMemoryCallCache(),
-            mask=prepared.masker.text if prepared.masker else same,
+            mask=prepared.masker.text if prepared.masker else unmasked,
             mask_stream=prepared.masker.stream if prepared.masker else None,
             admit=workspace.admit,
             clock=workspace.clock,

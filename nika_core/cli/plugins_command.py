@@ -22,22 +22,16 @@ app = typer.Typer(
 )
 
 
-class PluginKind(StrEnum):
-    """What a plugin may bring."""
+PluginKind = StrEnum("PluginKind", {kind.upper(): kind for kind in nika.PLUGIN_KINDS})  # type: ignore[misc]  # from the table
 
-    KEYWORD = "keyword"
-    PROVIDER = "provider"
-    TEMPLATE_SOURCE = "template_source"
-    LIMIT_POLICY = "limit_policy"
-
-
+_DEFAULT_KIND = PluginKind("keyword")
 _BAD = {"conflict", "broken"}
 
 
 def _json(listed: nika.PluginStatus) -> dict[str, Any]:
     record = listed.record
     found: dict[str, Any] = {
-        "kind": record.kind.value,
+        "kind": record.kind.id,
         "word": record.word,
         "distribution": record.distribution,
         "version": record.version,
@@ -53,7 +47,7 @@ def _pretty(listed: Sequence[nika.PluginStatus]) -> None:
     for each in listed:
         record = each.record
         why = f"{each.status}: {each.why}" if each.why else each.status
-        rows.append((record.kind.value, record.word, record.distribution, record.version, why))
+        rows.append((record.kind.id, record.word, record.distribution, record.version, why))
     print_data(table(("KIND", "WORD", "DISTRIBUTION", "VERSION", "STATUS"), rows))
 
 
@@ -180,7 +174,7 @@ def lock(
 def new(
     word: Annotated[str, typer.Argument(help="The word that users will write.")],
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where its folder is made.")] = Path(),
-    kind: Annotated[PluginKind, typer.Option("--kind", help="What it brings.")] = PluginKind.KEYWORD,
+    kind: Annotated[PluginKind, typer.Option("--kind", help="What it brings.")] = _DEFAULT_KIND,
     private: Annotated[bool, typer.Option("--private", help="Never to be uploaded to a public index.")] = False,
     author: Annotated[str | None, typer.Option("--author", help="Who makes it: a person or an organisation.")] = None,
     name: Annotated[str | None, typer.Option("--name", help="The distribution's name; without it, derived.")] = None,

@@ -57,7 +57,7 @@ _AGENT_DOCS: Final = {
 
 def workflow_json_schema(catalog: PluginCatalog) -> dict[str, Any]:
     """Return the schema. A keyword whose plugin cannot be loaded takes any payload."""
-    words = sorted(catalog.words())
+    words = sorted(catalog.keywords())
     payloads: dict[str, Any] = {}
     properties: dict[str, Any] = {}
     for word in words:

@@ -41,12 +41,6 @@ def resolve(placeholder: Placeholder, values: Values, source_of: Callable[[str],
         raise TemplateValueError(f"{placeholder.text}: {error.message}", code=error.code, hint=hint) from error
     except NikaError as error:
         raise TemplateValueError(f"{placeholder.text}: {error.message}", code=error.code, hint=error.hint) from error
-    except Exception as error:
-        raise TemplateValueError(
-            f"{placeholder.text}: the template source '{placeholder.source}' failed: {type(error).__name__}: {error}",
-            code=codes.INTERNAL,
-            hint="this is a bug in the plugin that brings it",
-        ) from error
     if value is None and placeholder.has_default:
         return placeholder.default  # type: ignore[return-value]  # it has one
     return value

@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 
 from nika_core.engine.core.previous_tasks import previous_tasks
-from nika_core.engine.local.host import Run, run
+from nika_core.engine.local.host import Run
 from nika_core.errors import Category, JournalError, TaskError, TemplateValueError
 from nika_core.model.clock import SystemClock
 from nika_core.model.events import EventKind
@@ -565,5 +565,5 @@ async def test_the_caller_is_closed_at_the_end(lab):
 
 
 async def test_a_run_can_simply_be_awaited(lab):
-    result = await run(lab.request(lab.tasks("a")), lab.services(clock=SystemClock()))
+    result = await Run(lab.request(lab.tasks("a")), lab.services(clock=SystemClock())).result()
     assert result.output == "a"

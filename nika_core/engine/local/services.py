@@ -18,7 +18,7 @@ from nika_core.engine.core.ports import (
     ModelCaller,
     NoModels,
     admitted,
-    same,
+    unmasked,
 )
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.events import Event
@@ -96,7 +96,7 @@ class Services:
     barrier: Callable[[], Awaitable[None]] = no_barrier
     durable: Callable[[], int] | None = None
     call_cache: CallCache = field(default_factory=InMemoryCallCache)
-    mask: Callable[[str], str] = same
+    mask: Callable[[str], str] = unmasked
     mask_stream: Callable[[], MaskedStream] | None = None
     admit: Callable[[Admission], Refusal | None] = admitted
     clock: Clock = field(default_factory=SystemClock)
