@@ -10,9 +10,9 @@ from typing import Any, Final
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.engine.llm.estimate import RunForecast, forecast_run, forecast_task
 from nika_core.engine.llm.request_defaults import DEFAULT_MAX_TOKENS
-from nika_core.errors import NikaError, TaskError
+from nika_core.errors import NikaError, TaskError, TemplateValueError
 from nika_core.model.json import Json
-from nika_core.model.template import Placeholder, Template
+from nika_core.model.template import Placeholder, Template, TypedTemplate
 from nika_core.model.usage import Usage
 from nika_core.model.workflow import KeywordCategory, Task
 from nika_core.plugin import CallEstimate, Client, Estimate, Facets, ModelInfo, ModelRequest, Provider, Values
@@ -119,7 +119,15 @@ def value_of(prepared: PreparedRun, placeholder: Placeholder) -> tuple[Json] | N
 def _filled(prepared: PreparedRun, value: Any) -> Any:
     if isinstance(value, Template):
         found = [value_of(prepared, each) for each in value.placeholders]
-        return value if None in found else render(value, [each[0] for each in found if each is not None])
+        if None in found:
+            return value
+        text = render(value, [each[0] for each in found if each is not None])
+        if not isinstance(value, TypedTemplate):
+            return text
+        try:
+            return value.convert(text)
+        except TemplateValueError:  # the run says so, with the field's name
+            return value
     if isinstance(value, Mapping):
         return {key: _filled(prepared, item) for key, item in value.items()}
     return [_filled(prepared, item) for item in value] if isinstance(value, list | tuple) else value

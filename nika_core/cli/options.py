@@ -63,7 +63,7 @@ def seconds_of(timeout: str | None) -> float | None:
     """`--timeout` in seconds. Raises UsageError."""
     if timeout is None:
         return None
-    from nika_core.document.validation.scalars import Duration  # only whoever uses it waits for the import
+    from nika_core.plugin.fields import Duration
 
     try:
         return Duration(above_zero=True).parse(timeout)

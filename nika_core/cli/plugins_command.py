@@ -15,6 +15,7 @@ from nika_core.cli.console import plain, print_data, print_json, print_message, 
 from nika_core.cli.options import Format, FormatOption
 from nika_core.errors import NikaError, UsageError
 from nika_core.plugin import Keyword, LimitPolicy, Provider, TemplateSource
+from nika_core.plugin.fields import field_docs
 from nika_core.registry import PluginStatus, Registry
 from nika_core.registry.lock import LOCK_NAME, lock_of, require_lock, write_lock
 from nika_core.scaffold import NewPlugin, make_plugin
@@ -127,7 +128,7 @@ def _described(registry: Registry, listed: PluginStatus) -> dict[str, Any]:
                 "category": description.category.value,
                 "primary": description.primary,
                 "timeout": description.default_timeout,
-                "fields": dict(description.field_docs),
+                "fields": dict(field_docs(description.payload)),
                 "codes": [each.code for each in description.explanations],
             }
         case Provider():

@@ -164,6 +164,8 @@ def _collect(value: Any, found: list[Placeholder]) -> None:
     elif isinstance(value, list | tuple):
         for item in value:
             _collect(item, found)
+    elif isinstance(value, Template):
+        found += value.placeholders
 
 
 def build_graph(

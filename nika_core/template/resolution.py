@@ -9,7 +9,7 @@ from nika_core import codes
 from nika_core.errors import NikaError, TemplateValueError
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.path import nesting
-from nika_core.model.template import Placeholder, Template
+from nika_core.model.template import Placeholder, Template, TypedTemplate
 from nika_core.model.workflow import PayloadValue
 from nika_core.plugin.keyword import Facets, Keyword
 from nika_core.plugin.template_source import Source, Values
@@ -110,15 +110,15 @@ def _field(
         values: list[Json] = [value_of(one) for one in template.placeholders]
         if custom:
             return facets.render(name, template, values)
-        if tree and template.single:
-            return values[0]
+        if template.single and (tree or isinstance(template, TypedTemplate)):
+            return template.convert(values[0]) if isinstance(template, TypedTemplate) else values[0]
         text = render(template, values)
         if len(text) > max_characters:
             raise TemplateValueError(
                 f"the text with its values has {len(text)} characters, at most {max_characters} are allowed",
                 code=codes.VALUE_TOO_LARGE,
             )
-        return text
+        return template.convert(text) if isinstance(template, TypedTemplate) else text
 
     result = _rendered(value, (name,), put_together)
     if tree and max_depth is not None and result is not value and nesting(result, max_depth) > max_depth:

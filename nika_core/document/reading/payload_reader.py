@@ -8,6 +8,9 @@ from nika_core import codes
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.document.validation.issues import ValidationIssue, add, enough, under
 from nika_core.document.validation.json_tree import typed_tree
+from nika_core.document.validation.templated import TypedText
+from nika_core.errors import TemplateValueError
+from nika_core.model.template import TypedTemplate
 from nika_core.plugin import Keyword
 from nika_core.template import TemplateSyntaxError, compile_template
 
@@ -53,6 +56,8 @@ class PayloadReader:
             if kind is str:
                 if ("{{" in value or "${" in value) and name not in literal:
                     made[name] = compiled(value, issues, name)
+            elif kind is TypedText:
+                made[name] = _convert(value, issues, name) if name in literal else compiled(value, issues, name)
             elif (kind is dict or kind is list) and name not in literal:
                 before = len(issues)
                 made[name] = compiled_tree(value, issues)
@@ -68,7 +73,7 @@ class PayloadReader:
 def compiled(text: str, issues: list[ValidationIssue], step: str | int | None = None) -> Any:
     """A text as a template where it is one; an issue for each broken one in it."""
     try:
-        return compile_template(text)
+        template = compile_template(text)
     except TemplateSyntaxError as error:
         for each in (error, *error.further):
             path = [] if step is None else [step]
@@ -76,17 +81,33 @@ def compiled(text: str, issues: list[ValidationIssue], step: str | int | None = 
                 ValidationIssue(each.message, each.hint, path, offset=each.offset, code=codes.TEMPLATE_SYNTAX)
             )
         return error.rest
+    if not isinstance(text, TypedText):
+        return template
+    if isinstance(template, str):
+        return _convert(text, issues, step, template)
+    if not template.placeholders:  # nothing but escaped braces
+        return _convert(text, issues, step, "".join(map(str, template.plan)))
+    return TypedTemplate.typed(template, text.convert)
+
+
+def _convert(text: TypedText, issues: list[ValidationIssue], step: str | int | None, value: str | None = None) -> Any:
+    """A typed text without placeholders as its value; an issue where it does not fit."""
+    try:
+        return text.convert(text if value is None else value)
+    except TemplateValueError as error:
+        issues.append(ValidationIssue(error.message, error.hint, [] if step is None else [step]))
+        return None
 
 
 def compiled_tree(value: Any, issues: list[ValidationIssue]) -> Any:
     """A tree with its texts compiled; the same object where there is nothing to compile."""
     kind = type(value)
-    if kind is str:
+    if kind is str or kind is TypedText:
         return compiled(value, issues) if "{{" in value or "${" in value else value
     made: Any = None
     for key, item in value.items() if kind is dict else enumerate(value) if kind is list else ():
         inner = type(item)
-        if inner is str:
+        if inner is str or inner is TypedText:
             if "{{" not in item and "${" not in item:
                 continue
         elif inner is not dict and inner is not list:
