@@ -73,7 +73,8 @@ def signature(function: Any, name: str) -> str:
     """Without `self`."""
     made = inspect.signature(function)
     kept = [value for key, value in made.parameters.items() if key != "self"]
-    shown = re.sub(r"<(\w+\.\w+): [^>]*>", r"\1", str(made.replace(parameters=kept)).replace("'", ""))
+    written = str(made.replace(parameters=kept)).replace("'", "")
+    shown = re.sub(r"<(?:function )?(\w+(?:\.\w+)?)(?:: [^>]*| at 0x\w+)>", r"\1", written)
     start = "async " if inspect.iscoroutinefunction(function) else ""
     return f"{start}{name}{shown}"
 
@@ -250,6 +251,9 @@ def plugin_api() -> str:
         lines.append(f"An example, as `nika plugins new --kind {kind} sample` makes it:\n")
         lines.append(f"```python\n{_example(kind)}```\n")
         lines.extend(described("nika_core.plugin", names))
+    lines.append("## Fields\n")
+    lines.append(_module_text("nika_core.plugin.fields"))
+    lines.extend(described("nika_core.plugin.fields", importlib.import_module("nika_core.plugin.fields").__all__))
     lines.append("## Values\n")
     lines.append("What the interface is made of. All of them are immutable.\n")
     for module, names in VALUES.items():
@@ -268,7 +272,8 @@ def _example(kind: str) -> str:
 def toolboxes() -> str:
     """What plugins may use."""
     lines = [NOTICE, "# Toolboxes\n", "What plugins may use beside the interface. Each is public as a whole.\n"]
-    for module in ("nika_core.toolbox.process", "nika_core.toolbox.agent", "nika_core.toolbox.providers"):
+    for name in ("process", "agent", "network", "providers"):
+        module = f"nika_core.toolbox.{name}"
         lines.append(f"## `{module}`\n")
         lines.append(_module_text(module))
         lines.extend(described(module, importlib.import_module(module).__all__))

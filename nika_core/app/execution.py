@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 from nika_core.app.batchable_tasks import BatchableTasks
 from nika_core.app.mock_step import MockStep
@@ -24,10 +24,9 @@ from nika_core.engine.llm.caller import ResilientCaller
 from nika_core.engine.llm.recorded_usage import charge_earlier
 from nika_core.engine.local.event_loop import run_to_end
 from nika_core.engine.local.host import Run
-from nika_core.engine.local.services import Observer, RunRequest, Services, durable, unrecorded
+from nika_core.engine.local.services import Observer, RunRequest, Services, no_barrier, unrecorded
 from nika_core.errors import JournalError
 from nika_core.journal import Journal, Recorded, RunInfo, RunRecorder, new_run_id
-from nika_core.model.events import Event
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.limits import LimitKind
 from nika_core.model.state import RunResult
@@ -109,7 +108,7 @@ class Execution:
             await _sweep(run_id)
         try:
             services = self._services(budget)
-            self._run = Run(self._request(run_id), services, map(self._when_durable, self._observers))
+            self._run = Run(self._request(run_id), services, self._observers)
             if self._batchable is not None and not self._batchable.tasks:
                 self.warnings.append("--economy changed nothing: no task has a model with batches")
             for warning in self.warnings:  # now, while the user may still decide otherwise, and at the end once more
@@ -180,23 +179,13 @@ class Execution:
             with suppress(JournalError):  # `finish` has told it
                 self._journal.close()
 
-    def _when_durable(self, observer: Observer) -> Observer:
-        """Shows an event when it is durable; in the observer's own thread, so that nothing else waits."""
-        log = self._log
-        if log is None:
-            return observer
-        durable_until = 0
-
-        def show(event: Event) -> Any:
-            nonlocal durable_until
-            if event.seq > durable_until:
-                until = log.last_seq
-                with suppress(JournalError):
-                    log.flush()
-                durable_until = until
-            return observer(event)
-
-        return show
+    def _durable(self) -> int:
+        """The number of the last event that is durable; called in an observer's thread, so that nothing else waits."""
+        assert self._log is not None
+        until = self._log.last_seq
+        with suppress(JournalError):
+            self._log.flush()
+        return until
 
     # ---- what the engine is given
 
@@ -271,7 +260,8 @@ class Execution:
             settings=workspace.settings,
             caller=self._caller,
             record=log.record if log else unrecorded,
-            barrier=log.barrier if log else durable,
+            barrier=log.barrier if log else no_barrier,
+            durable=self._durable if log else None,
             call_cache=log or InMemoryCallCache(),
             mask=prepared.masker.text if prepared.masker else same,
             mask_stream=prepared.masker.stream if prepared.masker else None,

@@ -12,9 +12,10 @@ from nika_core.engine.llm.estimate import RunForecast, forecast_run, forecast_ta
 from nika_core.engine.llm.request_defaults import DEFAULT_MAX_TOKENS
 from nika_core.errors import NikaError, TaskError, TemplateValueError
 from nika_core.model.json import Json
+from nika_core.model.payload_tree import map_leaves
 from nika_core.model.template import Placeholder, Template, TypedTemplate
 from nika_core.model.usage import Usage
-from nika_core.model.workflow import KeywordCategory, Task
+from nika_core.model.workflow import KeywordCategory, Path_, Task
 from nika_core.plugin import CallEstimate, Client, Estimate, Facets, ModelInfo, ModelRequest, Provider, Values
 from nika_core.template import render, resolve
 
@@ -117,20 +118,21 @@ def value_of(prepared: PreparedRun, placeholder: Placeholder) -> tuple[Json] | N
 
 
 def _filled(prepared: PreparedRun, value: Any) -> Any:
-    if isinstance(value, Template):
-        found = [value_of(prepared, each) for each in value.placeholders]
-        if None in found:
-            return value
-        text = render(value, [each[0] for each in found if each is not None])
-        if not isinstance(value, TypedTemplate):
+    def fill(leaf: Any, _: Path_) -> Any:
+        if not isinstance(leaf, Template):
+            return leaf
+        values = [value_of(prepared, placeholder) for placeholder in leaf.placeholders]
+        if None in values:
+            return leaf
+        text = render(leaf, [value[0] for value in values if value is not None])
+        if not isinstance(leaf, TypedTemplate):
             return text
         try:
-            return value.convert(text)
-        except TemplateValueError:  # the run says so, with the field's name
-            return value
-    if isinstance(value, Mapping):
-        return {key: _filled(prepared, item) for key, item in value.items()}
-    return [_filled(prepared, item) for item in value] if isinstance(value, list | tuple) else value
+            return leaf.convert(text)
+        except TemplateValueError:  # the run reports it, with the name of the field
+            return leaf
+
+    return map_leaves(value, fill)
 
 
 # -- the providers' own counters

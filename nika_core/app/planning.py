@@ -12,8 +12,9 @@ from nika_core.app.prepared_run import PreparedRun
 from nika_core.engine.llm.estimate import RunForecast, TaskForecast
 from nika_core.errors import NikaError
 from nika_core.model.json import Json
+from nika_core.model.payload_tree import map_leaves
 from nika_core.model.template import Placeholder, Template
-from nika_core.model.workflow import Task
+from nika_core.model.workflow import Path_, Task
 from nika_core.plugin import Effect
 from nika_core.template import to_text
 
@@ -104,17 +105,17 @@ def _payload(prepared: PreparedRun, task: Task) -> dict[str, Any]:
 
 
 def _known(prepared: PreparedRun, value: Any) -> Any:
-    """The payload with every placeholder put in whose value is known before anything runs."""
-    if isinstance(value, Template):
-        if (single := value.single) is not None:
-            found = value_of(prepared, single)
-            return value.text if found is None else found[0]
-        return "".join(_part(prepared, part) for part in value.parts)
-    if isinstance(value, Mapping):
-        return {key: _known(prepared, item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_known(prepared, item) for item in value]
-    return value
+    """Return the payload with every placeholder put in whose value is known before anything runs."""
+
+    def fill(leaf: Any, _: Path_) -> Any:
+        if not isinstance(leaf, Template):
+            return leaf
+        if (single := leaf.single) is not None:
+            known = value_of(prepared, single)
+            return leaf.text if known is None else known[0]
+        return "".join(_part(prepared, part) for part in leaf.parts)
+
+    return map_leaves(value, fill)
 
 
 def _part(prepared: PreparedRun, part: str | Placeholder) -> str:

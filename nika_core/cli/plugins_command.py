@@ -18,6 +18,7 @@ from nika_core.plugin import Keyword, LimitPolicy, Provider, TemplateSource
 from nika_core.plugin.fields import field_docs
 from nika_core.registry import PluginStatus, Registry
 from nika_core.registry.lock import LOCK_NAME, lock_of, require_lock, write_lock
+from nika_core.registry.scan import DISTRIBUTION
 from nika_core.scaffold import NewPlugin, make_plugin
 
 app = typer.Typer(
@@ -80,7 +81,7 @@ def list_(format_: FormatOption = Format.PRETTY) -> None:
     elif listed:
         _pretty(listed)
     else:
-        print_message("no plugin is installed; `pip install nika` brings the built-in ones")
+        print_message(f"no plugin is installed; `pip install {DISTRIBUTION}` brings the built-in ones")
     if format_ is not Format.JSON:
         _tell_unmatched(installed)
 

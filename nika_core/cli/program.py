@@ -108,7 +108,14 @@ def _version(value: bool) -> None:
     if value:
         import importlib_metadata
 
-        print_data(f"nika {importlib_metadata.version('nika-core')}")
+        from nika_core.registry.lock import KERNEL
+        from nika_core.registry.scan import DISTRIBUTION
+
+        kernel = f"{KERNEL} {importlib_metadata.version(KERNEL)}"
+        try:
+            print_data(f"nika {importlib_metadata.version(DISTRIBUTION)} ({kernel})")
+        except importlib_metadata.PackageNotFoundError:  # only the kernel, and plugins that somebody chose
+            print_data(kernel)
         raise typer.Exit
 
 

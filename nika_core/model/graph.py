@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from nika_core.model.template import Placeholder, Template
-from nika_core.model.workflow import Condition, Flow, PayloadValue, Task
+from nika_core.model.payload_tree import placeholders_in
+from nika_core.model.template import Placeholder
+from nika_core.model.workflow import Condition, Flow, Task
 
 
 class EdgeMaker(StrEnum):
@@ -142,32 +143,6 @@ def _strongly_connected(
             yield frozenset(group)
 
 
-def placeholders_of(value: PayloadValue) -> Sequence[Placeholder]:
-    """All placeholders of a payload, in the order in which they stand."""
-    if isinstance(value, Template):
-        return value.placeholders
-    found: list[Placeholder] = []
-    _collect(value, found)
-    return found
-
-
-def _collect(value: Any, found: list[Placeholder]) -> None:
-    # The exact types first: this is asked of every value of every payload, and asking an abstract class is slow.
-    kind = type(value)
-    if kind is str or value is None:
-        return
-    if kind is Template:
-        found += value.placeholders
-    elif kind is dict or isinstance(value, Mapping):
-        for item in value.values():
-            _collect(item, found)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            _collect(item, found)
-    elif isinstance(value, Template):
-        found += value.placeholders
-
-
 def build_graph(
     tasks: Iterable[Task], flows: Iterable[Flow], depends_on: Callable[[Placeholder], Iterable[str]]
 ) -> Graph:
@@ -187,7 +162,7 @@ def build_graph(
     for flow in flows:
         join(Edge(flow.source, flow.target, flow.condition))
     for task in tasks:
-        for placeholder in placeholders_of(task.payload):
+        for _, placeholder in placeholders_in(task.payload):
             for source in depends_on(placeholder):
                 read.add(source)
                 if source in incoming and (source, task.id) not in joined:

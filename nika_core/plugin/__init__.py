@@ -3,7 +3,8 @@
 A plugin is a module with functions that `hookimpl` marks, named by an entry point in one of the groups `nika.keywords`,
 `nika.providers`, `nika.template_sources` and `nika.limit_policies`. The entry point's name is the word that a user
 writes. The module says which version of this interface it was written for: `NIKA_API = 1`. The version that is
-installed is `API_VERSION`. What a payload may have is described with the module `fields`. What a client streams is a `Chunk`: a `TextDelta` or, at the end, `Finished`.
+installed is `API_VERSION`. Validators of payloads are in the module `fields`. What a client streams is a `Chunk`: a
+`TextDelta` or, at the end, `Finished`.
 """
 
 from typing import Final

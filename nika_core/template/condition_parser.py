@@ -1,4 +1,4 @@
-"""Text -> compiled condition, by operator precedence with a stack of its own (see `condition.py` for the grammar)."""
+"""From text to a compiled condition, by operator precedence with its own stack (`condition.py` has the grammar)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CLOSES: Final = {"(": ")", "[": "]"}
 
 
 def compile_condition(text: str, max_depth: int | None = None) -> CompiledCondition:
-    """The compiled condition.
+    """Return the compiled condition.
 
     Args:
         max_depth: how deep parentheses and lists may stand in one another; None: not bounded.
@@ -56,7 +56,7 @@ class _Parser:
         return CompiledCondition(self.text, tuple(self.placeholders), tuple(self.steps), self.deepest)
 
     def _operand(self, token: Token, last: Token) -> bool:
-        """Take a token where a value must come; gives whether a value must come still."""
+        """Take a token where a value must come; return whether one must still come."""
         if token.kind == "value":
             self._emit("value", token.value, token.start)
             return False
@@ -81,7 +81,7 @@ class _Parser:
         )
 
     def _operator(self, token: Token) -> bool:
-        """Take a token where an operator must come; gives whether a value must come next."""
+        """Take a token where an operator must come; return whether a value must come next."""
         value = token.value
         if token.kind == "end":
             return False
@@ -164,7 +164,7 @@ class _Parser:
                 self._emit(name, None, start)
 
     def _must_be_truth(self) -> None:
-        """The value on top is about to be asked whether it is true; of a literal that is known now."""
+        """Check now whether a literal on top of the stack, which is about to be tested, is true or false."""
         step, value = self.steps[-1]
         try:
             if step == "value":

@@ -1,4 +1,4 @@
-"""The words of a condition, each with the offset at which it stands."""
+"""The tokens of a condition, each with its offset."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
+from nika_core.model.bounded import shorten
 from nika_core.model.template import Placeholder
 from nika_core.template.errors import ConditionSyntaxError, TemplateSyntaxError
 from nika_core.template.placeholder import DOLLAR_OPENS, read_placeholder
@@ -50,7 +51,7 @@ _DECODER: Final = json.JSONDecoder(parse_constant=_no_constant, strict=False)
 
 
 def tokens(text: str) -> Iterator[Token]:
-    """All tokens, then one of kind `end`. Raises ConditionSyntaxError at the first character that begins none."""
+    """Yield all tokens, then one of kind `end`. Raises ConditionSyntaxError at the first character that begins none."""
     at = 0
     while True:
         space = _SPACE.match(text, at)
@@ -87,16 +88,16 @@ def _token(text: str, at: int) -> Token:
 
 def _placeholder(text: str, at: int) -> Token:
     try:
-        found: Placeholder = read_placeholder(text, at)
+        placeholder: Placeholder = read_placeholder(text, at)
     except TemplateSyntaxError as error:
         raise ConditionSyntaxError(error.message, error.offset, error.hint) from None
-    return Token("placeholder", found, at, found.end)
+    return Token("placeholder", placeholder, at, placeholder.end)
 
 
 def _string(text: str, at: int) -> Token:
-    """A JSON string, or the same in single quotes, where `\\'` is a quote. `\\{{` and `\\${` are literal, as always."""
-    found = _STRING.match(text, at)
-    if not found:
+    """Return a JSON string, or one in single quotes, where `\\'` is a quote. `\\{{` and `\\${` are literal."""
+    match = _STRING.match(text, at)
+    if not match:
         raise ConditionSyntaxError("the text that begins here is never closed", at, f"close it with {text[at]}")
 
     def as_json(part: re.Match[str]) -> str:
@@ -112,14 +113,14 @@ def _string(text: str, at: int) -> Token:
             return escape[1:]
         return '\\"' if escape == '"' else escape
 
-    body = _ESCAPED.sub(as_json, found[0][1:-1])
+    body = _ESCAPED.sub(as_json, match[0][1:-1])
     try:
         value = json.loads(f'"{body}"', strict=False)
     except ValueError as error:
         raise ConditionSyntaxError(
-            f"{found[0][:60]} is no text: {str(error).partition(':')[0].lower()}", at, r"a backslash is written \\"
+            f"{match[0][:60]} is no text: {str(error).partition(':')[0].lower()}", at, r"a backslash is written \\"
         ) from None
-    return Token("value", value, at, found.end())
+    return Token("value", value, at, match.end())
 
 
 def _object(text: str, at: int) -> Token:
@@ -148,25 +149,25 @@ def _number(text: str, at: int) -> int | float:
     return value
 
 
-def _word(text: str, word: re.Match[str]) -> Token:
-    found = word[0]
-    if found in _CONSTANTS:
-        return Token("value", _CONSTANTS[found], word.start(), word.end())
-    if found == "in":
-        return Token("operator", "in", word.start(), word.end())
-    shown = found if len(found) <= 40 else found[:37] + "..."
-    if text.startswith("(", word.end()) and found.lower() not in _WORD_HINTS:
+def _word(text: str, match: re.Match[str]) -> Token:
+    word = match[0]
+    if word in _CONSTANTS:
+        return Token("value", _CONSTANTS[word], match.start(), match.end())
+    if word == "in":
+        return Token("operator", "in", match.start(), match.end())
+    shown = shorten(word, 40)
+    if text.startswith("(", match.end()) and word.lower() not in _WORD_HINTS:
         raise ConditionSyntaxError(
             f"'{shown}(' would be a call, and a condition can call nothing",
-            word.start(),
+            match.start(),
             "compute it in a task of its own, and compare that task's output",
         )
-    hint = _WORD_HINTS.get(found.lower())
-    if hint is None and found.lower() in _CONSTANTS:
-        hint = f"write {found.lower()}"
+    hint = _WORD_HINTS.get(word.lower())
+    if hint is None and word.lower() in _CONSTANTS:
+        hint = f"write {word.lower()}"
     raise ConditionSyntaxError(
         f"'{shown}' means nothing here",
-        word.start(),
+        match.start(),
         hint or f"text stands in quotes: '{shown}'; a task's output is {{{{{shown}}}}}",
     )
 

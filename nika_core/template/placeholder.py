@@ -1,4 +1,4 @@
-"""Reads one placeholder, and says exactly what is wrong with one that is none."""
+"""Reading one placeholder, and saying exactly what is wrong with a broken one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any, Final
 
+from nika_core.model.bounded import shorten
 from nika_core.model.json import Json
 from nika_core.model.template import MISSING, Placeholder
 from nika_core.template.errors import TemplateSyntaxError
@@ -31,12 +32,12 @@ _DECODER: Final = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def escape_hint(opening: str) -> str:
-    """How to write `{{` or `${` so that it means nothing."""
+    """Return a hint how to write `{{` or `${` as plain text."""
     return f"for the characters themselves write \\{opening}"
 
 
 def read_placeholder(text: str, start: int) -> Placeholder:
-    """The placeholder that opens at `start`, which is at `{{` or at `${name.`.
+    """Return the placeholder that opens at `start`, which is at `{{` or at `${name.`.
 
     Raises:
         TemplateSyntaxError: at the character that makes it none.
@@ -66,15 +67,15 @@ def read_placeholder(text: str, start: int) -> Placeholder:
 
 
 def _skip_space(text: str, at: int) -> int:
-    found = _SPACE.match(text, at)
-    return found.end() if found else at
+    space = _SPACE.match(text, at)
+    return space.end() if space else at
 
 
 def _read_segment(text: str, at: int, start: int) -> tuple[str, int]:
-    """One step of a path: a name, an index, or any key at all in double quotes."""
-    found = _SEGMENT.match(text, at)
-    if found:
-        return found[0], found.end()
+    """Return one step of a path (a name, an index, or any key in double quotes), and where it ends."""
+    segment = _SEGMENT.match(text, at)
+    if segment:
+        return segment[0], segment.end()
     if text.startswith('"', at):
         value, end = _decode(text, at, start, "a quoted key")
         return str(value), end
@@ -137,22 +138,22 @@ def _not_closed(
     text: str, start: int, at: int, end_of_path: int, closing: str, has_default: bool
 ) -> TemplateSyntaxError:
     shown = _shown(text, start)
-    found = text[at : at + 1]
-    if not found or (found in "\r\n" and closing not in text[at:]):
+    character = text[at : at + 1]
+    if not character or (character in "\r\n" and closing not in text[at:]):
         return TemplateSyntaxError(f"'{shown}' is never closed", start, f"close it with {closing}; {_of(text, start)}")
     if has_default:
         hint = f"after the value only {closing} may follow"
-    elif found == "[":
+    elif character == "[":
         hint = 'an index is a step of the path: {{task.items.0}}; any key at all: {{task."any key"}}'
-    elif found in "|(":
+    elif character in "|(":
         hint = "a template has no filters and no functions; make the value in a task of its own"
-    elif found == "?":
+    elif character == "?":
         hint = 'a default is written ?? "none"'
     elif text[end_of_path : end_of_path + 1] == "}" and closing == "}}":
         hint = "close it with two braces: }}"
     else:
         hint = "a step of a path has letters, digits, '_' and '-'; put any other key in quotes: {{task.\"any key\"}}"
-    return TemplateSyntaxError(f"'{shown}': expected {closing} before {found!r}", at, f"{hint}; {_of(text, start)}")
+    return TemplateSyntaxError(f"'{shown}': expected {closing} before {character!r}", at, f"{hint}; {_of(text, start)}")
 
 
 def _of(text: str, start: int) -> str:
@@ -160,9 +161,8 @@ def _of(text: str, start: int) -> str:
 
 
 def _shown(text: str, start: int) -> str:
-    """The placeholder as far as it can be told, for a message."""
+    """Return the placeholder for a message, as far as it can be recognized."""
     closing = text.find("}", start)
     line = text.find("\n", start)
     ends = [end for end in (closing + 2 if closing >= 0 else -1, line, len(text)) if end >= 0]
-    found = text[start : min(ends)]
-    return found if len(found) <= 60 else found[:57] + "..."
+    return shorten(text[start : min(ends)], 60)

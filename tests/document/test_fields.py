@@ -16,8 +16,8 @@ from nika_core.document.reading.payload_reader import PayloadReader
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.document.validation.issues import ValidationIssue
 from nika_core.errors import TemplateValueError
-from nika_core.model.graph import placeholders_of
 from nika_core.model.json import Json
+from nika_core.model.payload_tree import placeholders_in
 from nika_core.model.template import Template
 from nika_core.plugin import Facets, Keyword
 from nika_core.plugin.fields import (
@@ -97,7 +97,7 @@ def test_a_template_in_a_typed_field_becomes_a_value_of_that_type(
     node: dict[str, Any], value: Json, field_name: str, expected: Json
 ) -> None:
     payload, _ = read({"text": "x", **node})
-    assert [one.text for one in placeholders_of(payload)]  # they are edges of the graph, like any other
+    assert list(placeholders_in(payload))  # they are edges of the graph, like any other
 
     found = rendered(node, value)[field_name]
 

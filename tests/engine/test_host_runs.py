@@ -20,7 +20,7 @@ from nika_core.model.state import RunStatus, SkipReason
 from nika_core.model.usage import Usage
 from nika_core.model.workflow import AgentBlock, Flow, Mode
 from nika_core.plugin import ModelReply, Refusal, Stage, StepOutput
-from nika_core.testing.clock import settled
+from nika_core.testing.clock import wait_until_idle
 
 
 async def forever(payload, context):
@@ -145,7 +145,7 @@ async def started(lab, step, names="a b", flows="a>b", **more):
     services = lab.services(step)
     run = Run(lab.request(lab.tasks(names), lab.flows(flows), **more), services)
     task = asyncio.create_task(run.result())
-    await settled()
+    await wait_until_idle()
     return run, task, services.clock
 
 
@@ -189,7 +189,7 @@ async def test_a_step_that_swallows_its_cancellation_is_left_behind_and_told(lab
     seen = []
     run = Run(lab.request(lab.tasks("a")), services, [seen.append])
     task = asyncio.create_task(run.result())
-    await settled()
+    await wait_until_idle()
     run.cancel()
     await services.clock.advance(4.9)
     assert not any(event.kind is EventKind.TASK_FAILED for event in seen)
@@ -223,9 +223,9 @@ async def test_waiting_for_the_disk_takes_no_time_from_the_task(lab):
 async def test_cancelling_a_second_time_does_not_wait(lab):
     run, task, clock = await started(lab, stubborn, "a", "")
     run.cancel()
-    await settled()
+    await wait_until_idle()
     run.cancel()
-    await settled()
+    await wait_until_idle()
     await clock.advance(5)  # what was left behind has its grace once more when the run ends
     assert (await task).status is RunStatus.CANCELLED
 
@@ -234,7 +234,7 @@ async def test_when_the_awaiting_task_is_cancelled_the_run_ends_in_good_order_fi
     recorded = []
     run = Run(lab.request(lab.tasks("a b"), lab.flows("a>b")), lab.services(forever, record=recorded.append))
     task = asyncio.create_task(run.result())
-    await settled()
+    await wait_until_idle()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -274,7 +274,7 @@ async def test_a_run_that_was_cancelled_goes_on_without_doing_anything_twice(lab
     services = lab.services(step, record=recorded.append, call_cache=call_cache)
     run = Run(lab.request(lab.tasks("a b c"), lab.flows("a>b b>c")), services)
     task = asyncio.create_task(run.result())
-    await settled()
+    await wait_until_idle()
     run.cancel()
     await task
     again = True

@@ -16,7 +16,7 @@ _ALLOWED, _DISALLOWED = "allowedTools", "disallowedTools"
 
 
 def check_tools(context: Context) -> Iterator[Problem]:
-    """Lists of tools are where they may be, name what is there, do not contradict one another, and do not widen."""
+    """Check that lists of tools stand where they may, name existing tools, do not contradict and do not widen."""
     agent = context.workflow.agent
     entries = ToolEntries(context)
     if agent:
@@ -92,7 +92,7 @@ def _check_lists(
 
 
 def _unknown(context: Context, list_name: str, tool: str, place: Place) -> Problem | None:
-    """What is allowed names a keyword; what is disallowed may be any pattern of known ones, even `*`."""
+    """Return a problem if an entry names no keyword. A disallowed one may be any pattern, even `*`."""
     word = tool.partition("::")[0]
     words = context.words.catalog.words()
     if word in words:

@@ -1,4 +1,4 @@
-"""What the parser says of broken YAML, in words that help."""
+"""The parser's errors in words that help."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _UNQUOTED: Final = re.compile(r"(?:^|[:\-,\[{?])[ \t]+(\{\{)|[\[,{](\{\{)|:[ \t]
 
 @cache
 def control_characters() -> re.Pattern[str]:
-    """What may not stand in a document. Compiled late: that takes longer than to read a small file."""
+    """Return the pattern of forbidden characters. Compiled late: that takes longer than reading a small file."""
     return re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -69,7 +69,7 @@ _OPENED: Final = frozenset(
 
 
 def explain(error: Any, text: str) -> list[SyntaxIssue]:
-    """The issues that a parser's error stands for."""
+    """Return the issues that a parser's error stands for."""
     mark = getattr(error, "problem_mark", None)
     if mark is None:
         return _control_characters(error, text)
@@ -94,11 +94,11 @@ def explain(error: Any, text: str) -> list[SyntaxIssue]:
         ]
     message, hint = _WORDS.get(problem, (problem, ""))
     if problem.startswith("found character that cannot start any token"):
-        found = text[start : start + 1]
-        if found == "\t":
+        character = text[start : start + 1]
+        if character == "\t":
             message, hint = "a tab cannot indent", "indent with spaces"
         else:
-            message, hint = f"an unquoted text cannot start with `{found}`", "put it in quotes"
+            message, hint = f"an unquoted text cannot start with `{character}`", "put it in quotes"
     elif problem == "did not find expected key" and text[text.rfind("\n", 0, start) + 1 : start].strip(" -"):
         message = "something stands after the end of a value"
         hint = "put the whole value in quotes; within single quotes a ' is written ''"
@@ -108,18 +108,18 @@ def explain(error: Any, text: str) -> list[SyntaxIssue]:
 
 
 def _trap(text: str, start: int) -> int | None:
-    """Where an unquoted template starts in the line of `start`, at or before it."""
+    """Return where an unquoted template starts in the line of `start`, at or before it."""
     begin = max(text.rfind("\n", 0, start) + 1, start - 2000)
     end = text.find("\n", start, start + 2000)
     line = text[begin : end if end >= 0 else start + 2000]
-    for found in _UNQUOTED.finditer(line):
-        group = found.lastindex or 1
-        if found.group(group) == "${" and "{" not in line[: found.start(group)]:
+    for match in _UNQUOTED.finditer(line):
+        group = match.lastindex or 1
+        if match.group(group) == "${" and "{" not in line[: match.start(group)]:
             continue  # in block style `${` is a text like any other
-        before = line[: found.start(group)]
+        before = line[: match.start(group)]
         if before.count('"') % 2 or before.count("'") % 2 or "#" in before:
             continue
-        return begin + found.start(group)
+        return begin + match.start(group)
     return None
 
 
@@ -129,7 +129,7 @@ def _escape(character: str) -> str:
 
 
 def _control_characters(error: Any, text: str) -> list[SyntaxIssue]:
-    found = [
+    issues = [
         SyntaxIssue(
             codes.YAML_SYNTAX,
             f"the character U+{ord(match.group()):04X} may not stand in YAML",
@@ -138,4 +138,4 @@ def _control_characters(error: Any, text: str) -> list[SyntaxIssue]:
         )
         for match, _ in zip(control_characters().finditer(text), range(20), strict=False)
     ]
-    return found or [SyntaxIssue(codes.YAML_SYNTAX, str(getattr(error, "reason", error)), 0)]
+    return issues or [SyntaxIssue(codes.YAML_SYNTAX, str(getattr(error, "reason", error)), 0)]

@@ -1,4 +1,4 @@
-"""Problems while a document is read: first by offset or path, as places only at the end."""
+"""What is wrong with a document's syntax, by offset; it becomes a `Problem` with a place at the end."""
 
 from __future__ import annotations
 

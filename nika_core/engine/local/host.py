@@ -55,7 +55,7 @@ class Run:
         self._request = request
         self._inbox: deque[CoreEvent] = deque()
         self._waiter: asyncio.Future[None] | None = None
-        self._observers = Observers(observers)
+        self._observers = Observers(observers, services.durable)
         self.context = RunContext(request, services, self._observers, self.post)
         self._running: dict[str, TaskRun] = {}  # by task
         self._executor = LocalExecutor(self._ended, self._process_inbox, self._wake)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from nika_core.engine.core.previous_outcomes import PreviousOutcome
 
 
-async def durable() -> None:
+async def no_barrier() -> None:
     """A barrier where there is no journal."""
 
 
@@ -76,6 +76,8 @@ class Services:
         caller: calls models.
         record: writes an event into the run's history; quick, never waits, raises nothing.
         barrier: waits until everything recorded so far is durable. May raise JournalError.
+        durable: waits, in an observer's thread, until everything recorded so far is durable, and returns the number of
+            its last event; raises nothing. None: observers are shown events at once.
         call_cache: keeps replies and tool results inside tasks.
         mask: replaces secret values by `***`. Leave the default where no secret is known: it costs nothing.
         mask_stream: a new stream's masker; None: each piece is masked by itself.
@@ -91,7 +93,8 @@ class Services:
     settings: Callable[[str], JsonObject] = no_settings
     caller: ModelCaller = field(default_factory=NoModels)
     record: Callable[[Event], None] = unrecorded
-    barrier: Callable[[], Awaitable[None]] = durable
+    barrier: Callable[[], Awaitable[None]] = no_barrier
+    durable: Callable[[], int] | None = None
     call_cache: CallCache = field(default_factory=InMemoryCallCache)
     mask: Callable[[str], str] = same
     mask_stream: Callable[[], MaskedStream] | None = None

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from nika_core.plugin import Keyword, fields, hookimpl
-from nika_keyword_http.guard import allow_entry
+from nika_core.toolbox.network import parse_allow_entry
 
 NIKA_API: Final = 1
 
@@ -17,7 +17,7 @@ class AllowEntry(fields.Scalar):
     expects = "what http may call"
 
     def parse(self, text: str) -> str:
-        allow_entry(text)
+        parse_allow_entry(text)
         return text
 
 
