@@ -60,11 +60,11 @@ def forecast(prepared: PreparedRun, counted: Mapping[str, int] | None = None) ->
 def _estimate(prepared: PreparedRun, task: Task) -> Estimate:
     if prepared.options.mock:
         return Estimate()
-    return prepared.asked(known_task(prepared, task), "estimate", Facets.estimate)
+    return prepared.asked(known_task(prepared, task), Facets.estimate)
 
 
 def _talks(prepared: PreparedRun, task: Task) -> bool:
-    return prepared.workspace.catalog.keyword(task.keyword).category is KeywordCategory.CONTEXT
+    return prepared.workspace.registry.keyword(task.keyword).category is KeywordCategory.CONTEXT
 
 
 def _with_history(estimate: Estimate, earlier: Iterable[Estimate]) -> Estimate:
@@ -99,7 +99,7 @@ def _counted(estimate: Estimate, tokens: int) -> Estimate:
 
 def known_task(prepared: PreparedRun, task: Task) -> Task:
     """The task with every template put in whose values are all known before anything runs."""
-    keyword = prepared.workspace.catalog.keyword(task.keyword)
+    keyword = prepared.workspace.registry.keyword(task.keyword)
     kept = keyword.rendered_fields | keyword.verbatim_fields
     payload = {name: value if name in kept else _filled(prepared, value) for name, value in task.payload.items()}
     return replace(task, payload=payload)
@@ -107,12 +107,12 @@ def known_task(prepared: PreparedRun, task: Task) -> Task:
 
 def value_of(prepared: PreparedRun, placeholder: Placeholder) -> tuple[Json] | None:
     """Its value where it is known before anything runs: it needs no task, and is there."""
-    source = prepared.workspace.catalog.source(placeholder.source)
+    source = prepared.workspace.registry.source(placeholder.source)
     if tuple(source.depends_on(placeholder)):
         return None
     values = Values(inputs=prepared.inputs, environ=prepared.workspace.environ)
     try:
-        return (resolve(placeholder, values, prepared.workspace.catalog.source),)
+        return (resolve(placeholder, values, prepared.workspace.registry.source),)
     except NikaError:
         return None
 
@@ -145,7 +145,7 @@ async def count_prompts(prepared: PreparedRun) -> dict[str, int]:
     """
     asked = {}
     for task in prepared.workflow.tasks:
-        request = prepared.asked(known_task(prepared, task), "foresee the calls of", Facets.first_request)
+        request = prepared.asked(known_task(prepared, task), Facets.first_request)
         if request is not None and not (_talks(prepared, task) and _follows(prepared, task)):
             asked[task.id] = request
     clients: dict[str, Client] = {}

@@ -37,18 +37,18 @@ _DOCS: Final = {
     "output": "format: text (the default) or json, with an optional JSON Schema, written out or a file of JSON.",
     "allowedTools": "The tools that the task may use.",
     "disallowedTools": "Tools that it may not use.",
-    "mode": "strict follows the graph; agentic asks the main agent when a task has failed for good.",
+    "mode": "strict follows the graph; agentic asks the main agent what to do when a task has failed its last attempt.",
 }
 _AGENT_DOCS: Final = {
     "model": "The model that tasks ask.",
-    "provider": "Who runs the model; without it, the provider that claims the model's name.",
+    "provider": "The service that runs the model; without it, the provider that claims the model's name.",
     "systemPrompt": "What every conversation starts with.",
     "systemPromptFile": "A file with the system prompt, relative to the workflow's.",
     "mode": _DOCS["mode"],
-    "maxTurns": "How often the model may answer in one task.",
+    "maxTurns": "How many times the model may answer in one task.",
     "maxBudgetUsd": "The most that a run may cost, in US dollars.",
     "maxTokens": "Tokens of one answer.",
-    "temperature": "0 to 2, where the model takes it.",
+    "temperature": "0 to 2, if the model accepts it.",
     "allowedTools": _DOCS["allowedTools"],
     "disallowedTools": _DOCS["disallowedTools"],
     "output": "The task whose output is the workflow's.",
@@ -58,7 +58,7 @@ _AGENT_DOCS: Final = {
 
 def workflow_json_schema(catalog: PluginCatalog) -> dict[str, Any]:
     """Return the schema. A keyword whose plugin cannot be loaded takes any payload."""
-    words = sorted(catalog.words())
+    words = sorted(catalog.keywords())
     payloads: dict[str, Any] = {}
     properties: dict[str, Any] = {}
     for word in words:

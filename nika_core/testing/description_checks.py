@@ -16,6 +16,7 @@ from nika_core.errors import NikaError
 from nika_core.plugin import Facets, Keyword, LimitPolicy, Policy, Provider, TemplateSource
 from nika_core.plugin.fields import field_docs
 from nika_core.registry import Kind, PluginRecord, Registry
+from nika_core.registry.kinds import BY_ID
 from nika_core.registry.loading import Description, load_object
 from nika_core.testing.errors import NotConformant, require
 from nika_core.testing.interpreter import in_fresh_interpreter
@@ -61,7 +62,7 @@ def check_description(kind: Kind, word: str) -> Description:
     record = winner[0].record
     try:
         description = registry.description(record)
-        for role, name in _names(description).items():
+        for role, name in _names(kind, description).items():
             _usable(role, name, load_object(record, name))
     except NikaError as error:
         raise NotConformant(DECLARED, error.message) from error
@@ -78,16 +79,8 @@ _METHODS: Final = {
 _BASES: Final = {"facets": Facets, "policy": Policy}
 
 
-def _names(description: Description) -> dict[str, str]:
-    match description:
-        case Keyword():
-            return {"step": description.step, "facets": description.facets}
-        case Provider():
-            return {"client": description.client}
-        case TemplateSource():
-            return {"source": description.source}
-        case LimitPolicy():
-            return {"policy": description.policy}
+def _names(kind: Kind, description: Description) -> dict[str, str]:
+    return {named.field: getattr(description, named.field) for named in kind.value.objects}
 
 
 def _usable(role: str, name: str, found: Any) -> None:
@@ -165,7 +158,7 @@ def check_quiet_import(kind: Kind, word: str) -> None:
         NotConformant: with what it did.
     """
     record = _record(kind, word)
-    done = in_fresh_interpreter("nika_core.testing.description_checks:listen", {"kind": kind.value, "word": word})
+    done = in_fresh_interpreter("nika_core.testing.description_checks:listen", {"kind": kind.id, "word": word})
     require(not done.failed, QUIET_IMPORT, done.failed)
     require(not done.stdout, QUIET_IMPORT, f"importing {record.module} writes to stdout: {done.stdout[:200]!r}")
     require(
@@ -192,7 +185,7 @@ def listen(kind: str, word: str) -> dict[str, Any]:
     import threading
 
     before = {thread.name for thread in threading.enumerate()}
-    record = Registry().record(Kind(kind), word)
+    record = Registry().record(BY_ID[kind], word)
     module = import_module(record.module)
     for name in vars(module):
         if name.startswith("nika_") and callable(getattr(module, name)):

@@ -72,7 +72,7 @@ class FakeCatalog:
     def __init__(self, *keywords: Keyword) -> None:
         self.known = {keyword.name: keyword for keyword in keywords}
 
-    def words(self) -> Collection[str]:
+    def keywords(self) -> Collection[str]:
         return self.known.keys()
 
     def keyword(self, word: str) -> Keyword:

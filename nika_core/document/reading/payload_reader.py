@@ -48,7 +48,7 @@ class PayloadReader:
                 issue.code = codes.BAD_PAYLOAD
         if type(payload) is not dict:
             if len(issues) == since:
-                issues.append(ValidationIssue(f"the payload of `{self.keyword.name}` is no mapping"))
+                issues.append(ValidationIssue(f"the payload of `{self.keyword.name}` is not a mapping"))
             payload = {}
         if self._trees:
             for name in self._trees:

@@ -143,7 +143,7 @@ def check_settings(project: Project, catalog: PluginCatalog) -> tuple[Project, t
     """Return the project with its keywords' keys as their validators return them, and what is wrong with those keys."""
     problems: list[Problem] = []
     checked: dict[str, Any] = {}
-    words = catalog.words()
+    words = catalog.keywords()
     for key, node in project.settings.items():
         validator = None
         if key in words:
