@@ -10,10 +10,10 @@ from typing import Any, Final
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.engine.llm.estimate import RunForecast, forecast_run, forecast_task
 from nika_core.engine.llm.request_defaults import DEFAULT_MAX_TOKENS
-from nika_core.errors import NikaError, TaskError
+from nika_core.errors import NikaError, TaskError, TemplateValueError
 from nika_core.model.json import Json
 from nika_core.model.payload_tree import map_leaves
-from nika_core.model.template import Placeholder, Template
+from nika_core.model.template import Placeholder, Template, TypedTemplate
 from nika_core.model.usage import Usage
 from nika_core.model.workflow import KeywordCategory, NodePath, Task
 from nika_core.plugin import CallEstimate, Client, Estimate, Facets, ModelInfo, ModelRequest, Provider, Values
@@ -122,7 +122,15 @@ def _filled(prepared: PreparedRun, value: Any) -> Any:
         if not isinstance(leaf, Template):
             return leaf
         values = [value_of(prepared, placeholder) for placeholder in leaf.placeholders]
-        return leaf if None in values else render(leaf, [value[0] for value in values if value is not None])
+        if None in values:
+            return leaf
+        text = render(leaf, [value[0] for value in values if value is not None])
+        if not isinstance(leaf, TypedTemplate):
+            return text
+        try:
+            return leaf.convert(text)
+        except TemplateValueError:  # the run reports it, with the name of the field
+            return leaf
 
     return map_leaves(value, fill)
 

@@ -16,6 +16,7 @@ from nika_core.cli.console import plain, print_data, print_json, print_message, 
 from nika_core.cli.options import Format, FormatOption
 from nika_core.errors import NikaError, UsageError
 from nika_core.plugin import Keyword, LimitPolicy, Provider, TemplateSource
+from nika_core.plugin.fields import field_docs
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, add_completion=False, help="What is installed, blocked or broken."
@@ -117,7 +118,7 @@ def _described(workspace: nika.Workspace, listed: nika.PluginStatus) -> dict[str
                 "category": description.category.value,
                 "primary": description.primary,
                 "timeout": description.default_timeout,
-                "fields": dict(description.field_docs),
+                "fields": dict(field_docs(description.payload)),
                 "codes": [each.code for each in description.explanations],
             }
         case Provider():

@@ -10,7 +10,7 @@ from nika_core.errors import NikaError, TemplateValueError
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.path import nesting
 from nika_core.model.payload_tree import as_written, map_leaves
-from nika_core.model.template import Placeholder, Template
+from nika_core.model.template import Placeholder, Template, TypedTemplate
 from nika_core.model.workflow import NodePath, PayloadValue
 from nika_core.plugin.keyword import Facets, Keyword
 from nika_core.plugin.template_source import Source, Values
@@ -106,15 +106,15 @@ def _field(
         values: list[Json] = [value_of(placeholder) for placeholder in template.placeholders]
         if custom:
             return facets.render(name, template, values)
-        if tree and template.single:
-            return values[0]
+        if template.single and (tree or isinstance(template, TypedTemplate)):
+            return template.convert(values[0]) if isinstance(template, TypedTemplate) else values[0]
         text = render(template, values)
         if len(text) > max_characters:
             raise TemplateValueError(
                 f"the text with its values filled in has {len(text)} characters, at most {max_characters} are allowed",
                 code=codes.VALUE_TOO_LARGE,
             )
-        return text
+        return template.convert(text) if isinstance(template, TypedTemplate) else text
 
     def fill(leaf: Any, path: NodePath) -> Any:
         if not isinstance(leaf, Template | str):

@@ -14,6 +14,7 @@ from nika_core.document.reading.workflow_schema import ROOT
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.errors import NikaError
 from nika_core.plugin import Facets, Keyword, LimitPolicy, Policy, Provider, TemplateSource
+from nika_core.plugin.fields import field_docs
 from nika_core.registry import Kind, PluginRecord, Registry
 from nika_core.registry.kinds import BY_ID
 from nika_core.registry.loading import Description, load_object
@@ -99,14 +100,14 @@ def _consistent(keyword: Keyword) -> None:
     if not fields:  # no Map: whether it refuses unknown keys is another check's question
         return
     require(keyword.primary in fields, DECLARED, f"`primary` is {keyword.primary!r}, which the payload does not have")
-    for name in ("json_fields", "verbatim_fields", "rendered_fields", "field_docs"):
+    for name in ("json_fields", "verbatim_fields", "rendered_fields"):
         unknown = set(getattr(keyword, name)) - fields
         require(not unknown, DECLARED, f"`{name}` names {', '.join(sorted(unknown))}, which the payload does not have")
-    undocumented = fields - set(keyword.field_docs)
+    undocumented = fields - set(field_docs(keyword.payload))
     require(
         not undocumented,
         DECLARED,
-        f"`field_docs` says nothing about {', '.join(sorted(undocumented))}: editors show it",
+        f'{", ".join(sorted(undocumented))} have no documentation, which editors show: fields.field(validator, "...")',
     )
     if keyword.rendered_fields:
         module, _, name = keyword.facets.partition(":")
