@@ -15,7 +15,7 @@ from nika_core.errors import NikaError
 from nika_core.model.json import Json
 from nika_core.model.payload_tree import map_leaves
 from nika_core.model.template import Placeholder, Template
-from nika_core.model.workflow import Path_, Task
+from nika_core.model.workflow import NodePath, Task
 from nika_core.plugin import Effect
 from nika_core.template import to_text
 
@@ -41,7 +41,7 @@ def make_plan(prepared: PreparedRun, counted: Mapping[str, int] | None = None) -
 
 
 def _planned(prepared: PreparedRun, task: Task, wave: int, estimate: TaskForecast) -> PlannedTask:
-    facets = prepared.workspace.catalog.facets(task.keyword)
+    facets = prepared.workspace.registry.facets(task.keyword)
     return PlannedTask(
         id=task.id,
         keyword=task.keyword,
@@ -67,8 +67,8 @@ def _redacted(facets: Any, payload: Mapping[str, Any]) -> Json:
 
 def _payload(prepared: PreparedRun, task: Task) -> dict[str, Any]:
     """As the step will be given it, as far as that is known; what is not stands there as its author wrote it."""
-    keyword = prepared.workspace.catalog.keyword(task.keyword)
-    facets = prepared.workspace.catalog.facets(task.keyword)
+    keyword = prepared.workspace.registry.keyword(task.keyword)
+    facets = prepared.workspace.registry.facets(task.keyword)
     found: dict[str, Any] = {}
     for name, value in task.payload.items():
         found[name] = (
@@ -87,7 +87,7 @@ def _payload(prepared: PreparedRun, task: Task) -> dict[str, Any]:
 def _known(prepared: PreparedRun, value: Any) -> Any:
     """Return the payload with every placeholder put in whose value is known before anything runs."""
 
-    def fill(leaf: Any, _: Path_) -> Any:
+    def fill(leaf: Any, _: NodePath) -> Any:
         if not isinstance(leaf, Template):
             return leaf
         if (single := leaf.single) is not None:

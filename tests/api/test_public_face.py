@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 import nika_core as nika
+
+from ..environments import ROOT
 
 _SOURCE = Path(nika.__file__)
 
@@ -42,6 +45,12 @@ def test_every_public_name_is_there_and_is_what_the_type_checker_sees() -> None:
 def test_every_public_name_is_documented() -> None:
     for name in nika.__all__:
         assert inspect.getdoc(getattr(nika, name)), name
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    page = (ROOT / "docs" / "reference" / "python-api.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"^### (\w+)$", page, flags=re.MULTILINE))
+    assert set(nika.__all__) - told == {"DISTRIBUTION", "runs"}  # a name, and a module
 
 
 def test_a_name_that_is_not_there_says_so() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -223,6 +225,25 @@ async def test_a_stream_that_is_left_early_cancels_its_run(folder: Path, how: st
         while (status := nika.runs.list()[0].status) in {"running", "interrupted"}:
             await asyncio.sleep(0)
     assert status == "cancelled"
+
+
+def test_an_interrupt_from_the_keyboard_cancels_the_run_in_good_order(folder: Path) -> None:
+    (folder / "w.nika.yaml").write_text(LONG)
+    script = (
+        "import nika_core as nika\n"
+        "def show(event):\n"
+        "    if event.kind == 'task.chunk': print('begun', flush=True)\n"
+        "try:\n"
+        "    nika.run('w.nika.yaml', on_event=show)\n"
+        "except KeyboardInterrupt:\n"
+        "    print(nika.runs.list()[0].status)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=folder)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert (out, process.returncode) == ("cancelled\n", 0)
 
 
 # -- history
