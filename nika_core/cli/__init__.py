@@ -7,15 +7,15 @@ import gc
 import sys
 from typing import Final
 
-_YOUNG: Final = 50_000  # objects; by default 700, and a hundred looks at what starting makes, all of which stays
+_YOUNG: Final = 50_000  # objects; by default 700, which costs a hundred collections of what start-up creates and keeps
 
 
 def command_line() -> None:
-    """The `nika` program as a process: it ends soon after its command."""
+    """Run the `nika` program as a process, which ends soon after its command."""
     code = 0
     try:
         main()
-    except KeyboardInterrupt:  # while what it needs was imported
+    except KeyboardInterrupt:  # during an import
         code = 130
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
@@ -26,16 +26,16 @@ def command_line() -> None:
 
 
 def main() -> None:
-    """The `nika` program, inside any process."""
+    """Run the `nika` program inside any process."""
     collect_rarely()
-    atexit.register(gc.freeze)  # the process ends: what is in cycles need not be looked for first
+    atexit.register(gc.freeze)  # the process ends: no need to collect cycles first
     from nika_core.cli.program import main as run
 
     run()
 
 
 def collect_rarely() -> None:
-    """Have Python look for what is in cycles less often. For who runs workflows without the command line, too."""
+    """Make Python collect reference cycles less often."""
     gc.set_threshold(_YOUNG, *gc.get_threshold()[1:])
 
 
