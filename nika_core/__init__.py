@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nika_core.api.checking import aplan, load, plan, prepare, validate
     from nika_core.api.options import PlanOptions, ResumeOptions, StartOptions, WorkspaceOptions
     from nika_core.api.plugins import (
+        PLUGIN_KINDS,
         check_plugins,
         describe_plugin,
         lock_plugins,
@@ -80,7 +81,8 @@ _PUBLIC: Final = {
     "api.checking": ("aplan", "load", "plan", "prepare", "validate"),
     "api.options": ("PlanOptions", "ResumeOptions", "StartOptions", "WorkspaceOptions"),
     "api.plugins": (
-        *("check_plugins", "describe_plugin", "lock_plugins", "new_plugin", "plugins", "unmatched_plugins"),
+        *("PLUGIN_KINDS", "check_plugins", "describe_plugin", "lock_plugins", "new_plugin", "plugins"),
+        "unmatched_plugins",
     ),
     "api.project": ("check_providers", "explain", "init", "limits", "providers", "read_inputs", "schema", "version"),
     "api.running": ("EventStream", "aresume", "arun", "carry_out", "resume", "run", "start", "stream"),
@@ -110,6 +112,7 @@ _MODULES: Final = {name: module for module, names in _PUBLIC.items() for name in
 
 __all__ = [
     "DISTRIBUTION",
+    "PLUGIN_KINDS",
     "Category",
     "Event",
     "EventKind",

@@ -226,7 +226,7 @@ class Execution:
 
     def _services(self, budget: Budget) -> Services:
         prepared, workspace, log = self._prepared, self._prepared.workspace, self._log
-        catalog, limits = workspace.catalog, self._prepared.limits
+        catalog, limits = workspace.registry, self._prepared.limits
         json_depth = limits.count(LimitKind.JSON_DEPTH)
 
         @cache

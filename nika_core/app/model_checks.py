@@ -16,7 +16,7 @@ from nika_core.plugin import ModelInfo, Provider
 
 
 class ModelChecks:
-    """Checks the models of one workflow. Calls none of them.
+    """Checks the models of one workflow. Calls none of them. Calls none of them.
 
     Attributes:
         providers: those in use, by name, once `problems` has been asked for.
@@ -49,7 +49,7 @@ class ModelChecks:
 
     def _of(self, task: Task) -> Iterator[Problem]:
         try:
-            keyword = self._nika.catalog.keyword(task.keyword)
+            keyword = self._nika.registry.keyword(task.keyword)
         except PluginError:  # the document's own check reports it
             return
         own = task.payload.get("model")

@@ -7,6 +7,7 @@ import gc
 import sys
 from typing import Final
 
+_PLATFORMS: Final = {"linux", "darwin"}
 _YOUNG: Final = 50_000  # objects; by default 700, which costs a hundred collections of what start-up creates and keeps
 
 
@@ -25,13 +26,20 @@ def command_line() -> None:
     sys.exit(code)
 
 
-def main() -> None:
+def main(*, platform: str = sys.platform) -> None:
     """Run the `nika` program inside any process."""
+    if platform not in _PLATFORMS:
+        sys.stderr.write("nika runs on Linux and macOS, and on Windows inside WSL (`wsl --install`)\n")
+        sys.exit(2)
     collect_rarely()
     atexit.register(gc.freeze)  # the process ends: no need to collect cycles first
+    from nika_core.cli.exit_deadline import forget_what_stderr_still_holds
     from nika_core.cli.program import main as run
 
-    run()
+    try:
+        run()
+    finally:
+        forget_what_stderr_still_holds()
 
 
 def collect_rarely() -> None:

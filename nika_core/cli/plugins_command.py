@@ -16,28 +16,23 @@ from nika_core.cli.console import plain, print_data, print_json, print_message, 
 from nika_core.cli.options import Format, FormatOption
 from nika_core.errors import NikaError, UsageError
 from nika_core.plugin import Keyword, LimitPolicy, Provider, TemplateSource
+from nika_core.plugin.fields import field_docs
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, add_completion=False, help="What is installed, blocked or broken."
 )
 
 
-class PluginKind(StrEnum):
-    """What a plugin may bring."""
+PluginKind = StrEnum("PluginKind", {kind.upper(): kind for kind in nika.PLUGIN_KINDS})  # type: ignore[misc]  # from the table
 
-    KEYWORD = "keyword"
-    PROVIDER = "provider"
-    TEMPLATE_SOURCE = "template_source"
-    LIMIT_POLICY = "limit_policy"
-
-
+_DEFAULT_KIND = PluginKind("keyword")
 _BAD = {"conflict", "broken"}
 
 
 def _json(listed: nika.PluginStatus) -> dict[str, Any]:
     record = listed.record
     found: dict[str, Any] = {
-        "kind": record.kind.value,
+        "kind": record.kind.id,
         "word": record.word,
         "distribution": record.distribution,
         "version": record.version,
@@ -53,7 +48,7 @@ def _pretty(listed: Sequence[nika.PluginStatus]) -> None:
     for each in listed:
         record = each.record
         why = f"{each.status}: {each.why}" if each.why else each.status
-        rows.append((record.kind.value, record.word, record.distribution, record.version, why))
+        rows.append((record.kind.id, record.word, record.distribution, record.version, why))
     print_data(table(("KIND", "WORD", "DISTRIBUTION", "VERSION", "STATUS"), rows))
 
 
@@ -123,7 +118,7 @@ def _described(workspace: nika.Workspace, listed: nika.PluginStatus) -> dict[str
                 "category": description.category.value,
                 "primary": description.primary,
                 "timeout": description.default_timeout,
-                "fields": dict(description.field_docs),
+                "fields": dict(field_docs(description.payload)),
                 "codes": [each.code for each in description.explanations],
             }
         case Provider():
@@ -181,7 +176,7 @@ def lock(
 def new(
     word: Annotated[str, typer.Argument(help="The word that users will write.")],
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where its folder is made.")] = Path(),
-    kind: Annotated[PluginKind, typer.Option("--kind", help="What it brings.")] = PluginKind.KEYWORD,
+    kind: Annotated[PluginKind, typer.Option("--kind", help="What it brings.")] = _DEFAULT_KIND,
     private: Annotated[bool, typer.Option("--private", help="Never to be uploaded to a public index.")] = False,
     author: Annotated[str | None, typer.Option("--author", help="Who makes it: a person or an organisation.")] = None,
     name: Annotated[str | None, typer.Option("--name", help="The distribution's name; without it, derived.")] = None,

@@ -25,6 +25,7 @@ from nika_core.model.events import Event, EventKind
 from nika_core.model.limits import Limit, Unit, output_of
 from nika_core.plugin import Effect, Estimate, Values
 from nika_core.registry import Kind
+from nika_core.registry.loading import make
 from nika_core.template import render_payload, resolve
 from nika_core.testing.audit import Audit
 from nika_core.testing.case import TASK, Case
@@ -107,9 +108,10 @@ def facets(case: dict[str, Any]) -> dict[str, Any]:
         with made.bench(folder).opened(made.text()) as (workspace, path, options):
             ready = prepare_workflow(workspace, path, options)
             task = ready.workflow.tasks[0]
-            keyword, source = workspace.catalog.keyword(task.keyword), workspace.catalog.source
+            keyword, source = workspace.registry.keyword(task.keyword), workspace.registry.source
             values = Values(inputs=ready.inputs, environ=workspace.environ)
-            own = workspace.registry.facets(task.keyword)
+            record = workspace.registry.record(Kind.KEYWORD, task.keyword)
+            own = make(record, keyword.facets)  # without a guard: it is on trial
             rendered = render_payload(keyword, own, task.payload, partial(resolve, values=values, source_of=source))
             checked = ready.payload(task)
             asked: dict[str, Callable[[Any], Any]] = {

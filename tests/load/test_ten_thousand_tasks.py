@@ -21,7 +21,7 @@ from nika_core.model.workflow import Flow, Retry, Task, Workflow
 from nika_core.plugin import Keyword
 from nika_core.testing.clock import ManualClock
 
-pytestmark = pytest.mark.load
+pytestmark = pytest.mark.alone
 
 MANY = 10_000
 WORK = Keyword(name="work", summary="", primary="x", payload=None, step="", pure=True, default_timeout=3600.0)

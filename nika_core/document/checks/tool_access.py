@@ -94,7 +94,7 @@ def _check_lists(
 def _unknown(context: Context, list_name: str, tool: str, place: Place) -> Problem | None:
     """Return a problem if an entry names no keyword. A disallowed one may be any pattern, even `*`."""
     word = tool.partition("::")[0]
-    words = context.words.catalog.words()
+    words = context.catalog.keywords()
     if word in words:
         return None
     if "*" in word:
@@ -107,7 +107,7 @@ def _unknown(context: Context, list_name: str, tool: str, place: Place) -> Probl
             "name each keyword: `mcp::server::*` allows all tools of a server, `mcp` those of all servers",
         )
     near = nearest(word, words)
-    hint = f"did you mean '{near}{tool[len(word) :]}'?" if near else context.words.catalog.install_hint(word)
+    hint = f"did you mean '{near}{tool[len(word) :]}'?" if near else context.catalog.install_hint(word)
     return Problem(
         codes.UNKNOWN_TOOL,
         f"'{tool}' is not a tool: no plugin offers a keyword '{word}'",

@@ -121,7 +121,7 @@ def place_of_edge(context: Context, edge: Edge) -> Place:
     if edge.made_by is EdgeMaker.TEMPLATE:
         task = context.tasks[edge.target]
         for path, placeholder in placeholders_in(task.payload):
-            if edge.source in context.words.depends_on(placeholder):
+            if edge.source in context.depends_on(placeholder):
                 return place_of(task.at, path, placeholder)
         return task.place
     for flow in context.workflow.flows:
@@ -130,7 +130,7 @@ def place_of_edge(context: Context, edge: Edge) -> Place:
         if edge.made_by is EdgeMaker.FLOW and flow.source == edge.source:
             return flow.place
         for placeholder in flow.condition.placeholders if flow.condition else ():
-            if edge.made_by is EdgeMaker.CONDITION and edge.source in context.words.depends_on(placeholder):
+            if edge.made_by is EdgeMaker.CONDITION and edge.source in context.depends_on(placeholder):
                 return place_of(flow.at, ("condition",), placeholder)
     return context.tasks[edge.target].place
 

@@ -64,7 +64,7 @@ class TaskReader:
         self.catalog = catalog
         self.deadline = deadline
         self.problems = problems
-        self.words = frozenset(catalog.words())
+        self.words = frozenset(catalog.keywords())
         self.id_length = limits.count(LimitKind.ID_LENGTH)
         self.checks = {key: compile_schema(validator).check for key, validator in workflow_schema.TASK.items()}
         self.readers: dict[str, PayloadReader | None] = {}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nika_core import codes
 from nika_core.document.checks import check_workflow
-from nika_core.document.plugin_catalog import PluginCatalog, TimedCatalog
+from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading.source_file import decode, read_bytes, too_large
 from nika_core.document.reading.workflow_reader import WorkflowReader
 from nika_core.document.yaml.deadline import OutOfTimeError, ValidationDeadline
@@ -134,11 +134,17 @@ def _load(against: _Checked, data: bytes, text: str, deadline: ValidationDeadlin
     if workflow is not None:
         deadline.check()
         settings = against.project.settings
-        timed = TimedCatalog(catalog, deadline)
         whole = all(problem.severity is not Severity.ERROR for problem in problems.items)
         broken = frozenset(reader.broken_sections)
         for problem in check_workflow(
-            workflow, timed, limits, against.environ, settings=settings, whole=whole, broken_sections=broken
+            workflow,
+            catalog,
+            limits,
+            against.environ,
+            settings=settings,
+            whole=whole,
+            broken_sections=broken,
+            check_time=deadline.check,
         ):
             problems.add_problem(problem)
             if Severity.ERROR in problems.left_out:

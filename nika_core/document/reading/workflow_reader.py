@@ -89,7 +89,7 @@ class WorkflowReader:
 
         Asked only where there are problems: whatever only another version has, this one's schema refuses.
         """
-        recognized = recognize(root, self.catalog.words())
+        recognized = recognize(root, self.catalog.keywords())
         if recognized is None:
             return False
         path, why = recognized
@@ -125,7 +125,7 @@ class WorkflowReader:
                 continue
             allowed_keys = [*workflow_schema.ROOT, *brought]
             hint = did_you_mean(key, allowed_keys)
-            if hint is None and key in self.catalog.words():
+            if hint is None and key in self.catalog.keywords():
                 hint = f"`{key}` is a task's keyword: write it under `tasks:`, in an item with an `id`"
             hint = hint or f"known here: {', '.join(allowed_keys)}"
             self.problems.add(codes.UNKNOWN_KEY, f"unknown key `{key}`", (key,), hint=hint, at_key=True)
