@@ -115,11 +115,15 @@ def annotations(cls: type) -> dict[str, str]:
     """The types of fields and properties."""
     found: dict[str, str] = {}
     for each in reversed(cls.__mro__):
-        found.update({key: str(value) for key, value in vars(each).get("__annotations__", {}).items()})
+        found.update({key: _type_text(value) for key, value in vars(each).get("__annotations__", {}).items()})
         for name, value in vars(each).items():
             if isinstance(value, property) and value.fget is not None:
                 found[name] = str(value.fget.__annotations__.get("return", ""))
     return found
+
+
+def _type_text(annotation: Any) -> str:
+    return str(getattr(annotation, "__forward_arg__", annotation))
 
 
 def described_class(cls: type, name: str, level: str) -> Iterator[str]:
@@ -232,6 +236,50 @@ VALUES = {
 }
 
 
+FACE = {
+    "Run": ("run", "arun", "stream", "EventStream", "resume", "aresume"),
+    "Look at a workflow": ("validate", "plan", "aplan", "as_json"),
+    "Options": ("StartOptions", "PlanOptions", "ResumeOptions", "WorkspaceOptions"),
+    "Results": (
+        *("RunResult", "TaskResult", "RunStatus", "SkipReason", "Failure", "Usage", "Event", "EventKind"),
+        *("LoadedWorkflow", "Plan", "PlannedTask", "RecordedRun", "RecordedTask"),
+    ),
+    "Errors": (
+        *("NikaError", "ProblemsError", "UsageError", "PluginError", "RefusedError", "JournalError", "TaskError"),
+        *("Problem", "Place", "Severity", "Category"),
+    ),
+    "A project": (
+        *("providers", "check_providers", "limits", "schema", "explain", "read_inputs", "init", "version"),
+        *("ProviderStatus", "SecretStatus", "ModelStatus", "HealthStatus", "Limit"),
+    ),
+    "Plugins": (
+        *("plugins", "unmatched_plugins", "describe_plugin", "check_plugins", "lock_plugins", "new_plugin"),
+        "PluginStatus",
+    ),
+    "For commands": (
+        *("Workspace", "load", "prepare", "start", "carry_out", "run_to_end", "PreparedRun", "Execution"),
+        *("render_pretty", "render_compact"),
+    ),
+}
+
+
+def python_api() -> str:
+    """What `import nika_core` offers."""
+    lines = [NOTICE, "# Nika in a program\n", _module_text("nika_core")]
+    lines.append("How to use it: [Nika in your program](../guide/python.md).\n")
+    for title, names in FACE.items():
+        lines.append(f"## {title}\n")
+        if title == "For commands":
+            lines.append(
+                "What stands between the functions above: for programs that show a run as it goes on, and for plugins "
+                "that bring commands.\n"
+            )
+        lines.extend(described("nika_core", names))
+    lines.append("## The history of runs\n")
+    lines.extend(described("nika_core.api.runs", ("list", "get", "remove", "path")))
+    return _page(lines)
+
+
 def plugin_api() -> str:
     """Hooks, descriptions and protocols."""
     from nika_core.plugin import hookspec
@@ -251,6 +299,9 @@ def plugin_api() -> str:
         lines.append(f"An example, as `nika plugins new --kind {kind} sample` makes it:\n")
         lines.append(f"```python\n{_example(kind)}```\n")
         lines.extend(described("nika_core.plugin", names))
+    lines.append("## Fields\n")
+    lines.append(_module_text("nika_core.plugin.fields"))
+    lines.extend(described("nika_core.plugin.fields", importlib.import_module("nika_core.plugin.fields").__all__))
     lines.append("## Values\n")
     lines.append("What the interface is made of. All of them are immutable.\n")
     for module, names in VALUES.items():
@@ -383,6 +434,7 @@ def _page(lines: Iterable[str]) -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
+    "python-api.md": python_api,
     "plugin-api.md": plugin_api,
     "toolboxes.md": toolboxes,
     "testing.md": testing,

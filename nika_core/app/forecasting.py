@@ -10,10 +10,10 @@ from typing import Any, Final
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.engine.llm.estimate import RunForecast, forecast_run, forecast_task
 from nika_core.engine.llm.request_defaults import DEFAULT_MAX_TOKENS
-from nika_core.errors import NikaError, TaskError
+from nika_core.errors import NikaError, TaskError, TemplateValueError
 from nika_core.model.json import Json
 from nika_core.model.payload_tree import map_leaves
-from nika_core.model.template import Placeholder, Template
+from nika_core.model.template import Placeholder, Template, TypedTemplate
 from nika_core.model.usage import Usage
 from nika_core.model.workflow import KeywordCategory, Path_, Task
 from nika_core.plugin import CallEstimate, Client, Estimate, Facets, ModelInfo, ModelRequest, Provider, Values
@@ -60,11 +60,11 @@ def forecast(prepared: PreparedRun, counted: Mapping[str, int] | None = None) ->
 def _estimate(prepared: PreparedRun, task: Task) -> Estimate:
     if prepared.options.mock:
         return Estimate()
-    return prepared.asked(known_task(prepared, task), "estimate", Facets.estimate)
+    return prepared.asked(known_task(prepared, task), Facets.estimate)
 
 
 def _talks(prepared: PreparedRun, task: Task) -> bool:
-    return prepared.workspace.catalog.keyword(task.keyword).category is KeywordCategory.CONTEXT
+    return prepared.workspace.registry.keyword(task.keyword).category is KeywordCategory.CONTEXT
 
 
 def _with_history(estimate: Estimate, earlier: Iterable[Estimate]) -> Estimate:
@@ -99,7 +99,7 @@ def _counted(estimate: Estimate, tokens: int) -> Estimate:
 
 def known_task(prepared: PreparedRun, task: Task) -> Task:
     """The task with every template put in whose values are all known before anything runs."""
-    keyword = prepared.workspace.catalog.keyword(task.keyword)
+    keyword = prepared.workspace.registry.keyword(task.keyword)
     kept = keyword.rendered_fields | keyword.verbatim_fields
     payload = {name: value if name in kept else _filled(prepared, value) for name, value in task.payload.items()}
     return replace(task, payload=payload)
@@ -107,12 +107,12 @@ def known_task(prepared: PreparedRun, task: Task) -> Task:
 
 def value_of(prepared: PreparedRun, placeholder: Placeholder) -> tuple[Json] | None:
     """Its value where it is known before anything runs: it needs no task, and is there."""
-    source = prepared.workspace.catalog.source(placeholder.source)
+    source = prepared.workspace.registry.source(placeholder.source)
     if tuple(source.depends_on(placeholder)):
         return None
     values = Values(inputs=prepared.inputs, environ=prepared.workspace.environ)
     try:
-        return (resolve(placeholder, values, prepared.workspace.catalog.source),)
+        return (resolve(placeholder, values, prepared.workspace.registry.source),)
     except NikaError:
         return None
 
@@ -122,7 +122,15 @@ def _filled(prepared: PreparedRun, value: Any) -> Any:
         if not isinstance(leaf, Template):
             return leaf
         values = [value_of(prepared, placeholder) for placeholder in leaf.placeholders]
-        return leaf if None in values else render(leaf, [value[0] for value in values if value is not None])
+        if None in values:
+            return leaf
+        text = render(leaf, [value[0] for value in values if value is not None])
+        if not isinstance(leaf, TypedTemplate):
+            return text
+        try:
+            return leaf.convert(text)
+        except TemplateValueError:  # the run reports it, with the name of the field
+            return leaf
 
     return map_leaves(value, fill)
 
@@ -137,7 +145,7 @@ async def count_prompts(prepared: PreparedRun) -> dict[str, int]:
     """
     asked = {}
     for task in prepared.workflow.tasks:
-        request = prepared.asked(known_task(prepared, task), "foresee the calls of", Facets.first_request)
+        request = prepared.asked(known_task(prepared, task), Facets.first_request)
         if request is not None and not (_talks(prepared, task) and _follows(prepared, task)):
             asked[task.id] = request
     clients: dict[str, Client] = {}

@@ -49,7 +49,7 @@ class ModelChecks:
 
     def _of(self, task: Task) -> Iterator[Problem]:
         try:
-            keyword = self._nika.catalog.keyword(task.keyword)
+            keyword = self._nika.registry.keyword(task.keyword)
         except PluginError:  # told where the document is checked
             return
         own = task.payload.get("model")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
+from nika_core.app.admission import refusals
 from nika_core.app.forecasting import forecast, value_of
 from nika_core.app.prepared_run import PreparedRun
-from nika_core.engine.llm.estimate import RunForecast, TaskForecast
+from nika_core.app.results import Plan, PlannedTask
+from nika_core.engine.llm.estimate import TaskForecast
 from nika_core.errors import NikaError
 from nika_core.model.json import Json
 from nika_core.model.payload_tree import map_leaves
@@ -19,62 +20,41 @@ from nika_core.plugin import Effect
 from nika_core.template import to_text
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedTask:
-    """One task: when, with what, touching what, for how much. `payload` shows placeholders that are not known yet."""
-
-    task: Task
-    wave: int
-    payload: Mapping[str, Any]
-    effects: tuple[Effect, ...]
-    forecast: TaskForecast
-    certain: bool
-    depends_on: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """All tasks, wave after wave, and what the run will consume."""
-
-    tasks: tuple[PlannedTask, ...]
-    forecast: RunForecast
-
-
 def make_plan(prepared: PreparedRun, counted: Mapping[str, int] | None = None) -> Plan:
-    """Ask every keyword's facets; calls and changes nothing. Raises NikaError.
+    """Return what a run would do, from every keyword's facets; nothing is called or changed. Raise NikaError.
 
     Args:
         counted: tokens of prompts that were counted before (see `count_prompts`).
     """
-    whole = forecast(prepared, counted)
-    with prepared.workspace.facet_timeout():
-        return _make_plan(prepared, whole)
-
-
-def _make_plan(prepared: PreparedRun, whole: RunForecast) -> Plan:
-    forecasts = {each.task: each for each in whole.tasks}
+    estimate = forecast(prepared, counted)
+    forecasts = {each.task: each for each in estimate.tasks}
     tasks = {task.id: task for task in prepared.workflow.tasks}
-    planned = []
-    for number, wave in enumerate(prepared.graph.waves(), start=1):
-        for name in wave:
-            task = tasks[name]
-            facets = prepared.workspace.catalog.facets(task.keyword)
-            payload = _payload(prepared, task)
-            planned.append(
-                PlannedTask(
-                    task,
-                    number,
-                    prepared.masker.json(_redacted(facets, payload)),
-                    tuple(
-                        Effect(effect.kind, prepared.masker.text(effect.target))
-                        for effect in facets.effects(prepared.payload(task))
-                    ),
-                    forecasts[name],
-                    name in prepared.certain,
-                    tuple(dict.fromkeys(edge.source for edge in prepared.graph.incoming[name])),
-                )
-            )
-    return Plan(tuple(planned), whole)
+    with prepared.workspace.facet_timeout():
+        planned = [
+            _planned(prepared, tasks[name], number, forecasts[name])
+            for number, wave in enumerate(prepared.graph.waves(), start=1)
+            for name in wave
+        ]
+    # Counted prompts may be cheaper than a run, which does not count them, has to assume.
+    reasons = refusals(prepared, None if counted else estimate)
+    return Plan(tuple(planned), estimate, tuple(error.problem() for error in reasons), prepared.warnings)
+
+
+def _planned(prepared: PreparedRun, task: Task, wave: int, estimate: TaskForecast) -> PlannedTask:
+    facets = prepared.workspace.registry.facets(task.keyword)
+    return PlannedTask(
+        id=task.id,
+        keyword=task.keyword,
+        wave=wave,
+        depends_on=tuple(dict.fromkeys(edge.source for edge in prepared.graph.incoming[task.id])),
+        certain=task.id in prepared.certain,
+        payload=prepared.masker.json(_redacted(facets, _payload(prepared, task))),
+        effects=tuple(
+            Effect(effect.kind, prepared.masker.text(effect.target))
+            for effect in facets.effects(prepared.payload(task))
+        ),
+        estimate=estimate,
+    )
 
 
 def _redacted(facets: Any, payload: Mapping[str, Any]) -> Json:
@@ -87,8 +67,8 @@ def _redacted(facets: Any, payload: Mapping[str, Any]) -> Json:
 
 def _payload(prepared: PreparedRun, task: Task) -> dict[str, Any]:
     """As the step will be given it, as far as that is known; what is not stands there as its author wrote it."""
-    keyword = prepared.workspace.catalog.keyword(task.keyword)
-    facets = prepared.workspace.catalog.facets(task.keyword)
+    keyword = prepared.workspace.registry.keyword(task.keyword)
+    facets = prepared.workspace.registry.facets(task.keyword)
     found: dict[str, Any] = {}
     for name, value in task.payload.items():
         found[name] = (

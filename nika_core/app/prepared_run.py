@@ -4,48 +4,31 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from nika_core import codes
 from nika_core.app.installed_providers import InstalledProviders
 from nika_core.app.model_checks import ModelChecks, effective_agent
+from nika_core.app.resuming import ResumedRun, check_resumable
+from nika_core.app.run_options import RunOptions
 from nika_core.app.system_prompt import resolve_system_prompt
 from nika_core.app.workspace import Workspace
-from nika_core.document import WorkflowPayload, check_inputs, check_values, payload_of
+from nika_core.document import LoadedWorkflow, WorkflowPayload, check_inputs, check_values, payload_of
 from nika_core.engine.core.hashing import digest
 from nika_core.engine.llm.budget import SpendingLimits
 from nika_core.engine.llm.estimate import certain_tasks
 from nika_core.engine.llm.pricing import Prices
-from nika_core.errors import NikaError, Place, PluginError, Problem, ProblemsError, Severity
+from nika_core.errors import NikaError, Place, Problem, ProblemsError, Severity, exit_code_of
 from nika_core.model.graph import Graph
 from nika_core.model.json import Json
 from nika_core.model.limits import Limit, LimitKind, Limits, Unit
 from nika_core.model.masking import Masker, secret_values
 from nika_core.model.workflow import AgentBlock, Task, Workflow
 from nika_core.plugin import Facets, ModelInfo, Price, Provider, Values
-from nika_core.registry import Kind
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
-    """What the command line adds to a workflow. None: the workflow, the project or the limits say.
-
-    `timeout`: seconds for the whole run; None: no bound.
-    """
-
-    inputs: Mapping[str, Any] = field(default_factory=dict)
-    provider: str | None = None
-    model: str | None = None
-    max_concurrent: int | None = None
-    timeout: float | None = None
-    fail_fast: bool = False
-    mock: bool = False
-    economy: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,6 +45,8 @@ class PreparedRun:
     directory: InstalledProviders
     providers: Mapping[str, Provider]  # in use, by name
     warnings: tuple[Problem, ...] = ()
+    document: str = ""  # the workflow's text, for the run's history
+    resumed: ResumedRun | None = None
 
     @cached_property
     def bounds(self) -> SpendingLimits:
@@ -92,7 +77,7 @@ class PreparedRun:
         """By task, a hash of the files that belong to its definition, as they are now. Raises NikaError."""
         found = {}
         for task in self.workflow.tasks:
-            paths = self.asked(task, "name the files of", Facets.files)
+            paths = self.asked(task, Facets.files)
             if paths:
                 found[task.id] = digest([_content(path) for path in paths])
         return found
@@ -107,31 +92,24 @@ class PreparedRun:
         ]
         words = {task.keyword for task in workflow.tasks} | {entry.partition("::")[0] for entry in entries}
         for word in sorted(words):
-            keyword = self.workspace.catalog.keyword(word)
+            keyword = self.workspace.registry.keyword(word)
             if keyword.sections:
                 payload = WorkflowPayload(
                     workflow, self.workspace.settings(word), self.workspace.environ, Place(str(workflow.path))
                 )
-                whole = self.workspace.catalog.facets(word).sections(payload)
+                whole = self.workspace.registry.facets(word).sections(payload)
                 found |= {name: whole[name] for name in keyword.sections if name in whole}
         return found
 
-    def asked(self, task: Task, what: str, ask: Callable[[Facets, Any], T]) -> T:
-        """What a facet says of a task. Raises PluginError when it fails: `what` it then could not do."""
-        facets = self.workspace.catalog.facets(task.keyword)
+    def asked(self, task: Task, ask: Callable[[Facets, Any], T]) -> T:
+        """What a facet says of a task. Raises NikaError, with the task's place."""
+        facets = self.workspace.registry.facets(task.keyword)
         try:
-            found: T = getattr(facets, ask.__name__)(self.payload(task))
-            return found
-        except NikaError:
+            answer: T = getattr(facets, ask.__name__)(self.payload(task))
+            return answer
+        except NikaError as error:
+            error.place = error.place or task.place
             raise
-        except Exception as error:
-            record = self.workspace.registry.record(Kind.KEYWORD, task.keyword)
-            raise PluginError(
-                codes.PLUGIN_BROKEN,
-                f"the keyword '{task.keyword}' ({record.origin}) cannot {what} task '{task.id}': {error}",
-                hint="this is a fault in the plugin",
-                place=task.place,
-            ) from error
 
     @cached_property
     def certain(self) -> frozenset[str]:
@@ -153,12 +131,27 @@ def _content(path: Path) -> str:
         return ""
 
 
-def prepare(workspace: Workspace, workflow: Workflow, options: RunOptions) -> PreparedRun:
-    """Decide everything. Raises ProblemsError with all that is wrong with inputs, models and secrets at once."""
+def prepare(
+    workspace: Workspace, loaded: LoadedWorkflow, options: RunOptions, resumed: ResumedRun | None = None
+) -> PreparedRun:
+    """Decide everything that can be decided before the run.
+
+    Args:
+        resumed: the recorded run to go on with.
+
+    Raises:
+        ProblemsError: everything that is wrong with the workflow; or with inputs, models and secrets.
+        UsageError: the recorded run has nothing left to do.
+    """
+    workflow = loaded.workflow
+    if workflow is None or exit_code_of(loaded.problems):
+        raise ProblemsError(loaded.problems)
+    if resumed is not None:
+        check_resumable(resumed, workflow)
     values, found = check_inputs(workflow, options.inputs, workspace.limits)
     problems = list(found)
     if not problems:
-        problems += check_values(workflow, workspace.catalog, Values(inputs=values, environ=workspace.environ))
+        problems += check_values(workflow, workspace.registry, Values(inputs=values, environ=workspace.environ))
     limits = workspace.limits_for(_words(workflow, workspace)).narrowed(_narrowed_by(options))
     agent = effective_agent(workflow, workspace, provider=options.provider, model=options.model)
     directory = InstalledProviders(workspace.registry, workspace.environ)
@@ -183,6 +176,8 @@ def prepare(workspace: Workspace, workflow: Workflow, options: RunOptions) -> Pr
         directory,
         models.providers,
         tuple(problems),
+        loaded.text,
+        resumed,
     )
 
 

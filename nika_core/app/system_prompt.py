@@ -33,6 +33,6 @@ def resolve_system_prompt(
     if isinstance(agent.system_prompt, Template):
         template = agent.system_prompt
         values = Values(inputs=inputs, environ=workspace.environ)
-        found = [resolve(each, values, workspace.catalog.source) for each in template.placeholders]
+        found = [resolve(each, values, workspace.registry.source) for each in template.placeholders]
         return replace(agent, system_prompt=render(template, found))
     return agent

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from nika_core import codes
-from nika_core.app.vocabulary import RegistryCatalog
 from nika_core.app.watchdogs import FACET_SECONDS, facet_timeout
 from nika_core.document import LoadedWorkflow, check_settings, graph_of, load_project, load_workflow
-from nika_core.errors import NikaError, PluginError, ProblemsError, RefusedError, UsageError
+from nika_core.errors import PluginError, ProblemsError, RefusedError, UsageError
 from nika_core.journal import Journal
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.graph import Graph
@@ -26,8 +25,9 @@ from nika_core.model.project import Project
 from nika_core.model.workflow import Workflow
 from nika_core.plugin import Admission, Explanation, Policy, Refusal
 from nika_core.registry import Kind, PluginPolicy, PluginRecord, Registry, patterns_of, scan
-from nika_core.registry.loading import one_line
+from nika_core.registry.kinds import BY_ID
 from nika_core.registry.lock import LOCK_NAME, require_lock
+from nika_core.registry.passed_plugins import passed_plugins
 
 _ALLOW = "NIKA_PLUGINS_ALLOW"
 _BLOCK = "NIKA_PLUGINS_BLOCK"
@@ -37,12 +37,12 @@ def _refuse_unknown_kinds(where: str, patterns: Iterable[str]) -> None:
     """A list that was meant to block something must not block nothing (`keyword:x`). Raises UsageError."""
     for pattern in patterns:
         kind, colon, word = pattern.partition(":")
-        if colon and not any(fnmatchcase(known.value, kind) for known in Kind):
-            meant = nearest(kind, [known.value for known in Kind])
+        if colon and not any(fnmatchcase(known, kind) for known in BY_ID):
+            meant = nearest(kind, BY_ID)
             raise UsageError(
                 f"'{pattern}' in {where}: there are no plugins of the kind '{kind}'",
                 code=codes.BAD_PROJECT_FILE,
-                hint=f"did you mean `{meant}:{word}`?" if meant else f"kinds are {', '.join(Kind)}",
+                hint=f"did you mean `{meant}:{word}`?" if meant else f"kinds are {', '.join(BY_ID)}",
             )
 
 
@@ -50,12 +50,20 @@ class Workspace:
     """What every command starts from. Nothing is read, and no plugin imported, before it is asked for."""
 
     def __init__(
-        self, start: Path, environ: Mapping[str, str], clock: Clock, records: Iterable[PluginRecord] = ()
+        self,
+        start: Path,
+        environ: Mapping[str, str],
+        clock: Clock,
+        records: Iterable[PluginRecord] = (),
+        plugins: Iterable[object] = (),
+        facet_timer: bool = False,
     ) -> None:
         self.start = start
         self.environ = environ
         self.clock = clock
         self._records = tuple(records)
+        self._plugins = tuple(plugins)
+        self._facet_timer = facet_timer
 
     @classmethod
     def open(
@@ -65,16 +73,29 @@ class Workspace:
         environ: Mapping[str, str] | None = None,
         clock: Clock | None = None,
         records: Iterable[PluginRecord] = (),
+        plugins: Iterable[object] = (),
+        facet_timer: bool = False,
     ) -> Workspace:
-        """The project that a workflow's file (or a folder, or the working directory) belongs to.
+        """Return the project that a workflow's file (or a folder, or the working directory) belongs to.
 
         Args:
-            offers: plugins beside the installed ones, for words that none of those offers.
+            environ: the environment variables of its runs; None: those of this process, as they are now.
+            records: plugins beside the installed ones, for words that none of those offers.
+            plugins: modules or objects with plugin hooks, used beside the installed plugins.
+            facet_timer: interrupt a plugin that does not return while a workflow is checked, with a timer signal of
+                this process. For programs that own their process, like the command line.
         """
         folder = Path.cwd() if start is None else start.absolute()
         if not folder.is_dir():
             folder = folder.parent
-        return cls(folder, dict(os.environ) if environ is None else environ, clock or SystemClock(), records)
+        return cls(
+            folder,
+            dict(os.environ) if environ is None else environ,
+            clock or SystemClock(),
+            records,
+            plugins,
+            facet_timer,
+        )
 
     # -- the project and its plugins
 
@@ -91,7 +112,7 @@ class Workspace:
     @cached_property
     def checked_project(self) -> Project:
         """The project with its keywords' keys as their validators give them. Raises ProblemsError."""
-        project, problems = check_settings(self.project, self.catalog)
+        project, problems = check_settings(self.project, self.registry)
         if problems:
             raise ProblemsError(problems)
         return project
@@ -105,15 +126,29 @@ class Workspace:
         """The plugins under the project's and the environment's lists, whatever `nika.lock` says: to be looked at."""
         installed = scan()
         taken = {record.id for record in installed}
-        return Registry((*installed, *(record for record in self._records if record.id not in taken)), self._policy())
+        extra = [record for record in self._records if record.id not in taken]
+        passed = passed_plugins(self._plugins)
+        for record in passed:
+            if record.id in taken:
+                raise UsageError(
+                    f"the plugin {record.module} was passed for the word '{record.word}', which an installed one has",
+                    code=codes.PLUGIN_CONFLICT,
+                    hint="give it another word",
+                )
+        return Registry((*installed, *extra, *passed), self._policy())
 
     @cached_property
     def registry(self) -> Registry:
         """The same, to be used: what every command imports plugins through.
 
-        Raises RefusedError where the project has a `nika.lock` and something else is installed.
+        Raises UsageError for a list that names a kind that does not exist, and RefusedError if the project has a
+        `nika.lock` and something else is installed.
         """
-        require_lock(self.project_folder / LOCK_NAME, self.installed.usable())
+        policy = self._policy()
+        for where, patterns in (*policy.allow, *policy.block, ("plugins.prefer of nika.yaml", tuple(policy.prefer))):
+            _refuse_unknown_kinds(where, patterns)
+        usable = [record for record in self.installed.usable() if record.plugin is None]
+        require_lock(self.project_folder / LOCK_NAME, usable)
         return self.installed
 
     def _own_policy(self) -> PluginPolicy:
@@ -128,22 +163,13 @@ class Workspace:
             allow.append((_ALLOW, patterns_of(self.environ[_ALLOW])))
         if _BLOCK in self.environ:
             block.append((_BLOCK, patterns_of(self.environ[_BLOCK])))
-        # What may be used is one thing; what bounds it is not to be forgotten off a list.
-        implied = {_ALLOW: (f"{Kind.LIMIT_POLICY.value}:*",)}
+        implied = {_ALLOW: tuple(f"{kind.id}:*" for kind in Kind if kind.value.implied)}
         return PluginPolicy(tuple(allow), tuple(block), own.prefer, implied)
-
-    @cached_property
-    def catalog(self) -> RegistryCatalog:
-        """The registry as the document layer sees it. Raises UsageError where a list names a kind that is none."""
-        policy = self._policy()
-        for where, patterns in (*policy.allow, *policy.block, ("plugins.prefer of nika.yaml", tuple(policy.prefer))):
-            _refuse_unknown_kinds(where, patterns)
-        return RegistryCatalog(self.registry)
 
     # -- limits
 
     @cached_property
-    def policies(self) -> list[tuple[PluginRecord, Policy]]:
+    def policies(self) -> list[Policy]:
         """Every limit policy. Raises PluginError: a limit that nobody asks is no limit.
 
         RefusedError where the environment takes one away that the project has: it may narrow, and never widen.
@@ -162,47 +188,33 @@ class Workspace:
     @cached_property
     def limits(self) -> Limits:
         """What holds for every run. Raises UsageError for a malformed setting, PluginError for a broken policy."""
-        found: list[Limit] = []
-        for record, policy in self.policies:
-            found.extend(_limits_asked(record, partial(policy.limits, self.environ)))
-        return Limits(found)
+        return Limits([limit for policy in self.policies for limit in policy.limits(self.environ)])
 
     def limits_for(self, words: Iterable[str]) -> Limits:
         """The same, with the bounds of these keywords."""
         general = self.limits  # what is wrong with these is told first, and at once
         found: list[Limit] = []
         for word in words:
-            keyword = self.catalog.keyword(word)
-            for record, policy in self.policies:
-                found.extend(_limits_asked(record, partial(policy.keyword_limits, keyword, self.environ)))
+            keyword = self.registry.keyword(word)
+            for policy in self.policies:
+                found.extend(policy.keyword_limits(keyword, self.environ))
         return general.narrowed(found)
 
     def all_limits(self) -> Iterator[Limit]:
         """Every limit, those of all keywords that can be loaded included."""
-        return iter(self.limits_for(filter(self.can_load, self.catalog.words())))
+        return iter(self.limits_for(filter(self.can_load, self.registry.keywords())))
 
     def can_load(self, word: str) -> bool:
         """Whether somebody offers this keyword, and it may be used and can be."""
         try:
-            self.catalog.keyword(word)
+            self.registry.keyword(word)
         except PluginError:
             return False
         return True
 
     def admit(self, request: Admission) -> Refusal | None:
         """Ask every policy; one refusal wins. A policy that raises refuses."""
-        for record, policy in self.policies:
-            try:
-                refusal = policy.admit(request)
-                if refusal is not None and not isinstance(refusal, Refusal):
-                    raise TypeError(f"`admit` gives {type(refusal).__name__}, not Refusal or None")
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:  # not even its SystemExit may end a run
-                refusal = Refusal(f"the limit policy '{record.word}' ({record.origin}) fails: {one_line(error)}")
-            if refusal is not None:
-                return replace(refusal, code=refusal.code or codes.POLICY_REFUSED)
-        return None
+        return next((refusal for policy in self.policies if (refusal := policy.admit(request)) is not None), None)
 
     # -- documents
 
@@ -217,7 +229,7 @@ class Workspace:
         with self.facet_timeout():
             loaded = load_workflow(
                 path,
-                self.catalog,
+                self.registry,
                 limits,
                 clock=self.clock,
                 text=text,
@@ -234,12 +246,14 @@ class Workspace:
         """Around what asks facets: a plugin that does not come back in the time for a validation, and somewhat more,
         gets a PluginError where it stands.
         """
+        if not self._facet_timer:
+            return nullcontext()
         seconds = self.limits.amount(LimitKind.VALIDATE_SECONDS, FACET_SECONDS) or FACET_SECONDS
         return facet_timeout(lambda: tuple(self.registry.usable()), seconds + 1.0)
 
     def graph(self, workflow: Workflow) -> Graph:
         """Its tasks, and what joins them."""
-        return graph_of(workflow, self.catalog)
+        return graph_of(workflow, self.registry)
 
     def journal(self, workflow: Path | None = None) -> Journal:
         """The history of the project; without a project file, of the working directory (or the folder that was opened
@@ -271,16 +285,3 @@ class Workspace:
                 if explanation.code == code:
                     return explanation
         return None
-
-
-def _limits_asked(record: PluginRecord, ask: Callable[[], Iterable[Limit]]) -> list[Limit]:
-    try:
-        return [replace(limit, policy=record.word) for limit in ask()]
-    except (NikaError, KeyboardInterrupt):
-        raise
-    except BaseException as error:  # not even its SystemExit may end a command
-        raise UsageError(
-            f"the limit policy '{record.word}' ({record.origin}) fails: {one_line(error)}",
-            code=codes.PLUGIN_BROKEN,
-            hint=f"upgrade or remove {record.distribution}",
-        ) from error

@@ -104,18 +104,11 @@ app = typer.Typer(
 )
 
 
-def _version(value: bool) -> None:
+def _print_version(value: bool) -> None:
     if value:
-        import importlib_metadata
+        import nika_core
 
-        from nika_core.registry.lock import KERNEL
-        from nika_core.registry.scan import DISTRIBUTION
-
-        kernel = f"{KERNEL} {importlib_metadata.version(KERNEL)}"
-        try:
-            print_data(f"nika {importlib_metadata.version(DISTRIBUTION)} ({kernel})")
-        except importlib_metadata.PackageNotFoundError:  # only the kernel, and plugins that somebody chose
-            print_data(kernel)
+        print_data(nika_core.version())
         raise typer.Exit
 
 
@@ -123,7 +116,7 @@ def _version(value: bool) -> None:
 def nika(
     ctx: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     """Run workflows of AI tasks, written as strict YAML, under hard limits."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -12,12 +12,8 @@ from typing import Any, Final, Protocol
 from nika_core.document.reading.workflow_loader import LoadedWorkflow
 from nika_core.document.yaml.source_map import SourceMap
 from nika_core.errors import Place, Problem, Severity
+from nika_core.model.text import visible
 
-# Controls (C0, DEL, C1), and what turns a line's direction round or hides: they are shown, never sent.
-_UNSEEN: Final = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    r"\ud800-\udfff\U000e0000-\U000e0fff]"
-)
 _BREAK: Final = re.compile(r"\r\n?|\n")
 _TAB: Final = 4
 _WIDEST: Final = 100  # columns of a source line that are shown around the caret
@@ -32,23 +28,6 @@ class Style(Protocol):
 def unstyled(text: str, *_: str) -> str:
     """Return `text` without any colour."""
     return text
-
-
-def visible(text: str) -> str:
-    """Return `text` on one line, with each character that a terminal would act on made visible."""
-    return _UNSEEN.sub(_shown, text)
-
-
-def _shown(match: re.Match[str]) -> str:
-    character = match[0]
-    if character == "\t":
-        return " "
-    if character == "\n":
-        return "⏎"
-    code = ord(character)
-    if code < 0x20:
-        return chr(0x2400 + code)
-    return "␡" if code == 0x7F else f"<U+{code:04X}>"
 
 
 def render_pretty(problem: Problem, text: str = "", *, style: Style = unstyled) -> str:
@@ -79,11 +58,6 @@ def render_compact(problem: Problem) -> str:
     place = f"{visible(str(problem.place))}: " if problem.place else ""
     hint = f" ({visible(problem.hint)})" if problem.hint else ""
     return f"{place}{problem.severity.value} {problem.code}: {visible(problem.message)}{hint}"
-
-
-def render_all(problems: Iterable[Problem], text: str = "", *, style: Style = unstyled) -> str:
-    """Return all frames, separated by empty lines."""
-    return "\n\n".join(render_pretty(problem, text, style=style) for problem in problems)
 
 
 def problem_json(problem: Problem) -> dict[str, Any]:

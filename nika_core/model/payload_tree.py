@@ -54,6 +54,8 @@ def _collect_templates(tree: Any, path: Path_, templates: list[tuple[Path_, Temp
         for index, item in enumerate(tree):
             if type(item) is not str:
                 _collect_templates(item, (*path, index), templates)
+    elif isinstance(tree, Template):
+        templates.append((path, tree))
 
 
 def placeholders_in(tree: Any, path: Path_ = ()) -> Iterator[tuple[Path_, Placeholder]]:

@@ -73,16 +73,13 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Success:
-    """Done, with an output."""
-
-    output: Json = None
+    """Done; its outcome has the output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Failed for good, or until somebody decides to do it again."""
+    """Failed for good, or until it is decided to do it again; its outcome has the failure."""
 
-    failure: Failure
     can_retry: bool = False
 
 
@@ -123,6 +120,16 @@ class TaskResult(NamedTuple):
     reused: bool = False
     messages: tuple[Message, ...] = ()  # what it added to the main conversation
 
+    @property
+    def error(self) -> Failure | None:
+        """Why it failed; the same as `failure`."""
+        return self.failure
+
+    @property
+    def duration_ms(self) -> int:
+        """How long it took, in whole milliseconds."""
+        return round(self.duration * 1000)
+
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
@@ -136,3 +143,20 @@ class RunResult:
     output: Json = None
     has_output: bool = False
     usage: Usage = NOTHING
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the run succeeded."""
+        return self.status is RunStatus.SUCCEEDED
+
+    @property
+    def duration_ms(self) -> int:
+        """How long it took, in whole milliseconds."""
+        return round(self.duration * 1000)
+
+    def task(self, id_: str) -> TaskResult:
+        """Return how a task ended. Raise LookupError if the workflow has no such task."""
+        for task in self.tasks:
+            if task.id == id_:
+                return task
+        raise LookupError(id_)

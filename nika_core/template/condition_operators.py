@@ -72,7 +72,7 @@ def ordered(left: Json, right: Json, operator: str) -> tuple[Any, Any]:
     raise TemplateValueError(
         f"{describe_value(left)} and {describe_value(right)} cannot be compared with {operator}",
         code=codes.BAD_CONDITION,
-        hint="only two numbers (or text that is a number), or two texts, are less or greater than one another",
+        hint="only two numbers (or text that is a number), or two texts, can be ordered",
     )
 
 
@@ -92,7 +92,7 @@ def contains(left: Json, right: Json) -> bool:
     raise TemplateValueError(
         f"nothing can be in {describe_value(right)}",
         code=codes.BAD_CONDITION,
-        hint="on the right of `in` stands a list, a text or an object",
+        hint="write a list, a text or an object on the right of `in`",
     )
 
 
@@ -124,4 +124,4 @@ def describe_value(value: Json) -> str:
         return f"the number {short}"
     if isinstance(value, Mapping):
         return "an object"
-    return f"a list of {len(value)}" if isinstance(value, list | tuple) else "a value that is no JSON"
+    return f"a list of {len(value)}" if isinstance(value, list | tuple) else "a value that is not JSON"

@@ -86,7 +86,7 @@ class _Parser:
         if token.kind == "end":
             return False
         if token.kind != "operator" or value in ("!", "(", "["):
-            hint = "write !(a in b)" if value == "!" else "join two comparisons by && or ||"
+            hint = "write !(a in b)" if value == "!" else "join two comparisons with && or ||"
             raise ConditionSyntaxError(f"an operator is missing before {_shown(token)}", token.start, hint)
         if value in (")", "]", ","):
             return self._close(token)
@@ -94,7 +94,7 @@ class _Parser:
             top = self.waiting[-1][0]
             if top in _COMPARISONS:
                 raise ConditionSyntaxError(
-                    f"'{top}' and '{value}' cannot follow one another", token.start, "join two comparisons by &&"
+                    f"'{top}' and '{value}' cannot be chained", token.start, "join two comparisons with &&"
                 )
             if top == "!":
                 raise ConditionSyntaxError(
@@ -125,7 +125,7 @@ class _Parser:
     def _close(self, token: Token) -> bool:
         self._apply_down_to(0)
         if not self.waiting:
-            raise ConditionSyntaxError(f"nothing is open that {_shown(token)} could close", token.start)
+            raise ConditionSyntaxError(f"{_shown(token)} closes nothing", token.start)
         opening, start, items = self.waiting.pop()
         if token.value == "," and opening == "[":
             self.waiting.append((opening, start, items + 1))

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from nika_core.model.bounded import shorten
+from nika_core.model.json import refuse_constant
 from nika_core.model.template import Placeholder
 from nika_core.template.errors import ConditionSyntaxError, TemplateSyntaxError
 from nika_core.template.placeholder import DOLLAR_OPENS, read_placeholder
@@ -43,11 +44,7 @@ class Token(NamedTuple):
     end: int
 
 
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
-
-
-_DECODER: Final = json.JSONDecoder(parse_constant=_no_constant, strict=False)
+_DECODER: Final = json.JSONDecoder(parse_constant=refuse_constant, strict=False)
 
 
 def tokens(text: str) -> Iterator[Token]:
@@ -78,7 +75,9 @@ def _token(text: str, at: int) -> Token:
     operator = _OPERATOR.match(text, at)
     if operator:
         if operator[0] in _OPERATOR_HINTS:
-            raise ConditionSyntaxError(f"'{operator[0]}' is no operator", at, f"write {_OPERATOR_HINTS[operator[0]]}")
+            raise ConditionSyntaxError(
+                f"'{operator[0]}' is not an operator", at, f"write {_OPERATOR_HINTS[operator[0]]}"
+            )
         return Token("operator", operator[0], at, operator.end())
     word = _WORD.match(text, at)
     if word:
@@ -118,7 +117,7 @@ def _string(text: str, at: int) -> Token:
         value = json.loads(f'"{body}"', strict=False)
     except ValueError as error:
         raise ConditionSyntaxError(
-            f"{match[0][:60]} is no text: {str(error).partition(':')[0].lower()}", at, r"a backslash is written \\"
+            f"{match[0][:60]} is not text: {str(error).partition(':')[0].lower()}", at, r"a backslash is written \\"
         ) from None
     return Token("value", value, at, match.end())
 
@@ -130,12 +129,12 @@ def _object(text: str, at: int) -> Token:
         raise ConditionSyntaxError("this object is nested too deeply", at) from None
     except json.JSONDecodeError as error:
         raise ConditionSyntaxError(
-            f"what begins with '{{' here is no JSON: {error.msg.lower()}",
+            f"what begins with '{{' here is not JSON: {error.msg.lower()}",
             min(error.pos, len(text)),
             "a template has two braces: {{task}}",
         ) from None
     except ValueError as error:
-        raise ConditionSyntaxError(f"this object is no JSON: {str(error).partition(';')[0]}", at) from None
+        raise ConditionSyntaxError(f"this object is not JSON: {str(error).partition(';')[0]}", at) from None
     return Token("value", value, at, end)
 
 
@@ -168,30 +167,30 @@ def _word(text: str, match: re.Match[str]) -> Token:
     raise ConditionSyntaxError(
         f"'{shown}' means nothing here",
         match.start(),
-        hint or f"text stands in quotes: '{shown}'; a task's output is {{{{{shown}}}}}",
+        hint or f"put text in quotes: '{shown}'; a task's output is {{{{{shown}}}}}",
     )
 
 
 def _no_token(text: str, at: int) -> ConditionSyntaxError:
     character = text[at]
     if character in _OPERATOR_HINTS:
-        return ConditionSyntaxError(f"'{character}' is no operator", at, f"write {_OPERATOR_HINTS[character]}")
+        return ConditionSyntaxError(f"'{character}' is not an operator", at, f"write {_OPERATOR_HINTS[character]}")
     if character in "+-*/%":
         return ConditionSyntaxError(
-            f"'{character}' is no operator: a condition compares, it does not calculate",
+            f"'{character}' is not an operator: a condition compares, it does not calculate",
             at,
             "operators: == != < <= > >= && || ! in",
         )
     if character.isdigit() or character == ".":
         return ConditionSyntaxError(
-            "this is no number", at, "numbers are written as in JSON: 10, -0.5, 1e3; text in quotes"
+            "this is not a number", at, "write numbers as in JSON: 10, -0.5, 1e3; put text in quotes"
         )
     if character == "$":
         return ConditionSyntaxError(
-            "'$' opens no template here", at, "an input is ${input.name}, a task's output {{task}}"
+            "'$' does not open a template here", at, "an input is ${input.name}, a task's output {{task}}"
         )
     if character == "\\":
-        return ConditionSyntaxError("nothing can be escaped outside of quotes", at, "text stands in quotes: 'text'")
+        return ConditionSyntaxError("nothing can be escaped outside of quotes", at, "put text in quotes: 'text'")
     return ConditionSyntaxError(
-        f"{character!r} means nothing here", at, "operators: == != < <= > >= && || ! in; text stands in quotes"
+        f"{character!r} means nothing here", at, "operators: == != < <= > >= && || ! in; put text in quotes"
     )

@@ -13,10 +13,10 @@ import re
 import sys
 from functools import lru_cache
 from itertools import islice
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from nika_core.errors import Category, TaskError
-from nika_core.model.json import Json, JsonObject
+from nika_core.model.json import Json, JsonObject, refuse_constant
 from nika_core.model.path import nesting
 
 _FENCED: Final = re.compile(r"```[A-Za-z0-9]*[ \t]*\n(.*?)\n?```", re.DOTALL)
@@ -116,10 +116,6 @@ def unfenced(text: str) -> str:
     return match.group(1) if match else text
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON value")
-
-
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
@@ -137,7 +133,7 @@ def _finite(text: str) -> float:
 
 
 _DECODER: Final = json.JSONDecoder(
-    parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_no_duplicates
+    parse_constant=refuse_constant, parse_float=_finite, object_pairs_hook=_no_duplicates
 )
 
 
@@ -147,7 +143,7 @@ def _clip(text: str) -> str:
 
 def _bad_schema(message: str) -> TaskError:
     return TaskError(
-        f"the JSON Schema makes no sense: {_clip(message)}",
+        f"the JSON Schema is not valid: {_clip(message)}",
         category=Category.CONFIG,
         hint="correct the schema under `output`; only references within it (`#/...`) are followed",
     )

@@ -7,7 +7,7 @@ import re
 from typing import Any, Final
 
 from nika_core.model.bounded import shorten
-from nika_core.model.json import Json
+from nika_core.model.json import Json, refuse_constant
 from nika_core.model.template import MISSING, Placeholder
 from nika_core.template.errors import TemplateSyntaxError
 
@@ -19,16 +19,8 @@ DOLLAR_OPENS: Final = re.compile(rf"\$\{{\s*+{SOURCE_NAME.pattern}\.")
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*+")
 _SEGMENT: Final = re.compile(r"[\w-]++")
 _SPACE: Final = re.compile(r"\s*+")
-_ESCAPE_HINT: Final = (
-    "for the characters themselves write \\{} ; a template is {{{{task}}}}, {{{{task.field}}}} or ${{source.key}}"
-)
 
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
-
-
-_DECODER: Final = json.JSONDecoder(parse_constant=_no_constant)
+_DECODER: Final = json.JSONDecoder(parse_constant=refuse_constant)
 
 
 def escape_hint(opening: str) -> str:
@@ -97,7 +89,7 @@ def _read_segment(text: str, at: int, start: int) -> tuple[str, int]:
 def _read_default(text: str, at: int, start: int) -> tuple[Json, int]:
     if text.startswith("'", at):
         raise TemplateSyntaxError(
-            f"'{_shown(text, start)}': what follows ?? is no JSON",
+            f"'{_shown(text, start)}': what follows ?? is not JSON",
             at,
             'JSON has its text in double quotes: ?? "none" (in YAML, put single quotes around the whole value)',
         )
@@ -118,7 +110,7 @@ def _decode(text: str, at: int, start: int, what: str) -> tuple[Any, int]:
     except ValueError as error:  # NaN, or a number with thousands of digits
         where, why = at, str(error).partition(";")[0]
     raise TemplateSyntaxError(
-        f"'{_shown(text, start)}': {what} is no JSON: {why}",
+        f"'{_shown(text, start)}': {what} is not JSON: {why}",
         min(where, len(text)),
         'JSON is "text", 3, 0.5, true, false, null, [..] or {..}',
     )
@@ -130,7 +122,7 @@ def _no_name(text: str, start: int, at: int) -> TemplateSyntaxError:
     if at >= len(text):
         return TemplateSyntaxError("'{{' is never closed", start, "close it with }}; " + escape_hint("{{"))
     return TemplateSyntaxError(
-        f"'{_shown(text, start)}' is no template: a task's id must follow '{{{{'", start, escape_hint("{{")
+        f"'{_shown(text, start)}' is not a template: a task's id must follow '{{{{'", start, escape_hint("{{")
     )
 
 
@@ -146,7 +138,7 @@ def _not_closed(
     elif character == "[":
         hint = 'an index is a step of the path: {{task.items.0}}; any key at all: {{task."any key"}}'
     elif character in "|(":
-        hint = "a template has no filters and no functions; make the value in a task of its own"
+        hint = "a template has no filters and no functions; compute the value in a task of its own"
     elif character == "?":
         hint = 'a default is written ?? "none"'
     elif text[end_of_path : end_of_path + 1] == "}" and closing == "}}":

@@ -21,7 +21,7 @@ def to_text(value: Json) -> str:
     except RecursionError:
         raise TemplateValueError("the value is nested too deeply to be written as text") from None
     except (TypeError, ValueError) as error:
-        raise TemplateValueError(f"the value is no JSON: {error}") from None
+        raise TemplateValueError(f"the value is not JSON: {error}") from None
 
 
 def render(template: Template | str, values: Sequence[Json]) -> str:

@@ -10,14 +10,14 @@ from nika_core.errors import NikaError, TemplateValueError
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.path import nesting
 from nika_core.model.payload_tree import as_written, map_leaves
-from nika_core.model.template import Placeholder, Template
+from nika_core.model.template import Placeholder, Template, TypedTemplate
 from nika_core.model.workflow import Path_, PayloadValue
 from nika_core.plugin.keyword import Facets, Keyword
 from nika_core.plugin.template_source import Source, Values
 from nika_core.template.rendering import render
 
 MAX_RENDERED_CHARACTERS: Final = 64 * 1024 * 1024
-# What `??` stands in for; a value that is there but may not be used is no missing value.
+# What `??` stands in for; a value that may not be used is not a missing one.
 _MISSING_CODES: Final = frozenset({codes.MISSING_VALUE, codes.ENV_NOT_SET})
 
 
@@ -37,16 +37,10 @@ def resolve(placeholder: Placeholder, values: Values, source_of: Callable[[str],
             return placeholder.default  # type: ignore[return-value]  # it has one
         hint = error.hint
         if hint is None and error.code in _MISSING_CODES:
-            hint = f"a default stands in for a missing value: {_with_default(placeholder)}"
+            hint = f"a default replaces a missing value: {_with_default(placeholder)}"
         raise TemplateValueError(f"{placeholder.text}: {error.message}", code=error.code, hint=hint) from error
     except NikaError as error:
         raise TemplateValueError(f"{placeholder.text}: {error.message}", code=error.code, hint=error.hint) from error
-    except Exception as error:
-        raise TemplateValueError(
-            f"{placeholder.text}: the template source '{placeholder.source}' failed: {type(error).__name__}: {error}",
-            code=codes.INTERNAL,
-            hint="this is a fault in the plugin that brings it",
-        ) from error
     if value is None and placeholder.has_default:
         return placeholder.default  # type: ignore[return-value]  # it has one
     return value
@@ -111,15 +105,15 @@ def _field(
         values: list[Json] = [value_of(one) for one in template.placeholders]
         if custom:
             return facets.render(name, template, values)
-        if tree and template.single:
-            return values[0]
+        if template.single and (tree or isinstance(template, TypedTemplate)):
+            return template.convert(values[0]) if isinstance(template, TypedTemplate) else values[0]
         text = render(template, values)
         if len(text) > max_characters:
             raise TemplateValueError(
-                f"the text with its values has {len(text)} characters, at most {max_characters} are allowed",
+                f"the text with its values filled in has {len(text)} characters, at most {max_characters} are allowed",
                 code=codes.VALUE_TOO_LARGE,
             )
-        return text
+        return template.convert(text) if isinstance(template, TypedTemplate) else text
 
     result = _rendered(value, name, put_together)
     if tree and max_depth is not None and result is not value and nesting(result, max_depth) > max_depth:

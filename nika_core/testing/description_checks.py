@@ -14,7 +14,9 @@ from nika_core.document.reading.workflow_schema import ROOT
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.errors import NikaError
 from nika_core.plugin import Facets, Keyword, LimitPolicy, Policy, Provider, TemplateSource
+from nika_core.plugin.fields import field_docs
 from nika_core.registry import Kind, PluginRecord, Registry
+from nika_core.registry.kinds import BY_ID
 from nika_core.registry.loading import Description, load_object
 from nika_core.testing.errors import NotConformant, require
 from nika_core.testing.interpreter import in_fresh_interpreter
@@ -60,7 +62,7 @@ def check_description(kind: Kind, word: str) -> Description:
     record = available[0].record
     try:
         description = registry.description(record)
-        for role, name in _names(description).items():
+        for role, name in _names(kind, description).items():
             _usable(role, name, load_object(record, name))
     except NikaError as error:
         raise NotConformant(DECLARED, error.message) from error
@@ -77,16 +79,8 @@ _METHODS: Final = {
 _BASES: Final = {"facets": Facets, "policy": Policy}
 
 
-def _names(description: Description) -> dict[str, str]:
-    match description:
-        case Keyword():
-            return {"step": description.step, "facets": description.facets}
-        case Provider():
-            return {"client": description.client}
-        case TemplateSource():
-            return {"source": description.source}
-        case LimitPolicy():
-            return {"policy": description.policy}
+def _names(kind: Kind, description: Description) -> dict[str, str]:
+    return {named.field: getattr(description, named.field) for named in kind.value.objects}
 
 
 def _usable(role: str, name: str, value: Any) -> None:
@@ -106,14 +100,14 @@ def _consistent(keyword: Keyword) -> None:
     if not fields:  # no Map: whether it refuses unknown keys is another check's question
         return
     require(keyword.primary in fields, DECLARED, f"`primary` is {keyword.primary!r}, which the payload does not have")
-    for name in ("json_fields", "verbatim_fields", "rendered_fields", "field_docs"):
+    for name in ("json_fields", "verbatim_fields", "rendered_fields"):
         unknown = set(getattr(keyword, name)) - fields
         require(not unknown, DECLARED, f"`{name}` names {', '.join(sorted(unknown))}, which the payload does not have")
-    undocumented = fields - set(keyword.field_docs)
+    undocumented = fields - set(field_docs(keyword.payload))
     require(
         not undocumented,
         DECLARED,
-        f"`field_docs` says nothing about {', '.join(sorted(undocumented))}: editors show it",
+        f'{", ".join(sorted(undocumented))} have no documentation, which editors show: fields.field(validator, "...")',
     )
     if keyword.rendered_fields:
         module, _, name = keyword.facets.partition(":")
@@ -169,7 +163,7 @@ def check_quiet_import(kind: Kind, word: str) -> None:
     """
     record = _record(kind, word)
     process = in_fresh_interpreter(
-        "nika_core.testing.description_checks:threads_of_import", {"kind": kind.value, "word": word}
+        "nika_core.testing.description_checks:threads_of_import", {"kind": kind.id, "word": word}
     )
     require(not process.failed, QUIET_IMPORT, process.failed)
     require(not process.stdout, QUIET_IMPORT, f"importing {record.module} writes to stdout: {process.stdout[:200]!r}")
@@ -199,7 +193,7 @@ def threads_of_import(kind: str, word: str) -> dict[str, Any]:
     import threading
 
     before = {thread.name for thread in threading.enumerate()}
-    record = Registry().record(Kind(kind), word)
+    record = Registry().record(BY_ID[kind], word)
     module = import_module(record.module)
     for name in vars(module):
         if name.startswith("nika_") and callable(getattr(module, name)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from nika_core.model.json import Json, JsonObject
-from nika_core.plugin import Effect, Facets, Keyword, Payload, StepContext, hookimpl
+from nika_core.plugin import Effect, Facets, Keyword, Payload, StepContext, fields, hookimpl
 
 NIKA_API = 1
 WORD = "echo"
@@ -31,14 +31,12 @@ class Echo:
 @hookimpl
 def nika_task_keywords() -> Iterable[Keyword]:
     """Describe the keyword `echo`."""
-    from strictyaml import Any, Map
-
     return (
         Keyword(
             name=WORD,
             summary="Returns what it is given.",
             primary="value",
-            payload=Map({"value": Any()}),
+            payload=fields.Map({"value": fields.Anything()}),
             step="nika_core.testing.echo:Echo",
             facets="nika_core.testing.echo:EchoFacets",
             json_fields=frozenset({"value"}),

@@ -17,14 +17,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from nika_core.app.execution import Execution
-from nika_core.app.json_forms import event_json, result_json
 from nika_core.app.planning import make_plan
 from nika_core.engine.task.outputs import as_json
 from nika_core.errors import ProblemsError
+from nika_core.model.codec import event_json, result_json
 from nika_core.model.events import Event, EventKind
 from nika_core.model.limits import Limit, Unit, output_of
 from nika_core.plugin import Effect, Estimate, Values
 from nika_core.registry import Kind
+from nika_core.registry.loading import make
 from nika_core.template import render_payload, resolve
 from nika_core.testing.audit import Audit
 from nika_core.testing.case import TASK, Case
@@ -107,9 +108,10 @@ def facets(case: dict[str, Any]) -> dict[str, Any]:
         with sample.bench(folder).opened(sample.text()) as (workspace, path, options):
             prepared = prepare_workflow(workspace, path, options)
             task = prepared.workflow.tasks[0]
-            keyword, source = workspace.catalog.keyword(task.keyword), workspace.catalog.source
+            keyword, source = workspace.registry.keyword(task.keyword), workspace.registry.source
             values = Values(inputs=prepared.inputs, environ=workspace.environ)
-            own_facets = workspace.registry.facets(task.keyword)
+            record = workspace.registry.record(Kind.KEYWORD, task.keyword)
+            own_facets = make(record, keyword.facets)  # without a guard: it is on trial
             rendered = render_payload(
                 keyword, own_facets, task.payload, partial(resolve, values=values, source_of=source)
             )

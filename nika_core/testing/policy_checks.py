@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from nika_core.errors import NikaError
 from nika_core.model.limits import Limit, Unit
-from nika_core.plugin import Admission, Keyword, Policy, Refusal, Stage
+from nika_core.plugin import Admission, Keyword, Policy, Refusal, Stage, fields
 from nika_core.testing.errors import NotConformant, require
 
 BOUNDS: Final = "bounds"
@@ -72,7 +72,7 @@ def admissions() -> list[Admission]:
 
 def keyword(name: str = "sample") -> Keyword:
     """Return a description of a keyword, to ask for its limits."""
-    return Keyword(name=name, summary="A sample.", primary="value", payload=None, step="no.such:Step")
+    return Keyword(name=name, summary="A sample.", primary="value", payload=fields.Anything(), step="no.such:Step")
 
 
 def check_bounds(make: Make, environments: Iterable[Mapping[str, str]]) -> None:

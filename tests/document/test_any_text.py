@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from nika_core import codes
 from nika_core.app import Workspace
 from nika_core.document import load_workflow
-from nika_core.document.diagnostics import file_json, render_all
+from nika_core.document.diagnostics import file_json, render_pretty
 
 HERE = Path(__file__).parent
 SEEDS = [path.read_text() for folder in ("valid", "invalid") for path in sorted((HERE / folder).glob("*.nika.yaml"))]
@@ -31,7 +31,7 @@ def test_any_text_is_read_or_refused(nika: Workspace, data: st.DataObject) -> No
     for _ in range(data.draw(st.integers(0, 4))):
         at, cut = data.draw(st.integers(0, len(text))), data.draw(st.integers(0, 4))
         text = text[:at] + data.draw(PIECES | st.just("")) + text[at + cut :]
-    loaded = load_workflow(Path("w.nika.yaml"), nika.catalog, nika.limits, text=text.encode(), environ={})
+    loaded = load_workflow(Path("w.nika.yaml"), nika.registry, nika.limits, text=text.encode(), environ={})
     errors = [problem for problem in loaded.problems if problem.severity == "error"]
     assert (loaded.workflow is None) == bool(errors)
     assert not {problem.code for problem in loaded.problems} & {codes.INTERNAL, codes.PLUGIN_BROKEN}
@@ -40,21 +40,22 @@ def test_any_text_is_read_or_refused(nika: Workspace, data: st.DataObject) -> No
         assert problem.message
         if problem.place and problem.place.line:
             assert 1 <= (problem.place.column or 1) <= len(lines[problem.place.line - 1]) + 1
-    render_all(loaded.problems, loaded.text)
+    for problem in loaded.problems:
+        render_pretty(problem, loaded.text)
     json.dumps(file_json(Path("w.nika.yaml"), loaded))
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(nika: Workspace, data: bytes) -> None:
-    loaded = load_workflow(Path("w.nika.yaml"), nika.catalog, nika.limits, text=data, environ={})
+    loaded = load_workflow(Path("w.nika.yaml"), nika.registry, nika.limits, text=data, environ={})
     assert loaded.workflow is None
     assert loaded.problems
 
 
 def test_a_fault_of_a_plugin_is_told_and_not_thrown(nika: Workspace) -> None:
-    class Fails(type(nika.catalog)):  # type: ignore[misc]  # a fixture's own class
-        def words(self) -> list[str]:
+    class Fails(type(nika.registry)):  # type: ignore[misc]  # a fixture's own class
+        def keywords(self) -> list[str]:
             raise KeyError("broken")
 
     catalog = Fails.__new__(Fails)

@@ -17,21 +17,21 @@ from nika_core.engine.core.messages import (
     Emit,
     Finish,
     Outcome,
-    OutcomeKind,
     StartTask,
     StartTimer,
     TaskEnded,
     TimerFired,
 )
-from nika_core.engine.core.previous_outcomes import PreviousOutcome
+from nika_core.engine.core.previous_tasks import PreviousTask
 from nika_core.errors import Category
+from nika_core.model.codec import failure_of
 from nika_core.model.events import EventKind
 from nika_core.model.state import Failed, Failure, Running, RunStatus, Skipped, SkipReason, Success
 from nika_core.model.usage import Usage
 from nika_core.model.workflow import Flow, Mode, OnError
 
 FAILURE = Failure("NIKA-080", Category.EXECUTION, "it broke")
-FAILED = Outcome(OutcomeKind.FAILED, has_output=False, failure=FAILURE)
+FAILED = Outcome(has_output=False, failure=FAILURE)
 
 
 class Drive:
@@ -190,7 +190,7 @@ def test_a_condition_without_a_value_fails_its_target_with_category_template(lab
     )
     drive = Drive(lab.core(tasks, flows))
     result = drive.end_all()
-    failure = drive.core.states["c"].failure
+    failure = drive.result.tasks[2].failure
     assert failure.category is Category.TEMPLATE
     assert "the condition `a function of b` of the flow from `a`" in failure.message
     assert (drive.why("d"), result.status) == (SkipReason.UPSTREAM_FAILED, RunStatus.FAILED)
@@ -200,7 +200,7 @@ def test_a_condition_that_raises_anything_fails_only_its_target(lab):
     flows = (Flow("a", "b", lab.When(lambda a: 1 / 0, "a")),)
     drive = Drive(lab.core(lab.tasks("a b c"), flows))
     drive.end_all()
-    assert "ZeroDivisionError" in drive.core.states["b"].failure.message
+    assert "ZeroDivisionError" in drive.result.tasks[1].failure.message
     assert isinstance(drive.core.states["c"], Success)
 
 
@@ -224,7 +224,7 @@ def test_fail_fast_cancels_what_runs_and_skips_the_rest(lab):
     commands = drive.end("a", FAILED)
     assert CancelTask("b", 1, "`a` failed") in commands
     assert (drive.why("c"), drive.why("d")) == (SkipReason.RUN_CANCELLED,) * 2
-    drive.end("b", Outcome(OutcomeKind.CANCELLED, failure=Failure("NIKA-087", Category.CANCELLED, "x")))
+    drive.end("b", Outcome(failure=Failure("NIKA-087", Category.CANCELLED, "x")))
     assert drive.result.status is RunStatus.FAILED
 
 
@@ -402,18 +402,16 @@ def earlier_of(drive, **changes):
     found = {}
     for emit in drive.of(Emit):
         if emit.kind is EventKind.TASK_STARTED:
-            found[emit.task] = PreviousOutcome(
+            found[emit.task] = PreviousTask(
                 "running", emit.data["epoch"], emit.data["definition"], emit.data["payload"]
             )
-    for task, state in drive.core.states.items():
-        if isinstance(state, Success) and task in found:
-            was = found[task]
-            found[task] = PreviousOutcome("success", was.epoch, was.definition, was.payload, state.output)
-        elif isinstance(state, Failed) and task in found:
-            was = found[task]
-            found[task] = PreviousOutcome(
-                "failed", was.epoch, was.definition, was.payload, category=state.failure.category
-            )
+    for emit in drive.of(Emit):
+        if emit.kind is EventKind.TASK_SUCCEEDED:
+            outcome = Outcome(emit.data["output"])
+            found[emit.task] = replace(found[emit.task], state="success", outcome=outcome)
+        elif emit.kind is EventKind.TASK_FAILED and emit.task in found:
+            outcome = Outcome(has_output=False, failure=failure_of(emit.data["error"]))
+            found[emit.task] = replace(found[emit.task], state="failed", outcome=outcome)
     return {**found, **changes}
 
 
@@ -449,7 +447,10 @@ def test_a_runs_usage_is_that_of_all_its_lives(lab):
     first.end("a")
     first.end("b", FAILED)
     was = earlier_of(first)
-    was["a"], was["b"] = replace(was["a"], usage=Usage(100)), replace(was["b"], usage=Usage(10))
+    was["a"], was["b"] = (
+        replace(was["a"], outcome=was["a"].outcome._replace(usage=Usage(100))),
+        replace(was["b"], outcome=was["b"].outcome._replace(usage=Usage(10))),
+    )
     again = chain(lab, previous=was)
     again.end("b", Outcome(output="b", usage=Usage(1)))
     result = again.end_all()
@@ -461,7 +462,7 @@ def test_resume_runs_again_what_is_given_something_else(lab):
     first = chain(lab)
     first.end_all()
     changed = earlier_of(first)
-    changed["a"] = PreviousOutcome("success", 1, changed["a"].definition, "other", "x")
+    changed["a"] = PreviousTask("success", 1, changed["a"].definition, "other", Outcome("x"))
     again = chain(lab, previous=changed)
     assert again.started == ["a"]
     assert reasons(again)["a"] == "what it is given has changed"
@@ -474,7 +475,7 @@ def test_a_task_below_one_that_ran_again_to_the_same_output_is_reused(lab):
     first = chain(lab)
     first.end_all()
     changed = earlier_of(first)
-    changed["a"] = PreviousOutcome("success", 1, "other", changed["a"].payload, "x")
+    changed["a"] = PreviousTask("success", 1, "other", changed["a"].payload, Outcome("x"))
     again = chain(lab, previous=changed)
     assert reasons(again)["a"] == "its definition has changed"
     again.end("a")
@@ -500,7 +501,7 @@ def test_an_interrupted_task_runs_again_under_the_same_key(lab):
 @pytest.mark.parametrize(("category", "epoch"), [(Category.NETWORK, 1), (Category.VALIDATION, 2)])
 def test_a_failed_task_keeps_its_key_unless_the_same_answers_would_fail_again(lab, category, epoch):
     first = chain(lab)
-    first.end("a", Outcome(OutcomeKind.FAILED, failure=Failure("NIKA-084", category, "x")))
+    first.end("a", Outcome(failure=Failure("NIKA-084", category, "x")))
     again = chain(lab, previous=earlier_of(first))
     assert again.running == {"a": epoch}
 
@@ -509,7 +510,7 @@ def test_an_output_that_history_withholds_is_made_again(lab):
     first = chain(lab)
     first.end_all()
     was = earlier_of(first)
-    was["a"] = PreviousOutcome("success", 1, was["a"].definition, was["a"].payload, "***", withheld=True)
+    was["a"] = PreviousTask("success", 1, was["a"].definition, was["a"].payload, Outcome("***", withheld=True))
     again = chain(lab, previous=was)
     assert again.running == {"a": 2}
     assert "secret" in reasons(again)["a"]
@@ -523,7 +524,7 @@ def test_an_output_that_history_withholds_is_made_again_only_for_who_needs_it(la
     first = Drive(lab.core(tasks, flows, **more))
     first.end("a")
     was = earlier_of(first)
-    was["a"] = PreviousOutcome("success", 1, was["a"].definition, was["a"].payload, "***", withheld=True)
+    was["a"] = PreviousTask("success", 1, was["a"].definition, was["a"].payload, Outcome("***", withheld=True))
     again = Drive(lab.core(tasks, flows, **more, previous=was))
     if reader != "nobody":
         assert again.running == {"a": 2}
@@ -536,7 +537,7 @@ def test_an_output_that_history_withholds_is_made_again_only_for_who_needs_it(la
 def test_a_decision_to_skip_holds_when_the_run_is_resumed(lab):
     first = chain(lab)
     was = earlier_of(first)["a"]
-    skipped = PreviousOutcome("skipped", 1, was.definition, was.payload)
+    skipped = PreviousTask("skipped", 1, was.definition, was.payload)
     again = chain(lab, previous={"a": skipped}, mode=Mode.AGENTIC)
     assert again.why("a") is SkipReason.DECISION
     assert again.result.status is RunStatus.SUCCEEDED

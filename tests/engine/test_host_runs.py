@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import pytest
 
-from nika_core.engine.core.previous_outcomes import previous_outcomes
-from nika_core.engine.local.host import Run, run
+from nika_core.engine.core.previous_tasks import previous_tasks
+from nika_core.engine.local.host import Run
 from nika_core.errors import Category, JournalError, TaskError, TemplateValueError
 from nika_core.model.clock import SystemClock
 from nika_core.model.events import EventKind
@@ -252,7 +252,7 @@ async def test_an_interrupt_inside_a_step_cancels_the_run(lab):
 
 async def test_a_run_that_was_cancelled_goes_on_without_doing_anything_twice(lab):
     from nika_core.engine.core.ports import InMemoryCallCache
-    from nika_core.engine.core.previous_outcomes import previous_outcomes
+    from nika_core.engine.core.previous_tasks import previous_tasks
 
     acted = []
     call_cache = InMemoryCallCache()
@@ -279,7 +279,7 @@ async def test_a_run_that_was_cancelled_goes_on_without_doing_anything_twice(lab
     await task
     again = True
     request = lab.request(
-        lab.tasks("a b c"), lab.flows("a>b b>c"), previous=previous_outcomes(recorded), seq=recorded[-1].seq
+        lab.tasks("a b c"), lab.flows("a>b b>c"), previous=previous_tasks(recorded), seq=recorded[-1].seq
     )
     seen = []
     result = await lab.run(request, services, seen.append)
@@ -466,9 +466,9 @@ async def test_a_secret_of_digits_is_masked_as_a_number_and_figures_of_the_engin
         ended = told[EventKind.TASK_SUCCEEDED]
         assert (ended["output"], ended["withheld"]) == ({"pin": "***", "list": ["***.5"]}, True)
         assert ended["durationMs"] == 123456
-    was = previous_outcomes(recorded)["a"]
-    assert (was.duration, was.usage) == (123.456, Usage(123456, 1, Decimal("0.123456")))
-    assert was.withheld
+    was = previous_tasks(recorded)["a"]
+    assert (was.outcome.duration, was.outcome.usage) == (123.456, Usage(123456, 1, Decimal("0.123456")))
+    assert was.outcome.withheld
 
 
 async def test_secrets_in_what_keeps_a_task_from_starting_are_not_told(lab):
@@ -565,5 +565,5 @@ async def test_the_caller_is_closed_at_the_end(lab):
 
 
 async def test_a_run_can_simply_be_awaited(lab):
-    result = await run(lab.request(lab.tasks("a")), lab.services(clock=SystemClock()))
+    result = await Run(lab.request(lab.tasks("a")), lab.services(clock=SystemClock())).result()
     assert result.output == "a"

@@ -78,7 +78,7 @@ class _Outside:
 class SevenKeywords:
     """Implements `nika_core.document.PluginCatalog`."""
 
-    def words(self) -> Collection[str]:
+    def keywords(self) -> Collection[str]:
         return KEYWORDS
 
     def keyword(self, word: str) -> Keyword:

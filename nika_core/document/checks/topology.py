@@ -25,14 +25,14 @@ def check_flows(context: Context) -> Iterator[Problem]:
         for end, task, code in ends:
             if task not in context.tasks:
                 yield Problem(
-                    code, f"the flow's {end} '{task}' is no task", flow.at((end,)), _which_task(context, task)
+                    code, f"the flow's {end} '{task}' is not a task", flow.at((end,)), _which_task(context, task)
                 )
         if flow.source == flow.target and flow.source in context.tasks:
             yield Problem(
                 codes.FLOW_SELF_LOOP,
                 f"this flow leads from '{flow.source}' to itself",
                 flow.at(("target",)),
-                "a task cannot wait for itself; `retry` tries one again",
+                "a task cannot wait for itself; to try a task again, use `retry`",
             )
         condition, limit = flow.condition, context.limits.limit(LimitKind.RECURSION)
         if isinstance(condition, CompiledCondition) and limit is not None and condition.depth > limit.value:
@@ -56,7 +56,7 @@ def check_cycles(context: Context) -> Iterator[Problem]:
             codes.CYCLE,
             f"{len(cycle) - 1} tasks wait for one another: {' -> '.join(names)}",
             place_of_edge(context, edges[-1]),
-            f"take one of these out: {reasons}{'; ...' if len(edges) > 5 else ''}",
+            f"remove one of these: {reasons}{'; ...' if len(edges) > 5 else ''}",
         )
 
 
@@ -75,9 +75,9 @@ def check_orphans(context: Context) -> Iterator[Problem]:
         if task.id != output:
             yield Problem(
                 codes.ORPHAN_TASK,
-                f"nothing joins task '{task.id}' to the others: it runs at once, and nobody uses its output",
+                f"nothing joins task '{task.id}' to the others: it runs at once, and nothing uses its output",
                 task.place,
-                f"name it in a template, {{{{{task.id}}}}}, or join it by a flow, if that was forgotten",
+                f"name it in a template, {{{{{task.id}}}}}, or join it by a flow, if you forgot to",
                 Severity.WARNING,
             )
 
@@ -88,7 +88,7 @@ def check_output(context: Context) -> Iterator[Problem]:
     if agent and agent.output is not None and agent.output not in context.tasks:
         yield Problem(
             codes.UNKNOWN_OUTPUT_TASK,
-            f"the workflow's output is that of '{agent.output}', which is no task",
+            f"the workflow's output is that of '{agent.output}', which is not a task",
             context.workflow.at(("agent", "output")),
             _which_task(context, agent.output),
         )
@@ -121,7 +121,7 @@ def place_of_edge(context: Context, edge: Edge) -> Place:
     if edge.made_by is EdgeMaker.TEMPLATE:
         task = context.tasks[edge.target]
         for path, placeholder in placeholders_in(task.payload):
-            if edge.source in context.words.depends_on(placeholder):
+            if edge.source in context.depends_on(placeholder):
                 return place_of(task.at, path, placeholder)
         return task.place
     for flow in context.workflow.flows:
@@ -130,7 +130,7 @@ def place_of_edge(context: Context, edge: Edge) -> Place:
         if edge.made_by is EdgeMaker.FLOW and flow.source == edge.source:
             return flow.place
         for placeholder in flow.condition.placeholders if flow.condition else ():
-            if edge.made_by is EdgeMaker.CONDITION and edge.source in context.words.depends_on(placeholder):
+            if edge.made_by is EdgeMaker.CONDITION and edge.source in context.depends_on(placeholder):
                 return place_of(flow.at, ("condition",), placeholder)
     return context.tasks[edge.target].place
 

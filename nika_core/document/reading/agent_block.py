@@ -16,7 +16,6 @@ from nika_core.document.validation.issues import ValidationIssue, add_syntax_hin
 from nika_core.model.bounded import MAX_PROMPT_CHARACTERS
 from nika_core.model.workflow import AgentBlock, Mode, Task
 
-_MODES: Final = {mode.value: mode for mode in Mode}
 _TOO_LONG: Final = f"is longer than {MAX_PROMPT_CHARACTERS:,} characters"
 
 
@@ -31,7 +30,7 @@ def read_agent(node: Any, folder: Path, problems: ProblemList, model: str | None
             codes.MISSING_MODEL,
             "the `agent` block names no model",
             ("agent",),
-            hint="add `model:` to it, or give one with --model or `model:` in nika.yaml",
+            hint="add `model:` to it, or use --model or `model:` in nika.yaml",
             at_key=True,
         )
     prompt = fields.get("systemPrompt")
@@ -54,7 +53,7 @@ def read_agent(node: Any, folder: Path, problems: ProblemList, model: str | None
         provider=fields.get("provider"),
         system_prompt=prompt,
         system_prompt_file=fields.get("systemPromptFile"),
-        mode=_MODES.get(fields.get("mode") or "", Mode.STRICT),
+        mode=Mode(fields.get("mode") or Mode.STRICT),
         max_turns=fields.get("maxTurns"),
         max_budget_usd=fields.get("maxBudgetUsd"),
         max_tokens=fields.get("maxTokens"),

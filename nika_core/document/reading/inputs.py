@@ -11,7 +11,7 @@ from nika_core import codes
 from nika_core.document.validation.json_tree import plain_tree, typed_tree
 from nika_core.errors import Problem
 from nika_core.model.bounded import shorten
-from nika_core.model.json import Json
+from nika_core.model.json import Json, refuse_constant
 from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.nearest import did_you_mean
 from nika_core.model.path import nesting
@@ -57,12 +57,12 @@ def check_inputs(
             try:
                 values[name] = read_value(spec.type, given[name], depth)
             except ValueError as error:
-                report(f"input `{name}`: {error}", name, f"give it as `-i {name}=...`")
+                report(f"input `{name}`: {error}", name, f"pass it as `-i {name}=...`")
         elif spec.has_default:
             values[name] = spec.default
         elif spec.required:
             about = f" ({spec.description})" if spec.description else ""
-            report(f"input `{name}` is missing{about}", name, f"give it: `-i {name}=...`")
+            report(f"input `{name}` is missing{about}", name, f"pass it: `-i {name}=...`")
     return values, tuple(problems)
 
 
@@ -80,7 +80,7 @@ def _read(type_: str, value: Any) -> Any:
         if not isinstance(value, str):
             return value
         try:
-            return json.loads(value, parse_constant=_no_constant)
+            return json.loads(value, parse_constant=refuse_constant)
         except (ValueError, RecursionError) as error:
             raise ValueError(f"expected JSON, found {_shown(value)}: {error}") from None
     if type_ == "string":
@@ -106,10 +106,6 @@ def _read(type_: str, value: Any) -> Any:
     if not math.isfinite(number):
         raise wrong
     return number
-
-
-def _no_constant(word: str) -> Any:
-    raise ValueError(f"{word} is no JSON")
 
 
 def _shown(value: Any) -> str:

@@ -32,7 +32,7 @@ def read_schema(folder: Path, name: str, limit: Limit | None) -> dict[str, Any] 
     try:
         schema = json.loads(text)
     except ValueError as error:
-        return _of_file(name, f"it is no JSON: {error}", "JSON has its keys and its text in double quotes")
+        return _of_file(name, f"it is not JSON: {error}", "JSON has its keys and its text in double quotes")
     except RecursionError:
         return _of_file(name, "it is nested too deeply", "make it flatter")
     if not isinstance(schema, dict):
@@ -66,7 +66,7 @@ def _against_its_draft(schema: dict[str, Any]) -> ValidationIssue | None:
 
     draft = schema.get("$schema", "")
     if not isinstance(draft, str):
-        return _fault("`$schema` is no text", ("$schema",))
+        return _fault("`$schema` is not text", ("$schema",))
     kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
     try:
         kind.check_schema(schema)
@@ -96,9 +96,9 @@ def _wrong(schema: dict[str, Any], node: dict[str, Any]) -> tuple[str, str] | No
         try:
             re.compile(pattern)
         except (re.error, RecursionError, OverflowError) as error:
-            return f"`{pattern}` is no regular expression: {error}", "pattern"
+            return f"`{pattern}` is not a regular expression: {error}", "pattern"
     if isinstance(reference, str) and not _leads_somewhere(schema, reference):
-        return f"the reference `{reference}` leads nowhere in this schema", "$ref"
+        return f"the reference `{reference}` has no target in this schema", "$ref"
     return None
 
 
@@ -124,4 +124,4 @@ def _named(schema: dict[str, Any]) -> bool:
 
 def _fault(why: str, path: tuple[str | int, ...]) -> ValidationIssue:
     message = why if len(why) <= _LONGEST else why[: _LONGEST - 1] + "…"
-    return ValidationIssue(f"the schema makes no sense: {message}", _HINT, [*reversed(path), "schema", "output"])
+    return ValidationIssue(f"the schema is not valid: {message}", _HINT, [*reversed(path), "schema", "output"])

@@ -94,7 +94,7 @@ class ProblemList:
         problems = sorted(self.items, key=lambda problem: _order(problem.place))
         for severity in sorted(self.left_out):
             message = f"there are more {severity.value}s than these {self._count[severity]}"
-            hint = "mend these, and validate again"
+            hint = "fix these, and validate again"
             problems.append(Problem(codes.COUNT_LIMIT, message, Place(path), hint, severity))
         return problems
 

@@ -26,7 +26,7 @@ def read_bytes(path: Path, limit: Limit | None) -> bytes | Problem:
         if stat.S_ISDIR(about.st_mode):
             return unreadable("this is a directory, not a file", "name the workflow's file in it")
         if not stat.S_ISREG(about.st_mode):
-            return unreadable("this is no regular file", "write the workflow to a file first")
+            return unreadable("this is not a regular file", "write the workflow to a file first")
         if limit is not None and about.st_size > limit.value:
             return too_large(path, about.st_size, limit)
         with path.open("rb") as file:
@@ -64,7 +64,7 @@ def decode(data: bytes, path: str) -> str | Problem:
         column = len(before.decode("utf-8", "replace")) + 1
         return Problem(
             codes.FILE_UNREADABLE,
-            f"the file is not UTF-8: byte 0x{data[error.start]:02x} makes no sense here",
+            f"the file is not UTF-8: byte 0x{data[error.start]:02x} is not valid here",
             Place(path, line, column),
             "save it as UTF-8",
         )

@@ -28,8 +28,6 @@ from nika_core.model.workflow import Mode, OnError, OutputSpec, Retry, Task
 _EVERY: Final = 64
 _NO_RETRY: Final = Retry()
 _TEXT: Final = OutputSpec()
-_MODES: Final = {mode.value: mode for mode in Mode}
-_ON_ERROR: Final = {on_error.value: on_error for on_error in OnError}
 
 
 # A frozen dataclass is made through its slots' own descriptors, in two thirds of the time.
@@ -66,7 +64,7 @@ class TaskReader:
         self.catalog = catalog
         self.deadline = deadline
         self.problems = problems
-        self.words = frozenset(catalog.words())
+        self.words = frozenset(catalog.keywords())
         self.id_length = limits.count(LimitKind.ID_LENGTH)
         self.checks = {key: compile_schema(validator).check for key, validator in workflow_schema.TASK.items()}
         self.readers: dict[str, PayloadReader | None] = {}
@@ -144,11 +142,11 @@ class TaskReader:
             index,
             fields.get("timeout"),
             Retry(retry.get("max"), retry.get("backoff")) if retry else _NO_RETRY,
-            _ON_ERROR.get(fields["onError"], OnError.FAIL) if "onError" in fields else OnError.FAIL,
+            OnError(fields["onError"]) if fields.get("onError") else OnError.FAIL,
             output,
             tuple(allowed) if allowed is not None else None,
             tuple(fields.get("disallowedTools") or ()),
-            _MODES.get(fields["mode"]) if "mode" in fields else None,
+            Mode(fields["mode"]) if fields.get("mode") else None,
             place,
             TaskLocator(self.locator, node, entry, word, keyword.keyword.primary),
         )
@@ -179,7 +177,7 @@ class TaskReader:
             line = self.locator.place_of(("tasks", first, "id")).line if not self.problems.full else None
             issues.append(
                 ValidationIssue(
-                    f"the id `{task_id}` is taken by an earlier task" + (f" (line {line})" if line else ""),
+                    f"the id `{task_id}` is already used by an earlier task" + (f" (line {line})" if line else ""),
                     "give each task an id of its own",
                     ["id"],
                     code=codes.DUPLICATE_TASK_ID,
@@ -232,7 +230,7 @@ class TaskReader:
             try:
                 if word in self.catalog.keyword(ours).synonyms:
                     return f"did you mean `{ours}`?"
-            except PluginError:  # who does not use its word is not told of it
+            except PluginError:  # a broken plugin is only reported if its word is used
                 continue
         return None
 

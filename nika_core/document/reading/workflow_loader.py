@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nika_core import codes
 from nika_core.document.checks import check_workflow
-from nika_core.document.plugin_catalog import PluginCatalog, TimedCatalog
+from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading.source_file import decode, read_bytes, too_large
 from nika_core.document.reading.workflow_reader import WorkflowReader
 from nika_core.document.yaml.deadline import OutOfTimeError, ValidationDeadline
@@ -18,7 +18,7 @@ from nika_core.document.yaml.path_locator import PathLocator
 from nika_core.document.yaml.read_limits import ReadLimits
 from nika_core.document.yaml.recovery import parse_with_recovery
 from nika_core.document.yaml.source_map import SourceMap
-from nika_core.errors import Place, Problem, Severity
+from nika_core.errors import Place, Problem, Severity, exit_code_of
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.project import Project
@@ -40,6 +40,11 @@ class LoadedWorkflow:
     flows: int = 0
     path: str = ""
     readable: Workflow | None = None
+
+    @property
+    def valid(self) -> bool:
+        """Whether no problem is an error."""
+        return not exit_code_of(self.problems)
 
 
 def load_workflow(
@@ -88,7 +93,7 @@ def _read(checked: _Checked, text: bytes | None, deadline: ValidationDeadline) -
         )
     except Exception as error:
         why = f"{type(error).__name__}: {error}"[:500]
-        hint = "this is a fault in Nika or in a plugin: please report it, with the file"
+        hint = "this is a bug in Nika or in a plugin: please report it, with the file"
         problem = Problem(codes.INTERNAL, f"the file could not be checked: {why}", Place(str(path)), hint)
     return LoadedWorkflow(None, (problem,), decoded)
 
@@ -129,11 +134,17 @@ def _load(against: _Checked, data: bytes, text: str, deadline: ValidationDeadlin
     if workflow is not None:
         deadline.check()
         settings = against.project.settings
-        timed = TimedCatalog(catalog, deadline)
         whole = all(problem.severity is not Severity.ERROR for problem in problems.items)
         broken = frozenset(reader.broken_sections)
         for problem in check_workflow(
-            workflow, timed, limits, against.environ, settings=settings, whole=whole, broken_sections=broken
+            workflow,
+            catalog,
+            limits,
+            against.environ,
+            settings=settings,
+            whole=whole,
+            broken_sections=broken,
+            check_time=deadline.check,
         ):
             problems.add_problem(problem)
             if Severity.ERROR in problems.left_out:

@@ -89,7 +89,7 @@ class WorkflowReader:
 
         Asked only where there are problems: whatever only another version has, this one's schema refuses.
         """
-        recognized = recognize(root, self.catalog.words())
+        recognized = recognize(root, self.catalog.keywords())
         if recognized is None:
             return False
         path, why = recognized
@@ -125,7 +125,7 @@ class WorkflowReader:
                 continue
             allowed_keys = [*workflow_schema.ROOT, *brought]
             hint = did_you_mean(key, allowed_keys)
-            if hint is None and key in self.catalog.words():
+            if hint is None and key in self.catalog.keywords():
                 hint = f"`{key}` is a task's keyword: write it under `tasks:`, in an item with an `id`"
             hint = hint or f"known here: {', '.join(allowed_keys)}"
             self.problems.add(codes.UNKNOWN_KEY, f"unknown key `{key}`", (key,), hint=hint, at_key=True)
@@ -165,7 +165,9 @@ class WorkflowReader:
         node = root["inputs"]
         if type(node) is dict and len(node) > _MOST_INPUTS:
             message = f"a workflow has at most {_MOST_INPUTS} inputs, this one has {len(node)}"
-            self.problems.add(codes.COUNT_LIMIT, message, ("inputs",), hint="use an input of type json", at_key=True)
+            self.problems.add(
+                codes.COUNT_LIMIT, message, ("inputs",), hint="group them in an input of type json", at_key=True
+            )
             return None
         checked = compile_schema(workflow_schema.INPUTS).check(node, issues)
         add_syntax_hint(issues, 0, "inputs")

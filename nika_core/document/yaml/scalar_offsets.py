@@ -6,10 +6,6 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-_ESCAPES: Final = {
-    "0": "\0", "a": "\x07", "b": "\x08", "t": "\t", "\t": "\t", "n": "\n", "v": "\x0b", "f": "\x0c", "r": "\r",
-    "e": "\x1b", " ": " ", '"': '"', "/": "/", "\\": "\\", "N": "\x85", "_": "\xa0", "L": "\u2028", "P": "\u2029",
-}  # fmt: skip
 _HEX: Final = {"x": 2, "u": 4, "U": 8}
 _HEADER: Final = re.compile(r"[|>][-+0-9]*[ \t]*(?:#[^\n]*)?(?:\r\n?|\n)")
 _BREAK: Final = re.compile(r"\r\n?|\n")
@@ -26,12 +22,10 @@ def offset_in_text(text: str, start: int, value: str, offset: int) -> int:
     style = text[start : start + 1]
     if style in ("|", ">"):
         found_at = _in_block(text, start, value, offset)
-    elif style == '"':
-        found_at = _in_double(text, start + 1, offset)
-    elif style == "'":
-        found_at = _in_flow(text, start + 1, offset, quote=True)
+    elif style in ("'", '"'):
+        found_at = _in_flow(text, start + 1, offset, style)
     else:
-        found_at = _in_flow(text, start, offset, quote=False)
+        found_at = _in_flow(text, start, offset, "")
     return start if found_at is None or found_at > len(text) else found_at
 
 
@@ -55,7 +49,7 @@ def _skip_fold(text: str, at: int) -> tuple[int, int] | None:
     return (look, max(1, breaks - 1)) if breaks else None
 
 
-def _in_flow(text: str, at: int, offset: int, *, quote: bool) -> int | None:
+def _in_flow(text: str, at: int, offset: int, quote: str) -> int | None:
     length = 0
     while at < len(text):
         fold = _skip_fold(text, at) if text[at] in " \t\r\n" else None
@@ -64,33 +58,18 @@ def _in_flow(text: str, at: int, offset: int, *, quote: bool) -> int | None:
                 return at
             at, length = fold[0], length + fold[1]
             continue
-        if length >= offset:
-            return at
-        at += 2 if quote and text.startswith("''", at) else 1
-        length += 1
-    return at if length >= offset else None
-
-
-def _in_double(text: str, at: int, offset: int) -> int | None:
-    length = 0
-    while at < len(text):
-        fold = _skip_fold(text, at) if text[at] in " \t\r\n" else None
-        if fold is not None:
-            if length + fold[1] > offset:
-                return at
-            at, length = fold[0], length + fold[1]
-            continue
-        if text[at] == "\\" and _break_length(text, at + 1):  # an escaped line break is nothing
+        escaped = quote == '"' and text[at] == "\\"
+        if escaped and _break_length(text, at + 1):  # an escaped line break is nothing
             at += 1 + _break_length(text, at + 1)
             while at < len(text) and text[at] in _BLANK:
                 at += 1
             continue
         if length >= offset:
             return at
-        if text[at] == "\\":
+        if escaped:
             at += 2 + _HEX.get(text[at + 1 : at + 2], 0)
         else:
-            at += 1
+            at += 2 if quote == "'" and text.startswith("''", at) else 1
         length += 1
     return at if length >= offset else None
 

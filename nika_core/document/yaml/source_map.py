@@ -85,7 +85,7 @@ class Cursor:
 
 
 class RefusedKey:
-    """Stands in a mapping for a key that was refused, so that sizes stay right: a duplicate, or a key that is no text.
+    """Stands for a refused key, so that sizes stay right: a duplicate, or a key that is a mapping or a list.
 
     `size` counts the nodes of the key; `start` is its first entry while it is read, else -1; `trap`: it is an unquoted
     template.

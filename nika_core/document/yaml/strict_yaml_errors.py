@@ -30,7 +30,7 @@ def alias(name: str, start: int) -> SyntaxIssue:
 def tag(start: int) -> SyntaxIssue:
     """Return the issue of `!name` and `!!str`."""
     return _strict(
-        "tags (`!...`) are not part of strict YAML: the schema says which type a value has",
+        "tags (`!...`) are not part of strict YAML: the schema determines the type of a value",
         start,
         None,
         "remove the tag; put a text that starts with `!` in quotes",
@@ -49,24 +49,27 @@ def merge_key(start: int) -> SyntaxIssue:
         "merge keys (`<<`) are not part of strict YAML",
         start,
         start + 2,
-        "write the keys out; put `<<` in quotes where it is meant as a key",
+        "write the keys out; put `<<` in quotes if it is meant as a key",
     )
 
 
 def key_is_no_text(start: int) -> SyntaxIssue:
     """Return the issue of `[a]: b` and `{a: b}: c`."""
-    hint = "put the key in quotes where it is meant as a text"
+    hint = "put the key in quotes if it is meant as text"
     return _strict("a mapping or a list cannot be a key", start, None, hint)
 
 
-def unquoted_template(start: int, end: int | None) -> SyntaxIssue:
-    """Return the issue of `key: {{x}}`: in YAML that is a mapping within a mapping."""
+def unquoted_template(text: str, start: int) -> SyntaxIssue:
+    """Return the issue of `key: {{x}}`, or of `${x}` within a mapping: in YAML `{` opens a mapping."""
+    opening = text[start : start + 2]
+    closing = "}}" if opening == "{{" else "}"
+    end = text.find(closing, start, start + 1000)
     return SyntaxIssue(
         codes.TEMPLATE_NOT_QUOTED,
-        "a value that starts with `{{` must stand in quotes: in YAML a `{` opens a mapping",
+        f"a value that starts with `{opening}` must be in quotes: in YAML a `{{` opens a mapping",
         start,
-        end,
-        'put the whole value in quotes: "{{...}}"',
+        end + len(closing) if end >= 0 else None,
+        f'put the whole value in quotes: "{opening}...{closing}"',
     )
 
 
@@ -76,7 +79,7 @@ def second_document(start: int) -> SyntaxIssue:
         "a file holds one document, and here a second one starts",
         start,
         start + 3,
-        "remove `---`, or move what follows to a file of its own",
+        "remove `---`, or move what follows to another file",
     )
 
 

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, Final
 
 from nika_core import codes
+from nika_core.document.yaml.strict_yaml_errors import unquoted_template
 from nika_core.document.yaml.syntax_issues import SyntaxIssue
 
 # A value, an item or an entry of a flow collection that starts with an unquoted template.
@@ -21,7 +22,7 @@ def control_characters() -> re.Pattern[str]:
 
 _WORDS: Final = {
     "mapping values are not allowed in this context": (
-        "`: ` makes a key here, and no key may stand here",
+        "`: ` makes a key here, and no key is allowed here",
         "put a value that has `: ` in it in quotes; an inner key stands on a line of its own, indented",
     ),
     "did not find expected key": (
@@ -36,7 +37,7 @@ _WORDS: Final = {
     "did not find expected ',' or ']'": ("`[` is not closed, or a `,` is missing", "close it with `]`"),
     "found unexpected end of stream": ("a quoted text is not closed", "close it with the same quote"),
     "could not find expected ':'": (
-        "this is no `key: value`: the `:` is missing",
+        "this is not `key: value`: the `:` is missing",
         "write `key: value`; a text that goes on from the line above is indented further than its key",
     ),
     "found unexpected document indicator": ("a quoted text is not closed before `---`", "close it"),
@@ -58,7 +59,7 @@ _WORDS: Final = {
         "`&` and `*` start an anchor or an alias here, which strict YAML does not have",
         "put the whole value in quotes",
     ),
-    "found unexpected ':'": ("a `:` stands where none may", "put a blank after `key:`, or the whole text in quotes"),
+    "found unexpected ':'": ("a `:` is not allowed here", "put a space after `key:`, or the whole text in quotes"),
     "did not find expected node content": ("a value is missing here", "write one, or quotes for an empty text"),
 }
 
@@ -79,19 +80,7 @@ def explain(error: Any, text: str) -> list[SyntaxIssue]:
     opened = min(context.index, len(text)) if context is not None else start
     trap = _trap(text, start) or _trap(text, opened)
     if trap is not None:
-        what = text[trap : trap + 2]
-        end = text.find("}}" if what == "{{" else "}", trap, trap + 1000)
-        message = f"a value that starts with `{what}` must stand in quotes here: in YAML a `{{` opens a mapping"
-        length = len("}}") if what == "{{" else 1
-        return [
-            SyntaxIssue(
-                codes.TEMPLATE_NOT_QUOTED,
-                message,
-                trap,
-                end + length if end >= 0 else None,
-                f'put the whole value in quotes: "{what}...{"}}" if what == "{{" else "}"}"',
-            )
-        ]
+        return [unquoted_template(text, trap)]
     message, hint = _WORDS.get(problem, (problem, ""))
     if problem.startswith("found character that cannot start any token"):
         character = text[start : start + 1]
@@ -132,7 +121,7 @@ def _control_characters(error: Any, text: str) -> list[SyntaxIssue]:
     issues = [
         SyntaxIssue(
             codes.YAML_SYNTAX,
-            f"the character U+{ord(match.group()):04X} may not stand in YAML",
+            f"the character U+{ord(match.group()):04X} is not allowed in YAML",
             match.start(),
             hint=f'remove it, or write it as an escape in double quotes: "{_escape(match.group())}"',
         )

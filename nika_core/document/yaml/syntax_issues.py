@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from nika_core.errors import Severity
 
-MAX_ISSUES = 100  # of one file; whoever has more mends these first
+MAX_ISSUES = 100  # of one file: enough to fix before the next validation
 
 
 @dataclass(frozen=True, slots=True)

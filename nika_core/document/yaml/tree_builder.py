@@ -199,8 +199,7 @@ class TreeBuilder:
         start = event.start_mark.index
         trap = self.text.startswith("{{", start - 1)
         if trap:
-            end = self.text.find("}}", start, start + 1000)
-            self.keep(unquoted_template(start - 1, end + 2 if end >= 0 else None))
+            self.keep(unquoted_template(self.text, start - 1))
         else:
             self.keep(key_is_no_text(start))
         return RefusedKey(start=entry, trap=trap)

@@ -27,7 +27,6 @@ from nika_core.engine.core.messages import (
     CoreEvent,
     Finish,
     Outcome,
-    OutcomeKind,
     StartTask,
     StartTimer,
     TaskCall,
@@ -62,6 +61,7 @@ from nika_core.model.workflow import Mode, OnError
 
 RUN_TIMER: Final = "run"
 MAX_DECIDED_RETRIES: Final = 3  # how often the main agent may have one task done again
+SUCCESS: Final = Success()
 _FIRST: Final = Ready(1)
 _RUNNING: Final = Running(1)
 _READY, _STARTED, _SUCCEEDED = EventKind.TASK_READY, EventKind.TASK_STARTED, EventKind.TASK_SUCCEEDED  # looked up once
@@ -125,7 +125,7 @@ class Core:
                 payload = self.plan.render(self._tasks[task], partial(self._run_state.values, task))
                 commands.append(StartTask(self._call(task, state.epoch, payload)))
             elif task in self._run_state.asking and isinstance(state, Failed):
-                commands.append(self._question(task, self._run_state.asking[task], state.failure))
+                commands.append(self._question(task, self._run_state.asking[task]))
         return commands
 
     def snapshot(self) -> JsonObject:
@@ -234,22 +234,13 @@ class Core:
             commands.append(quick(StartTask, (self._call(task, epoch, payload),)))
 
     def _reuse_task(self, task: str, choice: ReuseDecision, commands: list[Command]) -> None:
-        was = self.plan.previous[task]
-        outcome = Outcome(
-            output=was.output,
-            attempts=was.attempts,
-            duration=was.duration,
-            usage=was.usage,
-            messages=was.messages,
-            truncated=was.truncated,
-            withheld=was.withheld,
-        )
+        outcome = self.plan.previous[task].outcome
         self._run_state.reused.add(task)
         self._run_state.keep(task, outcome)
         data = {**task_data(outcome), "reason": choice.reason}
-        if was.withheld:
+        if outcome.withheld:
             data["withheld"] = True  # whoever needs it in a later life must not take this for it
-        commands.append(self._lifecycle.transition(task, Success(was.output), EventKind.TASK_REUSED, data))
+        commands.append(self._lifecycle.transition(task, SUCCESS, EventKind.TASK_REUSED, data))
         self._run_state.unfinished -= 1
         self._settle(self._released(task), commands)
 
@@ -269,7 +260,7 @@ class Core:
         if outcome.failure is None:
             run_state.keep(task, outcome)
             data = task_data(outcome)
-            commands.append(self._lifecycle.transition(task, Success(outcome.output), _SUCCEEDED, data))
+            commands.append(self._lifecycle.transition(task, SUCCESS, _SUCCEEDED, data))
             run_state.unfinished -= 1
         else:
             self._fail(task, event.epoch, outcome.failure, commands, outcome)
@@ -282,15 +273,15 @@ class Core:
     ) -> None:
         stop = self._run_state.early_end
         if outcome is None:
-            outcome = Outcome(OutcomeKind.FAILED, has_output=False, failure=failure, attempts=0)
+            outcome = Outcome(has_output=False, failure=failure, attempts=0)
         self._run_state.outcomes[task] = outcome
-        cancelled = outcome.kind is OutcomeKind.CANCELLED
+        cancelled = failure.category is Category.CANCELLED
         ask = stop is None and not cancelled and self._mode(task) is Mode.AGENTIC
         data = task_data(outcome)
-        commands.append(self._lifecycle.transition(task, Failed(failure, can_retry=ask), EventKind.TASK_FAILED, data))
+        commands.append(self._lifecycle.transition(task, Failed(can_retry=ask), EventKind.TASK_FAILED, data))
         if ask:
             self._run_state.asking[task] = epoch
-            commands.append(self._question(task, epoch, failure))
+            commands.append(self._question(task, epoch))
         else:
             self._give_up(task, commands)
 
@@ -328,7 +319,9 @@ class Core:
 
     # ---- decisions
 
-    def _question(self, task: str, epoch: int, failure: Failure) -> AskDecision:
+    def _question(self, task: str, epoch: int) -> AskDecision:
+        failure = self._run_state.outcomes[task].failure
+        assert failure is not None
         return AskDecision(task, epoch, failure, self._may_retry(task))
 
     def _may_retry(self, task: str) -> bool:

@@ -22,21 +22,11 @@ from nika_core.model.workflow import Task
 quick: Final = tuple.__new__
 
 
-class OutcomeKind(StrEnum):
-    """How one epoch of a task ended."""
-
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    TIMED_OUT = "timedOut"
-    CANCELLED = "cancelled"
-    LOST = "lost"  # its executor is gone, and nobody knows
-    UNAVAILABLE = "unavailable"  # nobody could run it
-
-
 class Outcome(NamedTuple):
-    """The one result of one key. `failure` is there exactly when it did not succeed; `duration` in seconds."""
+    """How one epoch of a task ended: the one result of its key. `failure` is there exactly when it did not succeed, and
+    its category says whether it failed, took too long or was cancelled; `duration` in seconds.
+    """
 
-    kind: OutcomeKind = OutcomeKind.SUCCEEDED
     output: Json = None
     has_output: bool = True
     failure: Failure | None = None
@@ -46,6 +36,9 @@ class Outcome(NamedTuple):
     messages: tuple[Message, ...] = ()
     truncated: bool = False
     withheld: bool = False  # (of an earlier run) history does not have the output
+
+
+NO_OUTCOME: Final = Outcome(has_output=False, attempts=0)
 
 
 class TaskCall(NamedTuple):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
-from nika_core.engine.core.messages import Outcome
+from nika_core.engine.core.messages import NO_OUTCOME, Outcome
 from nika_core.engine.core.run_plan import RunPlan
 from nika_core.engine.core.run_state import RunState
 from nika_core.model.codec import message_json, usage_json
@@ -13,8 +13,6 @@ from nika_core.model.json import JsonObject
 from nika_core.model.state import Failed, RunResult, RunStatus, Skipped, Success, TaskResult, TaskState
 from nika_core.model.usage import NOTHING
 from nika_core.model.workflow import Task
-
-_NOT_RUN: Final = Outcome(has_output=False, attempts=0)
 
 
 def task_data(outcome: Outcome) -> JsonObject:
@@ -72,13 +70,13 @@ def run_result(plan: RunPlan, status: RunStatus, states: Mapping[str, TaskState]
 
 def _task_result(plan: RunPlan, task: Task, state: TaskState, run_state: RunState) -> TaskResult:
     id_ = task.id
-    outcome = run_state.outcomes.get(id_, _NOT_RUN)
+    outcome = run_state.outcomes.get(id_, NO_OUTCOME)
     reused = id_ in run_state.reused
     usage = outcome.usage
     if id_ in run_state.extra_usage:
         usage = usage + run_state.extra_usage[id_]
     if not reused and id_ in plan.previous:  # a run's figures are those of all its lives
-        usage = usage + plan.previous[id_].usage
+        usage = usage + plan.previous[id_].outcome.usage
     kind = type(state)
     return TaskResult(
         id_,

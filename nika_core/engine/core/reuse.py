@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from nika_core.engine.core.previous_outcomes import PreviousOutcome
+from nika_core.engine.core.previous_tasks import PreviousTask
 from nika_core.errors import Category
 from nika_core.model.graph import Graph
 
@@ -40,7 +40,7 @@ class Reuse:
 
     def __init__(
         self,
-        previous: Mapping[str, PreviousOutcome],
+        previous: Mapping[str, PreviousTask],
         graph: Graph,
         rerun_from: str | None,
         conversing: frozenset[str] = frozenset(),
@@ -66,11 +66,11 @@ class Reuse:
             return ReuseDecision(ReuseAction.RUN, "what it is given has changed", following)
         return self._unchanged(was, needed=task in self._needed)
 
-    def _unchanged(self, was: PreviousOutcome, *, needed: bool) -> ReuseDecision:
+    def _unchanged(self, was: PreviousTask, *, needed: bool) -> ReuseDecision:
         if was.state == "skipped":
             return ReuseDecision(ReuseAction.SKIP, "the main agent had decided to skip it", was.epoch)
         if was.state == "success":
-            if was.withheld and needed:
+            if was.outcome.withheld and needed:
                 return ReuseDecision(
                     ReuseAction.RUN, "its output held a secret, which history does not keep", was.epoch + 1
                 )
@@ -80,8 +80,9 @@ class Reuse:
         if was.state == "running":
             return ReuseDecision(ReuseAction.RUN, "it had been interrupted", was.epoch)
         # The same answers would fail the same check again; after any other failure what was paid for still counts.
-        epoch = was.epoch + 1 if was.category is Category.VALIDATION else was.epoch
-        reason = "it had been cancelled" if was.category is Category.CANCELLED else "it had failed"
+        category = was.outcome.failure.category if was.outcome.failure else None
+        epoch = was.epoch + 1 if category is Category.VALIDATION else was.epoch
+        reason = "it had been cancelled" if category is Category.CANCELLED else "it had failed"
         return ReuseDecision(ReuseAction.RUN, reason, epoch)
 
 

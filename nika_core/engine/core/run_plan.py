@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from nika_core.engine.core.previous_outcomes import PreviousOutcome
+from nika_core.engine.core.previous_tasks import PreviousTask
 from nika_core.model.graph import Graph
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.state import RunStatus
@@ -45,7 +45,7 @@ class RunPlan:
     max_error_bytes: int | None = None
     fail_fast: bool = False
     timeout: float | None = None
-    previous: Mapping[str, PreviousOutcome] = field(default_factory=dict)
+    previous: Mapping[str, PreviousTask] = field(default_factory=dict)
     rerun_from: str | None = None
 
 

@@ -13,7 +13,6 @@ from nika_core.engine.core.messages import (
     CancelRequested,
     CoreEvent,
     Outcome,
-    OutcomeKind,
     TaskEnded,
     TimerFired,
 )
@@ -32,10 +31,10 @@ def state_json(state: TaskState) -> JsonObject:
             return {"is": "ready", "epoch": epoch}
         case Running(epoch, attempt, executor):
             return {"is": "running", "epoch": epoch, "attempt": attempt, "executor": executor}
-        case Success(output):
-            return {"is": "success", "output": output}
-        case Failed(failure, can_retry):
-            return {"is": "failed", "failure": failure.as_json(), "canRetry": can_retry}
+        case Success():
+            return {"is": "success"}
+        case Failed(can_retry):
+            return {"is": "failed", "canRetry": can_retry}
         case Skipped(reason):
             return {"is": "skipped", "reason": reason.value}
 
@@ -48,9 +47,9 @@ def state_of(found: JsonObject) -> TaskState:
         case "running":
             return Running(found["epoch"], found["attempt"], found["executor"])
         case "success":
-            return Success(found["output"])
+            return Success()
         case "failed":
-            return Failed(failure_of(found["failure"]), found["canRetry"])
+            return Failed(found["canRetry"])
         case "skipped":
             return Skipped(SkipReason(found["reason"]))
         case _:
@@ -60,7 +59,6 @@ def state_of(found: JsonObject) -> TaskState:
 def outcome_json(outcome: Outcome) -> JsonObject:
     """How one epoch of a task ended."""
     return {
-        "kind": outcome.kind.value,
         "output": outcome.output,
         "hasOutput": outcome.has_output,
         "failure": outcome.failure.as_json() if outcome.failure else None,
@@ -69,13 +67,13 @@ def outcome_json(outcome: Outcome) -> JsonObject:
         "usage": usage_json(outcome.usage),
         "messages": [message_json(message) for message in outcome.messages],
         "truncated": outcome.truncated,
+        "withheld": outcome.withheld,
     }
 
 
 def outcome_of(found: JsonObject) -> Outcome:
     """The other way round."""
     return Outcome(
-        OutcomeKind(found["kind"]),
         found["output"],
         found["hasOutput"],
         failure_of(found["failure"]) if found["failure"] else None,
@@ -84,6 +82,7 @@ def outcome_of(found: JsonObject) -> Outcome:
         usage_of(found["usage"]),
         tuple(message_of(message) for message in found["messages"]),
         found["truncated"],
+        found["withheld"],
     )
 
 
@@ -105,7 +104,7 @@ _EVENTS: Final[Mapping[str, type[Any]]] = {
 }
 
 
-def event_json(event: CoreEvent) -> JsonObject:
+def core_event_json(event: CoreEvent) -> JsonObject:
     """One event, for a history that is replayed."""
     found: dict[str, Any] = {"is": type(event).__name__}
     for name in event._fields if isinstance(event, TaskEnded) else type(event).__slots__:
@@ -120,7 +119,7 @@ def event_json(event: CoreEvent) -> JsonObject:
     return found
 
 
-def event_of(found: JsonObject) -> CoreEvent:
+def core_event_of(found: JsonObject) -> CoreEvent:
     """The other way round."""
     values = {key: value for key, value in found.items() if key != "is"}
     if "outcome" in values:

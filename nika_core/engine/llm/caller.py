@@ -25,7 +25,7 @@ from nika_core.engine.llm.connections import Connection, Connections, ProviderLo
 from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.recorded_usage import note_sent
 from nika_core.engine.llm.replies import CallNames, reply_json, reply_of
-from nika_core.engine.llm.request_defaults import check_abilities, fit_context, with_defaults
+from nika_core.engine.llm.request_defaults import fit_context, require_abilities, with_defaults
 from nika_core.engine.llm.streaming import count, stream
 from nika_core.engine.llm.usage_settlement import InFlightCall, UsageSettlement, worst_case
 from nika_core.errors import Category, TaskError
@@ -82,7 +82,7 @@ class ResilientCaller:
             call.on_usage(NOTHING)
             return known
         connection.breaker.refuse_while_open()
-        unsent = check_abilities(meant, call.agent, info)
+        unsent = require_abilities(meant, call.agent, info)
         if unsent is not None:
             self._tell_once(call, unsent)
         batch = self._batches is not None and info.batch and self._batches.batch_policy.eligible(call, meant)

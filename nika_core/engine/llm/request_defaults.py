@@ -18,7 +18,7 @@ LEAST_MAX_TOKENS: Final = 256  # a shorter reply helps nobody: then the call is 
 def with_defaults(request: ModelRequest, agent: AgentBlock, info: ModelInfo) -> ModelRequest:
     """The agent block's system prompt, temperature and `maxTokens`, where the request says nothing.
 
-    A temperature that is set for all tasks is left out for a model that takes none (see `check_abilities`).
+    A temperature that is set for all tasks is left out for a model that takes none (see `require_abilities`).
     """
     system = request.system
     if system is None and isinstance(agent.system_prompt, str):
@@ -32,7 +32,7 @@ def with_defaults(request: ModelRequest, agent: AgentBlock, info: ModelInfo) -> 
     )
 
 
-def check_abilities(request: ModelRequest, agent: AgentBlock, info: ModelInfo) -> str | None:
+def require_abilities(request: ModelRequest, agent: AgentBlock, info: ModelInfo) -> str | None:
     """Return what of the agent block is not sent to this model, in words for the user; None: all of it is sent.
 
     Raise TaskError (NIKA-078) for what the model cannot do: nothing that the author asks for is silently left out.

@@ -43,11 +43,6 @@ from nika_core.model.workflow import AgentBlock, KeywordCategory, Mode, Task
 _INTERRUPTED: Final = "interrupted"
 
 
-async def run(request: RunRequest, services: Services, observers: Iterable[Observer] = ()) -> RunResult:
-    """Run a workflow to its end. Raises nothing for what its tasks do; see `Run` for cancelling."""
-    return await Run(request, services, observers).result()
-
-
 class Run:
     """One run of one workflow. Make it, await `result` once, `cancel` it from the same event loop."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nika_core.engine.core.messages import Command, CoreEvent, Emit, quick
-from nika_core.engine.core.ports import same
+from nika_core.engine.core.ports import unmasked
 from nika_core.engine.local.observers import Observers
 from nika_core.engine.local.resources import Resources
 from nika_core.engine.local.services import RunRequest, Services
@@ -62,7 +62,7 @@ class RunContext:
         self.backoff = limits.amount(LimitKind.RETRY_DELAY, 1.0) or 0.0
         self.spent: Usage = NOTHING
         self.show = observers.show
-        self.masks = services.mask is not same
+        self.masks = services.mask is not unmasked
         self.task_states: Callable[[], JsonObject] = dict  # task -> the name of its state, for who must know
         self._seq = request.seq
         self._run_id = request.run_id  # these four: looked up for every event

@@ -8,12 +8,12 @@ them again, and no tool acts twice.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from nika_core import codes
 from nika_core.engine.core.failures import FAULTS, EscapedError, failure_from
 from nika_core.engine.core.hashing import digest
-from nika_core.engine.core.messages import CancelRequested
+from nika_core.engine.core.messages import CancelRequested, TaskCall
 from nika_core.engine.local.run_context import BoundKeyword, RunContext
 from nika_core.engine.task.outputs import as_json, as_text, fork
 from nika_core.engine.task.run_with_timeout import TookTooLongError, run_with_timeout
@@ -22,15 +22,39 @@ from nika_core.model.bounded import bound
 from nika_core.model.events import EventKind
 from nika_core.model.json import JsonObject
 from nika_core.model.tools import covers
+from nika_core.model.workflow import AgentBlock
 from nika_core.plugin import Admission, Stage, StepOutput, Tool, ToolResult
-
-if TYPE_CHECKING:
-    from nika_core.engine.task.step_context import TaskContext
 
 _MAX_DEPTH: Final = 8  # of tools that call tools
 
 
-async def find_tools(run: RunContext, context: TaskContext) -> Sequence[Tool]:
+class ToolUser(Protocol):
+    """The context of a step that uses tools: whose they are, and what is counted for it."""
+
+    call_: TaskCall
+    attempt: int
+    timeout: float
+    depth: int
+    run_id: str
+    task_id: str
+    key: str
+    keyword: BoundKeyword
+    agent: AgentBlock
+
+    def child(self, keyword: BoundKeyword, key: str, timeout: float) -> Any:
+        """Return the context of another keyword's step that runs inside this task as a tool."""
+        ...
+
+    def count(self, usage: object) -> None:
+        """Count what was used."""
+        ...
+
+    def occurrence(self, call: str) -> int:
+        """Return how often this very call was made before in this attempt."""
+        ...
+
+
+async def find_tools(run: RunContext, context: ToolUser) -> Sequence[Tool]:
     """All that is allowed, not disallowed, and really there. Raises TaskError (config)."""
     task, agent = context.call_.task, context.agent
     allowed = task.allowed_tools if task.allowed_tools is not None else agent.allowed_tools
@@ -49,7 +73,7 @@ async def find_tools(run: RunContext, context: TaskContext) -> Sequence[Tool]:
     return tuple(found.values())
 
 
-async def _tools_of(run: RunContext, context: TaskContext, pattern: str) -> Iterable[Tool]:
+async def _tools_of(run: RunContext, context: ToolUser, pattern: str) -> Iterable[Tool]:
     name, _, reference = pattern.partition("::")
     keyword = run.keyword(name)
     facets = run.services.facets(name)
@@ -61,7 +85,7 @@ async def _tools_of(run: RunContext, context: TaskContext, pattern: str) -> Iter
     return tools
 
 
-async def call_tool(run: RunContext, context: TaskContext, tool: Tool, arguments: JsonObject) -> ToolResult:
+async def call_tool(run: RunContext, context: ToolUser, tool: Tool, arguments: JsonObject) -> ToolResult:
     """Run it, or give its earlier result again. Raises nothing but cancellation."""
     arguments = fork(arguments)
     name = f"{tool.name}:{digest([tool.name, arguments])}"
@@ -80,7 +104,7 @@ async def call_tool(run: RunContext, context: TaskContext, tool: Tool, arguments
     return outcome
 
 
-async def _run(run: RunContext, context: TaskContext, tool: Tool, arguments: JsonObject, key: str) -> ToolResult:
+async def _run(run: RunContext, context: ToolUser, tool: Tool, arguments: JsonObject, key: str) -> ToolResult:
     try:
         keyword = run.keyword(tool.keyword)
         _admit(run, context, tool)
@@ -108,7 +132,7 @@ async def _run(run: RunContext, context: TaskContext, tool: Tool, arguments: Jso
     return _result(run, context, keyword, returned)
 
 
-def _result(run: RunContext, context: TaskContext, keyword: BoundKeyword, returned: Any) -> ToolResult:
+def _result(run: RunContext, context: ToolUser, keyword: BoundKeyword, returned: Any) -> ToolResult:
     original = None
     if isinstance(returned, StepOutput):
         context.count(returned.usage)
@@ -135,7 +159,7 @@ def _told(run: RunContext, error: BaseException, tool: Tool, keyword: BoundKeywo
     return ToolResult(text, is_error=True)
 
 
-def _admit(run: RunContext, context: TaskContext, tool: Tool) -> None:
+def _admit(run: RunContext, context: ToolUser, tool: Tool) -> None:
     if context.depth >= _MAX_DEPTH:
         raise TaskError(f"tools that call tools, more than {_MAX_DEPTH} deep", category=Category.CONFIG)
     refusal = run.services.admit(
@@ -157,7 +181,7 @@ def _admit(run: RunContext, context: TaskContext, tool: Tool) -> None:
 
 def _tell(
     run: RunContext,
-    context: TaskContext,
+    context: ToolUser,
     tool: Tool,
     arguments: JsonObject,
     outcome: ToolResult,

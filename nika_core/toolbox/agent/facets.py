@@ -13,22 +13,33 @@ from nika_core.model.json import Json, JsonObject
 from nika_core.model.message import Message, Role
 from nika_core.model.template import Template
 from nika_core.model.workflow import PayloadValue
+from nika_core.plugin import fields
 from nika_core.plugin.keyword import CallEstimate, Effect, Estimate, Facets, Payload, Report
 from nika_core.plugin.provider import ModelRequest
 from nika_core.toolbox.agent.prompts import skill_path, system_of, why_unreadable
 
-COMPLETION_FIELDS: Final[Mapping[str, str]] = {
-    "prompt": "What the model is asked.",
-    "model": "The model, if it is not the agent block's.",
-    "temperature": "From 0 (most likely words) to 2, if the model has it.",
-    "maxTokens": "Tokens that the answer has at most.",
-    "systemPrompt": "Replaces the agent block's system prompt for this task.",
+COMPLETION_FIELDS: Final[Mapping[str | fields.Optional, fields.Field]] = {
+    "prompt": fields.field(fields.Str(), "What the model is asked."),
+    fields.Optional("model"): fields.field(fields.Str(), "The model, if it is not the agent block's."),
+    fields.Optional("temperature"): fields.field(
+        fields.Float(), "From 0 (most likely words) to 2, if the model has it."
+    ),
+    fields.Optional("maxTokens"): fields.field(fields.Int(), "Tokens that the answer has at most."),
+    fields.Optional("systemPrompt"): fields.field(
+        fields.Str(), "Replaces the agent block's system prompt for this task."
+    ),
 }
-FIELDS: Final[Mapping[str, str]] = {
+FIELDS: Final[Mapping[str | fields.Optional, fields.Field]] = {
     **COMPLETION_FIELDS,
-    "maxTurns": "Turns in which the model may ask for tools, the final answer included.",
-    "systemPromptFile": "A file, relative to the workflow's folder, that replaces the agent block's system prompt.",
-    "skills": "Files (or folders with a SKILL.md) whose text is put before the system prompt.",
+    fields.Optional("maxTurns"): fields.field(
+        fields.Int(), "Turns in which the model may ask for tools, the final answer included."
+    ),
+    fields.Optional("systemPromptFile"): fields.field(
+        fields.Str(), "A file, relative to the workflow's folder, that replaces the agent block's system prompt."
+    ),
+    fields.Optional("skills"): fields.field(
+        fields.Seq(fields.Str()), "Files (or folders with a SKILL.md) whose text is put before the system prompt."
+    ),
 }
 MAX_REPAIRS: Final = 2
 _OVERHEAD: Final = 16  # tokens that a request may have beside its texts

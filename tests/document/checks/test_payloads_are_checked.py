@@ -56,7 +56,7 @@ def test_a_keyword_that_raises_is_one_problem_that_names_it(check, catalog):
     catalog.check = own
     found = check("tasks:\n  - {id: a, call: y}\n")
     assert found.locator[0][:2] == (codes.PLUGIN_BROKEN, 2)
-    assert found.only.message == "the keyword 'call' failed while it checked task 'a': ZeroDivisionError"
+    assert found.only.message == "the plugin for 'call' (acme 1.0) fails in `check`: ZeroDivisionError"
 
 
 def test_a_keyword_may_raise_an_error_of_nikas_own(check, catalog):

@@ -47,7 +47,7 @@ def test_what_is_allowed_cannot_be_forbidden_again(check):
         "tasks:\n  - {id: a, solo: x, allowedTools: ['call::x'], disallowedTools: ['call::*']}\n"
     )
     assert found.codes == [codes.TOOLS_OVERLAP, codes.TOOLS_OVERLAP]
-    assert found.problems[1].message == "'call::x' is allowed, and 'call::*' in `disallowedTools` forbids it again"
+    assert found.problems[1].message == "'call::x' is allowed, and 'call::*' in `disallowedTools` forbids it"
 
 
 def test_an_exception_from_what_is_allowed_makes_sense(check):
@@ -112,7 +112,11 @@ def test_only_what_is_allowed_is_asked_for_and_only_of_known_keywords(check, cat
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [
-        (ValueError("oops"), codes.PLUGIN_BROKEN, "failed while it checked the tool 'call::x': ValueError: oops"),
+        (
+            ValueError("oops"),
+            codes.PLUGIN_BROKEN,
+            "(acme 1.0) fails in `check_tool`: ValueError: oops",
+        ),
         (PluginError(codes.PLUGIN_CONFLICT, "two offer it"), codes.PLUGIN_CONFLICT, "two offer it"),
     ],
 )
