@@ -15,7 +15,7 @@ from nika_core.model.json import Json
 from nika_core.model.payload_tree import map_leaves
 from nika_core.model.template import Placeholder, Template, TypedTemplate
 from nika_core.model.usage import Usage
-from nika_core.model.workflow import KeywordCategory, Path_, Task
+from nika_core.model.workflow import KeywordCategory, NodePath, Task
 from nika_core.plugin import CallEstimate, Client, Estimate, Facets, ModelInfo, ModelRequest, Provider, Values
 from nika_core.template import render, resolve
 
@@ -118,7 +118,7 @@ def value_of(prepared: PreparedRun, placeholder: Placeholder) -> tuple[Json] | N
 
 
 def _filled(prepared: PreparedRun, value: Any) -> Any:
-    def fill(leaf: Any, _: Path_) -> Any:
+    def fill(leaf: Any, _: NodePath) -> Any:
         if not isinstance(leaf, Template):
             return leaf
         values = [value_of(prepared, placeholder) for placeholder in leaf.placeholders]

@@ -15,7 +15,7 @@ from nika_core.errors import NikaError
 from nika_core.model.json import Json
 from nika_core.model.payload_tree import map_leaves
 from nika_core.model.template import Placeholder, Template
-from nika_core.model.workflow import Path_, Task
+from nika_core.model.workflow import NodePath, Task
 from nika_core.plugin import Effect
 from nika_core.template import to_text
 
@@ -87,7 +87,7 @@ def _payload(prepared: PreparedRun, task: Task) -> dict[str, Any]:
 def _known(prepared: PreparedRun, value: Any) -> Any:
     """Return the payload with every placeholder replaced whose value is known before anything runs."""
 
-    def fill(leaf: Any, _: Path_) -> Any:
+    def fill(leaf: Any, _: NodePath) -> Any:
         if not isinstance(leaf, Template):
             return leaf
         if (single := leaf.single) is not None:

@@ -15,7 +15,7 @@ from nika_core.app.resuming import ResumedRun, check_resumable
 from nika_core.app.run_options import RunOptions
 from nika_core.app.system_prompt import resolve_system_prompt
 from nika_core.app.workspace import Workspace
-from nika_core.document import LoadedWorkflow, WorkflowPayload, check_inputs, check_values, payload_of
+from nika_core.document import LoadedWorkflow, WorkflowPayload, check_inputs, check_values, checked_payload
 from nika_core.engine.core.hashing import digest
 from nika_core.engine.llm.budget import SpendingLimits
 from nika_core.engine.llm.estimate import certain_tasks
@@ -119,7 +119,7 @@ class PreparedRun:
     def payload(self, task: Task) -> Any:
         """Return the task as its keyword's facets see it."""
         workspace, workflow = self.workspace, replace(self.workflow, agent=self.agent)
-        return payload_of(task, workflow, self.limits, workspace.project.settings, workspace.environ)
+        return checked_payload(task, workflow, self.limits, workspace.project.settings, workspace.environ)
 
 
 def _content(path: Path) -> str:
