@@ -1,4 +1,4 @@
-"""Which provider a model is asked of, and whether what it needs is there."""
+"""Which provider answers for a model, and whether its keys are set."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class InstalledProviders:
         self._models: dict[tuple[str | None, str], tuple[Provider, ModelInfo]] = {}
 
     def choose(self, provider: str | None, model: str) -> Provider:
-        """Raises PluginError when nobody offers the model."""
+        """Return the provider for a model. Raise PluginError if none offers it."""
         if provider is not None:
             return self._registry.provider(provider)
         found = self._registry.provider_for(model)
@@ -34,7 +34,7 @@ class InstalledProviders:
         return found
 
     def connect(self, provider: Provider) -> Client:
-        """The provider's client, made once. Raises PluginError."""
+        """Return the provider's client, made once. Raise PluginError."""
         client = self._clients.get(provider.name)
         if client is None:
             client = self._clients[provider.name] = self._registry.new_client(provider.name, self._environ)
@@ -58,7 +58,7 @@ class InstalledProviders:
         return known
 
     def require_secrets(self, provider: Provider) -> None:
-        """Raises UsageError that names every variable that must be set and is not."""
+        """Raise UsageError that names every variable that must be set and is not."""
         if any(self._environ.get(name) for name in provider.secrets_unless):
             return
         missing = [name for name in provider.secrets if not self._environ.get(name)]
