@@ -98,6 +98,8 @@ def defaults(cls: type) -> dict[str, str]:
         return {}
     found = {}
     for field in dataclasses.fields(cls):
+        if inspect.isfunction(field.default):  # whose name says nothing to a reader
+            continue
         if field.default is not dataclasses.MISSING:
             default = field.default
             found[field.name] = str(default.value) if isinstance(default, enum.Enum) else repr(default)
@@ -221,6 +223,12 @@ KINDS = {
         "limit-policies.md",
         ("LimitPolicy", "Policy", "Admission", "Stage", "Refusal"),
     ),
+    "Commands": (
+        "nika_commands",
+        "command",
+        "commands.md",
+        ("Command", "CommandContext", "Terminal", "Styled"),
+    ),
 }
 
 VALUES = {
@@ -228,7 +236,8 @@ VALUES = {
     "nika_core.model.message": ["Message", "Role", "ToolCall", "ToolSpec"],
     "nika_core.model.usage": ["Usage"],
     "nika_core.model.template": ["Template", "Placeholder"],
-    "nika_core.model.workflow": ["AgentBlock", "OutputSpec", "KeywordCategory", "InputSpec", "Task"],
+    "nika_core.model.workflow": ["AgentBlock", "OutputSpec", "KeywordCategory", "InputSpec", "Task", "Workflow"],
+    "nika_core.model.graph": ["Graph", "Edge", "EdgeMaker"],
     "nika_core.model.limits": ["Limit", "LimitKind", "Unit", "timeout_of", "output_of"],
     "nika_core.model.events": ["EventKind"],
     "nika_core.model.clock": ["Clock"],
@@ -258,7 +267,7 @@ FACE = {
     ),
     "For commands": (
         *("Workspace", "load", "prepare", "start", "carry_out", "run_to_end", "PreparedRun", "Execution"),
-        *("render_pretty", "render_compact"),
+        *("render_pretty", "render_compact", "plugin_commands", "load_command", "command_failed"),
     ),
 }
 
@@ -320,7 +329,7 @@ def _example(kind: str) -> str:
 def toolboxes() -> str:
     """What plugins may use."""
     lines = [NOTICE, "# Toolboxes\n", "What plugins may use beside the interface. Each is public as a whole.\n"]
-    for name in ("process", "agent", "network", "providers"):
+    for name in ("process", "agent", "network", "providers", "templates"):
         module = f"nika_core.toolbox.{name}"
         lines.append(f"## `{module}`\n")
         lines.append(_module_text(module))

@@ -24,6 +24,12 @@ class Edge(NamedTuple):
     """`target` waits for `source`. Where a flow and a template join the same two tasks there is one edge, the flow's.
 
     Of several flows between the same two tasks each is an edge of its own: one active edge is enough.
+
+    Attributes:
+        source: the task that is waited for.
+        target: the task that waits.
+        condition: what has to hold for the edge to be active; None: nothing.
+        made_by: what in the workflow makes the edge.
     """
 
     source: str
@@ -34,9 +40,13 @@ class Edge(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """`order` is declared order. Every task is a key of `incoming` and `outgoing`, in declared order.
+    """The tasks of a workflow by id, and the edges between them.
 
-    `read`: the tasks whose outputs a template or a condition needs.
+    Attributes:
+        order: all tasks, in declared order.
+        incoming: every task, in declared order, with the edges that end in it.
+        outgoing: the same, with the edges that begin in it.
+        read: the tasks whose outputs a template or a condition needs.
     """
 
     order: tuple[str, ...]

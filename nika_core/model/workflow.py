@@ -143,9 +143,18 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """A checked document. `sections` holds root keys that plugins brought, e.g. the MCP servers.
+    """A checked document.
 
-    `at` tells where anything in the document stands: `at(("agent", "output"))`.
+    Attributes:
+        name: the workflow's name.
+        path: its file.
+        tasks: its tasks, in declared order.
+        flows: its flows, in declared order.
+        description: what its author says of it.
+        inputs: its declared inputs; None: it declares none, and accepts any.
+        agent: the `agent:` block.
+        sections: root keys that plugins brought, e.g. the MCP servers.
+        at: returns where anything in the document stands: `at(("agent", "output"))`.
     """
 
     name: str
