@@ -13,7 +13,7 @@ from nika_core.cli.console import mask_with, masked, print_data
 from nika_core.cli.problems import require_workflow
 
 
-class Format(StrEnum):
+class GraphFormat(StrEnum):
     """How to draw."""
 
     MERMAID = "mermaid"
@@ -24,7 +24,7 @@ class Format(StrEnum):
 
 def graph(
     workflow: Annotated[Path, typer.Argument(help="The workflow's file.")],
-    format_: Annotated[Format, typer.Option("--format", help="How to draw.")] = Format.TEXT,
+    format_: Annotated[GraphFormat, typer.Option("--format", help="How to draw.")] = GraphFormat.TEXT,
 ) -> None:
     """Draw a workflow's graph."""
     from nika_core.document.drawing import draw

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nika_core.migration.layout import Layout
-from nika_core.migration.source import BREAK, Edit, Source, apply
+from nika_core.migration.layout import BlockLayout
+from nika_core.migration.source import BREAK, Edit, SourceText, apply
 from nika_core.migration.tree import Alias, Document, Node, NotYamlError, last_line, last_offset, parse
 
 _MAX_ROUNDS = 20  # an anchor within an anchored value is written out in a further round
@@ -40,7 +40,7 @@ def _within(node: Node, offset: int) -> bool:
     return node.start <= offset < node.end
 
 
-def _without(source: Source, start: int, node: Node) -> list[Edit]:
+def _without(source: SourceText, start: int, node: Node) -> list[Edit]:
     """`&name` and the white space behind it; before it, where nothing follows on the line."""
     end = start
     while source.text[end : end + 1] not in (" ", "\t", "\r", "\n", ""):
@@ -67,7 +67,7 @@ def _copied(document: Document, alias: Alias) -> list[Edit]:
         return []  # a block scalar, or a place where no block can stand
     column = len(before) - len(before.lstrip(" -")) + 2
     first, last = source.line_of(node.start), last_line(source, node)
-    lines = Layout(document).shifted(first, last, column - source.column_of(node.start))
+    lines = BlockLayout(document).shifted(first, last, column - source.column_of(node.start))
     lines[0] = " " * column + source.text[node.start : source.start(first + 1)]
     copy = source.newline + "".join(lines).rstrip("\r\n")
     end_of_line = source.start(line) + len(source.line(line).rstrip("\r\n"))

@@ -7,7 +7,7 @@ from typing import Final
 
 from nika_core.migration import grammar
 from nika_core.migration.flow_style import FlowMap
-from nika_core.migration.layout import Entry, Layout
+from nika_core.migration.layout import BlockLayout, Entry
 from nika_core.migration.parts import TaskParts
 from nika_core.migration.source import Edit, is_blank
 from nika_core.migration.tree import Node, block_header
@@ -18,7 +18,7 @@ _KEPT: Final = "\0"  # stands behind a block scalar that keeps the blank lines b
 class BlockTask:
     """One task. `step`: by how many columns the file indents."""
 
-    def __init__(self, layout: Layout, parts: TaskParts, step: int) -> None:
+    def __init__(self, layout: BlockLayout, parts: TaskParts, step: int) -> None:
         self.layout, self.source, self.parts, self.step = layout, layout.source, parts, step
         self.entries = layout.entries(parts.node)
         self.column = self.source.column_of(self.entries[0].key.start)

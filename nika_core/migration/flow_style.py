@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from nika_core.migration.source import BREAK, Source
+from nika_core.migration.source import BREAK, SourceText
 from nika_core.migration.tree import Node
 
 _COMMENT_OR_COMMA: Final = re.compile(r"#[^\r\n]*|,")
@@ -38,7 +38,7 @@ class FlowMap:
         self.gaps = gaps
 
     @classmethod
-    def read(cls, source: Source, node: Node) -> FlowMap:
+    def read(cls, source: SourceText, node: Node) -> FlowMap:
         """The parts of a flow mapping as they are written."""
         text = source.text
         entries: list[FlowEntry] = []

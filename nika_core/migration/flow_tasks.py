@@ -5,10 +5,10 @@ from __future__ import annotations
 from nika_core.migration import grammar
 from nika_core.migration.flow_style import FlowEntry, FlowMap
 from nika_core.migration.parts import TaskParts
-from nika_core.migration.source import Source
+from nika_core.migration.source import SourceText
 
 
-def flow_task_text(source: Source, parts: TaskParts) -> str:
+def flow_task_text(source: SourceText, parts: TaskParts) -> str:
     """The task as v5 has it."""
     task = FlowMap.read(source, parts.node)
     place = task.index(parts.word) or 0

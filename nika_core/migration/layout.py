@@ -31,7 +31,7 @@ def nodes_in(node: Node | None) -> Iterator[Node]:
         todo += found.items
 
 
-class Layout:
+class BlockLayout:
     """What of a document's lines is text of a block scalar, and what is structure."""
 
     def __init__(self, document: Document) -> None:

@@ -118,7 +118,7 @@ def _rule(found: dict[str, Any], name: str, value: Node) -> None:
 
 
 def _duration(text: str) -> float | str:
-    seconds = scalars.seconds_of(text)
+    seconds = scalars.legacy_seconds(text)
     return text if seconds is None else seconds
 
 

@@ -16,7 +16,7 @@ from nika_core.migration.meaning import comments, meaning
 from nika_core.migration.notes import Note, note_at
 from nika_core.migration.nulls import without_nulls
 from nika_core.migration.parts import CannotError
-from nika_core.migration.source import Source, apply
+from nika_core.migration.source import SourceText, apply
 from nika_core.migration.structure import restructured
 from nika_core.migration.tree import Document, NotYamlError, parse
 
@@ -62,7 +62,7 @@ def migrate_text(text: str, path: str | Path = "", surroundings: Surroundings | 
         document = parse(body)
     except NotYamlError as error:
         return Migration(
-            Status.UNREADABLE, text, (_note(Source(body), error.offset, error.message, "mend the YAML first"),)
+            Status.UNREADABLE, text, (_note(SourceText(body), error.offset, error.message, "mend the YAML first"),)
         )
     whose = grammar.lineage(document.root)
     if document.root is None or whose is grammar.Lineage.OTHER:
@@ -156,7 +156,7 @@ def _difference(document: Document, before: dict[str, object], after: dict[str, 
     return (document.source.line_of(pair[0].start) + 1 if pair else 1), f"'{key}'"
 
 
-def _note(source: Source, offset: int, message: str, hint: str) -> Note:
+def _note(source: SourceText, offset: int, message: str, hint: str) -> Note:
     return note_at(source, offset, Severity.ERROR, message, hint)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from nika_core import codes
 from nika_core.errors import Severity
-from nika_core.migration.source import Source
+from nika_core.migration.source import SourceText
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Note:
         }
 
 
-def note_at(source: Source, offset: int, severity: Severity, message: str, hint: str) -> Note:
+def note_at(source: SourceText, offset: int, severity: Severity, message: str, hint: str) -> Note:
     """A note at a character of the file."""
     offset = min(max(offset, 0), len(source.text))
     return Note(source.line_of(offset) + 1, source.column_of(offset) + 1, severity, message, hint)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from nika_core.migration import grammar
 from nika_core.migration.flow_style import FlowMap
-from nika_core.migration.layout import Entry, Layout
+from nika_core.migration.layout import BlockLayout, Entry
 from nika_core.migration.scalars import is_null
-from nika_core.migration.source import Edit, Source, apply, is_blank
+from nika_core.migration.source import Edit, SourceText, apply, is_blank
 from nika_core.migration.tree import Document, Node, last_offset, parse
 
 _MAX_ROUNDS = 8  # what holds nothing but empty values is itself empty in the next round
@@ -59,7 +59,7 @@ def _edits(document: Document) -> Iterator[Edit]:
     if root is None or not grammar.is_v4(root):
         return
     done = -1  # a mapping within one that is edited waits for the next round
-    layout = Layout(document)
+    layout = BlockLayout(document)
     for mapping, keys in optional_in(root):
         empty = [
             index
@@ -82,7 +82,7 @@ def _edits(document: Document) -> Iterator[Edit]:
             done = document.source.start(entry.last + 1)
 
 
-def _without_entry(source: Source, entry: Entry, following: Node | None) -> Edit:
+def _without_entry(source: SourceText, entry: Entry, following: Node | None) -> Edit:
     line_start = source.start(entry.first)
     end = last_offset(source, entry.value, entry.key)
     rest = source.text[end : source.start(source.line_of(end - 1) + 1)]
@@ -95,7 +95,7 @@ def _without_entry(source: Source, entry: Entry, following: Node | None) -> Edit
     return Edit(entry.key.start, end + len(rest) - len(rest.lstrip(" ")), "")
 
 
-def _with_blank_lines(source: Source, edit: Edit) -> Edit:
+def _with_blank_lines(source: SourceText, edit: Edit) -> Edit:
     """Behind a block scalar that keeps blank lines, those that follow would become its text."""
     if edit.end != source.start(source.line_of(edit.end - 1) + 1):
         return edit

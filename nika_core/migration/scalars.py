@@ -83,7 +83,7 @@ _V5_DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|)\Z")
 _PART: Final = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Z]*)")
 
 
-def seconds_of(text: str) -> float | None:
+def legacy_seconds(text: str) -> float | None:
     """A duration as v4 wrote it: `30s`, `500 ms`, `2min`, `1m30s`, `30` (seconds). None when it is none."""
     text = text.strip()
     total, at, parts = 0.0, 0, 0
@@ -100,7 +100,7 @@ def v5_duration(text: str) -> str | None:
     """The same duration as v5 writes it; the text itself where v5 reads it; None when it is no duration."""
     if _V5_DURATION.match(text):
         return text
-    seconds = seconds_of(text)
+    seconds = legacy_seconds(text)
     if seconds is None:
         return None
     single = _PART.fullmatch(text.strip())

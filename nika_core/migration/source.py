@@ -33,7 +33,7 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
     return "".join(parts)
 
 
-class Source:
+class SourceText:
     """A text and where its lines begin. Lines and columns count from 0 here, offsets are characters."""
 
     def __init__(self, text: str) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from nika_core.migration import grammar
 from nika_core.migration.block_tasks import BlockTask
 from nika_core.migration.flow_tasks import flow_task_text
-from nika_core.migration.layout import Layout, nodes_in
+from nika_core.migration.layout import BlockLayout, nodes_in
 from nika_core.migration.parts import TaskParts, out_of_order
-from nika_core.migration.source import Edit, Source, apply
+from nika_core.migration.source import Edit, SourceText, apply
 from nika_core.migration.tree import Document, Node, block_header, parse
 
 
@@ -17,7 +17,7 @@ def restructured(document: Document) -> Document:
     root = document.root
     if root is None:
         return document
-    layout, step = Layout(document), _step(document.source, root)
+    layout, step = BlockLayout(document), _step(document.source, root)
     edits = [
         _edit(layout, TaskParts.of(task, word), step)
         for task in grammar.tasks_of(root)
@@ -26,7 +26,7 @@ def restructured(document: Document) -> Document:
     return parse(apply(document.source.text, edits)) if edits else document
 
 
-def _edit(layout: Layout, parts: TaskParts, step: int) -> Edit:
+def _edit(layout: BlockLayout, parts: TaskParts, step: int) -> Edit:
     if parts.node.flow:
         return Edit(parts.node.start, parts.node.end, flow_task_text(layout.source, parts))
     return BlockTask(layout, parts, step).edit()
@@ -46,7 +46,7 @@ def _closed_at_the_end(document: Document) -> Document:
     return document
 
 
-def _step(source: Source, root: Node) -> int:
+def _step(source: SourceText, root: Node) -> int:
     """By how many columns the file indents: what its first nested block mapping does."""
     tasks = [pair for task in grammar.tasks_of(root) if not task.flow for pair in task.pairs]
     agent = [pair] if (pair := root.pair("agent")) else []

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from nika_core.migration.source import Edit, Source
+from nika_core.migration.source import Edit, SourceText
 from nika_core.migration.tree import Node, block_header
 from nika_core.model.template import Template
 from nika_core.template import TemplateSyntaxError, compile_template
@@ -128,7 +128,7 @@ def _joined(tokens: list[Part]) -> tuple[Part, ...]:
     return tuple(joined)
 
 
-def escapes(source: Source, node: Node, tasks: Collection[str]) -> list[Edit]:
+def escapes(source: SourceText, node: Node, tasks: Collection[str]) -> list[Edit]:
     """The backslashes that make v5 read a scalar as v4 did. Empty where none is needed, or where none helps."""
     value = node.value
     wanted = v4_tokens(value, tasks)
@@ -158,7 +158,7 @@ def _escaped(text: str, places: list[int]) -> str:
     return text
 
 
-def offset_of(source: Source, node: Node, place: int) -> int | None:
+def offset_of(source: SourceText, node: Node, place: int) -> int | None:
     """Where a character of a scalar's value stands in the file: the n-th brace is the n-th brace."""
     brace = node.value.index("{", place)
     start = node.start + len(block_header(source, node)) if node.is_block_scalar else node.start

@@ -9,7 +9,7 @@ from nika_core.errors import Severity
 from nika_core.migration import grammar, scalars, templates, values
 from nika_core.migration.notes import Note, note_at
 from nika_core.migration.shell_places import unsafe_place
-from nika_core.migration.source import Source
+from nika_core.migration.source import SourceText
 from nika_core.migration.tree import Node
 from nika_core.model.nearest import nearest
 from nika_core.model.template import Template
@@ -18,7 +18,7 @@ from nika_core.template import TemplateSyntaxError, compile_template
 _FEW: Final = 200  # tasks; with more of them, guessing for every unknown name would take long
 
 
-def task_text_notes(source: Source, task: Node, old: bool, ids: frozenset[str]) -> Iterator[Note]:
+def task_text_notes(source: SourceText, task: Node, old: bool, ids: frozenset[str]) -> Iterator[Note]:
     """Notes about all texts of a task's payload. `old`: whether they mean what they meant in v4."""
     word = grammar.keyword_of(task)
     known = values.known_to(task, ids)
@@ -34,7 +34,7 @@ def task_text_notes(source: Source, task: Node, old: bool, ids: frozenset[str]) 
             yield from _command(source, value, known)
 
 
-def v4_template_notes(source: Source, node: Node, known: Collection[str]) -> Iterator[Note]:
+def v4_template_notes(source: SourceText, node: Node, known: Collection[str]) -> Iterator[Note]:
     """What v4 left in a text, and what becomes of it."""
 
     def warning(opening: templates.Opening, message: str, hint: str) -> Note:
@@ -74,7 +74,7 @@ def _which(text: str, known: Collection[str], otherwise: str) -> str:
     return f"did you mean {{{{{like}}}}}? then write that" if like else otherwise
 
 
-def _v5_template_notes(source: Source, node: Node, known: Collection[str]) -> Iterator[Note]:
+def _v5_template_notes(source: SourceText, node: Node, known: Collection[str]) -> Iterator[Note]:
     """What v5 refuses in a text that may be v4's, where nothing else in the file is v4's alone."""
     try:
         compiled = compile_template(node.value)
@@ -95,14 +95,14 @@ def _v5_template_notes(source: Source, node: Node, known: Collection[str]) -> It
             )
 
 
-def _at(source: Source, node: Node, place: int) -> int:
+def _at(source: SourceText, node: Node, place: int) -> int:
     """Where a character of a value stands; the value's start where that cannot be said."""
     if "{" not in node.value[place:]:
         return node.start
     return templates.offset_of(source, node, place) or node.start
 
 
-def _number(source: Source, node: Node) -> Iterator[Note]:
+def _number(source: SourceText, node: Node) -> Iterator[Note]:
     value = scalars.v4_value(node)
     if isinstance(value, bool) or not isinstance(value, int | float) or scalars.same(value, scalars.v5_value(node)):
         return
@@ -110,7 +110,7 @@ def _number(source: Source, node: Node) -> Iterator[Note]:
     yield note_at(source, node.start, Severity.WARNING, message, hint)
 
 
-def _command(source: Source, node: Node, known: Collection[str]) -> Iterator[Note]:
+def _command(source: SourceText, node: Node, known: Collection[str]) -> Iterator[Note]:
     """v4 pasted values into commands; v5 does not."""
     for opening in templates.openings(node.value, known):
         if not opening.ref:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import yaml
 
-from nika_core.migration.source import Source, indent_of, is_blank
+from nika_core.migration.source import SourceText, indent_of, is_blank
 
 _events: Final[Any] = yaml.parse  # whose types do not know what is in an event
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -105,7 +105,7 @@ class Flaw:
 class Document:
     """A parsed file. `root` is None when there is nothing in it."""
 
-    source: Source
+    source: SourceText
     root: Node | None = None
     anchors: list[Anchor] = field(default_factory=list)
     aliases: list[Alias] = field(default_factory=list)
@@ -136,7 +136,7 @@ class _Builder:
     def __init__(self, text: str) -> None:
         self.text = text
         self.events: Iterator[Any] = iter(_events(text, Loader=_LOADER))
-        self.result = Document(Source(text))
+        self.result = Document(SourceText(text))
         self.known: dict[str, Node] = {}
 
     def document(self) -> Document:
@@ -225,7 +225,7 @@ class _Builder:
         return at
 
 
-def last_offset(source: Source, node: Node, key: Node | None = None) -> int:
+def last_offset(source: SourceText, node: Node, key: Node | None = None) -> int:
     """The offset behind a node's last character (a block scalar's last line included, without what ends it)."""
     while not node.flow and node.kind != "scalar":
         if node.kind == "map" and node.pairs:
@@ -241,14 +241,14 @@ def last_offset(source: Source, node: Node, key: Node | None = None) -> int:
     return node.end
 
 
-def last_line(source: Source, node: Node, key: Node | None = None) -> int:
+def last_line(source: SourceText, node: Node, key: Node | None = None) -> int:
     """The last line on which something of a node stands; blank lines that are a block scalar's text count."""
     end = last_offset(source, node, key)
     line = source.line_of(end)
     return line if end > source.start(line) or end == 0 or is_blank(source.line(line)) else line - 1
 
 
-def _end_of_block_scalar(source: Source, node: Node) -> int:
+def _end_of_block_scalar(source: SourceText, node: Node) -> int:
     last = source.line_of(node.end - 1)
     if "+" not in block_header(source, node):
         column = text_column(source, node)
@@ -257,7 +257,7 @@ def _end_of_block_scalar(source: Source, node: Node) -> int:
     return source.start(last) + len(source.line(last).rstrip("\r\n\x85\u2028\u2029"))
 
 
-def block_header(source: Source, node: Node) -> str:
+def block_header(source: SourceText, node: Node) -> str:
     """`|`, `>-`, `|2+` ..."""
     end = node.start
     while source.text[end : end + 1] in ("|", ">", "+", "-") or source.text[end : end + 1].isdigit():
@@ -265,7 +265,7 @@ def block_header(source: Source, node: Node) -> str:
     return source.text[node.start : end]
 
 
-def text_column(source: Source, node: Node) -> int:
+def text_column(source: SourceText, node: Node) -> int:
     """The column at which the text of a block scalar begins."""
     explicit = [int(sign) for sign in block_header(source, node) if sign.isdigit()]
     if explicit:
@@ -274,7 +274,7 @@ def text_column(source: Source, node: Node) -> int:
     return next((indent_of(line) for line in source.lines(first, last) if not is_blank(line)), 0)
 
 
-def _parent_column(source: Source, node: Node) -> int:
+def _parent_column(source: SourceText, node: Node) -> int:
     """The column of the key, or of the list's dash, that a block scalar belongs to."""
     before = source.text[source.start(source.line_of(node.start)) : node.start].rstrip(" ")
     if before.endswith("-") and not before.strip(" -"):

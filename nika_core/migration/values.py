@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from nika_core.migration import conditions, grammar, scalars, templates
-from nika_core.migration.source import Edit, Source
+from nika_core.migration.source import Edit, SourceText
 from nika_core.migration.tree import Document, Node, block_header, last_offset
 
 
@@ -99,7 +99,7 @@ def scalars_in(node: Node) -> Iterator[Node]:
         yield from scalars_in(item)
 
 
-def _task_edits(source: Source, task: Node, ids: frozenset[str]) -> Iterator[Edit]:
+def _task_edits(source: SourceText, task: Node, ids: frozenset[str]) -> Iterator[Edit]:
     word = grammar.keyword_of(task) or ""
     known = known_to(task, ids)
     for name, key, value in payload_of(task):
@@ -125,12 +125,12 @@ def durations_of(task: Node) -> Iterator[Node]:
         yield from (node for node in (timeout, backoff) if node is not None and node.kind == "scalar")
 
 
-def _renamed(source: Source, key: Node, name: str) -> Edit:
+def _renamed(source: SourceText, key: Node, name: str) -> Edit:
     written = source.text[key.start : key.end]
     return Edit(key.start, key.end, written.replace(key.value, name, 1))
 
 
-def _as_json(source: Source, node: Node) -> Iterator[Edit]:
+def _as_json(source: SourceText, node: Node) -> Iterator[Edit]:
     value = scalars.v4_value(node)
     if scalars.same(value, scalars.v5_value(node)) or (isinstance(value, float) and not math.isfinite(value)):
         return
@@ -145,13 +145,13 @@ def _as_json(source: Source, node: Node) -> Iterator[Edit]:
     yield Edit(at, at, f" {text}")
 
 
-def _duration_edits(source: Source, node: Node) -> Iterator[Edit]:
+def _duration_edits(source: SourceText, node: Node) -> Iterator[Edit]:
     text = scalars.v5_duration(node.value)
     if text is not None and text != node.value and not scalars.is_null(node):
         yield from _replaced(source, node, text, text)
 
 
-def _replaced(source: Source, node: Node, text: str, plain: str) -> Iterator[Edit]:
+def _replaced(source: SourceText, node: Node, text: str, plain: str) -> Iterator[Edit]:
     """A scalar's new value, in its old quotes where they can hold it; `plain`: how to write it without."""
     written = source.text[node.start : node.end]
     if node.is_block_scalar:
@@ -165,7 +165,7 @@ def _replaced(source: Source, node: Node, text: str, plain: str) -> Iterator[Edi
         yield Edit(node.start, node.end, plain)
 
 
-def _condition_edits(source: Source, flow: Node) -> Iterator[Edit]:
+def _condition_edits(source: SourceText, flow: Node) -> Iterator[Edit]:
     condition, start = flow.get("condition"), flow.get("source")
     if condition is None or start is None or condition.kind != "scalar":
         return

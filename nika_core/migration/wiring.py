@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from nika_core.errors import Severity
 from nika_core.migration import conditions, grammar, scalars, templates, values
 from nika_core.migration.notes import Note, note_at
-from nika_core.migration.source import Source
+from nika_core.migration.source import SourceText
 from nika_core.migration.tree import Node
 from nika_core.model.graph import Edge, Graph
 from nika_core.model.nearest import nearest
@@ -17,7 +17,7 @@ from nika_core.template import ConditionSyntaxError, TemplateSyntaxError, compil
 _Ends = tuple[str, str]
 
 
-def wiring_notes(source: Source, root: Node, reads: list[bool], ids: frozenset[str]) -> Iterator[Note]:
+def wiring_notes(source: SourceText, root: Node, reads: list[bool], ids: frozenset[str]) -> Iterator[Note]:
     """Unknown ends of flows, cycles, subagent -> subagent, and conditions that v5 cannot read."""
     places: dict[_Ends, int] = {}  # an edge, and where it is written
     into: dict[str, list[Node]] = {}  # a task, and the flows that lead to it
@@ -66,7 +66,7 @@ def wiring_notes(source: Source, root: Node, reads: list[bool], ids: frozenset[s
             )
 
 
-def _named_tasks(source: Source, task: Node, old: bool, ids: frozenset[str]) -> Iterator[tuple[str, int]]:
+def _named_tasks(source: SourceText, task: Node, old: bool, ids: frozenset[str]) -> Iterator[tuple[str, int]]:
     """The tasks that a task's texts name, and where."""
     for _, _, value in values.payload_of(task):
         for node in values.scalars_in(value):
@@ -74,7 +74,9 @@ def _named_tasks(source: Source, task: Node, old: bool, ids: frozenset[str]) -> 
                 yield name, templates.offset_of(source, node, start) or node.start
 
 
-def _conditions_passed_by(source: Source, flows: list[Node], task: str, named: list[tuple[str, int]]) -> Iterator[Note]:
+def _conditions_passed_by(
+    source: SourceText, flows: list[Node], task: str, named: list[tuple[str, int]]
+) -> Iterator[Note]:
     """Templates that make a task run although the condition of its flow does not hold: in v4 they were no edges."""
     if not flows or not all(flow.get("condition") is not None for flow in flows):
         return
@@ -121,7 +123,7 @@ def _frozen(edges: dict[str, list[Edge]]) -> dict[str, tuple[Edge, ...]]:
     return {task: tuple(found) for task, found in edges.items()}
 
 
-def _condition(source: Source, flow: Node, old: bool, ids: frozenset[str]) -> Iterator[Note]:
+def _condition(source: SourceText, flow: Node, old: bool, ids: frozenset[str]) -> Iterator[Note]:
     condition, start = flow.get("condition"), flow.get("source")
     if condition is None or condition.kind != "scalar" or (old and scalars.is_null(condition)):
         return
