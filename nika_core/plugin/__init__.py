@@ -3,11 +3,14 @@
 A plugin is a module with functions that `hookimpl` marks, named by an entry point in one of the groups `nika.keywords`,
 `nika.providers`, `nika.template_sources` and `nika.limit_policies`. The entry point's name is the word that a user
 writes. The module says which version of this interface it was written for: `NIKA_API = 1`. The version that is
-installed is `API_VERSION`. What a client streams is a `Chunk`: a `TextDelta` or, at the end, `Finished`.
+installed is `API_VERSION`. Validators of payloads are in the module `fields`. What a client streams is a `Chunk`: a
+`TextDelta` or, at the end, `Finished`.
 """
 
 from typing import Final
 
+from nika_core.model.workflow import KeywordCategory
+from nika_core.plugin import fields
 from nika_core.plugin.explanation import Explanation
 from nika_core.plugin.hookspec import hookimpl
 from nika_core.plugin.keyword import (
@@ -65,6 +68,7 @@ __all__ = [
     "Finished",
     "Health",
     "Keyword",
+    "KeywordCategory",
     "LimitPolicy",
     "ModelInfo",
     "ModelReply",
@@ -89,5 +93,6 @@ __all__ = [
     "ToolResult",
     "Values",
     "estimate_tokens",
+    "fields",
     "hookimpl",
 ]

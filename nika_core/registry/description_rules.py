@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from nika_core.model.workflow import KeywordCategory
 from nika_core.plugin import Explanation, Keyword
+from nika_core.plugin.fields.validator import Validator
 from nika_core.registry.kinds import kind_of, load_named
 
 _OBJECT: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*\Z")
@@ -38,7 +39,7 @@ def _is_count(value: Any) -> bool:
 
 
 def _is_validator(value: Any) -> bool:
-    return callable(value) and not isinstance(value, type)
+    return (callable(value) or isinstance(value, Validator)) and not isinstance(value, type)
 
 
 def _are_names(value: Any) -> bool:
@@ -60,7 +61,7 @@ KEYWORD: Final[Rules] = {
     "summary": _TEXT,
     "category": ("a KeywordCategory", lambda value: isinstance(value, KeywordCategory)),
     "primary": _TEXT,
-    "payload": ("a strictyaml validator", _is_validator),
+    "payload": ("a validator of nika_core.plugin.fields", _is_validator),
     "step": _OBJECT_NAME,
     "facets": _OBJECT_NAME,
     "json_fields": _NAMES,
@@ -70,16 +71,15 @@ KEYWORD: Final[Rules] = {
     "pure": _TRUTH,
     "default_timeout": ("seconds, more than 0", _is_seconds),
     "default_max_output": _COUNT,
-    "sections": ("root keys, each with a strictyaml validator", _are_validators),
-    "settings": ("a strictyaml validator, or None", lambda value: value is None or _is_validator(value)),
+    "sections": ("root keys, each with a validator of nika_core.plugin.fields", _are_validators),
+    "settings": (
+        "a validator of nika_core.plugin.fields, or None",
+        lambda value: value is None or _is_validator(value),
+    ),
     "synonyms": _NAMES,
     "explanations": (
         "Explanation values in a tuple",
         lambda value: isinstance(value, tuple | list) and all(isinstance(each, Explanation) for each in value),
-    ),
-    "field_docs": (
-        "fields, each with a sentence",
-        lambda value: isinstance(value, Mapping) and all(map(_is_text, (*value.keys(), *value.values()))),
     ),
 }
 PROVIDER: Final[Rules] = {

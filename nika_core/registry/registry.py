@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nika_core import codes
 from nika_core.errors import PluginError
-from nika_core.plugin import Client, Facets, Keyword, LimitPolicy, Policy, Provider, Source, Step, TemplateSource
+from nika_core.plugin import Client, Facets, Keyword, LimitPolicy, Provider, Source, Step, TemplateSource
 from nika_core.registry.kinds import Kind
 from nika_core.registry.loading import Description, Loader, guarded, load_object, make
 from nika_core.registry.policy import PluginPolicy, Unmatched, same_distribution
 from nika_core.registry.scan import DISTRIBUTION, PluginRecord, required_by, scan
+
+if TYPE_CHECKING:
+    from nika_core.registry.guarded_policy import GuardedPolicy
 
 D = TypeVar("D", Keyword, Provider, TemplateSource, LimitPolicy)
 
@@ -61,13 +64,10 @@ class Registry:
         self._sources: dict[str, Source] = {}
         self._claims: dict[str, tuple[Provider, ...]] = {}  # by a model's name
         self._by_word: dict[tuple[Kind, str], list[PluginRecord]] = {}
-        self._blocked: dict[PluginRecord, str] = {}
+        self._blocked = self._policy.blocked(self._records)
         for record in self._records:
-            why = self._policy.why_blocked(record)
-            if why is None:
+            if record not in self._blocked:
                 self._by_word.setdefault((record.kind, record.word), []).append(record)
-            else:
-                self._blocked[record] = why
 
     @cached_property
     def _built_in(self) -> frozenset[str]:
@@ -108,7 +108,7 @@ class Registry:
         return winner
 
     def _winner(self, records: list[PluginRecord]) -> PluginRecord | None:
-        preferred = self._policy.prefer.get(records[0].id)
+        preferred = self._policy.prefer.get(records[0].id) if self._policy.prefer else None
         if preferred is not None:
             mine = [record for record in records if same_distribution(record.distribution, preferred)]
             if len(mine) == 1:
@@ -283,7 +283,7 @@ class Registry:
             found = self._sources[name] = self._object(Kind.TEMPLATE_SOURCE, name, "source")
         return found
 
-    def policies(self) -> list[Policy]:
+    def policies(self) -> list[GuardedPolicy]:
         """Every limit policy that may be loaded. A broken one raises: a limit that nobody asks is no limit."""
         return [self._object(Kind.LIMIT_POLICY, word, "policy") for word in self.words(Kind.LIMIT_POLICY)]
 

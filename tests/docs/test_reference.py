@@ -47,7 +47,7 @@ def test_every_public_name_is_in_the_reference() -> None:
     from nika_core.toolbox import agent, process, providers
 
     told = {
-        "plugin-api.md": nika_core.plugin.__all__,
+        "plugin-api.md": [*nika_core.plugin.__all__, *nika_core.plugin.fields.__all__],
         "toolboxes.md": [*agent.__all__, *process.__all__, *providers.__all__],
         "testing.md": nika_core.testing.__all__,
     }

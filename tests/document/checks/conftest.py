@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from strictyaml import Any as Anything
-from strictyaml import Map, MapPattern, Optional, Str
 
 from nika_core import codes
 from nika_core.document import load_workflow
@@ -20,6 +18,7 @@ from nika_core.model.path import read_path
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import KeywordCategory, Workflow
 from nika_core.plugin import Facets, Keyword, Payload, Report, Scope, SourceReport, Values
+from nika_core.plugin.fields import Anything, Map, MapPattern, Optional, Str
 from nika_core.registry import Kind, PluginRecord
 from nika_core.registry.guarded_facets import GuardedFacets
 from nika_core.registry.guarded_source import GuardedSource

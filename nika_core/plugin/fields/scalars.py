@@ -1,4 +1,4 @@
-"""The scalar types of the document itself."""
+"""Scalar types of our own, which need no strictyaml to read a text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import re
 from typing import Any, Final
 
-from nika_core.document.validation.scalar_validators import Scalar
+from nika_core.plugin.fields.validator import Validator
 
 _DURATION: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ms|s|m|h)?\Z")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
@@ -14,8 +14,31 @@ _WHOLE: Final = re.compile(r"[0-9]{1,12}\Z")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,12})?\Z")
 
 
+class Scalar(Validator):
+    """Accept a text that `parse` can read. Subclass it for a type of your own.
+
+    Attributes:
+        expects: what is expected, in a few words, for messages.
+    """
+
+    expects: str = "a text"
+
+    def parse(self, text: str) -> Any:
+        """Return the value of a text, or raise ValueError with what is wrong."""
+        raise NotImplementedError
+
+    def to_text(self, value: Any) -> str:
+        """Return the text that `parse` reads as this value; needed for a default."""
+        return str(value)
+
+    def _build(self) -> Any:
+        from nika_core.plugin.fields.strict_classes import ScalarOf
+
+        return ScalarOf(self)
+
+
 class Duration(Scalar):
-    """Seconds: `250ms`, `10s`, `5m`, `1h`, or a bare number of seconds."""
+    """Accept seconds: `250ms`, `10s`, `5m`, `1h`, or a bare number of seconds."""
 
     expects = "a duration such as `250ms`, `10s`, `5m` or `1h`"
 
@@ -38,10 +61,10 @@ class Duration(Scalar):
         return seconds
 
 
-class Whole(Scalar):
-    """A whole number of at least `least`."""
+class PositiveInt(Scalar):
+    """Accept a whole number of at least `least`, which is 1 unless it is given."""
 
-    def __init__(self, least: int = 0) -> None:
+    def __init__(self, least: int = 1) -> None:
         self.least = least
         self.expects = f"a whole number of at least {least}"
 
@@ -51,8 +74,8 @@ class Whole(Scalar):
         return int(text)
 
 
-class Number(Scalar):
-    """A decimal number within bounds."""
+class BoundedFloat(Scalar):
+    """Accept a decimal number within bounds."""
 
     def __init__(self, least: float = -math.inf, most: float = math.inf) -> None:
         self.least, self.most = least, most
@@ -66,8 +89,8 @@ class Number(Scalar):
         return float(text)
 
 
-class Word(Scalar):
-    """A text that is not empty."""
+class NonEmptyStr(Scalar):
+    """Accept a text that is not empty."""
 
     expects = "a text that is not empty"
 
@@ -77,8 +100,8 @@ class Word(Scalar):
         return text
 
 
-class Truth(Scalar):
-    """`true` or `false`, and no other spelling."""
+class StrictBool(Scalar):
+    """Accept `true` or `false`, and no other spelling."""
 
     expects = "`true` or `false`"
 
@@ -86,6 +109,9 @@ class Truth(Scalar):
         if text not in ("true", "false"):
             raise ValueError(f"expected {self.expects}, found {_shown(text)}")
         return text == "true"
+
+    def to_text(self, value: Any) -> str:
+        return "true" if value else "false"
 
 
 def _shown(text: Any) -> str:
