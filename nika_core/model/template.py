@@ -58,7 +58,7 @@ class Template:
 
     @classmethod
     def planned(cls, text: str, plan: tuple[str | Placeholder, ...]) -> Template:
-        """The same from a plan; what the compiler uses."""
+        """Make a template from a plan, as the compiler does."""
         new = _new(cls)
         _set_text(new, text)
         _set_plan(new, plan)
@@ -93,7 +93,7 @@ class TypedTemplate(Template):
 
     @classmethod
     def typed(cls, template: Template, convert: Callable[[Json], Json]) -> TypedTemplate:
-        """The same template with a type."""
+        """Return this template with a type."""
         new = cls.__new__(cls)
         _set_text(new, template.text)
         _set_plan(new, template.plan)
