@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from nika_core.app import Workspace
+from nika_core.app.workspace import Workspace
 from nika_core.cli.console import mask_with, masked, print_data
 from nika_core.cli.problems import require_workflow
 
