@@ -17,7 +17,7 @@ from nika_core.app.mock_step import MockStep
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.resuming import previous_tasks_for
 from nika_core.app.watchdogs import loop_watchdog
-from nika_core.engine.core.ports import InMemoryCallCache, unmasked
+from nika_core.engine.core.ports import InMemoryCallCache, admitted, unmasked
 from nika_core.engine.core.previous_tasks import PreviousTask
 from nika_core.engine.llm.batching import BatchPolicy
 from nika_core.engine.llm.breaker import BreakerSettings
@@ -259,7 +259,7 @@ class Execution:
             prepared.directory,
             budget,
             prices=prepared.prices,
-            admit=workspace.admit,
+            admit=workspace.admit if workspace.admitting else None,
             clock=workspace.clock,
             breaker=BreakerSettings.of(limits),
             batch_policy=batch_policy,
@@ -278,7 +278,7 @@ class Execution:
             call_cache=log or InMemoryCallCache(),
             mask=prepared.masker.text if prepared.masker else unmasked,
             mask_stream=prepared.masker.stream if prepared.masker else None,
-            admit=workspace.admit,
+            admit=workspace.admit if workspace.admitting else admitted,
             clock=workspace.clock,
             random=random.random,
         )

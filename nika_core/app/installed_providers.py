@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from nika_core import codes
 from nika_core.errors import PluginError, UsageError
-from nika_core.plugin import Client, Provider
+from nika_core.plugin import Client, ModelInfo, Provider
 from nika_core.registry import Kind, Registry
 
 
@@ -17,6 +17,7 @@ class InstalledProviders:
         self._registry = registry
         self._environ = environ
         self._clients: dict[str, Client] = {}
+        self._models: dict[tuple[str | None, str], tuple[Provider, ModelInfo]] = {}
 
     def choose(self, provider: str | None, model: str) -> Provider:
         """Return the provider for a model. Raise PluginError if none offers it."""
@@ -38,6 +39,23 @@ class InstalledProviders:
         if client is None:
             client = self._clients[provider.name] = self._registry.new_client(provider.name, self._environ)
         return client
+
+    def model(self, provider: str | None, model: str, *, secrets: bool = False) -> tuple[Provider, ModelInfo]:
+        """Return who answers for a model, and what it can do. Calls nothing.
+
+        Args:
+            secrets: whether the provider's secrets must be set.
+
+        Raises:
+            NikaError: nobody offers the model, its client cannot be made, or a secret is missing.
+        """
+        known = self._models.get((provider, model))
+        if known is None:
+            chosen = self.choose(provider, model)
+            if secrets:
+                self.require_secrets(chosen)
+            known = self._models[provider, model] = chosen, self.connect(chosen).info(model)
+        return known
 
     def require_secrets(self, provider: Provider) -> None:
         """Raise UsageError that names every variable that must be set and is not."""

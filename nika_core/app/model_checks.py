@@ -64,12 +64,8 @@ class ModelChecks:
                 yield Problem(codes.MISSING_MODEL, message, task.place, hint)
             return
         try:
-            provider = self._directory.choose(self._agent.provider, model)
-            if provider.name not in self.providers:
-                if self._running:
-                    self._directory.require_secrets(provider)
-                self.providers[provider.name] = provider
-            info = self._directory.connect(provider).info(model)
+            provider, info = self._directory.model(self._agent.provider, model, secrets=self._running)
+            self.providers[provider.name] = provider
         except NikaError as error:
             yield self._unusable(error, place)
             return

@@ -69,8 +69,7 @@ class PreparedRun:
     def model_info(self, model: str | None) -> tuple[Provider, ModelInfo]:
         """Return a model's provider and abilities; None: the agent block's model. Raise NikaError."""
         name = model or self.agent.model or ""
-        provider = self.directory.choose(self.agent.provider, name)
-        return provider, self.directory.connect(provider).info(name)
+        return self.directory.model(self.agent.provider, name)
 
     @cached_property
     def files(self) -> Mapping[str, str]:

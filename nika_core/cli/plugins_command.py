@@ -15,7 +15,7 @@ import nika_core as nika
 from nika_core.cli.console import plain, print_data, print_json, print_message, style, style_data, table
 from nika_core.cli.options import Format, FormatOption
 from nika_core.errors import NikaError, UsageError
-from nika_core.plugin import Keyword, LimitPolicy, Provider, TemplateSource
+from nika_core.plugin import Command, Keyword, LimitPolicy, Provider, TemplateSource
 from nika_core.plugin.fields import field_docs
 
 app = typer.Typer(
@@ -130,7 +130,7 @@ def _described(workspace: nika.Workspace, listed: nika.PluginStatus) -> dict[str
         case TemplateSource():
             form = "{{...}}" if description.default_source else f"${{{description.name}.…}}"
             return {"summary": description.summary, "form": form}
-        case LimitPolicy():
+        case LimitPolicy() | Command():
             return {"summary": description.summary}
 
 

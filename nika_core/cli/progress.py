@@ -29,6 +29,8 @@ def duration_text(seconds: float) -> str:
 class ProgressLines:
     """Prints a line for each task that starts or ends."""
 
+    chunks = False
+
     def __init__(self, workflow: Workflow, *, verbose: int = 0, write: Callable[[str], None] = print_message) -> None:
         self._keywords = {task.id: task.keyword for task in workflow.tasks}
         self._width = max((len(task.id) for task in workflow.tasks), default=0)

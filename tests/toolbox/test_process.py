@@ -153,7 +153,7 @@ except TaskError as error:
     ended = await start(sys.executable, "-c", code, env={"PATH": os.environ["PATH"], **locale})
     assert "argument 1 has '\\u20ac', which the locale's encoding (ascii) does not have" in ended.stdout.text()
     assert "LC_ALL=C.UTF-8" in ended.stdout.text()
-    with pytest.raises(TaskError, match="no text \\(a lone surrogate\\)"):
+    with pytest.raises(TaskError, match="not text \\(a lone surrogate\\)"):
         await start("echo", "\ud800")
 
 
