@@ -228,7 +228,8 @@ KINDS = {
 VALUES = [
     *("TaskError", "Category", "TemplateValueError", "UsageError", "ProblemsError", "NikaError", "Place", "Severity"),
     *("Message", "Role", "ToolCall", "ToolSpec", "Usage"),
-    *("Template", "Placeholder", "AgentBlock", "OutputSpec", "KeywordCategory", "InputSpec", "Task"),
+    *("Template", "Placeholder", "AgentBlock", "OutputSpec", "KeywordCategory", "InputSpec", "Task", "Workflow"),
+    *("Graph", "Edge", "EdgeMaker", "Command", "CommandContext", "Terminal", "Styled"),
     *("Limit", "LimitKind", "Unit", "timeout_of", "output_of", "EventKind", "Clock"),
     *("read_path", "nearest", "bound", "import_in_thread"),
 ]

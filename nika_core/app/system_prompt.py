@@ -18,7 +18,7 @@ from nika_core.template import render, resolve
 def resolve_system_prompt(
     agent: AgentBlock, workflow: Workflow, workspace: Workspace, inputs: Mapping[str, Json]
 ) -> AgentBlock:
-    """The block with `system_prompt` as text. Raises UsageError or TemplateValueError."""
+    """Return the block with `system_prompt` as text. Raise UsageError or TemplateValueError."""
     if agent.system_prompt_file is not None:
         path = workflow.folder / agent.system_prompt_file
         try:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nika_core import codes
 from nika_core.app.watchdogs import FACET_SECONDS, facet_timeout
@@ -23,11 +23,14 @@ from nika_core.model.masking import Masker, secret_values
 from nika_core.model.nearest import nearest
 from nika_core.model.project import Project
 from nika_core.model.workflow import Workflow
-from nika_core.plugin import Admission, Explanation, Policy, Refusal
+from nika_core.plugin import Admission, Explanation, Refusal
 from nika_core.registry import Kind, PluginPolicy, PluginRecord, Registry, patterns_of, scan
 from nika_core.registry.kinds import BY_ID
 from nika_core.registry.lock import LOCK_NAME, require_lock
 from nika_core.registry.passed_plugins import passed_plugins
+
+if TYPE_CHECKING:
+    from nika_core.registry.guarded_policy import GuardedPolicy
 
 _ALLOW = "NIKA_PLUGINS_ALLOW"
 _BLOCK = "NIKA_PLUGINS_BLOCK"
@@ -124,10 +127,11 @@ class Workspace:
     @cached_property
     def installed(self) -> Registry:
         """The plugins under the project's and the environment's lists, whatever `nika.lock` says: to be looked at."""
-        installed = scan()
+        installed, passed = scan(), passed_plugins(self._plugins)
+        if not self._records and not passed:
+            return Registry(installed, self._policy())
         taken = {record.id for record in installed}
         extra = [record for record in self._records if record.id not in taken]
-        passed = passed_plugins(self._plugins)
         for record in passed:
             if record.id in taken:
                 raise UsageError(
@@ -169,7 +173,7 @@ class Workspace:
     # -- limits
 
     @cached_property
-    def policies(self) -> list[Policy]:
+    def policies(self) -> list[GuardedPolicy]:
         """Every limit policy. Raises PluginError: a limit that nobody asks is no limit.
 
         RefusedError where the environment takes one away that the project has: it may narrow, and never widen.
@@ -212,9 +216,14 @@ class Workspace:
             return False
         return True
 
+    @cached_property
+    def admitting(self) -> list[GuardedPolicy]:
+        """The limit policies that decide about single tasks and calls; the others only set limits."""
+        return [policy for policy in self.policies if policy.admits]
+
     def admit(self, request: Admission) -> Refusal | None:
-        """Ask every policy; one refusal wins. A policy that raises refuses."""
-        return next((refusal for policy in self.policies if (refusal := policy.admit(request)) is not None), None)
+        """Ask every policy that decides; one refusal wins."""
+        return next((refusal for policy in self.admitting if (refusal := policy.admit(request)) is not None), None)
 
     # -- documents
 

@@ -149,7 +149,7 @@ def _map(validator: Any) -> dict[str, Any]:
         "properties": {str(key): schema_of(inner) for key, inner in validator._validator_dict.items()},
         "additionalProperties": schema_of(validator._value_validator) if open_ended else False,
     }
-    if type(validator._key_validator) is not strictyaml.Str:  # names are not what stands in the file
+    if type(validator._key_validator) is not strictyaml.Str:  # keys are changed, so the schema cannot name them
         return {"type": "object"}
     if validator._required_keys:
         schema["required"] = [str(key) for key in validator._required_keys]

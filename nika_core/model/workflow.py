@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # A JSON tree in which a string that holds placeholders is a Template.
 PayloadValue: TypeAlias = "Json | Template | Mapping[str, Any] | list[Any]"
-Path_: TypeAlias = "tuple[str | int, ...]"
+NodePath: TypeAlias = "tuple[str | int, ...]"
 
 
 class Mode(StrEnum):
@@ -131,7 +131,7 @@ class AgentBlock:
 NOWHERE: Final = Place("")
 
 
-def _nowhere(_: Path_) -> Place:
+def _nowhere(_: NodePath) -> Place:
     return NOWHERE
 
 
@@ -167,7 +167,7 @@ class Task:
     disallowed_tools: tuple[str, ...] = ()
     mode: Mode | None = None
     place: Place = NOWHERE
-    at: Callable[[Path_], Place] = field(default=_nowhere, compare=False, repr=False)
+    at: Callable[[NodePath], Place] = field(default=_nowhere, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,14 +178,23 @@ class Flow:
     target: str
     condition: Condition | None = None
     place: Place = NOWHERE
-    at: Callable[[Path_], Place] = field(default=_nowhere, compare=False, repr=False)
+    at: Callable[[NodePath], Place] = field(default=_nowhere, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """A checked document. `sections` holds root keys that plugins brought, e.g. the MCP servers.
+    """A checked document.
 
-    `at` tells where anything in the document stands: `at(("agent", "output"))`.
+    Attributes:
+        name: its own name, or the file's.
+        path: the file.
+        tasks: its tasks, in declared order.
+        flows: the edges that its author wrote.
+        description: what it is for.
+        inputs: the declared inputs by name; None: any input is accepted.
+        agent: the `agent:` block, if there is one.
+        sections: root keys that plugins brought, e.g. the MCP servers.
+        at: returns where anything in the document stands: `at(("agent", "output"))`.
     """
 
     name: str
@@ -196,7 +205,7 @@ class Workflow:
     inputs: Mapping[str, InputSpec] | None = None
     agent: AgentBlock | None = None
     sections: Mapping[str, Json] = field(default_factory=dict)
-    at: Callable[[Path_], Place] = field(default=_nowhere, compare=False, repr=False)
+    at: Callable[[NodePath], Place] = field(default=_nowhere, compare=False, repr=False)
 
     @property
     def folder(self) -> Path:

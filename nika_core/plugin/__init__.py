@@ -1,11 +1,11 @@
 """All that a plugin's author imports: `from nika_core.plugin import ...` is the only line that a plugin needs.
 
 A plugin is a module with functions that `hookimpl` marks, named by an entry point in one of the groups `nika.keywords`,
-`nika.providers`, `nika.template_sources` and `nika.limit_policies`. The entry point's name is the word that a user
-writes. The module says which version of this interface it was written for: `NIKA_API = 1`. The version that is
-installed is `API_VERSION`. Validators of payloads are in the module `fields`, and the names of Nika's codes in the
-module `codes`. What a client streams is a `Chunk`: a `TextDelta` or, at the end, `Finished`. Values of JSON are of the
-types `Json` and `JsonObject`. A `Placeholder` without a default has `MISSING` as its default.
+`nika.providers`, `nika.template_sources`, `nika.limit_policies` and `nika.commands`. The entry point's name is the word
+that a user writes. The module says which version of this interface it was written for: `NIKA_API = 1`. The version
+that is installed is `API_VERSION`. Validators of payloads are in the module `fields`, and the names of Nika's codes in
+the module `codes`. What a client streams is a `Chunk`: a `TextDelta` or, at the end, `Finished`. Values of JSON are of
+the types `Json` and `JsonObject`. A `Placeholder` without a default has `MISSING` as its default.
 """
 
 from importlib import import_module
@@ -25,7 +25,7 @@ from nika_core.errors import (
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.template import MISSING, Placeholder, Template
 from nika_core.model.usage import Usage
-from nika_core.model.workflow import AgentBlock, InputSpec, KeywordCategory, OutputSpec, Task
+from nika_core.model.workflow import AgentBlock, InputSpec, KeywordCategory, OutputSpec, Task, Workflow
 from nika_core.plugin import fields
 from nika_core.plugin.explanation import Explanation
 from nika_core.plugin.hookspec import hookimpl
@@ -46,11 +46,13 @@ if TYPE_CHECKING:
     from nika_core.model.bounded import bound
     from nika_core.model.clock import Clock
     from nika_core.model.events import EventKind
+    from nika_core.model.graph import Edge, EdgeMaker, Graph
     from nika_core.model.importing import import_in_thread
     from nika_core.model.limits import Limit, LimitKind, Unit, output_of, timeout_of
     from nika_core.model.message import Message, Role, ToolCall, ToolSpec
     from nika_core.model.nearest import nearest
     from nika_core.model.path import read_path
+    from nika_core.plugin.command import Command, CommandContext, Styled, Terminal
     from nika_core.plugin.limit_policy import Admission, LimitPolicy, Policy, Refusal, Stage
     from nika_core.plugin.provider import (
         BatchFinder,
@@ -77,6 +79,8 @@ if TYPE_CHECKING:
 API_VERSION: Final = 1
 # What a keyword's description does not need is imported when it is first asked for.
 _LAZY: Final = {
+    "nika_core.model.graph": ("Edge", "EdgeMaker", "Graph"),
+    "nika_core.plugin.command": ("Command", "CommandContext", "Styled", "Terminal"),
     "nika_core.model.clock": ("Clock",),
     "nika_core.model.events": ("EventKind",),
     "nika_core.model.limits": ("Limit", "LimitKind", "Unit", "output_of", "timeout_of"),
@@ -125,12 +129,17 @@ __all__ = [
     "Chunk",
     "Client",
     "Clock",
+    "Command",
+    "CommandContext",
+    "Edge",
+    "EdgeMaker",
     "Effect",
     "Estimate",
     "EventKind",
     "Explanation",
     "Facets",
     "Finished",
+    "Graph",
     "Health",
     "InputSpec",
     "Json",
@@ -164,11 +173,13 @@ __all__ = [
     "Step",
     "StepContext",
     "StepOutput",
+    "Styled",
     "Task",
     "TaskError",
     "Template",
     "TemplateSource",
     "TemplateValueError",
+    "Terminal",
     "TextDelta",
     "TokenEstimate",
     "Tool",
@@ -179,6 +190,7 @@ __all__ = [
     "Usage",
     "UsageError",
     "Values",
+    "Workflow",
     "bound",
     "codes",
     "estimate_tokens",

@@ -14,11 +14,12 @@ from nika_core.registry.scan import PluginRecord
 
 
 class GuardedPolicy(Policy):
-    """Guard `own`, an object of `record`."""
+    """Guard `own`, an object of `record`. `admits`: it decides about single tasks and calls, not only sets limits."""
 
     def __init__(self, own: Policy, record: PluginRecord) -> None:
         self._own = own
         self._record = record
+        self.admits = type(own).admit is not Policy.admit
 
     def limits(self, environ: Mapping[str, str]) -> tuple[Limit, ...]:
         """The policy's bounds, with its name. Raises UsageError."""

@@ -1,4 +1,4 @@
-"""The keyword `echo`, which exists in tests only: gives back what it was given, so that templates can be looked at."""
+"""The keyword `echo`, which exists in tests only: returns what it was given, so that templates can be tested."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class EchoFacets(Facets):
 
 
 class Echo:
-    """Gives `value` back."""
+    """Returns `value`."""
 
     async def run(self, payload: JsonObject, context: StepContext) -> Json:
         return payload["value"]  # type: ignore[no-any-return]  # any JSON
@@ -30,11 +30,11 @@ class Echo:
 
 @hookimpl
 def nika_task_keywords() -> Iterable[Keyword]:
-    """One keyword: `echo`."""
+    """Describe the keyword `echo`."""
     return (
         Keyword(
             name=WORD,
-            summary="Gives back what it is given.",
+            summary="Returns what it is given.",
             primary="value",
             payload=fields.Map({"value": fields.Anything()}),
             step="nika_core.testing.echo:Echo",

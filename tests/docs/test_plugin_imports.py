@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+import nika_core
+
 from ..environments import ROOT
 from .pages import blocks
 
@@ -27,8 +29,8 @@ def imported(source: str) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "nika_core")
         elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "nika_core":
-            if node.module == "nika_core":  # then each name may be a module
-                yield from (f"nika_core.{alias.name}" for alias in node.names)
+            if node.module == "nika_core":  # its own names, or modules
+                yield from (f"nika_core.{alias.name}" for alias in node.names if alias.name not in nika_core.__all__)
             else:
                 yield str(node.module)
 

@@ -117,7 +117,13 @@ def test_every_field_and_every_method_of_a_public_class_is_documented(module: st
 
 def test_every_hook_is_documented_and_returns_descriptions() -> None:
     hooks = [name for name in vars(hookspec) if name.startswith("nika_")]
-    assert hooks == ["nika_task_keywords", "nika_providers", "nika_template_sources", "nika_limit_policies"]
+    assert hooks == [
+        "nika_task_keywords",
+        "nika_providers",
+        "nika_template_sources",
+        "nika_limit_policies",
+        "nika_commands",
+    ]
     for name in hooks:
         function = getattr(hookspec, name)
         assert (function.__doc__ or "").strip().endswith(".")

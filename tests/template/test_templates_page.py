@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nika_command_graph.drawing import draw
 
 from nika_core.document import load_workflow
-from nika_core.document.drawing import draw
 from nika_core.errors import TemplateValueError
 from nika_core.model.json import Json
 from nika_core.model.limits import Limits

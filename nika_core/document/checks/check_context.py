@@ -13,7 +13,7 @@ from nika_core.model.graph import Graph, build_graph
 from nika_core.model.json import JsonObject
 from nika_core.model.limits import Limits
 from nika_core.model.template import Placeholder
-from nika_core.model.workflow import Path_, Task, Workflow
+from nika_core.model.workflow import NodePath, Task, Workflow
 from nika_core.plugin import Keyword, Scope
 
 
@@ -95,7 +95,7 @@ class Context:
         return needed
 
 
-def place_of(at: Any, path: Path_, placeholder: Placeholder) -> Place:
+def place_of(at: Any, path: NodePath, placeholder: Placeholder) -> Place:
     """Return the place of a placeholder, to its last character. `at`: of its task, flow or workflow."""
     start: Place = at((*path, placeholder.start))
     last: Place = at((*path, placeholder.end - 1))

@@ -50,7 +50,7 @@ class CheckedPayload:
             workflow.folder,
             agent,
             workflow.sections,
-            MappingProxyType(task.payload),  # what a plugin does to it is not done to the task
+            MappingProxyType(task.payload),  # read-only, so that a plugin cannot change the task
             task.output,
             task.allowed_tools if task.allowed_tools is not None else agent.allowed_tools or (),
             settings,
@@ -70,7 +70,7 @@ class CheckedPayload:
         return value.text if isinstance(value, Template) else to_text(as_written(value))
 
 
-def payload_of(
+def checked_payload(
     task: Task,
     workflow: Workflow,
     limits: Limits,
@@ -115,7 +115,7 @@ def _ask(context: Context, task: Task, max_tokens: int | None) -> Sequence[Probl
         facets = context.catalog.facets(task.keyword)
         settings = context.settings.get(task.keyword, {})
         facets.check(CheckedPayload.of(task, context.workflow, settings, context.environ or {}, max_tokens), report)
-    except NikaError as error:  # a plugin's own way of saying it
+    except NikaError as error:  # raised by the plugin on purpose
         problems.append(Problem(error.code, error.message, error.place or task.place, error.hint))
     return problems
 

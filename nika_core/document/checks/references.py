@@ -120,7 +120,7 @@ def check_references(context: Context) -> Iterator[Problem]:
                 codes.UNKNOWN_REFERENCE,
                 f"{_short(placeholder)}: the agent block's system prompt cannot name a task's output",
                 place,
-                "it is the same for all tasks, and known before any of them runs; give this task a systemPrompt",
+                "it is the same for all tasks, and fixed before any of them runs; put it in the task's `systemPrompt`",
             )
     for flow in context.workflow.flows:
         yield from _check_condition(context, references, flow)

@@ -89,6 +89,6 @@ class ToolEntries:
         payload = WorkflowPayload(context.workflow, context.settings.get(word, {}), context.environ or {}, place)
         try:
             context.catalog.facets(word).check_tool(reference, payload, report)
-        except NikaError as error:  # a plugin's own way of saying it
+        except NikaError as error:  # raised by the plugin on purpose
             problems.append(Problem(error.code, error.message, error.place or place, error.hint))
         return problems

@@ -12,7 +12,7 @@ from nika_core.document.validation.templated import TypedText
 from nika_core.errors import TemplateValueError
 from nika_core.model.payload_tree import map_leaves
 from nika_core.model.template import TypedTemplate
-from nika_core.model.workflow import Path_
+from nika_core.model.workflow import NodePath
 from nika_core.plugin import Keyword
 from nika_core.template import TemplateSyntaxError, compile_template
 
@@ -44,7 +44,7 @@ class PayloadReader:
             return {}
         payload = self._check(node, issues)
         for issue in issues[since:]:
-            if issue.code == codes.UNKNOWN_KEY:  # in a payload, it is the payload that is bad
+            if issue.code == codes.UNKNOWN_KEY:  # within a payload it is an error of the payload
                 issue.code = codes.BAD_PAYLOAD
         if type(payload) is not dict:
             if len(issues) == since:
@@ -74,7 +74,7 @@ class PayloadReader:
         return payload
 
 
-def compile_text(text: str, issues: list[ValidationIssue], path: Path_ = ()) -> Any:
+def compile_text(text: str, issues: list[ValidationIssue], path: NodePath = ()) -> Any:
     """Return a text as a template if it is one; add an issue for each broken template in it."""
     try:
         template = compile_template(text)
@@ -95,7 +95,7 @@ def compile_text(text: str, issues: list[ValidationIssue], path: Path_ = ()) -> 
     return TypedTemplate.typed(template, text.convert)
 
 
-def _convert(typed: TypedText, text: str, issues: list[ValidationIssue], path: Path_) -> Any:
+def _convert(typed: TypedText, text: str, issues: list[ValidationIssue], path: NodePath) -> Any:
     """Return the value of a typed text without placeholders; add an issue if it does not fit."""
     try:
         return typed.convert(text)
@@ -105,7 +105,7 @@ def _convert(typed: TypedText, text: str, issues: list[ValidationIssue], path: P
 
 
 def _compile_tree(tree: Any, name: str, issues: list[ValidationIssue]) -> Any:
-    def compile_leaf(leaf: Any, path: Path_) -> Any:
+    def compile_leaf(leaf: Any, path: NodePath) -> Any:
         if type(leaf) not in _TEXTS or ("{{" not in leaf and "${" not in leaf) or enough(issues):
             return leaf
         return compile_text(leaf, issues, path)

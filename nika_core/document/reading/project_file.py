@@ -14,9 +14,9 @@ from nika_core.document.reading.source_file import decode, read_bytes
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.document.validation.issues import ValidationIssue
 from nika_core.document.validation.json_tree import plain_tree
-from nika_core.document.validation.synonyms import did_you_mean
+from nika_core.document.validation.synonyms import suggest_key
 from nika_core.document.yaml.deadline import OutOfTimeError, ValidationDeadline
-from nika_core.document.yaml.parsing import parse
+from nika_core.document.yaml.parsing import parse_yaml
 from nika_core.document.yaml.path_locator import PathLocator
 from nika_core.document.yaml.read_limits import ReadLimits
 from nika_core.document.yaml.source_map import SourceMap
@@ -58,7 +58,7 @@ def find_project(start: Path) -> Path | None:
         try:
             if candidate.is_file():
                 return candidate
-        except OSError:  # a folder that we may not look into
+        except OSError:  # a folder without permission to read it
             continue
     return None
 
@@ -91,7 +91,7 @@ def load_project(start: Path, limits: Limits | None = None, *, clock: Clock | No
 
 
 def _read(path: Path, data: bytes, text: str, limits: Limits, deadline: ValidationDeadline) -> Project:
-    tree = parse(data, text, ReadLimits.of(limits), deadline)
+    tree = parse_yaml(data, text, ReadLimits.of(limits), deadline)
     locator = PathLocator(tree, SourceMap(text, str(path)))
     problems = ProblemList(locator)
     for issue in tree.issues:
@@ -153,7 +153,7 @@ def check_settings(project: Project, catalog: PluginCatalog) -> tuple[Project, t
                 problems.append(Problem(error.code, error.message, project.at((key,)), error.hint))
                 continue
         if validator is None:
-            hint = did_you_mean(key, [*PROJECT, *words]) or f"known here: {', '.join(PROJECT)}, and keywords' own keys"
+            hint = suggest_key(key, [*PROJECT, *words]) or f"known here: {', '.join(PROJECT)}, and keywords' own keys"
             problems.append(Problem(codes.UNKNOWN_KEY, f"unknown key `{key}`", project.at((key,)), hint))
             continue
         issues: list[ValidationIssue] = []

@@ -30,13 +30,13 @@ class LoadedWorkflow:
     """A workflow, or why there is none. `problems` are in the order of the file; `text` is for diagnostics, and
     `path`, whose it is: a problem can be another file's.
 
-    `readable`: the workflow as far as it could be read, for those who look for more problems.
+    `readable`: the workflow as far as it could be read, for further checks.
     """
 
     workflow: Workflow | None
     problems: tuple[Problem, ...]
     text: str = ""
-    tasks: int = 0  # as many as stand in the file, valid or not
+    tasks: int = 0  # in the file, valid or not
     flows: int = 0
     path: str = ""
     readable: Workflow | None = None
@@ -61,7 +61,7 @@ def load_workflow(
     """Read and check a workflow. Never raises for the content of the file, and runs nothing.
 
     Args:
-        text: the file's bytes, where they were read already.
+        text: the file's bytes, if they were read already.
         environ: the environment of the run; None: every variable may be set.
         project: its model stands in where the document names none, its settings are the keywords'.
         model: the same from the command line.

@@ -68,7 +68,8 @@ class RunContext:
         self._run_id = request.run_id  # these four: looked up for every event
         self._time = services.clock.time
         self._record = services.record
-        self.watched = observers.any
+        self._watched = observers.any
+        self.chunks_shown = observers.chunks
         self.contexts: dict[str, type[Any]] = {}  # by keyword: see `context_class`
         self._keywords: dict[str, BoundKeyword] = {}
         self._history_lost = False
@@ -113,7 +114,7 @@ class RunContext:
                     self._record(event)
                 except Exception as error:  # the run's result matters more than its history
                     self.history_lost(error)
-                if self.watched:
+                if self._watched:
                     self.show(event)
 
     def notice(

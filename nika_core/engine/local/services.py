@@ -145,6 +145,9 @@ class RunRequest:
 
 
 class Observer(Protocol):
-    """Is shown every event as it happens, chunks included. What it raises, or how slow it is, harms no run."""
+    """Is shown every event as it happens. What it raises, or how slow it is, harms no run.
+
+    One with an attribute `chunks` that is false is not shown text as it comes.
+    """
 
     def __call__(self, event: Event, /) -> Any: ...
