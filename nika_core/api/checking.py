@@ -86,7 +86,7 @@ def prepare(
     else:
         workspace = options["workspace"] = open_workspace(workflow, options)
         loaded = load(workflow, provider=given.provider, model=given.model, **_where(options))
-    return prepared_run.prepare(workspace, loaded, given, resumed)
+    return prepared_run.prepare_run(workspace, loaded, given, resumed)
 
 
 def _where(options: PlanOptions) -> WorkspaceOptions:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import importlib_metadata
 
-from nika_core.app import PreparedRun, RunOptions, Workspace, prepare
+from nika_core.app import PreparedRun, RunOptions, Workspace, prepare_run
 from nika_core.app.admission import check_admission
 from nika_core.app.execution import Execution
 from nika_core.app.planning import make_plan
@@ -178,7 +178,7 @@ def prepare_workflow(
     workspace: Workspace, path: Path, options: RunOptions, limits: Iterable[Limit] = ()
 ) -> PreparedRun:
     """Return what is decided before a run. Raise ProblemsError."""
-    prepared = prepare(workspace, workspace.load(path, model=options.model), options)
+    prepared = prepare_run(workspace, workspace.load(path, model=options.model), options)
     return replace(prepared, limits=prepared.limits.narrowed(limits))
 
 
