@@ -29,7 +29,7 @@ ROWS = [
     for row in re.findall(r"^\| .* \|$", PAGE, re.MULTILINE)
 ]
 CONDITIONS = [row for row in ROWS if row[1] in ("true", "false", "an error")]
-TEMPLATES = [row for row in ROWS if row not in CONDITIONS and row[1] not in ("value", "is")]
+TEMPLATES = [row for row in ROWS if row not in CONDITIONS and row[1] not in ("value", "result")]
 
 
 class Page:
