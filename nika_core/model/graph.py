@@ -24,6 +24,11 @@ class Edge(NamedTuple):
     """`target` waits for `source`. Where a flow and a template join the same two tasks there is one edge, the flow's.
 
     Of several flows between the same two tasks each is an edge of its own: one active edge is enough.
+
+    Attributes:
+        source, target: ids of two tasks.
+        condition: the flow's; None: always.
+        made_by: what joined them.
     """
 
     source: str
@@ -34,9 +39,12 @@ class Edge(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """`order` is declared order. Every task is a key of `incoming` and `outgoing`, in declared order.
+    """The tasks of a workflow by id, and what joins them.
 
-    `read`: the tasks whose outputs a template or a condition needs.
+    Attributes:
+        order: the tasks in declared order.
+        incoming, outgoing: the edges of each task, which all are keys here, in declared order.
+        read: the tasks whose outputs a template or a condition needs.
     """
 
     order: tuple[str, ...]

@@ -55,7 +55,16 @@ def output_of(keyword: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A bound that a policy sets. `name` is what a user changes it by, e.g. `NIKA_MAX_TASKS`."""
+    """A bound that a policy sets.
+
+    Attributes:
+        measure: a `LimitKind`, or what `timeout_of` or `output_of` returns.
+        value: the bound itself.
+        unit: what the value counts.
+        name: what a user changes it by, e.g. `NIKA_MAX_TASKS`.
+        origin: where the value comes from: `default`, `environment` or a word of the policy's own.
+        policy: the policy's name; set by the kernel.
+    """
 
     measure: str
     value: float

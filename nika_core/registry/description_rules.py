@@ -95,6 +95,7 @@ PROVIDER: Final[Rules] = {
 }
 TEMPLATE_SOURCE: Final[Rules] = {"name": _TEXT, "summary": _TEXT, "source": _OBJECT_NAME, "default_source": _TRUTH}
 LIMIT_POLICY: Final[Rules] = {"name": _TEXT, "summary": _TEXT, "policy": _OBJECT_NAME}
+COMMAND: Final[Rules] = {"name": _TEXT, "summary": _TEXT, "app": _OBJECT_NAME}
 
 
 def description_error(description: object) -> str | None:

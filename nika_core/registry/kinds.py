@@ -105,6 +105,20 @@ class Kind(Enum):
         implied=True,  # what may be used is one thing; what bounds it must not be forgotten off a list
     )
 
+    COMMAND = KindRow(
+        id="commands",
+        title="command",
+        hook="nika_commands",
+        description="Command",
+        rules="nika_core.registry.description_rules:COMMAND",
+        prefix="nika-command-",
+        unknown=codes.USAGE,
+        objects=(NamedObject("app", load_only=True),),  # the command line builds it and guards its calls
+        reserved=frozenset(
+            "run resume validate plan runs init plugins providers limits schema explain".split()  # noqa: SIM905  # a table
+        ),
+    )
+
     @property
     def id(self) -> str:
         """Its name in lists."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from nika_core import codes
 from nika_core.errors import PluginError
-from nika_core.plugin import Client, Facets, Keyword, LimitPolicy, Provider, Source, Step, TemplateSource
+from nika_core.plugin import Client, Command, Facets, Keyword, LimitPolicy, Provider, Source, Step, TemplateSource
 from nika_core.registry.kinds import Kind
 from nika_core.registry.loading import Description, Loader, guarded, load_object, make
 from nika_core.registry.policy import PluginPolicy, Unmatched, same_distribution
@@ -21,7 +21,7 @@ from nika_core.registry.scan import DISTRIBUTION, PluginRecord, required_by, sca
 if TYPE_CHECKING:
     from nika_core.registry.guarded_policy import GuardedPolicy
 
-D = TypeVar("D", Keyword, Provider, TemplateSource, LimitPolicy)
+D = TypeVar("D", Keyword, Provider, TemplateSource, LimitPolicy, Command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,8 @@ class Registry:
         if not records:
             raise self._nobody_offers(kind, word)
         winner = self._winner(records)
+        if winner is None and word in kind.value.reserved:
+            raise self._reserved(records)
         if winner is None:
             names = " and ".join(record.origin for record in records)
             raise PluginError(
@@ -116,7 +118,17 @@ class Registry:
             if not mine:
                 raise self._preferred_in_vain(records, preferred)
             return None
-        return self._without_preference(records)
+        return None if records[0].word in records[0].kind.value.reserved else self._without_preference(records)
+
+    def _reserved(self, records: list[PluginRecord]) -> PluginError:
+        """A word of the kernel itself is a plugin's only if the project says so."""
+        first = records[0]
+        names = " and ".join(record.origin for record in records)
+        return PluginError(
+            codes.PLUGIN_CONFLICT,
+            f"the {first.kind.value.title} '{first.word}' of Nika itself is offered by {names}, too",
+            hint=f"to use another one: plugins: {{prefer: {{{first.id}: {first.distribution}}}}} in nika.yaml",
+        )
 
     def _preferred_in_vain(self, records: list[PluginRecord], preferred: str) -> PluginError:
         """To use another one in its place would do what the project does not want, and say nothing."""
@@ -286,6 +298,15 @@ class Registry:
     def policies(self) -> list[GuardedPolicy]:
         """Every limit policy that may be loaded. A broken one raises: a limit that nobody asks is no limit."""
         return [self._object(Kind.LIMIT_POLICY, word, "policy") for word in self.words(Kind.LIMIT_POLICY)]
+
+    def prefers(self, id_: str) -> bool:
+        """Whether the project says which distribution has this word (`commands:run`)."""
+        return id_ in self._policy.prefer
+
+    def command_app(self, name: str) -> Any:
+        """The Typer app, or the function, of a command. Raises PluginError."""
+        record = self.record(Kind.COMMAND, name)
+        return load_object(record, self._load(Kind.COMMAND, name, Command).app)
 
     # -- what people are told
 

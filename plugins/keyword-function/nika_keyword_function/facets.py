@@ -10,12 +10,22 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
-from nika_core import codes
-from nika_core.errors import Category, Severity, TaskError
-from nika_core.model.json import Json, JsonObject
-from nika_core.model.message import ToolSpec
-from nika_core.model.template import Template
-from nika_core.plugin import Effect, Facets, Payload, Report, StepContext, Tool
+from nika_core.plugin import (
+    Category,
+    Effect,
+    Facets,
+    Json,
+    JsonObject,
+    Payload,
+    Report,
+    Severity,
+    StepContext,
+    TaskError,
+    Template,
+    Tool,
+    ToolSpec,
+    codes,
+)
 from nika_keyword_function.reference import HOW, Reference, parse
 from nika_keyword_function.source import Function, read, read_node
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from nika_core.model.json import Json, JsonObject
+from nika_core.plugin import Json, JsonObject
 
 _MAX_SOURCE_BYTES: Final = 5 * 1024 * 1024
 _SIMPLE: Final = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "None": "null"}

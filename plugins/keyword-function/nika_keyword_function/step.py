@@ -10,10 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from nika_core import codes
-from nika_core.errors import Category, TaskError
-from nika_core.model.json import Json, JsonObject
-from nika_core.plugin import StepContext, StepOutput
+from nika_core.plugin import Category, Json, JsonObject, StepContext, StepOutput, TaskError, codes
 from nika_core.toolbox.process import ProcessResult, run
 from nika_keyword_function.reference import HOW, Reference, parse
 

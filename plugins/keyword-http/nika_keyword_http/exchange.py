@@ -14,8 +14,7 @@ from typing import Final
 import httpcore2
 import httpx2
 
-from nika_core import codes
-from nika_core.errors import Category, TaskError
+from nika_core.plugin import Category, TaskError, codes
 from nika_keyword_http.request import HARMLESS_HEADERS, Request
 from nika_keyword_http.urls import host_of, why_not_a_url, without_query
 

@@ -7,12 +7,23 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any, Final
 
-from nika_core import codes
-from nika_core.errors import Category, Place, Severity, TaskError
-from nika_core.model.json import Json, JsonObject
-from nika_core.model.message import ToolSpec
-from nika_core.model.template import Template
-from nika_core.plugin import Effect, Facets, Payload, Report, StepContext, Tool
+from nika_core.plugin import (
+    Category,
+    Effect,
+    Facets,
+    Json,
+    JsonObject,
+    Payload,
+    Place,
+    Report,
+    Severity,
+    StepContext,
+    TaskError,
+    Template,
+    Tool,
+    ToolSpec,
+    codes,
+)
 from nika_core.toolbox.network import allow_variable, parse_allow_entry, split_entries
 from nika_keyword_http import request as requests
 from nika_keyword_http import urls

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, quote_plus
 
-from nika_core import codes
-from nika_core.errors import Category, TaskError
-from nika_core.model.json import Json, JsonObject
+from nika_core.plugin import Category, Json, JsonObject, TaskError, codes
 from nika_keyword_http.urls import as_text, why_not_a_url
 
 TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")

@@ -11,10 +11,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
-from nika_core.errors import Category, TaskError
-from nika_core.model.bounded import bound
-from nika_core.model.json import Json, JsonObject
-from nika_core.plugin import StepOutput
+from nika_core.plugin import Category, Json, JsonObject, StepOutput, TaskError, bound
 from nika_keyword_http.request import Request, Statuses
 from nika_keyword_http.urls import without_query
 

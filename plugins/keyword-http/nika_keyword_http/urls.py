@@ -14,10 +14,7 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import quote, unquote
 
-from nika_core import codes
-from nika_core.errors import TemplateValueError
-from nika_core.model.json import Json
-from nika_core.model.template import Placeholder, Template
+from nika_core.plugin import Json, Placeholder, Template, TemplateValueError, codes
 
 _NEVER_IN_A_URL: Final = re.compile(r"[\x00-\x20\x7f-\xa0]")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from nika_core.model.json import Json, JsonObject
+from nika_core.plugin import Json, JsonObject
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}\Z")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,18}(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?\Z")

@@ -7,12 +7,22 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from nika_core import codes
-from nika_core.errors import Category, Place, TaskError
-from nika_core.model.json import Json, JsonObject
-from nika_core.model.message import ToolSpec
-from nika_core.model.template import Template
-from nika_core.plugin import Effect, Facets, Payload, Report, StepContext, Tool
+from nika_core.plugin import (
+    Category,
+    Effect,
+    Facets,
+    Json,
+    JsonObject,
+    Payload,
+    Place,
+    Report,
+    StepContext,
+    TaskError,
+    Template,
+    Tool,
+    ToolSpec,
+    codes,
+)
 from nika_keyword_mcp import servers, step
 
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9_-]+")

@@ -20,7 +20,7 @@ import anyio
 from mcp.shared.message import SessionMessage
 from mcp_types import jsonrpc_message_adapter
 
-from nika_core.errors import Category, TaskError
+from nika_core.plugin import Category, TaskError
 from nika_core.toolbox.process import marked
 from nika_keyword_mcp.servers import Server
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import httpx2
 from mcp.client.streamable_http import streamable_http_client
 
-from nika_core.errors import Category, TaskError
+from nika_core.plugin import Category, TaskError
 from nika_keyword_mcp.servers import Server
 
 _CONNECT_SECONDS: Final = 30.0

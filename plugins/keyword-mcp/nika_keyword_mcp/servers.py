@@ -15,9 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from nika_core import codes
-from nika_core.errors import Category, Place, TaskError
-from nika_core.model.json import Json
+from nika_core.plugin import Category, Json, Place, TaskError, codes
 
 FILE: Final = ".mcp.json"
 SECTION: Final = "mcpServers"

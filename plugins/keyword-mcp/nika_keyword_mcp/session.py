@@ -14,9 +14,7 @@ from typing import Any, Final
 from mcp import Client, MCPError
 from mcp_types import CONNECTION_CLOSED, INVALID_PARAMS, METHOD_NOT_FOUND, CallToolResult, Implementation, Tool
 
-from nika_core import codes
-from nika_core.errors import Category, TaskError
-from nika_core.model.json import JsonObject
+from nika_core.plugin import Category, JsonObject, TaskError, codes
 from nika_keyword_mcp import process
 from nika_keyword_mcp.remote import Remote
 from nika_keyword_mcp.servers import Server, nearest

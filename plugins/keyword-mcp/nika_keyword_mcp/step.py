@@ -6,11 +6,7 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
-from nika_core import codes
-from nika_core.errors import Category, TaskError
-from nika_core.model.importing import import_in_thread
-from nika_core.model.json import Json, JsonObject
-from nika_core.plugin import StepContext
+from nika_core.plugin import Category, Json, JsonObject, StepContext, TaskError, codes, import_in_thread
 from nika_keyword_mcp import arguments as tool_arguments
 from nika_keyword_mcp import servers
 

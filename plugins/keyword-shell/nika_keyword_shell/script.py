@@ -8,10 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
-from nika_core import codes
-from nika_core.errors import TemplateValueError
-from nika_core.model.json import Json, JsonObject
-from nika_core.model.template import Placeholder, Template
+from nika_core.plugin import Json, JsonObject, Placeholder, Template, TemplateValueError, codes
 from nika_keyword_shell.record import Quoting
 from nika_keyword_shell.scanner import Scan, scan
 

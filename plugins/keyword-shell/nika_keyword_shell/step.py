@@ -7,11 +7,7 @@ import signal
 from collections.abc import Mapping
 from typing import Final
 
-from nika_core import codes
-from nika_core.errors import Category, TaskError
-from nika_core.model.bounded import bound
-from nika_core.model.json import Json, JsonObject
-from nika_core.plugin import StepContext, StepOutput
+from nika_core.plugin import Category, Json, JsonObject, StepContext, StepOutput, TaskError, bound, codes
 from nika_core.toolbox.process import Captured, ProcessResult, run
 
 SHELL: Final = "/bin/sh"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from nika_core.model.json import JsonObject
-from nika_core.plugin import StepContext, StepOutput
+from nika_core.plugin import JsonObject, StepContext, StepOutput
 from nika_core.toolbox.agent import converse
 
 

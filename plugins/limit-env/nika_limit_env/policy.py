@@ -6,9 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from nika_core.errors import ProblemsError, UsageError
-from nika_core.model.limits import Limit, LimitKind, Unit, output_of, timeout_of
-from nika_core.plugin import Keyword, Policy
+from nika_core.plugin import Keyword, Limit, LimitKind, Policy, ProblemsError, Unit, UsageError, output_of, timeout_of
 from nika_limit_env.values import Range, parse
 
 _ANY: Final = Range()

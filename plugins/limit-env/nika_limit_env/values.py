@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from nika_core import codes
-from nika_core.errors import UsageError
-from nika_core.model.limits import Unit
+from nika_core.plugin import Unit, UsageError, codes
 
 _NUMBER: Final = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([A-Za-z]*)\Z")
 _SIZES: Final[Mapping[str, int]] = {"": 1, "b": 1, "kb": 1024, "mb": 1024**2, "gb": 1024**3}

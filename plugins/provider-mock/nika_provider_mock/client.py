@@ -11,21 +11,23 @@ from dataclasses import asdict
 from decimal import Decimal
 from typing import Any, Final
 
-from nika_core.errors import Category, TaskError
-from nika_core.model.message import Role, ToolCall
-from nika_core.model.usage import Usage
 from nika_core.plugin import (
     BatchReply,
     BatchResult,
     BatchSearch,
     BatchTrace,
+    Category,
     Chunk,
     Finished,
     Health,
     ModelInfo,
     ModelRequest,
+    Role,
+    TaskError,
     TextDelta,
     TokenEstimate,
+    ToolCall,
+    Usage,
     estimate_tokens,
 )
 from nika_provider_mock.schema_instance import instance_of

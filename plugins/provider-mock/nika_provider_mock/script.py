@@ -9,10 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from nika_core.errors import Category, TaskError
-from nika_core.model.json import Json, JsonObject
-from nika_core.model.message import Role
-from nika_core.plugin import ModelRequest
+from nika_core.plugin import Category, Json, JsonObject, ModelRequest, Role, TaskError
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,15 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
-from nika_core.errors import Category, TaskError
 from nika_core.plugin import (
     BatchReply,
     BatchResult,
     BatchSearch,
     BatchTrace,
+    Category,
     ModelInfo,
     ModelRequest,
+    TaskError,
 )
 from nika_core.toolbox.providers import ServerClient, clean, env_text, load_sdk
 from nika_provider_openai.models import KNOWN, info_of

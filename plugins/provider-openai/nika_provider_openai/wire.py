@@ -8,9 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from nika_core.model.message import Message, Role, ToolCall
-from nika_core.model.usage import Usage
-from nika_core.plugin import BatchReply, Finished, ModelRequest
+from nika_core.plugin import BatchReply, Finished, Message, ModelRequest, Role, ToolCall, Usage
 from nika_core.toolbox.providers import clean, parsed_call
 
 _STOPS: Final = {

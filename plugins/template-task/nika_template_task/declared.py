@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nika_core.model.json import Json, JsonObject
-from nika_core.model.nearest import nearest
+from nika_core.plugin import Json, JsonObject, nearest
 
 # With one of these, what an object may hold cannot be told from its `properties` alone.
 _OPEN = ("$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "if", "not", "patternProperties", "dependentSchemas")
