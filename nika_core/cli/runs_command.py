@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 import nika_core as nika
-from nika_core.cli.console import json_text, plain, print_data, print_json, print_message, style_data, table
+from nika_core.cli.console import format_table, json_text, plain, print_data, print_json, print_message, style_data
 from nika_core.cli.options import FolderOption, Format, FormatOption, RunArgument
 from nika_core.cli.progress import duration_text
 from nika_core.model.usage import money_text
@@ -40,7 +40,7 @@ def list_(folder: FolderOption = None, format_: FormatOption = Format.PRETTY) ->
             )
             for run in found
         ]
-        print_data(table(("RUN", "WORKFLOW", "STATUS", "STARTED", "TOOK", "TOKENS", "COST"), rows))
+        print_data(format_table(("RUN", "WORKFLOW", "STATUS", "STARTED", "TOOK", "TOKENS", "COST"), rows))
 
 
 @app.command()

@@ -6,15 +6,16 @@ No wrappers, no `firstresult`, no order: nothing may depend on the order of plug
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pluggy
 
-from nika_core.plugin.command import Command
-from nika_core.plugin.keyword import Keyword
-from nika_core.plugin.limit_policy import LimitPolicy
-from nika_core.plugin.provider import Provider
-from nika_core.plugin.template_source import TemplateSource
+if TYPE_CHECKING:  # each kind's module is imported by the plugins that bring one of it
+    from nika_core.plugin.command import Command
+    from nika_core.plugin.keyword import Keyword
+    from nika_core.plugin.limit_policy import LimitPolicy
+    from nika_core.plugin.provider import Provider
+    from nika_core.plugin.template_source import TemplateSource
 
 PROJECT: Final = "nika"
 hookspec: Final = pluggy.HookspecMarker(PROJECT)

@@ -26,7 +26,6 @@ FOLLOWED = {
     "providers.md",
     "template-sources.md",
     "limit-policies.md",
-    "commands.md",
     "private.md",
 }
 # What depends on the machine on which the example is read, not on the example.

@@ -28,7 +28,7 @@ class ValidationIssue:
     length: int = 1
 
 
-def kind_of(node: Any) -> str:
+def value_kind(node: Any) -> str:
     """What a node is, for messages."""
     if type(node) is dict:
         return "a mapping"
@@ -64,7 +64,7 @@ def holds_refused(node: Any) -> bool:
 
 def mismatch(node: Any, expected: str, hint: str | None = None) -> ValidationIssue:
     """The issue of a node that is something else."""
-    found = kind_of(node)
+    found = value_kind(node)
     message = f"expected {expected}, found {found if found != '``' else 'nothing'}"
     return ValidationIssue(message.replace("\n", " "), hint)
 

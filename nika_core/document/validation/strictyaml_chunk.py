@@ -182,7 +182,7 @@ def data_of(value: Any) -> Any:
     return value
 
 
-def validate(validator: Any, node: Any) -> Any:
+def validate_chunk(validator: Any, node: Any) -> Any:
     """Give `node` to a strictyaml validator.
 
     Raises:
@@ -193,4 +193,4 @@ def validate(validator: Any, node: Any) -> Any:
     return data_of(validator(NodeChunk(as_ruamel(node))))
 
 
-__all__ = ["NodeChunk", "YAMLValidationError", "validate"]
+__all__ = ["NodeChunk", "YAMLValidationError", "validate_chunk"]
