@@ -24,22 +24,22 @@ hookimpl: Final = pluggy.HookimplMarker(PROJECT)
 
 @hookspec(historic=True)
 def nika_task_keywords() -> Iterable[Keyword]:  # type: ignore[empty-body]  # a hook specification has no body
-    """The keywords that this plugin brings, one for each of its `nika.keywords` entry points."""
+    """Return the keywords that this plugin brings, one for each of its `nika.keywords` entry points."""
 
 
 @hookspec(historic=True)
 def nika_providers() -> Iterable[Provider]:  # type: ignore[empty-body]  # a hook specification has no body
-    """The model providers that this plugin brings, one for each of its `nika.providers` entry points."""
+    """Return the model providers that this plugin brings, one for each of its `nika.providers` entry points."""
 
 
 @hookspec(historic=True)
 def nika_template_sources() -> Iterable[TemplateSource]:  # type: ignore[empty-body]  # a hook specification
-    """The template sources that this plugin brings, one for each of its `nika.template_sources` entry points."""
+    """Return the template sources that this plugin brings, one for each of its `nika.template_sources` entry points."""
 
 
 @hookspec(historic=True)
 def nika_limit_policies() -> Iterable[LimitPolicy]:  # type: ignore[empty-body]  # a hook specification has no body
-    """The limit policies that this plugin brings, one for each of its `nika.limit_policies` entry points."""
+    """Return the limit policies that this plugin brings, one for each of its `nika.limit_policies` entry points."""
 
 
 @hookspec(historic=True)
