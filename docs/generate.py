@@ -351,7 +351,7 @@ def errors() -> str:
 
 def limits() -> str:
     """Every limit of the built-in policy."""
-    from nika_core.app import Workspace
+    from nika_core.app.workspace import Workspace
 
     lines = [
         NOTICE,
