@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from nika_core.errors import Place, Severity
-from nika_core.model.clock import Clock
 from nika_core.model.events import EventKind
 from nika_core.model.json import Json, JsonObject
-from nika_core.model.message import Message
-from nika_core.model.template import Template
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.model.workflow import AgentBlock, KeywordCategory, OutputSpec, PayloadValue
 from nika_core.plugin.explanation import Explanation
-from nika_core.plugin.fields.validator import Validator
-from nika_core.plugin.provider import ModelInfo, ModelReply, ModelRequest
-from nika_core.plugin.tool import Tool, ToolResult
+
+if TYPE_CHECKING:  # describing a keyword needs none of these
+    from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
+
+    from nika_core.model.clock import Clock
+    from nika_core.model.message import Message
+    from nika_core.model.template import Template
+    from nika_core.plugin.fields.validator import Validator
+    from nika_core.plugin.provider import ModelInfo, ModelReply, ModelRequest
+    from nika_core.plugin.tool import Tool, ToolResult
 
 T = TypeVar("T")
 
