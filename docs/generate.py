@@ -223,20 +223,26 @@ KINDS = {
         "limit-policies.md",
         ("LimitPolicy", "Policy", "Admission", "Stage", "Refusal"),
     ),
+    "Commands": (
+        "nika_commands",
+        "command",
+        "commands.md",
+        ("Command", "CommandContext", "Terminal", "Styled"),
+    ),
 }
 
 VALUES = [
     *("TaskError", "Category", "TemplateValueError", "UsageError", "ProblemsError", "NikaError", "Place", "Severity"),
     *("Message", "Role", "ToolCall", "ToolSpec", "Usage"),
     *("Template", "Placeholder", "AgentBlock", "OutputSpec", "KeywordCategory", "InputSpec", "Task", "Workflow"),
-    *("Graph", "Edge", "EdgeMaker", "Command", "CommandContext", "Terminal", "Styled"),
+    *("Graph", "Edge", "EdgeMaker"),
     *("Limit", "LimitKind", "Unit", "timeout_of", "output_of", "EventKind", "Clock"),
     *("read_path", "nearest", "bound", "import_in_thread"),
 ]
 
 FACE = {
     "Run": ("run", "arun", "stream", "EventStream", "resume", "aresume"),
-    "Look at a workflow": ("validate", "plan", "aplan", "as_json"),
+    "Look at a workflow": ("validate", "plan", "aplan", "to_json"),
     "Options": ("StartOptions", "PlanOptions", "ResumeOptions", "WorkspaceOptions"),
     "Results": (
         *("RunResult", "TaskResult", "RunStatus", "SkipReason", "Failure", "Usage", "Event", "EventKind"),
@@ -316,7 +322,7 @@ def _example(kind: str) -> str:
 def toolboxes() -> str:
     """What plugins may use."""
     lines = [NOTICE, "# Toolboxes\n", "What plugins may use beside the interface. Each is public as a whole.\n"]
-    for name in ("process", "agent", "network", "providers"):
+    for name in ("process", "agent", "network", "providers", "templates"):
         module = f"nika_core.toolbox.{name}"
         lines.append(f"## `{module}`\n")
         lines.append(_module_text(module))
