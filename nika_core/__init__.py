@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nika_core.api.checking import aplan, load, plan, prepare, validate
     from nika_core.api.options import PlanOptions, ResumeOptions, StartOptions, WorkspaceOptions
     from nika_core.api.plugins import (
+        PLUGIN_KINDS,
         check_plugins,
         describe_plugin,
         lock_plugins,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     )
     from nika_core.api.running import EventStream, aresume, arun, carry_out, resume, run, start, stream
     from nika_core.app.execution import Execution
-    from nika_core.app.json_forms import as_json
+    from nika_core.app.json_forms import to_json
     from nika_core.app.prepared_run import PreparedRun
     from nika_core.app.results import (
         HealthStatus,
@@ -80,12 +81,13 @@ _PUBLIC: Final = {
     "api.checking": ("aplan", "load", "plan", "prepare", "validate"),
     "api.options": ("PlanOptions", "ResumeOptions", "StartOptions", "WorkspaceOptions"),
     "api.plugins": (
-        *("check_plugins", "describe_plugin", "lock_plugins", "new_plugin", "plugins", "unmatched_plugins"),
+        *("PLUGIN_KINDS", "check_plugins", "describe_plugin", "lock_plugins", "new_plugin", "plugins"),
+        "unmatched_plugins",
     ),
     "api.project": ("check_providers", "explain", "init", "limits", "providers", "read_inputs", "schema", "version"),
     "api.running": ("EventStream", "aresume", "arun", "carry_out", "resume", "run", "start", "stream"),
     "app.execution": ("Execution",),
-    "app.json_forms": ("as_json",),
+    "app.json_forms": ("to_json",),
     "app.prepared_run": ("PreparedRun",),
     "app.results": (
         *("HealthStatus", "ModelStatus", "Plan", "PlannedTask", "ProviderStatus", "RecordedRun", "RecordedTask"),
@@ -110,6 +112,7 @@ _MODULES: Final = {name: module for module, names in _PUBLIC.items() for name in
 
 __all__ = [
     "DISTRIBUTION",
+    "PLUGIN_KINDS",
     "Category",
     "Event",
     "EventKind",
@@ -151,7 +154,6 @@ __all__ = [
     "aplan",
     "aresume",
     "arun",
-    "as_json",
     "carry_out",
     "check_plugins",
     "check_providers",
@@ -176,6 +178,7 @@ __all__ = [
     "schema",
     "start",
     "stream",
+    "to_json",
     "unmatched_plugins",
     "validate",
     "version",

@@ -5,7 +5,7 @@ NikaError                 has a code, a message, a hint, perhaps a place
 |- UsageError             the command or its arguments make no sense              exit 2
 |- PluginError            a plugin is missing, broken, blocked or in conflict     exit 2
 |- RefusedError           a limit, a budget or a policy refuses the whole run     exit 3
-|- JournalError           a run's history cannot be read or gone on with          exit 2
+|- JournalError           a run's history cannot be read or resumed               exit 2
 |- TemplateValueError     a template's value is missing when it is needed         (the task fails)
 `- TaskError              a task failed, with a category                          (the task fails)
 """
@@ -69,12 +69,18 @@ _DEFAULT_CODES = {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something stands. Lines and columns count from 1; columns count characters."""
+    """Where something stands. Lines and columns count from 1; columns count characters.
+
+    Attributes:
+        path: the file.
+        line, column: where it begins; None: the file, or the line, as a whole.
+        end_column: where it ends on the same line, exclusive; None: after one character.
+    """
 
     path: str
     line: int | None = None
     column: int | None = None
-    end_column: int | None = None  # exclusive, on the same line; None: one character
+    end_column: int | None = None
 
     def __str__(self) -> str:
         parts = [self.path, self.line, self.column]

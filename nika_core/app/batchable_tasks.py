@@ -25,16 +25,16 @@ class BatchableTasks:
         self.longest = prepared.limits.amount(LimitKind.BATCH_SECONDS)
 
     def eligible(self, call: CallScope, request: ModelRequest) -> bool:
-        """Whether this call may wait: the task's own, not one of a tool that it uses."""
+        """Return whether this call may wait: one of the task itself, not of a tool that it uses."""
         return self.tasks.get(call.task_id) == call.keyword and not request.tools
 
     def with_batch_timeout(self, tasks: Iterable[Task]) -> tuple[Task, ...]:
-        """The same tasks; those that may wait are given the time that a batch takes."""
+        """Return the same tasks; those that may wait have the time that a batch takes."""
         return tuple(replace(task, timeout=LONGEST) if task.id in self.tasks else task for task in tasks)
 
 
 def _may_wait(task: Task, prepared: PreparedRun) -> bool:
-    keyword = prepared.workspace.catalog.keyword(task.keyword)
+    keyword = prepared.workspace.registry.keyword(task.keyword)
     if not keyword.needs_provider or keyword.category is not KeywordCategory.TOOL or prepared.options.mock:
         return False
     model = task.payload.get("model")

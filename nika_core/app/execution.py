@@ -1,4 +1,4 @@
-"""A prepared run, run: the engine with everything that it is given, and the history of it kept."""
+"""One run: the engine with everything that it needs, and the history that is kept of it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from nika_core.app.mock_step import MockStep
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.resuming import previous_tasks_for
 from nika_core.app.watchdogs import loop_watchdog
-from nika_core.engine.core.ports import InMemoryCallCache, unmasked
+from nika_core.engine.core.ports import InMemoryCallCache, admitted, unmasked
 from nika_core.engine.core.previous_tasks import PreviousTask
+from nika_core.engine.core.run_plan import RunRequest
 from nika_core.engine.llm.batching import BatchPolicy
 from nika_core.engine.llm.breaker import BreakerSettings
 from nika_core.engine.llm.budget import Budget
@@ -26,7 +27,7 @@ from nika_core.engine.llm.caller import ResilientCaller
 from nika_core.engine.llm.recorded_usage import charge_earlier
 from nika_core.engine.local.event_loop import run_to_end
 from nika_core.engine.local.host import Run
-from nika_core.engine.local.services import Observer, RunRequest, Services, no_barrier, unrecorded
+from nika_core.engine.local.services import Observer, Services, no_barrier, unrecorded
 from nika_core.errors import JournalError
 from nika_core.journal import Journal, RunInfo, RunRecorder, new_run_id
 from nika_core.model.json import Json, JsonObject
@@ -41,7 +42,7 @@ _PROCESSES: Final = "nika_core.toolbox.process.family"
 
 
 class Execution:
-    """One run of one workflow. Await `run` once; `cancel` it from the same event loop.
+    """One run of one workflow. Await `run` once; call `cancel` from the same event loop.
 
     Attributes:
         warnings: what the user should know about the run's history, after it has ended.
@@ -58,7 +59,7 @@ class Execution:
         """Prepare to run; nothing happens yet.
 
         Args:
-            journal: where the run's history is kept; a resumed run goes on with its own.
+            journal: where the run's history is kept; a resumed run keeps its own.
             on_stall: called from another thread with a sentence when a plugin blocks the event loop.
         """
         resumed = prepared.resumed
@@ -78,13 +79,13 @@ class Execution:
 
     @property
     def resumable(self) -> bool:
-        """Whether there is a history to go on from."""
+        """Whether the run can be resumed."""
         return self._log is not None and not self._gone
 
     def cancel(self, reason: str) -> None:
-        """Stop starting, cancel what runs. Asked twice: do not wait for what runs any longer.
+        """Start no more tasks and cancel those that run; called again, stop waiting for them.
 
-        While a batch is waited for the run is paused, not cancelled: it has been paid for, and is gone on with.
+        A run that waits for a batch is paused, not cancelled: the batch is paid for, and is collected on resuming.
         """
         self._cancelled = reason
         if self._run is None:
@@ -96,7 +97,7 @@ class Execution:
         self._run.cancel(reason, paused=bool(pending))
 
     def _waited_long(self) -> None:
-        """A batch takes long: nobody has to sit there meanwhile, unless there is something else to do."""
+        """Pause the run if nothing but batches is left to wait for."""
         assert self._run is not None
         task_states = self._run.context.task_states()
         busy = {task for task, state in task_states.items() if state in ("running", "ready")}
@@ -104,7 +105,7 @@ class Execution:
             self.cancel("paused")
 
     async def run(self) -> RunResult:
-        """Run to the end. Raise JournalError if the recorded run cannot be gone on with."""
+        """Run to the end. Raise JournalError if the recorded run cannot be resumed."""
         if self._on_stall is None:
             return await self._carry_out()
         records = tuple(self._prepared.workspace.registry.usable())
@@ -124,7 +125,7 @@ class Execution:
             self._run = Run(self._request(run_id), services, self._observers)
             if self._batchable is not None and not self._batchable.tasks:
                 self.warnings.append("--economy changed nothing: no task has a model with batches")
-            for warning in self.warnings:  # now, while the user may still decide otherwise, and at the end once more
+            for warning in self.warnings:  # now, while the user may still stop the run, and again at the end
                 self._run.context.notice(warning)
             if self._cancelled is not None:
                 self._run.cancel(self._cancelled)
@@ -143,7 +144,7 @@ class Execution:
         mask = self._prepared.masker.text
         if self._recorded is not None:
             log = self._journal.resume(self._recorded.run.id, mask, self._info())
-            # Only now is it ours: since it was read another process may have gone on with it.
+            # Only now is it ours: another process may have resumed it since it was read.
             self._recorded = self._journal.load(log.run_id)
             self._previous = previous_tasks_for(self._recorded, self._prepared.workflow)
             return log
@@ -168,7 +169,7 @@ class Execution:
                 "failFast": options.fail_fast,
                 "mock": options.mock,
                 "economy": options.economy,
-                # A secret is not kept: who resumes has to give it again.
+                # A secret is not kept: it has to be given again on resuming.
                 "withheld": [name for name, value in options.inputs.items() if prepared.masker.json(value) != value],
             },
             prepared.workspace.clock.time(),
@@ -226,7 +227,7 @@ class Execution:
 
     def _services(self, budget: Budget) -> Services:
         prepared, workspace, log = self._prepared, self._prepared.workspace, self._log
-        catalog, limits = workspace.catalog, self._prepared.limits
+        catalog, limits = workspace.registry, self._prepared.limits
         json_depth = limits.count(LimitKind.JSON_DEPTH)
 
         @cache
@@ -259,7 +260,7 @@ class Execution:
             prepared.directory,
             budget,
             prices=prepared.prices,
-            admit=workspace.admit,
+            admit=workspace.admit if workspace.admitting else None,
             clock=workspace.clock,
             breaker=BreakerSettings.of(limits),
             batch_policy=batch_policy,
@@ -278,7 +279,7 @@ class Execution:
             call_cache=log or InMemoryCallCache(),
             mask=prepared.masker.text if prepared.masker else unmasked,
             mask_stream=prepared.masker.stream if prepared.masker else None,
-            admit=workspace.admit,
+            admit=workspace.admit if workspace.admitting else admitted,
             clock=workspace.clock,
             random=random.random,
         )

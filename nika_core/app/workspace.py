@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nika_core import codes
-from nika_core.app.vocabulary import RegistryCatalog
 from nika_core.app.watchdogs import FACET_SECONDS, facet_timeout
 from nika_core.document import LoadedWorkflow, check_settings, graph_of, load_project, load_workflow
-from nika_core.errors import NikaError, PluginError, ProblemsError, RefusedError, UsageError
+from nika_core.errors import PluginError, ProblemsError, RefusedError, UsageError
 from nika_core.journal import Journal
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.graph import Graph
@@ -24,31 +23,34 @@ from nika_core.model.masking import Masker, secret_values
 from nika_core.model.nearest import nearest
 from nika_core.model.project import Project
 from nika_core.model.workflow import Workflow
-from nika_core.plugin import Admission, Explanation, Policy, Refusal
+from nika_core.plugin import Admission, Explanation, Refusal
 from nika_core.registry import Kind, PluginPolicy, PluginRecord, Registry, patterns_of, scan
-from nika_core.registry.loading import one_line
+from nika_core.registry.kinds import BY_ID
 from nika_core.registry.lock import LOCK_NAME, require_lock
 from nika_core.registry.passed_plugins import passed_plugins
+
+if TYPE_CHECKING:
+    from nika_core.registry.guarded_policy import GuardedPolicy
 
 _ALLOW = "NIKA_PLUGINS_ALLOW"
 _BLOCK = "NIKA_PLUGINS_BLOCK"
 
 
 def _refuse_unknown_kinds(where: str, patterns: Iterable[str]) -> None:
-    """A list that was meant to block something must not block nothing (`keyword:x`). Raises UsageError."""
+    """Raise UsageError for a list entry of an unknown kind: one like `keyword:x` would block nothing."""
     for pattern in patterns:
         kind, colon, word = pattern.partition(":")
-        if colon and not any(fnmatchcase(known.value, kind) for known in Kind):
-            meant = nearest(kind, [known.value for known in Kind])
+        if colon and not any(fnmatchcase(known, kind) for known in BY_ID):
+            meant = nearest(kind, BY_ID)
             raise UsageError(
                 f"'{pattern}' in {where}: there are no plugins of the kind '{kind}'",
                 code=codes.BAD_PROJECT_FILE,
-                hint=f"did you mean `{meant}:{word}`?" if meant else f"kinds are {', '.join(Kind)}",
+                hint=f"did you mean `{meant}:{word}`?" if meant else f"kinds are {', '.join(BY_ID)}",
             )
 
 
 class Workspace:
-    """What every command starts from. Nothing is read, and no plugin imported, before it is asked for."""
+    """An opened project. Nothing is read, and no plugin is imported, before it is needed."""
 
     def __init__(
         self,
@@ -102,33 +104,34 @@ class Workspace:
 
     @cached_property
     def project(self) -> Project:
-        """The nearest `nika.yaml`, keywords' keys not checked yet; an empty one without it. Raises ProblemsError."""
+        """The nearest `nika.yaml`, keywords' keys not checked yet; empty if there is none. Raises ProblemsError."""
         return load_project(self.start, clock=self.clock)
 
     @property
     def project_folder(self) -> Path:
-        """Where the project's own files are; the folder one started in where there is no project file."""
+        """The folder of the project file; if there is none, the folder that was opened."""
         return self.project.folder or self.start
 
     @cached_property
     def checked_project(self) -> Project:
-        """The project with its keywords' keys as their validators give them. Raises ProblemsError."""
-        project, problems = check_settings(self.project, self.catalog)
+        """The project with its keywords' keys as their validators return them. Raises ProblemsError."""
+        project, problems = check_settings(self.project, self.registry)
         if problems:
             raise ProblemsError(problems)
         return project
 
     def settings(self, word: str) -> Mapping[str, Any]:
-        """A keyword's part of the project file."""
+        """Return a keyword's part of the project file."""
         return self.checked_project.settings.get(word, {})
 
     @cached_property
     def installed(self) -> Registry:
-        """The plugins under the project's and the environment's lists, whatever `nika.lock` says: to be looked at."""
-        installed = scan()
+        """The plugins under the project's and the environment's lists, whatever `nika.lock` says: to be listed."""
+        installed, passed = scan(), passed_plugins(self._plugins)
+        if not self._records and not passed:
+            return Registry(installed, self._policy())
         taken = {record.id for record in installed}
         extra = [record for record in self._records if record.id not in taken]
-        passed = passed_plugins(self._plugins)
         for record in passed:
             if record.id in taken:
                 raise UsageError(
@@ -140,10 +143,14 @@ class Workspace:
 
     @cached_property
     def registry(self) -> Registry:
-        """The same, to be used: what every command imports plugins through.
+        """The same plugins, to be used.
 
-        Raises RefusedError where the project has a `nika.lock` and something else is installed.
+        Raises UsageError for a list that names a kind that does not exist, and RefusedError if the project has a
+        `nika.lock` and something else is installed.
         """
+        policy = self._policy()
+        for where, patterns in (*policy.allow, *policy.block, ("plugins.prefer of nika.yaml", tuple(policy.prefer))):
+            _refuse_unknown_kinds(where, patterns)
         usable = [record for record in self.installed.usable() if record.plugin is None]
         require_lock(self.project_folder / LOCK_NAME, usable)
         return self.installed
@@ -160,25 +167,16 @@ class Workspace:
             allow.append((_ALLOW, patterns_of(self.environ[_ALLOW])))
         if _BLOCK in self.environ:
             block.append((_BLOCK, patterns_of(self.environ[_BLOCK])))
-        # What may be used is one thing; what bounds it is not to be forgotten off a list.
-        implied = {_ALLOW: (f"{Kind.LIMIT_POLICY.value}:*",)}
+        implied = {_ALLOW: tuple(f"{kind.id}:*" for kind in Kind if kind.value.implied)}
         return PluginPolicy(tuple(allow), tuple(block), own.prefer, implied)
-
-    @cached_property
-    def catalog(self) -> RegistryCatalog:
-        """The registry as the document layer sees it. Raises UsageError where a list names a kind that is none."""
-        policy = self._policy()
-        for where, patterns in (*policy.allow, *policy.block, ("plugins.prefer of nika.yaml", tuple(policy.prefer))):
-            _refuse_unknown_kinds(where, patterns)
-        return RegistryCatalog(self.registry)
 
     # -- limits
 
     @cached_property
-    def policies(self) -> list[tuple[PluginRecord, Policy]]:
-        """Every limit policy. Raises PluginError: a limit that nobody asks is no limit.
+    def policies(self) -> list[GuardedPolicy]:
+        """Every limit policy. Raises PluginError if one is broken: a limit that is not asked is no limit.
 
-        RefusedError where the environment takes one away that the project has: it may narrow, and never widen.
+        Raises RefusedError if the environment blocks a policy of the project: it may narrow limits, never widen them.
         """
         own, all_lists = self._own_policy(), self._policy()
         for record in self.registry.records():
@@ -193,48 +191,39 @@ class Workspace:
 
     @cached_property
     def limits(self) -> Limits:
-        """What holds for every run. Raises UsageError for a malformed setting, PluginError for a broken policy."""
-        found: list[Limit] = []
-        for record, policy in self.policies:
-            found.extend(_limits_asked(record, partial(policy.limits, self.environ)))
-        return Limits(found)
+        """The limits of every run. Raises UsageError for a malformed setting, PluginError for a broken policy."""
+        return Limits([limit for policy in self.policies for limit in policy.limits(self.environ)])
 
     def limits_for(self, words: Iterable[str]) -> Limits:
-        """The same, with the bounds of these keywords."""
-        general = self.limits  # what is wrong with these is told first, and at once
+        """Return the same limits with the bounds of these keywords."""
+        general = self.limits  # their errors come first, and all at once
         found: list[Limit] = []
         for word in words:
-            keyword = self.catalog.keyword(word)
-            for record, policy in self.policies:
-                found.extend(_limits_asked(record, partial(policy.keyword_limits, keyword, self.environ)))
+            keyword = self.registry.keyword(word)
+            for policy in self.policies:
+                found.extend(policy.keyword_limits(keyword, self.environ))
         return general.narrowed(found)
 
     def all_limits(self) -> Iterator[Limit]:
-        """Every limit, those of all keywords that can be loaded included."""
-        return iter(self.limits_for(filter(self.can_load, self.catalog.words())))
+        """Return every limit, with those of all keywords that can be loaded."""
+        return iter(self.limits_for(filter(self.can_load, self.registry.keywords())))
 
     def can_load(self, word: str) -> bool:
-        """Whether somebody offers this keyword, and it may be used and can be."""
+        """Return whether this keyword is installed, allowed and not broken."""
         try:
-            self.catalog.keyword(word)
+            self.registry.keyword(word)
         except PluginError:
             return False
         return True
 
+    @cached_property
+    def admitting(self) -> list[GuardedPolicy]:
+        """The limit policies that decide about single tasks and calls; the others only set limits."""
+        return [policy for policy in self.policies if policy.admits]
+
     def admit(self, request: Admission) -> Refusal | None:
-        """Ask every policy; one refusal wins. A policy that raises refuses."""
-        for record, policy in self.policies:
-            try:
-                refusal = policy.admit(request)
-                if refusal is not None and not isinstance(refusal, Refusal):
-                    raise TypeError(f"`admit` gives {type(refusal).__name__}, not Refusal or None")
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:  # not even its SystemExit may end a run
-                refusal = Refusal(f"the limit policy '{record.word}' ({record.origin}) fails: {one_line(error)}")
-            if refusal is not None:
-                return replace(refusal, code=refusal.code or codes.POLICY_REFUSED)
-        return None
+        """Ask every policy that decides; one refusal wins."""
+        return next((refusal for policy in self.admitting if (refusal := policy.admit(request)) is not None), None)
 
     # -- documents
 
@@ -249,7 +238,7 @@ class Workspace:
         with self.facet_timeout():
             loaded = load_workflow(
                 path,
-                self.catalog,
+                self.registry,
                 limits,
                 clock=self.clock,
                 text=text,
@@ -257,14 +246,16 @@ class Workspace:
                 project=project,
                 model=model,
             )
-        if any(problem.code == codes.TIMEOUT for problem in loaded.problems):  # who took the time, where that is known
+        if any(
+            problem.code == codes.TIMEOUT for problem in loaded.problems
+        ):  # which plugin took the time, if that is known
             slow = (error.problem() for error in self.registry.failures() if error.code == codes.PLUGIN_BROKEN)
             return replace(loaded, problems=(*slow, *loaded.problems))
         return loaded
 
     def facet_timeout(self) -> AbstractContextManager[None]:
-        """Around what asks facets: a plugin that does not come back in the time for a validation, and somewhat more,
-        gets a PluginError where it stands.
+        """Return a context in which a plugin that does not return in the time for a validation, and somewhat more, is
+        interrupted by a PluginError.
         """
         if not self._facet_timer:
             return nullcontext()
@@ -272,12 +263,12 @@ class Workspace:
         return facet_timeout(lambda: tuple(self.registry.usable()), seconds + 1.0)
 
     def graph(self, workflow: Workflow) -> Graph:
-        """Its tasks, and what joins them."""
-        return graph_of(workflow, self.catalog)
+        """Return the tasks of a workflow and the edges between them."""
+        return graph_of(workflow, self.registry)
 
     def journal(self, workflow: Path | None = None) -> Journal:
-        """The history of the project; without a project file, of the working directory (or the folder that was opened
-        in its place), or of the workflow's folder where that lies elsewhere.
+        """Return the history of the project; without a project file, that of the working directory (or the folder that
+        was opened in its place), or of the workflow's folder if that lies elsewhere.
         """
         folder = self.project.folder
         if folder is None:
@@ -287,11 +278,11 @@ class Workspace:
 
     @cached_property
     def masker(self) -> Masker:
-        """For everything that is shown or recorded. Knows the project's secrets; providers' come with their use."""
+        """Masks the project's secrets in everything that is shown or recorded; a run adds those of its providers."""
         return Masker(secret_values(self.environ, self.project.secrets))
 
     def explanation(self, code: str) -> Explanation | None:
-        """From the kernel's table, or from a keyword's plugin."""
+        """Return what a code means, from the kernel or a keyword's plugin; None if it is unknown."""
         from nika_core.explanations import EXPLANATIONS
 
         if code in EXPLANATIONS:
@@ -305,16 +296,3 @@ class Workspace:
                 if explanation.code == code:
                     return explanation
         return None
-
-
-def _limits_asked(record: PluginRecord, ask: Callable[[], Iterable[Limit]]) -> list[Limit]:
-    try:
-        return [replace(limit, policy=record.word) for limit in ask()]
-    except (NikaError, KeyboardInterrupt):
-        raise
-    except BaseException as error:  # not even its SystemExit may end a command
-        raise UsageError(
-            f"the limit policy '{record.word}' ({record.origin}) fails: {one_line(error)}",
-            code=codes.PLUGIN_BROKEN,
-            hint=f"upgrade or remove {record.distribution}",
-        ) from error

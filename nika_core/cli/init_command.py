@@ -14,7 +14,7 @@ from nika_core.errors import NikaError
 from nika_core.model.json import JsonObject
 
 
-def init(
+def init_command(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where; made if it is not there.")] = Path(),
 ) -> None:
     """Make a project that runs at once, without keys, on the mock provider. Nothing is overwritten."""
@@ -27,7 +27,7 @@ def init(
 
 
 def _schema(folder: Path) -> JsonObject | None:
-    """The schema with the installed plugins; None, and a word about it, where that cannot be had."""
+    """Return the schema with the installed plugins; print why and return None if that fails."""
     try:
         return nika.schema(folder=folder) if folder.is_dir() else nika.schema()
     except NikaError as error:

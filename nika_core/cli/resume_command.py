@@ -1,4 +1,4 @@
-"""`nika resume`: go on with an interrupted or failed run."""
+"""`nika resume`: resumes an interrupted, paused or failed run."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from nika_core.cli.options import (
     seconds_of,
 )
 from nika_core.cli.problems import printing_problems, refused_run_as_json
-from nika_core.cli.run_command import open_workspace, read_workflow
+from nika_core.cli.run_command import open_command_workspace, read_workflow
 
 
-def resume(
+def resume_command(
     run: RunArgument,
     from_: Annotated[
         str | None, typer.Option("--from", metavar="TASK", help="Run this task and all below it again.")
@@ -35,14 +35,14 @@ def resume(
     format_: RunFormatOption = RunFormat.PRETTY,
     verbose: VerboseOption = 0,
 ) -> None:
-    """Go on with an interrupted or failed run."""
+    """Resume an interrupted, paused or failed run."""
     with refused_run_as_json(format_.value):
         seconds = seconds_of(timeout)
         from nika_core.api.running import open_resumed
         from nika_core.cli.live_run import show_run
 
         resumed = open_resumed(run, folder=folder, inputs=gather(input_ or (), None), timeout=seconds, rerun_from=from_)
-        workspace, options = open_workspace(resumed.path), resumed.options
+        workspace, options = open_command_workspace(resumed.path), resumed.options
         loaded = read_workflow(workspace, resumed.path, options.provider, options.model)
         with printing_problems(loaded):
             prepared = nika.prepare(loaded, workspace=workspace, resumed=resumed)

@@ -15,7 +15,7 @@ from nika_core import codes
 from nika_core.cli.console import mask_with, masked, plain, print_data, print_json, style_data
 from nika_core.cli.options import format_option
 from nika_core.cli.problems import errors_in, mask_problems, print_problem
-from nika_core.cli.run_command import open_workspace
+from nika_core.cli.run_command import open_command_workspace
 from nika_core.errors import NikaError, Problem, ProblemsError, RefusedError, UsageError, exit_code_of
 from nika_core.model.limits import LimitKind
 from nika_core.model.project import FILE_NAME
@@ -24,34 +24,34 @@ _SUFFIX = ".nika.yaml"
 _NOT_OURS = {"node_modules", "__pycache__"}
 
 
-class Format(StrEnum):
-    """How to print."""
+class ReportFormat(StrEnum):
+    """The formats of the report."""
 
     PRETTY = "pretty"
     JSON = "json"
     COMPACT = "compact"
 
 
-def validate(
+def validate_command(
     paths: Annotated[
         list[Path] | None, typer.Argument(metavar="[PATH]...", help="Files or folders; without one, this folder.")
     ] = None,
-    format_: Annotated[Format, format_option()] = Format.PRETTY,
+    format_: Annotated[ReportFormat, format_option()] = ReportFormat.PRETTY,
 ) -> None:
     """Check workflow files without running anything."""
     problems: list[Problem] = []
     found: list[dict[str, Any]] = []
     for path, loaded in _all_checked(paths or [Path()]):
         problems += loaded.problems
-        if format_ is Format.JSON:
-            made = nika.as_json(loaded)
+        if format_ is ReportFormat.JSON:
+            made = nika.to_json(loaded)
             found.append(made | {"problems": mask_problems(made["problems"])})
-        elif format_ is Format.COMPACT:
+        elif format_ is ReportFormat.COMPACT:
             for problem in loaded.problems:
                 print_data(masked(nika.render_compact(problem)))
         else:
             _pretty(path, loaded)
-    if format_ is Format.JSON:
+    if format_ is ReportFormat.JSON:
         print_json({"files": found})
     code = exit_code_of(problems)
     if code:
@@ -59,7 +59,7 @@ def validate(
 
 
 def _all_checked(paths: list[Path]) -> Iterator[tuple[Path, nika.LoadedWorkflow]]:
-    """Each file and what was found; a project file that is broken once, in the place of those that it is for."""
+    """Yield each file with its report; a broken project file once, in place of its workflows."""
     try:
         files = find_files(paths)
     except NikaError as error:
@@ -78,7 +78,7 @@ def _all_checked(paths: list[Path]) -> Iterator[tuple[Path, nika.LoadedWorkflow]
 
 
 def _project_file(error: NikaError) -> tuple[Path, nika.LoadedWorkflow]:
-    """The project file that stands in the way of all checking. Raises the error, where it is none in it."""
+    """Return the report of a broken project file. Raise the error if it is another one."""
     problems = error.problems if isinstance(error, ProblemsError) else (error.problem(),)
     place = problems[0].place
     if place is None or Path(place.path).name != FILE_NAME:
@@ -87,13 +87,13 @@ def _project_file(error: NikaError) -> tuple[Path, nika.LoadedWorkflow]:
 
 
 def _checked(path: Path) -> nika.LoadedWorkflow:
-    workspace = open_workspace(path)
+    workspace = open_command_workspace(path)
     mask_with(workspace.masker)  # each file's project has its own
     return nika.validate(path, workspace=workspace)
 
 
 def find_files(paths: list[Path]) -> list[Path]:
-    """The workflow files of these files and folders. Raises UsageError, or RefusedError where there are too many."""
+    """Return the workflow files of these files and folders. Raise UsageError, or RefusedError if there are too many."""
     found: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
@@ -106,8 +106,8 @@ def find_files(paths: list[Path]) -> list[Path]:
                 raise UsageError(f"{path} has no *{_SUFFIX} file in it", hint="name a file, or another folder")
             found.update(dict.fromkeys(inside))
         else:
-            found[path] = None  # one that is not there is told like any other bad file
-    most = open_workspace(paths[0]).limits.limit(LimitKind.FILES)
+            found[path] = None  # a missing one is reported like any other bad file
+    most = open_command_workspace(paths[0]).limits.limit(LimitKind.FILES)
     if most is not None and len(found) > most.value:
         raise RefusedError(
             codes.COUNT_LIMIT,

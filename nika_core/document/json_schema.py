@@ -1,7 +1,7 @@
 """The JSON Schema of a workflow with the installed plugins, for editors: draft 7, as VS Code's YAML extension takes it.
 
-A schema sees types and names; what needs the whole document (references, cycles, ids that are taken) it cannot see. An
-editor's YAML reader types scalars (`3.10` is a number to it), so wherever the language has a text a number is let pass.
+A schema checks types and names, but nothing that needs the whole document: references, cycles, duplicate ids. An
+editor's YAML reader gives scalars types (`3.10` is a number), so wherever the language has a text, numbers are allowed.
 """
 
 from __future__ import annotations
@@ -14,50 +14,51 @@ from strictyaml.compound import MapCombined
 
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading import workflow_schema
-from nika_core.document.validation.scalars import Duration, Number, Truth, Whole, Word
 from nika_core.errors import PluginError
 from nika_core.plugin import Keyword
+from nika_core.plugin.fields import BoundedFloat, Duration, NonEmptyStr, PositiveInt, Scalar, StrictBool, strict
+from nika_core.plugin.fields.strict_classes import DocumentedMap, ScalarOf, TemplatedValidator
 
 _DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 _TEXT: Final = {"type": ["string", "number", "boolean", "null"]}  # as an editor types a plain scalar
 _ID: Final = r"^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?$"
 
 _DOCS: Final = {
-    "name": "The workflow's name; without it, the file's.",
+    "name": "The workflow's name; without it, the name of its file.",
     "description": "What the workflow is for.",
-    "inputs": "What a run is given. Without it any input is accepted as a text.",
-    "agent": "What tasks that ask a model have in common.",
+    "inputs": "The inputs of a run. Without this key, any input is accepted, as text.",
+    "agent": "Settings for all tasks that ask a model.",
     "tasks": "The tasks; each has an id and exactly one keyword.",
-    "flows": "Edges of the graph: order without data, and conditions.",
+    "flows": "Edges of the graph that carry no data: order and conditions.",
     "id": "Letters, digits, - and _; unique.",
     "timeout": "How long one attempt may take: 250ms, 10s, 5m, 1h, or seconds.",
-    "retry": "max: attempts in all; backoff: the wait before the second one.",
-    "onError": "fail (the default), or continue: those that depend on the task go on.",
-    "output": "format: text (the default) or json, with an optional JSON Schema, written out or a file of JSON.",
+    "retry": "max: attempts in total; backoff: the wait before the second one.",
+    "onError": "fail (the default), or continue: tasks that depend on this one still run.",
+    "output": "format: text (the default) or json; schema: a JSON Schema, written here or the name of a JSON file.",
     "allowedTools": "The tools that the task may use.",
-    "disallowedTools": "Tools that it may not use.",
+    "disallowedTools": "The tools that the task may not use.",
     "mode": "strict follows the graph; agentic asks the main agent what to do when a task has failed its last attempt.",
 }
 _AGENT_DOCS: Final = {
-    "model": "The model that tasks ask.",
+    "model": "The model that tasks use.",
     "provider": "The service that runs the model; without it, the provider that claims the model's name.",
-    "systemPrompt": "What every conversation starts with.",
-    "systemPromptFile": "A file with the system prompt, relative to the workflow's.",
+    "systemPrompt": "The system prompt of every conversation.",
+    "systemPromptFile": "A file with the system prompt, relative to the workflow's folder.",
     "mode": _DOCS["mode"],
-    "maxTurns": "How many times the model may answer in one task.",
-    "maxBudgetUsd": "The most that a run may cost, in US dollars.",
-    "maxTokens": "Tokens of one answer.",
+    "maxTurns": "The maximum number of the model's answers in one task.",
+    "maxBudgetUsd": "The maximum cost of a run, in US dollars.",
+    "maxTokens": "The maximum number of tokens in one answer.",
     "temperature": "0 to 2, if the model accepts it.",
     "allowedTools": _DOCS["allowedTools"],
     "disallowedTools": _DOCS["disallowedTools"],
-    "output": "The task whose output is the workflow's.",
-    "overflow": "What to do when a conversation no longer fits the model: refuse, or summarize it.",
+    "output": "The id of the task whose output is the workflow's output.",
+    "overflow": "What to do if a conversation no longer fits the model: refuse, or summarize it.",
 }
 
 
 def workflow_json_schema(catalog: PluginCatalog) -> dict[str, Any]:
     """Return the schema. A keyword whose plugin cannot be loaded takes any payload."""
-    words = sorted(catalog.words())
+    words = sorted(catalog.keywords())
     payloads: dict[str, Any] = {}
     properties: dict[str, Any] = {}
     for word in words:
@@ -107,7 +108,7 @@ def _sections(catalog: PluginCatalog) -> dict[str, Any]:
 
 def _payload(keyword: Keyword) -> dict[str, Any]:
     """Return the schema of a keyword's payload: the mapping, or the primary field's text alone."""
-    schema = _with_docs(schema_of(keyword.payload), keyword.field_docs)
+    schema = schema_of(keyword.payload)
     for name in keyword.json_fields:
         if name in schema.get("properties", {}):
             about = schema["properties"][name].get("description")
@@ -131,7 +132,8 @@ def _with_docs(schema: dict[str, Any], docs: Mapping[str, str]) -> dict[str, Any
 
 
 def schema_of(validator: Any) -> dict[str, Any]:
-    """Return the JSON Schema of a strictyaml validator: never stricter than the validator, as editors read YAML."""
+    """Return the JSON Schema of a validator: never stricter than the validator, as editors read YAML."""
+    validator = strict(validator)
     make = _MAKERS.get(type(validator))
     if make is not None:
         return make(validator)
@@ -147,11 +149,11 @@ def _map(validator: Any) -> dict[str, Any]:
         "properties": {str(key): schema_of(inner) for key, inner in validator._validator_dict.items()},
         "additionalProperties": schema_of(validator._value_validator) if open_ended else False,
     }
-    if type(validator._key_validator) is not strictyaml.Str:  # names are not what stands in the file
+    if type(validator._key_validator) is not strictyaml.Str:  # keys are changed, so the schema cannot name them
         return {"type": "object"}
     if validator._required_keys:
         schema["required"] = [str(key) for key in validator._required_keys]
-    return schema
+    return _with_docs(schema, validator.docs) if isinstance(validator, DocumentedMap) else schema
 
 
 def _pattern(validator: Any) -> dict[str, Any]:
@@ -175,7 +177,16 @@ def _either(validator: Any) -> dict[str, Any]:
     return {"anyOf": [schema_of(validator._validator_a), schema_of(validator._validator_b)]}
 
 
-def _number(validator: Number) -> dict[str, Any]:
+def _templated(validator: TemplatedValidator) -> dict[str, Any]:
+    return {"anyOf": [schema_of(validator.inner), {"type": "string", "pattern": r"\{\{|\$\{"}]}
+
+
+def _scalar(validator: ScalarOf) -> dict[str, Any]:
+    make = _SCALARS.get(type(validator.scalar))
+    return make(validator.scalar) if make is not None else dict(_TEXT)
+
+
+def _number(validator: BoundedFloat) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": ["number", "string"]}
     if validator.least > float("-inf"):
         schema["minimum"] = validator.least
@@ -183,6 +194,14 @@ def _number(validator: Number) -> dict[str, Any]:
         schema["maximum"] = validator.most
     return schema
 
+
+_SCALARS: Final[dict[type[Scalar], Callable[[Any], dict[str, Any]]]] = {
+    Duration: lambda _: {"type": ["string", "number"], "pattern": r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)?$", "minimum": 0},
+    PositiveInt: lambda validator: {"type": ["integer", "string"], "minimum": validator.least, "pattern": "^[0-9]+$"},
+    BoundedFloat: _number,
+    StrictBool: lambda _: {"enum": [True, False, "true", "false"]},
+    NonEmptyStr: lambda _: {"type": ["string", "number", "boolean"], "pattern": r"\S"},
+}
 
 _MAKERS: Final[dict[type[Any], Callable[[Any], dict[str, Any]]]] = {
     strictyaml.Str: lambda _: dict(_TEXT),
@@ -202,6 +221,9 @@ _MAKERS: Final[dict[type[Any], Callable[[Any], dict[str, Any]]]] = {
     strictyaml.Enum: _enum,
     strictyaml.Map: _map,
     MapCombined: _map,
+    DocumentedMap: _map,
+    ScalarOf: _scalar,
+    TemplatedValidator: _templated,
     strictyaml.MapPattern: _pattern,
     strictyaml.Seq: lambda validator: {"type": "array", "items": schema_of(validator._validator)},
     strictyaml.UniqueSeq: lambda validator: {
@@ -216,9 +238,4 @@ _MAKERS: Final[dict[type[Any], Callable[[Any], dict[str, Any]]]] = {
         "maxItems": len(validator._validators),
     },
     strictyaml.OrValidator: _either,
-    Duration: lambda _: {"type": ["string", "number"], "pattern": r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)?$", "minimum": 0},
-    Whole: lambda validator: {"type": ["integer", "string"], "minimum": validator.least, "pattern": "^[0-9]+$"},
-    Number: _number,
-    Truth: lambda _: {"enum": [True, False, "true", "false"]},
-    Word: lambda _: {"type": ["string", "number", "boolean"], "pattern": r"\S"},
 }

@@ -20,7 +20,7 @@ from nika_core.model.json_text import parse_json
 
 _FENCED: Final = re.compile(r"```[A-Za-z0-9]*[ \t]*\n(.*?)\n?```", re.DOTALL)
 _MAX_PROBLEMS: Final = 5
-_MOST_LOOKED_AT: Final = 100  # of which those are the first by place
+_MAX_SORTED: Final = 100  # errors that are sorted by place
 _MAX_LENGTH: Final = 300  # characters of one problem: a validator repeats the value, which may be long
 
 
@@ -35,7 +35,7 @@ def value_problems(value: Json, schema: JsonObject) -> list[str]:
 
     try:
         errors = _validator_of(schema).iter_errors(value)
-        shown = sorted(islice(errors, _MOST_LOOKED_AT), key=_by_place)
+        shown = sorted(islice(errors, _MAX_SORTED), key=_by_place)
     except (referencing.exceptions.Unresolvable, RecursionError) as error:
         raise _bad_schema(f"a reference cannot be followed: {error}") from None
     except (AttributeError, TypeError, ValueError, re.error) as error:  # `$schema: 3`, `pattern: "("`
@@ -45,8 +45,8 @@ def value_problems(value: Json, schema: JsonObject) -> list[str]:
 
 async def import_validator() -> None:
     """Import the validator's library if it is not yet: off the event loop, since it takes 60 ms."""
-    # What stands in `sys.modules` may be half imported, and a thread that enters a package by one of its modules meets
-    # another one, which imports the package, halfway: so the package itself, and only with the last name that it makes.
+    # A module in `sys.modules` may be half imported, and a thread that enters a package by one of its modules may meet
+    # another thread that is importing the package. So check for the last name that the package itself defines.
     if not hasattr(sys.modules.get("jsonschema"), "Draft202012Validator"):
         await asyncio.to_thread(importlib.import_module, "jsonschema")
 
@@ -58,8 +58,8 @@ def _by_place(error: Any) -> list[tuple[int, str]]:
 def _validator_of(schema: JsonObject) -> Any:
     """Return a schema's validator, cached: to check a schema takes fifty times as long as to check a value."""
     try:
-        return _kept_validator(json.dumps(schema, sort_keys=True))
-    except (TypeError, RecursionError):  # made by a plugin, of more than JSON
+        return _cached_validator(json.dumps(schema, sort_keys=True))
+    except (TypeError, RecursionError):  # a plugin's schema that is not pure JSON
         return _validator(dict(schema))
 
 
@@ -77,7 +77,7 @@ def _validator(schema: dict[str, Any]) -> Any:
 
 
 @lru_cache(maxsize=64)
-def _kept_validator(text: str) -> Any:
+def _cached_validator(text: str) -> Any:
     return _validator(json.loads(text))
 
 

@@ -22,7 +22,7 @@ from typing import Any
 import yaml
 from rows import best_in_turns
 
-from nika_core.app import Workspace
+from nika_core.app.workspace import Workspace
 from nika_core.document import LoadedWorkflow, load_workflow
 
 RAISED = {
@@ -85,7 +85,7 @@ def workflow(tasks: int) -> str:
 
 
 def load(nika: Workspace, path: Path, text: bytes | None = None) -> LoadedWorkflow:
-    return load_workflow(path, nika.catalog, nika.limits, text=text, environ={})
+    return load_workflow(path, nika.registry, nika.limits, text=text, environ={})
 
 
 def best_of(ours: Callable[[], Any], theirs: Callable[[], Any]) -> tuple[float, float]:

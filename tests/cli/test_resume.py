@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from nika_core.app import prepared_run as preparing
-from nika_core.app.prepared_run import PreparedRun, prepare
+from nika_core.app.prepared_run import PreparedRun, prepare_run
 
 from .conftest import Nika
 
@@ -36,7 +36,7 @@ def test_each_task_says_whether_it_is_taken_over_or_done_again_and_why(nika: Nik
     told = {line.split()[1]: line.split("  ")[-1].strip() for line in done.err.splitlines() if line[:1] in {"▶", "↻"}}
     assert told == {
         "long": "started: its output is lost: a file under .nika/blobs",
-        "kept": "taken over: its definition and what it is given are unchanged",
+        "kept": "reused: its definition and what it is given are unchanged",
         "failed": "started: it had failed",
     }
 
@@ -63,9 +63,9 @@ def test_what_another_process_did_since_the_run_was_read_is_not_done_again(
         other = start("resume", run)
         other.communicate(timeout=60)
         assert other.returncode == 0
-        return prepare(*arguments)
+        return prepare_run(*arguments)
 
-    monkeypatch.setattr(preparing, "prepare", overtaken)
+    monkeypatch.setattr(preparing, "prepare_run", overtaken)
     done = nika("resume", run, "--format", "json")
     assert done.code == 0, done.err
     assert [task["reused"] for task in done.json["tasks"]] == [True, True]

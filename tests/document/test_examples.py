@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nika_core.app import Workspace
+from nika_core.app.workspace import Workspace
 from nika_core.document import LoadedWorkflow, load_workflow
 from nika_core.explanations import EXPLANATIONS
 
@@ -21,7 +21,7 @@ def nika() -> Workspace:
 
 
 def read(nika: Workspace, path: Path, text: bytes | None = None) -> LoadedWorkflow:
-    return load_workflow(path, nika.catalog, nika.limits, text=text, environ={})
+    return load_workflow(path, nika.registry, nika.limits, text=text, environ={})
 
 
 @pytest.mark.parametrize("path", INVALID, ids=lambda path: path.name)

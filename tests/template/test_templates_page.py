@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nika_command_graph.drawing import draw
 
 from nika_core.document import load_workflow
-from nika_core.document.drawing import draw
 from nika_core.errors import TemplateValueError
 from nika_core.model.json import Json
 from nika_core.model.limits import Limits
@@ -29,7 +29,7 @@ ROWS = [
     for row in re.findall(r"^\| .* \|$", PAGE, re.MULTILINE)
 ]
 CONDITIONS = [row for row in ROWS if row[1] in ("true", "false", "an error")]
-TEMPLATES = [row for row in ROWS if row not in CONDITIONS and row[1] not in ("value", "is")]
+TEMPLATES = [row for row in ROWS if row not in CONDITIONS and row[1] not in ("value", "result")]
 
 
 class Page:
@@ -73,12 +73,12 @@ def test_conditions_of_the_page(text: str, expected: str):
 
 
 def test_the_workflow_of_the_page_is_drawn_as_it_says(tmp_path: Path):
-    from nika_core.app import Workspace
+    from nika_core.app.workspace import Workspace
 
     (text,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     (drawing,) = re.findall(r"```text\n(.*?)\n```", PAGE, re.DOTALL)
     nika = Workspace.open(tmp_path, environ={})
-    loaded = load_workflow(tmp_path / "demo.nika.yaml", nika.catalog, Limits(), text=text.encode())
+    loaded = load_workflow(tmp_path / "demo.nika.yaml", nika.registry, Limits(), text=text.encode())
     assert loaded.problems == ()
     assert isinstance(loaded.workflow, Workflow)
     assert draw(loaded.workflow, nika.graph(loaded.workflow)) == drawing

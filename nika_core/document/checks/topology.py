@@ -15,7 +15,7 @@ from nika_core.model.payload_tree import placeholders_in
 from nika_core.model.workflow import KeywordCategory
 from nika_core.template import CompiledCondition
 
-_MOST_NAMES = 20  # of a cycle's tasks in one message
+_MAX_NAMES = 20  # of a cycle's tasks in one message
 
 
 def check_flows(context: Context) -> Iterator[Problem]:
@@ -49,7 +49,7 @@ def check_cycles(context: Context) -> Iterator[Problem]:
     for cycle in context.graph.cycles():
         if len(cycle) <= 2:
             continue
-        names = cycle if len(cycle) <= _MOST_NAMES else [*cycle[: _MOST_NAMES - 1], "...", cycle[-1]]
+        names = cycle if len(cycle) <= _MAX_NAMES else [*cycle[: _MAX_NAMES - 1], "...", cycle[-1]]
         edges = [_edge(context, source, target) for source, target in pairwise(cycle)]
         reasons = "; ".join(_reason(edge) for edge in edges[:5])
         yield Problem(
@@ -121,7 +121,7 @@ def place_of_edge(context: Context, edge: Edge) -> Place:
     if edge.made_by is EdgeMaker.TEMPLATE:
         task = context.tasks[edge.target]
         for path, placeholder in placeholders_in(task.payload):
-            if edge.source in context.words.depends_on(placeholder):
+            if edge.source in context.depends_on(placeholder):
                 return place_of(task.at, path, placeholder)
         return task.place
     for flow in context.workflow.flows:
@@ -130,7 +130,7 @@ def place_of_edge(context: Context, edge: Edge) -> Place:
         if edge.made_by is EdgeMaker.FLOW and flow.source == edge.source:
             return flow.place
         for placeholder in flow.condition.placeholders if flow.condition else ():
-            if edge.made_by is EdgeMaker.CONDITION and edge.source in context.words.depends_on(placeholder):
+            if edge.made_by is EdgeMaker.CONDITION and edge.source in context.depends_on(placeholder):
                 return place_of(flow.at, ("condition",), placeholder)
     return context.tasks[edge.target].place
 

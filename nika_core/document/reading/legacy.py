@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Final
 
-# What v4.5 wrote beside the keyword, and v5 has within its payload.
+# Keys that stand beside the keyword in v4.5 and within its payload in v5.
 _FLAT: Final = frozenset(
     {
         "model", "systemPrompt", "systemPromptFile", "skills", "maxTurns",
@@ -14,15 +14,15 @@ _FLAT: Final = frozenset(
 )  # fmt: skip
 
 
-# What v4.6 and v4.7 wrote within the keyword, and v5 has beside it or by another name.
+# Keys that stand within the keyword in v4.6 and v4.7, and beside it or by another name in v5.
 _NESTED: Final = frozenset({"cwd", "allowedTools"})
-LATER: Final = "nika"  # the root key of files of another, later line
+LATER_VERSION_KEY: Final = "nika"  # the root key of files of another, later line
 
 
-def recognize(root: dict[Any, Any], words: Collection[str]) -> tuple[tuple[str | int, ...], str] | None:
+def find_legacy_key(root: dict[Any, Any], words: Collection[str]) -> tuple[tuple[str | int, ...], str] | None:
     """Return the path of a key that only an earlier version has, and a message; None for a v5 document."""
-    if LATER in root:
-        return (LATER,), "this file has a `nika:` key: it was written for a later Nika of another line"
+    if LATER_VERSION_KEY in root:
+        return (LATER_VERSION_KEY,), "this file has a `nika:` key: it was written for a later Nika of another line"
     tasks = root.get("tasks")
     words = frozenset(words)
     for index, task in enumerate(tasks) if type(tasks) is list else ():

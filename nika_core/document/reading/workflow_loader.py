@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nika_core import codes
 from nika_core.document.checks import check_workflow
-from nika_core.document.plugin_catalog import PluginCatalog, TimedCatalog
+from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading.source_file import decode, read_bytes, too_large
 from nika_core.document.reading.workflow_reader import WorkflowReader
 from nika_core.document.yaml.deadline import OutOfTimeError, ValidationDeadline
@@ -30,13 +30,13 @@ class LoadedWorkflow:
     """A workflow, or why there is none. `problems` are in the order of the file; `text` is for diagnostics, and
     `path`, whose it is: a problem can be another file's.
 
-    `readable`: the workflow as far as it could be read, for those who look for more problems.
+    `readable`: the workflow as far as it could be read, for further checks.
     """
 
     workflow: Workflow | None
     problems: tuple[Problem, ...]
     text: str = ""
-    tasks: int = 0  # as many as stand in the file, valid or not
+    tasks: int = 0  # in the file, valid or not
     flows: int = 0
     path: str = ""
     readable: Workflow | None = None
@@ -61,17 +61,17 @@ def load_workflow(
     """Read and check a workflow. Never raises for the content of the file, and runs nothing.
 
     Args:
-        text: the file's bytes, where they were read already.
+        text: the file's bytes, if they were read already.
         environ: the environment of the run; None: every variable may be set.
         project: its model stands in where the document names none, its settings are the keywords'.
         model: the same from the command line.
     """
-    checked = _Checked(path, catalog, limits, environ, project or Project(), model)
-    return replace(_read(checked, text, ValidationDeadline(clock or SystemClock(), limits)), path=str(path))
+    options = _LoadOptions(path, catalog, limits, environ, project or Project(), model)
+    return replace(_read(options, text, ValidationDeadline(clock or SystemClock(), limits)), path=str(path))
 
 
-def _read(checked: _Checked, text: bytes | None, deadline: ValidationDeadline) -> LoadedWorkflow:
-    path, limits = checked.path, checked.limits
+def _read(options: _LoadOptions, text: bytes | None, deadline: ValidationDeadline) -> LoadedWorkflow:
+    path, limits = options.path, options.limits
     limit = limits.limit(LimitKind.YAML_BYTES)
     data = read_bytes(path, limit) if text is None else text
     if isinstance(data, bytes) and limit is not None and len(data) > limit.value:
@@ -83,8 +83,8 @@ def _read(checked: _Checked, text: bytes | None, deadline: ValidationDeadline) -
         return LoadedWorkflow(None, (decoded,))
     data = data.removeprefix(b"\xef\xbb\xbf")
     try:
-        with _unhurried_by_gc():
-            return _load(checked, data, decoded, deadline)
+        with _gc_paused():
+            return _load(options, data, decoded, deadline)
     except OutOfTimeError:
         return LoadedWorkflow(None, (deadline.problem(str(path)),), decoded)
     except RecursionError:
@@ -99,7 +99,7 @@ def _read(checked: _Checked, text: bytes | None, deadline: ValidationDeadline) -
 
 
 @dataclass(frozen=True, slots=True)
-class _Checked:
+class _LoadOptions:
     """What a document is checked against."""
 
     path: Path
@@ -110,8 +110,8 @@ class _Checked:
     model: str | None
 
 
-def _load(against: _Checked, data: bytes, text: str, deadline: ValidationDeadline) -> LoadedWorkflow:
-    path, catalog, limits = against.path, against.catalog, against.limits
+def _load(options: _LoadOptions, data: bytes, text: str, deadline: ValidationDeadline) -> LoadedWorkflow:
+    path, catalog, limits = options.path, options.catalog, options.limits
     read_limits = ReadLimits.of(limits)
     refused = read_limits.too_many_templates(text, str(path))
     if refused is not None:
@@ -119,7 +119,7 @@ def _load(against: _Checked, data: bytes, text: str, deadline: ValidationDeadlin
     recovered = parse_with_recovery(data, text, read_limits, deadline)
     tree = recovered.tree
     locator = PathLocator(tree, SourceMap(text, str(path)))
-    reader = WorkflowReader(path, locator, catalog, limits, deadline, against.model or against.project.model)
+    reader = WorkflowReader(path, locator, catalog, limits, deadline, options.model or options.project.model)
     problems = reader.problems
     for issue in recovered.issues:
         problems.add_syntax_issue(issue)
@@ -133,12 +133,18 @@ def _load(against: _Checked, data: bytes, text: str, deadline: ValidationDeadlin
     workflow = reader.read(tree.root, recovered.keys, recovered.ids)
     if workflow is not None:
         deadline.check()
-        settings = against.project.settings
-        timed = TimedCatalog(catalog, deadline)
+        settings = options.project.settings
         whole = all(problem.severity is not Severity.ERROR for problem in problems.items)
         broken = frozenset(reader.broken_sections)
         for problem in check_workflow(
-            workflow, timed, limits, against.environ, settings=settings, whole=whole, broken_sections=broken
+            workflow,
+            catalog,
+            limits,
+            options.environ,
+            settings=settings,
+            whole=whole,
+            broken_sections=broken,
+            check_time=deadline.check,
         ):
             problems.add_problem(problem)
             if Severity.ERROR in problems.left_out:
@@ -155,7 +161,7 @@ def _length(root: object, key: str) -> int:
 
 
 @contextmanager
-def _unhurried_by_gc() -> Iterator[None]:
+def _gc_paused() -> Iterator[None]:
     """Pause the garbage collector: all that is built here stays, and it would walk it again and again."""
     if not gc.isenabled():
         yield

@@ -77,7 +77,7 @@ class TaskContext:
 
     def emit_text(self, text: str) -> None:
         run = self._run
-        if not run.watched:
+        if not run.chunks_shown:
             return
         if run.services.mask_stream is not None:
             if self._stream is None:

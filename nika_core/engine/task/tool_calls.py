@@ -15,7 +15,7 @@ from nika_core.engine.core.failures import FAULTS, EscapedError, failure_from
 from nika_core.engine.core.hashing import digest
 from nika_core.engine.core.messages import CancelRequested, TaskCall
 from nika_core.engine.local.run_context import BoundKeyword, RunContext
-from nika_core.engine.task.outputs import as_json, as_text, fork
+from nika_core.engine.task.outputs import as_text, checked_json, fork
 from nika_core.engine.task.run_with_timeout import TookTooLongError, run_with_timeout
 from nika_core.errors import Category, TaskError
 from nika_core.model.bounded import bound
@@ -138,7 +138,7 @@ def _result(run: RunContext, context: ToolUser, keyword: BoundKeyword, returned:
         context.count(returned.usage)
         returned, original = returned.value, returned.original_bytes
     try:
-        text = as_text(as_json(returned, run.max_depth, f"keyword `{keyword.spec.name}`"))
+        text = as_text(checked_json(returned, run.max_depth, f"keyword `{keyword.spec.name}`"))
     except (TaskError, ValueError) as error:
         return ToolResult(run.services.mask(str(error)), is_error=True)
     return ToolResult(bound(text, keyword.max_output, original).text)
@@ -152,7 +152,7 @@ def _told(run: RunContext, error: BaseException, tool: Tool, keyword: BoundKeywo
     output = getattr(error, "output", None)
     if output is not None:
         try:
-            shown = as_text(as_json(output, run.max_depth, tool.name))
+            shown = as_text(checked_json(output, run.max_depth, tool.name))
         except (TaskError, ValueError):
             shown = ""
         text = f"{text}\n{bound(shown, keyword.max_output if keyword else None).text}".rstrip()

@@ -19,7 +19,7 @@ _MAX_BYTES: Final = 4 * MAX_PROMPT_CHARACTERS
 
 
 def prompt_of(payload: JsonObject) -> str:
-    """The rendered prompt. Raises TaskError when it is empty or too long: templates may have made it so."""
+    """Return the rendered prompt. Raise TaskError if it is empty or too long, which templates may have made it."""
     prompt = str(payload["prompt"])
     if not prompt.strip():
         raise TaskError("the prompt is empty", category=Category.VALIDATION, code=codes.BAD_PAYLOAD, retriable=False)
@@ -34,17 +34,17 @@ def prompt_of(payload: JsonObject) -> str:
 
 
 def system_of(payload: Mapping[str, object], folder: Path, agent: AgentBlock) -> str | None:
-    """Skills, then the task's own system prompt or else the agent block's. Reads files: call it off the loop.
+    """Return skills, then the system prompt of the task or else the agent block. Reads files: call it off the loop.
 
     Raises TaskError (category config).
     """
-    parts = [_read(skill_path(folder, name), "skill") for name in _names(payload.get("skills"))]
+    parts = [read_prompt_file(skill_path(folder, name), "skill") for name in _names(payload.get("skills"))]
     own = payload.get("systemPrompt")
     file = payload.get("systemPromptFile")
     if own is not None:
         parts.append(str(own))
     elif file is not None:
-        parts.append(_read(folder / str(file), "system prompt"))
+        parts.append(read_prompt_file(folder / str(file), "system prompt"))
     elif isinstance(agent.system_prompt, str):
         parts.append(agent.system_prompt)
     system = "\n\n".join(part.strip() for part in parts if part.strip())
@@ -59,7 +59,7 @@ def system_of(payload: Mapping[str, object], folder: Path, agent: AgentBlock) ->
 
 
 def skill_path(folder: Path, name: str) -> Path:
-    """A skill is a file, or a folder that has a SKILL.md."""
+    """Return the file of a skill, which is a file or a folder with a SKILL.md."""
     path = folder / name
     try:
         return path / SKILL_FILE if path.is_dir() else path
@@ -67,8 +67,8 @@ def skill_path(folder: Path, name: str) -> Path:
         return path
 
 
-def _read(path: Path, what: str) -> str:
-    """Raises TaskError (category config) that says why the file cannot be used."""
+def read_prompt_file(path: Path, what: str) -> str:
+    """Return a file's text. Raise TaskError (category config) with the reason if it cannot be used."""
     try:
         return read_text(path, _MAX_BYTES)
     except FileError as error:
@@ -81,7 +81,7 @@ def _read(path: Path, what: str) -> str:
 
 
 def why_unreadable(path: Path) -> str | None:
-    """Why a file cannot stand in a prompt; None when it can."""
+    """Return why a file cannot be part of a prompt, or None if it can."""
     try:
         read_text(path, _MAX_BYTES)
     except FileError as error:
@@ -90,7 +90,7 @@ def why_unreadable(path: Path) -> str | None:
 
 
 def json_instruction(schema: JsonObject | None) -> str:
-    """What a model is told that has no native way to answer in a schema."""
+    """Return the instruction for a model that has no native way to answer in a schema."""
     if not schema:
         return "Answer with one JSON value and nothing else: no explanation, no code fence."
     return (
@@ -100,7 +100,7 @@ def json_instruction(schema: JsonObject | None) -> str:
 
 
 def repair_prompt(problem: str) -> str:
-    """What a model is told whose answer is not what was asked for."""
+    """Return the message to a model whose answer is not what was asked for."""
     return f"That answer cannot be used: {problem}\nGive the whole answer again, as one JSON value and nothing else."
 
 

@@ -10,8 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from nika_core.model.json import Json, JsonObject
-from nika_core.plugin import FileError, open_file, read_file
+from nika_core.plugin import FileError, Json, JsonObject, open_file, read_file
 
 _MAX_SOURCE_BYTES: Final = 5 * 1024 * 1024
 _SIMPLE: Final = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "None": "null"}
@@ -44,13 +43,13 @@ class Function:
     line: int = 0
 
     def schema(self) -> JsonObject:
-        """The arguments as JSON Schema, described by the docstring's `Args:`."""
+        """Return the arguments as JSON Schema, described by the docstring's `Args:`."""
         described = _described(self.doc)
         properties: dict[str, Json] = {}
         for one in self.parameters:
             if one.by_name:
-                told = {"description": described[one.name]} if one.name in described else {}
-                properties[one.name] = {**one.schema, **told}
+                description = {"description": described[one.name]} if one.name in described else {}
+                properties[one.name] = {**one.schema, **description}
         return {
             "type": "object",
             "properties": properties,
@@ -59,7 +58,7 @@ class Function:
         }
 
     def summary(self) -> str:
-        """The docstring's first paragraph, on one line."""
+        """Return the docstring's first paragraph, on one line."""
         return " ".join(self.doc.strip().partition("\n\n")[0].split())
 
 
@@ -73,7 +72,7 @@ class Module:
 
 
 def why_unreadable(path: Path) -> str | None:
-    """Why a file cannot be a module's source, to be put after its name; None when it can be read."""
+    """Return why a file cannot be a module's source, to be put after its name; None if it can be read."""
     try:
         open_file(path, _MAX_SOURCE_BYTES).close()
     except FileError as error:
@@ -82,10 +81,10 @@ def why_unreadable(path: Path) -> str | None:
 
 
 def read(path: Path) -> Module:
-    """Raises FileError, SyntaxError, or ValueError when it is no source text."""
+    """Read a source file. Raise FileError, SyntaxError, or ValueError if it is not source text."""
     try:
         return _read(path, read_file(path, _MAX_SOURCE_BYTES))
-    except (RecursionError, MemoryError):  # the parser's word for a stack that is full
+    except (RecursionError, MemoryError):  # MemoryError: the parser's stack is full
         raise ValueError("the file is nested too deeply") from None
 
 
@@ -151,7 +150,7 @@ def _parameter(argument: ast.arg, required: bool, *, by_name: bool) -> Parameter
 
 
 def _schema(node: ast.expr | None) -> JsonObject:
-    """What JSON fits an annotation; {} where that is not known."""
+    """Return the JSON Schema of an annotation; {} if it is not known."""
     if isinstance(node, ast.Constant):
         if node.value is None:
             return {"type": "null"}
@@ -248,7 +247,7 @@ _NODE_FUNCTION: Final = re.compile(
 
 
 def read_node(path: Path) -> dict[str, Function]:
-    """The functions that a Node module exports in the plainest way; there may be more. Raises FileError."""
+    """Return the functions that a Node module exports in the plainest way. Raise FileError."""
     text = read_file(path, _MAX_SOURCE_BYTES).decode("utf-8", "replace")
     functions: dict[str, Function] = {}
     for found in _NODE_FUNCTION.finditer(text):

@@ -16,6 +16,7 @@ from nika_core import codes
 from nika_core.errors import Place, TaskError, TemplateValueError
 from nika_core.model.template import MISSING, Placeholder, Template
 from nika_core.plugin import Effect
+from nika_core.plugin.fields import field_docs
 from nika_core.testing import FakePayload, FakeReport
 
 
@@ -50,13 +51,13 @@ def test_a_value_in_the_host_is_reported_at_its_place() -> None:
         ({"method": "CONNECT"}, "method", "cannot be sent"),
         ({"method": "GTE"}, "method", "unusual"),
         ({"headers": {"Content-Length": "3"}}, "headers/Content-Length", "belongs to the connection"),
-        ({"headers": {"a:b": "3"}}, "headers/a:b", "no name of a header"),
+        ({"headers": {"a:b": "3"}}, "headers/a:b", "not the name of a header"),
         ({"headers": {"X-A": "1", "x-a": "2"}}, "headers/x-a", "the same one"),
         ({"headers": {"X-A": "a\nb"}}, "headers/X-A", "line break"),
         ({"json": 1, "body": "x"}, "body", "json and body"),
         ({"query": [1]}, "query", "names and values"),
         ({"form": "a=b"}, "form", "names and values"),
-        ({"expectStatus": "abc"}, "expectStatus", "no status"),
+        ({"expectStatus": "abc"}, "expectStatus", "not a status"),
     ],
 )
 def test_each_mistake_is_reported_where_it_stands(fields: dict[str, Any], where: str, said: str) -> None:
@@ -139,19 +140,19 @@ def test_another_tool_is_told_before_a_run() -> None:
 
 def test_every_field_is_documented_and_known_to_the_schema() -> None:
     fields = {"url", "method", "headers", "query", "json", "body", "form", "followRedirects", "expectStatus"}
-    assert set(HTTP.field_docs) == fields | {"response", "idempotencyKey"}
+    assert set(field_docs(HTTP.payload)) == fields | {"response", "idempotencyKey"}
     text = "url: a\nheaders:\n  a: b\nexpectStatus:\n- 2xx\njson:\n  a: 1\nresponse: full\nfollowRedirects: true\n"
-    assert strictyaml.load(text, HTTP.payload).data["followRedirects"] is True
+    assert strictyaml.load(text, HTTP.payload.strict()).data["followRedirects"] is True
 
 
 @pytest.mark.parametrize("entry", ["127.0.0.1:8000", "10.0.0.0/8", "[::1]:1"])
 def test_settings_take_hosts_ports_and_networks(entry: str) -> None:
-    assert strictyaml.load(f"allow:\n- '{entry}'\n", HTTP.settings).data == {"allow": [entry]}
+    assert strictyaml.load(f"allow:\n- '{entry}'\n", HTTP.settings.strict()).data == {"allow": [entry]}
 
 
 def test_settings_refuse_what_is_no_host() -> None:
     with pytest.raises(strictyaml.YAMLValidationError, match="http://x"):
-        strictyaml.load("allow:\n- http://x\n", HTTP.settings)
+        strictyaml.load("allow:\n- http://x\n", HTTP.settings.strict())
 
 
 def test_neither_plugin_nor_facets_import_an_http_client() -> None:

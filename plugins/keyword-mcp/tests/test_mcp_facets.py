@@ -19,6 +19,7 @@ from nika_core import codes
 from nika_core.errors import Place, TaskError
 from nika_core.model.template import MISSING, Placeholder, Template
 from nika_core.plugin import Effect
+from nika_core.plugin.fields import field_docs
 from nika_core.testing import FakePayload, FakeReport
 
 
@@ -46,7 +47,7 @@ def test_a_good_task_has_no_problem(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fields", "where", "said"),
     [
-        ({"reference": "files"}, "reference", "no reference to a tool"),
+        ({"reference": "files"}, "reference", "not a reference to a tool"),
         ({"reference": "fils::read"}, "reference", "no MCP server 'fils'"),
         ({"reference": "void::read"}, "reference", "needs command"),
         ({"reference": "files::read", "args": [1]}, "args", "names and values"),
@@ -185,7 +186,7 @@ def test_a_name_that_fits_stays_as_it_is() -> None:
 
 
 def test_every_field_is_documented() -> None:
-    assert set(MCP.field_docs) == {"reference", "args"}
+    assert set(field_docs(MCP.payload)) == {"reference", "args"}
 
 
 def test_neither_plugin_nor_facets_import_the_sdk() -> None:

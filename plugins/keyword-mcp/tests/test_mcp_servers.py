@@ -52,10 +52,10 @@ def test_a_change_of_the_file_is_seen(tmp_path: Path) -> None:
         ([], "no object mcpServers"),
         ({"servers": {}}, "no object mcpServers"),
         ({"mcpServers": []}, "no object mcpServers"),
-        ({"mcpServers": {"a": "uvx"}}, "'a' is no object"),
+        ({"mcpServers": {"a": "uvx"}}, "'a' is not an object"),
         ({"mcpServers": {"a": {}}}, "needs command"),
         ({"mcpServers": {"a": {"command": "x", "url": "y"}}}, "one of them"),
-        ({"mcpServers": {"a": {"command": ["x"]}}}, "a command that is no text"),
+        ({"mcpServers": {"a": {"command": ["x"]}}}, "a command that is not text"),
         ({"mcpServers": {"a": {"command": "x", "args": "y"}}}, "args"),
         ({"mcpServers": {"a": {"command": "x", "env": {"A": 1}}}}, "env"),
     ],
@@ -116,12 +116,12 @@ def test_a_variable_that_is_not_set_is_named_with_its_place() -> None:
 
 def test_the_section_takes_commands_and_urls() -> None:
     text = "a:\n  command: uvx\n  args:\n  - x\n  env:\n    A: b\nb:\n  url: http://h\n"
-    assert set(strictyaml.load(text, MCP.sections["mcpServers"]).data) == {"a", "b"}
+    assert set(strictyaml.load(text, MCP.sections["mcpServers"].strict()).data) == {"a", "b"}
 
 
 def test_the_section_refuses_unknown_keys() -> None:
     with pytest.raises(strictyaml.YAMLValidationError, match="commnd"):
-        strictyaml.load("a:\n  commnd: x\n", MCP.sections["mcpServers"])
+        strictyaml.load("a:\n  commnd: x\n", MCP.sections["mcpServers"].strict())
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_the_section_refuses_unknown_keys() -> None:
         ({}, "needs command"),
         ({"args": ["x"]}, "needs command"),
         ({"command": "x", "url": "http://y"}, "one of them"),
-        ({"url": "y"}, "no http:// or https:// URL"),
+        ({"url": "y"}, "not an http:// or https:// URL"),
         ({"command": "x", "args": ["${input.topic}"]}, r"holds \$\{input.topic\}: .* environment variables only"),
         ({"command": "x", "env": {"A": "{{fetch.token}}"}}, "holds {{fetch.token}}"),
     ],

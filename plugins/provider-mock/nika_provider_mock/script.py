@@ -8,10 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from nika_core.errors import Category, TaskError
-from nika_core.model.json import Json, JsonObject
-from nika_core.model.message import Role
-from nika_core.plugin import FileError, ModelRequest, read_json
+from nika_core.plugin import Category, FileError, Json, JsonObject, ModelRequest, Role, TaskError, read_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +85,7 @@ class Script:
         self.polls = polls
 
     def take(self, request: ModelRequest) -> Reply | None:
-        """The next reply for this request, used up by one; None when the script says nothing to it."""
+        """Use up and return the next reply for this request, or None if the script has none."""
         for reply in self._replies:
             if reply.times != 0 and reply.when.fits(request):
                 if reply.times is not None:
@@ -98,7 +95,7 @@ class Script:
 
 
 def read_script(path: str) -> Script:
-    """Raises TaskError (category config) that says what is wrong with the file."""
+    """Read a script. Raise TaskError (category config) that says what is wrong with the file."""
     try:
         return parse_script(read_json(Path(path)))
     except FileError as error:
@@ -108,7 +105,7 @@ def read_script(path: str) -> Script:
 
 
 def parse_script(value: Any) -> Script:
-    """Raises ValueError with a sentence."""
+    """Parse the JSON of a script. Raise ValueError with a sentence."""
     if isinstance(value, list):
         value = {"replies": value}
     known = _mapping(value, "the script", {"replies", "batch"})

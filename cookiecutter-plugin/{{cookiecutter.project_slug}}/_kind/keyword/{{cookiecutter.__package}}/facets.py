@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from nika_core.model.json import Json, JsonObject
-from nika_core.plugin import Effect, Facets, Payload, Report
+from nika_core.plugin import Effect, Facets, Json, JsonObject, Payload, Report
 
 MOST: Final = 100
 
@@ -16,7 +15,7 @@ class {{cookiecutter.__class}}Facets(Facets):
 
     def check(self, payload: Payload, report: Report) -> None:
         """Report what the schema cannot see."""
-        times = payload.fields.get("times", 1)
+        times = payload.fields["times"]  # a `Template` if it depends on something
         if isinstance(times, int) and not 1 <= times <= MOST:
             report(f"times is {times}", payload.at("times"), hint=f"write a number from 1 to {MOST}")
 
@@ -26,4 +25,4 @@ class {{cookiecutter.__class}}Facets(Facets):
 
     def mock(self, payload: JsonObject) -> Json:
         """An output of the same shape, for `nika run --mock`."""
-        return {"text": str(payload["text"]), "times": payload.get("times", 1)}
+        return {"text": str(payload["text"]), "times": payload["times"]}

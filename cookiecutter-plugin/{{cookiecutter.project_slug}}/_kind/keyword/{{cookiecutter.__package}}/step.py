@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from nika_core.model.json import Json, JsonObject
-from nika_core.plugin import Step, StepContext
+from nika_core.plugin import Json, JsonObject, Step, StepContext
 
 
 class {{cookiecutter.__class}}Step(Step):
@@ -11,5 +10,5 @@ class {{cookiecutter.__class}}Step(Step):
 
     async def run(self, payload: JsonObject, context: StepContext) -> Json:
         """The text, and how often it was said. The payload has passed the schema, its templates are rendered."""
-        times = payload.get("times", 1)
+        times = payload["times"]
         return {"text": " ".join([payload["text"]] * times), "times": times}
