@@ -20,7 +20,7 @@ _SHOWN: Final = 200  # characters of a wrong output that its error shows
 
 
 def fork(value: Any) -> Any:
-    """The same JSON in containers of its own, so that whoever changes it changes nobody else's."""
+    """Return the same JSON in new containers, so that a change to it changes nothing else."""
     kind = type(value)
     if kind is dict or isinstance(value, Mapping):  # the exact type first: to ask an abstract class is slow
         return {key: item if type(item) is str else fork(item) for key, item in value.items()}
