@@ -223,13 +223,19 @@ KINDS = {
         "limit-policies.md",
         ("LimitPolicy", "Policy", "Admission", "Stage", "Refusal"),
     ),
+    "Commands": (
+        "nika_commands",
+        "command",
+        "commands.md",
+        ("Command", "CommandContext", "Terminal", "Styled"),
+    ),
 }
 
 VALUES = [
     *("TaskError", "Category", "TemplateValueError", "UsageError", "ProblemsError", "NikaError", "Place", "Severity"),
     *("Message", "Role", "ToolCall", "ToolSpec", "Usage"),
     *("Template", "Placeholder", "AgentBlock", "OutputSpec", "KeywordCategory", "InputSpec", "Task", "Workflow"),
-    *("Graph", "Edge", "EdgeMaker", "Command", "CommandContext", "Terminal", "Styled"),
+    *("Graph", "Edge", "EdgeMaker"),
     *("Limit", "LimitKind", "Unit", "timeout_of", "output_of", "EventKind", "Clock"),
     *("read_path", "nearest", "bound", "import_in_thread"),
 ]
@@ -316,7 +322,7 @@ def _example(kind: str) -> str:
 def toolboxes() -> str:
     """What plugins may use."""
     lines = [NOTICE, "# Toolboxes\n", "What plugins may use beside the interface. Each is public as a whole.\n"]
-    for name in ("process", "agent", "network", "providers"):
+    for name in ("process", "agent", "network", "providers", "templates"):
         module = f"nika_core.toolbox.{name}"
         lines.append(f"## `{module}`\n")
         lines.append(_module_text(module))
@@ -351,7 +357,7 @@ def errors() -> str:
 
 def limits() -> str:
     """Every limit of the built-in policy."""
-    from nika_core.app import Workspace
+    from nika_core.app.workspace import Workspace
 
     lines = [
         NOTICE,

@@ -14,7 +14,6 @@ from typing import Annotated, Any, Final
 import typer
 import typer.core
 
-import nika_core
 from nika_core import codes
 from nika_core.cli.console import (
     allow_colours,
@@ -94,7 +93,9 @@ class LazyGroup(typer.core.TyperGroup):
 def _of_plugins() -> dict[str, str]:
     """The commands of plugins; none, and a message, if the project does not say which may be used."""
     try:
-        return {name: summary for name, summary in nika_core.plugin_commands().items() if name not in COMMANDS}
+        from nika_core.api.commands import plugin_commands
+
+        return {name: summary for name, summary in plugin_commands().items() if name not in COMMANDS}
     except NikaError as error:
         print_message(f"{style('note', 'yellow')}: the commands of plugins are not listed: {plain(error.message)}")
         return {}

@@ -70,12 +70,12 @@ class Graph:
         return found
 
     def cycle(self) -> list[str] | None:
-        """One cycle, first task repeated at the end; None when there is none."""
+        """Return one cycle, first task repeated at the end; None when there is none."""
         found = self.cycles()
         return found[0] if found else None
 
     def cycles(self) -> list[list[str]]:
-        """One cycle, a shortest one, for each group of tasks that wait for one another; `[a, a]` for a self-loop.
+        """Return a shortest cycle for each group of tasks that wait for one another; `[a, a]` for a self-loop.
 
         In declared order of their first tasks; each begins with its first task in declared order, and ends with it.
         """
@@ -91,7 +91,7 @@ class Graph:
         return sorted(found, key=lambda cycle: left[cycle[0]])
 
     def _way_back(self, first: str, group: frozenset[str]) -> list[str]:
-        """A shortest way from a task of a strongly connected group to itself."""
+        """Return a shortest way from a task of a strongly connected group to itself."""
         came_from: dict[str, str] = {}
         wave = [first]
         while first not in came_from:
@@ -108,7 +108,7 @@ class Graph:
         return path[::-1]
 
     def ancestors(self, task: str) -> frozenset[str]:
-        """All tasks that `task` depends on, directly or not."""
+        """Return all tasks that `task` depends on, directly or not."""
         found: set[str] = set()
         todo = [edge.source for edge in self.incoming[task]]
         while todo:
@@ -122,7 +122,7 @@ class Graph:
 def _strongly_connected(
     tasks: Collection[str], incoming: Mapping[str, tuple[Edge, ...]], outgoing: Mapping[str, tuple[Edge, ...]]
 ) -> Iterable[frozenset[str]]:
-    """Groups of tasks that reach one another (Kosaraju, without recursion: a chain may have thousands of tasks)."""
+    """Yield groups of tasks that reach one another (Kosaraju, without recursion: a chain may have thousands)."""
     ended: list[str] = []
     seen: set[str] = set()
     for root in tasks:

@@ -102,7 +102,7 @@ class TypedTemplate(Template):
 
     @classmethod
     def typed(cls, template: Template, convert: Callable[[Json], Json]) -> TypedTemplate:
-        """The same template with a type."""
+        """Return this template with a type."""
         new = cls.__new__(cls)
         _set_text(new, template.text)
         _set_plan(new, template.plan)

@@ -50,7 +50,7 @@ class Condition(Protocol):
     def placeholders(self) -> tuple[Placeholder, ...]: ...
 
     def evaluate(self, resolve: Callable[[Placeholder], Json]) -> bool:
-        """Raises TemplateValueError when a value is missing or cannot be compared."""
+        """Return whether it holds. Raise TemplateValueError if a value is missing or cannot be compared."""
         ...
 
 

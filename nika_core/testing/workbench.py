@@ -14,11 +14,13 @@ from typing import Any, Final
 
 import importlib_metadata
 
-from nika_core.app import PreparedRun, RunOptions, Workspace, prepare_run
 from nika_core.app.admission import check_admission
 from nika_core.app.execution import Execution
 from nika_core.app.planning import make_plan
+from nika_core.app.prepared_run import PreparedRun, prepare_run
 from nika_core.app.results import Plan
+from nika_core.app.run_options import RunOptions
+from nika_core.app.workspace import Workspace
 from nika_core.errors import Problem
 from nika_core.model.clock import Clock
 from nika_core.model.events import Event, EventKind

@@ -304,6 +304,15 @@ def test_an_object_without_a_hook_is_refused() -> None:
     assert "nika_task_keywords" in str(caught.value.hint)
 
 
+def test_an_object_whose_hook_fails_is_named() -> None:
+    class Broken:
+        def nika_task_keywords(self) -> list[Keyword]:
+            raise ValueError("no words")
+
+    with pytest.raises(nika.PluginError, match=r"Broken.* fails: ValueError: no words"):
+        nika.run(SHOUTS, plugins=[Broken()])
+
+
 # -- looked at without being run
 
 

@@ -73,7 +73,7 @@ def test_conditions_of_the_page(text: str, expected: str):
 
 
 def test_the_workflow_of_the_page_is_drawn_as_it_says(tmp_path: Path):
-    from nika_core.app import Workspace
+    from nika_core.app.workspace import Workspace
 
     (text,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     (drawing,) = re.findall(r"```text\n(.*?)\n```", PAGE, re.DOTALL)

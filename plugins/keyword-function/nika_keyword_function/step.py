@@ -111,7 +111,7 @@ def _resolve(text: str, folder: Path) -> tuple[Reference, Path | None]:
 
 
 def _arguments(args: Json) -> Json:
-    """An object is also what a task's output in JSON text says."""
+    """Return the arguments; an object may also come as JSON text, as a task's output often does."""
     if args is None:
         return {}
     if isinstance(args, str) and args.lstrip().startswith("{"):
@@ -127,7 +127,7 @@ def _encoded(request: Mapping[str, Any]) -> bytes:
     try:
         return json.dumps(request, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise TaskError(f"args is no JSON: {error}", category=Category.VALIDATION) from None
+        raise TaskError(f"args is not JSON: {error}", category=Category.VALIDATION) from None
 
 
 def _answer(ended: ProcessResult, reference: str) -> StepOutput:
@@ -163,7 +163,7 @@ def _failure(head: Mapping[str, Any], reference: str) -> TaskError:
             f"the arguments do not fit {reference}: {message}",
             category=Category.VALIDATION,
             code=codes.BAD_PAYLOAD,
-            hint="mend `args`",
+            hint="fix `args`",
         )
     if status == "missing":
         names = ", ".join(head.get("names", ()))

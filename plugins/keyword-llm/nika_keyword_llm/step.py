@@ -10,5 +10,5 @@ class Step:
     """Asks the model once (and again, at most twice, where JSON is wanted and the answer is none)."""
 
     async def run(self, payload: JsonObject, context: StepContext) -> StepOutput:
-        """Raises TaskError."""
+        """Ask the model. Raise TaskError."""
         return StepOutput((await converse(payload, context)).text)

@@ -64,7 +64,7 @@ class McpFacets(Facets):
             _check_server(name, known, payload.at(), report, codes.UNKNOWN_TOOL)
 
     def effects(self, payload: Payload) -> Sequence[Effect]:
-        """The server, and how it is reached."""
+        """Return the server, and how it is reached."""
         reference = payload.fields.get("reference")
         if not isinstance(reference, str):
             return (Effect("server", payload.text("reference") or "an MCP server"),)
@@ -76,7 +76,7 @@ class McpFacets(Facets):
         return (Effect("server", f"{name} ({server.shown()})" if server else name),)
 
     def sections(self, payload: Payload) -> Mapping[str, Json]:
-        """The servers of the workflow and of `.mcp.json`; none of them where that file cannot be used."""
+        """Return the servers of the workflow and of `.mcp.json`; none if that file cannot be used."""
         try:
             known = servers.declared(payload.sections.get(servers.SECTION), payload.folder)
         except servers.ServersError:
@@ -122,7 +122,7 @@ def _check_server(name: str, known: Mapping[str, servers.Server], place: Place, 
 
 
 def fit_name(server: str, tool: str) -> str:
-    """A name that models take, of `[A-Za-z0-9_-]{1,64}`: the same every time, and different for different tools."""
+    """Return a name that models accept (`[A-Za-z0-9_-]{1,64}`), always the same, and different for each tool."""
     plain = f"{server}__{tool}"
     shown = _UNFIT.sub("_", plain)
     # A server's name that could be read as server and tool would make two tools look alike.

@@ -27,7 +27,7 @@ class Remote:
         self._phrase = ""
 
     async def streams(self, stack: AsyncExitStack) -> Any:
-        """The SDK's transport over a client of ours: no proxies, no redirects to elsewhere. Raises TaskError."""
+        """Open the SDK's transport over our own HTTP client: no proxies, no redirects to elsewhere. Raise TaskError."""
         verify: Any = True
         try:
             if self._certificates:

@@ -44,7 +44,7 @@ class ShellStep:
 
 
 def _command(payload: JsonObject) -> tuple[list[str], Mapping[str, str]]:
-    """What to run, and the variables that hold the command's values."""
+    """Return what to run, and the variables that hold the command's values."""
     if "argv" in payload:
         return list(payload["argv"]), {}
     command = payload["command"]
@@ -71,7 +71,7 @@ def _stdin(payload: JsonObject) -> bytes | None:
         return text.encode()
     except UnicodeEncodeError:
         raise TaskError(
-            "stdin holds a character that is no text (a lone surrogate)", category=Category.VALIDATION
+            "stdin has a character that is not text (a lone surrogate)", category=Category.VALIDATION
         ) from None
 
 
@@ -120,7 +120,7 @@ def _failure(ended: ProcessResult, output: StepOutput) -> TaskError:
 
 
 def _end_of(captured: Captured) -> str:
-    """The last lines, whole ones where there are any."""
+    """Return the last lines, whole ones if there are any."""
     tail = captured.tail[-_TOLD_BYTES:]
     if len(tail) < captured.total and b"\n" in tail.rstrip():
         tail = tail[tail.index(b"\n") + 1 :]

@@ -33,7 +33,7 @@ class Range:
     why: str = ""  # one sentence, when the bound needs an explanation
 
     def why_not(self, value: float) -> str | None:
-        """What is wrong with `value`; None when nothing is."""
+        """Return what is wrong with `value`, or None."""
         if self.above and value <= self.lowest:
             return f"more than {self.lowest:g}"
         if value < self.lowest:
@@ -44,7 +44,7 @@ class Range:
 
 
 def parse(name: str, text: str, unit: Unit, allowed: Range) -> float:
-    """The value of variable `name`, in bytes, seconds, US dollars or as a count.
+    """Return the value of variable `name`, in bytes, seconds, US dollars or as a count.
 
     Raises:
         UsageError: NIKA-067, with the variable, its value and the form that was expected.

@@ -13,7 +13,7 @@ _SEED: Final = 1  # the same question gets the same answer
 
 
 def body_of(request: ModelRequest) -> dict[str, Any]:
-    """A chat completion's body."""
+    """Return a chat completion's body."""
     messages: list[dict[str, str]] = []
     if request.system:
         messages.append({"role": "system", "content": request.system})
@@ -80,7 +80,7 @@ class Reply:
 
 
 def error_of(error: Any, model: str) -> TaskError:
-    """What llama.cpp says that went wrong."""
+    """Return the error for one of llama.cpp's."""
     if not isinstance(error, Mapping):
         return TaskError(f"the local model failed: {error}", category=Category.PROVIDER)
     status = int(error.get("code") or 500)

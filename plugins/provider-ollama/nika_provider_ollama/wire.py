@@ -13,7 +13,7 @@ _CONTEXT: Final = 4096  # what Ollama holds by default; it cuts what is longer w
 
 
 def body_of(request: ModelRequest) -> dict[str, Any]:
-    """The arguments of a chat.
+    """Return the arguments of a chat.
 
     A schema is not sent beside tools: it would hold for the calls, too, and no tool would be called any more. The
     loop asks for the form in words then, and checks the answer in any case.

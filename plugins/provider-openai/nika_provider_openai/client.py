@@ -106,7 +106,7 @@ class Client(ServerClient):
         return tuple(sorted(str(model.id) for model in page.data))
 
     async def submit_batch(self, requests: Mapping[str, ModelRequest]) -> str:
-        """Raises TaskError."""
+        """Send a batch. Raise TaskError."""
         lines = [batch_line(name, request, official=self._official) for name, request in requests.items()]
         client = await self.connection()
         data = ("\n".join(lines) + "\n").encode()
@@ -140,7 +140,7 @@ class Client(ServerClient):
             raise
 
     async def poll_batch(self, batch_id: str) -> BatchResult:
-        """Raises TaskError; also where the whole batch was refused."""
+        """Return how the batch is. Raise TaskError, also if the whole batch was refused."""
         client = await self.connection()
         batch = await self.call(client.batches.retrieve(batch_id))
         if batch.status in ("validating", "in_progress", "finalizing", "cancelling"):

@@ -21,7 +21,7 @@ class EnvironmentSource:
         return ()
 
     def resolve(self, placeholder: Placeholder, values: Values) -> Json:
-        """The variable's value. Raises TemplateValueError."""
+        """Return the variable's value. Raise TemplateValueError."""
         name = placeholder.path[0]
         if name not in values.environ:
             raise TemplateValueError(_not_set(name), code=codes.ENV_NOT_SET, hint=_hint(name))

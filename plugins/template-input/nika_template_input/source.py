@@ -45,7 +45,7 @@ class InputSource:
         return ()
 
     def resolve(self, placeholder: Placeholder, values: Values) -> Json:
-        """The input, or the part of it that the path leads to. Raises TemplateValueError."""
+        """Return the input, or the part of it that the path leads to. Raise TemplateValueError."""
         name = placeholder.path[0]
         if name not in values.inputs:
             raise TemplateValueError(

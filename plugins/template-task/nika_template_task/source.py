@@ -39,11 +39,11 @@ class TaskSource:
                 )
 
     def depends_on(self, placeholder: Placeholder) -> Iterable[str]:
-        """The task itself."""
+        """Return the task itself."""
         return placeholder.path[:1]
 
     def resolve(self, placeholder: Placeholder, values: Values) -> Json:
-        """The output, or the part of it that the path leads to. Raises TemplateValueError."""
+        """Return the output, or the part of it that the path leads to. Raise TemplateValueError."""
         name = placeholder.path[0]
         if name not in values.outputs:
             raise TemplateValueError(f"task '{name}' has no output: it was skipped, or it failed")
