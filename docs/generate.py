@@ -242,7 +242,7 @@ VALUES = [
 
 FACE = {
     "Run": ("run", "arun", "stream", "EventStream", "resume", "aresume"),
-    "Look at a workflow": ("validate", "plan", "aplan", "as_json"),
+    "Look at a workflow": ("validate", "plan", "aplan", "to_json"),
     "Options": ("StartOptions", "PlanOptions", "ResumeOptions", "WorkspaceOptions"),
     "Results": (
         *("RunResult", "TaskResult", "RunStatus", "SkipReason", "Failure", "Usage", "Event", "EventKind"),

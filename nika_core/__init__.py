@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     )
     from nika_core.api.running import EventStream, aresume, arun, carry_out, resume, run, start, stream
     from nika_core.app.execution import Execution
-    from nika_core.app.json_forms import as_json
+    from nika_core.app.json_forms import to_json
     from nika_core.app.prepared_run import PreparedRun
     from nika_core.app.results import (
         HealthStatus,
@@ -87,7 +87,7 @@ _PUBLIC: Final = {
     "api.project": ("check_providers", "explain", "init", "limits", "providers", "read_inputs", "schema", "version"),
     "api.running": ("EventStream", "aresume", "arun", "carry_out", "resume", "run", "start", "stream"),
     "app.execution": ("Execution",),
-    "app.json_forms": ("as_json",),
+    "app.json_forms": ("to_json",),
     "app.prepared_run": ("PreparedRun",),
     "app.results": (
         *("HealthStatus", "ModelStatus", "Plan", "PlannedTask", "ProviderStatus", "RecordedRun", "RecordedTask"),
@@ -154,7 +154,6 @@ __all__ = [
     "aplan",
     "aresume",
     "arun",
-    "as_json",
     "carry_out",
     "check_plugins",
     "check_providers",
@@ -179,6 +178,7 @@ __all__ = [
     "schema",
     "start",
     "stream",
+    "to_json",
     "unmatched_plugins",
     "validate",
     "version",

@@ -24,7 +24,7 @@ Result: TypeAlias = (
 )
 
 
-def as_json(value: Result) -> dict[str, Any]:
+def to_json(value: Result) -> dict[str, Any]:
     """Return a result as the JSON object that the command line prints for it (`--format json` and `jsonl`)."""
     match value:
         case RunResult():

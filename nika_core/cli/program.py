@@ -40,19 +40,25 @@ class LazyCommand:
 
 
 COMMANDS: Final = {
-    "run": LazyCommand("nika_core.cli.run_command:run", "Run a workflow."),
-    "resume": LazyCommand("nika_core.cli.resume_command:resume", "Go on with an interrupted or failed run."),
-    "validate": LazyCommand(
-        "nika_core.cli.validate_command:validate", "Check workflow files without running anything."
+    "run": LazyCommand("nika_core.cli.run_command:run_command", "Run a workflow."),
+    "resume": LazyCommand(
+        "nika_core.cli.resume_command:resume_command", "Resume an interrupted, paused or failed run."
     ),
-    "plan": LazyCommand("nika_core.cli.plan_command:plan", "Show what a run would do, touch and cost."),
+    "validate": LazyCommand(
+        "nika_core.cli.validate_command:validate_command", "Check workflow files without running anything."
+    ),
+    "plan": LazyCommand("nika_core.cli.plan_command:plan_command", "Show what a run would do, touch and cost."),
     "runs": LazyCommand("nika_core.cli.runs_command:app", "The history of runs: list, show, remove."),
-    "init": LazyCommand("nika_core.cli.init_command:init", "Make a project that runs at once, offline."),
+    "init": LazyCommand("nika_core.cli.init_command:init_command", "Make a project that runs at once, offline."),
     "plugins": LazyCommand("nika_core.cli.plugins_command:app", "What is installed, allowed, in conflict or broken."),
-    "providers": LazyCommand("nika_core.cli.providers_command:providers", "Model providers, their keys and prices."),
-    "limits": LazyCommand("nika_core.cli.limits_command:limits", "Every limit, its value and where it came from."),
-    "schema": LazyCommand("nika_core.cli.schema_command:schema", "The JSON Schema of a workflow, for editors."),
-    "explain": LazyCommand("nika_core.cli.explain_command:explain", "What a NIKA code means, and how to mend it."),
+    "providers": LazyCommand(
+        "nika_core.cli.providers_command:providers_command", "Model providers, their keys and prices."
+    ),
+    "limits": LazyCommand(
+        "nika_core.cli.limits_command:limits_command", "Every limit, its value and where it came from."
+    ),
+    "schema": LazyCommand("nika_core.cli.schema_command:schema_command", "The JSON Schema of a workflow, for editors."),
+    "explain": LazyCommand("nika_core.cli.explain_command:explain_command", "What a NIKA code means, and its fix."),
 }
 
 

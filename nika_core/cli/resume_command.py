@@ -22,7 +22,7 @@ from nika_core.cli.problems import printing_problems, refused_run_as_json
 from nika_core.cli.run_command import open_command_workspace, read_workflow
 
 
-def resume(
+def resume_command(
     run: RunArgument,
     from_: Annotated[
         str | None, typer.Option("--from", metavar="TASK", help="Run this task and all below it again.")

@@ -28,7 +28,7 @@ from nika_core.cli.problems import printing_problems, refused_run_as_json, requi
 from nika_core.errors import UsageError
 
 
-def run(
+def run_command(
     workflow: WorkflowArgument = None,
     input_: InputOption = None,
     inputs: InputsOption = None,

@@ -32,7 +32,7 @@ class ReportFormat(StrEnum):
     COMPACT = "compact"
 
 
-def validate(
+def validate_command(
     paths: Annotated[
         list[Path] | None, typer.Argument(metavar="[PATH]...", help="Files or folders; without one, this folder.")
     ] = None,
@@ -44,7 +44,7 @@ def validate(
     for path, loaded in _all_checked(paths or [Path()]):
         problems += loaded.problems
         if format_ is ReportFormat.JSON:
-            made = nika.as_json(loaded)
+            made = nika.to_json(loaded)
             found.append(made | {"problems": mask_problems(made["problems"])})
         elif format_ is ReportFormat.COMPACT:
             for problem in loaded.problems:

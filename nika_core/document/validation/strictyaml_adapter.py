@@ -16,8 +16,8 @@ _MOST_KNOWN: Final = 256
 _UNCHANGING: Final = (str, int, float)
 
 
-def foreign(validator: Any) -> Compiled:
-    """Any other validator, through strictyaml itself.
+def adapt(validator: Any) -> Compiled:
+    """Compile any other validator: strictyaml itself runs it.
 
     What it makes of a short text is kept where it cannot be changed: the same few numbers and words come again and
     again, and a validator gives the same value for the same text.

@@ -155,7 +155,7 @@ class NodeChunk(YAMLChunk):  # type: ignore[misc]  # strictyaml has no types
 
 
 def as_ruamel(node: Any) -> Any:
-    """Our tree in strictyaml's containers."""
+    """Return our tree in strictyaml's containers."""
     if type(node) is dict:
         return CommentedMap((key, as_ruamel(value)) for key, value in node.items() if type(key) is not RefusedKey)
     if type(node) is list:
@@ -172,7 +172,7 @@ def _copy(node: Any) -> Any:
 
 
 def data_of(value: Any) -> Any:
-    """What a validator made, as plain Python values."""
+    """Return what a validator made as plain Python values."""
     if isinstance(value, YAML):
         value = value._value
     if isinstance(value, CommentedMap):

@@ -48,8 +48,8 @@ class Function:
         properties: dict[str, Json] = {}
         for one in self.parameters:
             if one.by_name:
-                told = {"description": described[one.name]} if one.name in described else {}
-                properties[one.name] = {**one.schema, **told}
+                description = {"description": described[one.name]} if one.name in described else {}
+                properties[one.name] = {**one.schema, **description}
         return {
             "type": "object",
             "properties": properties,

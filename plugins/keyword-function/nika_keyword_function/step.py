@@ -148,12 +148,12 @@ def _answer(ended: ProcessResult, reference: str) -> StepOutput:
 
 def _failure(head: Mapping[str, Any], reference: str) -> TaskError:
     status, message = head["status"], head["message"]
-    told = f"{head['type']}: {message}" if "type" in head and message else head.get("type", message)
+    text = f"{head['type']}: {message}" if "type" in head and message else head.get("type", message)
     hint = f"it was raised at {head['where']}" if head.get("where") else None
     if status == "raised":
-        return TaskError(f"{reference} raised {told}", hint=hint)
+        return TaskError(f"{reference} raised {text}", hint=hint)
     if status == "import":
-        return TaskError(f"{reference} cannot be loaded: {told}", category=Category.CONFIG, hint=hint)
+        return TaskError(f"{reference} cannot be loaded: {text}", category=Category.CONFIG, hint=hint)
     if status == "exit":
         return TaskError(
             f"{reference} ended its process with {message}", hint="a function returns a value, or raises an error"

@@ -47,9 +47,9 @@ class Server:
 
     def as_json(self) -> dict[str, Json]:
         """Return what a client needs; not where the server is declared."""
-        told = asdict(self)
-        del told["origin"]
-        return told
+        connection = asdict(self)
+        del connection["origin"]
+        return connection
 
     def shown(self) -> str:
         """Return what it is, without anything secret."""

@@ -108,7 +108,7 @@ def _failure(ended: ProcessResult, output: StepOutput) -> TaskError:
         what = f"the command failed with exit code {ended.exit_code}"
         if ended.exit_code > 128 and (name := _signal_name(ended.exit_code - 128)):
             what += f" (as after {name})"
-    told = _end_of(ended.stderr) or _end_of(ended.stdout)
+    excerpt = _end_of(ended.stderr) or _end_of(ended.stdout)
     hint = None
     if ended.exit_code == 127:
         hint = "the shell did not find a program: install it, or correct its name"
@@ -116,7 +116,7 @@ def _failure(ended: ProcessResult, output: StepOutput) -> TaskError:
         hint = "the shell may not execute a program: chmod +x, or run it with its interpreter"
     # What is not there will not be there at the next attempt either.
     retriable = False if ended.exit_code in {126, 127} else None
-    return TaskError(what + (f": {told}" if told else ""), hint=hint, output=output.value, retriable=retriable)
+    return TaskError(what + (f": {excerpt}" if excerpt else ""), hint=hint, output=output.value, retriable=retriable)
 
 
 def _end_of(captured: Captured) -> str:
