@@ -8,15 +8,15 @@ import pytest
 
 from nika_core.engine.core.core import Core
 from nika_core.engine.core.hashing import definition_hash
-from nika_core.engine.core.run_plan import RunPlan
+from nika_core.engine.core.run_plan import RunPlan, RunRequest
 from nika_core.engine.local.host import Run
-from nika_core.engine.local.services import RunRequest, Services
+from nika_core.engine.local.services import Services
 from nika_core.errors import PluginError, TemplateValueError
 from nika_core.model.graph import build_graph
 from nika_core.model.limits import Limit, Limits, Unit
 from nika_core.model.state import RunResult
 from nika_core.model.template import MISSING, Placeholder, Template
-from nika_core.model.workflow import AgentBlock, Flow, KeywordCategory, Task, Workflow
+from nika_core.model.workflow import AgentBlock, Flow, KeywordCategory, Mode, Task, Workflow
 from nika_core.plugin import Keyword, Values
 from nika_core.testing.clock import ManualClock
 
@@ -88,9 +88,14 @@ class Lab:
 
     @staticmethod
     def plan(tasks: tuple[Task, ...], flows: tuple[Flow, ...] = (), **more: Any) -> RunPlan:
-        graph = build_graph(tasks, flows, depends_on)
+        """A request's own fields are the request's; `mode` and `output` are the agent block's."""
+        agent = AgentBlock(mode=more.pop("mode", Mode.STRICT), output=more.pop("output", None))
+        concurrent = more.pop("max_concurrent", None)
+        limits = Lab.limits() if concurrent is None else Lab.limits(concurrent=concurrent)
+        own = {name: more.pop(name) for name in ("definition", "render", "resolve", "context") if name in more}
         defaults: dict[str, Any] = {"definition": definition_hash, "render": render, "resolve": resolve}
-        return RunPlan(run_id="r", workflow="w", tasks=tasks, graph=graph, **{**defaults, **more})
+        request = Lab.request(tasks, flows, agent=agent, limits=limits, **more)
+        return RunPlan(request=request, **{**defaults, **own})
 
     @staticmethod
     def core(*args: Any, **more: Any) -> Core:

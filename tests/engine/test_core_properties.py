@@ -22,6 +22,7 @@ from nika_core.engine.core.messages import (
 )
 from nika_core.engine.core.snapshots import core_event_json, core_event_of
 from nika_core.errors import Category, TemplateValueError
+from nika_core.model.limits import LimitKind
 from nika_core.model.message import Message, Role
 from nika_core.model.state import Failed, Failure, Pending, Ready, Running, Skipped, SkipReason, Success
 from nika_core.model.usage import Usage
@@ -125,7 +126,7 @@ class Driven:
         self.questions = {}
         self.keys = []
         self._take(self.core.start())
-        names = plan.graph.order
+        names = plan.request.graph.order
         budget = 12 if strays_allowed else 0
         while not self.finished:
             choices = [("end", name) for name in sorted(self.open_calls)]
@@ -168,7 +169,8 @@ class Driven:
             self.questions.clear()
         running = sum(isinstance(state, Running) for state in self.core.states.values())
         assert running == len(self.open_calls)
-        assert self.plan.max_concurrent is None or running <= self.plan.max_concurrent
+        limit = self.plan.request.limits.count(LimitKind.CONCURRENT)
+        assert limit is None or running <= limit
 
     @property
     def said(self):
@@ -188,7 +190,7 @@ def test_every_run_ends_with_every_task_ended_and_every_step_numbered(lab, data)
     )
     assert all(isinstance(state, Success | Failed | Skipped) for state in driven.core.states.values())
     (finish,) = [command for command in driven.said if isinstance(command, Finish)]
-    assert len(finish.result.tasks) == len(driven.plan.tasks)
+    assert len(finish.result.tasks) == len(driven.plan.request.workflow.tasks)
     assert len(set(driven.keys)) == len(driven.keys), "no key is ever started twice"
     for event in driven.events:
         assert driven.core.on(event) == [], "nothing happens after the end"

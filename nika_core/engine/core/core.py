@@ -43,6 +43,7 @@ from nika_core.errors import Category
 from nika_core.model.codec import usage_json
 from nika_core.model.events import EventKind
 from nika_core.model.json import Json, JsonObject
+from nika_core.model.limits import LimitKind
 from nika_core.model.state import (
     Failed,
     Failure,
@@ -72,23 +73,27 @@ class Core:
 
     def __init__(self, plan: RunPlan, run_state: RunState | None = None) -> None:
         self.plan = plan
+        self._request = request = plan.request
+        self._max_concurrent = request.limits.count(LimitKind.CONCURRENT)
+        self._max_error = request.limits.count(LimitKind.ERROR_BYTES)
+        self._default_mode = request.agent_block.mode
         self._run_state = run_state = run_state or RunState(plan)
         self._lifecycle = run_state.lifecycle
         self._states = run_state.lifecycle.states
-        self._tasks = {task.id: task for task in plan.tasks}
-        self._index = {task: index for index, task in enumerate(plan.graph.order)}
-        self._reuse = Reuse(plan.previous, plan.graph, plan.rerun_from, plan.context)
+        self._tasks = {task.id: task for task in request.workflow.tasks}
+        self._index = {task: index for index, task in enumerate(request.graph.order)}
+        self._reuse = Reuse(request.previous, request.graph, request.rerun_from, plan.context)
 
     # ---- what a host calls
 
     def start(self) -> list[Command]:
         """Begin the run."""
-        data: dict[str, Any] = {"workflow": self.plan.workflow, "tasks": len(self._tasks)}
+        data: dict[str, Any] = {"workflow": self._request.workflow.name, "tasks": len(self._tasks)}
         if self._reuse.active:
             data["resumed"] = True
         commands: list[Command] = [self._lifecycle.emit(EventKind.RUN_STARTED, None, data)]
-        if self.plan.timeout is not None:
-            commands.append(StartTimer(RUN_TIMER, self.plan.timeout))
+        if self._request.timeout is not None:
+            commands.append(StartTimer(RUN_TIMER, self._request.timeout))
         self._settle([task for task, count in self._run_state.waiting.items() if not count], commands)
         self._advance(commands)
         return commands
@@ -108,8 +113,8 @@ class Core:
         elif isinstance(event, AgentDecision):
             self._decided(event, commands)
         elif isinstance(event, TimerFired):
-            if event.id == RUN_TIMER and self.plan.timeout is not None:
-                reason = f"the run took longer than {self.plan.timeout:g} s"
+            if event.id == RUN_TIMER and self._request.timeout is not None:
+                reason = f"the run took longer than {self._request.timeout:g} s"
                 self._end_early(EarlyEnd(RunStatus.FAILED, reason), commands)
         elif isinstance(event, CancelRequested):
             status = RunStatus.PAUSED if event.paused else RunStatus.CANCELLED
@@ -149,12 +154,12 @@ class Core:
         for task in tasks:  # which grows: what a task that does not run lets go on
             if type(self._states[task]) is not Pending:
                 continue
-            edges = self.plan.graph.incoming[task]
+            edges = self._request.graph.incoming[task]
             try:
                 reason = why_skipped(edges, self._states, self._tolerated, self._resolve) if edges else None
             except ConditionError as error:
                 self._make_ready(task, 1, commands, queue=False)
-                failure = failure_from(error.error, "a template source", self.plan.max_error_bytes)
+                failure = failure_from(error.error, "a template source", self._max_error)
                 text = error.edge.condition.text if error.edge.condition else ""
                 which = "" if text in failure.message else f"the condition `{text}` of "
                 message = f"{which}the flow from `{error.edge.source}`: {failure.message}"
@@ -172,7 +177,7 @@ class Core:
         found: list[str] = []
         if task not in self._run_state.asking:
             waiting = self._run_state.waiting
-            for edge in self.plan.graph.outgoing[task]:
+            for edge in self._request.graph.outgoing[task]:
                 target = edge.target
                 waiting[target] = left = waiting[target] - 1
                 if not left:
@@ -189,16 +194,16 @@ class Core:
         commands.append(self._lifecycle.transition(task, _FIRST if epoch == 1 else Ready(epoch), _READY))
         if queue:
             place = self._index[task]
-            heappush(self._run_state.ready, place - len(self._index) if task in self.plan.no_slot else place)
+            heappush(self._run_state.ready, place - len(self._index) if task in self._request.no_slot else place)
 
     # ---- from ready to running
 
     def _advance(self, commands: list[Command]) -> None:
         """Start what there is room for; end the run when nothing is left."""
-        run_state, limit = self._run_state, self.plan.max_concurrent
+        run_state, limit = self._run_state, self._max_concurrent
         ready = run_state.ready
         while ready and (limit is None or run_state.running < limit or ready[0] < 0):
-            self._begin(self.plan.graph.order[heappop(ready)], commands)
+            self._begin(self._request.graph.order[heappop(ready)], commands)
         if not run_state.unfinished and not run_state.finished:
             self._finish(commands)
 
@@ -213,7 +218,7 @@ class Core:
             heard = run_state.conversation.hashes(task) if task in plan.context else ()
             given = payload_hash(payload, known.payload, heard)
         except FAULTS as error:  # sources and facets are plugins: whatever they raise is the task's failure
-            failure = failure_from(error, "what makes the payload", plan.max_error_bytes)
+            failure = failure_from(error, "what makes the payload", self._max_error)
             self._fail(task, decided, failure, commands)
             self._settle(self._released(task), commands)
             return
@@ -230,23 +235,23 @@ class Core:
             running = _RUNNING if epoch == 1 else Running(epoch)
             data = started_data(known, epoch, definition, given, choice.reason)
             commands.append(self._lifecycle.transition(task, running, _STARTED, data))
-            run_state.running += task not in plan.no_slot
+            run_state.running += task not in plan.request.no_slot
             commands.append(quick(StartTask, (self._call(task, epoch, payload),)))
 
     def _reuse_task(self, task: str, choice: ReuseDecision, commands: list[Command]) -> None:
-        outcome = self.plan.previous[task].outcome
+        outcome = self._request.previous[task].outcome
         self._run_state.reused.add(task)
         self._run_state.keep(task, outcome)
         data = {**task_data(outcome), "reason": choice.reason}
         if outcome.withheld:
-            data["withheld"] = True  # whoever needs it in a later life must not take this for it
+            data["withheld"] = True  # a task that needs it when the run is resumed must not take this for it
         commands.append(self._lifecycle.transition(task, SUCCESS, EventKind.TASK_REUSED, data))
         self._run_state.unfinished -= 1
         self._settle(self._released(task), commands)
 
     def _call(self, task: str, epoch: int, payload: JsonObject) -> TaskCall:
         messages = self._run_state.conversation.seen_by(task) if task in self.plan.context else ()
-        return quick(TaskCall, (self._tasks[task], epoch, f"{self.plan.run_id}/{task}#{epoch}", payload, messages))
+        return quick(TaskCall, (self._tasks[task], epoch, f"{self._request.run_id}/{task}#{epoch}", payload, messages))
 
     # ---- from running to the end
 
@@ -256,7 +261,7 @@ class Core:
         if not isinstance(state, Running) or state.epoch != event.epoch:
             return
         run_state = self._run_state
-        run_state.running -= task not in self.plan.no_slot
+        run_state.running -= task not in self._request.no_slot
         if outcome.failure is None:
             run_state.keep(task, outcome)
             data = task_data(outcome)
@@ -292,7 +297,7 @@ class Core:
         if self._tolerated(task):
             if outcome.has_output:
                 self._run_state.outputs[task] = outcome.output
-        elif self.plan.fail_fast and self._run_state.early_end is None:
+        elif self._request.fail_fast and self._run_state.early_end is None:
             self._end_early(EarlyEnd(RunStatus.FAILED, f"`{task}` failed"), commands)
 
     def _skip(self, task: str, reason: SkipReason, commands: list[Command]) -> None:
@@ -301,7 +306,7 @@ class Core:
         self._run_state.unfinished -= 1
 
     def _mode(self, task: str) -> Mode:
-        return self._tasks[task].mode or self.plan.mode
+        return self._tasks[task].mode or self._default_mode
 
     # ---- attempts
 
@@ -375,7 +380,7 @@ class Core:
 
     def _finish(self, commands: list[Command]) -> None:
         self._run_state.finished = True
-        if self.plan.timeout is not None:
+        if self._request.timeout is not None:
             commands.append(CancelTimer(RUN_TIMER))
         if self._run_state.early_end is not None:
             status, reason = self._run_state.early_end.status, self._run_state.early_end.reason

@@ -50,16 +50,17 @@ def run_result(plan: RunPlan, status: RunStatus, states: Mapping[str, TaskState]
 
     The output is that of the task that `output:` names or, without it, of the last one in declared order that has one.
     """
-    tasks = tuple(_task_result(plan, task, states[task.id], run_state) for task in plan.tasks)
-    named = (task for task in reversed(tasks) if task.has_output and plan.output in (None, task.id))
+    tasks = tuple(_task_result(plan, task, states[task.id], run_state) for task in plan.request.workflow.tasks)
+    output = plan.request.agent_block.output
+    named = (task for task in reversed(tasks) if task.has_output and output in (None, task.id))
     last = next(named, None)
     usage = NOTHING
     for task in tasks:
         if task.usage is not NOTHING:
             usage = usage + task.usage
     return RunResult(
-        plan.run_id,
-        plan.workflow,
+        plan.request.run_id,
+        plan.request.workflow.name,
         status,
         tasks,
         output=last.output if last else None,
@@ -75,8 +76,8 @@ def _task_result(plan: RunPlan, task: Task, state: TaskState, run_state: RunStat
     usage = outcome.usage
     if id_ in run_state.extra_usage:
         usage = usage + run_state.extra_usage[id_]
-    if not reused and id_ in plan.previous:  # a run's figures are those of all its lives
-        usage = usage + plan.previous[id_].outcome.usage
+    if not reused and id_ in plan.request.previous:  # a run's figures are those of all its lives
+        usage = usage + plan.request.previous[id_].outcome.usage
     kind = type(state)
     return TaskResult(
         id_,

@@ -28,7 +28,7 @@ class RunState:
         retry_counts: how often the main agent had a task done again.
         outcomes: the last one of each task that had one.
         extra_usage: what tasks have used beside their last outcome: in epochs before it, and for decisions about them.
-        reused: tasks that were taken over from the earlier run.
+        reused: tasks whose outcome is that of the earlier run.
         outputs: only ever added to, since views of it are handed out.
         conversation: the main conversation.
         early_end: why nothing starts any more.
@@ -36,21 +36,24 @@ class RunState:
 
     def __init__(self, plan: RunPlan) -> None:
         self.plan = plan
-        self.lifecycle = Lifecycle(plan.graph.order)
-        self.waiting = {task: len(edges) for task, edges in plan.graph.incoming.items()}
+        self._max_json_depth = plan.request.max_json_depth
+        self.lifecycle = Lifecycle(plan.request.graph.order)
+        self.waiting = {task: len(edges) for task, edges in plan.request.graph.incoming.items()}
         self.ready: list[int] = []
         self.running = 0
-        self.unfinished = len(plan.graph.order)
+        self.unfinished = len(plan.request.graph.order)
         self.asking: dict[str, int] = {}
         self.retry_counts: dict[str, int] = {}
         self.outcomes: dict[str, Outcome] = {}
         self.extra_usage: dict[str, Usage] = {}
         self.reused: set[str] = set()
         self.outputs: dict[str, Json] = {}
-        self.conversation = Conversation(plan.graph, plan.context)
+        self.conversation = Conversation(plan.request.graph, plan.context)
         self.early_end: EarlyEnd | None = None
         self.finished = False
-        self._alone = Values(NO_OUTPUTS, plan.inputs, plan.environ, plan.max_json_depth)  # for tasks without sources
+        self._alone = Values(
+            NO_OUTPUTS, plan.request.inputs, plan.request.environ, self._max_json_depth
+        )  # for tasks without sources
 
     def keep(self, task: str, outcome: Outcome) -> None:
         """What later tasks may see of this one."""
@@ -67,9 +70,14 @@ class RunState:
     def values(self, task: str) -> Values:
         """What a task may see of the others."""
         plan = self.plan
-        if not plan.graph.incoming[task]:
+        if not plan.request.graph.incoming[task]:
             return self._alone
-        return Values(VisibleOutputs(self.outputs, plan.graph, task), plan.inputs, plan.environ, plan.max_json_depth)
+        return Values(
+            VisibleOutputs(self.outputs, plan.request.graph, task),
+            plan.request.inputs,
+            plan.request.environ,
+            self._max_json_depth,
+        )
 
     def snapshot(self) -> JsonObject:
         """As JSON."""
@@ -91,7 +99,7 @@ class RunState:
 
     @classmethod
     def restore(cls, plan: RunPlan, found: JsonObject) -> RunState:
-        """The board that the snapshot was taken of. The plan must be the same."""
+        """Return the state that the snapshot was taken of. The plan must be the same."""
         run_state = cls(plan)
         run_state.lifecycle.number = found["number"]
         run_state.lifecycle.states.update({task: state_of(state) for task, state in found["states"].items()})
@@ -108,7 +116,7 @@ class RunState:
             run_state.keep(task, run_state.outcomes[task])
         states = run_state.lifecycle.states.values()
         running = {task for task, state in run_state.lifecycle.states.items() if isinstance(state, Running)}
-        run_state.running = len(running - plan.no_slot)
+        run_state.running = len(running - plan.request.no_slot)
         run_state.unfinished -= sum(isinstance(state, Success | Failed | Skipped) for state in states) - len(
             run_state.asking
         )

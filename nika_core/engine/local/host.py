@@ -27,18 +27,17 @@ from nika_core.engine.core.messages import (
     TimerFired,
     quick,
 )
-from nika_core.engine.core.run_plan import RunPlan
+from nika_core.engine.core.run_plan import RunPlan, RunRequest
 from nika_core.engine.local.agentic import decide
 from nika_core.engine.local.executor import LocalExecutor
 from nika_core.engine.local.observers import Observers
 from nika_core.engine.local.resources import failures_of
 from nika_core.engine.local.run_context import RunContext
-from nika_core.engine.local.services import Observer, RunRequest, Services
+from nika_core.engine.local.services import Observer, Services
 from nika_core.engine.task.attempt import TaskRun
 from nika_core.engine.task.deadlines import Deadline
-from nika_core.model.limits import LimitKind
 from nika_core.model.state import RunResult
-from nika_core.model.workflow import AgentBlock, KeywordCategory, Mode, Task
+from nika_core.model.workflow import AgentBlock, KeywordCategory, Task
 
 _INTERRUPTED: Final = "interrupted"
 
@@ -72,7 +71,7 @@ class Run:
     # ---- from outside
 
     async def result(self) -> RunResult:
-        """Do it all. When who awaits it is cancelled, the run is, in good order, and then the cancellation goes on."""
+        """Run to the end. A cancellation of the awaiting task cancels the run, in good order, and then goes on."""
         started = self.context.clock.monotonic()
         core = self._core = Core(_plan(self._request, self.context))
         self.context.task_states = lambda: {task: type(state).__name__.lower() for task, state in core.states.items()}
@@ -109,7 +108,7 @@ class Run:
         self.post(CancelRequested(reason, paused))
 
     def post(self, event: CoreEvent) -> None:
-        """Something has happened."""
+        """Take in what has happened."""
         self._inbox.append(event)
         self._wake()
 
@@ -165,11 +164,11 @@ class Run:
         self._wake()
 
     def waits(self) -> None:
-        """Whoever is ready does not wait for a task that does."""
+        """Start the tasks that are ready: they do not wait for a task that waits."""
         self._executor.start()
 
     def abandoned(self, task_run: TaskRun) -> None:
-        """A task that does not listen is left behind."""
+        """Abandon a task that does not stop."""
         task = task_run.call.task.id
         self.context.notice(f"`{task}` was told to stop and did not; the run goes on without it", task)
         if task_run.task is not None:
@@ -232,7 +231,7 @@ class Run:
         await self._observers.end(grace)
 
     async def _wait(self, tasks: Iterable[asyncio.Task[Any]]) -> list[asyncio.Task[Any]]:
-        """Wait for these, for the grace period; gives those that have not ended."""
+        """Wait for these, for the grace period; return those that have not ended."""
         left = [task for task in tasks if not task.done()]
         if not left:
             return []
@@ -264,7 +263,7 @@ class Run:
 
 
 def _plan(request: RunRequest, run: RunContext) -> RunPlan:
-    workflow, services, limits = request.workflow, run.services, request.limits
+    workflow, services = request.workflow, run.services
     words: dict[str, tuple[KeywordCategory, AgentBlock | None, tuple[str, ...]]] = {}  # its sections are the last
 
     def look_up(word: str) -> tuple[KeywordCategory, AgentBlock | None, tuple[str, ...]]:
@@ -291,24 +290,9 @@ def _plan(request: RunRequest, run: RunContext) -> RunPlan:
         look_up(word)
     context = {word for word, (category, _, _) in words.items() if category is KeywordCategory.CONTEXT}
     return RunPlan(
-        run_id=request.run_id,
-        workflow=workflow.name,
-        tasks=workflow.tasks,
-        graph=request.graph,
+        request=request,
         definition=definition,
         render=services.render,
         resolve=services.resolve,
         context=frozenset(task.id for task in workflow.tasks if task.keyword in context),
-        no_slot=request.no_slot,
-        mode=run.agent.mode if workflow.agent or request.agent else Mode.STRICT,
-        output=run.agent.output,
-        inputs=request.inputs,
-        environ=request.environ,
-        max_concurrent=limits.count(LimitKind.CONCURRENT),
-        max_json_depth=run.max_depth,
-        max_error_bytes=run.max_error,
-        fail_fast=request.fail_fast,
-        timeout=request.timeout,
-        previous=request.previous,
-        rerun_from=request.rerun_from,
     )

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from nika_core.engine.core.messages import Command, CoreEvent, Emit, quick
 from nika_core.engine.core.ports import unmasked
+from nika_core.engine.core.run_plan import RunRequest
 from nika_core.engine.local.observers import Observers
 from nika_core.engine.local.resources import Resources
-from nika_core.engine.local.services import RunRequest, Services
+from nika_core.engine.local.services import Services
 from nika_core.engine.local.start_throttle import StartThrottle
 from nika_core.engine.task.deadlines import Deadlines
 from nika_core.errors import JournalError
@@ -22,10 +23,8 @@ from nika_core.model.limits import LimitKind, output_of, timeout_of
 from nika_core.model.masking import masked_number
 from nika_core.model.state import Failure
 from nika_core.model.usage import NOTHING, Usage
-from nika_core.model.workflow import AgentBlock
 from nika_core.plugin import Keyword, Step
 
-_DEFAULT_DEPTH: Final = 50
 _GIVEN_ON: Final = ("output", "messages")  # what other tasks are given of a task, also when the run is resumed
 
 
@@ -55,9 +54,9 @@ class RunContext:
         self.deadlines = Deadlines(services.clock)
         self.resources = Resources()
         self.start_throttle = StartThrottle()
-        self.agent = request.agent or request.workflow.agent or AgentBlock()
+        self.agent = request.agent_block
         self.max_error = limits.count(LimitKind.ERROR_BYTES)
-        self.max_depth = limits.count(LimitKind.JSON_DEPTH) or _DEFAULT_DEPTH
+        self.max_depth = request.max_json_depth
         self.max_attempts = limits.count(LimitKind.ATTEMPTS)
         self.backoff = limits.amount(LimitKind.RETRY_DELAY, 1.0) or 0.0
         self.spent: Usage = NOTHING
