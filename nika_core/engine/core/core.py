@@ -244,7 +244,7 @@ class Core:
         self._run_state.keep(task, outcome)
         data = {**task_data(outcome), "reason": choice.reason}
         if outcome.withheld:
-            data["withheld"] = True  # whoever needs it in a later life must not take this for it
+            data["withheld"] = True  # a task that needs it when the run is resumed must not take this for it
         commands.append(self._lifecycle.transition(task, SUCCESS, EventKind.TASK_REUSED, data))
         self._run_state.unfinished -= 1
         self._settle(self._released(task), commands)

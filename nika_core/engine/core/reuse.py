@@ -1,4 +1,4 @@
-"""Resume: which finished tasks are taken over, which are done again, and why."""
+"""Resume: which finished tasks are reused, which are done again, and why."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class RunState:
         retry_counts: how often the main agent had a task done again.
         outcomes: the last one of each task that had one.
         extra_usage: what tasks have used beside their last outcome: in epochs before it, and for decisions about them.
-        reused: tasks that were taken over from the earlier run.
+        reused: tasks whose outcome is that of the earlier run.
         outputs: only ever added to, since views of it are handed out.
         conversation: the main conversation.
         early_end: why nothing starts any more.
@@ -99,7 +99,7 @@ class RunState:
 
     @classmethod
     def restore(cls, plan: RunPlan, found: JsonObject) -> RunState:
-        """The board that the snapshot was taken of. The plan must be the same."""
+        """Return the state that the snapshot was taken of. The plan must be the same."""
         run_state = cls(plan)
         run_state.lifecycle.number = found["number"]
         run_state.lifecycle.states.update({task: state_of(state) for task, state in found["states"].items()})

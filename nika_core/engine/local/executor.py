@@ -1,8 +1,8 @@
 """Runs tasks in Tasks of the event loop: one each, but for those that never wait, which follow one another in one.
 
 To make a Task, to leave it and to come back to the host costs more than all else that a task without effects needs.
-Whoever waits for anything has a Task of its own, and keeps it; what a step sets in its context is not seen by who
-follows it, nor is a cancellation of the Task while it runs.
+A step that waits for anything has a Task of its own, and keeps it; what a step sets in its context is not seen by the
+next one, nor is a cancellation of the Task while it runs.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ class LocalExecutor:
         self._until = 0.0
 
     def add(self, task_run: TaskRun) -> None:
-        """To be started."""
+        """Take in a task to be started."""
         self._ready.append(task_run)
 
     def drop(self, task_run: TaskRun) -> bool:
-        """Whether it had not been started; it never will be."""
+        """Return whether it had not been started; it never will be."""
         if task_run not in self._ready:
             return False
         self._ready.remove(task_run)
         return True
 
     def stop(self) -> None:
-        """Nobody starts any more."""
+        """Start nothing any more."""
         self._ready.clear()
 
     def begin_turn(self) -> None:
@@ -75,7 +75,7 @@ class LocalExecutor:
             task_run = self._following(task_run)
 
     def _following(self, task_run: TaskRun) -> TaskRun | None:
-        """Who is next in the same Task."""
+        """Return the next one in the same Task."""
         task = task_run.task
         on_time = not self._coming and asyncio.get_running_loop().time() < self._until
         if on_time and not task_run.waited and task is not None and not task.cancelling():

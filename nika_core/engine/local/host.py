@@ -71,7 +71,7 @@ class Run:
     # ---- from outside
 
     async def result(self) -> RunResult:
-        """Do it all. When who awaits it is cancelled, the run is, in good order, and then the cancellation goes on."""
+        """Run to the end. A cancellation of the awaiting task cancels the run, in good order, and then goes on."""
         started = self.context.clock.monotonic()
         core = self._core = Core(_plan(self._request, self.context))
         self.context.task_states = lambda: {task: type(state).__name__.lower() for task, state in core.states.items()}
@@ -108,7 +108,7 @@ class Run:
         self.post(CancelRequested(reason, paused))
 
     def post(self, event: CoreEvent) -> None:
-        """Something has happened."""
+        """Take in what has happened."""
         self._inbox.append(event)
         self._wake()
 
@@ -164,11 +164,11 @@ class Run:
         self._wake()
 
     def waits(self) -> None:
-        """Whoever is ready does not wait for a task that does."""
+        """Start the tasks that are ready: they do not wait for a task that waits."""
         self._executor.start()
 
     def abandoned(self, task_run: TaskRun) -> None:
-        """A task that does not listen is left behind."""
+        """Abandon a task that does not stop."""
         task = task_run.call.task.id
         self.context.notice(f"`{task}` was told to stop and did not; the run goes on without it", task)
         if task_run.task is not None:
@@ -231,7 +231,7 @@ class Run:
         await self._observers.end(grace)
 
     async def _wait(self, tasks: Iterable[asyncio.Task[Any]]) -> list[asyncio.Task[Any]]:
-        """Wait for these, for the grace period; gives those that have not ended."""
+        """Wait for these, for the grace period; return those that have not ended."""
         left = [task for task in tasks if not task.done()]
         if not left:
             return []

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class UsageMeter:
-    """What one task has used, over all its attempts. Each usage counts once, whoever tells it."""
+    """What one task has used in all its attempts. Each usage counts once, however often it is reported."""
 
     usage = NOTHING
     _counted: tuple[Usage, ...] = ()
@@ -34,7 +34,7 @@ class UsageMeter:
         self._run = run
 
     def add(self, usage: Usage) -> None:
-        """Count it, unless this very value was counted before."""
+        """Count a usage, unless this very value was counted before."""
         if usage is NOTHING or any(known is usage for known in self._counted):
             return
         self._counted += (usage,)
@@ -109,7 +109,7 @@ class TaskContext:
         except TaskError as error:
             if not reported and isinstance(error.usage, Usage):
                 self._meter.add(error.usage)
-            error.usage = None  # counted: whoever catches it and raises another one must not count it again
+            error.usage = None  # counted: an error that is raised in its place must not be counted again
             raise
         finally:
             self.flush()
