@@ -123,7 +123,7 @@ class Core:
         return commands
 
     def outstanding(self) -> list[Command]:
-        """What a host that takes over must do: start what runs, ask what is asked."""
+        """Return the commands for a host that continues this run: start what runs, ask what is asked."""
         commands: list[Command] = []
         for task, state in self._states.items():
             if isinstance(state, Running):

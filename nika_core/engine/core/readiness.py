@@ -3,7 +3,7 @@
 In this order:
 
 1. A source failed, or was itself skipped because of a failure further up: skipped, `upstreamFailed`. So everything
-   that depends on a failure says so, however far below it stands. (A failure with `onError: continue` is none.)
+   that depends on a failure says so, however far below it is. (`onError: continue` makes a failure not count.)
    This holds for sources that only a condition reads, too.
 2. A condition of an edge whose source succeeded cannot be evaluated: the task fails, category `template`.
 3. There is no edge but those that only wait, or at least one is active: it runs.

@@ -32,7 +32,7 @@ def task_data(outcome: Outcome) -> JsonObject:
 
 
 def started_data(task: Task, epoch: int, definition: str, payload: str, reason: str) -> JsonObject:
-    """The data of `task.started` for a first attempt; `reason`: why it was not taken over from an earlier run."""
+    """The data of `task.started` for a first attempt; `reason`: why it was not reused from an earlier run."""
     data: dict[str, Any] = {
         "keyword": task.keyword,
         "epoch": epoch,
