@@ -1,6 +1,9 @@
 """The engine without any plugin: dictionaries for services, functions for steps, time by hand."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +11,7 @@ import pytest
 
 from nika_core.engine.core.core import Core
 from nika_core.engine.core.hashing import definition_hash
-from nika_core.engine.core.run_plan import RunPlan
-from nika_core.engine.local.host import Run
-from nika_core.engine.local.services import RunRequest, Services
+from nika_core.engine.core.run_plan import RunPlan, WorkflowPlan
 from nika_core.errors import PluginError, TemplateValueError
 from nika_core.model.graph import build_graph
 from nika_core.model.limits import Limit, Limits, Unit
@@ -87,23 +88,41 @@ class Lab:
         )
 
     @staticmethod
-    def plan(tasks: tuple[Task, ...], flows: tuple[Flow, ...] = (), **more: Any) -> RunPlan:
-        graph = build_graph(tasks, flows, depends_on)
+    def workflow_plan(tasks: tuple[Task, ...], flows: tuple[Flow, ...] = (), **more: Any) -> WorkflowPlan:
+        graph = build_graph(tasks, flows, depends_on, is_optional)
         defaults: dict[str, Any] = {"definition": definition_hash, "render": render, "resolve": resolve}
-        return RunPlan(run_id="r", workflow="w", tasks=tasks, graph=graph, **{**defaults, **more})
+        defaults["depends_on"] = depends_on
+        return WorkflowPlan(name=more.pop("name", "w"), tasks=tasks, graph=graph, **{**defaults, **more})
+
+    @staticmethod
+    def plan(tasks: tuple[Task, ...], flows: tuple[Flow, ...] = (), **more: Any) -> RunPlan:
+        """A run's plan; what belongs to its workflow (`groups`, `context`, `mode`, ...) may stand beside the rest."""
+        own = {field.name for field in fields(WorkflowPlan)} & more.keys()
+        workflow = Lab.workflow_plan(tasks, flows, **{name: more.pop(name) for name in own})
+        return RunPlan(run_id="r", workflow=workflow, **more)
+
+    @staticmethod
+    def run_plan(workflow: WorkflowPlan, **more: Any) -> RunPlan:
+        return RunPlan(run_id="r", workflow=workflow, **more)
+
+    @staticmethod
+    def binding(source: str, key: str, default: Any = MISSING) -> Template:
+        """`${each.item}`."""
+        placeholder = Placeholder(source, (key,), default, 0, 0, f"${{{source}.{key}}}")
+        return Template(placeholder.text, (placeholder,))
 
     @staticmethod
     def core(*args: Any, **more: Any) -> Core:
         return Core(Lab.plan(*args, **more))
 
     @staticmethod
-    def request(tasks: tuple[Task, ...], flows: tuple[Flow, ...] = (), **more: Any) -> RunRequest:
+    def request(tasks: tuple[Task, ...], flows: tuple[Flow, ...] = (), **more: Any) -> Any:
         agent: AgentBlock | None = more.pop("agent", None)
         workflow = Workflow("w", Path("/nowhere/w.nika.yaml"), tasks, flows, agent=agent)
         return RunRequest(run_id="r", workflow=workflow, graph=build_graph(tasks, flows, depends_on), **more)
 
     @staticmethod
-    def services(step: Any = None, **more: Any) -> Services:
+    def services(step: Any = None, **more: Any) -> Any:
         """`step`: an async function, a Steps, or a dictionary of them by keyword."""
         steps = step if isinstance(step, dict) else {"work": step}
         steps = {word: one if hasattr(one, "run") else Steps(one) for word, one in steps.items()}
@@ -134,16 +153,23 @@ def _placeholder(task: str, default: Any = MISSING) -> Placeholder:
 
 
 def depends_on(placeholder: Placeholder) -> tuple[str, ...]:
-    return placeholder.path[:1]
+    return placeholder.path[:1] if placeholder.source in ("task", "state", "error") else ()
+
+
+def is_optional(placeholder: Placeholder) -> bool:
+    return placeholder.has_default or placeholder.source in ("state", "error")
 
 
 def resolve(placeholder: Placeholder, values: Values) -> Any:
     name, *path = placeholder.path
-    if name not in values.outputs:
+    source = {"state": values.states, "error": values.errors, "each": values.bindings.get("each", {})}
+    source |= {"last": values.bindings.get("last", {}), "input": values.inputs, "task": values.outputs}
+    known: Any = source[placeholder.source]
+    if name not in known:
         if placeholder.default is MISSING:
             raise TemplateValueError(f"{placeholder.text} has no value")
         return placeholder.default
-    value = values.outputs[name]
+    value = known[name]
     for key in path:
         value = value[key]
     return value
