@@ -1,4 +1,4 @@
-.PHONY: example test check format bench lock clean
+.PHONY: example test check format bench docs lock clean
 
 example: ## run a real workflow with all seven keywords, offline
 	@bash .ci/setup
@@ -11,15 +11,18 @@ check: ## what CI checks
 	@bash .ci/run
 
 format: ## format and fix what can be fixed
-	@bash .ci/setup
+	@bash .ci/setup test
 	.venv/bin/ruff format . && .venv/bin/ruff check --fix .
 
 bench: ## benchmarks, as ratios against something run side by side
-	@bash .ci/setup
+	@bash .ci/setup test
 	@bash tests/benchmarks/run
+
+docs: ## the book as a site, in site/
+	@bash .ci/docs
 
 lock: ## pin the newest dependencies
 	bash .ci/lock
 
 clean:
-	rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* dist build
+	rm -rf .venv .venv-bench .venv-docs .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* dist build site

@@ -73,7 +73,8 @@ def signature(function: Any, name: str) -> str:
     """Without `self`."""
     made = inspect.signature(function)
     kept = [value for key, value in made.parameters.items() if key != "self"]
-    shown = re.sub(r"<(\w+\.\w+): [^>]*>", r"\1", str(made.replace(parameters=kept)).replace("'", ""))
+    written = str(made.replace(parameters=kept)).replace("'", "")
+    shown = re.sub(r"<(?:function )?(\w+(?:\.\w+)?)(?:: [^>]*| at 0x\w+)>", r"\1", written)
     start = "async " if inspect.iscoroutinefunction(function) else ""
     return f"{start}{name}{shown}"
 
@@ -114,11 +115,15 @@ def annotations(cls: type) -> dict[str, str]:
     """The types of fields and properties."""
     found: dict[str, str] = {}
     for each in reversed(cls.__mro__):
-        found.update({key: str(value) for key, value in vars(each).get("__annotations__", {}).items()})
+        found.update({key: _type_text(value) for key, value in vars(each).get("__annotations__", {}).items()})
         for name, value in vars(each).items():
             if isinstance(value, property) and value.fget is not None:
                 found[name] = str(value.fget.__annotations__.get("return", ""))
     return found
+
+
+def _type_text(annotation: Any) -> str:
+    return str(getattr(annotation, "__forward_arg__", annotation))
 
 
 def described_class(cls: type, name: str, level: str) -> Iterator[str]:
@@ -183,7 +188,7 @@ KINDS = {
         "keywords.md",
         (
             *("Keyword", "Step", "StepContext", "StepOutput", "Facets", "Payload", "Report", "Effect", "Estimate"),
-            *("CallEstimate", "Tool", "ToolOutcome", "Explanation"),
+            *("CallEstimate", "Tool", "ToolResult", "Explanation"),
         ),
     ),
     "Providers": (
@@ -231,6 +236,50 @@ VALUES = {
 }
 
 
+FACE = {
+    "Run": ("run", "arun", "stream", "EventStream", "resume", "aresume"),
+    "Look at a workflow": ("validate", "plan", "aplan", "as_json"),
+    "Options": ("StartOptions", "PlanOptions", "ResumeOptions", "WorkspaceOptions"),
+    "Results": (
+        *("RunResult", "TaskResult", "RunStatus", "SkipReason", "Failure", "Usage", "Event", "EventKind"),
+        *("LoadedWorkflow", "Plan", "PlannedTask", "RecordedRun", "RecordedTask"),
+    ),
+    "Errors": (
+        *("NikaError", "ProblemsError", "UsageError", "PluginError", "RefusedError", "JournalError", "TaskError"),
+        *("Problem", "Place", "Severity", "Category"),
+    ),
+    "A project": (
+        *("providers", "check_providers", "limits", "schema", "explain", "read_inputs", "init", "version"),
+        *("ProviderStatus", "SecretStatus", "ModelStatus", "HealthStatus", "Limit"),
+    ),
+    "Plugins": (
+        *("plugins", "unmatched_plugins", "describe_plugin", "check_plugins", "lock_plugins", "new_plugin"),
+        "PluginStatus",
+    ),
+    "For commands": (
+        *("Workspace", "load", "prepare", "start", "carry_out", "run_to_end", "PreparedRun", "Execution"),
+        *("render_pretty", "render_compact"),
+    ),
+}
+
+
+def python_api() -> str:
+    """What `import nika_core` offers."""
+    lines = [NOTICE, "# Nika in a program\n", _module_text("nika_core")]
+    lines.append("How to use it: [Nika in your program](../guide/python.md).\n")
+    for title, names in FACE.items():
+        lines.append(f"## {title}\n")
+        if title == "For commands":
+            lines.append(
+                "What stands between the functions above: for programs that show a run as it goes on, and for plugins "
+                "that bring commands.\n"
+            )
+        lines.extend(described("nika_core", names))
+    lines.append("## The history of runs\n")
+    lines.extend(described("nika_core.api.runs", ("list", "get", "remove", "path")))
+    return _page(lines)
+
+
 def plugin_api() -> str:
     """Hooks, descriptions and protocols."""
     from nika_core.plugin import hookspec
@@ -268,7 +317,8 @@ def _example(kind: str) -> str:
 def toolboxes() -> str:
     """What plugins may use."""
     lines = [NOTICE, "# Toolboxes\n", "What plugins may use beside the interface. Each is public as a whole.\n"]
-    for module in ("nika_core.toolbox.process", "nika_core.toolbox.agent", "nika_core.toolbox.providers"):
+    for name in ("process", "agent", "network", "providers"):
+        module = f"nika_core.toolbox.{name}"
         lines.append(f"## `{module}`\n")
         lines.append(_module_text(module))
         lines.extend(described(module, importlib.import_module(module).__all__))
@@ -296,7 +346,7 @@ def errors() -> str:
     for code in sorted(EXPLANATIONS):
         each = EXPLANATIONS[code]
         lines.append(f"## {code}: {each.title}\n\n{each.meaning}\n")
-        lines.append(f"```console\n{each.example.rstrip()}\n```\n\nMend it: {each.mend}\n")
+        lines.append(f"```console\n{each.example.rstrip()}\n```\n\nFix: {each.fix}\n")
     return _page(lines)
 
 
@@ -381,6 +431,7 @@ def _page(lines: Iterable[str]) -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
+    "python-api.md": python_api,
     "plugin-api.md": plugin_api,
     "toolboxes.md": toolboxes,
     "testing.md": testing,

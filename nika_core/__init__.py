@@ -1,1 +1,195 @@
-"""Nika: the kernel."""
+"""Nika in a program: run, check and plan workflows, and look at recorded runs.
+
+    import nika_core as nika
+
+    result = nika.run("hello.nika.yaml", inputs={"name": "Ada"})
+    print(result.output)
+
+Nothing here prints, handles a signal or changes the process: several runs may go on in one event loop. What is
+invalid or refused raises a `NikaError` with a `code`; a task that fails is part of the result. Everything that is named
+in `__all__` is public and under semantic versioning; it is loaded when it is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from nika_core.api import runs
+    from nika_core.api.checking import aplan, load, plan, prepare, validate
+    from nika_core.api.options import PlanOptions, ResumeOptions, StartOptions, WorkspaceOptions
+    from nika_core.api.plugins import (
+        check_plugins,
+        describe_plugin,
+        lock_plugins,
+        new_plugin,
+        plugins,
+        unmatched_plugins,
+    )
+    from nika_core.api.project import (
+        check_providers,
+        explain,
+        init,
+        limits,
+        providers,
+        read_inputs,
+        schema,
+        version,
+    )
+    from nika_core.api.running import EventStream, aresume, arun, carry_out, resume, run, start, stream
+    from nika_core.app.execution import Execution
+    from nika_core.app.json_forms import as_json
+    from nika_core.app.prepared_run import PreparedRun
+    from nika_core.app.results import (
+        HealthStatus,
+        ModelStatus,
+        Plan,
+        PlannedTask,
+        ProviderStatus,
+        RecordedRun,
+        RecordedTask,
+        SecretStatus,
+    )
+    from nika_core.app.workspace import Workspace
+    from nika_core.document import LoadedWorkflow
+    from nika_core.document.diagnostics import render_compact, render_pretty
+    from nika_core.engine.local.event_loop import run_to_end
+    from nika_core.errors import (
+        Category,
+        JournalError,
+        NikaError,
+        Place,
+        PluginError,
+        Problem,
+        ProblemsError,
+        RefusedError,
+        Severity,
+        TaskError,
+        UsageError,
+    )
+    from nika_core.model.events import Event, EventKind
+    from nika_core.model.limits import Limit
+    from nika_core.model.state import Failure, RunResult, RunStatus, SkipReason, TaskResult
+    from nika_core.model.usage import Usage
+    from nika_core.registry import PluginStatus
+    from nika_core.registry.scan import DISTRIBUTION
+
+# By module, the names that are loaded from it.
+_PUBLIC: Final = {
+    "api.checking": ("aplan", "load", "plan", "prepare", "validate"),
+    "api.options": ("PlanOptions", "ResumeOptions", "StartOptions", "WorkspaceOptions"),
+    "api.plugins": (
+        *("check_plugins", "describe_plugin", "lock_plugins", "new_plugin", "plugins", "unmatched_plugins"),
+    ),
+    "api.project": ("check_providers", "explain", "init", "limits", "providers", "read_inputs", "schema", "version"),
+    "api.running": ("EventStream", "aresume", "arun", "carry_out", "resume", "run", "start", "stream"),
+    "app.execution": ("Execution",),
+    "app.json_forms": ("as_json",),
+    "app.prepared_run": ("PreparedRun",),
+    "app.results": (
+        *("HealthStatus", "ModelStatus", "Plan", "PlannedTask", "ProviderStatus", "RecordedRun", "RecordedTask"),
+        "SecretStatus",
+    ),
+    "app.workspace": ("Workspace",),
+    "document": ("LoadedWorkflow",),
+    "document.diagnostics": ("render_compact", "render_pretty"),
+    "engine.local.event_loop": ("run_to_end",),
+    "errors": (
+        *("Category", "JournalError", "NikaError", "Place", "PluginError", "Problem", "ProblemsError", "RefusedError"),
+        *("Severity", "TaskError", "UsageError"),
+    ),
+    "model.events": ("Event", "EventKind"),
+    "model.limits": ("Limit",),
+    "model.state": ("Failure", "RunResult", "RunStatus", "SkipReason", "TaskResult"),
+    "model.usage": ("Usage",),
+    "registry": ("PluginStatus",),
+    "registry.scan": ("DISTRIBUTION",),
+}
+_MODULES: Final = {name: module for module, names in _PUBLIC.items() for name in names} | {"runs": "api.runs"}
+
+__all__ = [
+    "DISTRIBUTION",
+    "Category",
+    "Event",
+    "EventKind",
+    "EventStream",
+    "Execution",
+    "Failure",
+    "HealthStatus",
+    "JournalError",
+    "Limit",
+    "LoadedWorkflow",
+    "ModelStatus",
+    "NikaError",
+    "Place",
+    "Plan",
+    "PlanOptions",
+    "PlannedTask",
+    "PluginError",
+    "PluginStatus",
+    "PreparedRun",
+    "Problem",
+    "ProblemsError",
+    "ProviderStatus",
+    "RecordedRun",
+    "RecordedTask",
+    "RefusedError",
+    "ResumeOptions",
+    "RunResult",
+    "RunStatus",
+    "SecretStatus",
+    "Severity",
+    "SkipReason",
+    "StartOptions",
+    "TaskError",
+    "TaskResult",
+    "Usage",
+    "UsageError",
+    "Workspace",
+    "WorkspaceOptions",
+    "aplan",
+    "aresume",
+    "arun",
+    "as_json",
+    "carry_out",
+    "check_plugins",
+    "check_providers",
+    "describe_plugin",
+    "explain",
+    "init",
+    "limits",
+    "load",
+    "lock_plugins",
+    "new_plugin",
+    "plan",
+    "plugins",
+    "prepare",
+    "providers",
+    "read_inputs",
+    "render_compact",
+    "render_pretty",
+    "resume",
+    "run",
+    "run_to_end",
+    "runs",
+    "schema",
+    "start",
+    "stream",
+    "unmatched_plugins",
+    "validate",
+    "version",
+]
+
+
+def __getattr__(name: str) -> Any:
+    module = _MODULES.get(name)
+    if module is None:
+        raise AttributeError(f"module 'nika_core' has no attribute {name!r}")
+    loaded = importlib.import_module(f"nika_core.{module}")
+    value = globals()[name] = loaded if name == "runs" else getattr(loaded, name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -21,21 +21,12 @@ ROOT = Path(__file__).parents[1]
 NOT_META = {"provider-local"}
 _OURS = ("nika", "_nika", "__editable__", "_virtualenv", "distutils-precedence", "a1_coverage")
 
-# One interpreter for all of them: starting it costs more than building a wheel.
-_BUILD = """
-import sys
-from hatchling.builders.wheel import WheelBuilder
-for source in sys.argv[2:]:
-    for wheel in WheelBuilder(source).build(directory=sys.argv[1], versions=["standard"]):
-        print(wheel)
-"""
-
 
 def build_wheels(sources: Iterable[Path], target: Path) -> list[Path]:
     """Build distributions' wheels with the build backend that they name, without a network."""
-    target.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-c", _BUILD, str(target), *map(str, sources)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    command = ["bash", str(ROOT / ".ci" / "wheels"), str(target), *map(str, sources)]
+    environ = os.environ | {"PYTHON": sys.executable}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     return [Path(line) for line in done.stdout.splitlines()]
 

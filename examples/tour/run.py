@@ -33,7 +33,7 @@ def main() -> int:
     address = f"127.0.0.1:{tracker.server_port}"
     programs = Path(sys.executable).parent
     environ = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if not name.startswith("NIKA_")},  # the same for everybody
         "NIKA_HTTP_ALLOW": address,  # the http keyword reaches no address of this machine unless it is told to
         "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}",  # the MCP server wants this Python
     }

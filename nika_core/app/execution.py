@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import random
 import sys
@@ -9,14 +10,15 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 from nika_core.app.batchable_tasks import BatchableTasks
 from nika_core.app.mock_step import MockStep
 from nika_core.app.prepared_run import PreparedRun
-from nika_core.app.resuming import previous_outcomes_for
-from nika_core.engine.core.ports import InMemoryCallCache, same
-from nika_core.engine.core.previous_outcomes import PreviousOutcome
+from nika_core.app.resuming import previous_tasks_for
+from nika_core.app.watchdogs import loop_watchdog
+from nika_core.engine.core.ports import InMemoryCallCache, unmasked
+from nika_core.engine.core.previous_tasks import PreviousTask
 from nika_core.engine.llm.batching import BatchPolicy
 from nika_core.engine.llm.breaker import BreakerSettings
 from nika_core.engine.llm.budget import Budget
@@ -24,10 +26,9 @@ from nika_core.engine.llm.caller import ResilientCaller
 from nika_core.engine.llm.recorded_usage import charge_earlier
 from nika_core.engine.local.event_loop import run_to_end
 from nika_core.engine.local.host import Run
-from nika_core.engine.local.services import Observer, RunRequest, Services, durable, unrecorded
+from nika_core.engine.local.services import Observer, RunRequest, Services, no_barrier, unrecorded
 from nika_core.errors import JournalError
-from nika_core.journal import Journal, Recorded, RunInfo, RunRecorder, new_run_id
-from nika_core.model.events import Event
+from nika_core.journal import Journal, RunInfo, RunRecorder, new_run_id
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.limits import LimitKind
 from nika_core.model.state import RunResult
@@ -49,20 +50,24 @@ class Execution:
     def __init__(
         self,
         prepared: PreparedRun,
-        journal: Journal | None,
+        journal: Journal | None = None,
         observers: Iterable[Observer] = (),
         *,
-        document: str = "",
-        recorded: Recorded | None = None,
-        rerun_from: str | None = None,
+        on_stall: Callable[[str], None] | None = None,
     ) -> None:
+        """Prepare to run; nothing happens yet.
+
+        Args:
+            journal: where the run's history is kept; a resumed run goes on with its own.
+            on_stall: called from another thread with a sentence when a plugin blocks the event loop.
+        """
+        resumed = prepared.resumed
         self._prepared = prepared
-        self._journal = journal
+        self._journal = journal if resumed is None else resumed.journal
         self._observers = list(observers)
-        self._document = document
-        self._recorded = recorded
-        self._previous: Mapping[str, PreviousOutcome] = {}
-        self._rerun_from = rerun_from
+        self._recorded = None if resumed is None else resumed.recorded
+        self._on_stall = on_stall
+        self._previous: Mapping[str, PreviousTask] = {}
         self._run: Run | None = None
         self._batchable = BatchableTasks(prepared) if prepared.options.economy else None
         self._caller: ResilientCaller | None = None
@@ -99,7 +104,14 @@ class Execution:
             self.cancel("paused")
 
     async def run(self) -> RunResult:
-        """To its end. Raises JournalError only when a run is to be resumed that cannot be."""
+        """Run to the end. Raise JournalError if the recorded run cannot be gone on with."""
+        if self._on_stall is None:
+            return await self._carry_out()
+        records = tuple(self._prepared.workspace.registry.usable())
+        with loop_watchdog(asyncio.get_running_loop(), records, self._on_stall):
+            return await self._carry_out()
+
+    async def _carry_out(self) -> RunResult:
         self._log = self._begin()
         run_id = self._log.run_id if self._log else new_run_id(self._prepared.workspace.clock.time())
         budget = Budget(self._prepared.bounds)
@@ -109,7 +121,7 @@ class Execution:
             await _sweep(run_id)
         try:
             services = self._services(budget)
-            self._run = Run(self._request(run_id), services, map(self._when_durable, self._observers))
+            self._run = Run(self._request(run_id), services, self._observers)
             if self._batchable is not None and not self._batchable.tasks:
                 self.warnings.append("--economy changed nothing: no task has a model with batches")
             for warning in self.warnings:  # now, while the user may still decide otherwise, and at the end once more
@@ -133,7 +145,7 @@ class Execution:
             log = self._journal.resume(self._recorded.run.id, mask, self._info())
             # Only now is it ours: since it was read another process may have gone on with it.
             self._recorded = self._journal.load(log.run_id)
-            self._previous = previous_outcomes_for(self._recorded, self._prepared.workflow)
+            self._previous = previous_tasks_for(self._recorded, self._prepared.workflow)
             return log
         try:
             return self._journal.begin(self._info(), mask=mask)
@@ -146,7 +158,7 @@ class Execution:
         return RunInfo(
             prepared.masker.text(prepared.workflow.name),
             str(prepared.workflow.path.absolute()),
-            prepared.masker.text(self._document),
+            prepared.masker.text(prepared.document),
             prepared.masker.json(dict(options.inputs)),
             {
                 "provider": options.provider,
@@ -180,23 +192,13 @@ class Execution:
             with suppress(JournalError):  # `finish` has told it
                 self._journal.close()
 
-    def _when_durable(self, observer: Observer) -> Observer:
-        """Shows an event when it is durable; in the observer's own thread, so that nothing else waits."""
-        log = self._log
-        if log is None:
-            return observer
-        durable_until = 0
-
-        def show(event: Event) -> Any:
-            nonlocal durable_until
-            if event.seq > durable_until:
-                until = log.last_seq
-                with suppress(JournalError):
-                    log.flush()
-                durable_until = until
-            return observer(event)
-
-        return show
+    def _durable(self) -> int:
+        """The number of the last event that is durable; called in an observer's thread, so that nothing else waits."""
+        assert self._log is not None
+        until = self._log.last_seq
+        with suppress(JournalError):
+            self._log.flush()
+        return until
 
     # ---- what the engine is given
 
@@ -218,7 +220,7 @@ class Execution:
             fail_fast=prepared.options.fail_fast,
             timeout=prepared.options.timeout,
             previous=self._previous,
-            rerun_from=self._rerun_from,
+            rerun_from=None if prepared.resumed is None else prepared.resumed.rerun_from,
             seq=0 if self._recorded is None else self._recorded.seq,
         )
 
@@ -271,9 +273,10 @@ class Execution:
             settings=workspace.settings,
             caller=self._caller,
             record=log.record if log else unrecorded,
-            barrier=log.barrier if log else durable,
+            barrier=log.barrier if log else no_barrier,
+            durable=self._durable if log else None,
             call_cache=log or InMemoryCallCache(),
-            mask=prepared.masker.text if prepared.masker else same,
+            mask=prepared.masker.text if prepared.masker else unmasked,
             mask_stream=prepared.masker.stream if prepared.masker else None,
             admit=workspace.admit,
             clock=workspace.clock,

@@ -12,9 +12,10 @@ from nika_core.engine.llm.estimate import RunForecast, forecast_run, forecast_ta
 from nika_core.engine.llm.request_defaults import DEFAULT_MAX_TOKENS
 from nika_core.errors import NikaError, TaskError
 from nika_core.model.json import Json
+from nika_core.model.payload_tree import map_leaves
 from nika_core.model.template import Placeholder, Template
 from nika_core.model.usage import Usage
-from nika_core.model.workflow import KeywordCategory, Task
+from nika_core.model.workflow import KeywordCategory, Path_, Task
 from nika_core.plugin import CallEstimate, Client, Estimate, Facets, ModelInfo, ModelRequest, Provider, Values
 from nika_core.template import render, resolve
 
@@ -99,7 +100,7 @@ def _counted(estimate: Estimate, tokens: int) -> Estimate:
 def known_task(prepared: PreparedRun, task: Task) -> Task:
     """The task with every template put in whose values are all known before anything runs."""
     keyword = prepared.workspace.catalog.keyword(task.keyword)
-    kept = keyword.custom | keyword.literal
+    kept = keyword.rendered_fields | keyword.verbatim_fields
     payload = {name: value if name in kept else _filled(prepared, value) for name, value in task.payload.items()}
     return replace(task, payload=payload)
 
@@ -117,12 +118,13 @@ def value_of(prepared: PreparedRun, placeholder: Placeholder) -> tuple[Json] | N
 
 
 def _filled(prepared: PreparedRun, value: Any) -> Any:
-    if isinstance(value, Template):
-        found = [value_of(prepared, each) for each in value.placeholders]
-        return value if None in found else render(value, [each[0] for each in found if each is not None])
-    if isinstance(value, Mapping):
-        return {key: _filled(prepared, item) for key, item in value.items()}
-    return [_filled(prepared, item) for item in value] if isinstance(value, list | tuple) else value
+    def fill(leaf: Any, _: Path_) -> Any:
+        if not isinstance(leaf, Template):
+            return leaf
+        values = [value_of(prepared, placeholder) for placeholder in leaf.placeholders]
+        return leaf if None in values else render(leaf, [value[0] for value in values if value is not None])
+
+    return map_leaves(value, fill)
 
 
 # -- the providers' own counters

@@ -4,76 +4,57 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
+from nika_core.app.admission import refusals
 from nika_core.app.forecasting import forecast, value_of
 from nika_core.app.prepared_run import PreparedRun
-from nika_core.engine.llm.estimate import RunForecast, TaskForecast
+from nika_core.app.results import Plan, PlannedTask
+from nika_core.engine.llm.estimate import TaskForecast
 from nika_core.errors import NikaError
 from nika_core.model.json import Json
+from nika_core.model.payload_tree import map_leaves
 from nika_core.model.template import Placeholder, Template
-from nika_core.model.workflow import Task
+from nika_core.model.workflow import Path_, Task
 from nika_core.plugin import Effect
 from nika_core.template import to_text
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedTask:
-    """One task: when, with what, touching what, for how much. `payload` shows placeholders that are not known yet."""
-
-    task: Task
-    wave: int
-    payload: Mapping[str, Any]
-    effects: tuple[Effect, ...]
-    forecast: TaskForecast
-    certain: bool
-    depends_on: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """All tasks, wave after wave, and what the run will consume."""
-
-    tasks: tuple[PlannedTask, ...]
-    forecast: RunForecast
-
-
 def make_plan(prepared: PreparedRun, counted: Mapping[str, int] | None = None) -> Plan:
-    """Ask every keyword's facets; calls and changes nothing. Raises NikaError.
+    """Return what a run would do, from every keyword's facets; nothing is called or changed. Raise NikaError.
 
     Args:
         counted: tokens of prompts that were counted before (see `count_prompts`).
     """
-    whole = forecast(prepared, counted)
-    with prepared.workspace.facet_timeout():
-        return _make_plan(prepared, whole)
-
-
-def _make_plan(prepared: PreparedRun, whole: RunForecast) -> Plan:
-    forecasts = {each.task: each for each in whole.tasks}
+    estimate = forecast(prepared, counted)
+    forecasts = {each.task: each for each in estimate.tasks}
     tasks = {task.id: task for task in prepared.workflow.tasks}
-    planned = []
-    for number, wave in enumerate(prepared.graph.waves(), start=1):
-        for name in wave:
-            task = tasks[name]
-            facets = prepared.workspace.catalog.facets(task.keyword)
-            payload = _payload(prepared, task)
-            planned.append(
-                PlannedTask(
-                    task,
-                    number,
-                    prepared.masker.json(_redacted(facets, payload)),
-                    tuple(
-                        Effect(effect.kind, prepared.masker.text(effect.target))
-                        for effect in facets.effects(prepared.payload(task))
-                    ),
-                    forecasts[name],
-                    name in prepared.certain,
-                    tuple(dict.fromkeys(edge.source for edge in prepared.graph.incoming[name])),
-                )
-            )
-    return Plan(tuple(planned), whole)
+    with prepared.workspace.facet_timeout():
+        planned = [
+            _planned(prepared, tasks[name], number, forecasts[name])
+            for number, wave in enumerate(prepared.graph.waves(), start=1)
+            for name in wave
+        ]
+    # Counted prompts may be cheaper than a run, which does not count them, has to assume.
+    reasons = refusals(prepared, None if counted else estimate)
+    return Plan(tuple(planned), estimate, tuple(error.problem() for error in reasons), prepared.warnings)
+
+
+def _planned(prepared: PreparedRun, task: Task, wave: int, estimate: TaskForecast) -> PlannedTask:
+    facets = prepared.workspace.catalog.facets(task.keyword)
+    return PlannedTask(
+        id=task.id,
+        keyword=task.keyword,
+        wave=wave,
+        depends_on=tuple(dict.fromkeys(edge.source for edge in prepared.graph.incoming[task.id])),
+        certain=task.id in prepared.certain,
+        payload=prepared.masker.json(_redacted(facets, _payload(prepared, task))),
+        effects=tuple(
+            Effect(effect.kind, prepared.masker.text(effect.target))
+            for effect in facets.effects(prepared.payload(task))
+        ),
+        estimate=estimate,
+    )
 
 
 def _redacted(facets: Any, payload: Mapping[str, Any]) -> Json:
@@ -90,8 +71,10 @@ def _payload(prepared: PreparedRun, task: Task) -> dict[str, Any]:
     facets = prepared.workspace.catalog.facets(task.keyword)
     found: dict[str, Any] = {}
     for name, value in task.payload.items():
-        found[name] = value.text if name in keyword.literal and isinstance(value, Template) else _known(prepared, value)
-        if name in keyword.custom and isinstance(value, Template | str):
+        found[name] = (
+            value.text if name in keyword.verbatim_fields and isinstance(value, Template) else _known(prepared, value)
+        )
+        if name in keyword.rendered_fields and isinstance(value, Template | str):
             placeholders = value.placeholders if isinstance(value, Template) else ()
             values = [value_of(prepared, placeholder) for placeholder in placeholders]
             found[name] = value if isinstance(value, str) else value.text
@@ -102,17 +85,17 @@ def _payload(prepared: PreparedRun, task: Task) -> dict[str, Any]:
 
 
 def _known(prepared: PreparedRun, value: Any) -> Any:
-    """The payload with every placeholder put in whose value is known before anything runs."""
-    if isinstance(value, Template):
-        if (single := value.single) is not None:
-            found = value_of(prepared, single)
-            return value.text if found is None else found[0]
-        return "".join(_part(prepared, part) for part in value.parts)
-    if isinstance(value, Mapping):
-        return {key: _known(prepared, item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_known(prepared, item) for item in value]
-    return value
+    """Return the payload with every placeholder put in whose value is known before anything runs."""
+
+    def fill(leaf: Any, _: Path_) -> Any:
+        if not isinstance(leaf, Template):
+            return leaf
+        if (single := leaf.single) is not None:
+            known = value_of(prepared, single)
+            return leaf.text if known is None else known[0]
+        return "".join(_part(prepared, part) for part in leaf.parts)
+
+    return map_leaves(value, fill)
 
 
 def _part(prepared: PreparedRun, part: str | Placeholder) -> str:

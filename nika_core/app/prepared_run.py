@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,14 +12,16 @@ from typing import Any, TypeVar
 from nika_core import codes
 from nika_core.app.installed_providers import InstalledProviders
 from nika_core.app.model_checks import ModelChecks, effective_agent
+from nika_core.app.resuming import ResumedRun, check_resumable
+from nika_core.app.run_options import RunOptions
 from nika_core.app.system_prompt import resolve_system_prompt
 from nika_core.app.workspace import Workspace
-from nika_core.document import WorkflowPayload, check_inputs, check_values, payload_of
+from nika_core.document import LoadedWorkflow, WorkflowPayload, check_inputs, check_values, payload_of
 from nika_core.engine.core.hashing import digest
 from nika_core.engine.llm.budget import SpendingLimits
 from nika_core.engine.llm.estimate import certain_tasks
 from nika_core.engine.llm.pricing import Prices
-from nika_core.errors import NikaError, Place, PluginError, Problem, ProblemsError, Severity
+from nika_core.errors import NikaError, Place, PluginError, Problem, ProblemsError, Severity, exit_code_of
 from nika_core.model.graph import Graph
 from nika_core.model.json import Json
 from nika_core.model.limits import Limit, LimitKind, Limits, Unit
@@ -29,23 +31,6 @@ from nika_core.plugin import Facets, ModelInfo, Price, Provider, Values
 from nika_core.registry import Kind
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
-    """What the command line adds to a workflow. None: the workflow, the project or the limits say.
-
-    `timeout`: seconds for the whole run; None: no bound.
-    """
-
-    inputs: Mapping[str, Any] = field(default_factory=dict)
-    provider: str | None = None
-    model: str | None = None
-    max_concurrent: int | None = None
-    timeout: float | None = None
-    fail_fast: bool = False
-    mock: bool = False
-    economy: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,6 +47,8 @@ class PreparedRun:
     directory: InstalledProviders
     providers: Mapping[str, Provider]  # in use, by name
     warnings: tuple[Problem, ...] = ()
+    document: str = ""  # the workflow's text, for the run's history
+    resumed: ResumedRun | None = None
 
     @cached_property
     def bounds(self) -> SpendingLimits:
@@ -153,8 +140,23 @@ def _content(path: Path) -> str:
         return ""
 
 
-def prepare(workspace: Workspace, workflow: Workflow, options: RunOptions) -> PreparedRun:
-    """Decide everything. Raises ProblemsError with all that is wrong with inputs, models and secrets at once."""
+def prepare(
+    workspace: Workspace, loaded: LoadedWorkflow, options: RunOptions, resumed: ResumedRun | None = None
+) -> PreparedRun:
+    """Decide everything that can be decided before the run.
+
+    Args:
+        resumed: the recorded run to go on with.
+
+    Raises:
+        ProblemsError: everything that is wrong with the workflow; or with inputs, models and secrets.
+        UsageError: the recorded run has nothing left to do.
+    """
+    workflow = loaded.workflow
+    if workflow is None or exit_code_of(loaded.problems):
+        raise ProblemsError(loaded.problems)
+    if resumed is not None:
+        check_resumable(resumed, workflow)
     values, found = check_inputs(workflow, options.inputs, workspace.limits)
     problems = list(found)
     if not problems:
@@ -183,6 +185,8 @@ def prepare(workspace: Workspace, workflow: Workflow, options: RunOptions) -> Pr
         directory,
         models.providers,
         tuple(problems),
+        loaded.text,
+        resumed,
     )
 
 

@@ -3,93 +3,86 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
 
 from nika_core.app.prepared_run import prices_of
+from nika_core.app.results import HealthStatus, ModelStatus, ProviderStatus, SecretStatus
 from nika_core.app.workspace import Workspace
 from nika_core.engine.llm.pricing import Prices
 from nika_core.errors import NikaError
 from nika_core.model.masking import Masker, secret_values
 from nika_core.model.usage import Usage
-from nika_core.plugin import Client, ModelInfo, Provider
+from nika_core.plugin import Client, ModelInfo
 from nika_core.registry import Kind
 
-_MILLION = 1_000_000
-_PATIENCE = 15.0  # seconds that a health check may take
+_MILLION: Final = 1_000_000
+_HEALTH_SECONDS: Final = 15.0  # that a health check may take
 
 
-def describe_providers(workspace: Workspace) -> list[dict[str, Any]]:
-    """Each provider: its secrets (set or not, never their values), its models and their prices."""
+def describe_providers(workspace: Workspace) -> tuple[ProviderStatus, ...]:
+    """Return each provider with its secrets (set or not, never their values), its models and their prices."""
     prices = prices_of(workspace)
     prices.load()
-    return [_describe(workspace, name, prices) for name in workspace.registry.words(Kind.PROVIDER)]
+    return tuple(_describe(workspace, name, prices) for name in workspace.registry.words(Kind.PROVIDER))
 
 
-def _describe(workspace: Workspace, name: str, prices: Prices) -> dict[str, Any]:
+def _describe(workspace: Workspace, name: str, prices: Prices) -> ProviderStatus:
+    registry, environ = workspace.registry, workspace.environ
     try:
-        provider = workspace.registry.provider(name)
-        client = workspace.registry.new_client(name, workspace.environ)
-        models = list(client.models())
+        provider = registry.provider(name)
+        models = list(registry.new_client(name, environ).models())
     except NikaError as error:
-        return {"name": name, "error": error.message}
-    record = workspace.registry.record(Kind.PROVIDER, name)
-    secrets = [(secret, True) for secret in provider.secrets]
-    secrets += [(secret, False) for secret in provider.optional_secrets]
-    unless = any(workspace.environ.get(variable) for variable in provider.secrets_unless)
-    return {
-        "name": name,
-        "summary": provider.summary,
-        "distribution": record.distribution,
-        "version": record.version,
-        "patterns": list(provider.models),
-        "secrets": [
-            {"name": secret, "set": bool(workspace.environ.get(secret)), "required": required and not unless}
-            for secret, required in secrets
-        ],
-        "models": [_model(name, model, prices) for model in models],
-    }
+        return ProviderStatus(name, error=error.message)
+    record = registry.record(Kind.PROVIDER, name)
+    unless = any(environ.get(variable) for variable in provider.secrets_unless)
+    secrets = [SecretStatus(secret, bool(environ.get(secret)), not unless) for secret in provider.secrets]
+    secrets += [SecretStatus(secret, bool(environ.get(secret)), False) for secret in provider.optional_secrets]
+    return ProviderStatus(
+        name=name,
+        summary=provider.summary,
+        distribution=record.distribution,
+        version=record.version,
+        patterns=tuple(provider.models),
+        secrets=tuple(secrets),
+        models=tuple(_model(name, model, prices) for model in models),
+    )
 
 
-def _model(provider: str, info: ModelInfo, prices: Prices) -> dict[str, Any]:
-    found: dict[str, Any] = {"name": info.name}
-    if info.context_tokens is not None:
-        found["contextTokens"] = info.context_tokens
-    costs = [prices.cost(provider, info, usage) for usage in (Usage(_MILLION), Usage(0, _MILLION))]
-    if info.free and not any(costs):
-        found["free"] = True
-    elif None not in costs:
-        found["price"] = {"inputPerMillion": float(costs[0] or 0), "outputPerMillion": float(costs[1] or 0)}
-    return found
+def _model(provider: str, info: ModelInfo, prices: Prices) -> ModelStatus:
+    per_input, per_output = (prices.cost(provider, info, usage) for usage in (Usage(_MILLION), Usage(0, _MILLION)))
+    if info.free and not (per_input or per_output):
+        return ModelStatus(info.name, info.context_tokens, free=True)
+    if per_input is None or per_output is None:
+        return ModelStatus(info.name, info.context_tokens)
+    return ModelStatus(info.name, info.context_tokens, False, float(per_input), float(per_output))
 
 
-async def check_health(workspace: Workspace, found: list[dict[str, Any]]) -> bool:
-    """Ask every provider that has what it needs; adds `health`. True when none of those that were asked is ill."""
-    results = await asyncio.gather(*(_ask(workspace, each) for each in found))
-    return all(results)
+async def check_health(workspace: Workspace, providers: Iterable[ProviderStatus]) -> tuple[ProviderStatus, ...]:
+    """Return the same providers with their health: each that has what it needs is asked."""
+    return tuple(await asyncio.gather(*(_with_health(workspace, provider) for provider in providers)))
 
 
-async def _ask(workspace: Workspace, each: dict[str, Any]) -> bool:
-    if "error" in each:
-        return False
-    missing = [secret["name"] for secret in each["secrets"] if secret["required"] and not secret["set"]]
+async def _with_health(workspace: Workspace, provider: ProviderStatus) -> ProviderStatus:
+    if provider.error:
+        return replace(provider, health=HealthStatus(False, provider.error, asked=False))
+    missing = [secret.name for secret in provider.secrets if secret.required and not secret.set]
     if missing:
-        each["health"] = {"ok": False, "detail": f"not asked: {', '.join(missing)} not set"}
-        return True
-    provider: Provider = workspace.registry.provider(each["name"])
-    masker = Masker(secret_values(workspace.environ, (*provider.secrets, *provider.optional_secrets)))
+        detail = f"not asked: {', '.join(missing)} not set"
+        return replace(provider, health=HealthStatus(False, detail, asked=False))
+    masker = Masker(secret_values(workspace.environ, [secret.name for secret in provider.secrets]))
     client: Client | None = None
     try:
-        client = workspace.registry.new_client(each["name"], workspace.environ)
-        async with asyncio.timeout(_PATIENCE):
-            health = await client.health()
-        each["health"] = {"ok": health.ok, "detail": masker.text(health.detail)}
-        if health.models:
-            each["health"]["models"] = list(health.models)
+        client = workspace.registry.new_client(provider.name, workspace.environ)
+        async with asyncio.timeout(_HEALTH_SECONDS):
+            answer = await client.health()
+        health = HealthStatus(answer.ok, masker.text(answer.detail), tuple(answer.models))
     except TimeoutError:
-        each["health"] = {"ok": False, "detail": f"no answer within {_PATIENCE:g} s"}
+        health = HealthStatus(False, f"no answer within {_HEALTH_SECONDS:g} s")
     except Exception as error:
-        each["health"] = {"ok": False, "detail": masker.text(f"{type(error).__name__}: {error}")}
+        health = HealthStatus(False, masker.text(f"{type(error).__name__}: {error}"))
     finally:
         if client is not None:
             await client.close()
-    return bool(each["health"]["ok"])
+    return replace(provider, health=health)

@@ -1,20 +1,20 @@
-"""Recorded runs as JSON: what `nika runs list` and `show` print."""
+"""The history of runs, as values and as the JSON that `nika runs list` and `show` print."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from nika_core.app.json_forms import usage_json
+from nika_core.app.results import RecordedRun, RecordedTask
 from nika_core.document import declared_tasks
 from nika_core.engine.core.task_usage import usage_by_task
 from nika_core.engine.llm.recorded_usage import noted_by_task
-from nika_core.journal import Recorded, RunSummary
+from nika_core.journal import Journal, Recorded, RunSummary
 from nika_core.journal.values import INTERRUPTED, RUNNING
-from nika_core.model.codec import usage_of
+from nika_core.model.codec import failure_of, usage_json, usage_of
 from nika_core.model.events import Event, EventKind
 from nika_core.model.masking import MASK
-from nika_core.model.usage import NOTHING
+from nika_core.model.usage import NOTHING, Usage
 
 _STATES = {
     EventKind.TASK_STARTED: RUNNING,
@@ -26,7 +26,56 @@ _STATES = {
 _OF_INTEREST = ("attempts", "durationMs", "output", "truncated", "error", "reason")
 
 
-def summary_json(summary: RunSummary) -> dict[str, Any]:
+def recorded_runs(journal: Journal) -> tuple[RecordedRun, ...]:
+    """Return all runs, the newest first, without their tasks. Raise JournalError."""
+    return tuple(_typed(_summary_json(summary)) for summary in journal.runs())
+
+
+def recorded_run(journal: Journal, run: str) -> RecordedRun:
+    """Return one run with its tasks, by its id or a unique beginning of it. Raise JournalError."""
+    return _typed(_run_json(journal.load(run)))
+
+
+def _typed(found: dict[str, Any]) -> RecordedRun:
+    return RecordedRun(
+        run_id=found["runId"],
+        workflow=found["workflow"],
+        path=found["path"],
+        status=found["status"],
+        started_at=found["startedAt"],
+        ended_at=found.get("endedAt"),
+        duration_ms=found.get("durationMs"),
+        usage=_usage(found),
+        inputs=found.get("inputs", {}),
+        document=found.get("document", ""),
+        tasks=tuple(map(_typed_task, found.get("tasks", ()))),
+        decisions=tuple(found.get("decisions", ())),
+        json=found,
+    )
+
+
+def _typed_task(found: Mapping[str, Any]) -> RecordedTask:
+    return RecordedTask(
+        id=found["id"],
+        state=found["state"],
+        keyword=found.get("keyword", ""),
+        attempts=found.get("attempts"),
+        duration_ms=found.get("durationMs"),
+        output=found.get("output"),
+        truncated=found.get("truncated", False),
+        usage=_usage(found),
+        error=failure_of(found["error"]) if "error" in found else None,
+        skip_reason=found.get("skipReason"),
+        reused=found.get("reused", False),
+    )
+
+
+def _usage(found: Mapping[str, Any]) -> Usage:
+    usage = found.get("usage") or {}
+    return usage_of(usage | {key: str(usage[key]) for key in ("costUsd", "savedUsd") if key in usage})
+
+
+def _summary_json(summary: RunSummary) -> dict[str, Any]:
     """One line of the list; `startedAt` in seconds since the epoch."""
     found: dict[str, Any] = {
         "runId": summary.id,
@@ -40,20 +89,20 @@ def summary_json(summary: RunSummary) -> dict[str, Any]:
     if "durationMs" in summary.summary:
         found["durationMs"] = summary.summary["durationMs"]
     if summary.summary.get("usage"):
-        found["usage"] = usage_json(usage_of(summary.summary["usage"]))
+        found["usage"] = usage_json(usage_of(summary.summary["usage"]), exact=False)
     return found
 
 
-def run_json(recorded: Recorded) -> dict[str, Any]:
+def _run_json(recorded: Recorded) -> dict[str, Any]:
     """A whole run, its tasks in declared order, with what it really spent in all its lives."""
-    found = summary_json(recorded.run)
+    found = _summary_json(recorded.run)
     found["inputs"] = recorded.info.inputs
     found["document"] = recorded.info.document
     spent = usage_by_task(recorded.events)
     total = NOTHING
     for usage in spent.values():
         total = total + usage
-    found["usage"] = usage_json(total)
+    found["usage"] = usage_json(total, exact=False)
     unknown = sum((each for _, each in noted_by_task(recorded.memo).values()), NOTHING)
     if unknown != NOTHING:  # calls that were cut off: at worst they used so much more
         found["usage"] |= {"unknownTokens": unknown.total_tokens, "unknownCostUsd": float(unknown.cost_usd)}
@@ -68,7 +117,7 @@ def run_json(recorded: Recorded) -> dict[str, Any]:
         if task["state"] == RUNNING and recorded.run.status != RUNNING:
             task["state"] = INTERRUPTED  # nobody knows how it ended
         if name in spent and spent[name] != NOTHING:
-            task["usage"] = usage_json(spent[name])
+            task["usage"] = usage_json(spent[name], exact=False)
     document = recorded.info.document.replace(MASK, "masked")  # a mask that stands alone is no YAML
     order = dict.fromkeys((*declared_tasks(document), *tasks))  # last, what the workflow no longer has
     found["tasks"] = [tasks[name] for name in order if name in tasks]

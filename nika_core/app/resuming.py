@@ -3,26 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nika_core import codes
-from nika_core.app.prepared_run import RunOptions
-from nika_core.engine.core.previous_outcomes import PreviousOutcome, previous_outcomes
+from nika_core.app.run_options import RunOptions
+from nika_core.engine.core.previous_tasks import PreviousTask, previous_tasks
 from nika_core.errors import JournalError, UsageError
-from nika_core.journal import Recorded
+from nika_core.journal import Journal, Recorded
 from nika_core.model.workflow import Workflow
 
 
-def options_of(recorded: Recorded, given: Mapping[str, Any], timeout: float | None = None) -> RunOptions:
-    """The options that the run was started with; `given` inputs and `timeout` take the place of the recorded ones.
+@dataclass(frozen=True, slots=True)
+class ResumedRun:
+    """A recorded run that is to be gone on with.
+
+    Attributes:
+        options: those that it was started with, and what was given in their place.
+        path: the workflow's file.
+        rerun_from: run this task and all below it again.
+    """
+
+    journal: Journal
+    recorded: Recorded
+    options: RunOptions
+    path: Path
+    rerun_from: str | None = None
+
+
+def open_run(
+    journal: Journal,
+    run: str,
+    *,
+    inputs: Mapping[str, Any] | None = None,
+    timeout: float | None = None,
+    rerun_from: str | None = None,
+) -> ResumedRun:
+    """Return a recorded run to go on with.
+
+    Args:
+        run: its id, or a unique beginning of it.
+        inputs, timeout: in place of the recorded ones.
 
     Raises:
+        JournalError: there is no such run, or its workflow is gone.
         UsageError: an input held a secret, which history does not keep, and is not given again.
     """
-    told = recorded.info.options
+    recorded = journal.load(run)
+    options = _options_of(recorded, inputs or {}, timeout)
+    return ResumedRun(journal, recorded, options, _workflow_path(recorded), rerun_from)
+
+
+def _options_of(recorded: Recorded, given: Mapping[str, Any], timeout: float | None) -> RunOptions:
+    recorded_options = recorded.info.options
     inputs = {**recorded.info.inputs, **given}
-    missing = [name for name in told.get("withheld", ()) if name not in given]
+    missing = [name for name in recorded_options.get("withheld", ()) if name not in given]
     if missing:
         raise UsageError(
             f"the input '{missing[0]}' held a secret, which the run's history does not keep",
@@ -31,18 +67,17 @@ def options_of(recorded: Recorded, given: Mapping[str, Any], timeout: float | No
         )
     return RunOptions(
         inputs=inputs,
-        provider=told.get("provider"),
-        model=told.get("model"),
-        max_concurrent=told.get("maxConcurrent"),
-        timeout=told.get("timeout") if timeout is None else timeout,
-        fail_fast=bool(told.get("failFast")),
-        mock=bool(told.get("mock")),
-        economy=bool(told.get("economy")),
+        provider=recorded_options.get("provider"),
+        model=recorded_options.get("model"),
+        max_concurrent=recorded_options.get("maxConcurrent"),
+        timeout=recorded_options.get("timeout") if timeout is None else timeout,
+        fail_fast=bool(recorded_options.get("failFast")),
+        mock=bool(recorded_options.get("mock")),
+        economy=bool(recorded_options.get("economy")),
     )
 
 
-def workflow_path(recorded: Recorded) -> Path:
-    """The file that the run was started with. Raises JournalError when it is gone."""
+def _workflow_path(recorded: Recorded) -> Path:
     path = Path(recorded.info.path)
     if not path.is_file():
         raise JournalError(
@@ -53,8 +88,9 @@ def workflow_path(recorded: Recorded) -> Path:
     return path
 
 
-def check_resumable(recorded: Recorded, workflow: Workflow, rerun_from: str | None) -> None:
-    """Raise UsageError for a task that is not there, or a run with nothing left to do."""
+def check_resumable(resumed: ResumedRun, workflow: Workflow) -> None:
+    """Raise UsageError if there is no such task, or the run has nothing left to do."""
+    recorded, rerun_from = resumed.recorded, resumed.rerun_from
     ids = {task.id for task in workflow.tasks}
     if rerun_from is not None and rerun_from not in ids:
         raise UsageError(
@@ -70,7 +106,7 @@ def check_resumable(recorded: Recorded, workflow: Workflow, rerun_from: str | No
         )
 
 
-def previous_outcomes_for(recorded: Recorded, workflow: Workflow) -> dict[str, PreviousOutcome]:
+def previous_tasks_for(recorded: Recorded, workflow: Workflow) -> dict[str, PreviousTask]:
     """How those of its tasks stood that the workflow still has."""
     ids = {task.id for task in workflow.tasks}
-    return {task: each for task, each in previous_outcomes(recorded.events).items() if task in ids}
+    return {task: each for task, each in previous_tasks(recorded.events).items() if task in ids}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cached_property, partial
@@ -28,6 +28,7 @@ from nika_core.plugin import Admission, Explanation, Policy, Refusal
 from nika_core.registry import Kind, PluginPolicy, PluginRecord, Registry, patterns_of, scan
 from nika_core.registry.loading import one_line
 from nika_core.registry.lock import LOCK_NAME, require_lock
+from nika_core.registry.passed_plugins import passed_plugins
 
 _ALLOW = "NIKA_PLUGINS_ALLOW"
 _BLOCK = "NIKA_PLUGINS_BLOCK"
@@ -50,12 +51,20 @@ class Workspace:
     """What every command starts from. Nothing is read, and no plugin imported, before it is asked for."""
 
     def __init__(
-        self, start: Path, environ: Mapping[str, str], clock: Clock, records: Iterable[PluginRecord] = ()
+        self,
+        start: Path,
+        environ: Mapping[str, str],
+        clock: Clock,
+        records: Iterable[PluginRecord] = (),
+        plugins: Iterable[object] = (),
+        facet_timer: bool = False,
     ) -> None:
         self.start = start
         self.environ = environ
         self.clock = clock
         self._records = tuple(records)
+        self._plugins = tuple(plugins)
+        self._facet_timer = facet_timer
 
     @classmethod
     def open(
@@ -65,16 +74,29 @@ class Workspace:
         environ: Mapping[str, str] | None = None,
         clock: Clock | None = None,
         records: Iterable[PluginRecord] = (),
+        plugins: Iterable[object] = (),
+        facet_timer: bool = False,
     ) -> Workspace:
-        """The project that a workflow's file (or a folder, or the working directory) belongs to.
+        """Return the project that a workflow's file (or a folder, or the working directory) belongs to.
 
         Args:
-            offers: plugins beside the installed ones, for words that none of those offers.
+            environ: the environment variables of its runs; None: those of this process, as they are now.
+            records: plugins beside the installed ones, for words that none of those offers.
+            plugins: modules or objects with plugin hooks, used beside the installed plugins.
+            facet_timer: interrupt a plugin that does not return while a workflow is checked, with a timer signal of
+                this process. For programs that own their process, like the command line.
         """
         folder = Path.cwd() if start is None else start.absolute()
         if not folder.is_dir():
             folder = folder.parent
-        return cls(folder, dict(os.environ) if environ is None else environ, clock or SystemClock(), records)
+        return cls(
+            folder,
+            dict(os.environ) if environ is None else environ,
+            clock or SystemClock(),
+            records,
+            plugins,
+            facet_timer,
+        )
 
     # -- the project and its plugins
 
@@ -105,7 +127,16 @@ class Workspace:
         """The plugins under the project's and the environment's lists, whatever `nika.lock` says: to be looked at."""
         installed = scan()
         taken = {record.id for record in installed}
-        return Registry((*installed, *(record for record in self._records if record.id not in taken)), self._policy())
+        extra = [record for record in self._records if record.id not in taken]
+        passed = passed_plugins(self._plugins)
+        for record in passed:
+            if record.id in taken:
+                raise UsageError(
+                    f"the plugin {record.module} was passed for the word '{record.word}', which an installed one has",
+                    code=codes.PLUGIN_CONFLICT,
+                    hint="give it another word",
+                )
+        return Registry((*installed, *extra, *passed), self._policy())
 
     @cached_property
     def registry(self) -> Registry:
@@ -113,7 +144,8 @@ class Workspace:
 
         Raises RefusedError where the project has a `nika.lock` and something else is installed.
         """
-        require_lock(self.project_folder / LOCK_NAME, self.installed.usable())
+        usable = [record for record in self.installed.usable() if record.plugin is None]
+        require_lock(self.project_folder / LOCK_NAME, usable)
         return self.installed
 
     def _own_policy(self) -> PluginPolicy:
@@ -234,6 +266,8 @@ class Workspace:
         """Around what asks facets: a plugin that does not come back in the time for a validation, and somewhat more,
         gets a PluginError where it stands.
         """
+        if not self._facet_timer:
+            return nullcontext()
         seconds = self.limits.amount(LimitKind.VALIDATE_SECONDS, FACET_SECONDS) or FACET_SECONDS
         return facet_timeout(lambda: tuple(self.registry.usable()), seconds + 1.0)
 

@@ -7,6 +7,7 @@ import gc
 import sys
 from typing import Final
 
+_PLATFORMS: Final = {"linux", "darwin"}
 _YOUNG: Final = 50_000  # objects; by default 700, and a hundred looks at what starting makes, all of which stays
 
 
@@ -25,13 +26,20 @@ def command_line() -> None:
     sys.exit(code)
 
 
-def main() -> None:
-    """The `nika` program, inside any process."""
+def main(*, platform: str = sys.platform) -> None:
+    """Run the `nika` program, inside any process."""
+    if platform not in _PLATFORMS:
+        sys.stderr.write("nika runs on Linux and macOS, and on Windows inside WSL (`wsl --install`)\n")
+        sys.exit(2)
     collect_rarely()
     atexit.register(gc.freeze)  # the process ends: what is in cycles need not be looked for first
+    from nika_core.cli.exit_deadline import forget_what_stderr_still_holds
     from nika_core.cli.program import main as run
 
-    run()
+    try:
+        run()
+    finally:
+        forget_what_stderr_still_holds()
 
 
 def collect_rarely() -> None:

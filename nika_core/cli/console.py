@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final, TextIO
 
 from nika_core import codes
-from nika_core.errors import NikaError, ProblemsError, Severity
+from nika_core.errors import NikaError, Problem, ProblemsError, Severity
 from nika_core.model.masking import Masker
+from nika_core.model.text import escape_unsafe
 
 
 class OutputError(NikaError):
@@ -22,15 +22,12 @@ class OutputError(NikaError):
         super().__init__(codes.EXECUTION_FAILED, message, hint="make room, or write it elsewhere")
 
 
-# C0 but tab and newline, DEL, C1, and the characters that turn a line's direction round.
-_CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
 _STYLES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
 
 
 def plain(text: str) -> str:
     """Text of models, tools and files made safe for a terminal: control characters are shown, not obeyed."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text.replace("\r\n", "\n"))
+    return escape_unsafe(text.replace("\r\n", "\n"), short=True)
 
 
 _colours = True
@@ -154,8 +151,7 @@ def print_message(text: str) -> None:
 
 def json_text(value: Any, *, indent: int | None = None) -> str:
     """`value` as JSON in which no character stands as it is that a terminal would act upon."""
-    text = json.dumps(value, indent=indent, ensure_ascii=False, default=str)
-    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return escape_unsafe(json.dumps(value, indent=indent, ensure_ascii=False, default=str))
 
 
 def print_json(value: Any, *, indent: int | None = 2) -> None:
@@ -164,15 +160,19 @@ def print_json(value: Any, *, indent: int | None = 2) -> None:
 
 
 def print_error(error: NikaError) -> None:
-    """`error[CODE]: message`, its place and how to mend it; of all problems, where it has several."""
+    """Print an error, or each of its problems if it has several."""
     for problem in error.problems if isinstance(error, ProblemsError) else (error.problem(),):
-        where = f"{plain(str(problem.place))}: " if problem.place and problem.place.path else ""
-        colour = "red" if problem.severity is Severity.ERROR else "yellow"
-        print_message(
-            f"{where}{style(problem.severity.value, 'bold', colour)}[{problem.code}]: {plain(problem.message)}"
-        )
-        if problem.hint:
-            print_message(f"  {style('hint', 'cyan')}: {plain(problem.hint)}")
+        print_problem_line(problem)
+
+
+def print_problem_line(problem: Problem) -> None:
+    """Print `error[CODE]: message` with its place, and the fix below it."""
+    where = f"{plain(str(problem.place))}: " if problem.place and problem.place.path else ""
+    colour = "red" if problem.severity is Severity.ERROR else "yellow"
+    severity = style(problem.severity.value, "bold", colour)
+    print_message(f"{where}{severity}[{problem.code}]: {plain(problem.message)}")
+    if problem.hint:
+        print_message(f"  {style('hint', 'cyan')}: {plain(problem.hint)}")
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Final
 
 from nika_core import log
-from nika_core.engine.local.services import Observer
 from nika_core.errors import UsageError
 from nika_core.model.events import Event, EventKind
 
@@ -15,7 +14,7 @@ _BAD: Final = {EventKind.TASK_FAILED, EventKind.TASK_RETRYING, EventKind.NOTICE}
 _LARGE: Final = {"output", "messages", "text", "definition", "payload"}  # in the history, and not for a log
 
 
-def logging_observer(style: str, mask: Callable[[str], str]) -> Observer:
+def logging_observer(style: str, mask: Callable[[str], str]) -> Callable[[Event], object]:
     """Raises UsageError for a style that there is none of."""
     if style not in _STYLES:
         raise UsageError(f"NIKA_LOG={style}: no such form of log", hint=f"use one of {', '.join(_STYLES)}")

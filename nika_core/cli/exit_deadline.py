@@ -32,3 +32,15 @@ def exit_within(seconds: float, code: int) -> None:
         os._exit(code)
 
     threading.Thread(target=end, name="nika-end", daemon=True).start()
+
+
+def forget_what_stderr_still_holds() -> None:
+    """Have the end of the process not fail on a terminal that was closed.
+
+    Python flushes stderr at its end, and turns what cannot be written, which nobody would see, into exit code 120.
+    """
+    try:
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())

@@ -8,17 +8,17 @@ from typing import Annotated
 
 import typer
 
+import nika_core as nika
 from nika_core.cli.console import plain, print_data, print_message
 from nika_core.errors import NikaError
 from nika_core.model.json import JsonObject
-from nika_core.scaffold import make_project
 
 
 def init(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where; made if it is not there.")] = Path(),
 ) -> None:
     """Make a project that runs at once, without keys, on the mock provider. Nothing is overwritten."""
-    for made in make_project(folder, _schema(folder)):
+    for made in nika.init(folder, _schema(folder)):
         print_data(plain(f"{'kept' if made.kept else 'made'}  {made.path}"))
         if made.hint:
             print_message(f"      {made.hint}")
@@ -28,12 +28,8 @@ def init(
 
 def _schema(folder: Path) -> JsonObject | None:
     """The schema with the installed plugins; None, and a word about it, where that cannot be had."""
-    from nika_core.app import Workspace
-    from nika_core.document.json_schema import workflow_json_schema
-
     try:
-        schema: JsonObject = workflow_json_schema(Workspace.open(folder if folder.is_dir() else None).catalog)
+        return nika.schema(folder=folder) if folder.is_dir() else nika.schema()
     except NikaError as error:
         print_message(f"no JSON Schema for editors: {plain(error.message)}; `nika schema` says more")
         return None
-    return schema

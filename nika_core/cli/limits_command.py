@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nika_core.app import Workspace
+import nika_core as nika
 from nika_core.cli.console import print_data, print_json, table
 from nika_core.cli.options import Format, FormatOption
 from nika_core.model.limits import Limit, Unit
@@ -10,24 +10,9 @@ from nika_core.model.limits import Limit, Unit
 
 def limits(format_: FormatOption = Format.PRETTY) -> None:
     """Every limit, its value and where it came from."""
-    workspace = Workspace.open()
-    found = list(workspace.all_limits())
+    found = nika.limits()
     if format_ is Format.JSON:
-        print_json(
-            {
-                "limits": [
-                    {
-                        "name": limit.name,
-                        "measure": limit.measure,
-                        "value": limit.value,
-                        "unit": limit.unit.value,
-                        "origin": limit.origin,
-                        "policy": limit.policy,
-                    }
-                    for limit in found
-                ]
-            }
-        )
+        print_json({"limits": [nika.as_json(limit) for limit in found]})
     else:
         rows = [(limit.name, value_text(limit), limit.origin, limit.policy) for limit in found]
         print_data(table(("LIMIT", "VALUE", "FROM", "POLICY"), rows))

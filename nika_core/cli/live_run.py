@@ -7,45 +7,42 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final, TypeAlias
 
-from nika_core.app.admission import check_admission
-from nika_core.app.execution import Execution
-from nika_core.app.json_forms import event_json, result_json
-from nika_core.app.prepared_run import PreparedRun
-from nika_core.app.watchdogs import loop_watchdog
+import nika_core as nika
 from nika_core.cli.console import coloured, json_text, mask_with, plain, print_data, print_json, print_message, style
 from nika_core.cli.progress import LiveView, ProgressLines, duration_text
-from nika_core.engine.local.event_loop import run_to_end
-from nika_core.engine.local.services import Observer
 from nika_core.errors import Category, Place
-from nika_core.journal import Journal
+from nika_core.model.events import Event
 from nika_core.model.state import RunResult, RunStatus, TaskResult
 from nika_core.model.usage import money_text
-from nika_core.registry import PluginRecord
 
-LOG_VARIABLE = "NIKA_LOG"
+Observer: TypeAlias = Callable[[Event], object]
+LOG_VARIABLE: Final = "NIKA_LOG"
 _ENDING: Final = tuple(  # Ctrl-C, the system, a terminal that is closed
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
-EXIT_CODES = {RunStatus.SUCCEEDED: 0, RunStatus.FAILED: 1, RunStatus.PAUSED: 4, RunStatus.CANCELLED: 130}
+EXIT_CODES: Final = {RunStatus.SUCCEEDED: 0, RunStatus.FAILED: 1, RunStatus.PAUSED: 4, RunStatus.CANCELLED: 130}
 
 
-def execute(prepared: PreparedRun, format_: str, verbose: int = 0, *, journal: Journal | None, **more: Any) -> int:
-    """The exit code. `more`: what `Execution` is given beside (the document's text; what is resumed)."""
+def show_run(prepared: nika.PreparedRun, format_: str, verbose: int = 0, *, journal: bool = True) -> int:
+    """Run what is prepared, print how it goes on and how it ended, and return the exit code."""
     mask_with(prepared.masker)
-    check_admission(prepared)
     observers, close = _observers(prepared, format_, verbose)
-    execution = Execution(prepared, journal, observers, **more)
     try:
-        result = run_to_end(_with_signals(execution, tuple(prepared.workspace.registry.usable())))
+        execution = nika.start(prepared, journal=journal, on_event=observers, on_stall=_print_warning)
+        result = nika.run_to_end(_with_signals(execution))
     finally:
         close()
-    _tell_result(result, format_, prepared, execution)
+    _print_result(result, format_, prepared, execution)
     return EXIT_CODES[result.status]
 
 
-async def _with_signals(execution: Execution, plugins: tuple[PluginRecord, ...]) -> RunResult:
+def _print_warning(text: str) -> None:
+    print_message(f"{style('warning', 'yellow')}: {plain(text)}")
+
+
+async def _with_signals(execution: nika.Execution) -> RunResult:
     """One of `_ENDING` once: stop starting, cancel cleanly, keep the history. Twice: wait for nothing more."""
     loop = asyncio.get_running_loop()
     asked = 0
@@ -66,15 +63,14 @@ async def _with_signals(execution: Execution, plugins: tuple[PluginRecord, ...])
             loop.add_signal_handler(number, interrupt)
         except NotImplementedError:  # Windows: the default, KeyboardInterrupt, has to do
             break
-    with loop_watchdog(loop, plugins, lambda text: print_message(f"{style('warning', 'yellow')}: {plain(text)}")):
-        return await execution.run()
+    return await execution.run()
 
 
-def _observers(prepared: PreparedRun, format_: str, verbose: int) -> tuple[list[Observer], Callable[[], None]]:
+def _observers(prepared: nika.PreparedRun, format_: str, verbose: int) -> tuple[list[Observer], Callable[[], None]]:
     """Who is shown the events, and what to call at the end. A log on stderr takes the place of the progress."""
     found: list[Observer] = []
     if format_ == "jsonl":
-        found.append(lambda event: print_json(event_json(event), indent=None))
+        found.append(lambda event: print_json(nika.as_json(event), indent=None))
     style_of_log = prepared.workspace.environ.get(LOG_VARIABLE, "")
     if style_of_log or verbose > 1:
         from nika_core.cli.event_log import logging_observer
@@ -92,15 +88,15 @@ def _nothing() -> None:
     pass
 
 
-def _tell_result(result: RunResult, format_: str, prepared: PreparedRun, execution: Execution) -> None:
+def _print_result(result: RunResult, format_: str, prepared: nika.PreparedRun, execution: nika.Execution) -> None:
     if format_ == "json":
-        print_json(result_json(result))
+        print_json(nika.as_json(result))
     elif format_ == "jsonl":
-        print_json({"event": "result", "runId": result.run_id, "data": result_json(result)}, indent=None)
+        print_json({"event": "result", "runId": result.run_id, "data": nika.as_json(result)}, indent=None)
     else:
-        _tell_pretty(result, prepared)
+        _print_pretty(result, prepared)
     for warning in execution.warnings:
-        print_message(f"{style('warning', 'yellow')}: {plain(warning)}")
+        _print_warning(warning)
     if format_ == "pretty" and result.status is not RunStatus.SUCCEEDED and execution.resumable:
         print_message(f"go on with: nika resume {result.run_id}")
 
@@ -111,7 +107,7 @@ def _waits(task: TaskResult, result: RunResult) -> bool:
     return stopped and task.state == "failed" and result.status is RunStatus.PAUSED
 
 
-def _tell_pretty(result: RunResult, prepared: PreparedRun) -> None:
+def _print_pretty(result: RunResult, prepared: nika.PreparedRun) -> None:
     colour = {RunStatus.SUCCEEDED: "green", RunStatus.FAILED: "red"}.get(result.status, "yellow")
     ended = Counter("waiting" if _waits(task, result) else task.state for task in result.tasks)
     counts = ", ".join(

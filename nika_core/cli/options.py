@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from nika_core.cli.console import allow_colours
-from nika_core.errors import UsageError
 
 
 class Format(StrEnum):
@@ -63,9 +62,6 @@ def seconds_of(timeout: str | None) -> float | None:
     """`--timeout` in seconds. Raises UsageError."""
     if timeout is None:
         return None
-    from nika_core.document.validation.scalars import Duration  # only whoever uses it waits for the import
+    from nika_core.api.options import parse_seconds  # only a run with a timeout waits for the import
 
-    try:
-        return Duration(above_zero=True).parse(timeout)
-    except ValueError as error:
-        raise UsageError(f"--timeout: {error}", hint="e.g. --timeout 5m; without it a run has no bound") from None
+    return parse_seconds(timeout, "--timeout")

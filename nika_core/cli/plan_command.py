@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from nika_core.app import RunOptions
-from nika_core.cli.console import json_text, plain, print_data, print_error, print_json, style_data
+import nika_core as nika
+from nika_core.cli.console import json_text, plain, print_data, print_json, print_problem_line, style_data
 from nika_core.cli.inputs import gather
 from nika_core.cli.options import (
     Format,
@@ -37,47 +37,45 @@ def plan(
 ) -> None:
     """Show what a run would do, touch and cost."""
     workspace, path = find_workflow(workflow)
-    loaded, checked = read_workflow(workspace, path, provider, model)
-
-    from nika_core.app.admission import refusals
-    from nika_core.app.forecasting import count_prompts
-    from nika_core.app.planning import make_plan
-    from nika_core.app.prepared_run import prepare
-
+    loaded = read_workflow(workspace, path, provider, model)
     with printing_problems(loaded):
-        options = RunOptions(inputs=gather(input_ or (), inputs), provider=provider, model=model)
-        prepared = prepare(workspace, checked, options)
-        for warning in prepared.warnings:
-            print_problem(warning, loaded)
-        counted = asyncio.run(count_prompts(prepared)) if count else None
-        made = make_plan(prepared, counted)
-        reasons = list(refusals(prepared, None if counted else made.forecast))
+        options: nika.PlanOptions = {
+            "inputs": gather(input_ or (), inputs),
+            "provider": provider,
+            "model": model,
+            "workspace": workspace,
+        }
+        plan = asyncio.run(nika.aplan(loaded, **options)) if count else nika.plan(loaded, **options)
+    for warning in plan.warnings:
+        print_problem(warning, loaded)
     if format_ is Format.JSON:
-        found = [{"code": why.code, "message": why.message, "hint": why.hint} for why in reasons]
-        print_json(plan_json(made) | ({"refusals": found} if found else {}))
+        print_json(nika.as_json(plan))
         return
-    for refusal in reasons:
-        print_error(refusal)
+    for refusal in plan.refusals:
+        print_problem_line(refusal)
     wave = 0
-    for each in made.tasks:
-        if each.wave != wave:
-            wave = each.wave
+    for task in plan.tasks:
+        if task.wave != wave:
+            wave = task.wave
             print_data(style_data(f"wave {wave}", "bold"))
-        sure = "" if each.certain else "  (if its conditions hold)"
-        after = f"  after {', '.join(each.depends_on)}" if each.depends_on else ""
-        print_data(f"  {each.task.id}  {each.task.keyword}{after}{sure}")
-        for key, value in each.payload.items():
-            shown = value if isinstance(value, str) else json_text(value)
-            lines = plain(shown).splitlines() or [""]
-            print_data(f"      {key}: {lines[0]}{' …' if len(lines) > 1 else ''}")
-        for effect in each.effects:
-            target = plain(effect.target).splitlines() or [""]
-            print_data(f"      touches {effect.kind}: {target[0]}{' …' if len(target) > 1 else ''}")
-        cost = _forecast_text(each.forecast)
-        if cost:
-            print_data(f"      {cost}")
-    total = _forecast_text(made.forecast) or "no tokens, no cost"
-    print_data(f"{style_data('in all', 'bold')}: {len(made.tasks)} tasks; {total}")
+        _print_task(task)
+    total = _forecast_text(plan.estimate) or "no tokens, no cost"
+    print_data(f"{style_data('in all', 'bold')}: {len(plan.tasks)} tasks; {total}")
+
+
+def _print_task(task: nika.PlannedTask) -> None:
+    sure = "" if task.certain else "  (if its conditions hold)"
+    after = f"  after {', '.join(task.depends_on)}" if task.depends_on else ""
+    print_data(f"  {task.id}  {task.keyword}{after}{sure}")
+    for key, value in task.payload.items():
+        lines = plain(value if isinstance(value, str) else json_text(value)).splitlines() or [""]
+        print_data(f"      {key}: {lines[0]}{' …' if len(lines) > 1 else ''}")
+    for effect in task.effects:
+        target = plain(effect.target).splitlines() or [""]
+        print_data(f"      touches {effect.kind}: {target[0]}{' …' if len(target) > 1 else ''}")
+    cost = _forecast_text(task.estimate)
+    if cost:
+        print_data(f"      {cost}")
 
 
 def _forecast_text(forecast: Any) -> str:
@@ -97,37 +95,3 @@ def _forecast_text(forecast: Any) -> str:
 def _reasons(forecast: Any) -> str:
     reason = getattr(forecast, "reason", "")
     return f" ({plain(reason)})" if reason else ""
-
-
-def plan_json(made: Any) -> dict[str, Any]:
-    """The plan as one object; amounts in tokens and US dollars, `null` where nothing bounds them."""
-    return {
-        "tasks": [
-            {
-                "id": each.task.id,
-                "keyword": each.task.keyword,
-                "wave": each.wave,
-                "dependsOn": list(each.depends_on),
-                "certain": each.certain,
-                "payload": each.payload,
-                "effects": [{"kind": effect.kind, "target": effect.target} for effect in each.effects],
-                "estimate": _forecast_json(each.forecast),
-            }
-            for each in made.tasks
-        ],
-        "estimate": _forecast_json(made.forecast),
-    }
-
-
-def _forecast_json(forecast: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "tokensLow": forecast.tokens_low,
-        "tokensHigh": forecast.tokens_high,
-        "costUsdLow": float(forecast.cost_low),
-        "costUsdHigh": None if forecast.cost_high is None else float(forecast.cost_high),
-        "unpriced": list(forecast.unpriced),
-    }
-    if getattr(forecast, "exact", None) is not None and forecast.tokens_high != 0:
-        found["counted"] = forecast.exact
-    reason = getattr(forecast, "reason", None) or "; ".join(getattr(forecast, "reasons", ()))
-    return found | ({"reason": reason} if reason else {})

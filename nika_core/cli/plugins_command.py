@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -10,14 +11,11 @@ from typing import Annotated, Any
 
 import typer
 
-from nika_core.app import Workspace
+import nika_core as nika
 from nika_core.cli.console import plain, print_data, print_json, print_message, style, style_data, table
 from nika_core.cli.options import Format, FormatOption
 from nika_core.errors import NikaError, UsageError
 from nika_core.plugin import Keyword, LimitPolicy, Provider, TemplateSource
-from nika_core.registry import PluginStatus, Registry
-from nika_core.registry.lock import LOCK_NAME, lock_of, require_lock, write_lock
-from nika_core.scaffold import NewPlugin, make_plugin
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, add_completion=False, help="What is installed, blocked or broken."
@@ -36,7 +34,7 @@ class PluginKind(StrEnum):
 _BAD = {"conflict", "broken"}
 
 
-def _json(listed: PluginStatus) -> dict[str, Any]:
+def _json(listed: nika.PluginStatus) -> dict[str, Any]:
     record = listed.record
     found: dict[str, Any] = {
         "kind": record.kind.value,
@@ -50,7 +48,7 @@ def _json(listed: PluginStatus) -> dict[str, Any]:
     return found | ({"why": listed.why} if listed.why else {}) | ({"hint": listed.hint} if listed.hint else {})
 
 
-def _pretty(listed: list[PluginStatus]) -> None:
+def _pretty(listed: Sequence[nika.PluginStatus]) -> None:
     rows = []
     for each in listed:
         record = each.record
@@ -59,29 +57,28 @@ def _pretty(listed: list[PluginStatus]) -> None:
     print_data(table(("KIND", "WORD", "DISTRIBUTION", "VERSION", "STATUS"), rows))
 
 
-def _unmatched(registry: Registry) -> list[dict[str, str]]:
-    return [asdict(each) for each in registry.unmatched()]
+def _unmatched() -> list[dict[str, str]]:
+    return [asdict(entry) for entry in nika.unmatched_plugins()]
 
 
-def _tell_unmatched(registry: Registry) -> None:
-    for each in registry.unmatched():
-        entry = plain(f"'{each.entry}' in the {each.list} list of {each.where}")
+def _print_unmatched() -> None:
+    for unmatched in nika.unmatched_plugins():
+        entry = plain(f"'{unmatched.entry}' in the {unmatched.list} list of {unmatched.where}")
         print_message(f"{style('note', 'yellow')}: {entry} matches nothing that is installed")
 
 
 @app.command("list")
 def list_(format_: FormatOption = Format.PRETTY) -> None:
     """Every installed plugin; imports none of them."""
-    installed = Workspace.open().installed
-    listed = installed.listing()
+    listed = nika.plugins()
     if format_ is Format.JSON:
-        print_json({"plugins": [_json(each) for each in listed], "unmatched": _unmatched(installed)})
+        print_json({"plugins": [_json(each) for each in listed], "unmatched": _unmatched()})
     elif listed:
         _pretty(listed)
     else:
-        print_message("no plugin is installed; `pip install nika` brings the built-in ones")
+        print_message(f"no plugin is installed; `pip install {nika.DISTRIBUTION}` brings the built-in ones")
     if format_ is not Format.JSON:
-        _tell_unmatched(installed)
+        _print_unmatched()
 
 
 @app.command()
@@ -90,14 +87,13 @@ def show(
     format_: FormatOption = Format.PRETTY,
 ) -> None:
     """One plugin by its word, `kind:word` or distribution: what it brings."""
-    registry = Workspace.open().registry
-    listed = [
-        each for each in registry.listing() if name in {each.record.word, each.record.id, each.record.distribution}
-    ]
+    workspace = nika.Workspace.open()
+    installed = workspace.registry.listing()
+    listed = [each for each in installed if name in {each.record.word, each.record.id, each.record.distribution}]
     if not listed:
-        known = sorted({each.record.word for each in registry.listing()})
+        known = sorted({each.record.word for each in installed})
         raise UsageError(f"no installed plugin is called '{name}'", hint=f"there are: {', '.join(known) or 'none'}")
-    found = [_json(each) | _described(registry, each) for each in listed]
+    found = [_json(each) | _described(workspace, each) for each in listed]
     if format_ is Format.JSON:
         print_json({"plugins": found})
         return
@@ -113,11 +109,11 @@ def show(
                 print_data(f"  {key}: {plain(shown)}")
 
 
-def _described(registry: Registry, listed: PluginStatus) -> dict[str, Any]:
+def _described(workspace: nika.Workspace, listed: nika.PluginStatus) -> dict[str, Any]:
     if listed.status not in {"available", "shadowed"}:
         return {}
     try:
-        description = registry.description(listed.record)
+        description = nika.describe_plugin(listed, workspace=workspace)
     except NikaError as error:
         return {"status": "broken", "why": error.message, "hint": error.hint}
     match description:
@@ -137,7 +133,7 @@ def _described(registry: Registry, listed: PluginStatus) -> dict[str, Any]:
                 "secrets": list(description.secrets),
             }
         case TemplateSource():
-            form = "{{...}}" if description.braces else f"${{{description.name}.…}}"
+            form = "{{...}}" if description.default_source else f"${{{description.name}.…}}"
             return {"summary": description.summary, "form": form}
         case LimitPolicy():
             return {"summary": description.summary}
@@ -149,14 +145,11 @@ def check(format_: FormatOption = Format.PRETTY) -> None:
 
     Tells, too, who is slow to import, prints when it is loaded, starts threads, or was changed since it was installed.
     """
-    from nika_core.registry.probe import probed
-
-    registry = Workspace.open().registry
-    listed = probed(registry)
+    listed = nika.check_plugins()
     bad = [each for each in listed if each.status in _BAD]
     if format_ is Format.JSON:
         plugins = [_json(each) for each in listed]
-        print_json({"plugins": plugins, "problems": len(bad), "unmatched": _unmatched(registry)})
+        print_json({"plugins": plugins, "problems": len(bad), "unmatched": _unmatched()})
     else:
         _pretty(listed)
         for each in bad:
@@ -168,7 +161,7 @@ def check(format_: FormatOption = Format.PRETTY) -> None:
                 print_message(
                     f"{style('note', 'yellow')}: {each.record.id} of {plain(each.record.origin)}: {plain(note)}"
                 )
-        _tell_unmatched(registry)
+        _print_unmatched()
     if bad:
         raise typer.Exit(1)
 
@@ -178,15 +171,9 @@ def lock(
     check_only: Annotated[bool, typer.Option("--check", help="Write nothing; exit 3 when something differs.")] = False,
 ) -> None:
     """Write nika.lock: every plugin that may be loaded, to the hash of its installed files."""
-    workspace = Workspace.open()
-    records = workspace.installed.usable()
-    path = workspace.project_folder / LOCK_NAME
-    if check_only:
-        require_lock(path, records)
-        return
-    entries = lock_of(records)
-    write_lock(path, entries)
-    print_message(f"{path}: {len(entries)} distributions")
+    path, count = nika.lock_plugins(check=check_only)
+    if not check_only:
+        print_message(f"{path}: {count} distributions")
 
 
 @app.command()
@@ -199,8 +186,7 @@ def new(
     name: Annotated[str | None, typer.Option("--name", help="The distribution's name; without it, derived.")] = None,
 ) -> None:
     """Make a plugin's project: it passes its own tests, and is yours to change."""
-    wanted = NewPlugin(word=word, kind=kind.value, author=author, private=private, name=name)
-    made = make_plugin(folder, wanted)
+    made = nika.new_plugin(word, folder, kind=kind.value, author=author, private=private, name=name)
     print_data(plain(str(made)))
     print_message(f"next: cd {shlex.quote(plain(str(made)))}, and see its README.md")
 

@@ -6,10 +6,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from nika_core.app.json_forms import usage_json
+import nika_core as nika
 from nika_core.cli.console import masked, print_json, print_message, style
-from nika_core.document import LoadedWorkflow
-from nika_core.document.diagnostics import problem_json, render_pretty
 from nika_core.errors import NikaError, Problem, ProblemsError, Severity, exit_code_of
 from nika_core.model.state import RunStatus
 from nika_core.model.usage import NOTHING
@@ -26,18 +24,18 @@ class ReportedError(ProblemsError):
         self.exit_code = exit_code_of(self.problems)
 
 
-def print_problem(problem: Problem, loaded: LoadedWorkflow) -> None:
+def print_problem(problem: Problem, loaded: nika.LoadedWorkflow) -> None:
     """A frame on stderr, with the line of the document where it is the document's."""
     own = problem.place is not None and problem.place.path == loaded.path
-    print_message(render_pretty(problem, loaded.text if own else "", style=style) + "\n")
+    print_message(nika.render_pretty(problem, loaded.text if own else "", style=style) + "\n")
 
 
-def errors_in(loaded: LoadedWorkflow) -> int:
+def errors_in(loaded: nika.LoadedWorkflow) -> int:
     """How many problems are errors."""
     return sum(problem.severity is Severity.ERROR for problem in loaded.problems)
 
 
-def require_workflow(loaded: LoadedWorkflow) -> Workflow:
+def require_workflow(loaded: nika.LoadedWorkflow) -> Workflow:
     """The workflow, its warnings told. Raises ReportedError after telling all that is wrong."""
     for problem in loaded.problems:
         print_problem(problem, loaded)
@@ -47,7 +45,7 @@ def require_workflow(loaded: LoadedWorkflow) -> Workflow:
 
 
 @contextmanager
-def printing_problems(loaded: LoadedWorkflow) -> Iterator[None]:
+def printing_problems(loaded: nika.LoadedWorkflow) -> Iterator[None]:
     """What is found later is told in the same way. Raises ReportedError."""
     try:
         yield
@@ -72,9 +70,9 @@ def refused_run_as_json(format_: str) -> Iterator[None]:
         found = {
             "status": RunStatus.FAILED.value,
             "durationMs": 0,
-            "usage": usage_json(NOTHING),
+            "usage": nika.as_json(NOTHING),
             "tasks": [],
-            "problems": mask_problems([problem_json(problem) for problem in problems]),
+            "problems": mask_problems([nika.as_json(problem) for problem in problems]),
         }
         if format_ == "json":
             print_json(found)

@@ -104,11 +104,11 @@ app = typer.Typer(
 )
 
 
-def _version(value: bool) -> None:
+def _print_version(value: bool) -> None:
     if value:
-        import importlib_metadata
+        import nika_core
 
-        print_data(f"nika {importlib_metadata.version('nika-core')}")
+        print_data(nika_core.version())
         raise typer.Exit
 
 
@@ -116,7 +116,7 @@ def _version(value: bool) -> None:
 def nika(
     ctx: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     """Run workflows of AI tasks, written as strict YAML, under hard limits."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from nika_core.app import Workspace
+import nika_core as nika
 from nika_core.cli.console import plain, print_data, print_json, style_data
 from nika_core.cli.options import Format, FormatOption
 
@@ -18,42 +18,37 @@ def providers(
     format_: FormatOption = Format.PRETTY,
 ) -> None:
     """Each provider with its models' prices where known, and whether its key is set (never the key)."""
-    from nika_core.app.provider_report import check_health, describe_providers
-
-    workspace = Workspace.open()
-    found = describe_providers(workspace)
-    healthy = True
-    if check:
-        healthy = asyncio.run(check_health(workspace, found))
+    found = asyncio.run(nika.check_providers()) if check else nika.providers()
     if format_ is Format.JSON:
-        print_json({"providers": found})
+        print_json({"providers": [nika.as_json(provider) for provider in found]})
     else:
-        for each in found:
-            _show(each)
-    if not healthy:
+        for provider in found:
+            _show(provider)
+    if any(map(_is_ill, found)):
         sys.exit(1)
 
 
-def _show(each: dict[str, Any]) -> None:
-    print_data(f"{style_data(each['name'], 'bold')}  {plain(each.get('summary', ''))}")
-    if "error" in each:
-        print_data(f"    {style_data('broken', 'red')}: {plain(each['error'])}")
+def _is_ill(provider: nika.ProviderStatus) -> bool:
+    """Whether it was to be asked and cannot be used, or was asked and is not healthy."""
+    health = provider.health
+    return health is not None and not health.ok and (health.asked or bool(provider.error))
+
+
+def _show(provider: nika.ProviderStatus) -> None:
+    print_data(f"{style_data(provider.name, 'bold')}  {plain(provider.summary)}")
+    if provider.error:
+        print_data(f"    {style_data('broken', 'red')}: {plain(provider.error)}")
         return
-    for secret in each["secrets"]:
-        needed = "" if secret["required"] else ", optional"
-        print_data(f"    {secret['name']}: {'set' if secret['set'] else 'not set'}{needed}")
-    for model in each["models"]:
-        price = model.get("price")
-        if model.get("free"):
-            cost = "free"
-        elif price:
-            cost = f"${price['inputPerMillion']:g} in, ${price['outputPerMillion']:g} out per million tokens"
-        else:
-            cost = "unpriced"
-        print_data(f"    {plain(model['name'])}: {cost}")
-    if each["patterns"]:
-        print_data(f"    claims {', '.join(each['patterns'])}")
-    if "health" in each:
-        health = each["health"]
-        mark = style_data("healthy", "green") if health["ok"] else style_data("not healthy", "red")
-        print_data(f"    {mark}{': ' + plain(health['detail']) if health.get('detail') else ''}")
+    for secret in provider.secrets:
+        needed = "" if secret.required else ", optional"
+        print_data(f"    {secret.name}: {'set' if secret.set else 'not set'}{needed}")
+    for model in provider.models:
+        cost = "free" if model.free else "unpriced"
+        if model.input_per_million is not None:
+            cost = f"${model.input_per_million:g} in, ${model.output_per_million:g} out per million tokens"
+        print_data(f"    {plain(model.name)}: {cost}")
+    if provider.patterns:
+        print_data(f"    claims {', '.join(provider.patterns)}")
+    if provider.health is not None:
+        mark = style_data("healthy", "green") if provider.health.ok else style_data("not healthy", "red")
+        print_data(f"    {mark}{': ' + plain(provider.health.detail) if provider.health.detail else ''}")

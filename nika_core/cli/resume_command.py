@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nika_core.app import Workspace
+import nika_core as nika
 from nika_core.cli.inputs import gather
 from nika_core.cli.options import (
     FolderOption,
@@ -19,7 +19,7 @@ from nika_core.cli.options import (
     seconds_of,
 )
 from nika_core.cli.problems import printing_problems, refused_run_as_json
-from nika_core.cli.run_command import read_workflow
+from nika_core.cli.run_command import open_workspace, read_workflow
 
 
 def resume(
@@ -38,28 +38,12 @@ def resume(
     """Go on with an interrupted or failed run."""
     with refused_run_as_json(format_.value):
         seconds = seconds_of(timeout)
+        from nika_core.api.running import open_resumed
+        from nika_core.cli.live_run import show_run
 
-        from nika_core.app.prepared_run import prepare
-        from nika_core.app.resuming import check_resumable, options_of, workflow_path
-        from nika_core.cli.live_run import execute
-
-        journal = Workspace.open(folder).journal()
-        recorded = journal.load(run)
-        options = options_of(recorded, gather(input_ or (), None), seconds)
-        path = workflow_path(recorded)
-        workspace = Workspace.open(path)
-        loaded, checked = read_workflow(workspace, path, options.provider, options.model)
-        check_resumable(recorded, checked, from_)
+        resumed = open_resumed(run, folder=folder, inputs=gather(input_ or (), None), timeout=seconds, rerun_from=from_)
+        workspace, options = open_workspace(resumed.path), resumed.options
+        loaded = read_workflow(workspace, resumed.path, options.provider, options.model)
         with printing_problems(loaded):
-            prepared = prepare(workspace, checked, options)
-        sys.exit(
-            execute(
-                prepared,
-                format_.value,
-                verbose,
-                journal=journal,
-                document=loaded.text,
-                recorded=recorded,
-                rerun_from=from_,
-            )
-        )
+            prepared = nika.prepare(loaded, workspace=workspace, resumed=resumed)
+        sys.exit(show_run(prepared, format_.value, verbose))

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+import nika_core as nika
 from nika_core import codes
-from nika_core.app import RunOptions, Workspace
 from nika_core.cli.console import mask_with
 from nika_core.cli.inputs import gather
 from nika_core.cli.options import (
@@ -25,9 +25,7 @@ from nika_core.cli.options import (
     seconds_of,
 )
 from nika_core.cli.problems import printing_problems, refused_run_as_json, require_workflow
-from nika_core.document import LoadedWorkflow
 from nika_core.errors import UsageError
-from nika_core.model.workflow import Workflow
 
 
 def run(
@@ -53,43 +51,45 @@ def run(
     with refused_run_as_json(format_.value):
         given = gather(input_ or (), inputs)
         workspace, path = find_workflow(workflow)
-        options = RunOptions(
-            inputs=given,
-            provider=provider,
-            model=model,
-            max_concurrent=max_concurrent,
-            timeout=seconds_of(timeout),
-            fail_fast=fail_fast,
-            mock=mock,
-            economy=economy,
-        )
-        loaded, checked = read_workflow(workspace, path, provider, model)
-
-        from nika_core.app.prepared_run import prepare
-        from nika_core.cli.live_run import execute
-
+        seconds = seconds_of(timeout)
+        loaded = read_workflow(workspace, path, provider, model)
         with printing_problems(loaded):
-            prepared = prepare(workspace, checked, options)
-        journal = None if no_journal else workspace.journal(path)
-        sys.exit(execute(prepared, format_.value, verbose, journal=journal, document=loaded.text))
+            prepared = nika.prepare(
+                loaded,
+                workspace=workspace,
+                inputs=given,
+                provider=provider,
+                model=model,
+                max_concurrent=max_concurrent,
+                timeout=seconds,
+                fail_fast=fail_fast,
+                mock=mock,
+                economy=economy,
+            )
+
+        from nika_core.cli.live_run import show_run
+
+        sys.exit(show_run(prepared, format_.value, verbose, journal=not no_journal))
+
+
+def open_workspace(start: Path | None = None) -> nika.Workspace:
+    """Open the project of a file or folder for a command, which owns its process. What is shown has no secret of it."""
+    return nika.Workspace.open(start, facet_timer=True)
 
 
 def read_workflow(
-    workspace: Workspace, path: Path, provider: str | None, model: str | None
-) -> tuple[LoadedWorkflow, Workflow]:
-    """The file, and the workflow in it. Raises ReportedError after telling all that is wrong, with its models too."""
+    workspace: nika.Workspace, path: Path, provider: str | None, model: str | None
+) -> nika.LoadedWorkflow:
+    """Return the checked file. Raise ReportedError after printing everything that is wrong, with its models too."""
     mask_with(workspace.masker)
-    loaded = workspace.load(path, model=model)
-    if loaded.workflow is None:
-        from nika_core.app.model_checks import check_models
-
-        loaded = check_models(workspace, loaded, provider=provider, model=model)
-    return loaded, require_workflow(loaded)
+    loaded = nika.load(path, provider=provider, model=model, workspace=workspace)
+    require_workflow(loaded)
+    return loaded
 
 
-def find_workflow(workflow: Path | None) -> tuple[Workspace, Path]:
+def find_workflow(workflow: Path | None) -> tuple[nika.Workspace, Path]:
     """The opened project and the file to run. Raises UsageError where neither says which."""
-    workspace = Workspace.open(workflow)
+    workspace = open_workspace(workflow)
     if workflow is not None:
         return workspace, workflow
     if workspace.project.main is None:

@@ -7,8 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nika_core.app import Workspace
-from nika_core.app.recorded_runs import run_json, summary_json
+import nika_core as nika
 from nika_core.cli.console import json_text, plain, print_data, print_json, print_message, style_data, table
 from nika_core.cli.options import FolderOption, Format, FormatOption, RunArgument
 from nika_core.cli.progress import duration_text
@@ -23,24 +22,23 @@ _SHOWN = 200  # characters of an output, unless -v
 @app.command("list")
 def list_(folder: FolderOption = None, format_: FormatOption = Format.PRETTY) -> None:
     """All runs of this project, the newest first."""
-    journal = Workspace.open(folder).journal()
-    found = [summary_json(summary) for summary in journal.runs()]
+    found = nika.runs.list(folder=folder)
     if format_ is Format.JSON:
-        print_json({"runs": found})
+        print_json({"runs": [nika.as_json(run) for run in found]})
     elif not found:
-        print_message(f"no run is recorded in {journal.path.parent}")
+        print_message(f"no run is recorded in {nika.runs.path(folder=folder).parent}")
     else:
         rows = [
             (
-                each["runId"],
-                each["workflow"],
-                each["status"],
-                _when(each["startedAt"]),
-                duration_text(each["durationMs"] / 1000) if "durationMs" in each else "",
-                str(each.get("usage", {}).get("totalTokens", "")),
-                _cost(each.get("usage") or {}),
+                run.run_id,
+                run.workflow,
+                run.status,
+                _when(run.started_at),
+                "" if run.duration_ms is None else duration_text(run.duration_ms / 1000),
+                str(run.json.get("usage", {}).get("totalTokens", "")),
+                _cost(run.json.get("usage") or {}),
             )
-            for each in found
+            for run in found
         ]
         print_data(table(("RUN", "WORKFLOW", "STATUS", "STARTED", "TOOK", "TOKENS", "COST"), rows))
 
@@ -53,7 +51,7 @@ def show(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Outputs in full.")] = False,
 ) -> None:
     """One run: every task with its state, attempts, time, tokens, cost, output and error."""
-    found = run_json(Workspace.open(folder).journal().load(run))
+    found = nika.as_json(nika.runs.get(run, folder=folder))
     if format_ is Format.JSON:
         print_json(found)
         return
@@ -103,9 +101,7 @@ def _show_task(task: dict[str, Any], verbose: bool) -> None:
 @app.command()
 def rm(run: RunArgument, folder: FolderOption = None) -> None:
     """Forget a run: its events, outputs and files. What a killed Nika left running of it is ended."""
-    from nika_core.app.execution import remove_run
-
-    print_message(f"removed {remove_run(Workspace.open(folder).journal(), run)}")
+    print_message(f"removed {nika.runs.remove(run, folder=folder)}")
 
 
 def _cost(usage: dict[str, Any]) -> str:

@@ -10,13 +10,12 @@ from typing import Annotated, Any
 
 import typer
 
+import nika_core as nika
 from nika_core import codes
-from nika_core.app import Workspace
 from nika_core.cli.console import mask_with, masked, plain, print_data, print_json, style_data
 from nika_core.cli.options import format_option
 from nika_core.cli.problems import errors_in, mask_problems, print_problem
-from nika_core.document import LoadedWorkflow
-from nika_core.document.diagnostics import file_json, render_compact
+from nika_core.cli.run_command import open_workspace
 from nika_core.errors import NikaError, Problem, ProblemsError, RefusedError, UsageError, exit_code_of
 from nika_core.model.limits import LimitKind
 from nika_core.model.project import FILE_NAME
@@ -45,11 +44,11 @@ def validate(
     for path, loaded in _all_checked(paths or [Path()]):
         problems += loaded.problems
         if format_ is Format.JSON:
-            made = file_json(path, loaded)
+            made = nika.as_json(loaded)
             found.append(made | {"problems": mask_problems(made["problems"])})
         elif format_ is Format.COMPACT:
             for problem in loaded.problems:
-                print_data(masked(render_compact(problem)))
+                print_data(masked(nika.render_compact(problem)))
         else:
             _pretty(path, loaded)
     if format_ is Format.JSON:
@@ -59,7 +58,7 @@ def validate(
         sys.exit(code)
 
 
-def _all_checked(paths: list[Path]) -> Iterator[tuple[Path, LoadedWorkflow]]:
+def _all_checked(paths: list[Path]) -> Iterator[tuple[Path, nika.LoadedWorkflow]]:
     """Each file and what was found; a project file that is broken once, in the place of those that it is for."""
     try:
         files = find_files(paths)
@@ -78,21 +77,19 @@ def _all_checked(paths: list[Path]) -> Iterator[tuple[Path, LoadedWorkflow]]:
         yield found
 
 
-def _project_file(error: NikaError) -> tuple[Path, LoadedWorkflow]:
+def _project_file(error: NikaError) -> tuple[Path, nika.LoadedWorkflow]:
     """The project file that stands in the way of all checking. Raises the error, where it is none in it."""
     problems = error.problems if isinstance(error, ProblemsError) else (error.problem(),)
     place = problems[0].place
     if place is None or Path(place.path).name != FILE_NAME:
         raise error
-    return Path(place.path), LoadedWorkflow(None, problems, path=place.path)
+    return Path(place.path), nika.LoadedWorkflow(None, problems, path=place.path)
 
 
-def _checked(path: Path) -> LoadedWorkflow:
-    from nika_core.app.model_checks import check_models
-
-    workspace = Workspace.open(path)
+def _checked(path: Path) -> nika.LoadedWorkflow:
+    workspace = open_workspace(path)
     mask_with(workspace.masker)  # each file's project has its own
-    return check_models(workspace, workspace.load(path))
+    return nika.validate(path, workspace=workspace)
 
 
 def find_files(paths: list[Path]) -> list[Path]:
@@ -110,7 +107,7 @@ def find_files(paths: list[Path]) -> list[Path]:
             found.update(dict.fromkeys(inside))
         else:
             found[path] = None  # one that is not there is told like any other bad file
-    most = Workspace.open(paths[0]).limits.limit(LimitKind.FILES)
+    most = open_workspace(paths[0]).limits.limit(LimitKind.FILES)
     if most is not None and len(found) > most.value:
         raise RefusedError(
             codes.COUNT_LIMIT,
@@ -120,7 +117,7 @@ def find_files(paths: list[Path]) -> list[Path]:
     return list(found)
 
 
-def _pretty(path: Path, loaded: LoadedWorkflow) -> None:
+def _pretty(path: Path, loaded: nika.LoadedWorkflow) -> None:
     for problem in loaded.problems:
         print_problem(problem, loaded)
     errors = errors_in(loaded)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -12,47 +12,26 @@ from typing import Any, Final, Protocol
 from nika_core.document.reading.workflow_loader import LoadedWorkflow
 from nika_core.document.yaml.source_map import SourceMap
 from nika_core.errors import Place, Problem, Severity
+from nika_core.model.text import visible
 
-# Controls (C0, DEL, C1), and what turns a line's direction round or hides: they are shown, never sent.
-_UNSEEN: Final = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    r"\ud800-\udfff\U000e0000-\U000e0fff]"
-)
 _BREAK: Final = re.compile(r"\r\n?|\n")
 _TAB: Final = 4
 _WIDEST: Final = 100  # columns of a source line that are shown around the caret
 
 
 class Style(Protocol):
-    """Colours a text by the names of styles, e.g. `red`, `bold`; or leaves it as it is."""
+    """Colours a text by names of styles such as `red` and `bold`, or returns it unchanged."""
 
     def __call__(self, text: str, *names: str) -> str: ...
 
 
 def unstyled(text: str, *_: str) -> str:
-    """No colour at all."""
+    """Return `text` without any colour."""
     return text
 
 
-def visible(text: str) -> str:
-    """`text` on one line, without a character that a terminal would act upon."""
-    return _UNSEEN.sub(_shown, text)
-
-
-def _shown(found: re.Match[str]) -> str:
-    character = found[0]
-    if character == "\t":
-        return " "
-    if character == "\n":
-        return "⏎"
-    code = ord(character)
-    if code < 0x20:
-        return chr(0x2400 + code)
-    return "␡" if code == 0x7F else f"<U+{code:04X}>"
-
-
 def render_pretty(problem: Problem, text: str = "", *, style: Style = unstyled) -> str:
-    """A frame: what, where, the source line with a caret under the exact column, and how to mend it.
+    """Return a frame: what is wrong, where, the source line with a caret under the exact column, and the fix.
 
     Args:
         text: of the file that the problem is in; without it there is no source line.
@@ -75,21 +54,16 @@ def render_pretty(problem: Problem, text: str = "", *, style: Style = unstyled) 
 
 
 def render_compact(problem: Problem) -> str:
-    """One line: `path:line:column: error NIKA-nnn: message (hint)`."""
+    """Return one line: `path:line:column: error NIKA-nnn: message (hint)`."""
     place = f"{visible(str(problem.place))}: " if problem.place else ""
     hint = f" ({visible(problem.hint)})" if problem.hint else ""
     return f"{place}{problem.severity.value} {problem.code}: {visible(problem.message)}{hint}"
 
 
-def render_all(problems: Iterable[Problem], text: str = "", *, style: Style = unstyled) -> str:
-    """All frames, an empty line between two."""
-    return "\n\n".join(render_pretty(problem, text, style=style) for problem in problems)
-
-
 def problem_json(problem: Problem) -> dict[str, Any]:
-    """As `validate --format json` has it; keys without a value are left out."""
+    """Return a problem as `validate --format json` prints it, without the keys that have no value."""
     place = problem.place
-    found = {
+    fields = {
         "code": problem.code,
         "severity": problem.severity.value,
         "message": problem.message,
@@ -97,11 +71,11 @@ def problem_json(problem: Problem) -> dict[str, Any]:
         "column": place.column if place else None,
         "hint": problem.hint,
     }
-    return {key: value for key, value in found.items() if value is not None}
+    return {key: value for key, value in fields.items() if value is not None}
 
 
 def file_json(path: Path, loaded: LoadedWorkflow) -> dict[str, Any]:
-    """One file of `validate --format json`."""
+    """Return one file of `validate --format json`."""
     return {
         "path": str(path),
         "valid": not any(problem.severity is Severity.ERROR for problem in loaded.problems),
@@ -112,12 +86,12 @@ def file_json(path: Path, loaded: LoadedWorkflow) -> dict[str, Any]:
 
 
 def validate_json(files: Mapping[Path, LoadedWorkflow]) -> dict[str, Any]:
-    """The whole of `validate --format json`."""
+    """Return the whole document of `validate --format json`."""
     return {"files": [file_json(path, loaded) for path, loaded in files.items()]}
 
 
 def _message(text: str) -> str:
-    """A message may have several lines; they are indented under the first."""
+    """Return a message with its further lines indented under the first."""
     return "\n    ".join(visible(line) for line in _BREAK.split(text))
 
 
@@ -127,7 +101,7 @@ def _source_map(text: str) -> SourceMap:
 
 
 def _window(text: str, place: Place) -> tuple[str, int, int]:
-    """The line as it is shown, cut around the caret; the columns before the caret; and the columns under it.
+    """Return the line as it is shown, cut around the caret; the columns before the caret; and the columns under it.
 
     However long the file and the line are, only what is shown is looked at.
     """
@@ -145,17 +119,17 @@ def _window(text: str, place: Place) -> tuple[str, int, int]:
 
 
 def _expand(text: str, column: int = 0) -> str:
-    """Tabs as blanks up to the next stop, controls made visible."""
-    made: list[str] = []
+    """Return `text` with tabs as spaces up to the next stop and control characters made visible."""
+    pieces: list[str] = []
     for character in text:
         shown = " " * (_TAB - column % _TAB) if character == "\t" else visible(character)
-        made.append(shown)
+        pieces.append(shown)
         column += _width(shown)
-    return "".join(made)
+    return "".join(pieces)
 
 
 def _width(text: str) -> int:
-    """Columns that a terminal gives to `text`."""
+    """Return how many columns `text` takes in a terminal."""
     if text.isascii():
         return len(text)
     wide = 0

@@ -36,18 +36,18 @@ _DOCS: Final = {
     "output": "format: text (the default) or json, with an optional JSON Schema, written out or a file of JSON.",
     "allowedTools": "The tools that the task may use.",
     "disallowedTools": "Tools that it may not use.",
-    "mode": "strict follows the graph; agentic asks the main agent when a task has failed for good.",
+    "mode": "strict follows the graph; agentic asks the main agent what to do when a task has failed its last attempt.",
 }
 _AGENT_DOCS: Final = {
     "model": "The model that tasks ask.",
-    "provider": "Who runs the model; without it, the provider that claims the model's name.",
+    "provider": "The service that runs the model; without it, the provider that claims the model's name.",
     "systemPrompt": "What every conversation starts with.",
     "systemPromptFile": "A file with the system prompt, relative to the workflow's.",
     "mode": _DOCS["mode"],
-    "maxTurns": "How often the model may answer in one task.",
+    "maxTurns": "How many times the model may answer in one task.",
     "maxBudgetUsd": "The most that a run may cost, in US dollars.",
     "maxTokens": "Tokens of one answer.",
-    "temperature": "0 to 2, where the model takes it.",
+    "temperature": "0 to 2, if the model accepts it.",
     "allowedTools": _DOCS["allowedTools"],
     "disallowedTools": _DOCS["disallowedTools"],
     "output": "The task whose output is the workflow's.",
@@ -56,7 +56,7 @@ _AGENT_DOCS: Final = {
 
 
 def workflow_json_schema(catalog: PluginCatalog) -> dict[str, Any]:
-    """The schema. A keyword whose plugin cannot be loaded takes any payload."""
+    """Return the schema. A keyword whose plugin cannot be loaded takes any payload."""
     words = sorted(catalog.words())
     payloads: dict[str, Any] = {}
     properties: dict[str, Any] = {}
@@ -85,17 +85,17 @@ def workflow_json_schema(catalog: PluginCatalog) -> dict[str, Any]:
 
 
 def _root_properties() -> dict[str, Any]:
-    found = {key: schema_of(validator) for key, validator in workflow_schema.ROOT.items() if validator is not None}
-    found["agent"] = _with_docs(found["agent"], _AGENT_DOCS)
-    found["tasks"] = {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/task"}}
-    found["flows"] = {"anyOf": [{"type": "array", "items": schema_of(workflow_schema.FLOW)}, {"type": "null"}]}
-    return {key: {**schema, "description": _DOCS[key]} for key, schema in found.items()}
+    schemas = {key: schema_of(validator) for key, validator in workflow_schema.ROOT.items() if validator is not None}
+    schemas["agent"] = _with_docs(schemas["agent"], _AGENT_DOCS)
+    schemas["tasks"] = {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/task"}}
+    schemas["flows"] = {"anyOf": [{"type": "array", "items": schema_of(workflow_schema.FLOW)}, {"type": "null"}]}
+    return {key: {**schema, "description": _DOCS[key]} for key, schema in schemas.items()}
 
 
 def _task_properties() -> dict[str, Any]:
-    found = {key: schema_of(validator) for key, validator in workflow_schema.TASK.items()}
-    found["id"] = {"type": ["string", "integer"], "pattern": _ID}
-    return {key: {**schema, "description": _DOCS[key]} for key, schema in found.items()}
+    schemas = {key: schema_of(validator) for key, validator in workflow_schema.TASK.items()}
+    schemas["id"] = {"type": ["string", "integer"], "pattern": _ID}
+    return {key: {**schema, "description": _DOCS[key]} for key, schema in schemas.items()}
 
 
 def _sections(catalog: PluginCatalog) -> dict[str, Any]:
@@ -106,9 +106,9 @@ def _sections(catalog: PluginCatalog) -> dict[str, Any]:
 
 
 def _payload(keyword: Keyword) -> dict[str, Any]:
-    """A keyword's payload: the mapping, or the primary field's text alone."""
+    """Return the schema of a keyword's payload: the mapping, or the primary field's text alone."""
     schema = _with_docs(schema_of(keyword.payload), keyword.field_docs)
-    for name in keyword.trees:
+    for name in keyword.json_fields:
         if name in schema.get("properties", {}):
             about = schema["properties"][name].get("description")
             schema["properties"][name] = {"description": about} if about else {}
@@ -131,7 +131,7 @@ def _with_docs(schema: dict[str, Any], docs: Mapping[str, str]) -> dict[str, Any
 
 
 def schema_of(validator: Any) -> dict[str, Any]:
-    """The JSON Schema of a strictyaml validator: never stricter than the validator, as an editor reads YAML."""
+    """Return the JSON Schema of a strictyaml validator: never stricter than the validator, as editors read YAML."""
     make = _MAKERS.get(type(validator))
     if make is not None:
         return make(validator)
@@ -142,7 +142,7 @@ def schema_of(validator: Any) -> dict[str, Any]:
 
 def _map(validator: Any) -> dict[str, Any]:
     open_ended = isinstance(validator, MapCombined)
-    found: dict[str, Any] = {
+    schema: dict[str, Any] = {
         "type": "object",
         "properties": {str(key): schema_of(inner) for key, inner in validator._validator_dict.items()},
         "additionalProperties": schema_of(validator._value_validator) if open_ended else False,
@@ -150,17 +150,17 @@ def _map(validator: Any) -> dict[str, Any]:
     if type(validator._key_validator) is not strictyaml.Str:  # names are not what stands in the file
         return {"type": "object"}
     if validator._required_keys:
-        found["required"] = [str(key) for key in validator._required_keys]
-    return found
+        schema["required"] = [str(key) for key in validator._required_keys]
+    return schema
 
 
 def _pattern(validator: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {"type": "object", "additionalProperties": schema_of(validator._value_validator)}
+    schema: dict[str, Any] = {"type": "object", "additionalProperties": schema_of(validator._value_validator)}
     if validator._minimum_keys is not None:
-        found["minProperties"] = validator._minimum_keys
+        schema["minProperties"] = validator._minimum_keys
     if validator._maximum_keys is not None:
-        found["maxProperties"] = validator._maximum_keys
-    return found
+        schema["maxProperties"] = validator._maximum_keys
+    return schema
 
 
 def _enum(validator: Any) -> dict[str, Any]:
@@ -176,12 +176,12 @@ def _either(validator: Any) -> dict[str, Any]:
 
 
 def _number(validator: Number) -> dict[str, Any]:
-    found: dict[str, Any] = {"type": ["number", "string"]}
+    schema: dict[str, Any] = {"type": ["number", "string"]}
     if validator.least > float("-inf"):
-        found["minimum"] = validator.least
+        schema["minimum"] = validator.least
     if validator.most < float("inf"):
-        found["maximum"] = validator.most
-    return found
+        schema["maximum"] = validator.most
+    return schema
 
 
 _MAKERS: Final[dict[type[Any], Callable[[Any], dict[str, Any]]]] = {
@@ -190,7 +190,10 @@ _MAKERS: Final[dict[type[Any], Callable[[Any], dict[str, Any]]]] = {
     strictyaml.Float: lambda _: {"type": ["number", "string"]},
     strictyaml.Decimal: lambda _: {"type": ["number", "string"]},
     strictyaml.Bool: lambda _: {"type": ["boolean", "string", "integer"]},
-    strictyaml.Regex: lambda found: {"type": ["string", "number", "boolean"], "pattern": f"^(?:{found._regex})"},
+    strictyaml.Regex: lambda validator: {
+        "type": ["string", "number", "boolean"],
+        "pattern": f"^(?:{validator._regex})",
+    },
     strictyaml.EmptyDict: lambda _: {"enum": ["", None]},
     strictyaml.EmptyList: lambda _: {"enum": ["", None]},
     strictyaml.EmptyNone: lambda _: {"enum": ["", None]},
@@ -200,17 +203,21 @@ _MAKERS: Final[dict[type[Any], Callable[[Any], dict[str, Any]]]] = {
     strictyaml.Map: _map,
     MapCombined: _map,
     strictyaml.MapPattern: _pattern,
-    strictyaml.Seq: lambda found: {"type": "array", "items": schema_of(found._validator)},
-    strictyaml.UniqueSeq: lambda found: {"type": "array", "items": schema_of(found._validator), "uniqueItems": True},
-    strictyaml.FixedSeq: lambda found: {
+    strictyaml.Seq: lambda validator: {"type": "array", "items": schema_of(validator._validator)},
+    strictyaml.UniqueSeq: lambda validator: {
         "type": "array",
-        "items": [schema_of(inner) for inner in found._validators],
-        "minItems": len(found._validators),
-        "maxItems": len(found._validators),
+        "items": schema_of(validator._validator),
+        "uniqueItems": True,
+    },
+    strictyaml.FixedSeq: lambda validator: {
+        "type": "array",
+        "items": [schema_of(inner) for inner in validator._validators],
+        "minItems": len(validator._validators),
+        "maxItems": len(validator._validators),
     },
     strictyaml.OrValidator: _either,
     Duration: lambda _: {"type": ["string", "number"], "pattern": r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)?$", "minimum": 0},
-    Whole: lambda found: {"type": ["integer", "string"], "minimum": found.least, "pattern": "^[0-9]+$"},
+    Whole: lambda validator: {"type": ["integer", "string"], "minimum": validator.least, "pattern": "^[0-9]+$"},
     Number: _number,
     Truth: lambda _: {"enum": [True, False, "true", "false"]},
     Word: lambda _: {"type": ["string", "number", "boolean"], "pattern": r"\S"},

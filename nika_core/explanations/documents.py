@@ -43,7 +43,7 @@ DOCUMENTS: Final = (
     Explanation(
         codes.BAD_VALUE,
         "a value of the wrong type or form",
-        "Outside of payloads: a list where a mapping belongs, a duration that is none, a word that is not one of those "
+        "Outside of payloads: a list where a mapping belongs, an invalid duration, a word that is not one of those "
         "allowed.",
         "tasks:\n  - id: build\n    shell: make\n    timeout: soon\n",
         "Write what the message expects: durations are `250ms`, `10s`, `5m`, `1h` or a number of seconds.",
@@ -51,7 +51,7 @@ DOCUMENTS: Final = (
     Explanation(
         codes.MISSING_MODEL,
         "no model is named",
-        "A task asks a model, and neither the task nor the `agent:` block, the project file or the command line says "
+        "A task needs a model, and neither the task nor the `agent:` block, the project file or the command line says "
         "which one.",
         "tasks:\n  - id: write\n    agent: Write a haiku\n",
         "Add `agent: {model: ...}` at the top of the file, `model:` to nika.yaml, or run with `--model`.",
@@ -75,9 +75,9 @@ DOCUMENTS: Final = (
     Explanation(
         codes.BAD_INPUT,
         "an input is wrong",
-        "An input is missing, not declared, or has not the declared type; or a declared default has not.",
+        "An input is missing or not declared, or a value or a default is not of the declared type.",
         "inputs:\n  count: {type: int, default: many}\ntasks:\n  - id: a\n    shell: date\n",
-        "Give it as `-i count=3`. Types are string, int, float, bool and json.",
+        "Pass it as `-i count=3`. Types are string, int, float, bool and json.",
     ),
     Explanation(
         codes.BAD_TASK_ID,
@@ -106,14 +106,14 @@ DOCUMENTS: Final = (
         "a task with several keywords",
         "A task does one thing.",
         "tasks:\n  - id: both\n    shell: make\n    http: https://example.com\n",
-        "Split it in two tasks; `{{first}}` in the second one joins them.",
+        "Split it into two tasks; `{{first}}` in the second one joins them.",
     ),
     Explanation(
         codes.BAD_PAYLOAD,
         "a payload that its keyword refuses",
         "A field is missing, has the wrong type, or holds a value that the keyword cannot use.",
         "tasks:\n  - id: build\n    shell: {command: make, capture: everything}\n",
-        "`nika plugins show NAME` lists a keyword's fields; `nika schema` gives editors the same.",
+        "`nika plugins show NAME` lists a keyword's fields; `nika schema` writes the same for editors.",
     ),
     Explanation(
         codes.TOOLS_WIDENED,
@@ -132,7 +132,7 @@ DOCUMENTS: Final = (
     Explanation(
         codes.TOOLS_OVERLAP,
         "a tool is allowed and disallowed",
-        "`allowedTools` and `disallowedTools` name the same tool, so it is not clear what is meant.",
+        "`allowedTools` and `disallowedTools` name the same tool, so it is not clear which one is meant.",
         "agent:\n  model: m\n  allowedTools: [shell]\n  disallowedTools: [shell]\ntasks:\n  - id: a\n    agent: hi\n",
         "Remove it from one of the two.",
     ),
@@ -167,7 +167,7 @@ DOCUMENTS: Final = (
     Explanation(
         codes.BAD_CONDITION,
         "a condition that cannot be read",
-        "Conditions compare templates and literals by == != < <= > >= && || ! in and parentheses. No calls.",
+        "Conditions compare templates and literals with == != < <= > >= && || ! in and parentheses. They call nothing.",
         "tasks:\n  - id: a\n    shell: date\n  - id: b\n    shell: date\nflows:\n"
         "  - {source: a, target: b, condition: \"{{a}} = 'x'\"}\n",
         "Write e.g. \"{{a.state}} == 'open' && {{a.count}} > 3\", in quotes.",
@@ -175,14 +175,14 @@ DOCUMENTS: Final = (
     Explanation(
         codes.ISOLATED_TO_ISOLATED,
         "one isolated task leads straight to another",
-        "`subagent` to `subagent` is refused: what one says would be the other's prompt, unseen by anybody else.",
+        "`subagent` to `subagent` is refused: the output of one would be the other's prompt, unseen by other tasks.",
         "agent: {model: m}\ntasks:\n  - id: a\n    subagent: Find facts\n  - id: b\n    subagent: Check {{a}}\n",
-        "Put a bridge between: a task with a tool keyword or an `agent` that takes {{a}}, and let b use the bridge.",
+        "Put a bridge between them (a tool task, or an `agent`) that uses {{a}}, and let b use the bridge.",
     ),
     Explanation(
         codes.CYCLE,
         "tasks that wait for one another",
-        "Flows and templates make a circle, so that none of its tasks could ever start. The message writes it out.",
+        "Flows and templates form a circle, so none of its tasks could ever start. The message shows it.",
         'tasks:\n  - id: a\n    shell: "echo {{b}}"\n  - id: b\n    shell: "echo {{a}}"\n',
         "Remove one flow or template of the circle.",
     ),
@@ -191,7 +191,7 @@ DOCUMENTS: Final = (
         "a task that nothing joins to the others (a warning)",
         "Other tasks are joined by flows or templates, and this one is not: perhaps a flow was forgotten.",
         'tasks:\n  - id: a\n    shell: date\n  - id: b\n    shell: "echo {{a}}"\n  - id: alone\n    shell: date\n',
-        "Use its output somewhere, join it by a flow, or leave it: it runs at once.",
+        "Use its output, join it by a flow, or leave it as it is: it runs at once.",
     ),
     Explanation(
         codes.UNKNOWN_OUTPUT_TASK,

@@ -13,7 +13,7 @@ PLUGINS: Final = (
         "no plugin offers the keyword",
         "A task uses a word that no installed plugin brings.",
         "tasks:\n  - id: a\n    shel: make\n",
-        "Correct the word, or install the plugin that brings it; `nika plugins list` shows what is there.",
+        "Correct the word, or install the plugin that brings it; `nika plugins list` shows what is installed.",
     ),
     Explanation(
         codes.UNKNOWN_PROVIDER,
@@ -25,16 +25,16 @@ PLUGINS: Final = (
     Explanation(
         codes.PLUGIN_CONFLICT,
         "two plugins offer the same word",
-        "Neither is used until the project says which one is meant. Only who uses the word is concerned.",
+        "Neither is used until the project says which one is meant. Only workflows that use the word are affected.",
         "two installed distributions with the entry point `shell` in `nika.keywords`",
         "In nika.yaml: `plugins: {prefer: {keywords:shell: the-distribution}}`; or uninstall one of the two.",
     ),
     Explanation(
         codes.PLUGIN_BROKEN,
         "a plugin cannot be loaded, or fails",
-        "Importing it raised an error, it does not describe what its entry point promises, or its code failed.",
+        "Importing it raised an error, its description does not match its entry point, or its code failed.",
         "a plugin whose module does not import",
-        "`nika plugins check` says why. Upgrade or remove the plugin, or tell its author.",
+        "`nika plugins check` says why. Upgrade or remove the plugin, or report it to its author.",
     ),
     Explanation(
         codes.PLUGIN_INCOMPATIBLE,
@@ -48,14 +48,14 @@ PLUGINS: Final = (
         "a plugin that may not be used here",
         "The project file or the environment allows other plugins only, or blocks this one.",
         "NIKA_PLUGINS_BLOCK=keywords:shell nika run build.nika.yaml",
-        "Ask whoever set `plugins.allow`, `plugins.block`, NIKA_PLUGINS_ALLOW or NIKA_PLUGINS_BLOCK.",
+        "Ask the person who set `plugins.allow`, `plugins.block`, NIKA_PLUGINS_ALLOW or NIKA_PLUGINS_BLOCK.",
     ),
     Explanation(
         codes.UNKNOWN_SOURCE,
         "no plugin offers the template source",
         "`${name.key}` asks the source `name`, and no installed plugin brings it.",
         'tasks:\n  - id: a\n    shell: "echo ${vault.key}"\n',
-        r"Correct the name, install the plugin, or write \${ where the characters themselves are meant.",
+        r"Correct the name, install the plugin, or write \${ if the characters themselves are meant.",
     ),
     Explanation(
         codes.MISSING_SECRET,
@@ -67,9 +67,9 @@ PLUGINS: Final = (
     Explanation(
         codes.MODEL_CANNOT,
         "the model cannot do this",
-        "The model has no tools, no temperature, fewer tokens, or is not known to the provider.",
-        "agent: {model: ..., temperature: 0.2}   # and the model takes no temperature",
-        "Remove the setting, or use another model; `nika providers` lists what is known.",
+        "The model has no tools, no temperature, or a smaller context, or the provider does not know it.",
+        "agent: {model: ..., temperature: 0.2}   # and the model has no temperature",
+        "Remove the setting, or use another model; `nika providers` lists models and what they can do.",
     ),
     Explanation(
         codes.PLUGIN_LOCK,

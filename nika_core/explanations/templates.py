@@ -13,14 +13,14 @@ TEMPLATES: Final = (
         "a reference to something that is not there",
         "A template names a task, an input or a field that does not exist.",
         'tasks:\n  - id: fetch\n    shell: date\n  - id: show\n    shell: "echo {{fetsh}}"\n',
-        'Correct the name. Where a value may be missing, give a default: {{task.field ?? "none"}}.',
+        'Correct the name. If a value may be missing, give a default: {{task.field ?? "none"}}.',
     ),
     Explanation(
         codes.TEMPLATE_SYNTAX,
         "a template that cannot be read",
         '`{{` opens a template: {{task}}, {{task.field.0}}, {{task.field ?? "none"}}; `${name.key}` reads a source.',
         'tasks:\n  - id: a\n    shell: "echo {{not a template}}"\n',
-        r"Correct it, or write \{{ or \${ where the characters themselves are meant.",
+        r"Correct it, or write \{{ or \${ if the characters themselves are meant.",
     ),
     Explanation(
         codes.UNSAFE_POSITION,
@@ -47,21 +47,21 @@ TEMPLATES: Final = (
     Explanation(
         codes.TEMPLATE_NOT_QUOTED,
         "a template that stands without quotes",
-        "In YAML a value that starts with `{` is a mapping. `key: {{task}}` is a mapping in a mapping, no text.",
+        "In YAML a value that starts with `{` is a mapping. `key: {{task}}` is a mapping in a mapping, not text.",
         "tasks:\n  - id: a\n    shell: date\n  - id: b\n    shell: {{a}}\n",
         'Put the whole value in quotes: key: "{{task}} and more".',
     ),
     Explanation(
         codes.TRUSTED_TEXT,
         "values are pasted into a command (a warning)",
-        "`trust: true` turns the protection of `shell.command` off: a value becomes part of the script, and may run "
+        "`trust: true` turns off the protection of `shell.command`: a value becomes part of the script, and can run "
         "anything.",
         'tasks:\n  - id: a\n    shell: date\n  - id: b\n    shell: {command: "{{a}}", trust: true}\n',
-        "Remove `trust`, unless every value comes from somebody who may run commands here.",
+        "Remove `trust`, unless all values come from people who may run commands here.",
     ),
     Explanation(
         codes.VALUE_NOT_ALLOWED_HERE,
-        "a value that may not stand where its placeholder stands",
+        "a value that is not allowed where its placeholder stands",
         "E.g. a line break in a header, or a value that would change a URL's host.",
         'http: {url: "https://example.com", headers: {X-Note: "{{text}}"}}   # and text has two lines',
         "Send such a value in the body, as `json`, `form` or `stdin`.",
@@ -69,7 +69,7 @@ TEMPLATES: Final = (
     Explanation(
         codes.VALUE_TOO_LARGE,
         "a value that is too large for its place",
-        "A value reaches a shell command as an environment variable, whose size the system bounds. It is never cut.",
+        "A value reaches a shell command as an environment variable, whose size the system limits. It is never cut.",
         'shell: "wc -c {{large}}"   # and `large` has megabytes',
         'Pass it as `stdin: "{{large}}"`.',
     ),

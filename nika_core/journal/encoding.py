@@ -52,7 +52,7 @@ def encode_event(event: Event, data: str) -> str:
     return f"[{head[:-1]},{data}]]"
 
 
-def plain(text: str) -> str:
+def without_surrogates(text: str) -> str:
     """`text` without what SQLite cannot keep."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 

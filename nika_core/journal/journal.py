@@ -13,12 +13,12 @@ from typing import Any, Final, Self
 from nika_core.errors import JournalError
 from nika_core.journal import faults
 from nika_core.journal.blobs import LARGE, Blobs
-from nika_core.journal.encoding import LOST, decode, encode, events_of, joined, plain
+from nika_core.journal.encoding import LOST, decode, encode, events_of, joined, without_surrogates
 from nika_core.journal.locks import RunLock, guarded, holder
 from nika_core.journal.log import RunRecorder
 from nika_core.journal.store import RUN_SHIFT, Store
 from nika_core.journal.values import INTERRUPTED, RUNNING, Recorded, RunInfo, RunSummary, new_run_id
-from nika_core.journal.writer import Writer
+from nika_core.journal.writer import JournalWriter
 
 _RUN: Final = (
     "SELECT id, workflow, started, ended, status, info, summary, number, document_hash, document, blob FROM runs"
@@ -35,7 +35,7 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self._store = Store(folder)
         self._blobs = Blobs(self._store.blobs)
-        self._writer: Writer | None = None
+        self._writer: JournalWriter | None = None
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -186,9 +186,9 @@ class Journal:
         finally:
             connection.close()
 
-    def _write(self) -> Writer:
+    def _write(self) -> JournalWriter:
         if self._writer is None:
-            self._writer = Writer(self._store)
+            self._writer = JournalWriter(self._store)
         return self._writer
 
     def _lock_path(self, run_id: str) -> Path:
@@ -207,7 +207,7 @@ class Journal:
         text = encode(info.document)
         stored = (text, None) if len(text) <= LARGE else (None, self._blobs.put(text.encode("ascii")))
         told = {"workflow": info.workflow, "path": info.path, "inputs": info.inputs, "options": info.options}
-        return plain(info.workflow), encode(told), _hash(info.document), *stored
+        return without_surrogates(info.workflow), encode(told), _hash(info.document), *stored
 
 
 def _hash(document: str) -> str:

@@ -10,7 +10,7 @@ from nika_core.journal.encoding import decode, joined
 from nika_core.journal.locks import RunLock
 from nika_core.journal.rows import MemoEntry, RunEnd
 from nika_core.journal.store import RUN_SHIFT
-from nika_core.journal.writer import Writer
+from nika_core.journal.writer import JournalWriter
 from nika_core.model.events import Event, EventKind
 from nika_core.model.json import Json
 
@@ -28,7 +28,7 @@ class RunRecorder:
         run_id: str,
         number: int,
         position: int,
-        writer: Writer,
+        writer: JournalWriter,
         blobs: Blobs,
         lock: RunLock,
         memo: dict[tuple[str, str], _Stored],

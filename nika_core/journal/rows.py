@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from nika_core.journal.blobs import LARGE, Blobs
-from nika_core.journal.encoding import encode, encode_event, encode_events, plain
+from nika_core.journal.encoding import encode, encode_event, encode_events, without_surrogates
 from nika_core.journal.locks import guarded
 from nika_core.journal.store import Store
 from nika_core.model.events import Event
@@ -77,7 +77,7 @@ def commit(connection: sqlite3.Connection, store: Store, entries: Iterable[Entry
             value = (None, _put(text, blobs)) if len(text) > LARGE else (text, None)
             connection.execute(
                 "INSERT OR REPLACE INTO memo VALUES (?, ?, ?, ?, ?)",
-                (entry.run, plain(entry.key), plain(entry.call), *value),
+                (entry.run, without_surrogates(entry.key), without_surrogates(entry.call), *value),
             )
         for end in ended:
             connection.execute(

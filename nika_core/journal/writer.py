@@ -31,7 +31,7 @@ T = TypeVar("T")
 _Waiter = tuple[int, "asyncio.Future[None] | Future[None]"]
 
 
-class Writer:
+class JournalWriter:
     """Entries in, durable rows out. Used from one thread; appending never waits and raises nothing."""
 
     def __init__(self, store: Store) -> None:

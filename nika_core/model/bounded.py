@@ -33,6 +33,11 @@ class Bounded:
     original_bytes: int
 
 
+def shorten(text: str, length: int) -> str:
+    """Return a text for a message: at most `length` characters, with `...` at the end if it was longer."""
+    return text if len(text) <= length else text[: length - 3] + "..."
+
+
 def bound(text: str, max_bytes: int | None, original_bytes: int | None = None) -> Bounded:
     """Cut `text` to `max_bytes` of UTF-8, its last line then `[TRUNCATED: A bytes → B bytes]`.
 

@@ -1,4 +1,4 @@
-"""Usage, messages and failures as JSON, and back: one form, wherever they are written."""
+"""Usage, messages, failures, results and events as JSON, and what history keeps of them back: one form each."""
 
 from __future__ import annotations
 
@@ -7,30 +7,43 @@ from decimal import Decimal
 from typing import Any, Final
 
 from nika_core.errors import Category
+from nika_core.model.events import Event
 from nika_core.model.json import JsonObject
 from nika_core.model.message import Message, Role, ToolCall
-from nika_core.model.state import Failure
+from nika_core.model.state import Failure, RunResult, TaskResult
 from nika_core.model.usage import NOTHING, Usage
 
 _COUNTED: Final = ("attempt", "attempts", "delay", "durationMs", "epoch", "tasks")
 
 
-def usage_json(usage: Usage) -> JsonObject:
-    """As it stands in events; cost as a decimal text, so that nothing is rounded."""
-    found = {
+def usage_json(usage: Usage, *, exact: bool = True) -> JsonObject:
+    """Return tokens and cost in US dollars; keys without a value are left out.
+
+    Args:
+        exact: cost as a decimal text, so that nothing is rounded, as history keeps it; False: as a number, and with
+            the sum of all tokens, as the command line shows it.
+    """
+    found: dict[str, Any] = {
         "inputTokens": usage.input_tokens,
         "outputTokens": usage.output_tokens,
-        "costUsd": str(usage.cost_usd),
+        "costUsd": str(usage.cost_usd) if exact else float(usage.cost_usd),
         "unpriced": list(usage.unpriced),
-        "cachedTokens": usage.cached_tokens,
-        "calls": usage.calls,
-        "estimated": usage.estimated,
     }
-    return {**found, "savedUsd": str(usage.saved_usd)} if usage.saved_usd else found
+    if not exact:
+        found["totalTokens"] = usage.total_tokens
+    if usage.cached_tokens:
+        found["cachedTokens"] = usage.cached_tokens
+    if usage.calls:
+        found["calls"] = usage.calls
+    if usage.estimated:
+        found["estimated"] = True
+    if usage.saved_usd:
+        found["savedUsd"] = str(usage.saved_usd) if exact else float(usage.saved_usd)
+    return found
 
 
 def usage_of(found: JsonObject | None) -> Usage:
-    """The other way round."""
+    """Return the value of which this is the JSON."""
     if not found:
         return NOTHING
     return Usage(
@@ -46,7 +59,7 @@ def usage_of(found: JsonObject | None) -> Usage:
 
 
 def figures(data: JsonObject, mask: Callable[[str], str]) -> JsonObject:
-    """What in an event's data the engine itself has counted: no secret, whatever its digits are."""
+    """Return what in an event's data the engine itself has counted: no secret, whatever its digits are."""
     found: dict[str, Any] = {name: data[name] for name in _COUNTED if isinstance(data.get(name), int | float)}
     usage = data.get("usage")
     if isinstance(usage, Mapping):
@@ -55,7 +68,7 @@ def figures(data: JsonObject, mask: Callable[[str], str]) -> JsonObject:
 
 
 def message_json(message: Message) -> JsonObject:
-    """As it stands in events; keys without a value are left out."""
+    """Return a message as it stands in events; keys without a value are left out."""
     found: dict[str, Any] = {"role": message.role.value, "content": message.content}
     if message.tool_calls:
         found["toolCalls"] = [
@@ -70,7 +83,7 @@ def message_json(message: Message) -> JsonObject:
 
 
 def message_of(found: JsonObject) -> Message:
-    """The other way round."""
+    """Return the value of which this is the JSON."""
     return Message(
         Role(found["role"]),
         found["content"],
@@ -84,5 +97,56 @@ def message_of(found: JsonObject) -> Message:
 
 
 def failure_of(found: JsonObject) -> Failure:
-    """A failure as `Failure.as_json` wrote it."""
+    """Return a failure as `Failure.as_json` wrote it."""
     return Failure(found["code"], Category(found["category"]), found["message"], found.get("hint"))
+
+
+def task_json(task: TaskResult) -> dict[str, Any]:
+    """Return one entry of a result's `tasks`; keys that have no value are left out."""
+    found: dict[str, Any] = {
+        "id": task.id,
+        "keyword": task.keyword,
+        "state": task.state,
+        "attempts": task.attempts,
+        "durationMs": round(task.duration * 1000),
+    }
+    if task.has_output:
+        found["output"] = task.output
+        found["truncated"] = task.truncated
+    if task.usage != NOTHING:
+        found["usage"] = usage_json(task.usage, exact=False)
+    if task.failure is not None:
+        found["error"] = task.failure.as_json()
+    if task.skip_reason is not None:
+        found["skipReason"] = task.skip_reason.value
+    if task.state == "success" or task.reused:
+        found["reused"] = task.reused
+    return found
+
+
+def result_json(result: RunResult) -> dict[str, Any]:
+    """Return the one object of `run --format json`."""
+    found: dict[str, Any] = {
+        "runId": result.run_id,
+        "workflow": result.workflow,
+        "status": result.status.value,
+        "durationMs": round(result.duration * 1000),
+    }
+    if result.has_output:
+        found["output"] = result.output
+    found["usage"] = usage_json(result.usage, exact=False)
+    found["tasks"] = [task_json(task) for task in result.tasks]
+    return found
+
+
+def event_json(event: Event) -> JsonObject:
+    """Return one line of `--format jsonl`, usage as in the result. `at` is in seconds; chunks have no `seq`."""
+    found: dict[str, Any] = {"event": event.kind.value, "runId": event.run_id, "at": round(event.at, 3)}
+    if event.seq:
+        found["seq"] = event.seq
+    if event.task is not None:
+        found["task"] = event.task
+    if event.data:
+        usage = event.data.get("usage")
+        found["data"] = {**event.data, "usage": usage_json(usage_of(usage), exact=False)} if usage else event.data
+    return found

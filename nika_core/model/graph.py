@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from nika_core.model.template import Placeholder, Template
-from nika_core.model.workflow import Condition, Flow, PayloadValue, Task
+from nika_core.model.payload_tree import placeholders_in
+from nika_core.model.template import Placeholder
+from nika_core.model.workflow import Condition, Flow, Task
 
 
 class EdgeKind(StrEnum):
@@ -147,30 +148,6 @@ def _strongly_connected(
             yield frozenset(group)
 
 
-def placeholders_of(value: PayloadValue) -> Sequence[Placeholder]:
-    """All placeholders of a payload, in the order in which they stand."""
-    if isinstance(value, Template):
-        return value.placeholders
-    found: list[Placeholder] = []
-    _collect(value, found)
-    return found
-
-
-def _collect(value: Any, found: list[Placeholder]) -> None:
-    # The exact types first: this is asked of every value of every payload, and asking an abstract class is slow.
-    kind = type(value)
-    if kind is str or value is None:
-        return
-    if kind is Template:
-        found += value.placeholders
-    elif kind is dict or isinstance(value, Mapping):
-        for item in value.values():
-            _collect(item, found)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            _collect(item, found)
-
-
 def build_graph(
     tasks: Iterable[Task],
     flows: Iterable[Flow],
@@ -208,7 +185,7 @@ def build_graph(
     for flow in flows:
         join(Edge(flow.source, flow.target, flow.condition))
     for task in tasks:
-        name(placeholders_of(task.payload), task.id, EdgeKind.NEED)
+        name((placeholder for _, placeholder in placeholders_in(task.payload)), task.id, EdgeKind.NEED)
         name(task.when.placeholders if task.when else (), task.id, EdgeKind.NEED)
     for flow in flows:
         name(flow.condition.placeholders if flow.condition else (), flow.target, EdgeKind.READ)

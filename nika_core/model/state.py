@@ -87,18 +87,15 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Success:
-    """Done, with an output."""
-
-    output: Json = None
+    """Done; its outcome has the output."""
 
     name: ClassVar = "success"
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Failed for good, or until somebody decides to do it again."""
+    """Failed for good, or until it is decided to do it again; its outcome has the failure."""
 
-    failure: Failure
     can_retry: bool = False
 
     name: ClassVar = "failed"
@@ -107,8 +104,6 @@ class Failed:
 @dataclass(frozen=True, slots=True)
 class Cancelled:
     """Had started, and was stopped by a rule of the run or by a person."""
-
-    failure: Failure
 
     name: ClassVar = "cancelled"
 
@@ -142,7 +137,7 @@ class TaskResult(NamedTuple):
     """How a node ended. `state` is success, failed, skipped or cancelled; times in seconds.
 
     `key` is an item's name for people. `waits_for`: what it waits for, if its run has paused for that. `children` are
-    a list's items, a loop's rounds or an inner workflow's tasks, as `children_kind` says; their outputs are left out.
+    a list's items, a loop's rounds or an inner workflow's tasks, as `children_kind` says.
     """
 
     id: str
@@ -163,6 +158,16 @@ class TaskResult(NamedTuple):
     children_kind: str = ""  # items | rounds | tasks
     children: tuple[TaskResult, ...] = ()
 
+    @property
+    def error(self) -> Failure | None:
+        """Why it failed; the same as `failure`."""
+        return self.failure
+
+    @property
+    def duration_ms(self) -> int:
+        """How long it took, in whole milliseconds."""
+        return round(self.duration * 1000)
+
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
@@ -177,3 +182,20 @@ class RunResult:
     has_output: bool = False
     usage: Usage = NOTHING
     failure: Failure | None = None  # what failed beside the tasks, e.g. `outputs` without a value
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the run succeeded."""
+        return self.status is RunStatus.SUCCEEDED
+
+    @property
+    def duration_ms(self) -> int:
+        """How long it took, in whole milliseconds."""
+        return round(self.duration * 1000)
+
+    def task(self, id_: str) -> TaskResult:
+        """Return how a task ended. Raise LookupError if the workflow has no such task."""
+        for task in self.tasks:
+            if task.id == id_:
+                return task
+        raise LookupError(id_)

@@ -43,7 +43,7 @@ from nika_core.plugin.provider import (
     estimate_tokens,
 )
 from nika_core.plugin.template_source import Scope, Source, SourceReport, TemplateSource, Values
-from nika_core.plugin.tool import Tool, ToolOutcome
+from nika_core.plugin.tool import Tool, ToolResult
 
 API_VERSION: Final = 1
 
@@ -86,7 +86,7 @@ __all__ = [
     "TextDelta",
     "TokenEstimate",
     "Tool",
-    "ToolOutcome",
+    "ToolResult",
     "Values",
     "estimate_tokens",
     "hookimpl",

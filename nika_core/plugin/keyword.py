@@ -18,7 +18,7 @@ from nika_core.model.usage import NOTHING, Usage
 from nika_core.model.workflow import AgentBlock, KeywordCategory, OutputSpec, PayloadValue
 from nika_core.plugin.explanation import Explanation
 from nika_core.plugin.provider import ModelInfo, ModelReply, ModelRequest
-from nika_core.plugin.tool import Tool, ToolOutcome
+from nika_core.plugin.tool import Tool, ToolResult
 
 T = TypeVar("T")
 
@@ -35,10 +35,11 @@ class Keyword:
         payload: a strictyaml validator, usually a `Map`. Field names are camelCase.
         step: "package.module:Class" of a `Step`, made once per run without arguments.
         facets: "package.module:Class" of `Facets`; the default ones are sound, but know nothing.
-        trees: payload fields that hold JSON. Plain scalars that are exactly a JSON number, true, false or null have
-            that type there (`3`, but not `3.10`), and a field that is one single placeholder keeps its value's type.
-        literal: payload fields in which `{{` and `${` mean nothing.
-        custom: payload fields that the facets' `render` puts together, since a value must be made safe there.
+        json_fields: payload fields that hold JSON. Plain scalars that are exactly a JSON number, true, false or null
+            have that type there (`3`, but not `3.10`), and a field that is one single placeholder keeps its value's
+            type.
+        verbatim_fields: payload fields in which `{{` and `${` mean nothing.
+        rendered_fields: payload fields that the facets' `render` puts together, since a value must be made safe there.
         needs_provider: whether a task with it calls a model, so that the workflow needs an `agent:` block.
         pure: whether it has no effect outside and may simply be run again.
         default_timeout: seconds for one attempt where no policy, and no task, says otherwise.
@@ -57,9 +58,9 @@ class Keyword:
     payload: Any
     step: str
     facets: str = "nika_core.plugin.keyword:Facets"
-    trees: frozenset[str] = frozenset()
-    literal: frozenset[str] = frozenset()
-    custom: frozenset[str] = frozenset()
+    json_fields: frozenset[str] = frozenset()
+    verbatim_fields: frozenset[str] = frozenset()
+    rendered_fields: frozenset[str] = frozenset()
     needs_provider: bool = False
     pure: bool = False
     default_timeout: float = 60.0
@@ -130,7 +131,7 @@ class StepContext(Protocol):
         """`text` with every secret value replaced by `***`."""
         ...
 
-    def chunk(self, text: str) -> None:
+    def emit_text(self, text: str) -> None:
         """Show text as it comes; best effort, never in history."""
         ...
 
@@ -161,7 +162,7 @@ class StepContext(Protocol):
         """What this task may use: allowed, not disallowed, resolved to what is really there. Raises TaskError."""
         ...
 
-    async def call(self, tool: Tool, arguments: JsonObject) -> ToolOutcome:
+    async def call(self, tool: Tool, arguments: JsonObject) -> ToolResult:
         """Run a tool within this task's time and limits; recorded. Never raises for a tool's own failure."""
         ...
 
@@ -173,7 +174,7 @@ class Step(Protocol):
         """Do it. Cancellation must end everything that was started. Raises TaskError when it fails.
 
         Args:
-            payload: what the schema gave, templates rendered, custom fields as `Facets.render` made them.
+            payload: what the schema gave, templates rendered, rendered fields as `Facets.render` made them.
         """
         ...
 
@@ -364,7 +365,7 @@ class Facets:
         return payload
 
     def render(self, field: str, template: Template | str, values: Sequence[Json]) -> Json:
-        """Put a `custom` field together.
+        """Put one of the `rendered_fields` together.
 
         Args:
             template: the field; a `str` where it has no placeholder.
@@ -373,7 +374,7 @@ class Facets:
         Raises:
             TemplateValueError: a value may not stand where its placeholder stands.
         """
-        raise NotImplementedError(f"a keyword with custom fields renders them: {field}")
+        raise NotImplementedError(f"a keyword with rendered fields needs `Facets.render`: {field}")
 
     async def tools(self, reference: str, context: StepContext) -> Sequence[Tool]:
         """The tools that `allowedTools: [word::reference]` stands for; "" for the word alone, `*` for all there are.

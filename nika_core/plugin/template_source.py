@@ -19,13 +19,13 @@ class TemplateSource:
         name: the word before the dot; also the name of the entry point.
         summary: one sentence.
         source: "package.module:Class" of a `Source`, made once per run without arguments.
-        braces: whether it is the one that `{{...}}` asks. The built-in `task` is; nobody else may be.
+        default_source: whether `{{...}}` asks this source. The built-in `task` is the only one that may.
     """
 
     name: str
     summary: str
     source: str
-    braces: bool = False
+    default_source: bool = False
 
 
 @dataclass(frozen=True, slots=True)

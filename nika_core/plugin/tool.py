@@ -28,7 +28,7 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True)
-class ToolOutcome:
+class ToolResult:
     """What a tool call gave. A failure is told to the model, not raised.
 
     Attributes:

@@ -62,9 +62,9 @@ _RULES: Final[Mapping[type, Mapping[str, Rule]]] = {
         "payload": ("a strictyaml validator", _is_validator),
         "step": _OBJECT_NAME,
         "facets": _OBJECT_NAME,
-        "trees": _NAMES,
-        "literal": _NAMES,
-        "custom": _NAMES,
+        "json_fields": _NAMES,
+        "verbatim_fields": _NAMES,
+        "rendered_fields": _NAMES,
         "needs_provider": _TRUTH,
         "pure": _TRUTH,
         "default_timeout": ("seconds, more than 0", _is_seconds),
@@ -92,7 +92,7 @@ _RULES: Final[Mapping[type, Mapping[str, Rule]]] = {
         "requests_per_minute": _COUNT,
         "tokens_per_minute": _COUNT,
     },
-    TemplateSource: {"name": _TEXT, "summary": _TEXT, "source": _OBJECT_NAME, "braces": _TRUTH},
+    TemplateSource: {"name": _TEXT, "summary": _TEXT, "source": _OBJECT_NAME, "default_source": _TRUTH},
     LimitPolicy: {"name": _TEXT, "summary": _TEXT, "policy": _OBJECT_NAME},
 }
 
@@ -112,7 +112,7 @@ def description_error(description: object) -> str | None:
 
 def _why_wrong_codes(keyword: Keyword) -> str | None:
     for each in keyword.explanations:
-        texts = (each.code, each.title, each.meaning, each.example, each.mend)
+        texts = (each.code, each.title, each.meaning, each.example, each.fix)
         if not all(map(_is_text, texts)):
             return f"explains {_shown(each.code)} with something that is no text"
         if each.code.startswith(_KERNEL):

@@ -10,7 +10,6 @@ import importlib
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from types import ModuleType
 from typing import Any, Final, TypeAlias
 
 import pluggy
@@ -24,7 +23,7 @@ from nika_core.registry.scan import Kind, PluginRecord
 
 Description: TypeAlias = Keyword | Provider | TemplateSource | LimitPolicy
 
-_HOOKS: Final = {
+HOOKS: Final = {
     Kind.KEYWORD: ("nika_task_keywords", Keyword),
     Kind.PROVIDER: ("nika_providers", Provider),
     Kind.TEMPLATE_SOURCE: ("nika_template_sources", TemplateSource),
@@ -68,7 +67,7 @@ class Loader:
         self._manager.add_hookspecs(hookspec)
         self._collected: dict[Kind, list[object]] = {}
         self._modules: dict[str, dict[Kind, list[object]]] = {}
-        for kind, (name, _) in _HOOKS.items():
+        for kind, (name, _) in HOOKS.items():
             hook: Any = getattr(self._manager.hook, name)
             hook.call_historic(result_callback=self._collector(kind))
         self.import_seconds: dict[str, float] = {}
@@ -76,7 +75,7 @@ class Loader:
     def _collector(self, kind: Kind) -> Any:
         def collect(result: object) -> None:
             if isinstance(result, str | bytes) or not isinstance(result, Iterable):
-                raise TypeError(f"{_HOOKS[kind][0]} returned {type(result).__name__}, not descriptions in a list")
+                raise TypeError(f"{HOOKS[kind][0]} returned {type(result).__name__}, not descriptions in a list")
             self._collected.setdefault(kind, []).extend(result)
 
         return collect
@@ -85,7 +84,7 @@ class Loader:
         """The description that belongs to the offer. Raises PluginError."""
         if record.module not in self._modules:
             self._modules[record.module] = self._register(record)
-        hook, expected = _HOOKS[record.kind]
+        hook, expected = HOOKS[record.kind]
         described = self._modules[record.module].get(record.kind, [])
         for description in described:
             if not isinstance(description, expected):
@@ -103,7 +102,8 @@ class Loader:
 
     def _register(self, record: PluginRecord) -> dict[Kind, list[object]]:
         module = self._import(record)
-        declared = getattr(module, "NIKA_API", None)
+        # What a program passes is written for the version that is there.
+        declared = getattr(module, "NIKA_API", None if record.plugin is None else API_VERSION)
         if declared != API_VERSION:
             silent = "does not say which plugin API it was written for" if declared is None else ""
             raise broken(
@@ -125,11 +125,13 @@ class Loader:
         collected, self._collected = self._collected, {}
         return collected
 
-    def _forget(self, module: ModuleType, record: PluginRecord) -> None:
+    def _forget(self, module: object, record: PluginRecord) -> None:
         if self._manager.has_plugin(record.module):
             self._manager.unregister(module)
 
-    def _import(self, record: PluginRecord) -> ModuleType:
+    def _import(self, record: PluginRecord) -> Any:
+        if record.plugin is not None:
+            return record.plugin
         start = time.perf_counter()
         try:
             with plugin_code(record):

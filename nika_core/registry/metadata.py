@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from importlib.machinery import PathFinder
 from typing import Final, NamedTuple, Protocol
 
@@ -102,6 +102,23 @@ class Folder:
             if name.lower() == wanted:
                 return value.strip()
         raise KeyError(wanted)
+
+
+def entry_points_in(
+    groups: Collection[str], distributions: Iterable[Distribution]
+) -> Iterator[tuple[str, str, list[EntryPoint]]]:
+    """Name, version and entry points of each distribution that has entry points in one of these groups."""
+    for distribution in distributions:
+        text = distribution.read_text("entry_points.txt")
+        if not text or not any(group in text for group in groups):
+            continue
+        try:
+            points = [point for point in distribution.entry_points if point.group in groups]
+            name, version = distribution.name, distribution.version
+        except Exception:  # noqa: S112  # unreadable metadata is another installer's matter; it offers nothing
+            continue
+        if points:
+            yield name, version, points
 
 
 def installed() -> Iterable[Distribution]:

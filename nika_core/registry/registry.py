@@ -16,7 +16,7 @@ from nika_core.plugin import Client, Facets, Keyword, LimitPolicy, Policy, Provi
 from nika_core.registry.guarded_client import GuardedClient
 from nika_core.registry.loading import Description, Loader, load_object, make
 from nika_core.registry.policy import PluginPolicy, Unmatched, same_distribution
-from nika_core.registry.scan import Kind, PluginRecord, required_by, scan
+from nika_core.registry.scan import DISTRIBUTION, Kind, PluginRecord, required_by, scan
 
 D = TypeVar("D", Keyword, Provider, TemplateSource, LimitPolicy)
 
@@ -72,7 +72,7 @@ class Registry:
     @cached_property
     def _built_in(self) -> frozenset[str]:
         """Distributions that come with Nika itself. Read only when two offer one word."""
-        return frozenset(required_by("nika") if self._built_in_given is None else self._built_in_given)
+        return frozenset(required_by(DISTRIBUTION) if self._built_in_given is None else self._built_in_given)
 
     # -- who offers what
 

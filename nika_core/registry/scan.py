@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
-from nika_core.registry.metadata import Distribution, installed
+from nika_core.registry.metadata import Distribution, entry_points_in, installed
+
+DISTRIBUTION: Final = "nika-workflows"  # what people install: it requires the kernel and every built-in plugin
 
 
 class Kind(StrEnum):
@@ -35,6 +38,7 @@ class PluginRecord:
     module: str
     distribution: str
     version: str
+    plugin: object = field(default=None, compare=False, repr=False)  # passed by a program in place of `module`
 
     @property
     def id(self) -> str:
@@ -51,17 +55,9 @@ def scan(distributions: Iterable[Distribution] | None = None) -> tuple[PluginRec
     """All offers of all installed distributions, sorted; a distribution found twice counts where it comes first."""
     found: list[PluginRecord] = []
     seen: set[str] = set()
-    for distribution in installed() if distributions is None else distributions:
-        text = distribution.read_text("entry_points.txt")
-        if not text or "nika." not in text:
-            continue
-        try:
-            points = [point for point in distribution.entry_points if point.group in _KINDS]
-            name, version = distribution.name, distribution.version
-        except Exception:  # noqa: S112  # unreadable metadata is another installer's matter; it offers nothing
-            continue
+    for name, version, points in entry_points_in(_KINDS, installed() if distributions is None else distributions):
         key = name.lower().replace("_", "-").replace(".", "-")
-        if not points or key in seen:
+        if key in seen:
             continue
         seen.add(key)
         found.extend(PluginRecord(_KINDS[point.group], point.name, point.value, name, version) for point in points)

@@ -1,4 +1,4 @@
-"""Text -> compiled template: one pass from left to right, once per text."""
+"""From text to a compiled template: one pass from left to right, once per text."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ _make = tuple.__new__
 
 
 def compile_template(text: str) -> Template | str:
-    """The compiled text; a text without a placeholder and without an escape as it is, the same object.
+    """Return the compiled text; a text without a placeholder and without an escape as it is, the same object.
 
     Raises:
         TemplateSyntaxError: with the offset of the character, and the escape; and what else is wrong.
     """
-    found = _cache.get(text)
-    if found is None:
+    compiled = _cache.get(text)
+    if compiled is None:
         if "{{" not in text and "${" not in text:
             return text
-        found = _compile(text)
+        compiled = _compile(text)
         if len(text) <= _MAX_CACHED_LENGTH:
             if len(_cache) >= _MAX_CACHED:
                 _cache.clear()
                 _parsed.clear()
-            _cache[text] = found
-    return found
+            _cache[text] = compiled
+    return compiled
 
 
 def _compile(text: str) -> Template | str:
@@ -71,7 +71,7 @@ def _compile(text: str) -> Template | str:
 
 
 def _compile_exactly(text: str) -> Template | str:
-    """Every form: escapes, defaults, quoted keys, plain `${`. Raises TemplateSyntaxError."""
+    """Compile a text in any form: escapes, defaults, quoted keys, plain `${`. Raises TemplateSyntaxError."""
     plan: list[str | Placeholder] = []
     literal: list[str] = []
     at = 0
@@ -101,9 +101,9 @@ def _compile_exactly(text: str) -> Template | str:
             changed = True
         at = end
     literal.append(text[at:])
-    found = Template.planned(text, (*plan, "".join(literal))) if changed else text
+    compiled = Template.planned(text, (*plan, "".join(literal))) if changed else text
     if errors:
         first, *further = errors
-        first.further, first.rest = tuple(further), found
+        first.further, first.rest = tuple(further), compiled
         raise first
-    return found
+    return compiled

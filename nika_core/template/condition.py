@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nika_core.errors import NikaError, TemplateValueError
+from nika_core.model.bounded import shorten
 from nika_core.model.json import Json
 from nika_core.model.template import Placeholder
 from nika_core.template.condition_operators import contains, equal, ordered, truth
@@ -44,7 +45,7 @@ class CompiledCondition:
     depth: int = 0  # of parentheses and lists in one another
 
     def evaluate(self, resolve: Callable[[Placeholder], Json]) -> bool:
-        """Whether it is true. What `&&` and `||` need not know is not resolved.
+        """Return whether the condition is true. What `&&` and `||` need not know is not resolved.
 
         Raises:
             TemplateValueError: a value is missing, cannot be compared, or is neither true nor false.
@@ -52,10 +53,8 @@ class CompiledCondition:
         try:
             return truth(_run(self.steps, resolve))
         except NikaError as error:
-            shown = self.text if len(self.text) <= 80 else self.text[:77] + "..."
-            raise TemplateValueError(
-                f"in the condition `{shown}`: {error.message}", code=error.code, hint=error.hint
-            ) from error
+            message = f"in the condition `{shorten(self.text, 80)}`: {error.message}"
+            raise TemplateValueError(message, code=error.code, hint=error.hint) from error
 
 
 def _run(steps: tuple[tuple[str, Any], ...], resolve: Callable[[Placeholder], Json]) -> Json:

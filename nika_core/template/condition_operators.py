@@ -9,15 +9,15 @@ from typing import Any, Final
 
 from nika_core import codes
 from nika_core.errors import TemplateValueError
+from nika_core.model.bounded import shorten
 from nika_core.model.json import Json
 
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?")
 _LONGEST_NUMBER: Final = 400  # characters of text that may count as a number
-_LONGEST_SHOWN: Final = 40
 
 
 def number_in(text: str) -> int | float | None:
-    """The JSON number that a text is, white space around it aside; None when it is none, or too large for one."""
+    """Return the JSON number in a text, white space around it aside; None if it is not one, or too large."""
     stripped = text.strip()
     if len(stripped) > _LONGEST_NUMBER or not _NUMBER.fullmatch(stripped):
         return None
@@ -28,7 +28,7 @@ def number_in(text: str) -> int | float | None:
 
 
 def equal(left: Json, right: Json) -> bool:
-    """`==`: the same JSON value; a text that is a number equals that number. true is not 1."""
+    """Return `left == right`: the same JSON value; a text that is a number equals that number, true is not 1."""
     if isinstance(left, str) and _is_number(right):
         left = number_in(left)
     elif isinstance(right, str) and _is_number(left):
@@ -61,7 +61,7 @@ def _same(left: Any, right: Any) -> bool:
 
 
 def ordered(left: Json, right: Json, operator: str) -> tuple[Any, Any]:
-    """Both sides as Python can order them: two numbers or two texts. Raises TemplateValueError."""
+    """Return both sides as Python can order them: two numbers or two texts. Raises TemplateValueError."""
     one, other = left, right
     if isinstance(left, str) and _is_number(right):
         one = number_in(left)
@@ -72,12 +72,12 @@ def ordered(left: Json, right: Json, operator: str) -> tuple[Any, Any]:
     raise TemplateValueError(
         f"{describe_value(left)} and {describe_value(right)} cannot be compared with {operator}",
         code=codes.BAD_CONDITION,
-        hint="only two numbers (or text that is a number), or two texts, are less or greater than one another",
+        hint="only two numbers (or text that is a number), or two texts, can be ordered",
     )
 
 
 def contains(left: Json, right: Json) -> bool:
-    """`in`: an item of a list, a part of a text, a key of an object. Raises TemplateValueError."""
+    """Return `left in right`: an item of a list, a part of a text, a key of an object. Raises TemplateValueError."""
     if isinstance(right, list | tuple):
         return any(equal(left, item) for item in right)
     if isinstance(right, str | Mapping):
@@ -92,12 +92,12 @@ def contains(left: Json, right: Json) -> bool:
     raise TemplateValueError(
         f"nothing can be in {describe_value(right)}",
         code=codes.BAD_CONDITION,
-        hint="on the right of `in` stands a list, a text or an object",
+        hint="write a list, a text or an object on the right of `in`",
     )
 
 
 def truth(value: Json) -> bool:
-    """What `&&`, `||`, `!` and a flow take for true and false. Raises TemplateValueError."""
+    """Return what `&&`, `||`, `!` and a flow take a value for. Raises TemplateValueError."""
     if isinstance(value, bool):
         return value
     if value is None or value == "false":
@@ -112,17 +112,16 @@ def truth(value: Json) -> bool:
 
 
 def describe_value(value: Json) -> str:
-    """A value in a message: its type, and as much of it as helps."""
+    """Return a value for a message: its type, and as much of it as helps."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        short = value if len(value) <= _LONGEST_SHOWN else value[: _LONGEST_SHOWN - 3] + "..."
-        return f"the text {short!r}"
+        return f"the text {shorten(value, 40)!r}"
     if isinstance(value, int | float):
         short = "of many digits" if isinstance(value, int) and value.bit_length() > 200 else repr(value)
         return f"the number {short}"
     if isinstance(value, Mapping):
         return "an object"
-    return f"a list of {len(value)}" if isinstance(value, list | tuple) else "a value that is no JSON"
+    return f"a list of {len(value)}" if isinstance(value, list | tuple) else "a value that is not JSON"

@@ -1,4 +1,4 @@
-"""Text -> compiled condition, by operator precedence with a stack of its own (see `condition.py` for the grammar)."""
+"""From text to a compiled condition, by operator precedence with its own stack (`condition.py` has the grammar)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CLOSES: Final = {"(": ")", "[": "]"}
 
 
 def compile_condition(text: str, max_depth: int | None = None) -> CompiledCondition:
-    """The compiled condition.
+    """Return the compiled condition.
 
     Args:
         max_depth: how deep parentheses and lists may stand in one another; None: not bounded.
@@ -56,7 +56,7 @@ class _Parser:
         return CompiledCondition(self.text, tuple(self.placeholders), tuple(self.steps), self.deepest)
 
     def _operand(self, token: Token, last: Token) -> bool:
-        """Take a token where a value must come; gives whether a value must come still."""
+        """Take a token where a value must come; return whether one must still come."""
         if token.kind == "value":
             self._emit("value", token.value, token.start)
             return False
@@ -81,12 +81,12 @@ class _Parser:
         )
 
     def _operator(self, token: Token) -> bool:
-        """Take a token where an operator must come; gives whether a value must come next."""
+        """Take a token where an operator must come; return whether a value must come next."""
         value = token.value
         if token.kind == "end":
             return False
         if token.kind != "operator" or value in ("!", "(", "["):
-            hint = "write !(a in b)" if value == "!" else "join two comparisons by && or ||"
+            hint = "write !(a in b)" if value == "!" else "join two comparisons with && or ||"
             raise ConditionSyntaxError(f"an operator is missing before {_shown(token)}", token.start, hint)
         if value in (")", "]", ","):
             return self._close(token)
@@ -94,7 +94,7 @@ class _Parser:
             top = self.waiting[-1][0]
             if top in _COMPARISONS:
                 raise ConditionSyntaxError(
-                    f"'{top}' and '{value}' cannot follow one another", token.start, "join two comparisons by &&"
+                    f"'{top}' and '{value}' cannot be chained", token.start, "join two comparisons with &&"
                 )
             if top == "!":
                 raise ConditionSyntaxError(
@@ -125,7 +125,7 @@ class _Parser:
     def _close(self, token: Token) -> bool:
         self._apply_down_to(0)
         if not self.waiting:
-            raise ConditionSyntaxError(f"nothing is open that {_shown(token)} could close", token.start)
+            raise ConditionSyntaxError(f"{_shown(token)} closes nothing", token.start)
         opening, start, items = self.waiting.pop()
         if token.value == "," and opening == "[":
             self.waiting.append((opening, start, items + 1))
@@ -164,7 +164,7 @@ class _Parser:
                 self._emit(name, None, start)
 
     def _must_be_truth(self) -> None:
-        """The value on top is about to be asked whether it is true; of a literal that is known now."""
+        """Check now whether a literal on top of the stack, which is about to be tested, is true or false."""
         step, value = self.steps[-1]
         try:
             if step == "value":

@@ -1,4 +1,4 @@
-"""The words of a condition, each with the offset at which it stands."""
+"""The tokens of a condition, each with its offset."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
+from nika_core.model.bounded import shorten
+from nika_core.model.json import refuse_constant
 from nika_core.model.template import Placeholder
 from nika_core.template.errors import ConditionSyntaxError, TemplateSyntaxError
 from nika_core.template.placeholder import DOLLAR_OPENS, read_placeholder
@@ -42,15 +44,11 @@ class Token(NamedTuple):
     end: int
 
 
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
-
-
-_DECODER: Final = json.JSONDecoder(parse_constant=_no_constant, strict=False)
+_DECODER: Final = json.JSONDecoder(parse_constant=refuse_constant, strict=False)
 
 
 def tokens(text: str) -> Iterator[Token]:
-    """All tokens, then one of kind `end`. Raises ConditionSyntaxError at the first character that begins none."""
+    """Yield all tokens, then one of kind `end`. Raises ConditionSyntaxError at the first character that begins none."""
     at = 0
     while True:
         space = _SPACE.match(text, at)
@@ -77,7 +75,9 @@ def _token(text: str, at: int) -> Token:
     operator = _OPERATOR.match(text, at)
     if operator:
         if operator[0] in _OPERATOR_HINTS:
-            raise ConditionSyntaxError(f"'{operator[0]}' is no operator", at, f"write {_OPERATOR_HINTS[operator[0]]}")
+            raise ConditionSyntaxError(
+                f"'{operator[0]}' is not an operator", at, f"write {_OPERATOR_HINTS[operator[0]]}"
+            )
         return Token("operator", operator[0], at, operator.end())
     word = _WORD.match(text, at)
     if word:
@@ -87,16 +87,16 @@ def _token(text: str, at: int) -> Token:
 
 def _placeholder(text: str, at: int) -> Token:
     try:
-        found: Placeholder = read_placeholder(text, at)
+        placeholder: Placeholder = read_placeholder(text, at)
     except TemplateSyntaxError as error:
         raise ConditionSyntaxError(error.message, error.offset, error.hint) from None
-    return Token("placeholder", found, at, found.end)
+    return Token("placeholder", placeholder, at, placeholder.end)
 
 
 def _string(text: str, at: int) -> Token:
-    """A JSON string, or the same in single quotes, where `\\'` is a quote. `\\{{` and `\\${` are literal, as always."""
-    found = _STRING.match(text, at)
-    if not found:
+    """Return a JSON string, or one in single quotes, where `\\'` is a quote. `\\{{` and `\\${` are literal."""
+    match = _STRING.match(text, at)
+    if not match:
         raise ConditionSyntaxError("the text that begins here is never closed", at, f"close it with {text[at]}")
 
     def as_json(part: re.Match[str]) -> str:
@@ -112,14 +112,14 @@ def _string(text: str, at: int) -> Token:
             return escape[1:]
         return '\\"' if escape == '"' else escape
 
-    body = _ESCAPED.sub(as_json, found[0][1:-1])
+    body = _ESCAPED.sub(as_json, match[0][1:-1])
     try:
         value = json.loads(f'"{body}"', strict=False)
     except ValueError as error:
         raise ConditionSyntaxError(
-            f"{found[0][:60]} is no text: {str(error).partition(':')[0].lower()}", at, r"a backslash is written \\"
+            f"{match[0][:60]} is not text: {str(error).partition(':')[0].lower()}", at, r"a backslash is written \\"
         ) from None
-    return Token("value", value, at, found.end())
+    return Token("value", value, at, match.end())
 
 
 def _object(text: str, at: int) -> Token:
@@ -129,12 +129,12 @@ def _object(text: str, at: int) -> Token:
         raise ConditionSyntaxError("this object is nested too deeply", at) from None
     except json.JSONDecodeError as error:
         raise ConditionSyntaxError(
-            f"what begins with '{{' here is no JSON: {error.msg.lower()}",
+            f"what begins with '{{' here is not JSON: {error.msg.lower()}",
             min(error.pos, len(text)),
             "a template has two braces: {{task}}",
         ) from None
     except ValueError as error:
-        raise ConditionSyntaxError(f"this object is no JSON: {str(error).partition(';')[0]}", at) from None
+        raise ConditionSyntaxError(f"this object is not JSON: {str(error).partition(';')[0]}", at) from None
     return Token("value", value, at, end)
 
 
@@ -148,49 +148,49 @@ def _number(text: str, at: int) -> int | float:
     return value
 
 
-def _word(text: str, word: re.Match[str]) -> Token:
-    found = word[0]
-    if found in _CONSTANTS:
-        return Token("value", _CONSTANTS[found], word.start(), word.end())
-    if found == "in":
-        return Token("operator", "in", word.start(), word.end())
-    shown = found if len(found) <= 40 else found[:37] + "..."
-    if text.startswith("(", word.end()) and found.lower() not in _WORD_HINTS:
+def _word(text: str, match: re.Match[str]) -> Token:
+    word = match[0]
+    if word in _CONSTANTS:
+        return Token("value", _CONSTANTS[word], match.start(), match.end())
+    if word == "in":
+        return Token("operator", "in", match.start(), match.end())
+    shown = shorten(word, 40)
+    if text.startswith("(", match.end()) and word.lower() not in _WORD_HINTS:
         raise ConditionSyntaxError(
             f"'{shown}(' would be a call, and a condition can call nothing",
-            word.start(),
+            match.start(),
             "compute it in a task of its own, and compare that task's output",
         )
-    hint = _WORD_HINTS.get(found.lower())
-    if hint is None and found.lower() in _CONSTANTS:
-        hint = f"write {found.lower()}"
+    hint = _WORD_HINTS.get(word.lower())
+    if hint is None and word.lower() in _CONSTANTS:
+        hint = f"write {word.lower()}"
     raise ConditionSyntaxError(
         f"'{shown}' means nothing here",
-        word.start(),
-        hint or f"text stands in quotes: '{shown}'; a task's output is {{{{{shown}}}}}",
+        match.start(),
+        hint or f"put text in quotes: '{shown}'; a task's output is {{{{{shown}}}}}",
     )
 
 
 def _no_token(text: str, at: int) -> ConditionSyntaxError:
     character = text[at]
     if character in _OPERATOR_HINTS:
-        return ConditionSyntaxError(f"'{character}' is no operator", at, f"write {_OPERATOR_HINTS[character]}")
+        return ConditionSyntaxError(f"'{character}' is not an operator", at, f"write {_OPERATOR_HINTS[character]}")
     if character in "+-*/%":
         return ConditionSyntaxError(
-            f"'{character}' is no operator: a condition compares, it does not calculate",
+            f"'{character}' is not an operator: a condition compares, it does not calculate",
             at,
             "operators: == != < <= > >= && || ! in",
         )
     if character.isdigit() or character == ".":
         return ConditionSyntaxError(
-            "this is no number", at, "numbers are written as in JSON: 10, -0.5, 1e3; text in quotes"
+            "this is not a number", at, "write numbers as in JSON: 10, -0.5, 1e3; put text in quotes"
         )
     if character == "$":
         return ConditionSyntaxError(
-            "'$' opens no template here", at, "an input is ${input.name}, a task's output {{task}}"
+            "'$' does not open a template here", at, "an input is ${input.name}, a task's output {{task}}"
         )
     if character == "\\":
-        return ConditionSyntaxError("nothing can be escaped outside of quotes", at, "text stands in quotes: 'text'")
+        return ConditionSyntaxError("nothing can be escaped outside of quotes", at, "put text in quotes: 'text'")
     return ConditionSyntaxError(
-        f"{character!r} means nothing here", at, "operators: == != < <= > >= && || ! in; text stands in quotes"
+        f"{character!r} means nothing here", at, "operators: == != < <= > >= && || ! in; put text in quotes"
     )

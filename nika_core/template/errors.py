@@ -8,7 +8,7 @@ from nika_core.model.template import Template
 
 
 class TemplateSyntaxError(NikaError):
-    """A text is no template. `offset` counts characters from 0, from the start of the text.
+    """A text is not a valid template. `offset` counts characters from the start of the text, from 0.
 
     Attributes:
         further: what else is wrong with the text, in its order.
@@ -26,6 +26,6 @@ class TemplateSyntaxError(NikaError):
 
 
 class ConditionSyntaxError(TemplateSyntaxError):
-    """A text is no condition. `offset` as above."""
+    """A text is not a valid condition. `offset` as above."""
 
     error_code = codes.BAD_CONDITION

@@ -1,4 +1,4 @@
-"""Whether a text is the JSON that was asked for. Nothing is mended here, only told.
+"""The check whether a text is the JSON that was asked for. Nothing is repaired here, only reported.
 
 The one place for it: an agent asks its model again by the same rules by which the engine then takes the output.
 """
@@ -13,10 +13,10 @@ import re
 import sys
 from functools import lru_cache
 from itertools import islice
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from nika_core.errors import Category, TaskError
-from nika_core.model.json import Json, JsonObject
+from nika_core.model.json import Json, JsonObject, refuse_constant
 from nika_core.model.path import nesting
 
 _FENCED: Final = re.compile(r"```[A-Za-z0-9]*[ \t]*\n(.*?)\n?```", re.DOTALL)
@@ -30,7 +30,7 @@ class TooDeepError(ValueError):
 
 
 def parse_json(text: str, max_depth: int | None = None) -> Json:
-    """Strict JSON: no NaN, no number beyond all bounds, no duplicate keys. Raises ValueError with a sentence."""
+    """Return strict JSON: no NaN, no infinite number, no duplicate keys. Raises ValueError with a sentence."""
     try:
         value: Json = _DECODER.decode(text)
     except json.JSONDecodeError as error:
@@ -45,7 +45,7 @@ def parse_json(text: str, max_depth: int | None = None) -> Json:
 
 
 def value_problems(value: Json, schema: JsonObject) -> list[str]:
-    """What a JSON Schema's validator says against a value; remote references are not followed.
+    """Return what a JSON Schema's validator reports about a value; remote references are not followed.
 
     Raises TaskError (category config) where the schema itself makes no sense.
     """
@@ -55,16 +55,16 @@ def value_problems(value: Json, schema: JsonObject) -> list[str]:
 
     try:
         errors = _validator_of(schema).iter_errors(value)
-        found = sorted(islice(errors, _MOST_LOOKED_AT), key=_by_place)
+        shown = sorted(islice(errors, _MOST_LOOKED_AT), key=_by_place)
     except (referencing.exceptions.Unresolvable, RecursionError) as error:
         raise _bad_schema(f"a reference cannot be followed: {error}") from None
     except (AttributeError, TypeError, ValueError, re.error) as error:  # `$schema: 3`, `pattern: "("`
         raise _bad_schema(str(error)) from None
-    return [_clip(f"{error.json_path}: {error.message}") for error in found[:_MAX_PROBLEMS]]
+    return [_clip(f"{error.json_path}: {error.message}") for error in shown[:_MAX_PROBLEMS]]
 
 
 async def import_validator() -> None:
-    """Import the validator's library where nobody has: off the event loop, since it takes 60 ms."""
+    """Import the validator's library if it is not yet: off the event loop, since it takes 60 ms."""
     # What stands in `sys.modules` may be half imported, and a thread that enters a package by one of its modules meets
     # another one, which imports the package, halfway: so the package itself, and only with the last name that it makes.
     if not hasattr(sys.modules.get("jsonschema"), "Draft202012Validator"):
@@ -76,7 +76,7 @@ def _by_place(error: Any) -> list[tuple[int, str]]:
 
 
 def _validator_of(schema: JsonObject) -> Any:
-    """To check a schema takes fifty times as long as to check a value, and the same one comes again and again."""
+    """Return a schema's validator, cached: to check a schema takes fifty times as long as to check a value."""
     try:
         return _kept_validator(json.dumps(schema, sort_keys=True))
     except (TypeError, RecursionError):  # made by a plugin, of more than JSON
@@ -102,7 +102,7 @@ def _kept_validator(text: str) -> Any:
 
 
 def json_problem(text: str, schema: JsonObject | None, max_depth: int | None = None) -> str | None:
-    """Why `text` is not the JSON that was asked for, in words for a model; None when it is."""
+    """Return why `text` is not the JSON that was asked for, in words for a model; None if it is."""
     try:
         value = parse_json(text, max_depth)
     except ValueError as error:
@@ -111,22 +111,18 @@ def json_problem(text: str, schema: JsonObject | None, max_depth: int | None = N
 
 
 def unfenced(text: str) -> str:
-    """What stands in a code fence, where the whole text is one; else the text."""
+    """Return what stands in a code fence if the whole text is one, else the text."""
     match = _FENCED.fullmatch(text.strip())
     return match.group(1) if match else text
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON value")
-
-
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"the key {twice!r} stands twice in one object")
-    return found
+    return members
 
 
 def _finite(text: str) -> float:
@@ -137,7 +133,7 @@ def _finite(text: str) -> float:
 
 
 _DECODER: Final = json.JSONDecoder(
-    parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_no_duplicates
+    parse_constant=refuse_constant, parse_float=_finite, object_pairs_hook=_no_duplicates
 )
 
 
@@ -147,7 +143,7 @@ def _clip(text: str) -> str:
 
 def _bad_schema(message: str) -> TaskError:
     return TaskError(
-        f"the JSON Schema makes no sense: {_clip(message)}",
+        f"the JSON Schema is not valid: {_clip(message)}",
         category=Category.CONFIG,
         hint="correct the schema under `output`; only references within it (`#/...`) are followed",
     )

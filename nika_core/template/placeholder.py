@@ -1,4 +1,4 @@
-"""Reads one placeholder, and says exactly what is wrong with one that is none."""
+"""Reading one placeholder, and saying exactly what is wrong with a broken one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import json
 import re
 from typing import Any, Final
 
-from nika_core.model.json import Json
+from nika_core.model.bounded import shorten
+from nika_core.model.json import Json, refuse_constant
 from nika_core.model.template import MISSING, Placeholder
 from nika_core.template.errors import TemplateSyntaxError
 
@@ -18,25 +19,17 @@ DOLLAR_OPENS: Final = re.compile(rf"\$\{{\s*+{SOURCE_NAME.pattern}\.")
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*+")
 _SEGMENT: Final = re.compile(r"[\w-]++")
 _SPACE: Final = re.compile(r"\s*+")
-_ESCAPE_HINT: Final = (
-    "for the characters themselves write \\{} ; a template is {{{{task}}}}, {{{{task.field}}}} or ${{source.key}}"
-)
 
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
-
-
-_DECODER: Final = json.JSONDecoder(parse_constant=_no_constant)
+_DECODER: Final = json.JSONDecoder(parse_constant=refuse_constant)
 
 
 def escape_hint(opening: str) -> str:
-    """How to write `{{` or `${` so that it means nothing."""
+    """Return a hint how to write `{{` or `${` as plain text."""
     return f"for the characters themselves write \\{opening}"
 
 
 def read_placeholder(text: str, start: int) -> Placeholder:
-    """The placeholder that opens at `start`, which is at `{{` or at `${name.`.
+    """Return the placeholder that opens at `start`, which is at `{{` or at `${name.`.
 
     Raises:
         TemplateSyntaxError: at the character that makes it none.
@@ -66,15 +59,15 @@ def read_placeholder(text: str, start: int) -> Placeholder:
 
 
 def _skip_space(text: str, at: int) -> int:
-    found = _SPACE.match(text, at)
-    return found.end() if found else at
+    space = _SPACE.match(text, at)
+    return space.end() if space else at
 
 
 def _read_segment(text: str, at: int, start: int) -> tuple[str, int]:
-    """One step of a path: a name, an index, or any key at all in double quotes."""
-    found = _SEGMENT.match(text, at)
-    if found:
-        return found[0], found.end()
+    """Return one step of a path (a name, an index, or any key in double quotes), and where it ends."""
+    segment = _SEGMENT.match(text, at)
+    if segment:
+        return segment[0], segment.end()
     if text.startswith('"', at):
         value, end = _decode(text, at, start, "a quoted key")
         return str(value), end
@@ -96,7 +89,7 @@ def _read_segment(text: str, at: int, start: int) -> tuple[str, int]:
 def _read_default(text: str, at: int, start: int) -> tuple[Json, int]:
     if text.startswith("'", at):
         raise TemplateSyntaxError(
-            f"'{_shown(text, start)}': what follows ?? is no JSON",
+            f"'{_shown(text, start)}': what follows ?? is not JSON",
             at,
             'JSON has its text in double quotes: ?? "none" (in YAML, put single quotes around the whole value)',
         )
@@ -117,7 +110,7 @@ def _decode(text: str, at: int, start: int, what: str) -> tuple[Any, int]:
     except ValueError as error:  # NaN, or a number with thousands of digits
         where, why = at, str(error).partition(";")[0]
     raise TemplateSyntaxError(
-        f"'{_shown(text, start)}': {what} is no JSON: {why}",
+        f"'{_shown(text, start)}': {what} is not JSON: {why}",
         min(where, len(text)),
         'JSON is "text", 3, 0.5, true, false, null, [..] or {..}',
     )
@@ -129,7 +122,7 @@ def _no_name(text: str, start: int, at: int) -> TemplateSyntaxError:
     if at >= len(text):
         return TemplateSyntaxError("'{{' is never closed", start, "close it with }}; " + escape_hint("{{"))
     return TemplateSyntaxError(
-        f"'{_shown(text, start)}' is no template: a task's id must follow '{{{{'", start, escape_hint("{{")
+        f"'{_shown(text, start)}' is not a template: a task's id must follow '{{{{'", start, escape_hint("{{")
     )
 
 
@@ -137,22 +130,22 @@ def _not_closed(
     text: str, start: int, at: int, end_of_path: int, closing: str, has_default: bool
 ) -> TemplateSyntaxError:
     shown = _shown(text, start)
-    found = text[at : at + 1]
-    if not found or (found in "\r\n" and closing not in text[at:]):
+    character = text[at : at + 1]
+    if not character or (character in "\r\n" and closing not in text[at:]):
         return TemplateSyntaxError(f"'{shown}' is never closed", start, f"close it with {closing}; {_of(text, start)}")
     if has_default:
         hint = f"after the value only {closing} may follow"
-    elif found == "[":
+    elif character == "[":
         hint = 'an index is a step of the path: {{task.items.0}}; any key at all: {{task."any key"}}'
-    elif found in "|(":
-        hint = "a template has no filters and no functions; make the value in a task of its own"
-    elif found == "?":
+    elif character in "|(":
+        hint = "a template has no filters and no functions; compute the value in a task of its own"
+    elif character == "?":
         hint = 'a default is written ?? "none"'
     elif text[end_of_path : end_of_path + 1] == "}" and closing == "}}":
         hint = "close it with two braces: }}"
     else:
         hint = "a step of a path has letters, digits, '_' and '-'; put any other key in quotes: {{task.\"any key\"}}"
-    return TemplateSyntaxError(f"'{shown}': expected {closing} before {found!r}", at, f"{hint}; {_of(text, start)}")
+    return TemplateSyntaxError(f"'{shown}': expected {closing} before {character!r}", at, f"{hint}; {_of(text, start)}")
 
 
 def _of(text: str, start: int) -> str:
@@ -160,9 +153,8 @@ def _of(text: str, start: int) -> str:
 
 
 def _shown(text: str, start: int) -> str:
-    """The placeholder as far as it can be told, for a message."""
+    """Return the placeholder for a message, as far as it can be recognized."""
     closing = text.find("}", start)
     line = text.find("\n", start)
     ends = [end for end in (closing + 2 if closing >= 0 else -1, line, len(text)) if end >= 0]
-    found = text[start : min(ends)]
-    return found if len(found) <= 60 else found[:57] + "..."
+    return shorten(text[start : min(ends)], 60)

@@ -1,4 +1,4 @@
-"""A compiled template and values -> text."""
+"""From a compiled template and values to text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(","
 
 
 def to_text(value: Json) -> str:
-    """A string as it is, anything else as compact JSON. Raises TemplateValueError for what is no JSON."""
+    """Return a string as it is, anything else as compact JSON. Raises TemplateValueError for what is not JSON."""
     if isinstance(value, str):
         return value
     try:
@@ -21,11 +21,11 @@ def to_text(value: Json) -> str:
     except RecursionError:
         raise TemplateValueError("the value is nested too deeply to be written as text") from None
     except (TypeError, ValueError) as error:
-        raise TemplateValueError(f"the value is no JSON: {error}") from None
+        raise TemplateValueError(f"the value is not JSON: {error}") from None
 
 
 def render(template: Template | str, values: Sequence[Json]) -> str:
-    """The text with the values, one for each placeholder in order, in their places. Nothing is scanned again."""
+    """Return the text with the values, one for each placeholder in order, put in. Nothing is scanned again."""
     if isinstance(template, str):
         return template
     pieces = list(template.plan)

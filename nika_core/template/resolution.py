@@ -1,4 +1,4 @@
-"""A placeholder -> its value, and a whole payload -> what its step is given."""
+"""From a placeholder to its value, and from a payload to what its step is given."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from nika_core import codes
 from nika_core.errors import NikaError, TemplateValueError
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.path import nesting
+from nika_core.model.payload_tree import as_written, map_leaves
 from nika_core.model.template import Placeholder, Template
-from nika_core.model.workflow import PayloadValue
+from nika_core.model.workflow import Path_, PayloadValue
 from nika_core.plugin.keyword import Facets, Keyword
 from nika_core.plugin.template_source import Source, Values
 from nika_core.template.rendering import render
 
 MAX_RENDERED_CHARACTERS: Final = 64 * 1024 * 1024
-# What `??` stands in for; a value that is there but may not be used is no missing value.
+# What `??` stands in for; a value that may not be used is not a missing one.
 _MISSING_CODES: Final = frozenset({codes.MISSING_VALUE, codes.ENV_NOT_SET})
 
 
 def resolve(placeholder: Placeholder, values: Values, source_of: Callable[[str], Source]) -> Json:
-    """The value of a placeholder; its default where there is no value, or where the value is null.
+    """Return the value of a placeholder; its default if there is no value, or if the value is null.
 
     Args:
         source_of: gives the template source of a name.
@@ -36,7 +37,7 @@ def resolve(placeholder: Placeholder, values: Values, source_of: Callable[[str],
             return placeholder.default  # type: ignore[return-value]  # it has one
         hint = error.hint
         if hint is None and error.code in _MISSING_CODES:
-            hint = f"a default stands in for a missing value: {_with_default(placeholder)}"
+            hint = f"a default replaces a missing value: {_with_default(placeholder)}"
         raise TemplateValueError(f"{placeholder.text}: {error.message}", code=error.code, hint=hint) from error
     except NikaError as error:
         raise TemplateValueError(f"{placeholder.text}: {error.message}", code=error.code, hint=error.hint) from error
@@ -44,7 +45,7 @@ def resolve(placeholder: Placeholder, values: Values, source_of: Callable[[str],
         raise TemplateValueError(
             f"{placeholder.text}: the template source '{placeholder.source}' failed: {type(error).__name__}: {error}",
             code=codes.INTERNAL,
-            hint="this is a fault in the plugin that brings it",
+            hint="this is a bug in the plugin that brings it",
         ) from error
     if value is None and placeholder.has_default:
         return placeholder.default  # type: ignore[return-value]  # it has one
@@ -65,7 +66,7 @@ def render_payload(
     max_depth: int | None = None,
     max_characters: int = MAX_RENDERED_CHARACTERS,
 ) -> JsonObject:
-    """What the step is given: every template of the payload replaced, field by field, by the keyword's rules.
+    """Return what the step is given: the payload with each template replaced, field by field, by the keyword's rules.
 
     A placeholder is resolved once, however often it stands in the payload.
 
@@ -77,12 +78,12 @@ def render_payload(
     Raises:
         TemplateValueError: the message names the field (`json.items.0`) and the placeholder.
     """
-    known: dict[str, Any] = {}
+    values: dict[str, Any] = {}
 
     def value_of(placeholder: Placeholder) -> Any:
-        if placeholder.text not in known:
-            known[placeholder.text] = resolve_one(placeholder)
-        return known[placeholder.text]
+        if placeholder.text not in values:
+            values[placeholder.text] = resolve_one(placeholder)
+        return values[placeholder.text]
 
     return {
         name: _field(name, value, keyword, facets, value_of, max_depth, max_characters)
@@ -99,10 +100,10 @@ def _field(
     max_depth: int | None,
     max_characters: int,
 ) -> Json:
-    if name in keyword.literal:
-        return _literal(value)
-    tree = name in keyword.trees
-    custom = name in keyword.custom
+    if name in keyword.verbatim_fields:
+        return as_written(value)  # type: ignore[no-any-return]  # without templates it is JSON
+    tree = name in keyword.json_fields
+    custom = name in keyword.rendered_fields
 
     def put_together(template: Template | str) -> Json:
         if isinstance(template, str):
@@ -115,12 +116,12 @@ def _field(
         text = render(template, values)
         if len(text) > max_characters:
             raise TemplateValueError(
-                f"the text with its values has {len(text)} characters, at most {max_characters} are allowed",
+                f"the text with its values filled in has {len(text)} characters, at most {max_characters} are allowed",
                 code=codes.VALUE_TOO_LARGE,
             )
         return text
 
-    result = _rendered(value, (name,), put_together)
+    result = _rendered(value, name, put_together)
     if tree and max_depth is not None and result is not value and nesting(result, max_depth) > max_depth:
         raise TemplateValueError(
             f"in '{name}': the value with its templates filled in is nested deeper than {max_depth} levels",
@@ -129,26 +130,14 @@ def _field(
     return result
 
 
-def _rendered(value: Any, where: tuple[str | int, ...], put_together: Callable[[Template | str], Json]) -> Json:
-    """The same tree with its templates replaced; parts without any are the same objects."""
-    if isinstance(value, Template | str):
+def _rendered(value: Any, name: str, put_together: Callable[[Template | str], Json]) -> Json:
+    def fill(leaf: Any, path: Path_) -> Json:
+        if not isinstance(leaf, Template | str):
+            return leaf  # type: ignore[no-any-return]  # a scalar of JSON
         try:
-            return put_together(value)
+            return put_together(leaf)
         except TemplateValueError as error:
-            place = ".".join(map(str, where))
+            place = ".".join(map(str, path))
             raise TemplateValueError(f"in '{place}': {error.message}", code=error.code, hint=error.hint) from error
-    if isinstance(value, Mapping):
-        made = {key: _rendered(item, (*where, key), put_together) for key, item in value.items()}
-        return made if any(made[key] is not item for key, item in value.items()) else value
-    if isinstance(value, list | tuple):
-        items = [_rendered(item, (*where, index), put_together) for index, item in enumerate(value)]
-        return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
-    return value  # type: ignore[no-any-return]  # a scalar of JSON
 
-
-def _literal(value: Any) -> Json:
-    if isinstance(value, Template):
-        return value.text
-    if isinstance(value, Mapping):
-        return {key: _literal(item) for key, item in value.items()}
-    return [_literal(item) for item in value] if isinstance(value, list | tuple) else value
+    return map_leaves(value, fill, (name,))  # type: ignore[no-any-return]  # with its templates filled in it is JSON

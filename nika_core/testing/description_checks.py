@@ -106,7 +106,7 @@ def _consistent(keyword: Keyword) -> None:
     if not fields:  # no Map: whether it refuses unknown keys is another check's question
         return
     require(keyword.primary in fields, DECLARED, f"`primary` is {keyword.primary!r}, which the payload does not have")
-    for name in ("trees", "literal", "custom", "field_docs"):
+    for name in ("json_fields", "verbatim_fields", "rendered_fields", "field_docs"):
         unknown = set(getattr(keyword, name)) - fields
         require(not unknown, DECLARED, f"`{name}` names {', '.join(sorted(unknown))}, which the payload does not have")
     undocumented = fields - set(keyword.field_docs)
@@ -115,10 +115,10 @@ def _consistent(keyword: Keyword) -> None:
         DECLARED,
         f"`field_docs` says nothing about {', '.join(sorted(undocumented))}: editors show it",
     )
-    if keyword.custom:
+    if keyword.rendered_fields:
         module, _, name = keyword.facets.partition(":")
         own = getattr(import_module(module), name)
-        require(own.render is not Facets.render, DECLARED, "it has `custom` fields, and its facets have no `render`")
+        require(own.render is not Facets.render, DECLARED, "it has `rendered_fields`, and its facets have no `render`")
     taken = set(keyword.sections) & set(ROOT)
     require(not taken, DECLARED, f"`sections` takes {', '.join(sorted(taken))}, which every workflow has")
 

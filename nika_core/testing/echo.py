@@ -41,7 +41,7 @@ def nika_task_keywords() -> Iterable[Keyword]:
             payload=Map({"value": Any()}),
             step="nika_core.testing.echo:Echo",
             facets="nika_core.testing.echo:EchoFacets",
-            trees=frozenset({"value"}),
+            json_fields=frozenset({"value"}),
             pure=True,
         ),
     )

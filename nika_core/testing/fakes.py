@@ -17,7 +17,7 @@ from nika_core.model.json import Json, JsonObject
 from nika_core.model.masking import Masker
 from nika_core.model.message import Message
 from nika_core.model.workflow import AgentBlock, OutputSpec
-from nika_core.plugin import ModelInfo, ModelReply, ModelRequest, Tool, ToolOutcome
+from nika_core.plugin import ModelInfo, ModelReply, ModelRequest, Tool, ToolResult
 from nika_core.testing.clock import ManualClock
 from nika_core.testing.scripted import ScriptedModel
 
@@ -62,7 +62,7 @@ class FakeStepContext:
     secrets: Sequence[str] = ()
     scripted: ScriptedModel | None = None
     offered: Sequence[Tool] = ()
-    on_call: Callable[[Tool, JsonObject], ToolOutcome] | None = None
+    on_call: Callable[[Tool, JsonObject], ToolResult] | None = None
     chunks: list[str] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     calls: list[tuple[str, JsonObject]] = field(default_factory=list)
@@ -74,7 +74,7 @@ class FakeStepContext:
     def mask(self, text: str) -> str:
         return Masker(self.secrets).text(text)
 
-    def chunk(self, text: str) -> None:
+    def emit_text(self, text: str) -> None:
         self.chunks.append(text)
 
     def notice(self, message: str, *, kind: EventKind = EventKind.NOTICE, data: JsonObject | None = None) -> None:
@@ -86,7 +86,7 @@ class FakeStepContext:
     async def complete(self, request: ModelRequest) -> ModelReply:
         reply = await self._model().take(request)
         if reply.text:
-            self.chunk(reply.text)
+            self.emit_text(reply.text)
         return reply
 
     def _model(self) -> ScriptedModel:
@@ -97,9 +97,9 @@ class FakeStepContext:
     async def tools(self) -> Sequence[Tool]:
         return self.offered
 
-    async def call(self, tool: Tool, arguments: JsonObject) -> ToolOutcome:
+    async def call(self, tool: Tool, arguments: JsonObject) -> ToolResult:
         self.calls.append((tool.name, arguments))
-        return ToolOutcome("ok") if self.on_call is None else self.on_call(tool, arguments)
+        return ToolResult("ok") if self.on_call is None else self.on_call(tool, arguments)
 
     # ---- resources: opened once per key, in a task of their own, as the kernel does it
 

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from nika_core.app.execution import Execution
-from nika_core.app.json_forms import event_json, result_json
 from nika_core.app.planning import make_plan
 from nika_core.engine.task.outputs import as_json
 from nika_core.errors import ProblemsError
+from nika_core.model.codec import event_json, result_json
 from nika_core.model.events import Event, EventKind
 from nika_core.model.limits import Limit, Unit, output_of
 from nika_core.plugin import Effect, Estimate, Values

@@ -227,7 +227,7 @@ def _with_secret(case: Case) -> dict[str, Any] | None:
     names = [keyword.primary, *case.payload]
     for name in names:
         value = case.payload.get(name)
-        if isinstance(value, str) and name not in keyword.literal:
+        if isinstance(value, str) and name not in keyword.verbatim_fields:
             return {**case.payload, name: f"{value} ${{env.{SECRET_VARIABLE}}}"}
     return None
 
@@ -240,7 +240,7 @@ def check_quiet(case: Case) -> None:
     """
     done = _child("quiet", {"case": case.as_json()})
     _answer(done, QUIET)
-    require(not done.stdout, QUIET, f"it writes to stdout: {done.stdout[:200]!r}; use `context.chunk`, or a logger")
+    require(not done.stdout, QUIET, f"it writes to stdout: {done.stdout[:200]!r}; use `context.emit_text`, or a logger")
 
 
 def _child(name: str, arguments: dict[str, Any], *, timeout: float = 60.0) -> Done:

@@ -9,6 +9,7 @@ from pathlib import Path
 from nika_core import codes
 from nika_core.errors import Place, Problem, Severity
 from nika_core.model.json import Json, JsonObject
+from nika_core.model.payload_tree import as_written
 from nika_core.model.template import Template
 from nika_core.model.workflow import AgentBlock, OutputSpec, PayloadValue
 from nika_core.template import to_text
@@ -44,15 +45,7 @@ class FakePayload:
         value = self.fields.get(field)
         if value is None or isinstance(value, str):
             return value
-        return value.text if isinstance(value, Template) else to_text(_written(value))
-
-
-def _written(value: PayloadValue) -> Json:
-    if isinstance(value, Template):
-        return value.text
-    if isinstance(value, Mapping):
-        return {key: _written(item) for key, item in value.items()}
-    return [_written(item) for item in value] if isinstance(value, list | tuple) else value
+        return value.text if isinstance(value, Template) else to_text(as_written(value))
 
 
 class FakeReport(list[Problem]):

@@ -55,14 +55,14 @@ class TemplateSourceConformance:
         description_checks.check_quiet_import(Kind.TEMPLATE_SOURCE, self.word)
 
     def test_its_samples_have_their_values_in_a_workflow(self) -> None:
-        braces = self.description().braces
+        braces = self.description().default_source
         for path, value in self.samples.items():
             source_checks.check_resolves(
                 self.word, path, value, braces=braces, environ=dict(self.environ), inputs=dict(self.inputs)
             )
 
     def test_a_value_that_is_missing_is_told_or_has_its_default(self) -> None:
-        if self.missing is None or self.description().braces:
+        if self.missing is None or self.description().default_source:
             pytest.skip("there is no path without a value, or none that `${...}` can name")
         source_checks.check_default(self.word, self.missing, environ=dict(self.environ), inputs=dict(self.inputs))
 

@@ -17,8 +17,9 @@ import importlib_metadata
 from nika_core.app import PreparedRun, RunOptions, Workspace, prepare
 from nika_core.app.admission import check_admission
 from nika_core.app.execution import Execution
-from nika_core.app.planning import Plan, make_plan
-from nika_core.errors import Problem, ProblemsError, Severity
+from nika_core.app.planning import make_plan
+from nika_core.app.results import Plan
+from nika_core.errors import Problem
 from nika_core.model.clock import Clock
 from nika_core.model.events import Event, EventKind
 from nika_core.model.json import Json
@@ -139,7 +140,7 @@ class Workbench:
                     started(execution, event)
 
             journal = workspace.journal(path) if self.journal else None
-            execution = Execution(ready, journal, [show], document=text)
+            execution = Execution(ready, journal, [show])
             result = await execution.run()
             return RunOutcome(result, tuple(events), tuple(execution.warnings))
 
@@ -177,10 +178,7 @@ def prepare_workflow(
     workspace: Workspace, path: Path, options: RunOptions, limits: Iterable[Limit] = ()
 ) -> PreparedRun:
     """All that is decided before a run. Raises ProblemsError."""
-    loaded = workspace.load(path, model=options.model)
-    if loaded.workflow is None or any(problem.severity is Severity.ERROR for problem in loaded.problems):
-        raise ProblemsError(loaded.problems)
-    ready = prepare(workspace, loaded.workflow, options)
+    ready = prepare(workspace, workspace.load(path, model=options.model), options)
     return replace(ready, limits=ready.limits.narrowed(limits))
 
 

@@ -21,7 +21,7 @@ from typing import Any
 from rows import best_in_turns
 
 from nika_core.cli import collect_rarely
-from nika_core.engine.local.host import run
+from nika_core.engine.local.host import Run
 from nika_core.engine.local.services import RunRequest, Services
 from nika_core.journal import Journal, RunInfo
 from nika_core.model.graph import build_graph
@@ -88,13 +88,13 @@ def ours(edges: list[tuple[str, str]], count: int, folder: Path | None, *, built
         services: dict[str, Any] = {"keyword": lambda word: NOOP, "step": lambda word: step}
         if folder is None:
             request = RunRequest(run_id="bench", workflow=workflow, graph=graph, limits=LIMITS)
-            result = await run(request, Services(**services))
+            result = await Run(request, Services(**services)).result()
         else:
             with Journal.open(folder) as journal:
                 log = journal.begin(RunInfo("bench", "bench.nika.yaml", "", started=time.time()))
                 request = RunRequest(run_id=log.run_id, workflow=workflow, graph=graph, limits=LIMITS)
                 recorded = Services(record=log.record, barrier=log.barrier, call_cache=log, **services)
-                result = await run(request, recorded)
+                result = await Run(request, recorded).result()
                 await log.finish(result.status.value, time.time())
         assert result.status is RunStatus.SUCCEEDED
 

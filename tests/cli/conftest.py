@@ -37,10 +37,7 @@ Nika = Callable[..., Done]
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working directory, and an environment without anything of ours."""
-    for name in list(os.environ):
-        if name.startswith("NIKA_") or name.endswith(("_API_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_BASE_URL")):
-            monkeypatch.delenv(name)
+    """An empty working directory."""
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +20,16 @@ def test_nika_alone_prints_help(nika: Nika) -> None:
 
 
 def test_version(nika: Nika) -> None:
-    assert nika("--version").out.startswith("nika 5.")
+    assert re.fullmatch(r"nika 5\.\S+ \(nika-core 5\.\S+\)\n", nika("--version").out)
+
+
+@pytest.mark.parametrize("platform", ["win32", "cygwin", "freebsd14"])
+def test_another_platform_is_told_in_one_sentence(platform: str) -> None:
+    lacks = "sys.modules |= dict.fromkeys(['fcntl', 'resource', 'pwd', 'termios'])"
+    code = f"import sys; sys.platform = {platform!r}; {lacks}; from nika_core.cli import command_line; command_line()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "nika runs on Linux and macOS, and on Windows inside WSL (`wsl --install`)\n"
 
 
 @pytest.mark.parametrize("arguments", [("runn",), ("run", "--nope"), ("run", "-i"), ("limits", "--format", "xml")])
@@ -215,7 +226,7 @@ def test_a_run_whose_low_estimate_is_over_a_limit_is_refused_with_3(
 
 
 @pytest.mark.parametrize(
-    "lists", ["block: [keyword:shell]", "allow: [nika-*, 'keywrods:shell']", "prefer: {keyword:shell: x}"]
+    "lists", ["block: [keyword:shell]", "allow: [nika-keyword-shell, 'keywrods:shell']", "prefer: {keyword:shell: x}"]
 )
 def test_a_list_with_a_kind_that_is_none_blocks_nothing_and_is_refused(nika: Nika, write: Write, lists: str) -> None:
     write("w.nika.yaml", "tasks:\n  - {id: a, shell: echo hi}\n")

@@ -30,7 +30,7 @@ SHELL = Keyword(
         }
     ),
     step="x:Y",
-    custom=frozenset({"command"}),
+    rendered_fields=frozenset({"command"}),
     field_docs={"command": "What the shell runs."},
 )
 HTTP = Keyword(
@@ -39,7 +39,7 @@ HTTP = Keyword(
     primary="url",
     payload=Map({"url": Str(), Optional("method"): Str(), Optional("json"): Anything()}),
     step="x:Y",
-    trees=frozenset({"json"}),
+    json_fields=frozenset({"json"}),
 )
 AGENT = Keyword(
     name="agent",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from nika_core import codes
 from nika_core.app import Workspace
 from nika_core.document import load_workflow
-from nika_core.document.diagnostics import file_json, render_all
+from nika_core.document.diagnostics import file_json, render_pretty
 
 HERE = Path(__file__).parent
 SEEDS = [path.read_text() for folder in ("valid", "invalid") for path in sorted((HERE / folder).glob("*.nika.yaml"))]
@@ -40,7 +40,8 @@ def test_any_text_is_read_or_refused(nika: Workspace, data: st.DataObject) -> No
         assert problem.message
         if problem.place and problem.place.line:
             assert 1 <= (problem.place.column or 1) <= len(lines[problem.place.line - 1]) + 1
-    render_all(loaded.problems, loaded.text)
+    for problem in loaded.problems:
+        render_pretty(problem, loaded.text)
     json.dumps(file_json(Path("w.nika.yaml"), loaded))
 
 

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from nika_core.document.diagnostics import (
     file_json,
     problem_json,
-    render_all,
     render_compact,
     render_pretty,
     visible,
@@ -62,7 +61,7 @@ def test_a_long_line_is_cut_around_the_caret() -> None:
 @given(st.text(max_size=80), st.text(max_size=80), st.integers(1, 5), st.integers(1, 90), st.integers(1, 95))
 def test_no_control_character_gets_through(text: str, message: str, line: int, column: int, end: int) -> None:
     problem = Problem("NIKA-001", message, Place("f\x1b\n", line, column, end), message)
-    pretty, compact = render_all([problem], text), render_compact(problem)
+    pretty, compact = render_pretty(problem, text), render_compact(problem)
     for shown in (pretty.replace("\n", ""), compact):
         assert all(character >= " " and not "\x7f" <= character <= "\x9f" for character in shown)
         assert not set("\u202a\u202b\u202d\u202e\u2066\u2067\u2068\u200e\u200f\u2028\u2029\ufeff") & set(shown)

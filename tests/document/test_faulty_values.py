@@ -34,10 +34,10 @@ def test_what_broke_the_only_key_is_said_and_not_that_the_file_is_empty(
     [
         ("{type: objekt}", "'objekt' is not valid"),
         ("{type: object, required: score}", "'score' is not of type 'array'"),
-        ('{properties: {a: {pattern: "("}}}', "`(` is no regular expression"),
-        ('{items: {$ref: "#/$defs/none"}}', "the reference `#/$defs/none` leads nowhere"),
-        ('{$ref: "https://example.com/schema.json"}', "leads nowhere in this schema"),
-        ("{$schema: 3}", "`$schema` is no text"),
+        ('{properties: {a: {pattern: "("}}}', "`(` is not a regular expression"),
+        ('{items: {$ref: "#/$defs/none"}}', "the reference `#/$defs/none` has no target"),
+        ('{$ref: "https://example.com/schema.json"}', "has no target in this schema"),
+        ("{$schema: 3}", "`$schema` is not text"),
     ],
 )
 def test_a_schema_that_makes_no_sense_is_found_before_anything_runs(
@@ -79,7 +79,7 @@ def test_a_schema_may_stand_in_a_file_beside_the_workflow(tmp_path: Path, catalo
     [
         (None, "there is no such file"),
         ("", "the file is empty"),
-        ("{type: object}", "it is no JSON"),
+        ("{type: object}", "it is not JSON"),
         ("[" * 100_000, "nested too deeply"),
         ("[1]", "it holds no object"),
         ('{"type": "objekt"}', "'objekt' is not valid"),

@@ -17,7 +17,7 @@ import json, sys
 from pathlib import Path
 from nika_core.app import Workspace
 from nika_core.document import load_workflow
-from nika_core.document.diagnostics import render_all
+from nika_core.document.diagnostics import render_pretty
 
 def peak():
     return int(next(x for x in open("/proc/self/status") if x.startswith("VmHWM")).split()[1]) * 1024
@@ -29,7 +29,8 @@ load_workflow(path, workspace.catalog, limits, text=b"tasks: [{id: a, shell: x},
 before = peak()
 loaded = load_workflow(path, workspace.catalog, limits, environ={})
 grown = peak() - before
-render_all(loaded.problems, loaded.text)
+for problem in loaded.problems:
+    render_pretty(problem, loaded.text)
 print(json.dumps({"grown": grown, "codes": sorted({p.code for p in loaded.problems})}))
 """
 
@@ -68,7 +69,7 @@ DOCUMENTS = {
 }
 
 
-@pytest.mark.load
+@pytest.mark.alone
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_a_hostile_document_is_refused_in_time_and_memory(name: str, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ main: release-notes.nika.yaml
 provider: claude
 model: claude-sonnet-5
 plugins:
-  allow: [nika-*, acme-nika-*]
+  allow: [nika-keyword-llm, acme-nika-*]
   block: [keywords:shell]
   prefer: {keywords:shell: acme-nika-shell}
 http: {allow: [127.0.0.1:8000]}
@@ -37,7 +37,7 @@ def write(folder: Path, text: str) -> Path:
 def test_every_key_of_the_language_page_is_read(tmp_path: Path) -> None:
     project = load_project(write(tmp_path, FULL))
     assert (project.main, project.provider, project.model) == ("release-notes.nika.yaml", "claude", "claude-sonnet-5")
-    assert project.allow == ("nika-*", "acme-nika-*")
+    assert project.allow == ("nika-keyword-llm", "acme-nika-*")
     assert project.block == ("keywords:shell",)
     assert project.prefer == {"keywords:shell": "acme-nika-shell"}
     assert project.settings == {"http": {"allow": ["127.0.0.1:8000"]}}

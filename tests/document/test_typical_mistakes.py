@@ -74,7 +74,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("text", "line", "column", "code", "message", "hint"), MISTAKES)
-def test_a_mistake_is_told_with_its_place_and_how_to_mend_it(
+def test_a_mistake_is_told_with_its_place_and_how_to_fix_it(
     load: Callable[..., Any], text: str, line: int, column: int, code: str, message: str, hint: str
 ) -> None:
     errors = [problem for problem in load(text).problems if problem.severity == "error" and problem.code != "NIKA-022"]

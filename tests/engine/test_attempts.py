@@ -15,7 +15,7 @@ from nika_core.model.workflow import OutputSpec, Retry
 from nika_core.plugin import ModelReply, ModelRequest, StepOutput
 
 
-class TaskRun:
+class Attempts:
     """A step that raises what it is given, in order, and then returns `end`."""
 
     def __init__(self, *errors, end="fine"):
@@ -46,7 +46,7 @@ async def one(lab, step, *, task=None, seen=None, limits=None, **services):
 
 
 async def test_an_error_that_may_pass_is_tried_again(lab):
-    step = TaskRun(network())
+    step = Attempts(network())
     result = await one(lab, step)
     assert (result.state, result.output, result.attempts) == ("success", "fine", 2)
     assert [context.attempt for context in step.contexts] == [1, 2]
@@ -55,21 +55,21 @@ async def test_an_error_that_may_pass_is_tried_again(lab):
 
 @pytest.mark.parametrize("category", list(Category))
 async def test_only_some_categories_are_tried_again(lab, category):
-    result = await one(lab, TaskRun(TaskError("x", category=category)))
+    result = await one(lab, Attempts(TaskError("x", category=category)))
     assert result.attempts == (
         2 if category.value in ["timeout", "network", "rateLimit", "provider", "execution"] else 1
     )
 
 
 async def test_an_error_may_say_that_trying_again_is_no_use(lab):
-    assert (await one(lab, TaskRun(network(retriable=False)))).attempts == 1
+    assert (await one(lab, Attempts(network(retriable=False)))).attempts == 1
 
 
 @pytest.mark.parametrize(("most", "attempts"), [(1, 1), (2, 2), (3, 3), (4, 3)])
 async def test_retry_max_counts_all_attempts_within_the_limit(lab, most, attempts):
     seen = []
     task = lab.task("a", retry=Retry(max=most))
-    result = await one(lab, TaskRun(*[network()] * 9), task=task, seen=seen)
+    result = await one(lab, Attempts(*[network()] * 9), task=task, seen=seen)
     assert (result.state, result.attempts) == ("failed", attempts)
     notices = [event.data["message"] for event in seen if event.kind is EventKind.NOTICE]
     assert notices == (["`retry.max` is 4, but NIKA_ATTEMPTS allows 3 attempts"] if most > 3 else [])
@@ -77,12 +77,12 @@ async def test_retry_max_counts_all_attempts_within_the_limit(lab, most, attempt
 
 @pytest.mark.parametrize(("limit", "attempts"), [(1, 1), (2, 2), (5, 5)])
 async def test_the_limit_is_what_holds_without_a_word_of_the_task(lab, limit, attempts):
-    result = await one(lab, TaskRun(*[network()] * 9), limits=lab.limits(attempts=limit, retry__delay=1))
+    result = await one(lab, Attempts(*[network()] * 9), limits=lab.limits(attempts=limit, retry__delay=1))
     assert result.attempts == attempts
 
 
 async def test_without_any_policy_nothing_is_tried_again(lab):
-    assert (await one(lab, TaskRun(network()), limits=lab.limits(retry__delay=1))).attempts == 1
+    assert (await one(lab, Attempts(network()), limits=lab.limits(retry__delay=1))).attempts == 1
 
 
 def delays(seen):
@@ -92,7 +92,7 @@ def delays(seen):
 async def test_backoff_doubles_and_is_capped_at_a_minute(lab):
     seen = []
     limits = lab.limits(attempts=10, retry__delay=1)
-    result = await one(lab, TaskRun(*[network()] * 9), seen=seen, limits=limits)
+    result = await one(lab, Attempts(*[network()] * 9), seen=seen, limits=limits)
     assert delays(seen) == [1, 2, 4, 8, 16, 32, 60, 60, 60]
     assert result.duration == 243
 
@@ -100,31 +100,31 @@ async def test_backoff_doubles_and_is_capped_at_a_minute(lab):
 async def test_jitter_is_full(lab):
     seen = []
     draws = iter([0.0, 0.25])
-    await one(lab, TaskRun(network(), network()), seen=seen, random=lambda: next(draws))
+    await one(lab, Attempts(network(), network()), seen=seen, random=lambda: next(draws))
     assert delays(seen) == [0.0, 0.5]
 
 
 async def test_a_tasks_own_backoff_goes_before_the_limit(lab):
     seen = []
-    await one(lab, TaskRun(network()), task=lab.task("a", retry=Retry(backoff=7.0)), seen=seen)
+    await one(lab, Attempts(network()), task=lab.task("a", retry=Retry(backoff=7.0)), seen=seen)
     assert delays(seen) == [7.0]
 
 
 async def test_retry_after_is_waited_for_at_least(lab):
     seen = []
-    await one(lab, TaskRun(network(retry_after=30.0), network(retry_after=0.5)), seen=seen)
+    await one(lab, Attempts(network(retry_after=30.0), network(retry_after=0.5)), seen=seen)
     assert delays(seen) == [30.0, 2.0]
 
 
 async def test_a_retry_after_beyond_all_patience_ends_it(lab):
-    result = await one(lab, TaskRun(network(retry_after=LONGEST_RETRY_AFTER + 1)))
+    result = await one(lab, Attempts(network(retry_after=LONGEST_RETRY_AFTER + 1)))
     assert result.attempts == 1
     assert "601 s, which is too long" in result.failure.message
 
 
 async def test_a_retry_is_told_with_its_error_before_it_starts(lab):
     seen = []
-    await one(lab, TaskRun(network()), seen=seen)
+    await one(lab, Attempts(network()), seen=seen)
     kinds = [event.kind.value for event in seen if event.task]
     assert kinds == ["task.ready", "task.started", "task.retrying", "task.started", "task.succeeded"]
     retrying = seen[3].data
@@ -139,7 +139,7 @@ def network_json():
 async def test_cancelling_ends_the_wait_for_another_attempt(lab):
     from nika_core.engine.local.host import Run
 
-    services = lab.services(TaskRun(*[network()] * 9))
+    services = lab.services(Attempts(*[network()] * 9))
     run = Run(lab.request(lab.tasks("a"), limits=lab.limits(attempts=3, retry__delay=50)), services)
     task = asyncio.create_task(run.result())
     await services.clock.advance(10)
@@ -240,13 +240,13 @@ class BrokenError(Exception):
     ],
 )
 async def test_any_exception_is_a_failure_of_the_plugin_and_not_of_the_run(lab, error, text):
-    result = await one(lab, TaskRun(error))
+    result = await one(lab, Attempts(error))
     assert (result.failure.code, result.failure.category) == ("NIKA-089", Category.UNKNOWN)
     assert result.failure.message == f"keyword `work` failed in a way that it does not explain: {text}"
 
 
 async def test_a_step_that_cancels_itself_has_failed(lab):
-    result = await one(lab, TaskRun(asyncio.CancelledError()))
+    result = await one(lab, Attempts(asyncio.CancelledError()))
     assert (result.failure.category, result.failure.message) == (Category.UNKNOWN, "it cancelled itself")
 
 
@@ -262,13 +262,13 @@ async def test_a_run_that_is_no_coroutine_is_told(lab):
     "value", [object(), {1: 2}, float("nan"), {"x": [float("inf")]}, b"bytes", {"a": {1, 2}}, lambda: 1]
 )
 async def test_what_is_no_json_is_no_output(lab, value):
-    result = await one(lab, TaskRun(end=value))
+    result = await one(lab, Attempts(end=value))
     assert result.failure.category is Category.UNKNOWN
     assert "no JSON" in result.failure.message
 
 
 async def test_a_keyword_that_nobody_offers_fails_its_task(lab):
-    result = await one(lab, TaskRun(), task=lab.task("a", keyword="nothing"))
+    result = await one(lab, Attempts(), task=lab.task("a", keyword="nothing"))
     assert (result.failure.code, result.attempts) == ("NIKA-070", 0)
 
 
@@ -277,7 +277,7 @@ async def test_a_keyword_that_nobody_offers_fails_its_task(lab):
 
 @pytest.mark.parametrize(("size", "truncated"), [(99, False), (100, False), (101, True)])
 async def test_a_text_is_cut_to_its_limit(lab, size, truncated):
-    result = await one(lab, TaskRun(end="x" * size), limits=lab.limits(output__work=100))
+    result = await one(lab, Attempts(end="x" * size), limits=lab.limits(output__work=100))
     assert result.truncated is truncated
     assert len(result.output.encode()) == min(size, 100)
     assert result.output.endswith("[TRUNCATED: 101 bytes → 100 bytes]") is truncated or size < 100
@@ -285,21 +285,21 @@ async def test_a_text_is_cut_to_its_limit(lab, size, truncated):
 
 async def test_the_smallest_limit_of_an_output_holds(lab):
     limits = lab.limits(output__work=200, output__bytes=100)
-    assert len((await one(lab, TaskRun(end="x" * 300), limits=limits)).output) == 98  # the arrow has three bytes
+    assert len((await one(lab, Attempts(end="x" * 300), limits=limits)).output) == 98  # the arrow has three bytes
 
 
 async def test_the_keywords_own_limit_holds_where_no_policy_has_one(lab):
     keywords = {"work": lab.keyword(default_max_output=50)}
-    assert (await one(lab, TaskRun(end="x" * 51), keywords=keywords)).truncated
+    assert (await one(lab, Attempts(end="x" * 51), keywords=keywords)).truncated
 
 
 async def test_what_a_step_had_cut_already_is_told_with_its_real_size(lab):
-    result = await one(lab, TaskRun(end=StepOutput("x" * 99, original_bytes=5000)), limits=lab.limits(output__work=99))
+    result = await one(lab, Attempts(end=StepOutput("x" * 99, original_bytes=5000)), limits=lab.limits(output__work=99))
     assert result.output.endswith("[TRUNCATED: 5000 bytes → 99 bytes]")
 
 
 async def test_json_that_is_too_large_is_cut_as_text(lab):
-    result = await one(lab, TaskRun(end={"a": "x" * 100}), limits=lab.limits(output__work=60))
+    result = await one(lab, Attempts(end={"a": "x" * 100}), limits=lab.limits(output__work=60))
     assert result.output.startswith('{"a":"xxx')
     assert result.truncated
 
@@ -309,27 +309,27 @@ async def test_an_output_is_nested_at_most_so_deep(lab, depth, state):
     value = "x"
     for _ in range(depth):
         value = [value]
-    result = await one(lab, TaskRun(end=value), limits=lab.limits(json__depth=3))
+    result = await one(lab, Attempts(end=value), limits=lab.limits(json__depth=3))
     assert result.state == state
     if state == "failed":
         assert (result.failure.code, result.failure.category) == ("NIKA-063", Category.VALIDATION)
 
 
 async def test_half_a_character_becomes_a_question_mark(lab):
-    assert (await one(lab, TaskRun(end="a\ud800b"))).output == "a?b"
+    assert (await one(lab, Attempts(end="a\ud800b"))).output == "a?b"
 
 
 @pytest.mark.parametrize(("size", "cut"), [(99, False), (100, False), (101, True)])
 async def test_an_error_is_cut_to_its_limit(lab, size, cut):
     result = await one(
-        lab, TaskRun(TaskError("x" * size, category=Category.CONFIG)), limits=lab.limits(error__bytes=100)
+        lab, Attempts(TaskError("x" * size, category=Category.CONFIG)), limits=lab.limits(error__bytes=100)
     )
     assert ("TRUNCATED" in result.failure.message) is cut
     assert len(result.failure.message.encode()) == min(size, 100)
 
 
 async def test_what_a_failed_task_had_produced_is_kept(lab):
-    result = await one(lab, TaskRun(TaskError("x", category=Category.CONFIG, output={"a": 1})))
+    result = await one(lab, Attempts(TaskError("x", category=Category.CONFIG, output={"a": 1})))
     assert (result.state, result.output) == ("failed", {"a": 1})
 
 
@@ -343,8 +343,8 @@ def wants(lab, schema=None):
 
 
 async def test_text_is_parsed_when_json_is_asked_for(lab):
-    assert (await one(lab, TaskRun(end='{"score": 3}'), task=wants(lab))).output == {"score": 3}
-    assert (await one(lab, TaskRun(end={"score": 3}), task=wants(lab))).output == {"score": 3}
+    assert (await one(lab, Attempts(end='{"score": 3}'), task=wants(lab))).output == {"score": 3}
+    assert (await one(lab, Attempts(end={"score": 3}), task=wants(lab))).output == {"score": 3}
 
 
 @pytest.mark.parametrize(
@@ -352,21 +352,21 @@ async def test_text_is_parsed_when_json_is_asked_for(lab):
     ["", "no", "{", "NaN", "[Infinity]", "[1e999]", "9" * 5000, '{"a": 1, "a": 2}', '{"a": 1} and more', "[" * 100_000],
 )
 async def test_what_is_not_json_fails_with_category_validation(lab, text):
-    result = await one(lab, TaskRun(end=text), task=wants(lab))
+    result = await one(lab, Attempts(end=text), task=wants(lab))
     assert (result.failure.category, result.attempts) == (Category.VALIDATION, 1)
 
 
 async def test_a_schema_is_checked_and_the_place_is_told(lab):
     schema = {"type": "object", "properties": {"scores": {"type": "array", "items": {"type": "integer"}}}}
     task = wants(lab, schema)
-    assert (await one(lab, TaskRun(end='{"scores": [1, 2]}'), task=task)).state == "success"
-    result = await one(lab, TaskRun(end='{"scores": [1, "x"]}'), task=task)
+    assert (await one(lab, Attempts(end='{"scores": [1, 2]}'), task=task)).state == "success"
+    result = await one(lab, Attempts(end='{"scores": [1, "x"]}'), task=task)
     assert result.failure.message == "the output does not fit its schema: $.scores[1]: 'x' is not of type 'integer'"
 
 
 @pytest.mark.parametrize("reference", ["http://127.0.0.1:9/x.json", "file:///etc/passwd"])
 async def test_a_schema_fetches_nothing(lab, reference):
-    result = await one(lab, TaskRun(end="{}"), task=wants(lab, {"$ref": reference}))
+    result = await one(lab, Attempts(end="{}"), task=wants(lab, {"$ref": reference}))
     assert result.failure.category is Category.CONFIG
 
 
@@ -375,7 +375,7 @@ async def test_a_schema_fetches_nothing(lab, reference):
 
 async def test_usage_of_failed_attempts_counts(lab):
     paid = Usage(10, 5, Decimal("0.5"), calls=1)
-    step = TaskRun(network(usage=paid), end=StepOutput("x", usage=Usage(1, 1, calls=1)))
+    step = Attempts(network(usage=paid), end=StepOutput("x", usage=Usage(1, 1, calls=1)))
     result = await one(lab, step)
     assert (result.usage.input_tokens, result.usage.output_tokens, result.usage.calls) == (11, 6, 2)
     assert result.usage.cost_usd == Decimal("0.5")

@@ -17,21 +17,21 @@ from nika_core.engine.core.messages import (
     Emit,
     Finish,
     Outcome,
-    OutcomeKind,
     StartTask,
     StartTimer,
     TaskEnded,
     TimerFired,
 )
-from nika_core.engine.core.previous_outcomes import PreviousOutcome
+from nika_core.engine.core.previous_tasks import PreviousTask
 from nika_core.errors import Category
+from nika_core.model.codec import failure_of
 from nika_core.model.events import EventKind
 from nika_core.model.state import Failed, Failure, Running, RunStatus, Skipped, SkipReason, Success
 from nika_core.model.usage import Usage
 from nika_core.model.workflow import Flow, Mode, OnError
 
 FAILURE = Failure("NIKA-080", Category.EXECUTION, "it broke")
-FAILED = Outcome(OutcomeKind.FAILED, has_output=False, failure=FAILURE)
+FAILED = Outcome(has_output=False, failure=FAILURE)
 
 
 class Drive:
@@ -197,7 +197,7 @@ def test_a_condition_with_a_wrong_path_in_a_value_fails_its_target_with_category
     flows = (Flow("a", "b", lab.When(lambda a: a["no"], "a")), Flow("b", "c"))
     drive = Drive(lab.core(lab.tasks("a b c"), flows))
     result = drive.end_all(a=Outcome(output={"yes": 1}))
-    failure = drive.core.states["b"].failure
+    failure = result.tasks[1].failure
     assert failure.category is Category.TEMPLATE
     assert "the condition `a function of a` of the flow from `a`" in failure.message
     assert (drive.why("c"), result.status) == (SkipReason.UPSTREAM_FAILED, RunStatus.FAILED)
@@ -207,7 +207,7 @@ def test_a_condition_that_raises_anything_fails_only_its_target(lab):
     flows = (Flow("a", "b", lab.When(lambda a: 1 / 0, "a")),)
     drive = Drive(lab.core(lab.tasks("a b c"), flows))
     drive.end_all()
-    assert "ZeroDivisionError" in drive.core.states["b"].failure.message
+    assert "ZeroDivisionError" in drive.result.tasks[1].failure.message
     assert isinstance(drive.core.states["c"], Success)
 
 
@@ -231,7 +231,7 @@ def test_fail_fast_cancels_what_runs_and_skips_the_rest(lab):
     commands = drive.end("a", FAILED)
     assert CancelTask("b", 1, "`a` failed") in commands
     assert (drive.why("c"), drive.why("d")) == (SkipReason.RUN_CANCELLED,) * 2
-    drive.end("b", Outcome(OutcomeKind.CANCELLED, failure=Failure("NIKA-087", Category.CANCELLED, "x")))
+    drive.end("b", Outcome(failure=Failure("NIKA-087", Category.CANCELLED, "x")))
     assert drive.result.status is RunStatus.FAILED
 
 
@@ -417,18 +417,16 @@ def earlier_of(drive, **changes):
     found = {}
     for emit in drive.of(Emit):
         if emit.kind is EventKind.TASK_STARTED:
-            found[emit.task] = PreviousOutcome(
+            found[emit.task] = PreviousTask(
                 "running", emit.data["epoch"], emit.data["definition"], emit.data["payload"]
             )
-    for task, state in drive.core.states.items():
-        if isinstance(state, Success) and task in found:
-            was = found[task]
-            found[task] = PreviousOutcome("success", was.epoch, was.definition, was.payload, state.output)
-        elif isinstance(state, Failed) and task in found:
-            was = found[task]
-            found[task] = PreviousOutcome(
-                "failed", was.epoch, was.definition, was.payload, category=state.failure.category
-            )
+    for emit in drive.of(Emit):
+        if emit.kind is EventKind.TASK_SUCCEEDED:
+            outcome = Outcome(emit.data["output"])
+            found[emit.task] = replace(found[emit.task], state="success", outcome=outcome)
+        elif emit.kind is EventKind.TASK_FAILED and emit.task in found:
+            outcome = Outcome(has_output=False, failure=failure_of(emit.data["error"]))
+            found[emit.task] = replace(found[emit.task], state="failed", outcome=outcome)
     return {**found, **changes}
 
 
@@ -464,7 +462,10 @@ def test_a_runs_usage_is_that_of_all_its_lives(lab):
     first.end("a")
     first.end("b", FAILED)
     was = earlier_of(first)
-    was["a"], was["b"] = replace(was["a"], usage=Usage(100)), replace(was["b"], usage=Usage(10))
+    was["a"], was["b"] = (
+        replace(was["a"], outcome=was["a"].outcome._replace(usage=Usage(100))),
+        replace(was["b"], outcome=was["b"].outcome._replace(usage=Usage(10))),
+    )
     again = chain(lab, previous=was)
     again.end("b", Outcome(output="b", usage=Usage(1)))
     result = again.end_all()
@@ -476,7 +477,7 @@ def test_resume_runs_again_what_is_given_something_else(lab):
     first = chain(lab)
     first.end_all()
     changed = earlier_of(first)
-    changed["a"] = PreviousOutcome("success", 1, changed["a"].definition, "other", "x")
+    changed["a"] = PreviousTask("success", 1, changed["a"].definition, "other", Outcome("x"))
     again = chain(lab, previous=changed)
     assert again.started == ["a"]
     assert reasons(again)["a"] == "what it is given has changed"
@@ -489,7 +490,7 @@ def test_a_task_below_one_that_ran_again_to_the_same_output_is_reused(lab):
     first = chain(lab)
     first.end_all()
     changed = earlier_of(first)
-    changed["a"] = PreviousOutcome("success", 1, "other", changed["a"].payload, "x")
+    changed["a"] = PreviousTask("success", 1, "other", changed["a"].payload, Outcome("x"))
     again = chain(lab, previous=changed)
     assert reasons(again)["a"] == "its definition has changed"
     again.end("a")
@@ -515,7 +516,7 @@ def test_an_interrupted_task_runs_again_under_the_same_key(lab):
 @pytest.mark.parametrize(("category", "epoch"), [(Category.NETWORK, 1), (Category.VALIDATION, 2)])
 def test_a_failed_task_keeps_its_key_unless_the_same_answers_would_fail_again(lab, category, epoch):
     first = chain(lab)
-    first.end("a", Outcome(OutcomeKind.FAILED, failure=Failure("NIKA-084", category, "x")))
+    first.end("a", Outcome(failure=Failure("NIKA-084", category, "x")))
     again = chain(lab, previous=earlier_of(first))
     assert again.running == {"a": epoch}
 
@@ -524,7 +525,7 @@ def test_an_output_that_history_withholds_is_made_again(lab):
     first = chain(lab)
     first.end_all()
     was = earlier_of(first)
-    was["a"] = PreviousOutcome("success", 1, was["a"].definition, was["a"].payload, "***", withheld=True)
+    was["a"] = PreviousTask("success", 1, was["a"].definition, was["a"].payload, Outcome("***", withheld=True))
     again = chain(lab, previous=was)
     assert again.running == {"a": 2}
     assert "secret" in reasons(again)["a"]
@@ -538,7 +539,7 @@ def test_an_output_that_history_withholds_is_made_again_only_for_who_needs_it(la
     first = Drive(lab.core(tasks, flows, **more))
     first.end("a")
     was = earlier_of(first)
-    was["a"] = PreviousOutcome("success", 1, was["a"].definition, was["a"].payload, "***", withheld=True)
+    was["a"] = PreviousTask("success", 1, was["a"].definition, was["a"].payload, Outcome("***", withheld=True))
     again = Drive(lab.core(tasks, flows, **more, previous=was))
     if reader != "nobody":
         assert again.running == {"a": 2}
@@ -551,7 +552,7 @@ def test_an_output_that_history_withholds_is_made_again_only_for_who_needs_it(la
 def test_a_decision_to_skip_holds_when_the_run_is_resumed(lab):
     first = chain(lab)
     was = earlier_of(first)["a"]
-    skipped = PreviousOutcome("skipped", 1, was.definition, was.payload)
+    skipped = PreviousTask("skipped", 1, was.definition, was.payload)
     again = chain(lab, previous={"a": skipped}, mode=Mode.AGENTIC)
     assert again.why("a") is SkipReason.DECISION
     assert again.result.status is RunStatus.SUCCEEDED

@@ -16,7 +16,6 @@ from nika_core.engine.core.messages import (
     Emit,
     Finish,
     Outcome,
-    OutcomeKind,
     Signal,
     StartTask,
     StartTimer,
@@ -27,7 +26,7 @@ from nika_core.engine.core.messages import (
     Wait,
     wait_timer,
 )
-from nika_core.engine.core.previous_outcomes import previous_outcomes
+from nika_core.engine.core.previous_tasks import previous_tasks
 from nika_core.engine.core.run_plan import Child, Each, Item, ItemError, Loop
 from nika_core.engine.core.snapshots import core_event_json, core_event_of
 from nika_core.errors import Category
@@ -45,7 +44,7 @@ from nika_core.model.usage import Usage
 from nika_core.model.workflow import Flow, Mode, OnError
 
 FAILURE = Failure("NIKA-080", Category.EXECUTION, "it broke")
-FAILED = Outcome(OutcomeKind.FAILED, has_output=False, failure=FAILURE)
+FAILED = Outcome(has_output=False, failure=FAILURE)
 SLOW = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 END = (Success, Failed, Cancelled, Skipped)
 
@@ -133,7 +132,7 @@ OUTCOMES = st.sampled_from(
         Outcome(output="enough", usage=Usage(3, 4, calls=1)),
         Outcome(output={"n": [1, None]}, duration=1.5),
         FAILED,
-        Outcome(OutcomeKind.FAILED, "so far", True, FAILURE, usage=Usage(1, 1, calls=1)),
+        Outcome("so far", True, FAILURE, usage=Usage(1, 1, calls=1)),
     ]
 )
 
@@ -197,7 +196,9 @@ class Host:
         choices = list(self.choices())
         assert choices, "nothing runs, nobody is asked, nothing is waited for, and the run has not ended"
         if cancel and data.draw(st.integers(0, 30)) == 0:
-            self.give(data.draw(st.sampled_from([TimerFired("run"), CancelRequested("stop"), CancelRequested("x", True)])))
+            self.give(
+                data.draw(st.sampled_from([TimerFired("run"), CancelRequested("stop"), CancelRequested("x", True)]))
+            )
             return
         what, name = data.draw(st.sampled_from(choices))
         if what == "end":
@@ -284,7 +285,7 @@ def test_what_had_ended_well_is_not_done_again_by_a_resumed_run(lab, data):
     emits = [command for batch in host.batches for command in batch if isinstance(command, Emit)]
     events = [Event(e.number, "r", 0.0, e.kind, e.task, json.loads(json.dumps(e.data))) for e in emits]
     events = events[: data.draw(st.integers(1, len(events)))]  # killed after any event
-    known = previous_outcomes(events)
+    known = previous_tasks(events)
     resumed = lab.run_plan(workflow, previous=known)
     core = Core(resumed)
     after = Host(core, core.start())
@@ -367,7 +368,7 @@ def test_a_reordered_and_longer_list_does_only_what_is_new(lab):
     task = lab.task("a", payload={"x": lab.binding("each", "item")})
     host = run(Core(lab.plan((task,), groups={"a": listed("p", "q", "q")})))
     emits = [command for batch in host.batches for command in batch if isinstance(command, Emit)]
-    known = previous_outcomes([Event(e.number, "r", 0.0, e.kind, e.task, e.data) for e in emits])
+    known = previous_tasks([Event(e.number, "r", 0.0, e.kind, e.task, e.data) for e in emits])
     core = Core(lab.plan((task,), groups={"a": listed("q", "new", "p", "q", "q")}, previous=known))
     again = run(core, lambda call: Outcome(output=call.payload["x"].upper()))
     assert again.finish.output == ["q", "NEW", "p", "q", "Q"]
@@ -408,7 +409,9 @@ def inner(lab, **more):
     child = lab.workflow_plan(lab.tasks("w v"), lab.flows("w>v"), name="child")
     task = lab.task("s", payload={"topic": lab.binding("each", "item", default="t")})
     body = Child(plan=child, inputs=lambda payload: payload)
-    return lab.plan((task, lab.task("z", 1, payload={"y": lab.ref("s")})), groups={"s": more.pop("group")(body)}, **more)
+    return lab.plan(
+        (task, lab.task("z", 1, payload={"y": lab.ref("s")})), groups={"s": more.pop("group")(body)}, **more
+    )
 
 
 def test_a_workflow_inside_is_a_scope_of_its_own(lab):
@@ -468,7 +471,7 @@ def test_a_wait_has_a_deadline_and_perhaps_a_default(lab):
     host = Host(core, core.start())
     host.give(TaskWaits("a", 1, Wait("answer", deadline=5.0)))
     host.give(TimerFired(wait_timer("a")))
-    assert core.states["a"].failure.category is Category.TIMEOUT
+    assert core._state.nodes["a"].outcome.failure.category is Category.TIMEOUT
     core = Core(lab.plan(lab.tasks("a b")))
     host = Host(core, core.start())
     host.give(TaskWaits("a", 1, Wait("answer", deadline=5.0, default="no", has_default=True)))
@@ -491,7 +494,7 @@ def test_a_resumed_run_knows_the_signals_of_its_earlier_life(lab):
     host.give(TaskWaits("a", 1, Wait("answer", deadline=50.0)))
     host.give(Signal("a", "answer", 1))
     emits = [command for batch in host.batches for command in batch if isinstance(command, Emit)]
-    known = previous_outcomes([Event(e.number, "r", 0.0, e.kind, e.task, e.data) for e in emits])
+    known = previous_tasks([Event(e.number, "r", 0.0, e.kind, e.task, e.data) for e in emits])
     assert known["a"].deadlines == {"answer": 50.0}
     core = Core(lab.plan(lab.tasks("a b"), previous=known))
     host = Host(core, core.start())
@@ -499,8 +502,13 @@ def test_a_resumed_run_knows_the_signals_of_its_earlier_life(lab):
 
 
 def test_the_main_agent_has_only_the_failed_items_done_again(lab):
-    plan = each(lab, mode=Mode.AGENTIC) if False else lab.plan(
-        (lab.task("a", payload={"x": lab.binding("each", "item")}, mode=Mode.AGENTIC),), groups={"a": Each(items=items(3))}
+    plan = (
+        each(lab, mode=Mode.AGENTIC)
+        if False
+        else lab.plan(
+            (lab.task("a", payload={"x": lab.binding("each", "item")}, mode=Mode.AGENTIC),),
+            groups={"a": Each(items=items(3))},
+        )
     )
     core = Core(plan)
     host = Host(core, core.start())
@@ -515,7 +523,7 @@ def test_the_main_agent_has_only_the_failed_items_done_again(lab):
 def test_from_names_one_item_and_what_depends_on_it(lab):
     first = run(Core(each(lab)))
     emits = [command for batch in first.batches for command in batch if isinstance(command, Emit)]
-    known = previous_outcomes([Event(e.number, "r", 0.0, e.kind, e.task, e.data) for e in emits])
+    known = previous_tasks([Event(e.number, "r", 0.0, e.kind, e.task, e.data) for e in emits])
     plan = lab.run_plan(each(lab).workflow, previous=known, rerun_from="a[1]")
     again = run(Core(plan))
     assert [key.rpartition("#")[2] for key, _ in again.keys] == ["2", "2"]

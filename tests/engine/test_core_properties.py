@@ -16,12 +16,11 @@ from nika_core.engine.core.messages import (
     Emit,
     Finish,
     Outcome,
-    OutcomeKind,
     StartTask,
     TaskEnded,
     TimerFired,
 )
-from nika_core.engine.core.snapshots import core_event_json as event_json, core_event_of as event_of
+from nika_core.engine.core.snapshots import core_event_json, core_event_of
 from nika_core.errors import Category, TemplateValueError
 from nika_core.model.message import Message, Role
 from nika_core.model.state import Cancelled, Failed, Failure, Pending, Ready, Running, Skipped, SkipReason, Success
@@ -93,10 +92,10 @@ def outcomes():
         [
             Outcome(output={"n": [1, "x", None]}, usage=Usage(3, 4, calls=1), messages=(message,)),
             Outcome(output="text", truncated=True, attempts=2, duration=1.5),
-            Outcome(OutcomeKind.FAILED, has_output=False, failure=FAILURE),
-            Outcome(OutcomeKind.FAILED, "so far", True, FAILURE),
-            Outcome(OutcomeKind.TIMED_OUT, has_output=False, failure=Failure("NIKA-061", Category.TIMEOUT, "late")),
-            Outcome(OutcomeKind.CANCELLED, has_output=False, failure=Failure("NIKA-087", Category.CANCELLED, "off")),
+            Outcome(has_output=False, failure=FAILURE),
+            Outcome("so far", True, FAILURE),
+            Outcome(has_output=False, failure=Failure("NIKA-061", Category.TIMEOUT, "late")),
+            Outcome(has_output=False, failure=Failure("NIKA-087", Category.CANCELLED, "off")),
         ]
     )
 
@@ -199,10 +198,10 @@ def test_every_run_ends_with_every_task_ended_and_every_step_numbered(lab, data)
 @given(data=st.data())
 def test_the_same_order_of_events_gives_the_same_commands(lab, data):
     driven = Driven(data.draw(plans(lab)), data)
-    history = json.loads(json.dumps([event_json(event) for event in driven.events]))
-    assert [event_of(event) for event in history] == driven.events
+    history = json.loads(json.dumps([core_event_json(event) for event in driven.events]))
+    assert [core_event_of(event) for event in history] == driven.events
     replayed = Core(driven.plan)
-    assert [replayed.start(), *map(replayed.on, map(event_of, history))] == driven.batches
+    assert [replayed.start(), *map(replayed.on, map(core_event_of, history))] == driven.batches
 
 
 @SLOW
@@ -247,7 +246,7 @@ def test_how_a_run_ends_does_not_depend_on_the_order_in_which_tasks_end(lab, dat
     while not any(isinstance(command, Finish) for command in commands):
         running += [command.call.node for command in commands if isinstance(command, StartTask)]
         task = running.pop(data.draw(st.integers(0, len(running) - 1)))
-        failed = Outcome(OutcomeKind.FAILED, has_output=False, failure=FAILURE)
+        failed = Outcome(has_output=False, failure=FAILURE)
         commands = core.on(TaskEnded(task, 1, failed if fails[task] else Outcome(output=task)))
     found = {
         task: state.reason.value if isinstance(state, Skipped) else type(state).__name__
@@ -288,7 +287,7 @@ def expected(tasks, flows, fails):
 @SLOW
 @given(data=st.data())
 def test_resuming_an_interrupted_run_ends_like_the_run_that_was_not_interrupted(lab, data):
-    from nika_core.engine.core.previous_outcomes import previous_outcomes
+    from nika_core.engine.core.previous_tasks import previous_tasks
     from nika_core.model.events import Event
 
     tasks, flows = data.draw(workflows(lab, modes=(None,)))
@@ -312,7 +311,7 @@ def test_resuming_an_interrupted_run_ends_like_the_run_that_was_not_interrupted(
 
     events, _, whole = go(plan)
     events = events[: data.draw(st.integers(0, len(events)))]  # killed after any event
-    known = previous_outcomes(events)
+    known = previous_tasks(events)
     resumed = lab.plan(tasks, flows, previous=known)
     after, again, result = go(resumed)
     done = {task for task, was in known.items() if was.state == "success"}
@@ -321,7 +320,7 @@ def test_resuming_an_interrupted_run_ends_like_the_run_that_was_not_interrupted(
         (task.id, task.state, task.output) for task in whole.tasks
     ]
     assert {task.id for task in result.tasks if task.reused} == done
-    assert {t for t, was in previous_outcomes([*events, *after]).items() if was.state == "success"} >= done
+    assert {t for t, was in previous_tasks([*events, *after]).items() if was.state == "success"} >= done
 
 
 def test_pending_and_ready_are_the_only_states_that_a_stop_skips(lab):

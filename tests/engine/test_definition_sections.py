@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from nika_core.engine.core.previous_outcomes import previous_outcomes
+from nika_core.engine.core.previous_tasks import previous_tasks
 from nika_core.model.state import RunStatus
 from nika_core.model.workflow import AgentBlock, KeywordCategory
 
@@ -33,7 +33,7 @@ async def reused(lab, before, after, agent=None, task=None, **keyword):
 
     first = await lab.run(request(before), services(record=recorded.append))
     assert first.status is RunStatus.FAILED
-    second = await lab.run(request(after, previous=previous_outcomes(recorded), seq=recorded[-1].seq), services())
+    second = await lab.run(request(after, previous=previous_tasks(recorded), seq=recorded[-1].seq), services())
     return second.tasks[0].reused
 
 
@@ -79,7 +79,7 @@ async def test_sections_as_keywords_see_them_stand_in_for_the_documents_own(lab)
         keywords = {"work": lab.keyword(sections={"servers": None})}
         services = lab.services({"work": step, "fails": fail}, keywords=keywords, record=recorded.append)
         await lab.run(replace(made, sections=NEW_SERVER), services)
-        again = replace(made, sections=now, previous=previous_outcomes(recorded), seq=recorded[-1].seq)
+        again = replace(made, sections=now, previous=previous_tasks(recorded), seq=recorded[-1].seq)
         return (await lab.run(again, lab.services({"work": step, "fails": fail}, keywords=keywords))).tasks[0].reused
 
     assert await reused(NEW_SERVER)

@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import pytest
 
-from nika_core.engine.core.previous_outcomes import previous_outcomes
-from nika_core.engine.local.host import Run, run
+from nika_core.engine.core.previous_tasks import previous_tasks
+from nika_core.engine.local.host import Run
 from nika_core.errors import Category, JournalError, TaskError, TemplateValueError
 from nika_core.model.clock import SystemClock
 from nika_core.model.events import EventKind
@@ -20,7 +20,7 @@ from nika_core.model.state import RunStatus, SkipReason
 from nika_core.model.usage import Usage
 from nika_core.model.workflow import AgentBlock, Flow, Mode
 from nika_core.plugin import ModelReply, Refusal, Stage, StepOutput
-from nika_core.testing.clock import settled
+from nika_core.testing.clock import wait_until_idle
 
 
 async def forever(payload, context):
@@ -60,8 +60,8 @@ async def test_everything_that_happens_is_recorded_and_numbered_and_shown(lab):
 
 async def test_chunks_are_shown_and_not_recorded(lab):
     async def step(payload, context):
-        context.chunk("hel")
-        context.chunk("lo")
+        context.emit_text("hel")
+        context.emit_text("lo")
 
     recorded, seen = [], []
     await lab.run(lab.request(lab.tasks("a")), lab.services(step, record=recorded.append), seen.append)
@@ -145,7 +145,7 @@ async def started(lab, step, names="a b", flows="a>b", **more):
     services = lab.services(step)
     run = Run(lab.request(lab.tasks(names), lab.flows(flows), **more), services)
     task = asyncio.create_task(run.result())
-    await settled()
+    await wait_until_idle()
     return run, task, services.clock
 
 
@@ -189,7 +189,7 @@ async def test_a_step_that_swallows_its_cancellation_is_left_behind_and_told(lab
     seen = []
     run = Run(lab.request(lab.tasks("a")), services, [seen.append])
     task = asyncio.create_task(run.result())
-    await settled()
+    await wait_until_idle()
     run.cancel()
     await services.clock.advance(4.9)
     assert not any(event.kind is EventKind.TASK_FAILED for event in seen)
@@ -223,9 +223,9 @@ async def test_waiting_for_the_disk_takes_no_time_from_the_task(lab):
 async def test_cancelling_a_second_time_does_not_wait(lab):
     run, task, clock = await started(lab, stubborn, "a", "")
     run.cancel()
-    await settled()
+    await wait_until_idle()
     run.cancel()
-    await settled()
+    await wait_until_idle()
     await clock.advance(5)  # what was left behind has its grace once more when the run ends
     assert (await task).status is RunStatus.CANCELLED
 
@@ -234,7 +234,7 @@ async def test_when_the_awaiting_task_is_cancelled_the_run_ends_in_good_order_fi
     recorded = []
     run = Run(lab.request(lab.tasks("a b"), lab.flows("a>b")), lab.services(forever, record=recorded.append))
     task = asyncio.create_task(run.result())
-    await settled()
+    await wait_until_idle()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -252,7 +252,7 @@ async def test_an_interrupt_inside_a_step_cancels_the_run(lab):
 
 async def test_a_run_that_was_cancelled_goes_on_without_doing_anything_twice(lab):
     from nika_core.engine.core.ports import InMemoryCallCache
-    from nika_core.engine.core.previous_outcomes import previous_outcomes
+    from nika_core.engine.core.previous_tasks import previous_tasks
 
     acted = []
     call_cache = InMemoryCallCache()
@@ -274,12 +274,12 @@ async def test_a_run_that_was_cancelled_goes_on_without_doing_anything_twice(lab
     services = lab.services(step, record=recorded.append, call_cache=call_cache)
     run = Run(lab.request(lab.tasks("a b c"), lab.flows("a>b b>c")), services)
     task = asyncio.create_task(run.result())
-    await settled()
+    await wait_until_idle()
     run.cancel()
     await task
     again = True
     request = lab.request(
-        lab.tasks("a b c"), lab.flows("a>b b>c"), previous=previous_outcomes(recorded), seq=recorded[-1].seq
+        lab.tasks("a b c"), lab.flows("a>b b>c"), previous=previous_tasks(recorded), seq=recorded[-1].seq
     )
     seen = []
     result = await lab.run(request, services, seen.append)
@@ -430,7 +430,7 @@ async def test_secrets_reach_the_next_task_and_nothing_that_is_recorded_or_print
     async def step(payload, context):
         received.append(payload)
         context.notice("hunter22 seen")
-        context.chunk("hunter22")
+        context.emit_text("hunter22")
         if context.task_id == "a":
             return {"hunter22": ["hunter22"]}
         raise TaskError("no hunter22 here", category=Category.CONFIG)
@@ -466,9 +466,9 @@ async def test_a_secret_of_digits_is_masked_as_a_number_and_figures_of_the_engin
         ended = told[EventKind.TASK_SUCCEEDED]
         assert (ended["output"], ended["withheld"]) == ({"pin": "***", "list": ["***.5"]}, True)
         assert ended["durationMs"] == 123456
-    was = previous_outcomes(recorded)["a"]
-    assert (was.duration, was.usage) == (123.456, Usage(123456, 1, Decimal("0.123456")))
-    assert was.withheld
+    was = previous_tasks(recorded)["a"]
+    assert (was.outcome.duration, was.outcome.usage) == (123.456, Usage(123456, 1, Decimal("0.123456")))
+    assert was.outcome.withheld
 
 
 async def test_secrets_in_what_keeps_a_task_from_starting_are_not_told(lab):
@@ -565,5 +565,5 @@ async def test_the_caller_is_closed_at_the_end(lab):
 
 
 async def test_a_run_can_simply_be_awaited(lab):
-    result = await run(lab.request(lab.tasks("a")), lab.services(clock=SystemClock()))
+    result = await Run(lab.request(lab.tasks("a")), lab.services(clock=SystemClock())).result()
     assert result.output == "a"

@@ -2,13 +2,13 @@
 
 import asyncio
 
-from nika_core.testing.clock import ManualClock, settled
+from nika_core.testing.clock import ManualClock, wait_until_idle
 
 
 async def test_time_stands_still_until_it_is_advanced():
     clock = ManualClock()
     task = asyncio.create_task(clock.sleep(1))
-    await settled()
+    await wait_until_idle()
     assert not task.done()
     await clock.advance(0.999)
     assert not task.done()
@@ -47,7 +47,7 @@ async def test_time_jumps_to_the_next_sleeper_when_nothing_else_is_left_to_do():
 async def test_a_cancelled_sleeper_holds_nothing_up():
     clock = ManualClock()
     task = asyncio.create_task(clock.sleep(5))
-    await settled()
+    await wait_until_idle()
     task.cancel()
     await clock.advance(10)
     assert task.cancelled()

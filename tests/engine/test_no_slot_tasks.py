@@ -6,7 +6,7 @@ from typing import Any
 
 from nika_core.engine.core.core import Core
 from nika_core.engine.core.messages import Command, Outcome, StartTask, TaskEnded
-from nika_core.engine.core.previous_outcomes import previous_outcomes
+from nika_core.engine.core.previous_tasks import previous_tasks
 from nika_core.model.events import Event, EventKind
 
 
@@ -43,5 +43,5 @@ def test_a_second_attempt_keeps_what_the_first_one_was_given() -> None:
         Event(1, "r", 0.0, EventKind.TASK_STARTED, "a", {"epoch": 1, "definition": "d", "payload": "p"}),
         Event(2, "r", 0.0, EventKind.TASK_STARTED, "a", {"epoch": 1, "attempt": 2}),
     ]
-    was = previous_outcomes(events)["a"]
-    assert (was.definition, was.payload, was.attempts, was.state) == ("d", "p", 2, "running")
+    was = previous_tasks(events)["a"]
+    assert (was.definition, was.payload, was.outcome.attempts, was.state) == ("d", "p", 2, "running")

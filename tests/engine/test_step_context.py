@@ -13,7 +13,7 @@ from nika_core.model.state import RunStatus
 from nika_core.model.usage import Usage
 from nika_core.model.workflow import AgentBlock, Retry
 from nika_core.plugin import Facets, Refusal, Stage, StepOutput, Tool
-from nika_core.testing.clock import settled
+from nika_core.testing.clock import wait_until_idle
 
 # ---- resources
 
@@ -286,7 +286,7 @@ async def test_a_tool_that_does_not_stop_is_left_behind_and_told(lab):
     before = asyncio.all_tasks()
     told, is_error = await use(lab, hand, {})
     assert (told, is_error) == ("`hand::left` did not end within 30 s, and it did not stop when it was told to", True)
-    await settled()
+    await wait_until_idle()
     assert asyncio.all_tasks() == before
 
 
@@ -308,7 +308,7 @@ async def test_cancelling_the_task_reaches_its_tools(lab):
     request, services = agent_run(lab, agent, hand)
     run = Run(request, services)
     task = asyncio.create_task(run.result())
-    await settled()
+    await wait_until_idle()
     run.cancel()
     assert (await task).status is RunStatus.CANCELLED
     assert ended == [True, True]

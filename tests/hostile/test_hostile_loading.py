@@ -37,8 +37,11 @@ LOADING = {
     "no schema": (GOOD.replace("keyword()]", "keyword(payload=None)]"), "gives `payload` as None"),
     "a schema that is a class": (GOOD.replace("keyword()]", "keyword(payload=Map)]"), "gives `payload` as <class"),
     "a summary that is no text": (GOOD.replace("keyword()]", "keyword(summary=3)]"), "gives `summary` as 3"),
-    "names in a text": (GOOD.replace("keyword()]", "keyword(trees='text')]"), "gives `trees` as 'text'"),
-    "a list of numbers": (GOOD.replace("keyword()]", "keyword(literal=[1])]"), r"gives `literal` as \[1\]"),
+    "names in a text": (GOOD.replace("keyword()]", "keyword(json_fields='text')]"), "gives `json_fields` as 'text'"),
+    "a list of numbers": (
+        GOOD.replace("keyword()]", "keyword(verbatim_fields=[1])]"),
+        r"gives `verbatim_fields` as \[1\]",
+    ),
     "a category that is a text": (GOOD.replace("keyword()]", "keyword(category='x')]"), "gives `category` as 'x'"),
     "no time at all": (GOOD.replace("keyword()]", "keyword(default_timeout=0)]"), "gives `default_timeout` as 0"),
     "a step that is a class": (GOOD.replace("keyword()]", "keyword(step=Step)]"), "gives `step` as <class"),

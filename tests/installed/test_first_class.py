@@ -58,8 +58,8 @@ def nika_task_keywords():
             }),
             step="acme_nika_deploy.step:Deploy",
             facets="acme_nika_deploy.facets:DeployFacets",
-            trees=frozenset({"labels"}),
-            literal=frozenset({"region"}),
+            json_fields=frozenset({"labels"}),
+            verbatim_fields=frozenset({"region"}),
             default_timeout=45.0,
             default_max_output=4096,
             sections={"clusters": MapPattern(Str(), Map({"size": Int()}))},
@@ -114,7 +114,7 @@ from nika_core.plugin import StepOutput
 class Deploy:
     async def run(self, payload, context):
         app = payload["app"]
-        context.chunk(f"deploying {app}")
+        context.emit_text(f"deploying {app}")
         context.notice(f"{app} goes to {payload.get('region', 'eu')}")
         if app == "missing":
             raise TaskError("there is no app called missing", category=Category.CONFIG, code="ACME-001", hint="make it")

@@ -19,7 +19,13 @@ PROJECT = """\
 main: hello.nika.yaml
 provider: acme-llm
 plugins:
-  allow: [nika, nika-*, acme-nika-*]
+  allow:
+    - nika-keyword-llm
+    - nika-limit-env
+    - nika-provider-mock
+    - nika-template-task
+    - acme-nika-llm
+    - acme-nika-house
 """
 WORKFLOW = """\
 agent: {model: acme-llm-1, output: hello}

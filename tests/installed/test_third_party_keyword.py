@@ -48,7 +48,7 @@ def nika_task_keywords():
 STEP = """
 class Greet:
     async def run(self, payload, context):
-        context.chunk("greeting")
+        context.emit_text("greeting")
         return {"text": " ".join([f"Hello {payload['who']}!"] * payload.get("times", 1)), "key": context.key}
 """
 

@@ -295,7 +295,7 @@ def test_a_file_size_limit_of_the_system_is_told_and_not_a_traceback(tmp_path: P
                 await log.barrier()
             except JournalError as error:
                 told.append(error.message)
-        print(len(told), all("cannot be written" in each for each in told))
+        print(len(told), all("cannot be written" in each for each in told), flush=True)
         log.release()
         os._exit(0)
     asyncio.run(main())

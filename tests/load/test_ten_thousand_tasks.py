@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from nika_core.engine.core.previous_outcomes import previous_outcomes
-from nika_core.engine.local.host import Run, run
+from nika_core.engine.core.previous_tasks import previous_tasks
+from nika_core.engine.local.host import Run
 from nika_core.engine.local.services import RunRequest, Services
 from nika_core.errors import Category, TaskError
 from nika_core.journal import Journal, RunInfo
@@ -21,7 +21,7 @@ from nika_core.model.workflow import Flow, Retry, Task, Workflow
 from nika_core.plugin import Keyword
 from nika_core.testing.clock import ManualClock
 
-pytestmark = pytest.mark.load
+pytestmark = pytest.mark.alone
 
 MANY = 10_000
 WORK = Keyword(name="work", summary="", primary="x", payload=None, step="", pure=True, default_timeout=3600.0)
@@ -89,17 +89,17 @@ async def test_ten_thousand_tasks_with_their_history(tmp_path, shape):
     step = Step(one_turn)
     with Journal.open(tmp_path) as journal:
         log = journal.begin(RunInfo("load", "load.nika.yaml", "", started=time.time()))
-        result = await run(
+        result = await Run(
             request(tasks, shape(tasks), run_id=log.run_id),
             services(step, record=log.record, barrier=log.barrier, call_cache=log),
-        )
+        ).result()
         await log.finish(result.status.value, time.time())
         recorded = journal.load(log.run_id)
     assert result.status is RunStatus.SUCCEEDED
     assert step.most <= 10
     assert len(step.started) == len(set(step.started)) == MANY
     assert len(recorded.events) == 3 * MANY + 2
-    assert {was.state for was in previous_outcomes(recorded.events).values()} == {"success"}
+    assert {was.state for was in previous_tasks(recorded.events).values()} == {"success"}
 
 
 async def test_a_layered_graph_of_many_edges():
@@ -111,7 +111,7 @@ async def test_a_layered_graph_of_many_edges():
         for j in range(i // width * width + width, i // width * width + 2 * width)
         if j < MANY
     ]
-    result = await run(request(tasks, flows), services(Step(nothing)))
+    result = await Run(request(tasks, flows), services(Step(nothing))).result()
     assert result.status is RunStatus.SUCCEEDED
     assert len(flows) > 99_000
 
@@ -123,7 +123,7 @@ async def test_a_failure_at_the_top_of_ten_thousand():
         raise TaskError("no", category=Category.CONFIG)
 
     step = Step(fails)
-    result = await run(request(tasks, row(tasks)), services(step))
+    result = await Run(request(tasks, row(tasks)), services(step)).result()
     assert step.started == ["t0"]
     assert {task.skip_reason for task in result.tasks[1:]} == {SkipReason.UPSTREAM_FAILED}
 
@@ -139,7 +139,7 @@ async def test_all_at_once_when_that_is_allowed():
 
     gate = asyncio.Event()
     step = Step(together)
-    result, _ = await asyncio.gather(run(request(some(1000), (), concurrent=1000), services(step)), opened())
+    result, _ = await asyncio.gather(Run(request(some(1000), (), concurrent=1000), services(step)).result(), opened())
     assert (result.status, step.most) == (RunStatus.SUCCEEDED, 1000)
 
 
@@ -167,7 +167,7 @@ async def test_memory_grows_with_what_is_kept_not_with_tasks_times_outputs():
         tasks = some(count)
         asked = request(tasks, row(tasks))
         tracemalloc.start()
-        await run(asked, services(Step(large)))
+        await Run(asked, services(Step(large))).result()
         used = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return used

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.load, pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")]
+pytestmark = [pytest.mark.alone, pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")]
 
 MANY = 1000
 NIKA = Path(sys.executable).with_name("nika")

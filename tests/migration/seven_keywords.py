@@ -47,10 +47,10 @@ KEYWORDS = {
             Optional("json"): Anything(),
             Optional("body"): Str(),
         },
-        trees=frozenset({"json"}),
+        json_fields=frozenset({"json"}),
     ),
-    "mcp": _keyword("mcp", "reference", _CALL, trees=frozenset({"args"})),
-    "function": _keyword("function", "reference", _CALL, trees=frozenset({"args"})),
+    "mcp": _keyword("mcp", "reference", _CALL, json_fields=frozenset({"args"})),
+    "function": _keyword("function", "reference", _CALL, json_fields=frozenset({"args"})),
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nika_core.model.graph import EdgeMaker, Graph, build_graph, placeholders_of
+from nika_core.model.graph import EdgeMaker, Graph, build_graph
 from nika_core.model.template import MISSING, Placeholder, Template
 from nika_core.model.workflow import Flow, Task
 from nika_core.template import compile_condition, compile_template
@@ -81,11 +81,6 @@ def test_a_cycle_is_written_out_in_the_direction_of_the_edges():
 def test_each_group_of_tasks_that_wait_for_one_another_gives_one_cycle():
     graph = graph_of({"a": "{{b}}", "b": "{{a}}", "c": "{{b}} {{d}}", "d": "{{c}}", "e": "{{e}}"})
     assert graph.cycles() == [["a", "b", "a"], ["c", "d", "c"], ["e", "e"]]
-
-
-def test_placeholders_of_a_payload_come_in_the_order_in_which_they_stand():
-    payload = {"x": compile_template("{{a}} {{b}}"), "y": [{"z": compile_template("${input.c}")}, "plain"], "n": 3}
-    assert [p.text for p in placeholders_of(payload)] == ["{{a}}", "{{b}}", "${input.c}"]
 
 
 def test_a_long_chain_needs_no_recursion():

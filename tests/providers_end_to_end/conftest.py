@@ -54,12 +54,7 @@ Write = Callable[[str, str], Path]
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working directory, and an environment without anything of ours or of a provider's."""
-    for name in list(os.environ):
-        if name.startswith(("NIKA_", "OPENAI_", "ANTHROPIC_", "OLLAMA_")) or name.endswith(
-            ("_API_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_BASE_URL")
-        ):
-            monkeypatch.delenv(name)
+    """An empty working directory, and retries without a wait."""
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("NIKA_RETRY_DELAY", "1ms")
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.alone
+
 NIKA = str(Path(sys.executable).with_name("nika"))
 WORKFLOW = """\
 agent: {model: mock, provider: mock}

@@ -20,9 +20,9 @@ KEYWORD = Keyword(
     primary="text",
     payload=None,
     step="x:Y",
-    trees=frozenset({"json"}),
-    literal=frozenset({"code"}),
-    custom=frozenset({"command"}),
+    json_fields=frozenset({"json"}),
+    verbatim_fields=frozenset({"code"}),
+    rendered_fields=frozenset({"command"}),
 )
 
 
@@ -121,9 +121,9 @@ def test_a_refusal_of_the_keyword_keeps_its_code_and_gets_its_field():
 
 
 def test_a_value_that_is_no_json_is_refused():
-    with pytest.raises(TemplateValueError, match="in 'text': the value is no JSON"):
+    with pytest.raises(TemplateValueError, match="in 'text': the value is not JSON"):
         rendered({"text": "{{bad}}"})
-    with pytest.raises(TemplateValueError, match="no JSON"):
+    with pytest.raises(TemplateValueError, match="not JSON"):
         rendered({"text": "{{nan}}"})
 
 

@@ -104,10 +104,10 @@ def test_escapes_and_text_that_only_looks_like_a_template(text: str, rendered: s
         ("${input.a", 0, "never closed", "}"),
         ("{{}}", 0, "names no task", r"\{{"),
         ("{{ }}", 0, "names no task", "{{task}}"),
-        ("docker ps --format {{.Names}}", 19, "no template", r"\{{"),
-        ("{{{a}}}", 0, "no template", r"\{{"),
-        ("{{-a}}", 0, "no template", r"\{{"),
-        ("{{a-}}", 0, "no template", r"\{{"),
+        ("docker ps --format {{.Names}}", 19, "not a template", r"\{{"),
+        ("{{{a}}}", 0, "not a template", r"\{{"),
+        ("{{-a}}", 0, "not a template", r"\{{"),
+        ("{{a-}}", 0, "not a template", r"\{{"),
         ("{{a.}}", 4, "missing after the '.'", r"\{{"),
         ("{{a..b}}", 4, "missing after the '.'", r"\{{"),
         ("{{a}", 3, "expected }}", "two braces"),
@@ -118,15 +118,15 @@ def test_escapes_and_text_that_only_looks_like_a_template(text: str, rendered: s
         ("{{a.@type}}", 4, "cannot stand in a path", "quotes"),
         ("{{a ? 1}}", 4, "expected }}", "??"),
         ("{{a ?? }}", 7, "missing after ??", '?? "none"'),
-        ("{{a ?? 'x'}}", 7, "no JSON", "double quotes"),
-        ("{{a ?? x}}", 7, "no JSON", "JSON is"),
-        ("{{a ?? NaN}}", 7, "no JSON", "JSON is"),
+        ("{{a ?? 'x'}}", 7, "not JSON", "double quotes"),
+        ("{{a ?? x}}", 7, "not JSON", "JSON is"),
+        ("{{a ?? NaN}}", 7, "not JSON", "JSON is"),
         ('{{a ?? "x" y}}', 11, "expected }}", "only }} may follow"),
         ("${input.}", 8, "missing after the '.'", r"\${"),
         ("${input.a|b}", 9, "expected }", "no filters"),
     ],
 )
-def test_an_error_says_where_why_and_how_to_mend_it(text: str, offset: int, message: str, hint: str):
+def test_an_error_says_where_why_and_how_to_fix_it(text: str, offset: int, message: str, hint: str):
     with pytest.raises(TemplateSyntaxError) as caught:
         compile_template(text)
     assert message in caught.value.message
@@ -162,7 +162,7 @@ def test_every_error_of_a_text_is_told_and_what_can_be_read_is_read(text: str, o
 def test_a_default_that_is_nested_without_end_is_an_error_not_a_crash():
     with pytest.raises(TemplateSyntaxError, match="nested too deeply"):
         compile_template("{{a ?? " + "[" * 100_000)
-    with pytest.raises(TemplateSyntaxError, match="no JSON"):
+    with pytest.raises(TemplateSyntaxError, match="not JSON"):
         compile_template("{{a ?? " + "9" * 10_000 + "}}")
 
 

@@ -12,7 +12,7 @@ import pytest
 from nika_core.errors import Category, ProblemsError, TaskError
 from nika_core.model.message import Message, Role, ToolSpec
 from nika_core.model.state import RunStatus
-from nika_core.plugin import ModelRequest, Tool, ToolOutcome
+from nika_core.plugin import ModelRequest, Tool, ToolResult
 from nika_core.testing import (
     FakeStepContext,
     ManualClock,
@@ -111,7 +111,7 @@ async def test_a_fake_context_keeps_what_a_step_shows_tells_and_calls() -> None:
         secrets=["tops3cret"],
         scripted=ScriptedModel("hello"),
         offered=[tool],
-        on_call=lambda tool, arguments: ToolOutcome(f"{tool.name}: {arguments}"),
+        on_call=lambda tool, arguments: ToolResult(f"{tool.name}: {arguments}"),
     )
     assert context.mask("it is tops3cret") == "it is ***"
     assert (await context.complete(ask("hi"))).text == "hello"

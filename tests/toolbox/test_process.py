@@ -139,6 +139,24 @@ async def test_a_bad_folder_or_environment_is_told(start: Any, tmp_path: Path) -
             await start("true", **changes)
 
 
+async def test_a_character_that_the_locale_lacks_is_told_as_that(start: Any, tmp_path: Path) -> None:
+    code = """
+import asyncio, pathlib
+from nika_core.errors import TaskError
+from nika_core.toolbox.process import run
+try:
+    asyncio.run(run(["echo", "\\u20ac"], run_id="test", cwd=pathlib.Path("."), env={}, keep=100))
+except TaskError as error:
+    print(error.message, error.hint)
+"""
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0"}
+    ended = await start(sys.executable, "-c", code, env={"PATH": os.environ["PATH"], **locale})
+    assert "argument 1 holds '\\u20ac', which the locale's encoding (ascii) does not have" in ended.stdout.text()
+    assert "LC_ALL=C.UTF-8" in ended.stdout.text()
+    with pytest.raises(TaskError, match="no text \\(a lone surrogate\\)"):
+        await start("echo", "\ud800")
+
+
 async def test_no_file_stays_open(sh: Any) -> None:
     await sh("true")
     before = _open_files()

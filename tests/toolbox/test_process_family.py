@@ -20,7 +20,10 @@ from nika_core.toolbox.process import ProcessResult, run, sweep
 from nika_core.toolbox.process.family import reap_strays
 from nika_core.toolbox.process.table import PsTable, descendants, table
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="orphans are adopted on Linux only")
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="orphans are adopted on Linux only"),
+]
 
 
 @pytest.fixture
@@ -272,7 +275,6 @@ async def test_both_tables_see_the_same(sh: Any) -> None:
     assert portable.look(leader) is None
 
 
-@pytest.mark.load
 def test_a_thousand_processes_run_at_once_although_few_files_may_be_open(tmp_path: Path) -> None:
     code = textwrap.dedent("""
         import asyncio, os, pathlib, resource

@@ -1,29 +1,17 @@
-"""Talks to ACME's gateway. It knows nothing of retries, budgets, timeouts and accounting: the kernel brings these."""
+"""The client of ACME's gateway. Retries, budgets, timeouts and accounting are the kernel's."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from acme_nika_models.tokens import Tokens
-from nika_core.errors import Category, TaskError
+from nika_core.model.message import ToolCall
 from nika_core.model.usage import Usage
-from nika_core.plugin import (
-    BatchResult,
-    Chunk,
-    Finished,
-    Health,
-    ModelInfo,
-    ModelRequest,
-    Price,
-    TextDelta,
-    TokenEstimate,
-    estimate_tokens,
-)
-from nika_core.toolbox.providers import load_sdk, parsed_call, status_error, transport_error, truncated_error
+from nika_core.plugin import Finished, ModelInfo, ModelRequest, Price
+from nika_core.toolbox.providers import ServerClient, ServerError, load_sdk, parsed_call
 
 # What the house charges its departments; before the public list, after `prices:` of a project.
 _PRICES = {
@@ -33,140 +21,128 @@ _PRICES = {
 _STOPS = {"done": "end", "length": "maxTokens", "tools": "toolUse", "no": "refusal"}
 
 
-class Client:
-    """One for a run, used by many tasks at once."""
+class Client(ServerClient):
+    """One for a run, used by many tasks at once. No batches, no token counter: `ServerClient` says so."""
+
+    provider = "acme"
+    address_variable = "ACME_URL"
+    default_address = "https://models.acme.example"
+    key_variable = "ACME_TOKEN"
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self._address = environ.get("ACME_URL", "https://models.acme.example").rstrip("/")
+        super().__init__(environ)
         self._team = environ.get("ACME_TEAM", "unknown")
         self._tokens = Tokens(environ)
-        self._http: Any = None
-        self._opening = asyncio.Lock()
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every token that was used: a new one is in no variable, so the kernel does not know that it is a secret."""
+        return tuple(self._tokens.seen)
 
     def info(self, model: str) -> ModelInfo:
-        """Pure and quick: `nika validate` asks this."""
+        """Return what the model can do. Pure and quick: `nika validate` asks this."""
         return ModelInfo(model, 32_000, 4_000, json_schema=False, price=_PRICES.get(model))
 
     def models(self) -> Sequence[ModelInfo]:
+        """Return the models that have a price."""
         return [self.info(name) for name in _PRICES]
 
-    async def stream(self, request: ModelRequest) -> AsyncIterator[Chunk]:
-        """A line of JSON for each piece, and one at the end. Raises TaskError."""
-        shown, usage, calls = False, None, []
+    async def connect(self) -> Any:
+        """Make the HTTP client."""
+        library = await load_sdk("httpx2")  # in a thread: the event loop goes on meanwhile
+        return library.AsyncClient(timeout=await self.http_timeout(), trust_env=False)
+
+    async def send(self, request: ModelRequest) -> AsyncIterator[Any]:
+        """Send a request; the gateway answers with a line of JSON for each piece, and one at the end."""
+        return _lines(await self._authorized("POST", "/generate", _body(request)))
+
+    def new_reply(self, request: ModelRequest) -> Reply:
+        """Return what collects a reply."""
+        return Reply(request.model or "")
+
+    async def list_models(self) -> tuple[str, ...]:
+        """Return the names of the models that this team may use."""
+        response = await self._authorized("GET", "/models")
         try:
-            async with await self._send(request) as response:
-                async for line in response.aiter_lines():
-                    piece = json.loads(line)
-                    if "text" in piece:
-                        shown = True
-                        yield TextDelta(piece["text"])
-                    elif "call" in piece:
-                        call = piece["call"]
-                        calls.append(parsed_call(call["id"], call["name"], json.dumps(call["arguments"])))
-                    elif "end" in piece:
-                        usage = Usage(input_tokens=piece["in"], output_tokens=piece["out"], calls=1)
-                        stop = _STOPS.get(piece["end"], piece["end"])
-                        yield Finished(stop, usage, tuple(calls), request.model or "")
-                        return
-        except (TaskError, asyncio.CancelledError, GeneratorExit):
-            raise
-        except Exception as error:
-            known = transport_error("acme", error, address=self._address, shown=shown, usage=usage)
-            raise known or TaskError(f"acme failed: {type(error).__name__}", category=Category.PROVIDER) from error
-        raise truncated_error("acme", usage=usage)  # a stream without its end is no answer
-
-    async def estimate(self, request: ModelRequest) -> TokenEstimate:
-        """The gateway has no counter: an estimate."""
-        return TokenEstimate(estimate_tokens(request))
-
-    async def health(self) -> Health:
-        """Raises nothing."""
-        try:
-            async with await self._authorized("GET", "/models") as response:
-                await response.aread()
-                names = tuple(response.json())
-        except Exception as error:
-            failure = error if isinstance(error, TaskError) else transport_error("acme", error, address=self._address)
-            return Health(False, failure.message if failure else type(error).__name__)
-        return Health(True, f"{len(names)} model(s) at {self._address}", names)
-
-    async def submit_batch(self, requests: Mapping[str, ModelRequest]) -> str:
-        """There are no batches, and `info` says so: this is never called."""
-        raise TaskError("acme has no batches", category=Category.CONFIG)
-
-    async def poll_batch(self, batch_id: str) -> BatchResult:
-        """There are no batches."""
-        raise TaskError("acme has no batches", category=Category.CONFIG)
-
-    async def close(self) -> None:
-        if self._http is not None:
-            await self._http.aclose()
-
-    async def _send(self, request: ModelRequest) -> Any:
-        body = {
-            "model": request.model,
-            "system": request.system,
-            "limit": request.max_tokens,
-            "temperature": request.temperature,
-            "messages": [
-                {
-                    "role": message.role.value,
-                    "text": message.content,
-                    "calls": [{"id": c.id, "name": c.name, "arguments": c.arguments} for c in message.tool_calls],
-                    "answers": message.tool_call_id,
-                }
-                for message in request.messages
-            ],
-            "tools": [
-                {"name": tool.name, "about": tool.description, "schema": dict(tool.parameters)}
-                for tool in request.tools
-            ],
-        }
-        return await self._authorized("POST", "/generate", body)
+            await response.aread()
+            return tuple(response.json())
+        finally:
+            await response.aclose()
 
     async def _authorized(self, method: str, path: str, body: Any = None) -> Any:
-        """A response that is open and good. A token that was changed meanwhile is fetched anew, once."""
-        http = await self._opened()
+        """Return a response that is open and good. A token that was changed meanwhile is fetched again, once."""
+        http = await self.connection()
         token: str | None = None
         for last in (False, True):
             token = await self._tokens.current(refused=token)
             headers = {"X-Acme-Token": token, "X-Acme-Team": self._team}
-            response = await http.send(
-                http.build_request(method, self._address + path, json=body, headers=headers), stream=True
-            )
+            url = self.address.rstrip("/") + path
+            response = await http.send(http.build_request(method, url, json=body, headers=headers), stream=True)
             if response.status_code == 200:
-                return _Open(response)
+                return response
             if response.status_code != 401 or last:
                 break
             await response.aclose()
-        said = (await response.aread()).decode("utf-8", "replace")
+        message = (await response.aread()).decode("utf-8", "replace")
         await response.aclose()
-        raise status_error(
-            "acme",
-            response.status_code,
-            said,
-            response.headers,
-            model=(body or {}).get("model"),
-            key_variable="ACME_TOKEN",
-            secrets=tuple(self._tokens.seen),  # they are in no variable: nobody else knows what to mask
-        )
-
-    async def _opened(self) -> Any:
-        async with self._opening:
-            if self._http is None:
-                library = await load_sdk("httpx2")  # in a thread: the event loop goes on meanwhile
-                self._http = library.AsyncClient(timeout=library.Timeout(300, connect=10), trust_env=False)
-            return self._http
+        details = ServerError(message, response.status_code, headers=response.headers)
+        raise self.server_error(details, model=(body or {}).get("model"))
 
 
-class _Open:
-    """Closes a response at the end of a `with`."""
+class Reply:
+    """Collects the lines of a reply."""
 
-    def __init__(self, response: Any) -> None:
-        self._response = response
+    def __init__(self, model: str) -> None:
+        self.usage: Usage | None = None
+        self._model = model
+        self._stop: str | None = None
+        self._calls: list[ToolCall] = []
 
-    async def __aenter__(self) -> Any:
-        return self._response
+    @property
+    def complete(self) -> bool:
+        """Whether the last line has come: a stream without it is no answer."""
+        return self._stop is not None
 
-    async def __aexit__(self, *_: object) -> None:
-        await self._response.aclose()
+    def add(self, event: dict[str, Any]) -> str:
+        """Take a line and return the text in it."""
+        if "call" in event:
+            call = event["call"]
+            self._calls.append(parsed_call(call["id"], call["name"], json.dumps(call["arguments"])))
+        if "end" in event:
+            self._stop = event["end"]
+            self.usage = Usage(input_tokens=event["in"], output_tokens=event["out"], calls=1)
+        return str(event.get("text", ""))
+
+    def finished(self) -> Finished:
+        """Return the end of a complete reply."""
+        stop = _STOPS.get(self._stop or "", self._stop or "")
+        return Finished(stop, self.usage or Usage(calls=1), tuple(self._calls), self._model)
+
+
+async def _lines(response: Any) -> AsyncIterator[Any]:
+    try:
+        async for line in response.aiter_lines():
+            yield json.loads(line)
+    finally:
+        await response.aclose()
+
+
+def _body(request: ModelRequest) -> dict[str, Any]:
+    return {
+        "model": request.model,
+        "system": request.system,
+        "limit": request.max_tokens,
+        "temperature": request.temperature,
+        "messages": [
+            {
+                "role": message.role.value,
+                "text": message.content,
+                "calls": [{"id": c.id, "name": c.name, "arguments": c.arguments} for c in message.tool_calls],
+                "answers": message.tool_call_id,
+            }
+            for message in request.messages
+        ],
+        "tools": [
+            {"name": tool.name, "about": tool.description, "schema": dict(tool.parameters)} for tool in request.tools
+        ],
+    }

@@ -1,4 +1,4 @@
-"""What can be known to be wrong with a workflow once its document has been read, and before anything runs."""
+"""Checks of a workflow after its document has been read, and before anything runs."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def check_workflow(
     whole: bool = True,
     broken_sections: frozenset[str] = frozenset(),
 ) -> Iterator[Problem]:
-    """Errors and warnings, as they are found; nothing is called, and nothing outside but files is looked at.
+    """Yield errors and warnings as they are found. Nothing runs, and nothing but files is read.
 
     Args:
         environ: the environment of the run; None: it is not known, and every variable may be set.
@@ -68,5 +68,5 @@ def check_workflow(
 
 
 def graph_of(workflow: Workflow, catalog: PluginCatalog) -> Graph:
-    """The graph that flows and templates make. A placeholder whose source cannot be had makes no edge."""
+    """Return the graph of flows and templates. A placeholder whose source is not available makes no edge."""
     return build_graph(workflow.tasks, workflow.flows, Words(catalog).depends_on)

@@ -1,4 +1,4 @@
-"""What every check is given: the workflow, what plugins say of its words, and places."""
+"""What each check is given: the workflow, its plugins' descriptions, and places."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nika_core.errors import Place, PluginError, Problem
 from nika_core.model.graph import Graph, build_graph
 from nika_core.model.json import JsonObject
 from nika_core.model.limits import Limits
-from nika_core.model.template import Placeholder, Template
+from nika_core.model.template import Placeholder
 from nika_core.model.workflow import Path_, Task, Workflow
 from nika_core.plugin import Keyword, Scope, Source
 
@@ -36,7 +36,7 @@ class _Anything(Mapping[str, str]):
 
 @dataclass(slots=True)
 class Words:
-    """Keywords and sources, each asked for once. What cannot be had is None: whoever reads the document said why."""
+    """Keywords and sources, each asked for once. What is missing is None: reading the document reported it."""
 
     catalog: PluginCatalog
     _keywords: dict[str, Keyword | None] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Words:
     _needed: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
 
     def keyword(self, word: str) -> Keyword | None:
-        """The keyword's description; None when no plugin gives one."""
+        """Return the keyword's description; None if no plugin has one."""
         if word not in self._keywords:
             try:
                 self._keywords[word] = self.catalog.keyword(word)
@@ -53,7 +53,7 @@ class Words:
         return self._keywords[word]
 
     def source(self, name: str) -> Source | None:
-        """The template source; None when no plugin gives one."""
+        """Return the template source; None if no plugin has one."""
         if name not in self._sources:
             try:
                 self._sources[name] = self.catalog.source(name)
@@ -62,12 +62,12 @@ class Words:
         return self._sources[name]
 
     def depends_on(self, placeholder: Placeholder) -> tuple[str, ...]:
-        """Tasks whose outputs a placeholder needs; none where its source cannot say."""
+        """Return the tasks whose outputs a placeholder needs; none if its source cannot say."""
         key = (placeholder.source, placeholder.text)
-        found = self._needed.get(key)
-        if found is None:
-            found = self._needed[key] = self._ask(placeholder)
-        return found
+        tasks = self._needed.get(key)
+        if tasks is None:
+            tasks = self._needed[key] = self._ask(placeholder)
+        return tasks
 
     def _ask(self, placeholder: Placeholder) -> tuple[str, ...]:
         source = self.source(placeholder.source)
@@ -96,7 +96,7 @@ class Context:
 
     @cached_property
     def named(self) -> dict[str, Task]:
-        """The tasks without those whose id is no id, or another's: they stand under a number here (`#2`)."""
+        """Return the tasks without those whose id is invalid or taken, which have a number (`#2`) instead."""
         return {name: task for name, task in self.tasks.items() if not name.startswith("#")}
 
     @cached_property
@@ -109,40 +109,27 @@ class Context:
         return Scope(self.named, self.workflow.inputs, environ)
 
     def can_be_asked(self, keyword: Keyword) -> bool:
-        """Whether a keyword has all that it needs to say what is wrong: it would miss what is in a broken section."""
+        """Return whether a keyword has all that its check needs: it would miss what is in a broken section."""
         return self.broken_sections.isdisjoint(keyword.sections)
 
     def keyword_of(self, task: Task) -> Keyword | None:
-        """The description of a task's keyword."""
+        """Return the description of a task's keyword."""
         return self.words.keyword(task.keyword)
 
 
 def plugin_failed(what: str, doing: str, error: Exception, place: Place | None) -> Problem:
-    """A plugin's code raised where it may not."""
+    """Return the problem of a plugin whose code failed."""
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return Problem(
         codes.PLUGIN_BROKEN,
         f"{what} failed while it checked {doing}: {text[:500]}",
         place,
-        "this is a fault in the plugin that brings it; `nika plugins list` names the plugin",
+        "this is a bug in the plugin that brings it; `nika plugins list` names the plugin",
     )
 
 
-def located(value: Any, path: Path_ = ()) -> Iterator[tuple[Path_, Placeholder]]:
-    """Every placeholder of a payload with the path of its text, in the order of `placeholders_of`."""
-    if isinstance(value, Template):
-        for placeholder in value.placeholders:
-            yield path, placeholder
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from located(item, (*path, key))
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            yield from located(item, (*path, index))
-
-
 def place_of(at: Any, path: Path_, placeholder: Placeholder) -> Place:
-    """Where a placeholder stands, to its last character. `at`: of its task, flow or workflow."""
+    """Return the place of a placeholder, to its last character. `at`: of its task, flow or workflow."""
     start: Place = at((*path, placeholder.start))
     last: Place = at((*path, placeholder.end - 1))
     if start.column is None or last.line != start.line or last.column is None or last.column < start.column:

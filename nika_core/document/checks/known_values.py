@@ -1,13 +1,14 @@
-"""Values that are known before a run starts: each is asked for then, not when its task's turn comes."""
+"""Values that are known before a run starts: they are checked then, not when their task's turn comes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from nika_core.document.checks.check_context import Words, located, place_of
+from nika_core.document.checks.check_context import Words, place_of
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.errors import Place, Problem, TemplateValueError
+from nika_core.model.payload_tree import placeholders_in
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import Workflow
 from nika_core.plugin import Values
@@ -15,22 +16,22 @@ from nika_core.template import resolve
 
 
 def check_values(workflow: Workflow, catalog: PluginCatalog, values: Values) -> Iterator[Problem]:
-    """A problem for each placeholder that needs no task's output and has no value.
+    """Yield a problem for each placeholder that needs no task's output and has no value.
 
     To be called right before a run, with its inputs and its environment; `values.outputs` is not looked at.
     """
     words = Words(catalog)
-    asked: dict[str, TemplateValueError | None] = {}
+    errors: dict[str, TemplateValueError | None] = {}
 
     def issue(placeholder: Placeholder) -> TemplateValueError | None:
-        if placeholder.text not in asked:
-            asked[placeholder.text] = None
+        if placeholder.text not in errors:
+            errors[placeholder.text] = None
             if words.source(placeholder.source) is not None and not words.depends_on(placeholder):
                 try:
                     resolve(placeholder, values, catalog.source)
                 except TemplateValueError as error:
-                    asked[placeholder.text] = error
-        return asked[placeholder.text]
+                    errors[placeholder.text] = error
+        return errors[placeholder.text]
 
     for placeholder, place in _everywhere(workflow):
         error = issue(placeholder)
@@ -40,9 +41,9 @@ def check_values(workflow: Workflow, catalog: PluginCatalog, values: Values) -> 
 
 def _everywhere(workflow: Workflow) -> Iterator[tuple[Placeholder, Callable[[], Place]]]:
     for task in workflow.tasks:
-        for path, placeholder in located(task.payload):
+        for path, placeholder in placeholders_in(task.payload):
             yield placeholder, partial(place_of, task.at, path, placeholder)
-    for path, placeholder in located(workflow.agent.system_prompt if workflow.agent else None):
+    for path, placeholder in placeholders_in(workflow.agent.system_prompt if workflow.agent else None):
         yield placeholder, partial(place_of, workflow.at, ("agent", "systemPrompt", *path), placeholder)
     for flow in workflow.flows:
         for placeholder in flow.condition.placeholders if flow.condition else ():

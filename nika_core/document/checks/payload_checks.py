@@ -1,4 +1,4 @@
-"""What the keyword itself says about each task's payload."""
+"""Each keyword's own check of its tasks' payloads."""
 
 from __future__ import annotations
 
@@ -13,64 +13,61 @@ from nika_core.document.checks.check_context import Context, plugin_failed
 from nika_core.errors import NikaError, Place, Problem, Severity
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.limits import LimitKind, Limits
+from nika_core.model.payload_tree import as_written, keys_in
 from nika_core.model.template import Template
-from nika_core.model.workflow import AgentBlock, OutputSpec, Path_, PayloadValue, Task, Workflow
+from nika_core.model.workflow import AgentBlock, OutputSpec, PayloadValue, Task, Workflow
 from nika_core.template import TemplateSyntaxError, compile_template, to_text
 
 _MOST_PROBLEMS = 100  # of one task
 _NO_AGENT = AgentBlock()
-_TREES = (dict, list, tuple, Mapping)  # most are one of the first
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedPayload:
-    """A task's payload as a keyword's facets are given it (`nika_core.plugin.Payload`)."""
+    """The payload (`nika_core.plugin.Payload`) of a task as its keyword's facets are given it."""
 
     task: Task
-    workflow: Workflow
+    task_id: str
+    folder: Path
+    agent: AgentBlock
+    sections: Mapping[str, Json]
+    fields: Mapping[str, PayloadValue]
+    output: OutputSpec
+    allowed_tools: tuple[str, ...]
     settings: JsonObject
     environ: Mapping[str, str]
     max_tokens: int | None
 
-    @property
-    def task_id(self) -> str:
-        return self.task.id
-
-    @property
-    def folder(self) -> Path:
-        return self.workflow.folder
-
-    @property
-    def agent(self) -> AgentBlock:
-        return self.workflow.agent or _NO_AGENT
-
-    @property
-    def sections(self) -> Mapping[str, Json]:
-        return self.workflow.sections
-
-    @property
-    def fields(self) -> Mapping[str, PayloadValue]:
-        return MappingProxyType(self.task.payload)  # what a plugin does to it is not done to the task
-
-    @property
-    def output(self) -> OutputSpec:
-        return self.task.output
-
-    @property
-    def allowed_tools(self) -> tuple[str, ...]:
-        own = self.task.allowed_tools
-        return own if own is not None else self.agent.allowed_tools or ()
+    @classmethod
+    def of(
+        cls, task: Task, workflow: Workflow, settings: JsonObject, environ: Mapping[str, str], max_tokens: int | None
+    ) -> CheckedPayload:
+        """Return a task's payload, with what the agent block says for all tasks."""
+        agent = workflow.agent or _NO_AGENT
+        return cls(
+            task,
+            task.id,
+            workflow.folder,
+            agent,
+            workflow.sections,
+            MappingProxyType(task.payload),  # what a plugin does to it is not done to the task
+            task.output,
+            task.allowed_tools if task.allowed_tools is not None else agent.allowed_tools or (),
+            settings,
+            environ,
+            max_tokens,
+        )
 
     def at(self, *path: str | int) -> Place:
-        """Where a field (or a part of one, or a character of a text) stands."""
+        """Return the place of a field, of a part of one, or of a character of a text."""
         return self.task.at(path)
 
     def text(self, field: str) -> str | None:
-        """A field as its author wrote it; None when it is not there."""
+        """Return a field as its author wrote it; None if it is not there."""
         value = self.task.payload.get(field)
         if value is None or isinstance(value, str):
             return value
-        return value.text if isinstance(value, Template) else to_text(_written(value))
+        return value.text if isinstance(value, Template) else to_text(as_written(value))
 
 
 def payload_of(
@@ -80,27 +77,27 @@ def payload_of(
     settings: Mapping[str, JsonObject] | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> CheckedPayload:
-    """What `Facets.check`, `effects` and `estimate` are given. `settings`: of the project file, by keyword."""
-    own = (settings or {}).get(task.keyword, {})
-    return CheckedPayload(task, workflow, own, environ or {}, limits.count(LimitKind.TASK_TOKENS))
+    """Return what `Facets.check`, `effects` and `estimate` are given. `settings`: of the project file, by keyword."""
+    keyword_settings = (settings or {}).get(task.keyword, {})
+    return CheckedPayload.of(task, workflow, keyword_settings, environ or {}, limits.count(LimitKind.TASK_TOKENS))
 
 
 def check_payloads(context: Context) -> Iterator[Problem]:
-    """Every keyword's own check, and templates where none can stand."""
+    """Run each keyword's own check, and report templates in keys."""
     max_tokens = context.limits.count(LimitKind.TASK_TOKENS)
     for task in context.workflow.tasks:
         keyword = context.keyword_of(task)
         if keyword is None:
             continue
         for name, value in task.payload.items():
-            if type(value) is not str and isinstance(value, _TREES) and name not in keyword.literal:
-                yield from _check_keys(value, (name,), task)
+            if type(value) is not str and name not in keyword.verbatim_fields:
+                yield from _check_keys(value, name, task)
         if context.can_be_asked(keyword):
             yield from _ask(context, task, max_tokens)
 
 
 def _ask(context: Context, task: Task, max_tokens: int | None) -> Sequence[Problem]:
-    found: list[Problem] = []
+    problems: list[Problem] = []
 
     def report(
         message: str,
@@ -110,38 +107,31 @@ def _ask(context: Context, task: Task, max_tokens: int | None) -> Sequence[Probl
         hint: str | None = None,
         severity: Severity = Severity.ERROR,
     ) -> None:
-        if len(found) < _MOST_PROBLEMS:
-            found.append(Problem(code, message, place, hint, severity))
+        if len(problems) < _MOST_PROBLEMS:
+            problems.append(Problem(code, message, place, hint, severity))
 
     try:
         facets = context.words.catalog.facets(task.keyword)
         settings = context.settings.get(task.keyword, {})
-        facets.check(CheckedPayload(task, context.workflow, settings, context.environ or {}, max_tokens), report)
+        facets.check(CheckedPayload.of(task, context.workflow, settings, context.environ or {}, max_tokens), report)
     except NikaError as error:  # a plugin's own way of saying it
-        found.append(Problem(error.code, error.message, error.place or task.place, error.hint))
+        problems.append(Problem(error.code, error.message, error.place or task.place, error.hint))
     except Exception as error:
-        found.append(plugin_failed(f"the keyword '{task.keyword}'", f"task '{task.id}'", error, task.place))
-    return found
+        problems.append(plugin_failed(f"the keyword '{task.keyword}'", f"task '{task.id}'", error, task.place))
+    return problems
 
 
-def _check_keys(value: Any, path: Path_, task: Task) -> Iterator[Problem]:
-    """`{{` always opens a template; in a key it cannot be replaced, and must not be left in silence."""
-    todo: list[tuple[Any, Path_]] = [(value, path)]
-    while todo:
-        here, path = todo.pop()
-        if isinstance(here, Mapping):
-            for key, item in here.items():
-                if isinstance(key, str) and ("{{" in key or "${" in key) and _is_template(key):
-                    yield Problem(
-                        codes.TEMPLATE_SYNTAX,
-                        f"a template cannot stand in a key: {key[:80]!r}",
-                        task.at((*path, key)),
-                        "make the whole object in a task of its own, and put its output here",
-                    )
-                if isinstance(item, _TREES):
-                    todo.append((item, (*path, key)))
-        else:
-            todo.extend((item, (*path, index)) for index, item in enumerate(here) if isinstance(item, _TREES))
+def _check_keys(value: Any, name: str, task: Task) -> Iterator[Problem]:
+    """Report `{{` in a key: it always opens a template, and in a key a template cannot be replaced."""
+    for path in keys_in(value, (name,)):
+        key = path[-1]
+        if isinstance(key, str) and ("{{" in key or "${" in key) and _is_template(key):
+            yield Problem(
+                codes.TEMPLATE_SYNTAX,
+                f"a template cannot stand in a key: {key[:80]!r}",
+                task.at(path),
+                "build the whole object in a task of its own, and use its output here",
+            )
 
 
 def _is_template(key: str) -> bool:
@@ -149,11 +139,3 @@ def _is_template(key: str) -> bool:
         return not isinstance(compile_template(key), str)
     except TemplateSyntaxError:
         return True
-
-
-def _written(value: Any) -> Any:
-    if isinstance(value, Template):
-        return value.text
-    if isinstance(value, Mapping):
-        return {key: _written(item) for key, item in value.items()}
-    return [_written(item) for item in value] if isinstance(value, list | tuple) else value

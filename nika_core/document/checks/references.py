@@ -6,18 +6,19 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from nika_core import codes
-from nika_core.document.checks.check_context import Context, located, place_of, plugin_failed
+from nika_core.document.checks.check_context import Context, place_of, plugin_failed
 from nika_core.errors import Place, PluginError, Problem
-from nika_core.model.graph import placeholders_of
+from nika_core.model.bounded import shorten
 from nika_core.model.limits import LimitKind
 from nika_core.model.nearest import nearest
+from nika_core.model.payload_tree import placeholders_in
 from nika_core.model.template import Placeholder
-from nika_core.model.workflow import Flow, Path_
+from nika_core.model.workflow import Flow
 
 
 @dataclass(frozen=True, slots=True)
 class _ReferenceIssue:
-    """What is wrong with a placeholder wherever it stands."""
+    """What is wrong with a placeholder, wherever it stands."""
 
     message: str
     code: str
@@ -25,19 +26,19 @@ class _ReferenceIssue:
 
 
 class _References:
-    """Asks each source about each placeholder once, however often that placeholder is written."""
+    """Asks each source about each placeholder once, however often the placeholder is written."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
         self.depth = context.limits.limit(LimitKind.TEMPLATE_DEPTH)
-        self.known: dict[str, tuple[_ReferenceIssue, ...]] = {}
+        self._issues_of_text: dict[str, tuple[_ReferenceIssue, ...]] = {}
         self.sources: Collection[str] | None = None
 
     def issues(self, placeholder: Placeholder) -> tuple[_ReferenceIssue, ...]:
-        found = self.known.get(placeholder.text)
-        if found is None:
-            found = self.known[placeholder.text] = tuple(self._ask(placeholder))
-        return found
+        issues = self._issues_of_text.get(placeholder.text)
+        if issues is None:
+            issues = self._issues_of_text[placeholder.text] = tuple(self._ask(placeholder))
+        return issues
 
     def _ask(self, placeholder: Placeholder) -> Iterator[_ReferenceIssue]:
         if self.depth is not None and len(placeholder.path) > self.depth.value:
@@ -73,7 +74,7 @@ class _References:
         yield from issues
 
     def _other_form(self, placeholder: Placeholder) -> str | None:
-        """For `{{input.x}}`, where no task but a source has that name: how a source's value is written."""
+        """Return a hint for `{{input.x}}`, if a source and not a task has that name."""
         name, *path = placeholder.path
         meant = name if name in (self.sources or ()) else name.removesuffix("s")
         others = {*(self.sources or ())} - {placeholder.source}
@@ -88,7 +89,7 @@ class _References:
         return _ReferenceIssue(
             f"{_short(placeholder)}: no plugin offers a template source '{placeholder.source}'",
             codes.UNKNOWN_SOURCE,
-            f"{hint}there are: {', '.join(sources) or 'none'}; for the characters themselves write \\"
+            f"{hint}available: {', '.join(sources) or 'none'}; for the characters themselves write \\"
             + placeholder.text[:2],
         )
 
@@ -101,20 +102,18 @@ class _References:
 
 
 def check_references(context: Context) -> Iterator[Problem]:
-    """References in payloads, in the agent block's system prompt and in conditions."""
+    """Check references in payloads, in the agent block's system prompt and in conditions."""
     references = _References(context)
     for task in context.workflow.tasks:
-        paths: list[Path_] = []  # of all placeholders of the task; collected once somebody has to be told of one
-        for number, placeholder in enumerate(placeholders_of(task.payload)):
+        for path, placeholder in placeholders_in(task.payload):
             issues = references.issues(placeholder)
-            own = task.id in context.words.depends_on(placeholder)
-            if not issues and not own:
+            names_itself = task.id in context.words.depends_on(placeholder)
+            if not issues and not names_itself:
                 continue
-            paths = paths or [path for path, _ in located(task.payload)]
-            place = place_of(task.at, paths[number], placeholder)
+            place = place_of(task.at, path, placeholder)
             for issue in issues:
                 yield _problem(issue, place)
-            if own:
+            if names_itself:
                 yield Problem(
                     codes.CYCLE,
                     f"{_short(placeholder)}: task '{task.id}' waits for its own output",
@@ -122,7 +121,7 @@ def check_references(context: Context) -> Iterator[Problem]:
                     "a task's payload can name other tasks only",
                 )
     agent = context.workflow.agent
-    for path, placeholder in located(agent.system_prompt if agent else None, ("agent", "systemPrompt")):
+    for path, placeholder in placeholders_in(agent.system_prompt if agent else None, ("agent", "systemPrompt")):
         place = place_of(context.workflow.at, path, placeholder)
         for issue in references.issues(placeholder):
             yield _problem(issue, place)
@@ -155,5 +154,4 @@ def _problem(issue: _ReferenceIssue, place: Place) -> Problem:
 
 
 def _short(placeholder: Placeholder) -> str:
-    text = placeholder.text
-    return text if len(text) <= 80 else text[:77] + "..."
+    return shorten(placeholder.text, 80)

@@ -1,4 +1,4 @@
-"""Attempts that a task asks for, and that the limit does not give it."""
+"""Retries over the limit of attempts."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from nika_core.model.limits import LimitKind
 
 
 def check_attempts(context: Context) -> Iterator[Problem]:
-    """A warning where a task asks for more: it is tried as often as the limit allows, and not as often as it says."""
+    """Warn of a task that asks for more attempts than the limit allows: it is not tried as often as it says."""
     limit = context.limits.limit(LimitKind.ATTEMPTS)
     if limit is None:
         return
     for task in context.workflow.tasks:
-        asked = task.retry.max
-        if asked is not None and asked > limit.value:
+        wanted = task.retry.max
+        if wanted is not None and wanted > limit.value:
             yield Problem(
                 codes.COUNT_LIMIT,
-                f"task '{task.id}' asks for {asked} attempts, and {limit.name} allows {limit.value:g}: "
+                f"task '{task.id}' asks for {wanted} attempts, and {limit.name} allows {limit.value:g}: "
                 "it is tried no more often",
                 task.at(("retry", "max")),
                 f"ask for fewer, or raise {limit.name}",

@@ -16,7 +16,7 @@ _ALLOWED, _DISALLOWED = "allowedTools", "disallowedTools"
 
 
 def check_tools(context: Context) -> Iterator[Problem]:
-    """Lists of tools are where they may be, name what is there, do not contradict one another, and do not widen."""
+    """Check that lists of tools stand where they may, name existing tools, do not contradict and do not widen."""
     agent = context.workflow.agent
     entries = ToolEntries(context)
     if agent:
@@ -40,7 +40,7 @@ def _check_task(context: Context, entries: ToolEntries, task: Task) -> Iterator[
             codes.TOOLS_NOT_ALLOWED_HERE,
             f"a `{keyword.name}` task uses no tools and has no `{name}`",
             task.at((name,)),
-            "take it out; only tasks that talk to a model in a loop are given tools",
+            "remove it; only tasks that talk to a model in a loop are given tools",
         )
         return
     yield from _check_lists(context, entries, task.allowed_tools, task.disallowed_tools, task.at)
@@ -54,14 +54,14 @@ def _check_task(context: Context, entries: ToolEntries, task: Task) -> Iterator[
                 codes.TOOLS_WIDENED,
                 f"'{tool}' is not among the agent block's allowed tools, and a task can only narrow them",
                 task.at((_ALLOWED, index)),
-                f"add it to `agent.allowedTools`, or take it out here; allowed there: {allowed}",
+                f"add it to `agent.allowedTools`, or remove it here; allowed there: {allowed}",
             )
         elif any(covers(one, tool) for one in agent.disallowed_tools):
             yield Problem(
                 codes.TOOLS_OVERLAP,
                 f"'{tool}' is allowed here, but `agent.disallowedTools` forbids it",
                 task.at((_ALLOWED, index)),
-                "take it out of one of the two",
+                "remove it from one of the two",
             )
 
 
@@ -85,14 +85,14 @@ def _check_lists(
         if forbidding is not None:
             yield Problem(
                 codes.TOOLS_OVERLAP,
-                f"'{tool}' is allowed, and '{forbidding}' in `{_DISALLOWED}` forbids it again",
+                f"'{tool}' is allowed, and '{forbidding}' in `{_DISALLOWED}` forbids it",
                 at((_ALLOWED, index)),
-                "take it out of one of the two",
+                "remove it from one of the two",
             )
 
 
 def _unknown(context: Context, list_name: str, tool: str, place: Place) -> Problem | None:
-    """What is allowed names a keyword; what is disallowed may be any pattern of known ones, even `*`."""
+    """Return a problem if an entry names no keyword. A disallowed one may be any pattern, even `*`."""
     word = tool.partition("::")[0]
     words = context.words.catalog.words()
     if word in words:
@@ -110,7 +110,7 @@ def _unknown(context: Context, list_name: str, tool: str, place: Place) -> Probl
     hint = f"did you mean '{near}{tool[len(word) :]}'?" if near else context.words.catalog.install_hint(word)
     return Problem(
         codes.UNKNOWN_TOOL,
-        f"'{tool}' is no tool: no plugin offers a keyword '{word}'",
+        f"'{tool}' is not a tool: no plugin offers a keyword '{word}'",
         place,
         hint or "a tool is named `keyword` or `keyword::reference`, e.g. mcp::server::tool, function::path::name",
     )

@@ -1,4 +1,4 @@
-"""What a keyword says of entries of `allowedTools` that name it, before anything is run."""
+"""A keyword's own check of entries of `allowedTools` that name it, before anything runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST_PROBLEMS: Final = 20  # of one entry
 
 @dataclass(frozen=True, slots=True)
 class WorkflowPayload:
-    """What facets are given that are asked about no task (`nika_core.plugin.Payload`): the workflow, and one place."""
+    """The payload (`nika_core.plugin.Payload`) for facets asked without a task: the workflow, and one place."""
 
     workflow: Workflow
     settings: JsonObject
@@ -43,27 +43,27 @@ class WorkflowPayload:
         return self.workflow.sections
 
     def at(self, *path: str | int) -> Place:
-        """The one place."""
+        """Return the one place."""
         return self.place
 
     def text(self, field: str) -> str | None:
-        """None: there are no fields."""
+        """Return None: there are no fields."""
         return None
 
 
 class ToolEntries:
-    """Asks keywords about entries, about each name once: a hundred tasks may all be given the same tools."""
+    """Asks keywords about entries, once for each name: a hundred tasks may all be given the same tools."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._known: dict[str, tuple[Place, list[Problem]]] = {}
+        self._problems_of_tool: dict[str, tuple[Place, list[Problem]]] = {}
 
     def problems(self, tool: str, place: Place) -> Iterator[Problem]:
-        """What is wrong with an entry whose keyword is known."""
-        if tool not in self._known:
-            self._known[tool] = (place, self._ask(tool, place))
-        first, found = self._known[tool]
-        for problem in found:
+        """Yield what is wrong with an entry whose keyword is known."""
+        if tool not in self._problems_of_tool:
+            self._problems_of_tool[tool] = (place, self._ask(tool, place))
+        first, problems = self._problems_of_tool[tool]
+        for problem in problems:
             yield replace(problem, place=place) if problem.place == first else problem
 
     def _ask(self, tool: str, place: Place) -> list[Problem]:
@@ -71,7 +71,7 @@ class ToolEntries:
         keyword = self._context.words.keyword(word)
         if keyword is not None and not self._context.can_be_asked(keyword):
             return []
-        found: list[Problem] = []
+        problems: list[Problem] = []
 
         def report(
             message: str,
@@ -81,15 +81,15 @@ class ToolEntries:
             hint: str | None = None,
             severity: Severity = Severity.ERROR,
         ) -> None:
-            if len(found) < _MOST_PROBLEMS:
-                found.append(Problem(code, message, place, hint, severity))
+            if len(problems) < _MOST_PROBLEMS:
+                problems.append(Problem(code, message, place, hint, severity))
 
         context = self._context
         payload = WorkflowPayload(context.workflow, context.settings.get(word, {}), context.environ or {}, place)
         try:
             context.words.catalog.facets(word).check_tool(reference, payload, report)
         except NikaError as error:  # a plugin's own way of saying it
-            found.append(Problem(error.code, error.message, error.place or place, error.hint))
+            problems.append(Problem(error.code, error.message, error.place or place, error.hint))
         except Exception as error:
-            found.append(plugin_failed(f"the keyword '{word}'", f"the tool '{tool}'", error, place))
-        return found
+            problems.append(plugin_failed(f"the keyword '{word}'", f"the tool '{tool}'", error, place))
+        return problems

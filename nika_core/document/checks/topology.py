@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from nika_core import codes
-from nika_core.document.checks.check_context import Context, located, place_of
+from nika_core.document.checks.check_context import Context, place_of
 from nika_core.errors import Place, Problem, Severity
 from nika_core.model.graph import Edge, EdgeMaker
 from nika_core.model.limits import LimitKind
 from nika_core.model.nearest import nearest
+from nika_core.model.payload_tree import placeholders_in
 from nika_core.model.workflow import KeywordCategory
 from nika_core.template import CompiledCondition
 
@@ -18,20 +19,20 @@ _MOST_NAMES = 20  # of a cycle's tasks in one message
 
 
 def check_flows(context: Context) -> Iterator[Problem]:
-    """Both ends of every flow are tasks, and not the same one; conditions are not nested too deeply."""
+    """Check that flows join two different tasks, and that their conditions are not nested too deeply."""
     for flow in context.workflow.flows:
         ends = (("source", flow.source, codes.UNKNOWN_FLOW_SOURCE), ("target", flow.target, codes.UNKNOWN_FLOW_TARGET))
         for end, task, code in ends:
             if task not in context.tasks:
                 yield Problem(
-                    code, f"the flow's {end} '{task}' is no task", flow.at((end,)), _which_task(context, task)
+                    code, f"the flow's {end} '{task}' is not a task", flow.at((end,)), _which_task(context, task)
                 )
         if flow.source == flow.target and flow.source in context.tasks:
             yield Problem(
                 codes.FLOW_SELF_LOOP,
                 f"this flow leads from '{flow.source}' to itself",
                 flow.at(("target",)),
-                "a task cannot wait for itself; `retry` tries one again",
+                "a task cannot wait for itself; to try a task again, use `retry`",
             )
         condition, limit = flow.condition, context.limits.limit(LimitKind.RECURSION)
         if isinstance(condition, CompiledCondition) and limit is not None and condition.depth > limit.value:
@@ -44,7 +45,7 @@ def check_flows(context: Context) -> Iterator[Problem]:
 
 
 def check_cycles(context: Context) -> Iterator[Problem]:
-    """No task waits for itself by way of others. A task that names itself is told where it does so."""
+    """Check that no task waits for itself through others. A task that names itself is reported elsewhere."""
     for cycle in context.graph.cycles():
         if len(cycle) <= 2:
             continue
@@ -55,12 +56,12 @@ def check_cycles(context: Context) -> Iterator[Problem]:
             codes.CYCLE,
             f"{len(cycle) - 1} tasks wait for one another: {' -> '.join(names)}",
             place_of_edge(context, edges[-1]),
-            f"take one of these out: {reasons}{'; ...' if len(edges) > 5 else ''}",
+            f"remove one of these: {reasons}{'; ...' if len(edges) > 5 else ''}",
         )
 
 
 def check_orphans(context: Context) -> Iterator[Problem]:
-    """A task that nothing joins to the others is probably a forgotten flow.
+    """Warn of a task that nothing joins to the others: probably a flow was forgotten.
 
     Not where no tasks are joined at all: then independence is what the author means. Nor is the task that
     `agent.output` names.
@@ -74,27 +75,27 @@ def check_orphans(context: Context) -> Iterator[Problem]:
         if task.id != output:
             yield Problem(
                 codes.ORPHAN_TASK,
-                f"nothing joins task '{task.id}' to the others: it runs at once, and nobody uses its output",
+                f"nothing joins task '{task.id}' to the others: it runs at once, and nothing uses its output",
                 task.place,
-                f"name it in a template, {{{{{task.id}}}}}, or join it by a flow, if that was forgotten",
+                f"name it in a template, {{{{{task.id}}}}}, or join it by a flow, if you forgot to",
                 Severity.WARNING,
             )
 
 
 def check_output(context: Context) -> Iterator[Problem]:
-    """`agent.output` names a task."""
+    """Check that `agent.output` names a task."""
     agent = context.workflow.agent
     if agent and agent.output is not None and agent.output not in context.tasks:
         yield Problem(
             codes.UNKNOWN_OUTPUT_TASK,
-            f"the workflow's output is that of '{agent.output}', which is no task",
+            f"the workflow's output is that of '{agent.output}', which is not a task",
             context.workflow.at(("agent", "output")),
             _which_task(context, agent.output),
         )
 
 
 def check_connections(context: Context) -> Iterator[Problem]:
-    """What one isolated task says cannot go straight into another one."""
+    """Check that the output of one isolated task does not go straight into another one."""
     isolated = {
         task.id
         for task in context.workflow.tasks
@@ -116,10 +117,10 @@ def check_connections(context: Context) -> Iterator[Problem]:
 
 
 def place_of_edge(context: Context, edge: Edge) -> Place:
-    """Where the author wrote what makes an edge: the flow, or the placeholder."""
+    """Return where the author wrote what makes an edge: the flow, or the placeholder."""
     if edge.made_by is EdgeMaker.TEMPLATE:
         task = context.tasks[edge.target]
-        for path, placeholder in located(task.payload):
+        for path, placeholder in placeholders_in(task.payload):
             if edge.source in context.words.depends_on(placeholder):
                 return place_of(task.at, path, placeholder)
         return task.place
@@ -149,5 +150,5 @@ def _which_task(context: Context, name: str) -> str:
     near = nearest(name, context.named)
     if near:
         return f"did you mean '{near}'?"
-    known = list(context.named)
-    return f"the tasks are: {', '.join(known[:8])}{', ...' if len(known) > 8 else ''}"
+    task_ids = list(context.named)
+    return f"the tasks are: {', '.join(task_ids[:8])}{', ...' if len(task_ids) > 8 else ''}"

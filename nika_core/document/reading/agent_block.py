@@ -9,34 +9,33 @@ from typing import Any, Final
 from nika_core import codes
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading import workflow_schema
-from nika_core.document.reading.payload_reader import compiled
+from nika_core.document.reading.payload_reader import compile_text
 from nika_core.document.reading.problem_list import ProblemList
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.document.validation.issues import ValidationIssue, add_syntax_hint
 from nika_core.model.bounded import MAX_PROMPT_CHARACTERS
 from nika_core.model.workflow import AgentBlock, Mode, Task
 
-_MODES: Final = {mode.value: mode for mode in Mode}
 _TOO_LONG: Final = f"is longer than {MAX_PROMPT_CHARACTERS:,} characters"
 
 
 def read_agent(node: Any, folder: Path, problems: ProblemList, model: str | None = None) -> AgentBlock:
-    """The block, as far as it can be read. `model`: one that is named elsewhere, so that the block needs none."""
+    """Return the block, as far as it can be read. `model`: one named elsewhere, so that the block needs none."""
     issues: list[ValidationIssue] = []
-    found = compile_schema(workflow_schema.AGENT).check(node, issues) or {}
+    fields = compile_schema(workflow_schema.AGENT).check(node, issues) or {}
     add_syntax_hint(issues, 0, "agent")
     problems.add_issues(issues, codes.BAD_VALUE, ("agent",))
-    if "model" not in found and model is None and type(node) is dict and not issues:
+    if "model" not in fields and model is None and type(node) is dict and not issues:
         problems.add(
             codes.MISSING_MODEL,
             "the `agent` block names no model",
             ("agent",),
-            hint="add `model:` to it, or give one with --model or `model:` in nika.yaml",
+            hint="add `model:` to it, or use --model or `model:` in nika.yaml",
             at_key=True,
         )
-    prompt = found.get("systemPrompt")
-    if "systemPromptFile" in found:
-        _check_file(found["systemPromptFile"], folder, problems, other=prompt is not None)
+    prompt = fields.get("systemPrompt")
+    if "systemPromptFile" in fields:
+        _check_file(fields["systemPromptFile"], folder, problems, other=prompt is not None)
     if isinstance(prompt, str):
         if len(prompt) > MAX_PROMPT_CHARACTERS:
             problems.add(
@@ -46,28 +45,28 @@ def read_agent(node: Any, folder: Path, problems: ProblemList, model: str | None
                 hint="shorten it",
             )
         issues = []
-        prompt = compiled(prompt, issues)
+        prompt = compile_text(prompt, issues)
         problems.add_issues(issues, codes.TEMPLATE_SYNTAX, ("agent", "systemPrompt"))
-    allowed = found.get("allowedTools")
+    allowed = fields.get("allowedTools")
     return AgentBlock(
-        model=found.get("model"),
-        provider=found.get("provider"),
+        model=fields.get("model"),
+        provider=fields.get("provider"),
         system_prompt=prompt,
-        system_prompt_file=found.get("systemPromptFile"),
-        mode=_MODES.get(found.get("mode") or "", Mode.STRICT),
-        max_turns=found.get("maxTurns"),
-        max_budget_usd=found.get("maxBudgetUsd"),
-        max_tokens=found.get("maxTokens"),
-        temperature=found.get("temperature"),
+        system_prompt_file=fields.get("systemPromptFile"),
+        mode=Mode(fields.get("mode") or Mode.STRICT),
+        max_turns=fields.get("maxTurns"),
+        max_budget_usd=fields.get("maxBudgetUsd"),
+        max_tokens=fields.get("maxTokens"),
+        temperature=fields.get("temperature"),
         allowed_tools=None if allowed is None else tuple(allowed),
-        disallowed_tools=tuple(found.get("disallowedTools") or ()),
-        output=found.get("output"),
-        overflow=found.get("overflow") or "refuse",
+        disallowed_tools=tuple(fields.get("disallowedTools") or ()),
+        output=fields.get("output"),
+        overflow=fields.get("overflow") or "refuse",
     )
 
 
 def check_model(tasks: Iterable[Task], catalog: PluginCatalog, problems: ProblemList) -> None:
-    """Where there is no block: no task may need a model that it does not name itself."""
+    """Report a task that needs a model and names none, in a workflow without an `agent:` block."""
     needy = [
         task
         for task in tasks

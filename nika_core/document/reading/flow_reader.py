@@ -36,25 +36,25 @@ class FlowReader:
         self.check = compile_schema(workflow_schema.FLOW).check
 
     def read(self) -> tuple[Flow, ...]:
-        """The flows of the document's list."""
+        """Return the flows of the document's list."""
         cursor = Cursor(self.locator.source_map)
         offsets = self.locator.offsets
-        made: list[Flow] = []
+        flows: list[Flow] = []
         for index, (node, entry) in enumerate(self.locator.items("flows")):
             if not index % _EVERY:
                 self.deadline.check()
             issues: list[ValidationIssue] = []
-            found = self.check(node, issues)
+            fields = self.check(node, issues)
             add_syntax_hint(issues, 0, "flow")
-            text = found.get("condition") if found else None
+            text = fields.get("condition") if fields else None
             condition = self._condition(text, issues) if isinstance(text, str) else None
             if issues:
                 self.problems.add_task_issues(issues, codes.BAD_VALUE, node, entry)
-            if found and found.get("source") and found.get("target"):
+            if fields and fields.get("source") and fields.get("target"):
                 place = cursor.place(offsets[entry])
                 at = NodeLocator(self.locator, node, entry)
-                made.append(Flow(found["source"], found["target"], condition, place, at))
-        return tuple(made)
+                flows.append(Flow(fields["source"], fields["target"], condition, place, at))
+        return tuple(flows)
 
     def _condition(self, text: str, issues: list[ValidationIssue]) -> Condition | None:
         self.deadline.check()

@@ -1,4 +1,4 @@
-"""Inputs: as the document declares them, and as they are given."""
+"""Inputs: as a document declares them, and as a run is given them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 from nika_core import codes
 from nika_core.document.validation.json_tree import plain_tree, typed_tree
 from nika_core.errors import Problem
-from nika_core.model.json import Json
+from nika_core.model.bounded import shorten
+from nika_core.model.json import Json, refuse_constant
 from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.nearest import did_you_mean
 from nika_core.model.path import nesting
@@ -28,7 +29,7 @@ _EXPECTED = {
 def check_inputs(
     workflow: Workflow, given: Mapping[str, Json | str], limits: Limits | None = None
 ) -> tuple[dict[str, Json], tuple[Problem, ...]]:
-    """The inputs of a run: typed, with defaults; and all that is wrong with them.
+    """Return the inputs of a run, typed and with defaults, and all that is wrong with them.
 
     Where the workflow declares no inputs, anything is taken as a text. A text is read as the declared type; a value
     of another type must already have it.
@@ -45,32 +46,32 @@ def check_inputs(
 
     for name in given:
         if name not in workflow.inputs:
-            known = ", ".join(workflow.inputs) or "none"
+            names = ", ".join(workflow.inputs) or "none"
             report(
                 f"the workflow has no input `{name}`",
                 name,
-                did_you_mean(name, workflow.inputs) or f"its inputs: {known}",
+                did_you_mean(name, workflow.inputs) or f"its inputs: {names}",
             )
     for name, spec in workflow.inputs.items():
         if name in given:
             try:
                 values[name] = read_value(spec.type, given[name], depth)
             except ValueError as error:
-                report(f"input `{name}`: {error}", name, f"give it as `-i {name}=...`")
+                report(f"input `{name}`: {error}", name, f"pass it as `-i {name}=...`")
         elif spec.has_default:
             values[name] = spec.default
         elif spec.required:
             about = f" ({spec.description})" if spec.description else ""
-            report(f"input `{name}` is missing{about}", name, f"give it: `-i {name}=...`")
+            report(f"input `{name}` is missing{about}", name, f"pass it: `-i {name}=...`")
     return values, tuple(problems)
 
 
 def read_value(type_: str, value: Json | str, max_depth: int | None = None) -> Json:
-    """A given value as the declared type. Raises ValueError with what was expected and found."""
-    found: Json = _read(type_, value)
-    if max_depth is not None and nesting(found, max_depth) > max_depth:
+    """Return a given value as the declared type. Raises ValueError with what was expected and found."""
+    typed: Json = _read(type_, value)
+    if max_depth is not None and nesting(typed, max_depth) > max_depth:
         raise ValueError(f"nested deeper than {max_depth} levels")
-    return found
+    return typed
 
 
 def _read(type_: str, value: Any) -> Any:
@@ -79,7 +80,7 @@ def _read(type_: str, value: Any) -> Any:
         if not isinstance(value, str):
             return value
         try:
-            return json.loads(value, parse_constant=_no_constant)
+            return json.loads(value, parse_constant=refuse_constant)
         except (ValueError, RecursionError) as error:
             raise ValueError(f"expected JSON, found {_shown(value)}: {error}") from None
     if type_ == "string":
@@ -107,13 +108,8 @@ def _read(type_: str, value: Any) -> Any:
     return number
 
 
-def _no_constant(word: str) -> Any:
-    raise ValueError(f"{word} is no JSON")
-
-
 def _shown(value: Any) -> str:
-    text = value if isinstance(value, str) else _compact(value)
-    return f"`{text if len(text) <= 60 else text[:57] + '...'}`"
+    return f"`{shorten(value if isinstance(value, str) else _compact(value), 60)}`"
 
 
 def _compact(value: Any) -> str:
@@ -121,7 +117,7 @@ def _compact(value: Any) -> str:
 
 
 def declared(name: str, fields: Mapping[str, Any], default: Any) -> InputSpec:
-    """One declared input. `default` is the tree as written. Raises ValueError when it has not the declared type."""
+    """Return one declared input. `default` is the tree as written. Raises ValueError if it has another type."""
     type_ = fields.get("type") or "string"
     has_default = "default" in fields
     value: Json = None

@@ -1,4 +1,4 @@
-"""A strict YAML file of inputs: what types they have, only the workflow says."""
+"""A strict YAML file of inputs. Their types are declared by the workflow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nika_core.model.limits import Limits
 
 
 def load_inputs(text: str, path: str, limits: Limits | None = None, *, clock: Clock | None = None) -> Any:
-    """The inputs by name, a scalar as its text, as from the command line; None or a text where there is no mapping.
+    """Return inputs by name, scalars as text as from the command line; None or a text if the file holds no mapping.
 
     Within a list or a mapping, which only an input of the type json takes, plain scalars that are exactly JSON have
     its types.
@@ -36,7 +36,7 @@ def load_inputs(text: str, path: str, limits: Limits | None = None, *, clock: Cl
         problems = ProblemList(PathLocator(tree, SourceMap(text, path)))
         for issue in tree.issues:
             problems.add_syntax_issue(issue)
-        raise ProblemsError(problems.found)
+        raise ProblemsError(problems.items)
     if not isinstance(tree.root, dict):
         return tree.root
     root = typed_tree(tree.root)

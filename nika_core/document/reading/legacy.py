@@ -20,7 +20,7 @@ LATER: Final = "nika"  # the root key of files of another, later line
 
 
 def recognize(root: dict[Any, Any], words: Collection[str]) -> tuple[tuple[str | int, ...], str] | None:
-    """The path of a key that only an earlier version's document has, and why; None for a v5 document."""
+    """Return the path of a key that only an earlier version has, and a message; None for a v5 document."""
     if LATER in root:
         return (LATER,), "this file has a `nika:` key: it was written for a later Nika of another line"
     tasks = root.get("tasks")

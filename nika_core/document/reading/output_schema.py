@@ -24,21 +24,21 @@ _HINT: Final = "see json-schema.org; only references within it (`#/...`) are fol
 
 
 def read_schema(folder: Path, name: str, limit: Limit | None) -> dict[str, Any] | ValidationIssue:
-    """The schema that a file of JSON holds, or what is wrong with the file or the schema. `limit`: of its bytes."""
+    """Return the schema in a JSON file, or what is wrong with the file or the schema. `limit`: of the file's bytes."""
     data = read_bytes(folder / name, limit)
     text = data if isinstance(data, Problem) else decode(data, name)
     if isinstance(text, Problem):
         return _of_file(name, text.message, AS_FILE)
     try:
-        found = json.loads(text)
+        schema = json.loads(text)
     except ValueError as error:
-        return _of_file(name, f"it is no JSON: {error}", "JSON has its keys and its text in double quotes")
+        return _of_file(name, f"it is not JSON: {error}", "JSON has its keys and its text in double quotes")
     except RecursionError:
         return _of_file(name, "it is nested too deeply", "make it flatter")
-    if not isinstance(found, dict):
+    if not isinstance(schema, dict):
         return _of_file(name, "it holds no object", _HINT)
-    issue = schema_issue(found)
-    return found if issue is None else _of_file(name, issue.message, issue.hint)
+    issue = schema_issue(schema)
+    return schema if issue is None else _of_file(name, issue.message, issue.hint)
 
 
 def _of_file(name: str, why: str, hint: str | None) -> ValidationIssue:
@@ -46,7 +46,7 @@ def _of_file(name: str, why: str, hint: str | None) -> ValidationIssue:
 
 
 def schema_issue(schema: dict[str, Any]) -> ValidationIssue | None:
-    """What makes no sense in a schema; None where nothing does, or where it is too large to tell at once."""
+    """Return what is wrong with a schema; None if nothing is, or if it is too large to check before the run."""
     if is_plain_schema(schema):
         return None
     nodes = []
@@ -66,7 +66,7 @@ def _against_its_draft(schema: dict[str, Any]) -> ValidationIssue | None:
 
     draft = schema.get("$schema", "")
     if not isinstance(draft, str):
-        return _fault("`$schema` is no text", ("$schema",))
+        return _fault("`$schema` is not text", ("$schema",))
     kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
     try:
         kind.check_schema(schema)
@@ -78,7 +78,7 @@ def _against_its_draft(schema: dict[str, Any]) -> ValidationIssue | None:
 
 
 def _nodes(schema: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], dict[str, Any]]]:
-    """Its mappings, each with its path; what stands where values do is left out."""
+    """Yield the schema's mappings with their paths, without those that are values."""
     waiting: list[tuple[tuple[str | int, ...], Any]] = [((), schema)]
     while waiting:
         path, node = waiting.pop()
@@ -90,20 +90,20 @@ def _nodes(schema: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], dict
 
 
 def _wrong(schema: dict[str, Any], node: dict[str, Any]) -> tuple[str, str] | None:
-    """What no metaschema sees: expressions that are none, and references that lead nowhere."""
+    """Return what no metaschema sees: invalid regular expressions, and references without a target."""
     pattern, reference = node.get("pattern"), node.get("$ref")
     if isinstance(pattern, str):
         try:
             re.compile(pattern)
         except (re.error, RecursionError, OverflowError) as error:
-            return f"`{pattern}` is no regular expression: {error}", "pattern"
+            return f"`{pattern}` is not a regular expression: {error}", "pattern"
     if isinstance(reference, str) and not _leads_somewhere(schema, reference):
-        return f"the reference `{reference}` leads nowhere in this schema", "$ref"
+        return f"the reference `{reference}` has no target in this schema", "$ref"
     return None
 
 
 def _leads_somewhere(schema: dict[str, Any], reference: str) -> bool:
-    """Whether a reference has an end; True for those by `$id` and `$anchor`, which only a validator can follow."""
+    """Return whether a reference has a target; True for `$id` and `$anchor`, which only a validator follows."""
     if not reference.startswith("#/"):
         return reference == "#" or _named(schema)
     at: Any = schema
@@ -124,4 +124,4 @@ def _named(schema: dict[str, Any]) -> bool:
 
 def _fault(why: str, path: tuple[str | int, ...]) -> ValidationIssue:
     message = why if len(why) <= _LONGEST else why[: _LONGEST - 1] + "…"
-    return ValidationIssue(f"the schema makes no sense: {message}", _HINT, [*reversed(path), "schema", "output"])
+    return ValidationIssue(f"the schema is not valid: {message}", _HINT, [*reversed(path), "schema", "output"])

@@ -6,8 +6,10 @@ from typing import Any
 
 from nika_core import codes
 from nika_core.document.validation.compile_validators import compile_schema
-from nika_core.document.validation.issues import ValidationIssue, add, enough, under
+from nika_core.document.validation.issues import ValidationIssue, add, enough
 from nika_core.document.validation.json_tree import typed_tree
+from nika_core.model.payload_tree import map_leaves
+from nika_core.model.workflow import Path_
 from nika_core.plugin import Keyword
 from nika_core.template import TemplateSyntaxError, compile_template
 
@@ -22,11 +24,11 @@ class PayloadReader:
         self.keyword = keyword
         self.fields = compiled.fields
         self._check = compiled.check
-        self._trees = keyword.trees
-        self._literal = keyword.literal
+        self._trees = keyword.json_fields
+        self._literal = keyword.verbatim_fields
 
     def read(self, node: Any, issues: list[ValidationIssue]) -> dict[str, Any]:
-        """The payload; issues are relative to `node`, which is a mapping or the short form's scalar."""
+        """Return the payload; issues are relative to `node`, which is a mapping or the short form's scalar."""
         since = len(issues)
         short = isinstance(node, str)
         if short:
@@ -35,69 +37,51 @@ class PayloadReader:
             fields = f"it has the fields {', '.join(sorted(self.fields))}" if self.fields else None
             add(issues, node, f"a mapping, or a text as `{self.keyword.primary}`", fields)
             return {}
-        made = self._check(node, issues)
+        payload = self._check(node, issues)
         for issue in issues[since:]:
             if issue.code == codes.UNKNOWN_KEY:  # in a payload, it is the payload that is bad
                 issue.code = codes.BAD_PAYLOAD
-        if type(made) is not dict:
+        if type(payload) is not dict:
             if len(issues) == since:
-                issues.append(ValidationIssue(f"the payload of `{self.keyword.name}` is no mapping"))
-            made = {}
+                issues.append(ValidationIssue(f"the payload of `{self.keyword.name}` is not a mapping"))
+            payload = {}
         if self._trees:
             for name in self._trees:
-                if name in node and name in made:
-                    made[name] = typed_tree(node[name])
+                if name in node and name in payload:
+                    payload[name] = typed_tree(node[name])
         literal = self._literal
-        for name, value in made.items():  # of a broken payload too: more may be wrong with it
+        for name, value in payload.items():  # of a broken payload too: more may be wrong with it
             kind = type(value)
             if kind is str:
                 if ("{{" in value or "${" in value) and name not in literal:
-                    made[name] = compiled(value, issues, name)
+                    payload[name] = compile_text(value, issues, (name,))
             elif (kind is dict or kind is list) and name not in literal:
-                before = len(issues)
-                made[name] = compiled_tree(value, issues)
-                if len(issues) > before:
-                    under(issues, before, name)
+                payload[name] = _compile_tree(value, name, issues)
         if short:
             for issue in issues[since:]:
                 issue.path.clear()
                 issue.at_key = False
-        return made
+        return payload
 
 
-def compiled(text: str, issues: list[ValidationIssue], step: str | int | None = None) -> Any:
-    """A text as a template where it is one; an issue for each broken one in it."""
+def compile_text(text: str, issues: list[ValidationIssue], path: Path_ = ()) -> Any:
+    """Return a text as a template if it is one; add an issue for each broken template in it."""
     try:
         return compile_template(text)
     except TemplateSyntaxError as error:
-        for each in (error, *error.further):
-            path = [] if step is None else [step]
-            issues.append(
-                ValidationIssue(each.message, each.hint, path, offset=each.offset, code=codes.TEMPLATE_SYNTAX)
+        issues.extend(
+            ValidationIssue(
+                broken.message, broken.hint, list(reversed(path)), offset=broken.offset, code=codes.TEMPLATE_SYNTAX
             )
+            for broken in (error, *error.further)
+        )
         return error.rest
 
 
-def compiled_tree(value: Any, issues: list[ValidationIssue]) -> Any:
-    """A tree with its texts compiled; the same object where there is nothing to compile."""
-    kind = type(value)
-    if kind is str:
-        return compiled(value, issues) if "{{" in value or "${" in value else value
-    made: Any = None
-    for key, item in value.items() if kind is dict else enumerate(value) if kind is list else ():
-        inner = type(item)
-        if inner is str:
-            if "{{" not in item and "${" not in item:
-                continue
-        elif inner is not dict and inner is not list:
-            continue
-        since = len(issues)
-        new = compiled_tree(item, issues)
-        if new is not item:
-            made = value.copy() if made is None else made
-            made[key] = new
-        if len(issues) > since:
-            under(issues, since, key)
-            if enough(issues):
-                break
-    return value if made is None else made
+def _compile_tree(tree: Any, name: str, issues: list[ValidationIssue]) -> Any:
+    def compile_leaf(leaf: Any, path: Path_) -> Any:
+        if type(leaf) is not str or ("{{" not in leaf and "${" not in leaf) or enough(issues):
+            return leaf
+        return compile_text(leaf, issues, path)
+
+    return map_leaves(tree, compile_leaf, (name,))

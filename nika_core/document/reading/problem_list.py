@@ -12,18 +12,18 @@ from nika_core.errors import Place, Problem, Severity
 
 
 class ProblemList:
-    """Collects; of many errors, and of many warnings, only so many are placed and kept."""
+    """Collects problems: at most `MAX_ISSUES` errors and as many warnings are placed and kept."""
 
     def __init__(self, locator: PathLocator) -> None:
         self.locator = locator
-        self.found: list[Problem] = []
+        self.items: list[Problem] = []
         self.left_out: set[Severity] = set()  # of what there was more
-        self._told: set[Problem] = set()
+        self._seen: set[Problem] = set()
         self._count = dict.fromkeys(Severity, 0)
 
     @property
     def full(self) -> bool:
-        """Whether there is no room for another error."""
+        """Return whether there is no room for another error."""
         return not self._room(Severity.ERROR, look=True)
 
     def _room(self, severity: Severity, *, look: bool = False) -> bool:
@@ -45,58 +45,58 @@ class ProblemList:
         at_key: bool = False,
         severity: Severity = Severity.ERROR,
     ) -> None:
-        """A problem of the document's own reading, by path."""
+        """Add a problem by its path in the document."""
         if self._room(severity):
             place = self.locator.place_of(path, at_key=at_key) if path else self.locator.source_map.place(0)
-            self.found.append(Problem(code, message, place, hint, severity))
+            self.items.append(Problem(code, message, place, hint, severity))
 
     def keep(self, count: int) -> None:
-        """Forget all but the first `count`."""
-        del self.found[count:]
+        """Drop all but the first `count` problems."""
+        del self.items[count:]
         self.left_out.clear()
         for severity in Severity:
-            self._count[severity] = sum(problem.severity is severity for problem in self.found)
+            self._count[severity] = sum(problem.severity is severity for problem in self.items)
 
     def add_problem(self, problem: Problem) -> None:
-        """One that has its place; the same one again (of a file beside the workflow, say) is told once."""
-        if problem in self._told:
+        """Add a problem that has its place, unless the same one (of another file, say) was added before."""
+        if problem in self._seen:
             return
-        self._told.add(problem)
+        self._seen.add(problem)
         if self._room(problem.severity):
-            self.found.append(problem)
+            self.items.append(problem)
 
     def add_syntax_issue(self, issue: SyntaxIssue) -> None:
-        """One that knows its offset."""
+        """Add an issue that has an offset."""
         if self._room(issue.severity):
             place = self.locator.source_map.place(issue.start, issue.end)
-            self.found.append(Problem(issue.code, issue.message, place, issue.hint, issue.severity))
+            self.items.append(Problem(issue.code, issue.message, place, issue.hint, issue.severity))
 
     def add_issues(self, issues: Iterable[ValidationIssue], code: str, path: tuple[str | int, ...]) -> None:
-        """What a validator found in the node at `path`."""
+        """Add what a validator reported about the node at `path`."""
         for issue in issues:
             if self._room(Severity.ERROR):
                 full = (*path, *reversed(issue.path))
                 place = self.locator.place_of(full, at_key=issue.at_key, offset=issue.offset)
-                self.found.append(Problem(issue.code or code, issue.message, place, issue.hint))
+                self.items.append(Problem(issue.code or code, issue.message, place, issue.hint))
 
     def add_task_issues(self, issues: Iterable[ValidationIssue], code: str, node: object, entry: int) -> None:
-        """The same for a node whose entry is known."""
+        """Add what a validator reported about a node whose entry in `offsets` is known."""
         for issue in issues:
             if self._room(Severity.ERROR):
                 path = tuple(reversed(issue.path))
                 place = self.locator.place_within(
                     node, entry, path, at_key=issue.at_key, offset=issue.offset, length=issue.length
                 )
-                self.found.append(Problem(issue.code or code, issue.message, place, issue.hint))
+                self.items.append(Problem(issue.code or code, issue.message, place, issue.hint))
 
     def sorted(self, path: str) -> list[Problem]:
-        """In the order of the file; and a word where there were more."""
-        found = sorted(self.found, key=lambda problem: _order(problem.place))
+        """Return the problems in the order of the file, with a last one if some were left out."""
+        problems = sorted(self.items, key=lambda problem: _order(problem.place))
         for severity in sorted(self.left_out):
             message = f"there are more {severity.value}s than these {self._count[severity]}"
-            hint = "mend these, and validate again"
-            found.append(Problem(codes.COUNT_LIMIT, message, Place(path), hint, severity))
-        return found
+            hint = "fix these, and validate again"
+            problems.append(Problem(codes.COUNT_LIMIT, message, Place(path), hint, severity))
+        return problems
 
 
 def _order(place: Place | None) -> tuple[int, int]:

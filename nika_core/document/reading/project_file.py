@@ -1,4 +1,4 @@
-"""The project file: found, read, checked; and the keywords' parts of it."""
+"""The project file: how it is found, read and checked, with the keywords' parts of it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ PROJECT: Final[dict[str, Any]] = {
 
 
 def find_project(start: Path) -> Path | None:
-    """The project file of a folder, or of a file's folder: there or in the nearest folder above."""
+    """Return the project file of a folder or a file: in that folder, or in the nearest one above."""
     start = start.absolute()
     for folder in (start, *start.parents):
         candidate = folder / FILE_NAME
@@ -66,7 +66,7 @@ def find_project(start: Path) -> Path | None:
 
 
 def load_project(start: Path, limits: Limits | None = None, *, clock: Clock | None = None) -> Project:
-    """The project that `start` (a workflow's file, or a folder) belongs to; an empty one where there is no file.
+    """Return the project that `start` (a workflow file or a folder) belongs to; an empty one if there is no file.
 
     Needs no plugin: keys of keywords are kept as they are, for `check_settings`.
 
@@ -101,33 +101,33 @@ def _read(path: Path, data: bytes, text: str, limits: Limits, deadline: Validati
     root = tree.root
     if tree.whole and root is None:
         return Project(path)  # nothing but comments
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     settings: dict[str, Any] = {}
     if type(root) is dict:
         for key, node in root.items():
             if key in PROJECT:
                 issues: list[ValidationIssue] = []
-                found[key] = compile_schema(PROJECT[key]).check(node, issues)
+                fields[key] = compile_schema(PROJECT[key]).check(node, issues)
                 problems.add_issues(issues, codes.BAD_PROJECT_FILE, (key,))
             elif isinstance(key, str):
                 settings[key] = plain_tree(node)
     elif tree.whole:
         problems.add(codes.BAD_PROJECT_FILE, "a project file is a mapping", ())
-    if problems.found:
-        raise ProblemsError(problems.found)
-    plugins = found.get("plugins") or {}
+    if problems.items:
+        raise ProblemsError(problems.items)
+    plugins = fields.get("plugins") or {}
     allow = plugins.get("allow")
     return Project(
         path=path,
-        main=found.get("main"),
-        provider=found.get("provider"),
-        model=found.get("model"),
+        main=fields.get("main"),
+        provider=fields.get("provider"),
+        model=fields.get("model"),
         allow=tuple(allow) if allow is not None else None,
         block=tuple(plugins.get("block") or ()),
         prefer=plugins.get("prefer") or {},
         settings=settings,
-        prices={name: _price(root["prices"][name]) for name in found.get("prices") or ()},
-        secrets=tuple(found.get("secrets") or ()),
+        prices={name: _price(root["prices"][name]) for name in fields.get("prices") or ()},
+        secrets=tuple(fields.get("secrets") or ()),
         at=locator.place_of,
     )
 
@@ -142,9 +142,9 @@ def _price(node: dict[str, str]) -> ModelPrice:
 
 
 def check_settings(project: Project, catalog: PluginCatalog) -> tuple[Project, tuple[Problem, ...]]:
-    """The project with its keywords' keys as their validators give them, and what is wrong with those keys."""
+    """Return the project with its keywords' keys as their validators return them, and what is wrong with those keys."""
     problems: list[Problem] = []
-    made: dict[str, Any] = {}
+    checked: dict[str, Any] = {}
     words = catalog.words()
     for key, node in project.settings.items():
         validator = None
@@ -159,12 +159,12 @@ def check_settings(project: Project, catalog: PluginCatalog) -> tuple[Project, t
             problems.append(Problem(codes.UNKNOWN_KEY, f"unknown key `{key}`", project.at((key,)), hint))
             continue
         issues: list[ValidationIssue] = []
-        made[key] = compile_schema(validator).check(node, issues)
+        checked[key] = compile_schema(validator).check(node, issues)
         problems.extend(
             Problem(issue.code or codes.BAD_PROJECT_FILE, issue.message, _place(project, key, issue), issue.hint)
             for issue in issues
         )
-    return replace(project, settings=made), tuple(problems)
+    return replace(project, settings=checked), tuple(problems)
 
 
 def _place(project: Project, key: str, issue: ValidationIssue) -> Any:

@@ -15,7 +15,7 @@ _UTF16_OR_32 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, c
 
 
 def read_bytes(path: Path, limit: Limit | None) -> bytes | Problem:
-    """The file's bytes, or why not. At most one byte more than the limit is read."""
+    """Return the file's bytes, or why they cannot be read. At most one byte more than the limit is read."""
     place = Place(str(path))
 
     def unreadable(why: str, hint: str | None = None) -> Problem:
@@ -26,7 +26,7 @@ def read_bytes(path: Path, limit: Limit | None) -> bytes | Problem:
         if stat.S_ISDIR(about.st_mode):
             return unreadable("this is a directory, not a file", "name the workflow's file in it")
         if not stat.S_ISREG(about.st_mode):
-            return unreadable("this is no regular file", "write the workflow to a file first")
+            return unreadable("this is not a regular file", "write the workflow to a file first")
         if limit is not None and about.st_size > limit.value:
             return too_large(path, about.st_size, limit)
         with path.open("rb") as file:
@@ -42,7 +42,7 @@ def read_bytes(path: Path, limit: Limit | None) -> bytes | Problem:
 
 
 def too_large(path: Path, size: int, limit: Limit) -> Problem:
-    """The problem of a file over its limit."""
+    """Return the problem of a file over its limit."""
     return Problem(
         codes.SIZE_LIMIT,
         f"the file has {size} bytes, and {limit.name} allows {int(limit.value)}",
@@ -52,7 +52,7 @@ def too_large(path: Path, size: int, limit: Limit) -> Problem:
 
 
 def decode(data: bytes, path: str) -> str | Problem:
-    """The bytes as text without a byte order mark, or why not. Lines end as they did."""
+    """Return the bytes as text without a byte order mark, or why they are not text. Line ends are kept."""
     place = Place(path, 1, 1)
     if data.startswith(_UTF16_OR_32):
         return Problem(codes.FILE_UNREADABLE, "the file is UTF-16 or UTF-32", place, "save it as UTF-8")
@@ -64,7 +64,7 @@ def decode(data: bytes, path: str) -> str | Problem:
         column = len(before.decode("utf-8", "replace")) + 1
         return Problem(
             codes.FILE_UNREADABLE,
-            f"the file is not UTF-8: byte 0x{data[error.start]:02x} makes no sense here",
+            f"the file is not UTF-8: byte 0x{data[error.start]:02x} is not valid here",
             Place(path, line, column),
             "save it as UTF-8",
         )
@@ -75,7 +75,7 @@ def decode(data: bytes, path: str) -> str | Problem:
 
 
 def _similar(path: Path) -> str | None:
-    """The name of a file beside the missing one that the user may have meant."""
+    """Return a hint with the file beside the missing one that the user may have meant."""
     from nika_core.model.nearest import nearest
 
     try:
@@ -83,7 +83,7 @@ def _similar(path: Path) -> str | None:
             names = [entry.name for entry in entries if entry.name.endswith((".yaml", ".yml"))][:1000]
     except (OSError, ValueError):
         return None
-    found = nearest(path.name, names) or next(
+    similar = nearest(path.name, names) or next(
         (name for name in (f"{path.name}.nika.yaml", f"{path.name}.yaml") if name in names), None
     )
-    return f"did you mean `{path.with_name(found)}`?" if found else None
+    return f"did you mean `{path.with_name(similar)}`?" if similar else None

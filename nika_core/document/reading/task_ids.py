@@ -1,4 +1,4 @@
-"""What a document says at first sight, without a catalog: for who has its text, and perhaps not its plugins."""
+"""The task ids in a document's text, without the plugins that a full reading needs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nika_core.model.limits import Limits
 
 
 def declared_tasks(text: str) -> tuple[str, ...]:
-    """The ids of a document's tasks, in declared order, as far as it can be read. Never raises for what is in it."""
+    """Return the ids of a document's tasks in declared order, as far as they can be read. Never raises."""
     limits = Limits()  # the text was within them when it was run
     root = parse(
         text.encode("utf-8", "replace"), text, ReadLimits.of(limits), ValidationDeadline(SystemClock(), limits)

@@ -20,7 +20,7 @@ from nika_core.document.yaml.path_locator import PathLocator, TaskLocator
 from nika_core.document.yaml.source_map import Cursor, RefusedKey
 from nika_core.document.yaml.syntax_issues import MAX_ISSUES
 from nika_core.errors import PluginError
-from nika_core.model.bounded import why_not_an_id
+from nika_core.model.bounded import shorten, why_not_an_id
 from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.nearest import nearest
 from nika_core.model.workflow import Mode, OnError, OutputSpec, Retry, Task
@@ -28,8 +28,6 @@ from nika_core.model.workflow import Mode, OnError, OutputSpec, Retry, Task
 _EVERY: Final = 64
 _NO_RETRY: Final = Retry()
 _TEXT: Final = OutputSpec()
-_MODES: Final = {mode.value: mode for mode in Mode}
-_ON_ERROR: Final = {on_error.value: on_error for on_error in OnError}
 
 
 # A frozen dataclass is made through its slots' own descriptors, in two thirds of the time.
@@ -38,7 +36,7 @@ _new: Final = object.__new__
 
 
 def _task(*values: Any) -> Task:
-    """`Task(*values)`; all fields, in order."""
+    """Return `Task(*values)`; all fields, in order."""
     task = _new(Task)
     for set_, value in zip(_SLOTS, values, strict=True):
         set_(task, value)
@@ -47,7 +45,7 @@ def _task(*values: Any) -> Task:
 
 class TaskReader:
     """Reads tasks. One whose id or payload is broken stays in the list without a keyword: others may refer to it, and
-    it to them. What is wrong beside them leaves the keyword its own say.
+    it to them. After any other problem, the keyword still checks its payload.
     """
 
     def __init__(
@@ -61,7 +59,7 @@ class TaskReader:
     ) -> None:
         self.folder = folder
         self.largest = limits.limit(LimitKind.YAML_BYTES)
-        self.refused = bool(problems.found)  # something in the text was: a task that holds it is broken
+        self.refused = bool(problems.items)  # something in the text was: a task that holds it is broken
         self.locator = locator
         self.catalog = catalog
         self.deadline = deadline
@@ -73,26 +71,26 @@ class TaskReader:
         self.first: dict[str, int] = {}
 
     def read(self) -> tuple[Task, ...]:
-        """The tasks of the document's list."""
+        """Return the tasks of the document's list."""
         cursor = Cursor(self.locator.source_map)
         offsets = self.locator.offsets
-        made: list[Task] = []
+        tasks: list[Task] = []
         for index, (node, entry) in enumerate(self.locator.items("tasks")):
             if not index % _EVERY:
                 self.deadline.check()
             issues: list[ValidationIssue] = []
             if type(node) is dict:
-                made.append(self._task(node, index, entry, cursor.place(offsets[entry]), issues))
+                tasks.append(self._task(node, index, entry, cursor.place(offsets[entry]), issues))
             else:
                 add(issues, node, "a task: a mapping with `id` and a keyword", "write `- id: ...`")
             if issues:
                 self.problems.add_task_issues(issues, codes.BAD_VALUE, node, entry)
-        return tuple(made)
+        return tuple(tasks)
 
     def _task(self, node: dict[Any, Any], index: int, entry: int, place: Any, issues: list[ValidationIssue]) -> Task:
         fields: dict[str, Any] = {}
-        found: list[str] = []
-        unknown: list[str] = []
+        keywords: list[str] = []
+        unknown_keys: list[str] = []
         checks, words = self.checks, self.words
         for key, value in node.items():
             if key == "id":
@@ -105,17 +103,17 @@ class TaskReader:
                     add_syntax_hint(issues, since, key)
                     under(issues, since, key)
             elif key in words:
-                found.append(key)
+                keywords.append(key)
             elif type(key) is not RefusedKey:
-                unknown.append(key)
+                unknown_keys.append(key)
         task_id = node.get("id")
         if type(task_id) is not str or task_id in self.first or why_not_an_id(task_id, self.id_length):
             task_id = self._id(node, index, issues)
         else:
             self.first[task_id] = index
-        keyword = self.readers.get(found[0]) if len(found) == 1 and not unknown else None
+        keyword = self.readers.get(keywords[0]) if len(keywords) == 1 and not unknown_keys else None
         if keyword is None:
-            keyword = self._keyword(node, found, unknown, issues)
+            keyword = self._keyword(node, keywords, unknown_keys, issues)
         payload: Any = {}
         broken = False
         if keyword is not None:
@@ -144,11 +142,11 @@ class TaskReader:
             index,
             fields.get("timeout"),
             Retry(retry.get("max"), retry.get("backoff")) if retry else _NO_RETRY,
-            _ON_ERROR.get(fields["onError"], OnError.FAIL) if "onError" in fields else OnError.FAIL,
+            OnError(fields["onError"]) if fields.get("onError") else OnError.FAIL,
             output,
             tuple(allowed) if allowed is not None else None,
             tuple(fields.get("disallowedTools") or ()),
-            _MODES.get(fields["mode"]) if "mode" in fields else None,
+            Mode(fields["mode"]) if fields.get("mode") else None,
             place,
             TaskLocator(self.locator, node, entry, word, keyword.keyword.primary),
         )
@@ -171,15 +169,15 @@ class TaskReader:
                 long = self.id_length is not None and len(task_id) > self.id_length
                 hint = "shorten it" if long else "use letters, digits, `-` and `_`, e.g. `fetch-items`"
                 issues.append(ValidationIssue(why, hint, ["id"], code=codes.BAD_TASK_ID))
-            known = 0 < len(task_id) <= 100 and self.first.setdefault(str(task_id), index) == index
-            return str(task_id) if known else f"#{index}"
+            usable = 0 < len(task_id) <= 100 and self.first.setdefault(str(task_id), index) == index
+            return str(task_id) if usable else f"#{index}"
         task_id = str(task_id)
         first = self.first.setdefault(task_id, index)
         if first != index:
             line = self.locator.place_of(("tasks", first, "id")).line if not self.problems.full else None
             issues.append(
                 ValidationIssue(
-                    f"the id `{task_id}` is taken by an earlier task" + (f" (line {line})" if line else ""),
+                    f"the id `{task_id}` is already used by an earlier task" + (f" (line {line})" if line else ""),
                     "give each task an id of its own",
                     ["id"],
                     code=codes.DUPLICATE_TASK_ID,
@@ -189,38 +187,33 @@ class TaskReader:
         return task_id
 
     def _keyword(
-        self, node: dict[Any, Any], found: list[str], unknown: list[str], issues: list[ValidationIssue]
+        self, node: dict[Any, Any], keywords: list[str], unknown_keys: list[str], issues: list[ValidationIssue]
     ) -> PayloadReader | None:
-        """The one keyword of a task; unknown keys are explained here, since one of them may be meant as it."""
-        if len(found) == 1 and not unknown:
-            return self._reader(found[0], issues)
-        if len(found) > 1:
-            names = " and ".join(f"`{name}`" for name in found)
+        """Return the reader of a task's keyword, and explain unknown keys: one of them may be meant as the keyword."""
+        if len(keywords) == 1 and not unknown_keys:
+            return self._reader(keywords[0], issues)
+        if len(keywords) > 1:
+            names = " and ".join(f"`{name}`" for name in keywords)
             message = f"a task has one keyword, this one has {names}"
             split = "split it into tasks of one keyword each"
-            issues.append(ValidationIssue(message, split, [found[1]], True, code=codes.SEVERAL_KEYWORDS))
-        reader = self._reader(found[0], issues) if len(found) == 1 else None
-        meant = None
-        for key in unknown[:MAX_ISSUES]:
-            if not found and meant is None and key not in ELSEWHERE and not did_you_mean(key, self.checks):
-                meant = key
+            issues.append(ValidationIssue(message, split, [keywords[1]], True, code=codes.SEVERAL_KEYWORDS))
+        reader = self._reader(keywords[0], issues) if len(keywords) == 1 else None
+        meant_as_keyword = None
+        for key in unknown_keys[:MAX_ISSUES]:
+            hint = ELSEWHERE.get(key) or did_you_mean(key, self.checks)
+            if not keywords and meant_as_keyword is None and hint is None:
+                meant_as_keyword = key
                 continue
-            hint = did_you_mean(key, self.checks)
-            if key in ELSEWHERE:
-                hint = ELSEWHERE[key]
             if reader is not None and key in reader.fields:
-                hint = (
-                    f"`{key}` belongs within the payload: `{found[0]}: {{{reader.keyword.primary}: ..., {key}: ...}}`"
-                )
-            known = ", ".join((*self.checks, "and one keyword"))
+                short_form = f"{keywords[0]}: {{{reader.keyword.primary}: ..., {key}: ...}}"
+                hint = f"`{key}` belongs within the payload: `{short_form}`"
+            hint = hint or f"known here: {', '.join(self.checks)}, and one keyword"
             issues.append(
-                ValidationIssue(
-                    f"unknown key `{_cut(key)}`", hint or f"known here: {known}", [key], True, code=codes.UNKNOWN_KEY
-                )
+                ValidationIssue(f"unknown key `{shorten(key, 60)}`", hint, [key], True, code=codes.UNKNOWN_KEY)
             )
-        if meant is not None:
-            issues.append(self._unknown_keyword(meant))
-        elif not found and not any(type(key) is RefusedKey for key in node):
+        if meant_as_keyword is not None:
+            issues.append(self._unknown_keyword(meant_as_keyword))
+        elif not keywords and not any(type(key) is RefusedKey for key in node):
             words = ", ".join(sorted(self.words)) or "none is installed"
             issues.append(ValidationIssue("a task needs a keyword", f"one of: {words}", code=codes.NO_KEYWORD))
         return reader
@@ -229,7 +222,7 @@ class TaskReader:
         hint = self.catalog.install_hint(word) or self._called_otherwise(word) or did_you_mean(word, self.words)
         hint = hint or f"installed keywords: {', '.join(sorted(self.words)) or 'none'}"
         return ValidationIssue(
-            f"no plugin offers the keyword `{_cut(word)}`", hint, [word], True, code=codes.UNKNOWN_KEYWORD
+            f"no plugin offers the keyword `{shorten(word, 60)}`", hint, [word], True, code=codes.UNKNOWN_KEYWORD
         )
 
     def _called_otherwise(self, word: str) -> str | None:
@@ -237,7 +230,7 @@ class TaskReader:
             try:
                 if word in self.catalog.keyword(ours).synonyms:
                     return f"did you mean `{ours}`?"
-            except PluginError:  # who does not use its word is not told of it
+            except PluginError:  # a broken plugin is only reported if its word is used
                 continue
         return None
 
@@ -250,10 +243,10 @@ class TaskReader:
                 return None
         return self.readers[word]
 
-    def _output(self, node: dict[Any, Any], found: dict[str, Any], issues: list[ValidationIssue]) -> OutputSpec:
-        format_ = found.get("format") or "text"
+    def _output(self, node: dict[Any, Any], fields: dict[str, Any], issues: list[ValidationIssue]) -> OutputSpec:
+        format_ = fields.get("format") or "text"
         schema = None
-        if "schema" in found:
+        if "schema" in fields:
             written = node["output"]["schema"]
             schema = typed_tree(written)
             if format_ != "json":
@@ -275,7 +268,3 @@ class TaskReader:
                 issue = schema_issue(schema)
                 issues.extend([issue] if issue else [])
         return OutputSpec(format_, schema)
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= 60 else text[:57] + "..."

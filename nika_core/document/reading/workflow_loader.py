@@ -16,9 +16,9 @@ from nika_core.document.reading.workflow_reader import WorkflowReader
 from nika_core.document.yaml.deadline import OutOfTimeError, ValidationDeadline
 from nika_core.document.yaml.path_locator import PathLocator
 from nika_core.document.yaml.read_limits import ReadLimits
-from nika_core.document.yaml.recovery import read
+from nika_core.document.yaml.recovery import parse_with_recovery
 from nika_core.document.yaml.source_map import SourceMap
-from nika_core.errors import Place, Problem, Severity
+from nika_core.errors import Place, Problem, Severity, exit_code_of
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.project import Project
@@ -27,7 +27,7 @@ from nika_core.model.workflow import Workflow
 
 @dataclass(frozen=True, slots=True)
 class LoadedWorkflow:
-    """`workflow` is None when a problem is an error. `problems` in the order of the file; `text` for diagnostics, and
+    """A workflow, or why there is none. `problems` are in the order of the file; `text` is for diagnostics, and
     `path`, whose it is: a problem can be another file's.
 
     `readable`: the workflow as far as it could be read, for those who look for more problems.
@@ -41,6 +41,11 @@ class LoadedWorkflow:
     path: str = ""
     readable: Workflow | None = None
 
+    @property
+    def valid(self) -> bool:
+        """Whether no problem is an error."""
+        return not exit_code_of(self.problems)
+
 
 def load_workflow(
     path: Path,
@@ -53,7 +58,7 @@ def load_workflow(
     project: Project | None = None,
     model: str | None = None,
 ) -> LoadedWorkflow:
-    """Read and check a workflow. Never raises for what stands in the file, and calls nothing.
+    """Read and check a workflow. Never raises for the content of the file, and runs nothing.
 
     Args:
         text: the file's bytes, where they were read already.
@@ -88,7 +93,7 @@ def _read(checked: _Checked, text: bytes | None, deadline: ValidationDeadline) -
         )
     except Exception as error:
         why = f"{type(error).__name__}: {error}"[:500]
-        hint = "this is a fault in Nika or in a plugin: please report it, with the file"
+        hint = "this is a bug in Nika or in a plugin: please report it, with the file"
         problem = Problem(codes.INTERNAL, f"the file could not be checked: {why}", Place(str(path)), hint)
     return LoadedWorkflow(None, (problem,), decoded)
 
@@ -111,7 +116,7 @@ def _load(against: _Checked, data: bytes, text: str, deadline: ValidationDeadlin
     refused = read_limits.too_many_templates(text, str(path))
     if refused is not None:
         return LoadedWorkflow(None, (refused,), text)
-    recovered = read(data, text, read_limits, deadline)
+    recovered = parse_with_recovery(data, text, read_limits, deadline)
     tree = recovered.tree
     locator = PathLocator(tree, SourceMap(text, str(path)))
     reader = WorkflowReader(path, locator, catalog, limits, deadline, against.model or against.project.model)
@@ -119,9 +124,9 @@ def _load(against: _Checked, data: bytes, text: str, deadline: ValidationDeadlin
     for issue in recovered.issues:
         problems.add_syntax_issue(issue)
     if not tree.whole:
-        return LoadedWorkflow(None, tuple(problems.found), text)
-    if tree.root is None and problems.found:  # everything in it was broken and cut out
-        return LoadedWorkflow(None, tuple(problems.found), text)
+        return LoadedWorkflow(None, tuple(problems.items), text)
+    if tree.root is None and problems.items:  # everything in it was broken and cut out
+        return LoadedWorkflow(None, tuple(problems.items), text)
     if tree.root is None:
         nothing = Problem(codes.FILE_UNREADABLE, "the file holds no document", Place(str(path), 1, 1), "add `tasks:`")
         return LoadedWorkflow(None, (nothing,), text)
@@ -130,7 +135,7 @@ def _load(against: _Checked, data: bytes, text: str, deadline: ValidationDeadlin
         deadline.check()
         settings = against.project.settings
         timed = TimedCatalog(catalog, deadline)
-        whole = all(problem.severity is not Severity.ERROR for problem in problems.found)
+        whole = all(problem.severity is not Severity.ERROR for problem in problems.items)
         broken = frozenset(reader.broken_sections)
         for problem in check_workflow(
             workflow, timed, limits, against.environ, settings=settings, whole=whole, broken_sections=broken
@@ -138,20 +143,20 @@ def _load(against: _Checked, data: bytes, text: str, deadline: ValidationDeadlin
             problems.add_problem(problem)
             if Severity.ERROR in problems.left_out:
                 break
-    found = problems.sorted(str(path))
-    valid = not any(problem.severity is Severity.ERROR for problem in found)
+    sorted_problems = problems.sorted(str(path))
+    valid = not any(problem.severity is Severity.ERROR for problem in sorted_problems)
     tasks, flows = (_length(tree.root, key) for key in ("tasks", "flows"))
-    return LoadedWorkflow(workflow if valid else None, tuple(found), text, tasks, flows, readable=workflow)
+    return LoadedWorkflow(workflow if valid else None, tuple(sorted_problems), text, tasks, flows, readable=workflow)
 
 
 def _length(root: object, key: str) -> int:
-    found = root.get(key) if isinstance(root, dict) else None
-    return len(found) if isinstance(found, list) else 0
+    items = root.get(key) if isinstance(root, dict) else None
+    return len(items) if isinstance(items, list) else 0
 
 
 @contextmanager
 def _unhurried_by_gc() -> Iterator[None]:
-    """Everything made here stays: the collector would walk it all, again and again, and find nothing."""
+    """Pause the garbage collector: all that is built here stays, and it would walk it again and again."""
     if not gc.isenabled():
         yield
         return

@@ -28,7 +28,7 @@ _MOST_INPUTS: Final = 1000
 
 
 class WorkflowReader:
-    """Reads one document. `model`: one that is named elsewhere, so that the document need not."""
+    """Reads one document. `model`: one that is named elsewhere, so that the document need not name any."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class WorkflowReader:
         self.broken_sections: set[str] = set()
 
     def read(self, root: Any, missing: Collection[str] = (), ids: Iterable[str] = ()) -> Workflow | None:
-        """The workflow; None where the document is none at all.
+        """Return the workflow; None if the document is not one at all.
 
         Args:
             missing: root keys that could not be read: that they are not there is no problem of its own.
@@ -58,15 +58,15 @@ class WorkflowReader:
         if type(root) is not dict:
             self.problems.add_issues([_no_mapping(root)], codes.BAD_VALUE, ())
             return None
-        strict = len(self.problems.found)
-        if LATER in root and self._of_another_version(root, strict):
+        syntax_problems = len(self.problems.items)
+        if LATER in root and self._of_another_version(root, syntax_problems):
             return None
         sections = self._sections(root)
         tasks = self._tasks(root, whole=not ids and "tasks" not in missing)
-        if len(self.problems.found) > strict and self._of_another_version(root, strict):
+        if len(self.problems.items) > syntax_problems and self._of_another_version(root, syntax_problems):
             return None
-        known = {task.id for task in tasks}
-        tasks += tuple(Task(name, "", {}, len(tasks)) for name in dict.fromkeys(ids) if name not in known)
+        ids_read = {task.id for task in tasks}
+        tasks += tuple(Task(name, "", {}, len(tasks)) for name in dict.fromkeys(ids) if name not in ids_read)
         agent = None
         if "agent" in root:
             agent = read_agent(root["agent"], self.path.parent, self.problems, self.model)
@@ -84,19 +84,19 @@ class WorkflowReader:
             at=self.locator.place_of,
         )
 
-    def _of_another_version(self, root: dict[Any, Any], strict: int) -> bool:
-        """Whether it is; then that is told in place of all problems but the first `strict` ones.
+    def _of_another_version(self, root: dict[Any, Any], syntax_problems: int) -> bool:
+        """Return whether it is. If so, that replaces all problems but the first `syntax_problems` ones.
 
         Asked only where there are problems: whatever only another version has, this one's schema refuses.
         """
-        found = recognize(root, self.catalog.words())
-        if found is None:
+        recognized = recognize(root, self.catalog.words())
+        if recognized is None:
             return False
-        path, why = found
+        path, why = recognized
         hint = f"`nika migrate {self.path.name}` rewrites v4 files; see `nika explain {codes.V4_DOCUMENT}`"
         if path == (LATER,):
             hint = "this is Nika v5: run the file with the Nika that it was written for"
-        self.problems.keep(strict)
+        self.problems.keep(syntax_problems)
         self.problems.add(codes.V4_DOCUMENT, why, path, hint=hint, at_key=True)
         return True
 
@@ -109,27 +109,27 @@ class WorkflowReader:
         return value if isinstance(value, str) else None
 
     def _sections(self, root: dict[Any, Any]) -> dict[str, Any]:
-        """Root keys that plugins bring, checked; others are unknown."""
+        """Return the root keys that plugins bring, checked; others are unknown."""
         unknown = [key for key in root if isinstance(key, str) and key not in workflow_schema.ROOT]
         if not unknown:
             return {}
         brought = self.catalog.sections()
-        made: dict[str, Any] = {}
+        sections: dict[str, Any] = {}
         for key in unknown:
             if key in brought:
                 issues: list[ValidationIssue] = []
-                made[key] = compile_schema(brought[key]).check(root[key], issues)
+                sections[key] = compile_schema(brought[key]).check(root[key], issues)
                 self.problems.add_issues(issues, codes.BAD_VALUE, (key,))
                 if issues:
                     self.broken_sections.add(key)
                 continue
-            known = [*workflow_schema.ROOT, *brought]
-            hint = did_you_mean(key, known)
+            allowed_keys = [*workflow_schema.ROOT, *brought]
+            hint = did_you_mean(key, allowed_keys)
             if hint is None and key in self.catalog.words():
                 hint = f"`{key}` is a task's keyword: write it under `tasks:`, in an item with an `id`"
-            hint = hint or f"known here: {', '.join(known)}"
+            hint = hint or f"known here: {', '.join(allowed_keys)}"
             self.problems.add(codes.UNKNOWN_KEY, f"unknown key `{key}`", (key,), hint=hint, at_key=True)
-        return made
+        return sections
 
     def _tasks(self, root: dict[Any, Any], *, whole: bool) -> tuple[Task, ...]:
         node = root.get("tasks")
@@ -165,7 +165,9 @@ class WorkflowReader:
         node = root["inputs"]
         if type(node) is dict and len(node) > _MOST_INPUTS:
             message = f"a workflow has at most {_MOST_INPUTS} inputs, this one has {len(node)}"
-            self.problems.add(codes.COUNT_LIMIT, message, ("inputs",), hint="use an input of type json", at_key=True)
+            self.problems.add(
+                codes.COUNT_LIMIT, message, ("inputs",), hint="group them in an input of type json", at_key=True
+            )
             return None
         checked = compile_schema(workflow_schema.INPUTS).check(node, issues)
         add_syntax_hint(issues, 0, "inputs")
@@ -173,17 +175,17 @@ class WorkflowReader:
             if len(issue.path) == 1 and issue.hint is None:
                 issue.hint = SYNTAX_HINTS["input"]
         self.problems.add_issues(issues, codes.BAD_VALUE, ("inputs",))
-        made: dict[str, InputSpec] = {}
+        inputs: dict[str, InputSpec] = {}
         for name, fields in (checked or {}).items():
             try:
-                made[name] = declared(name, fields, node[name].get("default"))
+                inputs[name] = declared(name, fields, node[name].get("default"))
             except ValueError as error:
                 self.problems.add(codes.BAD_INPUT, f"the default of `{name}`: {error}", ("inputs", name, "default"))
-                made[name] = InputSpec(name, fields.get("type") or "string")
+                inputs[name] = InputSpec(name, fields.get("type") or "string")
         for name in node if type(node) is dict else ():
-            if isinstance(name, str) and name not in made:
-                made[name] = InputSpec(name)  # broken, but declared
-        return made
+            if isinstance(name, str) and name not in inputs:
+                inputs[name] = InputSpec(name)  # broken, but declared
+        return inputs
 
 
 def _no_mapping(root: Any) -> ValidationIssue:
@@ -192,7 +194,7 @@ def _no_mapping(root: Any) -> ValidationIssue:
 
 
 def _misspelt(root: dict[Any, Any], key: str) -> bool:
-    """Whether a key that is reported as unknown stands for this one."""
+    """Return whether a key that is reported as unknown stands for this one."""
     return any(did_you_mean(name, [key]) for name in root if isinstance(name, str) and name not in workflow_schema.ROOT)
 
 

@@ -1,4 +1,4 @@
-"""The schema of a workflow's document, in strictyaml's words; keywords bring the rest."""
+"""The schema of a workflow document as strictyaml validators; keywords bring the rest."""
 
 from __future__ import annotations
 

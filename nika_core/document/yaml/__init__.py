@@ -1,1 +1,1 @@
-"""Strict YAML to positioned nodes, and back from a path or an offset to line and column."""
+"""Strict YAML to nodes with positions, and from a path or an offset to line and column."""

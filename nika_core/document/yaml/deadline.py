@@ -9,11 +9,11 @@ from nika_core.model.limits import LimitKind, Limits
 
 
 class OutOfTimeError(BaseException):
-    """Validation has taken as long as it may. No `Exception`: whoever guards against a plugin's lets it pass."""
+    """Validation has taken as long as it may. Not an `Exception`: guards around a plugin's code let it pass."""
 
 
 class ValidationDeadline:
-    """When validation must end. `check` is cheap enough for every few thousand steps."""
+    """The moment at which validation must end. `check` is cheap enough for every few thousand steps."""
 
     __slots__ = ("_clock", "_until", "limit")
 
@@ -23,7 +23,7 @@ class ValidationDeadline:
         self._until = None if self.limit is None else clock.monotonic() + self.limit.value
 
     def check(self) -> None:
-        """Raises OutOfTimeError."""
+        """Raise OutOfTimeError after the deadline."""
         if self._until is not None and self._clock.monotonic() > self._until:
             raise OutOfTimeError
 

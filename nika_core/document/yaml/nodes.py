@@ -20,7 +20,7 @@ class Quoted(str):
 
 
 class RefusedValue(Quoted):
-    """Stands where something was refused, e.g. an alias; what is wrong with it has been said."""
+    """Stands for something that was refused, e.g. an alias, and has been reported."""
 
     __slots__ = ()
 
@@ -30,7 +30,7 @@ REFUSED_VALUE: Final = RefusedValue()  # one object: a document may have a milli
 
 @dataclass(slots=True)
 class Tree:
-    """A document. `whole` is false where reading stopped before the end.
+    """A document. `whole` is false if reading stopped before the end.
 
     `entries`: for each list below the root, by its `id`, where its mappings and lists stand in `offsets`.
     `stopped_at`: the offset of the syntax error that stopped it; -1 for characters that may not stand anywhere.

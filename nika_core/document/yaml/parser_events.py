@@ -1,4 +1,4 @@
-"""Where YAML events come from: libyaml, or PyYAML's pure parser where libyaml is missing."""
+"""The source of YAML events: libyaml, or PyYAML's pure Python parser if libyaml is missing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _PRIVATE: Final = range(0xE000, 0xF8FF)
 
 
 def new_parser(data: bytes, *, pure: bool = False) -> Any:
-    """A parser whose `get_event()` gives events with marks; UTF-8 in."""
+    """Return a parser of UTF-8 whose `get_event()` returns events with marks."""
     if C_PARSER and not pure:
         return _C_PARSER(data)
     if not pure:
@@ -51,7 +51,7 @@ def new_parser(data: bytes, *, pure: bool = False) -> Any:
 
 
 def events(data: bytes, text: str, *, pure: bool = False) -> Callable[[], Any]:
-    """What gives one event after the other. Marks count characters of `text`, which is `data` in UTF-8."""
+    """Return a function that returns the next event. Marks count characters of `text`, which is `data` in UTF-8."""
     breaks = [character for character in _OLD_BREAKS if character in text]
     if not breaks:
         get: Callable[[], Any] = new_parser(data, pure=pure).get_event

@@ -1,4 +1,4 @@
-"""Text to tree: strict YAML, read as far as it can be read."""
+"""From text to a tree: strict YAML, read as far as it can be read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nika_core.document.yaml.tree_builder import StopReadingError, TreeBuilder
 
 
 def parse(data: bytes, text: str, read_limits: ReadLimits, deadline: ValidationDeadline, *, pure: bool = False) -> Tree:
-    """Read a document as far as it can be read. Never raises for what stands in it, but for running out of time.
+    """Read a document as far as it can be read. Raises for running out of time, never for the document's content.
 
     Args:
         data: the same as `text`, in UTF-8, without a byte order mark.

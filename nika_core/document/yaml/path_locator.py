@@ -12,7 +12,7 @@ from nika_core.errors import Place
 
 
 class PathLocator:
-    """Where the parts of one document stand. Holds the text and `offsets`; works out only what is asked."""
+    """Finds the places of the parts of one document. Keeps the text and `offsets`, and works out a place on demand."""
 
     __slots__ = ("_entries", "_root_entries", "offsets", "root", "source_map")
 
@@ -24,19 +24,19 @@ class PathLocator:
         self._root_entries: dict[str, int] | None = None
 
     def root_entry(self, key: str) -> int | None:
-        """the entry of a root key's value."""
+        """Return the entry of a root key's value in `offsets`."""
         if self._root_entries is None:
-            found: dict[str, int] = {}
+            entries: dict[str, int] = {}
             at = 1
             for name, value in self.root.items() if type(self.root) is dict else ():
                 at += name.size if type(name) is RefusedKey else 1
-                found[name] = at
+                entries[name] = at
                 at += size_of(value)
-            self._root_entries = found
+            self._root_entries = entries
         return self._root_entries.get(key)
 
     def items(self, key: str) -> Iterator[tuple[Any, int]]:
-        """The items of a list below the root, each with its entry."""
+        """Yield the items of a list below the root, each with its entry."""
         nodes = self.root[key]
         entries = iter(self._entries.get(id(nodes), ()))
         before: Any = None
@@ -52,7 +52,7 @@ class PathLocator:
             yield node, last
 
     def place_of(self, path: tuple[str | int, ...], *, at_key: bool = False, offset: int | None = None) -> Place:
-        """The place of anything in the document, by its path from the root."""
+        """Return the place of anything in the document, by its path from the root."""
         if path and isinstance(path[0], str) and (len(path) > 1 or not at_key):
             entry = self.root_entry(path[0])
             if entry is not None:
@@ -69,12 +69,12 @@ class PathLocator:
         offset: int | None = None,
         length: int = 1,
     ) -> Place:
-        """The place of `path` from `node`, whose entry is `entry`; of what is there of it, where not all is."""
-        found, value, taken = entry_of(node, entry, path, key=at_key)
+        """Return the place of `path` below `node`, whose entry is `entry`; else of the last step that exists."""
+        reached, value, taken = entry_of(node, entry, path, key=at_key)
         whole = taken == len(path)
         if offset is None and taken == len(path) - 1 and isinstance(value, str) and isinstance(path[-1], int):
             offset = path[-1]
-        start = self.offsets[found] if found < len(self.offsets) else 0
+        start = self.offsets[reached] if reached < len(self.offsets) else 0
         text = self.source_map.text
         if at_key and whole and path and isinstance(path[-1], str):
             quotes = 2 if text[start : start + 1] in ("'", '"') else 0
@@ -89,7 +89,7 @@ class PathLocator:
 
 
 class TaskLocator:
-    """`Task.at`: places in one task's payload, else in the task."""
+    """`Task.at`: finds places in one task's payload, else in the task."""
 
     __slots__ = ("entry", "keyword", "locator", "node", "primary")
 
@@ -112,7 +112,7 @@ class TaskLocator:
 
 
 class NodeLocator:
-    """`Flow.at` and `Workflow.at`: places below one node."""
+    """`Flow.at`: finds places below one node."""
 
     __slots__ = ("entry", "locator", "node")
 

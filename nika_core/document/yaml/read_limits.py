@@ -1,4 +1,4 @@
-"""What a document may be, looked at while it is read: before it has grown."""
+"""Limits of a document that are checked while it is read, before it takes much memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FEWEST_TEMPLATES: Final = 20_000
 
 @dataclass(frozen=True, slots=True)
 class ReadLimits:
-    """What a document may be. `counted`: root keys whose lists are bounded."""
+    """The limits of a document. `counted`: root keys whose lists are bounded."""
 
     depth: Limit | None
     max_depth: int
@@ -43,18 +43,18 @@ class ReadLimits:
         )
 
     def too_many_templates(self, text: str, path: str) -> Problem | None:
-        """Placeholders are counted before any is compiled."""
+        """Return a problem if the text has too many placeholders. They are counted before any is compiled."""
         if self.size is None:
             return None
         most = max(int(self.size.value) // _BYTES_A_TEMPLATE, _FEWEST_TEMPLATES)
-        found = text.count("{{") + text.count("${")
-        if found <= most:
+        templates = text.count("{{") + text.count("${")
+        if templates <= most:
             return None
-        message = f"the document has {found} templates, and {self.size.name} allows for {most}"
+        message = f"the document has {templates} templates, and {self.size.name} allows for {most}"
         return Problem(codes.COUNT_LIMIT, message, Place(path), f"split it, or raise {self.size.name}")
 
     def too_many_items(self, tree: Tree) -> SyntaxIssue | None:
-        """The first task or flow too many."""
+        """Return an issue at the first task or flow over its limit."""
         if type(tree.root) is not dict:
             return None
         for name, limit in self.counted.items():
@@ -69,14 +69,14 @@ class ReadLimits:
         return None
 
     def too_many_nodes(self, tree: Tree, quoted: int) -> SyntaxIssue | None:
-        """More values than memory should be spent on. `quoted`: how many are of the larger kind."""
+        """Return an issue if the values would take too much memory. `quoted`: how many take more than others."""
         if self.max_nodes is None or self.size is None or len(tree.offsets) + 4 * quoted <= self.max_nodes:
             return None
         message = f"the document has more than {self.max_nodes} values, as many as {self.size.name} allows for"
         return SyntaxIssue(codes.COUNT_LIMIT, message, tree.offsets[-1], None, f"split it, or raise {self.size.name}")
 
     def too_deep(self, start: int) -> SyntaxIssue:
-        """The issue of a node below the deepest level."""
+        """Return the issue of a node below the deepest level."""
         ours = self.depth is not None and self.depth.value == self.max_depth
         says = (
             f"{self.depth.name} allows {self.max_depth} levels"

@@ -1,4 +1,4 @@
-"""Going on after a syntax error: the broken item is cut out, blank for blank, and the rest is read again."""
+"""Reading on after a syntax error: the broken item is replaced by spaces, and the rest is read again."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NO_BREAK: Final = re.compile(r"[^\r\n]")
 
 @dataclass(slots=True)
 class Recovered:
-    """What could be read, all issues, and what is missing of it: whole root keys, and the ids of cut-out tasks."""
+    """What could be read, all issues, and what is missing: whole root keys, and the ids of tasks that were cut out."""
 
     tree: Tree
     issues: list[SyntaxIssue]
@@ -31,27 +31,27 @@ class Recovered:
     ids: list[str] = field(default_factory=list)
 
 
-def read(data: bytes, text: str, read_limits: ReadLimits, deadline: ValidationDeadline) -> Recovered:
-    """Parse a document, again without the broken part as long as there is one. Raises OutOfTimeError."""
+def parse_with_recovery(data: bytes, text: str, read_limits: ReadLimits, deadline: ValidationDeadline) -> Recovered:
+    """Parse a document, and again without its broken parts. Raises OutOfTimeError."""
     tree = parse(data, text, read_limits, deadline)
-    found = Recovered(tree, list(tree.issues))
+    recovered = Recovered(tree, list(tree.issues))
     for _ in range(_MOST):
-        if found.tree.stopped_at is None or len(text) > _LONGEST:
+        if recovered.tree.stopped_at is None or len(text) > _LONGEST:
             break
-        rest = control_characters().sub(" ", text) if found.tree.stopped_at < 0 else _cut_out(text, found)
+        rest = control_characters().sub(" ", text) if recovered.tree.stopped_at < 0 else _cut_out(text, recovered)
         if rest is None or rest == text:
             break
         text = rest
-        found.tree = parse(text.encode("utf-8", "surrogatepass"), text, read_limits, deadline)
-        found.issues.extend(found.tree.issues)
-    unique = {(issue.code, issue.start): issue for issue in reversed(found.issues)}
-    found.issues = sorted(unique.values(), key=lambda issue: issue.start)
-    return found
+        recovered.tree = parse(text.encode("utf-8", "surrogatepass"), text, read_limits, deadline)
+        recovered.issues.extend(recovered.tree.issues)
+    unique = {(issue.code, issue.start): issue for issue in reversed(recovered.issues)}
+    recovered.issues = sorted(unique.values(), key=lambda issue: issue.start)
+    return recovered
 
 
-def _cut_out(text: str, found: Recovered) -> str | None:
-    """The text with the item (or the whole root key) around the error made blank; None where there is none."""
-    at = found.tree.issues[-1].start
+def _cut_out(text: str, recovered: Recovered) -> str | None:
+    """Return the text with the item (or the whole root key) around the error blanked; None if there is none."""
+    at = recovered.tree.issues[-1].start
     keys = list(_ROOT_KEY.finditer(text))
     before = [match for match in keys if match.start() <= at]
     if not before:
@@ -66,7 +66,7 @@ def _cut_out(text: str, found: Recovered) -> str | None:
         start = max(item for item in items if item <= at)
         end = min((item for item in items if item > at), default=end)
     else:
-        found.keys.add(name)
+        recovered.keys.add(name)
     if name == "tasks":
-        found.ids.extend(_ID.findall(text[start:end]))
+        recovered.ids.extend(_ID.findall(text[start:end]))
     return text[:start] + _NO_BREAK.sub(" ", text[start:end]) + text[end:]

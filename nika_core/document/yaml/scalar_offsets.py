@@ -1,4 +1,4 @@
-"""A character of a scalar's value, found again in the document's text: in plain, quoted and block style."""
+"""From a character of a scalar's value to its offset in the document: in plain, quoted and block style."""
 
 from __future__ import annotations
 
@@ -6,10 +6,6 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-_ESCAPES: Final = {
-    "0": "\0", "a": "\x07", "b": "\x08", "t": "\t", "\t": "\t", "n": "\n", "v": "\x0b", "f": "\x0c", "r": "\r",
-    "e": "\x1b", " ": " ", '"': '"', "/": "/", "\\": "\\", "N": "\x85", "_": "\xa0", "L": "\u2028", "P": "\u2029",
-}  # fmt: skip
 _HEX: Final = {"x": 2, "u": 4, "U": 8}
 _HEADER: Final = re.compile(r"[|>][-+0-9]*[ \t]*(?:#[^\n]*)?(?:\r\n?|\n)")
 _BREAK: Final = re.compile(r"\r\n?|\n")
@@ -17,7 +13,7 @@ _BLANK: Final = " \t"
 
 
 def offset_in_text(text: str, start: int, value: str, offset: int) -> int:
-    """Where character `offset` of `value` stands in `text`; the scalar starts at `start`.
+    """Return where character `offset` of `value` stands in `text`; the scalar starts at `start`.
 
     Where it cannot be followed (a fold that was changed by hand-written escapes), the start of the scalar.
     """
@@ -25,14 +21,12 @@ def offset_in_text(text: str, start: int, value: str, offset: int) -> int:
         return start
     style = text[start : start + 1]
     if style in ("|", ">"):
-        found = _in_block(text, start, value, offset)
-    elif style == '"':
-        found = _in_double(text, start + 1, offset)
-    elif style == "'":
-        found = _in_flow(text, start + 1, offset, quote=True)
+        found_at = _in_block(text, start, value, offset)
+    elif style in ("'", '"'):
+        found_at = _in_flow(text, start + 1, offset, style)
     else:
-        found = _in_flow(text, start, offset, quote=False)
-    return start if found is None or found > len(text) else found
+        found_at = _in_flow(text, start, offset, "")
+    return start if found_at is None or found_at > len(text) else found_at
 
 
 def _break_length(text: str, at: int) -> int:
@@ -42,7 +36,7 @@ def _break_length(text: str, at: int) -> int:
 
 
 def _skip_fold(text: str, at: int) -> tuple[int, int] | None:
-    """Of a line break within a flow scalar: where the text goes on, and how many characters it became."""
+    """Return where the text goes on after a line break in a flow scalar, and how many characters the break became."""
     look = at
     while look < len(text) and text[look] in _BLANK:
         look += 1
@@ -55,44 +49,29 @@ def _skip_fold(text: str, at: int) -> tuple[int, int] | None:
     return (look, max(1, breaks - 1)) if breaks else None
 
 
-def _in_flow(text: str, at: int, offset: int, *, quote: bool) -> int | None:
-    made = 0
+def _in_flow(text: str, at: int, offset: int, quote: str) -> int | None:
+    length = 0
     while at < len(text):
         fold = _skip_fold(text, at) if text[at] in " \t\r\n" else None
         if fold is not None:
-            if made + fold[1] > offset:
+            if length + fold[1] > offset:
                 return at
-            at, made = fold[0], made + fold[1]
+            at, length = fold[0], length + fold[1]
             continue
-        if made >= offset:
-            return at
-        at += 2 if quote and text.startswith("''", at) else 1
-        made += 1
-    return at if made >= offset else None
-
-
-def _in_double(text: str, at: int, offset: int) -> int | None:
-    made = 0
-    while at < len(text):
-        fold = _skip_fold(text, at) if text[at] in " \t\r\n" else None
-        if fold is not None:
-            if made + fold[1] > offset:
-                return at
-            at, made = fold[0], made + fold[1]
-            continue
-        if text[at] == "\\" and _break_length(text, at + 1):  # an escaped line break is nothing
+        escaped = quote == '"' and text[at] == "\\"
+        if escaped and _break_length(text, at + 1):  # an escaped line break is nothing
             at += 1 + _break_length(text, at + 1)
             while at < len(text) and text[at] in _BLANK:
                 at += 1
             continue
-        if made >= offset:
+        if length >= offset:
             return at
-        if text[at] == "\\":
+        if escaped:
             at += 2 + _HEX.get(text[at + 1 : at + 2], 0)
         else:
-            at += 1
-        made += 1
-    return at if made >= offset else None
+            at += 2 if quote == "'" and text.startswith("''", at) else 1
+        length += 1
+    return at if length >= offset else None
 
 
 def _in_block(text: str, start: int, value: str, offset: int) -> int | None:
@@ -106,13 +85,13 @@ def _in_block(text: str, start: int, value: str, offset: int) -> int | None:
 
 
 def _lines(text: str, at: int) -> Iterator[tuple[int, int]]:
-    """Start and end of each line from `at` on."""
+    """Yield start and end of each line from `at` on."""
     while at < len(text):
-        found = _BREAK.search(text, at)
-        yield at, found.start() if found else len(text)
-        if found is None:
+        line_break = _BREAK.search(text, at)
+        yield at, line_break.start() if line_break else len(text)
+        if line_break is None:
             return
-        at = found.end()
+        at = line_break.end()
 
 
 def _in_literal(text: str, lines: Iterator[tuple[int, int]], value: str, offset: int) -> int | None:
@@ -138,9 +117,9 @@ def _in_literal(text: str, lines: Iterator[tuple[int, int]], value: str, offset:
 def _in_folded(text: str, lines: Iterator[tuple[int, int]], value: str, offset: int) -> int | None:
     """Each line that is not blank stands in the value as it is; between them one space, or line breaks."""
     indent = None
-    made = 0
-    while value.startswith("\n", made):
-        made += 1
+    length = 0
+    while value.startswith("\n", length):
+        length += 1
     for start, end in lines:
         content = text[start:end]
         if not content.strip(" "):
@@ -148,14 +127,14 @@ def _in_folded(text: str, lines: Iterator[tuple[int, int]], value: str, offset: 
         if indent is None:
             indent = len(content) - len(content.lstrip(" "))
         content = content[indent:]
-        if not value.startswith(content, made):
+        if not value.startswith(content, length):
             return None
-        if offset <= made + len(content):
-            return start + indent + max(0, offset - made)
-        made += len(content)
-        if value.startswith(" ", made):
-            made += 1
+        if offset <= length + len(content):
+            return start + indent + max(0, offset - length)
+        length += len(content)
+        if value.startswith(" ", length):
+            length += 1
         else:
-            while value.startswith("\n", made):
-                made += 1
+            while value.startswith("\n", length):
+                length += 1
     return None

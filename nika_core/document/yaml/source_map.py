@@ -1,4 +1,4 @@
-"""Where things stand: from a character's offset in the text to line and column, and from a path to an offset."""
+"""From a character's offset in the text to line and column, and from a path to an offset."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BREAK: Final = re.compile(r"\r\n?|\n")
 
 
 class SourceMap:
-    """Turns offsets of one text into places. Lines are counted on the first question, once."""
+    """Turns offsets of one text into places. Lines are indexed once, on the first call."""
 
     __slots__ = ("_starts", "path", "text")
 
@@ -26,18 +26,18 @@ class SourceMap:
         starts = self._starts
         if starts is None:
             starts = array("L", [0])
-            starts.extend(found.end() for found in _BREAK.finditer(self.text))
+            starts.extend(line_break.end() for line_break in _BREAK.finditer(self.text))
             self._starts = starts
         return starts
 
     def line_and_column(self, offset: int) -> tuple[int, int]:
-        """Both from 1; columns count characters."""
+        """Return line and column, both from 1; columns count characters."""
         starts = self._lines()
         line = bisect_right(starts, offset)
         return line, offset - starts[line - 1] + 1
 
     def line(self, number: int) -> tuple[int, int]:
-        """Where a line starts and ends, its line break left out; the last line, where there are not so many."""
+        """Return where a line starts and ends, without its line break; of the last line, if there are not so many."""
         starts = self._lines()
         number = max(1, min(number, len(starts)))
         start = starts[number - 1]
@@ -47,7 +47,7 @@ class SourceMap:
         return start, end - (2 if self.text.startswith("\r\n", end - 2) and end - 2 >= start else 1)
 
     def place(self, start: int, end: int | None = None) -> Place:
-        """The place from `start` to `end` (exclusive); cut at the line's end."""
+        """Return the place from `start` to `end` (exclusive), cut at the line's end."""
         start = min(start, len(self.text))
         line, column = self.line_and_column(start)
         end_column = None
@@ -57,12 +57,12 @@ class SourceMap:
         return Place(self.path, line, column, end_column)
 
     def file(self) -> Place:
-        """The file as a whole."""
+        """Return the place of the file as a whole."""
         return Place(self.path)
 
 
 class Cursor:
-    """Places of offsets that only grow, without an index of all lines."""
+    """Turns growing offsets into places, without an index of all lines."""
 
     __slots__ = ("_column_from", "_line", "_offset", "_source_map")
 
@@ -73,19 +73,19 @@ class Cursor:
         self._column_from = 0
 
     def place(self, offset: int) -> Place:
-        """The place of one character; `offset` is not before the last one asked."""
+        """Return the place of one character; `offset` is never smaller than in the call before."""
         source_map = self._source_map
         text = source_map.text
-        found = text.count("\n", self._offset, offset)
-        if found:
-            self._line += found
+        new_lines = text.count("\n", self._offset, offset)
+        if new_lines:
+            self._line += new_lines
             self._column_from = text.rfind("\n", 0, offset) + 1
         self._offset = offset
         return Place(source_map.path, self._line, offset - self._column_from + 1)
 
 
 class RefusedKey:
-    """Stands in a mapping for a key that was refused, so that sizes stay right: a duplicate, or a key that is no text.
+    """Stands for a refused key, so that sizes stay right: a duplicate, or a key that is a mapping or a list.
 
     `size` counts the nodes of the key; `start` is its first entry while it is read, else -1; `trap`: it is an unquoted
     template.
@@ -137,12 +137,12 @@ def entry_of(node: Any, entry: int, path: tuple[str | int, ...], *, key: bool = 
                 break
             at = entry + 1
             for name, value in node.items():
-                here = at
+                key_entry = at
                 at += name.size if type(name) is RefusedKey else 1
                 if name == step:
                     node, entry = value, at
                     if key and taken == len(path) - 1:
-                        entry = here
+                        entry = key_entry
                     break
                 at += size_of(value)
         elif type(node) is list:

@@ -1,15 +1,16 @@
-"""What the strict subset of YAML leaves out, told."""
+"""The errors for YAML that the strict subset leaves out."""
 
 from __future__ import annotations
 
 from nika_core import codes
 from nika_core.document.yaml.syntax_issues import SyntaxIssue
+from nika_core.model.bounded import shorten
 
 
 def anchor(name: str, start: int) -> SyntaxIssue:
-    """`&name`."""
+    """Return the issue of `&name`."""
     return _strict(
-        f"anchors (`&{_short(name)}`) are not part of strict YAML",
+        f"anchors (`&{shorten(name, 60)}`) are not part of strict YAML",
         start,
         start + 1 + len(name),
         "write the value out where it is needed; put a text that starts with `&` in quotes",
@@ -17,9 +18,9 @@ def anchor(name: str, start: int) -> SyntaxIssue:
 
 
 def alias(name: str, start: int) -> SyntaxIssue:
-    """`*name`."""
+    """Return the issue of `*name`."""
     return _strict(
-        f"aliases (`*{_short(name)}`) are not part of strict YAML",
+        f"aliases (`*{shorten(name, 60)}`) are not part of strict YAML",
         start,
         start + 1 + len(name),
         "write the value out; put a text that starts with `*` in quotes",
@@ -27,9 +28,9 @@ def alias(name: str, start: int) -> SyntaxIssue:
 
 
 def tag(start: int) -> SyntaxIssue:
-    """`!name`, `!!str`."""
+    """Return the issue of `!name` and `!!str`."""
     return _strict(
-        "tags (`!...`) are not part of strict YAML: the schema says which type a value has",
+        "tags (`!...`) are not part of strict YAML: the schema determines the type of a value",
         start,
         None,
         "remove the tag; put a text that starts with `!` in quotes",
@@ -37,51 +38,50 @@ def tag(start: int) -> SyntaxIssue:
 
 
 def duplicate(name: str, start: int, end: int) -> SyntaxIssue:
-    """A key that its mapping already has."""
-    message = f"the key `{_short(name)}` stands twice in one mapping"
+    """Return the issue of a key that its mapping already has."""
+    message = f"the key `{shorten(name, 60)}` stands twice in one mapping"
     return _strict(message, start, end, "remove one of the two, or join their values")
 
 
 def merge_key(start: int) -> SyntaxIssue:
-    """`<<`."""
+    """Return the issue of `<<`."""
     return _strict(
         "merge keys (`<<`) are not part of strict YAML",
         start,
         start + 2,
-        "write the keys out; put `<<` in quotes where it is meant as a key",
+        "write the keys out; put `<<` in quotes if it is meant as a key",
     )
 
 
 def key_is_no_text(start: int) -> SyntaxIssue:
-    """`[a]: b`, `{a: b}: c`."""
-    hint = "put the key in quotes where it is meant as a text"
+    """Return the issue of `[a]: b` and `{a: b}: c`."""
+    hint = "put the key in quotes if it is meant as text"
     return _strict("a mapping or a list cannot be a key", start, None, hint)
 
 
-def unquoted_template(start: int, end: int | None) -> SyntaxIssue:
-    """`key: {{x}}`: in YAML that is a mapping within a mapping."""
+def unquoted_template(text: str, start: int) -> SyntaxIssue:
+    """Return the issue of `key: {{x}}`, or of `${x}` within a mapping: in YAML `{` opens a mapping."""
+    opening = text[start : start + 2]
+    closing = "}}" if opening == "{{" else "}"
+    end = text.find(closing, start, start + 1000)
     return SyntaxIssue(
         codes.TEMPLATE_NOT_QUOTED,
-        "a value that starts with `{{` must stand in quotes: in YAML a `{` opens a mapping",
+        f"a value that starts with `{opening}` must be in quotes: in YAML a `{{` opens a mapping",
         start,
-        end,
-        'put the whole value in quotes: "{{...}}"',
+        end + len(closing) if end >= 0 else None,
+        f'put the whole value in quotes: "{opening}...{closing}"',
     )
 
 
 def second_document(start: int) -> SyntaxIssue:
-    """`---` after a document."""
+    """Return the issue of `---` after a document."""
     return _strict(
         "a file holds one document, and here a second one starts",
         start,
         start + 3,
-        "remove `---`, or move what follows to a file of its own",
+        "remove `---`, or move what follows to another file",
     )
 
 
 def _strict(message: str, start: int, end: int | None, hint: str) -> SyntaxIssue:
     return SyntaxIssue(codes.YAML_NOT_STRICT, message, start, end, hint)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else text[:57] + "..."

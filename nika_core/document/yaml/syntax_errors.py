@@ -1,4 +1,4 @@
-"""What the parser says of broken YAML, in words that help."""
+"""The parser's errors in words that help."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, Final
 
 from nika_core import codes
+from nika_core.document.yaml.strict_yaml_errors import unquoted_template
 from nika_core.document.yaml.syntax_issues import SyntaxIssue
 
 # A value, an item or an entry of a flow collection that starts with an unquoted template.
@@ -15,13 +16,13 @@ _UNQUOTED: Final = re.compile(r"(?:^|[:\-,\[{?])[ \t]+(\{\{)|[\[,{](\{\{)|:[ \t]
 
 @cache
 def control_characters() -> re.Pattern[str]:
-    """What may not stand in a document. Compiled late: that takes longer than to read a small file."""
+    """Return the pattern of forbidden characters. Compiled late: that takes longer than reading a small file."""
     return re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
 _WORDS: Final = {
     "mapping values are not allowed in this context": (
-        "`: ` makes a key here, and no key may stand here",
+        "`: ` makes a key here, and no key is allowed here",
         "put a value that has `: ` in it in quotes; an inner key stands on a line of its own, indented",
     ),
     "did not find expected key": (
@@ -36,7 +37,7 @@ _WORDS: Final = {
     "did not find expected ',' or ']'": ("`[` is not closed, or a `,` is missing", "close it with `]`"),
     "found unexpected end of stream": ("a quoted text is not closed", "close it with the same quote"),
     "could not find expected ':'": (
-        "this is no `key: value`: the `:` is missing",
+        "this is not `key: value`: the `:` is missing",
         "write `key: value`; a text that goes on from the line above is indented further than its key",
     ),
     "found unexpected document indicator": ("a quoted text is not closed before `---`", "close it"),
@@ -58,7 +59,7 @@ _WORDS: Final = {
         "`&` and `*` start an anchor or an alias here, which strict YAML does not have",
         "put the whole value in quotes",
     ),
-    "found unexpected ':'": ("a `:` stands where none may", "put a blank after `key:`, or the whole text in quotes"),
+    "found unexpected ':'": ("a `:` is not allowed here", "put a space after `key:`, or the whole text in quotes"),
     "did not find expected node content": ("a value is missing here", "write one, or quotes for an empty text"),
 }
 
@@ -69,7 +70,7 @@ _OPENED: Final = frozenset(
 
 
 def explain(error: Any, text: str) -> list[SyntaxIssue]:
-    """The issues that a parser's error stands for."""
+    """Return the issues that a parser's error stands for."""
     mark = getattr(error, "problem_mark", None)
     if mark is None:
         return _control_characters(error, text)
@@ -79,26 +80,14 @@ def explain(error: Any, text: str) -> list[SyntaxIssue]:
     opened = min(context.index, len(text)) if context is not None else start
     trap = _trap(text, start) or _trap(text, opened)
     if trap is not None:
-        what = text[trap : trap + 2]
-        end = text.find("}}" if what == "{{" else "}", trap, trap + 1000)
-        message = f"a value that starts with `{what}` must stand in quotes here: in YAML a `{{` opens a mapping"
-        length = len("}}") if what == "{{" else 1
-        return [
-            SyntaxIssue(
-                codes.TEMPLATE_NOT_QUOTED,
-                message,
-                trap,
-                end + length if end >= 0 else None,
-                f'put the whole value in quotes: "{what}...{"}}" if what == "{{" else "}"}"',
-            )
-        ]
+        return [unquoted_template(text, trap)]
     message, hint = _WORDS.get(problem, (problem, ""))
     if problem.startswith("found character that cannot start any token"):
-        found = text[start : start + 1]
-        if found == "\t":
+        character = text[start : start + 1]
+        if character == "\t":
             message, hint = "a tab cannot indent", "indent with spaces"
         else:
-            message, hint = f"an unquoted text cannot start with `{found}`", "put it in quotes"
+            message, hint = f"an unquoted text cannot start with `{character}`", "put it in quotes"
     elif problem == "did not find expected key" and text[text.rfind("\n", 0, start) + 1 : start].strip(" -"):
         message = "something stands after the end of a value"
         hint = "put the whole value in quotes; within single quotes a ' is written ''"
@@ -108,18 +97,18 @@ def explain(error: Any, text: str) -> list[SyntaxIssue]:
 
 
 def _trap(text: str, start: int) -> int | None:
-    """Where an unquoted template starts in the line of `start`, at or before it."""
+    """Return where an unquoted template starts in the line of `start`, at or before it."""
     begin = max(text.rfind("\n", 0, start) + 1, start - 2000)
     end = text.find("\n", start, start + 2000)
     line = text[begin : end if end >= 0 else start + 2000]
-    for found in _UNQUOTED.finditer(line):
-        group = found.lastindex or 1
-        if found.group(group) == "${" and "{" not in line[: found.start(group)]:
+    for match in _UNQUOTED.finditer(line):
+        group = match.lastindex or 1
+        if match.group(group) == "${" and "{" not in line[: match.start(group)]:
             continue  # in block style `${` is a text like any other
-        before = line[: found.start(group)]
+        before = line[: match.start(group)]
         if before.count('"') % 2 or before.count("'") % 2 or "#" in before:
             continue
-        return begin + found.start(group)
+        return begin + match.start(group)
     return None
 
 
@@ -129,13 +118,13 @@ def _escape(character: str) -> str:
 
 
 def _control_characters(error: Any, text: str) -> list[SyntaxIssue]:
-    found = [
+    issues = [
         SyntaxIssue(
             codes.YAML_SYNTAX,
-            f"the character U+{ord(match.group()):04X} may not stand in YAML",
+            f"the character U+{ord(match.group()):04X} is not allowed in YAML",
             match.start(),
             hint=f'remove it, or write it as an escape in double quotes: "{_escape(match.group())}"',
         )
         for match, _ in zip(control_characters().finditer(text), range(20), strict=False)
     ]
-    return found or [SyntaxIssue(codes.YAML_SYNTAX, str(getattr(error, "reason", error)), 0)]
+    return issues or [SyntaxIssue(codes.YAML_SYNTAX, str(getattr(error, "reason", error)), 0)]

@@ -1,4 +1,4 @@
-"""How values are written of which people often give only a part."""
+"""How values are written that people often give only a part of."""
 
 from __future__ import annotations
 

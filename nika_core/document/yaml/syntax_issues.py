@@ -1,4 +1,4 @@
-"""Problems while a document is read: first by offset or path, as places only at the end."""
+"""What is wrong with a document's syntax, by offset; it becomes a `Problem` with a place at the end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from nika_core.errors import Severity
 
-MAX_ISSUES = 100  # of one file; whoever has more mends these first
+MAX_ISSUES = 100  # of one file: enough to fix before the next validation
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Events become a tree: the one loop that a document's every value goes through."""
+"""From events to a tree: the loop that each value of a document goes through."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ _MOST_KNOWN: Final = 20_000
 
 
 class StopReadingError(Exception):
-    """Reading ends here; the last issue says why."""
+    """Reading stops; the last issue says why."""
 
 
 class TreeBuilder:
-    """Takes events one by one. What is rare is in methods, what is frequent in `run`."""
+    """Builds a tree from events. Frequent events are handled in `run`, rare ones in methods."""
 
     def __init__(self, text: str, read_limits: ReadLimits, deadline: ValidationDeadline) -> None:
         self.text = text
@@ -55,7 +55,7 @@ class TreeBuilder:
         self.tree = Tree(None, array("I" if len(text) < 2**32 else "Q"))
         self.merges = "<<" in text
         self.quoted: dict[str, Quoted] = {}
-        self.known: dict[str, str] = {}
+        self.short_texts: dict[str, str] = {}
 
     def keep(self, issue: SyntaxIssue) -> None:
         """Keep an issue, as long as there are not too many."""
@@ -63,12 +63,12 @@ class TreeBuilder:
             self.tree.issues.append(issue)
 
     def stop(self, issue: SyntaxIssue) -> NoReturn:
-        """Keep it, and read no further."""
+        """Keep an issue, and stop reading."""
         self.keep(issue)
         raise StopReadingError
 
     def run(self, get: Callable[[], Any]) -> None:
-        """The loop; raises StopReadingError, OutOfTimeError and the parser's errors."""
+        """Take all events. Raises StopReadingError, OutOfTimeError and the parser's errors."""
         offsets = self.tree.offsets
         push = offsets.append
         stack: list[tuple[Any, bool, Any]] = []
@@ -80,7 +80,7 @@ class TreeBuilder:
         # Without these characters there is no anchor, no alias and no tag: a look at each event is saved.
         marked = "&" in self.text or "!" in self.text
         quoted = self.quoted
-        known = self.known
+        short_texts = self.short_texts
         entries = offsets
         while True:
             for _ in range(_STEPS):
@@ -92,7 +92,7 @@ class TreeBuilder:
                     value: Any = event.value
                     push(event.start_mark.index)
                     if len(value) < 24:  # short texts are often the same ones
-                        value = known.get(value) or self.remember(value)
+                        value = short_texts.get(value) or self.remember(value)
                     if in_map and key is _NO_KEY:
                         if value in current:
                             self.keep(duplicate(value, event.start_mark.index, event.end_mark.index))
@@ -164,7 +164,7 @@ class TreeBuilder:
             self.look()
 
     def look(self) -> None:
-        """What is looked at every few thousand events."""
+        """Check time and counts, every few thousand events."""
         self.deadline.check()
         too_many = self.read_limits.too_many_items(self.tree) or self.read_limits.too_many_nodes(
             self.tree, len(self.quoted)
@@ -174,12 +174,12 @@ class TreeBuilder:
 
     def remember(self, value: str) -> str:
         """Keep one object for equal short texts, as long as there are not too many different ones."""
-        if len(self.known) < _MOST_KNOWN:
-            self.known[value] = value
+        if len(self.short_texts) < _MOST_KNOWN:
+            self.short_texts[value] = value
         return value
 
     def quote(self, value: str) -> str:
-        """A quoted text that may look like JSON. Equal ones are one object: these are larger than other texts."""
+        """Return a quoted text, marked if it looks like JSON. Equal ones are one object, to save memory."""
         if not _JSON_LIKE.match(value):
             return value
         new = Quoted(value)
@@ -188,19 +188,18 @@ class TreeBuilder:
         return new
 
     def decorated(self, event: Any) -> None:
-        """An anchor, a tag, or both."""
+        """Report an anchor, a tag, or both."""
         if event.anchor is not None:
             self.keep(anchor(event.anchor, event.start_mark.index))
         if event.tag is not None:
             self.keep(tag(event.start_mark.index))
 
     def key_is_no_text(self, event: Any, entry: int) -> RefusedKey:
-        """What stands in the mapping for a key that is a mapping or a list; perhaps it was meant as a template."""
+        """Report a key that is a mapping or a list, perhaps meant as a template, and return what stands for it."""
         start = event.start_mark.index
         trap = self.text.startswith("{{", start - 1)
         if trap:
-            end = self.text.find("}}", start, start + 1000)
-            self.keep(unquoted_template(start - 1, end + 2 if end >= 0 else None))
+            self.keep(unquoted_template(self.text, start - 1))
         else:
             self.keep(key_is_no_text(start))
         return RefusedKey(start=entry, trap=trap)

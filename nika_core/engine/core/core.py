@@ -30,7 +30,6 @@ from nika_core.engine.core.messages import (
     CoreEvent,
     Finish,
     Outcome,
-    OutcomeKind,
     Signal,
     StartTask,
     StartTimer,
@@ -249,8 +248,7 @@ class Core:
         return self._reuse.choose(node, definition, given)
 
     def _reuse_earlier(self, node: Node, choice: ReuseDecision) -> None:
-        earlier = self.plan.previous[node.identity]
-        outcome = earlier.outcome()
+        outcome = self.plan.previous[node.identity].outcome
         node.reused = True
         data = {**task_data(outcome), "reason": choice.reason}
         if node.identity != node.id:
@@ -307,17 +305,17 @@ class Core:
                 scope.errors[task] = error  # only items of it failed
             if outcome.messages and task in scope.plan.context:
                 scope.conversation.add(task, outcome.messages, messages_hash(outcome.messages))
-        self._state.transition(node, Success(outcome.output), kind, _data(node, outcome) if data is None else data)
+        self._state.transition(node, Success(), kind, _data(node, outcome) if data is None else data)
         self.close(node)
 
     def fail(self, node: Node, epoch: int, failure: Failure, outcome: Outcome | None = None) -> None:
         """A node has failed: ask the main agent about it, or leave it failed."""
         if outcome is None:
-            outcome = Outcome(OutcomeKind.FAILED, has_output=False, failure=failure, attempts=0)
+            outcome = Outcome(has_output=False, failure=failure, attempts=0)
         node.outcome = outcome
-        cancelled = outcome.kind is OutcomeKind.CANCELLED
+        cancelled = failure.category is Category.CANCELLED
         ask = not cancelled and self._decisions.asks_about(node)
-        state: Failed | Cancelled = Cancelled(failure) if cancelled else Failed(failure, can_retry=ask)
+        state: Failed | Cancelled = Cancelled() if cancelled else Failed(can_retry=ask)
         self._state.transition(node, state, EventKind.TASK_FAILED, _data(node, outcome))
         if ask:
             self._decisions.ask(node, epoch)
@@ -392,7 +390,7 @@ class Core:
             expired = self._waits.timer_fired(event.id)
             if expired is not None:
                 node, failure = expired
-                self.fail(node, 1, failure, node.outcome._replace(kind=OutcomeKind.TIMED_OUT, failure=failure))
+                self.fail(node, 1, failure, node.outcome._replace(failure=failure))
 
     def _cancel_requested(self, event: CancelRequested) -> None:
         status = RunStatus.PAUSED if event.paused else RunStatus.CANCELLED
@@ -457,7 +455,7 @@ def _data(node: Node, outcome: Outcome) -> JsonObject:
 
 def _cancelled(reason: str) -> tuple[Failure, Outcome]:
     failure = Failure(codes.CANCELLED, Category.CANCELLED, reason)
-    return failure, Outcome(OutcomeKind.CANCELLED, has_output=False, failure=failure)
+    return failure, Outcome(has_output=False, failure=failure)
 
 
 def _condition_failure(error: ConditionError, max_bytes: int | None) -> Failure:

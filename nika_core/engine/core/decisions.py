@@ -9,7 +9,7 @@ from nika_core.engine.core.nodes import Node, Scope
 from nika_core.engine.core.run_plan import EarlyEnd
 from nika_core.engine.core.run_state import RunState
 from nika_core.model.events import EventKind
-from nika_core.model.state import Failed, RunStatus, SkipReason
+from nika_core.model.state import RunStatus, SkipReason
 from nika_core.model.workflow import Mode
 
 MAX_DECIDED_RETRIES: Final = 3  # how often the main agent may have one task done again
@@ -51,8 +51,8 @@ class Decisions:
 
     def question(self, node: Node) -> AskDecision:
         """Return the question about a node that is asked about."""
-        assert isinstance(node.state, Failed)
-        return AskDecision(node.id, node.asking, node.state.failure, self._may_retry(node))
+        assert node.outcome.failure is not None
+        return AskDecision(node.id, node.asking, node.outcome.failure, self._may_retry(node))
 
     def _may_retry(self, node: Node) -> bool:
         """Whether doing it again can help: what was never started fails the same way every time."""

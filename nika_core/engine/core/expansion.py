@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 from nika_core import codes
 from nika_core.engine.core.failures import FAULTS, failure_from
 from nika_core.engine.core.groups import ChildExpansion, EachExpansion, Expansion, LoopExpansion
-from nika_core.engine.core.messages import CancelTimer, Outcome, OutcomeKind, StartTimer
+from nika_core.engine.core.messages import CancelTimer, Outcome, StartTimer
 from nika_core.engine.core.nodes import Node, Scope
 from nika_core.engine.core.readiness import NoOutputError
 from nika_core.engine.core.results import (
@@ -285,7 +285,7 @@ class Expander:
         early_end = expansion.node.scope.early_end or self._state.early_end
         if early_end is not None and len(expansion.results) < len(expansion.items):
             failure = Failure(codes.CANCELLED, Category.CANCELLED, early_end.reason)
-            self._end(expansion.node, Outcome(OutcomeKind.CANCELLED, list(expansion.outputs), True, failure))
+            self._end(expansion.node, Outcome(list(expansion.outputs), True, failure))
         else:
             self._end(expansion.node, expansion.outcome())
 
@@ -297,16 +297,16 @@ class Expander:
         early_end = scope.early_end
         if early_end is not None:
             failure = Failure(codes.CANCELLED, Category.CANCELLED, early_end.reason)
-            self._end(node, Outcome(OutcomeKind.CANCELLED, has_output=False, failure=failure, usage=usage))
+            self._end(node, Outcome(has_output=False, failure=failure, usage=usage))
             return
         if scope.failed:
-            self._end(node, Outcome(OutcomeKind.FAILED, has_output=False, failure=scope_failure(scope), usage=usage))
+            self._end(node, Outcome(has_output=False, failure=scope_failure(scope), usage=usage))
             return
         try:
             output, has_output = scope_output(scope, self._state)
         except FAULTS as error:
             failure = output_failure(error, self._state.plan.max_error_bytes)
-            self._end(node, Outcome(OutcomeKind.FAILED, has_output=False, failure=failure, usage=usage))
+            self._end(node, Outcome(has_output=False, failure=failure, usage=usage))
             return
         self._end(node, Outcome(output=output if has_output else None, usage=usage))
 

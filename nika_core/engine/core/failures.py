@@ -38,10 +38,10 @@ def failure_from(error: BaseException, whose: str, max_bytes: int | None = None)
             f"{whose} failed in a way that it does not explain: {described(error)}",
             "this is a fault of the plugin, or of Nika, and not of the workflow",
         )
-    return bounded(failure, max_bytes)
+    return bounded_failure(failure, max_bytes)
 
 
-def bounded(failure: Failure, max_bytes: int | None) -> Failure:
+def bounded_failure(failure: Failure, max_bytes: int | None) -> Failure:
     """The same with its message cut to `max_bytes`."""
     cut = bound(failure.message, max_bytes)
     if not cut.truncated:

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from nika_core import codes
 from nika_core.engine.core.hashing import digest
-from nika_core.engine.core.messages import NOT_RUN, Outcome, OutcomeKind
+from nika_core.engine.core.messages import NO_OUTCOME, Outcome
 from nika_core.engine.core.nodes import Node, Scope
 from nika_core.engine.core.run_plan import Each, Item, ItemError, Loop
 from nika_core.errors import Category
@@ -132,7 +132,7 @@ class EachExpansion:
         message = f"{len(failed)} of {len(self.items)} items failed: {'; '.join(failed[:_NAMED])}{more}"
         first = self.failures[min(self.failures)]
         failure = Failure(first.code, first.category, message, first.hint)
-        return Outcome(OutcomeKind.FAILED, outputs, True, failure, usage=usage)
+        return Outcome(outputs, True, failure, usage=usage)
 
     def error_items(self) -> list[JsonObject]:
         """Return the failed items, as `${error.task.items}` shows them."""
@@ -173,7 +173,7 @@ class LoopExpansion:
     spec: Loop
     number: int = 0
     active: Node | None = None
-    last: Outcome = NOT_RUN
+    last: Outcome = NO_OUTCOME
     outputs: list[Json] = field(default_factory=list)
     messages: tuple[Message, ...] = ()
     results: list[TaskResult] = field(default_factory=list)
@@ -233,8 +233,7 @@ class LoopExpansion:
         output, has_output = self.last.output, self.last.has_output
         if self.spec.collect:
             output, has_output = list(self.outputs), True
-        kind = OutcomeKind.CANCELLED if failure.category is Category.CANCELLED else OutcomeKind.FAILED
-        return Outcome(kind, output, has_output, failure, usage=self.usage)
+        return Outcome(output, has_output, failure, usage=self.usage)
 
     def children(self) -> tuple[TaskResult, ...]:
         """Return the results of its rounds."""

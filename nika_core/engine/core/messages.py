@@ -16,25 +16,14 @@ from nika_core.model.usage import NOTHING, Usage
 from nika_core.model.workflow import AgentBlock, Task
 
 
-class OutcomeKind(StrEnum):
-    """How one epoch of a node ended."""
-
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    TIMED_OUT = "timedOut"
-    CANCELLED = "cancelled"
-    LOST = "lost"  # its executor is gone, and nobody knows
-    UNAVAILABLE = "unavailable"  # nobody could run it
-
-
 class Outcome(NamedTuple):
-    """The one result of one key.
+    """How one epoch of a node ended: the one result of its key.
 
-    `failure` is there exactly when it did not succeed; `output` is then what it had produced, as `${error}` shows it.
+    `failure` is there exactly when it did not succeed, and its category says whether it failed, took too long or was
+    cancelled; `output` is then what it had produced, as `${error}` shows it.
     `duration` in seconds. `withheld`: (of an earlier run) history does not have the output.
     """
 
-    kind: OutcomeKind = OutcomeKind.SUCCEEDED
     output: Json = None
     has_output: bool = True
     failure: Failure | None = None
@@ -46,7 +35,7 @@ class Outcome(NamedTuple):
     withheld: bool = False
 
 
-NOT_RUN: Final = Outcome(has_output=False, attempts=0)
+NO_OUTCOME: Final = Outcome(has_output=False, attempts=0)
 NO_SIGNALS: Final[Mapping[str, Json]] = {}
 NO_SECTIONS: Final[Mapping[str, Json]] = {}
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from nika_core.engine.core.messages import NOT_RUN, Outcome, Wait
+from nika_core.engine.core.messages import NO_OUTCOME, Outcome, Wait
 from nika_core.engine.core.run_plan import EarlyEnd, WorkflowPlan
 from nika_core.engine.core.visibility import Conversation
 from nika_core.model.ids import NodeId, TaskId, inner_id
@@ -56,7 +56,7 @@ class Node:
     first_epoch: int = 1
     bindings: Mapping[str, Json] = NO_BINDINGS
     waiting_for: int = 0
-    outcome: Outcome = NOT_RUN
+    outcome: Outcome = NO_OUTCOME
     asking: int = 0
     retries: int = 0
     extra_usage: Usage = NOTHING

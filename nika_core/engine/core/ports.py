@@ -119,7 +119,7 @@ def _no_models() -> Exception:
     return TaskError("no provider is configured", category=Category.CONFIG, hint="add an `agent:` block with a model")
 
 
-def same(text: str) -> str:
+def unmasked(text: str) -> str:
     """A mask where there is no secret."""
     return text
 

@@ -138,7 +138,7 @@ def node_result(node: Node, state: RunState) -> TaskResult:
     if expansion is None and not node.reused:  # a run's figures are those of all its lives
         earlier = state.plan.previous.get(node.identity)
         if earlier is not None:
-            usage = usage + earlier.usage
+            usage = usage + earlier.outcome.usage
     failed = isinstance(ended, Failed | Cancelled)
     kind = ""
     children: tuple[TaskResult, ...] = ()

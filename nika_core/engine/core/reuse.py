@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Final, TypeAlias
 
 from nika_core.engine.core.nodes import Node
-from nika_core.engine.core.previous_outcomes import PreviousOutcome
+from nika_core.engine.core.previous_tasks import PreviousTask
 from nika_core.engine.core.run_plan import RunPlan
 from nika_core.errors import Category
 from nika_core.model.graph import Graph
@@ -74,11 +74,11 @@ def _is_needed(node: Node) -> bool:
     return node.parent is not None or node.task.id in plan.graph.read or node.task.id in plan.context
 
 
-def _unchanged(earlier: PreviousOutcome, *, needed: bool) -> ReuseDecision:
+def _unchanged(earlier: PreviousTask, *, needed: bool) -> ReuseDecision:
     if earlier.state == "skipped":
         return ReuseDecision(ReuseAction.SKIP, "the main agent had decided to skip it", earlier.epoch)
     if earlier.state == "success":
-        if earlier.withheld and needed:
+        if earlier.outcome.withheld and needed:
             reason = "its output held a secret, which history does not keep"
             return ReuseDecision(ReuseAction.RUN, reason, earlier.epoch + 1)
         if earlier.lost:
@@ -89,8 +89,9 @@ def _unchanged(earlier: PreviousOutcome, *, needed: bool) -> ReuseDecision:
     if earlier.state == "running":
         return ReuseDecision(ReuseAction.RUN, "it had been interrupted", earlier.epoch)
     # The same answers would fail the same check again; after any other failure what was paid for still counts.
-    epoch = earlier.epoch + 1 if earlier.category is Category.VALIDATION else earlier.epoch
-    reason = "it had been cancelled" if earlier.category is Category.CANCELLED else "it had failed"
+    category = earlier.outcome.failure.category if earlier.outcome.failure is not None else None
+    epoch = earlier.epoch + 1 if category is Category.VALIDATION else earlier.epoch
+    reason = "it had been cancelled" if category is Category.CANCELLED else "it had failed"
     return ReuseDecision(ReuseAction.RUN, reason, epoch)
 
 

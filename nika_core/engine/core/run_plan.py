@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
-from nika_core.engine.core.previous_outcomes import PreviousOutcome
+from nika_core.engine.core.previous_tasks import PreviousTask
 from nika_core.model.graph import Graph
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.limits import Limits
@@ -156,7 +156,7 @@ class RunPlan:
     max_error_bytes: int | None = None
     fail_fast: bool = False
     timeout: float | None = None
-    previous: Mapping[str, PreviousOutcome] = field(default_factory=dict)
+    previous: Mapping[str, PreviousTask] = field(default_factory=dict)
     rerun_from: str | None = None
 
 

@@ -96,7 +96,7 @@ class RunState:
         forgotten = NOTHING
         for identity, earlier in self.plan.previous.items():
             if identity not in self.seen:
-                forgotten = forgotten + earlier.usage
+                forgotten = forgotten + earlier.outcome.usage
         return forgotten
 
     # ---- what is told

@@ -9,7 +9,7 @@ from typing import Any, Final
 from nika_core.engine.core.groups import ChildExpansion, EachExpansion, Expansion, LoopExpansion
 from nika_core.engine.core.hashing import messages_hash
 from nika_core.engine.core.messages import (
-    NOT_RUN,
+    NO_OUTCOME,
     Action,
     AgentDecision,
     AttemptFailed,
@@ -17,7 +17,6 @@ from nika_core.engine.core.messages import (
     CancelRequested,
     CoreEvent,
     Outcome,
-    OutcomeKind,
     Signal,
     TaskEnded,
     TaskWaits,
@@ -110,7 +109,7 @@ def _node_json(node: Node) -> JsonObject:
     values: dict[str, Any] = {"state": state_json(node.state), "waitingFor": node.waiting_for}
     if node.identity != node.id:
         values["identity"] = node.identity
-    if node.outcome is not NOT_RUN:
+    if node.outcome is not NO_OUTCOME:
         values["outcome"] = outcome_json(node.outcome)
     if node.extra_usage != NOTHING:
         values["extraUsage"] = usage_json(node.extra_usage)
@@ -130,7 +129,7 @@ def _fill_node(node: Node, data: JsonObject, nodes: dict[str, Node]) -> None:
     nodes[node.id] = node
     node.state, node.waiting_for = state_of(data["state"]), data["waitingFor"]
     node.identity = data.get("identity", node.id)
-    node.outcome = outcome_of(data["outcome"]) if "outcome" in data else NOT_RUN
+    node.outcome = outcome_of(data["outcome"]) if "outcome" in data else NO_OUTCOME
     node.extra_usage = usage_of(data.get("extraUsage"))
     node.asking, node.retries = data.get("asking", 0), data.get("retries", 0)
     node.reused, node.rerun = data.get("reused", False), data.get("rerun", False)
@@ -245,12 +244,12 @@ def state_json(state: TaskState) -> JsonObject:
             return {"is": "running", "epoch": epoch, "attempt": attempt}
         case Waiting(epoch):
             return {"is": "waiting", "epoch": epoch}
-        case Success(output):
-            return {"is": "success", "output": output}
-        case Failed(failure, can_retry):
-            return {"is": "failed", "failure": failure.as_json(), "canRetry": can_retry}
-        case Cancelled(failure):
-            return {"is": "cancelled", "failure": failure.as_json()}
+        case Success():
+            return {"is": "success"}
+        case Failed(can_retry):
+            return {"is": "failed", "canRetry": can_retry}
+        case Cancelled():
+            return {"is": "cancelled"}
         case Skipped(reason):
             return {"is": "skipped", "reason": reason.value}
 
@@ -265,11 +264,11 @@ def state_of(data: JsonObject) -> TaskState:
         case "waiting":
             return Waiting(data["epoch"])
         case "success":
-            return Success(data["output"])
+            return Success()
         case "failed":
-            return Failed(failure_of(data["failure"]), data["canRetry"])
+            return Failed(data["canRetry"])
         case "cancelled":
-            return Cancelled(failure_of(data["failure"]))
+            return Cancelled()
         case "skipped":
             return Skipped(SkipReason(data["reason"]))
         case _:
@@ -279,7 +278,6 @@ def state_of(data: JsonObject) -> TaskState:
 def outcome_json(outcome: Outcome) -> JsonObject:
     """Return as JSON how one epoch of a node ended."""
     return {
-        "kind": outcome.kind.value,
         "output": outcome.output,
         "hasOutput": outcome.has_output,
         "failure": outcome.failure.as_json() if outcome.failure else None,
@@ -288,13 +286,13 @@ def outcome_json(outcome: Outcome) -> JsonObject:
         "usage": usage_json(outcome.usage),
         "messages": [message_json(message) for message in outcome.messages],
         "truncated": outcome.truncated,
+        "withheld": outcome.withheld,
     }
 
 
 def outcome_of(data: JsonObject) -> Outcome:
     """Return the outcome that `outcome_json` wrote."""
     return Outcome(
-        OutcomeKind(data["kind"]),
         data["output"],
         data["hasOutput"],
         failure_of(data["failure"]) if data["failure"] else None,
@@ -303,6 +301,7 @@ def outcome_of(data: JsonObject) -> Outcome:
         usage_of(data["usage"]),
         tuple(message_of(message) for message in data["messages"]),
         data["truncated"],
+        data["withheld"],
     )
 
 

@@ -105,7 +105,7 @@ class Ledger:
     """The accounts of one run. Every method gives the decisions that it leads to, in order."""
 
     def __init__(self, bounds: SpendingLimits) -> None:
-        self._bounds = bounds
+        self.bounds = bounds
         self._tasks: dict[str, _Account] = {}
         self._run = _account("the run", codes.TOKEN_BUDGET, bounds.run_tokens)
         self._cost = _account("the run", codes.COST_BUDGET, bounds.run_cost)
@@ -119,10 +119,6 @@ class Ledger:
         """Tokens that `task` may still take; None: not bounded."""
         account = self._task(task)
         return None if account is None else int(account.room())
-
-    @property
-    def bounds(self) -> SpendingLimits:
-        return self._bounds
 
     @property
     def in_flight(self) -> int:
@@ -187,11 +183,11 @@ class Ledger:
         self.spent_usd += cost
 
     def _task(self, task: str) -> _Account | None:
-        if self._bounds.task_tokens is None:
+        if self.bounds.task_tokens is None:
             return None
         account = self._tasks.get(task)
         if account is None:
-            account = _Account(f"task '{task}'", codes.TOKEN_BUDGET, self._bounds.task_tokens)
+            account = _Account(f"task '{task}'", codes.TOKEN_BUDGET, self.bounds.task_tokens)
             self._tasks[task] = account
         return account
 

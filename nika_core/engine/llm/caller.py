@@ -25,7 +25,7 @@ from nika_core.engine.llm.connections import Connection, Connections, ProviderLo
 from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.recorded_usage import note_sent
 from nika_core.engine.llm.replies import CallNames, reply_json, reply_of
-from nika_core.engine.llm.request_defaults import check_abilities, fit_context, left_out, with_defaults
+from nika_core.engine.llm.request_defaults import fit_context, require_abilities, with_defaults
 from nika_core.engine.llm.streaming import count, stream
 from nika_core.engine.llm.usage_settlement import InFlightCall, UsageSettlement, worst_case
 from nika_core.errors import Category, TaskError
@@ -58,6 +58,7 @@ class ResilientCaller:
         self._clock = clock or SystemClock()
         self._connections = Connections(directory, self._clock, breaker)
         self._batches = None if batch_policy is None else Batches(batch_policy, self._clock)
+        self._reached: dict[tuple[str | None, str], tuple[Connection, ModelInfo]] = {}
         self._names = CallNames()
         self._told: set[str] = set()
 
@@ -81,11 +82,9 @@ class ResilientCaller:
             call.on_usage(NOTHING)
             return known
         connection.breaker.refuse_while_open()
-        check_abilities(meant, info)
-        unsent = left_out(request, call.agent, info)
+        unsent = require_abilities(meant, call.agent, info)
         if unsent is not None:
             self._tell_once(call, unsent)
-        await self._prices.prepare(info)
         batch = self._batches is not None and info.batch and self._batches.batch_policy.eligible(call, meant)
         prompt = (await count(meant, connection)).input_tokens
         ready = fit_context(meant, info, prompt, self._budget.ledger.task_room(call.task_id))
@@ -110,8 +109,13 @@ class ResilientCaller:
         model = request.model or agent.model
         if not model:
             raise missing_model()
-        connection = await self._connections.get(agent.provider, model)
-        return connection, connection.client.info(model)
+        reached = self._reached.get((agent.provider, model))
+        if reached is None:
+            connection = await self._connections.get(agent.provider, model)
+            info = connection.client.info(model)
+            await self._prices.prepare(info)
+            reached = self._reached[agent.provider, model] = connection, info
+        return reached
 
     async def _reserve(
         self,
@@ -124,6 +128,7 @@ class ResilientCaller:
         batch: bool,
     ) -> Reservation:
         worst = Usage(prompt, request.max_tokens or 0)
+        tokens = worst.total_tokens
         cost = self._prices.cost(connection.provider.name, info, worst, batch=batch)
         bound = self._budget.ledger.bounds.run_cost
         if cost is None and bound is not None:
@@ -132,8 +137,8 @@ class ResilientCaller:
                 f"The price of the model '{info.name}' is not known: {bound.name} cannot bound what it costs, only the "
                 "limits of tokens do. Give its price under `prices:` in nika.yaml.",
             )
-        self._ask_policies(call, connection, info, worst.total_tokens, cost)
-        return await self._budget.reserve(call.task_id, worst.total_tokens, cost)
+        self._ask_policies(call, connection, info, tokens, cost)
+        return await self._budget.reserve(call.task_id, tokens, cost)
 
     def _ask_policies(
         self, call: CallScope, connection: Connection, info: ModelInfo, tokens: int, cost: Decimal | None

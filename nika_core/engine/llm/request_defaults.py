@@ -18,7 +18,7 @@ LEAST_MAX_TOKENS: Final = 256  # a shorter reply helps nobody: then the call is 
 def with_defaults(request: ModelRequest, agent: AgentBlock, info: ModelInfo) -> ModelRequest:
     """The agent block's system prompt, temperature and `maxTokens`, where the request says nothing.
 
-    A temperature that is set for all tasks is left out for a model that takes none (see `left_out`).
+    A temperature that is set for all tasks is left out for a model that takes none (see `require_abilities`).
     """
     system = request.system
     if system is None and isinstance(agent.system_prompt, str):
@@ -32,16 +32,10 @@ def with_defaults(request: ModelRequest, agent: AgentBlock, info: ModelInfo) -> 
     )
 
 
-def left_out(request: ModelRequest, agent: AgentBlock, info: ModelInfo) -> str | None:
-    """What of the agent block is not sent to this model, in words for the user; None: nothing is left out."""
-    if info.temperature or request.temperature is not None or agent.temperature is None:
-        return None
-    return f"The model '{info.name}' takes no temperature: the agent block's {agent.temperature:g} is not sent to it."
+def require_abilities(request: ModelRequest, agent: AgentBlock, info: ModelInfo) -> str | None:
+    """Return what of the agent block is not sent to this model, in words for the user; None: all of it is sent.
 
-
-def check_abilities(request: ModelRequest, info: ModelInfo) -> None:
-    """Raise TaskError (NIKA-078) for what the model cannot do: nothing that the author asks for is silently left out.
-
+    Raise TaskError (NIKA-078) for what the model cannot do: nothing that the author asks for is silently left out.
     Most of it is found before anything runs; a model whose name is a template is known only now.
     """
     if request.tools and not info.tools:
@@ -60,6 +54,9 @@ def check_abilities(request: ModelRequest, info: ModelInfo) -> None:
             f"The model '{info.name}' answers with at most {most:,} tokens, and {request.max_tokens:,} are asked for.",
             f"Set `maxTokens` to {most} or less.",
         )
+    if info.temperature or agent.temperature is None or request.temperature is not None:
+        return None
+    return f"The model '{info.name}' takes no temperature: the agent block's {agent.temperature:g} is not sent to it."
 
 
 def _cannot(message: str, hint: str) -> TaskError:

@@ -49,8 +49,9 @@ class UsageSettlement:
     def ended(self, in_flight: InFlightCall, finished: Finished) -> Usage:
         """After a whole reply."""
         real = finished.usage if _believable(finished.usage) else NOTHING
-        known = real.total_tokens > 0 and not real.estimated
-        if real.total_tokens == 0:
+        tokens = real.total_tokens
+        known = tokens > 0 and not real.estimated
+        if tokens == 0:
             real = Usage(in_flight.prompt, tokens_of("".join(in_flight.text), finished.tool_calls), estimated=True)
         usage = self._priced(in_flight, real)
         if known:

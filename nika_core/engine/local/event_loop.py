@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -18,7 +19,14 @@ def run_to_end(main: Coroutine[Any, Any, T], grace: float = 5.0) -> T:
     loop = asyncio.new_event_loop()
     try:
         asyncio.set_event_loop(loop)
-        return loop.run_until_complete(main)
+        work = loop.create_task(main)
+        try:
+            return loop.run_until_complete(work)
+        except KeyboardInterrupt:  # only `main` knows in which order what it began has to end
+            work.cancel()
+            with suppress(asyncio.CancelledError):
+                loop.run_until_complete(work)
+            raise
     finally:
         try:
             left = _end(loop, asyncio.all_tasks(loop), grace)

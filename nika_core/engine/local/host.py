@@ -43,11 +43,6 @@ from nika_core.model.workflow import AgentBlock, KeywordCategory, Mode, Task
 _INTERRUPTED: Final = "interrupted"
 
 
-async def run(request: RunRequest, services: Services, observers: Iterable[Observer] = ()) -> RunResult:
-    """Run a workflow to its end. Raises nothing for what its tasks do; see `Run` for cancelling."""
-    return await Run(request, services, observers).result()
-
-
 class Run:
     """One run of one workflow. Make it, await `result` once, `cancel` it from the same event loop."""
 
@@ -55,7 +50,7 @@ class Run:
         self._request = request
         self._inbox: deque[CoreEvent] = deque()
         self._waiter: asyncio.Future[None] | None = None
-        self._observers = Observers(observers)
+        self._observers = Observers(observers, services.durable)
         self.context = RunContext(request, services, self._observers, self.post)
         self._running: dict[str, TaskRun] = {}  # by task
         self._executor = LocalExecutor(self._ended, self._process_inbox, self._wake)

@@ -1,15 +1,15 @@
-"""Those who watch a run: progress, logs, `--format jsonl`. None of them can harm it.
+"""The observers of a run: progress, logs, `--format jsonl`. None of them can harm it.
 
-Each has a thread of its own and is shown one event after the other; what it raises is dropped. Chunks are dropped
-when it cannot keep up; what is in the run's history it is shown in full, or at least until the run has ended and it has
-stood still for a grace period.
+Each observer has a thread of its own and is shown one event after the other, once the event is durable; what it raises
+is dropped. Chunks are dropped when it cannot keep up. It is shown all that is in the run's history, or at least what it
+takes before the run has ended and it has stood still for a grace period.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from queue import SimpleQueue
 from typing import Final
 
@@ -23,8 +23,9 @@ _LOOK: Final = 0.001  # seconds between two looks whether all was shown
 class _Watcher:
     """One observer and its thread, which starts with the first event."""
 
-    def __init__(self, observer: Observer) -> None:
+    def __init__(self, observer: Observer, durable: Callable[[], int] | None) -> None:
         self._observer = observer
+        self._durable = durable
         self._queue: SimpleQueue[Event | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="nika-observer", daemon=True)
         self.given = 0
@@ -48,7 +49,10 @@ class _Watcher:
         return self.shown < self.given
 
     def _work(self) -> None:
+        durable_until = 0
         while (event := self._queue.get()) is not None:
+            if event.seq > durable_until and self._durable is not None:
+                durable_until = self._durable()
             try:
                 self._observer(event)
             except BaseException as error:  # not even its SystemExit may end a run
@@ -57,10 +61,14 @@ class _Watcher:
 
 
 class Observers:
-    """All of a run."""
+    """All observers of a run.
 
-    def __init__(self, observers: Iterable[Observer] = ()) -> None:
-        self._watchers = [_Watcher(observer) for observer in observers]
+    Args:
+        durable: see `Services.durable`; None: nothing is waited for.
+    """
+
+    def __init__(self, observers: Iterable[Observer] = (), durable: Callable[[], int] | None = None) -> None:
+        self._watchers = [_Watcher(observer, durable) for observer in observers]
         self.any = bool(self._watchers)
 
     def show(self, event: Event) -> None:

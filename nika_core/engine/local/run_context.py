@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nika_core.engine.core.messages import Command, CoreEvent, Emit, quick
-from nika_core.engine.core.ports import same
+from nika_core.engine.core.ports import unmasked
 from nika_core.engine.local.observers import Observers
 from nika_core.engine.local.resources import Resources
 from nika_core.engine.local.services import RunRequest, Services
@@ -61,14 +61,14 @@ class RunContext:
         self.max_attempts = limits.count(LimitKind.ATTEMPTS)
         self.backoff = limits.amount(LimitKind.RETRY_DELAY, 1.0) or 0.0
         self.spent: Usage = NOTHING
-        self._observers = observers
-        self.masks = services.mask is not same
+        self.show = observers.show
+        self.masks = services.mask is not unmasked
         self.task_states: Callable[[], JsonObject] = dict  # task -> the name of its state, for who must know
         self._seq = request.seq
         self._run_id = request.run_id  # these four: looked up for every event
         self._time = services.clock.time
         self._record = services.record
-        self._watched = observers.any
+        self.watched = observers.any
         self.contexts: dict[str, type[Any]] = {}  # by keyword: see `context_class`
         self._keywords: dict[str, BoundKeyword] = {}
         self._history_lost = False
@@ -113,15 +113,8 @@ class RunContext:
                     self._record(event)
                 except Exception as error:  # the run's result matters more than its history
                     self.history_lost(error)
-                if self._watched:
-                    self._observers.show(event)
-
-    def chunk(self, task: str, text: str) -> None:
-        """To the observers only; best effort."""
-        if self._watched:
-            data = {"text": self.services.mask(text)}
-            event = Event(0, self.request.run_id, self.clock.time(), EventKind.CHUNK, task, data)
-            self._observers.show(event)
+                if self.watched:
+                    self.show(event)
 
     def notice(
         self,

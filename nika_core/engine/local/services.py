@@ -18,7 +18,7 @@ from nika_core.engine.core.ports import (
     ModelCaller,
     NoModels,
     admitted,
-    same,
+    unmasked,
 )
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.events import Event
@@ -30,10 +30,10 @@ from nika_core.model.workflow import AgentBlock, Task, Workflow
 from nika_core.plugin import Admission, Facets, Keyword, Refusal, Step, Values
 
 if TYPE_CHECKING:
-    from nika_core.engine.core.previous_outcomes import PreviousOutcome
+    from nika_core.engine.core.previous_tasks import PreviousTask
 
 
-async def durable() -> None:
+async def no_barrier() -> None:
     """A barrier where there is no journal."""
 
 
@@ -76,6 +76,8 @@ class Services:
         caller: calls models.
         record: writes an event into the run's history; quick, never waits, raises nothing.
         barrier: waits until everything recorded so far is durable. May raise JournalError.
+        durable: waits, in an observer's thread, until everything recorded so far is durable, and returns the number of
+            its last event; raises nothing. None: observers are shown events at once.
         call_cache: keeps replies and tool results inside tasks.
         mask: replaces secret values by `***`. Leave the default where no secret is known: it costs nothing.
         mask_stream: a new stream's masker; None: each piece is masked by itself.
@@ -91,9 +93,10 @@ class Services:
     settings: Callable[[str], JsonObject] = no_settings
     caller: ModelCaller = field(default_factory=NoModels)
     record: Callable[[Event], None] = unrecorded
-    barrier: Callable[[], Awaitable[None]] = durable
+    barrier: Callable[[], Awaitable[None]] = no_barrier
+    durable: Callable[[], int] | None = None
     call_cache: CallCache = field(default_factory=InMemoryCallCache)
-    mask: Callable[[str], str] = same
+    mask: Callable[[str], str] = unmasked
     mask_stream: Callable[[], MaskedStream] | None = None
     admit: Callable[[Admission], Refusal | None] = admitted
     clock: Clock = field(default_factory=SystemClock)
@@ -132,7 +135,7 @@ class RunRequest:
     fail_fast: bool = False
     timeout: float | None = None
     grace: float = 5.0
-    previous: Mapping[str, PreviousOutcome] = field(default_factory=dict)
+    previous: Mapping[str, PreviousTask] = field(default_factory=dict)
     rerun_from: str | None = None
     seq: int = 0
 
@@ -144,4 +147,4 @@ class RunRequest:
 class Observer(Protocol):
     """Is shown every event as it happens, chunks included. What it raises, or how slow it is, harms no run."""
 
-    def __call__(self, event: Event) -> Any: ...
+    def __call__(self, event: Event, /) -> Any: ...

@@ -14,7 +14,6 @@ from nika_core.engine.core.messages import (
     AttemptStarted,
     CancelRequested,
     Outcome,
-    OutcomeKind,
     TaskCall,
 )
 from nika_core.engine.core.ports import admitted
@@ -32,7 +31,6 @@ from nika_core.plugin import Admission, Stage, StepOutput
 
 LONGEST_DELAY: Final = 60.0  # seconds of backoff
 LONGEST_RETRY_AFTER: Final = 600.0  # seconds; who asks for more is not waited for
-_SUCCEEDED: Final = OutcomeKind.SUCCEEDED  # looked up once
 
 
 class Owner(Protocol):
@@ -80,7 +78,7 @@ class TaskRun(TaskSupervisor):
             return self.cancelled()
         except BaseException as error:  # a fault in the engine must end a task, not leave a run waiting for it
             failure = Failure(codes.INTERNAL, Category.UNKNOWN, f"a fault in the engine: {described(error)}")
-            return Outcome(OutcomeKind.LOST, has_output=False, failure=failure)
+            return Outcome(has_output=False, failure=failure)
         return outcome
 
     def _ready(self) -> Outcome | None:
@@ -194,7 +192,7 @@ class TaskRun(TaskSupervisor):
         value, truncated = bounded_output(value, self._keyword.max_output, original)
         duration = self._run.clock.monotonic() - self._started
         usage = self._meter.usage
-        return Outcome(_SUCCEEDED, value, True, None, self._attempt, duration, usage, messages, truncated)
+        return Outcome(value, True, None, self._attempt, duration, usage, messages, truncated)
 
     # ---- retries
 
@@ -275,7 +273,6 @@ class TaskRun(TaskSupervisor):
         return self._ended(self._run.failure(failure))
 
     def _ended(self, failure: Failure, error: TaskError | None = None) -> Outcome:
-        kinds = {Category.CANCELLED: OutcomeKind.CANCELLED, Category.TIMEOUT: OutcomeKind.TIMED_OUT}
         output, has_output, truncated = None, False, False
         if error is not None and error.output is not None:
             try:
@@ -285,7 +282,6 @@ class TaskRun(TaskSupervisor):
             except TaskError:
                 output = None
         return Outcome(
-            kinds.get(failure.category, OutcomeKind.FAILED),
             output,
             has_output,
             failure,

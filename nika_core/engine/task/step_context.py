@@ -15,11 +15,11 @@ from nika_core.engine.task.tool_calls import call_tool, find_tools
 from nika_core.errors import TaskError
 from nika_core.model.clock import Clock
 from nika_core.model.codec import usage_json
-from nika_core.model.events import EventKind
+from nika_core.model.events import Event, EventKind
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.model.workflow import AgentBlock, KeywordCategory
-from nika_core.plugin import ModelInfo, ModelReply, ModelRequest, Tool, ToolOutcome
+from nika_core.plugin import ModelInfo, ModelReply, ModelRequest, Tool, ToolResult
 
 T = TypeVar("T")
 
@@ -75,14 +75,17 @@ class TaskContext:
     def mask(self, text: str) -> str:
         return self._run.services.mask(text)
 
-    def chunk(self, text: str) -> None:
-        make = self._run.services.mask_stream
-        if make is not None:
+    def emit_text(self, text: str) -> None:
+        run = self._run
+        if not run.watched:
+            return
+        if run.services.mask_stream is not None:
             if self._stream is None:
-                self._stream = make()
+                self._stream = run.services.mask_stream()
             text = self._stream.feed(text)
-        if text:
-            self._run.chunk(self.task_id, text)
+        elif run.masks:
+            text = run.services.mask(text)
+        self._show(text)
 
     def notice(self, message: str, *, kind: EventKind = EventKind.NOTICE, data: JsonObject | None = None) -> None:
         self._run.notice(message, self.task_id, kind, data)
@@ -121,16 +124,20 @@ class TaskContext:
     async def tools(self) -> Sequence[Tool]:
         return await find_tools(self._run, self)
 
-    async def call(self, tool: Tool, arguments: JsonObject) -> ToolOutcome:
+    async def call(self, tool: Tool, arguments: JsonObject) -> ToolResult:
         return await call_tool(self._run, self, tool, arguments)
 
     # ---- for the engine
 
     def flush(self) -> None:
         """Show what a stream held back, since nothing follows."""
-        rest = "" if self._stream is None else self._stream.flush()
-        if rest:
-            self._run.chunk(self.task_id, rest)
+        if self._stream is not None:
+            self._show(self._stream.flush())
+
+    def _show(self, text: str) -> None:
+        """To the observers only; best effort, never in history."""
+        if text:
+            self._run.show(Event(0, self.run_id, self.clock.time(), EventKind.CHUNK, self.task_id, {"text": text}))
 
     def child(self, keyword: BoundKeyword, key: str, timeout: float) -> TaskContext:
         """For another keyword's step that runs inside this task as a tool."""
@@ -159,7 +166,7 @@ class TaskContext:
             keyword=self.keyword.spec.name,
             workflow=self._run.request.workflow.name,
             agent=self.agent,
-            on_text=self.chunk,
+            on_text=self.emit_text,
             on_usage=on_usage,
             call_cache=self._run.services.call_cache,
             notice=self.notice,

@@ -8,12 +8,12 @@ them again, and no tool acts twice.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from nika_core import codes
 from nika_core.engine.core.failures import FAULTS, EscapedError, failure_from
 from nika_core.engine.core.hashing import digest
-from nika_core.engine.core.messages import CancelRequested
+from nika_core.engine.core.messages import CancelRequested, TaskCall
 from nika_core.engine.local.run_context import BoundKeyword, RunContext
 from nika_core.engine.task.outputs import as_json, as_text, fork
 from nika_core.engine.task.run_with_timeout import TookTooLongError, run_with_timeout
@@ -22,15 +22,39 @@ from nika_core.model.bounded import bound
 from nika_core.model.events import EventKind
 from nika_core.model.json import JsonObject
 from nika_core.model.tools import covers
-from nika_core.plugin import Admission, Stage, StepOutput, Tool, ToolOutcome
-
-if TYPE_CHECKING:
-    from nika_core.engine.task.step_context import TaskContext
+from nika_core.model.workflow import AgentBlock
+from nika_core.plugin import Admission, Stage, StepOutput, Tool, ToolResult
 
 _MAX_DEPTH: Final = 8  # of tools that call tools
 
 
-async def find_tools(run: RunContext, context: TaskContext) -> Sequence[Tool]:
+class ToolUser(Protocol):
+    """The context of a step that uses tools: whose they are, and what is counted for it."""
+
+    call_: TaskCall
+    attempt: int
+    timeout: float
+    depth: int
+    run_id: str
+    task_id: str
+    key: str
+    keyword: BoundKeyword
+    agent: AgentBlock
+
+    def child(self, keyword: BoundKeyword, key: str, timeout: float) -> Any:
+        """Return the context of another keyword's step that runs inside this task as a tool."""
+        ...
+
+    def count(self, usage: object) -> None:
+        """Count what was used."""
+        ...
+
+    def occurrence(self, call: str) -> int:
+        """Return how often this very call was made before in this attempt."""
+        ...
+
+
+async def find_tools(run: RunContext, context: ToolUser) -> Sequence[Tool]:
     """All that is allowed, not disallowed, and really there. Raises TaskError (config)."""
     task, agent = context.call_.task, context.agent
     allowed = task.allowed_tools if task.allowed_tools is not None else agent.allowed_tools
@@ -49,7 +73,7 @@ async def find_tools(run: RunContext, context: TaskContext) -> Sequence[Tool]:
     return tuple(found.values())
 
 
-async def _tools_of(run: RunContext, context: TaskContext, pattern: str) -> Iterable[Tool]:
+async def _tools_of(run: RunContext, context: ToolUser, pattern: str) -> Iterable[Tool]:
     name, _, reference = pattern.partition("::")
     keyword = run.keyword(name)
     facets = run.services.facets(name)
@@ -61,7 +85,7 @@ async def _tools_of(run: RunContext, context: TaskContext, pattern: str) -> Iter
     return tools
 
 
-async def call_tool(run: RunContext, context: TaskContext, tool: Tool, arguments: JsonObject) -> ToolOutcome:
+async def call_tool(run: RunContext, context: ToolUser, tool: Tool, arguments: JsonObject) -> ToolResult:
     """Run it, or give its earlier result again. Raises nothing but cancellation."""
     arguments = fork(arguments)
     name = f"{tool.name}:{digest([tool.name, arguments])}"
@@ -69,7 +93,7 @@ async def call_tool(run: RunContext, context: TaskContext, tool: Tool, arguments
     call_cache = run.services.call_cache
     kept = call_cache.get(context.key, call)
     if isinstance(kept, dict) and isinstance(kept.get("content"), str):
-        outcome = ToolOutcome(kept["content"], bool(kept.get("isError")))
+        outcome = ToolResult(kept["content"], bool(kept.get("isError")))
         _tell(run, context, tool, arguments, outcome, 0.0, reused=True)
         return outcome
     started = run.clock.monotonic()
@@ -80,14 +104,14 @@ async def call_tool(run: RunContext, context: TaskContext, tool: Tool, arguments
     return outcome
 
 
-async def _run(run: RunContext, context: TaskContext, tool: Tool, arguments: JsonObject, key: str) -> ToolOutcome:
+async def _run(run: RunContext, context: ToolUser, tool: Tool, arguments: JsonObject, key: str) -> ToolResult:
     try:
         keyword = run.keyword(tool.keyword)
         _admit(run, context, tool)
         try:
             payload = tool.payload(arguments)
         except ValueError as error:
-            return ToolOutcome(f"these arguments make no sense: {error}", is_error=True)
+            return ToolResult(f"these arguments make no sense: {error}", is_error=True)
         if not keyword.spec.pure:
             await run.barrier()
         child = context.child(keyword, key, min(keyword.timeout, context.timeout))
@@ -98,7 +122,7 @@ async def _run(run: RunContext, context: TaskContext, tool: Tool, arguments: Jso
         finally:
             child.flush()
     except TookTooLongError as error:
-        return ToolOutcome(f"`{tool.name}` {error}", is_error=True)
+        return ToolResult(f"`{tool.name}` {error}", is_error=True)
     except TaskError as error:
         if error.usage is not None:
             context.count(error.usage)
@@ -108,7 +132,7 @@ async def _run(run: RunContext, context: TaskContext, tool: Tool, arguments: Jso
     return _result(run, context, keyword, returned)
 
 
-def _result(run: RunContext, context: TaskContext, keyword: BoundKeyword, returned: Any) -> ToolOutcome:
+def _result(run: RunContext, context: ToolUser, keyword: BoundKeyword, returned: Any) -> ToolResult:
     original = None
     if isinstance(returned, StepOutput):
         context.count(returned.usage)
@@ -116,11 +140,11 @@ def _result(run: RunContext, context: TaskContext, keyword: BoundKeyword, return
     try:
         text = as_text(as_json(returned, run.max_depth, f"keyword `{keyword.spec.name}`"))
     except (TaskError, ValueError) as error:
-        return ToolOutcome(run.services.mask(str(error)), is_error=True)
-    return ToolOutcome(bound(text, keyword.max_output, original).text)
+        return ToolResult(run.services.mask(str(error)), is_error=True)
+    return ToolResult(bound(text, keyword.max_output, original).text)
 
 
-def _told(run: RunContext, error: BaseException, tool: Tool, keyword: BoundKeyword | None) -> ToolOutcome:
+def _told(run: RunContext, error: BaseException, tool: Tool, keyword: BoundKeyword | None) -> ToolResult:
     if isinstance(error, EscapedError) and error.interrupt:  # the user's, wherever it came up
         run.post(CancelRequested("interrupted"))
     failure = run.failure(failure_from(error, f"keyword `{tool.keyword}`"))
@@ -132,10 +156,10 @@ def _told(run: RunContext, error: BaseException, tool: Tool, keyword: BoundKeywo
         except (TaskError, ValueError):
             shown = ""
         text = f"{text}\n{bound(shown, keyword.max_output if keyword else None).text}".rstrip()
-    return ToolOutcome(text, is_error=True)
+    return ToolResult(text, is_error=True)
 
 
-def _admit(run: RunContext, context: TaskContext, tool: Tool) -> None:
+def _admit(run: RunContext, context: ToolUser, tool: Tool) -> None:
     if context.depth >= _MAX_DEPTH:
         raise TaskError(f"tools that call tools, more than {_MAX_DEPTH} deep", category=Category.CONFIG)
     refusal = run.services.admit(
@@ -157,10 +181,10 @@ def _admit(run: RunContext, context: TaskContext, tool: Tool) -> None:
 
 def _tell(
     run: RunContext,
-    context: TaskContext,
+    context: ToolUser,
     tool: Tool,
     arguments: JsonObject,
-    outcome: ToolOutcome,
+    outcome: ToolResult,
     seconds: float,
     *,
     reused: bool = False,

@@ -9,7 +9,7 @@ from nika_core.errors import Category, TaskError
 from nika_core.model.events import EventKind
 from nika_core.model.message import Message, Role, ToolCall
 from nika_core.plugin.keyword import StepContext
-from nika_core.plugin.tool import Tool, ToolOutcome
+from nika_core.plugin.tool import Tool, ToolResult
 from nika_core.template.json_check import import_validator, value_problems
 
 _RAW = 200  # characters of broken arguments that the model is shown again
@@ -46,14 +46,14 @@ async def run_calls(calls: Sequence[ToolCall], tools: Mapping[str, Tool], contex
     ]
 
 
-async def _run(call: ToolCall, tools: Mapping[str, Tool], context: StepContext) -> ToolOutcome:
+async def _run(call: ToolCall, tools: Mapping[str, Tool], context: StepContext) -> ToolResult:
     tool = tools.get(call.name)
     problem = _problem(call, tool, tools)
     if tool is None or call.arguments is None or problem is not None:
         arguments = call.raw[:_RAW] if call.arguments is None else call.arguments
         data = {"tool": tool.name if tool else call.name, "arguments": arguments, "isError": True}
         context.notice(str(problem), kind=EventKind.TOOL_CALLED, data=data)
-        return ToolOutcome(f"{problem} Mend that and call the tool again.", is_error=True)
+        return ToolResult(f"{problem} Mend that and call the tool again.", is_error=True)
     return await context.call(tool, call.arguments)
 
 

@@ -122,6 +122,7 @@ def _is_plain(argv: Sequence[str], env: Mapping[str, str]) -> bool:
 def _refuse(argv: Sequence[str], env: Mapping[str, str]) -> None:
     """Raises TaskError for the first that cannot."""
     where: str | None = None
+    hint = "give such data on stdin"
     try:
         for index, word in enumerate(argv):
             where = f"argument {index}" if index else "the command"
@@ -139,10 +140,15 @@ def _refuse(argv: Sequence[str], env: Mapping[str, str]) -> None:
                     break
             else:
                 where = None
-    except UnicodeEncodeError:
-        where = f"{where} holds a character that is no text (a lone surrogate)"
+    except UnicodeEncodeError as error:
+        character = error.object[error.start]
+        if "\ud800" <= character <= "\udfff":
+            where = f"{where} holds a character that is no text (a lone surrogate)"
+        else:
+            where = f"{where} holds {character!a}, which the locale's encoding ({error.encoding}) does not have"
+            hint = "run with LC_ALL=C.UTF-8, and without PYTHONUTF8=0"
     if where is not None:
-        raise TaskError(where, category=Category.VALIDATION, hint="give such data on stdin")
+        raise TaskError(where, category=Category.VALIDATION, hint=hint)
 
 
 def _why(error: OSError, program: str, cwd: Path, env: Mapping[str, str]) -> TaskError:

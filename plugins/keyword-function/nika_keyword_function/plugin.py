@@ -18,7 +18,7 @@ FUNCTION: Final = Keyword(
     payload=sy.Map({"reference": sy.Str(), sy.Optional("args"): sy.Any()}),
     step="nika_keyword_function.step:FunctionStep",
     facets="nika_keyword_function.facets:FunctionFacets",
-    trees=frozenset({"args"}),
+    json_fields=frozenset({"args"}),
     field_docs={
         "reference": "path/to/file.py::name (also .js, .mjs, .ts) from the workflow's folder, or package.module::name.",
         "args": "Arguments by name; they are fitted to the parameters' annotations.",

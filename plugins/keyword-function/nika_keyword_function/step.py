@@ -57,7 +57,7 @@ class FunctionStep:
             env={**context.environ, "NIKA_TASK_KEY": context.key},
             keep=context.max_output,
             stdin=_encoded(request),
-            show=context.chunk,
+            show=context.emit_text,
             keep_channel=context.max_output + _HEAD_BYTES,
         )
         if ended.left_behind:

@@ -1,6 +1,6 @@
 """One request and its redirects, with the network's failures as errors that say what happened.
 
-Imports httpx2: like `client`, only the step imports it, off the event loop.
+Imports httpx2: only the step imports this module, when the client is open and httpx2 is therefore imported.
 """
 
 from __future__ import annotations

@@ -13,9 +13,9 @@ from nika_core.model.json import Json, JsonObject
 from nika_core.model.message import ToolSpec
 from nika_core.model.template import Template
 from nika_core.plugin import Effect, Facets, Payload, Report, StepContext, Tool
+from nika_core.toolbox.network import allow_variable, parse_allow_entry, split_entries
 from nika_keyword_http import request as requests
 from nika_keyword_http import urls
-from nika_keyword_http.guard import VARIABLE, allow_entry, entries_of
 
 _ARGUMENTS: Final[JsonObject] = {
     "type": "object",
@@ -32,7 +32,10 @@ _ARGUMENTS: Final[JsonObject] = {
     "additionalProperties": False,
 }
 _WHOLE: Final = ("", "*")  # references that mean the one tool there is
-_ENTRIES: Final = f"it is hosts, host:port or CIDR blocks with commas between: {VARIABLE}=localhost:8000,10.0.0.0/8"
+_ALLOW_VARIABLE: Final = allow_variable("http")
+_ENTRIES: Final = (
+    f"write hosts, host:port or CIDR blocks with commas between: {_ALLOW_VARIABLE}=localhost:8000,10.0.0.0/8"
+)
 _ALONE: Final = "write http alone"
 
 
@@ -179,11 +182,11 @@ class HttpFacets(Facets):
 
 def _check_allowed(payload: Payload, report: Report) -> None:
     """What the environment allows. Of the project file, its validator tells."""
-    for entry in entries_of(payload.environ.get(VARIABLE)):
+    for entry in split_entries(payload.environ.get(_ALLOW_VARIABLE)):
         try:
-            allow_entry(entry)
+            parse_allow_entry(entry)
         except ValueError as error:
-            report(f"{VARIABLE}: {error}", Place(VARIABLE), code=codes.BAD_CONFIGURATION, hint=_ENTRIES)
+            report(f"{_ALLOW_VARIABLE}: {error}", Place(_ALLOW_VARIABLE), code=codes.BAD_CONFIGURATION, hint=_ENTRIES)
 
 
 def _no_tool(reference: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import strictyaml as sy
 
 from nika_core.plugin import Keyword, hookimpl
-from nika_keyword_http.guard import allow_entry
+from nika_core.toolbox.network import parse_allow_entry
 
 NIKA_API: Final = 1
 
@@ -18,7 +18,7 @@ class AllowEntry(sy.ScalarValidator):  # type: ignore[misc]  # strictyaml has no
 
     def validate_scalar(self, chunk: Any) -> str:
         try:
-            allow_entry(chunk.contents)
+            parse_allow_entry(chunk.contents)
         except ValueError as error:
             chunk.expecting_but_found("when expecting what http may call", str(error))
         return str(chunk.contents)
@@ -45,9 +45,9 @@ HTTP: Final = Keyword(
     ),
     step="nika_keyword_http.step:HttpStep",
     facets="nika_keyword_http.facets:HttpFacets",
-    trees=frozenset({"query", "json", "form"}),
-    literal=frozenset({"followRedirects", "expectStatus", "response", "idempotencyKey"}),
-    custom=frozenset({"url"}),
+    json_fields=frozenset({"query", "json", "form"}),
+    verbatim_fields=frozenset({"followRedirects", "expectStatus", "response", "idempotencyKey"}),
+    rendered_fields=frozenset({"url"}),
     default_timeout=10.0,
     settings=sy.Map({sy.Optional("allow"): sy.EmptyList() | sy.Seq(AllowEntry())}),
     field_docs={

@@ -84,7 +84,7 @@ def test_a_malformed_list_of_hosts_is_told_once_before_anything_runs(tmp_path: P
     done = call(command, "w.nika.yaml", folder=tmp_path, NIKA_HTTP_ALLOW="good.example, http://x,h:0")
     told = done.stdout + done.stderr
     assert (done.returncode, told.count("NIKA-085")) == (2, 2)
-    assert told.count("NIKA_HTTP_ALLOW: 'http://x' is no host, host:port or CIDR block") == 1
+    assert told.count("NIKA_HTTP_ALLOW: 'http://x' is not a host, host:port or CIDR block") == 1
     assert told.count("NIKA_HTTP_ALLOW: 'h:0' has no port") == 1
     assert not (tmp_path / "ran").exists()
 
@@ -98,5 +98,5 @@ def test_a_malformed_entry_of_the_project_file_is_told_with_its_place(tmp_path: 
     (tmp_path / "nika.yaml").write_text("http:\n  allow:\n    - good.example\n    - http://x\n", encoding="utf-8")
     (tmp_path / "w.nika.yaml").write_text("tasks:\n  - {id: a, http: 'https://h.example/'}\n", encoding="utf-8")
     [problem] = nika("run", "w.nika.yaml", folder=tmp_path)["problems"]
-    assert "'http://x' is no host" in problem["message"]
+    assert "'http://x' is not a host" in problem["message"]
     assert (problem["line"], problem["column"]) == (4, 7)

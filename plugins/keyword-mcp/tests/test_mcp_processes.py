@@ -65,7 +65,10 @@ def alive(folder: Path) -> list[str]:
     return found
 
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc"),
+]
 
 
 def test_a_child_of_a_server_in_a_session_of_its_own_ends_with_the_run(folder: Path) -> None:

@@ -29,9 +29,9 @@ SHELL: Final = Keyword(
     ),
     step="nika_keyword_shell.step:ShellStep",
     facets="nika_keyword_shell.facets:ShellFacets",
-    trees=frozenset({"stdin"}),
-    literal=frozenset({"capture", "trust"}),
-    custom=frozenset({"command"}),
+    json_fields=frozenset({"stdin"}),
+    verbatim_fields=frozenset({"capture", "trust"}),
+    rendered_fields=frozenset({"command"}),
     default_timeout=30.0,
     default_max_output=100 * 1024,
     field_docs={

@@ -34,7 +34,7 @@ class ShellStep:
             keep=max(context.max_output, _MIN_KEEP),
             stdin=_stdin(payload),
             merge_stderr=capture == "both",
-            show=context.chunk,
+            show=context.emit_text,
         )
         if ended.left_behind:
             context.notice("the command had left processes running in the background; they were ended with it")

@@ -13,7 +13,9 @@ from nika_keyword_shell.script import put_together, scanned
 from nika_core.model.template import Template
 from nika_core.template.compiler import compile_template
 
-SHELLS = [shell for shell in ("sh", "bash", "dash", "ksh", "zsh", "busybox") if shutil.which(shell)]
+# What /bin/sh is on Linux and macOS, each under the name that the keyword starts it by: zsh and bash follow POSIX only
+# when they are called `sh`. ksh93 is /bin/sh on neither, and expands `~"$x"`, which POSIX calls a literal tilde.
+SHELLS = [shell for shell in ("sh", "bash", "dash", "zsh", "busybox") if shutil.which(shell)]
 
 VALUES = {
     "empty": "",
@@ -99,9 +101,16 @@ POSITIONS = {
 
 
 def _run(shell: str, script: str, values: dict[str, str], folder: Path) -> bytes:
-    argv = [shell, "sh", "-c", script] if shell == "busybox" else [shell, "-c", script]
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **values}
-    ended = subprocess.run(argv, cwd=folder, env=environment, capture_output=True, timeout=20, check=False)
+    ended = subprocess.run(
+        ["sh", "-c", script],
+        executable=shutil.which(shell),
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
     assert ended.stderr == b"", ended.stderr
     return ended.stdout
 

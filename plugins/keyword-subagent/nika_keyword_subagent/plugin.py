@@ -39,7 +39,7 @@ def nika_task_keywords() -> Iterable[Keyword]:
             payload=PAYLOAD,
             step="nika_keyword_subagent.step:Step",
             facets="nika_core.toolbox.agent.facets:AgentFacets",
-            literal=frozenset({"systemPromptFile", "skills"}),  # files are named by the author, never by data
+            verbatim_fields=frozenset({"systemPromptFile", "skills"}),  # files are named by the author, never by data
             needs_provider=True,
             default_timeout=60.0,
             field_docs=FIELDS,

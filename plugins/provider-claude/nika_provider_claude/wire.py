@@ -121,8 +121,8 @@ def usage_of(usage: Any, before: Usage | None = None) -> Usage:
     )
 
 
-class Gathered:
-    """What a stream's events add up to."""
+class Reply:
+    """Collects the events of a stream."""
 
     def __init__(self, model: str) -> None:
         self.model = model
@@ -130,8 +130,13 @@ class Gathered:
         self.usage: Usage | None = None
         self._calls: dict[int, tuple[str, str, list[str]]] = {}
 
+    @property
+    def complete(self) -> bool:
+        """Whether the reply has ended."""
+        return self.stop is not None
+
     def add(self, event: Any) -> str:
-        """Take an event; gives the text in it."""
+        """Take an event and return the text in it."""
         match event.type:
             case "message_start":
                 self.model = event.message.model or self.model
@@ -153,7 +158,7 @@ class Gathered:
         return ""
 
     def finished(self) -> Finished:
-        """The end; only after `stop` came."""
+        """Return the end of a complete reply."""
         calls = tuple(parsed_call(call, name, "".join(parts)) for call, name, parts in self._calls.values())
         return Finished(_STOPS.get(self.stop or "", self.stop or ""), self.usage or Usage(calls=1), calls, self.model)
 

@@ -206,7 +206,7 @@ async def test_a_chunk_that_is_no_json_is_the_providers_failure(llmock: Any, cli
 
 
 async def test_a_stalled_stream_times_out(llmock: Any, client: Client) -> None:
-    client._silence = 0.2
+    client.read_timeout = 0.2
     llmock.reply("one two three four five six seven").stall(after_chunks=2, seconds=5)
     assert (await failure(client)).category is Category.TIMEOUT
 

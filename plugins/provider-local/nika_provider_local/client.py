@@ -1,4 +1,4 @@
-"""Runs the model: llama.cpp in threads of this process."""
+"""The client that runs the model itself: llama.cpp in threads of this process."""
 
 from __future__ import annotations
 
@@ -11,41 +11,52 @@ from typing import Any, Final
 
 from nika_core import codes
 from nika_core.errors import Category, TaskError
-from nika_core.plugin import (
-    BatchResult,
-    Chunk,
-    Health,
-    ModelInfo,
-    ModelRequest,
-    TextDelta,
-    TokenEstimate,
-    estimate_tokens,
-)
-from nika_core.toolbox.providers import load_sdk, truncated_error
+from nika_core.plugin import Health, ModelInfo, ModelRequest
+from nika_core.toolbox.providers import ServerClient, load_sdk
 from nika_provider_local.weights import VARIABLE, find_weights
-from nika_provider_local.wire import Gathered, body_of
+from nika_provider_local.wire import Reply, body_of
 
 CONTEXT: Final = 8192
 
 
-class Client:
+class Client(ServerClient):
     """Loads the weights once for a run, on first use. Calls run one after the other: the processor is one."""
 
+    provider = "the local model"
+
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-        self._server: Any = None
-        self._opening = asyncio.Lock()
+        super().__init__(environ)
         self._running: set[asyncio.Future[Any]] = set()
 
     def info(self, model: str) -> ModelInfo:
-        """A small model calls tools badly: none are offered to it."""
+        """Return what the model can do. A small model calls tools badly, so none are offered to it."""
         return ModelInfo(model, CONTEXT, tools=False, json_schema=True, free=True)
 
     def models(self) -> Sequence[ModelInfo]:
+        """Return the one model that comes with a package."""
         return (self.info("smollm2-135m"),)
 
-    async def stream(self, request: ModelRequest) -> AsyncIterator[Chunk]:
-        """Raises TaskError."""
+    async def connect(self) -> Any:
+        """Load the weights. Raise TaskError."""
+        path = await asyncio.to_thread(find_weights, self.environ)
+        try:
+            sdk = await load_sdk("xllamacpp")
+            return await asyncio.to_thread(_open, sdk, str(path))
+        except ImportError as error:
+            raise TaskError(
+                f"xllamacpp cannot be imported: {error}",
+                category=Category.CONFIG,
+                hint="install the extra `nika-workflows[local]`; it has wheels for Linux, macOS and Windows",
+            ) from error
+        except RuntimeError as error:
+            raise TaskError(
+                f"llama.cpp cannot load {str(path)!r}: {error}",
+                category=Category.CONFIG,
+                hint=f"{VARIABLE} must name a GGUF file of a chat model",
+            ) from error
+
+    async def send(self, request: ModelRequest) -> AsyncIterator[Any]:
+        """Start a reply. Raise TaskError if tools are offered."""
         if request.tools:
             raise TaskError(
                 f"the model {request.model!r} cannot use tools",
@@ -53,14 +64,20 @@ class Client:
                 code=codes.MODEL_CANNOT,
                 hint="use another model, or `allowedTools: []`",
             )
-        server = await self._loaded()
-        got = Gathered(request.model or "local")
+        return self._generated(await self.connection(), request)
+
+    def new_reply(self, request: ModelRequest) -> Reply:
+        """Return what collects a reply."""
+        return Reply(request.model or "local")
+
+    async def _generated(self, server: Any, request: ModelRequest) -> AsyncIterator[Any]:
+        """Yield llama.cpp's chunks; closing it ends the generation at its next word."""
         loop = asyncio.get_running_loop()
         chunks: asyncio.Queue[Any] = asyncio.Queue()
         stop = threading.Event()
 
         def receive(chunk: Any) -> bool:
-            """Called in llama.cpp's thread; true ends the generation."""
+            """Take a chunk, in llama.cpp's thread; true ends the generation."""
             if not stop.is_set():
                 loop.call_soon_threadsafe(chunks.put_nowait, chunk)
             return stop.is_set()
@@ -78,25 +95,19 @@ class Client:
         running.add_done_callback(self._ended)
         try:
             while (chunk := await chunks.get()) is not None:
-                text = got.add(chunk)
-                if text:
-                    yield TextDelta(text)
+                yield chunk
             await running
-        except RuntimeError as error:
-            raise TaskError(f"the local model failed: {error}", category=Category.PROVIDER) from error
         finally:
             stop.set()
-        if got.stop is None:
-            raise truncated_error("local", usage=got.usage)
-        yield got.finished()
 
-    async def estimate(self, request: ModelRequest) -> TokenEstimate:
-        """An estimate: the model's own count comes with its answer."""
-        return TokenEstimate(estimate_tokens(request))
+    async def list_models(self) -> tuple[str, ...]:
+        """Return the name of the model."""
+        return ("smollm2-135m",)
 
     async def health(self) -> Health:
+        """Return whether there are weights and a library to run them. Raise nothing."""
         try:
-            path = await asyncio.to_thread(find_weights, self._environ)
+            path = await asyncio.to_thread(find_weights, self.environ)
             await load_sdk("xllamacpp")
         except TaskError as error:
             return Health(False, f"{error.message}; {error.hint}")
@@ -104,45 +115,16 @@ class Client:
             return Health(False, f"xllamacpp cannot be imported: {error}")
         return Health(True, path.name, ("smollm2-135m",))
 
-    async def submit_batch(self, requests: Mapping[str, ModelRequest]) -> str:
-        """There are no batches: raises TaskError."""
-        raise TaskError("the local model has no batches", category=Category.CONFIG, code=codes.MODEL_CANNOT)
-
-    async def poll_batch(self, batch_id: str) -> BatchResult:
-        """There are no batches: raises TaskError."""
-        raise TaskError("the local model has no batches", category=Category.CONFIG, code=codes.MODEL_CANNOT)
-
     async def close(self) -> None:
-        """Waits for what still runs (each ends at its next word), then frees the weights."""
+        """Wait for what still runs (each reply ends at its next word), then free the weights."""
         if self._running:
             await asyncio.wait(self._running)
-        self._server = None
+        self._connection = None
 
     def _ended(self, running: asyncio.Future[Any]) -> None:
         self._running.discard(running)
         if not running.cancelled():
-            running.exception()  # looked at: whoever waited for it was told, or is gone
-
-    async def _loaded(self) -> Any:
-        async with self._opening:
-            if self._server is None:
-                path = await asyncio.to_thread(find_weights, self._environ)
-                try:
-                    sdk = await load_sdk("xllamacpp")
-                    self._server = await asyncio.to_thread(_open, sdk, str(path))
-                except ImportError as error:
-                    raise TaskError(
-                        f"xllamacpp cannot be imported: {error}",
-                        category=Category.CONFIG,
-                        hint="install the extra `nika[local]`; it has wheels for Linux, macOS and Windows",
-                    ) from error
-                except RuntimeError as error:
-                    raise TaskError(
-                        f"llama.cpp cannot load {str(path)!r}: {error}",
-                        category=Category.CONFIG,
-                        hint=f"{VARIABLE} must name a GGUF file of a chat model",
-                    ) from error
-            return self._server
+            running.exception()  # mark it as retrieved: `send` has raised it, or nobody waits for it any more
 
 
 def _open(sdk: Any, path: str) -> Any:

@@ -43,16 +43,21 @@ def body_of(request: ModelRequest) -> dict[str, Any]:
     return body
 
 
-class Gathered:
-    """What a stream's chunks add up to."""
+class Reply:
+    """Collects the chunks of a stream."""
 
     def __init__(self, model: str) -> None:
         self._model = model
         self.stop: str | None = None
         self.usage: Usage | None = None
 
+    @property
+    def complete(self) -> bool:
+        """Whether the reply has ended."""
+        return self.stop is not None
+
     def add(self, chunk: Mapping[str, Any]) -> str:
-        """Take a chunk; gives the text in it. Raises TaskError for a chunk that is an error."""
+        """Take a chunk and return the text in it. Raise TaskError for a chunk that is an error."""
         error = chunk.get("error")
         if error is not None:
             raise error_of(error, self._model)
@@ -72,7 +77,7 @@ class Gathered:
         return text
 
     def finished(self) -> Finished:
-        """The end; only after `stop` came."""
+        """Return the end of a complete reply."""
         stop = _STOPS.get(self.stop or "", self.stop or "end")
         return Finished(stop, self.usage or Usage(calls=1), model=self._model)
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from nika_provider_local import weights
 from nika_provider_local.client import Client
-from nika_provider_local.wire import Gathered, body_of
+from nika_provider_local.wire import Reply, body_of
 
 from nika_core import codes
 from nika_core.errors import Category, TaskError
@@ -138,7 +138,7 @@ async def test_it_has_no_batches() -> None:
 
 def test_an_error_of_llama_cpp_is_a_failure() -> None:
     with pytest.raises(TaskError) as caught:
-        Gathered("m").add({"error": {"code": 500, "message": "out of memory"}})
+        Reply("m").add({"error": {"code": 500, "message": "out of memory"}})
     assert caught.value.category is Category.PROVIDER
 
 

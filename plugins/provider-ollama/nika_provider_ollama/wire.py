@@ -73,26 +73,26 @@ def _message(message: Message, names: Mapping[str, str]) -> dict[str, Any]:
     return sent
 
 
-class Gathered:
-    """What a stream's parts add up to."""
+class Reply:
+    """Collects the parts of a stream."""
 
     def __init__(self, request: ModelRequest) -> None:
         self._model = request.model or ""
         self._turn = len(request.messages)  # Ollama gives calls no ids: ours differ from turn to turn
-        self.done = False
+        self.complete = False
         self._reason: str | None = None
         self.usage: Usage | None = None
         self._calls: list[ToolCall] = []
 
     def add(self, part: Any) -> str:
-        """Take a part; gives the text in it."""
+        """Take a part and return the text in it."""
         self._model = part.model or self._model
         for call in part.message.tool_calls or ():
             arguments = dict(call.function.arguments or {})
             name = f"call_{self._turn}_{len(self._calls)}"
             self._calls.append(ToolCall(name, call.function.name, arguments, json.dumps(arguments, default=str)))
         if part.done:
-            self.done = True
+            self.complete = True
             self._reason = part.done_reason
             self.usage = Usage(
                 input_tokens=int(part.prompt_eval_count or 0), output_tokens=int(part.eval_count or 0), calls=1
@@ -100,7 +100,7 @@ class Gathered:
         return str(part.message.content or "")
 
     def finished(self) -> Finished:
-        """The end; only after `done`."""
+        """Return the end of a complete reply."""
         stop = _STOPS.get(self._reason or "stop", self._reason or "end")
         if self._calls and stop == "end":
             stop = "toolUse"

@@ -161,7 +161,7 @@ async def test_an_error_inside_a_stream_is_the_providers(ollama_server: Any, cli
 
 
 async def test_a_stalled_stream_times_out(ollama_server: Any, client: Client) -> None:
-    client._silence = 0.2
+    client.read_timeout = 0.2
     ollama_server.parts(part("half"), stall=True)
     assert (await failure(client)).category is Category.TIMEOUT
 

@@ -117,8 +117,8 @@ def usage_of(usage: Any) -> Usage:
     )
 
 
-class Gathered:
-    """What a stream's chunks add up to."""
+class Reply:
+    """Collects the chunks of a stream."""
 
     def __init__(self, model: str) -> None:
         self.model = model
@@ -127,8 +127,13 @@ class Gathered:
         self.refused = False
         self._calls: dict[int, dict[str, str]] = {}
 
+    @property
+    def complete(self) -> bool:
+        """Whether the reply has ended."""
+        return self.stop is not None
+
     def add(self, chunk: Any) -> str:
-        """Take a chunk; gives the text in it."""
+        """Take a chunk and return the text in it."""
         self.model = getattr(chunk, "model", None) or self.model
         if getattr(chunk, "usage", None) is not None:
             self.usage = usage_of(chunk.usage)
@@ -157,7 +162,7 @@ class Gathered:
             call["arguments"] += function.arguments or ""
 
     def finished(self) -> Finished:
-        """The end; only after `stop` came."""
+        """Return the end of a complete reply."""
         calls = tuple(
             parsed_call(call["id"] or f"call_{index}", call["name"], call["arguments"])
             for index, call in sorted(self._calls.items())

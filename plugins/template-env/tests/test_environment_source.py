@@ -28,7 +28,7 @@ def problems(found: Placeholder, environ: dict[str, str]) -> list[tuple[str, str
 
 def test_the_plugin_declares_one_source():
     (found,) = nika_template_sources()
-    assert (found.name, found.braces, NIKA_API) == ("env", False, 1)
+    assert (found.name, found.default_source, NIKA_API) == ("env", False, 1)
 
 
 def test_a_variable_that_is_not_set_and_has_no_default_is_reported():

@@ -31,7 +31,7 @@ def problems(path: str, inputs: dict[str, InputSpec] | None) -> list[tuple[str, 
 
 def test_the_plugin_declares_one_source():
     (found,) = nika_template_sources()
-    assert (found.name, found.braces, NIKA_API) == ("input", False, 1)
+    assert (found.name, found.default_source, NIKA_API) == ("input", False, 1)
 
 
 def test_any_input_is_accepted_where_none_are_declared():

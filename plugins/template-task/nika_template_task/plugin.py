@@ -17,6 +17,6 @@ def nika_template_sources() -> Iterable[TemplateSource]:
             name="task",
             summary="A task's output, or a path into its JSON output.",
             source="nika_template_task.source:TaskSource",
-            braces=True,
+            default_source=True,
         ),
     )

@@ -51,7 +51,7 @@ def problems(path: str, default: Any = MISSING, schema: Any = SCHEMA) -> list[tu
 
 def test_the_plugin_declares_the_one_source_that_braces_ask():
     (found,) = nika_template_sources()
-    assert (found.name, found.braces, NIKA_API) == ("task", True, 1)
+    assert (found.name, found.default_source, NIKA_API) == ("task", True, 1)
 
 
 def test_known_tasks_are_fine_with_any_path_where_no_schema_is_declared():

@@ -38,8 +38,8 @@ KEYWORDS = {
             KeywordCategory.TOOL,
             "name",
             Map({"name": Str(), Optional("args"): Anything(), Optional("env"): MapPattern(Str(), Str())}),
-            trees=frozenset({"args"}),
-            literal=frozenset({"code"}),
+            json_fields=frozenset({"args"}),
+            verbatim_fields=frozenset({"code"}),
         ),
     )
 }

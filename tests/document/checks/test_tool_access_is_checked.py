@@ -47,7 +47,7 @@ def test_what_is_allowed_cannot_be_forbidden_again(check):
         "tasks:\n  - {id: a, solo: x, allowedTools: ['call::x'], disallowedTools: ['call::*']}\n"
     )
     assert found.codes == [codes.TOOLS_OVERLAP, codes.TOOLS_OVERLAP]
-    assert found.problems[1].message == "'call::x' is allowed, and 'call::*' in `disallowedTools` forbids it again"
+    assert found.problems[1].message == "'call::x' is allowed, and 'call::*' in `disallowedTools` forbids it"
 
 
 def test_an_exception_from_what_is_allowed_makes_sense(check):

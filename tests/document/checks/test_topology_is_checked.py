@@ -24,7 +24,7 @@ def test_unknown_ends_of_a_flow_are_told_each_at_its_name(check):
     )
     assert found.locator[0][:3] == (codes.UNKNOWN_FLOW_SOURCE, 5, 14)
     assert found.locator[1][:3] == (codes.UNKNOWN_FLOW_TARGET, 5, 29)
-    assert found.problems[0].message == "the flow's source 'fetsh' is no task"
+    assert found.problems[0].message == "the flow's source 'fetsh' is not a task"
     assert [p.hint for p in found.problems] == ["did you mean 'fetch'?", "did you mean 'report'?"]
 
 
@@ -52,7 +52,7 @@ def test_a_cycle_is_written_out_once_at_the_edge_that_closes_it(check):
     assert found.only.message == "3 tasks wait for one another: a -> b -> c -> a"
     assert found.only.place is not None
     assert (found.only.place.line, found.only.place.column, found.only.place.end_column) == (2, 20, 25)
-    assert found.only.hint == "take one of these out: {{a}} in the payload of 'b'; the flow b -> c; " + (
+    assert found.only.hint == "remove one of these: {{a}} in the payload of 'b'; the flow b -> c; " + (
         "{{c}} in the payload of 'a'"
     )
 

@@ -174,7 +174,7 @@ def nika_task_keywords():
         keyword("pointless", primary="no_such_field"),
         keyword("absent", step="NoSuchClass"),
         keyword("synchronous", facets="Honest"),
-        keyword("untemplated", custom=frozenset({"text"})),
+        keyword("untemplated", rendered_fields=frozenset({"text"})),
         keyword("failing", "Failing"),
         keyword("swallowing", "Swallowing"),
         keyword("leaving-processes", "LeavingProcesses"),

@@ -15,7 +15,7 @@ from nika_core.model.json import Json, JsonObject
 from nika_core.model.message import Message, ToolCall, ToolSpec
 from nika_core.model.usage import Usage
 from nika_core.model.workflow import AgentBlock, OutputSpec
-from nika_core.plugin import ModelInfo, ModelReply, ModelRequest, Tool, ToolOutcome
+from nika_core.plugin import ModelInfo, ModelReply, ModelRequest, Tool, ToolResult
 
 
 def said(text: str = "", *calls: ToolCall, stop: str = "") -> ModelReply:
@@ -54,7 +54,7 @@ class ScriptedContext:
     def mask(self, text: str) -> str:
         return text
 
-    def chunk(self, text: str) -> None: ...
+    def emit_text(self, text: str) -> None: ...
 
     def notice(self, message: str, *, kind: EventKind = EventKind.NOTICE, data: JsonObject | None = None) -> None:
         self.told.append((kind, message, data))
@@ -75,14 +75,14 @@ class ScriptedContext:
     async def tools(self) -> Sequence[Tool]:
         return self.offered
 
-    async def call(self, tool: Tool, arguments: JsonObject) -> ToolOutcome:
+    async def call(self, tool: Tool, arguments: JsonObject) -> ToolResult:
         self.called.append((tool.name, arguments))
         if self.on_call is not None:
             outcome = self.on_call(tool, arguments)
             if isinstance(outcome, TaskError):
                 raise outcome
             return await outcome if hasattr(outcome, "__await__") else outcome  # type: ignore[no-any-return]  # the test's own
-        return ToolOutcome(f"{tool.name} says hi")
+        return ToolResult(f"{tool.name} says hi")
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from nika_core.errors import Category, TaskError
 from nika_core.model.events import EventKind
 from nika_core.model.message import Message, Role, ToolCall, ToolSpec
 from nika_core.model.workflow import AgentBlock, OutputSpec
-from nika_core.plugin import ModelInfo, Tool, ToolOutcome
+from nika_core.plugin import ModelInfo, Tool, ToolResult
 from nika_core.toolbox.agent import converse
 
 SCORE = {"type": "object", "required": ["score"], "properties": {"score": {"type": "integer"}}}
@@ -55,13 +55,13 @@ async def test_calls_of_one_turn_run_side_by_side_and_are_answered_in_their_orde
     both = asyncio.Event()
     waiting = 0
 
-    async def call(arguments: Any) -> ToolOutcome:
+    async def call(arguments: Any) -> ToolResult:
         nonlocal waiting
         waiting += 1
         if waiting == 2:
             both.set()
         await asyncio.wait_for(both.wait(), 5)
-        return ToolOutcome(arguments["city"])
+        return ToolResult(arguments["city"])
 
     calls = [ToolCall(str(i), "weather", {"city": city}) for i, city in enumerate(("Rome", "Oslo"))]
     seen = context(reply("", *calls), reply("ok"), on_call=lambda tool, arguments: call(arguments))
@@ -95,7 +95,7 @@ async def test_a_tools_failure_is_told_and_not_fatal(context: Any, reply: Any, w
     seen = context(
         reply("", ToolCall("1", "weather", {"city": "x"})),
         reply("I could not"),
-        on_call=lambda tool, arguments: ToolOutcome("no such city", is_error=True),
+        on_call=lambda tool, arguments: ToolResult("no such city", is_error=True),
     )
     assert (await converse({"prompt": "x"}, seen, tools=[weather])).text == "I could not"
     assert seen.requests[1].messages[-1].is_error

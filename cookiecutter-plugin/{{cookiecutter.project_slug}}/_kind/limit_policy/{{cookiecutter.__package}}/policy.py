@@ -9,7 +9,7 @@ from typing import Final
 
 from nika_core import codes
 from nika_core.errors import UsageError
-from nika_core.model.limits import Limit, Measure, Unit
+from nika_core.model.limits import Limit, LimitKind, Unit
 from nika_core.plugin import Admission, Policy, Refusal, Stage
 
 MODELS: Final = "{{cookiecutter.__variable}}_MODELS"
@@ -27,7 +27,7 @@ class {{cookiecutter.__class}}Policy(Policy):
         """Of all policies' bounds the smallest holds. Raises UsageError for a malformed variable."""
         text = environ.get(COST)
         origin = "default" if text is None else "environment"
-        return [Limit(Measure.RUN_COST, DEFAULT_COST if text is None else _dollars(text), Unit.USD, COST, origin)]
+        return [Limit(LimitKind.RUN_COST, DEFAULT_COST if text is None else _dollars(text), Unit.USD, COST, origin)]
 
     def admit(self, request: Admission) -> Refusal | None:
         """Refuse a call to a model that is not on the list."""

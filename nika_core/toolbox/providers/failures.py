@@ -1,37 +1,17 @@
-"""For authors of providers: what goes wrong on the way to a model, as the errors that the kernel knows.
-
-Nothing here imports an HTTP library or an SDK. Exceptions are told by the names of their classes, which httpx and its
-successors share.
-"""
+"""What goes wrong on the way to a model, as the errors that the kernel knows."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from nika_core import codes
 from nika_core.errors import Category, TaskError
-from nika_core.model.importing import import_in_thread
-from nika_core.model.message import ToolCall
 from nika_core.model.usage import Usage
-
-__all__ = [
-    "Headers",
-    "clean",
-    "env_text",
-    "is_too_long",
-    "load_sdk",
-    "parsed_call",
-    "retry_after_of",
-    "status_error",
-    "transport_error",
-    "truncated_error",
-]
 
 _MESSAGE: Final = 500  # characters of what a server says
 _TOO_LONG: Final = re.compile(
@@ -47,20 +27,6 @@ class Headers(Protocol):
     def get(self, name: str, /) -> str | None:
         """A header's value; None when it is not there. Upper and lower case do not count."""
         ...
-
-
-async def load_sdk(name: str) -> Any:
-    """Import a module in a thread: SDKs take up to two seconds, and the event loop goes on meanwhile."""
-    return await import_in_thread(name)
-
-
-def parsed_call(call_id: str, name: str, raw: str) -> ToolCall:
-    """A tool call whose arguments came as text; no text stands for no arguments."""
-    try:
-        arguments = json.loads(raw) if raw.strip() else {}
-    except (ValueError, RecursionError):
-        arguments = None
-    return ToolCall(call_id, name, arguments if isinstance(arguments, dict) else None, raw)
 
 
 def clean(message: str, secrets: Sequence[str] = ()) -> str:
@@ -241,8 +207,3 @@ def _reason(error: BaseException) -> str:
         for each in _chain(error)
     ]
     return next((text for text in reversed(texts) if text), type(error).__name__)
-
-
-def env_text(environ: Mapping[str, str], name: str) -> str | None:
-    """A variable's value without white space around it; None where it is empty or not set."""
-    return environ.get(name, "").strip() or None

@@ -1,0 +1,45 @@
+"""What every test sees of the machine that it runs on, and which part of the tests runs."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+
+import pytest
+from hypothesis import settings
+
+# Where programs are, where files may be put, what measures us, and what `.ci/test` says. No key, proxy, locale, colour
+# or NIKA_ variable of the one who runs the tests is seen by any of them.
+_KEPT = {"PATH", "TMPDIR", "NIKA_NODE_MODULES", "NIKA_TEST_EXAMPLES", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"}
+_KEPT_PREFIXES = ("PYTEST_", "COVERAGE_", "COV_CORE_")
+_home = tempfile.TemporaryDirectory(prefix="nika-home-", ignore_cleanup_errors=True)
+
+
+def _leave_the_machine() -> None:
+    for name in list(os.environ):
+        if name not in _KEPT and not name.startswith(_KEPT_PREFIXES):
+            del os.environ[name]
+    os.environ |= {"HOME": _home.name, "TZ": "UTC"}
+    time.tzset()
+    os.umask(0o022)
+    settings.load_profile("ci")  # the same examples every time, and no deadlines
+
+
+_leave_the_machine()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the choice of a part, which `.ci/test` makes."""
+    parser.addoption("--part", choices=["together", "alone"], help="only tests without, or with, the marker `alone`")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the tests of the chosen part."""
+    part = config.getoption("--part")
+    if part is None:
+        return
+    others = [item for item in items if (item.get_closest_marker("alone") is None) is (part == "alone")]
+    if others:
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in set(others)]

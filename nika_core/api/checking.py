@@ -1,0 +1,125 @@
+"""Workflows looked at without being run: read, validated, planned."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Unpack
+
+from nika_core.api.options import (
+    TEXT_NAME,
+    PlanOptions,
+    WorkspaceOptions,
+    is_text,
+    open_workspace,
+    run_options,
+)
+from nika_core.app import prepared_run
+from nika_core.app.forecasting import count_prompts
+from nika_core.app.model_checks import check_models
+from nika_core.app.planning import make_plan
+from nika_core.app.prepared_run import PreparedRun
+from nika_core.app.results import Plan
+from nika_core.app.resuming import ResumedRun
+from nika_core.app.workspace import Workspace
+from nika_core.document import LoadedWorkflow
+from nika_core.errors import UsageError
+
+
+def validate(
+    workflow: str | Path,
+    *,
+    provider: str | None = None,
+    model: str | None = None,
+    **options: Unpack[WorkspaceOptions],
+) -> LoadedWorkflow:
+    """Return everything that is wrong with a workflow, as `nika validate` finds it. Nothing is called.
+
+    Args:
+        workflow: its path, or its text, which has a line break.
+        provider, model: in place of those of the workflow and its project.
+        options: see `WorkspaceOptions`.
+    """
+    workspace = open_workspace(workflow, options)
+    return check_models(workspace, _read(workspace, workflow, model, options), provider=provider, model=model)
+
+
+def load(
+    workflow: str | Path,
+    *,
+    provider: str | None = None,
+    model: str | None = None,
+    **options: Unpack[WorkspaceOptions],
+) -> LoadedWorkflow:
+    """Return a workflow to prepare a run of. Its models are checked only if it is invalid, else `prepare` does it.
+
+    Args:
+        workflow, provider, model, options: as for `validate`.
+    """
+    workspace = open_workspace(workflow, options)
+    loaded = _read(workspace, workflow, model, options)
+    return loaded if loaded.workflow else check_models(workspace, loaded, provider=provider, model=model)
+
+
+def _read(workspace: Workspace, workflow: str | Path, model: str | None, options: WorkspaceOptions) -> LoadedWorkflow:
+    if is_text(workflow):
+        return workspace.load(Path(options.get("folder", "")) / TEXT_NAME, text=str(workflow).encode(), model=model)
+    return workspace.load(Path(workflow), model=model)
+
+
+def prepare(
+    workflow: str | Path | LoadedWorkflow, *, resumed: ResumedRun | None = None, **options: Unpack[PlanOptions]
+) -> PreparedRun:
+    """Return a run that could start now: inputs, models, limits and secrets are checked. Nothing is called.
+
+    Args:
+        workflow: its path, its text, or what `load` returned.
+        resumed: a recorded run to go on with; its options are used.
+        options: see `PlanOptions`.
+
+    Raises:
+        ProblemsError: with everything that is wrong.
+    """
+    given = run_options(options) if resumed is None else resumed.options
+    if isinstance(workflow, LoadedWorkflow):
+        workspace, loaded = open_workspace(workflow.path, options), workflow
+    else:
+        workspace = options["workspace"] = open_workspace(workflow, options)
+        loaded = load(workflow, provider=given.provider, model=given.model, **_where(options))
+    return prepared_run.prepare(workspace, loaded, given, resumed)
+
+
+def _where(options: PlanOptions) -> WorkspaceOptions:
+    where: WorkspaceOptions = {"workspace": options["workspace"]}
+    return where | {"folder": options["folder"]} if "folder" in options else where
+
+
+def plan(workflow: str | Path | LoadedWorkflow, **options: Unpack[PlanOptions]) -> Plan:
+    """Return what a run would do, touch and cost, as `nika plan` shows it. Nothing is called.
+
+    Args:
+        workflow: its path, its text, or what `load` returned.
+        options: see `PlanOptions`.
+
+    Raises:
+        ProblemsError: with everything that is wrong.
+    """
+    return make_plan(prepare(workflow, **options))
+
+
+async def aplan(workflow: str | Path | LoadedWorkflow, **options: Unpack[PlanOptions]) -> Plan:
+    """Return the same plan, with the prompts that are known counted by their providers, to which they are sent."""
+    prepared = prepare(workflow, **options)
+    return make_plan(prepared, await count_prompts(prepared))
+
+
+def refuse_running_loop(name: str, instead: str) -> None:
+    """Raise UsageError if an event loop runs in this thread: a function that blocks would stop it."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise UsageError(
+        f"{name}() was called while an event loop runs in this thread, which it would block",
+        hint=f"use `await {instead}(...)`: notebooks, web handlers and async tests have a running loop",
+    )

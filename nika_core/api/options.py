@@ -1,0 +1,134 @@
+"""The keyword arguments that the functions of the face share, and what they mean for a workflow and its project."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final, TypedDict
+
+from nika_core.app.run_options import RunOptions
+from nika_core.app.workspace import Workspace
+from nika_core.errors import UsageError
+from nika_core.model.events import Event
+
+TEXT_NAME: Final = "<text>"  # the path of a workflow that is passed as text
+
+
+class WorkspaceOptions(TypedDict, total=False):
+    """Where a workflow lives and which plugins it may use.
+
+    Attributes:
+        folder: for a workflow that is passed as text: the folder that its relative paths start from, and whose project
+            it belongs to; without it, the working directory.
+        environ: the environment variables of the run; without it, those of this process.
+        plugins: modules or objects with plugin hooks, used beside the installed plugins.
+        workspace: an opened project, in place of `folder`, `environ` and `plugins`.
+    """
+
+    folder: str | Path
+    environ: Mapping[str, str]
+    plugins: Iterable[object]
+    workspace: Workspace
+
+
+class PlanOptions(WorkspaceOptions, total=False):
+    """What a run is given, as on the command line.
+
+    Attributes:
+        inputs: values of the workflow's inputs.
+        provider: the provider of all models.
+        model: the agent block's model.
+        max_concurrent: how many tasks may run at once; narrows the limit.
+        timeout: the time for the whole run: seconds, or a text such as "5m".
+        fail_fast: stop everything after the first failure.
+        mock: every keyword plays its part without any effect.
+        economy: send single calls through the provider's batch API.
+    """
+
+    inputs: Mapping[str, Any]
+    provider: str | None
+    model: str | None
+    max_concurrent: int | None
+    timeout: float | str | None
+    fail_fast: bool
+    mock: bool
+    economy: bool
+
+
+class StartOptions(PlanOptions, total=False):
+    """How a run is recorded and watched.
+
+    Attributes:
+        journal: whether the run's history is kept, so that it can be resumed; or the folder in which. Without it, that
+            of a file is kept in its project and that of a text is not.
+        on_event: called with every event, in a thread of its own: neither its errors nor its slowness harm the run.
+    """
+
+    journal: bool | str | Path
+    on_event: Callable[[Event], object]
+
+
+class ResumeOptions(TypedDict, total=False):
+    """What a resumed run is given; everything else it was started with is in its history.
+
+    Attributes:
+        inputs: in place of the recorded ones, by name; a secret has to be given again.
+        timeout: as for `StartOptions`.
+        folder: the folder whose project keeps the run's history; without it, the working directory.
+        environ, plugins, on_event: as for `StartOptions`.
+    """
+
+    inputs: Mapping[str, Any]
+    timeout: float | str | None
+    folder: str | Path
+    environ: Mapping[str, str]
+    plugins: Iterable[object]
+    on_event: Callable[[Event], object]
+
+
+def is_text(workflow: str | Path) -> bool:
+    """Return whether this is a workflow's text, which has a line break, and not its path."""
+    return isinstance(workflow, str) and "\n" in workflow
+
+
+def open_workspace(workflow: str | Path | None, options: WorkspaceOptions) -> Workspace:
+    """Return the project that a workflow belongs to; without one, that of `folder`."""
+    if "workspace" in options:
+        return options["workspace"]
+    start = options.get("folder")
+    if workflow is not None and not is_text(workflow):
+        start = workflow
+    return Workspace.open(
+        None if start is None else Path(start),
+        environ=options.get("environ"),
+        plugins=options.get("plugins", ()),
+    )
+
+
+def run_options(options: PlanOptions) -> RunOptions:
+    """Return what is given for one run. Raise UsageError for a malformed `timeout`."""
+    return RunOptions(
+        inputs=options.get("inputs", {}),
+        provider=options.get("provider"),
+        model=options.get("model"),
+        max_concurrent=options.get("max_concurrent"),
+        timeout=seconds_of(options.get("timeout")),
+        fail_fast=options.get("fail_fast", False),
+        mock=options.get("mock", False),
+        economy=options.get("economy", False),
+    )
+
+
+def seconds_of(timeout: float | str | None) -> float | None:
+    """Return a `timeout` in seconds. Raise UsageError if it is malformed."""
+    return parse_seconds(timeout, "timeout") if isinstance(timeout, str) else timeout
+
+
+def parse_seconds(text: str, name: str) -> float:
+    """Return a duration such as `250ms`, `10s`, `5m` or `1h` in seconds. Raise UsageError that calls it `name`."""
+    from nika_core.document.validation.scalars import Duration
+
+    try:
+        return Duration(above_zero=True).parse(text)
+    except ValueError as error:
+        raise UsageError(f"{name}: {error}", hint=f"e.g. {name} 5m; without it a run has no bound") from None

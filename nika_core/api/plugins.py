@@ -1,0 +1,91 @@
+"""The installed plugins: which may be used, what they bring, whether they are what was locked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Unpack
+
+from nika_core.api.options import WorkspaceOptions, open_workspace
+from nika_core.plugin import Keyword, LimitPolicy, Provider, TemplateSource
+from nika_core.registry import PluginStatus, Unmatched
+from nika_core.registry.lock import LOCK_NAME, lock_of, require_lock, write_lock
+from nika_core.scaffold import NewPlugin, make_plugin
+
+
+def plugins(**options: Unpack[WorkspaceOptions]) -> tuple[PluginStatus, ...]:
+    """Return every installed plugin with its status; none is imported.
+
+    Args:
+        options: see `WorkspaceOptions`.
+    """
+    return tuple(open_workspace(None, options).installed.listing())
+
+
+def unmatched_plugins(**options: Unpack[WorkspaceOptions]) -> tuple[Unmatched, ...]:
+    """Return the entries of allow, block and prefer lists that match nothing that is installed.
+
+    Args:
+        options: see `WorkspaceOptions`.
+    """
+    return tuple(open_workspace(None, options).installed.unmatched())
+
+
+def describe_plugin(
+    plugin: PluginStatus, **options: Unpack[WorkspaceOptions]
+) -> Keyword | Provider | TemplateSource | LimitPolicy:
+    """Import a plugin and return its description. Raise PluginError.
+
+    Args:
+        plugin: one of `plugins()`.
+        options: see `WorkspaceOptions`.
+    """
+    return open_workspace(None, options).registry.description(plugin.record)
+
+
+def check_plugins(**options: Unpack[WorkspaceOptions]) -> tuple[PluginStatus, ...]:
+    """Return every plugin with its status after each was tried in a process of its own.
+
+    Args:
+        options: see `WorkspaceOptions`.
+    """
+    from nika_core.registry.probe import probed
+
+    return tuple(probed(open_workspace(None, options).registry))
+
+
+def lock_plugins(*, check: bool = False, **options: Unpack[WorkspaceOptions]) -> tuple[Path, int]:
+    """Write the project's `nika.lock`; return its path and how many distributions are in it.
+
+    Args:
+        check: write nothing. Raise RefusedError if something differs.
+        options: see `WorkspaceOptions`.
+    """
+    workspace = open_workspace(None, options)
+    records = workspace.installed.usable()
+    path = workspace.project_folder / LOCK_NAME
+    entries = lock_of(records)
+    if check:
+        require_lock(path, records)
+    else:
+        write_lock(path, entries)
+    return path, len(entries)
+
+
+def new_plugin(
+    word: str,
+    folder: str | Path = ".",
+    *,
+    kind: str = "keyword",
+    author: str | None = None,
+    private: bool = False,
+    name: str | None = None,
+) -> Path:
+    """Make a plugin's project, which passes its own tests, and return its folder. Raise UsageError.
+
+    Args:
+        word: what users will write.
+        kind: keyword, provider, template_source or limit_policy.
+        private: never to be uploaded to a public index.
+        name: the distribution's name; without it, derived.
+    """
+    return make_plugin(Path(folder), NewPlugin(word=word, kind=kind, author=author, private=private, name=name))

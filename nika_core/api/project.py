@@ -1,0 +1,124 @@
+"""What a project offers and allows: providers, limits, the schema of its workflows, the meaning of codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Unpack
+
+from nika_core import codes
+from nika_core.api.options import WorkspaceOptions, open_workspace
+from nika_core.app.provider_report import check_health, describe_providers
+from nika_core.app.results import ProviderStatus
+from nika_core.errors import UsageError
+from nika_core.model.json import JsonObject
+from nika_core.model.limits import Limit
+from nika_core.plugin import Explanation
+from nika_core.registry.lock import KERNEL
+from nika_core.registry.scan import DISTRIBUTION
+from nika_core.scaffold import Made, make_project
+
+
+def providers(**options: Unpack[WorkspaceOptions]) -> tuple[ProviderStatus, ...]:
+    """Return the installed model providers with their models' prices, and whether their keys are set.
+
+    Args:
+        options: see `WorkspaceOptions`.
+    """
+    return describe_providers(open_workspace(None, options))
+
+
+async def check_providers(**options: Unpack[WorkspaceOptions]) -> tuple[ProviderStatus, ...]:
+    """Return the same providers with their health: each whose keys are set is asked.
+
+    Args:
+        options: see `WorkspaceOptions`.
+    """
+    workspace = open_workspace(None, options)
+    return await check_health(workspace, describe_providers(workspace))
+
+
+def limits(**options: Unpack[WorkspaceOptions]) -> tuple[Limit, ...]:
+    """Return every limit with its value and where it came from.
+
+    Args:
+        options: see `WorkspaceOptions`.
+    """
+    return tuple(open_workspace(None, options).all_limits())
+
+
+def schema(**options: Unpack[WorkspaceOptions]) -> JsonObject:
+    """Return the JSON Schema of a workflow with the installed plugins.
+
+    Args:
+        options: see `WorkspaceOptions`.
+    """
+    from nika_core.document.json_schema import workflow_json_schema
+
+    return workflow_json_schema(open_workspace(None, options).catalog)
+
+
+def explain(code: str, **options: Unpack[WorkspaceOptions]) -> Explanation:
+    """Return what a code means, an example that causes it, and its fix. Raise UsageError if there is no such code.
+
+    Args:
+        code: `NIKA-050`, or `50`; or a plugin's own.
+        options: see `WorkspaceOptions`.
+    """
+    wanted = f"NIKA-{int(code):03d}" if code.isdecimal() and len(code) < 4 else code.upper()
+    explanation = open_workspace(None, options).explanation(wanted)
+    if explanation is None:
+        raise UsageError(f"there is no code {wanted}", hint="codes are NIKA-001 to NIKA-098, and plugins' own")
+    return explanation
+
+
+def init(folder: str | Path, schema: JsonObject | None = None) -> tuple[Made, ...]:
+    """Make a project that runs at once, without keys. Nothing is overwritten.
+
+    Args:
+        folder: where; made if it is not there.
+        schema: what `schema()` returns, for editors.
+
+    Raises:
+        UsageError: the folder cannot be made or written to.
+    """
+    return tuple(make_project(Path(folder), schema))
+
+
+def read_inputs(path: str | Path) -> dict[str, Any]:
+    """Return the inputs in a YAML or JSON file, as `--inputs` reads them. Raise UsageError."""
+    file = Path(path)
+    text = read_text(file, "--inputs")
+    if file.suffix.lower() == ".json":
+        try:
+            inputs = json.loads(text)
+        except ValueError as error:
+            raise UsageError(f"--inputs: {file} is not JSON: {error}", code=codes.BAD_INPUT) from None
+    else:
+        from nika_core.document.reading.inputs_file import load_inputs
+
+        inputs = load_inputs(text, str(file))
+    if not isinstance(inputs, dict):
+        raise UsageError(f"--inputs: {file} has no keys and values", code=codes.BAD_INPUT)
+    return inputs
+
+
+def read_text(path: Path, what: str) -> str:
+    """Return a file's text. Raise UsageError that calls it `what`."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UsageError(f"{what}: {path} is not UTF-8", code=codes.BAD_INPUT) from None
+    except OSError as error:
+        raise UsageError(f"{what}: cannot read {path}: {error.strerror}", code=codes.BAD_INPUT) from None
+
+
+def version() -> str:
+    """Return which version is installed, for people: of the distribution, and of the kernel in it."""
+    import importlib_metadata
+
+    kernel = f"{KERNEL} {importlib_metadata.version(KERNEL)}"
+    try:
+        return f"nika {importlib_metadata.version(DISTRIBUTION)} ({kernel})"
+    except importlib_metadata.PackageNotFoundError:  # only the kernel, and plugins that somebody chose
+        return kernel

@@ -1,0 +1,154 @@
+"""What the public face returns beside a run's result: plans, recorded runs and providers, as immutable values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nika_core.engine.llm.estimate import RunForecast, TaskForecast
+from nika_core.errors import Problem
+from nika_core.model.json import Json
+from nika_core.model.state import Failure
+from nika_core.model.usage import NOTHING, Usage
+from nika_core.plugin import Effect
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTask:
+    """One task of a plan.
+
+    Attributes:
+        wave: the number of the wave in which it starts, from 1.
+        certain: it runs whatever the conditions turn out to be.
+        payload: what it will be given; a placeholder whose value is not known yet stands as it was written.
+        effects: what it may touch.
+        estimate: tokens and cost.
+    """
+
+    id: str
+    keyword: str
+    wave: int
+    depends_on: tuple[str, ...]
+    certain: bool
+    payload: Mapping[str, Any]
+    effects: tuple[Effect, ...]
+    estimate: TaskForecast
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run would do, touch and cost.
+
+    Attributes:
+        tasks: in the order in which they may start.
+        estimate: tokens and cost of the whole run.
+        refusals: why the run would be refused; empty if it may start.
+        warnings: what was found in the workflow and is no error.
+    """
+
+    tasks: tuple[PlannedTask, ...]
+    estimate: RunForecast
+    refusals: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedTask:
+    """A task of a recorded run. None: the history does not say."""
+
+    id: str
+    state: str
+    keyword: str = ""
+    attempts: int | None = None
+    duration_ms: int | None = None
+    output: Json = None
+    truncated: bool = False
+    usage: Usage = NOTHING
+    error: Failure | None = None
+    skip_reason: str | None = None
+    reused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRun:
+    """A run in the history.
+
+    Attributes:
+        status: succeeded, failed, cancelled, paused, running, or interrupted.
+        started_at, ended_at: seconds since the epoch.
+        inputs, document, tasks, decisions: only of a run that was asked for by its id.
+        json: the same as `nika runs show --format json` prints it.
+    """
+
+    run_id: str
+    workflow: str
+    path: str
+    status: str
+    started_at: float
+    ended_at: float | None = None
+    duration_ms: int | None = None
+    usage: Usage = NOTHING
+    inputs: Mapping[str, Json] = field(default_factory=dict)
+    document: str = field(default="", repr=False)
+    tasks: tuple[RecordedTask, ...] = ()
+    decisions: tuple[Mapping[str, Any], ...] = ()
+    json: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def task(self, id_: str) -> RecordedTask:
+        """Return a task by its id. Raise LookupError if there is none."""
+        for task in self.tasks:
+            if task.id == id_:
+                return task
+        raise LookupError(id_)
+
+
+@dataclass(frozen=True, slots=True)
+class SecretStatus:
+    """A variable that a provider reads; never its value."""
+
+    name: str
+    set: bool
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStatus:
+    """A model and its price in US dollars per million tokens; None: unpriced."""
+
+    name: str
+    context_tokens: int | None = None
+    free: bool = False
+    input_per_million: float | None = None
+    output_per_million: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HealthStatus:
+    """What a provider answered when it was asked whether it can be reached."""
+
+    ok: bool
+    detail: str = ""
+    models: tuple[str, ...] = ()
+    asked: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderStatus:
+    """An installed model provider.
+
+    Attributes:
+        patterns: the names of models that it claims.
+        error: why it cannot be used; empty if it can.
+        health: only if it was asked.
+    """
+
+    name: str
+    summary: str = ""
+    distribution: str = ""
+    version: str = ""
+    patterns: tuple[str, ...] = ()
+    secrets: tuple[SecretStatus, ...] = ()
+    models: tuple[ModelStatus, ...] = ()
+    error: str = ""
+    health: HealthStatus | None = None

@@ -1,0 +1,85 @@
+"""Payloads as trees of mappings and lists, with templates, texts and other scalars as leaves: one place walks them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from nika_core.model.template import Placeholder, Template
+from nika_core.model.workflow import Path_
+
+
+def map_leaves(tree: Any, change: Callable[[Any, Path_], Any], path: Path_ = ()) -> Any:
+    """Return the tree with each leaf replaced by `change(leaf, its path)`; parts without a change are the same objects.
+
+    Args:
+        path: where the tree itself stands; paths of leaves begin with it.
+    """
+    kind = type(tree)
+    changed: Any = None
+    if kind is dict or (kind is not str and isinstance(tree, Mapping)):
+        for key, item in tree.items():
+            new = map_leaves(item, change, (*path, key))
+            if new is not item:
+                changed = dict(tree) if changed is None else changed
+                changed[key] = new
+    elif kind is list or isinstance(tree, list | tuple):
+        for index, item in enumerate(tree):
+            new = map_leaves(item, change, (*path, index))
+            if new is not item:
+                changed = list(tree) if changed is None else changed
+                changed[index] = new
+    else:
+        return change(tree, path)
+    return tree if changed is None else changed
+
+
+def templates_in(tree: Any, path: Path_ = ()) -> list[tuple[Path_, Template]]:
+    """Return the templates of a tree with their paths, in the order in which they stand."""
+    templates: list[tuple[Path_, Template]] = []
+    _collect_templates(tree, path, templates)
+    return templates
+
+
+def _collect_templates(tree: Any, path: Path_, templates: list[tuple[Path_, Template]]) -> None:
+    # The exact types first: this is asked of every value of every payload, and asking an abstract class is slow.
+    kind = type(tree)
+    if kind is Template:
+        templates.append((path, tree))
+    elif kind is dict or (kind is not str and isinstance(tree, Mapping)):
+        for key, item in tree.items():
+            if type(item) is not str:
+                _collect_templates(item, (*path, key), templates)
+    elif kind is list or isinstance(tree, list | tuple):
+        for index, item in enumerate(tree):
+            if type(item) is not str:
+                _collect_templates(item, (*path, index), templates)
+
+
+def placeholders_in(tree: Any, path: Path_ = ()) -> Iterator[tuple[Path_, Placeholder]]:
+    """Yield each placeholder with the path of its template, in the order in which they stand."""
+    for where, template in templates_in(tree, path):
+        for placeholder in template.placeholders:
+            yield where, placeholder
+
+
+def keys_in(tree: Any, path: Path_ = ()) -> Iterator[Path_]:
+    """Yield the path of each key of each mapping in a tree."""
+    if isinstance(tree, Mapping):
+        for key, item in tree.items():
+            yield (*path, key)
+            if type(item) is not str:
+                yield from keys_in(item, (*path, key))
+    elif isinstance(tree, list | tuple):
+        for index, item in enumerate(tree):
+            if type(item) is not str:
+                yield from keys_in(item, (*path, index))
+
+
+def as_written(tree: Any) -> Any:
+    """Return a payload, or a part of one, as its author wrote it: each template as its text."""
+    return map_leaves(tree, _text_of_template)
+
+
+def _text_of_template(leaf: Any, _: Path_) -> Any:
+    return leaf.text if isinstance(leaf, Template) else leaf

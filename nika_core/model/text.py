@@ -1,0 +1,40 @@
+"""Characters that are never printed as they are: controls, and what reverses a line's direction or is invisible."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Final
+
+# C0 but tab and newline, DEL, C1, marks and overrides of direction, invisible ones, surrogates, tags; not the two
+# joiners, which the letters of some scripts and emoji need.
+UNSAFE: Final = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    r"\ud800-\udfff\U000e0000-\U000e0fff]"
+)
+
+
+def escape_unsafe(text: str, *, short: bool = False) -> str:
+    r"""Return `text` with each unsafe character as JSON writes it: `\u001b`, `\u202e`.
+
+    Args:
+        short: up to U+00FF as `\x1b`.
+    """
+
+    def escaped(found: re.Match[str]) -> str:
+        character = found[0]
+        return f"\\x{ord(character):02x}" if short and character < "\u0100" else json.dumps(character)[1:-1]
+
+    return UNSAFE.sub(escaped, text)
+
+
+def visible(text: str) -> str:
+    """Return `text` on one line, without a character that a terminal would act upon."""
+    return UNSAFE.sub(_picture, text.replace("\t", " ").replace("\n", "⏎"))
+
+
+def _picture(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "␡" if code == 0x7F else f"<U+{code:04X}>"
