@@ -21,6 +21,7 @@ from nika_core.plugin.keyword import (
     Step,
     StepContext,
     StepOutput,
+    WaitFor,
 )
 from nika_core.plugin.limit_policy import Admission, LimitPolicy, Policy, Refusal, Stage
 from nika_core.plugin.provider import (
@@ -88,6 +89,7 @@ __all__ = [
     "Tool",
     "ToolResult",
     "Values",
+    "WaitFor",
     "estimate_tokens",
     "hookimpl",
 ]

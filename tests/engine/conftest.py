@@ -12,6 +12,8 @@ import pytest
 from nika_core.engine.core.core import Core
 from nika_core.engine.core.hashing import definition_hash
 from nika_core.engine.core.run_plan import RunPlan, WorkflowPlan
+from nika_core.engine.local.host import Run
+from nika_core.engine.local.services import RunRequest, Services
 from nika_core.errors import PluginError, TemplateValueError
 from nika_core.model.graph import build_graph
 from nika_core.model.limits import Limit, Limits, Unit
@@ -116,10 +118,12 @@ class Lab:
         return Core(Lab.plan(*args, **more))
 
     @staticmethod
-    def request(tasks: tuple[Task, ...], flows: tuple[Flow, ...] = (), **more: Any) -> Any:
+    def request(tasks: tuple[Task, ...], flows: tuple[Flow, ...] = (), **more: Any) -> RunRequest:
         agent: AgentBlock | None = more.pop("agent", None)
         workflow = Workflow("w", Path("/nowhere/w.nika.yaml"), tasks, flows, agent=agent)
-        return RunRequest(run_id="r", workflow=workflow, graph=build_graph(tasks, flows, depends_on), **more)
+        return RunRequest(
+            run_id="r", workflow=workflow, graph=build_graph(tasks, flows, depends_on, is_optional), **more
+        )
 
     @staticmethod
     def services(step: Any = None, **more: Any) -> Any:
@@ -133,7 +137,13 @@ class Lab:
                 raise PluginError("NIKA-070", f"no plugin offers `{word}`")
             return keywords.get(word) or Lab.keyword(word)
 
-        defaults = {"render": render, "resolve": resolve, "clock": ManualClock(), "random": lambda: 1.0}
+        defaults = {
+            "render": render,
+            "resolve": resolve,
+            "depends_on": depends_on,
+            "clock": ManualClock(),
+            "random": lambda: 1.0,
+        }
         return Services(keyword=keyword, step=lambda word: steps[word], **{**defaults, **more})
 
     @staticmethod

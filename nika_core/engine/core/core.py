@@ -264,8 +264,28 @@ class Core:
             messages = node.scope.conversation.seen_by(node.task.id)
         if isinstance(node.parent, LoopExpansion):
             messages = (*messages, *node.parent.messages)
-        key = f"{self.plan.run_id}/{node.identity}#{epoch}"
-        return TaskCall(node.id, node.task, epoch, key, payload, messages, plan.agent, plan.sections, node.signals)
+        task = node.task
+        return TaskCall(
+            node=node.id,
+            keyword=task.keyword,
+            epoch=epoch,
+            key=f"{self.plan.run_id}/{node.identity}#{epoch}",
+            payload=payload,
+            run_id=self.plan.run_id,
+            workflow=plan.name,
+            folder=plan.folder,
+            output=task.output,
+            timeout=task.timeout,
+            retry=task.retry,
+            allowed_tools=task.allowed_tools,
+            disallowed_tools=task.disallowed_tools,
+            messages=messages,
+            agent=plan.agent,
+            sections=plan.sections,
+            limits=self.plan.limits,
+            signals=node.signals,
+            deadlines=self._reuse.deadlines(node.identity),
+        )
 
     # ---- from running to the end
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Final, Protocol
 
 from nika_core.engine.core.messages import Action, AgentDecision, AskDecision
@@ -9,9 +10,11 @@ from nika_core.engine.core.nodes import Node, Scope
 from nika_core.engine.core.run_plan import EarlyEnd
 from nika_core.engine.core.run_state import RunState
 from nika_core.model.events import EventKind
+from nika_core.model.json import JsonObject
 from nika_core.model.state import RunStatus, SkipReason
 from nika_core.model.workflow import Mode
 
+_SHOWN: Final = 50  # tasks that are named, however many there are
 MAX_DECIDED_RETRIES: Final = 3  # how often the main agent may have one task done again
 
 
@@ -52,7 +55,8 @@ class Decisions:
     def question(self, node: Node) -> AskDecision:
         """Return the question about a node that is asked about."""
         assert node.outcome.failure is not None
-        return AskDecision(node.id, node.asking, node.outcome.failure, self._may_retry(node))
+        failure, plan = node.outcome.failure, node.scope.plan
+        return AskDecision(node.id, node.asking, failure, self._may_retry(node), _about(node), plan.agent)
 
     def _may_retry(self, node: Node) -> bool:
         """Whether doing it again can help: what was never started fails the same way every time."""
@@ -85,3 +89,23 @@ class Decisions:
                     self._actions.end_early(early_end)
                 else:
                     self._actions.stop(node.scope, early_end)
+
+
+def _about(node: Node) -> JsonObject:
+    scope, task = node.scope, node.task.id
+    sources = sorted({edge.source for edge in scope.plan.graph.incoming[task]})
+    targets = sorted({edge.target for edge in scope.plan.graph.outgoing[task]})
+    around = [*sources, *targets][:_SHOWN]
+    return {
+        "workflow": scope.plan.name,
+        "failedTask": {
+            "id": node.id,
+            "keyword": node.task.keyword,
+            "onError": node.task.on_error.value,
+            "dependsOn": sources[:_SHOWN],
+            "neededBy": targets[:_SHOWN],
+            "timesStarted": node.asking,
+        },
+        "tasksByState": dict(Counter(other.state.name for other in scope.nodes.values())),
+        "tasksAround": {other: scope.nodes[other].state.name for other in around},
+    }

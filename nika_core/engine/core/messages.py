@@ -10,10 +10,11 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from nika_core.model.events import NO_DATA, EventKind
 from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
+from nika_core.model.limits import Limits
 from nika_core.model.message import Message
 from nika_core.model.state import Failure, RunResult
 from nika_core.model.usage import NOTHING, Usage
-from nika_core.model.workflow import AgentBlock, Task
+from nika_core.model.workflow import AgentBlock, OutputSpec, Retry
 
 
 class Outcome(NamedTuple):
@@ -36,8 +37,8 @@ class Outcome(NamedTuple):
 
 
 NO_OUTCOME: Final = Outcome(has_output=False, attempts=0)
-NO_SIGNALS: Final[Mapping[str, Json]] = {}
-NO_SECTIONS: Final[Mapping[str, Json]] = {}
+NO_VALUES: Final[Mapping[str, Json]] = {}
+NO_LIMITS: Final = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +62,32 @@ class Wait:
 
 
 class TaskCall(NamedTuple):
-    """One epoch of one node, ready to run wherever there is an executor.
+    """One epoch of one node, complete: it can run wherever there is an executor, and has a JSON form (`calls`).
 
-    `key` is `run/identity#epoch`: one key for all attempts. `payload` is rendered. `agent` has its system prompt
-    resolved. `signals` is what the node was given by what it waited for.
+    `key` is `run/identity#epoch`: one key for all attempts. `payload` is rendered. `timeout` in seconds; None: the
+    keyword's. `agent` has its system prompt resolved. `limits` are those of the run. `signals` is what the node was
+    given by what it waited for, and `deadlines` until when it waits, in seconds since the epoch, both by key.
     """
 
     node: NodeId
-    task: Task
+    keyword: str
     epoch: int
     key: str
     payload: JsonObject
+    run_id: str = ""
+    workflow: str = ""
+    folder: str = "."
+    output: OutputSpec = OutputSpec()
+    timeout: float | None = None
+    retry: Retry = Retry()
+    allowed_tools: tuple[str, ...] | None = None
+    disallowed_tools: tuple[str, ...] = ()
     messages: tuple[Message, ...] = ()
     agent: AgentBlock = AgentBlock()
-    sections: Mapping[str, Json] = NO_SECTIONS
-    signals: Mapping[str, Json] = NO_SIGNALS
-    attempt: int = 1
+    sections: Mapping[str, Json] = NO_VALUES
+    limits: Limits = NO_LIMITS
+    signals: Mapping[str, Json] = NO_VALUES
+    deadlines: Mapping[str, float] = {}
 
 
 class Action(StrEnum):
@@ -138,12 +149,17 @@ class CancelTimer:
 
 @dataclass(frozen=True, slots=True)
 class AskDecision:
-    """Ask the main agent what to do about a node that failed for good, and report `AgentDecision`."""
+    """Ask the main agent what to do about a node that failed for good, and report `AgentDecision`.
+
+    `about` is the state of its workflow, for the agent to read; `agent` says whom to ask.
+    """
 
     node: NodeId
     epoch: int
     failure: Failure
     may_retry: bool
+    about: JsonObject = field(default_factory=dict, compare=False)
+    agent: AgentBlock = field(default_factory=AgentBlock, compare=False)
 
 
 class Emit(NamedTuple):

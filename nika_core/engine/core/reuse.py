@@ -16,6 +16,7 @@ from nika_core.model.json import Json
 
 Path: TypeAlias = "tuple[tuple[str, int | None, int | None], ...]"
 NO_SIGNALS: Final[Mapping[str, Json]] = {}
+NO_DEADLINES: Final[Mapping[str, float]] = {}
 
 
 class ReuseAction(Enum):
@@ -50,6 +51,11 @@ class Reuse:
         """Return the signals that a node had been given."""
         earlier = self._previous.get(identity)
         return NO_SIGNALS if earlier is None else earlier.signals
+
+    def deadlines(self, identity: str) -> Mapping[str, float]:
+        """Return until when a node waits, by key: from when it first waited, not from now."""
+        earlier = self._previous.get(identity)
+        return NO_DEADLINES if earlier is None else earlier.deadlines
 
     def choose(self, node: Node, definition: str, payload: str) -> ReuseDecision:
         """Decide about a node that could start now."""
