@@ -299,6 +299,9 @@ def plugin_api() -> str:
         lines.append(f"An example, as `nika plugins new --kind {kind} sample` makes it:\n")
         lines.append(f"```python\n{_example(kind)}```\n")
         lines.extend(described("nika_core.plugin", names))
+    lines.append("## Fields\n")
+    lines.append(_module_text("nika_core.plugin.fields"))
+    lines.extend(described("nika_core.plugin.fields", importlib.import_module("nika_core.plugin.fields").__all__))
     lines.append("## Values\n")
     lines.append("What the interface is made of. All of them are immutable.\n")
     for module, names in VALUES.items():

@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from nika_core.api import runs
     from nika_core.api.checking import aplan, load, plan, prepare, validate
+    from nika_core.api.commands import command_failed, load_command, plugin_commands
     from nika_core.api.options import PlanOptions, ResumeOptions, StartOptions, WorkspaceOptions
     from nika_core.api.plugins import (
+        PLUGIN_KINDS,
         check_plugins,
         describe_plugin,
         lock_plugins,
@@ -78,9 +80,11 @@ if TYPE_CHECKING:
 # By module, the names that are loaded from it.
 _PUBLIC: Final = {
     "api.checking": ("aplan", "load", "plan", "prepare", "validate"),
+    "api.commands": ("command_failed", "load_command", "plugin_commands"),
     "api.options": ("PlanOptions", "ResumeOptions", "StartOptions", "WorkspaceOptions"),
     "api.plugins": (
-        *("check_plugins", "describe_plugin", "lock_plugins", "new_plugin", "plugins", "unmatched_plugins"),
+        *("PLUGIN_KINDS", "check_plugins", "describe_plugin", "lock_plugins", "new_plugin", "plugins"),
+        "unmatched_plugins",
     ),
     "api.project": ("check_providers", "explain", "init", "limits", "providers", "read_inputs", "schema", "version"),
     "api.running": ("EventStream", "aresume", "arun", "carry_out", "resume", "run", "start", "stream"),
@@ -110,6 +114,7 @@ _MODULES: Final = {name: module for module, names in _PUBLIC.items() for name in
 
 __all__ = [
     "DISTRIBUTION",
+    "PLUGIN_KINDS",
     "Category",
     "Event",
     "EventKind",
@@ -155,14 +160,17 @@ __all__ = [
     "carry_out",
     "check_plugins",
     "check_providers",
+    "command_failed",
     "describe_plugin",
     "explain",
     "init",
     "limits",
     "load",
+    "load_command",
     "lock_plugins",
     "new_plugin",
     "plan",
+    "plugin_commands",
     "plugins",
     "prepare",
     "providers",

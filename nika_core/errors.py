@@ -5,7 +5,7 @@ NikaError                 has a code, a message, a hint, perhaps a place
 |- UsageError             the command or its arguments make no sense              exit 2
 |- PluginError            a plugin is missing, broken, blocked or in conflict     exit 2
 |- RefusedError           a limit, a budget or a policy refuses the whole run     exit 3
-|- JournalError           a run's history cannot be read or gone on with          exit 2
+|- JournalError           a run's history cannot be read or resumed               exit 2
 |- TemplateValueError     a template's value is missing when it is needed         (the task fails)
 `- TaskError              a task failed, with a category                          (the task fails)
 """

@@ -1,4 +1,4 @@
-"""Structured logs on stderr: for operators, beside the progress that people see. The only importer of structlog."""
+"""Structured logs on stderr, for operators. The only importer of structlog."""
 
 from __future__ import annotations
 
@@ -47,5 +47,5 @@ def set_up(*, verbose: int = 0, as_json: bool = False, mask: Callable[[str], str
 
 
 def logger(**bound: object) -> Any:
-    """A logger with values bound to it."""
+    """Return a logger with values bound to it."""
     return structlog.get_logger(**bound)

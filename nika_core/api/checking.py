@@ -74,7 +74,7 @@ def prepare(
 
     Args:
         workflow: its path, its text, or what `load` returned.
-        resumed: a recorded run to go on with; its options are used.
+        resumed: a recorded run to resume; its options are used.
         options: see `PlanOptions`.
 
     Raises:

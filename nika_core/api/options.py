@@ -126,7 +126,7 @@ def seconds_of(timeout: float | str | None) -> float | None:
 
 def parse_seconds(text: str, name: str) -> float:
     """Return a duration such as `250ms`, `10s`, `5m` or `1h` in seconds. Raise UsageError that calls it `name`."""
-    from nika_core.document.validation.scalars import Duration
+    from nika_core.plugin.fields import Duration
 
     try:
         return Duration(above_zero=True).parse(text)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Unpack
+from typing import Final, Unpack
 
 from nika_core.api.options import WorkspaceOptions, open_workspace
-from nika_core.plugin import Keyword, LimitPolicy, Provider, TemplateSource
-from nika_core.registry import PluginStatus, Unmatched
+from nika_core.plugin import Command, Keyword, LimitPolicy, Provider, TemplateSource
+from nika_core.registry import Kind, PluginStatus, Unmatched
 from nika_core.registry.lock import LOCK_NAME, lock_of, require_lock, write_lock
 from nika_core.scaffold import NewPlugin, make_plugin
+
+PLUGIN_KINDS: Final = tuple(kind.option for kind in Kind)  # what `new_plugin` makes
 
 
 def plugins(**options: Unpack[WorkspaceOptions]) -> tuple[PluginStatus, ...]:
@@ -32,7 +34,7 @@ def unmatched_plugins(**options: Unpack[WorkspaceOptions]) -> tuple[Unmatched, .
 
 def describe_plugin(
     plugin: PluginStatus, **options: Unpack[WorkspaceOptions]
-) -> Keyword | Provider | TemplateSource | LimitPolicy:
+) -> Keyword | Provider | TemplateSource | LimitPolicy | Command:
     """Import a plugin and return its description. Raise PluginError.
 
     Args:
@@ -84,7 +86,7 @@ def new_plugin(
 
     Args:
         word: what users will write.
-        kind: keyword, provider, template_source or limit_policy.
+        kind: one of `PLUGIN_KINDS`.
         private: never to be uploaded to a public index.
         name: the distribution's name; without it, derived.
     """

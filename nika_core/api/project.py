@@ -55,7 +55,7 @@ def schema(**options: Unpack[WorkspaceOptions]) -> JsonObject:
     """
     from nika_core.document.json_schema import workflow_json_schema
 
-    return workflow_json_schema(open_workspace(None, options).catalog)
+    return workflow_json_schema(open_workspace(None, options).registry)
 
 
 def explain(code: str, **options: Unpack[WorkspaceOptions]) -> Explanation:

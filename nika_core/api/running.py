@@ -1,4 +1,4 @@
-"""Runs: started, awaited, streamed, gone on with. Several may go on in one event loop."""
+"""Runs: started, awaited, streamed, resumed. Several may run in one event loop."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def stream(workflow: str | Path, **options: Unpack[StartOptions]) -> EventStream
 
 
 def resume(run: str, *, rerun_from: str | None = None, **options: Unpack[ResumeOptions]) -> RunResult:
-    """Go on with an interrupted, paused or failed run, and return how it ended.
+    """Resume an interrupted, paused or failed run, and return how it ended.
 
     Args:
         run: its id, or a unique beginning of it.
@@ -71,14 +71,14 @@ def resume(run: str, *, rerun_from: str | None = None, **options: Unpack[ResumeO
 
     Raises:
         JournalError: there is no such run, or its workflow is gone.
-        UsageError: it has nothing left to do; or an event loop runs in this thread: use `aresume`.
+        UsageError: it has nothing left to do, or an event loop runs in this thread: use `aresume`.
     """
     refuse_running_loop("resume", "aresume")
     return run_to_end(aresume(run, rerun_from=rerun_from, **options))
 
 
 async def aresume(run: str, *, rerun_from: str | None = None, **options: Unpack[ResumeOptions]) -> RunResult:
-    """Go on with a run from inside an event loop, as `resume` does.
+    """Resume a run from inside an event loop, as `resume` does.
 
     Args:
         run, rerun_from, options: as for `resume`.
@@ -103,7 +103,7 @@ def open_resumed(
     timeout: float | None = None,
     rerun_from: str | None = None,
 ) -> ResumedRun:
-    """Return a recorded run that `prepare` takes, to go on with. Raise JournalError, or UsageError.
+    """Return a recorded run for `prepare`. Raise JournalError or UsageError.
 
     Args:
         run, folder, inputs, timeout, rerun_from: as for `resume`.

@@ -1,4 +1,4 @@
-"""The one place that joins everything: open a project, load, check, plan, run, resume."""
+"""What joins the parts of the kernel: projects are opened, workflows checked, planned, run and resumed."""
 
 from nika_core.app.prepared_run import PreparedRun, prepare
 from nika_core.app.run_options import RunOptions

@@ -1,4 +1,4 @@
-"""A prepared run, run: the engine with everything that it is given, and the history of it kept."""
+"""One run: the engine with everything that it needs, and the history that is kept of it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import random
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
 from nika_core.app.batchable_tasks import BatchableTasks
@@ -17,7 +16,8 @@ from nika_core.app.mock_step import MockStep
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.resuming import previous_tasks_for
 from nika_core.app.watchdogs import loop_watchdog
-from nika_core.engine.core.ports import InMemoryCallCache, unmasked
+from nika_core.document.checks.check_context import depends_on
+from nika_core.engine.core.ports import InMemoryCallCache, admitted, unmasked
 from nika_core.engine.core.previous_tasks import PreviousTask
 from nika_core.engine.llm.batching import BatchPolicy
 from nika_core.engine.llm.breaker import BreakerSettings
@@ -41,7 +41,7 @@ _PROCESSES: Final = "nika_core.toolbox.process.family"
 
 
 class Execution:
-    """One run of one workflow. Await `run` once; `cancel` it from the same event loop.
+    """One run of one workflow. Await `run` once; call `cancel` from the same event loop.
 
     Attributes:
         warnings: what the user should know about the run's history, after it has ended.
@@ -58,7 +58,7 @@ class Execution:
         """Prepare to run; nothing happens yet.
 
         Args:
-            journal: where the run's history is kept; a resumed run goes on with its own.
+            journal: where the run's history is kept; a resumed run keeps its own.
             on_stall: called from another thread with a sentence when a plugin blocks the event loop.
         """
         resumed = prepared.resumed
@@ -78,13 +78,13 @@ class Execution:
 
     @property
     def resumable(self) -> bool:
-        """Whether there is a history to go on from."""
+        """Whether the run can be resumed."""
         return self._log is not None and not self._gone
 
     def cancel(self, reason: str) -> None:
-        """Stop starting, cancel what runs. Asked twice: do not wait for what runs any longer.
+        """Start no more tasks and cancel those that run; called again, stop waiting for them.
 
-        While a batch is waited for the run is paused, not cancelled: it has been paid for, and is gone on with.
+        A run that waits for a batch is paused, not cancelled: the batch is paid for, and is collected on resuming.
         """
         self._cancelled = reason
         if self._run is None:
@@ -95,16 +95,8 @@ class Execution:
             reason = f"{reason}: it waits for {'a batch' if len(pending) == 1 else 'batches'} of {names}"
         self._run.cancel(reason, paused=bool(pending))
 
-    def _waited_long(self) -> None:
-        """A batch takes long: nobody has to sit there meanwhile, unless there is something else to do."""
-        assert self._run is not None
-        task_states = self._run.context.task_states()
-        busy = {task for task, state in task_states.items() if state in ("running", "ready")}
-        if self._batchable and busy <= self._batchable.tasks.keys() and self._log is not None:
-            self.cancel("paused")
-
     async def run(self) -> RunResult:
-        """Run to the end. Raise JournalError if the recorded run cannot be gone on with."""
+        """Run to the end. Raise JournalError if the recorded run cannot be resumed."""
         if self._on_stall is None:
             return await self._carry_out()
         records = tuple(self._prepared.workspace.registry.usable())
@@ -124,8 +116,8 @@ class Execution:
             self._run = Run(self._request(run_id), services, self._observers)
             if self._batchable is not None and not self._batchable.tasks:
                 self.warnings.append("--economy changed nothing: no task has a model with batches")
-            for warning in self.warnings:  # now, while the user may still decide otherwise, and at the end once more
-                self._run.context.notice(warning)
+            for warning in self.warnings:  # now, while the user may still stop the run, and again at the end
+                self._run.context.emitter.notice(warning)
             if self._cancelled is not None:
                 self._run.cancel(self._cancelled)
             result = await self._run.result()
@@ -143,7 +135,7 @@ class Execution:
         mask = self._prepared.masker.text
         if self._recorded is not None:
             log = self._journal.resume(self._recorded.run.id, mask, self._info())
-            # Only now is it ours: since it was read another process may have gone on with it.
+            # Only now is it ours: another process may have resumed it since it was read.
             self._recorded = self._journal.load(log.run_id)
             self._previous = previous_tasks_for(self._recorded, self._prepared.workflow)
             return log
@@ -168,7 +160,7 @@ class Execution:
                 "failFast": options.fail_fast,
                 "mock": options.mock,
                 "economy": options.economy,
-                # A secret is not kept: who resumes has to give it again.
+                # A secret is not kept: it has to be given again on resuming.
                 "withheld": [name for name, value in options.inputs.items() if prepared.masker.json(value) != value],
             },
             prepared.workspace.clock.time(),
@@ -203,12 +195,10 @@ class Execution:
     # ---- what the engine is given
 
     def _request(self, run_id: str) -> RunRequest:
-        prepared, workflow, batchable = self._prepared, self._prepared.workflow, self._batchable
-        if batchable is not None:
-            workflow = replace(workflow, tasks=batchable.with_batch_timeout(workflow.tasks))
+        prepared, batchable = self._prepared, self._batchable
         return RunRequest(
             run_id=run_id,
-            workflow=workflow,
+            workflow=prepared.workflow,
             graph=prepared.graph,
             limits=prepared.limits,
             inputs=prepared.inputs,
@@ -219,6 +209,7 @@ class Execution:
             sections=prepared.sections,
             fail_fast=prepared.options.fail_fast,
             timeout=prepared.options.timeout,
+            can_pause=self._log is not None,
             previous=self._previous,
             rerun_from=None if prepared.resumed is None else prepared.resumed.rerun_from,
             seq=0 if self._recorded is None else self._recorded.seq,
@@ -226,7 +217,7 @@ class Execution:
 
     def _services(self, budget: Budget) -> Services:
         prepared, workspace, log = self._prepared, self._prepared.workspace, self._log
-        catalog, limits = workspace.catalog, self._prepared.limits
+        catalog, limits = workspace.registry, self._prepared.limits
         json_depth = limits.count(LimitKind.JSON_DEPTH)
 
         @cache
@@ -252,14 +243,12 @@ class Execution:
 
         batch_policy, batchable = None, self._batchable
         if batchable is not None:
-            batch_policy = BatchPolicy(
-                batchable.eligible, longest_wait=batchable.longest, waited_long=self._waited_long
-            )
+            batch_policy = BatchPolicy(batchable.eligible, patience=batchable.longest)
         self._caller = ResilientCaller(
             prepared.directory,
             budget,
             prices=prepared.prices,
-            admit=workspace.admit,
+            admit=workspace.admit if workspace.admitting else None,
             clock=workspace.clock,
             breaker=BreakerSettings.of(limits),
             batch_policy=batch_policy,
@@ -270,6 +259,7 @@ class Execution:
             facets=catalog.facets,
             render=rendered,
             resolve=resolved,
+            depends_on=partial(depends_on, catalog),
             settings=workspace.settings,
             caller=self._caller,
             record=log.record if log else unrecorded,
@@ -278,7 +268,8 @@ class Execution:
             call_cache=log or InMemoryCallCache(),
             mask=prepared.masker.text if prepared.masker else unmasked,
             mask_stream=prepared.masker.stream if prepared.masker else None,
-            admit=workspace.admit,
+            admit=workspace.admit if workspace.admitting else admitted,
+            attend=self._caller.attend,
             clock=workspace.clock,
             random=random.random,
         )

@@ -1,4 +1,4 @@
-"""What a run will consume, by what is known before it starts: inputs put in, conversations added up."""
+"""What a run will consume, from what is known before it starts."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any, Final
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.engine.llm.estimate import RunForecast, forecast_run, forecast_task
 from nika_core.engine.llm.request_defaults import DEFAULT_MAX_TOKENS
-from nika_core.errors import NikaError, TaskError
+from nika_core.errors import NikaError, TaskError, TemplateValueError
 from nika_core.model.json import Json
 from nika_core.model.payload_tree import map_leaves
-from nika_core.model.template import Placeholder, Template
+from nika_core.model.template import Placeholder, Template, TypedTemplate
 from nika_core.model.usage import Usage
-from nika_core.model.workflow import KeywordCategory, Path_, Task
+from nika_core.model.workflow import KeywordCategory, NodePath, Task
 from nika_core.plugin import CallEstimate, Client, Estimate, Facets, ModelInfo, ModelRequest, Provider, Values
 from nika_core.template import render, resolve
 
-_PATIENCE: Final = 15.0  # seconds that the counters have, all together
+_COUNTING_SECONDS: Final = 15.0  # that the providers' counters have, all together
 
 
 def forecast(prepared: PreparedRun, counted: Mapping[str, int] | None = None) -> RunForecast:
-    """Tokens and cost of the whole run. Raises NikaError.
+    """Return tokens and cost of the whole run. Raise NikaError.
 
     Args:
         counted: tokens of the prompts of tasks, by the providers' own counters (see `count_prompts`).
@@ -60,11 +60,11 @@ def forecast(prepared: PreparedRun, counted: Mapping[str, int] | None = None) ->
 def _estimate(prepared: PreparedRun, task: Task) -> Estimate:
     if prepared.options.mock:
         return Estimate()
-    return prepared.asked(known_task(prepared, task), "estimate", Facets.estimate)
+    return prepared.asked(known_task(prepared, task), Facets.estimate)
 
 
 def _talks(prepared: PreparedRun, task: Task) -> bool:
-    return prepared.workspace.catalog.keyword(task.keyword).category is KeywordCategory.CONTEXT
+    return prepared.workspace.registry.keyword(task.keyword).category is KeywordCategory.CONTEXT
 
 
 def _with_history(estimate: Estimate, earlier: Iterable[Estimate]) -> Estimate:
@@ -98,31 +98,39 @@ def _counted(estimate: Estimate, tokens: int) -> Estimate:
 
 
 def known_task(prepared: PreparedRun, task: Task) -> Task:
-    """The task with every template put in whose values are all known before anything runs."""
-    keyword = prepared.workspace.catalog.keyword(task.keyword)
+    """Return the task with every template rendered whose values are known before anything runs."""
+    keyword = prepared.workspace.registry.keyword(task.keyword)
     kept = keyword.rendered_fields | keyword.verbatim_fields
     payload = {name: value if name in kept else _filled(prepared, value) for name, value in task.payload.items()}
     return replace(task, payload=payload)
 
 
 def value_of(prepared: PreparedRun, placeholder: Placeholder) -> tuple[Json] | None:
-    """Its value where it is known before anything runs: it needs no task, and is there."""
-    source = prepared.workspace.catalog.source(placeholder.source)
+    """Return its value, as a tuple, if it is known before anything runs: it exists and depends on no task."""
+    source = prepared.workspace.registry.source(placeholder.source)
     if tuple(source.depends_on(placeholder)):
         return None
     values = Values(inputs=prepared.inputs, environ=prepared.workspace.environ)
     try:
-        return (resolve(placeholder, values, prepared.workspace.catalog.source),)
+        return (resolve(placeholder, values, prepared.workspace.registry.source),)
     except NikaError:
         return None
 
 
 def _filled(prepared: PreparedRun, value: Any) -> Any:
-    def fill(leaf: Any, _: Path_) -> Any:
+    def fill(leaf: Any, _: NodePath) -> Any:
         if not isinstance(leaf, Template):
             return leaf
         values = [value_of(prepared, placeholder) for placeholder in leaf.placeholders]
-        return leaf if None in values else render(leaf, [value[0] for value in values if value is not None])
+        if None in values:
+            return leaf
+        text = render(leaf, [value[0] for value in values if value is not None])
+        if not isinstance(leaf, TypedTemplate):
+            return text
+        try:
+            return leaf.convert(text)
+        except TemplateValueError:  # the run reports it, with the name of the field
+            return leaf
 
     return map_leaves(value, fill)
 
@@ -131,18 +139,18 @@ def _filled(prepared: PreparedRun, value: Any) -> Any:
 
 
 async def count_prompts(prepared: PreparedRun) -> dict[str, int]:
-    """Tokens of each prompt that is wholly known, where its provider has a counter of its own (and it answers).
+    """Return the tokens of each prompt that is wholly known and whose provider has counted it.
 
-    Sends the prompts to the providers: ask for it only where the user does.
+    Sends the prompts to the providers: call it only if the user asks for it.
     """
     asked = {}
     for task in prepared.workflow.tasks:
-        request = prepared.asked(known_task(prepared, task), "foresee the calls of", Facets.first_request)
+        request = prepared.asked(known_task(prepared, task), Facets.first_request)
         if request is not None and not (_talks(prepared, task) and _follows(prepared, task)):
             asked[task.id] = request
     clients: dict[str, Client] = {}
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(_COUNTING_SECONDS):
             found = await asyncio.gather(*(_count(prepared, request, clients) for request in asked.values()))
     except TimeoutError:
         found = [None] * len(asked)
@@ -162,11 +170,11 @@ async def _count(prepared: PreparedRun, request: ModelRequest, clients: dict[str
         client = clients.setdefault(provider.name, prepared.directory.connect(provider))
         estimate = await client.estimate(replace(request, model=info.name))
     except TaskError as error:
-        if error.category.value == "config":  # a wrong key is worth telling
+        if error.category.value == "config":  # the user should hear of a wrong key
             raise
         return None
     except NikaError:
         return None
-    except Exception:  # a counter is no reason not to plan
+    except Exception:  # a plan does without a counter that fails
         return None
     return estimate.input_tokens if estimate.exact else None

@@ -1,4 +1,4 @@
-"""A run's result and events as JSON, in the form that the command line promises (`--format json` and `jsonl`)."""
+"""Results as JSON, in the form that the command line promises (`--format json` and `jsonl`)."""
 
 from __future__ import annotations
 

@@ -9,13 +9,13 @@ from nika_core.plugin import Facets, StepContext, StepOutput
 
 
 class MockStep:
-    """A step that gives what the keyword's `mock` facet says its output would look like."""
+    """A step that returns what the keyword's `mock` facet says its output would look like."""
 
     def __init__(self, facets: Facets) -> None:
         self._facets = facets
 
     async def run(self, payload: JsonObject, context: StepContext) -> StepOutput | Json:
-        """Touches nothing."""
+        """Return the mock output; touch nothing."""
         output = self._facets.mock(payload)
         if context.output.format == "json" and isinstance(output, str):
             try:
@@ -26,7 +26,7 @@ class MockStep:
 
 
 def minimal_json(schema: JsonObject) -> Json:
-    """The simplest JSON that a plain schema accepts: what is required, and nothing more."""
+    """Return the simplest JSON that a plain schema accepts: what is required, and nothing more."""
     for chosen in ("const", "default"):
         if chosen in schema:
             found: Json = schema[chosen]

@@ -1,4 +1,4 @@
-"""Every model that a workflow names: who offers it, and whether it can do what is asked of it. Calls nobody."""
+"""Every model that a workflow names: which provider offers it, and whether it can do what the task needs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nika_core.plugin import ModelInfo, Provider
 
 
 class ModelChecks:
-    """Checks the models of one workflow.
+    """Checks the models of one workflow. Calls none of them. Calls none of them.
 
     Attributes:
         providers: those in use, by name, once `problems` has been asked for.
@@ -31,7 +31,7 @@ class ModelChecks:
         *,
         running: bool,
     ) -> None:
-        """Args: running: it is to be run now, so its secrets are needed, and every model must be offered."""
+        """Args: running: the workflow is about to run, so keys are needed, and every model must be offered."""
         self.providers: dict[str, Provider] = {}
         self._nika = workspace
         self._workflow = workflow
@@ -40,7 +40,7 @@ class ModelChecks:
         self._running = running
 
     def problems(self) -> list[Problem]:
-        """Errors and warnings, each once and with its place."""
+        """Return errors and warnings, each once and with its place."""
         found: dict[Problem, None] = {}
         for task in self._workflow.tasks:
             for problem in self._of(task):
@@ -49,8 +49,8 @@ class ModelChecks:
 
     def _of(self, task: Task) -> Iterator[Problem]:
         try:
-            keyword = self._nika.catalog.keyword(task.keyword)
-        except PluginError:  # told where the document is checked
+            keyword = self._nika.registry.keyword(task.keyword)
+        except PluginError:  # the document's own check reports it
             return
         own = task.payload.get("model")
         if not keyword.needs_provider or isinstance(own, Template):  # a template's value is known when it runs
@@ -64,12 +64,8 @@ class ModelChecks:
                 yield Problem(codes.MISSING_MODEL, message, task.place, hint)
             return
         try:
-            provider = self._directory.choose(self._agent.provider, model)
-            if provider.name not in self.providers:
-                if self._running:
-                    self._directory.require_secrets(provider)
-                self.providers[provider.name] = provider
-            info = self._directory.connect(provider).info(model)
+            provider, info = self._directory.model(self._agent.provider, model, secrets=self._running)
+            self.providers[provider.name] = provider
         except NikaError as error:
             yield self._unusable(error, place)
             return
@@ -78,9 +74,9 @@ class ModelChecks:
     def _unusable(self, error: NikaError, place: Place) -> Problem:
         problem = error.problem()
         if error.code == codes.UNKNOWN_PROVIDER and self._agent.provider is None and not self._running:
-            # Who runs it may have the plugin, or name a provider.
+            # Another machine may have the plugin, and a run may name a provider.
             problem = replace(problem, severity=Severity.WARNING)
-        # What the command line names stands nowhere in the file.
+        # What the command line names has no place in the file.
         where = place if self._agent.provider is None else self._block("provider")
         return replace(problem, place=error.place or where)
 
@@ -111,7 +107,7 @@ class ModelChecks:
             yield Problem(codes.MODEL_CANNOT, message, place, f"set maxTokens to {most} or less")
 
     def _block(self, key: str) -> Place | None:
-        """Where the agent block (else the project file) says it; None where the command line does."""
+        """Return where the agent block (else the project file) says it; None if the command line does."""
         name = {"allowedTools": "allowed_tools", "maxTokens": "max_tokens"}.get(key, key)
         said = getattr(self._agent, name)
         own, project = self._workflow.agent, self._nika.project
@@ -123,7 +119,7 @@ class ModelChecks:
 def check_models(
     workspace: Workspace, loaded: LoadedWorkflow, *, provider: str | None = None, model: str | None = None
 ) -> LoadedWorkflow:
-    """What `nika validate` shows: the document's problems, and those of the models that it names.
+    """Return the document with the problems of the models that it names, as `nika validate` shows them.
 
     Args: provider, model: from the command line.
     """
@@ -145,7 +141,7 @@ def check_models(
 def effective_agent(
     workflow: Workflow, workspace: Workspace, *, provider: str | None = None, model: str | None = None
 ) -> AgentBlock:
-    """The agent block: the command line before the workflow before the project."""
+    """Return the agent block: the command line's values before the workflow's before the project's."""
     agent, project = workflow.agent or AgentBlock(), workspace.project
     return replace(
         agent,

@@ -1,4 +1,4 @@
-"""`nika plan`: what would happen, without anything happening."""
+"""`nika plan`: what a run would do, without running anything."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nika_core.errors import NikaError
 from nika_core.model.json import Json
 from nika_core.model.payload_tree import map_leaves
 from nika_core.model.template import Placeholder, Template
-from nika_core.model.workflow import Path_, Task
+from nika_core.model.workflow import NodePath, Task
 from nika_core.plugin import Effect
 from nika_core.template import to_text
 
@@ -41,7 +41,7 @@ def make_plan(prepared: PreparedRun, counted: Mapping[str, int] | None = None) -
 
 
 def _planned(prepared: PreparedRun, task: Task, wave: int, estimate: TaskForecast) -> PlannedTask:
-    facets = prepared.workspace.catalog.facets(task.keyword)
+    facets = prepared.workspace.registry.facets(task.keyword)
     return PlannedTask(
         id=task.id,
         keyword=task.keyword,
@@ -60,15 +60,15 @@ def _planned(prepared: PreparedRun, task: Task, wave: int, estimate: TaskForecas
 def _redacted(facets: Any, payload: Mapping[str, Any]) -> Json:
     try:
         redacted: Json = facets.redact(payload)
-    except Exception:  # made for a rendered payload, this one still has placeholders: show nothing rather than a secret
+    except Exception:  # it expects a rendered payload, and this one has placeholders: show nothing rather than a secret
         return dict.fromkeys(payload, "***")
     return redacted
 
 
 def _payload(prepared: PreparedRun, task: Task) -> dict[str, Any]:
-    """As the step will be given it, as far as that is known; what is not stands there as its author wrote it."""
-    keyword = prepared.workspace.catalog.keyword(task.keyword)
-    facets = prepared.workspace.catalog.facets(task.keyword)
+    """Return the payload as the step will receive it; what is not known yet stays as its author wrote it."""
+    keyword = prepared.workspace.registry.keyword(task.keyword)
+    facets = prepared.workspace.registry.facets(task.keyword)
     found: dict[str, Any] = {}
     for name, value in task.payload.items():
         found[name] = (
@@ -79,15 +79,15 @@ def _payload(prepared: PreparedRun, task: Task) -> dict[str, Any]:
             values = [value_of(prepared, placeholder) for placeholder in placeholders]
             found[name] = value if isinstance(value, str) else value.text
             if None not in values:
-                with suppress(NikaError):  # the run will say so; here it stands as it was written
+                with suppress(NikaError):  # the run will report it; here it stays as it was written
                     found[name] = facets.render(name, value, [each[0] for each in values if each is not None])
     return found
 
 
 def _known(prepared: PreparedRun, value: Any) -> Any:
-    """Return the payload with every placeholder put in whose value is known before anything runs."""
+    """Return the payload with every placeholder replaced whose value is known before anything runs."""
 
-    def fill(leaf: Any, _: Path_) -> Any:
+    def fill(leaf: Any, _: NodePath) -> Any:
         if not isinstance(leaf, Template):
             return leaf
         if (single := leaf.single) is not None:

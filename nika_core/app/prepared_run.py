@@ -1,4 +1,4 @@
-"""Everything that is decided before a run starts: what `plan` shows and what `run` then does are the same thing."""
+"""Everything that is decided before a run starts, so that `run` does what `plan` shows."""
 
 from __future__ import annotations
 
@@ -9,33 +9,31 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from nika_core import codes
 from nika_core.app.installed_providers import InstalledProviders
 from nika_core.app.model_checks import ModelChecks, effective_agent
 from nika_core.app.resuming import ResumedRun, check_resumable
 from nika_core.app.run_options import RunOptions
 from nika_core.app.system_prompt import resolve_system_prompt
 from nika_core.app.workspace import Workspace
-from nika_core.document import LoadedWorkflow, WorkflowPayload, check_inputs, check_values, payload_of
+from nika_core.document import LoadedWorkflow, WorkflowPayload, check_inputs, check_values, checked_payload
 from nika_core.engine.core.hashing import digest
 from nika_core.engine.llm.budget import SpendingLimits
 from nika_core.engine.llm.estimate import certain_tasks
 from nika_core.engine.llm.pricing import Prices
-from nika_core.errors import NikaError, Place, PluginError, Problem, ProblemsError, Severity, exit_code_of
+from nika_core.errors import NikaError, Place, Problem, ProblemsError, Severity, exit_code_of
 from nika_core.model.graph import Graph
 from nika_core.model.json import Json
 from nika_core.model.limits import Limit, LimitKind, Limits, Unit
 from nika_core.model.masking import Masker, secret_values
 from nika_core.model.workflow import AgentBlock, Task, Workflow
 from nika_core.plugin import Facets, ModelInfo, Price, Provider, Values
-from nika_core.registry import Kind
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class PreparedRun:
-    """A run that could start now."""
+    """A run that can start: its inputs, models, limits and secrets are checked."""
 
     workspace: Workspace
     workflow: Workflow
@@ -52,41 +50,40 @@ class PreparedRun:
 
     @cached_property
     def bounds(self) -> SpendingLimits:
-        """What may be spent."""
+        """How much may be spent."""
         return SpendingLimits.of(self.limits, self.agent.max_budget_usd)
 
     @cached_property
     def prices(self) -> Prices:
-        """The project's prices before all others."""
+        """Prices of models, the project's first."""
         return prices_of(self.workspace)
 
     @cached_property
     def masker(self) -> Masker:
-        """Knows the secrets of the environment, the project and the providers in use."""
+        """Masks the secrets of the environment, the project and the providers in use."""
         declared = set(self.workspace.project.secrets)
         for provider in self.providers.values():
             declared.update(provider.secrets, provider.optional_secrets)
         return Masker(secret_values(self.workspace.environ, declared))
 
     def model_info(self, model: str | None) -> tuple[Provider, ModelInfo]:
-        """What a model can do; None: the agent block's. Calls nothing. Raises NikaError."""
+        """Return a model's provider and abilities; None: the agent block's model. Raise NikaError."""
         name = model or self.agent.model or ""
-        provider = self.directory.choose(self.agent.provider, name)
-        return provider, self.directory.connect(provider).info(name)
+        return self.directory.model(self.agent.provider, name)
 
     @cached_property
     def files(self) -> Mapping[str, str]:
-        """By task, a hash of the files that belong to its definition, as they are now. Raises NikaError."""
+        """By task, a hash of the files that belong to its definition, as they are now."""
         found = {}
         for task in self.workflow.tasks:
-            paths = self.asked(task, "name the files of", Facets.files)
+            paths = self.asked(task, Facets.files)
             if paths:
                 found[task.id] = digest([_content(path) for path in paths])
         return found
 
     @cached_property
     def sections(self) -> Mapping[str, Json]:
-        """The workflow's root sections with what keywords find declared elsewhere, as it is now. Raises NikaError."""
+        """The workflow's root sections, and what its keywords find declared in other files, as it is now."""
         workflow, found = self.workflow, dict(self.workflow.sections)
         entries = [
             *(self.agent.allowed_tools or ()),
@@ -94,45 +91,38 @@ class PreparedRun:
         ]
         words = {task.keyword for task in workflow.tasks} | {entry.partition("::")[0] for entry in entries}
         for word in sorted(words):
-            keyword = self.workspace.catalog.keyword(word)
+            keyword = self.workspace.registry.keyword(word)
             if keyword.sections:
                 payload = WorkflowPayload(
                     workflow, self.workspace.settings(word), self.workspace.environ, Place(str(workflow.path))
                 )
-                whole = self.workspace.catalog.facets(word).sections(payload)
+                whole = self.workspace.registry.facets(word).sections(payload)
                 found |= {name: whole[name] for name in keyword.sections if name in whole}
         return found
 
-    def asked(self, task: Task, what: str, ask: Callable[[Facets, Any], T]) -> T:
-        """What a facet says of a task. Raises PluginError when it fails: `what` it then could not do."""
-        facets = self.workspace.catalog.facets(task.keyword)
+    def asked(self, task: Task, ask: Callable[[Facets, Any], T]) -> T:
+        """Return what a facet says of a task. Raise NikaError, with the task's place."""
+        facets = self.workspace.registry.facets(task.keyword)
         try:
-            found: T = getattr(facets, ask.__name__)(self.payload(task))
-            return found
-        except NikaError:
+            answer: T = getattr(facets, ask.__name__)(self.payload(task))
+            return answer
+        except NikaError as error:
+            error.place = error.place or task.place
             raise
-        except Exception as error:
-            record = self.workspace.registry.record(Kind.KEYWORD, task.keyword)
-            raise PluginError(
-                codes.PLUGIN_BROKEN,
-                f"the keyword '{task.keyword}' ({record.origin}) cannot {what} task '{task.id}': {error}",
-                hint="this is a fault in the plugin",
-                place=task.place,
-            ) from error
 
     @cached_property
     def certain(self) -> frozenset[str]:
         """The tasks that run whatever the conditions turn out to be."""
-        return certain_tasks(self.graph)
+        return certain_tasks(self.graph, {task.id for task in self.workflow.tasks if task.when is not None})
 
     def payload(self, task: Task) -> Any:
-        """The task as its keyword's facets see it."""
+        """Return the task as its keyword's facets see it."""
         workspace, workflow = self.workspace, replace(self.workflow, agent=self.agent)
-        return payload_of(task, workflow, self.limits, workspace.project.settings, workspace.environ)
+        return checked_payload(task, workflow, self.limits, workspace.project.settings, workspace.environ)
 
 
 def _content(path: Path) -> str:
-    """A hash of what stands in a file; "" where it cannot be read: who uses it will say so."""
+    """Return a hash of a file's content; "" if it cannot be read: the step that uses it will report it."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "blake2b").hexdigest()
@@ -146,7 +136,7 @@ def prepare(
     """Decide everything that can be decided before the run.
 
     Args:
-        resumed: the recorded run to go on with.
+        resumed: the recorded run to resume.
 
     Raises:
         ProblemsError: everything that is wrong with the workflow; or with inputs, models and secrets.
@@ -160,7 +150,7 @@ def prepare(
     values, found = check_inputs(workflow, options.inputs, workspace.limits)
     problems = list(found)
     if not problems:
-        problems += check_values(workflow, workspace.catalog, Values(inputs=values, environ=workspace.environ))
+        problems += check_values(workflow, workspace.registry, Values(inputs=values, environ=workspace.environ))
     limits = workspace.limits_for(_words(workflow, workspace)).narrowed(_narrowed_by(options))
     agent = effective_agent(workflow, workspace, provider=options.provider, model=options.model)
     directory = InstalledProviders(workspace.registry, workspace.environ)
@@ -191,7 +181,7 @@ def prepare(
 
 
 def _words(workflow: Workflow, workspace: Workspace) -> list[str]:
-    """Every keyword whose step may run: a task's own, and one that is allowed as a tool."""
+    """Return every keyword whose step may run: those of tasks, and those allowed as tools."""
     words = {task.keyword for task in workflow.tasks}
     allowed = [task.allowed_tools for task in workflow.tasks]
     allowed += [workflow.agent.allowed_tools] if workflow.agent else []
@@ -200,7 +190,7 @@ def _words(workflow: Workflow, workspace: Workspace) -> list[str]:
 
 
 def prices_of(workspace: Workspace) -> Prices:
-    """The project's prices before all others."""
+    """Return the prices of models, the project's first."""
     return Prices(
         {
             name: Price(price.input_per_million, price.output_per_million, price.cached_per_million)

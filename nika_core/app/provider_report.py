@@ -1,4 +1,4 @@
-"""What is known of every provider without calling it, and how it is when it is called."""
+"""What is known of every provider without calling it, and its health."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def _usage(found: Mapping[str, Any]) -> Usage:
 
 
 def _summary_json(summary: RunSummary) -> dict[str, Any]:
-    """One line of the list; `startedAt` in seconds since the epoch."""
+    """Return one entry of the list; `startedAt` in seconds since the epoch."""
     found: dict[str, Any] = {
         "runId": summary.id,
         "workflow": summary.workflow,
@@ -94,7 +94,7 @@ def _summary_json(summary: RunSummary) -> dict[str, Any]:
 
 
 def _run_json(recorded: Recorded) -> dict[str, Any]:
-    """A whole run, its tasks in declared order, with what it really spent in all its lives."""
+    """Return a whole run, its tasks in declared order, with what it used, resumptions included."""
     found = _summary_json(recorded.run)
     found["inputs"] = recorded.info.inputs
     found["document"] = recorded.info.document
@@ -104,7 +104,7 @@ def _run_json(recorded: Recorded) -> dict[str, Any]:
         total = total + usage
     found["usage"] = usage_json(total, exact=False)
     unknown = sum((each for _, each in noted_by_task(recorded.memo).values()), NOTHING)
-    if unknown != NOTHING:  # calls that were cut off: at worst they used so much more
+    if unknown != NOTHING:  # calls that were cut off: the most that they can have used
         found["usage"] |= {"unknownTokens": unknown.total_tokens, "unknownCostUsd": float(unknown.cost_usd)}
     tasks: dict[str, dict[str, Any]] = {}
     decisions: list[Mapping[str, Any]] = []

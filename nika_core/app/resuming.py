@@ -1,4 +1,4 @@
-"""Going on with a run: what it was started with, how its tasks stood, and what may be taken over."""
+"""Resuming a run: what it was started with, and which of its tasks may be reused."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from nika_core.model.workflow import Workflow
 
 @dataclass(frozen=True, slots=True)
 class ResumedRun:
-    """A recorded run that is to be gone on with.
+    """A recorded run that is to be resumed.
 
     Attributes:
-        options: those that it was started with, and what was given in their place.
+        options: those that it was started with, some replaced.
         path: the workflow's file.
         rerun_from: run this task and all below it again.
     """
@@ -40,7 +40,7 @@ def open_run(
     timeout: float | None = None,
     rerun_from: str | None = None,
 ) -> ResumedRun:
-    """Return a recorded run to go on with.
+    """Return a recorded run to resume.
 
     Args:
         run: its id, or a unique beginning of it.
@@ -48,7 +48,7 @@ def open_run(
 
     Raises:
         JournalError: there is no such run, or its workflow is gone.
-        UsageError: an input held a secret, which history does not keep, and is not given again.
+        UsageError: an input held a secret, which the history does not keep, and is not given again.
     """
     recorded = journal.load(run)
     options = _options_of(recorded, inputs or {}, timeout)
@@ -100,13 +100,13 @@ def check_resumable(resumed: ResumedRun, workflow: Workflow) -> None:
         )
     if rerun_from is None and recorded.run.status == "succeeded":
         raise UsageError(
-            f"run {recorded.run.id} has succeeded: there is nothing to go on with",
+            f"run {recorded.run.id} has succeeded: there is nothing to resume",
             code=codes.NOT_RESUMABLE,
-            hint=f"to do a task and all below it again: nika resume {recorded.run.id} --from TASK",
+            hint=f"to run a task and all below it again: nika resume {recorded.run.id} --from TASK",
         )
 
 
 def previous_tasks_for(recorded: Recorded, workflow: Workflow) -> dict[str, PreviousTask]:
-    """How those of its tasks stood that the workflow still has."""
+    """Return how the tasks ended that the workflow still has."""
     ids = {task.id for task in workflow.tasks}
     return {task: each for task, each in previous_tasks(recorded.events).items() if task in ids}

@@ -18,7 +18,7 @@ from nika_core.template import render, resolve
 def resolve_system_prompt(
     agent: AgentBlock, workflow: Workflow, workspace: Workspace, inputs: Mapping[str, Json]
 ) -> AgentBlock:
-    """The block with `system_prompt` as text. Raises UsageError or TemplateValueError."""
+    """Return the block with `system_prompt` as text. Raise UsageError or TemplateValueError."""
     if agent.system_prompt_file is not None:
         path = workflow.folder / agent.system_prompt_file
         try:
@@ -33,6 +33,6 @@ def resolve_system_prompt(
     if isinstance(agent.system_prompt, Template):
         template = agent.system_prompt
         values = Values(inputs=inputs, environ=workspace.environ)
-        found = [resolve(each, values, workspace.catalog.source) for each in template.placeholders]
+        found = [resolve(each, values, workspace.registry.source) for each in template.placeholders]
         return replace(agent, system_prompt=render(template, found))
     return agent

@@ -1,4 +1,4 @@
-"""Plugins that do not come back: a facet that never returns, a step that blocks the event loop."""
+"""Watches for plugins that hang: a facet that never returns, a step that blocks the event loop."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from nika_core import codes
 from nika_core.errors import PluginError
 from nika_core.registry import PluginRecord
 
-FACET_SECONDS: Final = 10.0  # seconds that a plugin may take for what is to be quick
-STILL: Final = 2.0  # seconds without a beat of the event loop, after which it is told who stops it
+FACET_SECONDS: Final = 10.0  # that a plugin may take for what has to be quick
+STILL: Final = 2.0  # seconds without a beat of the event loop, after which a stall is reported
 _BEAT: Final = 0.25
 
 

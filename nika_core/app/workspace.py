@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nika_core import codes
-from nika_core.app.vocabulary import RegistryCatalog
 from nika_core.app.watchdogs import FACET_SECONDS, facet_timeout
 from nika_core.document import LoadedWorkflow, check_settings, graph_of, load_project, load_workflow
-from nika_core.errors import NikaError, PluginError, ProblemsError, RefusedError, UsageError
+from nika_core.errors import PluginError, ProblemsError, RefusedError, UsageError
 from nika_core.journal import Journal
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.graph import Graph
@@ -24,11 +23,14 @@ from nika_core.model.masking import Masker, secret_values
 from nika_core.model.nearest import nearest
 from nika_core.model.project import Project
 from nika_core.model.workflow import Workflow
-from nika_core.plugin import Admission, Explanation, Policy, Refusal
+from nika_core.plugin import Admission, Explanation, Refusal
 from nika_core.registry import Kind, PluginPolicy, PluginRecord, Registry, patterns_of, scan
-from nika_core.registry.loading import one_line
+from nika_core.registry.kinds import BY_ID
 from nika_core.registry.lock import LOCK_NAME, require_lock
 from nika_core.registry.passed_plugins import passed_plugins
+
+if TYPE_CHECKING:
+    from nika_core.registry.guarded_policy import GuardedPolicy
 
 _ALLOW = "NIKA_PLUGINS_ALLOW"
 _BLOCK = "NIKA_PLUGINS_BLOCK"
@@ -38,12 +40,12 @@ def _refuse_unknown_kinds(where: str, patterns: Iterable[str]) -> None:
     """A list that was meant to block something must not block nothing (`keyword:x`). Raises UsageError."""
     for pattern in patterns:
         kind, colon, word = pattern.partition(":")
-        if colon and not any(fnmatchcase(known.value, kind) for known in Kind):
-            meant = nearest(kind, [known.value for known in Kind])
+        if colon and not any(fnmatchcase(known, kind) for known in BY_ID):
+            meant = nearest(kind, BY_ID)
             raise UsageError(
                 f"'{pattern}' in {where}: there are no plugins of the kind '{kind}'",
                 code=codes.BAD_PROJECT_FILE,
-                hint=f"did you mean `{meant}:{word}`?" if meant else f"kinds are {', '.join(Kind)}",
+                hint=f"did you mean `{meant}:{word}`?" if meant else f"kinds are {', '.join(BY_ID)}",
             )
 
 
@@ -113,7 +115,7 @@ class Workspace:
     @cached_property
     def checked_project(self) -> Project:
         """The project with its keywords' keys as their validators give them. Raises ProblemsError."""
-        project, problems = check_settings(self.project, self.catalog)
+        project, problems = check_settings(self.project, self.registry)
         if problems:
             raise ProblemsError(problems)
         return project
@@ -125,10 +127,11 @@ class Workspace:
     @cached_property
     def installed(self) -> Registry:
         """The plugins under the project's and the environment's lists, whatever `nika.lock` says: to be looked at."""
-        installed = scan()
+        installed, passed = scan(), passed_plugins(self._plugins)
+        if not self._records and not passed:
+            return Registry(installed, self._policy())
         taken = {record.id for record in installed}
         extra = [record for record in self._records if record.id not in taken]
-        passed = passed_plugins(self._plugins)
         for record in passed:
             if record.id in taken:
                 raise UsageError(
@@ -142,8 +145,12 @@ class Workspace:
     def registry(self) -> Registry:
         """The same, to be used: what every command imports plugins through.
 
-        Raises RefusedError where the project has a `nika.lock` and something else is installed.
+        Raises UsageError for a list that names a kind that does not exist, and RefusedError if the project has a
+        `nika.lock` and something else is installed.
         """
+        policy = self._policy()
+        for where, patterns in (*policy.allow, *policy.block, ("plugins.prefer of nika.yaml", tuple(policy.prefer))):
+            _refuse_unknown_kinds(where, patterns)
         usable = [record for record in self.installed.usable() if record.plugin is None]
         require_lock(self.project_folder / LOCK_NAME, usable)
         return self.installed
@@ -160,22 +167,13 @@ class Workspace:
             allow.append((_ALLOW, patterns_of(self.environ[_ALLOW])))
         if _BLOCK in self.environ:
             block.append((_BLOCK, patterns_of(self.environ[_BLOCK])))
-        # What may be used is one thing; what bounds it is not to be forgotten off a list.
-        implied = {_ALLOW: (f"{Kind.LIMIT_POLICY.value}:*",)}
+        implied = {_ALLOW: tuple(f"{kind.id}:*" for kind in Kind if kind.value.implied)}
         return PluginPolicy(tuple(allow), tuple(block), own.prefer, implied)
-
-    @cached_property
-    def catalog(self) -> RegistryCatalog:
-        """The registry as the document layer sees it. Raises UsageError where a list names a kind that is none."""
-        policy = self._policy()
-        for where, patterns in (*policy.allow, *policy.block, ("plugins.prefer of nika.yaml", tuple(policy.prefer))):
-            _refuse_unknown_kinds(where, patterns)
-        return RegistryCatalog(self.registry)
 
     # -- limits
 
     @cached_property
-    def policies(self) -> list[tuple[PluginRecord, Policy]]:
+    def policies(self) -> list[GuardedPolicy]:
         """Every limit policy. Raises PluginError: a limit that nobody asks is no limit.
 
         RefusedError where the environment takes one away that the project has: it may narrow, and never widen.
@@ -194,47 +192,38 @@ class Workspace:
     @cached_property
     def limits(self) -> Limits:
         """What holds for every run. Raises UsageError for a malformed setting, PluginError for a broken policy."""
-        found: list[Limit] = []
-        for record, policy in self.policies:
-            found.extend(_limits_asked(record, partial(policy.limits, self.environ)))
-        return Limits(found)
+        return Limits([limit for policy in self.policies for limit in policy.limits(self.environ)])
 
     def limits_for(self, words: Iterable[str]) -> Limits:
         """The same, with the bounds of these keywords."""
         general = self.limits  # what is wrong with these is told first, and at once
         found: list[Limit] = []
         for word in words:
-            keyword = self.catalog.keyword(word)
-            for record, policy in self.policies:
-                found.extend(_limits_asked(record, partial(policy.keyword_limits, keyword, self.environ)))
+            keyword = self.registry.keyword(word)
+            for policy in self.policies:
+                found.extend(policy.keyword_limits(keyword, self.environ))
         return general.narrowed(found)
 
     def all_limits(self) -> Iterator[Limit]:
         """Every limit, those of all keywords that can be loaded included."""
-        return iter(self.limits_for(filter(self.can_load, self.catalog.words())))
+        return iter(self.limits_for(filter(self.can_load, self.registry.keywords())))
 
     def can_load(self, word: str) -> bool:
         """Whether somebody offers this keyword, and it may be used and can be."""
         try:
-            self.catalog.keyword(word)
+            self.registry.keyword(word)
         except PluginError:
             return False
         return True
 
+    @cached_property
+    def admitting(self) -> list[GuardedPolicy]:
+        """The limit policies that decide about single tasks and calls; the others only set limits."""
+        return [policy for policy in self.policies if policy.admits]
+
     def admit(self, request: Admission) -> Refusal | None:
-        """Ask every policy; one refusal wins. A policy that raises refuses."""
-        for record, policy in self.policies:
-            try:
-                refusal = policy.admit(request)
-                if refusal is not None and not isinstance(refusal, Refusal):
-                    raise TypeError(f"`admit` gives {type(refusal).__name__}, not Refusal or None")
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:  # not even its SystemExit may end a run
-                refusal = Refusal(f"the limit policy '{record.word}' ({record.origin}) fails: {one_line(error)}")
-            if refusal is not None:
-                return replace(refusal, code=refusal.code or codes.POLICY_REFUSED)
-        return None
+        """Ask every policy that decides; one refusal wins."""
+        return next((refusal for policy in self.admitting if (refusal := policy.admit(request)) is not None), None)
 
     # -- documents
 
@@ -249,7 +238,7 @@ class Workspace:
         with self.facet_timeout():
             loaded = load_workflow(
                 path,
-                self.catalog,
+                self.registry,
                 limits,
                 clock=self.clock,
                 text=text,
@@ -273,7 +262,7 @@ class Workspace:
 
     def graph(self, workflow: Workflow) -> Graph:
         """Its tasks, and what joins them."""
-        return graph_of(workflow, self.catalog)
+        return graph_of(workflow, self.registry)
 
     def journal(self, workflow: Path | None = None) -> Journal:
         """The history of the project; without a project file, of the working directory (or the folder that was opened
@@ -305,16 +294,3 @@ class Workspace:
                 if explanation.code == code:
                     return explanation
         return None
-
-
-def _limits_asked(record: PluginRecord, ask: Callable[[], Iterable[Limit]]) -> list[Limit]:
-    try:
-        return [replace(limit, policy=record.word) for limit in ask()]
-    except (NikaError, KeyboardInterrupt):
-        raise
-    except BaseException as error:  # not even its SystemExit may end a command
-        raise UsageError(
-            f"the limit policy '{record.word}' ({record.origin}) fails: {one_line(error)}",
-            code=codes.PLUGIN_BROKEN,
-            hint=f"upgrade or remove {record.distribution}",
-        ) from error

@@ -8,15 +8,15 @@ import sys
 from typing import Final
 
 _PLATFORMS: Final = {"linux", "darwin"}
-_YOUNG: Final = 50_000  # objects; by default 700, and a hundred looks at what starting makes, all of which stays
+_YOUNG: Final = 50_000  # objects; by default 700, which costs a hundred collections of what start-up creates and keeps
 
 
 def command_line() -> None:
-    """The `nika` program as a process: it ends soon after its command."""
+    """Run the `nika` program as a process, which ends soon after its command."""
     code = 0
     try:
         main()
-    except KeyboardInterrupt:  # while what it needs was imported
+    except KeyboardInterrupt:  # during an import
         code = 130
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
@@ -27,12 +27,12 @@ def command_line() -> None:
 
 
 def main(*, platform: str = sys.platform) -> None:
-    """Run the `nika` program, inside any process."""
+    """Run the `nika` program inside any process."""
     if platform not in _PLATFORMS:
         sys.stderr.write("nika runs on Linux and macOS, and on Windows inside WSL (`wsl --install`)\n")
         sys.exit(2)
     collect_rarely()
-    atexit.register(gc.freeze)  # the process ends: what is in cycles need not be looked for first
+    atexit.register(gc.freeze)  # the process ends: no need to collect cycles first
     from nika_core.cli.exit_deadline import forget_what_stderr_still_holds
     from nika_core.cli.program import main as run
 
@@ -43,7 +43,7 @@ def main(*, platform: str = sys.platform) -> None:
 
 
 def collect_rarely() -> None:
-    """Have Python look for what is in cycles less often. For who runs workflows without the command line, too."""
+    """Make Python collect reference cycles less often."""
     gc.set_threshold(_YOUNG, *gc.get_threshold()[1:])
 
 

@@ -1,4 +1,4 @@
-"""Printing: data to stdout, everything else to stderr, and no control code of others ever."""
+"""Printing: data to stdout, everything else to stderr, and never a control code from outside."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from nika_core.model.text import escape_unsafe
 
 
 class OutputError(NikaError):
-    """What was asked for is there, and cannot be written."""
+    """The output cannot be written."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(codes.EXECUTION_FAILED, message, hint="make room, or write it elsewhere")
+        super().__init__(codes.EXECUTION_FAILED, message, hint="free some space, or write it elsewhere")
 
 
 _STYLES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
 
 
 def plain(text: str) -> str:
-    """Text of models, tools and files made safe for a terminal: control characters are shown, not obeyed."""
+    """Return text of models, tools and files made safe for a terminal: control characters are shown, not obeyed."""
     return escape_unsafe(text.replace("\r\n", "\n"), short=True)
 
 
@@ -34,18 +34,18 @@ _colours = True
 
 
 def allow_colours(wanted: bool) -> None:
-    """Whether what is told from now on may have colours: not beside data for machines, wherever it goes."""
+    """Set whether messages may have colours from now on: not beside data for machines."""
     global _colours
     _colours = wanted
 
 
 def coloured(stream: TextIO) -> bool:
-    """Whether colour and live views are wanted there."""
+    """Return whether this stream shows colours and live views."""
     return _colours and stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def style(text: str, *names: str, stream: TextIO | None = None) -> str:
-    """`text` in a colour, where the stream (stderr, unless said otherwise) shows colours."""
+    """Return `text` in a colour if the stream (by default stderr) shows colours."""
     if not names or not coloured(stream or sys.stderr):
         return text
     return f"\x1b[{';'.join(_STYLES[name] for name in names)}m{text}\x1b[0m"
@@ -64,18 +64,18 @@ _data: TextIO | None = None
 
 
 def data_stream() -> TextIO:
-    """Where data goes."""
+    """Return the stream for data."""
     return sys.stdout if _data is None else _data
 
 
 def style_data(text: str, *names: str) -> str:
-    """`text` in a colour for `say`, where stdout shows colours."""
+    """Return `text` in a colour for `print_data`, if stdout shows colours."""
     return style(text, *names, stream=data_stream())
 
 
 @contextmanager
 def stdout_for_data() -> Iterator[None]:
-    """What plugins, libraries and processes that they start print goes to stderr; only `say` reaches stdout."""
+    """Send to stderr what plugins, libraries and their processes print; only `print_data` reaches stdout."""
     global _data
     if _data is not None:
         yield
@@ -84,7 +84,7 @@ def stdout_for_data() -> Iterator[None]:
     try:
         real.flush()
         kept = os.dup(1) if real.fileno() == 1 else -1
-    except (OSError, ValueError, AttributeError):  # a test's own stream, or none at all
+    except (OSError, ValueError, AttributeError):  # a test's stream, or none
         kept = -1
     if kept < 0:
         _data, sys.stdout = real, sys.stderr
@@ -96,10 +96,10 @@ def stdout_for_data() -> Iterator[None]:
         yield
     finally:
         stream, _data, sys.stdout = _data, None, real
-        with suppress(OSError, ValueError):  # what somebody wrote to sys.__stdout__ goes where it belongs
+        with suppress(OSError, ValueError):  # what was written to sys.__stdout__
             real.flush()
         if kept >= 0:
-            with suppress(OSError):  # nobody reads it any more
+            with suppress(OSError):  # its reader is gone
                 stream.flush()
             os.dup2(kept, 1)
             with suppress(OSError):
@@ -120,7 +120,7 @@ def open_closed_streams() -> None:
 
 
 def print_data(text: str) -> None:
-    """A line of data, to stdout. Raises OutputError where it cannot be written, e.g. to a full disk."""
+    """Print a line of data to stdout. Raise OutputError if it cannot be written, e.g. to a full disk."""
     try:
         _write(data_stream(), text + "\n")
     except BrokenPipeError:
@@ -133,29 +133,29 @@ _masker = Masker()
 
 
 def mask_with(masker: Masker) -> None:
-    """What is secret from now on, in all that is told."""
+    """Set what is masked in messages from now on."""
     global _masker
     _masker = masker
 
 
 def masked(text: str) -> str:
-    """`text` without secrets: a run masks its own, but much is told before it begins."""
+    """Return `text` without secrets: a run masks its own, but messages come before it begins."""
     return _masker.text(text)
 
 
 def print_message(text: str) -> None:
-    """A line for people, to stderr; where nobody can read it, the work goes on."""
+    """Print a line for people to stderr; if it cannot be written, the work continues."""
     with suppress(OSError):
         _write(sys.stderr, masked(text) + "\n")
 
 
 def json_text(value: Any, *, indent: int | None = None) -> str:
-    """`value` as JSON in which no character stands as it is that a terminal would act upon."""
+    """Return `value` as JSON, with every character escaped that a terminal would act upon."""
     return escape_unsafe(json.dumps(value, indent=indent, ensure_ascii=False, default=str))
 
 
 def print_json(value: Any, *, indent: int | None = 2) -> None:
-    """One JSON document on stdout; without `indent` in one line."""
+    """Print one JSON document to stdout; without `indent` in one line."""
     print_data(json_text(value, indent=indent))
 
 
@@ -176,7 +176,7 @@ def print_problem_line(problem: Problem) -> None:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Columns as wide as their longest cell, the last one free."""
+    """Return rows as text, each column as wide as its longest cell."""
     lines = [[plain(str(cell)).replace("\n", "\\n") for cell in row] for row in (header, *rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     return "\n".join(

@@ -11,13 +11,13 @@ from nika_core.model.events import Event, EventKind
 
 _STYLES: Final = ("json", "text")
 _BAD: Final = {EventKind.TASK_FAILED, EventKind.TASK_RETRYING, EventKind.NOTICE}
-_LARGE: Final = {"output", "messages", "text", "definition", "payload"}  # in the history, and not for a log
+_LARGE: Final = {"output", "messages", "text", "definition", "payload"}  # too large for a log; the history has them
 
 
 def logging_observer(style: str, mask: Callable[[str], str]) -> Callable[[Event], object]:
-    """Raises UsageError for a style that there is none of."""
+    """Return an observer that logs events in a style. Raise UsageError for an unknown style."""
     if style not in _STYLES:
-        raise UsageError(f"NIKA_LOG={style}: no such form of log", hint=f"use one of {', '.join(_STYLES)}")
+        raise UsageError(f"NIKA_LOG={style}: unknown log format", hint=f"use one of {', '.join(_STYLES)}")
     log.set_up(verbose=2, as_json=style == "json", mask=mask)
     logger = log.logger()
 

@@ -1,4 +1,4 @@
-"""The end of the process: soon after its command, whatever a plugin has left running in it."""
+"""Ends the process soon after its command, whatever a plugin has left running in it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SECONDS: Final = 5.0
 
 
 def exit_within(seconds: float, code: int) -> None:
-    """From now on the process has `seconds` to end by itself; then it is ended, with the exit code `code`.
+    """End the process with the exit code `code` if it has not ended by itself within `seconds`.
 
     Python waits without end for threads and for what is registered with `atexit`. A blocking call that a step made in
     a thread, and that its timeout could not reach, would else hold a run's process long after the run.
@@ -24,7 +24,7 @@ def exit_within(seconds: float, code: int) -> None:
     def end() -> None:
         time.sleep(seconds)
         print_message(
-            f"{style('warning', 'yellow')}: a plugin has left something running in Nika's process; it ends with it"
+            f"{style('warning', 'yellow')}: a plugin has left something running in Nika's process, which ends now"
         )
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError, AttributeError):

@@ -16,7 +16,7 @@ def explain(
     code: Annotated[str, typer.Argument(help="NIKA-050, or just 50; or a plugin's own code.")],
     format_: FormatOption = Format.PRETTY,
 ) -> None:
-    """What a NIKA code means, an example that causes it, and how to fix it."""
+    """Explain a NIKA code: what it means, an example that causes it, and its fix."""
     explanation = nika.explain(code)
     if format_ is Format.JSON:
         print_json(nika.as_json(explanation))

@@ -27,7 +27,7 @@ def init(
 
 
 def _schema(folder: Path) -> JsonObject | None:
-    """The schema with the installed plugins; None, and a word about it, where that cannot be had."""
+    """Return the schema with the installed plugins; print why and return None if that fails."""
     try:
         return nika.schema(folder=folder) if folder.is_dir() else nika.schema()
     except NikaError as error:

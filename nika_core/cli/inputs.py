@@ -13,7 +13,7 @@ from nika_core.errors import UsageError
 
 
 def gather(pairs: Iterable[str], file: Path | None) -> dict[str, Any]:
-    """What was given, texts not yet typed; `-i` wins over the file. Raises UsageError."""
+    """Return the inputs, texts not yet typed; `-i` wins over the file. Raise UsageError."""
     given: dict[str, Any] = {} if file is None else nika.read_inputs(file)
     seen: set[str] = set()
     for pair in pairs:

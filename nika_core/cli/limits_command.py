@@ -19,7 +19,7 @@ def limits(format_: FormatOption = Format.PRETTY) -> None:
 
 
 def value_text(limit: Limit) -> str:
-    """A limit's value as its author would write it."""
+    """Return a limit's value as its author would write it."""
     match limit.unit:
         case Unit.BYTES:
             for size, unit in ((1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "KB")):

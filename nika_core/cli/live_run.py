@@ -1,4 +1,4 @@
-"""Runs what is prepared, shows it while it goes on, and tells how it ended."""
+"""Runs what is prepared, and shows how it goes and how it ended."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EXIT_CODES: Final = {RunStatus.SUCCEEDED: 0, RunStatus.FAILED: 1, RunStatus.PAUS
 
 
 def show_run(prepared: nika.PreparedRun, format_: str, verbose: int = 0, *, journal: bool = True) -> int:
-    """Run what is prepared, print how it goes on and how it ended, and return the exit code."""
+    """Run what is prepared, print how it goes and how it ended, and return the exit code."""
     mask_with(prepared.masker)
     observers, close = _observers(prepared, format_, verbose)
     try:
@@ -43,7 +43,7 @@ def _print_warning(text: str) -> None:
 
 
 async def _with_signals(execution: nika.Execution) -> RunResult:
-    """One of `_ENDING` once: stop starting, cancel cleanly, keep the history. Twice: wait for nothing more."""
+    """Run; a first signal cancels in good order and keeps the history, a second one waits for nothing."""
     loop = asyncio.get_running_loop()
     asked = 0
 
@@ -58,16 +58,16 @@ async def _with_signals(execution: nika.Execution) -> RunResult:
 
     for number in _ENDING:
         if number == getattr(signal, "SIGHUP", None) and signal.getsignal(number) is signal.SIG_IGN:
-            continue  # nohup: the run is to outlive its terminal
+            continue  # nohup: the run has to outlive its terminal
         try:
             loop.add_signal_handler(number, interrupt)
-        except NotImplementedError:  # Windows: the default, KeyboardInterrupt, has to do
+        except NotImplementedError:  # Windows: only KeyboardInterrupt works
             break
     return await execution.run()
 
 
 def _observers(prepared: nika.PreparedRun, format_: str, verbose: int) -> tuple[list[Observer], Callable[[], None]]:
-    """Who is shown the events, and what to call at the end. A log on stderr takes the place of the progress."""
+    """Return the observers of the events, and what to call at the end. A log on stderr replaces the progress."""
     found: list[Observer] = []
     if format_ == "jsonl":
         found.append(lambda event: print_json(nika.as_json(event), indent=None))
@@ -98,11 +98,11 @@ def _print_result(result: RunResult, format_: str, prepared: nika.PreparedRun, e
     for warning in execution.warnings:
         _print_warning(warning)
     if format_ == "pretty" and result.status is not RunStatus.SUCCEEDED and execution.resumable:
-        print_message(f"go on with: nika resume {result.run_id}")
+        print_message(f"to resume it: nika resume {result.run_id}")
 
 
 def _waits(task: TaskResult, result: RunResult) -> bool:
-    """Whether a task did not fail, but was stopped by the pause of its run."""
+    """Whether a task did not fail, but was stopped when its run was paused."""
     stopped = task.failure is not None and task.failure.category is Category.CANCELLED
     return stopped and task.state == "failed" and result.status is RunStatus.PAUSED
 

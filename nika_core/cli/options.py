@@ -12,14 +12,14 @@ from nika_core.cli.console import allow_colours
 
 
 class Format(StrEnum):
-    """How to print."""
+    """The formats of a command's output."""
 
     PRETTY = "pretty"
     JSON = "json"
 
 
 class RunFormat(StrEnum):
-    """How to print a run."""
+    """The formats of a run's output."""
 
     PRETTY = "pretty"
     JSON = "json"
@@ -27,20 +27,20 @@ class RunFormat(StrEnum):
 
 
 def _without_colours(format_: Any) -> Any:
-    """`--format json`: no colours, not even in what is told beside it."""
+    """Turn colours off for machine formats, also in messages."""
     if format_ in {Format.JSON, RunFormat.JSONL}:
         allow_colours(False)
     return format_
 
 
 def format_option() -> Any:
-    """`--format`, of any of the enumerations of formats."""
-    return typer.Option("--format", help="How to print.", callback=_without_colours)
+    """Return the option `--format`, for any enumeration of formats."""
+    return typer.Option("--format", help="The output's format.", callback=_without_colours)
 
 
 FormatOption = Annotated[Format, format_option()]
 RunFormatOption = Annotated[RunFormat, format_option()]
-VerboseOption = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Tell more; twice for all.")]
+VerboseOption = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Show more; twice for everything.")]
 WorkflowArgument = Annotated[Path | None, typer.Argument(help="The workflow's file; without it, `main:` of nika.yaml.")]
 InputOption = Annotated[
     list[str] | None, typer.Option("--input", "-i", metavar="KEY=VALUE", help="An input; KEY=@file reads a file.")
@@ -59,7 +59,7 @@ FolderOption = Annotated[
 
 
 def seconds_of(timeout: str | None) -> float | None:
-    """`--timeout` in seconds. Raises UsageError."""
+    """Return `--timeout` in seconds. Raise UsageError."""
     if timeout is None:
         return None
     from nika_core.api.options import parse_seconds  # only a run with a timeout waits for the import

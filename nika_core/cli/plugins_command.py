@@ -15,29 +15,24 @@ import nika_core as nika
 from nika_core.cli.console import plain, print_data, print_json, print_message, style, style_data, table
 from nika_core.cli.options import Format, FormatOption
 from nika_core.errors import NikaError, UsageError
-from nika_core.plugin import Keyword, LimitPolicy, Provider, TemplateSource
+from nika_core.plugin import Command, Keyword, LimitPolicy, Provider, TemplateSource
+from nika_core.plugin.fields import field_docs
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, add_completion=False, help="What is installed, blocked or broken."
 )
 
 
-class PluginKind(StrEnum):
-    """What a plugin may bring."""
+PluginKind = StrEnum("PluginKind", {kind.upper(): kind for kind in nika.PLUGIN_KINDS})  # type: ignore[misc]  # from the table
 
-    KEYWORD = "keyword"
-    PROVIDER = "provider"
-    TEMPLATE_SOURCE = "template_source"
-    LIMIT_POLICY = "limit_policy"
-
-
+_DEFAULT_KIND = PluginKind("keyword")
 _BAD = {"conflict", "broken"}
 
 
 def _json(listed: nika.PluginStatus) -> dict[str, Any]:
     record = listed.record
     found: dict[str, Any] = {
-        "kind": record.kind.value,
+        "kind": record.kind.id,
         "word": record.word,
         "distribution": record.distribution,
         "version": record.version,
@@ -53,7 +48,7 @@ def _pretty(listed: Sequence[nika.PluginStatus]) -> None:
     for each in listed:
         record = each.record
         why = f"{each.status}: {each.why}" if each.why else each.status
-        rows.append((record.kind.value, record.word, record.distribution, record.version, why))
+        rows.append((record.kind.id, record.word, record.distribution, record.version, why))
     print_data(table(("KIND", "WORD", "DISTRIBUTION", "VERSION", "STATUS"), rows))
 
 
@@ -69,7 +64,7 @@ def _print_unmatched() -> None:
 
 @app.command("list")
 def list_(format_: FormatOption = Format.PRETTY) -> None:
-    """Every installed plugin; imports none of them."""
+    """List every installed plugin; none is imported."""
     listed = nika.plugins()
     if format_ is Format.JSON:
         print_json({"plugins": [_json(each) for each in listed], "unmatched": _unmatched()})
@@ -86,7 +81,7 @@ def show(
     name: Annotated[str, typer.Argument(help="A word, `kind:word`, or a distribution's name.")],
     format_: FormatOption = Format.PRETTY,
 ) -> None:
-    """One plugin by its word, `kind:word` or distribution: what it brings."""
+    """Show what a plugin brings: by its word, `kind:word` or distribution."""
     workspace = nika.Workspace.open()
     installed = workspace.registry.listing()
     listed = [each for each in installed if name in {each.record.word, each.record.id, each.record.distribution}]
@@ -123,7 +118,7 @@ def _described(workspace: nika.Workspace, listed: nika.PluginStatus) -> dict[str
                 "category": description.category.value,
                 "primary": description.primary,
                 "timeout": description.default_timeout,
-                "fields": dict(description.field_docs),
+                "fields": dict(field_docs(description.payload)),
                 "codes": [each.code for each in description.explanations],
             }
         case Provider():
@@ -135,15 +130,16 @@ def _described(workspace: nika.Workspace, listed: nika.PluginStatus) -> dict[str
         case TemplateSource():
             form = "{{...}}" if description.default_source else f"${{{description.name}.…}}"
             return {"summary": description.summary, "form": form}
-        case LimitPolicy():
+        case LimitPolicy() | Command():
             return {"summary": description.summary}
 
 
 @app.command()
 def check(format_: FormatOption = Format.PRETTY) -> None:
-    """Try every plugin that may be loaded, in a process of its own; exits 1 when one is broken or in conflict.
+    """Try every plugin that may be loaded, in a process of its own; exit 1 if one is broken or in conflict.
 
-    Tells, too, who is slow to import, prints when it is loaded, starts threads, or was changed since it was installed.
+    Also reports plugins that are slow to import, print or start threads when loaded, or were changed since they were
+    installed.
     """
     listed = nika.check_plugins()
     bad = [each for each in listed if each.status in _BAD]
@@ -180,12 +176,12 @@ def lock(
 def new(
     word: Annotated[str, typer.Argument(help="The word that users will write.")],
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where its folder is made.")] = Path(),
-    kind: Annotated[PluginKind, typer.Option("--kind", help="What it brings.")] = PluginKind.KEYWORD,
+    kind: Annotated[PluginKind, typer.Option("--kind", help="What it brings.")] = _DEFAULT_KIND,
     private: Annotated[bool, typer.Option("--private", help="Never to be uploaded to a public index.")] = False,
     author: Annotated[str | None, typer.Option("--author", help="Who makes it: a person or an organisation.")] = None,
     name: Annotated[str | None, typer.Option("--name", help="The distribution's name; without it, derived.")] = None,
 ) -> None:
-    """Make a plugin's project: it passes its own tests, and is yours to change."""
+    """Make a plugin's project, which passes its own tests."""
     made = nika.new_plugin(word, folder, kind=kind.value, author=author, private=private, name=name)
     print_data(plain(str(made)))
     print_message(f"next: cd {shlex.quote(plain(str(made)))}, and see its README.md")

@@ -1,4 +1,4 @@
-"""Problems of documents, told: as frames with the source line and a caret, as lines, or as JSON."""
+"""Prints problems of documents: as frames with the source line and a caret, or as JSON."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ class ReportedError(ProblemsError):
 
 
 def print_problem(problem: Problem, loaded: nika.LoadedWorkflow) -> None:
-    """A frame on stderr, with the line of the document where it is the document's."""
+    """Print a frame to stderr, with the source line if the problem is in this document."""
     own = problem.place is not None and problem.place.path == loaded.path
     print_message(nika.render_pretty(problem, loaded.text if own else "", style=style) + "\n")
 
 
 def errors_in(loaded: nika.LoadedWorkflow) -> int:
-    """How many problems are errors."""
+    """Return how many problems are errors."""
     return sum(problem.severity is Severity.ERROR for problem in loaded.problems)
 
 
 def require_workflow(loaded: nika.LoadedWorkflow) -> Workflow:
-    """The workflow, its warnings told. Raises ReportedError after telling all that is wrong."""
+    """Return the workflow after printing its warnings. Raise ReportedError after printing all its errors."""
     for problem in loaded.problems:
         print_problem(problem, loaded)
     if loaded.workflow is None or errors_in(loaded):
@@ -46,7 +46,7 @@ def require_workflow(loaded: nika.LoadedWorkflow) -> Workflow:
 
 @contextmanager
 def printing_problems(loaded: nika.LoadedWorkflow) -> Iterator[None]:
-    """What is found later is told in the same way. Raises ReportedError."""
+    """Print the problems of a ProblemsError in the same way, and raise ReportedError."""
     try:
         yield
     except ProblemsError as error:
@@ -56,13 +56,13 @@ def printing_problems(loaded: nika.LoadedWorkflow) -> Iterator[None]:
 
 
 def mask_problems(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Problems as JSON without secrets."""
+    """Return problems as JSON without secrets."""
     return [each | {key: masked(each[key]) for key in ("message", "hint") if key in each} for each in found]
 
 
 @contextmanager
 def refused_run_as_json(format_: str) -> Iterator[None]:
-    """Who asked for JSON is given one object for a run that never starts, too: failed, no tasks, and its problems."""
+    """Print one object also for a run that never starts, if JSON is wanted: failed, no tasks, and its problems."""
     try:
         yield
     except NikaError as error:

@@ -13,8 +13,8 @@ from typing import Annotated, Any, Final
 
 import typer
 import typer.core
-import typer.main
 
+import nika_core
 from nika_core import codes
 from nika_core.cli.console import (
     allow_colours,
@@ -47,10 +47,8 @@ COMMANDS: Final = {
         "nika_core.cli.validate_command:validate", "Check workflow files without running anything."
     ),
     "plan": LazyCommand("nika_core.cli.plan_command:plan", "Show what a run would do, touch and cost."),
-    "graph": LazyCommand("nika_core.cli.graph:graph", "Draw a workflow's graph."),
     "runs": LazyCommand("nika_core.cli.runs_command:app", "The history of runs: list, show, remove."),
     "init": LazyCommand("nika_core.cli.init_command:init", "Make a project that runs at once, offline."),
-    "migrate": LazyCommand("nika_core.cli.migrate:migrate", "Turn v4 workflow files into v5."),
     "plugins": LazyCommand("nika_core.cli.plugins_command:app", "What is installed, allowed, in conflict or broken."),
     "providers": LazyCommand("nika_core.cli.providers_command:providers", "Model providers, their keys and prices."),
     "limits": LazyCommand("nika_core.cli.limits_command:limits", "Every limit, its value and where it came from."),
@@ -63,35 +61,43 @@ class LazyGroup(typer.core.TyperGroup):
     """Knows its commands' names and summaries; imports one when it is called."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """In the order of the table."""
-        return list(COMMANDS)
+        """In the order of the table, and then those of plugins."""
+        return [*COMMANDS, *_of_plugins()]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Import and build the command; None when there is none of this name."""
+        from nika_core.cli.plugin_commands import build, plugin_command
+
         lazy = COMMANDS.get(cmd_name)
-        if lazy is None:
-            return None
+        command = None if cmd_name.startswith("-") else plugin_command(cmd_name)
+        if command is not None or lazy is None:
+            return command
         module, _, name = lazy.target.partition(":")
-        found = getattr(importlib.import_module(module), name)
-        if not isinstance(found, typer.Typer):
-            single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-            single.command(name=cmd_name, help=found.__doc__)(found)
-            found = single
-        command = typer.main.get_command(found)
-        command.name = cmd_name
-        return command
+        return build(cmd_name, getattr(importlib.import_module(module), name))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """As Typer does, which looks for the nearest name among commands that are imported."""
-        near = None if args[0] in COMMANDS or ctx.resilient_parsing else nearest(args[0], COMMANDS)
-        if near:
-            ctx.fail(f"No such command {args[0]!r}. Did you mean {near!r}?")
+        if args[0] not in COMMANDS and not ctx.resilient_parsing:
+            names = self.list_commands(ctx)
+            near = None if args[0] in names else nearest(args[0], names)
+            if near:
+                ctx.fail(f"No such command {args[0]!r}. Did you mean {near!r}?")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """The table, without importing what it lists."""
+        summaries = {name: lazy.summary for name, lazy in COMMANDS.items()} | _of_plugins()
         with formatter.section("Commands"):
-            formatter.write_dl([(name, lazy.summary) for name, lazy in COMMANDS.items()])
+            formatter.write_dl([(plain(name), plain(summary)) for name, summary in summaries.items()])
+
+
+def _of_plugins() -> dict[str, str]:
+    """The commands of plugins; none, and a message, if the project does not say which may be used."""
+    try:
+        return {name: summary for name, summary in nika_core.plugin_commands().items() if name not in COMMANDS}
+    except NikaError as error:
+        print_message(f"{style('note', 'yellow')}: the commands of plugins are not listed: {plain(error.message)}")
+        return {}
 
 
 app = typer.Typer(

@@ -1,4 +1,4 @@
-"""What a run shows while it goes on: a line an event, or a live view on a terminal. Always on stderr."""
+"""A run's progress on stderr: a line for each event, or a live view on a terminal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TAIL: Final = 120  # characters of a stream that the live view shows
 
 
 def duration_text(seconds: float) -> str:
-    """`3 ms`, `1.2 s`, `4 min 5 s`."""
+    """Return a duration as `3 ms`, `1.2 s` or `4 min 5 s`."""
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
@@ -27,7 +27,9 @@ def duration_text(seconds: float) -> str:
 
 
 class ProgressLines:
-    """A line for what has begun and what has ended; observers of a run may be slow, so this writes at once."""
+    """Prints a line for each task that starts or ends."""
+
+    chunks = False
 
     def __init__(self, workflow: Workflow, *, verbose: int = 0, write: Callable[[str], None] = print_message) -> None:
         self._keywords = {task.id: task.keyword for task in workflow.tasks}
@@ -36,13 +38,13 @@ class ProgressLines:
         self._write = write
 
     def __call__(self, event: Event) -> None:
-        """Show one event."""
+        """Print one event."""
         text = self.text(event)
         if text is not None:
             self._write(text)
 
     def text(self, event: Event) -> str | None:
-        """The event as one line; None when it is not worth one."""
+        """Return the event as one line, or None if it needs none."""
         data = event.data
         match event.kind:
             case EventKind.TASK_STARTED:
@@ -53,7 +55,7 @@ class ProgressLines:
             case EventKind.TASK_SUCCEEDED:
                 return self._line(style("✓", "green"), event, self._ended(data))
             case EventKind.TASK_REUSED:
-                return self._line(style("↻", "cyan"), event, f"taken over: {data.get('reason', 'unchanged')}")
+                return self._line(style("↻", "cyan"), event, f"reused: {data.get('reason', 'unchanged')}")
             case EventKind.TASK_FAILED:
                 return self._line(style("✗", "red"), event, self._failure(data.get("error") or {}))
             case EventKind.TASK_RETRYING:
@@ -100,8 +102,8 @@ class ProgressLines:
 
 
 class _Terminal:
-    """A stream that may be closed at its other end, as a terminal's window is: what is shown there is then shown to
-    nobody, and the run goes on.
+    """A stream whose other end may be closed, as a terminal's window is: what is written is then dropped, and the run
+    continues.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -136,7 +138,7 @@ class LiveView:
         self._live.start()
 
     def __call__(self, event: Event) -> None:
-        """Show one event."""
+        """Print one event."""
         task = event.task or ""
         if event.kind is EventKind.TASK_STARTED:
             self._running[task] = (time.monotonic(), "")
@@ -149,7 +151,7 @@ class LiveView:
             self._lines(event)
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
         self._live.stop()
 
     def _print(self, text: str) -> None:

@@ -17,7 +17,7 @@ def providers(
     check: Annotated[bool, typer.Option("--check", help="Ask each provider whether it can be reached.")] = False,
     format_: FormatOption = Format.PRETTY,
 ) -> None:
-    """Each provider with its models' prices where known, and whether its key is set (never the key)."""
+    """List each provider with its models' known prices, and whether its key is set (never the key)."""
     found = asyncio.run(nika.check_providers()) if check else nika.providers()
     if format_ is Format.JSON:
         print_json({"providers": [nika.as_json(provider) for provider in found]})

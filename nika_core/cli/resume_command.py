@@ -1,4 +1,4 @@
-"""`nika resume`: go on with an interrupted or failed run."""
+"""`nika resume`: resumes an interrupted, paused or failed run."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def resume(
     format_: RunFormatOption = RunFormat.PRETTY,
     verbose: VerboseOption = 0,
 ) -> None:
-    """Go on with an interrupted or failed run."""
+    """Resume an interrupted, paused or failed run."""
     with refused_run_as_json(format_.value):
         seconds = seconds_of(timeout)
         from nika_core.api.running import open_resumed

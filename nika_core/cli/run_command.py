@@ -1,4 +1,4 @@
-"""`nika run`: check, decide, run, and tell."""
+"""`nika run`: check, prepare and run a workflow."""
 
 from __future__ import annotations
 
@@ -39,8 +39,10 @@ def run(
     ] = None,
     timeout: TimeoutOption = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop everything after the first failure.")] = False,
-    no_journal: Annotated[bool, typer.Option("--no-journal", help="Keep no history: cannot be resumed.")] = False,
-    mock: Annotated[bool, typer.Option("--mock", help="Every keyword plays its part without any effect.")] = False,
+    no_journal: Annotated[
+        bool, typer.Option("--no-journal", help="Keep no history; the run cannot be resumed.")
+    ] = False,
+    mock: Annotated[bool, typer.Option("--mock", help="Mock every keyword: no effect, no model.")] = False,
     economy: Annotated[
         bool, typer.Option("--economy", help="Send single calls (`llm`) through the provider's batch API.")
     ] = False,
@@ -73,7 +75,7 @@ def run(
 
 
 def open_workspace(start: Path | None = None) -> nika.Workspace:
-    """Open the project of a file or folder for a command, which owns its process. What is shown has no secret of it."""
+    """Open the project of a file or folder for a command, which owns its process."""
     return nika.Workspace.open(start, facet_timer=True)
 
 
@@ -88,7 +90,7 @@ def read_workflow(
 
 
 def find_workflow(workflow: Path | None) -> tuple[nika.Workspace, Path]:
-    """The opened project and the file to run. Raises UsageError where neither says which."""
+    """Return the opened project and the file to run. Raise UsageError if neither says which."""
     workspace = open_workspace(workflow)
     if workflow is not None:
         return workspace, workflow

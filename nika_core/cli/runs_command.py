@@ -21,7 +21,7 @@ _SHOWN = 200  # characters of an output, unless -v
 
 @app.command("list")
 def list_(folder: FolderOption = None, format_: FormatOption = Format.PRETTY) -> None:
-    """All runs of this project, the newest first."""
+    """List all runs of this project, the newest first."""
     found = nika.runs.list(folder=folder)
     if format_ is Format.JSON:
         print_json({"runs": [nika.as_json(run) for run in found]})
@@ -50,7 +50,7 @@ def show(
     format_: FormatOption = Format.PRETTY,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Outputs in full.")] = False,
 ) -> None:
-    """One run: every task with its state, attempts, time, tokens, cost, output and error."""
+    """Show one run: every task with its state, attempts, time, tokens, cost, output and error."""
     found = nika.as_json(nika.runs.get(run, folder=folder))
     if format_ is Format.JSON:
         print_json(found)
@@ -100,12 +100,12 @@ def _show_task(task: dict[str, Any], verbose: bool) -> None:
 
 @app.command()
 def rm(run: RunArgument, folder: FolderOption = None) -> None:
-    """Forget a run: its events, outputs and files. What a killed Nika left running of it is ended."""
+    """Remove a run with its events, outputs and files, and end what a killed Nika left running of it."""
     print_message(f"removed {nika.runs.remove(run, folder=folder)}")
 
 
 def _cost(usage: dict[str, Any]) -> str:
-    """What models cost, where one was asked; one without a known price is unpriced, and not free."""
+    """Return what model calls cost; a model without a known price is unpriced, not free."""
     cost, unpriced = usage.get("costUsd", 0), usage.get("unpriced")
     parts = [money_text(cost)] if cost or (usage.get("totalTokens") and not unpriced) else []
     return " + ".join([*parts, *(["unpriced"] if unpriced else [])])

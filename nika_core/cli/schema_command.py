@@ -7,5 +7,5 @@ from nika_core.cli.console import print_json
 
 
 def schema() -> None:
-    """The JSON Schema of a workflow with the installed plugins, for editors."""
+    """Print the JSON Schema of a workflow with the installed plugins, for editors."""
     print_json(nika.schema())

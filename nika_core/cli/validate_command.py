@@ -25,7 +25,7 @@ _NOT_OURS = {"node_modules", "__pycache__"}
 
 
 class Format(StrEnum):
-    """How to print."""
+    """The formats of the report."""
 
     PRETTY = "pretty"
     JSON = "json"
@@ -59,7 +59,7 @@ def validate(
 
 
 def _all_checked(paths: list[Path]) -> Iterator[tuple[Path, nika.LoadedWorkflow]]:
-    """Each file and what was found; a project file that is broken once, in the place of those that it is for."""
+    """Yield each file with its report; a broken project file once, in place of its workflows."""
     try:
         files = find_files(paths)
     except NikaError as error:
@@ -78,7 +78,7 @@ def _all_checked(paths: list[Path]) -> Iterator[tuple[Path, nika.LoadedWorkflow]
 
 
 def _project_file(error: NikaError) -> tuple[Path, nika.LoadedWorkflow]:
-    """The project file that stands in the way of all checking. Raises the error, where it is none in it."""
+    """Return the report of a broken project file. Raise the error if it is another one."""
     problems = error.problems if isinstance(error, ProblemsError) else (error.problem(),)
     place = problems[0].place
     if place is None or Path(place.path).name != FILE_NAME:
@@ -93,7 +93,7 @@ def _checked(path: Path) -> nika.LoadedWorkflow:
 
 
 def find_files(paths: list[Path]) -> list[Path]:
-    """The workflow files of these files and folders. Raises UsageError, or RefusedError where there are too many."""
+    """Return the workflow files of these files and folders. Raise UsageError, or RefusedError if there are too many."""
     found: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
@@ -106,7 +106,7 @@ def find_files(paths: list[Path]) -> list[Path]:
                 raise UsageError(f"{path} has no *{_SUFFIX} file in it", hint="name a file, or another folder")
             found.update(dict.fromkeys(inside))
         else:
-            found[path] = None  # one that is not there is told like any other bad file
+            found[path] = None  # a missing one is reported like any other bad file
     most = open_workspace(paths[0]).limits.limit(LimitKind.FILES)
     if most is not None and len(found) > most.value:
         raise RefusedError(

@@ -1,6 +1,6 @@
 """From text to a checked workflow: strict YAML, schema, places, references, and how problems are shown."""
 
-from nika_core.document.checks import WorkflowPayload, check_values, check_workflow, graph_of, payload_of
+from nika_core.document.checks import WorkflowPayload, check_values, check_workflow, checked_payload, graph_of
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading.inputs import check_inputs
 from nika_core.document.reading.project_file import check_settings, find_project, load_project
@@ -15,10 +15,10 @@ __all__ = [
     "check_settings",
     "check_values",
     "check_workflow",
+    "checked_payload",
     "declared_tasks",
     "find_project",
     "graph_of",
     "load_project",
     "load_workflow",
-    "payload_of",
 ]

@@ -14,9 +14,10 @@ from strictyaml.compound import MapCombined
 
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading import workflow_schema
-from nika_core.document.validation.scalars import Duration, Number, Truth, Whole, Word
 from nika_core.errors import PluginError
 from nika_core.plugin import Keyword
+from nika_core.plugin.fields import BoundedFloat, Duration, NonEmptyStr, PositiveInt, Scalar, StrictBool, strict
+from nika_core.plugin.fields.strict_classes import DocumentedMap, ScalarOf, TemplatedValidator
 
 _DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 _TEXT: Final = {"type": ["string", "number", "boolean", "null"]}  # as an editor types a plain scalar
@@ -57,7 +58,7 @@ _AGENT_DOCS: Final = {
 
 def workflow_json_schema(catalog: PluginCatalog) -> dict[str, Any]:
     """Return the schema. A keyword whose plugin cannot be loaded takes any payload."""
-    words = sorted(catalog.words())
+    words = sorted(catalog.keywords())
     payloads: dict[str, Any] = {}
     properties: dict[str, Any] = {}
     for word in words:
@@ -107,7 +108,7 @@ def _sections(catalog: PluginCatalog) -> dict[str, Any]:
 
 def _payload(keyword: Keyword) -> dict[str, Any]:
     """Return the schema of a keyword's payload: the mapping, or the primary field's text alone."""
-    schema = _with_docs(schema_of(keyword.payload), keyword.field_docs)
+    schema = schema_of(keyword.payload)
     for name in keyword.json_fields:
         if name in schema.get("properties", {}):
             about = schema["properties"][name].get("description")
@@ -131,7 +132,8 @@ def _with_docs(schema: dict[str, Any], docs: Mapping[str, str]) -> dict[str, Any
 
 
 def schema_of(validator: Any) -> dict[str, Any]:
-    """Return the JSON Schema of a strictyaml validator: never stricter than the validator, as editors read YAML."""
+    """Return the JSON Schema of a validator: never stricter than the validator, as editors read YAML."""
+    validator = strict(validator)
     make = _MAKERS.get(type(validator))
     if make is not None:
         return make(validator)
@@ -147,11 +149,11 @@ def _map(validator: Any) -> dict[str, Any]:
         "properties": {str(key): schema_of(inner) for key, inner in validator._validator_dict.items()},
         "additionalProperties": schema_of(validator._value_validator) if open_ended else False,
     }
-    if type(validator._key_validator) is not strictyaml.Str:  # names are not what stands in the file
+    if type(validator._key_validator) is not strictyaml.Str:  # keys are changed, so the schema cannot name them
         return {"type": "object"}
     if validator._required_keys:
         schema["required"] = [str(key) for key in validator._required_keys]
-    return schema
+    return _with_docs(schema, validator.docs) if isinstance(validator, DocumentedMap) else schema
 
 
 def _pattern(validator: Any) -> dict[str, Any]:
@@ -175,7 +177,16 @@ def _either(validator: Any) -> dict[str, Any]:
     return {"anyOf": [schema_of(validator._validator_a), schema_of(validator._validator_b)]}
 
 
-def _number(validator: Number) -> dict[str, Any]:
+def _templated(validator: TemplatedValidator) -> dict[str, Any]:
+    return {"anyOf": [schema_of(validator.inner), {"type": "string", "pattern": r"\{\{|\$\{"}]}
+
+
+def _scalar(validator: ScalarOf) -> dict[str, Any]:
+    make = _SCALARS.get(type(validator.scalar))
+    return make(validator.scalar) if make is not None else dict(_TEXT)
+
+
+def _number(validator: BoundedFloat) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": ["number", "string"]}
     if validator.least > float("-inf"):
         schema["minimum"] = validator.least
@@ -183,6 +194,14 @@ def _number(validator: Number) -> dict[str, Any]:
         schema["maximum"] = validator.most
     return schema
 
+
+_SCALARS: Final[dict[type[Scalar], Callable[[Any], dict[str, Any]]]] = {
+    Duration: lambda _: {"type": ["string", "number"], "pattern": r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)?$", "minimum": 0},
+    PositiveInt: lambda validator: {"type": ["integer", "string"], "minimum": validator.least, "pattern": "^[0-9]+$"},
+    BoundedFloat: _number,
+    StrictBool: lambda _: {"enum": [True, False, "true", "false"]},
+    NonEmptyStr: lambda _: {"type": ["string", "number", "boolean"], "pattern": r"\S"},
+}
 
 _MAKERS: Final[dict[type[Any], Callable[[Any], dict[str, Any]]]] = {
     strictyaml.Str: lambda _: dict(_TEXT),
@@ -202,6 +221,9 @@ _MAKERS: Final[dict[type[Any], Callable[[Any], dict[str, Any]]]] = {
     strictyaml.Enum: _enum,
     strictyaml.Map: _map,
     MapCombined: _map,
+    DocumentedMap: _map,
+    ScalarOf: _scalar,
+    TemplatedValidator: _templated,
     strictyaml.MapPattern: _pattern,
     strictyaml.Seq: lambda validator: {"type": "array", "items": schema_of(validator._validator)},
     strictyaml.UniqueSeq: lambda validator: {
@@ -216,9 +238,4 @@ _MAKERS: Final[dict[type[Any], Callable[[Any], dict[str, Any]]]] = {
         "maxItems": len(validator._validators),
     },
     strictyaml.OrValidator: _either,
-    Duration: lambda _: {"type": ["string", "number"], "pattern": r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)?$", "minimum": 0},
-    Whole: lambda validator: {"type": ["integer", "string"], "minimum": validator.least, "pattern": "^[0-9]+$"},
-    Number: _number,
-    Truth: lambda _: {"enum": [True, False, "true", "false"]},
-    Word: lambda _: {"type": ["string", "number", "boolean"], "pattern": r"\S"},
 }

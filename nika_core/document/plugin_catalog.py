@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
-from nika_core.document.yaml.deadline import ValidationDeadline
 from nika_core.plugin import Facets, Keyword, Source
 
 
 class PluginCatalog(Protocol):
     """The words that plugins bring. A plugin is loaded when its word is asked for."""
 
-    def words(self) -> Collection[str]:
+    def keywords(self) -> Collection[str]:
         """Every keyword that is installed; loads nothing."""
         ...
 
@@ -39,30 +38,3 @@ class PluginCatalog(Protocol):
     def install_hint(self, word: str) -> str | None:
         """What to install for a keyword that nobody offers, where that is known."""
         ...
-
-
-class TimedCatalog:
-    """The same words, as long as there is time: asking for a word raises OutOfTimeError at the deadline."""
-
-    def __init__(self, catalog: PluginCatalog, deadline: ValidationDeadline) -> None:
-        self._check = deadline.check
-        self._asked = 0
-        self._catalog = catalog
-        self.words = catalog.words
-        self.keyword = catalog.keyword
-        self.sections = catalog.sections
-        self.install_hint = catalog.install_hint
-
-    def facets(self, word: str) -> Facets:
-        self._asked += 1
-        if not self._asked & 7:  # asked for every task, and a task takes microseconds
-            self._check()
-        return self._catalog.facets(word)
-
-    def sources(self) -> Collection[str]:
-        self._check()
-        return self._catalog.sources()
-
-    def source(self, name: str) -> Source:
-        self._check()
-        return self._catalog.source(name)

@@ -189,8 +189,10 @@ def build_graph(
         name(task.when.placeholders if task.when else (), task.id, EdgeKind.NEED)
     for flow in flows:
         name(flow.condition.placeholders if flow.condition else (), flow.target, EdgeKind.READ)
+    by_flow = {(flow.source, flow.target) for flow in flows}
     for (source, target), kind in named.items():
-        join(Edge(source, target, None, kind))
+        if kind is EdgeKind.NEED or (source, target) not in by_flow:  # else the flow says it all
+            join(Edge(source, target, None, kind))
     return Graph(
         tuple(task.id for task in tasks),
         {task: tuple(edges) for task, edges in incoming.items()},

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from nika_core.model.template import Placeholder, Template
-from nika_core.model.workflow import Path_
+from nika_core.model.workflow import NodePath
 
 
-def map_leaves(tree: Any, change: Callable[[Any, Path_], Any], path: Path_ = ()) -> Any:
+def map_leaves(tree: Any, change: Callable[[Any, NodePath], Any], path: NodePath = ()) -> Any:
     """Return the tree with each leaf replaced by `change(leaf, its path)`; parts without a change are the same objects.
 
     Args:
@@ -34,14 +34,14 @@ def map_leaves(tree: Any, change: Callable[[Any, Path_], Any], path: Path_ = ())
     return tree if changed is None else changed
 
 
-def templates_in(tree: Any, path: Path_ = ()) -> list[tuple[Path_, Template]]:
+def templates_in(tree: Any, path: NodePath = ()) -> list[tuple[NodePath, Template]]:
     """Return the templates of a tree with their paths, in the order in which they stand."""
-    templates: list[tuple[Path_, Template]] = []
+    templates: list[tuple[NodePath, Template]] = []
     _collect_templates(tree, path, templates)
     return templates
 
 
-def _collect_templates(tree: Any, path: Path_, templates: list[tuple[Path_, Template]]) -> None:
+def _collect_templates(tree: Any, path: NodePath, templates: list[tuple[NodePath, Template]]) -> None:
     # The exact types first: this is asked of every value of every payload, and asking an abstract class is slow.
     kind = type(tree)
     if kind is Template:
@@ -54,16 +54,18 @@ def _collect_templates(tree: Any, path: Path_, templates: list[tuple[Path_, Temp
         for index, item in enumerate(tree):
             if type(item) is not str:
                 _collect_templates(item, (*path, index), templates)
+    elif isinstance(tree, Template):
+        templates.append((path, tree))
 
 
-def placeholders_in(tree: Any, path: Path_ = ()) -> Iterator[tuple[Path_, Placeholder]]:
+def placeholders_in(tree: Any, path: NodePath = ()) -> Iterator[tuple[NodePath, Placeholder]]:
     """Yield each placeholder with the path of its template, in the order in which they stand."""
     for where, template in templates_in(tree, path):
         for placeholder in template.placeholders:
             yield where, placeholder
 
 
-def keys_in(tree: Any, path: Path_ = ()) -> Iterator[Path_]:
+def keys_in(tree: Any, path: NodePath = ()) -> Iterator[NodePath]:
     """Yield the path of each key of each mapping in a tree."""
     if isinstance(tree, Mapping):
         for key, item in tree.items():
@@ -81,5 +83,5 @@ def as_written(tree: Any) -> Any:
     return map_leaves(tree, _text_of_template)
 
 
-def _text_of_template(leaf: Any, _: Path_) -> Any:
+def _text_of_template(leaf: Any, _: NodePath) -> Any:
     return leaf.text if isinstance(leaf, Template) else leaf

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nika_core.errors import Place
-from nika_core.model.workflow import Path_
+from nika_core.model.workflow import NodePath
 
 FILE_NAME: Final = "nika.yaml"
 
@@ -23,7 +23,7 @@ class ModelPrice:
     cached_per_million: Decimal | None = None
 
 
-def _nowhere(_: Path_) -> Place:
+def _nowhere(_: NodePath) -> Place:
     return Place(FILE_NAME)
 
 
@@ -46,7 +46,7 @@ class Project:
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     prices: Mapping[str, ModelPrice] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
-    at: Callable[[Path_], Place] = field(default=_nowhere, compare=False, repr=False)
+    at: Callable[[NodePath], Place] = field(default=_nowhere, compare=False, repr=False)
 
     @property
     def folder(self) -> Path | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NamedTuple
@@ -80,6 +80,25 @@ class Template:
         if len(plan) == 3 and plan[0] == "" == plan[2]:
             return plan[1]  # type: ignore[return-value]  # every second one is a placeholder: see `plan`
         return None
+
+
+class TypedTemplate(Template):
+    """A template in a field with a type of its own: the text with its values in it is converted to that type.
+
+    `convert` raises TemplateValueError for a value that does not fit.
+    """
+
+    __slots__ = ("convert",)
+    convert: Callable[[Json], Json]
+
+    @classmethod
+    def typed(cls, template: Template, convert: Callable[[Json], Json]) -> TypedTemplate:
+        """The same template with a type."""
+        new = cls.__new__(cls)
+        _set_text(new, template.text)
+        _set_plan(new, template.plan)
+        object.__setattr__(new, "convert", convert)
+        return new
 
 
 # A frozen dataclass is set through its slots' own descriptors, in half the time of object.__setattr__.

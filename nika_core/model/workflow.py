@@ -14,7 +14,7 @@ from nika_core.model.template import Placeholder, Template
 
 # A JSON tree in which a string that holds placeholders is a Template.
 PayloadValue: TypeAlias = "Json | Template | Mapping[str, Any] | list[Any]"
-Path_: TypeAlias = "tuple[str | int, ...]"
+NodePath: TypeAlias = "tuple[str | int, ...]"
 
 
 class Mode(StrEnum):
@@ -102,7 +102,7 @@ class AgentBlock:
 NOWHERE: Final = Place("")
 
 
-def _nowhere(_: Path_) -> Place:
+def _nowhere(_: NodePath) -> Place:
     return NOWHERE
 
 
@@ -128,7 +128,7 @@ class Task:
     disallowed_tools: tuple[str, ...] = ()
     mode: Mode | None = None
     place: Place = NOWHERE
-    at: Callable[[Path_], Place] = field(default=_nowhere, compare=False, repr=False)
+    at: Callable[[NodePath], Place] = field(default=_nowhere, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class Flow:
     target: str
     condition: Condition | None = None
     place: Place = NOWHERE
-    at: Callable[[Path_], Place] = field(default=_nowhere, compare=False, repr=False)
+    at: Callable[[NodePath], Place] = field(default=_nowhere, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ class Workflow:
     inputs: Mapping[str, InputSpec] | None = None
     agent: AgentBlock | None = None
     sections: Mapping[str, Json] = field(default_factory=dict)
-    at: Callable[[Path_], Place] = field(default=_nowhere, compare=False, repr=False)
+    at: Callable[[NodePath], Place] = field(default=_nowhere, compare=False, repr=False)
 
     @property
     def folder(self) -> Path:

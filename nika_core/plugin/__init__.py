@@ -1,13 +1,18 @@
 """All that a plugin's author imports.
 
 A plugin is a module with functions that `hookimpl` marks, named by an entry point in one of the groups `nika.keywords`,
-`nika.providers`, `nika.template_sources` and `nika.limit_policies`. The entry point's name is the word that a user
-writes. The module says which version of this interface it was written for: `NIKA_API = 1`. The version that is
-installed is `API_VERSION`. What a client streams is a `Chunk`: a `TextDelta` or, at the end, `Finished`.
+`nika.providers`, `nika.template_sources`, `nika.limit_policies` and `nika.commands`. The entry point's name is the word
+that a user writes. The module says which version of this interface it was written for: `NIKA_API = 1`. The version
+that is installed is `API_VERSION`. Validators of payloads are in the module `fields`. What a client streams is a
+`Chunk`: a `TextDelta` or, at the end, `Finished`.
 """
 
 from typing import Final
 
+from nika_core.model.graph import Edge, EdgeKind, Graph
+from nika_core.model.workflow import KeywordCategory, Workflow
+from nika_core.plugin import fields
+from nika_core.plugin.command import Command, CommandContext, Styled, Terminal
 from nika_core.plugin.explanation import Explanation
 from nika_core.plugin.hookspec import hookimpl
 from nika_core.plugin.keyword import (
@@ -59,13 +64,19 @@ __all__ = [
     "CallEstimate",
     "Chunk",
     "Client",
+    "Command",
+    "CommandContext",
+    "Edge",
+    "EdgeKind",
     "Effect",
     "Estimate",
     "Explanation",
     "Facets",
     "Finished",
+    "Graph",
     "Health",
     "Keyword",
+    "KeywordCategory",
     "LimitPolicy",
     "ModelInfo",
     "ModelReply",
@@ -83,13 +94,17 @@ __all__ = [
     "Step",
     "StepContext",
     "StepOutput",
+    "Styled",
     "TemplateSource",
+    "Terminal",
     "TextDelta",
     "TokenEstimate",
     "Tool",
     "ToolResult",
     "Values",
     "WaitFor",
+    "Workflow",
     "estimate_tokens",
+    "fields",
     "hookimpl",
 ]

@@ -1,4 +1,4 @@
-"""The four hooks. Each returns small typed descriptions; the objects that they name do the work.
+"""The hooks. Each returns small typed descriptions; the objects that they name do the work.
 
 No wrappers, no `firstresult`, no order: nothing may depend on the order of plugins.
 """
@@ -10,6 +10,7 @@ from typing import Final
 
 import pluggy
 
+from nika_core.plugin.command import Command
 from nika_core.plugin.keyword import Keyword
 from nika_core.plugin.limit_policy import LimitPolicy
 from nika_core.plugin.provider import Provider
@@ -38,3 +39,30 @@ def nika_template_sources() -> Iterable[TemplateSource]:  # type: ignore[empty-b
 @hookspec(historic=True)
 def nika_limit_policies() -> Iterable[LimitPolicy]:  # type: ignore[empty-body]  # a hook specification has no body
     """The limit policies that this plugin brings, one for each of its `nika.limit_policies` entry points."""
+
+
+@hookspec(historic=True)
+def nika_commands() -> Iterable[Command]:  # type: ignore[empty-body]  # a hook specification has no body
+    """Return the commands that this plugin brings, one for each of its `nika.commands` entry points.
+
+    A complete plugin, `acme_hello.py`:
+
+        import typer
+        from nika_core.plugin import Command, CommandContext, hookimpl
+
+        NIKA_API = 1
+
+        @hookimpl
+        def nika_commands():
+            return [Command(name="hello", app="acme_hello:hello")]
+
+        def hello(context: typer.Context, name: str = "world") -> None:
+            '''Greet somebody.'''
+            nika: CommandContext = context.obj
+            nika.terminal.print_data(f"hello, {name}, from {nika.folder}")
+
+    and in its pyproject.toml:
+
+        [project.entry-points."nika.commands"]
+        hello = "acme_hello"
+    """

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from nika_core.errors import Place, Severity
 from nika_core.model.clock import Clock
@@ -17,6 +17,7 @@ from nika_core.model.template import Template
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.model.workflow import AgentBlock, KeywordCategory, OutputSpec, PayloadValue
 from nika_core.plugin.explanation import Explanation
+from nika_core.plugin.fields.validator import Validator
 from nika_core.plugin.provider import ModelInfo, ModelReply, ModelRequest
 from nika_core.plugin.tool import Tool, ToolResult
 
@@ -32,7 +33,7 @@ class Keyword:
         summary: one sentence.
         category: how it stands to the main conversation; `context` and `isolated` keywords may have `allowedTools`.
         primary: the field that the short form (`word: scalar`) stands for.
-        payload: a strictyaml validator, usually a `Map`. Field names are camelCase.
+        payload: what stands under the word: a `fields.Map`, whose fields are documented. Their names are camelCase.
         step: "package.module:Class" of a `Step`, made once per run without arguments.
         facets: "package.module:Class" of `Facets`; the default ones are sound, but know nothing.
         json_fields: payload fields that hold JSON. Plain scalars that are exactly a JSON number, true, false or null
@@ -48,14 +49,13 @@ class Keyword:
         settings: validator of the project file's key of the keyword's own name; None: there is none.
         synonyms: what other systems call it (`run`), for who writes that by mistake.
         explanations: the codes of its own that it reports, for `nika explain`.
-        field_docs: field -> one sentence, for editors and `nika plugins show`.
     """
 
     name: str
     summary: str
     category: KeywordCategory = KeywordCategory.TOOL
     primary: str
-    payload: Any
+    payload: Validator
     step: str
     facets: str = "nika_core.plugin.keyword:Facets"
     json_fields: frozenset[str] = frozenset()
@@ -65,11 +65,10 @@ class Keyword:
     pure: bool = False
     default_timeout: float = 60.0
     default_max_output: int | None = None
-    sections: Mapping[str, Any] = field(default_factory=dict)
-    settings: Any = None
+    sections: Mapping[str, Validator] = field(default_factory=dict)
+    settings: Validator | None = None
     synonyms: frozenset[str] = frozenset()
     explanations: tuple[Explanation, ...] = ()
-    field_docs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

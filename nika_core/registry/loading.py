@@ -10,25 +10,19 @@ import importlib
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import pluggy
 
 from nika_core import codes
 from nika_core.errors import PluginError
-from nika_core.plugin import API_VERSION, Keyword, LimitPolicy, Provider, TemplateSource, hookspec
-from nika_core.registry.describing import description_error
+from nika_core.plugin import API_VERSION, Command, Keyword, LimitPolicy, Provider, TemplateSource, hookspec
+from nika_core.registry.description_rules import description_error
 from nika_core.registry.event_loop import preserve_event_loop
-from nika_core.registry.scan import Kind, PluginRecord
+from nika_core.registry.kinds import Kind, load_named
+from nika_core.registry.scan import PluginRecord
 
-Description: TypeAlias = Keyword | Provider | TemplateSource | LimitPolicy
-
-HOOKS: Final = {
-    Kind.KEYWORD: ("nika_task_keywords", Keyword),
-    Kind.PROVIDER: ("nika_providers", Provider),
-    Kind.TEMPLATE_SOURCE: ("nika_template_sources", TemplateSource),
-    Kind.LIMIT_POLICY: ("nika_limit_policies", LimitPolicy),
-}
+Description: TypeAlias = Keyword | Provider | TemplateSource | LimitPolicy | Command
 
 
 def broken(record: PluginRecord, what: str, code: str = codes.PLUGIN_BROKEN) -> PluginError:
@@ -67,15 +61,15 @@ class Loader:
         self._manager.add_hookspecs(hookspec)
         self._collected: dict[Kind, list[object]] = {}
         self._modules: dict[str, dict[Kind, list[object]]] = {}
-        for kind, (name, _) in HOOKS.items():
-            hook: Any = getattr(self._manager.hook, name)
+        for kind in Kind:
+            hook: Any = getattr(self._manager.hook, kind.value.hook)
             hook.call_historic(result_callback=self._collector(kind))
         self.import_seconds: dict[str, float] = {}
 
     def _collector(self, kind: Kind) -> Any:
         def collect(result: object) -> None:
             if isinstance(result, str | bytes) or not isinstance(result, Iterable):
-                raise TypeError(f"{HOOKS[kind][0]} returned {type(result).__name__}, not descriptions in a list")
+                raise TypeError(f"{kind.value.hook} returned {type(result).__name__}, not descriptions in a list")
             self._collected.setdefault(kind, []).extend(result)
 
         return collect
@@ -84,12 +78,14 @@ class Loader:
         """The description that belongs to the offer. Raises PluginError."""
         if record.module not in self._modules:
             self._modules[record.module] = self._register(record)
-        hook, expected = HOOKS[record.kind]
+        hook, expected = record.kind.value.hook, record.kind.description
         described = self._modules[record.module].get(record.kind, [])
         for description in described:
             if not isinstance(description, expected):
                 raise broken(record, f"returns {type(description).__name__} from {hook}, not {expected.__name__}")
-        mine = [description for description in described if getattr(description, "name", None) == record.word]
+        mine: list[Any] = [
+            description for description in described if getattr(description, "name", None) == record.word
+        ]
         if not mine:
             names = ", ".join(sorted(str(getattr(each, "name", "?")) for each in described)) or "nothing"
             raise broken(record, f"does not describe '{record.word}': {hook} of {record.module} returned {names}")
@@ -98,7 +94,8 @@ class Loader:
         wrong = description_error(mine[0])
         if wrong is not None:
             raise broken(record, wrong)
-        return mine[0]  # type: ignore[return-value]  # its type was compared with `expected` above
+        found: Description = mine[0]
+        return found
 
     def _register(self, record: PluginRecord) -> dict[Kind, list[object]]:
         module = self._import(record)
@@ -169,3 +166,9 @@ def make(record: PluginRecord, name: str, *arguments: object) -> Any:
         raise
     except BaseException as error:
         raise broken(record, f"cannot make {name}: {one_line(error)}") from error
+
+
+def guarded(kind: Kind, field: str, made: Any, record: PluginRecord) -> Any:
+    """The object that a description's field names, as the registry hands it out."""
+    guard = next(named.guard for named in kind.value.objects if named.field == field)
+    return made if guard is None else load_named(guard)(made, record)

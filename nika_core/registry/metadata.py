@@ -94,14 +94,18 @@ class Folder:
         return self._header("version")
 
     def _header(self, wanted: str) -> str:
-        text = self.read_text("METADATA") or self.read_text("PKG-INFO") or ""
-        for line in text.splitlines():
-            name, colon, value = line.partition(":")
-            if not line or not colon:  # what follows is the description
-                break
-            if name.lower() == wanted:
-                return value.strip()
-        raise KeyError(wanted)
+        return header(self.read_text("METADATA") or self.read_text("PKG-INFO") or "", wanted)
+
+
+def header(text: str, wanted: str) -> str:
+    """A line of METADATA. Raises KeyError."""
+    for line in text.splitlines():
+        name, colon, value = line.partition(":")
+        if not line or not colon:  # what follows is the description
+            break
+        if name.lower() == wanted:
+            return value.strip()
+    raise KeyError(wanted)
 
 
 def entry_points_in(
@@ -119,6 +123,20 @@ def entry_points_in(
             continue
         if points:
             yield name, version, points
+
+
+def summaries(names: Collection[str]) -> dict[str, str]:
+    """The one sentence that each of these distributions says of itself; without those that say nothing."""
+    found: dict[str, str] = {}
+    for distribution in installed():
+        try:
+            name = distribution.name
+            if name in names and name not in found:
+                text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+                found[name] = header(text, "summary")
+        except Exception:  # noqa: S112  # unreadable metadata, or none of that name
+            continue
+    return found
 
 
 def installed() -> Iterable[Distribution]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from types import ModuleType
 
 from nika_core.errors import UsageError
-from nika_core.registry.loading import HOOKS
+from nika_core.registry.kinds import Kind
 from nika_core.registry.scan import PluginRecord
 
 
@@ -17,12 +17,12 @@ def passed_plugins(plugins: Iterable[object]) -> tuple[PluginRecord, ...]:
         name = _name(plugin, number)
         words = [
             (kind, str(getattr(description, "name", "?")))
-            for kind, (hook, _) in HOOKS.items()
-            if callable(function := getattr(plugin, hook, None))
+            for kind in Kind
+            if callable(function := getattr(plugin, kind.value.hook, None))
             for description in function()
         ]
         if not words:
-            hooks = ", ".join(hook for hook, _ in HOOKS.values())
+            hooks = ", ".join(kind.value.hook for kind in Kind)
             raise UsageError(
                 f"plugins: {name} describes nothing",
                 hint=f"pass a module, or an object, with a function marked by `hookimpl` and named as one of: {hooks}",

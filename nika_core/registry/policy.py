@@ -53,6 +53,12 @@ class PluginPolicy:
                 return f"{name} is set and empty: it allows nothing"
         return None
 
+    def blocked(self, records: Collection[PluginRecord]) -> dict[PluginRecord, str]:
+        """Return those that may not be loaded, with the sentence that says why."""
+        if not self.allow and not self.block:
+            return {}
+        return {record: why for record in records if (why := self.why_blocked(record)) is not None}
+
     def unmatched(self, records: Collection[PluginRecord]) -> list[Unmatched]:
         """Entries that match nothing of what is installed."""
         found: list[Unmatched] = []

@@ -12,14 +12,15 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TextIO
 
 from nika_core.errors import PluginError
+from nika_core.registry.kinds import BY_ID
 from nika_core.registry.lock import changed_files
 from nika_core.registry.registry import PluginStatus, Registry
-from nika_core.registry.scan import Kind, PluginRecord
+from nika_core.registry.scan import PluginRecord
 
 PATIENCE: Final = 10.0  # seconds for one plugin
 SLOW: Final = 0.25  # seconds from which on importing a plugin is told to be slow
@@ -78,6 +79,16 @@ def _way_out(record: PluginRecord) -> str:
     return f"upgrade or remove {record.distribution}, or block it: plugins: {{block: [{record.id}]}} in nika.yaml"
 
 
+def _as_json(record: PluginRecord) -> dict[str, str]:
+    return {
+        "kind": record.kind.id,
+        "word": record.word,
+        "module": record.module,
+        "distribution": record.distribution,
+        "version": record.version,
+    }
+
+
 def _try(records: Sequence[PluginRecord]) -> tuple[dict[PluginRecord, dict[str, Any]], PluginRecord | None]:
     """What the process said of each, and the one that it began last."""
     command = [sys.executable, "-m", "nika_core.registry.probe"]
@@ -94,7 +105,7 @@ def _try(records: Sequence[PluginRecord]) -> tuple[dict[PluginRecord, dict[str, 
             text=True,
         )
         try:
-            process.communicate(json.dumps([asdict(record) for record in records]), PATIENCE * (len(records) + 1))
+            process.communicate(json.dumps([_as_json(record) for record in records]), PATIENCE * (len(records) + 1))
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
@@ -109,7 +120,7 @@ def _try(records: Sequence[PluginRecord]) -> tuple[dict[PluginRecord, dict[str, 
 
 
 def _main(path: Path) -> None:
-    records = [PluginRecord(**{**each, "kind": Kind(each["kind"])}) for each in json.loads(sys.stdin.read())]
+    records = [PluginRecord(**{**each, "kind": BY_ID[each["kind"]]}) for each in json.loads(sys.stdin.read())]
     registry = Registry(records)
     with path.open("w", encoding="utf-8") as answer, tempfile.TemporaryFile() as heard:
         os.dup2(heard.fileno(), 1)

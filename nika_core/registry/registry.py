@@ -8,24 +8,20 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nika_core import codes
 from nika_core.errors import PluginError
-from nika_core.plugin import Client, Facets, Keyword, LimitPolicy, Policy, Provider, Source, Step, TemplateSource
-from nika_core.registry.guarded_client import GuardedClient
-from nika_core.registry.loading import Description, Loader, load_object, make
+from nika_core.plugin import Client, Command, Facets, Keyword, LimitPolicy, Provider, Source, Step, TemplateSource
+from nika_core.registry.kinds import Kind
+from nika_core.registry.loading import Description, Loader, guarded, load_object, make
 from nika_core.registry.policy import PluginPolicy, Unmatched, same_distribution
-from nika_core.registry.scan import DISTRIBUTION, Kind, PluginRecord, required_by, scan
+from nika_core.registry.scan import DISTRIBUTION, PluginRecord, required_by, scan
 
-D = TypeVar("D", Keyword, Provider, TemplateSource, LimitPolicy)
+if TYPE_CHECKING:
+    from nika_core.registry.guarded_policy import GuardedPolicy
 
-_UNKNOWN = {
-    Kind.KEYWORD: (codes.UNKNOWN_KEYWORD, "keyword", "nika-keyword-"),
-    Kind.PROVIDER: (codes.UNKNOWN_PROVIDER, "provider", "nika-provider-"),
-    Kind.TEMPLATE_SOURCE: (codes.UNKNOWN_SOURCE, "template source", "nika-template-"),
-    Kind.LIMIT_POLICY: (codes.POLICY_REFUSED, "limit policy", "nika-limit-"),
-}
+D = TypeVar("D", Keyword, Provider, TemplateSource, LimitPolicy, Command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +41,11 @@ class PluginStatus:
 
 
 class Registry:
-    """All installed plugins under a policy. Nothing is imported before its word is used."""
+    """All installed plugins under a policy. Nothing is imported before its word is used.
+
+    Implements `nika_core.document.PluginCatalog`. What it hands out is guarded: whatever a plugin's object does wrong
+    is one PluginError with its distribution and version.
+    """
 
     def __init__(
         self,
@@ -58,16 +58,16 @@ class Registry:
         self._built_in_given = built_in
         self._loader = Loader()
         self._loaded: dict[PluginRecord, Description | PluginError] = {}
-        self._made: dict[tuple[PluginRecord, str], Any] = {}
+        self._objects: dict[tuple[PluginRecord, str], Any] = {}
+        self._keywords: dict[str, Keyword] = {}  # these three: asked for every task of a document
+        self._facets: dict[str, Facets] = {}
+        self._sources: dict[str, Source] = {}
         self._claims: dict[str, tuple[Provider, ...]] = {}  # by a model's name
         self._by_word: dict[tuple[Kind, str], list[PluginRecord]] = {}
-        self._blocked: dict[PluginRecord, str] = {}
+        self._blocked = self._policy.blocked(self._records)
         for record in self._records:
-            why = self._policy.why_blocked(record)
-            if why is None:
+            if record not in self._blocked:
                 self._by_word.setdefault((record.kind, record.word), []).append(record)
-            else:
-                self._blocked[record] = why
 
     @cached_property
     def _built_in(self) -> frozenset[str]:
@@ -98,17 +98,19 @@ class Registry:
         if not records:
             raise self._nobody_offers(kind, word)
         winner = self._winner(records)
+        if winner is None and word in kind.value.reserved:
+            raise self._reserved(records)
         if winner is None:
             names = " and ".join(record.origin for record in records)
             raise PluginError(
                 codes.PLUGIN_CONFLICT,
-                f"the {_UNKNOWN[kind][1]} '{word}' is offered by {names}",
+                f"the {kind.value.title} '{word}' is offered by {names}",
                 hint=f"say which one in nika.yaml: plugins: {{prefer: {{{records[0].id}: {records[0].distribution}}}}}",
             )
         return winner
 
     def _winner(self, records: list[PluginRecord]) -> PluginRecord | None:
-        preferred = self._policy.prefer.get(records[0].id)
+        preferred = self._policy.prefer.get(records[0].id) if self._policy.prefer else None
         if preferred is not None:
             mine = [record for record in records if same_distribution(record.distribution, preferred)]
             if len(mine) == 1:
@@ -116,12 +118,22 @@ class Registry:
             if not mine:
                 raise self._preferred_in_vain(records, preferred)
             return None
-        return self._without_preference(records)
+        return None if records[0].word in records[0].kind.value.reserved else self._without_preference(records)
+
+    def _reserved(self, records: list[PluginRecord]) -> PluginError:
+        """A word of the kernel itself is a plugin's only if the project says so."""
+        first = records[0]
+        names = " and ".join(record.origin for record in records)
+        return PluginError(
+            codes.PLUGIN_CONFLICT,
+            f"the {first.kind.value.title} '{first.word}' of Nika itself is offered by {names}, too",
+            hint=f"to use another one: plugins: {{prefer: {{{first.id}: {first.distribution}}}}} in nika.yaml",
+        )
 
     def _preferred_in_vain(self, records: list[PluginRecord], preferred: str) -> PluginError:
         """To use another one in its place would do what the project does not want, and say nothing."""
         first, where = records[0], self._policy.prefer_where
-        name = _UNKNOWN[first.kind][1]
+        name = first.kind.value.title
         others = " and ".join(record.origin for record in records)
         why = "does not offer it"
         for record, blocked in self._blocked.items():
@@ -144,7 +156,7 @@ class Registry:
         return own[0] if len(own) == 1 else None
 
     def _nobody_offers(self, kind: Kind, word: str) -> PluginError:
-        code, name, prefix = _UNKNOWN[kind]
+        code, name, prefix = kind.value.unknown, kind.value.title, kind.value.prefix
         for record, why in self._blocked.items():
             if record.kind is kind and record.word == word:
                 return PluginError(
@@ -154,15 +166,18 @@ class Registry:
                 )
         near = get_close_matches(word, self.words(kind), 1)
         hint = f"did you mean '{near[0]}'? " if near else ""
-        hint += self.install_hint(kind, word) or (
+        hint += self._install_hint(kind, word) or (
             f"install a plugin that offers it (by custom named {prefix}{word}); "
             f"`nika plugins list` shows what is there: {', '.join(self.words(kind)) or 'nothing'}"
         )
         return PluginError(code, f"no installed plugin offers the {name} '{word}'", hint=hint)
 
-    def install_hint(self, kind: Kind, word: str) -> str | None:
-        """What to install for a word that comes with Nika, but is not there."""
-        distribution = f"{_UNKNOWN[kind][2]}{word}"
+    def install_hint(self, word: str) -> str | None:
+        """What to install for a keyword that comes with Nika, but is not there."""
+        return self._install_hint(Kind.KEYWORD, word)
+
+    def _install_hint(self, kind: Kind, word: str) -> str | None:
+        distribution = f"{kind.value.prefix}{word}"
         return f"install it: pip install {distribution}" if distribution in self._built_in else None
 
     def usable(self) -> list[PluginRecord]:
@@ -189,20 +204,40 @@ class Registry:
             raise found
         return found
 
-    def _make(self, record: PluginRecord, name: str, *arguments: object) -> Any:
-        key = (record, name)
-        if key not in self._made:
-            self._made[key] = make(record, name, *arguments)
-        return self._made[key]
+    def _object(self, kind: Kind, word: str, field: str) -> Any:
+        """The one instance of what a description's field names, guarded. Raises PluginError."""
+        record = self.record(kind, word)
+        key = (record, field)
+        if key not in self._objects:
+            made = make(record, getattr(self.description(record), field))
+            self._objects[key] = guarded(kind, field, made, record)
+        return self._objects[key]
+
+    def keywords(self) -> list[str]:
+        """Every installed keyword; one that may not be used says why when it is asked for."""
+        return self.installed(Kind.KEYWORD)
 
     def keyword(self, word: str) -> Keyword:
         """Raises PluginError."""
-        return self._load(Kind.KEYWORD, word, Keyword)
+        found = self._keywords.get(word)
+        if found is None:
+            found = self._keywords[word] = self._load(Kind.KEYWORD, word, Keyword)
+        return found
 
     def facets(self, word: str) -> Facets:
         """Raises PluginError."""
-        made: Facets = self._make(self.record(Kind.KEYWORD, word), self.keyword(word).facets)
-        return made
+        found = self._facets.get(word)
+        if found is None:
+            found = self._facets[word] = self._object(Kind.KEYWORD, word, "facets")
+        return found
+
+    def sections(self) -> Mapping[str, Any]:
+        """The root keys that keywords bring, with their validators. Imports all keyword plugins."""
+        found: dict[str, Any] = {}
+        for word in self.words(Kind.KEYWORD):
+            with suppress(PluginError):  # a broken plugin concerns only those who use its word
+                found.update(self.keyword(word).sections)
+        return found
 
     def new_step(self, word: str) -> Step:
         """A step for one run. Raises PluginError."""
@@ -242,25 +277,36 @@ class Registry:
     def new_client(self, name: str, environ: Mapping[str, str]) -> Client:
         """A client for one run. Raises PluginError."""
         record = self.record(Kind.PROVIDER, name)
-        return GuardedClient(make(record, self.provider(name).client, environ), record)
+        client: Client = guarded(Kind.PROVIDER, "client", make(record, self.provider(name).client, environ), record)
+        return client
 
     def template_source(self, name: str) -> TemplateSource:
         """Raises PluginError."""
         return self._load(Kind.TEMPLATE_SOURCE, name, TemplateSource)
 
+    def sources(self) -> list[str]:
+        """Every installed template source."""
+        return self.installed(Kind.TEMPLATE_SOURCE)
+
     def source(self, name: str) -> Source:
         """Raises PluginError."""
-        made: Source = self._make(self.record(Kind.TEMPLATE_SOURCE, name), self.template_source(name).source)
-        return made
-
-    def policies(self) -> list[tuple[PluginRecord, Policy]]:
-        """Every limit policy that may be loaded. A broken one raises: a limit that nobody asks is no limit."""
-        found: list[tuple[PluginRecord, Policy]] = []
-        for word in self.words(Kind.LIMIT_POLICY):
-            record = self.record(Kind.LIMIT_POLICY, word)
-            description = self._load(Kind.LIMIT_POLICY, word, LimitPolicy)
-            found.append((record, self._make(record, description.policy)))
+        found = self._sources.get(name)
+        if found is None:
+            found = self._sources[name] = self._object(Kind.TEMPLATE_SOURCE, name, "source")
         return found
+
+    def policies(self) -> list[GuardedPolicy]:
+        """Every limit policy that may be loaded. A broken one raises: a limit that nobody asks is no limit."""
+        return [self._object(Kind.LIMIT_POLICY, word, "policy") for word in self.words(Kind.LIMIT_POLICY)]
+
+    def prefers(self, id_: str) -> bool:
+        """Whether the project says which distribution has this word (`commands:run`)."""
+        return id_ in self._policy.prefer
+
+    def command_app(self, name: str) -> Any:
+        """The Typer app, or the function, of a command. Raises PluginError."""
+        record = self.record(Kind.COMMAND, name)
+        return load_object(record, self._load(Kind.COMMAND, name, Command).app)
 
     # -- what people are told
 
@@ -292,20 +338,11 @@ class Registry:
 
     def try_out(self, record: PluginRecord) -> None:
         """Import it, and make what its description names. Raises PluginError."""
-        for name in _named_objects(self.description(record)):
-            if record.kind is Kind.PROVIDER:
-                load_object(record, name)  # a client needs an environment; its class is enough
-            else:
-                self._make(record, name)
+        description = self.description(record)
+        for named in record.kind.value.objects:
+            load = load_object if named.load_only else make
+            load(record, getattr(description, named.field))
 
     def import_seconds(self, record: PluginRecord) -> float | None:
         """How long the plugin's module took to import; None when it was not."""
         return self._loader.import_seconds.get(record.module)
-
-
-def _named_objects(description: Description) -> tuple[str, ...]:
-    if isinstance(description, Keyword):
-        return (description.step, description.facets)
-    if isinstance(description, Provider):
-        return (description.client,)
-    return (description.source if isinstance(description, TemplateSource) else description.policy,)

@@ -4,29 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Final
 
+from nika_core.registry.kinds import BY_GROUP, Kind
 from nika_core.registry.metadata import Distribution, entry_points_in, installed
 
 DISTRIBUTION: Final = "nika-workflows"  # what people install: it requires the kernel and every built-in plugin
-
-
-class Kind(StrEnum):
-    """What a plugin may bring; the value is the entry-point group's name after `nika.`."""
-
-    KEYWORD = "keywords"
-    PROVIDER = "providers"
-    TEMPLATE_SOURCE = "template_sources"
-    LIMIT_POLICY = "limit_policies"
-
-    @property
-    def group(self) -> str:
-        """The entry-point group."""
-        return f"nika.{self.value}"
-
-
-_KINDS = {kind.group: kind for kind in Kind}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +26,7 @@ class PluginRecord:
     @property
     def id(self) -> str:
         """As allow and block lists name it: `keywords:shell`."""
-        return f"{self.kind.value}:{self.word}"
+        return f"{self.kind.id}:{self.word}"
 
     @property
     def origin(self) -> str:
@@ -52,16 +35,16 @@ class PluginRecord:
 
 
 def scan(distributions: Iterable[Distribution] | None = None) -> tuple[PluginRecord, ...]:
-    """All offers of all installed distributions, sorted; a distribution found twice counts where it comes first."""
+    """All plugins of all installed distributions, sorted; a distribution found twice counts where it comes first."""
     found: list[PluginRecord] = []
     seen: set[str] = set()
-    for name, version, points in entry_points_in(_KINDS, installed() if distributions is None else distributions):
+    for name, version, points in entry_points_in(BY_GROUP, installed() if distributions is None else distributions):
         key = name.lower().replace("_", "-").replace(".", "-")
         if key in seen:
             continue
         seen.add(key)
-        found.extend(PluginRecord(_KINDS[point.group], point.name, point.value, name, version) for point in points)
-    return tuple(sorted(found, key=lambda record: (record.kind, record.word, record.distribution)))
+        found.extend(PluginRecord(BY_GROUP[point.group], point.name, point.value, name, version) for point in points)
+    return tuple(sorted(found, key=lambda record: (record.kind.id, record.word, record.distribution)))
 
 
 def required_by(distribution: str) -> frozenset[str]:

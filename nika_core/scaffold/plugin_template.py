@@ -16,8 +16,6 @@ from typing import Any, Final
 
 from nika_core.errors import UsageError
 
-KINDS: Final = ("keyword", "provider", "template_source", "limit_policy")
-
 _PROJECT: Final = "{{cookiecutter.project_slug}}"
 _EXPRESSION: Final = re.compile(
     r"\{\{cookiecutter\.(\w+)(?:\[cookiecutter\.(\w+)\])?((?:\|\w+(?:\('[^']*', '[^']*'\))?)*)\}\}"

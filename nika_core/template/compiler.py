@@ -9,21 +9,23 @@ from nika_core.model.template import MISSING, Placeholder, Template
 from nika_core.template.errors import TemplateSyntaxError
 from nika_core.template.placeholder import BRACES_SOURCE, DOLLAR_OPENS, SOURCE_NAME, read_placeholder
 
-# What is common, in one go: literal, placeholder, literal, ..., literal. It takes a little more for a placeholder than
-# is one, and `_compile` looks closer. All else stays as a bare opening or an escape. Whatever is not common sends the
-# text to the slow and exact way.
+# Splits common texts at once: literal, placeholder, literal, ..., literal. It accepts a little more than a valid
+# placeholder, so `_compile` checks each. All else stays a bare opening or an escape, and sends the text to the slow
+# and exact way.
 _COMMON: Final = re.compile(
     r"(\{\{ ?[A-Za-z0-9_][A-Za-z0-9_.-]* ?\}\}|\$\{ ?[A-Za-z_][A-Za-z0-9_.-]* ?\}|\\\{\{|\\\$\{|\{\{|\$\{(?!\{))"
 )
 _DOLLAR: Final = re.compile(rf"\$\{{ *({SOURCE_NAME.pattern})\.([\w-]++(?:\.[\w-]++)*+) *\}}")
-_OPENING: Final = re.compile(r"\\(?:\{\{|\$\{)|\{\{|\$\{(?!\{)")  # in `${{` it is the braces that open
+_OPENING: Final = re.compile(r"\\(?:\{\{|\$\{)|\{\{|\$\{(?!\{)")  # in `${{` the braces open
 
 _MAX_CACHED: Final = 4096  # texts
 _MAX_CACHED_LENGTH: Final = 4096  # characters; longer texts are rare, and are compiled again
 _MAX_PARSED: Final = 512  # placeholders; few enough to stay close to the processor
 _cache: dict[str, Template | str] = {}
-_parsed: dict[str, tuple[str, tuple[str, ...], Any]] = {}  # as written -> its first fields: the same ones come again
-_MOST_ERRORS: Final = 128  # of one text: a hostile one takes no longer
+_parsed: dict[
+    str, tuple[str, tuple[str, ...], Any]
+] = {}  # as written -> its first fields, as the same placeholders recur
+_MOST_ERRORS: Final = 128  # of one text, to bound the time for a hostile one
 _make = tuple.__new__
 
 
@@ -90,7 +92,7 @@ def _compile_exactly(text: str) -> Template | str:
                 placeholder = read_placeholder(text, start)
             except TemplateSyntaxError as error:
                 errors.append(error)
-                at = max(error.offset, end)  # what may be another one begins behind what is wrong here
+                at = max(error.offset, end)  # the next placeholder may begin behind this error
                 literal.append(text[start:at])
                 if len(errors) == _MOST_ERRORS:
                     break

@@ -42,7 +42,7 @@ class CompiledCondition:
     text: str
     placeholders: tuple[Placeholder, ...]
     steps: tuple[tuple[str, Any], ...]
-    depth: int = 0  # of parentheses and lists in one another
+    depth: int = 0  # of nested parentheses and lists
 
     def evaluate(self, resolve: Callable[[Placeholder], Json]) -> bool:
         """Return whether the condition is true. What `&&` and `||` need not know is not resolved.

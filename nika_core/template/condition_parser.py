@@ -41,7 +41,7 @@ class _Parser:
         self.depth = 0
         self.deepest = 0
         self.steps: list[tuple[str, Any]] = []
-        self.starts: list[int] = []  # of the token that made each step
+        self.starts: list[int] = []  # offset of the token that made each step
         self.placeholders: list[Placeholder] = []
         self.waiting: list[tuple[str, int, int]] = []
 

@@ -30,7 +30,7 @@ _WORD_HINTS: Final = {
     "eq": "write ==",
     "ne": "write !=",
     "none": "write null",
-    "undefined": "write null, or give the template a default: {{task.field ?? null}}",
+    "undefined": "write null, or add a default to the template: {{task.field ?? null}}",
 }
 _OPERATOR_HINTS: Final = {"===": "==", "!==": "!=", "<>": "!=", "=": "==", "&": "&&", "|": "||"}
 

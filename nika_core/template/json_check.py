@@ -21,7 +21,7 @@ from nika_core.model.path import nesting
 
 _FENCED: Final = re.compile(r"```[A-Za-z0-9]*[ \t]*\n(.*?)\n?```", re.DOTALL)
 _MAX_PROBLEMS: Final = 5
-_MOST_LOOKED_AT: Final = 100  # of which those are the first by place
+_MOST_LOOKED_AT: Final = 100  # errors that are sorted by place
 _MAX_LENGTH: Final = 300  # characters of one problem: a validator repeats the value, which may be long
 
 
@@ -37,7 +37,7 @@ def parse_json(text: str, max_depth: int | None = None) -> Json:
         raise ValueError(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
     except RecursionError:
         raise TooDeepError("nested too deeply") from None
-    except ValueError as error:  # a sentence of ours, or Python's about a number with thousands of digits
+    except ValueError as error:  # from the hooks below, or about a number with thousands of digits
         raise ValueError(str(error).partition(";")[0]) from None
     if max_depth is not None and nesting(value, max_depth) > max_depth:
         raise TooDeepError(f"nested deeper than {max_depth} levels")
@@ -65,8 +65,8 @@ def value_problems(value: Json, schema: JsonObject) -> list[str]:
 
 async def import_validator() -> None:
     """Import the validator's library if it is not yet: off the event loop, since it takes 60 ms."""
-    # What stands in `sys.modules` may be half imported, and a thread that enters a package by one of its modules meets
-    # another one, which imports the package, halfway: so the package itself, and only with the last name that it makes.
+    # A module in `sys.modules` may be half imported, and a thread that enters a package by one of its modules may meet
+    # another thread that is importing the package. So check for the last name that the package itself defines.
     if not hasattr(sys.modules.get("jsonschema"), "Draft202012Validator"):
         await asyncio.to_thread(importlib.import_module, "jsonschema")
 
@@ -79,7 +79,7 @@ def _validator_of(schema: JsonObject) -> Any:
     """Return a schema's validator, cached: to check a schema takes fifty times as long as to check a value."""
     try:
         return _kept_validator(json.dumps(schema, sort_keys=True))
-    except (TypeError, RecursionError):  # made by a plugin, of more than JSON
+    except (TypeError, RecursionError):  # a plugin's schema that is not pure JSON
         return _validator(dict(schema))
 
 

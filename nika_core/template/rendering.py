@@ -29,7 +29,7 @@ def render(template: Template | str, values: Sequence[Json]) -> str:
     if isinstance(template, str):
         return template
     pieces = list(template.plan)
-    pieces[1::2] = values  # type: ignore[assignment]  # `join` is what tells text from other values
+    pieces[1::2] = values  # type: ignore[assignment]  # `join` raises TypeError for values that are not text
     try:
         return "".join(pieces)  # type: ignore[arg-type]  # ditto
     except TypeError:

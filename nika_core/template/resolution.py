@@ -10,8 +10,8 @@ from nika_core.errors import NikaError, TemplateValueError
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.path import nesting
 from nika_core.model.payload_tree import as_written, map_leaves
-from nika_core.model.template import Placeholder, Template
-from nika_core.model.workflow import Path_, PayloadValue
+from nika_core.model.template import Placeholder, Template, TypedTemplate
+from nika_core.model.workflow import NodePath, PayloadValue
 from nika_core.plugin.keyword import Facets, Keyword
 from nika_core.plugin.template_source import Source, Values
 from nika_core.template.rendering import render
@@ -25,7 +25,7 @@ def resolve(placeholder: Placeholder, values: Values, source_of: Callable[[str],
     """Return the value of a placeholder; its default if there is no value, or if the value is null.
 
     Args:
-        source_of: gives the template source of a name.
+        source_of: returns the template source of a name.
 
     Raises:
         TemplateValueError: there is neither a value nor a default; the message begins with the placeholder.
@@ -41,12 +41,6 @@ def resolve(placeholder: Placeholder, values: Values, source_of: Callable[[str],
         raise TemplateValueError(f"{placeholder.text}: {error.message}", code=error.code, hint=hint) from error
     except NikaError as error:
         raise TemplateValueError(f"{placeholder.text}: {error.message}", code=error.code, hint=error.hint) from error
-    except Exception as error:
-        raise TemplateValueError(
-            f"{placeholder.text}: the template source '{placeholder.source}' failed: {type(error).__name__}: {error}",
-            code=codes.INTERNAL,
-            hint="this is a bug in the plugin that brings it",
-        ) from error
     if value is None and placeholder.has_default:
         return placeholder.default  # type: ignore[return-value]  # it has one
     return value
@@ -71,7 +65,7 @@ def render_payload(
     A placeholder is resolved once, however often it stands in the payload.
 
     Args:
-        resolve_one: gives a placeholder's value; raises TemplateValueError.
+        resolve_one: returns a placeholder's value; raises TemplateValueError.
         max_depth: nesting at which a JSON tree is refused; None: not bounded.
         max_characters: of one rendered text.
 
@@ -101,43 +95,40 @@ def _field(
     max_characters: int,
 ) -> Json:
     if name in keyword.verbatim_fields:
-        return as_written(value)  # type: ignore[no-any-return]  # without templates it is JSON
+        verbatim: Json = as_written(value)
+        return verbatim
     tree = name in keyword.json_fields
     custom = name in keyword.rendered_fields
 
     def put_together(template: Template | str) -> Json:
         if isinstance(template, str):
             return facets.render(name, template, ()) if custom else template
-        values: list[Json] = [value_of(one) for one in template.placeholders]
+        values: list[Json] = [value_of(placeholder) for placeholder in template.placeholders]
         if custom:
             return facets.render(name, template, values)
-        if tree and template.single:
-            return values[0]
+        if template.single and (tree or isinstance(template, TypedTemplate)):
+            return template.convert(values[0]) if isinstance(template, TypedTemplate) else values[0]
         text = render(template, values)
         if len(text) > max_characters:
             raise TemplateValueError(
                 f"the text with its values filled in has {len(text)} characters, at most {max_characters} are allowed",
                 code=codes.VALUE_TOO_LARGE,
             )
-        return text
+        return template.convert(text) if isinstance(template, TypedTemplate) else text
 
-    result = _rendered(value, name, put_together)
-    if tree and max_depth is not None and result is not value and nesting(result, max_depth) > max_depth:
-        raise TemplateValueError(
-            f"in '{name}': the value with its templates filled in is nested deeper than {max_depth} levels",
-            code=codes.DEPTH_LIMIT,
-        )
-    return result
-
-
-def _rendered(value: Any, name: str, put_together: Callable[[Template | str], Json]) -> Json:
-    def fill(leaf: Any, path: Path_) -> Json:
+    def fill(leaf: Any, path: NodePath) -> Any:
         if not isinstance(leaf, Template | str):
-            return leaf  # type: ignore[no-any-return]  # a scalar of JSON
+            return leaf
         try:
             return put_together(leaf)
         except TemplateValueError as error:
             place = ".".join(map(str, path))
             raise TemplateValueError(f"in '{place}': {error.message}", code=error.code, hint=error.hint) from error
 
-    return map_leaves(value, fill, (name,))  # type: ignore[no-any-return]  # with its templates filled in it is JSON
+    result: Json = map_leaves(value, fill, (name,))
+    if tree and max_depth is not None and result is not value and nesting(result, max_depth) > max_depth:
+        raise TemplateValueError(
+            f"in '{name}': the value with its templates filled in is nested deeper than {max_depth} levels",
+            code=codes.DEPTH_LIMIT,
+        )
+    return result

@@ -1,4 +1,4 @@
-"""What a piece of code does to the world, as Python's own audit events tell it. A hook cannot be taken away again: this
+"""What a piece of code does to the world, as Python's audit events show it. A hook cannot be removed: this
 is for processes that end soon.
 """
 
@@ -44,15 +44,15 @@ class Audit:
     """Collects what is done while it is armed. Reading below `folders` and what Python itself reads does not count."""
 
     def __init__(self, *folders: Path) -> None:
-        own = {*sys.path, *sysconfig.get_paths().values(), sys.prefix, sys.base_prefix}
-        self._folders = tuple({os.path.realpath(path) for path in (*map(str, folders), *filter(None, own))})
+        python_folders = {*sys.path, *sysconfig.get_paths().values(), sys.prefix, sys.base_prefix}
+        self._folders = tuple({os.path.realpath(path) for path in (*map(str, folders), *filter(None, python_folders))})
         self._armed = False
         self.seen: list[str] = []
         sys.addaudithook(self._hook)
 
     @contextmanager
     def armed(self) -> Iterator[None]:
-        """What is done in this block counts."""
+        """Record what is done in this block."""
         self._armed = True
         try:
             yield
@@ -78,8 +78,8 @@ class Audit:
             name = os.path.realpath(os.fsdecode(path))
             if flags & _WRITES:
                 return None if name == os.path.realpath(os.devnull) else f"it writes {name}"
-            known = any(name == folder or name.startswith(folder + os.sep) for folder in self._folders)
-            return None if known else f"it reads {name}"
+            allowed = any(name == folder or name.startswith(folder + os.sep) for folder in self._folders)
+            return None if allowed else f"it reads {name}"
         if event.startswith(_FORBIDDEN):
             shown = ", ".join(repr(argument)[:80] for argument in arguments[:2])
             return f"it does {event}({shown})"

@@ -43,11 +43,11 @@ class Case:
     reply: str | None = "conformance"
 
     def as_json(self) -> dict[str, Any]:
-        """The arguments that make the same case again."""
+        """Return the arguments that make the same case again."""
         return asdict(self)
 
     def text(self, payload: JsonObject | None = None) -> str:
-        """The workflow, every field of the payload on a line of its own."""
+        """Return the workflow, with every field of the payload on a line of its own."""
         lines = [f"{key}: {_flow(value)}" for key, value in self._root().items()]
         lines += ["tasks:", f"  - id: {TASK}"]
         lines += [f"    {key}: {_flow(value)}" for key, value in self.task.items()]
@@ -57,16 +57,16 @@ class Case:
         return "\n".join(lines) + "\n"
 
     def _root(self) -> dict[str, Json]:
-        found = dict(self.root)
-        found["agent"] = {"model": "scripted", **dict(found.get("agent") or {})}
-        return found
+        root = dict(self.root)
+        root["agent"] = {"model": "scripted", **dict(root.get("agent") or {})}
+        return root
 
     def line_of(self, name: str) -> int:
-        """The line of the text on which a field of the payload stands."""
+        """Return the line of the text on which a field of the payload stands."""
         return self.text().splitlines().index(f"      {name}: {_flow(self.payload[name])}") + 1
 
     def model(self) -> ScriptedModel:
-        """What answers when the keyword calls a model."""
+        """Return the model that the keyword calls."""
         scripted = ScriptedModel()
         for _ in range(_MOST_CALLS):
             if self.reply is None:
@@ -76,7 +76,7 @@ class Case:
         return scripted
 
     def bench(self, folder: Path, **changes: Any) -> Workbench:
-        """Write the case's files into the folder; `changes` are the bench's own."""
+        """Write the case's files into the folder and return a workbench there; `changes` are its attributes."""
         for name, text in self.files.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)

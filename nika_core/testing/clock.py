@@ -27,15 +27,15 @@ class ManualClock:
         self._numbers = count()
 
     def time(self) -> float:
-        """Seconds since the epoch."""
+        """Return the seconds since the epoch."""
         return _START + self._now
 
     def monotonic(self) -> float:
-        """Seconds since the clock's start."""
+        """Return the seconds since the clock's start."""
         return self._now
 
     async def sleep(self, seconds: float) -> None:
-        """Until time has been moved on by so much."""
+        """Sleep until the time has been advanced by `seconds`."""
         if seconds <= 0:
             await asyncio.sleep(0)
             return
@@ -44,7 +44,7 @@ class ManualClock:
         await sleeper
 
     async def advance(self, seconds: float) -> None:
-        """Move time on, waking one sleeper after the other and letting each do what it wants before the next."""
+        """Advance the time, waking one sleeper after the other; each does what it wants before the next."""
         until = self._now + seconds
         await wait_until_idle()
         while (when := self._next()) is not None and when <= until:
@@ -53,7 +53,7 @@ class ManualClock:
         self._now = until
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do `work`, with time jumping to the next sleeper whenever nothing else is left to do."""
+        """Run `work`, with the time jumping to the next sleeper whenever nothing else is left to do."""
         task = asyncio.get_running_loop().create_task(work)
         try:
             while not task.done():
@@ -77,7 +77,7 @@ class ManualClock:
 
 
 async def wait_until_idle() -> None:
-    """Wait until everything that can go on without time, threads or sockets has done so."""
+    """Wait until everything that needs neither time nor threads nor sockets is done."""
     ready = getattr(asyncio.get_running_loop(), "_ready", None)
     for _ in range(_MOST_ROUNDS if ready is not None else 100):
         await asyncio.sleep(0)

@@ -14,7 +14,9 @@ from nika_core.document.reading.workflow_schema import ROOT
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.errors import NikaError
 from nika_core.plugin import Facets, Keyword, LimitPolicy, Policy, Provider, TemplateSource
+from nika_core.plugin.fields import field_docs
 from nika_core.registry import Kind, PluginRecord, Registry
+from nika_core.registry.kinds import BY_ID
 from nika_core.registry.loading import Description, load_object
 from nika_core.testing.errors import NotConformant, require
 from nika_core.testing.interpreter import in_fresh_interpreter
@@ -42,25 +44,25 @@ D = TypeVar("D", Keyword, Provider, TemplateSource, LimitPolicy)
 
 
 def check_description(kind: Kind, word: str) -> Description:
-    """Exactly one installed distribution offers the word, and what its hook describes is what its entry point says.
+    """Check that one installed distribution offers the word, and that its hook describes what its entry point names.
 
     Raises:
         NotConformant: with what the registry, or a look at the description, says is wrong.
     """
     registry = Registry()
-    mine = [listed for listed in registry.listing() if listed.record.kind is kind and listed.record.word == word]
+    statuses = [status for status in registry.listing() if status.record.kind is kind and status.record.word == word]
     require(
-        mine,
+        statuses,
         DECLARED,
         f"no installed distribution has an entry point '{word}' in the group {kind.group}; install the plugin first "
         "(pip install -e .), and again after a change of its entry points",
     )
-    winner = [listed for listed in mine if listed.status == "available"]
-    require(winner, DECLARED, f"'{word}' is {mine[0].status}: {mine[0].why}")
-    record = winner[0].record
+    available = [status for status in statuses if status.status == "available"]
+    require(available, DECLARED, f"'{word}' is {statuses[0].status}: {statuses[0].why}")
+    record = available[0].record
     try:
         description = registry.description(record)
-        for role, name in _names(description).items():
+        for role, name in _names(kind, description).items():
             _usable(role, name, load_object(record, name))
     except NikaError as error:
         raise NotConformant(DECLARED, error.message) from error
@@ -77,54 +79,48 @@ _METHODS: Final = {
 _BASES: Final = {"facets": Facets, "policy": Policy}
 
 
-def _names(description: Description) -> dict[str, str]:
-    match description:
-        case Keyword():
-            return {"step": description.step, "facets": description.facets}
-        case Provider():
-            return {"client": description.client}
-        case TemplateSource():
-            return {"source": description.source}
-        case LimitPolicy():
-            return {"policy": description.policy}
+def _names(kind: Kind, description: Description) -> dict[str, str]:
+    return {named.field: getattr(description, named.field) for named in kind.value.objects}
 
 
-def _usable(role: str, name: str, found: Any) -> None:
+def _usable(role: str, name: str, value: Any) -> None:
     if role == "step":
-        run = getattr(found, "run", None)
+        run = getattr(value, "run", None)
         require(inspect.iscoroutinefunction(run), DECLARED, f"{name} has no `async def run(self, payload, context)`")
-    missing = [each for each in _METHODS.get(role, ()) if not callable(getattr(found, each, None))]
+    missing = [each for each in _METHODS.get(role, ()) if not callable(getattr(value, each, None))]
     require(not missing, DECLARED, f"{name} has no {', '.join(missing)}")
     base = _BASES.get(role)
-    fits = base is None or (isinstance(found, type) and issubclass(found, base))
+    fits = base is None or (isinstance(value, type) and issubclass(value, base))
     require(fits, DECLARED, f"{name} is no subclass of {base and base.__name__}")
 
 
 def _consistent(keyword: Keyword) -> None:
-    """What the description says of fields is said of fields that there are."""
+    """Check that the description only names fields which the payload has."""
     fields = set(compile_schema(keyword.payload).fields)
     if not fields:  # no Map: whether it refuses unknown keys is another check's question
         return
     require(keyword.primary in fields, DECLARED, f"`primary` is {keyword.primary!r}, which the payload does not have")
-    for name in ("json_fields", "verbatim_fields", "rendered_fields", "field_docs"):
+    for name in ("json_fields", "verbatim_fields", "rendered_fields"):
         unknown = set(getattr(keyword, name)) - fields
         require(not unknown, DECLARED, f"`{name}` names {', '.join(sorted(unknown))}, which the payload does not have")
-    undocumented = fields - set(keyword.field_docs)
+    undocumented = fields - set(field_docs(keyword.payload))
     require(
         not undocumented,
         DECLARED,
-        f"`field_docs` says nothing about {', '.join(sorted(undocumented))}: editors show it",
+        f'{", ".join(sorted(undocumented))} have no documentation, which editors show: fields.field(validator, "...")',
     )
     if keyword.rendered_fields:
         module, _, name = keyword.facets.partition(":")
-        own = getattr(import_module(module), name)
-        require(own.render is not Facets.render, DECLARED, "it has `rendered_fields`, and its facets have no `render`")
+        facets = getattr(import_module(module), name)
+        require(
+            facets.render is not Facets.render, DECLARED, "it has `rendered_fields`, and its facets have no `render`"
+        )
     taken = set(keyword.sections) & set(ROOT)
     require(not taken, DECLARED, f"`sections` takes {', '.join(sorted(taken))}, which every workflow has")
 
 
 def check_light_import(kind: Kind, word: str, *, also: tuple[str, ...] = ()) -> None:
-    """Importing the declaring module (and `also`) brings no SDK, and costs next to nothing.
+    """Check that importing the declaring module (and `also`) imports no SDK and takes hardly any time.
 
     It is measured in a process of its own, side by side with `nika_core.plugin` and strictyaml: at most half their
     time, or 50 ms, and at most 25 modules of others. Of three tries the best counts.
@@ -133,17 +129,19 @@ def check_light_import(kind: Kind, word: str, *, also: tuple[str, ...] = ()) -> 
         NotConformant: with the modules or the time.
     """
     record = _record(kind, word)
-    seen = ""
+    message = ""
     for _ in range(_TRIES):
-        done = in_fresh_interpreter(
-            "nika_core.testing.description_checks:weigh", {"modules": [record.module, *also]}, environ=_quiet_coverage()
+        process = in_fresh_interpreter(
+            "nika_core.testing.description_checks:import_weight",
+            {"modules": [record.module, *also]},
+            environ=_quiet_coverage(),
         )
-        require(not done.failed, LIGHT, f"importing {record.module} fails: {done.failed}")
-        weight = done.value
+        require(not process.failed, LIGHT, f"importing {record.module} fails: {process.failed}")
+        weight = process.value
         heavy = sorted({name.partition(".")[0] for name in weight["new"]} & HEAVY)
         require(not heavy, LIGHT, f"importing {record.module} imports {', '.join(heavy)}: import it on first use")
-        own = _own_packages(record)
-        others = sorted(name for name in weight["new"] if name.partition(".")[0] not in own | {"nika_core"})
+        packages = _own_packages(record)
+        others = sorted(name for name in weight["new"] if name.partition(".")[0] not in packages | {"nika_core"})
         require(
             len(others) <= MOST_MODULES,
             LIGHT,
@@ -153,27 +151,31 @@ def check_light_import(kind: Kind, word: str, *, also: tuple[str, ...] = ()) -> 
         allowed = max(LEAST_SECONDS, MOST_RATIO * weight["base"])
         if weight["seconds"] <= allowed:
             return
-        seen = f"importing {record.module} takes {weight['seconds']:.3f} s, {allowed:.3f} s are fine"
-    raise NotConformant(LIGHT, seen)
+        message = f"importing {record.module} takes {weight['seconds']:.3f} s, {allowed:.3f} s are fine"
+    raise NotConformant(LIGHT, message)
 
 
 def check_quiet_import(kind: Kind, word: str) -> None:
-    """Importing and describing writes nothing to stdout, starts no thread and patches no event loop.
+    """Check that importing and describing writes nothing to stdout and starts no thread.
 
     Raises:
         NotConformant: with what it did.
     """
     record = _record(kind, word)
-    done = in_fresh_interpreter("nika_core.testing.description_checks:listen", {"kind": kind.value, "word": word})
-    require(not done.failed, QUIET_IMPORT, done.failed)
-    require(not done.stdout, QUIET_IMPORT, f"importing {record.module} writes to stdout: {done.stdout[:200]!r}")
+    process = in_fresh_interpreter(
+        "nika_core.testing.description_checks:threads_of_import", {"kind": kind.id, "word": word}
+    )
+    require(not process.failed, QUIET_IMPORT, process.failed)
+    require(not process.stdout, QUIET_IMPORT, f"importing {record.module} writes to stdout: {process.stdout[:200]!r}")
     require(
-        not done.value["threads"], QUIET_IMPORT, f"importing {record.module} starts threads: {done.value['threads']}"
+        not process.value["threads"],
+        QUIET_IMPORT,
+        f"importing {record.module} starts threads: {process.value['threads']}",
     )
 
 
-def weigh(modules: list[str]) -> dict[str, Any]:
-    """Import the modules; seconds and names, beside those of what every plugin imports. For a fresh interpreter."""
+def import_weight(modules: list[str]) -> dict[str, Any]:
+    """Import modules; return their names and seconds, and those of what every plugin imports. For a subprocess."""
     begun = time.perf_counter()
     import_module("nika_core.plugin")
     import_module("strictyaml")
@@ -186,12 +188,12 @@ def weigh(modules: list[str]) -> dict[str, Any]:
     return {"base": base, "seconds": seconds, "new": sorted(set(sys.modules) - before)}
 
 
-def listen(kind: str, word: str) -> dict[str, Any]:
-    """Import and register a plugin where its stdout is heard. For a fresh interpreter."""
+def threads_of_import(kind: str, word: str) -> dict[str, Any]:
+    """Import and register a plugin and return the threads that it started. For a subprocess."""
     import threading
 
     before = {thread.name for thread in threading.enumerate()}
-    record = Registry().record(Kind(kind), word)
+    record = Registry().record(BY_ID[kind], word)
     module = import_module(record.module)
     for name in vars(module):
         if name.startswith("nika_") and callable(getattr(module, name)):
@@ -208,11 +210,11 @@ def _record(kind: Kind, word: str) -> PluginRecord:
 
 
 def _own_packages(record: PluginRecord) -> set[str]:
-    """The top-level packages that the plugin's own distribution brings, and that of its module."""
-    found = {record.module.partition(".")[0]}
+    """Return the top-level packages of the plugin's distribution, and that of its module."""
+    packages = {record.module.partition(".")[0]}
     for file in importlib_metadata.distribution(record.distribution).files or ():
-        found.add(file.parts[0].removesuffix(".py"))
-    return found
+        packages.add(file.parts[0].removesuffix(".py"))
+    return packages
 
 
 def _quiet_coverage() -> dict[str, str]:

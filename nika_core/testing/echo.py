@@ -1,11 +1,11 @@
-"""The keyword `echo`, which exists in tests only: gives back what it was given, so that templates can be looked at."""
+"""The keyword `echo`, which exists in tests only: returns what it was given, so that templates can be tested."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from nika_core.model.json import Json, JsonObject
-from nika_core.plugin import Effect, Facets, Keyword, Payload, StepContext, hookimpl
+from nika_core.plugin import Effect, Facets, Keyword, Payload, StepContext, fields, hookimpl
 
 NIKA_API = 1
 WORD = "echo"
@@ -22,7 +22,7 @@ class EchoFacets(Facets):
 
 
 class Echo:
-    """Gives `value` back."""
+    """Returns `value`."""
 
     async def run(self, payload: JsonObject, context: StepContext) -> Json:
         return payload["value"]  # type: ignore[no-any-return]  # any JSON
@@ -30,15 +30,13 @@ class Echo:
 
 @hookimpl
 def nika_task_keywords() -> Iterable[Keyword]:
-    """One keyword: `echo`."""
-    from strictyaml import Any, Map
-
+    """Describe the keyword `echo`."""
     return (
         Keyword(
             name=WORD,
-            summary="Gives back what it is given.",
+            summary="Returns what it is given.",
             primary="value",
-            payload=Map({"value": Any()}),
+            payload=fields.Map({"value": fields.Anything()}),
             step="nika_core.testing.echo:Echo",
             facets="nika_core.testing.echo:EchoFacets",
             json_fields=frozenset({"value"}),

@@ -1,4 +1,4 @@
-"""How a conformance check says that a plugin does not keep its word."""
+"""The error of a conformance check."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ class NotConformant(AssertionError):  # noqa: N818  # an assertion that failed, 
 
 
 def require(holds: object, rule: str, seen: str) -> None:
-    """Raises NotConformant when `holds` is false."""
+    """Raise NotConformant if `holds` is false."""
     if not holds:
         raise NotConformant(rule, seen)

@@ -24,7 +24,7 @@ from nika_core.testing.scripted import ScriptedModel
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What a step told the user."""
+    """A message of a step for the user."""
 
     message: str
     kind: EventKind
@@ -40,8 +40,8 @@ class FakeStepContext:
         secrets: values that `mask` replaces.
         scripted: the model that answers; None: there is no model.
         offered: the tools that the task may use.
-        on_call: gives a tool's outcome (or raises); without it every tool answers "ok".
-        chunks, notices, calls: what the step showed, told, and which tools it called with which arguments.
+        on_call: returns a tool's outcome (or raises); without it every tool answers "ok".
+        chunks, notices, calls: the text and messages that the step showed, and the tools it called.
     """
 
     run_id: str = "run-1"
@@ -131,7 +131,7 @@ class FakeStepContext:
             ready.set_exception(error)
 
     async def aclose(self) -> None:
-        """Close what was opened, as the end of a run does; after it, what is asked for is opened anew."""
+        """Close what was opened, as the end of a run does; a resource that is asked for later is opened again."""
         owners, self._owners = self._owners, []
         self._resources.clear()
         for task, closing in owners:

@@ -1,5 +1,5 @@
 """A model server on loopback that answers well, or in every way in which servers fail. Knows one wire format, OpenAI's;
-the author of a provider for another one gives a function that writes its answers.
+for another one, pass a function that writes its answers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedRequest:
-    """A request as it came over the wire; `body` is {} where it was no JSON object."""
+    """A request as it came over the wire; `body` is {} if it was not a JSON object."""
 
     method: str
     path: str
@@ -47,7 +47,7 @@ Wire: TypeAlias = Callable[[ReceivedRequest], Answer]
 
 
 def openai_wire(request: ReceivedRequest) -> Answer:
-    """Chat completions as OpenAI streams them: two pieces of text, then the usage; JSON where JSON is asked for."""
+    """Answer a chat completion as OpenAI streams it: two pieces of text, then the usage; JSON if JSON is asked for."""
     if request.method == "GET":
         return Answer([json.dumps({"object": "list", "data": []}).encode()])
     texts = ['{"answer": ', '"yes"}'] if "response_format" in request.body else ["Hello", " there."]
@@ -71,12 +71,12 @@ def openai_wire(request: ReceivedRequest) -> Answer:
 
 
 class FaultServer:
-    """Works as long as nothing else is asked of it. Used with `with`; a port of its own, a thread for each connection.
+    """Answers well until a fault is set. Used with `with`; a port of its own, a thread for each connection.
 
     Attributes:
         requests: every request, in order.
         mode: "work", "drop" (no answer, the connection is closed), "cut" (the answer breaks off in the middle),
-            "garbage" (a page where JSON is expected), "silence" (no answer at all), or a status from 400 on.
+            "garbage" (a page instead of JSON), "silence" (no answer at all), or a status from 400 on.
         released: while it is clear, a working answer waits after its first part.
     """
 
@@ -96,12 +96,12 @@ class FaultServer:
 
     @property
     def url(self) -> str:
-        """`http://127.0.0.1:PORT`."""
+        """Return `http://127.0.0.1:PORT`."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     @property
     def connections(self) -> int:
-        """How many connections are open."""
+        """Return how many connections are open."""
         return self._open
 
     def __enter__(self) -> Self:
@@ -119,7 +119,7 @@ class FaultServer:
 
     @contextlib.contextmanager
     def fault(self, mode: str | int, **headers: str) -> Iterator[None]:
-        """Fail like this for a while; `retry_after="7"` is the header `retry-after: 7`."""
+        """Fail with `mode` inside the block; `retry_after="7"` is the header `retry-after: 7`."""
         self.mode, self.headers = mode, {name.replace("_", "-"): value for name, value in headers.items()}
         try:
             yield
@@ -150,7 +150,7 @@ class FaultServer:
                 self.close_connection = True
 
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class calls it so
-                """Nobody wants to read it."""
+                """Log nothing."""
 
             def do_GET(self) -> None:
                 self._answer()

@@ -1,4 +1,4 @@
-"""A function called in a Python of its own: what it imports, opens and leaves behind is nobody else's."""
+"""Calls a function in another Python process, so that what it imports, opens and leaves behind can be seen."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _FAILED: Final = "failed"
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """What came of it. `value` is what the function returned, None when it did not get so far; `failed` says why."""
+class SubprocessResult:
+    """What the process did. `value` is what the function returned; None if it did not, and `failed` says why."""
 
     value: Any
     failed: str
@@ -33,7 +33,7 @@ def in_fresh_interpreter(
     *,
     environ: Mapping[str, str] | None = None,
     timeout: float = 60.0,
-) -> Done:
+) -> SubprocessResult:
     """Call "package.module:function" with keyword arguments that are JSON, in a process that imports what this one can.
 
     Args:
@@ -57,7 +57,7 @@ def in_fresh_interpreter(
         small |= {name: os.environ[name] for name in ("COVERAGE_PROCESS_CONFIG", "SYSTEMROOT") if name in os.environ}
         command = [sys.executable, "-m", "nika_core.testing.interpreter", target, str(answer)]
         try:
-            done = subprocess.run(
+            process = subprocess.run(
                 command,
                 input=json.dumps(dict(arguments)),
                 env=small | dict(environ or {}),
@@ -69,12 +69,16 @@ def in_fresh_interpreter(
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            return Done(None, f"it did not end within {timeout:g} s", _text(error.stdout), _text(error.stderr), -9)
+            return SubprocessResult(
+                None, f"it did not end within {timeout:g} s", _text(error.stdout), _text(error.stderr), -9
+            )
         if not answer.exists():
-            failed = f"the process ended with {done.returncode} before an answer: {done.stderr[-2000:]}"
-            return Done(None, failed, done.stdout, done.stderr, done.returncode)
-        said = json.loads(answer.read_text(encoding="utf-8"))
-        return Done(said.get("value"), said.get(_FAILED, ""), done.stdout, done.stderr, done.returncode)
+            failed = f"the process ended with {process.returncode} before an answer: {process.stderr[-2000:]}"
+            return SubprocessResult(None, failed, process.stdout, process.stderr, process.returncode)
+        answered = json.loads(answer.read_text(encoding="utf-8"))
+        return SubprocessResult(
+            answered.get("value"), answered.get(_FAILED, ""), process.stdout, process.stderr, process.returncode
+        )
 
 
 def _text(output: bytes | str | None) -> str:
@@ -85,10 +89,10 @@ def _main(target: str, answer: str) -> None:
     arguments = json.loads(sys.stdin.read())
     module, _, name = target.partition(":")
     try:
-        said = {"value": getattr(importlib.import_module(module), name)(**arguments)}
+        answered = {"value": getattr(importlib.import_module(module), name)(**arguments)}
     except BaseException as error:  # whatever the plugin does: the parent is told
-        said = {_FAILED: f"{type(error).__name__}: {error}"}
-    Path(answer).write_text(json.dumps(said, default=str), encoding="utf-8")
+        answered = {_FAILED: f"{type(error).__name__}: {error}"}
+    Path(answer).write_text(json.dumps(answered, default=str), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from nika_core.plugin import Keyword
 from nika_core.registry import Registry
 from nika_core.testing.case import TASK, Case
 from nika_core.testing.errors import NotConformant, require
-from nika_core.testing.interpreter import Done, in_fresh_interpreter
+from nika_core.testing.interpreter import SubprocessResult, in_fresh_interpreter
 from nika_core.testing.workbench import RunOutcome
 
 UNKNOWN_KEYS: Final = "unknown keys"
@@ -37,7 +37,7 @@ _MEMORY: Final = 48 * 1024 * 1024  # bytes
 
 
 def check_refuses_unknown_keys(case: Case) -> None:
-    """A field that the payload does not have is an error at its own line and column that names it.
+    """Check that a field which the payload does not have is an error that names it, at its line and column.
 
     Raises:
         NotConformant: it is accepted, or refused somewhere else.
@@ -56,7 +56,7 @@ def check_refuses_unknown_keys(case: Case) -> None:
     require(
         place is not None and place.line == line and place.column == 7,
         UNKNOWN_KEYS,
-        f"an unknown field on line {line} is told at {place}",
+        f"an unknown field on line {line} is reported at {place}",
     )
 
 
@@ -66,17 +66,17 @@ def _close(case: Case, unknown: str) -> str:
 
 
 def check_runs(case: Case, *, output: Json = None, has_output: bool = False) -> RunOutcome:
-    """The sample is valid and runs to success in a workflow of one task, through the real kernel.
+    """Check that the sample is valid and succeeds in a workflow of one task, through the real kernel.
 
     Raises:
         NotConformant: with the problem or the failure.
     """
     with TemporaryDirectory() as folder:
         try:
-            ran = case.bench(Path(folder).resolve()).run(case.text())
+            outcome = case.bench(Path(folder).resolve()).run(case.text())
         except NikaError as error:
             raise NotConformant(RUNS, f"the sample payload is refused: {error.message}") from error
-    task = ran.task(TASK)
+    task = outcome.task(TASK)
     failure = task.failure
     require(
         task.state == "success",
@@ -85,52 +85,52 @@ def check_runs(case: Case, *, output: Json = None, has_output: bool = False) -> 
     )
     if has_output:
         require(task.output == output, RUNS, f"the output is {task.output!r:.300}, not {output!r:.300}")
-    return ran
+    return outcome
 
 
 def check_cancellation(slow: Case) -> None:
-    """A busy task that the run no longer wants ends within four seconds and leaves no process, socket or file.
+    """Check that a busy task which is cancelled ends within four seconds and leaves no process, socket or file.
 
     Raises:
         NotConformant: it goes on, or something of it does.
     """
-    told = _answer(_child("stopped", {"case": slow.as_json(), "by_timeout": False}), CANCELLATION)
+    report = _answer(_child("stopped", {"case": slow.as_json(), "by_timeout": False}), CANCELLATION)
     require(
-        told["seconds"] is not None and told["status"] == "cancelled",
+        report["seconds"] is not None and report["status"] == "cancelled",
         CANCELLATION,
-        f"the slow sample was not busy when it was told to stop: the run {told['status']}. {told['message']}",
+        f"the slow sample was not busy when it was told to stop: the run {report['status']}. {report['message']}",
     )
     require(
-        told["seconds"] < _IN_TIME,
+        report["seconds"] < _IN_TIME,
         CANCELLATION,
-        f"it ended {told['seconds']:.1f} s after it was told to: let CancelledError through",
+        f"it ended {report['seconds']:.1f} s after it was told to: let CancelledError through",
     )
     for what in ("processes", "descriptors", "temporary"):
         name = {"processes": "processes", "descriptors": "open files or sockets", "temporary": "temporary files"}[what]
-        require(not told[what], CANCELLATION, f"it leaves {name} behind: {', '.join(told[what])}")
+        require(not report[what], CANCELLATION, f"it leaves {name} behind: {', '.join(report[what])}")
 
 
 def check_timeout(slow: Case) -> None:
-    """A task over its time fails with category `timeout`, and meanwhile everything else in the run goes on.
+    """Check that a task over its time fails with category `timeout`, and does not hold up the rest of the run.
 
     Raises:
         NotConformant: it blocks the event loop, or fails as something else.
     """
-    told = _answer(_child("stopped", {"case": slow.as_json(), "by_timeout": True}), TIMEOUT)
+    report = _answer(_child("stopped", {"case": slow.as_json(), "by_timeout": True}), TIMEOUT)
     require(
-        told["lag"] < _LAG,
+        report["lag"] < _LAG,
         TIMEOUT,
-        f"it blocks the event loop for {told['lag']:.1f} s: await, or use asyncio.to_thread for what blocks",
+        f"it blocks the event loop for {report['lag']:.1f} s: await, or use asyncio.to_thread for what blocks",
     )
     require(
-        told["state"] == "failed" and told["category"] == Category.TIMEOUT.value,
+        report["state"] == "failed" and report["category"] == Category.TIMEOUT.value,
         TIMEOUT,
-        f"the slow sample was to be ended by its time, and is {told['state']} ({told['category']}): {told['message']}",
+        f"the timeout did not end the slow sample: it is {report['state']} ({report['category']}): {report['message']}",
     )
 
 
 def check_output_bounded(case: Case, large: JsonObject | None = None) -> None:
-    """An output over its limit is cut to it, and is not read into memory as a whole first.
+    """Check that an output over its limit is cut to it, and is not read into memory as a whole first.
 
     Args:
         large: a payload whose output has 100 MB or more; without it only the cut is seen.
@@ -139,36 +139,36 @@ def check_output_bounded(case: Case, large: JsonObject | None = None) -> None:
         NotConformant: it fails, or takes far more memory than the limit.
     """
     arguments = {"case": case.as_json(), "large": None if large is None else dict(large), "most": _BOUND}
-    told = _answer(_child("bounded", arguments, timeout=120.0), BOUNDED)
-    require(told["first"] == "success", RUNS, f"the sample fails: {told['message']}")
-    require(told["state"] == "success", BOUNDED, f"with a bound of {_BOUND} bytes it fails: {told['message']}")
-    require(told["bytes"] <= _BOUND, BOUNDED, f"with a bound of {_BOUND} bytes the output has {told['bytes']}")
+    report = _answer(_child("bounded", arguments, timeout=120.0), BOUNDED)
+    require(report["first"] == "success", RUNS, f"the sample fails: {report['message']}")
+    require(report["state"] == "success", BOUNDED, f"with a bound of {_BOUND} bytes it fails: {report['message']}")
+    require(report["bytes"] <= _BOUND, BOUNDED, f"with a bound of {_BOUND} bytes the output has {report['bytes']}")
     if large is not None:
-        require(told["truncated"], BOUNDED, f"a large output comes out whole, with {told['bytes']} bytes")
+        require(report["truncated"], BOUNDED, f"a large output comes out whole, with {report['bytes']} bytes")
         require(
-            told["grown"] < _MEMORY,
+            report["grown"] < _MEMORY,
             BOUNDED,
-            f"for {_BOUND} bytes of output it took {told['grown'] // 2**20} MB of memory: read no more than "
+            f"for {_BOUND} bytes of output it took {report['grown'] // 2**20} MB of memory: read no more than "
             "`context.max_output`, and say in StepOutput.original_bytes how much there was",
         )
 
 
 def check_facets(case: Case) -> None:
-    """Every facet is quick, touches nothing but the workflow's own files, and always says the same.
+    """Check that every facet is quick, touches only the workflow's files, and always returns the same.
 
     Raises:
         NotConformant: with the facet and what it did.
     """
-    told = _answer(_child("facets", {"case": case.as_json()}, timeout=30.0), FACETS)
-    for name, touched in told["touched"].items():
+    report = _answer(_child("facets", {"case": case.as_json()}, timeout=30.0), FACETS)
+    for name, touched in report["touched"].items():
         require(not touched, FACETS, f"{name} touches the world: {'; '.join(touched)}")
-    require(not told["wrong"], FACETS, "; ".join(told["wrong"]))
-    for name, seconds in told["seconds"].items():
+    require(not report["wrong"], FACETS, "; ".join(report["wrong"]))
+    for name, seconds in report["seconds"].items():
         require(seconds < _QUICK, FACETS, f"{name} takes {seconds:.2f} s, {_QUICK} s are fine")
 
 
 def check_mock(case: Case, like: Json = None, *, has_like: bool = False) -> None:
-    """`nika run --mock` gives an output of the kind that a real run gives, also where JSON is asked for.
+    """Check that a mocked run has an output of the same kind as a real run, also if JSON is asked for.
 
     Args:
         like: an output of a real run.
@@ -178,16 +178,16 @@ def check_mock(case: Case, like: Json = None, *, has_like: bool = False) -> None
     """
     with TemporaryDirectory() as folder:
         for task in ({}, {"output": {"format": "json"}}):
-            made = replace(case, task={**case.task, **task})
-            ran = made.bench(Path(folder).resolve(), mock=True).run(made.text())
-            failure = ran.task(TASK).failure
+            changed = replace(case, task={**case.task, **task})
+            outcome = changed.bench(Path(folder).resolve(), mock=True).run(changed.text())
+            failure = outcome.task(TASK).failure
             require(failure is None, MOCK, f"a mocked run fails: {failure and failure.message}")
             if has_like and not task:
-                mocked = ran.task(TASK).output
+                mocked = outcome.task(TASK).output
                 require(
                     _kind(mocked) == _kind(like),
                     MOCK,
-                    f"a mocked run gives {_kind(mocked)}, a real one {_kind(like)}: {mocked!r:.100}, {like!r:.100}",
+                    f"a mocked run returns {_kind(mocked)}, a real one {_kind(like)}: {mocked!r:.100}, {like!r:.100}",
                 )
 
 
@@ -200,7 +200,7 @@ def _kind(value: Any) -> str:
 
 
 def check_secrets(case: Case, payload: JsonObject | None = None) -> None:
-    """A secret's value is shown nowhere: not in the plan, the events, the result, the history, a log or a file.
+    """Check that no plan, event, result, history, log or file shows a secret's value.
 
     Args:
         payload: one with `${env.NIKA_CONFORMANCE_TOKEN}` in it; without it the secret is added to the sample's first
@@ -212,12 +212,12 @@ def check_secrets(case: Case, payload: JsonObject | None = None) -> None:
     given = payload if payload is not None else _with_secret(case)
     if given is None:
         return
-    made = replace(case, payload=dict(given), environ={**case.environ, SECRET_VARIABLE: _SECRET})
-    done = _child("secret", {"case": made.as_json(), "value": _SECRET})
-    told = _answer(done, SECRETS)
+    changed = replace(case, payload=dict(given), environ={**case.environ, SECRET_VARIABLE: _SECRET})
+    done = _child("secret", {"case": changed.as_json(), "value": _SECRET})
+    report = _answer(done, SECRETS)
     if payload is not None:
-        require(not told["invalid"], SECRETS, f"the payload with a secret is refused: {told['invalid']}")
-    places = list(told["places"])
+        require(not report["invalid"], SECRETS, f"the payload with a secret is refused: {report['invalid']}")
+    places = list(report["places"])
     places += [name for name, text in (("stdout", done.stdout), ("stderr", done.stderr)) if _SECRET in text]
     require(not places, SECRETS, f"a secret is shown in {', '.join(places)}: use `context.mask`, and `redact`")
 
@@ -233,7 +233,7 @@ def _with_secret(case: Case) -> dict[str, Any] | None:
 
 
 def check_quiet(case: Case) -> None:
-    """A run writes nothing to stdout: that is for the data of `--format json`.
+    """Check that a run writes nothing to stdout, which is for the data of `--format json`.
 
     Raises:
         NotConformant: with what it wrote.
@@ -243,10 +243,10 @@ def check_quiet(case: Case) -> None:
     require(not done.stdout, QUIET, f"it writes to stdout: {done.stdout[:200]!r}; use `context.emit_text`, or a logger")
 
 
-def _child(name: str, arguments: dict[str, Any], *, timeout: float = 60.0) -> Done:
+def _child(name: str, arguments: dict[str, Any], *, timeout: float = 60.0) -> SubprocessResult:
     return in_fresh_interpreter(f"nika_core.testing.in_subprocess:{name}", arguments, timeout=timeout)
 
 
-def _answer(done: Done, rule: str) -> Any:
+def _answer(done: SubprocessResult, rule: str) -> Any:
     require(not done.failed, rule, done.failed)
     return done.value

@@ -28,7 +28,7 @@ class KeywordConformance:
         slow: one with which it is busy for a minute, for the tests of cancellation and timeouts. A keyword that asks a
             model needs none: its model is then silent.
         large: one whose output has 100 MB or more.
-        secret: one with `${env.NIKA_CONFORMANCE_TOKEN}` in it, where the secret cannot be added to the sample.
+        secret: one with `${env.NIKA_CONFORMANCE_TOKEN}` in it, if the secret cannot be added to the sample.
         task, root, project, files, environ, inputs: see `Case`.
     """
 
@@ -45,7 +45,7 @@ class KeywordConformance:
     inputs: JsonObject = MappingProxyType({})
 
     def case(self) -> Case:
-        """The sample."""
+        """Return the sample."""
         return Case(
             word=self.word,
             payload=dict(self.payload),
@@ -58,7 +58,7 @@ class KeywordConformance:
         )
 
     def slow_case(self) -> Case:
-        """The sample that keeps it busy; skips the test where there is none."""
+        """Return the sample that keeps the keyword busy; skip the test if there is none."""
         keyword: Keyword = Registry().keyword(self.word)
         if self.slow is not None:
             return Case(**{**self.case().as_json(), "payload": dict(self.slow)})

@@ -1,4 +1,4 @@
-"""What a keyword's facets are given and tell, without a document around it."""
+"""A payload and a report for a keyword's facets, without a document."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class FakePayload:
     allowed_tools: Sequence[str] = ()
 
     def at(self, *path: str | int) -> Place:
-        """The path that is asked for (`headers/Accept`), line 1, and the column by a number at its end, an offset."""
+        """Return a place with the path (`headers/Accept`), line 1, and the column from an offset at the path's end."""
         offset = path[-1] if path and isinstance(path[-1], int) else 0
         return Place("/".join(map(str, path)), 1, offset + 1)
 
     def text(self, field: str) -> str | None:
-        """A field as its author would write it; None when it is not there."""
+        """Return a field as its author would write it, or None if there is none."""
         value = self.fields.get(field)
         if value is None or isinstance(value, str):
             return value
@@ -49,7 +49,7 @@ class FakePayload:
 
 
 class FakeReport(list[Problem]):
-    """See `nika_core.plugin.Report`. A report that keeps what it is told."""
+    """See `nika_core.plugin.Report`. A report that is the list of its problems."""
 
     def __call__(
         self,

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from nika_core.errors import NikaError
 from nika_core.model.limits import Limit, Unit
-from nika_core.plugin import Admission, Keyword, Policy, Refusal, Stage
+from nika_core.plugin import Admission, Keyword, Policy, Refusal, Stage, fields
 from nika_core.testing.errors import NotConformant, require
 
 BOUNDS: Final = "bounds"
@@ -31,18 +31,18 @@ Make = Callable[[], Policy]
 
 
 def environs(names: Iterable[str], seed: int = 5) -> list[dict[str, str]]:
-    """Environments with sensible and with senseless values of these variables; the empty one first."""
+    """Return environments with sensible and senseless values of these variables, the empty one first."""
     names = list(names)
-    found: list[dict[str, str]] = [{}]
-    found += [{name: value} for name in names for value in _VALUES]
+    result: list[dict[str, str]] = [{}]
+    result += [{name: value} for name in names for value in _VALUES]
     chance = random.Random(seed)  # noqa: S311  # a table that is the same every time
     for _ in range(_ROUNDS if names else 0):
-        found.append({name: chance.choice(_VALUES) for name in chance.sample(names, chance.randint(1, len(names)))})
-    return found
+        result.append({name: chance.choice(_VALUES) for name in chance.sample(names, chance.randint(1, len(names)))})
+    return result
 
 
 def admissions() -> list[Admission]:
-    """Every stage with nothing, something and too much of everything; unknown and absurd words among them."""
+    """Return requests of every stage, with nothing, something and too much of everything, and with absurd words."""
     amounts: Sequence[tuple[int | None, Decimal | None]] = (
         (None, None),
         (0, Decimal(0)),
@@ -71,21 +71,21 @@ def admissions() -> list[Admission]:
 
 
 def keyword(name: str = "sample") -> Keyword:
-    """A description to ask for the bounds of."""
-    return Keyword(name=name, summary="A sample.", primary="value", payload=None, step="no.such:Step")
+    """Return a description of a keyword, to ask for its limits."""
+    return Keyword(name=name, summary="A sample.", primary="value", payload=fields.Anything(), step="no.such:Step")
 
 
-def check_bounds(make: Make, tried: Iterable[Mapping[str, str]]) -> None:
-    """`limits` and `keyword_limits` give limits, or raise an error that is meant for the user, for any environment.
+def check_bounds(make: Make, environments: Iterable[Mapping[str, str]]) -> None:
+    """Check that `limits` and `keyword_limits` return limits, or raise an error for the user, in any environment.
 
     Raises:
         NotConformant: with the environment.
     """
     policy = make()
-    for environ in tried:
+    for environ in environments:
         for name, ask in _questions(policy, environ):
             try:
-                found = list(ask())
+                limits = list(ask())
             except NikaError as error:
                 require(
                     any(variable in error.message for variable in environ),
@@ -95,12 +95,12 @@ def check_bounds(make: Make, tried: Iterable[Mapping[str, str]]) -> None:
                 continue
             except Exception as error:
                 raise NotConformant(BOUNDS, f"{name} raises {error!r:.200} for {dict(environ)!r:.200}") from error
-            for limit in found:
-                require(isinstance(limit, Limit), BOUNDS, f"{name} gives {limit!r:.100}, not a Limit")
+            for limit in limits:
+                require(isinstance(limit, Limit), BOUNDS, f"{name} returns {limit!r:.100}, not a Limit")
                 require(
                     isinstance(limit.unit, Unit) and limit.value == limit.value and limit.value >= 0 and limit.name,
                     BOUNDS,
-                    f"{name} gives {limit!r:.200}: a bound is a number from 0 on, with a name and a unit",
+                    f"{name} returns {limit!r:.200}: a bound is a number from 0 on, with a name and a unit",
                 )
 
 
@@ -111,49 +111,54 @@ def _questions(policy: Policy, environ: Mapping[str, str]) -> list[tuple[str, Ca
     ]
 
 
-def check_admission(make: Make, asked: Sequence[Admission] | None = None) -> None:
-    """`admit` never raises, and gives None or a refusal that says why.
+def check_admission(make: Make, requests: Sequence[Admission] | None = None) -> None:
+    """Check that `admit` never raises, and returns None or a refusal with its reason.
 
     Raises:
         NotConformant: with the admission.
     """
     policy = make()
-    for request in admissions() if asked is None else asked:
+    for request in admissions() if requests is None else requests:
         try:
-            found = policy.admit(request)
+            answer = policy.admit(request)
         except Exception as error:
             raise NotConformant(ADMISSION, f"admit raises {error!r:.200} for {request!r:.300}") from error
         require(
-            found is None or (isinstance(found, Refusal) and found.reason.strip()),
+            answer is None or (isinstance(answer, Refusal) and answer.reason.strip()),
             ADMISSION,
-            f"admit gives {found!r:.200}, not None or a Refusal with a reason",
+            f"admit returns {answer!r:.200}, not None or a Refusal with a reason",
         )
 
 
-def check_order(make: Make, tried: Sequence[Mapping[str, str]], asked: Sequence[Admission] | None = None) -> None:
-    """The answers are the same whatever was asked before, of this policy or of another one of its kind.
+def check_order(
+    make: Make, environments: Sequence[Mapping[str, str]], requests: Sequence[Admission] | None = None
+) -> None:
+    """Check that answers do not depend on what was asked before, of this policy or of another instance.
 
     Raises:
         NotConformant: with the question whose answer changed.
     """
-    questions = [*(admissions() if asked is None else asked)]
+    questions = [*(admissions() if requests is None else requests)]
     first = {index: _admitted(make(), request) for index, request in enumerate(questions)}
     for seed in range(4):
         order = list(range(len(questions)))
         random.Random(seed).shuffle(order)  # noqa: S311  # an order that is the same every time
         policy = make()
         for index in (*order, *order):
-            seen = _admitted(policy, questions[index])
+            answer = _admitted(policy, questions[index])
             require(
-                seen == first[index],
+                answer == first[index],
                 ORDER,
-                f"asked at another time, the answer to {questions[index]!r:.200} is {seen}, and was {first[index]}",
+                f"asked at another time, the answer to {questions[index]!r:.200} is {answer}, and was {first[index]}",
             )
-    bounds = [_bounds(make(), environ) for environ in tried]
+    bounds = [_bounds(make(), environ) for environ in environments]
     policy = make()
-    for environ, known in (*zip(tried, bounds, strict=True), *reversed(list(zip(tried, bounds, strict=True)))):
+    for environ, expected in (
+        *zip(environments, bounds, strict=True),
+        *reversed(list(zip(environments, bounds, strict=True))),
+    ):
         require(
-            _bounds(policy, environ) == known, ORDER, f"the bounds of {dict(environ)!r:.200} are not always the same"
+            _bounds(policy, environ) == expected, ORDER, f"the bounds of {dict(environ)!r:.200} are not always the same"
         )
 
 
@@ -173,16 +178,18 @@ def _bounds(policy: Policy, environ: Mapping[str, str]) -> str:
         return repr(error)
 
 
-def check_quick(make: Make, tried: Sequence[Mapping[str, str]], asked: Sequence[Admission] | None = None) -> None:
-    """No answer is waited for: 50 ms are fine.
+def check_quick(
+    make: Make, environments: Sequence[Mapping[str, str]], requests: Sequence[Admission] | None = None
+) -> None:
+    """Check that no answer takes longer than 50 ms.
 
     Raises:
         NotConformant: with the question that took longer.
     """
     policy = make()
-    for request in admissions()[:20] if asked is None else asked:
+    for request in admissions()[:20] if requests is None else requests:
         _timed("admit", lambda request=request: policy.admit(request))  # type: ignore[misc]  # a lambda has no types
-    for environ in tried[:10]:
+    for environ in environments[:10]:
         for name, ask in _questions(policy, environ):
             _timed(name, lambda ask=ask: list(ask()))  # type: ignore[misc]  # a lambda has no types
 

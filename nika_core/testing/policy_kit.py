@@ -27,15 +27,15 @@ class LimitPolicyConformance:
     variables: Iterable[str] = ()
 
     def make(self) -> Policy:
-        """A policy, made as the kernel makes it."""
+        """Make a policy as the kernel does."""
         registry = Registry()
         record = registry.record(Kind.LIMIT_POLICY, self.word)
         description = registry.description(record)
-        made: Policy = make(record, description.policy)  # type: ignore[union-attr]  # the kind says which it is
-        return made
+        policy: Policy = make(record, description.policy)  # type: ignore[union-attr]  # the kind says which it is
+        return policy
 
     def environs(self) -> list[Mapping[str, str]]:
-        """The environments that are tried."""
+        """Return the environments to try."""
         return list(policy_checks.environs(self.variables))
 
     def test_its_description_and_its_entry_point_agree(self) -> None:

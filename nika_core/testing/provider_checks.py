@@ -69,13 +69,13 @@ FAULT_CATEGORIES: Final[Mapping[str | int, frozenset[Category]]] = {
 }
 
 
-def ask(model: str, text: str = "Is anybody there?", **more: Any) -> ModelRequest:
-    """A small request."""
+def small_request(model: str, text: str = "Is anybody there?", **more: Any) -> ModelRequest:
+    """Return a small request."""
     return ModelRequest((Message(Role.USER, text),), **{"model": model, "max_tokens": 64, **more})
 
 
-async def whole(client: Client, request: ModelRequest) -> tuple[list[str], Finished]:
-    """Every piece of text, and the end. Raises TaskError; NotConformant when the stream is none."""
+async def read_stream(client: Client, request: ModelRequest) -> tuple[list[str], Finished]:
+    """Return every piece of text, and the end. Raise TaskError, or NotConformant if the stream is malformed."""
     texts: list[str] = []
     end: Finished | None = None
     stream = client.stream(request)
@@ -86,47 +86,47 @@ async def whole(client: Client, request: ModelRequest) -> tuple[list[str], Finis
         elif isinstance(chunk, Finished):
             end = chunk
         else:
-            raise NotConformant(STREAMS, f"the stream gives {chunk!r:.100}, not TextDelta or Finished")
+            raise NotConformant(STREAMS, f"the stream yields {chunk!r:.100}, not TextDelta or Finished")
     if end is None:
         raise NotConformant(STREAMS, "the stream ends without `Finished`: raise TaskError (network) instead")
     return texts, end
 
 
 def check_info(word: str, model: str, environ: Mapping[str, str]) -> None:
-    """Making a client and asking what models can do imports no SDK, calls nothing, is quick and always the same.
+    """Check that making a client and calling `info` imports no SDK, connects to nothing, is quick and constant.
 
     Raises:
         NotConformant: with what it did.
     """
     models = [model, "conformance-no-such-model"]
     arguments = {"word": word, "models": models, "environ": dict(environ)}
-    done = in_fresh_interpreter(
+    process = in_fresh_interpreter(
         "nika_core.testing.in_subprocess:declared_client", arguments, environ={"COVERAGE_PROCESS_CONFIG": ""}
     )
-    require(not done.failed, INFO, done.failed)
-    heavy = sorted({name.partition(".")[0] for name in done.value["modules"]} & HEAVY)
+    require(not process.failed, INFO, process.failed)
+    heavy = sorted({name.partition(".")[0] for name in process.value["modules"]} & HEAVY)
     require(not heavy, INFO, f"making a client imports {', '.join(heavy)}: import it on the first call, in a thread")
-    require(not done.value["touched"], INFO, "; ".join(done.value["touched"]))
-    require(done.value["same"], INFO, "`info` does not say the same twice")
-    require(done.value["seconds"] < _QUICK, INFO, f"`info` and `models` take {done.value['seconds']:.2f} s")
+    require(not process.value["touched"], INFO, "; ".join(process.value["touched"]))
+    require(process.value["same"], INFO, "`info` does not return the same twice")
+    require(process.value["seconds"] < _QUICK, INFO, f"`info` and `models` take {process.value['seconds']:.2f} s")
 
 
 def check_describes(client: Client, model: str) -> ModelInfo:
-    """`info` describes the model that was asked for, in sensible numbers."""
-    found = client.info(model)
-    require(isinstance(found, ModelInfo), INFO, f"`info` gives {found!r:.100}, not ModelInfo")
-    require(found.name == model, INFO, f"asked about {model!r}, `info` describes {found.name!r}")
+    """Check that `info` describes the model that was asked for, with sensible numbers."""
+    info = client.info(model)
+    require(isinstance(info, ModelInfo), INFO, f"`info` returns {info!r:.100}, not ModelInfo")
+    require(info.name == model, INFO, f"asked about {model!r}, `info` describes {info.name!r}")
     for name in ("context_tokens", "max_output_tokens"):
-        tokens = getattr(found, name)
+        tokens = getattr(info, name)
         require(tokens is None or tokens > 0, INFO, f"`{name}` is {tokens!r}")
-    require(0 <= found.batch_discount < 1, INFO, f"`batch_discount` is {found.batch_discount}")
-    for each in client.models():
-        require(isinstance(each, ModelInfo) and each.name, INFO, f"`models` gives {each!r:.100}")
-    return found
+    require(0 <= info.batch_discount < 1, INFO, f"`batch_discount` is {info.batch_discount}")
+    for model_info in client.models():
+        require(isinstance(model_info, ModelInfo) and model_info.name, INFO, f"`models` returns {model_info!r:.100}")
+    return info
 
 
 async def check_streams(make: Make, model: str, server: FaultServer | None = None) -> None:
-    """Text comes in pieces as it is made, and one `Finished` with the usage ends it.
+    """Check that text comes in pieces as it is made, and that one `Finished` with the usage ends it.
 
     Args:
         server: holds its answer back after the first piece, to see whether that comes through; None: not looked at.
@@ -136,20 +136,20 @@ async def check_streams(make: Make, model: str, server: FaultServer | None = Non
     """
     client = make()
     try:
-        texts, end = await _timed(whole(client, ask(model)), STREAMS)
+        texts, end = await _timed(read_stream(client, small_request(model)), STREAMS)
         require("".join(texts).strip(), STREAMS, "a reply without text")
         require(isinstance(end.stop_reason, str) and end.stop_reason, STREAMS, "`Finished` has no `stop_reason`")
         if server is not None:
             server.released.clear()
             try:
-                stream = client.stream(ask(model))
+                stream = client.stream(small_request(model))
                 begun = time.monotonic()
                 first = await _timed(anext(stream), STREAMS)
                 held = time.monotonic() - begun
                 require(
                     isinstance(first, TextDelta) and held < 2.0,
                     STREAMS,
-                    f"the first piece comes after {held:.1f} s, when all is there: give on what comes, at once",
+                    f"the first piece comes after {held:.1f} s, when all is there: yield what comes at once",
                 )
                 await stream.aclose()  # type: ignore[attr-defined]  # an async generator, as the interface wants it
             finally:
@@ -159,18 +159,18 @@ async def check_streams(make: Make, model: str, server: FaultServer | None = Non
 
 
 async def check_counts(make: Make, model: str) -> None:
-    """A reply says how many tokens it took, and the estimate before it is near.
+    """Check that a reply has its number of tokens, and that the estimate before it is close.
 
     Raises:
         NotConformant: with both numbers.
     """
     client = make()
     try:
-        request = ask(model, "One word, please. " * 20)
+        request = small_request(model, "One word, please. " * 20)
         estimate = await _timed(client.estimate(request), COUNTS)
-        require(isinstance(estimate, TokenEstimate), COUNTS, f"`estimate` gives {estimate!r:.100}")
-        require(estimate.input_tokens > 0, COUNTS, f"`estimate` gives {estimate.input_tokens} tokens for a prompt")
-        _, end = await _timed(whole(client, request), COUNTS)
+        require(isinstance(estimate, TokenEstimate), COUNTS, f"`estimate` returns {estimate!r:.100}")
+        require(estimate.input_tokens > 0, COUNTS, f"`estimate` returns {estimate.input_tokens} tokens for a prompt")
+        _, end = await _timed(read_stream(client, request), COUNTS)
         usage = end.usage
         require(usage.input_tokens > 0, COUNTS, f"a reply with {usage.input_tokens} input tokens")
         require(usage.output_tokens > 0, COUNTS, f"a reply with {usage.output_tokens} output tokens")
@@ -187,7 +187,7 @@ async def check_counts(make: Make, model: str) -> None:
 
 
 async def check_closes(make: Make, model: str, server: FaultServer) -> None:
-    """A stream that nobody reads to its end, and a client that is closed, leave no connection open.
+    """Check that a stream which is not read to its end, and a closed client, leave no connection open.
 
     Raises:
         NotConformant: with how many there are.
@@ -195,7 +195,7 @@ async def check_closes(make: Make, model: str, server: FaultServer) -> None:
     client = make()
     server.released.clear()
     try:
-        stream = client.stream(ask(model))
+        stream = client.stream(small_request(model))
         await _timed(anext(stream), CLOSES)
         await stream.aclose()  # type: ignore[attr-defined]  # an async generator, as the interface wants it
     finally:
@@ -208,7 +208,7 @@ async def check_closes(make: Make, model: str, server: FaultServer) -> None:
 
 
 async def check_faults(make: Make, model: str, server: FaultServer, secrets: tuple[str, ...] = ()) -> None:
-    """Whatever happens on the way is a TaskError of the category that says so, and shows no key.
+    """Check that every failure is a TaskError of the right category, and shows no key.
 
     Raises:
         NotConformant: with what happened and what was raised.
@@ -217,7 +217,7 @@ async def check_faults(make: Make, model: str, server: FaultServer, secrets: tup
         if mode == "unreachable":
             continue
         with server.fault(mode, retry_after="7"):
-            error = await _failure(make(), ask(model), _said(mode))
+            error = await _failure(make(), small_request(model), _fault_text(mode))
         _judge(error, mode, categories, secrets)
         if mode == 429:
             wait = error.retry_after
@@ -225,22 +225,22 @@ async def check_faults(make: Make, model: str, server: FaultServer, secrets: tup
 
 
 async def check_unreachable(make: Make, model: str) -> None:
-    """Where nobody listens, the error is one of the network, and `health` says so without raising.
+    """Check that an address where nothing listens is a network error, which `health` returns without raising.
 
     Args:
-        make: makes a client whose address is that of nobody.
+        make: makes a client whose address is one where nothing listens.
     """
     client = make()
     try:
         health = await _timed(client.health(), FAULTS)
-        require(not health.ok, FAULTS, "`health` is fine where nobody listens")
+        require(not health.ok, FAULTS, "`health` is fine although nothing listens there")
     except Exception as error:
         if isinstance(error, NotConformant):
             raise
         raise NotConformant(FAULTS, f"`health` raises {error!r:.200}") from error
     finally:
         await client.close()
-    failure = await _failure(make(), ask(model), _said("unreachable"))
+    failure = await _failure(make(), small_request(model), _fault_text("unreachable"))
     _judge(failure, "unreachable", FAULT_CATEGORIES["unreachable"], ())
 
 
@@ -249,25 +249,25 @@ def _judge(error: TaskError, mode: str | int, categories: frozenset[Category], s
     require(
         error.category in categories,
         FAULTS,
-        f"when {_said(mode)}, it fails as {error.category.value}, not {wanted}: {error.message}",
+        f"when {_fault_text(mode)}, it fails as {error.category.value}, not {wanted}: {error.message}",
     )
     shown = [secret for secret in secrets if secret in f"{error.message} {error.hint}"]
-    require(not shown, FAULTS, f"when {_said(mode)}, the error shows a key")
+    require(not shown, FAULTS, f"when {_fault_text(mode)}, the error shows a key")
 
 
-def _said(mode: str | int) -> str:
+def _fault_text(mode: str | int) -> str:
     words = {
         "drop": "the server closes the connection",
         "cut": "the answer breaks off",
-        "garbage": "the answer is a page and no JSON",
-        "unreachable": "nobody listens there",
+        "garbage": "the answer is a page, not JSON",
+        "unreachable": "nothing listens there",
     }
     return words[mode] if isinstance(mode, str) else f"the server answers with status {mode}"
 
 
 async def _failure(client: Client, request: ModelRequest, when: str) -> TaskError:
     try:
-        texts, _ = await _timed(whole(client, request), FAULTS)
+        texts, _ = await _timed(read_stream(client, request), FAULTS)
     except TaskError as error:
         return error
     except NotConformant as error:
@@ -280,7 +280,7 @@ async def _failure(client: Client, request: ModelRequest, when: str) -> TaskErro
 
 
 async def check_abilities(make: Make, model: str) -> None:
-    """What `info` says that the model can do (tools, a schema, batches), can be done; what it denies is refused well.
+    """Check that the model can do what `info` says (tools, a schema, batches), and that the rest is refused clearly.
 
     Raises:
         NotConformant: with the ability.
@@ -289,16 +289,18 @@ async def check_abilities(make: Make, model: str) -> None:
     try:
         info = client.info(model)
         if info.tools:
-            await _can("tools", whole(client, ask(model, tools=(_TOOL,))))
+            await _can("tools", read_stream(client, small_request(model, tools=(_TOOL,))))
         if info.temperature:
-            await _can("temperature", whole(client, ask(model, temperature=0.0)))
+            await _can("temperature", read_stream(client, small_request(model, temperature=0.0)))
         if info.json_schema:
-            texts, end = await _can("json_schema", whole(client, ask(model, output_schema=_SCHEMA, max_tokens=256)))
+            texts, end = await _can(
+                "json_schema", read_stream(client, small_request(model, output_schema=_SCHEMA, max_tokens=256))
+            )
             try:
                 json.loads("".join(texts) if end.stop_reason != "maxTokens" else "{}")  # cut: nothing to see
             except ValueError:
-                said = f"it says `json_schema`, and answers {''.join(texts)!r:.100}"
-                raise NotConformant(ABILITIES, said) from None
+                message = f"it says `json_schema`, and answers {''.join(texts)!r:.100}"
+                raise NotConformant(ABILITIES, message) from None
         await _check_batches(client, model, info)
     finally:
         await client.close()
@@ -306,18 +308,18 @@ async def check_abilities(make: Make, model: str) -> None:
 
 async def _check_batches(client: Client, model: str, info: ModelInfo) -> None:
     async def batch() -> BatchResult:
-        return await client.poll_batch(await client.submit_batch({"one": ask(model)}))
+        return await client.poll_batch(await client.submit_batch({"one": small_request(model)}))
 
     find: Any = getattr(client, "find_batch", None)
 
     if info.batch:
         try:
             result = await _timed(batch(), ABILITIES)
-            require(isinstance(result, BatchResult), ABILITIES, f"`poll_batch` gives {result!r:.100}")
+            require(isinstance(result, BatchResult), ABILITIES, f"`poll_batch` returns {result!r:.100}")
             if find is not None:
                 search = await _timed(find(("nobody-sent-this",), time.time()), ABILITIES)
                 right = isinstance(search, BatchSearch) and search.trace is not BatchTrace.TAKEN
-                require(right, ABILITIES, f"`find_batch` gives {search!r:.100} for a batch that nobody sent")
+                require(right, ABILITIES, f"`find_batch` returns {search!r:.100} for a batch that was never sent")
         except TaskError:
             return  # a server that has none says so, and says it well
         except Exception as error:
@@ -326,27 +328,27 @@ async def _check_batches(client: Client, model: str, info: ModelInfo) -> None:
             raise NotConformant(ABILITIES, f"it says `batch`, and raises {error!r:.200}") from error
         return
     try:
-        await _timed(client.submit_batch({"one": ask(model)}), ABILITIES)
+        await _timed(client.submit_batch({"one": small_request(model)}), ABILITIES)
     except TaskError:
         return
     except Exception as error:
         raise NotConformant(
-            ABILITIES, f"a batch, which it says it has not, raises {error!r:.200}: TaskError"
+            ABILITIES, f"a batch, which it says it does not have, raises {error!r:.200}: TaskError"
         ) from error
 
 
-async def _can(ability: str, done: Awaitable[T]) -> T:
+async def _can(ability: str, awaitable: Awaitable[T]) -> T:
     try:
-        return await _timed(done, ABILITIES)
+        return await _timed(awaitable, ABILITIES)
     except TaskError as error:
         raise NotConformant(ABILITIES, f"it says `{ability}`, and refuses: {error.message}") from error
 
 
-async def _timed(done: Awaitable[T], rule: str) -> T:
+async def _timed(awaitable: Awaitable[T], rule: str) -> T:
     try:
         async with asyncio.timeout(_SECONDS):
-            return await done
+            return await awaitable
     except TimeoutError:
-        raise NotConformant(rule, f"nothing happens for {_SECONDS:g} s") from None
+        raise NotConformant(rule, f"nothing happened for {_SECONDS:g} s") from None
     except StopAsyncIteration:
         raise NotConformant(rule, "the stream ends before it begins") from None

@@ -40,19 +40,19 @@ class ProviderConformance:
     key: ClassVar[str] = "sk-conformance-0123456789"
 
     def environ(self, url: str) -> Mapping[str, str]:
-        """The variables with which a client talks to the server at `url` (`http://127.0.0.1:PORT`)."""
+        """Return the variables with which a client uses the server at `url` (`http://127.0.0.1:PORT`)."""
         return {}
 
     def make(self, url: str = "") -> Client:
-        """A client, made as the kernel makes it."""
+        """Make a client as the kernel does."""
         registry = Registry()
         record = registry.record(Kind.PROVIDER, self.word)
-        made: Client = make(record, registry.provider(self.word).client, dict(self.environ(url)))
-        return made
+        client: Client = make(record, registry.provider(self.word).client, dict(self.environ(url)))
+        return client
 
     @contextmanager
     def server(self) -> Iterator[FaultServer]:
-        """The server; skips the test where the provider uses none."""
+        """Start the server; skip the test if the provider uses none."""
         wire: Wire | None = self.wire  # type: ignore[assignment]  # a static method is its function
         if wire is None:
             pytest.skip("it uses no network")
@@ -61,7 +61,7 @@ class ProviderConformance:
 
     @contextmanager
     def reached(self) -> Iterator[Callable[[], Client]]:
-        """Makes clients that reach something that works."""
+        """Return a function that makes clients of a server that works."""
         if self.wire is None:
             yield self.make
             return

@@ -41,22 +41,22 @@ class RawServer:
 
     @property
     def bodies(self) -> list[Mapping[str, Any]]:
-        """What came in all requests."""
+        """Return the bodies of all requests."""
         return [each.body for each in self.requests]
 
     def raw(self, data: bytes, then: Then = "go on") -> None:
-        """The next answer, head and all."""
+        """Add an answer, head included."""
         self.answers.append(RawAnswer(data, then))
 
     def status(self, status: int, body: Any, **headers: str) -> None:
-        """The next answer: a status with JSON (a text is sent as it is); `retry_after="7"` is a header."""
+        """Add an answer: a status with JSON (a text is sent as it is); `retry_after="7"` is a header."""
         data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
         extra = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
         head = f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {len(data)}\r\n{extra}\r\n"
         self.raw(head.encode() + data)
 
     def stream(self, *parts: str, content_type: str = "text/event-stream", then: Then = "go on") -> None:
-        """The next answer, in pieces; when it is to be closed or to hang, its end does not come."""
+        """Add an answer in pieces; its end is not sent if the connection then closes or hangs."""
         head = f"HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ntransfer-encoding: chunked\r\n\r\n"
         pieces = [part.encode() for part in parts if part]
         body = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces)

@@ -50,21 +50,21 @@ class ScriptedModel:
         self.enqueue(*replies)
 
     def enqueue(self, *replies: ModelReply | str | Exception) -> None:
-        """Further replies: a text, a whole `ModelReply`, or an exception to raise."""
+        """Add replies: a text, a whole `ModelReply`, or an exception to raise."""
         for reply in replies:
             self._replies.append(model_reply(reply) if isinstance(reply, str) else reply)
 
     def enqueue_silence(self) -> None:
-        """The next request is never answered: for tests of timeouts and cancellation."""
+        """Add a request that is never answered, for tests of timeouts and cancellation."""
         self._replies.append(None)
 
     @property
     def remaining(self) -> int:
-        """How many replies nobody has asked for."""
+        """Return how many replies have not been used."""
         return len(self._replies)
 
     async def take(self, request: ModelRequest) -> ModelReply:
-        """The next reply. Raises what was enqueued; TaskError (config) when there is none left."""
+        """Return the next reply. Raise an enqueued exception, or TaskError (config) if no reply is left."""
         self.requests.append(request)
         if not self._replies:
             raise TaskError(
@@ -82,7 +82,7 @@ class ScriptedModel:
 
 
 def model_reply(text: str = "", *calls: ToolCall, stop_reason: str = "", usage: Usage | None = None) -> ModelReply:
-    """A reply with a text, and the tools that the model asks for."""
+    """Return a reply with a text, and the tools that the model asks for."""
     stop = stop_reason or ("toolUse" if calls else "end")
     return ModelReply(text, calls, stop, usage or Usage(input_tokens=5, output_tokens=3, calls=1), WORD)
 
@@ -100,7 +100,7 @@ class Client:
         return (self._model.info,)
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[Chunk]:
-        """Raises what the script says."""
+        """Play the next reply. Raise what the script has in its place."""
         reply = await self._model.take(request)
         if reply.text:
             yield TextDelta(reply.text)
@@ -119,12 +119,12 @@ class Client:
         raise TaskError("a scripted model has no batches", category=Category.CONFIG)
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Close nothing: nothing is open."""
 
 
 @contextmanager
 def script_in_environ(model: ScriptedModel) -> Iterator[dict[str, str]]:
-    """The variables with which a run finds the model."""
+    """Return the variables with which a run finds the model, inside the block."""
     name = f"script-{next(_numbers)}"
     _playing[name] = model
     try:
@@ -135,5 +135,5 @@ def script_in_environ(model: ScriptedModel) -> Iterator[dict[str, str]]:
 
 @hookimpl
 def nika_providers() -> Iterable[Provider]:
-    """One provider: `scripted`."""
+    """Describe the provider `scripted`."""
     return (Provider(name=WORD, summary="Plays what a test wrote down.", client="nika_core.testing.scripted:Client"),)

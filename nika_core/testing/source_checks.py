@@ -1,4 +1,4 @@
-"""Checks of a template source: it gives values, fails well, and is pure."""
+"""Checks of a template source: it returns values, fails well, and is pure."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ Make = Callable[[], Source]
 
 
 def placeholder(name: str, path: Iterable[str], *, default: Any = MISSING) -> Placeholder:
-    """`${name.path}` as the compiler makes it."""
+    """Return `${name.path}` as the compiler makes it."""
     path = tuple(path)
     text = f"${{{name}.{'.'.join(path)}}}"
     return Placeholder(name, path, default, 0, len(text), text)
 
 
 def check_resolves(name: str, path: str, value: Json, *, braces: bool = False, **bench: Any) -> None:
-    """The sample has its value in a workflow, through the real kernel.
+    """Check that the sample has its value in a workflow, through the real kernel.
 
     Args:
         path: what stands behind `${name.`; a task's id for the source of `{{...}}`, whose output is then `value`.
@@ -48,49 +48,49 @@ def check_resolves(name: str, path: str, value: Json, *, braces: bool = False, *
     Raises:
         NotConformant: with what came instead.
     """
-    made = Workbench(environ={**base_environ(), **bench.pop("environ", {})}, **bench)
+    workbench = Workbench(environ={**base_environ(), **bench.pop("environ", {})}, **bench)
     import json
 
     before = f"  - {{id: {path.split('.')[0]}, echo: {{value: {json.dumps(value)}}}}}\n" if braces else ""
     shown = f"{{{{{path}}}}}" if braces else f"${{{name}.{path}}}"
     try:
-        ran = made.run(f'tasks:\n{before}  - {{id: sample, echo: {{value: "{shown}"}}}}\n')
+        outcome = workbench.run(f'tasks:\n{before}  - {{id: sample, echo: {{value: "{shown}"}}}}\n')
     except ProblemsError as error:
         raise NotConformant(RESOLVES, f"{shown} is refused: {error.message}") from error
-    task = ran.task("sample")
+    task = outcome.task("sample")
     require(task.state == "success", RESOLVES, f"{shown} fails: {task.failure and task.failure.message}")
     require(task.output == value, RESOLVES, f"{shown} is {task.output!r:.200}, not {value!r:.200}")
 
 
 def check_default(name: str, missing: str, **bench: Any) -> None:
-    """Where there is no value, the default behind `??` takes its place, and without one the failure says so.
+    """Check that a missing value is replaced by the default behind `??`, and is a clear failure without one.
 
     Args:
-        missing: a path that has no value; "" where every path has one.
+        missing: a path that has no value; "" if every path has one.
 
     Raises:
         NotConformant: with what came instead.
     """
-    made = Workbench(environ={**base_environ(), **bench.pop("environ", {})}, **bench)
+    workbench = Workbench(environ={**base_environ(), **bench.pop("environ", {})}, **bench)
     with TemporaryDirectory() as folder:
-        made = replace(made, folder=Path(folder).resolve())
+        workbench = replace(workbench, folder=Path(folder).resolve())
         text = 'tasks:\n  - {id: sample, echo: {value: "${%s.%s%s}"}}\n'
         try:
-            ran = made.run(text % (name, missing, " ?? 7"))
+            outcome = workbench.run(text % (name, missing, " ?? 7"))
         except ProblemsError as error:
-            said = f"${{{name}.{missing} ?? 7}} is refused, although it has a default: {error.message}"
-            raise NotConformant(FAILS_WELL, said) from error
-        require(ran.output == 7, FAILS_WELL, f"${{{name}.{missing} ?? 7}} is {ran.output!r:.100}, not 7")
+            message = f"${{{name}.{missing} ?? 7}} is refused, although it has a default: {error.message}"
+            raise NotConformant(FAILS_WELL, message) from error
+        require(outcome.output == 7, FAILS_WELL, f"${{{name}.{missing} ?? 7}} is {outcome.output!r:.100}, not 7")
         try:
-            failure = made.run(text % (name, missing, "")).task("sample").failure
+            failure = workbench.run(text % (name, missing, "")).task("sample").failure
         except ProblemsError as error:
             require(
                 all(problem.code.startswith("NIKA-05") for problem in error.problems),
                 FAILS_WELL,
-                f"${{{name}.{missing}}} is told as [{error.code}]: {error.message}",
+                f"${{{name}.{missing}}} is reported as [{error.code}]: {error.message}",
             )
             return
-        require(failure, FAILS_WELL, f"${{{name}.{missing}}} has no value, and nobody says so")
+        require(failure, FAILS_WELL, f"${{{name}.{missing}}} has no value, and no error says so")
         assert failure is not None
         require(
             failure.category.value == "template",
@@ -100,55 +100,57 @@ def check_default(name: str, missing: str, **bench: Any) -> None:
 
 
 def check_fails_well(make: Make, name: str, values: Values, scope: Scope | None = None) -> None:
-    """Whatever stands in a placeholder: `check` and `depends_on` raise nothing, `resolve` only TemplateValueError.
+    """Check that for any placeholder `check` and `depends_on` raise nothing, and `resolve` only TemplateValueError.
 
     Raises:
         NotConformant: with the placeholder and what was raised.
     """
     source = make()
     for path in _STRANGE:
-        each = placeholder(name, path)
-        for method, ask in _questions(source, each, values, scope or Scope()):
+        sample = placeholder(name, path)
+        for method, ask in _questions(source, sample, values, scope or Scope()):
             try:
                 ask()
             except TemplateValueError as error:
                 require(
                     method == "resolve" and error.message.strip(),
                     FAILS_WELL,
-                    f"{method} raises {error!r:.200} for {each.text!r:.100}",
+                    f"{method} raises {error!r:.200} for {sample.text!r:.100}",
                 )
             except Exception as error:
-                raise NotConformant(FAILS_WELL, f"{method} raises {error!r:.200} for {each.text!r:.100}") from error
+                raise NotConformant(FAILS_WELL, f"{method} raises {error!r:.200} for {sample.text!r:.100}") from error
 
 
-def _questions(source: Source, each: Placeholder, values: Values, scope: Scope) -> list[tuple[str, Callable[[], Any]]]:
+def _questions(
+    source: Source, sample: Placeholder, values: Values, scope: Scope
+) -> list[tuple[str, Callable[[], Any]]]:
     def checked() -> list[str]:
-        found: list[str] = []
-        source.check(each, scope, lambda message, **more: found.append(f"{message} {more}"))
-        return found
+        messages: list[str] = []
+        source.check(sample, scope, lambda message, **more: messages.append(f"{message} {more}"))
+        return messages
 
     return [
         ("check", checked),
-        ("depends_on", lambda: sorted(source.depends_on(each))),
-        ("resolve", lambda: source.resolve(each, values)),
+        ("depends_on", lambda: sorted(source.depends_on(sample))),
+        ("resolve", lambda: source.resolve(sample, values)),
     ]
 
 
 def check_pure(name: str, paths: Iterable[str], environ: Mapping[str, str] | None = None) -> None:
-    """The same question has the same answer, and asking it does nothing to the world or to what was given.
+    """Check that the same question has the same answer, and that asking it changes nothing.
 
     Raises:
         NotConformant: with what it did.
     """
     arguments = {"name": name, "paths": list(paths), "environ": dict(environ or {})}
-    done = in_fresh_interpreter("nika_core.testing.source_checks:watch", arguments)
-    require(not done.failed, PURE, done.failed)
-    require(not done.value, PURE, "; ".join(done.value))
+    process = in_fresh_interpreter("nika_core.testing.source_checks:purity_violations", arguments)
+    require(not process.failed, PURE, process.failed)
+    require(not process.value, PURE, "; ".join(process.value))
 
 
-def watch(name: str, paths: list[str], environ: dict[str, str]) -> list[str]:
-    """What is wrong, a sentence each. For a fresh interpreter."""
-    found: list[str] = []
+def purity_violations(name: str, paths: list[str], environ: dict[str, str]) -> list[str]:
+    """Return the violations of purity, a sentence each. For a fresh interpreter."""
+    violations: list[str] = []
     registry = Registry()
     source = registry.source(name)
     values = Values(outputs={"a": {"b": [1]}}, inputs={"a": {"b": [1]}}, environ=environ)
@@ -156,17 +158,17 @@ def watch(name: str, paths: list[str], environ: dict[str, str]) -> list[str]:
     before = copy.deepcopy(values)
     audit = Audit()
     for path in (*(tuple(path.split(".")) for path in paths), *_STRANGE):
-        each = placeholder(name, path)
-        said = []
+        sample = placeholder(name, path)
+        rounds = []
         for _ in range(2):
             with audit.armed():
-                answers = [_answer(ask) for _, ask in _questions(source, each, values, scope)]
-            said.append(answers)
-        if said[0] != said[1]:
-            found.append(f"{each.text!r:.100} gives {said[0]!r:.150}, then {said[1]!r:.150}")
+                answers = [_answer(ask) for _, ask in _questions(source, sample, values, scope)]
+            rounds.append(answers)
+        if rounds[0] != rounds[1]:
+            violations.append(f"{sample.text!r:.100} gives {rounds[0]!r:.150}, then {rounds[1]!r:.150}")
     if values != before:
-        found.append("it changes the values that it is given")
-    return found + audit.seen
+        violations.append("it changes the values that it is given")
+    return violations + audit.seen
 
 
 def _answer(ask: Callable[[], Any]) -> str:

@@ -25,7 +25,7 @@ class TemplateSourceConformance:
     Attributes:
         word: what stands before the dot.
         samples: paths, each with the value that it has.
-        missing: a path that has no value; None where every path has one.
+        missing: a path that has no value; None if every path has one.
         environ, inputs: of the run in which the samples have their values.
     """
 
@@ -36,13 +36,13 @@ class TemplateSourceConformance:
     inputs: Mapping[str, Any] = MappingProxyType({})
 
     def make(self) -> Source:
-        """A source, made as the kernel makes it."""
+        """Make a source as the kernel does."""
         registry = Registry()
-        made: Source = make(registry.record(Kind.TEMPLATE_SOURCE, self.word), self.description().source)
-        return made
+        source: Source = make(registry.record(Kind.TEMPLATE_SOURCE, self.word), self.description().source)
+        return source
 
     def description(self) -> TemplateSource:
-        """What the plugin says of it."""
+        """Return the plugin's description of the source."""
         return Registry().template_source(self.word)
 
     def test_its_description_and_its_entry_point_agree(self) -> None:

@@ -48,20 +48,20 @@ class RunOutcome:
 
     @property
     def output(self) -> Json:
-        """The workflow's output."""
+        """Return the workflow's output."""
         return self.result.output
 
     def task(self, id_: str) -> TaskResult:
-        """How a task ended."""
+        """Return how a task ended."""
         return next(task for task in self.result.tasks if task.id == id_)
 
     @property
     def chunks(self) -> str:
-        """All text that was shown as it came."""
+        """Return all text that was shown as it came."""
         return "".join(event.data["text"] for event in self.events if event.kind is EventKind.CHUNK)
 
     def notices(self) -> list[str]:
-        """What the user was told."""
+        """Return the messages for the user."""
         return [event.data["message"] for event in self.events if event.kind is EventKind.NOTICE]
 
 
@@ -90,7 +90,7 @@ class Workbench:
 
     @contextmanager
     def opened(self, text: str) -> Iterator[tuple[Workspace, Path, RunOptions]]:
-        """The text as a file in a project, with everything that is installed, `echo` and `scripted`."""
+        """Write the text to a file in a project with every installed plugin, `echo` and `scripted`."""
         with _folder(self.folder) as folder, self.environment() as environ:
             path = folder / _FILE
             path.write_text(dedent(text), encoding="utf-8")
@@ -105,33 +105,33 @@ class Workbench:
 
     @contextmanager
     def environment(self) -> Iterator[dict[str, str]]:
-        """The variables of the run."""
+        """Return the variables of the run, inside the block."""
         environ = dict(base_environ() if self.environ is None else self.environ)
         if not isinstance(self.model, ScriptedModel):
             yield environ
             return
-        with script_in_environ(self.model) as found:
-            yield environ | found
+        with script_in_environ(self.model) as variables:
+            yield environ | variables
 
     def validate(self, text: str) -> tuple[Problem, ...]:
-        """All that is wrong, errors and warnings, as `nika validate` finds it."""
+        """Return all errors and warnings, as `nika validate` finds them."""
         with self.opened(text) as (workspace, path, options):
             return tuple(workspace.load(path, model=options.model).problems)
 
     def plan(self, text: str) -> Plan:
-        """What `nika plan` shows. Raises ProblemsError."""
+        """Return what `nika plan` shows. Raise ProblemsError."""
         with self.opened(text) as (workspace, path, options):
             return make_plan(prepare_workflow(workspace, path, options, self.limits))
 
     async def start(self, text: str, started: Callable[[Execution, Event], None] | None = None) -> RunOutcome:
-        """Run it to its end. Raises ProblemsError when it is invalid.
+        """Run the workflow to its end. Raise ProblemsError if it is invalid.
 
         Args:
             started: called with every event as it is shown, in a thread of its own; may ask for `execution.cancel`.
         """
         with self.opened(text) as (workspace, path, options):
-            ready = prepare_workflow(workspace, path, options, self.limits)
-            check_admission(ready)
+            prepared = prepare_workflow(workspace, path, options, self.limits)
+            check_admission(prepared)
             events: list[Event] = []
 
             def show(event: Event) -> None:
@@ -140,46 +140,46 @@ class Workbench:
                     started(execution, event)
 
             journal = workspace.journal(path) if self.journal else None
-            execution = Execution(ready, journal, [show])
+            execution = Execution(prepared, journal, [show])
             result = await execution.run()
             return RunOutcome(result, tuple(events), tuple(execution.warnings))
 
     def run(self, text: str) -> RunOutcome:
-        """The same, from where no event loop runs."""
+        """Run the workflow to its end, where no event loop is running."""
         return asyncio.run(self.start(text))
 
 
 def base_environ() -> dict[str, str]:
-    """What a run knows of this process's environment unless a test says otherwise."""
+    """Return what a run sees of this process's environment unless a test says otherwise."""
     return {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
 
 
 def validate_workflow(text: str, **bench: Any) -> tuple[Problem, ...]:
-    """All that is wrong with a workflow. `bench`: see `Workbench`."""
+    """Return every problem of a workflow. `bench`: see `Workbench`."""
     return Workbench(**bench).validate(text)
 
 
 def plan_workflow(text: str, **bench: Any) -> Plan:
-    """What a run would do, touch and cost. Raises ProblemsError. `bench`: see `Workbench`."""
+    """Return what a run would do, touch and cost. Raise ProblemsError. `bench`: see `Workbench`."""
     return Workbench(**bench).plan(text)
 
 
 def run_workflow(text: str, **bench: Any) -> RunOutcome:
-    """Run a workflow to its end. Raises ProblemsError when it is invalid. `bench`: see `Workbench`."""
+    """Run a workflow to its end. Raise ProblemsError if it is invalid. `bench`: see `Workbench`."""
     return Workbench(**bench).run(text)
 
 
 async def start_workflow(text: str, **bench: Any) -> RunOutcome:
-    """`run_workflow` from inside an event loop."""
+    """Run a workflow from inside an event loop; otherwise like `run_workflow`."""
     return await Workbench(**bench).start(text)
 
 
 def prepare_workflow(
     workspace: Workspace, path: Path, options: RunOptions, limits: Iterable[Limit] = ()
 ) -> PreparedRun:
-    """All that is decided before a run. Raises ProblemsError."""
-    ready = prepare(workspace, workspace.load(path, model=options.model), options)
-    return replace(ready, limits=ready.limits.narrowed(limits))
+    """Return what is decided before a run. Raise ProblemsError."""
+    prepared = prepare(workspace, workspace.load(path, model=options.model), options)
+    return replace(prepared, limits=prepared.limits.narrowed(limits))
 
 
 def _own_records() -> tuple[PluginRecord, ...]:
@@ -191,9 +191,9 @@ def _own_records() -> tuple[PluginRecord, ...]:
 
 
 @contextmanager
-def _folder(given: Path | None) -> Iterator[Path]:
-    if given is not None:
-        yield given
+def _folder(folder: Path | None) -> Iterator[Path]:
+    if folder is not None:
+        yield folder
         return
-    with tempfile.TemporaryDirectory(prefix="nika-test-") as made:
-        yield Path(made).resolve()
+    with tempfile.TemporaryDirectory(prefix="nika-test-") as temporary:
+        yield Path(temporary).resolve()

@@ -38,7 +38,7 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[SocketOption] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
-        """Connect. Raises TaskError if the guard refuses or the host is not known, else httpcore2's errors."""
+        """Connect. Raise TaskError if the guard refuses or the host is not known, else httpcore2's errors."""
         addresses = await checked_addresses(self._guard, host, port, self._resolver)
         failure: Exception | None = None
         for index, address in enumerate(addresses):
@@ -78,7 +78,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         )
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send a request. Raises httpcore2's errors and the guard's TaskError."""
+        """Send a request. Raise httpcore2's errors and the guard's TaskError."""
         assert isinstance(request.stream, httpx2.AsyncByteStream)
         response = await self._pool.handle_async_request(
             httpcore2.Request(

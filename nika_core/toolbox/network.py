@@ -254,7 +254,7 @@ class AddressGuard:
 
 
 async def resolve_host(host: str, port: int) -> Sequence[str]:
-    """Return the addresses of `host`, as the system's resolver knows them. Raises OSError."""
+    """Return the addresses of `host`, as the system's resolver knows them. Raise OSError."""
     import asyncio
     import socket
 

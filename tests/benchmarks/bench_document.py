@@ -85,7 +85,7 @@ def workflow(tasks: int) -> str:
 
 
 def load(nika: Workspace, path: Path, text: bytes | None = None) -> LoadedWorkflow:
-    return load_workflow(path, nika.catalog, nika.limits, text=text, environ={})
+    return load_workflow(path, nika.registry, nika.limits, text=text, environ={})
 
 
 def best_of(ours: Callable[[], Any], theirs: Callable[[], Any]) -> tuple[float, float]:

@@ -9,7 +9,7 @@ import pytest
 
 from .conftest import Nika
 
-V4 = Path(__file__).parents[1] / "migration" / "v4"
+V4 = Path(__file__).parents[2] / "plugins/command-migrate/tests/v4"
 OLD = "agent: {model: m}\ntasks:\n  - id: a\n    shell: ls\n    cwd: .\n"
 
 

@@ -36,7 +36,7 @@ def test_each_task_says_whether_it_is_taken_over_or_done_again_and_why(nika: Nik
     told = {line.split()[1]: line.split("  ")[-1].strip() for line in done.err.splitlines() if line[:1] in {"▶", "↻"}}
     assert told == {
         "long": "started: its output is lost: a file under .nika/blobs",
-        "kept": "taken over: its definition and what it is given are unchanged",
+        "kept": "reused: its definition and what it is given are unchanged",
         "failed": "started: it had failed",
     }
 

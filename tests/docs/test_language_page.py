@@ -51,7 +51,7 @@ def test_every_key_of_a_document_and_of_a_task_is_in_its_table() -> None:
 
 def test_every_type_of_an_input_is_in_its_table() -> None:
     with pytest.raises(strictyaml.YAMLValidationError) as caught:
-        strictyaml.load("a:\n  type: nothing\n", workflow_schema.INPUTS)
+        strictyaml.load("a:\n  type: nothing\n", workflow_schema.INPUTS.strict())
 
     assert all(words(row[0])[0] in str(caught.value) for row in rows("Inputs"))
     assert len(rows("Inputs")) == 5

@@ -19,6 +19,7 @@ from nika_core.plugin import StepContext, hookspec
 
 MODULES = [
     "nika_core.plugin",
+    "nika_core.plugin.fields",
     "nika_core.toolbox.agent",
     "nika_core.toolbox.process",
     "nika_core.toolbox.providers",

@@ -7,15 +7,15 @@ import sys
 
 import pytest
 
-from nika_core.plugin import hookspec
-from nika_core.scaffold import KINDS, NewPlugin
+from nika_core.registry import Kind
+from nika_core.scaffold import NewPlugin
 from nika_core.scaffold.plugin_template import text_of
 
 from ..environments import ROOT
 from .pages import blocks
 
 REFERENCE = ROOT / "docs" / "reference"
-HOOKS = dict(zip(KINDS, (name for name in vars(hookspec) if name.startswith("nika_")), strict=True))
+HOOKS = {kind.option: kind.value.hook for kind in Kind}
 PAGES = {
     "keyword": "keywords.md",
     "provider": "providers.md",
@@ -47,7 +47,7 @@ def test_every_public_name_is_in_the_reference() -> None:
     from nika_core.toolbox import agent, process, providers
 
     told = {
-        "plugin-api.md": nika_core.plugin.__all__,
+        "plugin-api.md": [*nika_core.plugin.__all__, *nika_core.plugin.fields.__all__],
         "toolboxes.md": [*agent.__all__, *process.__all__, *providers.__all__],
         "testing.md": nika_core.testing.__all__,
     }

@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from strictyaml import Any as Anything
-from strictyaml import EmptyDict, Enum, Map, MapPattern, Optional, Seq, Str
 
 from nika_core import codes
 from nika_core.document import LoadedWorkflow, load_workflow
@@ -16,6 +14,7 @@ from nika_core.model.limits import Limit, LimitKind, Limits, Unit
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import KeywordCategory
 from nika_core.plugin import Facets, Keyword, Scope, Source, SourceReport, Values
+from nika_core.plugin.fields import Anything, EmptyDict, Enum, Map, MapPattern, Optional, Seq, Str, field
 
 SHELL = Keyword(
     name="shell",
@@ -23,7 +22,7 @@ SHELL = Keyword(
     primary="command",
     payload=Map(
         {
-            Optional("command"): Str(),
+            Optional("command"): field(Str(), "What the shell runs."),
             Optional("argv"): Seq(Str()),
             Optional("env"): MapPattern(Str(), Str()) | EmptyDict(),
             Optional("capture"): Enum(["stdout", "stderr", "both", "json"]),
@@ -31,7 +30,6 @@ SHELL = Keyword(
     ),
     step="x:Y",
     rendered_fields=frozenset({"command"}),
-    field_docs={"command": "What the shell runs."},
 )
 HTTP = Keyword(
     name="http",
@@ -74,7 +72,7 @@ class FakeCatalog:
     def __init__(self, *keywords: Keyword) -> None:
         self.known = {keyword.name: keyword for keyword in keywords}
 
-    def words(self) -> Collection[str]:
+    def keywords(self) -> Collection[str]:
         return self.known.keys()
 
     def keyword(self, word: str) -> Keyword:

@@ -31,7 +31,7 @@ def test_any_text_is_read_or_refused(nika: Workspace, data: st.DataObject) -> No
     for _ in range(data.draw(st.integers(0, 4))):
         at, cut = data.draw(st.integers(0, len(text))), data.draw(st.integers(0, 4))
         text = text[:at] + data.draw(PIECES | st.just("")) + text[at + cut :]
-    loaded = load_workflow(Path("w.nika.yaml"), nika.catalog, nika.limits, text=text.encode(), environ={})
+    loaded = load_workflow(Path("w.nika.yaml"), nika.registry, nika.limits, text=text.encode(), environ={})
     errors = [problem for problem in loaded.problems if problem.severity == "error"]
     assert (loaded.workflow is None) == bool(errors)
     assert not {problem.code for problem in loaded.problems} & {codes.INTERNAL, codes.PLUGIN_BROKEN}
@@ -48,14 +48,14 @@ def test_any_text_is_read_or_refused(nika: Workspace, data: st.DataObject) -> No
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(nika: Workspace, data: bytes) -> None:
-    loaded = load_workflow(Path("w.nika.yaml"), nika.catalog, nika.limits, text=data, environ={})
+    loaded = load_workflow(Path("w.nika.yaml"), nika.registry, nika.limits, text=data, environ={})
     assert loaded.workflow is None
     assert loaded.problems
 
 
 def test_a_fault_of_a_plugin_is_told_and_not_thrown(nika: Workspace) -> None:
-    class Fails(type(nika.catalog)):  # type: ignore[misc]  # a fixture's own class
-        def words(self) -> list[str]:
+    class Fails(type(nika.registry)):  # type: ignore[misc]  # a fixture's own class
+        def keywords(self) -> list[str]:
             raise KeyError("broken")
 
     catalog = Fails.__new__(Fails)

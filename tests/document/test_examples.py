@@ -21,7 +21,7 @@ def nika() -> Workspace:
 
 
 def read(nika: Workspace, path: Path, text: bytes | None = None) -> LoadedWorkflow:
-    return load_workflow(path, nika.catalog, nika.limits, text=text, environ={})
+    return load_workflow(path, nika.registry, nika.limits, text=text, environ={})
 
 
 @pytest.mark.parametrize("path", INVALID, ids=lambda path: path.name)

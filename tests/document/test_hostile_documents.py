@@ -25,9 +25,9 @@ def peak():
 path = Path(sys.argv[1])
 workspace = Workspace.open(path, environ={})
 limits = workspace.limits
-load_workflow(path, workspace.catalog, limits, text=b"tasks: [{id: a, shell: x}, {id: b, http: 'https://x.example'}]")
+load_workflow(path, workspace.registry, limits, text=b"tasks: [{id: a, shell: x}, {id: b, http: 'https://x.example'}]")
 before = peak()
-loaded = load_workflow(path, workspace.catalog, limits, environ={})
+loaded = load_workflow(path, workspace.registry, limits, environ={})
 grown = peak() - before
 for problem in loaded.problems:
     render_pretty(problem, loaded.text)

@@ -29,7 +29,7 @@ def nika() -> Workspace:
 
 @pytest.fixture(scope="module")
 def validator(nika: Workspace) -> Draft7Validator:
-    schema = workflow_json_schema(nika.catalog)
+    schema = workflow_json_schema(nika.registry)
     Draft7Validator.check_schema(schema)
     return Draft7Validator(schema)
 
@@ -40,7 +40,7 @@ def as_an_editor_reads(path: Path) -> Any:
 
 @pytest.mark.parametrize("path", VALID + EXAMPLES, ids=lambda path: path.name)
 def test_valid_documents_pass(nika: Workspace, validator: Draft7Validator, path: Path) -> None:
-    loaded = load_workflow(path, nika.catalog, nika.limits)
+    loaded = load_workflow(path, nika.registry, nika.limits)
     assert loaded.workflow is not None, loaded.problems
     assert list(validator.iter_errors(as_an_editor_reads(path))) == []
 
@@ -57,8 +57,8 @@ def test_invalid_documents_are_refused_where_a_schema_can(validator: Draft7Valid
 
 
 def test_every_keyword_has_its_payload_and_words_for_it(nika: Workspace) -> None:
-    schema = workflow_json_schema(nika.catalog)
-    for word in nika.catalog.words():
+    schema = workflow_json_schema(nika.registry)
+    for word in nika.registry.keywords():
         assert schema["definitions"][word]["description"]
         assert {"$ref": f"#/definitions/{word}"} == schema["definitions"]["task"]["properties"][word]
     assert "mcpServers" in schema["properties"]

@@ -37,7 +37,7 @@ from strictyaml import (
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.document.validation.issues import ValidationIssue
 from nika_core.document.yaml.deadline import ValidationDeadline
-from nika_core.document.yaml.parsing import parse
+from nika_core.document.yaml.parsing import parse_yaml
 from nika_core.document.yaml.read_limits import ReadLimits
 from nika_core.model.clock import SystemClock
 from nika_core.model.limits import Limits
@@ -59,7 +59,7 @@ DECLARED = {
 def ours(text: str, schema: Any, *, pure: bool = False) -> tuple[str, Any]:
     limits = Limits()
     deadline = ValidationDeadline(SystemClock(), limits)
-    tree = parse(text.encode("utf-8", "surrogatepass"), text, ReadLimits.of(limits), deadline, pure=pure)
+    tree = parse_yaml(text.encode("utf-8", "surrogatepass"), text, ReadLimits.of(limits), deadline, pure=pure)
     if tree.issues or tree.root is None or isinstance(tree.root, str):
         return REFUSED, [issue.message for issue in tree.issues]
     issues: list[ValidationIssue] = []

@@ -25,21 +25,10 @@ packages = ["acme_nika_deploy"]
 """
 
 PLUGIN = """
-from strictyaml import Any, Bool, Enum, Float, Int, Map, MapPattern, Optional, Str
-
 from nika_core.plugin import Explanation, Keyword, hookimpl
+from nika_core.plugin.fields import Anything, Enum, Float, Int, Map, MapPattern, Optional, Str, Templated, field
 
 NIKA_API = 1
-
-FIELDS = {
-    "app": "What to deploy.",
-    "region": "Where it goes.",
-    "replicas": "How many copies run.",
-    "labels": "Any JSON.",
-    "seconds": "How long it takes.",
-    "password": "Who may.",
-}
-
 
 @hookimpl
 def nika_task_keywords():
@@ -49,12 +38,12 @@ def nika_task_keywords():
             summary="Deploys an app to Acme.",
             primary="app",
             payload=Map({
-                "app": Str(),
-                Optional("region"): Enum(["eu", "us"]),
-                Optional("replicas"): Int(),
-                Optional("labels"): Any(),
-                Optional("seconds"): Float(),
-                Optional("password"): Str(),
+                "app": field(Str(), "What to deploy."),
+                Optional("region"): field(Enum(["eu", "us"]), "Where it goes."),
+                Optional("replicas"): field(Templated(Int()), "How many copies run."),
+                Optional("labels"): field(Anything(), "Any JSON."),
+                Optional("seconds"): field(Float(), "How long it takes."),
+                Optional("password"): field(Str(), "Who may."),
             }),
             step="acme_nika_deploy.step:Deploy",
             facets="acme_nika_deploy.facets:DeployFacets",
@@ -69,7 +58,6 @@ def nika_task_keywords():
                     "ACME-001", "no such app", "Apps have names in lower case.", "deploy: Shop", "Write shop."
                 ),
             ),
-            field_docs=FIELDS,
         )
     ]
 """

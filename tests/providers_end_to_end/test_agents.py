@@ -164,7 +164,7 @@ def test_what_goes_wrong_with_a_tool_is_told_to_the_model_and_it_mends_it(
     assert done.code == 0, done.err
     assert done.lines[-1]["data"]["output"] == "two"
     first, second = results(house, 1), results(house, 2)
-    assert "Mend that and call the tool again" in first
+    assert "Fix that and call the tool again" in first
     assert "There is no tool 'tools_secret'" in first
     assert "the shop is closed" in first
     assert "169.254.169.254" in second

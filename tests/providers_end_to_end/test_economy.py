@@ -89,7 +89,7 @@ def test_a_batch_that_takes_long_pauses_the_run_and_resume_goes_on_without_payin
     told = nika("resume", the_run())
     assert told.code == 4
     assert "3 waiting" in told.err
-    assert "go on with: nika resume" in told.err
+    assert "to resume it: nika resume" in told.err
     assert "as a batch" not in told.err  # nothing was sent anew
 
     script({"replies": [reply | {"times": 1}]})  # only the last task may still ask anything

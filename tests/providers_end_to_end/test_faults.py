@@ -63,7 +63,7 @@ def test_what_may_pass_is_tried_again_until_it_does(
 
 @pytest.mark.parametrize(
     ("status", "category", "words"),
-    [(401, "config", "refuses the key"), (404, "config", "knows no model"), (400, "validation", "refuses the request")],
+    [(401, "config", "refuses the key"), (404, "config", "has no model"), (400, "validation", "refuses the request")],
 )
 def test_what_stays_wrong_is_told_once(
     nika: Nika, wire: Wire, workflow: Callable[..., Path], status: int, category: str, words: str

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from nika_core.plugin import Keyword, Provider
-from nika_core.registry.describing import description_error
+from nika_core.registry.description_rules import description_error
 from nika_core.registry.event_loop import preserve_event_loop
 
 

@@ -11,7 +11,9 @@ from nika_core import codes
 from nika_core.errors import PluginError, TemplateValueError
 from nika_core.model.json import Json
 from nika_core.model.template import Placeholder, Template
-from nika_core.plugin import Facets, Keyword, Scope, SourceReport, Values
+from nika_core.plugin import Facets, Keyword, Scope, Source, SourceReport, Values
+from nika_core.registry import Kind, PluginRecord
+from nika_core.registry.guarded_source import GuardedSource
 from nika_core.template import compile_template, render, render_payload, resolve
 
 KEYWORD = Keyword(
@@ -161,9 +163,10 @@ class Vault:
         raise TemplateValueError("nothing of that name")
 
 
-def source_of(name: str) -> Vault:
+def source_of(name: str) -> Source:
+    """As the registry hands it out."""
     if name == "vault":
-        return Vault()
+        return GuardedSource(Vault(), PluginRecord(Kind.TEMPLATE_SOURCE, name, "acme", "acme", "1.0"))
     raise PluginError(codes.UNKNOWN_SOURCE, f"no plugin offers '{name}'")
 
 
@@ -191,7 +194,7 @@ def test_a_missing_value_without_a_default_shows_how_to_write_one():
 
 
 def test_a_source_that_fails_is_named():
-    with pytest.raises(TemplateValueError, match="the template source 'vault' failed: KeyError: 'oops'"):
+    with pytest.raises(TemplateValueError, match=r"the plugin for 'vault' \(acme 1.0\) fails in `resolve`: KeyError"):
         resolved("${vault.broken ?? 1}")
     with pytest.raises(TemplateValueError, match="no plugin offers 'nobody'"):
         resolved("${nobody.x}")

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nika_command_graph.drawing import draw
 
 from nika_core.document import load_workflow
-from nika_core.document.drawing import draw
 from nika_core.errors import TemplateValueError
 from nika_core.model.json import Json
 from nika_core.model.limits import Limits
@@ -78,7 +78,7 @@ def test_the_workflow_of_the_page_is_drawn_as_it_says(tmp_path: Path):
     (text,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     (drawing,) = re.findall(r"```text\n(.*?)\n```", PAGE, re.DOTALL)
     nika = Workspace.open(tmp_path, environ={})
-    loaded = load_workflow(tmp_path / "demo.nika.yaml", nika.catalog, Limits(), text=text.encode())
+    loaded = load_workflow(tmp_path / "demo.nika.yaml", nika.registry, Limits(), text=text.encode())
     assert loaded.problems == ()
     assert isinstance(loaded.workflow, Workflow)
     assert draw(loaded.workflow, nika.graph(loaded.workflow)) == drawing

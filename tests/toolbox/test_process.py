@@ -104,7 +104,7 @@ async def test_a_channel_is_a_third_output(start: Any) -> None:
         (["./folder"], "'./folder' may not be executed", Category.CONFIG),
         (["echo", "x" * 3_000_000], "the arguments and environment of 'echo' are too large", Category.VALIDATION),
         (["echo", "a\0b"], "argument 1 holds a NUL byte", Category.VALIDATION),
-        (["echo", "\ud800"], "argument 1 holds a character that is no text", Category.VALIDATION),
+        (["echo", "\ud800"], "argument 1 has a character that is not text", Category.VALIDATION),
         ([], "there is no command to run", Category.CONFIG),
         ([""], "there is no command to run", Category.CONFIG),
     ],
@@ -151,9 +151,9 @@ except TaskError as error:
 """
     locale = {"LC_ALL": "C", "PYTHONUTF8": "0"}
     ended = await start(sys.executable, "-c", code, env={"PATH": os.environ["PATH"], **locale})
-    assert "argument 1 holds '\\u20ac', which the locale's encoding (ascii) does not have" in ended.stdout.text()
+    assert "argument 1 has '\\u20ac', which the locale's encoding (ascii) does not have" in ended.stdout.text()
     assert "LC_ALL=C.UTF-8" in ended.stdout.text()
-    with pytest.raises(TaskError, match="no text \\(a lone surrogate\\)"):
+    with pytest.raises(TaskError, match="not text \\(a lone surrogate\\)"):
         await start("echo", "\ud800")
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
-from nika_core.document.checks.check_context import Context, Words
+from nika_core.document.checks.check_context import Context, depends_on
 from nika_core.document.checks.known_values import check_values
-from nika_core.document.checks.payload_checks import CheckedPayload, check_payloads, payload_of
+from nika_core.document.checks.payload_checks import CheckedPayload, check_payloads, checked_payload
 from nika_core.document.checks.references import check_references
 from nika_core.document.checks.retry_limits import check_attempts
 from nika_core.document.checks.tool_access import check_tools
 from nika_core.document.checks.tool_entries import WorkflowPayload
 from nika_core.document.checks.topology import (
-    check_connections,
     check_cycles,
     check_flows,
     check_orphans,
@@ -25,14 +25,13 @@ from nika_core.model.json import JsonObject
 from nika_core.model.limits import Limits
 from nika_core.model.workflow import Workflow
 
-__all__ = ["CheckedPayload", "WorkflowPayload", "check_values", "check_workflow", "graph_of", "payload_of"]
+__all__ = ["CheckedPayload", "WorkflowPayload", "check_values", "check_workflow", "checked_payload", "graph_of"]
 
 _CHECKS = (
     check_tools,
     check_flows,
     check_references,
     check_cycles,
-    check_connections,
     check_output,
     check_payloads,
     check_attempts,
@@ -48,6 +47,7 @@ def check_workflow(
     settings: Mapping[str, JsonObject] | None = None,
     whole: bool = True,
     broken_sections: frozenset[str] = frozenset(),
+    check_time: Callable[[], None] = lambda: None,
 ) -> Iterator[Problem]:
     """Yield errors and warnings as they are found. Nothing runs, and nothing but files is read.
 
@@ -57,8 +57,9 @@ def check_workflow(
         whole: whether the document could be read without errors. If not, or where references or flows are wrong, a
             task that seems to be an orphan may be none.
         broken_sections: root keys of plugins that were refused: their keywords cannot tell what is there.
+        check_time: called again and again; raises when the time for a validation is over.
     """
-    context = Context(workflow, Words(catalog), limits, environ, settings or {}, broken_sections)
+    context = Context(workflow, catalog, limits, environ, settings or {}, broken_sections, check_time)
     for check in _CHECKS:
         for problem in check(context):
             whole = whole and problem.severity is not Severity.ERROR
@@ -69,4 +70,4 @@ def check_workflow(
 
 def graph_of(workflow: Workflow, catalog: PluginCatalog) -> Graph:
     """Return the graph of flows and templates. A placeholder whose source is not available makes no edge."""
-    return build_graph(workflow.tasks, workflow.flows, Words(catalog).depends_on)
+    return build_graph(workflow.tasks, workflow.flows, partial(depends_on, catalog))

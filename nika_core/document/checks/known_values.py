@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from nika_core.document.checks.check_context import Words, place_of
+from nika_core.document.checks.check_context import place_of
 from nika_core.document.plugin_catalog import PluginCatalog
-from nika_core.errors import Place, Problem, TemplateValueError
+from nika_core.errors import Place, PluginError, Problem, TemplateValueError
 from nika_core.model.payload_tree import placeholders_in
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import Workflow
@@ -20,17 +20,18 @@ def check_values(workflow: Workflow, catalog: PluginCatalog, values: Values) -> 
 
     To be called right before a run, with its inputs and its environment; `values.outputs` is not looked at.
     """
-    words = Words(catalog)
     errors: dict[str, TemplateValueError | None] = {}
 
     def issue(placeholder: Placeholder) -> TemplateValueError | None:
         if placeholder.text not in errors:
             errors[placeholder.text] = None
-            if words.source(placeholder.source) is not None and not words.depends_on(placeholder):
-                try:
+            try:
+                if not tuple(catalog.source(placeholder.source).depends_on(placeholder)):
                     resolve(placeholder, values, catalog.source)
-                except TemplateValueError as error:
-                    errors[placeholder.text] = error
+            except TemplateValueError as error:
+                errors[placeholder.text] = error
+            except PluginError:  # reported when the document was checked
+                pass
         return errors[placeholder.text]
 
     for placeholder, place in _everywhere(workflow):

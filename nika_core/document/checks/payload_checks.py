@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from nika_core import codes
-from nika_core.document.checks.check_context import Context, plugin_failed
+from nika_core.document.checks.check_context import Context
 from nika_core.errors import NikaError, Place, Problem, Severity
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.limits import LimitKind, Limits
@@ -50,7 +50,7 @@ class CheckedPayload:
             workflow.folder,
             agent,
             workflow.sections,
-            MappingProxyType(task.payload),  # what a plugin does to it is not done to the task
+            MappingProxyType(task.payload),  # read-only, so that a plugin cannot change the task
             task.output,
             task.allowed_tools if task.allowed_tools is not None else agent.allowed_tools or (),
             settings,
@@ -70,7 +70,7 @@ class CheckedPayload:
         return value.text if isinstance(value, Template) else to_text(as_written(value))
 
 
-def payload_of(
+def checked_payload(
     task: Task,
     workflow: Workflow,
     limits: Limits,
@@ -86,6 +86,7 @@ def check_payloads(context: Context) -> Iterator[Problem]:
     """Run each keyword's own check, and report templates in keys."""
     max_tokens = context.limits.count(LimitKind.TASK_TOKENS)
     for task in context.workflow.tasks:
+        context.check_time()
         keyword = context.keyword_of(task)
         if keyword is None:
             continue
@@ -111,13 +112,11 @@ def _ask(context: Context, task: Task, max_tokens: int | None) -> Sequence[Probl
             problems.append(Problem(code, message, place, hint, severity))
 
     try:
-        facets = context.words.catalog.facets(task.keyword)
+        facets = context.catalog.facets(task.keyword)
         settings = context.settings.get(task.keyword, {})
         facets.check(CheckedPayload.of(task, context.workflow, settings, context.environ or {}, max_tokens), report)
-    except NikaError as error:  # a plugin's own way of saying it
+    except NikaError as error:  # raised by the plugin on purpose
         problems.append(Problem(error.code, error.message, error.place or task.place, error.hint))
-    except Exception as error:
-        problems.append(plugin_failed(f"the keyword '{task.keyword}'", f"task '{task.id}'", error, task.place))
     return problems
 
 

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from nika_core import codes
-from nika_core.document.checks.check_context import Context, place_of, plugin_failed
-from nika_core.errors import Place, PluginError, Problem
+from nika_core.document.checks.check_context import Context, place_of
+from nika_core.errors import NikaError, Place, Problem
 from nika_core.model.bounded import shorten
 from nika_core.model.limits import LimitKind
 from nika_core.model.nearest import nearest
@@ -50,14 +50,11 @@ class _References:
             )
             return
         if self.sources is None:
-            self.sources = frozenset(self.context.words.catalog.sources())
+            self.sources = frozenset(self.context.catalog.sources())
         if placeholder.source not in self.sources:
             yield self._unknown_source(placeholder)
             return
-        source = self.context.words.source(placeholder.source)
-        if source is None:
-            yield self._no_source(placeholder)
-            return
+        self.context.check_time()
         issues: list[_ReferenceIssue] = []
 
         def report(message: str, *, code: str = codes.UNKNOWN_REFERENCE, hint: str | None = None) -> None:
@@ -66,11 +63,11 @@ class _References:
             )
 
         try:
+            source = self.context.catalog.source(placeholder.source)
             source.check(placeholder, self.context.scope, report)
             tuple(source.depends_on(placeholder))
-        except Exception as error:
-            problem = plugin_failed(f"the template source '{placeholder.source}'", _short(placeholder), error, None)
-            yield _ReferenceIssue(problem.message, problem.code, problem.hint)
+        except NikaError as error:
+            yield _ReferenceIssue(f"{_short(placeholder)}: {error.message}", error.code, error.hint)
         yield from issues
 
     def _other_form(self, placeholder: Placeholder) -> str | None:
@@ -83,7 +80,7 @@ class _References:
         return f"did you mean ${{{meant}.{'.'.join(path)}}}?"
 
     def _unknown_source(self, placeholder: Placeholder) -> _ReferenceIssue:
-        sources = sorted(self.context.words.catalog.sources())
+        sources = sorted(self.context.catalog.sources())
         near = nearest(placeholder.source, sources)
         hint = f"did you mean '{near}'? " if near else ""
         return _ReferenceIssue(
@@ -93,13 +90,6 @@ class _References:
             + placeholder.text[:2],
         )
 
-    def _no_source(self, placeholder: Placeholder) -> _ReferenceIssue:
-        try:
-            self.context.words.catalog.source(placeholder.source)
-        except PluginError as error:
-            return _ReferenceIssue(f"{_short(placeholder)}: {error.message}", error.code, error.hint)
-        return _ReferenceIssue(f"{_short(placeholder)}: its source cannot be used", codes.PLUGIN_BROKEN, None)
-
 
 def check_references(context: Context) -> Iterator[Problem]:
     """Check references in payloads, in the agent block's system prompt and in conditions."""
@@ -107,7 +97,7 @@ def check_references(context: Context) -> Iterator[Problem]:
     for task in context.workflow.tasks:
         for path, placeholder in placeholders_in(task.payload):
             issues = references.issues(placeholder)
-            names_itself = task.id in context.words.depends_on(placeholder)
+            names_itself = task.id in context.depends_on(placeholder)
             if not issues and not names_itself:
                 continue
             place = place_of(task.at, path, placeholder)
@@ -125,12 +115,12 @@ def check_references(context: Context) -> Iterator[Problem]:
         place = place_of(context.workflow.at, path, placeholder)
         for issue in references.issues(placeholder):
             yield _problem(issue, place)
-        if any(task in context.tasks for task in context.words.depends_on(placeholder)):
+        if any(task in context.tasks for task in context.depends_on(placeholder)):
             yield Problem(
                 codes.UNKNOWN_REFERENCE,
                 f"{_short(placeholder)}: the agent block's system prompt cannot name a task's output",
                 place,
-                "it is the same for all tasks, and known before any of them runs; give this task a systemPrompt",
+                "it is the same for all tasks, and fixed before any of them runs; put it in the task's `systemPrompt`",
             )
     for flow in context.workflow.flows:
         yield from _check_condition(context, references, flow)
@@ -140,7 +130,7 @@ def _check_condition(context: Context, references: _References, flow: Flow) -> I
     for placeholder in flow.condition.placeholders if flow.condition else ():
         for issue in references.issues(placeholder):
             yield _problem(issue, place_of(flow.at, ("condition",), placeholder))
-        if flow.target in context.words.depends_on(placeholder) and flow.source != flow.target:
+        if flow.target in context.depends_on(placeholder) and flow.source != flow.target:
             yield Problem(
                 codes.CYCLE,
                 f"{_short(placeholder)}: whether '{flow.target}' runs cannot depend on its own output",

@@ -10,7 +10,7 @@ from nika_core.document.checks.tool_entries import ToolEntries
 from nika_core.errors import Place, Problem
 from nika_core.model.nearest import nearest
 from nika_core.model.tools import covers
-from nika_core.model.workflow import KeywordCategory, Path_, Task
+from nika_core.model.workflow import KeywordCategory, NodePath, Task
 
 _ALLOWED, _DISALLOWED = "allowedTools", "disallowedTools"
 
@@ -21,7 +21,7 @@ def check_tools(context: Context) -> Iterator[Problem]:
     entries = ToolEntries(context)
     if agent:
 
-        def at(path: Path_) -> Place:
+        def at(path: NodePath) -> Place:
             return context.workflow.at(("agent", *path))
 
         yield from _check_lists(context, entries, agent.allowed_tools, agent.disallowed_tools, at)
@@ -70,7 +70,7 @@ def _check_lists(
     entries: ToolEntries,
     allowed: Sequence[str] | None,
     disallowed: Sequence[str],
-    at: Callable[[Path_], Place],
+    at: Callable[[NodePath], Place],
 ) -> Iterator[Problem]:
     for name, tools in ((_ALLOWED, allowed or ()), (_DISALLOWED, disallowed)):
         for index, tool in enumerate(tools):
@@ -80,7 +80,7 @@ def _check_lists(
             elif name == _ALLOWED:
                 yield from entries.problems(tool, at((name, index)))
     for index, tool in enumerate(allowed or ()):
-        # To allow `mcp::files::*` and forbid one of them makes sense; to forbid all that is allowed does not.
+        # It is useful to allow `mcp::files::*` and forbid one of them, but not to forbid all that is allowed.
         forbidding = next((one for one in disallowed if covers(one, tool)), None)
         if forbidding is not None:
             yield Problem(
@@ -94,7 +94,7 @@ def _check_lists(
 def _unknown(context: Context, list_name: str, tool: str, place: Place) -> Problem | None:
     """Return a problem if an entry names no keyword. A disallowed one may be any pattern, even `*`."""
     word = tool.partition("::")[0]
-    words = context.words.catalog.words()
+    words = context.catalog.keywords()
     if word in words:
         return None
     if "*" in word:
@@ -107,7 +107,7 @@ def _unknown(context: Context, list_name: str, tool: str, place: Place) -> Probl
             "name each keyword: `mcp::server::*` allows all tools of a server, `mcp` those of all servers",
         )
     near = nearest(word, words)
-    hint = f"did you mean '{near}{tool[len(word) :]}'?" if near else context.words.catalog.install_hint(word)
+    hint = f"did you mean '{near}{tool[len(word) :]}'?" if near else context.catalog.install_hint(word)
     return Problem(
         codes.UNKNOWN_TOOL,
         f"'{tool}' is not a tool: no plugin offers a keyword '{word}'",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from nika_core import codes
-from nika_core.document.checks.check_context import Context, plugin_failed
+from nika_core.document.checks.check_context import Context
 from nika_core.errors import NikaError, Place, Problem, Severity
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.workflow import AgentBlock, OutputSpec, PayloadValue, Workflow
@@ -67,8 +67,9 @@ class ToolEntries:
             yield replace(problem, place=place) if problem.place == first else problem
 
     def _ask(self, tool: str, place: Place) -> list[Problem]:
+        self._context.check_time()
         word, _, reference = tool.partition("::")
-        keyword = self._context.words.keyword(word)
+        keyword = self._context.keyword(word)
         if keyword is not None and not self._context.can_be_asked(keyword):
             return []
         problems: list[Problem] = []
@@ -87,9 +88,7 @@ class ToolEntries:
         context = self._context
         payload = WorkflowPayload(context.workflow, context.settings.get(word, {}), context.environ or {}, place)
         try:
-            context.words.catalog.facets(word).check_tool(reference, payload, report)
-        except NikaError as error:  # a plugin's own way of saying it
+            context.catalog.facets(word).check_tool(reference, payload, report)
+        except NikaError as error:  # raised by the plugin on purpose
             problems.append(Problem(error.code, error.message, error.place or place, error.hint))
-        except Exception as error:
-            problems.append(plugin_failed(f"the keyword '{word}'", f"the tool '{tool}'", error, place))
         return problems

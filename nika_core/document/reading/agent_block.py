@@ -109,7 +109,7 @@ def _why_unreadable(path: Path) -> str | None:
         if not path.is_file():
             return "is a folder" if path.is_dir() else "is not there"
         with path.open("rb") as file:
-            data = file.read(4 * MAX_PROMPT_CHARACTERS + 1)  # UTF-8 has at most four bytes a character
+            data = file.read(4 * MAX_PROMPT_CHARACTERS + 1)  # a character has at most four bytes in UTF-8
         return _TOO_LONG if len(data.decode()) > MAX_PROMPT_CHARACTERS else None
     except UnicodeDecodeError as error:
         return _TOO_LONG if len(data) > 4 * MAX_PROMPT_CHARACTERS and error.end == len(data) else "is not UTF-8"

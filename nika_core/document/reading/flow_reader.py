@@ -18,7 +18,7 @@ from nika_core.template import ConditionSyntaxError, compile_condition
 
 _EVERY: Final = 256
 _LONGEST: Final = 10_000  # characters of one condition
-_SHARE: Final = 8  # all conditions together may take this part of a document's bytes: compiled they are much larger
+_SHARE: Final = 8  # all conditions may take this part of a document's bytes: compiled, they are larger
 _FEWEST: Final = 100_000
 
 

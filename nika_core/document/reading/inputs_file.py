@@ -7,7 +7,7 @@ from typing import Any
 from nika_core.document.reading.problem_list import ProblemList
 from nika_core.document.validation.json_tree import plain_tree, typed_tree
 from nika_core.document.yaml.deadline import OutOfTimeError, ValidationDeadline
-from nika_core.document.yaml.parsing import parse
+from nika_core.document.yaml.parsing import parse_yaml
 from nika_core.document.yaml.path_locator import PathLocator
 from nika_core.document.yaml.read_limits import ReadLimits
 from nika_core.document.yaml.source_map import SourceMap
@@ -29,7 +29,7 @@ def load_inputs(text: str, path: str, limits: Limits | None = None, *, clock: Cl
     deadline = ValidationDeadline(clock or SystemClock(), limits)
     text = text.removeprefix("\ufeff")
     try:
-        tree = parse(text.encode("utf-8", "surrogatepass"), text, ReadLimits.of(limits), deadline)
+        tree = parse_yaml(text.encode("utf-8", "surrogatepass"), text, ReadLimits.of(limits), deadline)
     except OutOfTimeError:
         raise ProblemsError([deadline.problem(path)]) from None
     if tree.issues:

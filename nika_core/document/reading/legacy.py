@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Final
 
-# What v4.5 wrote beside the keyword, and v5 has within its payload.
+# Keys that stand beside the keyword in v4.5 and within its payload in v5.
 _FLAT: Final = frozenset(
     {
         "model", "systemPrompt", "systemPromptFile", "skills", "maxTurns",
@@ -14,7 +14,7 @@ _FLAT: Final = frozenset(
 )  # fmt: skip
 
 
-# What v4.6 and v4.7 wrote within the keyword, and v5 has beside it or by another name.
+# Keys that stand within the keyword in v4.6 and v4.7, and beside it or by another name in v5.
 _NESTED: Final = frozenset({"cwd", "allowedTools"})
 LATER: Final = "nika"  # the root key of files of another, later line
 

@@ -17,8 +17,8 @@ from nika_core.errors import Problem
 from nika_core.model.limits import Limit
 
 _MOST: Final = 2000  # mappings and lists of one schema; a larger one is checked when its task runs
-_DATA: Final = frozenset({"const", "default", "enum", "example", "examples"})  # keywords that hold values, no schemas
-_LONGEST: Final = 300  # characters of what a validator says, which repeats the value
+_DATA: Final = frozenset({"const", "default", "enum", "example", "examples"})  # keywords that hold values, not schemas
+_LONGEST: Final = 300  # characters of a validator's message, which repeats the value
 AS_FILE: Final = "write it out here, or name a file of JSON, relative to the workflow's folder"
 _HINT: Final = "see json-schema.org; only references within it (`#/...`) are followed"
 
@@ -62,7 +62,7 @@ def schema_issue(schema: dict[str, Any]) -> ValidationIssue | None:
 
 
 def _against_its_draft(schema: dict[str, Any]) -> ValidationIssue | None:
-    import jsonschema  # 60 ms that only those pay who ask for a schema
+    import jsonschema  # takes 60 ms, so it is only imported for a schema
 
     draft = schema.get("$schema", "")
     if not isinstance(draft, str):

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from nika_core import codes
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.document.validation.issues import ValidationIssue, add, enough
 from nika_core.document.validation.json_tree import typed_tree
+from nika_core.document.validation.templated import TypedText
+from nika_core.errors import TemplateValueError
 from nika_core.model.payload_tree import map_leaves
-from nika_core.model.workflow import Path_
+from nika_core.model.template import TypedTemplate
+from nika_core.model.workflow import NodePath
 from nika_core.plugin import Keyword
 from nika_core.template import TemplateSyntaxError, compile_template
+
+_TEXTS: Final = (str, TypedText)
 
 
 class PayloadReader:
@@ -39,7 +44,7 @@ class PayloadReader:
             return {}
         payload = self._check(node, issues)
         for issue in issues[since:]:
-            if issue.code == codes.UNKNOWN_KEY:  # in a payload, it is the payload that is bad
+            if issue.code == codes.UNKNOWN_KEY:  # within a payload it is an error of the payload
                 issue.code = codes.BAD_PAYLOAD
         if type(payload) is not dict:
             if len(issues) == since:
@@ -55,6 +60,11 @@ class PayloadReader:
             if kind is str:
                 if ("{{" in value or "${" in value) and name not in literal:
                     payload[name] = compile_text(value, issues, (name,))
+            elif kind is TypedText:
+                if name in literal:
+                    payload[name] = _convert(value, value, issues, (name,))
+                else:
+                    payload[name] = compile_text(value, issues, (name,))
             elif (kind is dict or kind is list) and name not in literal:
                 payload[name] = _compile_tree(value, name, issues)
         if short:
@@ -64,10 +74,10 @@ class PayloadReader:
         return payload
 
 
-def compile_text(text: str, issues: list[ValidationIssue], path: Path_ = ()) -> Any:
+def compile_text(text: str, issues: list[ValidationIssue], path: NodePath = ()) -> Any:
     """Return a text as a template if it is one; add an issue for each broken template in it."""
     try:
-        return compile_template(text)
+        template = compile_template(text)
     except TemplateSyntaxError as error:
         issues.extend(
             ValidationIssue(
@@ -76,11 +86,27 @@ def compile_text(text: str, issues: list[ValidationIssue], path: Path_ = ()) -> 
             for broken in (error, *error.further)
         )
         return error.rest
+    if not isinstance(text, TypedText):
+        return template
+    if isinstance(template, str):
+        return _convert(text, template, issues, path)
+    if not template.placeholders:  # nothing but escaped braces
+        return _convert(text, "".join(map(str, template.plan)), issues, path)
+    return TypedTemplate.typed(template, text.convert)
+
+
+def _convert(typed: TypedText, text: str, issues: list[ValidationIssue], path: NodePath) -> Any:
+    """Return the value of a typed text without placeholders; add an issue if it does not fit."""
+    try:
+        return typed.convert(text)
+    except TemplateValueError as error:
+        issues.append(ValidationIssue(error.message, error.hint, list(reversed(path))))
+        return None
 
 
 def _compile_tree(tree: Any, name: str, issues: list[ValidationIssue]) -> Any:
-    def compile_leaf(leaf: Any, path: Path_) -> Any:
-        if type(leaf) is not str or ("{{" not in leaf and "${" not in leaf) or enough(issues):
+    def compile_leaf(leaf: Any, path: NodePath) -> Any:
+        if type(leaf) not in _TEXTS or ("{{" not in leaf and "${" not in leaf) or enough(issues):
             return leaf
         return compile_text(leaf, issues, path)
 

@@ -17,7 +17,7 @@ class ProblemList:
     def __init__(self, locator: PathLocator) -> None:
         self.locator = locator
         self.items: list[Problem] = []
-        self.left_out: set[Severity] = set()  # of what there was more
+        self.left_out: set[Severity] = set()  # severities of which some problems were left out
         self._seen: set[Problem] = set()
         self._count = dict.fromkeys(Severity, 0)
 

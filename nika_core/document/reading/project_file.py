@@ -7,8 +7,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from strictyaml import EmptyDict, EmptyList, Map, MapPattern, Optional, Seq
-
 from nika_core import codes
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading.problem_list import ProblemList
@@ -16,10 +14,9 @@ from nika_core.document.reading.source_file import decode, read_bytes
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.document.validation.issues import ValidationIssue
 from nika_core.document.validation.json_tree import plain_tree
-from nika_core.document.validation.scalars import Number, Word
-from nika_core.document.validation.synonyms import did_you_mean
+from nika_core.document.validation.synonyms import suggest_key
 from nika_core.document.yaml.deadline import OutOfTimeError, ValidationDeadline
-from nika_core.document.yaml.parsing import parse
+from nika_core.document.yaml.parsing import parse_yaml
 from nika_core.document.yaml.path_locator import PathLocator
 from nika_core.document.yaml.read_limits import ReadLimits
 from nika_core.document.yaml.source_map import SourceMap
@@ -27,27 +24,28 @@ from nika_core.errors import PluginError, Problem, ProblemsError
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.project import FILE_NAME, ModelPrice, Project
+from nika_core.plugin.fields import BoundedFloat, EmptyDict, EmptyList, Map, MapPattern, NonEmptyStr, Optional, Seq
 
-_WORDS: Final = Seq(Word()) | EmptyList()
+_WORDS: Final = Seq(NonEmptyStr()) | EmptyList()
 _PRICE: Final = Map(
     {
-        "inputPerMillion": Number(0),
-        "outputPerMillion": Number(0),
-        Optional("cachedPerMillion"): Number(0),
+        "inputPerMillion": BoundedFloat(0),
+        "outputPerMillion": BoundedFloat(0),
+        Optional("cachedPerMillion"): BoundedFloat(0),
     }
 )
 PROJECT: Final[dict[str, Any]] = {
-    "main": Word(),
-    "provider": Word(),
-    "model": Word(),
+    "main": NonEmptyStr(),
+    "provider": NonEmptyStr(),
+    "model": NonEmptyStr(),
     "plugins": Map(
         {
             Optional("allow"): _WORDS,
             Optional("block"): _WORDS,
-            Optional("prefer"): MapPattern(Word(), Word()) | EmptyDict(),
+            Optional("prefer"): MapPattern(NonEmptyStr(), NonEmptyStr()) | EmptyDict(),
         }
     ),
-    "prices": MapPattern(Word(), _PRICE) | EmptyDict(),
+    "prices": MapPattern(NonEmptyStr(), _PRICE) | EmptyDict(),
     "secrets": _WORDS,
 }
 
@@ -60,7 +58,7 @@ def find_project(start: Path) -> Path | None:
         try:
             if candidate.is_file():
                 return candidate
-        except OSError:  # a folder that we may not look into
+        except OSError:  # a folder without permission to read it
             continue
     return None
 
@@ -93,7 +91,7 @@ def load_project(start: Path, limits: Limits | None = None, *, clock: Clock | No
 
 
 def _read(path: Path, data: bytes, text: str, limits: Limits, deadline: ValidationDeadline) -> Project:
-    tree = parse(data, text, ReadLimits.of(limits), deadline)
+    tree = parse_yaml(data, text, ReadLimits.of(limits), deadline)
     locator = PathLocator(tree, SourceMap(text, str(path)))
     problems = ProblemList(locator)
     for issue in tree.issues:
@@ -145,7 +143,7 @@ def check_settings(project: Project, catalog: PluginCatalog) -> tuple[Project, t
     """Return the project with its keywords' keys as their validators return them, and what is wrong with those keys."""
     problems: list[Problem] = []
     checked: dict[str, Any] = {}
-    words = catalog.words()
+    words = catalog.keywords()
     for key, node in project.settings.items():
         validator = None
         if key in words:
@@ -155,7 +153,7 @@ def check_settings(project: Project, catalog: PluginCatalog) -> tuple[Project, t
                 problems.append(Problem(error.code, error.message, project.at((key,)), error.hint))
                 continue
         if validator is None:
-            hint = did_you_mean(key, [*PROJECT, *words]) or f"known here: {', '.join(PROJECT)}, and keywords' own keys"
+            hint = suggest_key(key, [*PROJECT, *words]) or f"known here: {', '.join(PROJECT)}, and keywords' own keys"
             problems.append(Problem(codes.UNKNOWN_KEY, f"unknown key `{key}`", project.at((key,)), hint))
             continue
         issues: list[ValidationIssue] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nika_core.document.yaml.deadline import ValidationDeadline
-from nika_core.document.yaml.parsing import parse
+from nika_core.document.yaml.parsing import parse_yaml
 from nika_core.document.yaml.read_limits import ReadLimits
 from nika_core.model.clock import SystemClock
 from nika_core.model.limits import Limits
@@ -12,7 +12,7 @@ from nika_core.model.limits import Limits
 def declared_tasks(text: str) -> tuple[str, ...]:
     """Return the ids of a document's tasks in declared order, as far as they can be read. Never raises."""
     limits = Limits()  # the text was within them when it was run
-    root = parse(
+    root = parse_yaml(
         text.encode("utf-8", "replace"), text, ReadLimits.of(limits), ValidationDeadline(SystemClock(), limits)
     ).root
     tasks = root.get("tasks") if type(root) is dict else None

@@ -14,7 +14,7 @@ from nika_core.document.reading.problem_list import ProblemList
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.document.validation.issues import ValidationIssue, add, add_syntax_hint, holds_refused, is_refused, under
 from nika_core.document.validation.json_tree import typed_tree
-from nika_core.document.validation.synonyms import ELSEWHERE, did_you_mean
+from nika_core.document.validation.synonyms import ELSEWHERE, suggest_key
 from nika_core.document.yaml.deadline import ValidationDeadline
 from nika_core.document.yaml.path_locator import PathLocator, TaskLocator
 from nika_core.document.yaml.source_map import Cursor, RefusedKey
@@ -30,7 +30,7 @@ _NO_RETRY: Final = Retry()
 _TEXT: Final = OutputSpec()
 
 
-# A frozen dataclass is made through its slots' own descriptors, in two thirds of the time.
+# Setting a frozen dataclass through the descriptors of its slots takes two thirds of the time.
 _SLOTS: Final = tuple(getattr(Task, name).__set__ for name in Task.__match_args__)
 _new: Final = object.__new__
 
@@ -59,12 +59,12 @@ class TaskReader:
     ) -> None:
         self.folder = folder
         self.largest = limits.limit(LimitKind.YAML_BYTES)
-        self.refused = bool(problems.items)  # something in the text was: a task that holds it is broken
+        self.refused = bool(problems.items)  # part of the text was: a task that holds such a part is broken
         self.locator = locator
         self.catalog = catalog
         self.deadline = deadline
         self.problems = problems
-        self.words = frozenset(catalog.words())
+        self.words = frozenset(catalog.keywords())
         self.id_length = limits.count(LimitKind.ID_LENGTH)
         self.checks = {key: compile_schema(validator).check for key, validator in workflow_schema.TASK.items()}
         self.readers: dict[str, PayloadReader | None] = {}
@@ -200,7 +200,7 @@ class TaskReader:
         reader = self._reader(keywords[0], issues) if len(keywords) == 1 else None
         meant_as_keyword = None
         for key in unknown_keys[:MAX_ISSUES]:
-            hint = ELSEWHERE.get(key) or did_you_mean(key, self.checks)
+            hint = ELSEWHERE.get(key) or suggest_key(key, self.checks)
             if not keywords and meant_as_keyword is None and hint is None:
                 meant_as_keyword = key
                 continue
@@ -219,7 +219,7 @@ class TaskReader:
         return reader
 
     def _unknown_keyword(self, word: str) -> ValidationIssue:
-        hint = self.catalog.install_hint(word) or self._called_otherwise(word) or did_you_mean(word, self.words)
+        hint = self.catalog.install_hint(word) or self._called_otherwise(word) or suggest_key(word, self.words)
         hint = hint or f"installed keywords: {', '.join(sorted(self.words)) or 'none'}"
         return ValidationIssue(
             f"no plugin offers the keyword `{shorten(word, 60)}`", hint, [word], True, code=codes.UNKNOWN_KEYWORD

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nika_core import codes
 from nika_core.document.checks import check_workflow
-from nika_core.document.plugin_catalog import PluginCatalog, TimedCatalog
+from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading.source_file import decode, read_bytes, too_large
 from nika_core.document.reading.workflow_reader import WorkflowReader
 from nika_core.document.yaml.deadline import OutOfTimeError, ValidationDeadline
@@ -30,13 +30,13 @@ class LoadedWorkflow:
     """A workflow, or why there is none. `problems` are in the order of the file; `text` is for diagnostics, and
     `path`, whose it is: a problem can be another file's.
 
-    `readable`: the workflow as far as it could be read, for those who look for more problems.
+    `readable`: the workflow as far as it could be read, for further checks.
     """
 
     workflow: Workflow | None
     problems: tuple[Problem, ...]
     text: str = ""
-    tasks: int = 0  # as many as stand in the file, valid or not
+    tasks: int = 0  # in the file, valid or not
     flows: int = 0
     path: str = ""
     readable: Workflow | None = None
@@ -61,7 +61,7 @@ def load_workflow(
     """Read and check a workflow. Never raises for the content of the file, and runs nothing.
 
     Args:
-        text: the file's bytes, where they were read already.
+        text: the file's bytes, if they were read already.
         environ: the environment of the run; None: every variable may be set.
         project: its model stands in where the document names none, its settings are the keywords'.
         model: the same from the command line.
@@ -134,11 +134,17 @@ def _load(against: _Checked, data: bytes, text: str, deadline: ValidationDeadlin
     if workflow is not None:
         deadline.check()
         settings = against.project.settings
-        timed = TimedCatalog(catalog, deadline)
         whole = all(problem.severity is not Severity.ERROR for problem in problems.items)
         broken = frozenset(reader.broken_sections)
         for problem in check_workflow(
-            workflow, timed, limits, against.environ, settings=settings, whole=whole, broken_sections=broken
+            workflow,
+            catalog,
+            limits,
+            against.environ,
+            settings=settings,
+            whole=whole,
+            broken_sections=broken,
+            check_time=deadline.check,
         ):
             problems.add_problem(problem)
             if Severity.ERROR in problems.left_out:

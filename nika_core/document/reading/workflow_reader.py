@@ -17,7 +17,7 @@ from nika_core.document.reading.problem_list import ProblemList
 from nika_core.document.reading.task_reader import TaskReader
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.document.validation.issues import ValidationIssue, add, add_syntax_hint, is_refused
-from nika_core.document.validation.synonyms import did_you_mean
+from nika_core.document.validation.synonyms import suggest_key
 from nika_core.document.yaml.deadline import ValidationDeadline
 from nika_core.document.yaml.path_locator import PathLocator
 from nika_core.document.yaml.syntax_hints import SYNTAX_HINTS
@@ -87,9 +87,9 @@ class WorkflowReader:
     def _of_another_version(self, root: dict[Any, Any], syntax_problems: int) -> bool:
         """Return whether it is. If so, that replaces all problems but the first `syntax_problems` ones.
 
-        Asked only where there are problems: whatever only another version has, this one's schema refuses.
+        Asked only if there are problems, since the schema refuses all that only other versions have.
         """
-        recognized = recognize(root, self.catalog.words())
+        recognized = recognize(root, self.catalog.keywords())
         if recognized is None:
             return False
         path, why = recognized
@@ -124,8 +124,8 @@ class WorkflowReader:
                     self.broken_sections.add(key)
                 continue
             allowed_keys = [*workflow_schema.ROOT, *brought]
-            hint = did_you_mean(key, allowed_keys)
-            if hint is None and key in self.catalog.words():
+            hint = suggest_key(key, allowed_keys)
+            if hint is None and key in self.catalog.keywords():
                 hint = f"`{key}` is a task's keyword: write it under `tasks:`, in an item with an `id`"
             hint = hint or f"known here: {', '.join(allowed_keys)}"
             self.problems.add(codes.UNKNOWN_KEY, f"unknown key `{key}`", (key,), hint=hint, at_key=True)
@@ -195,7 +195,7 @@ def _no_mapping(root: Any) -> ValidationIssue:
 
 def _misspelt(root: dict[Any, Any], key: str) -> bool:
     """Return whether a key that is reported as unknown stands for this one."""
-    return any(did_you_mean(name, [key]) for name in root if isinstance(name, str) and name not in workflow_schema.ROOT)
+    return any(suggest_key(name, [key]) for name in root if isinstance(name, str) and name not in workflow_schema.ROOT)
 
 
 def _name_of(path: Path) -> str:

@@ -1,28 +1,38 @@
-"""The schema of a workflow document as strictyaml validators; keywords bring the rest."""
+"""The schema of a workflow's document, without what keywords bring."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from strictyaml import Any as Anything
-from strictyaml import Enum, Map, MapPattern, Optional, Seq, Str
-
-from nika_core.document.validation.scalars import Duration, Number, Truth, Whole, Word
+from nika_core.plugin.fields import (
+    Anything,
+    BoundedFloat,
+    Duration,
+    Enum,
+    Map,
+    MapPattern,
+    NonEmptyStr,
+    Optional,
+    PositiveInt,
+    Seq,
+    Str,
+    StrictBool,
+)
 
 AGENT: Final = Map(
     {
-        Optional("model"): Word(),
-        Optional("provider"): Word(),
+        Optional("model"): NonEmptyStr(),
+        Optional("provider"): NonEmptyStr(),
         Optional("systemPrompt"): Str(),
-        Optional("systemPromptFile"): Word(),
+        Optional("systemPromptFile"): NonEmptyStr(),
         Optional("mode"): Enum(["strict", "agentic"]),
-        Optional("maxTurns"): Whole(1),
-        Optional("maxBudgetUsd"): Number(0),
-        Optional("maxTokens"): Whole(1),
-        Optional("temperature"): Number(0, 2),
-        Optional("allowedTools"): Seq(Word()),
-        Optional("disallowedTools"): Seq(Word()),
-        Optional("output"): Word(),
+        Optional("maxTurns"): PositiveInt(),
+        Optional("maxBudgetUsd"): BoundedFloat(0),
+        Optional("maxTokens"): PositiveInt(),
+        Optional("temperature"): BoundedFloat(0, 2),
+        Optional("allowedTools"): Seq(NonEmptyStr()),
+        Optional("disallowedTools"): Seq(NonEmptyStr()),
+        Optional("output"): NonEmptyStr(),
         Optional("overflow"): Enum(["refuse", "summarize"]),
     }
 )
@@ -32,12 +42,12 @@ INPUT: Final = Map(
         Optional("type"): Enum(["string", "int", "float", "bool", "json"]),
         Optional("description"): Str(),
         Optional("default"): Anything(),
-        Optional("required"): Truth(),
+        Optional("required"): StrictBool(),
     }
 )
-INPUTS: Final = MapPattern(Word(), INPUT)
+INPUTS: Final = MapPattern(NonEmptyStr(), INPUT)
 
-FLOW: Final = Map({"source": Word(), "target": Word(), Optional("condition"): Word()})
+FLOW: Final = Map({"source": NonEmptyStr(), "target": NonEmptyStr(), Optional("condition"): NonEmptyStr()})
 
 OUTPUT: Final = Map({Optional("format"): Enum(["text", "json"]), Optional("schema"): Anything()})
 
@@ -45,16 +55,16 @@ OUTPUT: Final = Map({Optional("format"): Enum(["text", "json"]), Optional("schem
 TASK: Final[dict[str, Any]] = {
     "id": Str(),
     "timeout": Duration(above_zero=True),
-    "retry": Map({Optional("max"): Whole(1), Optional("backoff"): Duration()}),
+    "retry": Map({Optional("max"): PositiveInt(), Optional("backoff"): Duration()}),
     "onError": Enum(["fail", "continue"]),
     "output": OUTPUT,
-    "allowedTools": Seq(Word()),
-    "disallowedTools": Seq(Word()),
+    "allowedTools": Seq(NonEmptyStr()),
+    "disallowedTools": Seq(NonEmptyStr()),
     "mode": Enum(["strict", "agentic"]),
 }
 
 ROOT: Final[dict[str, Any]] = {
-    "name": Word(),
+    "name": NonEmptyStr(),
     "description": Str(),
     "inputs": INPUTS,
     "agent": AGENT,

@@ -24,7 +24,6 @@ from nika_core.document.validation.scalar_validators import (
     SCALAR,
     SEQUENCE,
     Compiled,
-    Scalar,
     boolean,
     enum,
     integer,
@@ -33,18 +32,18 @@ from nika_core.document.validation.scalar_validators import (
     text,
 )
 from nika_core.document.validation.strictyaml_adapter import foreign
-from nika_core.document.validation.synonyms import did_you_mean
+from nika_core.document.validation.synonyms import suggest_key
+from nika_core.document.validation.templated import templated
 from nika_core.document.yaml.source_map import RefusedKey
+from nika_core.plugin.fields import strict
+from nika_core.plugin.fields.strict_classes import DocumentedMap, ScalarOf, TemplatedValidator
 
 
 def compile_schema(validator: Any) -> Compiled:
     """Compile a validator. The result may be used at any time and by several threads."""
+    validator = strict(validator)
     make = _COMPILERS.get(type(validator))
-    if make is not None:
-        return make(validator)
-    if isinstance(validator, Scalar):
-        return scalar(validator.parse, validator.expects)
-    return foreign(validator)
+    return make(validator) if make is not None else foreign(validator)
 
 
 def _enum(validator: Any) -> Compiled:
@@ -100,7 +99,7 @@ def _map(validator: Any) -> Compiled:
                     continue
             found = checks.get(name, other)
             if found is None:
-                hint = did_you_mean(key, checks) or _known(checks)
+                hint = suggest_key(key, checks) or _known(checks)
                 issues.append(ValidationIssue(f"unknown key `{_cut(key)}`", hint, [key], True, code=codes.UNKNOWN_KEY))
                 if enough(issues):
                     break
@@ -263,6 +262,9 @@ _COMPILERS: Final[dict[type[Any], Callable[[Any], Compiled]]] = {
     strictyaml.Any: _anything,
     strictyaml.Map: _map,
     MapCombined: _map,
+    DocumentedMap: _map,
+    ScalarOf: lambda validator: scalar(validator.scalar.parse, validator.scalar.expects),
+    TemplatedValidator: lambda validator: templated(compile_schema(validator.inner)),
     strictyaml.MapPattern: _pattern,
     strictyaml.Seq: _sequence,
     strictyaml.UniqueSeq: _sequence,

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-import strictyaml
-
 from nika_core.document.validation.issues import ValidationIssue, add, is_refused, mismatch
 from nika_core.model.nearest import did_you_mean
 
@@ -35,24 +33,6 @@ class Compiled:
     kinds: frozenset[str]
     expects: str
     fields: frozenset[str] = frozenset()
-
-
-class Scalar(strictyaml.ScalarValidator):  # type: ignore[misc]  # strictyaml has no types
-    """A scalar type of ours: `parse` gives the value, or raises ValueError with what is wrong."""
-
-    expects = "a text"
-
-    def parse(self, text: str) -> Any:
-        raise NotImplementedError
-
-    def validate_scalar(self, chunk: Any) -> Any:
-        try:
-            return self.parse(chunk.contents)
-        except ValueError as error:
-            return chunk.expecting_but_found(f"when expecting {self.expects}", str(error))
-
-    def to_yaml(self, data: Any) -> str:
-        return str(data)
 
 
 def text(_: Any) -> Compiled:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from nika_core.model.nearest import did_you_mean as nearest_hint
+from nika_core.model.nearest import did_you_mean
 
 _OURS: Final = {
     "after": "source",
@@ -55,12 +55,12 @@ ELSEWHERE: Final = {
 }
 
 
-def did_you_mean(word: str, known: Collection[str]) -> str | None:
+def suggest_key(word: str, known: Collection[str]) -> str | None:
     """A hint: our name for the same, or the nearest one; None when there is neither."""
     ours = _OURS.get(word)
     if ours is not None and ours in known:
         return f"did you mean `{ours}`?"
-    return nearest_hint(word, _texts(known))
+    return did_you_mean(word, _texts(known))
 
 
 def _texts(names: Iterable[object]) -> list[str]:

@@ -32,7 +32,7 @@ class _PureParser(Reader, Scanner, Parser):
         Parser.__init__(self)
 
 
-# Line breaks to YAML 1.1, and so to libyaml; to YAML 1.2, and to us, characters like any other.
+# Line breaks in YAML 1.1, and so in libyaml; ordinary characters in YAML 1.2, and here.
 _OLD_BREAKS: Final = "\x85\u2028\u2029"
 _PRIVATE: Final = range(0xE000, 0xF8FF)
 

@@ -12,8 +12,8 @@ from nika_core.document.yaml.syntax_issues import SyntaxIssue
 from nika_core.errors import Place, Problem
 from nika_core.model.limits import Limit, LimitKind, Limits
 
-_DEEPEST: Final = 400  # whatever the limit says: what follows is recursive
-_BYTES_A_NODE: Final = 6  # as many nodes as the size limit has of these: bounds the memory of hostile documents
+_DEEPEST: Final = 400  # whatever the limit allows: later steps are recursive
+_BYTES_A_NODE: Final = 6  # the size limit divided by this bounds the nodes, and so a hostile document's memory
 _FEWEST_NODES: Final = 100_000
 _BYTES_A_TEMPLATE: Final = 40  # the same for placeholders
 _FEWEST_TEMPLATES: Final = 20_000

@@ -8,7 +8,7 @@ from typing import Final
 
 from nika_core.document.yaml.deadline import ValidationDeadline
 from nika_core.document.yaml.nodes import Tree
-from nika_core.document.yaml.parsing import parse
+from nika_core.document.yaml.parsing import parse_yaml
 from nika_core.document.yaml.read_limits import ReadLimits
 from nika_core.document.yaml.syntax_errors import control_characters
 from nika_core.document.yaml.syntax_issues import SyntaxIssue
@@ -33,7 +33,7 @@ class Recovered:
 
 def parse_with_recovery(data: bytes, text: str, read_limits: ReadLimits, deadline: ValidationDeadline) -> Recovered:
     """Parse a document, and again without its broken parts. Raises OutOfTimeError."""
-    tree = parse(data, text, read_limits, deadline)
+    tree = parse_yaml(data, text, read_limits, deadline)
     recovered = Recovered(tree, list(tree.issues))
     for _ in range(_MOST):
         if recovered.tree.stopped_at is None or len(text) > _LONGEST:
@@ -42,7 +42,7 @@ def parse_with_recovery(data: bytes, text: str, read_limits: ReadLimits, deadlin
         if rest is None or rest == text:
             break
         text = rest
-        recovered.tree = parse(text.encode("utf-8", "surrogatepass"), text, read_limits, deadline)
+        recovered.tree = parse_yaml(text.encode("utf-8", "surrogatepass"), text, read_limits, deadline)
         recovered.issues.extend(recovered.tree.issues)
     unique = {(issue.code, issue.start): issue for issue in reversed(recovered.issues)}
     recovered.issues = sorted(unique.values(), key=lambda issue: issue.start)

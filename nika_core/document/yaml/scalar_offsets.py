@@ -59,7 +59,7 @@ def _in_flow(text: str, at: int, offset: int, quote: str) -> int | None:
             at, length = fold[0], length + fold[1]
             continue
         escaped = quote == '"' and text[at] == "\\"
-        if escaped and _break_length(text, at + 1):  # an escaped line break is nothing
+        if escaped and _break_length(text, at + 1):  # an escaped line break is dropped
             at += 1 + _break_length(text, at + 1)
             while at < len(text) and text[at] in _BLANK:
                 at += 1

@@ -127,8 +127,8 @@ def size_of(node: Any) -> int:
 def entry_of(node: Any, entry: int, path: tuple[str | int, ...], *, key: bool = False) -> tuple[int, Any, int]:
     """Walk from `node`, whose entry is `entry`, along `path`.
 
-    Gives the entry where the walk ended, the node there, and how many steps were taken. With `key` the last step
-    gives the entry of the key, not of its value.
+    Return the entry where the walk ended, the node there, and how many steps were taken. With `key` the last step
+    leads to the entry of the key, not of its value.
     """
     taken = 0
     for step in path:

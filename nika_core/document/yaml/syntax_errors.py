@@ -63,13 +63,13 @@ _WORDS: Final = {
     "did not find expected node content": ("a value is missing here", "write one, or quotes for an empty text"),
 }
 
-# Where these are noticed says little; where the text or the key in question began says all.
+# The parser notices these late: the place where the text or the key began is more useful.
 _OPENED: Final = frozenset(
     {"could not find expected ':'", "found unexpected end of stream", "found unexpected document indicator"}
 )
 
 
-def explain(error: Any, text: str) -> list[SyntaxIssue]:
+def explain_syntax_error(error: Any, text: str) -> list[SyntaxIssue]:
     """Return the issues that a parser's error stands for."""
     mark = getattr(error, "problem_mark", None)
     if mark is None:

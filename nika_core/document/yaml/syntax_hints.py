@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-# How a value is written of which only the inner part was given.
+# How to write a value if only its inner part was given.
 SYNTAX_HINTS: Final = {
     "retry": "write `retry: {max: 3, backoff: 1s}`",
     "output": "write `output: {format: json}`",

@@ -35,7 +35,7 @@ from nika_core.document.yaml.strict_yaml_errors import (
 from nika_core.document.yaml.syntax_issues import MAX_ISSUES, SyntaxIssue
 
 _NO_KEY: Final = RefusedKey()
-_STEPS: Final = 4096  # events between two looks at the clock and the counts
+_STEPS: Final = 4096  # events between two checks of the clock and the counts
 _JSON_STARTS: Final = frozenset("-0123456789tfn")
 _JSON_LIKE: Final = re.compile(r"(?:-?[0-9][0-9.eE+-]*|true|false|null)\Z")
 _MOST_KNOWN: Final = 20_000
@@ -77,7 +77,7 @@ class TreeBuilder:
         key: Any = _NO_KEY
         max_depth = self.read_limits.max_depth
         merges = self.merges
-        # Without these characters there is no anchor, no alias and no tag: a look at each event is saved.
+        # Without these characters there is no anchor and no tag, and events need not be checked for them.
         marked = "&" in self.text or "!" in self.text
         quoted = self.quoted
         short_texts = self.short_texts

@@ -164,8 +164,8 @@ class Core:
             return
         if not state.root.open or (state.early_end is not None and not state.busy):
             self._finish()
-        elif (reason := self._waits.why_pause()) is not None:
-            self.end_early(EarlyEnd(RunStatus.PAUSED, reason))
+        elif (early_end := self._waits.why_end()) is not None:
+            self.end_early(early_end)
             if not state.busy:
                 self._finish()
 
@@ -413,8 +413,8 @@ class Core:
                 self.fail(node, 1, failure, node.outcome._replace(failure=failure))
 
     def _cancel_requested(self, event: CancelRequested) -> None:
-        status = RunStatus.PAUSED if event.paused else RunStatus.CANCELLED
-        self.end_early(EarlyEnd(status, event.reason))
+        paused = EarlyEnd(RunStatus.PAUSED, event.reason) if event.paused else None
+        self.end_early(paused or self._waits.interrupted(event.reason))
 
     def end_early(self, early_end: EarlyEnd) -> None:
         """Start nothing any more; cancel what runs. The first reason counts."""

@@ -142,6 +142,7 @@ class RunPlan:
     Attributes:
         workflow: what is run.
         max_concurrent: nodes that run at once; None: no bound.
+        can_pause: whether the run can be gone on with later; else it does not pause, but waits or fails.
         max_nodes: items, rounds and inner tasks in all; None: no bound.
         previous: how nodes ended in the run that this one resumes, by identity.
         rerun_from: with `--from`: this node and all that depends on it are never reused.
@@ -158,6 +159,7 @@ class RunPlan:
     max_error_bytes: int | None = None
     fail_fast: bool = False
     timeout: float | None = None
+    can_pause: bool = True
     previous: Mapping[str, PreviousTask] = field(default_factory=dict)
     rerun_from: str | None = None
 

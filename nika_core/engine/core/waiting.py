@@ -16,12 +16,13 @@ from nika_core.engine.core.messages import (
     wait_timer,
 )
 from nika_core.engine.core.nodes import Node
+from nika_core.engine.core.run_plan import EarlyEnd
 from nika_core.engine.core.run_state import RunState
 from nika_core.errors import Category
 from nika_core.model.events import EventKind
 from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
-from nika_core.model.state import Failure, Ready, Waiting
+from nika_core.model.state import Failure, Ready, RunStatus, Waiting
 
 PATIENCE_TIMER: Final = "patience"
 _WAIT: Final = wait_timer(NodeId(""))
@@ -103,8 +104,8 @@ class Waits:
         """Yield the nodes that wait, in the order in which they were made."""
         return (node for node in self._state.nodes.values() if node.wait is not None)
 
-    def why_pause(self) -> str | None:
-        """Return why the run pauses now, since nothing is left but what waits; None: it goes on."""
+    def why_end(self) -> EarlyEnd | None:
+        """Return how the run ends now, since nothing is left but what waits; None: it goes on."""
         state = self._state
         idle = not (state.busy or state.ready or state.asking or state.timers) and state.early_end is None
         waiting = list(self.waiting()) if idle else []
@@ -114,17 +115,31 @@ class Waits:
                 state.out.append(CancelTimer(PATIENCE_TIMER))
             return None
         if state.waited_long:
-            return _reason(waiting)
+            return self._end_for(waiting)
         patience = [node.wait.patience for node in waiting if node.wait is not None]
         if None in patience:
             return None
         longest = max(seconds for seconds in patience if seconds is not None)
         if longest <= 0:
-            return _reason(waiting)
+            return self._end_for(waiting)
+        if not state.plan.can_pause:
+            return None
         if not state.impatient:
             state.impatient = True
             state.out.append(StartTimer(PATIENCE_TIMER, longest))
         return None
+
+    def _end_for(self, waiting: list[Node]) -> EarlyEnd:
+        if self._state.plan.can_pause:
+            return EarlyEnd(RunStatus.PAUSED, _reason(waiting))
+        return EarlyEnd(RunStatus.FAILED, f"{_reason(waiting)}, and a run without history cannot be paused")
+
+    def interrupted(self, reason: str) -> EarlyEnd:
+        """Return how a run ends that somebody stops: one that waits for something is paused, not cancelled."""
+        waiting = list(self.waiting())
+        if waiting and self._state.plan.can_pause:
+            return EarlyEnd(RunStatus.PAUSED, f"{reason}: {_reason(waiting)}")
+        return EarlyEnd(RunStatus.CANCELLED, reason)
 
     def end_all(self) -> None:
         """The run ends: no timer is needed any more."""

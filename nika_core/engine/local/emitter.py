@@ -22,7 +22,7 @@ _GIVEN_ON: Final = ("output", "messages")  # what other tasks are given of a tas
 
 
 class Emitter:
-    """Numbers events, and has them recorded and shown. `watched`: there are observers."""
+    """Numbers events, and has them recorded and shown. `watched`: somebody wants text as it comes."""
 
     def __init__(self, request: RunRequest, services: Services, observers: Observers) -> None:
         self._run_id = request.run_id
@@ -32,7 +32,8 @@ class Emitter:
         self._max_error = request.limits.count(LimitKind.ERROR_BYTES)
         self._history_lost = False
         self.masks = services.mask is not unmasked
-        self.watched = observers.any
+        self.watched = observers.chunks
+        self._shown = observers.any
 
     def emit(self, kind: EventKind, node: str | None = None, data: Mapping[str, Any] = NO_DATA) -> None:
         """Write an event into history, and show it to the observers."""
@@ -53,7 +54,7 @@ class Emitter:
                 self._services.record(event)
             except Exception as error:  # the run's result matters more than its history
                 self.history_lost(error)
-            if self.watched:
+            if self._shown:
                 self._observers.show(event)
 
     def notice(

@@ -1,4 +1,4 @@
-"""Runs calls in this process: one asyncio Task each, started in order, cancelled, and abandoned if they do not listen."""
+"""Runs calls in this process, one asyncio Task each: starts them in order, cancels and, at last, abandons them."""
 
 from __future__ import annotations
 

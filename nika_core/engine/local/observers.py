@@ -26,6 +26,7 @@ class _Watcher:
     def __init__(self, observer: Observer, durable: Callable[[], int] | None) -> None:
         self._observer = observer
         self._durable = durable
+        self.chunks = getattr(observer, "chunks", True)
         self._queue: SimpleQueue[Event | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="nika-observer", daemon=True)
         self.given = 0
@@ -33,7 +34,7 @@ class _Watcher:
         self.failed: str | None = None
 
     def show(self, event: Event) -> None:
-        if event.kind is EventKind.CHUNK and self.given - self.shown > _MOST_WAITING:
+        if event.kind is EventKind.CHUNK and (not self.chunks or self.given - self.shown > _MOST_WAITING):
             return
         if not self.given:
             self._thread.start()
@@ -70,6 +71,7 @@ class Observers:
     def __init__(self, observers: Iterable[Observer] = (), durable: Callable[[], int] | None = None) -> None:
         self._watchers = [_Watcher(observer, durable) for observer in observers]
         self.any = bool(self._watchers)
+        self.chunks = any(watcher.chunks for watcher in self._watchers)
 
     def show(self, event: Event) -> None:
         """Quick, whatever the observers do."""

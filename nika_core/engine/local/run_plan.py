@@ -76,6 +76,7 @@ def run_plan(request: RunRequest, services: Services) -> RunPlan:
         max_error_bytes=limits.count(LimitKind.ERROR_BYTES),
         fail_fast=request.fail_fast,
         timeout=request.timeout,
+        can_pause=request.can_pause,
         previous=request.previous,
         rerun_from=request.rerun_from,
     )

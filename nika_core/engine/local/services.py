@@ -130,6 +130,7 @@ class RunRequest:
         fail_fast: stop everything after the first failure.
         timeout: seconds for the whole run; None: no bound.
         grace: seconds that what was cancelled has to end.
+        can_pause: whether the run can be resumed; else it does not pause for what it waits for.
         earlier: how tasks ended in the run that this one resumes.
         rerun_from: with `--from`: this task and all below it are never reused.
         seq: the number of the last event in the run's history (a resumed run goes on counting).
@@ -148,6 +149,7 @@ class RunRequest:
     fail_fast: bool = False
     timeout: float | None = None
     grace: float = 5.0
+    can_pause: bool = True
     previous: Mapping[str, PreviousTask] = field(default_factory=dict)
     rerun_from: str | None = None
     seq: int = 0
@@ -158,6 +160,9 @@ class RunRequest:
 
 
 class Observer(Protocol):
-    """Is shown every event as it happens, chunks included. What it raises, or how slow it is, harms no run."""
+    """Is shown every event as it happens. What it raises, or how slow it is, harms no run.
+
+    One with an attribute `chunks` that is false is not shown text as it comes.
+    """
 
     def __call__(self, event: Event, /) -> Any: ...

@@ -19,6 +19,7 @@ from nika_core.engine.core.messages import (
     TaskWaits,
     Wait,
 )
+from nika_core.engine.core.ports import Suspended
 from nika_core.engine.task.abandonable import Abandonable
 from nika_core.engine.task.outputs import as_json, bounded_output, fork, parsed
 from nika_core.engine.task.services import TaskServices
@@ -33,14 +34,6 @@ from nika_core.plugin import Admission, Stage, StepOutput, WaitFor
 
 LONGEST_DELAY: Final = 60.0  # seconds of backoff
 LONGEST_RETRY_AFTER: Final = 600.0  # seconds; who asks for more is not waited for
-
-
-class Suspended(BaseException):
-    """A step cannot go on before something outside has happened; raised through the step, not to be caught by it."""
-
-    def __init__(self, wait: Wait) -> None:
-        super().__init__(wait.key)
-        self.wait = wait
 
 
 class TaskRun(TaskSupervisor):

@@ -68,7 +68,7 @@ class TaskContext:
         self.timeout = timeout
         self.depth = depth
         self.run_id = call.run_id
-        self.task_id = call.node
+        self.task_id: str = call.node
         self.key = call.key
         self.folder = Path(call.folder)
         self.output = call.output
@@ -172,6 +172,7 @@ class TaskContext:
             on_text=self.emit_text,
             on_usage=on_usage,
             call_cache=self._services.call_cache,
-            notice=self.notice,
+            notice=lambda message: self._services.reporter.notice(message, self.task_id),
             barrier=self._services.reporter.barrier,
+            signals=self.signals,
         )

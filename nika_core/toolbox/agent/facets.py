@@ -13,22 +13,33 @@ from nika_core.model.json import Json, JsonObject
 from nika_core.model.message import Message, Role
 from nika_core.model.template import Template
 from nika_core.model.workflow import PayloadValue
+from nika_core.plugin import fields
 from nika_core.plugin.keyword import CallEstimate, Effect, Estimate, Facets, Payload, Report
 from nika_core.plugin.provider import ModelRequest
 from nika_core.toolbox.agent.prompts import skill_path, system_of, why_unreadable
 
-COMPLETION_FIELDS: Final[Mapping[str, str]] = {
-    "prompt": "What the model is asked.",
-    "model": "The model, where it is not the agent block's.",
-    "temperature": "From 0 (most likely words) to 2, where the model has it.",
-    "maxTokens": "Tokens that the answer has at most.",
-    "systemPrompt": "Replaces the agent block's system prompt for this task.",
+COMPLETION_FIELDS: Final[Mapping[str | fields.Optional, fields.Field]] = {
+    "prompt": fields.field(fields.Str(), "What the model is asked."),
+    fields.Optional("model"): fields.field(fields.Str(), "The model, if it is not the agent block's."),
+    fields.Optional("temperature"): fields.field(
+        fields.Float(), "From 0 (most likely words) to 2, if the model has it."
+    ),
+    fields.Optional("maxTokens"): fields.field(fields.Int(), "Tokens that the answer has at most."),
+    fields.Optional("systemPrompt"): fields.field(
+        fields.Str(), "Replaces the agent block's system prompt for this task."
+    ),
 }
-FIELDS: Final[Mapping[str, str]] = {
+FIELDS: Final[Mapping[str | fields.Optional, fields.Field]] = {
     **COMPLETION_FIELDS,
-    "maxTurns": "Turns in which the model may ask for tools, the final answer included.",
-    "systemPromptFile": "A file, relative to the workflow's folder, that replaces the agent block's system prompt.",
-    "skills": "Files (or folders with a SKILL.md) whose text is put before the system prompt.",
+    fields.Optional("maxTurns"): fields.field(
+        fields.Int(), "Turns in which the model may ask for tools, the final answer included."
+    ),
+    fields.Optional("systemPromptFile"): fields.field(
+        fields.Str(), "A file, relative to the workflow's folder, that replaces the agent block's system prompt."
+    ),
+    fields.Optional("skills"): fields.field(
+        fields.Seq(fields.Str()), "Files (or folders with a SKILL.md) whose text is put before the system prompt."
+    ),
 }
 MAX_REPAIRS: Final = 2
 _OVERHEAD: Final = 16  # tokens that a request may have beside its texts
@@ -47,17 +58,17 @@ class CompletionFacets(Facets):
         return (Effect("model", payload.text("model") or "" if isinstance(model, Template) else str(model or "")),)
 
     def estimate(self, payload: Payload) -> Estimate:
-        low, known = _prompt_tokens(payload)
+        low, is_exact = _prompt_tokens(payload)
         cap = payload.max_tokens
-        reasons = [] if known else ["the prompt's length depends on values that are not there yet"]
+        reasons = [] if is_exact else ["the prompt's length depends on values that are not there yet"]
         calls, why = self._calls(payload)
         if payload.output.format == "json" and calls is not None:
             calls += MAX_REPAIRS
         if why:
             reasons.append(why)
         # What is not sure counts upwards only: a run is refused when the low estimate alone is over a limit.
-        high = low + _OVERHEAD if known and calls == 1 else cap
-        if not known and high is None:
+        high = low + _OVERHEAD if is_exact and calls == 1 else cap
+        if not is_exact and high is None:
             high = low + MAX_PROMPT_CHARACTERS
         output = payload.fields.get("maxTokens") or payload.agent.max_tokens or cap
         model = payload.fields.get("model")
@@ -75,17 +86,21 @@ class CompletionFacets(Facets):
         )
 
     def first_request(self, payload: Payload) -> ModelRequest | None:
-        """Nothing where a template still has to bring something, a file cannot be read, or tools are described."""
+        """Return the first request; None if a template is not rendered, a file not readable, or there are tools."""
         fields, block = payload.fields, payload.agent
         prompt, model = fields.get("prompt"), fields.get("model")
-        own, texts = fields.get("systemPrompt"), [fields.get("prompt"), fields.get("systemPrompt"), model]
+        system_prompt, texts = fields.get("systemPrompt"), [fields.get("prompt"), fields.get("systemPrompt"), model]
         if (
             not isinstance(prompt, str)
-            or any(isinstance(each, Template) for each in texts)
+            or any(isinstance(text, Template) for text in texts)
             or self._uses_tools(payload)
         ):
             return None
-        if own is None and fields.get("systemPromptFile") is None and isinstance(block.system_prompt, Template):
+        if (
+            system_prompt is None
+            and fields.get("systemPromptFile") is None
+            and isinstance(block.system_prompt, Template)
+        ):
             return None
         try:
             system = system_of(fields, payload.folder, block)
@@ -103,7 +118,7 @@ class CompletionFacets(Facets):
         return False
 
     def files(self, payload: Payload) -> Sequence[Path]:
-        """Skills and the system prompt's file."""
+        """Return the files of the skills and of the system prompt."""
         return _files(payload)
 
     def mock(self, payload: JsonObject) -> Json:
@@ -111,7 +126,7 @@ class CompletionFacets(Facets):
         return f"mock: {next((line for line in lines if line), '')[:200]}"
 
     def _calls(self, payload: Payload) -> tuple[int | None, str]:
-        """Calls at most (None: nothing bounds them), and why that is so."""
+        """Return the most calls that can be made (None: no limit), and the reason."""
         return 1, ""
 
 
@@ -156,7 +171,7 @@ def _check_numbers(payload: Payload, report: Report) -> None:
             f"`temperature` is {temperature}; it goes from 0 to 2",
             payload.at("temperature"),
             code=codes.BAD_PAYLOAD,
-            hint="0 gives the most likely words, 1 is usual",
+            hint="0 means the most likely words, 1 is usual",
         )
     for name in ("maxTokens", "maxTurns"):
         number = payload.fields.get(name)
@@ -193,15 +208,15 @@ def _report_file(message: str, payload: Payload, path: tuple[str | int, ...], re
 
 
 def _prompt_tokens(payload: Payload) -> tuple[int, bool]:
-    """Tokens at least, by the estimate's measure, and whether that is all."""
-    low, known = 0, True
+    """Return the least number of tokens, by the estimate's measure, and whether that is all."""
+    low, is_exact = 0, True
     texts = [payload.fields.get("prompt"), payload.fields.get("systemPrompt", payload.agent.system_prompt)]
     for value in texts:
         if isinstance(value, Template):
-            known = False
+            is_exact = False
         low += _least_bytes(value)
     low += sum(path.stat().st_size for path in _files(payload) if path.is_file())
-    return -(-low // 4), known
+    return -(-low // 4), is_exact
 
 
 def _files(payload: Payload) -> list[Path]:

@@ -22,12 +22,12 @@ from nika_core.toolbox.agent.tool_calls import by_name, run_calls
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of it.
+    """The outcome of a conversation.
 
     Attributes:
         text: the final answer.
         messages: the task's prompt and the final answer, as the main conversation keeps them. The turns between (tools,
-            repairs) stay with the task: who goes on talking needs what was asked and answered.
+            repairs) stay with the task: later tasks need what was asked and answered.
         turns: how many calls it took.
     """
 
@@ -39,9 +39,9 @@ class Answer:
 async def converse(
     payload: JsonObject, context: StepContext, *, history: Sequence[Message] = (), tools: Sequence[Tool] = ()
 ) -> Answer:
-    """Ask a model, give it the tools it asks for, until it answers; check the answer where JSON is wanted.
+    """Ask a model and call the tools it asks for until it answers; check the answer if JSON is wanted.
 
-    Reads the fields of `FIELDS` from the rendered payload, and what is not given there from the agent block. Where
+    Reads the fields of `FIELDS` from the rendered payload, and what is missing there from the agent block. If
     the task's output is JSON, `Answer.text` is the JSON text that fits.
 
     Raises:
@@ -52,7 +52,7 @@ async def converse(
 
 
 class _Conversation:
-    """The state of one."""
+    """The state of one conversation."""
 
     def __init__(
         self, payload: JsonObject, context: StepContext, history: Sequence[Message], tools: Sequence[Tool]
@@ -146,7 +146,7 @@ class _Conversation:
         return request
 
     async def _complete(self, request: ModelRequest, info: ModelInfo) -> tuple[ModelRequest, ModelReply]:
-        """The reply, and the request that it answers: shorter, where the model itself said that it does not fit."""
+        """Return the reply and the request that it answers, condensed if the provider refused the first as too long."""
         try:
             return request, await self._context.complete(request)
         except TaskError as error:
@@ -165,7 +165,7 @@ class _Conversation:
         return await overflow.summarized(self._prompt, request, info, self._context)
 
     def _ended(self, reply: ModelReply) -> None:
-        """Raises TaskError where the end is no end: what was paid for once is not asked for again."""
+        """Raise TaskError if the reply is no answer: what was paid for once is not asked for again."""
         if reply.stop_reason == "refusal":
             raise self._error(f"the model {reply.model!r} refused to answer", Category.PROVIDER, "ask otherwise")
         if reply.stop_reason == "maxTokens":
@@ -178,7 +178,7 @@ class _Conversation:
             raise self._error(f"the model {reply.model!r} answered nothing", Category.PROVIDER, "ask otherwise")
 
     def _problem(self, reply: ModelReply) -> str | None:
-        """Why the answer is not the JSON that was asked for; raises TaskError when it was told that often enough."""
+        """Return why the answer is not the JSON that was asked for. Raise TaskError if that was said often enough."""
         if self._schema is None:
             return None
         text = unfenced(reply.text)

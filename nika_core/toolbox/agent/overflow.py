@@ -21,7 +21,7 @@ _SUMMARY_TOKENS: Final = 1024
 
 
 def too_long(request: ModelRequest, info: ModelInfo) -> int | None:
-    """Tokens that the call needs, where that is more than the model holds; None when it fits or is not known."""
+    """Return the tokens that the call needs if the model holds fewer, or None if it fits or that is not known."""
     if info.context_tokens is None:
         return None
     needed = estimate_tokens(request) + (request.max_tokens or 0)
@@ -29,7 +29,7 @@ def too_long(request: ModelRequest, info: ModelInfo) -> int | None:
 
 
 def refusal(request: ModelRequest, info: ModelInfo, needed: int) -> TaskError:
-    """The error with the figures."""
+    """Return the error with the figures."""
     answer = f" and {request.max_tokens:,} for the answer" if request.max_tokens else ""
     return TaskError(
         f"the conversation (about {needed - (request.max_tokens or 0):,} tokens{answer}) does not fit the model "
@@ -41,7 +41,7 @@ def refusal(request: ModelRequest, info: ModelInfo, needed: int) -> TaskError:
 
 
 async def summarized(prompt: str, request: ModelRequest, info: ModelInfo, context: StepContext) -> ModelRequest:
-    """The same request with all but the task's prompt condensed by the model. Raises TaskError."""
+    """Return the request with everything except the task's prompt condensed by the model. Raise TaskError."""
     before = estimate_tokens(request)
     room = info.context_tokens or before // 2
     answer = min(_SUMMARY_TOKENS, max(64, room // 4))
@@ -82,7 +82,7 @@ def _transcript(messages: Sequence[Message]) -> str:
 
 
 def _cut(text: str, max_bytes: int) -> str:
-    """The end of a text: what was said last counts most."""
+    """Return the end of a text: what was said last counts most."""
     data = text.encode("utf-8", "replace")
     if len(data) <= max_bytes:
         return text

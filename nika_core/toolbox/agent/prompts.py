@@ -18,7 +18,7 @@ _MAX_BYTES: Final = 4 * MAX_PROMPT_CHARACTERS
 
 
 def prompt_of(payload: JsonObject) -> str:
-    """The rendered prompt. Raises TaskError when it is empty or too long: templates may have made it so."""
+    """Return the rendered prompt. Raise TaskError if it is empty or too long, which templates may have made it."""
     prompt = str(payload["prompt"])
     if not prompt.strip():
         raise TaskError("the prompt is empty", category=Category.VALIDATION, code=codes.BAD_PAYLOAD, retriable=False)
@@ -33,7 +33,7 @@ def prompt_of(payload: JsonObject) -> str:
 
 
 def system_of(payload: Mapping[str, object], folder: Path, agent: AgentBlock) -> str | None:
-    """Skills, then the task's own system prompt or else the agent block's. Reads files: call it off the loop.
+    """Return skills, then the system prompt of the task or else the agent block. Reads files: call it off the loop.
 
     Raises TaskError (category config).
     """
@@ -58,13 +58,13 @@ def system_of(payload: Mapping[str, object], folder: Path, agent: AgentBlock) ->
 
 
 def skill_path(folder: Path, name: str) -> Path:
-    """A skill is a file, or a folder that has a SKILL.md."""
+    """Return the file of a skill, which is a file or a folder with a SKILL.md."""
     path = folder / name
     return path / SKILL_FILE if path.is_dir() else path
 
 
 def read_text(path: Path, what: str) -> str:
-    """Raises TaskError (category config) that says why the file cannot be used."""
+    """Return a file's text. Raise TaskError (category config) with the reason if it cannot be used."""
     reason = why_unreadable(path)
     if reason is None:
         return path.read_text("utf-8-sig")
@@ -77,7 +77,7 @@ def read_text(path: Path, what: str) -> str:
 
 
 def why_unreadable(path: Path) -> str | None:
-    """Why a file cannot stand in a prompt; None when it can."""
+    """Return why a file cannot be part of a prompt, or None if it can."""
     try:
         with path.open("rb") as file:
             data = file.read(_MAX_BYTES + 1)
@@ -94,7 +94,7 @@ def why_unreadable(path: Path) -> str | None:
 
 
 def json_instruction(schema: JsonObject | None) -> str:
-    """What a model is told that has no native way to answer in a schema."""
+    """Return the instruction for a model that has no native way to answer in a schema."""
     if not schema:
         return "Answer with one JSON value and nothing else: no explanation, no code fence."
     return (
@@ -104,7 +104,7 @@ def json_instruction(schema: JsonObject | None) -> str:
 
 
 def repair_prompt(problem: str) -> str:
-    """What a model is told whose answer is not what was asked for."""
+    """Return the message to a model whose answer is not what was asked for."""
     return f"That answer cannot be used: {problem}\nGive the whole answer again, as one JSON value and nothing else."
 
 

@@ -1,4 +1,4 @@
-"""The tools that a model asks for: checked, run side by side, told."""
+"""The tools that a model asks for: checked, run side by side, reported."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _RAW = 200  # characters of broken arguments that the model is shown again
 
 
 def by_name(tools: Sequence[Tool]) -> Mapping[str, Tool]:
-    """Tools by the name that the model sees. Raises TaskError (category config) where two share one."""
+    """Return tools by the name that the model sees. Raise TaskError (category config) if two share one."""
     found: dict[str, Tool] = {}
     for tool in tools:
         other = found.setdefault(tool.spec.name, tool)
@@ -30,9 +30,9 @@ def by_name(tools: Sequence[Tool]) -> Mapping[str, Tool]:
 
 
 async def run_calls(calls: Sequence[ToolCall], tools: Mapping[str, Tool], context: StepContext) -> list[Message]:
-    """One message for each call, in their order. What goes wrong with a call is told to the model, not raised.
+    """Return one message for each call, in their order. A call that fails is reported to the model, not raised.
 
-    Raises TaskError only where the task itself must end (its budget, its limits).
+    Raises TaskError only if the task itself must end (its budget, its limits).
     """
     await import_validator()
     try:
@@ -53,16 +53,16 @@ async def _run(call: ToolCall, tools: Mapping[str, Tool], context: StepContext) 
         arguments = call.raw[:_RAW] if call.arguments is None else call.arguments
         data = {"tool": tool.name if tool else call.name, "arguments": arguments, "isError": True}
         context.notice(str(problem), kind=EventKind.TOOL_CALLED, data=data)
-        return ToolResult(f"{problem} Mend that and call the tool again.", is_error=True)
+        return ToolResult(f"{problem} Fix that and call the tool again.", is_error=True)
     return await context.call(tool, call.arguments)
 
 
 def _problem(call: ToolCall, tool: Tool | None, tools: Mapping[str, Tool]) -> str | None:
-    """Why a call makes no sense, in words for the model; None when it may be made."""
+    """Return why a call is refused, in words for the model, or None if it may be made."""
     if tool is None:
         return f"There is no tool {call.name!r}. The tools are: {', '.join(tools) or 'none'}."
     if call.arguments is None:
-        return f"The arguments are no JSON object: {call.raw[:_RAW]!r}."
+        return f"The arguments are not a JSON object: {call.raw[:_RAW]!r}."
     try:
         problems = value_problems(dict(call.arguments), tool.spec.parameters)
     except TaskError:  # the schema is the tool's and not ours to judge: the tool checks for itself

@@ -6,7 +6,7 @@ Whatever happens (the process ends, its time is over, the task is cancelled, `ru
 and everything else that it started is gone when `run` is left: TERM, a grace period, KILL.
 
 `GRACE` is that period, in seconds. `MARK` is the environment variable by which everything that a run started is found
-again, and `CHANNEL` the one that names the descriptor of a third output, where one was asked for.
+again, and `CHANNEL` the one that names the descriptor of a third output, if one was asked for.
 """
 
 from nika_core.toolbox.process.family import GRACE, sweep

@@ -30,7 +30,7 @@ _last_reap = 0.0
 
 
 def leader_started(pid: int) -> None:
-    """From now on somebody waits for `pid`, the head of a session of its own."""
+    """Note that `pid`, the leader of a session, is waited for from now on."""
     _leaders.add(pid)
     _sessions[pid] = None
     if len(_sessions) > _MAX_SESSIONS:
@@ -38,7 +38,7 @@ def leader_started(pid: int) -> None:
 
 
 def leader_ended(pid: int) -> None:
-    """`pid` has been waited for."""
+    """Note that `pid` has been waited for."""
     _leaders.discard(pid)
 
 
@@ -51,14 +51,14 @@ class Family:
         self._known: dict[int, int] = {}  # outside of the group: pid -> when it was started
 
     def anyone(self) -> bool:
-        """Whether somebody but the leader is left. Buries the dead on the way."""
+        """Return whether a process except the leader is left; reap those that have ended."""
         orphans = _orphans()  # looked up once: with a thousand children it is most of what this costs
         _bury(orphans)
         self._search(orphans, deep=False)
         return bool(self._known) or (self._leader not in _leaders and _group_exists(self._leader))
 
     async def end(self, grace: float = GRACE) -> None:
-        """TERM, `grace` seconds, KILL. Does not wait for the leader when that is all that is left."""
+        """Send TERM, wait `grace` seconds, send KILL. Does not wait for the leader if only that is left."""
         self._search(_orphans(), deep=True)
         self._signal(signal.SIGTERM)
         until = time.monotonic() + grace
@@ -70,18 +70,18 @@ class Family:
         await self.kill()
 
     async def kill(self) -> None:
-        """KILL, until nobody is left."""
+        """Send KILL until no process is left."""
         until = time.monotonic() + _KILL_SECONDS
         pause = 0.002
         while self._alive():
             self.kill_now()
             await asyncio.sleep(pause)
             pause = min(pause * 2, 0.05)
-            if time.monotonic() > until:  # in an uninterruptible system call: KILL waits for it, nobody else need to
+            if time.monotonic() > until:  # in an uninterruptible system call: KILL takes effect later, no need to wait
                 return
 
     def kill_now(self) -> None:
-        """KILL, once and at once."""
+        """Send KILL once, at once."""
         self._search(_orphans(), deep=True)
         self._signal(signal.SIGKILL)
 
@@ -89,7 +89,7 @@ class Family:
         return self.anyone() or self._leader in _leaders
 
     def _search(self, orphans: set[int], *, deep: bool) -> None:
-        """Look for those that left the group. `deep`: also in places that take long to search."""
+        """Look for processes that left the group. `deep`: also in places that take long to search."""
         processes = table()
         for pid, started in list(self._known.items()):
             seen = processes.look(pid)
@@ -118,10 +118,10 @@ class Family:
 
 
 def reap_strays(every: float = 0.0) -> None:
-    """Bury orphans that ended after this process had adopted them. At most once in `every` seconds.
+    """Reap orphans that ended after this process had adopted them, at most once in `every` seconds.
 
     Children of other libraries are left to them: only the sessions started here are looked at, and zombies in a
-    session of their own that nobody has claimed for five seconds.
+    session of their own that nothing has claimed for five seconds.
     """
     global _last_reap
     now = time.monotonic()
@@ -131,7 +131,7 @@ def reap_strays(every: float = 0.0) -> None:
 
 
 def _orphans() -> set[int]:
-    """Children of this process that nobody waits for by their pid, where the system gives it any."""
+    """Return children of this process that nothing waits for by their pid: orphans that it has adopted."""
     processes = table()
     return set(processes.children(os.getpid())) - _leaders if processes.adopts else set()
 
@@ -142,10 +142,10 @@ def _bury(orphans: set[int]) -> None:
     now = time.monotonic()
     late = now - _last_look >= _UNCLAIMED_SECONDS
     unclaimed: set[tuple[int, int]] = set()
-    own = os.getsid(0)
+    own_session = os.getsid(0)
     for pid in orphans:
         seen = processes.look(pid)
-        if seen is None or not seen.zombie or seen.session == own:
+        if seen is None or not seen.zombie or seen.session == own_session:
             continue
         if seen.session in _sessions or (late and (pid, seen.started) in _unclaimed):
             with contextlib.suppress(ChildProcessError):
@@ -157,14 +157,14 @@ def _bury(orphans: set[int]) -> None:
 
 
 async def sweep(run_id: str, grace: float = GRACE) -> int:
-    """End whatever a run started that is still there; gives how many processes that were. For the end of a run.
+    """End every process of a run that is still there, at the end of the run. Return how many there were.
 
     Also for the start of a resumed one: it finds what a killed Nika left behind.
     """
     reap_strays()
     processes = table()
     prefix = mark_prefix(run_id)
-    found = 0
+    ended = 0
     hit: set[tuple[int, int]] = set()
     begun = time.monotonic()
     while time.monotonic() - begun < grace + _KILL_SECONDS:
@@ -178,18 +178,18 @@ async def sweep(run_id: str, grace: float = GRACE) -> int:
         late = time.monotonic() - begun >= grace
         for seen in left:
             if late or (seen.pid, seen.started) not in hit:
-                found += (seen.pid, seen.started) not in hit
+                ended += (seen.pid, seen.started) not in hit
                 hit.add((seen.pid, seen.started))
                 _sessions[seen.session] = None
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(seen.pid, signal.SIGKILL if late else signal.SIGTERM)
         await asyncio.sleep(0.02)
     reap_strays()
-    return found
+    return ended
 
 
 def mark_prefix(run_id: str) -> str:
-    """What the marks of all processes of a run begin with."""
+    """Return the prefix of the marks of all processes of a run."""
     return "_".join(run_id.split()).replace("/", "_") + "/"
 
 

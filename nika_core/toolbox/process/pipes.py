@@ -96,7 +96,7 @@ class Reader:
         return False
 
     def close(self) -> None:
-        """Take what is already there, wait for no more."""
+        """Read what is already there, and wait for no more."""
         for _ in range(_LAST_READS):
             if self.ended.done() or not self._ready():
                 break

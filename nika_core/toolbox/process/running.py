@@ -48,11 +48,11 @@ class Captured:
 
     @property
     def complete(self) -> bool:
-        """Whether nothing was left out."""
+        """Return whether nothing was left out."""
         return self.total == len(self.data)
 
     def text(self) -> str:
-        """The first bytes as UTF-8; what is none becomes U+FFFD."""
+        """Return the first bytes as UTF-8; invalid ones become U+FFFD."""
         return self.data.decode("utf-8", "replace")
 
 
@@ -61,7 +61,7 @@ class ProcessResult:
     """How a process ended.
 
     Attributes:
-        exit_code: 128 + `signal` where a signal ended it, as a shell says.
+        exit_code: 128 + `signal` if a signal ended it, as a shell says.
         signal: the number of the signal that ended it; None: it ended by itself.
         stdout, stderr: what it wrote.
         channel: what it wrote to the third output.
@@ -77,7 +77,7 @@ class ProcessResult:
 
     @property
     def signal_name(self) -> str | None:
-        """`SIGKILL` and the like; None where no signal ended it."""
+        """Return the name of the signal that ended it (`SIGKILL`), or None."""
         if self.signal is None:
             return None
         try:
@@ -87,8 +87,9 @@ class ProcessResult:
 
 
 def marked(env: Mapping[str, str], run_id: str) -> dict[str, str]:
-    """`env` with a new mark of the run in it, for who starts a process by other means than `run`: at the end of its run
-    it and all that it started are ended, see `sweep`.
+    """Return `env` with a new mark of the run, for a process that is not started by `run`.
+
+    At the end of the run it and everything that it started are ended, see `sweep`.
     """
     mark = mark_prefix(run_id) + secrets.token_hex(8)
     outer = os.environ.get(MARK, "")  # this Nika may itself be a task of another one
@@ -221,7 +222,7 @@ class _Child:
             reap_strays(_BURY_SECONDS)
 
     async def settle(self, linger: float, grace: float) -> bool:
-        """Take the rest of the output and end what is left. Gives whether there was something."""
+        """Read the rest of the output and end what is left. Return whether there was something."""
         open_pipes = [reader.ended for reader in self._readers if not reader.ended.done()]
         if open_pipes:
             await asyncio.wait(open_pipes, timeout=linger)
@@ -263,7 +264,7 @@ def _captured(capture: Capture) -> Captured:
 
 
 async def _to_the_end(work: Awaitable[None], hurry: Callable[[], None]) -> None:
-    """Wait for `work` although this task is cancelled; cancelled once more, `hurry` it."""
+    """Wait for `work` although this task is cancelled; if it is cancelled again, call `hurry`."""
     task = asyncio.ensure_future(work)
     while not task.done():
         try:

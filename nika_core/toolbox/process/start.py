@@ -36,7 +36,7 @@ def start(
     merge_stderr: bool,
     channel: str | None,
 ) -> Started:
-    """Start it. Raises TaskError.
+    """Start a process. Raise TaskError.
 
     Args:
         channel: a variable to put the number of one more inherited, writable pipe into.
@@ -72,12 +72,12 @@ def start(
 
 @cache
 def raise_descriptor_limit() -> None:
-    """Allow as many open files as the machine does, within reason: a process takes three or four of them."""
+    """Allow as many open files as the machine does, within reason: a process needs three or four of them."""
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _WANTED_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _WANTED_DESCRIPTORS)
-    for limit in (wanted, 10_240):  # macOS refuses more than its own maximum even where "hard" is unlimited
+    for limit in (wanted, 10_240):  # macOS refuses more than its own maximum even if "hard" is unlimited
         if soft == resource.RLIM_INFINITY or soft >= limit:
             return
         with contextlib.suppress(ValueError, OSError):
@@ -109,7 +109,7 @@ def _check(argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> None:
 
 
 def _is_plain(argv: Sequence[str], env: Mapping[str, str]) -> bool:
-    """Whether all of it can be given to a process: looked at in one go, since it hardly ever cannot."""
+    """Return whether all texts can be passed to a process; checked at once, since they nearly always can."""
     if "" in env or any("=" in name for name in env):
         return False
     everything = "".join((*argv, *env, *env.values()))
@@ -120,7 +120,7 @@ def _is_plain(argv: Sequence[str], env: Mapping[str, str]) -> bool:
 
 
 def _refuse(argv: Sequence[str], env: Mapping[str, str]) -> None:
-    """Raises TaskError for the first that cannot."""
+    """Raise TaskError for the first text that cannot be passed."""
     where: str | None = None
     hint = "give such data on stdin"
     try:
@@ -143,16 +143,16 @@ def _refuse(argv: Sequence[str], env: Mapping[str, str]) -> None:
     except UnicodeEncodeError as error:
         character = error.object[error.start]
         if "\ud800" <= character <= "\udfff":
-            where = f"{where} holds a character that is no text (a lone surrogate)"
+            where = f"{where} has a character that is not text (a lone surrogate)"
         else:
-            where = f"{where} holds {character!a}, which the locale's encoding ({error.encoding}) does not have"
+            where = f"{where} has {character!a}, which the locale's encoding ({error.encoding}) does not have"
             hint = "run with LC_ALL=C.UTF-8, and without PYTHONUTF8=0"
     if where is not None:
         raise TaskError(where, category=Category.VALIDATION, hint=hint)
 
 
 def _why(error: OSError, program: str, cwd: Path, env: Mapping[str, str]) -> TaskError:
-    """What a user should know when a process cannot be started."""
+    """Return what a user should know if a process cannot be started."""
     number = error.errno
     if number == errno.ENOENT and error.filename not in (None, program, os.fsencode(program)):
         return TaskError(f"cannot run {program!r}: {error.filename} does not exist", category=Category.CONFIG)

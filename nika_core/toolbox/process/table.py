@@ -35,11 +35,11 @@ class Table(Protocol):
     def look(self, pid: int) -> Seen | None: ...
     def children(self, pid: int) -> list[int]: ...
     def marks(self, pid: int) -> tuple[str, ...]:
-        """The marks of one process."""
+        """Return the marks of one process."""
         ...
 
     def marked(self, belongs: Callable[[str], bool]) -> list[int]:
-        """All processes of this user with a mark that `belongs`. Slow: milliseconds."""
+        """Return all processes of this user with a mark for which `belongs` is true. Slow: milliseconds."""
         ...
 
 
@@ -67,11 +67,11 @@ class ProcTable:
             threads = [str(pid)] if pid == os.getpid() else _names(f"/proc/{pid}/task")
         except OSError:
             return []
-        found: list[int] = []
+        pids: list[int] = []
         for thread in threads:
             with contextlib.suppress(OSError):
-                found += map(int, Path(f"/proc/{pid}/task/{thread}/children").read_bytes().split())
-        return found
+                pids += map(int, Path(f"/proc/{pid}/task/{thread}/children").read_bytes().split())
+        return pids
 
     def marks(self, pid: int) -> tuple[str, ...]:
         try:
@@ -107,29 +107,29 @@ class PsTable:
 
     def marked(self, belongs: Callable[[str], bool]) -> list[int]:
         everything = ["-A", "-E", "-ww"] if sys.platform == "darwin" else ["axeww"]
-        found: list[int] = []
+        pids: list[int] = []
         for line in _ps(*everything, "-o", "pid=,command="):
             pid, _, command = line.strip().partition(" ")
             if pid.isdigit() and any(map(belongs, _marks_in(command))):
-                found.append(int(pid))
-        return found
+                pids.append(int(pid))
+        return pids
 
 
 def descendants(table: Table, roots: Iterable[int]) -> set[int]:
-    """Children and children's children, without the roots."""
-    found: set[int] = set()
+    """Return children and their children, without the roots."""
+    pids: set[int] = set()
     waiting = list(roots)
     while waiting:
         for child in table.children(waiting.pop()):
-            if child not in found:
-                found.add(child)
+            if child not in pids:
+                pids.add(child)
                 waiting.append(child)
-    return found
+    return pids
 
 
 @cache
 def table() -> Table:
-    """The one for this machine, made on first use: on Linux orphans become this process's children from then on."""
+    """Return this machine's table, made on first use: on Linux this process adopts orphans from then on."""
     return ProcTable() if Path("/proc/self/stat").exists() else PsTable()
 
 
@@ -160,6 +160,6 @@ def _ps(*arguments: str) -> list[str]:
 
 
 def _marks_in(command: str) -> tuple[str, ...]:
-    """The variable is the last of its environment, so its marks stand at the end of the line."""
-    _, found, value = command.rpartition(f"{MARK}=")
-    return tuple(word for word in value.split() if "/" in word) if found else ()
+    """Return the marks at the end of a line of `ps`: the variable is the last of the environment."""
+    _, separator, value = command.rpartition(f"{MARK}=")
+    return tuple(word for word in value.split() if "/" in word) if separator else ()

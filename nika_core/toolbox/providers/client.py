@@ -173,14 +173,14 @@ class ServerClient(ClientBase):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Values that no error may show."""
+        """Return the values that no error may show."""
         return (self.key,) if self.key else ()
 
     # ---- what follows from it
 
     @property
     def shown_address(self) -> str:
-        """The address without a user and password in it."""
+        """Return the address without a user and password in it."""
         return without_credentials(self.address)
 
     async def connection(self) -> Any:

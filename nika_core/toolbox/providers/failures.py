@@ -25,12 +25,12 @@ class Headers(Protocol):
     """Response headers of any HTTP library."""
 
     def get(self, name: str, /) -> str | None:
-        """A header's value; None when it is not there. Upper and lower case do not count."""
+        """Return a header's value, or None if it is not there. Names ignore case."""
         ...
 
 
 def clean(message: str, secrets: Sequence[str] = ()) -> str:
-    """What a server says, on one line, without control characters and without a key in it."""
+    """Return what a server says on one line, without control characters and without a key in it."""
     for secret in secrets:
         if len(secret) >= 6:
             message = message.replace(secret, "***")
@@ -39,18 +39,18 @@ def clean(message: str, secrets: Sequence[str] = ()) -> str:
 
 
 def retry_after_of(headers: Headers) -> float | None:
-    """Seconds that the server asks to wait: `Retry-After` (seconds or a date), or `retry-after-ms`."""
+    """Return the seconds that the server asks to wait: `Retry-After` (seconds or a date), or `retry-after-ms`."""
     milliseconds = headers.get("retry-after-ms")
-    given = headers.get("retry-after")
+    value = headers.get("retry-after")
     try:
         if milliseconds:
             return max(0.0, float(milliseconds) / 1000)
-        if given:
-            return max(0.0, float(given))
+        if value:
+            return max(0.0, float(value))
     except ValueError:
         pass
     try:
-        until = parsedate_to_datetime(given or "")
+        until = parsedate_to_datetime(value or "")
         sent = headers.get("date")
         now = parsedate_to_datetime(sent) if sent else datetime.now(UTC)
         return max(0.0, (until - now).total_seconds())
@@ -59,7 +59,7 @@ def retry_after_of(headers: Headers) -> float | None:
 
 
 def is_too_long(message: str, code: str | None = None) -> bool:
-    """Whether a refused request did not fit the model's context, by the words that servers use."""
+    """Return whether a refused request did not fit the model's context, by the words that servers use."""
     return code == "context_length_exceeded" or _TOO_LONG.search(message) is not None
 
 
@@ -75,15 +75,15 @@ def status_error(
     secrets: Sequence[str] = (),
     usage: Usage | None = None,
 ) -> TaskError:
-    """The error for an HTTP status.
+    """Return the error for an HTTP status.
 
     Args:
         message: what the server says; not shown for a refused key, since some servers repeat (a part of) it.
-        code: the server's own word for the error, where it has one.
+        code: the server's own word for the error, if it has one.
         key_variable: the environment variable that has the key.
         secrets: values that must not be shown.
     """
-    said = clean(message, secrets)
+    text = clean(message, secrets)
     wait = retry_after_of(headers)
     if status in (401, 403):
         variable = f" in {key_variable}" if key_variable else ""
@@ -94,44 +94,44 @@ def status_error(
         )
     if status == 402 or code in ("insufficient_quota", "billing_error"):
         return TaskError(
-            f"{provider} says that the account's credit or quota is used up (HTTP {status}): {said}",
+            f"{provider} says that the account's credit or quota is used up (HTTP {status}): {text}",
             category=Category.CONFIG,
-            hint="see the account's billing page",
+            hint="see the billing page of the account",
         )
     if status == 404 and model is None:
         return TaskError(
-            f"{provider} knows nothing of what it was asked for (HTTP 404): {said}",
+            f"{provider} has nothing at this address (HTTP 404): {text}",
             category=Category.CONFIG,
-            hint="see whether the address is that of a model server, and whether this account made what is asked for",
+            hint="check that the address is that of a model server, and that this account made what is asked for",
         )
     if status == 404:
         return TaskError(
-            f"{provider} knows no model {model!r} (HTTP 404): {said}",
+            f"{provider} has no model {model!r} (HTTP 404): {text}",
             category=Category.CONFIG,
-            hint="correct `model`; `nika providers --check` lists what is there",
+            hint="fix `model`; `nika providers --check` lists the models",
         )
     if status == 429:
         return TaskError(
-            f"{provider} has had too many requests (HTTP 429): {said}",
+            f"{provider} has had too many requests (HTTP 429): {text}",
             category=Category.RATE_LIMIT,
             retry_after=wait,
             usage=usage,
         )
-    if status in (400, 413, 422) and is_too_long(said, code):
+    if status in (400, 413, 422) and is_too_long(text, code):
         return TaskError(
-            f"the request is too long for {model!r} of {provider}: {said}",
+            f"the request is too long for {model!r} of {provider}: {text}",
             category=Category.VALIDATION,
             code=codes.CONTEXT_TOO_LONG,
             hint="shorten the prompt, use a model that holds more, or set `overflow: summarize` in the agent block",
         )
     if status == 408:
-        return TaskError(f"{provider} gave up waiting (HTTP 408): {said}", category=Category.TIMEOUT, usage=usage)
+        return TaskError(f"{provider} gave up waiting (HTTP 408): {text}", category=Category.TIMEOUT, usage=usage)
     if status >= 500 or status in (409, 425):
         return TaskError(
-            f"{provider} failed (HTTP {status}): {said}", category=Category.PROVIDER, retry_after=wait, usage=usage
+            f"{provider} failed (HTTP {status}): {text}", category=Category.PROVIDER, retry_after=wait, usage=usage
         )
     return TaskError(
-        f"{provider} refuses the request (HTTP {status}): {said}",
+        f"{provider} refuses the request (HTTP {status}): {text}",
         category=Category.VALIDATION,
         code=codes.PROVIDER_FAILED,
         hint="the model or the server cannot do what the task asks for",
@@ -141,13 +141,13 @@ def status_error(
 def transport_error(
     provider: str, error: BaseException, *, address: str = "", shown: bool = False, usage: Usage | None = None
 ) -> TaskError | None:
-    """The error for a failed connection, a timeout or a broken stream; None when `error` is none of these.
+    """Return the error for a failed connection, a timeout or a broken stream, or None if `error` is none of these.
 
     Args:
-        shown: whether a part of the answer has been given on already: then another attempt would show it twice, and
+        shown: whether a part of the answer has been shown already: another attempt would show it twice, and
             is not made.
     """
-    names = {kind.__name__ for each in _chain(error) for kind in type(each).__mro__}
+    names = {kind.__name__ for link in _chain(error) for kind in type(link).__mro__}
     where = f" at {address}" if address else ""
     retriable = None if not shown else False
     if names & {"TimeoutException", "APITimeoutError", "TimeoutError"}:
@@ -161,7 +161,7 @@ def transport_error(
         return TaskError(
             f"{provider} cannot be reached{where}: {_reason(error)}",
             category=Category.NETWORK,
-            hint="see whether the server runs and its address is right",
+            hint="check that the server runs and that its address is right",
         )
     if names & {"TransportError", "HTTPError", "APIConnectionError", "ConnectionError", "StreamError"}:
         return TaskError(
@@ -172,17 +172,17 @@ def transport_error(
         )
     if names & {"JSONDecodeError", "UnicodeDecodeError"}:
         return TaskError(
-            f"{provider}{where} sent what is no JSON",
+            f"{provider}{where} sent an answer that is not JSON",
             category=Category.PROVIDER,
             usage=usage,
             retriable=retriable,
-            hint="see whether the address is that of a model server",
+            hint="check that the address is that of a model server",
         )
     return None
 
 
 def truncated_error(provider: str, *, usage: Usage | None = None) -> TaskError:
-    """The error for a stream that ended without its end: what was shown of it is no answer, so it is asked again."""
+    """Return the error for a stream that ended too early: what was shown of it is not an answer, so it is retried."""
     return TaskError(
         f"the stream from {provider} ended before the answer did",
         category=Category.NETWORK,
@@ -192,18 +192,18 @@ def truncated_error(provider: str, *, usage: Usage | None = None) -> TaskError:
 
 
 def _chain(error: BaseException) -> list[BaseException]:
-    found: list[BaseException] = []
+    chain: list[BaseException] = []
     cause: BaseException | None = error
-    while cause is not None and cause not in found:
-        found.append(cause)
+    while cause is not None and cause not in chain:
+        chain.append(cause)
         cause = cause.__cause__ or cause.__context__
-    return found
+    return chain
 
 
 def _reason(error: BaseException) -> str:
-    """The innermost words that say something; the system's own where it gave an error number."""
+    """Return the innermost message that is not empty, or the system's own for an error number."""
     texts = [
-        os.strerror(each.errno) if isinstance(each, OSError) and each.errno and each.errno > 0 else clean(str(each))
-        for each in _chain(error)
+        os.strerror(link.errno) if isinstance(link, OSError) and link.errno and link.errno > 0 else clean(str(link))
+        for link in _chain(error)
     ]
     return next((text for text in reversed(texts) if text), type(error).__name__)

@@ -8,13 +8,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from nika_keyword_agent.plugin import PAYLOAD, nika_task_keywords
+from nika_keyword_agent.plugin import nika_task_keywords
 from nika_keyword_agent.step import Step
 
+from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.model.message import Message, Role, ToolSpec
 from nika_core.model.usage import Usage
 from nika_core.model.workflow import AgentBlock, OutputSpec
-from nika_core.plugin import ModelInfo, ModelReply, ModelRequest, Tool
+from nika_core.plugin import ModelInfo, ModelReply, ModelRequest, Tool, fields
 
 EARLIER = (Message(Role.USER, "a"), Message(Role.ASSISTANT, "b"))
 TOOL = Tool("shell", "shell", ToolSpec("shell", "Run"), lambda arguments: arguments)
@@ -39,9 +40,9 @@ def context_of(requests: list[ModelRequest], folder: Path) -> Any:
 
 def test_every_field_is_documented_and_the_primary_one_is_a_field() -> None:
     [keyword] = nika_task_keywords()
-    fields = {str(key.key if hasattr(key, "key") else key) for key in PAYLOAD._validator_dict}
-    assert set(keyword.field_docs) == fields
-    assert keyword.primary in fields
+    documented = set(fields.field_docs(keyword.payload))
+    assert documented == compile_schema(keyword.payload).fields
+    assert keyword.primary in documented
 
 
 def test_declaring_it_imports_nothing_heavy() -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-import strictyaml as sy
-
-from nika_core.plugin import Keyword, hookimpl
+from nika_core.plugin import Keyword, fields, hookimpl
 
 NIKA_API: Final = 1
 
@@ -15,14 +13,20 @@ FUNCTION: Final = Keyword(
     name="function",
     summary="Calls a Python or Node function in a process of its own and gives what it returns.",
     primary="reference",
-    payload=sy.Map({"reference": sy.Str(), sy.Optional("args"): sy.Any()}),
+    payload=fields.Map(
+        {
+            "reference": fields.field(
+                fields.Str(),
+                "path/to/file.py::name (also .js, .mjs, .ts) from the workflow's folder, or package.module::name.",
+            ),
+            fields.Optional("args"): fields.field(
+                fields.Anything(), "Arguments by name; they are fitted to the parameters' annotations."
+            ),
+        }
+    ),
     step="nika_keyword_function.step:FunctionStep",
     facets="nika_keyword_function.facets:FunctionFacets",
     json_fields=frozenset({"args"}),
-    field_docs={
-        "reference": "path/to/file.py::name (also .js, .mjs, .ts) from the workflow's folder, or package.module::name.",
-        "args": "Arguments by name; they are fitted to the parameters' annotations.",
-    },
 )
 
 

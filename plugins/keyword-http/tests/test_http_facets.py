@@ -16,6 +16,7 @@ from nika_core import codes
 from nika_core.errors import Place, TaskError, TemplateValueError
 from nika_core.model.template import MISSING, Placeholder, Template
 from nika_core.plugin import Effect
+from nika_core.plugin.fields import field_docs
 from nika_core.testing import FakePayload, FakeReport
 
 
@@ -139,19 +140,19 @@ def test_another_tool_is_told_before_a_run() -> None:
 
 def test_every_field_is_documented_and_known_to_the_schema() -> None:
     fields = {"url", "method", "headers", "query", "json", "body", "form", "followRedirects", "expectStatus"}
-    assert set(HTTP.field_docs) == fields | {"response", "idempotencyKey"}
+    assert set(field_docs(HTTP.payload)) == fields | {"response", "idempotencyKey"}
     text = "url: a\nheaders:\n  a: b\nexpectStatus:\n- 2xx\njson:\n  a: 1\nresponse: full\nfollowRedirects: true\n"
-    assert strictyaml.load(text, HTTP.payload).data["followRedirects"] is True
+    assert strictyaml.load(text, HTTP.payload.strict()).data["followRedirects"] is True
 
 
 @pytest.mark.parametrize("entry", ["127.0.0.1:8000", "10.0.0.0/8", "[::1]:1"])
 def test_settings_take_hosts_ports_and_networks(entry: str) -> None:
-    assert strictyaml.load(f"allow:\n- '{entry}'\n", HTTP.settings).data == {"allow": [entry]}
+    assert strictyaml.load(f"allow:\n- '{entry}'\n", HTTP.settings.strict()).data == {"allow": [entry]}
 
 
 def test_settings_refuse_what_is_no_host() -> None:
     with pytest.raises(strictyaml.YAMLValidationError, match="http://x"):
-        strictyaml.load("allow:\n- http://x\n", HTTP.settings)
+        strictyaml.load("allow:\n- http://x\n", HTTP.settings.strict())
 
 
 def test_neither_plugin_nor_facets_import_an_http_client() -> None:

@@ -5,23 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from strictyaml import Float, Int, Map, Optional, Str
-
-from nika_core.model.workflow import KeywordCategory
-from nika_core.plugin import Keyword, hookimpl
+from nika_core.plugin import Keyword, KeywordCategory, fields, hookimpl
 from nika_core.toolbox.agent.facets import COMPLETION_FIELDS
 
 NIKA_API: Final = 1
-
-PAYLOAD: Final = Map(
-    {
-        "prompt": Str(),
-        Optional("model"): Str(),
-        Optional("temperature"): Float(),
-        Optional("maxTokens"): Int(),
-        Optional("systemPrompt"): Str(),
-    }
-)
 
 
 @hookimpl
@@ -33,12 +20,11 @@ def nika_task_keywords() -> Iterable[Keyword]:
             summary="One stateless completion of a model.",
             category=KeywordCategory.TOOL,
             primary="prompt",
-            payload=PAYLOAD,
+            payload=fields.Map(COMPLETION_FIELDS),
             step="nika_keyword_llm.step:Step",
             facets="nika_core.toolbox.agent.facets:CompletionFacets",
             needs_provider=True,
             pure=True,
             default_timeout=60.0,
-            field_docs=COMPLETION_FIELDS,
         ),
     )

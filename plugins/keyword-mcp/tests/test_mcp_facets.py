@@ -19,6 +19,7 @@ from nika_core import codes
 from nika_core.errors import Place, TaskError
 from nika_core.model.template import MISSING, Placeholder, Template
 from nika_core.plugin import Effect
+from nika_core.plugin.fields import field_docs
 from nika_core.testing import FakePayload, FakeReport
 
 
@@ -185,7 +186,7 @@ def test_a_name_that_fits_stays_as_it_is() -> None:
 
 
 def test_every_field_is_documented() -> None:
-    assert set(MCP.field_docs) == {"reference", "args"}
+    assert set(field_docs(MCP.payload)) == {"reference", "args"}
 
 
 def test_neither_plugin_nor_facets_import_the_sdk() -> None:

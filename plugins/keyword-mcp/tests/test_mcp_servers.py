@@ -116,12 +116,12 @@ def test_a_variable_that_is_not_set_is_named_with_its_place() -> None:
 
 def test_the_section_takes_commands_and_urls() -> None:
     text = "a:\n  command: uvx\n  args:\n  - x\n  env:\n    A: b\nb:\n  url: http://h\n"
-    assert set(strictyaml.load(text, MCP.sections["mcpServers"]).data) == {"a", "b"}
+    assert set(strictyaml.load(text, MCP.sections["mcpServers"].strict()).data) == {"a", "b"}
 
 
 def test_the_section_refuses_unknown_keys() -> None:
     with pytest.raises(strictyaml.YAMLValidationError, match="commnd"):
-        strictyaml.load("a:\n  commnd: x\n", MCP.sections["mcpServers"])
+        strictyaml.load("a:\n  commnd: x\n", MCP.sections["mcpServers"].strict())
 
 
 @pytest.mark.parametrize(

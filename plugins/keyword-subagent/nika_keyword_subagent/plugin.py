@@ -5,26 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from strictyaml import Float, Int, Map, Optional, Seq, Str
-
-from nika_core.model.workflow import KeywordCategory
-from nika_core.plugin import Keyword, hookimpl
+from nika_core.plugin import Keyword, KeywordCategory, fields, hookimpl
 from nika_core.toolbox.agent.facets import FIELDS
 
 NIKA_API: Final = 1
-
-PAYLOAD: Final = Map(
-    {
-        "prompt": Str(),
-        Optional("model"): Str(),
-        Optional("temperature"): Float(),
-        Optional("maxTokens"): Int(),
-        Optional("systemPrompt"): Str(),
-        Optional("maxTurns"): Int(),
-        Optional("systemPromptFile"): Str(),
-        Optional("skills"): Seq(Str()),
-    }
-)
 
 
 @hookimpl
@@ -36,12 +20,11 @@ def nika_task_keywords() -> Iterable[Keyword]:
             summary="A model with tools in a conversation of its own, that sees nothing but its own prompt.",
             category=KeywordCategory.ISOLATED,
             primary="prompt",
-            payload=PAYLOAD,
+            payload=fields.Map(FIELDS),
             step="nika_keyword_subagent.step:Step",
             facets="nika_core.toolbox.agent.facets:AgentFacets",
             verbatim_fields=frozenset({"systemPromptFile", "skills"}),  # files are named by the author, never by data
             needs_provider=True,
             default_timeout=60.0,
-            field_docs=FIELDS,
         ),
     )

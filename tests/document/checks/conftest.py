@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from strictyaml import Any as Anything
-from strictyaml import Map, MapPattern, Optional, Str
 
 from nika_core import codes
 from nika_core.document import load_workflow
@@ -20,6 +18,10 @@ from nika_core.model.path import read_path
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import KeywordCategory, Workflow
 from nika_core.plugin import Facets, Keyword, Payload, Report, Scope, SourceReport, Values
+from nika_core.plugin.fields import Anything, Map, MapPattern, Optional, Str
+from nika_core.registry import Kind, PluginRecord
+from nika_core.registry.guarded_facets import GuardedFacets
+from nika_core.registry.guarded_source import GuardedSource
 
 _ASKING = Map({"prompt": Str(), Optional("model"): Str()})
 
@@ -90,7 +92,7 @@ class Broken:
 
 @dataclass
 class PluginCatalog:
-    """Everything that a test installs."""
+    """Everything that a test installs, guarded as the registry guards it."""
 
     check: Callable[[Payload, Report], None] | None = None
     check_tool: Callable[[str, Payload, Report], None] | None = None
@@ -98,7 +100,7 @@ class PluginCatalog:
         default_factory=lambda: {"task": Tasks(), "env": Environment(), "broken": Broken(), "blocked": None}
     )
 
-    def words(self) -> Collection[str]:
+    def keywords(self) -> Collection[str]:
         return KEYWORDS.keys()
 
     def keyword(self, word: str) -> Keyword:
@@ -112,7 +114,7 @@ class PluginCatalog:
             facets.check = self.check  # type: ignore[method-assign]  # a facet made for this test
         if self.check_tool:
             facets.check_tool = self.check_tool  # type: ignore[method-assign]  # a facet made for this test
-        return facets
+        return GuardedFacets(facets, PluginRecord(Kind.KEYWORD, word, "acme", "acme", "1.0"))
 
     def sections(self) -> Mapping[str, Any]:
         return {}
@@ -124,7 +126,7 @@ class PluginCatalog:
         found = self.installed.get(name)
         if found is None:
             raise PluginError(codes.PLUGIN_BLOCKED, f"the source '{name}' is blocked", hint="unblock it")
-        return found
+        return GuardedSource(found, PluginRecord(Kind.TEMPLATE_SOURCE, name, "acme", "acme", "1.0"))
 
     def install_hint(self, word: str) -> str | None:
         return "uv add acme" if word == "acme" else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nika_core import codes
-from nika_core.document.checks import payload_of
+from nika_core.document.checks import checked_payload
 from nika_core.errors import Severity, TaskError
 from nika_core.model.limits import Limit, LimitKind, Limits, Unit
 
@@ -56,7 +56,7 @@ def test_a_keyword_that_raises_is_one_problem_that_names_it(check, catalog):
     catalog.check = own
     found = check("tasks:\n  - {id: a, call: y}\n")
     assert found.locator[0][:2] == (codes.PLUGIN_BROKEN, 2)
-    assert found.only.message == "the keyword 'call' failed while it checked task 'a': ZeroDivisionError"
+    assert found.only.message == "the plugin for 'call' (acme 1.0) fails in `check`: ZeroDivisionError"
 
 
 def test_a_keyword_may_raise_an_error_of_nikas_own(check, catalog):
@@ -80,7 +80,7 @@ def test_a_keyword_that_never_stops_reporting_is_cut(check, catalog):
 def test_what_a_keyword_is_given(check):
     workflow = check(TEXT).workflow
     limits = Limits([Limit(LimitKind.TASK_TOKENS, 500, Unit.TOKENS, "NIKA_MAX_TOKENS_TASK")])
-    payload = payload_of(workflow.tasks[0], workflow, limits, {"call": {"x": 1}, "other": {}})
+    payload = checked_payload(workflow.tasks[0], workflow, limits, {"call": {"x": 1}, "other": {}})
     assert payload.task_id == "a"
     assert payload.text("name") == "x {{a2}}"
     assert payload.text("args") == '{"n":3,"t":"{{a2}}"}'

@@ -60,7 +60,7 @@ def test_a_source_that_cannot_be_had_says_what_its_plugin_says(check):
 def test_a_source_that_raises_is_one_problem_that_names_it(check):
     problem = check("tasks:\n  - id: a\n    call: '${broken.x}'\n").only
     assert problem.code == codes.PLUGIN_BROKEN
-    assert problem.message == "the template source 'broken' failed while it checked ${broken.x}: KeyError: 'oops'"
+    assert problem.message == "${broken.x}: the plugin for 'broken' (acme 1.0) fails in `check`: KeyError: 'oops'"
 
 
 def test_a_path_may_have_so_many_steps_and_no_more(check):

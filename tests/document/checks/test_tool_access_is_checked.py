@@ -112,7 +112,11 @@ def test_only_what_is_allowed_is_asked_for_and_only_of_known_keywords(check, cat
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [
-        (ValueError("oops"), codes.PLUGIN_BROKEN, "failed while it checked the tool 'call::x': ValueError: oops"),
+        (
+            ValueError("oops"),
+            codes.PLUGIN_BROKEN,
+            "(acme 1.0) fails in `check_tool`: ValueError: oops",
+        ),
         (PluginError(codes.PLUGIN_CONFLICT, "two offer it"), codes.PLUGIN_CONFLICT, "two offer it"),
     ],
 )

@@ -15,8 +15,9 @@ import pytest
 from cookiecutter.exceptions import FailedHookException
 from cookiecutter.main import cookiecutter
 
+from nika_core import PLUGIN_KINDS
 from nika_core.errors import UsageError
-from nika_core.scaffold import KINDS, NewPlugin, make_plugin
+from nika_core.scaffold import NewPlugin, make_plugin
 
 from ...environments import ROOT, Environment
 from .conftest import CASES, Baked
@@ -143,7 +144,7 @@ def test_a_private_projects_ci_runs_from_a_folder_of_wheels(
     assert list((project / "dist").glob("*.whl"))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PLUGIN_KINDS)
 def test_the_conformance_test_has_four_lines(kind: str) -> None:
     (file,) = TEMPLATE.glob(f"*/_kind/{kind}/tests/test_conformance.py")
     lines = [line for line in file.read_text().splitlines()[1:] if line.strip()]

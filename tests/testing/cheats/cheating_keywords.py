@@ -9,14 +9,19 @@ import sys
 import time
 from pathlib import Path
 
-from strictyaml import Bool, Map, MapPattern, Optional, Str
-
 from nika_core.errors import TaskError
 from nika_core.plugin import Effect, Estimate, Facets, Keyword, StepOutput, hookimpl
+from nika_core.plugin.fields import Bool, Map, MapPattern, Optional, Str, field
 
 NIKA_API = 1
 HERE = "cheating_keywords"
-FIELDS = {"text": "What to give back.", "slow": "Whether to wait.", "large": "Whether to give a lot."}
+PAYLOAD = Map(
+    {
+        "text": field(Str(), "What to give back."),
+        Optional("slow"): field(Bool(), "Whether to wait."),
+        Optional("large"): field(Bool(), "Whether to give a lot."),
+    }
+)
 
 
 class HonestFacets(Facets):
@@ -160,8 +165,7 @@ class Showing(HonestFacets):
 
 
 def keyword(word, step="Honest", facets="HonestFacets", **more):
-    schema = Map({"text": Str(), Optional("slow"): Bool(), Optional("large"): Bool()})
-    given = {"name": word, "summary": "A test.", "primary": "text", "payload": schema, "field_docs": FIELDS, **more}
+    given = {"name": word, "summary": "A test.", "primary": "text", "payload": PAYLOAD, **more}
     return Keyword(step=f"{HERE}:{step}", facets=f"{HERE}:{facets}", **given)
 
 
@@ -170,7 +174,7 @@ def nika_task_keywords():
     return [
         keyword("honest"),
         keyword("lax", payload=MapPattern(Str(), Str())),
-        keyword("undocumented", field_docs={}),
+        keyword("undocumented", payload=Map({"text": Str(), Optional("slow"): Bool(), Optional("large"): Bool()})),
         keyword("pointless", primary="no_such_field"),
         keyword("absent", step="NoSuchClass"),
         keyword("synchronous", facets="Honest"),

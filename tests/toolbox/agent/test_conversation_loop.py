@@ -72,7 +72,7 @@ async def test_calls_of_one_turn_run_side_by_side_and_are_answered_in_their_orde
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (ToolCall("1", "weather", None, "{city: Rome"), "no JSON object"),
+        (ToolCall("1", "weather", None, "{city: Rome"), "not a JSON object"),
         (ToolCall("1", "weather", {"city": 5}), r"\$\.city: 5 is not of type 'string'"),
         (ToolCall("1", "weather", {}), "'city' is a required property"),
         (ToolCall("1", "wheather", {"city": "Rome"}), "no tool 'wheather'. The tools are: weather"),

@@ -16,7 +16,7 @@ class {{cookiecutter.__class}}Facets(Facets):
 
     def check(self, payload: Payload, report: Report) -> None:
         """Report what the schema cannot see."""
-        times = payload.fields.get("times", 1)
+        times = payload.fields["times"]  # a `Template` if it depends on something
         if isinstance(times, int) and not 1 <= times <= MOST:
             report(f"times is {times}", payload.at("times"), hint=f"write a number from 1 to {MOST}")
 
@@ -26,4 +26,4 @@ class {{cookiecutter.__class}}Facets(Facets):
 
     def mock(self, payload: JsonObject) -> Json:
         """An output of the same shape, for `nika run --mock`."""
-        return {"text": str(payload["text"]), "times": payload.get("times", 1)}
+        return {"text": str(payload["text"]), "times": payload["times"]}

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from nika_core.plugin import Keyword, hookimpl
-from strictyaml import Int, Map, Optional, Str  # type: ignore[import-untyped]  # it has no types
+from nika_core.plugin import Keyword, fields, hookimpl
 
 NIKA_API: Final = 1  # the version of the plugin interface that this is written for
 
@@ -19,13 +18,14 @@ def nika_task_keywords() -> Iterable[Keyword]:
             name="{{cookiecutter.word}}",
             summary="Says a text as many times as it is asked to.",
             primary="text",
-            payload=Map({"text": Str(), Optional("times"): Int()}),
+            payload=fields.Map(
+                {
+                    "text": fields.field(fields.Str(), "What to say."),
+                    "times": fields.field(fields.Templated(fields.PositiveInt()), "How often: 1 to 100.", default=1),
+                }
+            ),
             step="{{cookiecutter.__package}}.step:{{cookiecutter.__class}}Step",
             facets="{{cookiecutter.__package}}.facets:{{cookiecutter.__class}}Facets",
             pure=True,
-            field_docs={
-                "text": "What to say.",
-                "times": "How many times: 1 (default) to 100.",
-            },
         )
     ]

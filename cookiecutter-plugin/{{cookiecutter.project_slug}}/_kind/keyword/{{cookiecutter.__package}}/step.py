@@ -11,5 +11,5 @@ class {{cookiecutter.__class}}Step(Step):
 
     async def run(self, payload: JsonObject, context: StepContext) -> Json:
         """The text, and how often it was said. The payload has passed the schema, its templates are rendered."""
-        times = payload.get("times", 1)
+        times = payload["times"]
         return {"text": " ".join([payload["text"]] * times), "times": times}

@@ -1,0 +1,154 @@
+"""Mappings, lists, choices, and what a field of a mapping can say of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+from nika_core.plugin.fields.validator import Validator, strict
+
+
+class Optional:
+    """Mark a key of a `Map` as one that may be missing.
+
+    Attributes:
+        key: the key.
+    """
+
+    __slots__ = ("key",)
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+
+class Field:
+    """A field of a `Map` with what is known about it. `field` makes one.
+
+    Attributes:
+        validator: what the value has to be.
+        doc: one sentence for editors and `nika plugins show`.
+        default: the value of a missing key; None: there is none.
+    """
+
+    __slots__ = ("default", "doc", "validator")
+
+    def __init__(self, validator: Validator, doc: str, default: Any) -> None:
+        self.validator, self.doc, self.default = validator, doc, default
+
+
+def field(validator: Validator, doc: str = "", *, default: Any = None) -> Field:
+    """Document a field of a `Map`, and perhaps give it a default, so that its key may be missing.
+
+    Args:
+        validator: what the value has to be.
+        doc: one sentence for editors and `nika plugins show`.
+        default: the value of a missing key, as the validator returns it.
+    """
+    return Field(validator, doc, default)
+
+
+class Map(Validator):
+    """Accept a mapping with these keys and no others. A key is required unless it is `Optional` or has a default.
+
+    Attributes:
+        docs: the documentation of the fields that have one, by key.
+    """
+
+    def __init__(self, members: Mapping[str | Optional, Validator | Field]) -> None:
+        self._members = {
+            key.key if isinstance(key, Optional) else key: (
+                isinstance(key, Optional),
+                member if isinstance(member, Field) else Field(member, "", None),
+            )
+            for key, member in members.items()
+        }
+        self.docs: Mapping[str, str] = {key: member.doc for key, (_, member) in self._members.items() if member.doc}
+
+    def _build(self) -> Any:
+        from nika_core.plugin.fields.strict_classes import DocumentedMap
+
+        optional = import_module("strictyaml").Optional
+        members = {
+            optional(key, default=member.default) if may_be_missing or member.default is not None else key: strict(
+                member.validator
+            )
+            for key, (may_be_missing, member) in self._members.items()
+        }
+        return DocumentedMap(members, self.docs)
+
+
+class MapPattern(Validator):
+    """Accept a mapping of any keys, all of whose keys and values are of one kind."""
+
+    def __init__(
+        self, key: Validator, value: Validator, *, minimum_keys: int | None = None, maximum_keys: int | None = None
+    ) -> None:
+        self._key, self._value = key, value
+        self._bounds = {"minimum_keys": minimum_keys, "maximum_keys": maximum_keys}
+
+    def _build(self) -> Any:
+        return import_module("strictyaml").MapPattern(strict(self._key), strict(self._value), **self._bounds)
+
+
+class Seq(Validator):
+    """Accept a list of values of one kind."""
+
+    def __init__(self, item: Validator) -> None:
+        self._item = item
+
+    def _build(self) -> Any:
+        return getattr(import_module("strictyaml"), type(self).__name__)(strict(self._item))
+
+
+class UniqueSeq(Seq):
+    """Accept a list of values of one kind, none of them twice."""
+
+
+class FixedSeq(Validator):
+    """Accept a list with exactly one value for each of these validators, in order."""
+
+    def __init__(self, items: Sequence[Validator]) -> None:
+        self._items = tuple(items)
+
+    def _build(self) -> Any:
+        return import_module("strictyaml").FixedSeq([strict(item) for item in self._items])
+
+
+class Enum(Validator):
+    """Accept one of these texts."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._texts = list(texts)
+
+    def _build(self) -> Any:
+        return import_module("strictyaml").Enum(self._texts)
+
+
+class EmptyDict(Validator):
+    """Accept nothing at all, as an empty mapping: `EmptyDict() | MapPattern(Str(), Str())`."""
+
+
+class EmptyList(Validator):
+    """Accept nothing at all, as an empty list: `EmptyList() | Seq(Str())`."""
+
+
+class Templated(Validator):
+    """Accept what another validator accepts, or a template whose text with its values in it is checked again.
+
+    `Templated(Int())` takes `3` and `"${input.count}"`; the step is given an integer in both cases. A value that does
+    not fit fails the task with category `template` and the name of the field. `Facets.check` sees a `Template`.
+    """
+
+    def __init__(self, inner: Validator) -> None:
+        self._inner = inner
+
+    def _build(self) -> Any:
+        from nika_core.plugin.fields.strict_classes import TemplatedValidator
+
+        return TemplatedValidator(strict(self._inner))
+
+
+def field_docs(validator: object) -> Mapping[str, str]:
+    """Return the documentation of a `Map`'s fields; nothing for any other validator."""
+    return validator.docs if isinstance(validator, Map) else {}

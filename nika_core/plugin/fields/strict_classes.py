@@ -1,0 +1,48 @@
+"""Our own classes of strictyaml validators. Only what reads a document imports this module, and strictyaml with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import strictyaml
+
+if TYPE_CHECKING:
+    from nika_core.plugin.fields.scalars import Scalar
+
+
+class DocumentedMap(strictyaml.Map):  # type: ignore[misc]  # strictyaml has no types
+    """A `Map` that knows what its fields are for."""
+
+    def __init__(self, members: Mapping[Any, Any], docs: Mapping[str, str]) -> None:
+        super().__init__(members)
+        self.docs = docs
+
+
+class ScalarOf(strictyaml.ScalarValidator):  # type: ignore[misc]  # strictyaml has no types
+    """A scalar type of ours, for strictyaml."""
+
+    def __init__(self, scalar: Scalar) -> None:
+        self.scalar = scalar
+
+    def validate_scalar(self, chunk: Any) -> Any:
+        try:
+            return self.scalar.parse(chunk.contents)
+        except ValueError as error:
+            return chunk.expecting_but_found(f"when expecting {self.scalar.expects}", str(error))
+
+    def to_yaml(self, data: Any) -> str:
+        return self.scalar.to_text(data)
+
+
+class TemplatedValidator(strictyaml.Validator):  # type: ignore[misc]  # strictyaml has no types
+    """To strictyaml it is what it wraps; templates are what the compiled form accepts beside."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    def __call__(self, chunk: Any) -> Any:
+        return self.inner(chunk)
+
+    def to_yaml(self, data: Any) -> Any:
+        return self.inner.to_yaml(data)

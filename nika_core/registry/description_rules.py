@@ -1,0 +1,130 @@
+"""Whether a description is what its class says. Python checks no types, and what is wrong here would come up much
+later, somewhere else, as somebody else's fault.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
+
+from nika_core.model.workflow import KeywordCategory
+from nika_core.plugin import Explanation, Keyword
+from nika_core.plugin.fields.validator import Validator
+from nika_core.registry.kinds import kind_of, load_named
+
+_OBJECT: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*\Z")
+_CODE: Final = re.compile(r"[A-Z][A-Z0-9]*-\d{3}\Z")
+_KERNEL: Final = "NIKA-"
+
+Rule: TypeAlias = tuple[str, Callable[[Any], bool]]
+Rules: TypeAlias = Mapping[str, Rule]
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_named_object(value: Any) -> bool:
+    return isinstance(value, str) and _OBJECT.match(value) is not None
+
+
+def _is_seconds(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+
+
+def _is_count(value: Any) -> bool:
+    return value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0)
+
+
+def _is_validator(value: Any) -> bool:
+    return (callable(value) or isinstance(value, Validator)) and not isinstance(value, type)
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, frozenset | set | tuple | list) and all(map(_is_text, value))
+
+
+def _are_validators(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(_is_text(key) and _is_validator(each) for key, each in value.items())
+
+
+_TEXT: Final[Rule] = ("a text", _is_text)
+_OBJECT_NAME: Final[Rule] = ('"package.module:Class"', _is_named_object)
+_TRUTH: Final[Rule] = ("True or False", lambda value: isinstance(value, bool))
+_NAMES: Final[Rule] = ("names, in a set or a tuple", _are_names)
+_COUNT: Final[Rule] = ("a whole number from 1 on, or None", _is_count)
+
+KEYWORD: Final[Rules] = {
+    "name": _TEXT,
+    "summary": _TEXT,
+    "category": ("a KeywordCategory", lambda value: isinstance(value, KeywordCategory)),
+    "primary": _TEXT,
+    "payload": ("a validator of nika_core.plugin.fields", _is_validator),
+    "step": _OBJECT_NAME,
+    "facets": _OBJECT_NAME,
+    "json_fields": _NAMES,
+    "verbatim_fields": _NAMES,
+    "rendered_fields": _NAMES,
+    "needs_provider": _TRUTH,
+    "pure": _TRUTH,
+    "default_timeout": ("seconds, more than 0", _is_seconds),
+    "default_max_output": _COUNT,
+    "sections": ("root keys, each with a validator of nika_core.plugin.fields", _are_validators),
+    "settings": (
+        "a validator of nika_core.plugin.fields, or None",
+        lambda value: value is None or _is_validator(value),
+    ),
+    "synonyms": _NAMES,
+    "explanations": (
+        "Explanation values in a tuple",
+        lambda value: isinstance(value, tuple | list) and all(isinstance(each, Explanation) for each in value),
+    ),
+}
+PROVIDER: Final[Rules] = {
+    "name": _TEXT,
+    "summary": _TEXT,
+    "models": _NAMES,
+    "secrets": _NAMES,
+    "optional_secrets": _NAMES,
+    "secrets_unless": _NAMES,
+    "client": _OBJECT_NAME,
+    "requests_per_minute": _COUNT,
+    "tokens_per_minute": _COUNT,
+}
+TEMPLATE_SOURCE: Final[Rules] = {"name": _TEXT, "summary": _TEXT, "source": _OBJECT_NAME, "default_source": _TRUTH}
+LIMIT_POLICY: Final[Rules] = {"name": _TEXT, "summary": _TEXT, "policy": _OBJECT_NAME}
+COMMAND: Final[Rules] = {"name": _TEXT, "summary": _TEXT, "app": _OBJECT_NAME}
+
+
+def description_error(description: object) -> str | None:
+    """What is wrong with a description, as the rest of a sentence that begins with the plugin; None: nothing."""
+    kind = kind_of(description)
+    rules: Rules = load_named(kind.value.rules) if kind else {}
+    for name, (wanted, holds) in rules.items():
+        value = getattr(description, name, None)
+        if not holds(value):
+            return f"gives `{name}` as {_shown(value)}, where {wanted} is wanted"
+    if isinstance(description, Keyword):
+        return _explanations_error(description)
+    return None
+
+
+def _explanations_error(keyword: Keyword) -> str | None:
+    for each in keyword.explanations:
+        texts = (each.code, each.title, each.meaning, each.example, each.fix)
+        if not all(map(_is_text, texts)):
+            return f"explains {_shown(each.code)} with something that is no text"
+        if each.code.startswith(_KERNEL):
+            return f"explains {each.code}, and the codes that begin with {_KERNEL} are Nika's own"
+        if not _CODE.match(each.code):
+            return f"explains {each.code!r:.40}: a code is a prefix of the plugin's own and three digits, as ACME-001"
+    return None
+
+
+def _shown(value: object) -> str:
+    try:
+        return f"{value!r:.60}"
+    except Exception:  # its own repr may fail, too
+        return f"a {type(value).__name__}"

@@ -1,0 +1,156 @@
+"""The kinds of plugins: one table. A new kind is one row here, the type of its description, and its hook.
+
+The table holds names and imports nothing: what is installed is known without loading the interface.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from importlib import import_module
+from typing import Any, Final
+
+from nika_core import codes
+
+
+@dataclass(frozen=True, slots=True)
+class NamedObject:
+    """A field of a description that names an object, and how the registry hands that object out.
+
+    Attributes:
+        field: the description's field; its value is "package.module:Class".
+        guard: "package.module:Class" that is made around each such object; None: it is handed out as it is.
+        load_only: whether `nika plugins check` only imports it, because making one needs more than its name.
+    """
+
+    field: str
+    guard: str | None = None
+    load_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KindRow:
+    """What there is to know about one kind.
+
+    Attributes:
+        id: its name in lists (`keywords:shell`); the entry-point group is `nika.` and this.
+        title: its name in messages, and for `nika plugins new --kind` with an underscore for each space.
+        hook: the function that a plugin's module implements.
+        description: the type, exported by `nika_core.plugin`, of what the hook returns.
+        rules: "module:name" of the rules for the fields of that type.
+        prefix: how the distributions that come with Nika are named.
+        unknown: the code of the error for a word that nobody offers.
+        objects: the objects that a description names.
+        reserved: words of the kernel itself, which a plugin gets only if the project prefers it.
+        implied: whether an allow list of the environment need not name it.
+    """
+
+    id: str
+    title: str
+    hook: str
+    description: str
+    rules: str
+    prefix: str
+    unknown: str
+    objects: tuple[NamedObject, ...]
+    reserved: frozenset[str] = frozenset()
+    implied: bool = False
+
+
+class Kind(Enum):
+    """What a plugin may bring."""
+
+    KEYWORD = KindRow(
+        id="keywords",
+        title="keyword",
+        hook="nika_task_keywords",
+        description="Keyword",
+        rules="nika_core.registry.description_rules:KEYWORD",
+        prefix="nika-keyword-",
+        unknown=codes.UNKNOWN_KEYWORD,
+        objects=(
+            NamedObject("step"),  # what happens in it is judged where attempts are
+            NamedObject("facets", "nika_core.registry.guarded_facets:GuardedFacets"),
+        ),
+    )
+    PROVIDER = KindRow(
+        id="providers",
+        title="provider",
+        hook="nika_providers",
+        description="Provider",
+        rules="nika_core.registry.description_rules:PROVIDER",
+        prefix="nika-provider-",
+        unknown=codes.UNKNOWN_PROVIDER,
+        objects=(NamedObject("client", "nika_core.registry.guarded_client:GuardedClient", load_only=True),),
+    )
+    TEMPLATE_SOURCE = KindRow(
+        id="template_sources",
+        title="template source",
+        hook="nika_template_sources",
+        description="TemplateSource",
+        rules="nika_core.registry.description_rules:TEMPLATE_SOURCE",
+        prefix="nika-template-",
+        unknown=codes.UNKNOWN_SOURCE,
+        objects=(NamedObject("source", "nika_core.registry.guarded_source:GuardedSource"),),
+    )
+    LIMIT_POLICY = KindRow(
+        id="limit_policies",
+        title="limit policy",
+        hook="nika_limit_policies",
+        description="LimitPolicy",
+        rules="nika_core.registry.description_rules:LIMIT_POLICY",
+        prefix="nika-limit-",
+        unknown=codes.POLICY_REFUSED,
+        objects=(NamedObject("policy", "nika_core.registry.guarded_policy:GuardedPolicy"),),
+        implied=True,  # what may be used is one thing; what bounds it must not be forgotten off a list
+    )
+
+    COMMAND = KindRow(
+        id="commands",
+        title="command",
+        hook="nika_commands",
+        description="Command",
+        rules="nika_core.registry.description_rules:COMMAND",
+        prefix="nika-command-",
+        unknown=codes.USAGE,
+        objects=(NamedObject("app", load_only=True),),  # the command line builds it and guards its calls
+        reserved=frozenset(
+            "run resume validate plan runs init plugins providers limits schema explain".split()  # noqa: SIM905  # a table
+        ),
+    )
+
+    @property
+    def id(self) -> str:
+        """Its name in lists."""
+        return self.value.id
+
+    @property
+    def group(self) -> str:
+        """The entry-point group."""
+        return f"nika.{self.value.id}"
+
+    @property
+    def option(self) -> str:
+        """Its name for `nika plugins new --kind`, and in the template of new plugins."""
+        return self.value.title.replace(" ", "_")
+
+    @property
+    def description(self) -> type[Any]:
+        """The type of its descriptions."""
+        found: type[Any] = getattr(import_module("nika_core.plugin"), self.value.description)
+        return found
+
+
+BY_GROUP: Final = {kind.group: kind for kind in Kind}
+BY_ID: Final = {kind.id: kind for kind in Kind}
+
+
+def kind_of(description: object) -> Kind | None:
+    """The kind whose description it is; None: no kind's."""
+    return next((kind for kind in Kind if isinstance(description, kind.description)), None)
+
+
+def load_named(name: str) -> Any:
+    """What "module:name" of the table names."""
+    module, _, attribute = name.partition(":")
+    return getattr(import_module(module), attribute)

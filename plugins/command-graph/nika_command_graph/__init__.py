@@ -1,0 +1,1 @@
+"""`nika graph`: a workflow's graph as a drawing."""

@@ -1,0 +1,32 @@
+"""`nika graph`: a workflow's graph as a drawing."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nika_command_graph.drawing import draw
+from nika_core.plugin import CommandContext
+
+
+class Format(StrEnum):
+    """How to draw."""
+
+    MERMAID = "mermaid"
+    DOT = "dot"
+    SVG = "svg"
+    TEXT = "text"
+
+
+def graph(
+    context: typer.Context,
+    workflow: Annotated[Path, typer.Argument(help="The workflow's file.")],
+    format_: Annotated[Format, typer.Option("--format", help="How to draw.")] = Format.TEXT,
+) -> None:
+    """Draw a workflow's graph."""
+    nika: CommandContext = context.obj
+    checked = nika.load_workflow(workflow)
+    nika.terminal.print_data(draw(checked, nika.graph(checked), format_.value, nika.terminal.mask))

@@ -1,0 +1,48 @@
+"""A workflow's graph as a drawing: Mermaid and DOT for other tools, SVG for a browser, text for a terminal.
+
+Ids, conditions and names are text from a file: each format escapes them by its own rules, so that none can add
+anything to the drawing but its own letters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from nika_command_graph.dot import draw_dot
+from nika_command_graph.mermaid import draw_mermaid
+from nika_command_graph.picture import Picture, picture_of
+from nika_command_graph.svg import draw_svg
+from nika_command_graph.text import draw_text
+from nika_core import UsageError
+from nika_core.plugin import Graph, Workflow
+
+__all__ = ["FORMATS", "draw"]
+
+_DRAW: Final[dict[str, Callable[[Picture], str]]] = {
+    "mermaid": draw_mermaid,
+    "dot": draw_dot,
+    "svg": draw_svg,
+    "text": draw_text,
+}
+FORMATS: Final = tuple(_DRAW)
+
+
+def draw(
+    workflow: Workflow,
+    graph: Graph,
+    format: str = "text",  # noqa: A002  # the option's own name
+    mask: Callable[[str], str] = str,
+) -> str:
+    """The drawing as text, without a line break at its end.
+
+    Args:
+        format: one of FORMATS.
+        mask: takes secrets out of names and conditions.
+
+    Raises:
+        UsageError: another one.
+    """
+    if format not in _DRAW:
+        raise UsageError(f"there is no format '{format}'", hint=f"formats: {', '.join(FORMATS)}")
+    return _DRAW[format](picture_of(workflow, graph, mask))

@@ -1,0 +1,80 @@
+"""What is drawn, whatever the format: tasks, and one line for each pair of tasks that are joined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from nika_core.plugin import EdgeKind, Graph, Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A task."""
+
+    id: str
+    keyword: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """`target` waits for `source`. `label` is the condition; `waits_only`: made by another flow's condition."""
+
+    source: int  # indexes of nodes
+    target: int
+    label: str = ""
+    waits_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """`layers` has every node once: those of a layer may run together. All text is printable and on one line."""
+
+    title: str
+    nodes: tuple[Node, ...]
+    lines: tuple[Line, ...]
+    layers: tuple[tuple[int, ...], ...]
+
+
+_WAITS: Final = (EdgeKind.READ, EdgeKind.OPTIONAL)  # edges that only order
+
+
+def picture_of(workflow: Workflow, graph: Graph, mask: Callable[[str], str] = str) -> Picture:
+    """The picture. Several flows between two tasks are one line; tasks of a cycle come last, so any graph is drawn.
+
+    Args: mask: takes secrets out of names and conditions.
+    """
+    index = {task: number for number, task in enumerate(graph.order)}
+    keywords = {task.id: task.keyword for task in workflow.tasks}
+    lines: list[Line] = []
+    for task in graph.order:
+        by_target: dict[str, list[str]] = {}
+        waits: dict[str, bool] = {}
+        for edge in graph.outgoing[task]:
+            by_target.setdefault(edge.target, []).append(edge.condition.text if edge.condition else "")
+            waits[edge.target] = waits.get(edge.target, True) and edge.kind in _WAITS
+        for target, conditions in by_target.items():
+            # Of several flows one that is active is enough: one without a condition leaves nothing to ask.
+            texts = [] if "" in conditions else [printable(mask(text)) for text in conditions]
+            label = texts[0] if len(texts) == 1 else " || ".join(f"({text})" for text in texts)
+            lines.append(Line(index[task], index[target], label, waits[target]))
+    waves = [[index[task] for task in wave] for wave in graph.waves()]
+    drawn = {number for wave in waves for number in wave}
+    rest = [number for number in range(len(graph.order)) if number not in drawn]
+    layers = [*waves, rest] if rest else waves
+    nodes = tuple(Node(printable(task), printable(keywords.get(task, ""))) for task in graph.order)
+    return Picture(printable(mask(workflow.name)), nodes, tuple(lines), tuple(tuple(layer) for layer in layers))
+
+
+def printable(text: str) -> str:
+    """One line; what is no printable character (terminal control codes, changes of direction) is shown as its code."""
+    text = " ".join(text.split())
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def shortened(text: str, length: int) -> str:
+    """At most so many characters."""
+    return text if len(text) <= length else text[: length - 1] + "…"

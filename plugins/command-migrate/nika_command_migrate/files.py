@@ -1,0 +1,197 @@
+"""Files and folders of workflows: which to take, what changes in them, and writing it so that nothing is ever lost."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import json
+import os
+import re
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from nika_command_migrate.findings import Surroundings
+from nika_command_migrate.migrate import Migration, Status, migrate_text
+from nika_command_migrate.notes import Note
+from nika_core import Severity
+
+PATTERNS: Final = ("*.nika.yaml", "*.nika.yml")
+MAX_BYTES: Final = 10 * 1024 * 1024  # what v4 could read at most, and v5 reads unless told otherwise
+_SKIPPED: Final = frozenset({"node_modules", "__pycache__"})  # and every hidden folder
+BACKUP: Final = ".v4.bak"
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """What became of one file. `diff` is empty when nothing changes; `backup` is where the old text is."""
+
+    path: Path
+    migration: Migration
+    diff: str = ""
+    written: bool = False
+    backup: Path | None = None
+
+    @property
+    def status(self) -> Status:
+        return self.migration.status
+
+    @property
+    def changes(self) -> bool:
+        """Whether the new text differs from the old one."""
+        return self.status is Status.MIGRATED
+
+    def as_json(self) -> dict[str, Any]:
+        """For `--format json`; keys without a value are left out."""
+        return {
+            "path": str(self.path),
+            "status": self.status.value,
+            "changes": self.changes,
+            "written": self.written,
+            **({"backup": str(self.backup)} if self.backup else {}),
+            **({"diff": self.diff} if self.diff else {}),
+            "notes": [note.as_json() for note in self.migration.notes],
+        }
+
+
+def migrate_paths(paths: Iterable[Path], *, write: bool = False, backup: bool = True) -> list[FileResult]:
+    """Migrate files, and in folders all workflows. Without `write` nothing is touched.
+
+    A file that cannot be read or written is a result with status unreadable, and the others go on.
+    """
+    return [_one(path, write=write, backup=backup) for path in found_files(paths)]
+
+
+def found_files(paths: Iterable[Path]) -> list[Path]:
+    """The files that are named, and in folders those with a workflow's name; each file once."""
+    found: dict[Path, Path] = {}
+    for path in paths:
+        for file in _in_folder(path) if path.is_dir() else [path]:
+            found.setdefault(file.resolve(), file)
+    return list(found.values())
+
+
+def _in_folder(folder: Path) -> Iterator[Path]:
+    for root, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _SKIPPED)
+        for name in sorted(names):
+            if any(Path(name).match(pattern) for pattern in PATTERNS):
+                yield Path(root, name)
+
+
+def _one(path: Path, *, write: bool, backup: bool) -> FileResult:
+    try:
+        content = _read(path)
+        text = content.decode("utf-8")
+    except OSError as error:
+        return _unreadable(path, _reason(error), "name a file that can be read")
+    except UnicodeDecodeError as error:
+        return _unreadable(path, f"byte {error.start} is not UTF-8", "save the file as UTF-8")
+    migration = migrate_text(text, path, surroundings_of(path))
+    if migration.status is not Status.MIGRATED:
+        return FileResult(path, migration)
+    result = FileResult(path, migration, unified_diff(text, migration.text, str(path)))
+    if not write:
+        return result
+    try:
+        kept = write_text(path, content, migration.text, backup=backup)
+    except OSError as error:
+        note = Note(1, 1, Severity.ERROR, f"the file was not written: {_reason(error)}", "the old text is untouched")
+        return replace(result, migration=replace(migration, status=Status.UNREADABLE, notes=(note, *migration.notes)))
+    return replace(result, written=True, backup=kept)
+
+
+def _read(path: Path) -> bytes:
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError("it is no file")
+    with path.open("rb") as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise OSError(f"it is larger than {MAX_BYTES // 1024 // 1024} MB")
+    return content
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
+
+
+def _unreadable(path: Path, message: str, hint: str) -> FileResult:
+    return FileResult(path, Migration(Status.UNREADABLE, "", (Note(1, 1, Severity.ERROR, message, hint),)))
+
+
+def surroundings_of(path: Path) -> Surroundings:
+    """What stands beside a workflow and on this machine."""
+    servers: Sequence[str] = ()
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # a broken .mcp.json is not migration's matter
+        servers = list(json.loads((path.resolve().parent / ".mcp.json").read_text("utf-8"))["mcpServers"])
+    return Surroundings(servers=servers, node=shutil.which("node") is not None)
+
+
+_LINE: Final = re.compile(r"[^\n]*\n|[^\n]+")
+
+
+def unified_diff(old: str, new: str, name: str) -> str:
+    """As `diff -u` writes it, for `patch` to read."""
+    lines = difflib.unified_diff(_LINE.findall(old), _LINE.findall(new), name, name)
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+
+
+def write_text(path: Path, old: bytes, new: str, *, backup: bool = True) -> Path | None:
+    """Put the new text in the file's place, all of it or nothing; a symbolic link stays one.
+
+    The old text is first written beside it, under a name that is not taken, and its path is returned.
+
+    Raises:
+        OSError: nothing was changed; also when the file is not `old` any more.
+    """
+    target = path.resolve(strict=True)
+    mode = stat.S_IMODE(target.stat().st_mode)
+    kept = _backup(target, old, mode) if backup else None
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            _fill(file, new.encode("utf-8"), mode)
+        if target.read_bytes() != old:
+            raise OSError("it was changed by something else in the meantime")
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(target.parent)
+    return kept
+
+
+def _backup(target: Path, content: bytes, mode: int) -> Path:
+    number = 1
+    while True:
+        kept = target.with_name(f"{target.name}{BACKUP}{f'.{number}' if number > 1 else ''}")
+        try:
+            with kept.open("xb") as file:
+                _fill(file, content, mode)
+        except FileExistsError:
+            if kept.is_file() and kept.read_bytes() == content:
+                return kept
+            number += 1
+        else:
+            return kept
+
+
+def _fill(file: Any, content: bytes, mode: int) -> None:
+    file.write(content)
+    file.flush()
+    os.fchmod(file.fileno(), mode) if hasattr(os, "fchmod") else Path(file.name).chmod(mode)
+    os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # where a folder cannot be opened, as on Windows
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

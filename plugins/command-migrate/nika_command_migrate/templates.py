@@ -1,0 +1,173 @@
+"""What `{{...}}` and `${...}` meant in v4, what they mean in v5, and the backslashes that keep a text the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from nika_command_migrate.source import Edit, Source
+from nika_command_migrate.tree import Node, block_header
+from nika_core.toolbox.templates import Template, TemplateSyntaxError, compile_template
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A reference that is replaced by a value."""
+
+    source: str
+    path: tuple[str, ...]
+    default: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """A text that v5 refuses."""
+
+    text: str
+
+
+Part: TypeAlias = "str | Ref | Bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A `{{` or a `${`, and what it was in v4.
+
+    `kind`: "reference", "loose" (known to v5, and left in the text by v4, which knew no spaces and only one field),
+    "unknown" (a name that is no task or source), "text" (nothing of ours).
+    """
+
+    start: int
+    end: int
+    text: str
+    kind: str
+    ref: Ref | None = None
+
+
+_TASK: Final = re.compile(r"\{\{(\s*)([\w-]+)((?:\.[\w-]+)*)(\s*)\}\}")
+_NAMED: Final = re.compile(r"\$\{(\s*)([A-Za-z_][\w-]*)((?:\.[\w-]+)+)(\s*)\}")
+_OPENS: Final = re.compile(r"\{\{|\$\{")
+_WORD: Final = re.compile(r"\w+\Z")
+V4_SOURCES: Final = frozenset({"input", "env"})
+
+
+def openings(text: str, tasks: Collection[str]) -> list[Opening]:
+    """Every opening of a text of v4, from left to right. `tasks`: the ids that a reference may name."""
+    found: list[Opening] = []
+    at = 0
+    while match := _OPENS.search(text, at):
+        opening = _task(text, match.start(), tasks) if match[0] == "{{" else _named(text, match.start())
+        found.append(opening)
+        at = opening.end
+    return found
+
+
+def _task(text: str, start: int, tasks: Collection[str]) -> Opening:
+    match = _TASK.match(text, start)
+    if not match:
+        return Opening(start, start + 1 if text.startswith("{{{", start) else start + 2, "{{", "text")
+    if match[2] not in tasks:
+        return Opening(start, match.end(), match[0], "unknown")
+    path = (match[2], *match[3].split(".")[1:])
+    exact = not match[1] and not match[4] and len(path) <= 2
+    return Opening(start, match.end(), match[0], "reference" if exact else "loose", Ref("task", path))
+
+
+def _named(text: str, start: int) -> Opening:
+    match = _NAMED.match(text, start)
+    if not match:
+        # `$` may stand before a `{{`, which is then the template.
+        return Opening(start, start + 1 if text.startswith("{{", start + 1) else start + 2, "${", "text")
+    if match[2] not in V4_SOURCES:
+        return Opening(start, match.end(), match[0], "unknown")
+    path = tuple(match[3].split(".")[1:])
+    exact = not match[1] and not match[4] and len(path) == 1 and _WORD.match(path[0])
+    return Opening(start, match.end(), match[0], "reference" if exact else "loose", Ref(match[2], path))
+
+
+def v4_tokens(text: str, tasks: Collection[str]) -> tuple[Part, ...]:
+    """The text as v4 read it: literals and references."""
+    tokens: list[Part] = []
+    at = 0
+    for opening in openings(text, tasks):
+        if opening.ref:
+            tokens += (text[at : opening.start], opening.ref)
+            at = opening.end
+    tokens.append(text[at:])
+    return _joined(tokens)
+
+
+def v5_tokens(text: str) -> tuple[Part, ...]:
+    """The text as v5 reads it."""
+    try:
+        compiled = compile_template(text)
+    except TemplateSyntaxError:
+        return (Bad(text),)
+    if not isinstance(compiled, Template):
+        return _joined([compiled])
+    return _joined(
+        [
+            part
+            if isinstance(part, str)
+            else Ref(part.source, part.path, repr(part.default) if part.has_default else "")
+            for part in compiled.parts
+        ]
+    )
+
+
+def _joined(tokens: list[Part]) -> tuple[Part, ...]:
+    joined: list[Part] = []
+    for token in tokens:
+        if isinstance(token, str) and joined and isinstance(joined[-1], str):
+            joined[-1] += token
+        elif token != "":
+            joined.append(token)
+    return tuple(joined)
+
+
+def escapes(source: Source, node: Node, tasks: Collection[str]) -> list[Edit]:
+    """The backslashes that make v5 read a scalar as v4 did. Empty where none is needed, or where none helps."""
+    value = node.value
+    wanted = v4_tokens(value, tasks)
+    if v5_tokens(value) == wanted:
+        return []
+    places = [
+        opening.start
+        for opening in openings(value, tasks)
+        if not opening.ref and (_opens_in_v5(value, opening.start) or value[: opening.start].endswith("\\"))
+    ]
+    if v5_tokens(_escaped(value, places)) != wanted:
+        return []  # no way to write it: the comparison of meanings says so
+    backslash = "\\\\" if node.style == '"' else "\\"
+    offsets = [offset_of(source, node, place) for place in places]
+    if any(offset is None for offset in offsets):
+        return []
+    return [Edit(offset, offset, backslash) for offset in offsets if offset is not None]
+
+
+def _opens_in_v5(text: str, at: int) -> bool:
+    return text.startswith("{{", at) or bool(re.match(r"\$\{\s*[A-Za-z_](?:-?[A-Za-z0-9_])*\.", text[at:]))
+
+
+def _escaped(text: str, places: list[int]) -> str:
+    for place in reversed(places):
+        text = f"{text[:place]}\\{text[place:]}"
+    return text
+
+
+def offset_of(source: Source, node: Node, place: int) -> int | None:
+    """Where a character of a scalar's value stands in the file: the n-th brace is the n-th brace."""
+    brace = node.value.index("{", place)
+    start = node.start + len(block_header(source, node)) if node.is_block_scalar else node.start
+    if node.is_block_scalar:
+        start = source.start(source.line_of(start) + 1)
+    written = source.text[start : node.end]
+    if written.count("{") != node.value.count("{"):
+        return None
+    at = start - 1
+    for _ in range(node.value.count("{", 0, brace + 1)):
+        at = source.text.index("{", at + 1)
+    offset = at - (brace - place)
+    return offset if source.text[offset] == node.value[place] else None
