@@ -98,7 +98,9 @@ def defaults(cls: type) -> dict[str, str]:
         return {}
     found = {}
     for field in dataclasses.fields(cls):
-        if field.default is not dataclasses.MISSING:
+        if inspect.isfunction(field.default):
+            found[field.name] = ""  # its name says nothing to a reader
+        elif field.default is not dataclasses.MISSING:
             default = field.default
             found[field.name] = str(default.value) if isinstance(default, enum.Enum) else repr(default)
         elif field.default_factory is not dataclasses.MISSING:
@@ -221,24 +223,26 @@ KINDS = {
         "limit-policies.md",
         ("LimitPolicy", "Policy", "Admission", "Stage", "Refusal"),
     ),
+    "Commands": (
+        "nika_commands",
+        "command",
+        "commands.md",
+        ("Command", "CommandContext", "Terminal", "Styled"),
+    ),
 }
 
-VALUES = {
-    "nika_core.errors": ["TaskError", "Category", "TemplateValueError", "UsageError", "Place", "Severity"],
-    "nika_core.model.message": ["Message", "Role", "ToolCall", "ToolSpec"],
-    "nika_core.model.usage": ["Usage"],
-    "nika_core.model.template": ["Template", "Placeholder"],
-    "nika_core.model.workflow": ["AgentBlock", "OutputSpec", "KeywordCategory", "InputSpec", "Task"],
-    "nika_core.model.limits": ["Limit", "LimitKind", "Unit", "timeout_of", "output_of"],
-    "nika_core.model.events": ["EventKind"],
-    "nika_core.model.clock": ["Clock"],
-    "nika_core.model.path": ["read_path"],
-}
-
+VALUES = [
+    *("TaskError", "Category", "TemplateValueError", "UsageError", "ProblemsError", "NikaError", "Place", "Severity"),
+    *("Message", "Role", "ToolCall", "ToolSpec", "Usage"),
+    *("Template", "Placeholder", "AgentBlock", "OutputSpec", "KeywordCategory", "InputSpec", "Task", "Workflow"),
+    *("Graph", "Edge", "EdgeMaker"),
+    *("Limit", "LimitKind", "Unit", "timeout_of", "output_of", "EventKind", "Clock"),
+    *("read_path", "nearest", "bound", "import_in_thread"),
+]
 
 FACE = {
     "Run": ("run", "arun", "stream", "EventStream", "resume", "aresume"),
-    "Look at a workflow": ("validate", "plan", "aplan", "as_json"),
+    "Look at a workflow": ("validate", "plan", "aplan", "to_json"),
     "Options": ("StartOptions", "PlanOptions", "ResumeOptions", "WorkspaceOptions"),
     "Results": (
         *("RunResult", "TaskResult", "RunStatus", "SkipReason", "Failure", "Usage", "Event", "EventKind"),
@@ -286,8 +290,8 @@ def plugin_api() -> str:
 
     lines = [NOTICE, "# The plugin interface\n", _module_text("nika_core.plugin")]
     lines.append(
-        "Everything on this page is imported from `nika_core.plugin`, and what stands under [Values](#values) from the "
-        "module that is named there. What is not on it, or on [Toolboxes](toolboxes.md) and [Testing](testing.md), is "
+        "Everything on this page is imported from `nika_core.plugin`, and the validators of [Fields](#fields) from its "
+        "module `fields`. What is not on it, or on [Toolboxes](toolboxes.md) and [Testing](testing.md), is "
         "not public and may change at any time.\n"
     )
     for title, (hook, kind, page, names) in KINDS.items():
@@ -304,9 +308,7 @@ def plugin_api() -> str:
     lines.extend(described("nika_core.plugin.fields", importlib.import_module("nika_core.plugin.fields").__all__))
     lines.append("## Values\n")
     lines.append("What the interface is made of. All of them are immutable.\n")
-    for module, names in VALUES.items():
-        lines.append(f"### In `{module}`\n")
-        lines.extend(described(module, names, "####"))
+    lines.extend(described("nika_core.plugin", VALUES))
     return _page(lines)
 
 
@@ -320,7 +322,7 @@ def _example(kind: str) -> str:
 def toolboxes() -> str:
     """What plugins may use."""
     lines = [NOTICE, "# Toolboxes\n", "What plugins may use beside the interface. Each is public as a whole.\n"]
-    for name in ("process", "agent", "network", "providers"):
+    for name in ("process", "agent", "network", "providers", "templates"):
         module = f"nika_core.toolbox.{name}"
         lines.append(f"## `{module}`\n")
         lines.append(_module_text(module))
@@ -355,7 +357,7 @@ def errors() -> str:
 
 def limits() -> str:
     """Every limit of the built-in policy."""
-    from nika_core.app import Workspace
+    from nika_core.app.workspace import Workspace
 
     lines = [
         NOTICE,

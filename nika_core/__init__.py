@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from nika_core.api import runs
     from nika_core.api.checking import aplan, load, plan, prepare, validate
-    from nika_core.api.commands import command_failed, load_command, plugin_commands
     from nika_core.api.options import PlanOptions, ResumeOptions, StartOptions, WorkspaceOptions
     from nika_core.api.plugins import (
         PLUGIN_KINDS,
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     )
     from nika_core.api.running import EventStream, aresume, arun, carry_out, resume, run, start, stream
     from nika_core.app.execution import Execution
-    from nika_core.app.json_forms import as_json
+    from nika_core.app.json_forms import to_json
     from nika_core.app.prepared_run import PreparedRun
     from nika_core.app.results import (
         HealthStatus,
@@ -80,7 +79,6 @@ if TYPE_CHECKING:
 # By module, the names that are loaded from it.
 _PUBLIC: Final = {
     "api.checking": ("aplan", "load", "plan", "prepare", "validate"),
-    "api.commands": ("command_failed", "load_command", "plugin_commands"),
     "api.options": ("PlanOptions", "ResumeOptions", "StartOptions", "WorkspaceOptions"),
     "api.plugins": (
         *("PLUGIN_KINDS", "check_plugins", "describe_plugin", "lock_plugins", "new_plugin", "plugins"),
@@ -89,7 +87,7 @@ _PUBLIC: Final = {
     "api.project": ("check_providers", "explain", "init", "limits", "providers", "read_inputs", "schema", "version"),
     "api.running": ("EventStream", "aresume", "arun", "carry_out", "resume", "run", "start", "stream"),
     "app.execution": ("Execution",),
-    "app.json_forms": ("as_json",),
+    "app.json_forms": ("to_json",),
     "app.prepared_run": ("PreparedRun",),
     "app.results": (
         *("HealthStatus", "ModelStatus", "Plan", "PlannedTask", "ProviderStatus", "RecordedRun", "RecordedTask"),
@@ -156,21 +154,17 @@ __all__ = [
     "aplan",
     "aresume",
     "arun",
-    "as_json",
     "carry_out",
     "check_plugins",
     "check_providers",
-    "command_failed",
     "describe_plugin",
     "explain",
     "init",
     "limits",
     "load",
-    "load_command",
     "lock_plugins",
     "new_plugin",
     "plan",
-    "plugin_commands",
     "plugins",
     "prepare",
     "providers",
@@ -184,6 +178,7 @@ __all__ = [
     "schema",
     "start",
     "stream",
+    "to_json",
     "unmatched_plugins",
     "validate",
     "version",

@@ -69,12 +69,18 @@ _DEFAULT_CODES = {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something stands. Lines and columns count from 1; columns count characters."""
+    """Where something stands. Lines and columns count from 1; columns count characters.
+
+    Attributes:
+        path: the file.
+        line, column: where it begins; None: the file, or the line, as a whole.
+        end_column: where it ends on the same line, exclusive; None: after one character.
+    """
 
     path: str
     line: int | None = None
     column: int | None = None
-    end_column: int | None = None  # exclusive, on the same line; None: one character
+    end_column: int | None = None
 
     def __str__(self) -> str:
         parts = [self.path, self.line, self.column]

@@ -15,9 +15,7 @@ from nika_core.api.options import (
     run_options,
 )
 from nika_core.app import prepared_run
-from nika_core.app.forecasting import count_prompts
 from nika_core.app.model_checks import check_models
-from nika_core.app.planning import make_plan
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.results import Plan
 from nika_core.app.resuming import ResumedRun
@@ -86,7 +84,7 @@ def prepare(
     else:
         workspace = options["workspace"] = open_workspace(workflow, options)
         loaded = load(workflow, provider=given.provider, model=given.model, **_where(options))
-    return prepared_run.prepare(workspace, loaded, given, resumed)
+    return prepared_run.prepare_run(workspace, loaded, given, resumed)
 
 
 def _where(options: PlanOptions) -> WorkspaceOptions:
@@ -104,11 +102,16 @@ def plan(workflow: str | Path | LoadedWorkflow, **options: Unpack[PlanOptions]) 
     Raises:
         ProblemsError: with everything that is wrong.
     """
+    from nika_core.app.planning import make_plan  # only a plan waits for the import
+
     return make_plan(prepare(workflow, **options))
 
 
 async def aplan(workflow: str | Path | LoadedWorkflow, **options: Unpack[PlanOptions]) -> Plan:
     """Return the same plan, with the prompts that are known counted by their providers, to which they are sent."""
+    from nika_core.app.forecasting import count_prompts
+    from nika_core.app.planning import make_plan
+
     prepared = prepare(workflow, **options)
     return make_plan(prepared, await count_prompts(prepared))
 

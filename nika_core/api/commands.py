@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from nika_core.errors import PluginError
+from nika_core.errors import PluginError, exit_code_of
 from nika_core.registry.kinds import Kind
 from nika_core.registry.metadata import summaries
 from nika_core.registry.scan import PluginRecord, scan
@@ -47,7 +47,11 @@ def load_command(name: str) -> Any:
     registry = _registry()
     if name in Kind.COMMAND.value.reserved and not registry.prefers(mine[0].id):
         return None
-    return registry.command_app(name)
+    try:
+        return registry.command_app(name)
+    except PluginError as error:
+        error.exit_code = exit_code_of((error.problem(),))  # a list that refuses it is a refusal
+        raise
 
 
 def command_failed(name: str, what: str) -> PluginError:

@@ -112,14 +112,14 @@ def run_options(options: PlanOptions) -> RunOptions:
         provider=options.get("provider"),
         model=options.get("model"),
         max_concurrent=options.get("max_concurrent"),
-        timeout=seconds_of(options.get("timeout")),
+        timeout=timeout_seconds(options.get("timeout")),
         fail_fast=options.get("fail_fast", False),
         mock=options.get("mock", False),
         economy=options.get("economy", False),
     )
 
 
-def seconds_of(timeout: float | str | None) -> float | None:
+def timeout_seconds(timeout: float | str | None) -> float | None:
     """Return a `timeout` in seconds. Raise UsageError if it is malformed."""
     return parse_seconds(timeout, "timeout") if isinstance(timeout, str) else timeout
 

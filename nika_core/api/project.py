@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from nika_core import codes
 from nika_core.api.options import WorkspaceOptions, open_workspace
-from nika_core.app.provider_report import check_health, describe_providers
-from nika_core.app.results import ProviderStatus
 from nika_core.errors import UsageError
 from nika_core.model.json import JsonObject
 from nika_core.model.limits import Limit
 from nika_core.plugin import Explanation
-from nika_core.registry.lock import KERNEL
-from nika_core.registry.scan import DISTRIBUTION
-from nika_core.scaffold import Made, make_project
+
+if TYPE_CHECKING:
+    from nika_core.app.results import ProviderStatus
+    from nika_core.scaffold import Made
 
 
 def providers(**options: Unpack[WorkspaceOptions]) -> tuple[ProviderStatus, ...]:
@@ -25,6 +24,8 @@ def providers(**options: Unpack[WorkspaceOptions]) -> tuple[ProviderStatus, ...]
     Args:
         options: see `WorkspaceOptions`.
     """
+    from nika_core.app.provider_report import describe_providers
+
     return describe_providers(open_workspace(None, options))
 
 
@@ -34,6 +35,8 @@ async def check_providers(**options: Unpack[WorkspaceOptions]) -> tuple[Provider
     Args:
         options: see `WorkspaceOptions`.
     """
+    from nika_core.app.provider_report import check_health, describe_providers
+
     workspace = open_workspace(None, options)
     return await check_health(workspace, describe_providers(workspace))
 
@@ -82,6 +85,8 @@ def init(folder: str | Path, schema: JsonObject | None = None) -> tuple[Made, ..
     Raises:
         UsageError: the folder cannot be made or written to.
     """
+    from nika_core.scaffold import make_project
+
     return tuple(make_project(Path(folder), schema))
 
 
@@ -116,6 +121,9 @@ def read_text(path: Path, what: str) -> str:
 def version() -> str:
     """Return which version is installed, for people: of the distribution, and of the kernel in it."""
     import importlib_metadata
+
+    from nika_core.registry.lock import KERNEL
+    from nika_core.registry.scan import DISTRIBUTION
 
     kernel = f"{KERNEL} {importlib_metadata.version(KERNEL)}"
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self, Unpack
 
 from nika_core.api.checking import prepare, refuse_running_loop
-from nika_core.api.options import ResumeOptions, StartOptions, is_text, seconds_of
+from nika_core.api.options import ResumeOptions, StartOptions, is_text, timeout_seconds
 from nika_core.app.admission import check_admission
 from nika_core.app.execution import Execution
 from nika_core.app.prepared_run import PreparedRun
@@ -87,7 +87,7 @@ async def aresume(run: str, *, rerun_from: str | None = None, **options: Unpack[
         run,
         folder=options.get("folder"),
         inputs=options.get("inputs"),
-        timeout=seconds_of(options.get("timeout")),
+        timeout=timeout_seconds(options.get("timeout")),
         rerun_from=rerun_from,
     )
     workspace = Workspace.open(resumed.path, environ=options.get("environ"), plugins=options.get("plugins", ()))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nika_core.app.execution import remove_run
 from nika_core.app.recorded_runs import recorded_run, recorded_runs
 from nika_core.app.results import RecordedRun
 from nika_core.app.workspace import Workspace
@@ -27,6 +26,8 @@ def remove(run: str, *, folder: str | Path | None = None) -> str:
     Args:
         run, folder: as for `get`.
     """
+    from nika_core.app.execution import remove_run  # it loads the engine
+
     return remove_run(_journal(folder), run)
 
 

@@ -19,6 +19,7 @@ from nika_core.app.watchdogs import loop_watchdog
 from nika_core.document.checks.check_context import depends_on
 from nika_core.engine.core.ports import InMemoryCallCache, admitted, unmasked
 from nika_core.engine.core.previous_tasks import PreviousTask
+from nika_core.engine.core.run_plan import RunRequest
 from nika_core.engine.llm.batching import BatchPolicy
 from nika_core.engine.llm.breaker import BreakerSettings
 from nika_core.engine.llm.budget import Budget
@@ -26,7 +27,7 @@ from nika_core.engine.llm.caller import ResilientCaller
 from nika_core.engine.llm.recorded_usage import charge_earlier
 from nika_core.engine.local.event_loop import run_to_end
 from nika_core.engine.local.host import Run
-from nika_core.engine.local.services import Observer, RunRequest, Services, no_barrier, unrecorded
+from nika_core.engine.local.services import Observer, Services, no_barrier, unrecorded
 from nika_core.errors import JournalError
 from nika_core.journal import Journal, RunInfo, RunRecorder, new_run_id
 from nika_core.model.json import Json, JsonObject

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nika_core.app.results import ModelStatus, Plan, ProviderStatus, RecordedRun
-from nika_core.engine.llm.estimate import RunForecast, TaskForecast
 from nika_core.errors import Problem
 from nika_core.model.codec import event_json, result_json, task_json, usage_json
 from nika_core.model.events import Event
@@ -17,6 +16,7 @@ from nika_core.plugin import Explanation
 
 if TYPE_CHECKING:
     from nika_core.document import LoadedWorkflow
+    from nika_core.engine.llm.estimate import RunForecast, TaskForecast
 
 Result: TypeAlias = (
     "RunResult | TaskResult | Event | Usage | Plan | RecordedRun | ProviderStatus | Limit | Explanation | Problem"
@@ -24,7 +24,7 @@ Result: TypeAlias = (
 )
 
 
-def as_json(value: Result) -> dict[str, Any]:
+def to_json(value: Result) -> dict[str, Any]:
     """Return a result as the JSON object that the command line prints for it (`--format json` and `jsonl`)."""
     match value:
         case RunResult():
@@ -70,6 +70,8 @@ def _plan_json(plan: Plan) -> dict[str, Any]:
 
 
 def _forecast_json(forecast: TaskForecast | RunForecast) -> dict[str, Any]:
+    from nika_core.engine.llm.estimate import TaskForecast
+
     found: dict[str, Any] = {
         "tokensLow": forecast.tokens_low,
         "tokensHigh": forecast.tokens_high,

@@ -33,7 +33,7 @@ class ModelChecks:
     ) -> None:
         """Args: running: the workflow is about to run, so keys are needed, and every model must be offered."""
         self.providers: dict[str, Provider] = {}
-        self._nika = workspace
+        self._workspace = workspace
         self._workflow = workflow
         self._agent = agent
         self._directory = directory
@@ -49,7 +49,7 @@ class ModelChecks:
 
     def _of(self, task: Task) -> Iterator[Problem]:
         try:
-            keyword = self._nika.registry.keyword(task.keyword)
+            keyword = self._workspace.registry.keyword(task.keyword)
         except PluginError:  # the document's own check reports it
             return
         own = task.payload.get("model")
@@ -110,7 +110,7 @@ class ModelChecks:
         """Return where the agent block (else the project file) says it; None if the command line does."""
         name = {"allowedTools": "allowed_tools", "maxTokens": "max_tokens"}.get(key, key)
         said = getattr(self._agent, name)
-        own, project = self._workflow.agent, self._nika.project
+        own, project = self._workflow.agent, self._workspace.project
         if own is not None and getattr(own, name) == said:
             return self._workflow.at(("agent", key))
         return project.at((key,)) if getattr(project, name, None) == said else None

@@ -130,7 +130,7 @@ def _content(path: Path) -> str:
         return ""
 
 
-def prepare(
+def prepare_run(
     workspace: Workspace, loaded: LoadedWorkflow, options: RunOptions, resumed: ResumedRun | None = None
 ) -> PreparedRun:
     """Decide everything that can be decided before the run.

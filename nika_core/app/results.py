@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nika_core.engine.llm.estimate import RunForecast, TaskForecast
 from nika_core.errors import Problem
 from nika_core.model.json import Json
 from nika_core.model.state import Failure
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.plugin import Effect
+
+if TYPE_CHECKING:
+    from nika_core.engine.llm.estimate import RunForecast, TaskForecast
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ class FrameOwners:
         self._records: Mapping[str, PluginRecord] = {record.module.partition(".")[0]: record for record in records}
 
     def of(self, frame: FrameType | None) -> tuple[PluginRecord, str] | None:
-        """The plugin, and the file and line where it is; None where no plugin is at work."""
+        """Return the plugin, and the file and line where it is; None if no plugin is at work."""
         while frame is not None:
             name = str(frame.f_globals.get("__name__", ""))
             record = self._records.get(name.partition(".")[0])
@@ -41,8 +41,9 @@ class FrameOwners:
 
 @contextmanager
 def facet_timeout(records: Callable[[], tuple[PluginRecord, ...]], seconds: float = FACET_SECONDS) -> Iterator[None]:
-    """Whatever plugin is still at work after so long gets a PluginError, where it stands. Main thread only (and where
-    there are timers); elsewhere nothing happens. The kernel's own work is not interrupted.
+    """Interrupt a plugin that is still at work after `seconds` with a PluginError, but not the kernel.
+
+    Does nothing outside the main thread, or where there are no timers.
     """
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
         yield
@@ -54,7 +55,7 @@ def facet_timeout(records: Callable[[], tuple[PluginRecord, ...]], seconds: floa
             record, where = found
             raise PluginError(
                 codes.PLUGIN_BROKEN,
-                f"the plugin for '{record.word}' ({record.origin}) does not come back: {seconds:g} s at {where}",
+                f"the plugin for '{record.word}' ({record.origin}) does not return: {seconds:g} s at {where}",
                 hint=f"upgrade or remove {record.distribution}, or block it: plugins: {{block: [{record.id}]}}",
             )
 
@@ -71,7 +72,7 @@ def facet_timeout(records: Callable[[], tuple[PluginRecord, ...]], seconds: floa
 def loop_watchdog(
     loop: asyncio.AbstractEventLoop, records: tuple[PluginRecord, ...], tell: Callable[[str], None]
 ) -> Iterator[None]:
-    """Tell, once for each time, when the event loop stands still, and which plugin stops it."""
+    """Report each stall of the event loop once, and which plugin causes it."""
     over = threading.Event()
     beats = [time.monotonic()]
     thread_id = threading.get_ident()
@@ -102,9 +103,9 @@ def loop_watchdog(
 
 def _sentence(found: tuple[PluginRecord, str] | None, still: float) -> str:
     if found is None:
-        return f"nothing in this run has gone on for {still:.0f} s: something blocks the event loop"
+        return f"this run has stood still for {still:.0f} s: something blocks the event loop"
     record, where = found
     return (
-        f"`{record.word}` ({record.origin}) has blocked the whole run for {still:.0f} s at {where}: no other task goes "
-        "on, and no timeout is kept meanwhile. This is a fault of the plugin"
+        f"`{record.word}` ({record.origin}) has blocked the whole run for {still:.0f} s at {where}: no other task "
+        "continues, and no timeout is kept meanwhile. This is a fault of the plugin"
     )

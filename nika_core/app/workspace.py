@@ -37,7 +37,7 @@ _BLOCK = "NIKA_PLUGINS_BLOCK"
 
 
 def _refuse_unknown_kinds(where: str, patterns: Iterable[str]) -> None:
-    """A list that was meant to block something must not block nothing (`keyword:x`). Raises UsageError."""
+    """Raise UsageError for a list entry of an unknown kind: one like `keyword:x` would block nothing."""
     for pattern in patterns:
         kind, colon, word = pattern.partition(":")
         if colon and not any(fnmatchcase(known, kind) for known in BY_ID):
@@ -50,7 +50,7 @@ def _refuse_unknown_kinds(where: str, patterns: Iterable[str]) -> None:
 
 
 class Workspace:
-    """What every command starts from. Nothing is read, and no plugin imported, before it is asked for."""
+    """An opened project. Nothing is read, and no plugin is imported, before it is needed."""
 
     def __init__(
         self,
@@ -104,29 +104,29 @@ class Workspace:
 
     @cached_property
     def project(self) -> Project:
-        """The nearest `nika.yaml`, keywords' keys not checked yet; an empty one without it. Raises ProblemsError."""
+        """The nearest `nika.yaml`, keywords' keys not checked yet; empty if there is none. Raises ProblemsError."""
         return load_project(self.start, clock=self.clock)
 
     @property
     def project_folder(self) -> Path:
-        """Where the project's own files are; the folder one started in where there is no project file."""
+        """The folder of the project file; if there is none, the folder that was opened."""
         return self.project.folder or self.start
 
     @cached_property
     def checked_project(self) -> Project:
-        """The project with its keywords' keys as their validators give them. Raises ProblemsError."""
+        """The project with its keywords' keys as their validators return them. Raises ProblemsError."""
         project, problems = check_settings(self.project, self.registry)
         if problems:
             raise ProblemsError(problems)
         return project
 
     def settings(self, word: str) -> Mapping[str, Any]:
-        """A keyword's part of the project file."""
+        """Return a keyword's part of the project file."""
         return self.checked_project.settings.get(word, {})
 
     @cached_property
     def installed(self) -> Registry:
-        """The plugins under the project's and the environment's lists, whatever `nika.lock` says: to be looked at."""
+        """The plugins under the project's and the environment's lists, whatever `nika.lock` says: to be listed."""
         installed, passed = scan(), passed_plugins(self._plugins)
         if not self._records and not passed:
             return Registry(installed, self._policy())
@@ -143,7 +143,7 @@ class Workspace:
 
     @cached_property
     def registry(self) -> Registry:
-        """The same, to be used: what every command imports plugins through.
+        """The same plugins, to be used.
 
         Raises UsageError for a list that names a kind that does not exist, and RefusedError if the project has a
         `nika.lock` and something else is installed.
@@ -174,9 +174,9 @@ class Workspace:
 
     @cached_property
     def policies(self) -> list[GuardedPolicy]:
-        """Every limit policy. Raises PluginError: a limit that nobody asks is no limit.
+        """Every limit policy. Raises PluginError if one is broken: a limit that is not asked is no limit.
 
-        RefusedError where the environment takes one away that the project has: it may narrow, and never widen.
+        Raises RefusedError if the environment blocks a policy of the project: it may narrow limits, never widen them.
         """
         own, all_lists = self._own_policy(), self._policy()
         for record in self.registry.records():
@@ -191,12 +191,12 @@ class Workspace:
 
     @cached_property
     def limits(self) -> Limits:
-        """What holds for every run. Raises UsageError for a malformed setting, PluginError for a broken policy."""
+        """The limits of every run. Raises UsageError for a malformed setting, PluginError for a broken policy."""
         return Limits([limit for policy in self.policies for limit in policy.limits(self.environ)])
 
     def limits_for(self, words: Iterable[str]) -> Limits:
-        """The same, with the bounds of these keywords."""
-        general = self.limits  # what is wrong with these is told first, and at once
+        """Return the same limits with the bounds of these keywords."""
+        general = self.limits  # their errors come first, and all at once
         found: list[Limit] = []
         for word in words:
             keyword = self.registry.keyword(word)
@@ -205,11 +205,11 @@ class Workspace:
         return general.narrowed(found)
 
     def all_limits(self) -> Iterator[Limit]:
-        """Every limit, those of all keywords that can be loaded included."""
+        """Return every limit, with those of all keywords that can be loaded."""
         return iter(self.limits_for(filter(self.can_load, self.registry.keywords())))
 
     def can_load(self, word: str) -> bool:
-        """Whether somebody offers this keyword, and it may be used and can be."""
+        """Return whether this keyword is installed, allowed and not broken."""
         try:
             self.registry.keyword(word)
         except PluginError:
@@ -246,14 +246,16 @@ class Workspace:
                 project=project,
                 model=model,
             )
-        if any(problem.code == codes.TIMEOUT for problem in loaded.problems):  # who took the time, where that is known
+        if any(
+            problem.code == codes.TIMEOUT for problem in loaded.problems
+        ):  # which plugin took the time, if that is known
             slow = (error.problem() for error in self.registry.failures() if error.code == codes.PLUGIN_BROKEN)
             return replace(loaded, problems=(*slow, *loaded.problems))
         return loaded
 
     def facet_timeout(self) -> AbstractContextManager[None]:
-        """Around what asks facets: a plugin that does not come back in the time for a validation, and somewhat more,
-        gets a PluginError where it stands.
+        """Return a context in which a plugin that does not return in the time for a validation, and somewhat more, is
+        interrupted by a PluginError.
         """
         if not self._facet_timer:
             return nullcontext()
@@ -261,12 +263,12 @@ class Workspace:
         return facet_timeout(lambda: tuple(self.registry.usable()), seconds + 1.0)
 
     def graph(self, workflow: Workflow) -> Graph:
-        """Its tasks, and what joins them."""
+        """Return the tasks of a workflow and the edges between them."""
         return graph_of(workflow, self.registry)
 
     def journal(self, workflow: Path | None = None) -> Journal:
-        """The history of the project; without a project file, of the working directory (or the folder that was opened
-        in its place), or of the workflow's folder where that lies elsewhere.
+        """Return the history of the project; without a project file, that of the working directory (or the folder that
+        was opened in its place), or of the workflow's folder if that lies elsewhere.
         """
         folder = self.project.folder
         if folder is None:
@@ -276,11 +278,11 @@ class Workspace:
 
     @cached_property
     def masker(self) -> Masker:
-        """For everything that is shown or recorded. Knows the project's secrets; providers' come with their use."""
+        """Masks the project's secrets in everything that is shown or recorded; a run adds those of its providers."""
         return Masker(secret_values(self.environ, self.project.secrets))
 
     def explanation(self, code: str) -> Explanation | None:
-        """From the kernel's table, or from a keyword's plugin."""
+        """Return what a code means, from the kernel or a keyword's plugin; None if it is unknown."""
         from nika_core.explanations import EXPLANATIONS
 
         if code in EXPLANATIONS:

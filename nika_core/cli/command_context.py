@@ -61,7 +61,9 @@ class CliContext:
 
     @cached_property
     def workspace(self) -> nika.Workspace:
-        workspace = nika.Workspace.open()
+        from nika_core.cli.run_command import open_command_workspace
+
+        workspace = open_command_workspace()
         console.mask_with(workspace.masker)
         return workspace
 
@@ -75,8 +77,9 @@ class CliContext:
 
     def load_workflow(self, path: Path) -> Workflow:
         from nika_core.cli.problems import require_workflow
+        from nika_core.cli.run_command import open_command_workspace
 
-        workspace = nika.Workspace.open(path)
+        workspace = open_command_workspace(path)
         console.mask_with(workspace.masker)
         workflow = require_workflow(workspace.load(path))
         self._opened[workflow.path] = workspace

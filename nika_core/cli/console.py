@@ -175,7 +175,7 @@ def print_problem_line(problem: Problem) -> None:
         print_message(f"  {style('hint', 'cyan')}: {plain(problem.hint)}")
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def format_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return rows as text, each column as wide as its longest cell."""
     lines = [[plain(str(cell)).replace("\n", "\\n") for cell in row] for row in (header, *rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]

@@ -12,14 +12,14 @@ from nika_core.cli.console import plain, print_data, print_json, style_data
 from nika_core.cli.options import Format, FormatOption
 
 
-def explain(
+def explain_command(
     code: Annotated[str, typer.Argument(help="NIKA-050, or just 50; or a plugin's own code.")],
     format_: FormatOption = Format.PRETTY,
 ) -> None:
     """Explain a NIKA code: what it means, an example that causes it, and its fix."""
     explanation = nika.explain(code)
     if format_ is Format.JSON:
-        print_json(nika.as_json(explanation))
+        print_json(nika.to_json(explanation))
         return
     print_data(f"{style_data(explanation.code, 'bold')}: {plain(explanation.title)}\n\n{plain(explanation.meaning)}\n")
     example = indent(plain(explanation.example).rstrip(), "    ")

@@ -14,7 +14,7 @@ from nika_core.errors import NikaError
 from nika_core.model.json import JsonObject
 
 
-def init(
+def init_command(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where; made if it is not there.")] = Path(),
 ) -> None:
     """Make a project that runs at once, without keys, on the mock provider. Nothing is overwritten."""

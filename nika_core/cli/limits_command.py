@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import nika_core as nika
-from nika_core.cli.console import print_data, print_json, table
+from nika_core.cli.console import format_table, print_data, print_json
 from nika_core.cli.options import Format, FormatOption
 from nika_core.model.limits import Limit, Unit
 
 
-def limits(format_: FormatOption = Format.PRETTY) -> None:
+def limits_command(format_: FormatOption = Format.PRETTY) -> None:
     """Every limit, its value and where it came from."""
     found = nika.limits()
     if format_ is Format.JSON:
-        print_json({"limits": [nika.as_json(limit) for limit in found]})
+        print_json({"limits": [nika.to_json(limit) for limit in found]})
     else:
         rows = [(limit.name, value_text(limit), limit.origin, limit.policy) for limit in found]
-        print_data(table(("LIMIT", "VALUE", "FROM", "POLICY"), rows))
+        print_data(format_table(("LIMIT", "VALUE", "FROM", "POLICY"), rows))
 
 
 def value_text(limit: Limit) -> str:

@@ -70,7 +70,7 @@ def _observers(prepared: nika.PreparedRun, format_: str, verbose: int) -> tuple[
     """Return the observers of the events, and what to call at the end. A log on stderr replaces the progress."""
     found: list[Observer] = []
     if format_ == "jsonl":
-        found.append(lambda event: print_json(nika.as_json(event), indent=None))
+        found.append(lambda event: print_json(nika.to_json(event), indent=None))
     style_of_log = prepared.workspace.environ.get(LOG_VARIABLE, "")
     if style_of_log or verbose > 1:
         from nika_core.cli.event_log import logging_observer
@@ -90,9 +90,9 @@ def _nothing() -> None:
 
 def _print_result(result: RunResult, format_: str, prepared: nika.PreparedRun, execution: nika.Execution) -> None:
     if format_ == "json":
-        print_json(nika.as_json(result))
+        print_json(nika.to_json(result))
     elif format_ == "jsonl":
-        print_json({"event": "result", "runId": result.run_id, "data": nika.as_json(result)}, indent=None)
+        print_json({"event": "result", "runId": result.run_id, "data": nika.to_json(result)}, indent=None)
     else:
         _print_pretty(result, prepared)
     for warning in execution.warnings:

@@ -24,7 +24,7 @@ from nika_core.cli.run_command import find_workflow, read_workflow
 from nika_core.model.usage import money_text
 
 
-def plan(
+def plan_command(
     workflow: WorkflowArgument = None,
     input_: InputOption = None,
     inputs: InputsOption = None,
@@ -49,7 +49,7 @@ def plan(
     for warning in plan.warnings:
         print_problem(warning, loaded)
     if format_ is Format.JSON:
-        print_json(nika.as_json(plan))
+        print_json(nika.to_json(plan))
         return
     for refusal in plan.refusals:
         print_problem_line(refusal)

@@ -9,20 +9,20 @@ import typer
 import typer.main
 from typer.exceptions import Exit, TyperException
 
-import nika_core as nika
+from nika_core.api.commands import command_failed, load_command
 from nika_core.cli.command_context import CliContext
 from nika_core.errors import NikaError
 
 
 def plugin_command(name: str) -> Any:
     """Import a plugin's command and build it; None if no plugin has it. Raises NikaError."""
-    loaded = nika.load_command(name)
+    loaded = load_command(name)
     if loaded is None:
         return None
     try:
         command = build(name, loaded)
     except Exception as error:  # whatever Typer says of a function that it cannot use
-        raise nika.command_failed(name, f"names no Typer app or function: {type(error).__name__}: {error}") from error
+        raise command_failed(name, f"names no Typer app or function: {type(error).__name__}: {error}") from error
     invoke = command.invoke
 
     def guarded(context: typer.Context) -> Any:
@@ -34,7 +34,7 @@ def plugin_command(name: str) -> Any:
         except Exception as error:
             if os.environ.get("NIKA_DEBUG"):
                 raise
-            raise nika.command_failed(name, f"fails: {type(error).__name__}: {error}") from error
+            raise command_failed(name, f"fails: {type(error).__name__}: {error}") from error
 
     command.invoke = guarded
     return command

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 import nika_core as nika
-from nika_core.cli.console import plain, print_data, print_json, print_message, style, style_data, table
+from nika_core.cli.console import format_table, plain, print_data, print_json, print_message, style, style_data
 from nika_core.cli.options import Format, FormatOption
 from nika_core.errors import NikaError, UsageError
 from nika_core.plugin import Command, Keyword, LimitPolicy, Provider, TemplateSource
@@ -49,7 +49,7 @@ def _pretty(listed: Sequence[nika.PluginStatus]) -> None:
         record = each.record
         why = f"{each.status}: {each.why}" if each.why else each.status
         rows.append((record.kind.id, record.word, record.distribution, record.version, why))
-    print_data(table(("KIND", "WORD", "DISTRIBUTION", "VERSION", "STATUS"), rows))
+    print_data(format_table(("KIND", "WORD", "DISTRIBUTION", "VERSION", "STATUS"), rows))
 
 
 def _unmatched() -> list[dict[str, str]]:

@@ -70,9 +70,9 @@ def refused_run_as_json(format_: str) -> Iterator[None]:
         found = {
             "status": RunStatus.FAILED.value,
             "durationMs": 0,
-            "usage": nika.as_json(NOTHING),
+            "usage": nika.to_json(NOTHING),
             "tasks": [],
-            "problems": mask_problems([nika.as_json(problem) for problem in problems]),
+            "problems": mask_problems([nika.to_json(problem) for problem in problems]),
         }
         if format_ == "json":
             print_json(found)

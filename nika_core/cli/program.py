@@ -14,7 +14,6 @@ from typing import Annotated, Any, Final
 import typer
 import typer.core
 
-import nika_core
 from nika_core import codes
 from nika_core.cli.console import (
     allow_colours,
@@ -41,19 +40,25 @@ class LazyCommand:
 
 
 COMMANDS: Final = {
-    "run": LazyCommand("nika_core.cli.run_command:run", "Run a workflow."),
-    "resume": LazyCommand("nika_core.cli.resume_command:resume", "Go on with an interrupted or failed run."),
-    "validate": LazyCommand(
-        "nika_core.cli.validate_command:validate", "Check workflow files without running anything."
+    "run": LazyCommand("nika_core.cli.run_command:run_command", "Run a workflow."),
+    "resume": LazyCommand(
+        "nika_core.cli.resume_command:resume_command", "Resume an interrupted, paused or failed run."
     ),
-    "plan": LazyCommand("nika_core.cli.plan_command:plan", "Show what a run would do, touch and cost."),
+    "validate": LazyCommand(
+        "nika_core.cli.validate_command:validate_command", "Check workflow files without running anything."
+    ),
+    "plan": LazyCommand("nika_core.cli.plan_command:plan_command", "Show what a run would do, touch and cost."),
     "runs": LazyCommand("nika_core.cli.runs_command:app", "The history of runs: list, show, remove."),
-    "init": LazyCommand("nika_core.cli.init_command:init", "Make a project that runs at once, offline."),
+    "init": LazyCommand("nika_core.cli.init_command:init_command", "Make a project that runs at once, offline."),
     "plugins": LazyCommand("nika_core.cli.plugins_command:app", "What is installed, allowed, in conflict or broken."),
-    "providers": LazyCommand("nika_core.cli.providers_command:providers", "Model providers, their keys and prices."),
-    "limits": LazyCommand("nika_core.cli.limits_command:limits", "Every limit, its value and where it came from."),
-    "schema": LazyCommand("nika_core.cli.schema_command:schema", "The JSON Schema of a workflow, for editors."),
-    "explain": LazyCommand("nika_core.cli.explain_command:explain", "What a NIKA code means, and how to mend it."),
+    "providers": LazyCommand(
+        "nika_core.cli.providers_command:providers_command", "Model providers, their keys and prices."
+    ),
+    "limits": LazyCommand(
+        "nika_core.cli.limits_command:limits_command", "Every limit, its value and where it came from."
+    ),
+    "schema": LazyCommand("nika_core.cli.schema_command:schema_command", "The JSON Schema of a workflow, for editors."),
+    "explain": LazyCommand("nika_core.cli.explain_command:explain_command", "What a NIKA code means, and its fix."),
 }
 
 
@@ -94,7 +99,9 @@ class LazyGroup(typer.core.TyperGroup):
 def _of_plugins() -> dict[str, str]:
     """The commands of plugins; none, and a message, if the project does not say which may be used."""
     try:
-        return {name: summary for name, summary in nika_core.plugin_commands().items() if name not in COMMANDS}
+        from nika_core.api.commands import plugin_commands
+
+        return {name: summary for name, summary in plugin_commands().items() if name not in COMMANDS}
     except NikaError as error:
         print_message(f"{style('note', 'yellow')}: the commands of plugins are not listed: {plain(error.message)}")
         return {}

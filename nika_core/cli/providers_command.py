@@ -13,14 +13,14 @@ from nika_core.cli.console import plain, print_data, print_json, style_data
 from nika_core.cli.options import Format, FormatOption
 
 
-def providers(
+def providers_command(
     check: Annotated[bool, typer.Option("--check", help="Ask each provider whether it can be reached.")] = False,
     format_: FormatOption = Format.PRETTY,
 ) -> None:
     """List each provider with its models' known prices, and whether its key is set (never the key)."""
     found = asyncio.run(nika.check_providers()) if check else nika.providers()
     if format_ is Format.JSON:
-        print_json({"providers": [nika.as_json(provider) for provider in found]})
+        print_json({"providers": [nika.to_json(provider) for provider in found]})
     else:
         for provider in found:
             _show(provider)

@@ -19,10 +19,10 @@ from nika_core.cli.options import (
     seconds_of,
 )
 from nika_core.cli.problems import printing_problems, refused_run_as_json
-from nika_core.cli.run_command import open_workspace, read_workflow
+from nika_core.cli.run_command import open_command_workspace, read_workflow
 
 
-def resume(
+def resume_command(
     run: RunArgument,
     from_: Annotated[
         str | None, typer.Option("--from", metavar="TASK", help="Run this task and all below it again.")
@@ -42,7 +42,7 @@ def resume(
         from nika_core.cli.live_run import show_run
 
         resumed = open_resumed(run, folder=folder, inputs=gather(input_ or (), None), timeout=seconds, rerun_from=from_)
-        workspace, options = open_workspace(resumed.path), resumed.options
+        workspace, options = open_command_workspace(resumed.path), resumed.options
         loaded = read_workflow(workspace, resumed.path, options.provider, options.model)
         with printing_problems(loaded):
             prepared = nika.prepare(loaded, workspace=workspace, resumed=resumed)

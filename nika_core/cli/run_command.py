@@ -28,7 +28,7 @@ from nika_core.cli.problems import printing_problems, refused_run_as_json, requi
 from nika_core.errors import UsageError
 
 
-def run(
+def run_command(
     workflow: WorkflowArgument = None,
     input_: InputOption = None,
     inputs: InputsOption = None,
@@ -74,7 +74,7 @@ def run(
         sys.exit(show_run(prepared, format_.value, verbose, journal=not no_journal))
 
 
-def open_workspace(start: Path | None = None) -> nika.Workspace:
+def open_command_workspace(start: Path | None = None) -> nika.Workspace:
     """Open the project of a file or folder for a command, which owns its process."""
     return nika.Workspace.open(start, facet_timer=True)
 
@@ -91,7 +91,7 @@ def read_workflow(
 
 def find_workflow(workflow: Path | None) -> tuple[nika.Workspace, Path]:
     """Return the opened project and the file to run. Raise UsageError if neither says which."""
-    workspace = open_workspace(workflow)
+    workspace = open_command_workspace(workflow)
     if workflow is not None:
         return workspace, workflow
     if workspace.project.main is None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 import nika_core as nika
-from nika_core.cli.console import json_text, plain, print_data, print_json, print_message, style_data, table
+from nika_core.cli.console import format_table, json_text, plain, print_data, print_json, print_message, style_data
 from nika_core.cli.options import FolderOption, Format, FormatOption, RunArgument
 from nika_core.cli.progress import duration_text
 from nika_core.model.usage import money_text
@@ -24,7 +24,7 @@ def list_(folder: FolderOption = None, format_: FormatOption = Format.PRETTY) ->
     """List all runs of this project, the newest first."""
     found = nika.runs.list(folder=folder)
     if format_ is Format.JSON:
-        print_json({"runs": [nika.as_json(run) for run in found]})
+        print_json({"runs": [nika.to_json(run) for run in found]})
     elif not found:
         print_message(f"no run is recorded in {nika.runs.path(folder=folder).parent}")
     else:
@@ -40,7 +40,7 @@ def list_(folder: FolderOption = None, format_: FormatOption = Format.PRETTY) ->
             )
             for run in found
         ]
-        print_data(table(("RUN", "WORKFLOW", "STATUS", "STARTED", "TOOK", "TOKENS", "COST"), rows))
+        print_data(format_table(("RUN", "WORKFLOW", "STATUS", "STARTED", "TOOK", "TOKENS", "COST"), rows))
 
 
 @app.command()
@@ -51,7 +51,7 @@ def show(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Outputs in full.")] = False,
 ) -> None:
     """Show one run: every task with its state, attempts, time, tokens, cost, output and error."""
-    found = nika.as_json(nika.runs.get(run, folder=folder))
+    found = nika.to_json(nika.runs.get(run, folder=folder))
     if format_ is Format.JSON:
         print_json(found)
         return

@@ -6,6 +6,6 @@ import nika_core as nika
 from nika_core.cli.console import print_json
 
 
-def schema() -> None:
+def schema_command() -> None:
     """Print the JSON Schema of a workflow with the installed plugins, for editors."""
     print_json(nika.schema())

@@ -15,7 +15,7 @@ from nika_core import codes
 from nika_core.cli.console import mask_with, masked, plain, print_data, print_json, style_data
 from nika_core.cli.options import format_option
 from nika_core.cli.problems import errors_in, mask_problems, print_problem
-from nika_core.cli.run_command import open_workspace
+from nika_core.cli.run_command import open_command_workspace
 from nika_core.errors import NikaError, Problem, ProblemsError, RefusedError, UsageError, exit_code_of
 from nika_core.model.limits import LimitKind
 from nika_core.model.project import FILE_NAME
@@ -24,7 +24,7 @@ _SUFFIX = ".nika.yaml"
 _NOT_OURS = {"node_modules", "__pycache__"}
 
 
-class Format(StrEnum):
+class ReportFormat(StrEnum):
     """The formats of the report."""
 
     PRETTY = "pretty"
@@ -32,26 +32,26 @@ class Format(StrEnum):
     COMPACT = "compact"
 
 
-def validate(
+def validate_command(
     paths: Annotated[
         list[Path] | None, typer.Argument(metavar="[PATH]...", help="Files or folders; without one, this folder.")
     ] = None,
-    format_: Annotated[Format, format_option()] = Format.PRETTY,
+    format_: Annotated[ReportFormat, format_option()] = ReportFormat.PRETTY,
 ) -> None:
     """Check workflow files without running anything."""
     problems: list[Problem] = []
     found: list[dict[str, Any]] = []
     for path, loaded in _all_checked(paths or [Path()]):
         problems += loaded.problems
-        if format_ is Format.JSON:
-            made = nika.as_json(loaded)
+        if format_ is ReportFormat.JSON:
+            made = nika.to_json(loaded)
             found.append(made | {"problems": mask_problems(made["problems"])})
-        elif format_ is Format.COMPACT:
+        elif format_ is ReportFormat.COMPACT:
             for problem in loaded.problems:
                 print_data(masked(nika.render_compact(problem)))
         else:
             _pretty(path, loaded)
-    if format_ is Format.JSON:
+    if format_ is ReportFormat.JSON:
         print_json({"files": found})
     code = exit_code_of(problems)
     if code:
@@ -87,7 +87,7 @@ def _project_file(error: NikaError) -> tuple[Path, nika.LoadedWorkflow]:
 
 
 def _checked(path: Path) -> nika.LoadedWorkflow:
-    workspace = open_workspace(path)
+    workspace = open_command_workspace(path)
     mask_with(workspace.masker)  # each file's project has its own
     return nika.validate(path, workspace=workspace)
 
@@ -107,7 +107,7 @@ def find_files(paths: list[Path]) -> list[Path]:
             found.update(dict.fromkeys(inside))
         else:
             found[path] = None  # a missing one is reported like any other bad file
-    most = open_workspace(paths[0]).limits.limit(LimitKind.FILES)
+    most = open_command_workspace(paths[0]).limits.limit(LimitKind.FILES)
     if most is not None and len(found) > most.value:
         raise RefusedError(
             codes.COUNT_LIMIT,

@@ -16,7 +16,7 @@ from nika_core.model.text import visible
 
 _BREAK: Final = re.compile(r"\r\n?|\n")
 _TAB: Final = 4
-_WIDEST: Final = 100  # columns of a source line that are shown around the caret
+_MAX_WIDTH: Final = 100  # columns of a source line that are shown around the caret
 
 
 class Style(Protocol):
@@ -108,8 +108,8 @@ def _window(text: str, place: Place) -> tuple[str, int, int]:
     start, stop = _source_map(text).line(place.line or 1)
     caret = min(start + (place.column or 1) - 1, stop)
     end = min(max(start + (place.end_column or 0) - 1, caret + 1), stop)
-    first = max(start, caret - _WIDEST // 2)
-    last = min(stop, first + _WIDEST)
+    first = max(start, caret - _MAX_WIDTH // 2)
+    last = min(stop, first + _MAX_WIDTH)
     before = _expand(text[first:caret])
     marked = _expand(text[caret : min(end, last)], _width(before))
     after = _expand(text[min(end, last) : last], _width(before) + _width(marked)) if end < last else ""

@@ -1,7 +1,7 @@
 """The JSON Schema of a workflow with the installed plugins, for editors: draft 7, as VS Code's YAML extension takes it.
 
-A schema sees types and names; what needs the whole document (references, cycles, ids that are taken) it cannot see. An
-editor's YAML reader types scalars (`3.10` is a number to it), so wherever the language has a text a number is let pass.
+A schema checks types and names, but nothing that needs the whole document: references, cycles, duplicate ids. An
+editor's YAML reader gives scalars types (`3.10` is a number), so wherever the language has a text, numbers are allowed.
 """
 
 from __future__ import annotations
@@ -24,35 +24,35 @@ _TEXT: Final = {"type": ["string", "number", "boolean", "null"]}  # as an editor
 _ID: Final = r"^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?$"
 
 _DOCS: Final = {
-    "name": "The workflow's name; without it, the file's.",
+    "name": "The workflow's name; without it, the name of its file.",
     "description": "What the workflow is for.",
-    "inputs": "What a run is given. Without it any input is accepted as a text.",
-    "agent": "What tasks that ask a model have in common.",
+    "inputs": "The inputs of a run. Without this key, any input is accepted, as text.",
+    "agent": "Settings for all tasks that ask a model.",
     "tasks": "The tasks; each has an id and exactly one keyword.",
-    "flows": "Edges of the graph: order without data, and conditions.",
+    "flows": "Edges of the graph that carry no data: order and conditions.",
     "id": "Letters, digits, - and _; unique.",
     "timeout": "How long one attempt may take: 250ms, 10s, 5m, 1h, or seconds.",
-    "retry": "max: attempts in all; backoff: the wait before the second one.",
-    "onError": "fail (the default), or continue: those that depend on the task go on.",
-    "output": "format: text (the default) or json, with an optional JSON Schema, written out or a file of JSON.",
+    "retry": "max: attempts in total; backoff: the wait before the second one.",
+    "onError": "fail (the default), or continue: tasks that depend on this one still run.",
+    "output": "format: text (the default) or json; schema: a JSON Schema, written here or the name of a JSON file.",
     "allowedTools": "The tools that the task may use.",
-    "disallowedTools": "Tools that it may not use.",
+    "disallowedTools": "The tools that the task may not use.",
     "mode": "strict follows the graph; agentic asks the main agent what to do when a task has failed its last attempt.",
 }
 _AGENT_DOCS: Final = {
-    "model": "The model that tasks ask.",
+    "model": "The model that tasks use.",
     "provider": "The service that runs the model; without it, the provider that claims the model's name.",
-    "systemPrompt": "What every conversation starts with.",
-    "systemPromptFile": "A file with the system prompt, relative to the workflow's.",
+    "systemPrompt": "The system prompt of every conversation.",
+    "systemPromptFile": "A file with the system prompt, relative to the workflow's folder.",
     "mode": _DOCS["mode"],
-    "maxTurns": "How many times the model may answer in one task.",
-    "maxBudgetUsd": "The most that a run may cost, in US dollars.",
-    "maxTokens": "Tokens of one answer.",
+    "maxTurns": "The maximum number of the model's answers in one task.",
+    "maxBudgetUsd": "The maximum cost of a run, in US dollars.",
+    "maxTokens": "The maximum number of tokens in one answer.",
     "temperature": "0 to 2, if the model accepts it.",
     "allowedTools": _DOCS["allowedTools"],
     "disallowedTools": _DOCS["disallowedTools"],
-    "output": "The task whose output is the workflow's.",
-    "overflow": "What to do when a conversation no longer fits the model: refuse, or summarize it.",
+    "output": "The id of the task whose output is the workflow's output.",
+    "overflow": "What to do if a conversation no longer fits the model: refuse, or summarize it.",
 }
 
 

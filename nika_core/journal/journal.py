@@ -14,7 +14,7 @@ from nika_core.errors import JournalError
 from nika_core.journal import faults
 from nika_core.journal.blobs import LARGE, Blobs
 from nika_core.journal.encoding import LOST, decode, encode, events_of, joined, without_surrogates
-from nika_core.journal.locks import RunLock, guarded, holder
+from nika_core.journal.locks import RunLock, hold_lock, holder
 from nika_core.journal.log import RunRecorder
 from nika_core.journal.store import RUN_SHIFT, Store
 from nika_core.journal.values import INTERRUPTED, RUNNING, Recorded, RunInfo, RunSummary, new_run_id
@@ -76,7 +76,7 @@ class Journal:
         run_id = run_id or new_run_id(info.started)
         lock = self._own(run_id)
         try:
-            with faults.explained(self.path, "written"), guarded(self._store.locks / "blobs.lock", shared=True):
+            with faults.explained(self.path, "written"), hold_lock(self._store.locks / "blobs.lock", shared=True):
                 row = (run_id, info.started, RUNNING, *self._told(info))
                 number = writer.call(lambda connection: _insert(connection, row))
         except BaseException:
@@ -96,7 +96,7 @@ class Journal:
         lock = self._own(run_id)
         try:
             writer.flush()  # what is large waits for the lock on blobs, and would wait for us
-            with faults.explained(self.path, "written"), guarded(self._store.locks / "blobs.lock"):
+            with faults.explained(self.path, "written"), hold_lock(self._store.locks / "blobs.lock"):
                 told = None if info is None else self._told(info)
                 number, position, memo, unused = writer.call(lambda connection: _reopen(connection, run_id, told))
                 self._blobs.remove(unused)
@@ -112,7 +112,7 @@ class Journal:
         lock = self._own(run_id)
         try:
             writer.flush()  # as in `resume`
-            with faults.explained(self.path, "written"), guarded(self._store.locks / "blobs.lock"):
+            with faults.explained(self.path, "written"), hold_lock(self._store.locks / "blobs.lock"):
                 self._blobs.remove(writer.call(lambda connection: _delete(connection, run_id)))
         finally:
             lock.release()

@@ -86,7 +86,7 @@ def holder(path: Path) -> str | None:
 
 
 @contextlib.contextmanager
-def guarded(path: Path, *, shared: bool = False) -> Iterator[None]:
+def hold_lock(path: Path, *, shared: bool = False) -> Iterator[None]:
     """Wait for a lock that all processes hold for a moment only. Raises OSError."""
     path.parent.mkdir(exist_ok=True)
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from nika_core.journal import faults
-from nika_core.journal.locks import guarded
+from nika_core.journal.locks import hold_lock
 
 VERSION: Final = 2
 APPLICATION: Final = 0x4E494B41  # "NIKA"
@@ -86,7 +86,7 @@ class Store:
             ignore = self.folder / ".gitignore"
             if not ignore.exists() or not ignore.stat().st_size:  # empty: a full disk once took the rest
                 ignore.write_text("*\n", encoding="utf-8")
-            with guarded(self.locks / "journal.lock"):
+            with hold_lock(self.locks / "journal.lock"):
                 connection = self._connect(f"{self.path.resolve().as_uri()}?mode=rwc")
                 try:
                     connection.execute("PRAGMA synchronous=FULL")

@@ -12,7 +12,7 @@ _ID: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?\Z")
 
 
 def why_not_an_id(text: str, max_length: int | None = None) -> str | None:
-    """Why `text` cannot be a task's id; None when it can."""
+    """Return why `text` cannot be a task's id; None if it can."""
     if not text:
         return "an id cannot be empty"
     if max_length is not None and len(text) > max_length:
@@ -56,5 +56,5 @@ def bound(text: str, max_bytes: int | None, original_bytes: int | None = None) -
 
 
 def is_cut(text: str) -> bool:
-    """Whether `text` ends as what `bound` has cut does."""
+    """Return whether `text` ends as what `bound` has cut does."""
     return _NOTICE.search(text, max(0, len(text) - 100)) is not None

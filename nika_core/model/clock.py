@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import Protocol
 
@@ -18,7 +17,9 @@ class Clock(Protocol):
         """Seconds from an arbitrary start that never go backwards."""
         ...
 
-    async def sleep(self, seconds: float) -> None: ...
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
 
 
 class SystemClock:
@@ -26,5 +27,10 @@ class SystemClock:
 
     # The functions themselves: they are asked several times for every task.
     monotonic = staticmethod(time.monotonic)
-    sleep = staticmethod(asyncio.sleep)
     time = staticmethod(time.time)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait. What only describes a plugin never waits, and does not import asyncio."""
+        import asyncio
+
+        await asyncio.sleep(seconds)

@@ -39,9 +39,12 @@ class Edge(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """`order` is declared order. Every task is a key of `incoming` and `outgoing`, in declared order.
+    """The tasks of a workflow by id, and what joins them.
 
-    `read`: the tasks whose outputs a template or a condition needs.
+    Attributes:
+        order: the tasks in declared order.
+        incoming, outgoing: the edges of each task, which all are keys here, in declared order.
+        read: the tasks whose outputs a template or a condition needs.
     """
 
     order: tuple[str, ...]
@@ -67,12 +70,12 @@ class Graph:
         return found
 
     def cycle(self) -> list[str] | None:
-        """One cycle, first task repeated at the end; None when there is none."""
+        """Return one cycle, first task repeated at the end; None when there is none."""
         found = self.cycles()
         return found[0] if found else None
 
     def cycles(self) -> list[list[str]]:
-        """One cycle, a shortest one, for each group of tasks that wait for one another; `[a, a]` for a self-loop.
+        """Return a shortest cycle for each group of tasks that wait for one another; `[a, a]` for a self-loop.
 
         In declared order of their first tasks; each begins with its first task in declared order, and ends with it.
         """
@@ -88,7 +91,7 @@ class Graph:
         return sorted(found, key=lambda cycle: left[cycle[0]])
 
     def _way_back(self, first: str, group: frozenset[str]) -> list[str]:
-        """A shortest way from a task of a strongly connected group to itself."""
+        """Return a shortest way from a task of a strongly connected group to itself."""
         came_from: dict[str, str] = {}
         wave = [first]
         while first not in came_from:
@@ -105,7 +108,7 @@ class Graph:
         return path[::-1]
 
     def ancestors(self, task: str) -> frozenset[str]:
-        """All tasks that `task` depends on, directly or not."""
+        """Return all tasks that `task` depends on, directly or not."""
         found: set[str] = set()
         todo = [edge.source for edge in self.incoming[task]]
         while todo:
@@ -119,7 +122,7 @@ class Graph:
 def _strongly_connected(
     tasks: Collection[str], incoming: Mapping[str, tuple[Edge, ...]], outgoing: Mapping[str, tuple[Edge, ...]]
 ) -> Iterable[frozenset[str]]:
-    """Groups of tasks that reach one another (Kosaraju, without recursion: a chain may have thousands of tasks)."""
+    """Yield groups of tasks that reach one another (Kosaraju, without recursion: a chain may have thousands)."""
     ended: list[str] = []
     seen: set[str] = set()
     for root in tasks:

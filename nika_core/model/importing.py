@@ -21,5 +21,5 @@ def import_alone(name: str) -> Any:
 
 
 async def import_in_thread(name: str) -> Any:
-    """The same in a thread: SDKs take up to two seconds, and the event loop goes on meanwhile."""
+    """Import it in a thread: SDKs take up to two seconds, and the event loop goes on meanwhile."""
     return await asyncio.to_thread(import_alone, name)

@@ -44,18 +44,27 @@ class LimitKind(StrEnum):
 
 
 def timeout_of(keyword: str) -> str:
-    """The measure of one attempt's time with this keyword."""
+    """Return the kind of limit for one attempt's time with this keyword."""
     return f"timeout.{keyword}"
 
 
 def output_of(keyword: str) -> str:
-    """The measure of one output's bytes with this keyword."""
+    """Return the kind of limit for one output's bytes with this keyword."""
     return f"output.{keyword}"
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A bound that a policy sets. `name` is what a user changes it by, e.g. `NIKA_MAX_TASKS`."""
+    """A bound that a policy sets.
+
+    Attributes:
+        measure: a `LimitKind`, or what `timeout_of` or `output_of` returns.
+        value: the bound itself.
+        unit: what the value counts.
+        name: what a user changes it by, e.g. `NIKA_MAX_TASKS`.
+        origin: where the value comes from: `default`, `environment` or a word of the policy's own.
+        policy: the policy's name; set by the kernel.
+    """
 
     measure: str
     value: float
@@ -83,19 +92,19 @@ class Limits:
         return iter(self._all)
 
     def limit(self, measure: str) -> Limit | None:
-        """The bound that holds, with its name and origin."""
+        """Return the bound that holds, with its name and origin."""
         return self._smallest.get(measure)
 
     def count(self, measure: str) -> int | None:
-        """The bound as a whole number; None: not bounded."""
+        """Return the bound as a whole number; None: not bounded."""
         limit = self._smallest.get(measure)
         return None if limit is None else int(limit.value)
 
     def amount(self, measure: str, default: float | None = None) -> float | None:
-        """The bound in its unit; `default` where no policy sets one."""
+        """Return the bound in its unit; `default` if no policy sets one."""
         limit = self._smallest.get(measure)
         return default if limit is None else limit.value
 
     def narrowed(self, limits: Iterable[Limit]) -> Limits:
-        """These and further ones; nothing gets wider by it."""
+        """Return these and further limits; no bound becomes wider."""
         return Limits((*self._all, *limits))

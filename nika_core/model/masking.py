@@ -22,7 +22,7 @@ def secret_values(environ: Mapping[str, str], declared: Iterable[str] = ()) -> f
 
 
 def masked_number(value: Any, mask: Callable[[str], str]) -> Any:
-    """A JSON number that holds a secret, as the text that is left of it; anything else as it is."""
+    """Return a JSON number that holds a secret as the text that is left of it; anything else as it is."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         text = str(value)
         if len(text) >= MIN_LENGTH and (left := mask(text)) != text:
@@ -61,7 +61,7 @@ class Masker:
         return text if self._pattern is None else self._pattern.sub(MASK, text)
 
     def json(self, value: Json) -> Any:
-        """A JSON value with every secret in its strings, numbers and keys replaced; the same if there is none."""
+        """Return a JSON value with every secret in its strings, numbers and keys replaced; the same without one."""
         if self._pattern is None:
             return value
         return self._walk(value)
@@ -92,7 +92,7 @@ class Masker:
         return cut
 
     def _maybe_begins(self, text: str, least: int) -> int:
-        """The first place from which on `text` is the beginning of a secret, not before `least`; else its end."""
+        """Return the first place from which `text` is the beginning of a secret, not before `least`; else its end."""
         for start in range(max(least, len(text) - self._longest + 1), len(text)):
             if text[start] in self._initials:
                 rest = text[start:]
@@ -112,7 +112,7 @@ class StreamMasker:
         self._kept = ""
 
     def feed(self, text: str) -> str:
-        """What can be shown now."""
+        """Return what can be shown now."""
         if not self._masker:
             return text
         text = self._kept + text
@@ -121,6 +121,6 @@ class StreamMasker:
         return self._masker.text(text[:cut])
 
     def flush(self) -> str:
-        """The rest."""
+        """Return the rest."""
         rest, self._kept = self._masker.text(self._kept), ""
         return rest

@@ -18,7 +18,14 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A model asks for a tool. `arguments` is None when what the model sent is no JSON object; then `raw` has it."""
+    """A model asks for a tool.
+
+    Attributes:
+        id: the model's own name for this call; the answer repeats it.
+        name: the tool's name.
+        arguments: its arguments; None if what the model sent is not a JSON object.
+        raw: what the model sent, if it is not a JSON object.
+    """
 
     id: str
     name: str
@@ -28,7 +35,15 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn. `tool_calls` only with `ASSISTANT`; `tool_call_id` and `is_error` only with `TOOL`."""
+    """One turn of a conversation.
+
+    Attributes:
+        role: who speaks.
+        content: the text.
+        tool_calls: the tools that the model asks for; only with `ASSISTANT`.
+        tool_call_id: the call that this is the result of; only with `TOOL`.
+        is_error: whether that call failed; only with `TOOL`.
+    """
 
     role: Role
     content: str
@@ -39,7 +54,13 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
-    """A tool as a model sees it. `parameters` is a JSON Schema of type object."""
+    """A tool as a model sees it.
+
+    Attributes:
+        name: of letters, digits, `_` and `-`, at most 64 characters.
+        description: what it does, for the model.
+        parameters: a JSON Schema of type object.
+    """
 
     name: str
     description: str

@@ -11,7 +11,7 @@ _MOST = 2000  # names that are looked at: a message is worth so much time and no
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known name that `word` may stand for; None when none is near enough."""
+    """Return the known name that `word` may stand for; None if none is near enough."""
     if not word or len(word) > _LONGEST:
         return None
     plain = _plain(word)
@@ -39,7 +39,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """A hint, or None."""
+    """Return a hint, or None."""
     found = nearest(word, known)
     return f"did you mean `{found}`?" if found else None
 

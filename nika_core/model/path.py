@@ -35,7 +35,7 @@ def nesting(value: Json, most: int) -> int:
 
 
 def read_path(value: Json, path: Sequence[str], *, max_depth: int = 50, subject: str = "the value") -> Json:
-    """The part of `value` that `path` leads to; text that is a JSON object or array is read as such.
+    """Return the part of `value` that `path` leads to; text that is a JSON object or array is read as such.
 
     Args:
         path: keys of objects and indexes (from 0) of arrays.
@@ -92,7 +92,7 @@ def _parsed(text: str, max_depth: int, subject: str) -> Json:
 
 
 def _parse(text: str, max_depth: int) -> Json:
-    """The value, or (a str) why there is none."""
+    """Return the value, or (a str) why there is none."""
     try:
         value = _DECODER.decode(text)
     except RecursionError:

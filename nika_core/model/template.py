@@ -20,7 +20,12 @@ MISSING: Final = _Missing.MISSING
 class Placeholder(NamedTuple):  # not a dataclass: made by the thousand, in a fifth of the time
     """`{{fetch.items.0}}` is source `task`, path `("fetch", "items", "0")`; `${env.HOME}` is `env`, `("HOME",)`.
 
-    `default` is the JSON literal after `??`, or MISSING. `start` and `end` are character offsets in the text.
+    Attributes:
+        source: the name of the template source.
+        path: what is asked of it.
+        default: the JSON literal after `??`, or MISSING.
+        start, end: character offsets in the text of the template.
+        text: the placeholder as its author wrote it, braces included.
     """
 
     source: str
@@ -28,10 +33,11 @@ class Placeholder(NamedTuple):  # not a dataclass: made by the thousand, in a fi
     default: Json | _Missing
     start: int
     end: int
-    text: str  # as the author wrote it, braces included
+    text: str
 
     @property
     def has_default(self) -> bool:
+        """Whether there is a literal after `??`."""
         return self.default is not MISSING
 
 
@@ -39,8 +45,10 @@ class Placeholder(NamedTuple):  # not a dataclass: made by the thousand, in a fi
 class Template:
     """Literal text (escapes already undone) and placeholders.
 
-    `plan` is the text in a form that is put together at once: literal, placeholder, literal, ..., literal; a literal
-    may be empty. `parts` is the same without the empty ones.
+    Attributes:
+        text: the whole text as its author wrote it.
+        plan: the text in a form that is put together at once: literal, placeholder, literal, ..., literal. A literal
+            may be empty.
     """
 
     text: str
@@ -58,7 +66,7 @@ class Template:
 
     @classmethod
     def planned(cls, text: str, plan: tuple[str | Placeholder, ...]) -> Template:
-        """The same from a plan; what the compiler uses."""
+        """Return a template made of a plan; what the compiler uses."""
         new = _new(cls)
         _set_text(new, text)
         _set_plan(new, plan)
@@ -71,11 +79,12 @@ class Template:
 
     @property
     def placeholders(self) -> tuple[Placeholder, ...]:
+        """The placeholders, in order."""
         return self.plan[1::2]  # type: ignore[return-value]  # every second one is a placeholder: see `plan`
 
     @property
     def single(self) -> Placeholder | None:
-        """The placeholder, where the whole text is nothing but one."""
+        """The placeholder, if the whole text is nothing but one."""
         plan = self.plan
         if len(plan) == 3 and plan[0] == "" == plan[2]:
             return plan[1]  # type: ignore[return-value]  # every second one is a placeholder: see `plan`
@@ -93,7 +102,7 @@ class TypedTemplate(Template):
 
     @classmethod
     def typed(cls, template: Template, convert: Callable[[Json], Json]) -> TypedTemplate:
-        """The same template with a type."""
+        """Return this template with a type."""
         new = cls.__new__(cls)
         _set_text(new, template.text)
         _set_plan(new, template.plan)

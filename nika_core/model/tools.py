@@ -7,7 +7,7 @@ from functools import lru_cache
 
 
 def covers(outer: str, inner: str) -> bool:
-    """Whether whoever may use `outer` may use `inner`.
+    """Return whether a task that may use `outer` may use `inner`.
 
     A name covers itself and what stands below it (`mcp::files` covers `mcp::files::read_file`); a `*` stands for
     anything (`mcp::*::delete`). `inner` may be a pattern as well.

@@ -9,11 +9,17 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens and US dollars. `unpriced` names models whose price is unknown: their cost is not in `cost_usd`.
+    """Tokens and US dollars.
 
-    `input_tokens` and `output_tokens` are totals; `cached_tokens` says how many of the input tokens were read from
-    the provider's cache, `saved_usd` what a batch took off the price. `estimated` is true where the provider gave no
-    figures and ours stand in.
+    Attributes:
+        input_tokens: all tokens that were sent.
+        output_tokens: all tokens that came back.
+        cost_usd: what it cost, in US dollars.
+        unpriced: models whose price is unknown: their cost is not in `cost_usd`.
+        cached_tokens: how many of the input tokens were read from the provider's cache.
+        calls: how many calls there were.
+        estimated: whether the provider reported no figures and these are estimates.
+        saved_usd: what a batch took off the price, in US dollars.
     """
 
     input_tokens: int = 0
@@ -27,6 +33,7 @@ class Usage:
 
     @property
     def total_tokens(self) -> int:
+        """Input and output together."""
         return self.input_tokens + self.output_tokens
 
     def __add__(self, other: Usage) -> Usage:

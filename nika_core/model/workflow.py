@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
-from typing import Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from nika_core.errors import Place
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.template import Placeholder, Template
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # A JSON tree in which a string that holds placeholders is a Template.
 PayloadValue: TypeAlias = "Json | Template | Mapping[str, Any] | list[Any]"
@@ -48,7 +50,7 @@ class Condition(Protocol):
     def placeholders(self) -> tuple[Placeholder, ...]: ...
 
     def evaluate(self, resolve: Callable[[Placeholder], Json]) -> bool:
-        """Raises TemplateValueError when a value is missing or cannot be compared."""
+        """Return whether it holds. Raise TemplateValueError if a value is missing or cannot be compared."""
         ...
 
 
@@ -62,18 +64,32 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class OutputSpec:
-    """`json` outputs are parsed and, with a `schema` (JSON Schema), checked."""
+    """What a task wants its output to be.
 
-    format: str = "text"  # text | json
+    Attributes:
+        format: `text`, or `json`: then the output is parsed.
+        schema: the JSON Schema that a JSON output is checked against; None: any JSON.
+    """
+
+    format: str = "text"
     schema: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class InputSpec:
-    """A declared input. `default` only where `has_default`."""
+    """A declared input.
+
+    Attributes:
+        name: its name.
+        type: `string`, `int`, `float`, `bool` or `json`.
+        description: what it is for.
+        default: its value if a run is given none; only with `has_default`.
+        has_default: whether there is a default.
+        required: whether a run without it is refused.
+    """
 
     name: str
-    type: str = "string"  # string | int | float | bool | json
+    type: str = "string"
     description: str = ""
     default: Json = None
     has_default: bool = False
@@ -82,7 +98,20 @@ class InputSpec:
 
 @dataclass(frozen=True, slots=True)
 class AgentBlock:
-    """The `agent:` block: what tasks that need a provider have in common. Money in US dollars."""
+    """The `agent:` block: what tasks that need a provider have in common.
+
+    Attributes:
+        model, provider: which model is asked, and who runs it.
+        system_prompt, system_prompt_file: what every conversation starts with, or the file that has it.
+        mode: whether the main agent is asked when a task has failed for good.
+        max_turns: how often the model may answer in one task.
+        max_budget_usd: the most that a run may cost, in US dollars.
+        max_tokens: tokens of one answer.
+        temperature: from 0 to 2.
+        allowed_tools, disallowed_tools: the tools that tasks may use, and those that they may not.
+        output: the task whose output is the workflow's.
+        overflow: `refuse`, or `summarize`: what happens to a conversation that no longer fits the model.
+    """
 
     model: str | None = None
     provider: str | None = None
@@ -96,7 +125,7 @@ class AgentBlock:
     allowed_tools: tuple[str, ...] | None = None
     disallowed_tools: tuple[str, ...] = ()
     output: str | None = None
-    overflow: str = "refuse"  # refuse | summarize
+    overflow: str = "refuse"
 
 
 NOWHERE: Final = Place("")
@@ -108,11 +137,22 @@ def _nowhere(_: NodePath) -> Place:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One node of the graph. `payload` has passed its keyword's schema.
+    """One node of the graph.
 
-    `at` tells where a part of the payload stands (or, where the payload has no such field, a part of the task: its
-    `timeout`); a number after the path of a text is a character's offset in that text: `at(("command", 7))`.
-    `index` is its place in declared order. `timeout` in seconds.
+    Attributes:
+        id: its id.
+        keyword: the word that it is a task of.
+        payload: what stands under the word; it has passed the keyword's schema.
+        index: its position in declared order.
+        timeout: seconds of one attempt; None: the limit policy's.
+        retry: how often it is tried, and how soon.
+        on_error: what its failure means for those that depend on it.
+        output: what its output has to be.
+        allowed_tools, disallowed_tools: the tools that it may use, and those that it may not.
+        mode: as in `AgentBlock`; None: the agent block's.
+        place: where it stands.
+        at: returns where a part of the payload stands or, if the payload has no such field, a part of the task (its
+            `timeout`); a number after the path of a text is a character's offset in it: `at(("command", 7))`.
     """
 
     id: str
@@ -144,9 +184,18 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """A checked document. `sections` holds root keys that plugins brought, e.g. the MCP servers.
+    """A checked document.
 
-    `at` tells where anything in the document stands: `at(("agent", "output"))`.
+    Attributes:
+        name: its own name, or the file's.
+        path: the file.
+        tasks: its tasks, in declared order.
+        flows: the edges that its author wrote.
+        description: what it is for.
+        inputs: the declared inputs by name; None: any input is accepted.
+        agent: the `agent:` block, if there is one.
+        sections: root keys that plugins brought, e.g. the MCP servers.
+        at: returns where anything in the document stands: `at(("agent", "output"))`.
     """
 
     name: str

@@ -1,18 +1,32 @@
-"""All that a plugin's author imports.
+"""All that a plugin's author imports: `from nika_core.plugin import ...` is the only line that a plugin needs.
 
 A plugin is a module with functions that `hookimpl` marks, named by an entry point in one of the groups `nika.keywords`,
 `nika.providers`, `nika.template_sources`, `nika.limit_policies` and `nika.commands`. The entry point's name is the word
 that a user writes. The module says which version of this interface it was written for: `NIKA_API = 1`. The version
-that is installed is `API_VERSION`. Validators of payloads are in the module `fields`. What a client streams is a
-`Chunk`: a `TextDelta` or, at the end, `Finished`.
+that is installed is `API_VERSION`. Validators of payloads are in the module `fields`, and the names of Nika's codes in
+the module `codes`. What a client streams is a `Chunk`: a `TextDelta` or, at the end, `Finished`. Values of JSON are of
+the types `Json` and `JsonObject`. A `Placeholder` without a default has `MISSING` as its default.
 """
 
-from typing import Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
 
-from nika_core.model.graph import Edge, EdgeKind, Graph
-from nika_core.model.workflow import KeywordCategory, Workflow
+from nika_core import codes
+from nika_core.errors import (
+    Category,
+    NikaError,
+    Place,
+    ProblemsError,
+    Severity,
+    TaskError,
+    TemplateValueError,
+    UsageError,
+)
+from nika_core.model.json import Json, JsonObject
+from nika_core.model.template import MISSING, Placeholder, Template
+from nika_core.model.usage import Usage
+from nika_core.model.workflow import AgentBlock, InputSpec, KeywordCategory, OutputSpec, Task, Workflow
 from nika_core.plugin import fields
-from nika_core.plugin.command import Command, CommandContext, Styled, Terminal
 from nika_core.plugin.explanation import Explanation
 from nika_core.plugin.hookspec import hookimpl
 from nika_core.plugin.keyword import (
@@ -28,66 +42,132 @@ from nika_core.plugin.keyword import (
     StepOutput,
     WaitFor,
 )
-from nika_core.plugin.limit_policy import Admission, LimitPolicy, Policy, Refusal, Stage
-from nika_core.plugin.provider import (
-    BatchFinder,
-    BatchReply,
-    BatchResult,
-    BatchSearch,
-    BatchTrace,
-    Chunk,
-    Client,
-    Finished,
-    Health,
-    ModelInfo,
-    ModelReply,
-    ModelRequest,
-    Price,
-    Provider,
-    TextDelta,
-    TokenEstimate,
-    estimate_tokens,
-)
-from nika_core.plugin.template_source import Scope, Source, SourceReport, TemplateSource, Values
-from nika_core.plugin.tool import Tool, ToolResult
+
+if TYPE_CHECKING:
+    from nika_core.model.bounded import bound
+    from nika_core.model.clock import Clock
+    from nika_core.model.events import EventKind
+    from nika_core.model.graph import Edge, EdgeKind, Graph
+    from nika_core.model.importing import import_in_thread
+    from nika_core.model.limits import Limit, LimitKind, Unit, output_of, timeout_of
+    from nika_core.model.message import Message, Role, ToolCall, ToolSpec
+    from nika_core.model.nearest import nearest
+    from nika_core.model.path import read_path
+    from nika_core.plugin.command import Command, CommandContext, Styled, Terminal
+    from nika_core.plugin.limit_policy import Admission, LimitPolicy, Policy, Refusal, Stage
+    from nika_core.plugin.provider import (
+        BatchFinder,
+        BatchReply,
+        BatchResult,
+        BatchSearch,
+        BatchTrace,
+        Chunk,
+        Client,
+        Finished,
+        Health,
+        ModelInfo,
+        ModelReply,
+        ModelRequest,
+        Price,
+        Provider,
+        TextDelta,
+        TokenEstimate,
+        estimate_tokens,
+    )
+    from nika_core.plugin.template_source import Scope, Source, SourceReport, TemplateSource, Values
+    from nika_core.plugin.tool import Tool, ToolResult
 
 API_VERSION: Final = 1
+# What a keyword's description does not need is imported when it is first asked for.
+_LAZY: Final = {
+    "nika_core.model.graph": ("Edge", "EdgeKind", "Graph"),
+    "nika_core.plugin.command": ("Command", "CommandContext", "Styled", "Terminal"),
+    "nika_core.model.clock": ("Clock",),
+    "nika_core.model.events": ("EventKind",),
+    "nika_core.model.limits": ("Limit", "LimitKind", "Unit", "output_of", "timeout_of"),
+    "nika_core.model.message": ("Message", "Role", "ToolCall", "ToolSpec"),
+    "nika_core.plugin.limit_policy": ("Admission", "LimitPolicy", "Policy", "Refusal", "Stage"),
+    "nika_core.plugin.provider": (
+        "BatchFinder",
+        "BatchReply",
+        "BatchResult",
+        "BatchSearch",
+        "BatchTrace",
+        "Chunk",
+        "Client",
+        "Finished",
+        "Health",
+        "ModelInfo",
+        "ModelReply",
+        "ModelRequest",
+        "Price",
+        "Provider",
+        "TextDelta",
+        "TokenEstimate",
+        "estimate_tokens",
+    ),
+    "nika_core.plugin.template_source": ("Scope", "Source", "SourceReport", "TemplateSource", "Values"),
+    "nika_core.plugin.tool": ("Tool", "ToolResult"),
+    "nika_core.model.bounded": ("bound",),
+    "nika_core.model.importing": ("import_in_thread",),
+    "nika_core.model.nearest": ("nearest",),
+    "nika_core.model.path": ("read_path",),
+}
+_MODULE_OF: Final = {name: module for module, names in _LAZY.items() for name in names}
 
 __all__ = [
     "API_VERSION",
+    "MISSING",
     "Admission",
+    "AgentBlock",
     "BatchFinder",
     "BatchReply",
     "BatchResult",
     "BatchSearch",
     "BatchTrace",
     "CallEstimate",
+    "Category",
     "Chunk",
     "Client",
+    "Clock",
     "Command",
     "CommandContext",
     "Edge",
     "EdgeKind",
     "Effect",
     "Estimate",
+    "EventKind",
     "Explanation",
     "Facets",
     "Finished",
     "Graph",
     "Health",
+    "InputSpec",
+    "Json",
+    "JsonObject",
     "Keyword",
     "KeywordCategory",
+    "Limit",
+    "LimitKind",
     "LimitPolicy",
+    "Message",
     "ModelInfo",
     "ModelReply",
     "ModelRequest",
+    "NikaError",
+    "OutputSpec",
     "Payload",
+    "Place",
+    "Placeholder",
     "Policy",
     "Price",
+    "ProblemsError",
     "Provider",
     "Refusal",
     "Report",
+    "Role",
     "Scope",
+    "Severity",
     "Source",
     "SourceReport",
     "Stage",
@@ -95,16 +175,44 @@ __all__ = [
     "StepContext",
     "StepOutput",
     "Styled",
+    "Task",
+    "TaskError",
+    "Template",
     "TemplateSource",
+    "TemplateValueError",
     "Terminal",
     "TextDelta",
     "TokenEstimate",
     "Tool",
+    "ToolCall",
     "ToolResult",
+    "ToolSpec",
+    "Unit",
+    "Usage",
+    "UsageError",
     "Values",
     "WaitFor",
     "Workflow",
+    "bound",
+    "codes",
     "estimate_tokens",
     "fields",
     "hookimpl",
+    "import_in_thread",
+    "nearest",
+    "output_of",
+    "read_path",
+    "timeout_of",
 ]
+
+
+if not TYPE_CHECKING:  # a type checker would take any name for one of this module's
+
+    def __getattr__(name: str) -> object:
+        """Import a name of `_LAZY`."""
+        module = _MODULE_OF.get(name)
+        if module is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value: object = getattr(import_module(module), name)
+        globals()[name] = value
+        return value

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """Describes a command of the command line.
+    """Describe a command of the command line.
 
     Attributes:
         name: the word after `nika`; also the name of the entry point.

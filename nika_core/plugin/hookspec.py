@@ -6,15 +6,16 @@ No wrappers, no `firstresult`, no order: nothing may depend on the order of plug
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pluggy
 
-from nika_core.plugin.command import Command
-from nika_core.plugin.keyword import Keyword
-from nika_core.plugin.limit_policy import LimitPolicy
-from nika_core.plugin.provider import Provider
-from nika_core.plugin.template_source import TemplateSource
+if TYPE_CHECKING:  # each kind's module is imported by the plugins that bring one of it
+    from nika_core.plugin.command import Command
+    from nika_core.plugin.keyword import Keyword
+    from nika_core.plugin.limit_policy import LimitPolicy
+    from nika_core.plugin.provider import Provider
+    from nika_core.plugin.template_source import TemplateSource
 
 PROJECT: Final = "nika"
 hookspec: Final = pluggy.HookspecMarker(PROJECT)
@@ -23,22 +24,132 @@ hookimpl: Final = pluggy.HookimplMarker(PROJECT)
 
 @hookspec(historic=True)
 def nika_task_keywords() -> Iterable[Keyword]:  # type: ignore[empty-body]  # a hook specification has no body
-    """The keywords that this plugin brings, one for each of its `nika.keywords` entry points."""
+    """Return the keywords that this plugin brings, one for each of its `nika.keywords` entry points.
+
+    A complete plugin, `acme_greet.py`:
+
+        from nika_core.plugin import Keyword, fields, hookimpl
+
+        NIKA_API = 1
+
+        @hookimpl
+        def nika_task_keywords():
+            payload = fields.Map({"who": fields.Str()})
+            return [Keyword(name="greet", summary="Greets.", primary="who", payload=payload, step="acme_greet:Greet")]
+
+        class Greet:
+            async def run(self, payload, context):
+                return f"Hello, {payload['who']}"
+
+    and in its pyproject.toml:
+
+        [project.entry-points."nika.keywords"]
+        greet = "acme_greet"
+
+    A task that uses it is `{id: hello, greet: Ada}`.
+    """
 
 
 @hookspec(historic=True)
 def nika_providers() -> Iterable[Provider]:  # type: ignore[empty-body]  # a hook specification has no body
-    """The model providers that this plugin brings, one for each of its `nika.providers` entry points."""
+    """Return the model providers that this plugin brings, one for each of its `nika.providers` entry points.
+
+    A complete plugin, `acme_parrot.py`:
+
+        from nika_core import Usage
+        from nika_core.plugin import Finished, Health, ModelInfo, Provider, TextDelta, TokenEstimate, hookimpl
+
+        NIKA_API = 1
+
+        @hookimpl
+        def nika_providers():
+            return [Provider(name="parrot", summary="Repeats.", models=("parrot-*",), client="acme_parrot:Parrot")]
+
+        class Parrot:
+            def __init__(self, environ): ...
+            def info(self, model):
+                return ModelInfo(name=model)
+            def models(self):
+                return [self.info("parrot-1")]
+            async def stream(self, request):
+                text = request.messages[-1].content
+                yield TextDelta(text)
+                yield Finished("end", Usage(input_tokens=len(text), output_tokens=len(text)))
+            async def estimate(self, request):
+                return TokenEstimate(sum(len(message.content) for message in request.messages))
+            async def health(self):
+                return Health(True, "awake")
+            async def close(self): ...
+
+    and in its pyproject.toml:
+
+        [project.entry-points."nika.providers"]
+        parrot = "acme_parrot"
+
+    A workflow uses it with `agent: {model: parrot-1}`.
+    """
 
 
 @hookspec(historic=True)
 def nika_template_sources() -> Iterable[TemplateSource]:  # type: ignore[empty-body]  # a hook specification
-    """The template sources that this plugin brings, one for each of its `nika.template_sources` entry points."""
+    """Return the template sources that this plugin brings, one for each of its `nika.template_sources` entry points.
+
+    A complete plugin, `acme_site.py`:
+
+        from nika_core.plugin import TemplateSource, hookimpl
+
+        NIKA_API = 1
+        VALUES = {"city": "Paris"}
+
+        @hookimpl
+        def nika_template_sources():
+            return [TemplateSource(name="site", summary="Where we are.", source="acme_site:Site")]
+
+        class Site:
+            def check(self, placeholder, scope, report):
+                if placeholder.path[0] not in VALUES:
+                    report(f"there is no value '{placeholder.path[0]}'")
+            def depends_on(self, placeholder):
+                return ()
+            def resolve(self, placeholder, values):
+                return VALUES[placeholder.path[0]]
+
+    and in its pyproject.toml:
+
+        [project.entry-points."nika.template_sources"]
+        site = "acme_site"
+
+    A workflow names its value as `${site.city}`.
+    """
 
 
 @hookspec(historic=True)
 def nika_limit_policies() -> Iterable[LimitPolicy]:  # type: ignore[empty-body]  # a hook specification has no body
-    """The limit policies that this plugin brings, one for each of its `nika.limit_policies` entry points."""
+    """Return the limit policies that this plugin brings, one for each of its `nika.limit_policies` entry points.
+
+    A complete plugin, `acme_house.py`:
+
+        from nika_core.plugin import LimitPolicy, Policy, Refusal, Stage, hookimpl
+
+        NIKA_API = 1
+
+        @hookimpl
+        def nika_limit_policies():
+            return [LimitPolicy(name="house", summary="No shell for agents.", policy="acme_house:House")]
+
+        class House(Policy):
+            def admit(self, request):
+                if request.stage is Stage.TOOL and request.tool.startswith("shell"):
+                    return Refusal("agents may not use the shell here")
+                return None
+
+    and in its pyproject.toml:
+
+        [project.entry-points."nika.limit_policies"]
+        house = "acme_house"
+
+    It holds for every run as soon as it is installed.
+    """
 
 
 @hookspec(historic=True)
@@ -65,4 +176,6 @@ def nika_commands() -> Iterable[Command]:  # type: ignore[empty-body]  # a hook 
 
         [project.entry-points."nika.commands"]
         hello = "acme_hello"
+
+    The command is then called as `nika hello --name Ada`.
     """

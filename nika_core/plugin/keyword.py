@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from nika_core.errors import Place, Severity
-from nika_core.model.clock import Clock
 from nika_core.model.events import EventKind
 from nika_core.model.json import Json, JsonObject
-from nika_core.model.message import Message
-from nika_core.model.template import Template
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.model.workflow import AgentBlock, KeywordCategory, OutputSpec, PayloadValue
 from nika_core.plugin.explanation import Explanation
-from nika_core.plugin.fields.validator import Validator
-from nika_core.plugin.provider import ModelInfo, ModelReply, ModelRequest
-from nika_core.plugin.tool import Tool, ToolResult
+
+if TYPE_CHECKING:  # describing a keyword needs none of these
+    from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
+
+    from nika_core.model.clock import Clock
+    from nika_core.model.message import Message
+    from nika_core.model.template import Template
+    from nika_core.plugin.fields.validator import Validator
+    from nika_core.plugin.provider import ModelInfo, ModelReply, ModelRequest
+    from nika_core.plugin.tool import Tool, ToolResult
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keyword:
-    """Describes a keyword. The module that makes one imports nothing heavy: `step` and `facets` are names.
+    """Describe a keyword. The module that makes one imports nothing heavy: `step` and `facets` are names.
 
     Attributes:
         name: the word that a workflow's author writes; also the name of the entry point.
@@ -73,7 +76,7 @@ class Keyword:
 
 @dataclass(frozen=True, slots=True)
 class StepOutput:
-    """What a step returns when a value alone does not say it all.
+    """What a step returns if there is more to say than a value.
 
     Attributes:
         value: text, or any JSON.
@@ -90,7 +93,7 @@ class StepOutput:
 
 @dataclass(frozen=True, slots=True)
 class WaitFor:
-    """What a step returns when it cannot go on before something outside has happened: a person, a batch, a callback.
+    """Returned by a step that cannot go on before something outside has happened: a person, a batch, a callback.
 
     The task then takes no place and no process; a run that has nothing else to do pauses. When the signal has come
     (`nika signal RUN TASK JSON`), the step is run again, and finds it in `StepContext.signals` under `key`.
@@ -126,7 +129,7 @@ class StepContext(Protocol):
         max_json_depth: nesting at which a JSON value is refused.
         output: what the task wants its output to be.
         agent: the workflow's `agent:` block, system prompt resolved.
-        settings: this keyword's part of the project file, as its `settings` validator gave it.
+        settings: this keyword's part of the project file, as its `settings` validator returned it.
         sections: the workflow's root keys that plugins brought.
         signals: what the task was given by what it waited for, by the key of its `WaitFor`.
         messages: the main conversation as this task sees it: its ancestors' messages in declared order. Empty for
@@ -153,7 +156,7 @@ class StepContext(Protocol):
     clock: Clock
 
     def mask(self, text: str) -> str:
-        """`text` with every secret value replaced by `***`."""
+        """Return `text` with every secret value replaced by `***`."""
         ...
 
     def emit_text(self, text: str) -> None:
@@ -165,26 +168,26 @@ class StepContext(Protocol):
         ...
 
     async def resource(self, key: str, open_: Callable[[], AbstractAsyncContextManager[T]]) -> T:
-        """Something that the tasks of one run share (an MCP session, an HTTP client), opened once per key.
+        """Return what the tasks of one run share (an MCP session, an HTTP client), opened once per key.
 
         It is closed when the run ends. Opening happens in a task of its own, so a cancelled step does not break it.
         """
         ...
 
     async def model(self, request: ModelRequest) -> ModelInfo:
-        """What the model that `request` would reach can do. Calls nothing."""
+        """Return what the model that `request` would reach can do. Calls nothing."""
         ...
 
     async def complete(self, request: ModelRequest) -> ModelReply:
         """Call a model: within the budgets, retried, counted, recorded. Text is shown as it comes.
 
-        A reply that an earlier attempt (or the run that this one resumes) already paid for is given again.
+        A reply that an earlier attempt (or the run that this one resumes) already paid for is returned again.
         Raises TaskError.
         """
         ...
 
     async def tools(self) -> Sequence[Tool]:
-        """What this task may use: allowed, not disallowed, resolved to what is really there. Raises TaskError."""
+        """Return the tools that this task may use and that are there. Raises TaskError."""
         ...
 
     async def call(self, tool: Tool, arguments: JsonObject) -> ToolResult:
@@ -193,13 +196,13 @@ class StepContext(Protocol):
 
 
 class Step(Protocol):
-    """Does a keyword's work. One instance per run; `run` may be called for many tasks at once."""
+    """Do a keyword's work. One instance per run; `run` may be called for many tasks at once."""
 
     async def run(self, payload: JsonObject, context: StepContext) -> StepOutput | WaitFor | Json:
-        """Do it. Cancellation must end everything that was started. Raises TaskError when it fails.
+        """Do the work. Cancellation must end everything that was started. Raises TaskError when it fails.
 
         Args:
-            payload: what the schema gave, templates rendered, rendered fields as `Facets.render` made them.
+            payload: the checked payload, templates rendered, rendered fields as `Facets.render` made them.
         """
         ...
 
@@ -209,7 +212,7 @@ class Payload(Protocol):
 
     Attributes:
         task_id: the task's id.
-        fields: what the keyword's validator gave, by field.
+        fields: what the keyword's validator returned, by field.
         folder: the workflow's folder; relative paths start here.
         agent: the workflow's `agent:` block.
         sections: the workflow's root keys that plugins brought.
@@ -236,28 +239,28 @@ class Payload(Protocol):
     def output(self) -> OutputSpec: ...
     @property
     def max_tokens(self) -> int | None:
-        """The limit of tokens for one task, where a policy sets one."""
+        """The limit of tokens for one task, if a policy sets one."""
         ...
 
     @property
     def allowed_tools(self) -> Sequence[str]:
-        """The tools that the task may use: its own, or the agent block's where it names none."""
+        """The tools that the task may use: its own, or the agent block's if it names none."""
         ...
 
     def at(self, *path: str | int) -> Place:
-        """Where a field (or a part of one) stands; the task's place where it is not there.
+        """Return where a field (or a part of one) stands; the task's place if it is not there.
 
         A number after the path of a text is a character's offset in that text: `at("command", 7)`.
         """
         ...
 
     def text(self, field: str) -> str | None:
-        """A field as its author wrote it; None when it is not there."""
+        """Return a field as its author wrote it; None if it is not there."""
         ...
 
 
 class Report(Protocol):
-    """Where `check` says what is wrong: `report(message, payload.at("field"), hint="...")`.
+    """Report what is wrong with a payload: `report(message, payload.at("field"), hint="...")`.
 
     `code` is NIKA-014 (a bad payload) unless it is given; a code of your own has its `Explanation` in
     `Keyword.explanations`. A warning does not stop the run.
@@ -330,7 +333,7 @@ class Estimate:
 
 
 class Facets:
-    """What the kernel may ask about a task without running it. All pure and quick; each has a sound default."""
+    """Answer what the kernel asks about a task without running it. All pure and quick; each has a sound default."""
 
     def check(self, payload: Payload, report: Report) -> None:
         """Report what the schema cannot see. Never calls anything outside; may look whether a file is there."""
@@ -349,29 +352,29 @@ class Facets:
         """
 
     def effects(self, payload: Payload) -> Sequence[Effect]:
-        """What the task may touch; the default says that nothing is known."""
+        """Return what the task may touch; the default says that nothing is known."""
         return (Effect("unknown", "this keyword does not say what it touches"),)
 
     def estimate(self, payload: Payload) -> Estimate:
-        """Tokens and money, low and high; the default: none."""
+        """Estimate tokens and money, low and high; the default: none."""
         return Estimate()
 
     def first_request(self, payload: Payload) -> ModelRequest | None:
-        """The first call to a model, where all that is sent is known already; then its prompt can be counted.
+        """Return the first call to a model if all that is sent is known already; then its prompt can be counted.
 
         The default: it is not known, or there is none.
         """
         return None
 
     def files(self, payload: Payload) -> Sequence[Path]:
-        """Files whose content belongs to the task's definition: a resumed run does the task again when one changed.
+        """Return the files that belong to the task's definition: a resumed run does the task again if one changed.
 
         Those that a value names, or that the task itself writes, do not. The default: none.
         """
         return ()
 
     def sections(self, payload: Payload) -> Mapping[str, Json]:
-        """This keyword's sections of the workflow with what is declared elsewhere, e.g. in a file beside it.
+        """Return this keyword's sections of the workflow with what is declared elsewhere, e.g. in a file beside it.
 
         They belong to the definition of each task that may use them: a resumed run does it again when they changed.
         What cannot be read is left out: `check` reports it. The default: as they stand in the workflow's file.
@@ -382,11 +385,11 @@ class Facets:
         return {}
 
     def mock(self, payload: JsonObject) -> Json:
-        """An output of the right shape for this rendered payload, without the effect."""
+        """Return an output of the right shape for this rendered payload, without the effect."""
         return "mock"
 
     def redact(self, payload: JsonObject) -> JsonObject:
-        """The rendered payload as it may be shown and recorded. Known secrets are masked in any case."""
+        """Return the rendered payload as it may be shown and recorded. Known secrets are masked in any case."""
         return payload
 
     def render(self, field: str, template: Template | str, values: Sequence[Json]) -> Json:
@@ -402,7 +405,7 @@ class Facets:
         raise NotImplementedError(f"a keyword with rendered fields needs `Facets.render`: {field}")
 
     async def tools(self, reference: str, context: StepContext) -> Sequence[Tool]:
-        """The tools that `allowedTools: [word::reference]` stands for; "" for the word alone, `*` for all there are.
+        """Return the tools that `allowedTools: [word::reference]` stands for: "" for the word alone, `*` for all.
 
         The default: this keyword cannot be used as a tool. Raises TaskError (category config) when there is none.
         """

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitPolicy:
-    """Describes a limit policy.
+    """Describe a limit policy.
 
     Attributes:
         name: what `nika limits` calls it; also the name of the entry point.
@@ -87,20 +87,20 @@ class Refusal:
 
 
 class Policy:
-    """All policies are asked, in no particular order; the smallest bound holds, and one refusal wins.
+    """Bound and refuse. All policies are asked, in no particular order; the smallest bound holds, and one refusal wins.
 
     Never raises (other than `limits` for a malformed setting: RefusedError or UsageError that names it), never waits,
     and never depends on what another policy says.
     """
 
     def limits(self, environ: Mapping[str, str]) -> Iterable[Limit]:
-        """The bounds that hold for every run."""
+        """Return the bounds that hold for every run."""
         return ()
 
     def keyword_limits(self, keyword: Keyword, environ: Mapping[str, str]) -> Iterable[Limit]:
-        """The bounds of one keyword: `timeout.<word>` in seconds, `output.<word>` in bytes."""
+        """Return the bounds of one keyword: `timeout.<word>` in seconds, `output.<word>` in bytes."""
         return ()
 
     def admit(self, request: Admission) -> Refusal | None:
-        """None: no objection."""
+        """Return why not; None: no objection."""
         return None

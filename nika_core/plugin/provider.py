@@ -19,7 +19,7 @@ from nika_core.model.usage import Usage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """Describes a provider. The module that makes one imports nothing heavy: `client` is a name.
+    """Describe a provider. The module that makes one imports nothing heavy: `client` is a name.
 
     Attributes:
         name: what `provider:` says; also the name of the entry point.
@@ -247,14 +247,14 @@ class BatchSearch:
 
 
 class BatchFinder(Protocol):
-    """What a client with batches may offer beside: to say whether a batch was taken of which no id came back.
+    """Find a batch that was sent and whose id never came back; a client with batches may have this method, too.
 
     A run can be killed, and a connection break, while a batch is on its way. Without this method nobody knows whether
     it arrived: it is sent again, perhaps paid twice, and the user is told so.
     """
 
     async def find_batch(self, names: Sequence[str], since: float) -> BatchSearch:
-        """Whether there is a batch of exactly the requests with these names. Raises TaskError.
+        """Return whether there is a batch of exactly the requests with these names. Raises TaskError.
 
         Args:
             names: as `submit_batch` was given them; no other batch, of no other run, has ever had one of them.
@@ -264,7 +264,7 @@ class BatchFinder(Protocol):
 
 
 class Client(Protocol):
-    """Talks to the models. One instance per run, used by many tasks at once.
+    """Talk to the models. One instance per run, used by many tasks at once.
 
     The module may be imported by `nika validate`: it imports its SDK only on the first call, off the event loop.
     Every failure is a `TaskError` whose category says what it is (`rateLimit` with `retry_after`, `network`,
@@ -275,11 +275,11 @@ class Client(Protocol):
     def __init__(self, environ: Mapping[str, str]) -> None: ...
 
     def info(self, model: str) -> ModelInfo:
-        """What the model can do. Pure and quick."""
+        """Return what the model can do. Pure and quick."""
         ...
 
     def models(self) -> Sequence[ModelInfo]:
-        """The models that are known by name. Pure and quick; may be empty."""
+        """Return the models that are known by name. Pure and quick; may be empty."""
         ...
 
     def stream(self, request: ModelRequest) -> AsyncIterator[Chunk]:
@@ -287,19 +287,19 @@ class Client(Protocol):
         ...
 
     async def estimate(self, request: ModelRequest) -> TokenEstimate:
-        """Tokens of the prompt, by the provider's own counter where it has one that costs nothing."""
+        """Count the tokens of the prompt, with the provider's own counter if it has one that costs nothing."""
         ...
 
     async def health(self) -> Health:
-        """Whether it can be reached and the key is right; raises nothing."""
+        """Return whether it can be reached and the key is right; raise nothing."""
         ...
 
     async def submit_batch(self, requests: Mapping[str, ModelRequest]) -> str:
-        """Send requests, each under a name, at the batch price; gives the batch's id."""
+        """Send requests, each under a name, at the batch price; return the batch's id."""
         ...
 
     async def poll_batch(self, batch_id: str) -> BatchResult:
-        """How the batch is. Where all of it was refused, the TaskError is of category `provider` and not retriable."""
+        """Return how the batch is. If all of it was refused, raise a TaskError of category `provider` that is final."""
         ...
 
     async def close(self) -> None:
@@ -308,7 +308,7 @@ class Client(Protocol):
 
 
 def estimate_tokens(request: ModelRequest) -> int:
-    """ceil(UTF-8 bytes / 4) of all that is sent: an estimate, for providers without a counter."""
+    """Estimate the tokens of all that is sent: ceil(UTF-8 bytes / 4), for providers without a counter."""
     texts: list[str] = [request.system or ""]
     for message in request.messages:
         texts.append(message.content)

@@ -13,7 +13,7 @@ from nika_core.model.workflow import InputSpec, Task
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateSource:
-    """Describes a template source.
+    """Describe a template source.
 
     Attributes:
         name: the word before the dot; also the name of the entry point.
@@ -69,7 +69,7 @@ class Values:
 
 
 class SourceReport(Protocol):
-    """Where `check` says what is wrong with a placeholder: `report(message, hint="...")`.
+    """Report what is wrong with a placeholder: `report(message, hint="...")`.
 
     The kernel knows where it stands. `code` is NIKA-050 (an unknown reference) unless it is given.
     """
@@ -78,16 +78,16 @@ class SourceReport(Protocol):
 
 
 class Source(Protocol):
-    """Gives values. All methods are pure: same arguments, same answer."""
+    """Return values. All methods are pure: same arguments, same answer."""
 
     def check(self, placeholder: Placeholder, scope: Scope, report: SourceReport) -> None:
         """Report what can be known to be wrong before anything runs."""
         ...
 
     def depends_on(self, placeholder: Placeholder) -> Iterable[str]:
-        """Ids of the tasks whose outputs it needs: each becomes an edge of the graph."""
+        """Return the ids of the tasks whose outputs it needs: each becomes an edge of the graph."""
         ...
 
     def resolve(self, placeholder: Placeholder, values: Values) -> Json:
-        """The value. Raises TemplateValueError when there is none; the kernel then takes the default, if any."""
+        """Return the value. Raise TemplateValueError if there is none; the kernel then takes the default, if any."""
         ...

@@ -29,7 +29,7 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What a tool call gave. A failure is told to the model, not raised.
+    """What a tool call returned. The model is told of a failure; nothing is raised.
 
     Attributes:
         content: text for the model.

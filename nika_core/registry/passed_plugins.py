@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from types import ModuleType
 
-from nika_core.errors import UsageError
+from nika_core import codes
+from nika_core.errors import PluginError, UsageError
 from nika_core.registry.kinds import Kind
+from nika_core.registry.loading import one_line
 from nika_core.registry.scan import PluginRecord
 
 
@@ -15,12 +17,19 @@ def passed_plugins(plugins: Iterable[object]) -> tuple[PluginRecord, ...]:
     records: list[PluginRecord] = []
     for number, plugin in enumerate(plugins, start=1):
         name = _name(plugin, number)
-        words = [
-            (kind, str(getattr(description, "name", "?")))
-            for kind in Kind
-            if callable(function := getattr(plugin, kind.value.hook, None))
-            for description in function()
-        ]
+        try:
+            words = [
+                (kind, str(getattr(description, "name", "?")))
+                for kind in Kind
+                if callable(hook := getattr(plugin, kind.value.hook, None))
+                for description in hook()
+            ]
+        except Exception as error:
+            raise PluginError(
+                codes.PLUGIN_BROKEN,
+                f"plugins: a hook of {name} fails: {one_line(error)}",
+                hint="a hook returns a list of descriptions",
+            ) from error
         if not words:
             hooks = ", ".join(kind.value.hook for kind in Kind)
             raise UsageError(

@@ -71,7 +71,7 @@ def _changed(distribution: str) -> list[str]:
 def _vanished(record: PluginRecord) -> str:
     return (
         f"the plugin for '{record.word}' ({record.origin}) ends the whole process when it is loaded, "
-        f"or does not come back within {PATIENCE:g} s"
+        f"or does not return within {PATIENCE:g} s"
     )
 
 

@@ -14,7 +14,10 @@ DISTRIBUTION: Final = "nika-workflows"  # what people install: it requires the k
 
 @dataclass(frozen=True, slots=True)
 class PluginRecord:
-    """A distribution offers a word. `module` is the entry point's value, not imported yet."""
+    """A distribution offers a word. `module` is the entry point's value, not imported yet.
+
+    `id` is how allow and block lists name it: `keywords:shell`.
+    """
 
     kind: Kind
     word: str
@@ -22,11 +25,10 @@ class PluginRecord:
     distribution: str
     version: str
     plugin: object = field(default=None, compare=False, repr=False)  # passed by a program in place of `module`
+    id: str = field(init=False, compare=False, repr=False)
 
-    @property
-    def id(self) -> str:
-        """As allow and block lists name it: `keywords:shell`."""
-        return f"{self.kind.id}:{self.word}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", f"{self.kind.value.id}:{self.word}")
 
     @property
     def origin(self) -> str:
@@ -44,7 +46,7 @@ def scan(distributions: Iterable[Distribution] | None = None) -> tuple[PluginRec
             continue
         seen.add(key)
         found.extend(PluginRecord(BY_GROUP[point.group], point.name, point.value, name, version) for point in points)
-    return tuple(sorted(found, key=lambda record: (record.kind.id, record.word, record.distribution)))
+    return tuple(sorted(found, key=lambda record: (record.id, record.distribution)))
 
 
 def required_by(distribution: str) -> frozenset[str]:

@@ -84,7 +84,7 @@ def make_plugin(folder: Path, wanted: NewPlugin) -> Path:
         for name, (source, mode) in _files(template / _PROJECT, answers).items():
             path = target / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(render(source, answers).encode())
+            path.write_bytes(render_template(source, answers).encode())
             path.chmod(mode)
     except FileExistsError:
         raise UsageError(f"{target} is there already", hint="name another folder, or remove it") from None
@@ -101,10 +101,12 @@ def text_of(wanted: NewPlugin, name: str) -> str:
     template = _template()
     answers = _answers(json.loads((template / "cookiecutter.json").read_text("utf-8")), wanted)
     files = _files(template / _PROJECT, answers)
-    return render(next(source for path, (source, _) in files.items() if PurePosixPath(path).name == name), answers)
+    return render_template(
+        next(source for path, (source, _) in files.items() if PurePosixPath(path).name == name), answers
+    )
 
 
-def render(text: str, answers: Mapping[str, Any]) -> str:
+def render_template(text: str, answers: Mapping[str, Any]) -> str:
     """`text` with its expressions replaced; everything else stays as it is."""
 
     def value(match: re.Match[str]) -> str:
@@ -148,12 +150,12 @@ def _answers(questions: Mapping[str, Any], wanted: NewPlugin) -> dict[str, Any]:
 def _rendered(value: Any, answers: Mapping[str, Any]) -> Any:
     if isinstance(value, Mapping):
         return {key: _rendered(item, answers) for key, item in value.items()}
-    return render(value, answers) if isinstance(value, str) else value
+    return render_template(value, answers) if isinstance(value, str) else value
 
 
 def _files(root: Path, answers: Mapping[str, Any]) -> dict[str, tuple[str, int]]:
     """Path in the project -> text and mode, the layers that do not belong to it left out."""
-    layers = [PurePosixPath(render(layer, answers)) for layer in _LAYERS]
+    layers = [PurePosixPath(render_template(layer, answers)) for layer in _LAYERS]
     found: dict[str, tuple[str, int]] = {}
     for file in sorted(root.rglob("*")):
         if not file.is_file() or "__pycache__" in file.parts:
@@ -165,7 +167,7 @@ def _files(root: Path, answers: Mapping[str, Any]) -> dict[str, tuple[str, int]]
                 continue
             path = path.relative_to(layer)
         mode = 0o755 if file.suffix == ".sh" else 0o644
-        found[render(str(path), answers)] = (file.read_text("utf-8"), mode)
+        found[render_template(str(path), answers)] = (file.read_text("utf-8"), mode)
     return found
 
 

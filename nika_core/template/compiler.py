@@ -12,7 +12,7 @@ from nika_core.template.placeholder import BRACES_SOURCE, DOLLAR_OPENS, SOURCE_N
 # Splits common texts at once: literal, placeholder, literal, ..., literal. It accepts a little more than a valid
 # placeholder, so `_compile` checks each. All else stays a bare opening or an escape, and sends the text to the slow
 # and exact way.
-_COMMON: Final = re.compile(
+_COMMON_FORM: Final = re.compile(
     r"(\{\{ ?[A-Za-z0-9_][A-Za-z0-9_.-]* ?\}\}|\$\{ ?[A-Za-z_][A-Za-z0-9_.-]* ?\}|\\\{\{|\\\$\{|\{\{|\$\{(?!\{))"
 )
 _DOLLAR: Final = re.compile(rf"\$\{{ *({SOURCE_NAME.pattern})\.([\w-]++(?:\.[\w-]++)*+) *\}}")
@@ -25,7 +25,7 @@ _cache: dict[str, Template | str] = {}
 _parsed: dict[
     str, tuple[str, tuple[str, ...], Any]
 ] = {}  # as written -> its first fields, as the same placeholders recur
-_MOST_ERRORS: Final = 128  # of one text, to bound the time for a hostile one
+_MAX_ERRORS: Final = 128  # of one text, to bound the time for a hostile one
 _make = tuple.__new__
 
 
@@ -49,7 +49,7 @@ def compile_template(text: str) -> Template | str:
 
 
 def _compile(text: str) -> Template | str:
-    plan = _COMMON.split(text)
+    plan = _COMMON_FORM.split(text)
     at = 0
     for index in range(1, len(plan), 2):
         written = plan[index]
@@ -94,7 +94,7 @@ def _compile_exactly(text: str) -> Template | str:
                 errors.append(error)
                 at = max(error.offset, end)  # the next placeholder may begin behind this error
                 literal.append(text[start:at])
-                if len(errors) == _MOST_ERRORS:
+                if len(errors) == _MAX_ERRORS:
                     break
                 continue
             plan += ("".join(literal), placeholder)

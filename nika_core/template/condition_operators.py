@@ -13,13 +13,13 @@ from nika_core.model.bounded import shorten
 from nika_core.model.json import Json
 
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?")
-_LONGEST_NUMBER: Final = 400  # characters of text that may count as a number
+_MAX_NUMBER_LENGTH: Final = 400  # characters of text that may count as a number
 
 
 def number_in(text: str) -> int | float | None:
     """Return the JSON number in a text, white space around it aside; None if it is not one, or too large."""
     stripped = text.strip()
-    if len(stripped) > _LONGEST_NUMBER or not _NUMBER.fullmatch(stripped):
+    if len(stripped) > _MAX_NUMBER_LENGTH or not _NUMBER.fullmatch(stripped):
         return None
     if stripped.lstrip("-").isdecimal():
         return int(stripped)

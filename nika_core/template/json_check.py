@@ -21,7 +21,7 @@ from nika_core.model.path import nesting
 
 _FENCED: Final = re.compile(r"```[A-Za-z0-9]*[ \t]*\n(.*?)\n?```", re.DOTALL)
 _MAX_PROBLEMS: Final = 5
-_MOST_LOOKED_AT: Final = 100  # errors that are sorted by place
+_MAX_SORTED: Final = 100  # errors that are sorted by place
 _MAX_LENGTH: Final = 300  # characters of one problem: a validator repeats the value, which may be long
 
 
@@ -55,7 +55,7 @@ def value_problems(value: Json, schema: JsonObject) -> list[str]:
 
     try:
         errors = _validator_of(schema).iter_errors(value)
-        shown = sorted(islice(errors, _MOST_LOOKED_AT), key=_by_place)
+        shown = sorted(islice(errors, _MAX_SORTED), key=_by_place)
     except (referencing.exceptions.Unresolvable, RecursionError) as error:
         raise _bad_schema(f"a reference cannot be followed: {error}") from None
     except (AttributeError, TypeError, ValueError, re.error) as error:  # `$schema: 3`, `pattern: "("`
@@ -78,7 +78,7 @@ def _by_place(error: Any) -> list[tuple[int, str]]:
 def _validator_of(schema: JsonObject) -> Any:
     """Return a schema's validator, cached: to check a schema takes fifty times as long as to check a value."""
     try:
-        return _kept_validator(json.dumps(schema, sort_keys=True))
+        return _cached_validator(json.dumps(schema, sort_keys=True))
     except (TypeError, RecursionError):  # a plugin's schema that is not pure JSON
         return _validator(dict(schema))
 
@@ -97,7 +97,7 @@ def _validator(schema: dict[str, Any]) -> Any:
 
 
 @lru_cache(maxsize=64)
-def _kept_validator(text: str) -> Any:
+def _cached_validator(text: str) -> Any:
     return _validator(json.loads(text))
 
 

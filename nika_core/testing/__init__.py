@@ -7,7 +7,7 @@
         payload = {"who": "Ada"}
 
 The same rules without pytest: `nika_core.testing.description_checks`, `keyword_checks`, `provider_checks`,
-`source_checks` and `policy_checks`. Names are imported when they are used; only the kits need pytest.
+`source_checks`, `policy_checks` and `command_checks`. Names are imported when they are used; only the kits need pytest.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from nika_core.testing.case import Case
     from nika_core.testing.clock import ManualClock
+    from nika_core.testing.command_checks import call_nika
+    from nika_core.testing.command_kit import CommandConformance
     from nika_core.testing.errors import NotConformant
     from nika_core.testing.fakes import FakeStepContext
     from nika_core.testing.fault_server import FaultServer
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Case",
+    "CommandConformance",
     "FakePayload",
     "FakeReport",
     "FakeStepContext",
@@ -53,6 +56,7 @@ __all__ = [
     "ScriptedModel",
     "TemplateSourceConformance",
     "Workbench",
+    "call_nika",
     "model_reply",
     "plan_workflow",
     "run_workflow",
@@ -62,6 +66,7 @@ __all__ = [
 
 _MODULES: Final = {
     "Case": "case",
+    "CommandConformance": "command_kit",
     "FakePayload": "payloads",
     "FakeStepContext": "fakes",
     "FaultServer": "fault_server",
@@ -74,6 +79,7 @@ _MODULES: Final = {
     "RawServer": "raw_server",
     "ScriptedModel": "scripted",
     "TemplateSourceConformance": "source_kit",
+    "call_nika": "command_checks",
     "model_reply": "scripted",
 }
 

@@ -66,7 +66,8 @@ def check_description(kind: Kind, word: str) -> Description:
             _usable(role, name, load_object(record, name))
     except NikaError as error:
         raise NotConformant(DECLARED, error.message) from error
-    require(description.summary.strip(), DECLARED, f"'{word}' has no summary")
+    if kind is not Kind.COMMAND:  # whose summary may be that of its distribution
+        require(description.summary.strip(), DECLARED, f"'{word}' has no summary")
     if isinstance(description, Keyword):
         _consistent(description)
     return description
@@ -87,6 +88,8 @@ def _usable(role: str, name: str, value: Any) -> None:
     if role == "step":
         run = getattr(value, "run", None)
         require(inspect.iscoroutinefunction(run), DECLARED, f"{name} has no `async def run(self, payload, context)`")
+    if role == "app":
+        require(callable(value), DECLARED, f"{name} is neither a Typer app nor a function")
     missing = [each for each in _METHODS.get(role, ()) if not callable(getattr(value, each, None))]
     require(not missing, DECLARED, f"{name} has no {', '.join(missing)}")
     base = _BASES.get(role)

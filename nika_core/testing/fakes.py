@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from uuid import uuid4
 
 from nika_core.errors import Category, TaskError
-from nika_core.model.clock import Clock
+from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.events import EventKind
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.masking import Masker
@@ -66,6 +68,13 @@ class FakeStepContext:
     chunks: list[str] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     calls: list[tuple[str, JsonObject]] = field(default_factory=list)
+
+    @classmethod
+    def for_processes(cls, folder: Path, **attributes: Any) -> Self:
+        """Return a context for a step that starts processes: real time, this environment, and a run of its own."""
+        run = f"run-{uuid4().hex}"
+        defaults = {"run_id": run, "key": f"{run}/task#1", "timeout": 30.0, "max_output": 100 * 1024}
+        return cls(**{**defaults, "folder": folder, "environ": dict(os.environ), "clock": SystemClock(), **attributes})
 
     def __post_init__(self) -> None:
         self._resources: dict[str, asyncio.Future[Any]] = {}

@@ -17,7 +17,7 @@ _HOLD: Final = 5.0  # seconds for which a held answer waits to be let go
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class FaultAnswer:
     """What a server sends: `parts` one after the other, each at once."""
 
     parts: Sequence[bytes]
@@ -43,20 +43,20 @@ def json_object(data: bytes) -> Mapping[str, Any]:
     return {}
 
 
-Wire: TypeAlias = Callable[[ReceivedRequest], Answer]
+Wire: TypeAlias = Callable[[ReceivedRequest], FaultAnswer]
 
 
-def openai_wire(request: ReceivedRequest) -> Answer:
+def openai_wire(request: ReceivedRequest) -> FaultAnswer:
     """Answer a chat completion as OpenAI streams it: two pieces of text, then the usage; JSON if JSON is asked for."""
     if request.method == "GET":
-        return Answer([json.dumps({"object": "list", "data": []}).encode()])
+        return FaultAnswer([json.dumps({"object": "list", "data": []}).encode()])
     texts = ['{"answer": ', '"yes"}'] if "response_format" in request.body else ["Hello", " there."]
     usage = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
     if not request.body.get("stream"):
         message = {"role": "assistant", "content": "".join(texts)}
         whole = {"id": "c", "object": "chat.completion", "model": "m", "usage": usage}
         choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
-        return Answer([json.dumps({**whole, "choices": choices}).encode()])
+        return FaultAnswer([json.dumps({**whole, "choices": choices}).encode()])
 
     def event(choices: list[Any], **more: Any) -> bytes:
         chunk = {"id": "c", "object": "chat.completion.chunk", "model": "m", "choices": choices, **more}
@@ -67,7 +67,7 @@ def openai_wire(request: ReceivedRequest) -> Answer:
 
     events = [event(choice(text)) for text in texts]
     end = event(choice(None, "stop")) + event([], usage=usage) + b"data: [DONE]\n\n"
-    return Answer([*events, end], "text/event-stream")
+    return FaultAnswer([*events, end], "text/event-stream")
 
 
 class FaultServer:
@@ -186,7 +186,7 @@ class FaultServer:
                 self.end_headers()
                 self.wfile.write(data)
 
-            def _parts(self, answer: Answer, *, cut: bool) -> None:
+            def _parts(self, answer: FaultAnswer, *, cut: bool) -> None:
                 self.send_response(200)
                 self.send_header("content-type", answer.content_type)
                 self.send_header("transfer-encoding", "chunked")

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from nika_core.app.execution import Execution
 from nika_core.app.planning import make_plan
-from nika_core.engine.task.outputs import as_json
+from nika_core.engine.task.outputs import checked_json
 from nika_core.errors import ProblemsError
 from nika_core.model.codec import event_json, result_json
 from nika_core.model.events import Event, EventKind
@@ -37,9 +37,9 @@ _BEAT: Final = 0.01  # seconds between two beats of the event loop
 
 def stopped(case: dict[str, Any], *, by_timeout: bool) -> dict[str, Any]:
     """Stop a busy step, twice. Return how it ended, and what the second time left behind."""
-    from nika_core.toolbox.process.table import table
+    from nika_core.toolbox.process.table import process_table
 
-    table()  # from now on orphans are children of this process
+    process_table()  # from now on orphans are children of this process
     sample = Case(**case)
     if by_timeout:
         sample = replace(sample, task={**sample.task, "timeout": f"{BUSY}s", "retry": {"max": 1}})
@@ -158,7 +158,7 @@ def _wrong(name: str, answers: list[Any]) -> list[str]:
         problems.append(f"estimate returns {first!r:.200}, not an Estimate")
     if name in {"mock", "redact"}:
         try:
-            as_json(first, 50, name)
+            checked_json(first, 50, name)
         except Exception as error:
             problems.append(str(error))
     if name == "redact" and not isinstance(first, dict):
@@ -275,9 +275,9 @@ def _descriptors() -> Counter[str]:
 
 def _processes() -> list[str]:
     """Return the command of every process below this one that has not ended."""
-    from nika_core.toolbox.process.table import descendants, table
+    from nika_core.toolbox.process.table import descendants, process_table
 
-    processes = table()
+    processes = process_table()
     commands = []
     for pid in descendants(processes, {os.getpid()}) - {os.getpid()}:
         seen = processes.look(pid)

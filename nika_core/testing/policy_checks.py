@@ -111,7 +111,7 @@ def _questions(policy: Policy, environ: Mapping[str, str]) -> list[tuple[str, Ca
     ]
 
 
-def check_admission(make: Make, requests: Sequence[Admission] | None = None) -> None:
+def check_admit(make: Make, requests: Sequence[Admission] | None = None) -> None:
     """Check that `admit` never raises, and returns None or a refusal with its reason.
 
     Raises:

@@ -51,7 +51,7 @@ class LimitPolicyConformance:
         policy_checks.check_bounds(self.make, self.environs())
 
     def test_it_admits_or_refuses_and_never_raises(self) -> None:
-        policy_checks.check_admission(self.make)
+        policy_checks.check_admit(self.make)
 
     def test_its_answers_do_not_depend_on_order(self) -> None:
         policy_checks.check_order(self.make, self.environs())

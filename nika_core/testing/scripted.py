@@ -87,7 +87,7 @@ def model_reply(text: str = "", *calls: ToolCall, stop_reason: str = "", usage: 
     return ModelReply(text, calls, stop, usage or Usage(input_tokens=5, output_tokens=3, calls=1), WORD)
 
 
-class Client:
+class ScriptedClient:
     """The provider `scripted`: it exists in `run_workflow(model=...)` only."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:

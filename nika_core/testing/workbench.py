@@ -14,11 +14,13 @@ from typing import Any, Final
 
 import importlib_metadata
 
-from nika_core.app import PreparedRun, RunOptions, Workspace, prepare
 from nika_core.app.admission import check_admission
 from nika_core.app.execution import Execution
 from nika_core.app.planning import make_plan
+from nika_core.app.prepared_run import PreparedRun, prepare_run
 from nika_core.app.results import Plan
+from nika_core.app.run_options import RunOptions
+from nika_core.app.workspace import Workspace
 from nika_core.errors import Problem
 from nika_core.model.clock import Clock
 from nika_core.model.events import Event, EventKind
@@ -178,7 +180,7 @@ def prepare_workflow(
     workspace: Workspace, path: Path, options: RunOptions, limits: Iterable[Limit] = ()
 ) -> PreparedRun:
     """Return what is decided before a run. Raise ProblemsError."""
-    prepared = prepare(workspace, workspace.load(path, model=options.model), options)
+    prepared = prepare_run(workspace, workspace.load(path, model=options.model), options)
     return replace(prepared, limits=prepared.limits.narrowed(limits))
 
 

@@ -80,7 +80,7 @@ def test_a_run_returns_its_output_and_how_each_task_ended() -> None:
 
     assert (result.status, result.succeeded, result.output) == (nika.RunStatus.SUCCEEDED, True, "Hello, Eve")
     assert (result.task("hello").state, result.task("hello").attempts) == ("success", 1)
-    assert nika.as_json(result)["tasks"][0]["output"] == "Hello, Eve"
+    assert nika.to_json(result)["tasks"][0]["output"] == "Hello, Eve"
     with pytest.raises(LookupError):
         result.task("nobody")
 
@@ -304,6 +304,15 @@ def test_an_object_without_a_hook_is_refused() -> None:
     assert "nika_task_keywords" in str(caught.value.hint)
 
 
+def test_an_object_whose_hook_fails_is_named() -> None:
+    class Broken:
+        def nika_task_keywords(self) -> list[Keyword]:
+            raise ValueError("no words")
+
+    with pytest.raises(nika.PluginError, match=r"Broken.* fails: ValueError: no words"):
+        nika.run(SHOUTS, plugins=[Broken()])
+
+
 # -- looked at without being run
 
 
@@ -312,7 +321,7 @@ def test_a_plan_says_what_a_run_would_do_and_runs_nothing(folder: Path) -> None:
 
     assert [(task.id, task.wave, task.depends_on) for task in plan.tasks] == [("a", 1, ()), ("b", 2, ("a",))]
     assert (plan.tasks[0].payload, plan.refusals) == ({"command": "touch it"}, ())
-    assert nika.as_json(plan)["tasks"][1]["dependsOn"] == ["a"]
+    assert nika.to_json(plan)["tasks"][1]["dependsOn"] == ["a"]
     assert not (folder / "it").exists()
 
 

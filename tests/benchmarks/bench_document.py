@@ -22,7 +22,7 @@ from typing import Any
 import yaml
 from rows import best_in_turns
 
-from nika_core.app import Workspace
+from nika_core.app.workspace import Workspace
 from nika_core.document import LoadedWorkflow, load_workflow
 
 RAISED = {

@@ -21,8 +21,9 @@ from typing import Any
 from rows import best_in_turns
 
 from nika_core.cli import collect_rarely
+from nika_core.engine.core.run_plan import RunRequest
 from nika_core.engine.local.host import Run
-from nika_core.engine.local.services import RunRequest, Services
+from nika_core.engine.local.services import Services
 from nika_core.journal import Journal, RunInfo
 from nika_core.model.graph import build_graph
 from nika_core.model.limits import Limit, LimitKind, Limits, Unit

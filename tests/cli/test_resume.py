@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from nika_core.app import prepared_run as preparing
-from nika_core.app.prepared_run import PreparedRun, prepare
+from nika_core.app.prepared_run import PreparedRun, prepare_run
 
 from .conftest import Nika
 
@@ -63,9 +63,9 @@ def test_what_another_process_did_since_the_run_was_read_is_not_done_again(
         other = start("resume", run)
         other.communicate(timeout=60)
         assert other.returncode == 0
-        return prepare(*arguments)
+        return prepare_run(*arguments)
 
-    monkeypatch.setattr(preparing, "prepare", overtaken)
+    monkeypatch.setattr(preparing, "prepare_run", overtaken)
     done = nika("resume", run, "--format", "json")
     assert done.code == 0, done.err
     assert [task["reused"] for task in done.json["tasks"]] == [True, True]

@@ -19,7 +19,15 @@ from ..environments import ROOT
 from .pages import Block, blocks
 
 PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md", *sorted((ROOT / "plugins").glob("*/README.md"))]
-FOLLOWED = {"tutorial.md", "keywords.md", "providers.md", "template-sources.md", "limit-policies.md", "private.md"}
+FOLLOWED = {
+    "tutorial.md",
+    "commands.md",
+    "keywords.md",
+    "providers.md",
+    "template-sources.md",
+    "limit-policies.md",
+    "private.md",
+}
 # What depends on the machine on which the example is read, not on the example.
 NOT_HERE = {codes.ENV_NOT_SET, codes.MISSING_SECRET, codes.FILE_UNREADABLE, codes.BAD_SYSTEM_PROMPT, codes.UNKNOWN_TOOL}
 MARK = "invalid"  # ```yaml invalid: shown because it is wrong

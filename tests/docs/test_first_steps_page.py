@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nika_core.app import Workspace
+from nika_core.app.workspace import Workspace
 from nika_core.document.diagnostics import render_pretty
 from nika_core.testing import run_workflow
 

@@ -1,4 +1,4 @@
-"""The pages of the four kinds: each makes a whole plugin, which passes its own checks and the kit of its kind."""
+"""The pages of the kinds: each makes a whole plugin, which passes its own checks and the kit of its kind."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def author(tmp_path_factory: pytest.TempPathFactory, wheelhouse: Path, libraries
     return environment
 
 
-@pytest.mark.parametrize("page", ["keywords", "providers", "template-sources", "limit-policies", "private"])
+@pytest.mark.parametrize("page", ["keywords", "providers", "template-sources", "limit-policies", "commands", "private"])
 def test_what_the_page_says_is_so(
     page: str, author: Environment, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import strictyaml
 
-from nika_core.app import Workspace
+from nika_core.app.workspace import Workspace
 from nika_core.document import load_project
 from nika_core.document.reading import workflow_schema
 from nika_core.errors import Category

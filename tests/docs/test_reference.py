@@ -21,6 +21,7 @@ PAGES = {
     "provider": "providers.md",
     "template_source": "template-sources.md",
     "limit_policy": "limit-policies.md",
+    "command": "commands.md",
 }
 
 

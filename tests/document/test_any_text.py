@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nika_core import codes
-from nika_core.app import Workspace
+from nika_core.app.workspace import Workspace
 from nika_core.document import load_workflow
 from nika_core.document.diagnostics import file_json, render_pretty
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nika_core.app import Workspace
+from nika_core.app.workspace import Workspace
 from nika_core.document import LoadedWorkflow, load_workflow
 from nika_core.explanations import EXPLANATIONS
 

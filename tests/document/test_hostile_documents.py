@@ -15,7 +15,7 @@ TREE = ("tasks:\n- id: a\n  http: {url: 'https://x.example', json: [", "]}\n")
 READ = """\
 import json, sys
 from pathlib import Path
-from nika_core.app import Workspace
+from nika_core.app.workspace import Workspace
 from nika_core.document import load_workflow
 from nika_core.document.diagnostics import render_pretty
 

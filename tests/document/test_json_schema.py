@@ -7,7 +7,7 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator
 
-from nika_core.app import Workspace
+from nika_core.app.workspace import Workspace
 from nika_core.document import load_workflow
 from nika_core.document.json_schema import workflow_json_schema
 

@@ -1,4 +1,4 @@
-"""Mistakes that people make, each mended from the message alone: what is told, where, and how to mend it."""
+"""Mistakes that people make, each of which can be fixed from the message alone: what is wrong, where, and the fix."""
 
 from collections.abc import Callable
 from pathlib import Path

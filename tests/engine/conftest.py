@@ -11,9 +11,9 @@ import pytest
 
 from nika_core.engine.core.core import Core
 from nika_core.engine.core.hashing import definition_hash
-from nika_core.engine.core.run_plan import RunPlan, WorkflowPlan
+from nika_core.engine.core.run_plan import RunPlan, RunRequest, WorkflowPlan
 from nika_core.engine.local.host import Run
-from nika_core.engine.local.services import RunRequest, Services
+from nika_core.engine.local.services import Services
 from nika_core.errors import PluginError, TemplateValueError
 from nika_core.model.graph import build_graph
 from nika_core.model.limits import Limit, Limits, Unit

@@ -138,7 +138,7 @@ def test_a_plugin_that_does_not_come_back_is_told_and_left(place: Place, where: 
     done = place.nika("validate", "uses.nika.yaml", NIKA_VALIDATE_TIMEOUT="200ms", timeout=30)
     assert done.code == 2
     assert "the plugin for 'bad' (acme-bad 6.6)" in done.out + done.err
-    assert "does not come back" in done.out + done.err
+    assert "does not return" in done.out + done.err
 
 
 @pytest.mark.parametrize(

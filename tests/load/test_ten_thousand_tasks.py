@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from nika_core.engine.core.previous_tasks import previous_tasks
+from nika_core.engine.core.run_plan import RunRequest
 from nika_core.engine.local.host import Run
-from nika_core.engine.local.services import RunRequest, Services
+from nika_core.engine.local.services import Services
 from nika_core.errors import Category, TaskError
 from nika_core.journal import Journal, RunInfo
 from nika_core.model.events import EventKind

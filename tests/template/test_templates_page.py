@@ -29,7 +29,7 @@ ROWS = [
     for row in re.findall(r"^\| .* \|$", PAGE, re.MULTILINE)
 ]
 CONDITIONS = [row for row in ROWS if row[1] in ("true", "false", "an error")]
-TEMPLATES = [row for row in ROWS if row not in CONDITIONS and row[1] not in ("value", "is")]
+TEMPLATES = [row for row in ROWS if row not in CONDITIONS and row[1] not in ("value", "result")]
 
 
 class Page:
@@ -73,7 +73,7 @@ def test_conditions_of_the_page(text: str, expected: str):
 
 
 def test_the_workflow_of_the_page_is_drawn_as_it_says(tmp_path: Path):
-    from nika_core.app import Workspace
+    from nika_core.app.workspace import Workspace
 
     (text,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     (drawing,) = re.findall(r"```text\n(.*?)\n```", PAGE, re.DOTALL)

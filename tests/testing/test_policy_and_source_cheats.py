@@ -56,7 +56,7 @@ def test_a_policy_that_cheats_is_caught_by_the_check_of_the_rule_that_it_breaks(
         caught(
             lambda: description_checks.check_description(Kind.LIMIT_POLICY, word),
             lambda: policy_checks.check_bounds(kit.make, environs),
-            lambda: policy_checks.check_admission(kit.make, None if word != "Waiting" else few),
+            lambda: policy_checks.check_admit(kit.make, None if word != "Waiting" else few),
             lambda: policy_checks.check_order(kit.make, environs, None if word != "Waiting" else few),
             lambda: policy_checks.check_quick(kit.make, environs, few),
         )

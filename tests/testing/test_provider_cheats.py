@@ -1,4 +1,4 @@
-"""Every provider, policy and source that cheats is caught by exactly the check whose rule it breaks."""
+"""Every provider that cheats is caught by exactly the check whose rule it breaks."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def caught(word: str, server: FaultServer) -> set[str]:
     return found
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")  # who leaves connections open is what is tried here
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # cheats that leave connections open are what is tested here
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("word", CHEATS)
 def test_a_provider_that_cheats_is_caught_by_the_check_of_the_rule_that_it_breaks(

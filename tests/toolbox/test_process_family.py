@@ -18,7 +18,7 @@ import pytest
 
 from nika_core.toolbox.process import ProcessResult, run, sweep
 from nika_core.toolbox.process.family import reap_strays
-from nika_core.toolbox.process.table import PsTable, descendants, table
+from nika_core.toolbox.process.table import PsTable, descendants, process_table
 
 pytestmark = [
     pytest.mark.alone,
@@ -139,7 +139,7 @@ async def test_orphans_that_end_by_themselves_become_no_zombies(sh: Any, monkeyp
     for _ in range(2):  # at the second look, seconds later, nobody else has claimed them
         monkeypatch.setattr("nika_core.toolbox.process.family._last_look", -10.0)
         reap_strays()
-    seen = [table().look(pid) for pid in table().children(os.getpid())]
+    seen = [process_table().look(pid) for pid in process_table().children(os.getpid())]
     assert [one for one in seen if one and one.zombie] == []
 
 
@@ -258,7 +258,7 @@ async def test_both_tables_see_the_same(sh: Any) -> None:
     while not shown:
         await asyncio.sleep(0.01)
     leader = int(shown[0])
-    proc, portable = table(), PsTable()
+    proc, portable = process_table(), PsTable()
     while len(descendants(proc, [leader])) < 2:
         await asyncio.sleep(0.01)
     assert descendants(proc, [leader]) == descendants(portable, [leader])

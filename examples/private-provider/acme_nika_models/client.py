@@ -8,9 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from acme_nika_models.tokens import Tokens
-from nika_core.model.message import ToolCall
-from nika_core.model.usage import Usage
-from nika_core.plugin import Finished, ModelInfo, ModelRequest, Price
+from nika_core.plugin import Finished, ModelInfo, ModelRequest, Price, ToolCall, Usage
 from nika_core.toolbox.providers import ServerClient, ServerError, load_sdk, parsed_call
 
 # What the house charges its departments; before the public list, after `prices:` of a project.

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from nika_core.errors import Category, TaskError
+from nika_core.plugin import Category, TaskError
 
 _PATIENCE = 10.0  # seconds that the command has
 

@@ -18,7 +18,7 @@ from nika_core.model.template import Template
 from nika_core.model.workflow import AgentBlock, OutputSpec, PayloadValue, Task, Workflow
 from nika_core.template import TemplateSyntaxError, compile_template, to_text
 
-_MOST_PROBLEMS = 100  # of one task
+_MAX_PROBLEMS = 100  # of one task
 _NO_AGENT = AgentBlock()
 
 
@@ -108,7 +108,7 @@ def _ask(context: Context, task: Task, max_tokens: int | None) -> Sequence[Probl
         hint: str | None = None,
         severity: Severity = Severity.ERROR,
     ) -> None:
-        if len(problems) < _MOST_PROBLEMS:
+        if len(problems) < _MAX_PROBLEMS:
             problems.append(Problem(code, message, place, hint, severity))
 
     try:

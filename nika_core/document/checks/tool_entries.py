@@ -13,7 +13,7 @@ from nika_core.errors import NikaError, Place, Problem, Severity
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.workflow import AgentBlock, OutputSpec, PayloadValue, Workflow
 
-_MOST_PROBLEMS: Final = 20  # of one entry
+_MAX_PROBLEMS: Final = 20  # of one entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class ToolEntries:
             hint: str | None = None,
             severity: Severity = Severity.ERROR,
         ) -> None:
-            if len(problems) < _MOST_PROBLEMS:
+            if len(problems) < _MAX_PROBLEMS:
                 problems.append(Problem(code, message, place, hint, severity))
 
         context = self._context

@@ -14,7 +14,7 @@ from nika_core.model.nearest import nearest
 from nika_core.model.payload_tree import placeholders_in
 from nika_core.template import CompiledCondition
 
-_MOST_NAMES = 20  # of a cycle's tasks in one message
+_MAX_NAMES = 20  # of a cycle's tasks in one message
 
 
 def check_flows(context: Context) -> Iterator[Problem]:
@@ -48,7 +48,7 @@ def check_cycles(context: Context) -> Iterator[Problem]:
     for cycle in context.graph.cycles():
         if len(cycle) <= 2:
             continue
-        names = cycle if len(cycle) <= _MOST_NAMES else [*cycle[: _MOST_NAMES - 1], "...", cycle[-1]]
+        names = cycle if len(cycle) <= _MAX_NAMES else [*cycle[: _MAX_NAMES - 1], "...", cycle[-1]]
         edges = [_edge(context, source, target) for source, target in pairwise(cycle)]
         reasons = "; ".join(_reason(context, edge) for edge in edges[:5])
         yield Problem(

@@ -16,10 +16,10 @@ from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.workflow import Condition, Flow
 from nika_core.template import ConditionSyntaxError, compile_condition
 
-_EVERY: Final = 256
-_LONGEST: Final = 10_000  # characters of one condition
-_SHARE: Final = 8  # all conditions may take this part of a document's bytes: compiled, they are larger
-_FEWEST: Final = 100_000
+_FLOWS_BETWEEN_CHECKS: Final = 256
+_MAX_LENGTH: Final = 10_000  # characters of one condition
+_SHARE_OF_BYTES: Final = 8  # all conditions may take this part of a document's bytes: compiled, they are larger
+_MIN_TOTAL_LENGTH: Final = 100_000
 
 
 class FlowReader:
@@ -29,7 +29,7 @@ class FlowReader:
         self, locator: PathLocator, limits: Limits, deadline: ValidationDeadline, problems: ProblemList
     ) -> None:
         size = limits.count(LimitKind.YAML_BYTES)
-        self.left = None if size is None else max(size // _SHARE, _FEWEST)
+        self.remaining_length = None if size is None else max(size // _SHARE_OF_BYTES, _MIN_TOTAL_LENGTH)
         self.locator = locator
         self.deadline = deadline
         self.problems = problems
@@ -41,7 +41,7 @@ class FlowReader:
         offsets = self.locator.offsets
         flows: list[Flow] = []
         for index, (node, entry) in enumerate(self.locator.items("flows")):
-            if not index % _EVERY:
+            if not index % _FLOWS_BETWEEN_CHECKS:
                 self.deadline.check()
             issues: list[ValidationIssue] = []
             fields = self.check(node, issues)
@@ -58,12 +58,12 @@ class FlowReader:
 
     def _condition(self, text: str, issues: list[ValidationIssue]) -> Condition | None:
         self.deadline.check()
-        if self.left is not None:
-            self.left -= len(text)
+        if self.remaining_length is not None:
+            self.remaining_length -= len(text)
         message = None
-        if len(text) > _LONGEST:
-            message = f"a condition has at most {_LONGEST} characters, this one has {len(text)}"
-        elif self.left is not None and self.left < 0:
+        if len(text) > _MAX_LENGTH:
+            message = f"a condition has at most {_MAX_LENGTH} characters, this one has {len(text)}"
+        elif self.remaining_length is not None and self.remaining_length < 0:
             message = "all conditions together are too long"
         if message is not None:
             hint = "let a task decide, and compare its output"

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from nika_core.document.reading.problem_list import ProblemList
+from nika_core.document.reading.yaml_file import parse_file
 from nika_core.document.validation.json_tree import plain_tree, typed_tree
-from nika_core.document.yaml.deadline import OutOfTimeError, ValidationDeadline
-from nika_core.document.yaml.parsing import parse_yaml
-from nika_core.document.yaml.path_locator import PathLocator
-from nika_core.document.yaml.read_limits import ReadLimits
-from nika_core.document.yaml.source_map import SourceMap
 from nika_core.errors import ProblemsError
-from nika_core.model.clock import Clock, SystemClock
+from nika_core.model.clock import Clock
 from nika_core.model.limits import Limits
 
 
@@ -25,17 +20,8 @@ def load_inputs(text: str, path: str, limits: Limits | None = None, *, clock: Cl
     Raises:
         ProblemsError: it is not strict YAML; all that is wrong, with places.
     """
-    limits = limits or Limits()
-    deadline = ValidationDeadline(clock or SystemClock(), limits)
-    text = text.removeprefix("\ufeff")
-    try:
-        tree = parse_yaml(text.encode("utf-8", "surrogatepass"), text, ReadLimits.of(limits), deadline)
-    except OutOfTimeError:
-        raise ProblemsError([deadline.problem(path)]) from None
-    if tree.issues:
-        problems = ProblemList(PathLocator(tree, SourceMap(text, path)))
-        for issue in tree.issues:
-            problems.add_syntax_issue(issue)
+    tree, problems = parse_file(text.removeprefix("\ufeff"), path, limits or Limits(), clock)
+    if problems.items:
         raise ProblemsError(problems.items)
     if not isinstance(tree.root, dict):
         return tree.root

@@ -16,13 +16,13 @@ _FLAT: Final = frozenset(
 
 # Keys that stand within the keyword in v4.6 and v4.7, and beside it or by another name in v5.
 _NESTED: Final = frozenset({"cwd", "allowedTools"})
-LATER: Final = "nika"  # the root key of files of another, later line
+LATER_VERSION_KEY: Final = "nika"  # the root key of files of another, later line
 
 
-def recognize(root: dict[Any, Any], words: Collection[str]) -> tuple[tuple[str | int, ...], str] | None:
+def find_legacy_key(root: dict[Any, Any], words: Collection[str]) -> tuple[tuple[str | int, ...], str] | None:
     """Return the path of a key that only an earlier version has, and a message; None for a v5 document."""
-    if LATER in root:
-        return (LATER,), "this file has a `nika:` key: it was written for a later Nika of another line"
+    if LATER_VERSION_KEY in root:
+        return (LATER_VERSION_KEY,), "this file has a `nika:` key: it was written for a later Nika of another line"
     tasks = root.get("tasks")
     words = frozenset(words)
     for index, task in enumerate(tasks) if type(tasks) is list else ():

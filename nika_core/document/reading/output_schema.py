@@ -16,9 +16,9 @@ from nika_core.document.validation.known_json_schemas import is_plain_schema
 from nika_core.errors import Problem
 from nika_core.model.limits import Limit
 
-_MOST: Final = 2000  # mappings and lists of one schema; a larger one is checked when its task runs
+_MAX_NODES: Final = 2000  # mappings and lists of one schema; a larger one is checked when its task runs
 _DATA: Final = frozenset({"const", "default", "enum", "example", "examples"})  # keywords that hold values, not schemas
-_LONGEST: Final = 300  # characters of a validator's message, which repeats the value
+_MAX_MESSAGE: Final = 300  # characters of a validator's message, which repeats the value
 AS_FILE: Final = "write it out here, or name a file of JSON, relative to the workflow's folder"
 _HINT: Final = "see json-schema.org; only references within it (`#/...`) are followed"
 
@@ -52,10 +52,10 @@ def schema_issue(schema: dict[str, Any]) -> ValidationIssue | None:
     nodes = []
     for path, node in _nodes(schema):
         nodes.append((path, node))
-        if len(nodes) > _MOST:
+        if len(nodes) > _MAX_NODES:
             return None
     for path, node in nodes:
-        why = _wrong(schema, node)
+        why = _node_error(schema, node)
         if why is not None:
             return _fault(why[0], (*path, why[1]))
     return _against_its_draft(schema)
@@ -89,7 +89,7 @@ def _nodes(schema: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], dict
             waiting.extend(((*path, index), value) for index, value in enumerate(node))
 
 
-def _wrong(schema: dict[str, Any], node: dict[str, Any]) -> tuple[str, str] | None:
+def _node_error(schema: dict[str, Any], node: dict[str, Any]) -> tuple[str, str] | None:
     """Return what no metaschema sees: invalid regular expressions, and references without a target."""
     pattern, reference = node.get("pattern"), node.get("$ref")
     if isinstance(pattern, str):
@@ -97,15 +97,15 @@ def _wrong(schema: dict[str, Any], node: dict[str, Any]) -> tuple[str, str] | No
             re.compile(pattern)
         except (re.error, RecursionError, OverflowError) as error:
             return f"`{pattern}` is not a regular expression: {error}", "pattern"
-    if isinstance(reference, str) and not _leads_somewhere(schema, reference):
+    if isinstance(reference, str) and not _has_target(schema, reference):
         return f"the reference `{reference}` has no target in this schema", "$ref"
     return None
 
 
-def _leads_somewhere(schema: dict[str, Any], reference: str) -> bool:
+def _has_target(schema: dict[str, Any], reference: str) -> bool:
     """Return whether a reference has a target; True for `$id` and `$anchor`, which only a validator follows."""
     if not reference.startswith("#/"):
-        return reference == "#" or _named(schema)
+        return reference == "#" or _has_identifiers(schema)
     at: Any = schema
     for part in reference[2:].split("/"):
         key = part.replace("~1", "/").replace("~0", "~")
@@ -114,14 +114,14 @@ def _leads_somewhere(schema: dict[str, Any], reference: str) -> bool:
         elif isinstance(at, list) and key.isdecimal() and int(key) < len(at):
             at = at[int(key)]
         else:
-            return "%" in part or _named(schema)
+            return "%" in part or _has_identifiers(schema)
     return True
 
 
-def _named(schema: dict[str, Any]) -> bool:
+def _has_identifiers(schema: dict[str, Any]) -> bool:
     return any(not {"$id", "id", "$anchor", "$dynamicAnchor"}.isdisjoint(node) for _, node in _nodes(schema))
 
 
 def _fault(why: str, path: tuple[str | int, ...]) -> ValidationIssue:
-    message = why if len(why) <= _LONGEST else why[: _LONGEST - 1] + "…"
+    message = why if len(why) <= _MAX_MESSAGE else why[: _MAX_MESSAGE - 1] + "…"
     return ValidationIssue(f"the schema is not valid: {message}", _HINT, [*reversed(path), "schema", "output"])

@@ -11,17 +11,14 @@ from nika_core import codes
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading.problem_list import ProblemList
 from nika_core.document.reading.source_file import decode, read_bytes
+from nika_core.document.reading.yaml_file import parse_file
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.document.validation.issues import ValidationIssue
 from nika_core.document.validation.json_tree import plain_tree
 from nika_core.document.validation.synonyms import suggest_key
-from nika_core.document.yaml.deadline import OutOfTimeError, ValidationDeadline
-from nika_core.document.yaml.parsing import parse_yaml
-from nika_core.document.yaml.path_locator import PathLocator
-from nika_core.document.yaml.read_limits import ReadLimits
-from nika_core.document.yaml.source_map import SourceMap
+from nika_core.document.yaml.nodes import Tree
 from nika_core.errors import PluginError, Problem, ProblemsError
-from nika_core.model.clock import Clock, SystemClock
+from nika_core.model.clock import Clock
 from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.project import FILE_NAME, ModelPrice, Project
 from nika_core.plugin.fields import BoundedFloat, EmptyDict, EmptyList, Map, MapPattern, NonEmptyStr, Optional, Seq
@@ -83,19 +80,10 @@ def load_project(start: Path, limits: Limits | None = None, *, clock: Clock | No
     text = decode(data, str(path))
     if isinstance(text, Problem):
         raise ProblemsError([text])
-    deadline = ValidationDeadline(clock or SystemClock(), limits)
-    try:
-        return _read(path, data.removeprefix(b"\xef\xbb\xbf"), text, limits, deadline)
-    except OutOfTimeError:
-        raise ProblemsError([deadline.problem(str(path))]) from None
+    return _project(path, *parse_file(text, str(path), limits, clock))
 
 
-def _read(path: Path, data: bytes, text: str, limits: Limits, deadline: ValidationDeadline) -> Project:
-    tree = parse_yaml(data, text, ReadLimits.of(limits), deadline)
-    locator = PathLocator(tree, SourceMap(text, str(path)))
-    problems = ProblemList(locator)
-    for issue in tree.issues:
-        problems.add_syntax_issue(issue)
+def _project(path: Path, tree: Tree, problems: ProblemList) -> Project:
     root = tree.root
     if tree.whole and root is None:
         return Project(path)  # nothing but comments
@@ -126,7 +114,7 @@ def _read(path: Path, data: bytes, text: str, limits: Limits, deadline: Validati
         settings=settings,
         prices={name: _price(root["prices"][name]) for name in fields.get("prices") or ()},
         secrets=tuple(fields.get("secrets") or ()),
-        at=locator.place_of,
+        at=problems.locator.place_of,
     )
 
 

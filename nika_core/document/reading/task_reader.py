@@ -25,7 +25,7 @@ from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.nearest import nearest
 from nika_core.model.workflow import Mode, OnError, OutputSpec, Retry, Task
 
-_EVERY: Final = 64
+_TASKS_BETWEEN_CHECKS: Final = 64
 _NO_RETRY: Final = Retry()
 _TEXT: Final = OutputSpec()
 
@@ -58,8 +58,8 @@ class TaskReader:
         problems: ProblemList,
     ) -> None:
         self.folder = folder
-        self.largest = limits.limit(LimitKind.YAML_BYTES)
-        self.refused = bool(problems.items)  # part of the text was: a task that holds such a part is broken
+        self.max_bytes = limits.limit(LimitKind.YAML_BYTES)
+        self.has_refused_parts = bool(problems.items)  # part of the text was: a task that holds such a part is broken
         self.locator = locator
         self.catalog = catalog
         self.deadline = deadline
@@ -67,8 +67,8 @@ class TaskReader:
         self.words = frozenset(catalog.keywords())
         self.id_length = limits.count(LimitKind.ID_LENGTH)
         self.checks = {key: compile_schema(validator).check for key, validator in workflow_schema.TASK.items()}
-        self.readers: dict[str, PayloadReader | None] = {}
-        self.first: dict[str, int] = {}
+        self.payload_readers: dict[str, PayloadReader | None] = {}
+        self.index_of_id: dict[str, int] = {}
 
     def read(self) -> tuple[Task, ...]:
         """Return the tasks of the document's list."""
@@ -76,7 +76,7 @@ class TaskReader:
         offsets = self.locator.offsets
         tasks: list[Task] = []
         for index, (node, entry) in enumerate(self.locator.items("tasks")):
-            if not index % _EVERY:
+            if not index % _TASKS_BETWEEN_CHECKS:
                 self.deadline.check()
             issues: list[ValidationIssue] = []
             if type(node) is dict:
@@ -107,11 +107,11 @@ class TaskReader:
             elif type(key) is not RefusedKey:
                 unknown_keys.append(key)
         task_id = node.get("id")
-        if type(task_id) is not str or task_id in self.first or why_not_an_id(task_id, self.id_length):
+        if type(task_id) is not str or task_id in self.index_of_id or why_not_an_id(task_id, self.id_length):
             task_id = self._id(node, index, issues)
         else:
-            self.first[task_id] = index
-        keyword = self.readers.get(keywords[0]) if len(keywords) == 1 and not unknown_keys else None
+            self.index_of_id[task_id] = index
+        keyword = self.payload_readers.get(keywords[0]) if len(keywords) == 1 and not unknown_keys else None
         if keyword is None:
             keyword = self._keyword(node, keywords, unknown_keys, issues)
         payload: Any = {}
@@ -129,7 +129,7 @@ class TaskReader:
         output = self._output(node, fields["output"], issues) if fields.get("output") else _TEXT
         if keyword is None:
             return Task(task_id, "", {}, index, place=place)
-        if broken or task_id[0] == "#" or (self.refused and holds_refused(node)):
+        if broken or task_id[0] == "#" or (self.has_refused_parts and holds_refused(node)):
             at = TaskLocator(self.locator, node, entry, keyword.keyword.name, keyword.keyword.primary)
             return Task(task_id, "", payload, index, place=place, at=at)
         retry = fields.get("retry")
@@ -169,10 +169,10 @@ class TaskReader:
                 long = self.id_length is not None and len(task_id) > self.id_length
                 hint = "shorten it" if long else "use letters, digits, `-` and `_`, e.g. `fetch-items`"
                 issues.append(ValidationIssue(why, hint, ["id"], code=codes.BAD_TASK_ID))
-            usable = 0 < len(task_id) <= 100 and self.first.setdefault(str(task_id), index) == index
+            usable = 0 < len(task_id) <= 100 and self.index_of_id.setdefault(str(task_id), index) == index
             return str(task_id) if usable else f"#{index}"
         task_id = str(task_id)
-        first = self.first.setdefault(task_id, index)
+        first = self.index_of_id.setdefault(task_id, index)
         if first != index:
             line = self.locator.place_of(("tasks", first, "id")).line if not self.problems.full else None
             issues.append(
@@ -235,13 +235,13 @@ class TaskReader:
         return None
 
     def _reader(self, word: str, issues: list[ValidationIssue]) -> PayloadReader | None:
-        if word not in self.readers:
+        if word not in self.payload_readers:
             try:
-                self.readers[word] = PayloadReader(self.catalog.keyword(word))
+                self.payload_readers[word] = PayloadReader(self.catalog.keyword(word))
             except PluginError as error:
                 issues.append(ValidationIssue(error.message, error.hint, [word], True, code=error.code))
                 return None
-        return self.readers[word]
+        return self.payload_readers[word]
 
     def _output(self, node: dict[Any, Any], fields: dict[str, Any], issues: list[ValidationIssue]) -> OutputSpec:
         format_ = fields.get("format") or "text"
@@ -254,7 +254,7 @@ class TaskReader:
                     ValidationIssue("a `schema` needs `format: json`", "add `format: json`", ["schema", "output"], True)
                 )
             elif isinstance(written, str):
-                schema = read_schema(self.folder, written, self.largest)
+                schema = read_schema(self.folder, written, self.max_bytes)
                 if isinstance(schema, ValidationIssue):
                     issues.append(schema)
                     schema = None

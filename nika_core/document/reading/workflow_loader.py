@@ -66,12 +66,12 @@ def load_workflow(
         project: its model stands in where the document names none, its settings are the keywords'.
         model: the same from the command line.
     """
-    checked = _Checked(path, catalog, limits, environ, project or Project(), model)
-    return replace(_read(checked, text, ValidationDeadline(clock or SystemClock(), limits)), path=str(path))
+    options = _LoadOptions(path, catalog, limits, environ, project or Project(), model)
+    return replace(_read(options, text, ValidationDeadline(clock or SystemClock(), limits)), path=str(path))
 
 
-def _read(checked: _Checked, text: bytes | None, deadline: ValidationDeadline) -> LoadedWorkflow:
-    path, limits = checked.path, checked.limits
+def _read(options: _LoadOptions, text: bytes | None, deadline: ValidationDeadline) -> LoadedWorkflow:
+    path, limits = options.path, options.limits
     limit = limits.limit(LimitKind.YAML_BYTES)
     data = read_bytes(path, limit) if text is None else text
     if isinstance(data, bytes) and limit is not None and len(data) > limit.value:
@@ -83,8 +83,8 @@ def _read(checked: _Checked, text: bytes | None, deadline: ValidationDeadline) -
         return LoadedWorkflow(None, (decoded,))
     data = data.removeprefix(b"\xef\xbb\xbf")
     try:
-        with _unhurried_by_gc():
-            return _load(checked, data, decoded, deadline)
+        with _gc_paused():
+            return _load(options, data, decoded, deadline)
     except OutOfTimeError:
         return LoadedWorkflow(None, (deadline.problem(str(path)),), decoded)
     except RecursionError:
@@ -99,7 +99,7 @@ def _read(checked: _Checked, text: bytes | None, deadline: ValidationDeadline) -
 
 
 @dataclass(frozen=True, slots=True)
-class _Checked:
+class _LoadOptions:
     """What a document is checked against."""
 
     path: Path
@@ -110,8 +110,8 @@ class _Checked:
     model: str | None
 
 
-def _load(against: _Checked, data: bytes, text: str, deadline: ValidationDeadline) -> LoadedWorkflow:
-    path, catalog, limits = against.path, against.catalog, against.limits
+def _load(options: _LoadOptions, data: bytes, text: str, deadline: ValidationDeadline) -> LoadedWorkflow:
+    path, catalog, limits = options.path, options.catalog, options.limits
     read_limits = ReadLimits.of(limits)
     refused = read_limits.too_many_templates(text, str(path))
     if refused is not None:
@@ -119,7 +119,7 @@ def _load(against: _Checked, data: bytes, text: str, deadline: ValidationDeadlin
     recovered = parse_with_recovery(data, text, read_limits, deadline)
     tree = recovered.tree
     locator = PathLocator(tree, SourceMap(text, str(path)))
-    reader = WorkflowReader(path, locator, catalog, limits, deadline, against.model or against.project.model)
+    reader = WorkflowReader(path, locator, catalog, limits, deadline, options.model or options.project.model)
     problems = reader.problems
     for issue in recovered.issues:
         problems.add_syntax_issue(issue)
@@ -133,14 +133,14 @@ def _load(against: _Checked, data: bytes, text: str, deadline: ValidationDeadlin
     workflow = reader.read(tree.root, recovered.keys, recovered.ids)
     if workflow is not None:
         deadline.check()
-        settings = against.project.settings
+        settings = options.project.settings
         whole = all(problem.severity is not Severity.ERROR for problem in problems.items)
         broken = frozenset(reader.broken_sections)
         for problem in check_workflow(
             workflow,
             catalog,
             limits,
-            against.environ,
+            options.environ,
             settings=settings,
             whole=whole,
             broken_sections=broken,
@@ -161,7 +161,7 @@ def _length(root: object, key: str) -> int:
 
 
 @contextmanager
-def _unhurried_by_gc() -> Iterator[None]:
+def _gc_paused() -> Iterator[None]:
     """Pause the garbage collector: all that is built here stays, and it would walk it again and again."""
     if not gc.isenabled():
         yield

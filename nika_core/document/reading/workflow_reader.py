@@ -12,7 +12,7 @@ from nika_core.document.reading import workflow_schema
 from nika_core.document.reading.agent_block import check_model, read_agent
 from nika_core.document.reading.flow_reader import FlowReader
 from nika_core.document.reading.inputs import declared
-from nika_core.document.reading.legacy import LATER, recognize
+from nika_core.document.reading.legacy import LATER_VERSION_KEY, find_legacy_key
 from nika_core.document.reading.problem_list import ProblemList
 from nika_core.document.reading.task_reader import TaskReader
 from nika_core.document.validation.compile_validators import compile_schema
@@ -24,7 +24,7 @@ from nika_core.document.yaml.syntax_hints import SYNTAX_HINTS
 from nika_core.model.limits import Limits
 from nika_core.model.workflow import InputSpec, Task, Workflow
 
-_MOST_INPUTS: Final = 1000
+_MAX_INPUTS: Final = 1000
 
 
 class WorkflowReader:
@@ -59,7 +59,7 @@ class WorkflowReader:
             self.problems.add_issues([_no_mapping(root)], codes.BAD_VALUE, ())
             return None
         syntax_problems = len(self.problems.items)
-        if LATER in root and self._of_another_version(root, syntax_problems):
+        if LATER_VERSION_KEY in root and self._of_another_version(root, syntax_problems):
             return None
         sections = self._sections(root)
         tasks = self._tasks(root, whole=not ids and "tasks" not in missing)
@@ -89,12 +89,12 @@ class WorkflowReader:
 
         Asked only if there are problems, since the schema refuses all that only other versions have.
         """
-        recognized = recognize(root, self.catalog.keywords())
-        if recognized is None:
+        legacy_key = find_legacy_key(root, self.catalog.keywords())
+        if legacy_key is None:
             return False
-        path, why = recognized
+        path, why = legacy_key
         hint = f"`nika migrate {self.path.name}` rewrites v4 files; see `nika explain {codes.V4_DOCUMENT}`"
-        if path == (LATER,):
+        if path == (LATER_VERSION_KEY,):
             hint = "this is Nika v5: run the file with the Nika that it was written for"
         self.problems.keep(syntax_problems)
         self.problems.add(codes.V4_DOCUMENT, why, path, hint=hint, at_key=True)
@@ -113,17 +113,17 @@ class WorkflowReader:
         unknown = [key for key in root if isinstance(key, str) and key not in workflow_schema.ROOT]
         if not unknown:
             return {}
-        brought = self.catalog.sections()
+        plugin_sections = self.catalog.sections()
         sections: dict[str, Any] = {}
         for key in unknown:
-            if key in brought:
+            if key in plugin_sections:
                 issues: list[ValidationIssue] = []
-                sections[key] = compile_schema(brought[key]).check(root[key], issues)
+                sections[key] = compile_schema(plugin_sections[key]).check(root[key], issues)
                 self.problems.add_issues(issues, codes.BAD_VALUE, (key,))
                 if issues:
                     self.broken_sections.add(key)
                 continue
-            allowed_keys = [*workflow_schema.ROOT, *brought]
+            allowed_keys = [*workflow_schema.ROOT, *plugin_sections]
             hint = suggest_key(key, allowed_keys)
             if hint is None and key in self.catalog.keywords():
                 hint = f"`{key}` is a task's keyword: write it under `tasks:`, in an item with an `id`"
@@ -163,8 +163,8 @@ class WorkflowReader:
             return None
         issues: list[ValidationIssue] = []
         node = root["inputs"]
-        if type(node) is dict and len(node) > _MOST_INPUTS:
-            message = f"a workflow has at most {_MOST_INPUTS} inputs, this one has {len(node)}"
+        if type(node) is dict and len(node) > _MAX_INPUTS:
+            message = f"a workflow has at most {_MAX_INPUTS} inputs, this one has {len(node)}"
             self.problems.add(
                 codes.COUNT_LIMIT, message, ("inputs",), hint="group them in an input of type json", at_key=True
             )

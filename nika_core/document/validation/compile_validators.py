@@ -31,7 +31,7 @@ from nika_core.document.validation.scalar_validators import (
     scalar,
     text,
 )
-from nika_core.document.validation.strictyaml_adapter import foreign
+from nika_core.document.validation.strictyaml_adapter import adapt
 from nika_core.document.validation.synonyms import suggest_key
 from nika_core.document.validation.templated import templated
 from nika_core.document.yaml.source_map import RefusedKey
@@ -43,12 +43,12 @@ def compile_schema(validator: Any) -> Compiled:
     """Compile a validator. The result may be used at any time and by several threads."""
     validator = strict(validator)
     make = _COMPILERS.get(type(validator))
-    return make(validator) if make is not None else foreign(validator)
+    return make(validator) if make is not None else adapt(validator)
 
 
 def _enum(validator: Any) -> Compiled:
     texts = type(validator._item_validator) is strictyaml.Str
-    return enum(validator) if texts else foreign(validator)
+    return enum(validator) if texts else adapt(validator)
 
 
 def _anything(_: Any) -> Compiled:
@@ -125,7 +125,7 @@ def _map(validator: Any) -> Compiled:
 
 
 def _faulty(node: dict[Any, Any], name: str, issues: list[ValidationIssue]) -> bool:
-    """Whether an unknown key was already taken for this one: then its absence is no second problem."""
+    """Return whether an unknown key was already taken for this one: then its absence is no second problem."""
     return name in node or any(issue.at_key and issue.hint == f"did you mean `{name}`?" for issue in issues)
 
 

@@ -28,8 +28,8 @@ class ValidationIssue:
     length: int = 1
 
 
-def kind_of(node: Any) -> str:
-    """What a node is, for messages."""
+def value_kind(node: Any) -> str:
+    """Return what a node is, for messages."""
     if type(node) is dict:
         return "a mapping"
     if type(node) is list:
@@ -40,14 +40,14 @@ def kind_of(node: Any) -> str:
 
 
 def is_refused(node: Any) -> bool:
-    """Whether what is wrong with this node has been said while it was read."""
+    """Return whether this node was refused, and reported, while it was read."""
     if type(node) is dict:
         return any(type(key) is RefusedKey for key in node)
     return type(node) is RefusedValue
 
 
 def holds_refused(node: Any) -> bool:
-    """Whether anything in this node was refused while it was read."""
+    """Return whether anything in this node was refused while it was read."""
     todo = [node]
     while todo:
         item = todo.pop()
@@ -63,14 +63,14 @@ def holds_refused(node: Any) -> bool:
 
 
 def mismatch(node: Any, expected: str, hint: str | None = None) -> ValidationIssue:
-    """The issue of a node that is something else."""
-    found = kind_of(node)
+    """Return the issue of a node that is something else."""
+    found = value_kind(node)
     message = f"expected {expected}, found {found if found != '``' else 'nothing'}"
     return ValidationIssue(message.replace("\n", " "), hint)
 
 
 def enough(issues: list[ValidationIssue]) -> bool:
-    """Whether there are as many as are shown, so that looking for more is of no use."""
+    """Return whether there are as many as are shown, so that looking for more is of no use."""
     return len(issues) >= MAX_ISSUES
 
 
@@ -81,13 +81,13 @@ def add(issues: list[ValidationIssue], node: Any, expected: str, hint: str | Non
 
 
 def add_syntax_hint(issues: list[ValidationIssue], since: int, key: str) -> None:
-    """How the value of `key` is written, for an issue of that value itself that says nothing better."""
+    """Say how the value of `key` is written in each issue of that value itself that has no hint yet."""
     for issue in issues[since:]:
         if not issue.path and issue.hint is None:
             issue.hint = SYNTAX_HINTS.get(key)
 
 
 def under(issues: list[ValidationIssue], since: int, step: str | int) -> None:
-    """The issues from index `since` on were found in the child at `step`."""
+    """Add `step` to the path of each issue from index `since` on: they are of the child there."""
     for issue in issues[since:]:
         issue.path.append(step)

@@ -13,7 +13,7 @@ _STARTS: Final = frozenset("-0123456789tfn")
 
 
 def typed_scalar(text: str) -> Any:
-    """The JSON value of a plain scalar that is canonical JSON (`3`, `0.5`), else the text (`3.10`, `1e3`, `NO`).
+    """Return the JSON value of a plain scalar that is canonical JSON (`3`, `0.5`), else the text (`3.10`, `NO`).
 
     Quoted scalars that look like JSON are `Quoted`, a subclass of `str`, and become plain texts.
     """
@@ -33,12 +33,12 @@ def typed_scalar(text: str) -> Any:
 
 
 def typed_tree(node: Any) -> Any:
-    """A node as JSON, by the rule above. The same object where nothing has to change."""
+    """Return a node as JSON, by the rule above; the same object if nothing has to change."""
     return _changed(node, typed_scalar)
 
 
 def plain_tree(node: Any) -> Any:
-    """A node with every scalar a plain text. The same object where nothing has to change."""
+    """Return a node with every scalar a plain text; the same object if nothing has to change."""
     return _changed(node, _plain)
 
 
@@ -47,7 +47,7 @@ def _plain(text: str) -> str:
 
 
 def _changed(node: Any, scalar: Callable[[str], Any]) -> Any:
-    """Copies only what changes: a document may hold a million values."""
+    """Copy only what changes: a document may hold a million values."""
     if type(node) is dict:
         made: dict[Any, Any] | None = None
         for key, value in node.items():

@@ -13,7 +13,7 @@ _TYPES: Final = frozenset({"array", "boolean", "integer", "null", "number", "obj
 
 
 def is_plain_schema(node: Any) -> bool:
-    """Whether it is certainly valid in every draft from 6 to 2020-12."""
+    """Return whether it is certainly valid in every draft from 6 to 2020-12."""
     if type(node) is bool:
         return True
     if type(node) is not dict:

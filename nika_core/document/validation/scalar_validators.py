@@ -27,7 +27,7 @@ _FALSE: Final = frozenset({"no", "false", "off", "0", "n"})
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """`check` gives the value and adds issues; `kinds` it may accept; `expects` says what, in a few words."""
+    """`check` returns the value and adds issues; `kinds` it may accept; `expects` says what, in a few words."""
 
     check: Check
     kinds: frozenset[str]
@@ -36,7 +36,7 @@ class Compiled:
 
 
 def text(_: Any) -> Compiled:
-    """Any text."""
+    """Accept any text."""
 
     def check(node: Any, issues: list[ValidationIssue]) -> Any:
         if type(node) is str:
@@ -50,7 +50,7 @@ def text(_: Any) -> Compiled:
 
 
 def scalar(parse: Callable[[str], Any], expects: str) -> Compiled:
-    """A scalar that `parse` reads; it raises ValueError, with what is wrong or without words."""
+    """Accept a scalar that `parse` reads; it raises ValueError, with what is wrong or without words."""
 
     def check(node: Any, issues: list[ValidationIssue]) -> Any:
         if not isinstance(node, str):
@@ -67,7 +67,7 @@ def scalar(parse: Callable[[str], Any], expects: str) -> Compiled:
 
 
 def integer(text: str) -> int:
-    """As strictyaml reads one. Raises ValueError, without words where none are needed."""
+    """Read an integer as strictyaml does. Raises ValueError, without words if none are needed."""
     digits = text.removesuffix("\n")
     if not _INTEGER.match(digits) or len(digits) > 4000:
         raise ValueError
@@ -78,7 +78,7 @@ def integer(text: str) -> int:
 
 
 def number(text: str) -> float:
-    """The same for a number."""
+    """Read a number as strictyaml does. Raises ValueError."""
     digits = text.removesuffix("\n")
     if _INFINITE.match(digits):
         return float(digits.replace(".", ""))
@@ -91,7 +91,7 @@ def number(text: str) -> float:
 
 
 def boolean(text: str) -> bool:
-    """The same for a truth value."""
+    """Read a truth value as strictyaml does. Raises ValueError."""
     word = text.lower()
     if word in _TRUE:
         return True
@@ -101,7 +101,7 @@ def boolean(text: str) -> bool:
 
 
 def enum(validator: Any) -> Compiled:
-    """An enumeration of texts."""
+    """Accept one of several texts."""
     words = list(validator._restricted_to)
     expects = "one of " + ", ".join(f"`{word}`" for word in words)
 

@@ -9,15 +9,15 @@ import strictyaml
 
 from nika_core.document.validation.issues import ValidationIssue, add, is_refused
 from nika_core.document.validation.scalar_validators import ANY_KIND, NOTHING, SCALAR, Compiled
-from nika_core.document.validation.strictyaml_chunk import YAMLValidationError, validate
+from nika_core.document.validation.strictyaml_chunk import YAMLValidationError, validate_chunk
 
 _SHORT: Final = 40
 _MOST_KNOWN: Final = 256
 _UNCHANGING: Final = (str, int, float)
 
 
-def foreign(validator: Any) -> Compiled:
-    """Any other validator, through strictyaml itself.
+def adapt(validator: Any) -> Compiled:
+    """Compile any other validator: strictyaml itself runs it.
 
     What it makes of a short text is kept where it cannot be changed: the same few numbers and words come again and
     again, and a validator gives the same value for the same text.
@@ -36,7 +36,7 @@ def foreign(validator: Any) -> Compiled:
         if is_refused(node):
             return None
         try:
-            found = validate(validator, node)
+            found = validate_chunk(validator, node)
             if (
                 scalar
                 and not own_call

@@ -155,7 +155,7 @@ class NodeChunk(YAMLChunk):  # type: ignore[misc]  # strictyaml has no types
 
 
 def as_ruamel(node: Any) -> Any:
-    """Our tree in strictyaml's containers."""
+    """Return our tree in strictyaml's containers."""
     if type(node) is dict:
         return CommentedMap((key, as_ruamel(value)) for key, value in node.items() if type(key) is not RefusedKey)
     if type(node) is list:
@@ -172,7 +172,7 @@ def _copy(node: Any) -> Any:
 
 
 def data_of(value: Any) -> Any:
-    """What a validator made, as plain Python values."""
+    """Return what a validator made as plain Python values."""
     if isinstance(value, YAML):
         value = value._value
     if isinstance(value, CommentedMap):
@@ -182,7 +182,7 @@ def data_of(value: Any) -> Any:
     return value
 
 
-def validate(validator: Any, node: Any) -> Any:
+def validate_chunk(validator: Any, node: Any) -> Any:
     """Give `node` to a strictyaml validator.
 
     Raises:
@@ -193,4 +193,4 @@ def validate(validator: Any, node: Any) -> Any:
     return data_of(validator(NodeChunk(as_ruamel(node))))
 
 
-__all__ = ["NodeChunk", "YAMLValidationError", "validate"]
+__all__ = ["NodeChunk", "YAMLValidationError", "validate_chunk"]

@@ -56,7 +56,7 @@ ELSEWHERE: Final = {
 
 
 def suggest_key(word: str, known: Collection[str]) -> str | None:
-    """A hint: our name for the same, or the nearest one; None when there is neither."""
+    """Return a hint: our name for the same, or the nearest one; None if there is neither."""
     ours = _OURS.get(word)
     if ours is not None and ours in known:
         return f"did you mean `{ours}`?"

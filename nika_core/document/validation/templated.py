@@ -43,7 +43,7 @@ def templated(inner: Compiled) -> Compiled:
 
 
 def _texts(value: Json) -> Any:
-    """A value of JSON as a document has it, where every scalar is a text."""
+    """Return a value of JSON as a document has it, with a text for each scalar."""
     if isinstance(value, Mapping):
         return {key: _texts(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -12,11 +12,11 @@ from nika_core.document.yaml.syntax_issues import SyntaxIssue
 from nika_core.errors import Place, Problem
 from nika_core.model.limits import Limit, LimitKind, Limits
 
-_DEEPEST: Final = 400  # whatever the limit allows: later steps are recursive
-_BYTES_A_NODE: Final = 6  # the size limit divided by this bounds the nodes, and so a hostile document's memory
-_FEWEST_NODES: Final = 100_000
-_BYTES_A_TEMPLATE: Final = 40  # the same for placeholders
-_FEWEST_TEMPLATES: Final = 20_000
+_MAX_DEPTH: Final = 400  # whatever the limit allows: later steps are recursive
+_BYTES_PER_NODE: Final = 6  # the size limit divided by this bounds the nodes, and so a hostile document's memory
+_MIN_NODES: Final = 100_000
+_BYTES_PER_TEMPLATE: Final = 40  # the same for placeholders
+_MIN_TEMPLATES: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class ReadLimits:
         counted = {"tasks": limits.limit(LimitKind.TASKS), "flows": limits.limit(LimitKind.FLOWS)}
         return cls(
             depth,
-            min(int(depth.value), _DEEPEST) if depth else _DEEPEST,
-            max(int(size.value) // _BYTES_A_NODE, _FEWEST_NODES) if size else None,
+            min(int(depth.value), _MAX_DEPTH) if depth else _MAX_DEPTH,
+            max(int(size.value) // _BYTES_PER_NODE, _MIN_NODES) if size else None,
             size,
             {key: limit for key, limit in counted.items() if limit},
         )
@@ -46,7 +46,7 @@ class ReadLimits:
         """Return a problem if the text has too many placeholders. They are counted before any is compiled."""
         if self.size is None:
             return None
-        most = max(int(self.size.value) // _BYTES_A_TEMPLATE, _FEWEST_TEMPLATES)
+        most = max(int(self.size.value) // _BYTES_PER_TEMPLATE, _MIN_TEMPLATES)
         templates = text.count("{{") + text.count("${")
         if templates <= most:
             return None

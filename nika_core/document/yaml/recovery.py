@@ -13,8 +13,8 @@ from nika_core.document.yaml.read_limits import ReadLimits
 from nika_core.document.yaml.syntax_errors import control_characters
 from nika_core.document.yaml.syntax_issues import SyntaxIssue
 
-_MOST: Final = 20  # items cut out of one document
-_LONGEST: Final = 500_000  # characters; a larger document is read once
+_MAX_CUTS: Final = 20  # items cut out of one document
+_MAX_LENGTH: Final = 500_000  # characters; a larger document is read once
 _ROOT_KEY: Final = re.compile(r"(?m)^(?:\"([^\"\n]*)\"|'([^'\n]*)'|([^\s#\-\[{'\"][^:\n]*?))[ ]*:(?=\s|$)")
 _ITEM: Final = re.compile(r"(?m)^([ ]*)-(?=[ \n])")
 _ID: Final = re.compile(r"(?m)(?:^[ ]*(?:-[ ]+)?|[{,][ ]*)id:[ ]*[\"']?([A-Za-z0-9_-]+)")
@@ -35,8 +35,8 @@ def parse_with_recovery(data: bytes, text: str, read_limits: ReadLimits, deadlin
     """Parse a document, and again without its broken parts. Raises OutOfTimeError."""
     tree = parse_yaml(data, text, read_limits, deadline)
     recovered = Recovered(tree, list(tree.issues))
-    for _ in range(_MOST):
-        if recovered.tree.stopped_at is None or len(text) > _LONGEST:
+    for _ in range(_MAX_CUTS):
+        if recovered.tree.stopped_at is None or len(text) > _MAX_LENGTH:
             break
         rest = control_characters().sub(" ", text) if recovered.tree.stopped_at < 0 else _cut_out(text, recovered)
         if rest is None or rest == text:

@@ -87,20 +87,20 @@ class Cursor:
 class RefusedKey:
     """Stands for a refused key, so that sizes stay right: a duplicate, or a key that is a mapping or a list.
 
-    `size` counts the nodes of the key; `start` is its first entry while it is read, else -1; `trap`: it is an unquoted
-    template.
+    `size` counts the nodes of the key; `start` is its first entry while it is read, else -1; `is_template` says that it
+    is an unquoted template.
     """
 
-    __slots__ = ("size", "start", "trap")
+    __slots__ = ("is_template", "size", "start")
 
-    def __init__(self, size: int = 1, start: int = -1, *, trap: bool = False) -> None:
+    def __init__(self, size: int = 1, start: int = -1, *, is_template: bool = False) -> None:
         self.size = size
         self.start = start
-        self.trap = trap
+        self.is_template = is_template
 
 
 def size_of(node: Any) -> int:
-    """How many entries of `offsets` a node takes, keys included."""
+    """Return how many entries of `offsets` a node takes, keys included."""
     if type(node) is not dict and type(node) is not list:
         return 1
     count = 0

@@ -20,7 +20,7 @@ def control_characters() -> re.Pattern[str]:
     return re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
-_WORDS: Final = {
+_MESSAGES: Final = {
     "mapping values are not allowed in this context": (
         "`: ` makes a key here, and no key is allowed here",
         "put a value that has `: ` in it in quotes; an inner key stands on a line of its own, indented",
@@ -64,7 +64,7 @@ _WORDS: Final = {
 }
 
 # The parser notices these late: the place where the text or the key began is more useful.
-_OPENED: Final = frozenset(
+_LATE_ERRORS: Final = frozenset(
     {"could not find expected ':'", "found unexpected end of stream", "found unexpected document indicator"}
 )
 
@@ -77,11 +77,11 @@ def explain_syntax_error(error: Any, text: str) -> list[SyntaxIssue]:
     problem = str(error.problem or "this is not YAML")
     start = min(mark.index, len(text))
     context = getattr(error, "context_mark", None)
-    opened = min(context.index, len(text)) if context is not None else start
-    trap = _trap(text, start) or _trap(text, opened)
-    if trap is not None:
-        return [unquoted_template(text, trap)]
-    message, hint = _WORDS.get(problem, (problem, ""))
+    context_start = min(context.index, len(text)) if context is not None else start
+    template_start = _find_unquoted_template(text, start) or _find_unquoted_template(text, context_start)
+    if template_start is not None:
+        return [unquoted_template(text, template_start)]
+    message, hint = _MESSAGES.get(problem, (problem, ""))
     if problem.startswith("found character that cannot start any token"):
         character = text[start : start + 1]
         if character == "\t":
@@ -91,12 +91,14 @@ def explain_syntax_error(error: Any, text: str) -> list[SyntaxIssue]:
     elif problem == "did not find expected key" and text[text.rfind("\n", 0, start) + 1 : start].strip(" -"):
         message = "something stands after the end of a value"
         hint = "put the whole value in quotes; within single quotes a ' is written ''"
-    elif problem in _OPENED or (problem.startswith("did not find expected ','") and "\n" in text[opened:start]):
-        start = opened
+    elif problem in _LATE_ERRORS or (
+        problem.startswith("did not find expected ','") and "\n" in text[context_start:start]
+    ):
+        start = context_start
     return [SyntaxIssue(codes.YAML_SYNTAX, message, start, None, hint or None)]
 
 
-def _trap(text: str, start: int) -> int | None:
+def _find_unquoted_template(text: str, start: int) -> int | None:
     """Return where an unquoted template starts in the line of `start`, at or before it."""
     begin = max(text.rfind("\n", 0, start) + 1, start - 2000)
     end = text.find("\n", start, start + 2000)

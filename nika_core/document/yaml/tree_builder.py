@@ -35,10 +35,10 @@ from nika_core.document.yaml.strict_yaml_errors import (
 from nika_core.document.yaml.syntax_issues import MAX_ISSUES, SyntaxIssue
 
 _NO_KEY: Final = RefusedKey()
-_STEPS: Final = 4096  # events between two checks of the clock and the counts
+_EVENTS_BETWEEN_CHECKS: Final = 4096  # events between two checks of the clock and the counts
 _JSON_STARTS: Final = frozenset("-0123456789tfn")
 _JSON_LIKE: Final = re.compile(r"(?:-?[0-9][0-9.eE+-]*|true|false|null)\Z")
-_MOST_KNOWN: Final = 20_000
+_MAX_SHORT_TEXTS: Final = 20_000
 
 
 class StopReadingError(Exception):
@@ -83,12 +83,12 @@ class TreeBuilder:
         short_texts = self.short_texts
         entries = offsets
         while True:
-            for _ in range(_STEPS):
+            for _ in range(_EVENTS_BETWEEN_CHECKS):
                 event = get()
                 kind = type(event)
                 if kind is ScalarEvent:
                     if marked and (event.anchor is not None or event.tag is not None):
-                        self.decorated(event)
+                        self.report_anchor_or_tag(event)
                     value: Any = event.value
                     push(event.start_mark.index)
                     if len(value) < 24:  # short texts are often the same ones
@@ -114,7 +114,7 @@ class TreeBuilder:
                             current.append(value)
                 elif kind is MappingStartEvent or kind is SequenceStartEvent:
                     if marked and (event.anchor is not None or event.tag is not None):
-                        self.decorated(event)
+                        self.report_anchor_or_tag(event)
                     new: Any = {} if kind is MappingStartEvent else []
                     push(event.start_mark.index)
                     depth = len(stack)
@@ -161,9 +161,9 @@ class TreeBuilder:
                         self.stop(second_document(event.start_mark.index))
                 elif kind is StreamEndEvent:
                     return
-            self.look()
+            self.check_limits()
 
-    def look(self) -> None:
+    def check_limits(self) -> None:
         """Check time and counts, every few thousand events."""
         self.deadline.check()
         too_many = self.read_limits.too_many_items(self.tree) or self.read_limits.too_many_nodes(
@@ -174,7 +174,7 @@ class TreeBuilder:
 
     def remember(self, value: str) -> str:
         """Keep one object for equal short texts, as long as there are not too many different ones."""
-        if len(self.short_texts) < _MOST_KNOWN:
+        if len(self.short_texts) < _MAX_SHORT_TEXTS:
             self.short_texts[value] = value
         return value
 
@@ -187,7 +187,7 @@ class TreeBuilder:
             self.quoted[value] = new
         return new
 
-    def decorated(self, event: Any) -> None:
+    def report_anchor_or_tag(self, event: Any) -> None:
         """Report an anchor, a tag, or both."""
         if event.anchor is not None:
             self.keep(anchor(event.anchor, event.start_mark.index))
@@ -197,9 +197,9 @@ class TreeBuilder:
     def key_is_no_text(self, event: Any, entry: int) -> RefusedKey:
         """Report a key that is a mapping or a list, perhaps meant as a template, and return what stands for it."""
         start = event.start_mark.index
-        trap = self.text.startswith("{{", start - 1)
-        if trap:
+        is_template = self.text.startswith("{{", start - 1)
+        if is_template:
             self.keep(unquoted_template(self.text, start - 1))
         else:
             self.keep(key_is_no_text(start))
-        return RefusedKey(start=entry, trap=trap)
+        return RefusedKey(start=entry, is_template=is_template)

@@ -38,7 +38,7 @@ from nika_core.engine.core.messages import (
     TaskWaits,
     TimerFired,
 )
-from nika_core.engine.core.nodes import Node, Scope
+from nika_core.engine.core.nodes import Node, WorkflowScope
 from nika_core.engine.core.readiness import ConditionError, skip_reason
 from nika_core.engine.core.results import error_of, run_result, started_data, task_data
 from nika_core.engine.core.reuse import FRESH, Reuse, ReuseAction, ReuseDecision
@@ -424,7 +424,7 @@ class Core:
         self._state.ready.clear()
         self.stop(self._state.root, early_end)
 
-    def stop(self, scope: Scope, early_end: EarlyEnd) -> None:
+    def stop(self, scope: WorkflowScope, early_end: EarlyEnd) -> None:
         """Start nothing of a workflow any more; cancel what runs of it."""
         scope.early_end = early_end
         for node in tuple(scope.nodes.values()):

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Final, Protocol
 
 from nika_core.engine.core.messages import Action, AgentDecision, AskDecision
-from nika_core.engine.core.nodes import Node, Scope
+from nika_core.engine.core.nodes import Node, WorkflowScope
 from nika_core.engine.core.run_plan import EarlyEnd
 from nika_core.engine.core.run_state import RunState
 from nika_core.model.events import EventKind
@@ -18,20 +18,20 @@ _SHOWN: Final = 50  # tasks that are named, however many there are
 MAX_DECIDED_RETRIES: Final = 3  # how often the main agent may have one task done again
 
 
-class Actions(Protocol):
+class DecisionActions(Protocol):
     """What the core does with a node."""
 
     def give_up(self, node: Node) -> None: ...
     def skip(self, node: Node, reason: SkipReason) -> None: ...
     def begin_again(self, node: Node, epoch: int) -> None: ...
     def end_early(self, early_end: EarlyEnd) -> None: ...
-    def stop(self, scope: Scope, early_end: EarlyEnd) -> None: ...
+    def stop(self, scope: WorkflowScope, early_end: EarlyEnd) -> None: ...
 
 
 class Decisions:
     """Asks, and acts on the answers."""
 
-    def __init__(self, state: RunState, actions: Actions) -> None:
+    def __init__(self, state: RunState, actions: DecisionActions) -> None:
         self._state = state
         self._actions = actions
 

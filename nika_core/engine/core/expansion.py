@@ -10,7 +10,7 @@ from nika_core import codes
 from nika_core.engine.core.failures import FAULTS, failure_from
 from nika_core.engine.core.groups import ChildExpansion, EachExpansion, Expansion, LoopExpansion
 from nika_core.engine.core.messages import CancelTimer, Outcome, StartTimer
-from nika_core.engine.core.nodes import Node, Scope
+from nika_core.engine.core.nodes import Node, WorkflowScope
 from nika_core.engine.core.readiness import NoOutputError
 from nika_core.engine.core.results import (
     node_result,
@@ -32,7 +32,7 @@ from nika_core.model.state import Failure, Pending, Ready, Running, SkipReason
 _ROUND: Final = "round:"
 
 
-class Actions(Protocol):
+class NodeActions(Protocol):
     """What the core does with a node."""
 
     def given(self, node: Node) -> tuple[JsonObject, str, str]: ...
@@ -40,14 +40,14 @@ class Actions(Protocol):
     def succeed(self, node: Node, outcome: Outcome) -> None: ...
     def fail(self, node: Node, epoch: int, failure: Failure, outcome: Outcome | None = None) -> None: ...
     def skip(self, node: Node, reason: SkipReason) -> None: ...
-    def stop(self, scope: Scope, early_end: EarlyEnd) -> None: ...
+    def stop(self, scope: WorkflowScope, early_end: EarlyEnd) -> None: ...
     def stop_node(self, node: Node, early_end: EarlyEnd) -> None: ...
 
 
 class Expander:
     """Opens groups, makes their nodes when there is room, and ends them."""
 
-    def __init__(self, state: RunState, actions: Actions) -> None:
+    def __init__(self, state: RunState, actions: NodeActions) -> None:
         self._state = state
         self._actions = actions
 
@@ -134,7 +134,7 @@ class Expander:
             return
         started = started_data(node, epoch, definition, given, "")
         self._state.transition(node, Running(epoch), EventKind.TASK_STARTED, {**started, "group": "workflow"})
-        scope = Scope(spec.plan, inputs, node)
+        scope = WorkflowScope(spec.plan, inputs, node)
         node.expansion = ChildExpansion(node, scope)
         self._state.add_all(scope)
         self.mark_reruns(scope, self._state.plan.rerun_from)
@@ -142,7 +142,7 @@ class Expander:
         if not scope.open:
             self.workflow_ended(scope)
 
-    def mark_reruns(self, scope: Scope, rerun_from: str | None) -> None:
+    def mark_reruns(self, scope: WorkflowScope, rerun_from: str | None) -> None:
         """Mark the tasks that `--from` asks for, and those that depend on them."""
         if rerun_from is None:
             return
@@ -289,7 +289,7 @@ class Expander:
         else:
             self._end(expansion.node, expansion.outcome())
 
-    def workflow_ended(self, scope: Scope) -> None:
+    def workflow_ended(self, scope: WorkflowScope) -> None:
         """All tasks of a workflow that a node stands for have ended for good."""
         node = scope.owner
         assert node is not None

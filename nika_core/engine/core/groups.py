@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 from nika_core import codes
 from nika_core.engine.core.hashing import digest
 from nika_core.engine.core.messages import NO_OUTCOME, Outcome
-from nika_core.engine.core.nodes import Node, Scope
+from nika_core.engine.core.nodes import Node, WorkflowScope
 from nika_core.engine.core.run_plan import Each, Item, ItemError, Loop
 from nika_core.errors import Category
 from nika_core.model.ids import item_id, round_id
@@ -245,7 +245,7 @@ class ChildExpansion:
     """A workflow under way that a node stands for."""
 
     node: Node
-    scope: Scope
+    scope: WorkflowScope
 
 
 Expansion: TypeAlias = EachExpansion | LoopExpansion | ChildExpansion

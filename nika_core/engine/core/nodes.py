@@ -66,7 +66,7 @@ class Node:
     signals: Mapping[str, Json] = NO_SIGNALS
     rerun: bool = False
 
-    def __init__(self, node_id: NodeId, task: Task, scope: Scope, order: tuple[int, ...]) -> None:
+    def __init__(self, node_id: NodeId, task: Task, scope: WorkflowScope, order: tuple[int, ...]) -> None:
         self.id = node_id
         self.identity = node_id
         self.task = task
@@ -96,7 +96,7 @@ class Node:
 
 
 @dataclass(slots=True)
-class Scope:
+class WorkflowScope:
     """One workflow while it runs: the run's own, or one that a node stands for.
 
     Attributes:

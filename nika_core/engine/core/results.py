@@ -7,7 +7,7 @@ from typing import Any
 
 from nika_core.engine.core.groups import ChildExpansion, EachExpansion, LoopExpansion
 from nika_core.engine.core.messages import Outcome
-from nika_core.engine.core.nodes import Node, Scope
+from nika_core.engine.core.nodes import Node, WorkflowScope
 from nika_core.engine.core.run_state import RunState
 from nika_core.errors import Category
 from nika_core.model.codec import message_json, usage_json
@@ -87,7 +87,7 @@ def error_of(node: Node) -> JsonObject:
     return data
 
 
-def failed_node(scope: Scope) -> Node | None:
+def failed_node(scope: WorkflowScope) -> Node | None:
     """Return the innermost node whose failure made a workflow fail; the first in declared order."""
     for node in scope.nodes.values():
         if isinstance(node.state, Failed | Cancelled) and not node.tolerated:
@@ -96,7 +96,7 @@ def failed_node(scope: Scope) -> Node | None:
     return None
 
 
-def scope_failure(scope: Scope) -> Failure:
+def scope_failure(scope: WorkflowScope) -> Failure:
     """Return why a workflow failed that a node stands for; it names the inner task."""
     node = failed_node(scope)
     assert node is not None
@@ -105,7 +105,7 @@ def scope_failure(scope: Scope) -> Failure:
     return Failure(failure.code, failure.category, f"`{node.id}`: {failure.message}", failure.hint)
 
 
-def scope_output(scope: Scope, state: RunState) -> tuple[Json, bool]:
+def scope_output(scope: WorkflowScope, state: RunState) -> tuple[Json, bool]:
     """Return a workflow's output, and whether it has one. May raise whatever its `outputs` raise.
 
     Without `outputs` it is the output of the task that `agent.output` names or, without that, of the last one in
@@ -120,7 +120,7 @@ def scope_output(scope: Scope, state: RunState) -> tuple[Json, bool]:
     return None, False
 
 
-def scope_usage(scope: Scope) -> Usage:
+def scope_usage(scope: WorkflowScope) -> Usage:
     """Return what all nodes of a workflow have used."""
     return _sum(node_usage(node) for node in scope.nodes.values())
 

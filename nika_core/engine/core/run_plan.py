@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from nika_core.engine.core.previous_tasks import PreviousTask
 from nika_core.model.graph import Graph
 from nika_core.model.json import Json, JsonObject
-from nika_core.model.limits import Limits
+from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.state import RunStatus
 from nika_core.model.template import Placeholder
-from nika_core.model.workflow import AgentBlock, Condition, Mode, Task
+from nika_core.model.workflow import AgentBlock, Condition, Mode, Task, Workflow
 from nika_core.plugin import Values
+
+DEFAULT_JSON_DEPTH: Final = 50
 
 
 class ItemError(StrEnum):
@@ -170,3 +172,52 @@ class EarlyEnd:
 
     status: RunStatus
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """One run of one workflow.
+
+    Attributes:
+        workflow: checked; `workflow.agent` with provider and model as the command line and the project have them.
+        inputs: typed, defaults filled in.
+        environ: the environment as it is when the run starts.
+        no_slot: tasks that mostly wait for somebody else: they take no place among those that run at once.
+        files: by task, a hash of the files that belong to its definition.
+        sections: the root sections as they count in definitions, with what is declared elsewhere; None: the workflow's.
+        fail_fast: stop everything after the first failure.
+        timeout: seconds for the whole run; None: no bound.
+        grace: seconds that what was cancelled has to end.
+        can_pause: whether the run can be resumed; else it does not pause for what it waits for.
+        previous: how nodes ended in the run that this one resumes, by identity.
+        rerun_from: with `--from`: this task and all below it are never reused.
+        seq: the number of the last event in the run's history (a resumed run goes on counting).
+    """
+
+    run_id: str
+    workflow: Workflow
+    graph: Graph
+    limits: Limits = field(default_factory=Limits)
+    inputs: Mapping[str, Json] = field(default_factory=dict)
+    environ: Mapping[str, str] = field(default_factory=dict)
+    agent: AgentBlock | None = None  # system prompt resolved; None: the workflow's
+    no_slot: frozenset[str] = frozenset()
+    files: Mapping[str, str] = field(default_factory=dict)
+    sections: Mapping[str, Json] | None = None
+    fail_fast: bool = False
+    timeout: float | None = None
+    grace: float = 5.0
+    can_pause: bool = True
+    previous: Mapping[str, PreviousTask] = field(default_factory=dict)
+    rerun_from: str | None = None
+    seq: int = 0
+
+    @property
+    def agent_block(self) -> AgentBlock:
+        """The agent block that tasks are given."""
+        return self.agent or self.workflow.agent or AgentBlock()
+
+    @property
+    def max_json_depth(self) -> int:
+        """The nesting at which a JSON value is refused."""
+        return self.limits.count(LimitKind.JSON_DEPTH) or DEFAULT_JSON_DEPTH

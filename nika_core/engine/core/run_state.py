@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from nika_core.engine.core.groups import ChildExpansion
 from nika_core.engine.core.messages import Command, Emit, Outcome
-from nika_core.engine.core.nodes import Node, Scope
+from nika_core.engine.core.nodes import Node, WorkflowScope
 from nika_core.engine.core.readiness import NoOutputError
 from nika_core.engine.core.run_plan import EarlyEnd, RunPlan
 from nika_core.engine.core.visibility import NO_OUTPUTS, VisibleOutputs
@@ -67,7 +67,7 @@ class RunState:
         self.finished = False
         self.settling: deque[Node] = deque()
         self.out: list[Command] = []
-        self.root = Scope(plan.workflow, plan.inputs)
+        self.root = WorkflowScope(plan.workflow, plan.inputs)
         self.add_all(self.root)
 
     def add(self, node: Node) -> None:
@@ -75,7 +75,7 @@ class RunState:
         self.nodes[node.id] = node
         self.made += 1
 
-    def add_all(self, scope: Scope) -> None:
+    def add_all(self, scope: WorkflowScope) -> None:
         """Take in the nodes of a workflow."""
         for node in scope.nodes.values():
             self.add(node)
@@ -87,7 +87,7 @@ class RunState:
             for inner in node.expansion.scope.nodes.values():
                 self.forget(inner)
 
-    def settle_sources(self, scope: Scope) -> None:
+    def settle_sources(self, scope: WorkflowScope) -> None:
         """Decide about those that wait for nobody."""
         self.settling.extend(node for node in scope.nodes.values() if not node.waiting_for)
 
@@ -152,11 +152,11 @@ class RunState:
             outputs = ChainMap({node.task.id: own.output}, outputs)  # type: ignore[arg-type]  # it is only read
         return self._values(scope, outputs, node.bindings)
 
-    def all_values(self, scope: Scope) -> Values:
+    def all_values(self, scope: WorkflowScope) -> Values:
         """Return what the outputs of a workflow may see."""
         return self._values(scope, scope.outputs, {})
 
-    def _values(self, scope: Scope, outputs: Mapping[str, Json], bindings: Mapping[str, Json]) -> Values:
+    def _values(self, scope: WorkflowScope, outputs: Mapping[str, Json], bindings: Mapping[str, Json]) -> Values:
         plan = self.plan
         return Values(
             outputs,

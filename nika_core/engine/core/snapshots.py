@@ -23,7 +23,7 @@ from nika_core.engine.core.messages import (
     TimerFired,
     Wait,
 )
-from nika_core.engine.core.nodes import Node, Scope
+from nika_core.engine.core.nodes import Node, WorkflowScope
 from nika_core.engine.core.run_plan import Child, Each, EarlyEnd, Item, Loop
 from nika_core.engine.core.run_state import RunState
 from nika_core.model.codec import failure_of, message_json, message_of, usage_json, usage_of
@@ -83,7 +83,7 @@ def restore(state: RunState, data: JsonObject) -> None:
     state.nodes = {NodeId(node): nodes[node] for node in data["order"]}
 
 
-def _scope_json(scope: Scope) -> JsonObject:
+def _scope_json(scope: WorkflowScope) -> JsonObject:
     return {
         "outputs": list(scope.outputs),
         "errors": dict(scope.errors),
@@ -93,7 +93,7 @@ def _scope_json(scope: Scope) -> JsonObject:
     }
 
 
-def _fill_scope(scope: Scope, data: JsonObject, nodes: dict[str, Node]) -> None:
+def _fill_scope(scope: WorkflowScope, data: JsonObject, nodes: dict[str, Node]) -> None:
     for task, node_data in data["nodes"].items():
         _fill_node(scope.nodes[task], node_data, nodes)
     scope.open, scope.early_end = data["open"], _early_end_of(data["earlyEnd"])
@@ -150,7 +150,7 @@ def _expansion_json(expansion: Expansion) -> JsonObject:
             "last": outcome_json(expansion.last),
             "outputs": list(expansion.outputs),
             "messages": [message_json(message) for message in expansion.messages],
-            "results": [result_json(result) for result in expansion.results],
+            "results": [kept_result_json(result) for result in expansion.results],
             "usage": usage_json(expansion.usage),
         }
     return {
@@ -159,7 +159,7 @@ def _expansion_json(expansion: Expansion) -> JsonObject:
         "following": expansion.following,
         "active": [_child_json(child) for child in expansion.active.values()],
         "outputs": list(expansion.outputs),
-        "results": {str(index): result_json(result) for index, result in expansion.results.items()},
+        "results": {str(index): kept_result_json(result) for index, result in expansion.results.items()},
         "failures": {str(index): failure.as_json() for index, failure in expansion.failures.items()},
         "stopped": expansion.stopped,
         "identities": dict(expansion.identities),
@@ -175,7 +175,7 @@ def _fill_expansion(node: Node, data: JsonObject, nodes: dict[str, Node]) -> Non
     if node.parent is not None:
         spec = node.parent.spec.body  # type: ignore[union-attr]  # only lists and loops have items and rounds
     if isinstance(spec, Child):
-        scope = Scope(spec.plan, data["inputs"], node)
+        scope = WorkflowScope(spec.plan, data["inputs"], node)
         node.expansion = ChildExpansion(node, scope)
         _fill_scope(scope, data["scope"], nodes)
     elif isinstance(spec, Loop):
@@ -193,7 +193,7 @@ def _loop_of(node: Node, spec: Loop, data: JsonObject, nodes: dict[str, Node]) -
         outcome_of(data["last"]),
         list(data["outputs"]),
         tuple(message_of(message) for message in data["messages"]),
-        [result_of(result) for result in data["results"]],
+        [kept_result_of(result) for result in data["results"]],
         usage_of(data["usage"]),
     )
     if (active := data["active"]) is not None:
@@ -210,7 +210,7 @@ def _each_of(node: Node, spec: Each, data: JsonObject, nodes: dict[str, Node]) -
         data["following"],
         {},
         list(data["outputs"]),
-        {int(index): result_of(result) for index, result in data["results"].items()},
+        {int(index): kept_result_of(result) for index, result in data["results"].items()},
         {int(index): failure_of(failure) for index, failure in data["failures"].items()},
         data["stopped"],
         Counter(data["identities"]),
@@ -305,7 +305,7 @@ def outcome_of(data: JsonObject) -> Outcome:
     )
 
 
-def result_json(result: TaskResult) -> JsonObject:
+def kept_result_json(result: TaskResult) -> JsonObject:
     """Return as JSON what a group keeps of an item or a round."""
     values: dict[str, Json] = {"id": result.id, "keyword": result.keyword, "state": result.state}
     values |= {"attempts": result.attempts, "duration": result.duration, "usage": usage_json(result.usage)}
@@ -321,11 +321,11 @@ def result_json(result: TaskResult) -> JsonObject:
         values["reused"] = True
     if result.children:
         values["childrenKind"] = result.children_kind
-        values["children"] = [result_json(child) for child in result.children]
+        values["children"] = [kept_result_json(child) for child in result.children]
     return values
 
 
-def result_of(data: JsonObject) -> TaskResult:
+def kept_result_of(data: JsonObject) -> TaskResult:
     """Return the result that `result_json` wrote."""
     return TaskResult(
         data["id"],
@@ -340,7 +340,7 @@ def result_of(data: JsonObject) -> TaskResult:
         reused=data.get("reused", False),
         key=data.get("key"),
         children_kind=data.get("childrenKind", ""),
-        children=tuple(result_of(child) for child in data.get("children", ())),
+        children=tuple(kept_result_of(child) for child in data.get("children", ())),
     )
 
 

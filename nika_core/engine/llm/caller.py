@@ -27,7 +27,7 @@ from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.recorded_usage import note_sent
 from nika_core.engine.llm.replies import CallNames, reply_json, reply_of
 from nika_core.engine.llm.request_defaults import fit_context, require_abilities, with_defaults
-from nika_core.engine.llm.streaming import count, stream
+from nika_core.engine.llm.streaming import count, stream_reply
 from nika_core.engine.llm.usage_settlement import InFlightCall, UsageSettlement, worst_case
 from nika_core.errors import Category, TaskError
 from nika_core.model.clock import Clock, SystemClock
@@ -202,7 +202,7 @@ class ResilientCaller:
             raise
         in_flight.began = self._clock.monotonic()
         try:
-            finished = await stream(request, in_flight.connection, in_flight.text, call.on_text)
+            finished = await stream_reply(request, in_flight.connection, in_flight.text, call.on_text)
         except BaseException as error:
             usage = self._failed(in_flight, permit, error)
             _note(call, in_flight, usage)

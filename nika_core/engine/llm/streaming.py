@@ -14,7 +14,7 @@ from nika_core.plugin import Finished, ModelRequest, TextDelta, TokenEstimate, e
 _SHOWN_ONCE: Final = frozenset({Category.NETWORK, Category.TIMEOUT})
 
 
-async def stream(
+async def stream_reply(
     request: ModelRequest, connection: Connection, text: list[str], on_text: Callable[[str], None]
 ) -> Finished:
     """Text goes to `on_text` and into `text`. Raises TaskError, also for a stream that ends without its end.

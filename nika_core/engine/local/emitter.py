@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from nika_core.engine.core.messages import Command, Emit
 from nika_core.engine.core.ports import MaskedStream, unmasked
+from nika_core.engine.core.run_plan import RunRequest
 from nika_core.engine.local.observers import Observers
-from nika_core.engine.local.services import RunRequest, Services
+from nika_core.engine.local.services import Services
 from nika_core.errors import JournalError
 from nika_core.model.bounded import bound
 from nika_core.model.codec import figures

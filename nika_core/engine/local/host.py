@@ -25,13 +25,14 @@ from nika_core.engine.core.messages import (
     TimerFired,
     wait_timer,
 )
+from nika_core.engine.core.run_plan import RunRequest
 from nika_core.engine.local.agentic import decide
 from nika_core.engine.local.executor import LocalExecutor
 from nika_core.engine.local.observers import Observers
 from nika_core.engine.local.resources import failures_of
 from nika_core.engine.local.run_context import RunContext
 from nika_core.engine.local.run_plan import run_plan
-from nika_core.engine.local.services import Observer, RunRequest, Services
+from nika_core.engine.local.services import Observer, Services
 from nika_core.engine.local.signals import SignalPoll
 from nika_core.engine.task.deadlines import Deadline
 from nika_core.model.ids import NodeId

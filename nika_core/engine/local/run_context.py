@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 from nika_core.engine.core.messages import CoreEvent
 from nika_core.engine.core.ports import admitted
+from nika_core.engine.core.run_plan import RunRequest
 from nika_core.engine.local.emitter import Emitter
 from nika_core.engine.local.observers import Observers
 from nika_core.engine.local.resources import Resources
-from nika_core.engine.local.services import RunRequest, Services
+from nika_core.engine.local.services import Services
 from nika_core.engine.local.start_throttle import StartThrottle
 from nika_core.engine.task.deadlines import Deadlines
 from nika_core.engine.task.services import KeywordBinder, TaskServices

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from nika_core.engine.core.failures import FAULTS
 from nika_core.engine.core.hashing import definition_hash
-from nika_core.engine.core.run_plan import RunPlan, WorkflowPlan
-from nika_core.engine.local.services import RunRequest, Services
-from nika_core.engine.task.step_context import DEFAULT_JSON_DEPTH
+from nika_core.engine.core.run_plan import RunPlan, RunRequest, WorkflowPlan
+from nika_core.engine.local.services import Services
 from nika_core.model.json import Json
 from nika_core.model.limits import LimitKind
 from nika_core.model.workflow import AgentBlock, KeywordCategory, Mode, Task
@@ -41,7 +40,7 @@ class _Definitions:
 def run_plan(request: RunRequest, services: Services) -> RunPlan:
     """Return the plan of a run."""
     workflow, limits = request.workflow, request.limits
-    agent = request.agent or workflow.agent or AgentBlock()
+    agent = request.agent_block
     keywords = {word: _described(services.keyword, word) for word in {task.keyword for task in workflow.tasks}}
     context = {
         word
@@ -72,7 +71,7 @@ def run_plan(request: RunRequest, services: Services) -> RunPlan:
         environ=request.environ,
         limits=limits,
         max_concurrent=limits.count(LimitKind.CONCURRENT),
-        max_json_depth=limits.count(LimitKind.JSON_DEPTH) or DEFAULT_JSON_DEPTH,
+        max_json_depth=request.max_json_depth,
         max_error_bytes=limits.count(LimitKind.ERROR_BYTES),
         fail_fast=request.fail_fast,
         timeout=request.timeout,

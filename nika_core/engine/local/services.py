@@ -6,10 +6,9 @@ With a dictionary and a manual clock in their place the whole engine runs in a t
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from nika_core.engine.core.messages import Signal, Wait
 from nika_core.engine.core.ports import (
@@ -23,16 +22,11 @@ from nika_core.engine.core.ports import (
 )
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.events import Event
-from nika_core.model.graph import Graph
 from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
-from nika_core.model.limits import Limits
 from nika_core.model.template import Placeholder
-from nika_core.model.workflow import AgentBlock, Task, Workflow
+from nika_core.model.workflow import Task
 from nika_core.plugin import Admission, Facets, Keyword, Refusal, Step, Values
-
-if TYPE_CHECKING:
-    from nika_core.engine.core.previous_tasks import PreviousTask
 
 
 async def no_barrier() -> None:
@@ -114,49 +108,6 @@ class Services:
     attend: Callable[[NodeId, Wait, Callable[[Signal], None]], None] | None = None
     clock: Clock = field(default_factory=SystemClock)
     random: Callable[[], float] = random.random
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRequest:
-    """One run of one workflow.
-
-    Attributes:
-        workflow: checked; `workflow.agent` with provider and model as the command line and the project have them.
-        inputs: typed, defaults filled in.
-        environ: the environment as it is when the run starts.
-        no_slot: tasks that mostly wait for somebody else: they take no place among those that run at once.
-        files: by task, a hash of the files that belong to its definition.
-        sections: the root sections as they count in definitions, with what is declared elsewhere; None: the workflow's.
-        fail_fast: stop everything after the first failure.
-        timeout: seconds for the whole run; None: no bound.
-        grace: seconds that what was cancelled has to end.
-        can_pause: whether the run can be resumed; else it does not pause for what it waits for.
-        earlier: how tasks ended in the run that this one resumes.
-        rerun_from: with `--from`: this task and all below it are never reused.
-        seq: the number of the last event in the run's history (a resumed run goes on counting).
-    """
-
-    run_id: str
-    workflow: Workflow
-    graph: Graph
-    limits: Limits = field(default_factory=Limits)
-    inputs: Mapping[str, Json] = field(default_factory=dict)
-    environ: Mapping[str, str] = field(default_factory=dict)
-    agent: AgentBlock | None = None  # system prompt resolved; None: the workflow's
-    no_slot: frozenset[str] = frozenset()
-    files: Mapping[str, str] = field(default_factory=dict)
-    sections: Mapping[str, Json] | None = None
-    fail_fast: bool = False
-    timeout: float | None = None
-    grace: float = 5.0
-    can_pause: bool = True
-    previous: Mapping[str, PreviousTask] = field(default_factory=dict)
-    rerun_from: str | None = None
-    seq: int = 0
-
-    @property
-    def folder(self) -> Path:
-        return self.workflow.folder
 
 
 class Observer(Protocol):

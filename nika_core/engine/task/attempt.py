@@ -20,10 +20,11 @@ from nika_core.engine.core.messages import (
     Wait,
 )
 from nika_core.engine.core.ports import Suspended
+from nika_core.engine.core.run_plan import DEFAULT_JSON_DEPTH
 from nika_core.engine.task.abandonable import Abandonable
-from nika_core.engine.task.outputs import as_json, bounded_output, fork, parsed
+from nika_core.engine.task.outputs import bounded_output, checked_json, fork, parsed
 from nika_core.engine.task.services import TaskServices
-from nika_core.engine.task.step_context import DEFAULT_JSON_DEPTH, TaskContext, UsageMeter
+from nika_core.engine.task.step_context import TaskContext, UsageMeter
 from nika_core.engine.task.supervisor import StopReason, TaskSupervisor
 from nika_core.errors import Category, TaskError
 from nika_core.model.json import Json
@@ -170,7 +171,7 @@ class TaskRun(TaskSupervisor):
             returned = returned.value
         if type(returned) is str and returned.isascii():
             return returned, original, messages
-        return as_json(returned, self._max_depth, f"keyword `{self.call.keyword}`"), original, messages
+        return checked_json(returned, self._max_depth, f"keyword `{self.call.keyword}`"), original, messages
 
     def _succeeded(self, value: Json, original: int | None, messages: tuple[Message, ...]) -> Outcome:
         value, truncated = bounded_output(value, self._keyword.max_output, original)
@@ -271,7 +272,7 @@ class TaskRun(TaskSupervisor):
         output, has_output, truncated = None, False, False
         if error is not None and error.output is not None:
             try:
-                output = as_json(error.output, self._max_depth, "it")
+                output = checked_json(error.output, self._max_depth, "it")
                 output, truncated = bounded_output(output, self._keyword.max_output, None)
                 has_output = True
             except TaskError:

@@ -28,7 +28,7 @@ def fork(value: Any) -> Any:
     return value
 
 
-def as_json(value: Any, max_depth: int, whose: str) -> Json:
+def checked_json(value: Any, max_depth: int, whose: str) -> Json:
     """`value` in containers of its own, checked to be JSON. Raises TaskError (unknown, or validation when too deep)."""
     try:
         return _checked(value, max_depth)
@@ -126,7 +126,7 @@ def _loads(text: str, max_depth: int) -> Json:
         message = f"the output is not the JSON that is asked for ({error}): {shown}"
         hint = "say in the prompt that nothing but JSON may be answered, or leave out `output: {format: json}`"
         raise TaskError(message, category=Category.VALIDATION, hint=hint, output=text) from None
-    return as_json(value, max_depth, "the output")
+    return checked_json(value, max_depth, "the output")
 
 
 def _too_deep(max_depth: int) -> TaskError:

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 from nika_core.engine.core.messages import TaskCall
 from nika_core.engine.core.ports import CallScope, MaskedStream
+from nika_core.engine.core.run_plan import DEFAULT_JSON_DEPTH
 from nika_core.engine.task.services import BoundKeyword, Spending, TaskServices
 from nika_core.engine.task.tool_calls import call_tool, find_tools
 from nika_core.errors import TaskError
@@ -22,7 +23,6 @@ from nika_core.model.workflow import KeywordCategory
 from nika_core.plugin import ModelInfo, ModelReply, ModelRequest, Tool, ToolResult
 
 T = TypeVar("T")
-DEFAULT_JSON_DEPTH: Final = 50
 _UNBOUNDED: Final = 2**53
 
 

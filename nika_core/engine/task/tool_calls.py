@@ -14,7 +14,7 @@ from nika_core import codes
 from nika_core.engine.core.failures import FAULTS, EscapedError, failure_from
 from nika_core.engine.core.hashing import digest
 from nika_core.engine.core.messages import CancelRequested, TaskCall
-from nika_core.engine.task.outputs import as_json, as_text, fork
+from nika_core.engine.task.outputs import as_text, checked_json, fork
 from nika_core.engine.task.run_with_timeout import TookTooLongError, run_with_timeout
 from nika_core.engine.task.services import BoundKeyword, TaskServices
 from nika_core.errors import Category, TaskError
@@ -139,7 +139,7 @@ def _result(services: TaskServices, context: ToolUser, keyword: BoundKeyword, re
         context.count(returned.usage)
         returned, original = returned.value, returned.original_bytes
     try:
-        text = as_text(as_json(returned, context.max_json_depth, f"keyword `{keyword.spec.name}`"))
+        text = as_text(checked_json(returned, context.max_json_depth, f"keyword `{keyword.spec.name}`"))
     except (TaskError, ValueError) as error:
         return ToolResult(services.reporter.mask(str(error)), is_error=True)
     return ToolResult(bound(text, keyword.max_output, original).text)
@@ -155,7 +155,7 @@ def _failed(
     output = getattr(error, "output", None)
     if output is not None:
         try:
-            shown = as_text(as_json(output, context.max_json_depth, tool.name))
+            shown = as_text(checked_json(output, context.max_json_depth, tool.name))
         except (TaskError, ValueError):
             shown = ""
         text = f"{text}\n{bound(shown, keyword.max_output if keyword else None).text}".rstrip()

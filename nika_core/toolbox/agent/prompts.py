@@ -37,13 +37,13 @@ def system_of(payload: Mapping[str, object], folder: Path, agent: AgentBlock) ->
 
     Raises TaskError (category config).
     """
-    parts = [read_text(skill_path(folder, name), "skill") for name in _names(payload.get("skills"))]
+    parts = [read_prompt_file(skill_path(folder, name), "skill") for name in _names(payload.get("skills"))]
     own = payload.get("systemPrompt")
     file = payload.get("systemPromptFile")
     if own is not None:
         parts.append(str(own))
     elif file is not None:
-        parts.append(read_text(folder / str(file), "system prompt"))
+        parts.append(read_prompt_file(folder / str(file), "system prompt"))
     elif isinstance(agent.system_prompt, str):
         parts.append(agent.system_prompt)
     system = "\n\n".join(part.strip() for part in parts if part.strip())
@@ -63,7 +63,7 @@ def skill_path(folder: Path, name: str) -> Path:
     return path / SKILL_FILE if path.is_dir() else path
 
 
-def read_text(path: Path, what: str) -> str:
+def read_prompt_file(path: Path, what: str) -> str:
     """Return a file's text. Raise TaskError (category config) with the reason if it cannot be used."""
     reason = why_unreadable(path)
     if reason is None:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from nika_core.toolbox.process.table import descendants, table
+from nika_core.toolbox.process.table import descendants, process_table
 
 GRACE: Final = 2.0  # seconds between TERM and KILL
 _KILL_SECONDS: Final = 5.0  # how long a killed process may take to go
@@ -90,7 +90,7 @@ class Family:
 
     def _search(self, orphans: set[int], *, deep: bool) -> None:
         """Look for processes that left the group. `deep`: also in places that take long to search."""
-        processes = table()
+        processes = process_table()
         for pid, started in list(self._known.items()):
             seen = processes.look(pid)
             if seen is None or seen.started != started or seen.zombie:
@@ -132,13 +132,13 @@ def reap_strays(every: float = 0.0) -> None:
 
 def _orphans() -> set[int]:
     """Return children of this process that nothing waits for by their pid: orphans that it has adopted."""
-    processes = table()
+    processes = process_table()
     return set(processes.children(os.getpid())) - _leaders if processes.adopts else set()
 
 
 def _bury(orphans: set[int]) -> None:
     global _last_look, _unclaimed
-    processes = table()
+    processes = process_table()
     now = time.monotonic()
     late = now - _last_look >= _UNCLAIMED_SECONDS
     unclaimed: set[tuple[int, int]] = set()
@@ -162,7 +162,7 @@ async def sweep(run_id: str, grace: float = GRACE) -> int:
     Also for the start of a resumed one: it finds what a killed Nika left behind.
     """
     reap_strays()
-    processes = table()
+    processes = process_table()
     prefix = mark_prefix(run_id)
     ended = 0
     hit: set[tuple[int, int]] = set()

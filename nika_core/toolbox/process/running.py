@@ -22,7 +22,7 @@ from nika_core.toolbox.process.family import (
     sweep,
 )
 from nika_core.toolbox.process.pipes import Capture, LineShow, Reader, Writer
-from nika_core.toolbox.process.start import start
+from nika_core.toolbox.process.start import start_process
 from nika_core.toolbox.process.table import MARK
 
 __all__ = ["CHANNEL", "GRACE", "MARK", "Captured", "ProcessResult", "marked", "run", "sweep"]
@@ -154,7 +154,9 @@ class _Child:
     ) -> None:
         environment = marked(env, run_id)
         mark = environment[MARK].split()[-1]
-        started = start(argv, cwd, environment, stdin is not None, merge_stderr, CHANNEL if keep_channel else None)
+        started = start_process(
+            argv, cwd, environment, stdin is not None, merge_stderr, CHANNEL if keep_channel else None
+        )
         self._popen = started.popen
         leader_started(self._popen.pid)
         self._family = Family(self._popen.pid, mark)

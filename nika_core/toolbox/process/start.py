@@ -28,7 +28,7 @@ class Started:
     channel: int | None
 
 
-def start(
+def start_process(
     argv: Sequence[str],
     cwd: Path,
     env: Mapping[str, str],

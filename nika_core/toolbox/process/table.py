@@ -115,12 +115,12 @@ class PsTable:
         return pids
 
 
-def descendants(table: Table, roots: Iterable[int]) -> set[int]:
+def descendants(process_table: Table, roots: Iterable[int]) -> set[int]:
     """Return children and their children, without the roots."""
     pids: set[int] = set()
     waiting = list(roots)
     while waiting:
-        for child in table.children(waiting.pop()):
+        for child in process_table.children(waiting.pop()):
             if child not in pids:
                 pids.add(child)
                 waiting.append(child)
@@ -128,7 +128,7 @@ def descendants(table: Table, roots: Iterable[int]) -> set[int]:
 
 
 @cache
-def table() -> Table:
+def process_table() -> Table:
     """Return this machine's table, made on first use: on Linux this process adopts orphans from then on."""
     return ProcTable() if Path("/proc/self/stat").exists() else PsTable()
 

@@ -12,7 +12,7 @@ from nika_command_graph.drawing import draw
 from nika_core.plugin import CommandContext
 
 
-class Format(StrEnum):
+class GraphFormat(StrEnum):
     """How to draw."""
 
     MERMAID = "mermaid"
@@ -24,7 +24,7 @@ class Format(StrEnum):
 def graph(
     context: typer.Context,
     workflow: Annotated[Path, typer.Argument(help="The workflow's file.")],
-    format_: Annotated[Format, typer.Option("--format", help="How to draw.")] = Format.TEXT,
+    format_: Annotated[GraphFormat, typer.Option("--format", help="How to draw.")] = GraphFormat.TEXT,
 ) -> None:
     """Draw a workflow's graph."""
     nika: CommandContext = context.obj

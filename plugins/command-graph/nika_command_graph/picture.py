@@ -10,7 +10,7 @@ from nika_core.plugin import EdgeKind, Graph, Workflow
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class PictureNode:
     """A task."""
 
     id: str
@@ -32,7 +32,7 @@ class Picture:
     """`layers` has every node once: those of a layer may run together. All text is printable and on one line."""
 
     title: str
-    nodes: tuple[Node, ...]
+    nodes: tuple[PictureNode, ...]
     lines: tuple[Line, ...]
     layers: tuple[tuple[int, ...], ...]
 
@@ -63,7 +63,7 @@ def picture_of(workflow: Workflow, graph: Graph, mask: Callable[[str], str] = st
     drawn = {number for wave in waves for number in wave}
     rest = [number for number in range(len(graph.order)) if number not in drawn]
     layers = [*waves, rest] if rest else waves
-    nodes = tuple(Node(printable(task), printable(keywords.get(task, ""))) for task in graph.order)
+    nodes = tuple(PictureNode(printable(task), printable(keywords.get(task, ""))) for task in graph.order)
     return Picture(printable(mask(workflow.name)), nodes, tuple(lines), tuple(tuple(layer) for layer in layers))
 
 

@@ -8,7 +8,9 @@ from typing import Annotated, Final
 
 import typer
 
-from nika_command_migrate import FileResult, Note, Status, migrate_paths
+from nika_command_migrate.files import FileResult, migrate_paths
+from nika_command_migrate.migrate import Status
+from nika_command_migrate.notes import Note
 from nika_core import Severity, UsageError
 from nika_core.plugin import CommandContext, Styled, Terminal
 

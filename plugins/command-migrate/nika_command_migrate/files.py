@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from nika_command_migrate.findings import Surroundings
+from nika_command_migrate.findings import MigrationContext
 from nika_command_migrate.migrate import Migration, Status, migrate_text
 from nika_command_migrate.notes import Note
 from nika_core import Severity
@@ -123,12 +123,12 @@ def _unreadable(path: Path, message: str, hint: str) -> FileResult:
     return FileResult(path, Migration(Status.UNREADABLE, "", (Note(1, 1, Severity.ERROR, message, hint),)))
 
 
-def surroundings_of(path: Path) -> Surroundings:
+def surroundings_of(path: Path) -> MigrationContext:
     """What stands beside a workflow and on this machine."""
     servers: Sequence[str] = ()
     with contextlib.suppress(OSError, ValueError, AttributeError):  # a broken .mcp.json is not migration's matter
         servers = list(json.loads((path.resolve().parent / ".mcp.json").read_text("utf-8"))["mcpServers"])
-    return Surroundings(servers=servers, node=shutil.which("node") is not None)
+    return MigrationContext(servers=servers, node=shutil.which("node") is not None)
 
 
 _LINE: Final = re.compile(r"[^\n]*\n|[^\n]+")

@@ -17,7 +17,7 @@ from nika_core.toolbox.templates import why_not_an_id
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class MigrationContext:
     """What is known about the place where a workflow runs.
 
     `servers`: the MCP servers of a `.mcp.json` beside it; `node`: whether JavaScript functions can run.
@@ -27,7 +27,7 @@ class Surroundings:
     node: bool = True
 
 
-def find_notes(document: Document, surroundings: Surroundings) -> list[Note]:
+def find_notes(document: Document, surroundings: MigrationContext) -> list[Note]:
     """All notes about a workflow, in no particular order."""
     if document.root is None:
         return []
@@ -38,13 +38,13 @@ def leftovers(document: Document) -> list[Note]:
     """What makes `run` take a file for one of v4 although migration can do nothing about it."""
     if document.root is None:
         return []
-    finder = _Finder(document, Surroundings())
+    finder = _Finder(document, MigrationContext())
     words = [(task, grammar.keyword_of(task)) for task in grammar.tasks_of(document.root)]
     return [found for task, word in words if word for found in finder.strays(task, word, old=False)]
 
 
 class _Finder:
-    def __init__(self, document: Document, surroundings: Surroundings) -> None:
+    def __init__(self, document: Document, surroundings: MigrationContext) -> None:
         assert document.root is not None
         self.root, self.source, self.surroundings = document.root, document.source, surroundings
         self.ids = values.ids_of(self.root)

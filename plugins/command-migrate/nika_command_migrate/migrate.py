@@ -10,7 +10,7 @@ from typing import Final
 
 from nika_command_migrate import grammar, values
 from nika_command_migrate.anchors import written_out
-from nika_command_migrate.findings import Surroundings, find_notes, leftovers
+from nika_command_migrate.findings import MigrationContext, find_notes, leftovers
 from nika_command_migrate.meaning import comments, meaning
 from nika_command_migrate.notes import Note, note_at
 from nika_command_migrate.nulls import without_nulls
@@ -49,7 +49,7 @@ class Migration:
         return tuple(note for note in self.notes if note.severity is Severity.ERROR)
 
 
-def migrate_text(text: str, path: str | Path = "", surroundings: Surroundings | None = None) -> Migration:
+def migrate_text(text: str, path: str | Path = "", surroundings: MigrationContext | None = None) -> Migration:
     """Turn a workflow's text into one of v5. Never raises for what is in the text.
 
     What the new text means is held against what the old one meant; where they differ there is no new text.
@@ -69,7 +69,7 @@ def migrate_text(text: str, path: str | Path = "", surroundings: Surroundings | 
         return Migration(Status.NOT_OURS, text)
     if whose is grammar.Lineage.LATER:
         return Migration(Status.LATER_LINEAGE, text)
-    found = find_notes(document, surroundings or Surroundings())
+    found = find_notes(document, surroundings or MigrationContext())
     if not (grammar.is_v4(document.root) or document.anchors or document.aliases):
         found = leftovers(document) if grammar.is_v5(document.root) else found
         return Migration(Status.UNCHANGED, text, _errors(found))

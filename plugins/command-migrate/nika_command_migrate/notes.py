@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nika_command_migrate.source import Source
-from nika_core import Severity, codes
+from nika_core.plugin import Severity, codes
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nika_command_migrate import Migration, Status, Surroundings, migrate_text
+from nika_command_migrate.findings import MigrationContext
+from nika_command_migrate.migrate import Migration, Status, migrate_text
 
 HERE = Path(__file__).parent
 V4, V5 = HERE / "v4", HERE / "v5"
@@ -12,7 +13,7 @@ V4, V5 = HERE / "v4", HERE / "v5"
 
 def migrated(path: Path) -> Migration:
     """A file of v4 on a machine without Node, and without a .mcp.json beside it."""
-    return migrate_text(path.read_bytes().decode(), path.name, Surroundings(node=False))
+    return migrate_text(path.read_bytes().decode(), path.name, MigrationContext(node=False))
 
 
 def told(migration: Migration) -> str:

@@ -8,7 +8,8 @@ import stat
 from pathlib import Path
 
 import pytest
-from nika_command_migrate import Status, migrate_paths, unified_diff
+from nika_command_migrate.files import migrate_paths, unified_diff
+from nika_command_migrate.migrate import Status
 
 OLD = "agent: {model: m}\ntasks:\n  - id: a\n    shell: ls\n    cwd: .\n"
 NEW = "agent: {model: m}\ntasks:\n  - id: a\n    shell:\n      command: ls\n      workingDir: .\n"

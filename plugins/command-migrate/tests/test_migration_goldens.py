@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from nika_command_migrate import Status, migrate_text
+from nika_command_migrate.migrate import Status, migrate_text
 
 from nika_core.document import load_workflow
 from nika_core.errors import Severity

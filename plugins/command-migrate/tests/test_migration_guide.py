@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from nika_command_migrate import Status, grammar, migrate_text
+from nika_command_migrate import grammar
+from nika_command_migrate.migrate import Status, migrate_text
 
 from nika_core.document import load_workflow
 from nika_core.errors import Severity

@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nika_command_migrate import Status, migrate_text
+from nika_command_migrate.migrate import Status, migrate_text
 
 from nika_core.document import graph_of, load_workflow
 from nika_core.errors import Severity

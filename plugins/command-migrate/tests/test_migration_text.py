@@ -5,7 +5,8 @@ from __future__ import annotations
 from textwrap import dedent
 
 import pytest
-from nika_command_migrate import Migration, Status, Surroundings, migrate_text
+from nika_command_migrate.findings import MigrationContext
+from nika_command_migrate.migrate import Migration, Status, migrate_text
 
 HEAD = "agent: {model: m}\n"
 
@@ -286,7 +287,7 @@ def test_a_large_file_takes_time_in_proportion() -> None:
 
 
 def notes(body: str, **surroundings: object) -> dict[int, str]:
-    result = migrate_text(tasks(body), "", Surroundings(**surroundings))  # type: ignore[arg-type]  # by name
+    result = migrate_text(tasks(body), "", MigrationContext(**surroundings))  # type: ignore[arg-type]  # by name
     return {note.line: f"{note.severity.value}: {note.message} | {note.hint}" for note in result.notes}
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from nika_core.model.json import JsonObject
-from nika_core.plugin import StepContext, StepOutput
+from nika_core.plugin import JsonObject, StepContext, StepOutput
 from nika_core.toolbox.agent import converse
 
 
@@ -11,6 +10,6 @@ class Step:
     """Sees what its ancestors in the graph said, may use tools, and adds its question and answer."""
 
     async def run(self, payload: JsonObject, context: StepContext) -> StepOutput:
-        """Raises TaskError."""
+        """Run the conversation. Raise TaskError."""
         answer = await converse(payload, context, history=context.messages, tools=await context.tools())
         return StepOutput(answer.text, messages=answer.messages)

@@ -25,7 +25,7 @@ class _MisfitError(Exception):
 
 
 def fitted(function: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments as the function wants them. Raises BadArgumentError."""
+    """Return the arguments as the function wants them. Raise BadArgumentError."""
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # some written in C have none
@@ -144,7 +144,7 @@ def _dict(value: Any) -> dict[str, Any]:
 
 
 def _from_json_text(value: Any) -> Any:
-    """A task's output is often JSON as text."""
+    """Parse a text as JSON if it is an object or a list: a task's output is often JSON as text."""
     if isinstance(value, str) and value.strip()[:1] in {"[", "{"}:
         try:
             return json.loads(value)

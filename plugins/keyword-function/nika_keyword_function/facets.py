@@ -10,12 +10,22 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
-from nika_core import codes
-from nika_core.errors import Category, Severity, TaskError
-from nika_core.model.json import Json, JsonObject
-from nika_core.model.message import ToolSpec
-from nika_core.model.template import Template
-from nika_core.plugin import Effect, Facets, Payload, Report, StepContext, Tool
+from nika_core.plugin import (
+    Category,
+    Effect,
+    Facets,
+    Json,
+    JsonObject,
+    Payload,
+    Report,
+    Severity,
+    StepContext,
+    TaskError,
+    Template,
+    Tool,
+    ToolSpec,
+    codes,
+)
 from nika_keyword_function.reference import HOW, Reference, parse
 from nika_keyword_function.source import Function, read, read_node
 
@@ -31,7 +41,7 @@ class FunctionFacets(Facets):
         args = payload.fields.get("args")
         if args is not None and not isinstance(args, Mapping | Template):
             report(
-                "args is no object, and arguments are passed by name",
+                "args is not an object, and arguments are passed by name",
                 payload.at("args"),
                 code=codes.BAD_PAYLOAD,
                 hint="write args: {name: value}",
@@ -63,7 +73,7 @@ class FunctionFacets(Facets):
             _check_arguments(payload, report, function, {})
 
     def files(self, payload: Payload) -> Sequence[Path]:
-        """The function's own source, where it is the author's: a file, or a module of the workflow's folder."""
+        """Return the function's source, if it is a file or a module of the workflow's folder."""
         text = payload.fields.get("reference")
         try:
             reference = parse(text) if isinstance(text, str) else None
@@ -106,7 +116,7 @@ class FunctionFacets(Facets):
             module = read(path)
         except SyntaxError as error:
             report(
-                f"{reference.where} is no valid Python: {error.msg} (line {error.lineno})",
+                f"{reference.where} is not valid Python: {error.msg} (line {error.lineno})",
                 payload.at("reference"),
                 code=codes.BAD_PAYLOAD,
             )
@@ -127,7 +137,7 @@ class FunctionFacets(Facets):
         return None if rest else module.functions.get(first)
 
     def effects(self, payload: Payload) -> Sequence[Effect]:
-        """The code that is called; what that touches is not known."""
+        """Return the code that is called; what that touches is not known."""
         return (Effect("code", payload.text("reference") or ""),)
 
     def check_tool(self, reference: str, payload: Payload, report: Report) -> None:
@@ -144,7 +154,7 @@ class FunctionFacets(Facets):
 
 
 def _chosen(reference: str, folder: Path) -> tuple[Reference, Sequence[Function]]:
-    """The functions that an entry of `allowedTools` stands for. Raises TaskError (config)."""
+    """Return the functions that an entry of `allowedTools` stands for. Raise TaskError (config)."""
     if reference in ("", "*"):
         raise _no_tool(reference, "it names no file", "write function::path/to/file.py::name, or ::* for all of it")
     where, _, name = reference.rpartition("::")
@@ -219,7 +229,7 @@ def _check_arguments(payload: Payload, report: Report, function: Function, args:
             )
         elif one is not None and isinstance(value, str) and not _may_be(one.annotation, value):
             report(
-                f"'{name}' of {function.name} is {one.annotation}, and this is no number",
+                f"'{name}' of {function.name} is {one.annotation}, and this is not a number",
                 payload.at("args", name),
                 code=codes.BAD_PAYLOAD,
                 hint=f"it is {function.signature}",

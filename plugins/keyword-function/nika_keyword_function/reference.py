@@ -51,7 +51,7 @@ class Reference:
 
 
 def parse(text: str) -> Reference:
-    """Raises ValueError with what is wrong with it, as a sentence without an end."""
+    """Parse a reference. Raise ValueError with what is wrong, as a sentence without an end."""
     where, separator, name = text.strip().rpartition("::")
     if not separator:
         raise ValueError(f"'{text}' names no function: it has no '::'")

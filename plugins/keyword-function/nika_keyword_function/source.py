@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from nika_core.model.json import Json, JsonObject
+from nika_core.plugin import Json, JsonObject
 
 _MAX_SOURCE_BYTES: Final = 5 * 1024 * 1024
 _SIMPLE: Final = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "None": "null"}
@@ -43,13 +43,13 @@ class Function:
     line: int = 0
 
     def schema(self) -> JsonObject:
-        """The arguments as JSON Schema, described by the docstring's `Args:`."""
+        """Return the arguments as JSON Schema, described by the docstring's `Args:`."""
         described = _described(self.doc)
         properties: dict[str, Json] = {}
         for one in self.parameters:
             if one.by_name:
-                told = {"description": described[one.name]} if one.name in described else {}
-                properties[one.name] = {**one.schema, **told}
+                description = {"description": described[one.name]} if one.name in described else {}
+                properties[one.name] = {**one.schema, **description}
         return {
             "type": "object",
             "properties": properties,
@@ -58,7 +58,7 @@ class Function:
         }
 
     def summary(self) -> str:
-        """The docstring's first paragraph, on one line."""
+        """Return the docstring's first paragraph, on one line."""
         return " ".join(self.doc.strip().partition("\n\n")[0].split())
 
 
@@ -72,7 +72,7 @@ class Module:
 
 
 def read(path: Path) -> Module:
-    """Raises OSError, SyntaxError, or ValueError when it is no source text or too large."""
+    """Read a source file. Raise OSError, SyntaxError, or ValueError if it is not source text or too large."""
     status = path.stat()
     if status.st_size > _MAX_SOURCE_BYTES:
         raise ValueError("the file is too large to be a module")
@@ -145,7 +145,7 @@ def _parameter(argument: ast.arg, required: bool, *, by_name: bool) -> Parameter
 
 
 def _schema(node: ast.expr | None) -> JsonObject:
-    """What JSON fits an annotation; {} where that is not known."""
+    """Return the JSON Schema of an annotation; {} if it is not known."""
     if isinstance(node, ast.Constant):
         if node.value is None:
             return {"type": "null"}
@@ -242,7 +242,7 @@ _NODE_FUNCTION: Final = re.compile(
 
 
 def read_node(path: Path) -> dict[str, Function]:
-    """The functions that a Node module exports in the plainest way; there may be more. Raises OSError, ValueError."""
+    """Return the functions that a Node module exports in the plainest way. Raise OSError, ValueError."""
     if path.stat().st_size > _MAX_SOURCE_BYTES:
         raise ValueError("the file is too large to be a module")
     functions: dict[str, Function] = {}

@@ -10,10 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from nika_core import codes
-from nika_core.errors import Category, TaskError
-from nika_core.model.json import Json, JsonObject
-from nika_core.plugin import StepContext, StepOutput
+from nika_core.plugin import Category, Json, JsonObject, StepContext, StepOutput, TaskError, codes
 from nika_core.toolbox.process import ProcessResult, run
 from nika_keyword_function.reference import HOW, Reference, parse
 
@@ -114,7 +111,7 @@ def _resolve(text: str, folder: Path) -> tuple[Reference, Path | None]:
 
 
 def _arguments(args: Json) -> Json:
-    """An object is also what a task's output in JSON text says."""
+    """Return the arguments; an object may also come as JSON text, as a task's output often does."""
     if args is None:
         return {}
     if isinstance(args, str) and args.lstrip().startswith("{"):
@@ -130,7 +127,7 @@ def _encoded(request: Mapping[str, Any]) -> bytes:
     try:
         return json.dumps(request, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise TaskError(f"args is no JSON: {error}", category=Category.VALIDATION) from None
+        raise TaskError(f"args is not JSON: {error}", category=Category.VALIDATION) from None
 
 
 def _answer(ended: ProcessResult, reference: str) -> StepOutput:
@@ -151,12 +148,12 @@ def _answer(ended: ProcessResult, reference: str) -> StepOutput:
 
 def _failure(head: Mapping[str, Any], reference: str) -> TaskError:
     status, message = head["status"], head["message"]
-    told = f"{head['type']}: {message}" if "type" in head and message else head.get("type", message)
+    text = f"{head['type']}: {message}" if "type" in head and message else head.get("type", message)
     hint = f"it was raised at {head['where']}" if head.get("where") else None
     if status == "raised":
-        return TaskError(f"{reference} raised {told}", hint=hint)
+        return TaskError(f"{reference} raised {text}", hint=hint)
     if status == "import":
-        return TaskError(f"{reference} cannot be loaded: {told}", category=Category.CONFIG, hint=hint)
+        return TaskError(f"{reference} cannot be loaded: {text}", category=Category.CONFIG, hint=hint)
     if status == "exit":
         return TaskError(
             f"{reference} ended its process with {message}", hint="a function returns a value, or raises an error"
@@ -166,7 +163,7 @@ def _failure(head: Mapping[str, Any], reference: str) -> TaskError:
             f"the arguments do not fit {reference}: {message}",
             category=Category.VALIDATION,
             code=codes.BAD_PAYLOAD,
-            hint="mend `args`",
+            hint="fix `args`",
         )
     if status == "missing":
         names = ", ".join(head.get("names", ()))

@@ -116,12 +116,12 @@ def _find(request: dict[str, Any]) -> Any:
             raise FailedError("missing", f"{request['where']} has no function '{name}'", names=names[:20])
         found = getattr(found, name)
     if not callable(found):
-        raise FailedError("missing", f"'{request['name']}' of {request['where']} is no function but {_type(found)}")
+        raise FailedError("missing", f"'{request['name']}' of {request['where']} is not a function but {_type(found)}")
     return found
 
 
 def _module_name(stem: str) -> str:
-    """The file's own, as for a script's neighbours, unless it would hide another module."""
+    """Return the name to import a file by: its own, as for a script's neighbours, unless that would hide a module."""
     if stem.isidentifier() and stem not in sys.modules and stem not in sys.stdlib_module_names:
         return stem
     return "nika_function_" + "".join(one if one.isalnum() else "_" for one in stem)
@@ -152,7 +152,7 @@ def _load_module(name: str) -> ModuleType:
 
 
 def _raised(error: BaseException, status: str) -> FailedError:
-    """What was raised, with the last line of the function's own part of the traceback."""
+    """Return what was raised, with the last line of the function's own part of the traceback."""
     if isinstance(error, SystemExit):
         return FailedError("exit", f"sys.exit({error.code!r})"[:200], during=status)
     import traceback
@@ -200,7 +200,7 @@ def _encoded(result: Any) -> tuple[dict[str, Any], bytes]:
         text = json.dumps(result, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain)
         return {"status": "value", "json": True}, text.encode()
     except UnicodeEncodeError:
-        raise FailedError("result", "it holds a character that is no text (a lone surrogate)") from None
+        raise FailedError("result", "it has a character that is not text (a lone surrogate)") from None
     except RecursionError:
         raise FailedError("result", "it is nested too deeply") from None
     except (TypeError, ValueError) as error:
@@ -208,7 +208,7 @@ def _encoded(result: Any) -> tuple[dict[str, Any], bytes]:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON has no word for, but everybody knows how to write."""
+    """Convert what JSON has no type for, but which has an obvious form."""
     if hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
         return {name: getattr(value, name) for name in value.__dataclass_fields__}
     if isinstance(value, os.PathLike):

@@ -14,8 +14,7 @@ from typing import Final
 import httpcore2
 import httpx2
 
-from nika_core import codes
-from nika_core.errors import Category, TaskError
+from nika_core.plugin import Category, TaskError, codes
 from nika_keyword_http.request import HARMLESS_HEADERS, Request
 from nika_keyword_http.urls import host_of, why_not_a_url, without_query
 
@@ -57,14 +56,14 @@ def _message(client: httpx2.AsyncClient, request: Request) -> httpx2.Request:
         return client.build_request(request.method, request.url, headers=headers, content=request.body)
     except httpx2.InvalidURL as error:
         raise TaskError(
-            f"'{without_query(request.url)}' is no URL: {error}",
+            f"'{without_query(request.url)}' is not a URL: {error}",
             category=Category.TEMPLATE,
             code=codes.VALUE_NOT_ALLOWED_HERE,
         ) from error
 
 
 def redirected(request: Request, status: int, location: str) -> Request:
-    """The request that follows: method and body by the usual rules, no secrets to another origin. Raises TaskError."""
+    """Return the request to a redirect's target, without secrets for another origin. Raise TaskError."""
     try:
         target = str(httpx2.URL(request.url).join(location))
     except httpx2.InvalidURL:
@@ -115,7 +114,7 @@ def _explained(request: Request, error: Exception) -> TaskError | None:
             f"{host} shows a TLS certificate that is not trusted: {cause.verify_message}",
             category=Category.NETWORK,
             retriable=False,
-            hint="where the authority is your own, set SSL_CERT_FILE to a file with its certificate",
+            hint="if the authority is your own, set SSL_CERT_FILE to a file with its certificate",
         )
     if isinstance(cause, ssl.SSLError):
         return TaskError(
@@ -143,7 +142,7 @@ def _explained(request: Request, error: Exception) -> TaskError | None:
 
 
 def _cause(error: BaseException) -> OSError | None:
-    """The operating system's own error, deepest under the libraries' ones."""
+    """Return the operating system's own error, deepest under the libraries' ones."""
     found: OSError | None = None
     seen: BaseException | None = error
     while seen is not None:

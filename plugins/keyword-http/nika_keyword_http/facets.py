@@ -7,12 +7,23 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any, Final
 
-from nika_core import codes
-from nika_core.errors import Category, Place, Severity, TaskError
-from nika_core.model.json import Json, JsonObject
-from nika_core.model.message import ToolSpec
-from nika_core.model.template import Template
-from nika_core.plugin import Effect, Facets, Payload, Report, StepContext, Tool
+from nika_core.plugin import (
+    Category,
+    Effect,
+    Facets,
+    Json,
+    JsonObject,
+    Payload,
+    Place,
+    Report,
+    Severity,
+    StepContext,
+    TaskError,
+    Template,
+    Tool,
+    ToolSpec,
+    codes,
+)
 from nika_core.toolbox.network import allow_variable, parse_allow_entry, split_entries
 from nika_keyword_http import request as requests
 from nika_keyword_http import urls
@@ -21,7 +32,7 @@ _ARGUMENTS: Final[JsonObject] = {
     "type": "object",
     "properties": {
         "url": {"type": "string", "description": "An absolute http:// or https:// URL of a public host"},
-        "method": {"type": "string", "enum": list(requests.METHODS), "description": "GET where it is not given"},
+        "method": {"type": "string", "enum": list(requests.METHODS), "description": "GET if it is not given"},
         "headers": {"type": "object", "additionalProperties": {"type": "string"}},
         "query": {"type": "object", "description": "Parameters that are added to the URL"},
         "json": {"description": "A body, sent as JSON"},
@@ -128,7 +139,7 @@ class HttpFacets(Facets):
                 )
 
     def effects(self, payload: Payload) -> Sequence[Effect]:
-        """The host that the request goes to."""
+        """Return the host that the request goes to."""
         url = payload.fields.get("url")
         if isinstance(url, Template):
             if url.single is not None:
@@ -157,7 +168,7 @@ class HttpFacets(Facets):
         return shown
 
     def render(self, field: str, template: Template | str, values: Sequence[Json]) -> Json:
-        """The url, its values percent-encoded. Raises TemplateValueError."""
+        """Return the url, its values percent-encoded. Raise TemplateValueError."""
         return urls.render(template, values)
 
     def check_tool(self, reference: str, payload: Payload, report: Report) -> None:
@@ -181,7 +192,7 @@ class HttpFacets(Facets):
 
 
 def _check_allowed(payload: Payload, report: Report) -> None:
-    """What the environment allows. Of the project file, its validator tells."""
+    """Report bad entries in the environment; those in the project file are its validator's."""
     for entry in split_entries(payload.environ.get(_ALLOW_VARIABLE)):
         try:
             parse_allow_entry(entry)
@@ -194,7 +205,7 @@ def _no_tool(reference: str) -> str:
 
 
 def _payload(arguments: JsonObject) -> JsonObject:
-    """A model's arguments as a payload. Raises ValueError with a sentence for the model."""
+    """Return a model's arguments as a payload. Raise ValueError with a sentence for the model."""
     known = _ARGUMENTS["properties"]
     for name in arguments:
         if name not in known:

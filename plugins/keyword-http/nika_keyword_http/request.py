@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, quote_plus
 
-from nika_core import codes
-from nika_core.errors import Category, TaskError
-from nika_core.model.json import Json, JsonObject
+from nika_core.plugin import Category, Json, JsonObject, TaskError, codes
 from nika_keyword_http.urls import as_text, why_not_a_url
 
 TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
@@ -47,7 +45,7 @@ class Request:
 
 
 def build(payload: JsonObject, idempotency_key: str) -> Request:
-    """The request that `payload` describes. Raises TaskError."""
+    """Return the request that `payload` describes. Raise TaskError."""
     url = payload.get("url")
     if not isinstance(url, str):
         raise wrong("url", "is a text")
@@ -69,12 +67,12 @@ def build(payload: JsonObject, idempotency_key: str) -> Request:
 
 
 def wrong(field: str, what: str, hint: str | None = None) -> TaskError:
-    """A field that is not what it has to be."""
+    """Return the error for a field that is not what it has to be."""
     return TaskError(f"http: {field} {what}", category=Category.CONFIG, hint=hint)
 
 
 def method_of(value: Json, *, has_body: bool = False) -> str:
-    """The method in capitals. Raises TaskError."""
+    """Return the method in capitals. Raise TaskError."""
     if value is None:
         return "POST" if has_body else "GET"
     method = value.strip().upper() if isinstance(value, str) else ""
@@ -86,7 +84,7 @@ def method_of(value: Json, *, has_body: bool = False) -> str:
 def why_not_a_header(name: str) -> str | None:
     """Why a request may not have a header of this name."""
     if not TOKEN.match(name):
-        return f"'{name}' is no name of a header: it has only ASCII letters, digits and -_.!#$%&'*+^`|~"
+        return f"'{name}' is not the name of a header: it has only ASCII letters, digits and -_.!#$%&'*+^`|~"
     if name.lower() in REFUSED_HEADERS:
         return f"the header '{name}' belongs to the connection and is set by http itself"
     return None
@@ -177,7 +175,7 @@ def statuses(value: Json) -> Statuses:
     for text in texts:
         match = _STATUS.match(text)
         if match is None:
-            raise wrong("expectStatus", f"'{text[:40]}' is no status", "write 204, 2xx, 200-299, or a list of these")
+            raise wrong("expectStatus", f"'{text[:40]}' is not a status", "write 204, 2xx, 200-299, or a list of these")
         first, last, hundred = match.groups()
         low, high = (int(hundred) * 100, int(hundred) * 100 + 99) if hundred else (int(first), int(last or first))
         if low > high:

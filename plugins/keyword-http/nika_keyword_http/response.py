@@ -11,10 +11,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
-from nika_core.errors import Category, TaskError
-from nika_core.model.bounded import bound
-from nika_core.model.json import Json, JsonObject
-from nika_core.plugin import StepOutput
+from nika_core.plugin import Category, Json, JsonObject, StepOutput, TaskError, bound
 from nika_keyword_http.request import Request, Statuses
 from nika_keyword_http.urls import without_query
 
@@ -59,7 +56,7 @@ def _length(headers: Mapping[str, str]) -> int | None:
 
 
 def decode(body: Body, content_type: str) -> str | None:
-    """The body as text; None when it is none."""
+    """Return the body as text, or None if it is not text."""
     named = _CHARSET.search(content_type)
     charset = _known(named.group(1)) if named else None
     if charset is None and not _TEXT.match(content_type.strip()):
@@ -106,14 +103,14 @@ def binary_limit(max_output: int) -> int:
 
 
 def output(status: int, headers: Mapping[str, str], body: Body, *, full: bool, max_output: int) -> StepOutput:
-    """The step's output. Raises TaskError for a body that is no text and too long to be kept whole."""
+    """Return the step's output. Raise TaskError for a body that is no text and too long to be kept whole."""
     text = decode(body, headers.get("content-type", ""))
     original = (body.total or body.seen) if body.cut else None
     encoding = None
     if text is None:
         if body.cut or len(body.data) > binary_limit(max_output):
             raise TaskError(
-                f"the body is no text ({headers.get('content-type') or 'no content type'}) and longer than the "
+                f"the body is not text ({headers.get('content-type') or 'no content type'}) and longer than the "
                 f"{binary_limit(max_output)} bytes that fit into an output as base64",
                 retriable=False,
                 hint="raise NIKA_MAX_OUTPUT, or fetch it into a file with shell",
@@ -149,7 +146,7 @@ def _size(value: Json) -> int:
 def failure(
     request: Request, status: int, headers: Mapping[str, str], result: Json, asked: Statuses, now: float
 ) -> TaskError:
-    """The error for a status that was not asked for."""
+    """Return the error for a status that was not asked for."""
     text = result if isinstance(result, str) else ""
     if isinstance(result, Mapping) and not result.get("encoding"):
         text = str(result.get("body", ""))
@@ -173,7 +170,7 @@ def failure(
 
 
 def _category(status: int) -> tuple[Category, bool]:
-    """An answer is no fault of the network: 429 and 408 have categories of their own, the rest is `execution`."""
+    """Return the category of a status: 429 and 408 have their own, the rest is `execution`."""
     if status == 429:
         return Category.RATE_LIMIT, True
     if status == 408:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-from nika_core.errors import Category, TaskError
-from nika_core.model.json import JsonObject
-from nika_core.plugin import StepContext, StepOutput
+from nika_core.plugin import Category, JsonObject, StepContext, StepOutput, TaskError
 from nika_core.toolbox.network import AddressGuard, guarded_client
 from nika_keyword_http import request as requests
 from nika_keyword_http import response as responses

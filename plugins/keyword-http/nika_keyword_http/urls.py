@@ -14,10 +14,7 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import quote, unquote
 
-from nika_core import codes
-from nika_core.errors import TemplateValueError
-from nika_core.model.json import Json
-from nika_core.model.template import Placeholder, Template
+from nika_core.plugin import Json, Placeholder, Template, TemplateValueError, codes
 
 _NEVER_IN_A_URL: Final = re.compile(r"[\x00-\x20\x7f-\xa0]")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -82,7 +79,7 @@ def placed(template: Template) -> Iterator[tuple[Placeholder, Part]]:
 
 
 def problems(url: Template | str) -> Iterator[UrlProblem]:
-    """What can be known to be wrong before any value is known."""
+    """Return what is wrong whatever the values will be."""
     if isinstance(url, str):
         why = why_not_a_url(url)
         if why is not None:
@@ -120,7 +117,7 @@ def why_not_a_url(url: str) -> UrlProblem | None:
         )
     scheme = _SCHEME.match(url)
     if scheme is None:
-        return UrlProblem(f"'{_short(url)}' is no URL: it has no scheme and host", hint)
+        return UrlProblem(f"'{_short(url)}' is not a URL: it has no scheme and host", hint)
     name = scheme.group()[:-3].lower()
     if name not in ("http", "https"):
         return UrlProblem(f"'{name}' is not a scheme that http speaks", "only http:// and https:// URLs are called")
@@ -146,7 +143,7 @@ def _why_not_an_authority(authority: str, hint: str) -> UrlProblem | None:
     if authority.startswith("["):
         address, closed, after = authority[1:].partition("]")
         if not closed or (after and not after.startswith(":")):
-            return UrlProblem(f"'{_short(authority)}' is no host", "an IPv6 address stands in [ ]")
+            return UrlProblem(f"'{_short(authority)}' is not a host", "an IPv6 address stands in [ ]")
         if "%" in address:
             return UrlProblem("the url has an address with a zone", "leave out the % and what follows it")
         host, port = address, after[1:]
@@ -157,7 +154,7 @@ def _why_not_an_authority(authority: str, hint: str) -> UrlProblem | None:
     if "%" in host:
         return UrlProblem(f"the host '{_short(host)}' is percent-encoded", "write the host as it is")
     if port and (not _PORT.match(port) or int(port) > 65_535 or int(port) == 0):
-        return UrlProblem(f"'{_short(port)}' is no port", "a port is a number from 1 to 65535")
+        return UrlProblem(f"'{_short(port)}' is not a port", "a port is a number from 1 to 65535")
     return None
 
 
@@ -179,7 +176,7 @@ def without_query(url: str) -> str:
 
 
 def render(template: Template | str, values: Sequence[Json]) -> str:
-    """The URL. Raises TemplateValueError for a value that may not stand where its placeholder stands."""
+    """Return the URL. Raise TemplateValueError for a value that may not stand where its placeholder stands."""
     if isinstance(template, str):
         return template
     if template.single is not None:

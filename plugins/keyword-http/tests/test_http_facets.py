@@ -51,13 +51,13 @@ def test_a_value_in_the_host_is_reported_at_its_place() -> None:
         ({"method": "CONNECT"}, "method", "cannot be sent"),
         ({"method": "GTE"}, "method", "unusual"),
         ({"headers": {"Content-Length": "3"}}, "headers/Content-Length", "belongs to the connection"),
-        ({"headers": {"a:b": "3"}}, "headers/a:b", "no name of a header"),
+        ({"headers": {"a:b": "3"}}, "headers/a:b", "not the name of a header"),
         ({"headers": {"X-A": "1", "x-a": "2"}}, "headers/x-a", "the same one"),
         ({"headers": {"X-A": "a\nb"}}, "headers/X-A", "line break"),
         ({"json": 1, "body": "x"}, "body", "json and body"),
         ({"query": [1]}, "query", "names and values"),
         ({"form": "a=b"}, "form", "names and values"),
-        ({"expectStatus": "abc"}, "expectStatus", "no status"),
+        ({"expectStatus": "abc"}, "expectStatus", "not a status"),
     ],
 )
 def test_each_mistake_is_reported_where_it_stands(fields: dict[str, Any], where: str, said: str) -> None:

@@ -213,7 +213,7 @@ async def test_full_says_when_a_body_is_base64_or_cut_and_fits_the_limit(context
 
 async def test_a_binary_body_that_does_not_fit_is_refused_not_cut(context: Any, serve: Any) -> None:
     context.max_output = 100
-    with pytest.raises(TaskError, match="no text") as caught:
+    with pytest.raises(TaskError, match="not text") as caught:
         await call(context, url=serve(body=b"\0" * 90).url)
     assert not caught.value.retriable
 
@@ -318,9 +318,9 @@ async def test_a_slow_server_ends_with_the_attempts_time_and_leaves_no_connectio
         ({"url": "http://127.0.0.1", "method": "CONNECT"}, "cannot be sent"),
         ({"url": "http://127.0.0.1", "method": "A B"}, "cannot be sent"),
         ({"url": "http://127.0.0.1", "query": [1]}, "query is names and values"),
-        ({"url": "http://127.0.0.1", "expectStatus": "6xx"}, "no status"),
+        ({"url": "http://127.0.0.1", "expectStatus": "6xx"}, "not a status"),
         ({"url": "http://127.0.0.1", "headers": {"Host": "x"}}, "belongs to the connection"),
-        ({"url": "http://127.0.0.1", "headers": {"a b": "x"}}, "no name of a header"),
+        ({"url": "http://127.0.0.1", "headers": {"a b": "x"}}, "not the name of a header"),
         ({"url": "http://127.0.0.1", "body": "\ud800"}, "half a character"),
         ({"url": ["http://127.0.0.1"]}, "url is a text"),
     ],

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from nika_core.model.json import JsonObject
-from nika_core.plugin import StepContext, StepOutput
+from nika_core.plugin import JsonObject, StepContext, StepOutput
 from nika_core.toolbox.agent import converse
 
 
@@ -11,5 +10,5 @@ class Step:
     """Asks the model once (and again, at most twice, where JSON is wanted and the answer is none)."""
 
     async def run(self, payload: JsonObject, context: StepContext) -> StepOutput:
-        """Raises TaskError."""
+        """Ask the model. Raise TaskError."""
         return StepOutput((await converse(payload, context)).text)

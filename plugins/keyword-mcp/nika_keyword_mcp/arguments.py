@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from nika_core.model.json import Json, JsonObject
+from nika_core.plugin import Json, JsonObject
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}\Z")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,18}(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?\Z")
@@ -44,7 +44,7 @@ def coerced(value: Json, schema: Any, root: JsonObject | None = None, depth: int
 
 
 def _options(schema: Any, root: JsonObject, depth: int) -> Iterator[JsonObject]:
-    """The schema, its local reference followed, and what it allows by anyOf and oneOf."""
+    """Return the schema, its local reference followed, and what it allows by anyOf and oneOf."""
     if not isinstance(schema, Mapping) or depth > _DEPTH:
         return
     reference = schema.get("$ref")
@@ -90,7 +90,7 @@ def _from_text(text: str, types: set[str]) -> Json:
 
 
 def wrong(arguments: JsonObject, schema: JsonObject) -> list[str]:
-    """What is wrong with `arguments`, at most three things. Imports jsonschema.
+    """Return what is wrong with `arguments`, at most three things. Imports jsonschema.
 
     A schema that is no schema, or refers to something outside itself, checks nothing: the server does.
     """

@@ -7,12 +7,22 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from nika_core import codes
-from nika_core.errors import Category, Place, TaskError
-from nika_core.model.json import Json, JsonObject
-from nika_core.model.message import ToolSpec
-from nika_core.model.template import Template
-from nika_core.plugin import Effect, Facets, Payload, Report, StepContext, Tool
+from nika_core.plugin import (
+    Category,
+    Effect,
+    Facets,
+    Json,
+    JsonObject,
+    Payload,
+    Place,
+    Report,
+    StepContext,
+    TaskError,
+    Template,
+    Tool,
+    ToolSpec,
+    codes,
+)
 from nika_keyword_mcp import servers, step
 
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9_-]+")
@@ -54,7 +64,7 @@ class McpFacets(Facets):
             _check_server(name, known, payload.at(), report, codes.UNKNOWN_TOOL)
 
     def effects(self, payload: Payload) -> Sequence[Effect]:
-        """The server, and how it is reached."""
+        """Return the server, and how it is reached."""
         reference = payload.fields.get("reference")
         if not isinstance(reference, str):
             return (Effect("server", payload.text("reference") or "an MCP server"),)
@@ -66,7 +76,7 @@ class McpFacets(Facets):
         return (Effect("server", f"{name} ({server.shown()})" if server else name),)
 
     def sections(self, payload: Payload) -> Mapping[str, Json]:
-        """The servers of the workflow and of `.mcp.json`; none of them where that file cannot be used."""
+        """Return the servers of the workflow and of `.mcp.json`; none if that file cannot be used."""
         try:
             known = servers.declared(payload.sections.get(servers.SECTION), payload.folder)
         except servers.ServersError:
@@ -112,7 +122,7 @@ def _check_server(name: str, known: Mapping[str, servers.Server], place: Place, 
 
 
 def fit_name(server: str, tool: str) -> str:
-    """A name that models take, of `[A-Za-z0-9_-]{1,64}`: the same every time, and different for different tools."""
+    """Return a name that models accept (`[A-Za-z0-9_-]{1,64}`), always the same, and different for each tool."""
     plain = f"{server}__{tool}"
     shown = _UNFIT.sub("_", plain)
     # A server's name that could be read as server and tool would make two tools look alike.

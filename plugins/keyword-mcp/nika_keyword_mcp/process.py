@@ -20,7 +20,7 @@ import anyio
 from mcp.shared.message import SessionMessage
 from mcp_types import jsonrpc_message_adapter
 
-from nika_core.errors import Category, TaskError
+from nika_core.plugin import Category, TaskError
 from nika_core.toolbox.process import marked
 from nika_keyword_mcp.servers import Server
 
@@ -45,7 +45,7 @@ class Child:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def last_words(self) -> str:
-        """The last lines that it wrote to stderr, as one of at most 300 characters."""
+        """Return the last lines that it wrote to stderr, as one of at most 300 characters."""
         lines = [" ".join(line.split()) for line in self.tail.decode("utf-8", "replace").splitlines() if line.strip()]
         text = " | ".join(lines[-4:])
         return text if len(text) <= 300 else "…" + text[-299:]
@@ -64,7 +64,7 @@ class Child:
 
 
 def environment(server: Server, environ: Mapping[str, str]) -> dict[str, str]:
-    """What the server sees: the few variables that every program needs, and what its declaration names."""
+    """Return what the server sees: the few variables that every program needs, and what its declaration names."""
     return {name: environ[name] for name in INHERITED if name in environ} | dict(server.env)
 
 
@@ -100,7 +100,7 @@ async def start(server: Server, environ: Mapping[str, str], folder: Path, run_id
 
 @asynccontextmanager
 async def transport(child: Child) -> AsyncIterator[tuple[Any, Any]]:
-    """The streams of messages that the SDK's client reads and writes. Ends the process group when it is left."""
+    """Open the streams of messages that the SDK's client reads and writes; end the process group afterwards."""
     to_session, read_stream = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     write_stream, from_session = anyio.create_memory_object_stream[SessionMessage](0)
     pumps = [

@@ -11,7 +11,7 @@ from typing import Any, Final
 import httpx2
 from mcp.client.streamable_http import streamable_http_client
 
-from nika_core.errors import Category, TaskError
+from nika_core.plugin import Category, TaskError
 from nika_keyword_mcp.servers import Server
 
 _CONNECT_SECONDS: Final = 30.0
@@ -27,7 +27,7 @@ class Remote:
         self._phrase = ""
 
     async def streams(self, stack: AsyncExitStack) -> Any:
-        """The SDK's transport over a client of ours: no proxies, no redirects to elsewhere. Raises TaskError."""
+        """Open the SDK's transport over our own HTTP client: no proxies, no redirects to elsewhere. Raise TaskError."""
         verify: Any = True
         try:
             if self._certificates:

@@ -15,9 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from nika_core import codes
-from nika_core.errors import Category, Place, TaskError
-from nika_core.model.json import Json
+from nika_core.plugin import Category, Json, Place, TaskError, codes
 
 FILE: Final = ".mcp.json"
 SECTION: Final = "mcpServers"
@@ -48,13 +46,13 @@ class Server:
     type: str = ""  # how it is spoken to, where that is said: other clients' files may have servers that only they use
 
     def as_json(self) -> dict[str, Json]:
-        """What a client is told of it; not where it is declared."""
-        told = asdict(self)
-        del told["origin"]
-        return told
+        """Return what a client needs; not where the server is declared."""
+        connection = asdict(self)
+        del connection["origin"]
+        return connection
 
     def shown(self) -> str:
-        """What it is, without anything secret."""
+        """Return what it is, without anything secret."""
         return self.url.partition("?")[0] if self.url else " ".join((self.command, *self.args))
 
 
@@ -97,9 +95,9 @@ def _parsed(path: Path, _modified: int, size: int) -> Mapping[str, Server]:
         found = json.loads(path.read_bytes())
     except json.JSONDecodeError as error:
         place = Place(str(path), error.lineno, error.colno)
-        raise ServersError(f"{path} is no JSON: {error.msg}", place, shape) from None
+        raise ServersError(f"{path} is not JSON: {error.msg}", place, shape) from None
     except UnicodeDecodeError:
-        raise ServersError(f"{path} is no UTF-8 text", Place(str(path)), shape) from None
+        raise ServersError(f"{path} is not UTF-8 text", Place(str(path)), shape) from None
     except (OSError, RecursionError) as error:
         raise ServersError(f"{path} cannot be read: {error}", Place(str(path)), shape) from None
     servers = found.get(SECTION) if isinstance(found, dict) else None
@@ -114,10 +112,10 @@ def _parsed(path: Path, _modified: int, size: int) -> Mapping[str, Server]:
 
 def _why_not_a_server(entry: Any) -> str | None:
     if not isinstance(entry, dict):
-        return "is no object"
+        return "is not an object"
     for key in ("command", "url", "cwd", "type"):
         if not isinstance(entry.get(key, ""), str):
-            return f"has a {key} that is no text"
+            return f"has a {key} that is not text"
     if bool(entry.get("command")) == bool(entry.get("url")):
         return NEEDS
     args = entry.get("args") or []
@@ -145,13 +143,13 @@ def _server(name: str, entry: Mapping[str, Any], origin: str) -> Server:
 
 
 def why_not_usable(server: Server) -> str | None:
-    """What a declared server lacks or has too much of."""
+    """Return what a declared server lacks or has too much of."""
     if bool(server.command) == bool(server.url):
         return NEEDS
     if server.url and server.type and server.type not in _HTTP_TYPES:
         return f"has the type '{server.type[:80]}': only stdio and http (streamable HTTP) are spoken"
     if server.url and not server.url.startswith(("http://", "https://", "${")):
-        return f"has the url '{server.url[:80]}', which is no http:// or https:// URL"
+        return f"has the url '{server.url[:80]}', which is not an http:// or https:// URL"
     if server.origin != FILE:  # in the file of other clients {{ }} is plain text
         texts = (server.command, *server.args, *server.env.values(), server.cwd, server.url, *server.headers.values())
         for text in texts:
@@ -162,7 +160,7 @@ def why_not_usable(server: Server) -> str | None:
 
 
 def nearest(name: str, known: Mapping[str, Any] | list[str]) -> str:
-    """A hint: the nearest known name, or all of them."""
+    """Return a hint: the nearest known name, or all of them."""
     names = list(known)
     near = get_close_matches(name, names, 1)
     if near:
@@ -172,7 +170,7 @@ def nearest(name: str, known: Mapping[str, Any] | list[str]) -> str:
 
 
 def find(name: str, section: Json, folder: Path) -> Server:
-    """The server of that name. Raises TaskError."""
+    """Return the server of that name. Raise TaskError."""
     try:
         servers = declared(section, folder)
     except ServersError as error:
@@ -190,7 +188,7 @@ def find(name: str, section: Json, folder: Path) -> Server:
 
 
 def unknown_server_hint(name: str, servers: Mapping[str, Server]) -> str:
-    """What to do about a server that nobody declared."""
+    """Return the hint for a server that is not declared."""
     return f"{nearest(name, servers)}; servers are declared in mcpServers of the workflow or in {FILE} beside it"
 
 

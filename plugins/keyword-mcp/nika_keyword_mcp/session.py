@@ -14,9 +14,7 @@ from typing import Any, Final
 from mcp import Client, MCPError
 from mcp_types import CONNECTION_CLOSED, INVALID_PARAMS, METHOD_NOT_FOUND, CallToolResult, Implementation, Tool
 
-from nika_core import codes
-from nika_core.errors import Category, TaskError
-from nika_core.model.json import JsonObject
+from nika_core.plugin import Category, JsonObject, TaskError, codes
 from nika_keyword_mcp import process
 from nika_keyword_mcp.remote import Remote
 from nika_keyword_mcp.servers import Server, nearest
@@ -41,7 +39,7 @@ class Session:
         return self.dead is None and not (self._child is not None and self._child.ended.is_set())
 
     async def tools(self, *, again: bool = False) -> dict[str, Tool]:
-        """The server's tools by name, asked once per session, and `again` where asked. Raises TaskError."""
+        """Return the server's tools by name, requested once per session unless `again`. Raise TaskError."""
         if self._tools is None or (self._tools.done() and (again or _has_failed(self._tools))):
             self._tools = asyncio.create_task(self._list(again))
             self._tools.add_done_callback(_retrieved)
@@ -62,7 +60,7 @@ class Session:
         return found
 
     async def tool(self, name: str) -> Tool:
-        """The tool of that name, perhaps one that came since. Raises TaskError with the nearest one."""
+        """Return the tool of that name, perhaps one that came since. Raise TaskError with the nearest one."""
         tools = await self.tools()
         if name not in tools:
             tools = await self.tools(again=True)
@@ -98,7 +96,7 @@ class Session:
         return TaskError(f"{self._name}::{what}: {error.message}")
 
     def lost(self, what: str) -> TaskError:
-        """The error for a server that went away under a call."""
+        """Return the error for a server that went away under a call."""
         how = self._child.how() if self._child is not None else f"is gone: {self.dead or 'it closed the connection'}"
         self.dead = self.dead or how
         return TaskError(
@@ -129,7 +127,7 @@ class Connection:
         self._owners: dict[asyncio.Task[None], asyncio.Event] = {}
 
     async def session(self) -> Session:
-        """A session that can be used; opened in a task of its own, so that a cancelled caller breaks nothing."""
+        """Return an open session; it is opened in its own task, so that a cancelled caller breaks nothing."""
         if self._ready is None or (self._ready.done() and not self._is_usable(self._ready)):
             for closing in self._owners.values():
                 closing.set()
@@ -212,7 +210,7 @@ class Connection:
 
 
 def _reason(error: BaseException) -> str:
-    """The innermost error of a group, as a sentence."""
+    """Return the innermost error of a group, as a sentence."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     if isinstance(error, MCPError):
@@ -229,7 +227,7 @@ def _reason(error: BaseException) -> str:
 async def connection(
     server: Server, environ: Mapping[str, str], folder: Path, run_id: str
 ) -> AsyncIterator[Connection]:
-    """A connection for the time of a run; nothing is started before the first session is asked for."""
+    """Open a connection for a run; nothing is started before the first session is requested."""
     made = Connection(server, environ, folder, run_id)
     try:
         yield made

@@ -6,11 +6,7 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
-from nika_core import codes
-from nika_core.errors import Category, TaskError
-from nika_core.model.importing import import_in_thread
-from nika_core.model.json import Json, JsonObject
-from nika_core.plugin import StepContext
+from nika_core.plugin import Category, Json, JsonObject, StepContext, TaskError, codes, import_in_thread
 from nika_keyword_mcp import arguments as tool_arguments
 from nika_keyword_mcp import servers
 
@@ -43,7 +39,7 @@ def split(reference: Json) -> tuple[str, str]:
     server, separator, tool = reference.partition("::") if isinstance(reference, str) else ("", "", "")
     if not (server.strip() and separator and tool.strip()):
         raise TaskError(
-            f"'{str(reference)[:80]}' is no reference to a tool",
+            f"'{str(reference)[:80]}' is not a reference to a tool",
             category=Category.CONFIG,
             code=codes.BAD_PAYLOAD,
             hint="write server::tool",
@@ -52,7 +48,7 @@ def split(reference: Json) -> tuple[str, str]:
 
 
 async def session_of(name: str, context: StepContext) -> Session:
-    """The run's session with a server. Raises TaskError."""
+    """Return the run's session with a server. Raise TaskError."""
     server = servers.filled(servers.find(name, context.sections.get(servers.SECTION), context.folder), context.environ)
     module: Any = await import_in_thread("nika_keyword_mcp.session")
 
@@ -67,7 +63,7 @@ async def session_of(name: str, context: StepContext) -> Session:
 
 
 def checked(reference: str, given: JsonObject, schema: JsonObject) -> JsonObject:
-    """The arguments as the tool's schema asks for them. Raises TaskError."""
+    """Return the arguments as the tool's schema asks for them. Raise TaskError."""
     fitting = tool_arguments.coerced(given, schema)
     assert isinstance(fitting, Mapping)
     problems = tool_arguments.wrong(fitting, schema)

@@ -120,7 +120,7 @@ if __name__ == "__main__":
         print("cannot find my settings", file=sys.stderr)
         sys.exit(7)
     elif mode == "noisy":
-        print("this is no JSON-RPC", flush=True)
+        print("this is not JSON-RPC", flush=True)
         sys.stderr.write("x" * 1_000_000)
         server.run()
     else:

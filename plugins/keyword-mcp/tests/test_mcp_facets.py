@@ -47,7 +47,7 @@ def test_a_good_task_has_no_problem(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fields", "where", "said"),
     [
-        ({"reference": "files"}, "reference", "no reference to a tool"),
+        ({"reference": "files"}, "reference", "not a reference to a tool"),
         ({"reference": "fils::read"}, "reference", "no MCP server 'fils'"),
         ({"reference": "void::read"}, "reference", "needs command"),
         ({"reference": "files::read", "args": [1]}, "args", "names and values"),

@@ -46,16 +46,16 @@ def test_a_change_of_the_file_is_seen(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", "is no JSON"),
-        ('{\n  "mcpServers": {,}\n}', "is no JSON"),
+        ("", "is not JSON"),
+        ('{\n  "mcpServers": {,}\n}', "is not JSON"),
         ("[" * 100_000, "cannot be read"),
         ([], "no object mcpServers"),
         ({"servers": {}}, "no object mcpServers"),
         ({"mcpServers": []}, "no object mcpServers"),
-        ({"mcpServers": {"a": "uvx"}}, "'a' is no object"),
+        ({"mcpServers": {"a": "uvx"}}, "'a' is not an object"),
         ({"mcpServers": {"a": {}}}, "needs command"),
         ({"mcpServers": {"a": {"command": "x", "url": "y"}}}, "one of them"),
-        ({"mcpServers": {"a": {"command": ["x"]}}}, "a command that is no text"),
+        ({"mcpServers": {"a": {"command": ["x"]}}}, "a command that is not text"),
         ({"mcpServers": {"a": {"command": "x", "args": "y"}}}, "args"),
         ({"mcpServers": {"a": {"command": "x", "env": {"A": 1}}}}, "env"),
     ],
@@ -77,7 +77,7 @@ def test_bad_json_is_said_with_line_and_column(tmp_path: Path) -> None:
 
 def test_bytes_that_are_no_text_are_said(tmp_path: Path) -> None:
     Path(tmp_path, ".mcp.json").write_bytes(b'{"mcpServers": {"\xff\xfe": {}}}')
-    with pytest.raises(ServersError, match="no UTF-8"):
+    with pytest.raises(ServersError, match="not UTF-8"):
         declared({}, tmp_path)
 
 
@@ -130,7 +130,7 @@ def test_the_section_refuses_unknown_keys() -> None:
         ({}, "needs command"),
         ({"args": ["x"]}, "needs command"),
         ({"command": "x", "url": "http://y"}, "one of them"),
-        ({"url": "y"}, "no http:// or https:// URL"),
+        ({"url": "y"}, "not an http:// or https:// URL"),
         ({"command": "x", "args": ["${input.topic}"]}, r"holds \$\{input.topic\}: .* environment variables only"),
         ({"command": "x", "env": {"A": "{{fetch.token}}"}}, "holds {{fetch.token}}"),
     ],

@@ -256,7 +256,7 @@ async def test_servers_come_from_the_file_beside_the_workflow_too(small: Any) ->
 
 @pytest.mark.parametrize("reference", ["", "small", "small::", "::add", None, 3])
 async def test_what_is_no_reference_is_said(small: Any, reference: Any) -> None:
-    with pytest.raises(TaskError, match="no reference to a tool"):
+    with pytest.raises(TaskError, match="not a reference to a tool"):
         await McpStep().run({"reference": reference}, small)
 
 

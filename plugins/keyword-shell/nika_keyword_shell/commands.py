@@ -137,7 +137,7 @@ def is_assignment(word: Word) -> bool:
 
 
 def judge(words: Sequence[Word], fed: Fed) -> Iterator[Finding]:
-    """What is wrong with the placeholders in a simple command's words (redirections are not among them)."""
+    """Return what is wrong with the placeholders in a simple command's words (redirections are not among them)."""
     for word in words:
         if is_assignment(word) and word.text.partition("=")[0].rstrip("+") in _EXPANDED_VARIABLES:
             yield from _all([word], "a shell expands the value of this variable as code")
@@ -154,7 +154,7 @@ def judge(words: Sequence[Word], fed: Fed) -> Iterator[Finding]:
 
 
 def _shells(words: Sequence[Word], fed: Fed) -> Iterator[Finding]:
-    """A shell anywhere among the words, since so many commands run another one."""
+    """Check for a shell anywhere among the words, since many commands run another one."""
     for index, word in enumerate(words):
         name = _name(word)
         if name not in _SHELLS:
@@ -170,7 +170,7 @@ def _shells(words: Sequence[Word], fed: Fed) -> Iterator[Finding]:
 
 
 def _program(words: Sequence[Word], fed: Fed) -> Iterator[Finding]:
-    """A value is the command."""
+    """Report a value that is the command itself."""
     first = words[0].marks[0]
     if fed or any(word.values for word in words[1:]):
         yield Finding(

@@ -67,12 +67,12 @@ class Documents:
         return at
 
     def closes(self, depth: int) -> None:
-        """What was opened at `depth` is closed: a document that was announced in it has no place left."""
+        """Note that what was opened at `depth` is closed: a document that was announced in it has no place left."""
         if self._deepest >= depth:
             self._record.lose("a here-document that begins after its substitution has ended")
 
     def skip(self, at: int, depth: int) -> int:
-        """A new line begins at `at`: skip the documents that were announced; gives where the command goes on."""
+        """Skip the documents that were announced before the line at `at`; return where the command goes on."""
         waiting, self._waiting, self._deepest = self._waiting, [], 0
         if any(document.depth != depth for document in waiting):
             self._record.lose("a here-document that begins inside of a substitution")

@@ -7,12 +7,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from nika_core import codes
-from nika_core.errors import Category, Severity, TaskError
-from nika_core.model.json import Json, JsonObject
-from nika_core.model.message import ToolSpec
-from nika_core.model.template import Template
-from nika_core.plugin import Effect, Facets, Payload, Report, StepContext, Tool
+from nika_core.plugin import (
+    Category,
+    Effect,
+    Facets,
+    Json,
+    JsonObject,
+    Payload,
+    Report,
+    Severity,
+    StepContext,
+    TaskError,
+    Template,
+    Tool,
+    ToolSpec,
+    codes,
+)
 from nika_keyword_shell.script import MAX_VARIABLE_BYTES, how_else, put_together, scanned
 
 _ARGUMENTS: Final[JsonObject] = {
@@ -121,7 +131,7 @@ class ShellFacets(Facets):
                 )
 
     def effects(self, payload: Payload) -> Sequence[Effect]:
-        """The command as its author wrote it, and where it runs."""
+        """Return the command as its author wrote it, and where it runs."""
         fields = payload.fields
         argv = fields.get("argv")
         if isinstance(argv, Sequence) and not isinstance(argv, str):
@@ -135,13 +145,13 @@ class ShellFacets(Facets):
         )
 
     def mock(self, payload: JsonObject) -> Json:
-        """An empty success."""
+        """Return an empty success."""
         if payload.get("capture") == "json":
             return {"exitCode": 0, "stdout": "", "stderr": ""}
         return ""
 
     def redact(self, payload: JsonObject) -> JsonObject:
-        """The command in the one form in which it runs."""
+        """Return the command in the one form in which it runs."""
         command = payload.get("command")
         if not isinstance(command, Mapping):
             return payload
@@ -150,7 +160,7 @@ class ShellFacets(Facets):
         return {**payload, "command": {key: command[key] for key in ("script", "values") if key in command}}
 
     def render(self, field: str, template: Template | str, values: Sequence[Json]) -> Json:
-        """The command as a script without values, and its values as variables."""
+        """Return the command as a script without values, and its values as variables."""
         return put_together(template, values)
 
     def check_tool(self, reference: str, payload: Payload, report: Report) -> None:
@@ -175,7 +185,7 @@ def _listed(value: object) -> Sequence[Any]:
 
 
 def _payload(arguments: JsonObject) -> JsonObject:
-    """A model's arguments as a payload. Raises ValueError with a sentence for the model."""
+    """Return a model's arguments as a payload. Raise ValueError with a sentence for the model."""
     given = {name: value for name, value in arguments.items() if value is not None}
     unknown = sorted(set(given) - set(_ARGUMENTS["properties"]))
     if unknown:

@@ -47,7 +47,7 @@ class Record:
         self._refused: set[int] = set()
 
     def refuse(self, mark: int, why: str) -> None:
-        """The first reason counts."""
+        """Record a reason; the first one counts."""
         if mark not in self._refused:
             self._refused.add(mark)
             self.findings.append(Finding(mark, why, fatal=True))
@@ -59,7 +59,7 @@ class Record:
             self.findings.append(finding)
 
     def lose(self, what: str) -> None:
-        """From here on shells may read the command in different ways."""
+        """Note that from here on shells may read the command in different ways."""
         self.lost = self.lost or what
 
     def sorted(self) -> tuple[Finding, ...]:

@@ -8,10 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
-from nika_core import codes
-from nika_core.errors import TemplateValueError
-from nika_core.model.json import Json, JsonObject
-from nika_core.model.template import Placeholder, Template
+from nika_core.plugin import Json, JsonObject, Placeholder, Template, TemplateValueError, codes
 from nika_keyword_shell.record import Quoting
 from nika_keyword_shell.scanner import Scan, scan
 
@@ -66,7 +63,7 @@ def put_together(template: Template | str, values: Sequence[Json]) -> JsonObject
 
 
 def how_else() -> str:
-    """What to do instead of putting a value into a command."""
+    """Return what to do instead of putting a value into a command."""
     return _HOW_ELSE
 
 
@@ -91,11 +88,11 @@ def _value(value: Json, placeholder: Placeholder, name: str) -> str:
         size = len(text.encode("utf-8"))
     except UnicodeEncodeError:
         raise TemplateValueError(
-            f"the value of {placeholder.text} holds a character that is no text (a lone surrogate)",
+            f"the value of {placeholder.text} has a character that is not text (a lone surrogate)",
             code=codes.VALUE_NOT_ALLOWED_HERE,
         ) from None
     except (TypeError, ValueError, RecursionError) as error:
-        raise TemplateValueError(f"the value of {placeholder.text} is no JSON: {error}") from None
+        raise TemplateValueError(f"the value of {placeholder.text} is not JSON: {error}") from None
     if "\0" in text:
         raise TemplateValueError(
             f"the value of {placeholder.text} holds a NUL byte, which no command can be given",

@@ -18,7 +18,7 @@ _KEEP_COMMAND_POSITION: Final = frozenset(
 
 
 def end_word(record: Record, frame: Frame) -> None:
-    """A blank, an operator or an end: the word, if there is one, is complete."""
+    """Complete the word, if there is one, at a blank, an operator or an end."""
     word, frame.word = frame.word, None
     if word is None:
         return
@@ -68,7 +68,7 @@ def _end_case_word(record: Record, frame: Frame, text: str) -> None:
 
 
 def end_command(record: Record, frame: Frame, operator: str = "") -> None:
-    """A simple command is complete; with `|` the next one reads what it writes."""
+    """Complete a simple command; after `|` the next one reads what it writes."""
     end_word(record, frame)
     words, frame.words = frame.words, []
     fed, frame.fed = frame.fed, Fed()
@@ -87,7 +87,7 @@ def in_pattern(frame: Frame) -> bool:
 
 
 def end_pattern(record: Record, frame: Frame) -> bool:
-    """A parenthesis behind a pattern; False: it was `esac`, and the parenthesis closes something else."""
+    """Read the parenthesis after a pattern. Return False after `esac`, where it closes something else."""
     nested = len(frame.cases)
     end_word(record, frame)
     if len(frame.cases) < nested:
@@ -107,7 +107,7 @@ def end_by_operator(record: Record, frame: Frame, operator: str) -> None:
 
 
 def word_of(frame: Frame) -> Word:
-    """The word that is being read; begun where there is none."""
+    """Return the word that is being read; begin one if there is none."""
     if frame.word is None:
         frame.word = Word()
     return frame.word

@@ -7,11 +7,7 @@ import signal
 from collections.abc import Mapping
 from typing import Final
 
-from nika_core import codes
-from nika_core.errors import Category, TaskError
-from nika_core.model.bounded import bound
-from nika_core.model.json import Json, JsonObject
-from nika_core.plugin import StepContext, StepOutput
+from nika_core.plugin import Category, Json, JsonObject, StepContext, StepOutput, TaskError, bound, codes
 from nika_core.toolbox.process import Captured, ProcessResult, run
 
 SHELL: Final = "/bin/sh"
@@ -48,7 +44,7 @@ class ShellStep:
 
 
 def _command(payload: JsonObject) -> tuple[list[str], Mapping[str, str]]:
-    """What to run, and the variables that hold the command's values."""
+    """Return what to run, and the variables that hold the command's values."""
     if "argv" in payload:
         return list(payload["argv"]), {}
     command = payload["command"]
@@ -75,7 +71,7 @@ def _stdin(payload: JsonObject) -> bytes | None:
         return text.encode()
     except UnicodeEncodeError:
         raise TaskError(
-            "stdin holds a character that is no text (a lone surrogate)", category=Category.VALIDATION
+            "stdin has a character that is not text (a lone surrogate)", category=Category.VALIDATION
         ) from None
 
 
@@ -112,7 +108,7 @@ def _failure(ended: ProcessResult, output: StepOutput) -> TaskError:
         what = f"the command failed with exit code {ended.exit_code}"
         if ended.exit_code > 128 and (name := _signal_name(ended.exit_code - 128)):
             what += f" (as after {name})"
-    told = _end_of(ended.stderr) or _end_of(ended.stdout)
+    excerpt = _end_of(ended.stderr) or _end_of(ended.stdout)
     hint = None
     if ended.exit_code == 127:
         hint = "the shell did not find a program: install it, or correct its name"
@@ -120,11 +116,11 @@ def _failure(ended: ProcessResult, output: StepOutput) -> TaskError:
         hint = "the shell may not execute a program: chmod +x, or run it with its interpreter"
     # What is not there will not be there at the next attempt either.
     retriable = False if ended.exit_code in {126, 127} else None
-    return TaskError(what + (f": {told}" if told else ""), hint=hint, output=output.value, retriable=retriable)
+    return TaskError(what + (f": {excerpt}" if excerpt else ""), hint=hint, output=output.value, retriable=retriable)
 
 
 def _end_of(captured: Captured) -> str:
-    """The last lines, whole ones where there are any."""
+    """Return the last lines, whole ones if there are any."""
     tail = captured.tail[-_TOLD_BYTES:]
     if len(tail) < captured.total and b"\n" in tail.rstrip():
         tail = tail[tail.index(b"\n") + 1 :]

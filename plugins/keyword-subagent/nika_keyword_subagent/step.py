@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from nika_core.model.json import JsonObject
-from nika_core.plugin import StepContext, StepOutput
+from nika_core.plugin import JsonObject, StepContext, StepOutput
 from nika_core.toolbox.agent import converse
 
 
@@ -11,5 +10,5 @@ class Step:
     """Sees nothing but its own prompt, may use tools of its own, and leaves only its answer."""
 
     async def run(self, payload: JsonObject, context: StepContext) -> StepOutput:
-        """Raises TaskError."""
+        """Run the conversation. Raise TaskError."""
         return StepOutput((await converse(payload, context, tools=await context.tools())).text)

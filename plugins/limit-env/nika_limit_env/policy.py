@@ -6,9 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from nika_core.errors import ProblemsError, UsageError
-from nika_core.model.limits import Limit, LimitKind, Unit, output_of, timeout_of
-from nika_core.plugin import Keyword, Policy
+from nika_core.plugin import Keyword, Limit, LimitKind, Policy, ProblemsError, Unit, UsageError, output_of, timeout_of
 from nika_limit_env.values import Range, parse
 
 _ANY: Final = Range()
@@ -29,7 +27,7 @@ class Variable:
     allowed: Range = _SOME
 
     def read(self, environ: Mapping[str, str]) -> Limit:
-        """Raises UsageError when the environment has it, malformed."""
+        """Read the variable. Raise UsageError if it is malformed."""
         return _limit(self.name, self.measure, self.unit, self.default, self.allowed, environ)
 
 
@@ -86,7 +84,7 @@ class EnvPolicy(Policy):
         return tuple(found)
 
     def keyword_limits(self, keyword: Keyword, environ: Mapping[str, str]) -> Iterable[Limit]:
-        """A keyword's time for one attempt and, where it or the environment bounds it, its bytes of output.
+        """Return a keyword's time for one attempt and, where it or the environment bounds it, its bytes of output.
 
         Where the kernel has a variable of the same name already, that name means the kernel's bound, and the
         keyword keeps its default. Raises UsageError for a malformed variable.

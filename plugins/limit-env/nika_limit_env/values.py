@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from nika_core import codes
-from nika_core.errors import UsageError
-from nika_core.model.limits import Unit
+from nika_core.plugin import Unit, UsageError, codes
 
 _NUMBER: Final = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([A-Za-z]*)\Z")
 _SIZES: Final[Mapping[str, int]] = {"": 1, "b": 1, "kb": 1024, "mb": 1024**2, "gb": 1024**3}
@@ -35,7 +33,7 @@ class Range:
     why: str = ""  # one sentence, when the bound needs an explanation
 
     def why_not(self, value: float) -> str | None:
-        """What is wrong with `value`; None when nothing is."""
+        """Return what is wrong with `value`, or None."""
         if self.above and value <= self.lowest:
             return f"more than {self.lowest:g}"
         if value < self.lowest:
@@ -46,7 +44,7 @@ class Range:
 
 
 def parse(name: str, text: str, unit: Unit, allowed: Range) -> float:
-    """The value of variable `name`, in bytes, seconds, US dollars or as a count.
+    """Return the value of variable `name`, in bytes, seconds, US dollars or as a count.
 
     Raises:
         UsageError: NIKA-067, with the variable, its value and the form that was expected.

@@ -6,16 +6,17 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from nika_core import codes
-from nika_core.errors import Category, TaskError
 from nika_core.plugin import (
     BatchReply,
     BatchResult,
     BatchSearch,
     BatchTrace,
+    Category,
     ModelInfo,
     ModelRequest,
+    TaskError,
     TokenEstimate,
+    codes,
     estimate_tokens,
 )
 from nika_core.toolbox.providers import ServerClient, ServerError, env_text, load_sdk
@@ -120,7 +121,7 @@ class Client(ServerClient):
         return TokenEstimate(estimate_tokens(request))
 
     async def submit_batch(self, requests: Mapping[str, ModelRequest]) -> str:
-        """Raises TaskError. The id also holds the names, where a batch does not take them as they are."""
+        """Send a batch. Raise TaskError. The id also holds the names if a batch does not take them as they are."""
         client = await self.connection()
         names, packed = batch_names(list(requests))
         entries = [
@@ -131,7 +132,7 @@ class Client(ServerClient):
         return f"{batch.id}:{packed}" if packed else str(batch.id)
 
     async def poll_batch(self, batch_id: str) -> BatchResult:
-        """Raises TaskError."""
+        """Return how the batch is. Raise TaskError."""
         client = await self.connection()
         own, _, packed = batch_id.partition(":")
         names = names_of(packed)

@@ -9,10 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from nika_core.errors import Category, TaskError
-from nika_core.model.message import Message, Role, ToolCall
-from nika_core.model.usage import Usage
-from nika_core.plugin import BatchReply, Finished, ModelRequest
+from nika_core.plugin import BatchReply, Category, Finished, Message, ModelRequest, Role, TaskError, ToolCall, Usage
 from nika_core.toolbox.providers import clean, parsed_call
 
 DEFAULT_MAX_TOKENS: Final = 4096
@@ -29,7 +26,7 @@ Transform = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def prompt_of(request: ModelRequest, transform: Transform) -> dict[str, Any]:
-    """What is counted as the prompt: model, system, messages, tools and the schema of the answer."""
+    """Return what is counted as the prompt: model, system, messages, tools and the schema of the answer."""
     system = request.system
     body: dict[str, Any] = {"model": request.model, "messages": _turns(request.messages)}
     if request.tools:
@@ -51,7 +48,7 @@ def prompt_of(request: ModelRequest, transform: Transform) -> dict[str, Any]:
 
 
 def body_of(request: ModelRequest, transform: Transform) -> dict[str, Any]:
-    """A message's body. Anthropic wants `max_tokens` always."""
+    """Return a message's body. Anthropic wants `max_tokens` always."""
     return {**prompt_of(request, transform), "max_tokens": request.max_tokens or DEFAULT_MAX_TOKENS}
 
 
@@ -69,7 +66,7 @@ def _object(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _turns(messages: Sequence[Message]) -> list[dict[str, Any]]:
-    """Turns that alternate: results of tools, and what the user says after them, are one turn of the user."""
+    """Return alternating turns: results of tools, and what the user says after them, are one turn of the user."""
     turns: list[dict[str, Any]] = []
     for message in messages:
         role = "assistant" if message.role is Role.ASSISTANT else "user"
@@ -188,7 +185,7 @@ def batch_names(names: Sequence[str]) -> tuple[list[str], str]:
 
 
 def names_of(packed: str) -> dict[str, str]:
-    """What a batch calls a request -> its name. Raises TaskError (category config) for a broken id."""
+    """Return the names of requests by what a batch calls them. Raise TaskError (config) for a broken id."""
     if not packed:
         return {}
     try:
@@ -196,4 +193,4 @@ def names_of(packed: str) -> dict[str, str]:
             f"request-{index}": str(name) for index, name in enumerate(json.loads(base64.urlsafe_b64decode(packed)))
         }
     except (ValueError, binascii.Error, TypeError):
-        raise TaskError("this is no id of a batch of claude", category=Category.CONFIG) from None
+        raise TaskError("this is not the id of a batch of claude", category=Category.CONFIG) from None

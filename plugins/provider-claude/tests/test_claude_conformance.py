@@ -4,16 +4,16 @@ import json
 from typing import Any
 
 from nika_core.testing import ProviderConformance
-from nika_core.testing.fault_server import Answer, ReceivedRequest
+from nika_core.testing.fault_server import FaultAnswer, ReceivedRequest
 
 
-def claude_wire(asked: ReceivedRequest) -> Answer:
+def claude_wire(asked: ReceivedRequest) -> FaultAnswer:
     if "/batches" in asked.path:
-        return Answer([b'{"id": "b", "type": "message_batch", "processing_status": "in_progress"}'])
+        return FaultAnswer([b'{"id": "b", "type": "message_batch", "processing_status": "in_progress"}'])
     if asked.method == "GET":
-        return Answer([b'{"data": [], "has_more": false, "first_id": null, "last_id": null}'])
+        return FaultAnswer([b'{"data": [], "has_more": false, "first_id": null, "last_id": null}'])
     if asked.path.endswith("/count_tokens"):
-        return Answer([b'{"input_tokens": 11}'])
+        return FaultAnswer([b'{"input_tokens": 11}'])
     asked_for_json = "output_config" in asked.body or "output_format" in asked.body
     texts = ['{"answer": ', '"yes"}'] if asked_for_json else ["Hello", " there."]
     message = {"id": "m", "type": "message", "role": "assistant", "model": "m", "content": [], "stop_reason": None}
@@ -24,7 +24,7 @@ def claude_wire(asked: ReceivedRequest) -> Answer:
     end = event("content_block_stop", index=0)
     end += event("message_delta", delta={"stop_reason": "end_turn", "stop_sequence": None}, usage={"output_tokens": 7})
     end += event("message_stop")
-    return Answer([begin + pieces[0], pieces[1], end], "text/event-stream")
+    return FaultAnswer([begin + pieces[0], pieces[1], end], "text/event-stream")
 
 
 def event(kind: str, **more: Any) -> bytes:

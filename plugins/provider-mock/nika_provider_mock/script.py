@@ -9,10 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from nika_core.errors import Category, TaskError
-from nika_core.model.json import Json, JsonObject
-from nika_core.model.message import Role
-from nika_core.plugin import ModelRequest
+from nika_core.plugin import Category, Json, JsonObject, ModelRequest, Role, TaskError
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +86,7 @@ class Script:
         self.polls = polls
 
     def take(self, request: ModelRequest) -> Reply | None:
-        """The next reply for this request, used up by one; None when the script says nothing to it."""
+        """Use up and return the next reply for this request, or None if the script has none."""
         for reply in self._replies:
             if reply.times != 0 and reply.when.fits(request):
                 if reply.times is not None:
@@ -99,7 +96,7 @@ class Script:
 
 
 def read_script(path: str) -> Script:
-    """Raises TaskError (category config) that says what is wrong with the file."""
+    """Read a script. Raise TaskError (category config) that says what is wrong with the file."""
     try:
         text = Path(path).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -108,13 +105,13 @@ def read_script(path: str) -> Script:
     try:
         return parse_script(json.loads(text))
     except json.JSONDecodeError as error:
-        raise _bad(f"{path}:{error.lineno}:{error.colno}", f"is no JSON: {error.msg}") from None
+        raise _bad(f"{path}:{error.lineno}:{error.colno}", f"is not JSON: {error.msg}") from None
     except ValueError as error:
         raise _bad(path, str(error)) from None
 
 
 def parse_script(value: Any) -> Script:
-    """Raises ValueError with a sentence."""
+    """Parse the JSON of a script. Raise ValueError with a sentence."""
     if isinstance(value, list):
         value = {"replies": value}
     known = _mapping(value, "the script", {"replies", "batch"})

@@ -102,7 +102,7 @@ async def test_a_truncated_stream_fails_as_a_network_failure(scripted: Any) -> N
 @pytest.mark.parametrize(
     ("script", "says"),
     [
-        ("{", "no JSON"),
+        ("{", "not JSON"),
         ([{"txt": "x"}], "unknown key 'txt'"),
         ([{"error": {"category": "bad"}}], "must be one of"),
         ([{"times": -1}], "times"),

@@ -7,10 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
-from nika_core import codes
-from nika_core.errors import Category, TaskError
-from nika_core.model.usage import Usage
-from nika_core.plugin import ModelInfo, ModelRequest
+from nika_core.plugin import Category, ModelInfo, ModelRequest, TaskError, Usage, codes
 from nika_core.toolbox.providers import ServerClient, ServerError, load_sdk
 from nika_provider_ollama.wire import Reply, body_of
 

@@ -6,16 +6,14 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from nika_core.model.message import Message, Role, ToolCall
-from nika_core.model.usage import Usage
-from nika_core.plugin import Finished, ModelRequest, estimate_tokens
+from nika_core.plugin import Finished, Message, ModelRequest, Role, ToolCall, Usage, estimate_tokens
 
 _STOPS: Final = {"stop": "end", "length": "maxTokens"}
 _CONTEXT: Final = 4096  # what Ollama holds by default; it cuts what is longer without a word
 
 
 def body_of(request: ModelRequest) -> dict[str, Any]:
-    """The arguments of a chat.
+    """Return the arguments of a chat.
 
     A schema is not sent beside tools: it would hold for the calls, too, and no tool would be called any more. The
     loop asks for the form in words then, and checks the answer in any case.

@@ -6,14 +6,15 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
-from nika_core.errors import Category, TaskError
 from nika_core.plugin import (
     BatchReply,
     BatchResult,
     BatchSearch,
     BatchTrace,
+    Category,
     ModelInfo,
     ModelRequest,
+    TaskError,
 )
 from nika_core.toolbox.providers import ServerClient, clean, env_text, load_sdk
 from nika_provider_openai.models import KNOWN, info_of
@@ -105,7 +106,7 @@ class Client(ServerClient):
         return tuple(sorted(str(model.id) for model in page.data))
 
     async def submit_batch(self, requests: Mapping[str, ModelRequest]) -> str:
-        """Raises TaskError."""
+        """Send a batch. Raise TaskError."""
         lines = [batch_line(name, request, official=self._official) for name, request in requests.items()]
         client = await self.connection()
         data = ("\n".join(lines) + "\n").encode()
@@ -139,7 +140,7 @@ class Client(ServerClient):
             raise
 
     async def poll_batch(self, batch_id: str) -> BatchResult:
-        """Raises TaskError; also where the whole batch was refused."""
+        """Return how the batch is. Raise TaskError, also if the whole batch was refused."""
         client = await self.connection()
         batch = await self.call(client.batches.retrieve(batch_id))
         if batch.status in ("validating", "in_progress", "finalizing", "cancelling"):

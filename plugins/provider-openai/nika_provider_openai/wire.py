@@ -8,9 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from nika_core.model.message import Message, Role, ToolCall
-from nika_core.model.usage import Usage
-from nika_core.plugin import BatchReply, Finished, ModelRequest
+from nika_core.plugin import BatchReply, Finished, Message, ModelRequest, Role, ToolCall, Usage
 from nika_core.toolbox.providers import clean, parsed_call
 
 _STOPS: Final = {
@@ -23,7 +21,7 @@ _STOPS: Final = {
 
 
 def body_of(request: ModelRequest, *, official: bool) -> dict[str, Any]:
-    """A chat completion's body. OpenAI's newer models know only `max_completion_tokens`, other servers often not."""
+    """Return a chat completion's body. OpenAI wants `max_completion_tokens`, other servers often do not know it."""
     body: dict[str, Any] = {"model": request.model, "messages": _messages(request)}
     if request.max_tokens is not None:
         body["max_completion_tokens" if official else "max_tokens"] = request.max_tokens
@@ -47,7 +45,7 @@ def body_of(request: ModelRequest, *, official: bool) -> dict[str, Any]:
 
 
 def asked_in_words(request: ModelRequest) -> ModelRequest:
-    """The same wish for JSON, for a server that has no way of its own to keep to it."""
+    """Return the request with the schema in words, for a server that has no native way."""
     wish = "Answer with one JSON value and nothing else."
     if request.output_schema:
         schema = json.dumps(dict(request.output_schema), ensure_ascii=False)
@@ -189,7 +187,7 @@ def batch_line(name: str, request: ModelRequest, *, official: bool) -> str:
 
 
 def batch_mark(names: Iterable[str]) -> str:
-    """What tells a batch apart from all others, short enough to be its metadata."""
+    """Return what distinguishes a batch from all others, short enough for its metadata."""
     return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()
 
 

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from nika_core import codes
-from nika_core.errors import TemplateValueError
-from nika_core.model.json import Json
-from nika_core.model.path import read_path
-from nika_core.model.template import Placeholder
-from nika_core.plugin import Scope, SourceReport, Values
+from nika_core.plugin import Json, Placeholder, Scope, SourceReport, TemplateValueError, Values, codes, read_path
 
 
 class EnvironmentSource:
@@ -26,7 +21,7 @@ class EnvironmentSource:
         return ()
 
     def resolve(self, placeholder: Placeholder, values: Values) -> Json:
-        """The variable's value. Raises TemplateValueError."""
+        """Return the variable's value. Raise TemplateValueError."""
         name = placeholder.path[0]
         if name not in values.environ:
             raise TemplateValueError(_not_set(name), code=codes.ENV_NOT_SET, hint=_hint(name))

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from nika_core import codes
-from nika_core.errors import TemplateValueError
-from nika_core.model.json import Json
-from nika_core.model.nearest import nearest
-from nika_core.model.path import read_path
-from nika_core.model.template import Placeholder
-from nika_core.plugin import Scope, SourceReport, Values
+from nika_core.plugin import (
+    Json,
+    Placeholder,
+    Scope,
+    SourceReport,
+    TemplateValueError,
+    Values,
+    codes,
+    nearest,
+    read_path,
+)
 
 _SCALARS = ("int", "float", "bool")
 
@@ -41,7 +45,7 @@ class InputSource:
         return ()
 
     def resolve(self, placeholder: Placeholder, values: Values) -> Json:
-        """The input, or the part of it that the path leads to. Raises TemplateValueError."""
+        """Return the input, or the part of it that the path leads to. Raise TemplateValueError."""
         name = placeholder.path[0]
         if name not in values.inputs:
             raise TemplateValueError(

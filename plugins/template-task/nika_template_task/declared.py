@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nika_core.model.json import Json, JsonObject
-from nika_core.model.nearest import nearest
+from nika_core.plugin import Json, JsonObject, nearest
 
 # With one of these, what an object may hold cannot be told from its `properties` alone.
 _OPEN = ("$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "if", "not", "patternProperties", "dependentSchemas")
@@ -35,7 +34,7 @@ def why_not_there(path: Sequence[str], schema: JsonObject) -> NotThere | None:
         elif "array" in kinds and "object" not in kinds and kinds <= {"array", "null"}:
             if not step.isdecimal():
                 return NotThere(
-                    f"says that {_name(path, taken)} is a list, and '{step}' is no index",
+                    f"says that {_name(path, taken)} is a list, and '{step}' is not an index",
                     "write .0 for its first item",
                 )
             here = _item(here, int(step))
@@ -53,7 +52,7 @@ def why_not_there(path: Sequence[str], schema: JsonObject) -> NotThere | None:
 
 
 def _kinds(schema: JsonObject) -> set[str]:
-    """The types that it allows; `properties` without a type is meant as an object."""
+    """Return the types that a schema allows; `properties` without a type means an object."""
     kind = schema.get("type")
     if isinstance(kind, str):
         return {kind}

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from nika_core import codes
-from nika_core.errors import TemplateValueError
-from nika_core.model.json import Json
-from nika_core.model.nearest import nearest
-from nika_core.model.path import read_path
-from nika_core.model.template import Placeholder
-from nika_core.plugin import Scope, SourceReport, Values
+from nika_core.plugin import (
+    Json,
+    Placeholder,
+    Scope,
+    SourceReport,
+    TemplateValueError,
+    Values,
+    codes,
+    nearest,
+    read_path,
+)
 from nika_template_task.declared import why_not_there
 
 _MOST_NAMES = 8
@@ -35,11 +39,11 @@ class TaskSource:
                 )
 
     def depends_on(self, placeholder: Placeholder) -> Iterable[str]:
-        """The task itself."""
+        """Return the task itself."""
         return placeholder.path[:1]
 
     def resolve(self, placeholder: Placeholder, values: Values) -> Json:
-        """The output, or the part of it that the path leads to. Raises TemplateValueError."""
+        """Return the output, or the part of it that the path leads to. Raise TemplateValueError."""
         name = placeholder.path[0]
         if name not in values.outputs:
             raise TemplateValueError(f"task '{name}' has no output: it was skipped, or it failed")

@@ -91,7 +91,7 @@ def test_fields_that_the_schema_declares_or_leaves_open_are_fine(path: str):
     [
         ("report.titel", "declares no 'titel'", "did you mean 'title'?"),
         ("report.items.0.nam", "declares no 'nam' in 'items.0'", "did you mean 'name'?"),
-        ("report.items.first", "says that 'items' is a list, and 'first' is no index", "write .0"),
+        ("report.items.first", "says that 'items' is a list, and 'first' is not an index", "write .0"),
         ("report.score.x", "says that 'score' is number, which has no 'x'", "end the path there"),
         ("report.title.x", "says that 'title' is string, which has no 'x'", "end the path there"),
         ("report.pair.1.x", "declares no 'x' in 'pair.1'", "it declares none"),

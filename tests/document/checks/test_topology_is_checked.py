@@ -118,7 +118,7 @@ def test_isolated_tasks_cannot_be_joined_without_a_bridge(check, payload, more):
     assert "one -> bridge -> two" in (found.only.hint or "")
 
 
-def test_a_bridge_mends_it_and_all_other_pairs_are_allowed(check):
+def test_a_bridge_fixes_it_and_all_other_pairs_are_allowed(check):
     found = check(
         AGENT
         + tasks(

@@ -22,6 +22,8 @@ CASES = {
     "template_source-public": NewPlugin(kind="template_source", word="site", author="Ada Lovelace"),
     "template_source-private": NewPlugin(kind="template_source", word="acme-site", author="acme", private=True),
     "limit_policy-public": NewPlugin(kind="limit_policy", word="thrift", author="Ada Lovelace"),
+    "command-public": NewPlugin(kind="command", word="stats", author="Ada Lovelace"),
+    "command-private": NewPlugin(kind="command", word="acme-stats", author="acme", private=True),
     "limit_policy-private": NewPlugin(kind="limit_policy", word="acme-house", author="acme", private=True),
 }
 

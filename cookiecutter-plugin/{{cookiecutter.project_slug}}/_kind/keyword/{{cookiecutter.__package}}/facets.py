@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from nika_core.model.json import Json, JsonObject
-from nika_core.plugin import Effect, Facets, Payload, Report
+from nika_core.plugin import Effect, Facets, Json, JsonObject, Payload, Report
 
 MOST: Final = 100
 

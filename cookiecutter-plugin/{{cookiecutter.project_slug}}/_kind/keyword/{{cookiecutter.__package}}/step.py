@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from nika_core.model.json import Json, JsonObject
-from nika_core.plugin import Step, StepContext
+from nika_core.plugin import Json, JsonObject, Step, StepContext
 
 
 class {{cookiecutter.__class}}Step(Step):

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from nika_core.errors import UsageError
+from nika_core.plugin import UsageError
 from nika_core.testing import run_workflow
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "{{cookiecutter.word}}.nika.yaml"

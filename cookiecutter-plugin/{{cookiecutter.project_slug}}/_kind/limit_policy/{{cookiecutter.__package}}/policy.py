@@ -7,10 +7,7 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Final
 
-from nika_core import codes
-from nika_core.errors import UsageError
-from nika_core.model.limits import Limit, LimitKind, Unit
-from nika_core.plugin import Admission, Policy, Refusal, Stage
+from nika_core.plugin import Admission, Limit, LimitKind, Policy, Refusal, Stage, Unit, UsageError, codes
 
 MODELS: Final = "{{cookiecutter.__variable}}_MODELS"
 COST: Final = "{{cookiecutter.__variable}}_MAX_COST"

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
 
-from nika_core.model.message import Role
-from nika_core.model.usage import Usage
 from nika_core.plugin import (
     Chunk,
     Finished,
@@ -14,7 +12,9 @@ from nika_core.plugin import (
     ModelInfo,
     ModelRequest,
     Price,
+    Role,
     TextDelta,
+    Usage,
     estimate_tokens,
 )
 from nika_core.toolbox.providers import ClientBase, env_text

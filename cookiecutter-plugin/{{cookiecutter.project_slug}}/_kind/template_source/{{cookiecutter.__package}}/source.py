@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from nika_core import codes
-from nika_core.errors import TemplateValueError
-from nika_core.model.json import Json
-from nika_core.model.path import read_path
-from nika_core.model.template import Placeholder
-from nika_core.plugin import Scope, Source, SourceReport, Values
+from nika_core.plugin import (
+    Json,
+    Placeholder,
+    Scope,
+    Source,
+    SourceReport,
+    TemplateValueError,
+    Values,
+    codes,
+    read_path,
+)
 
 PREFIX: Final = "{{cookiecutter.__variable}}_"
 
