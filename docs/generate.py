@@ -231,11 +231,12 @@ KINDS = {
     ),
 }
 
+FILES = ("read_file", "read_text", "read_json", "text_of", "json_of", "open_file", "FileError")
 VALUES = [
     *("TaskError", "Category", "TemplateValueError", "UsageError", "ProblemsError", "NikaError", "Place", "Severity"),
     *("Message", "Role", "ToolCall", "ToolSpec", "Usage"),
     *("Template", "Placeholder", "AgentBlock", "OutputSpec", "KeywordCategory", "InputSpec", "Task", "Workflow"),
-    *("Graph", "Edge", "EdgeMaker"),
+    *("Graph", "Edge", "EdgeKind"),
     *("Limit", "LimitKind", "Unit", "timeout_of", "output_of", "EventKind", "Clock"),
     *("read_path", "nearest", "bound", "import_in_thread"),
 ]
@@ -306,6 +307,12 @@ def plugin_api() -> str:
     lines.append("## Fields\n")
     lines.append(_module_text("nika_core.plugin.fields"))
     lines.extend(described("nika_core.plugin.fields", importlib.import_module("nika_core.plugin.fields").__all__))
+    lines.append("## Files\n")
+    lines.append(
+        "Files that a user, a workflow or a folder names are opened by these functions only: a pipe or a device never "
+        "blocks them, and no more is read than a bound allows.\n"
+    )
+    lines.extend(described("nika_core.plugin", FILES))
     lines.append("## Values\n")
     lines.append("What the interface is made of. All of them are immutable.\n")
     lines.extend(described("nika_core.plugin", VALUES))

@@ -1,10 +1,10 @@
-"""A function that an agent may call: its name, its types and its docstring are all that the model is told."""
+"""A function for an agent. The model receives only its name, types and docstring."""
 
 PRICES = {"green tea": 3.2, "black tea": 2.9, "cups": 1.5}
 
 
 def total(item: str, count: int) -> float:
-    """What so many of an item cost, in euros.
+    """Return the price of a number of items, in euros.
 
     Args:
         item: an item's name.

@@ -1,4 +1,4 @@
-"""An MCP server over stdio: what is in stock."""
+"""An MCP server over stdio that manages the stock."""
 
 from mcp.server import MCPServer
 
@@ -9,19 +9,19 @@ STOCK = {"green tea": 12, "black tea": 0, "cups": 40}
 
 @server.tool()
 def in_stock(item: str) -> int:
-    """How many of an item are there."""
+    """Return how many of an item are in stock."""
     return STOCK[item]
 
 
 @server.tool()
 def items() -> list[str]:
-    """All items."""
+    """Return all items."""
     return list(STOCK)
 
 
 @server.tool()
 def reorder(item: str) -> str:
-    """Orders more of an item: not for agents, the workflow disallows it."""
+    """Order more of an item. The workflow does not allow agents to call this."""
     return f"ordered {item}"
 
 

@@ -1,4 +1,4 @@
-"""Starts a small issue tracker on this machine, then runs the workflow against it: `python examples/tour/run.py`."""
+"""Start a small local issue tracker, then run the workflow against it: `python examples/tour/run.py`."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def main() -> int:
     address = f"127.0.0.1:{tracker.server_port}"
     programs = Path(sys.executable).parent
     environ = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("NIKA_")},  # the same for everybody
-        "NIKA_HTTP_ALLOW": address,  # the http keyword reaches no address of this machine unless it is told to
-        "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}",  # the MCP server wants this Python
+        **{name: value for name, value in os.environ.items() if not name.startswith("NIKA_")},  # same for all
+        "NIKA_HTTP_ALLOW": address,  # by default the http keyword refuses local addresses
+        "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}",  # the MCP server needs this Python
     }
     workflow = Path(__file__).with_name("tour.nika.yaml")
     command = [str(programs / "nika"), "run", str(workflow), "-i", f"tracker=http://{address}/issues", *sys.argv[1:]]

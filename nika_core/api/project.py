@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from nika_core import codes
 from nika_core.api.options import WorkspaceOptions, open_workspace
 from nika_core.errors import UsageError
+from nika_core.model import files
 from nika_core.model.json import JsonObject
 from nika_core.model.limits import Limit
 from nika_core.plugin import Explanation
@@ -93,16 +95,14 @@ def init(folder: str | Path, schema: JsonObject | None = None) -> tuple[Made, ..
 def read_inputs(path: str | Path) -> dict[str, Any]:
     """Return the inputs in a YAML or JSON file, as `--inputs` reads them. Raise UsageError."""
     file = Path(path)
-    text = read_text(file, "--inputs")
+    inputs: Any
     if file.suffix.lower() == ".json":
-        try:
-            inputs = json.loads(text)
-        except ValueError as error:
-            raise UsageError(f"--inputs: {file} is not JSON: {error}", code=codes.BAD_INPUT) from None
+        with _as_input("--inputs"):
+            inputs = files.read_json(file)
     else:
         from nika_core.document.reading.inputs_file import load_inputs
 
-        inputs = load_inputs(text, str(file))
+        inputs = load_inputs(read_text(file, "--inputs"), str(file))
     if not isinstance(inputs, dict):
         raise UsageError(f"--inputs: {file} has no keys and values", code=codes.BAD_INPUT)
     return inputs
@@ -110,12 +110,18 @@ def read_inputs(path: str | Path) -> dict[str, Any]:
 
 def read_text(path: Path, what: str) -> str:
     """Return a file's text. Raise UsageError that calls it `what`."""
+    with _as_input(what):
+        return files.read_text(path)
+
+
+@contextmanager
+def _as_input(what: str) -> Iterator[None]:
+    """Turn a file that cannot be used into an error of the input that it was named for."""
     try:
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise UsageError(f"{what}: {path} is not UTF-8", code=codes.BAD_INPUT) from None
-    except OSError as error:
-        raise UsageError(f"{what}: cannot read {path}: {error.strerror}", code=codes.BAD_INPUT) from None
+        yield
+    except files.FileError as error:
+        message = f"{what}: {error.message}"
+        raise UsageError(message, code=codes.BAD_INPUT, hint=error.hint, place=error.place) from None
 
 
 def version() -> str:

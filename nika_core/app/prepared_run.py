@@ -21,6 +21,7 @@ from nika_core.engine.llm.budget import SpendingLimits
 from nika_core.engine.llm.estimate import certain_tasks
 from nika_core.engine.llm.pricing import Prices
 from nika_core.errors import NikaError, Place, Problem, ProblemsError, Severity, exit_code_of
+from nika_core.model.files import FileError, open_file
 from nika_core.model.graph import Graph
 from nika_core.model.json import Json
 from nika_core.model.limits import Limit, LimitKind, Limits, Unit
@@ -28,6 +29,7 @@ from nika_core.model.masking import Masker, secret_values
 from nika_core.model.workflow import AgentBlock, Task, Workflow
 from nika_core.plugin import Facets, ModelInfo, Price, Provider, Values
 
+_MAX_HASHED = 1024**3  # bytes of one file that belongs to a task
 T = TypeVar("T")
 
 
@@ -124,9 +126,9 @@ class PreparedRun:
 def _content(path: Path) -> str:
     """Return a hash of a file's content; "" if it cannot be read: the step that uses it will report it."""
     try:
-        with path.open("rb") as file:
+        with open_file(path, _MAX_HASHED) as file:
             return hashlib.file_digest(file, "blake2b").hexdigest()
-    except OSError:
+    except (OSError, FileError):
         return ""
 
 

@@ -8,6 +8,8 @@ from dataclasses import replace
 from nika_core import codes
 from nika_core.app.workspace import Workspace
 from nika_core.errors import UsageError
+from nika_core.model.bounded import MAX_PROMPT_CHARACTERS
+from nika_core.model.files import FileError, read_text
 from nika_core.model.json import Json
 from nika_core.model.template import Template
 from nika_core.model.workflow import AgentBlock, Workflow
@@ -22,10 +24,10 @@ def resolve_system_prompt(
     if agent.system_prompt_file is not None:
         path = workflow.folder / agent.system_prompt_file
         try:
-            text = path.read_bytes().decode("utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
+            text = read_text(path, 4 * MAX_PROMPT_CHARACTERS)
+        except FileError as error:
             raise UsageError(
-                f"the system prompt's file {agent.system_prompt_file} cannot be read: {error}",
+                f"the system prompt's file {agent.system_prompt_file} {error.reason}",
                 code=codes.BAD_SYSTEM_PROMPT,
                 hint=f"paths are relative to the workflow's folder: {workflow.folder}",
             ) from None

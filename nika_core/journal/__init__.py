@@ -1,7 +1,7 @@
 """The history of runs: events to SQLite and back, so that a run can be looked at, resumed and removed.
 
-Standard library only. One writer thread commits in groups; whoever needs what he recorded to be durable waits for a
-barrier. See `Journal` and `RunRecorder`.
+Standard library only. One writer thread commits in groups; code that needs its records to be durable waits
+for a barrier. See `Journal` and `RunRecorder`.
 """
 
 from nika_core.journal.journal import Journal

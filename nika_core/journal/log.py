@@ -20,7 +20,7 @@ _Stored = tuple[str | None, str | None]  # as it stands in the table: the text, 
 class RunRecorder:
     """Records events, keeps replies and tool results, says how the run ended.
 
-    It is the engine's `record`, `barrier` and `memo`. Used from one thread. `run_id` names the run for the user.
+    It is the engine's `record`, `barrier` and `call_cache`. Used from one thread. `run_id` names the run for the user.
     """
 
     def __init__(

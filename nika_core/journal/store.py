@@ -146,7 +146,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> int:
 
 
 def _tables(connection: sqlite3.Connection) -> int:
-    """How many tables and indexes there are, whoever's they are."""
+    """Return how many tables and indexes there are, of any program."""
     count: int = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     return count
 

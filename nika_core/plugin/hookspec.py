@@ -135,12 +135,12 @@ def nika_limit_policies() -> Iterable[LimitPolicy]:  # type: ignore[empty-body] 
 
         @hookimpl
         def nika_limit_policies():
-            return [LimitPolicy(name="house", summary="No shell for agents.", policy="acme_house:House")]
+            return [LimitPolicy(name="house", summary="Agents do not deploy.", policy="acme_house:House")]
 
         class House(Policy):
             def admit(self, request):
-                if request.stage is Stage.TOOL and request.tool.startswith("shell"):
-                    return Refusal("agents may not use the shell here")
+                if request.stage is Stage.TOOL and request.tool.startswith("deploy"):
+                    return Refusal("agents may not deploy here")
                 return None
 
     and in its pyproject.toml:

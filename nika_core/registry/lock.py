@@ -11,17 +11,20 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Any, Final
 
 from nika_core import codes
 from nika_core.errors import Place, RefusedError, UsageError
+from nika_core.model.files import FileError, read_file, read_json, require_regular_file
 from nika_core.registry.scan import PluginRecord
 
 LOCK_NAME: Final = "nika.lock"
 KERNEL: Final = "nika-core"
 _FORMAT: Final = 1
+_REWRITE: Final = "write it again: nika plugins lock"
+_MAX_INSTALLED: Final = 1024**3  # bytes of one installed file
 _OF_THE_INSTALLER: Final = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"}
 
 
@@ -58,8 +61,8 @@ def changed_files(name: str) -> list[str]:
         if file.hash is None or file.hash.mode != "sha256":
             continue
         try:
-            digest = hashlib.sha256(Path(str(file.locate())).read_bytes()).digest()
-        except OSError:
+            digest = hashlib.sha256(read_file(Path(str(file.locate())), _MAX_INSTALLED)).digest()
+        except FileError:
             changed.append(str(file))
             continue
         if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != file.hash.value:
@@ -74,33 +77,37 @@ def lock_of(records: Iterable[PluginRecord]) -> list[Locked]:
 
 
 def write_lock(path: Path, entries: Iterable[Locked]) -> None:
-    """Write the lock file, one distribution a line. Raises OSError."""
+    """Write the lock file, one distribution a line. Raises OSError, FileError."""
     rows = [
         json.dumps({"distribution": entry.distribution, "version": entry.version, "sha256": entry.sha256})
         for entry in entries
     ]
     listed = ",\n  ".join(rows)
+    require_regular_file(path)
     path.write_text(f'{{"format": {_FORMAT}, "plugins": [\n  {listed}\n]}}\n', encoding="utf-8")
 
 
 def read_lock(path: Path) -> dict[str, Locked] | None:
     """The lock's entries by distribution; None where there is no lock. Raises UsageError."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {path}: {error}", code=codes.PLUGIN_LOCK, place=Place(str(path))) from None
+        found: Any = read_json(path)
+    except FileError as error:
+        if error.missing:
+            return None
+        message = f"{path} is no lock of plugins: it {error.reason}"
+        raise UsageError(message, code=codes.PLUGIN_LOCK, hint=_REWRITE, place=error.place) from None
     try:
-        found = json.loads(text)
         if found["format"] != _FORMAT:
             raise ValueError(f"its format is {found['format']}, this Nika reads {_FORMAT}")
-        return {entry["distribution"]: Locked(**entry) for entry in found["plugins"]}
+        entries = [Locked(**entry) for entry in found["plugins"]]
+        if not all(isinstance(text, str) for entry in entries for text in astuple(entry)):
+            raise ValueError("a name, a version and a hash are texts")
+        return {entry.distribution: entry for entry in entries}
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"{path} is no lock of plugins: {error}",
             code=codes.PLUGIN_LOCK,
-            hint="write it again: nika plugins lock",
+            hint=_REWRITE,
             place=Place(str(path)),
         ) from None
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
-import math
 import re
 import sys
 from functools import lru_cache
@@ -16,32 +15,13 @@ from itertools import islice
 from typing import Any, Final
 
 from nika_core.errors import Category, TaskError
-from nika_core.model.json import Json, JsonObject, refuse_constant
-from nika_core.model.path import nesting
+from nika_core.model.json import Json, JsonObject
+from nika_core.model.json_text import parse_json
 
 _FENCED: Final = re.compile(r"```[A-Za-z0-9]*[ \t]*\n(.*?)\n?```", re.DOTALL)
 _MAX_PROBLEMS: Final = 5
 _MAX_SORTED: Final = 100  # errors that are sorted by place
 _MAX_LENGTH: Final = 300  # characters of one problem: a validator repeats the value, which may be long
-
-
-class TooDeepError(ValueError):
-    """JSON that is nested deeper than it may be."""
-
-
-def parse_json(text: str, max_depth: int | None = None) -> Json:
-    """Return strict JSON: no NaN, no infinite number, no duplicate keys. Raises ValueError with a sentence."""
-    try:
-        value: Json = _DECODER.decode(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
-    except RecursionError:
-        raise TooDeepError("nested too deeply") from None
-    except ValueError as error:  # from the hooks below, or about a number with thousands of digits
-        raise ValueError(str(error).partition(";")[0]) from None
-    if max_depth is not None and nesting(value, max_depth) > max_depth:
-        raise TooDeepError(f"nested deeper than {max_depth} levels")
-    return value
 
 
 def value_problems(value: Json, schema: JsonObject) -> list[str]:
@@ -114,27 +94,6 @@ def unfenced(text: str) -> str:
     """Return what stands in a code fence if the whole text is one, else the text."""
     match = _FENCED.fullmatch(text.strip())
     return match.group(1) if match else text
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r} stands twice in one object")
-    return members
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"the number {text[:40]} is too large")
-    return number
-
-
-_DECODER: Final = json.JSONDecoder(
-    parse_constant=refuse_constant, parse_float=_finite, object_pairs_hook=_no_duplicates
-)
 
 
 def _clip(text: str) -> str:

@@ -136,4 +136,8 @@ def script_in_environ(model: ScriptedModel) -> Iterator[dict[str, str]]:
 @hookimpl
 def nika_providers() -> Iterable[Provider]:
     """Describe the provider `scripted`."""
-    return (Provider(name=WORD, summary="Plays what a test wrote down.", client="nika_core.testing.scripted:Client"),)
+    return (
+        Provider(
+            name=WORD, summary="Plays what a test wrote down.", client="nika_core.testing.scripted:ScriptedClient"
+        ),
+    )

@@ -58,8 +58,8 @@ def test_a_task_that_asks_needs_a_model_from_somewhere(load: Callable[..., Any])
 @pytest.mark.parametrize(
     ("content", "code", "message"),
     [
-        (None, codes.BAD_SYSTEM_PROMPT, "is not there"),
-        (b"\xff\xfe", codes.BAD_SYSTEM_PROMPT, "is not UTF-8"),
+        (None, codes.BAD_SYSTEM_PROMPT, "does not exist"),
+        (b"\xff", codes.BAD_SYSTEM_PROMPT, "is not UTF-8"),
         (b"x" * 100_001, codes.PROMPT_TOO_LONG, "100,000"),
         ("é".encode() * 300_000, codes.PROMPT_TOO_LONG, "100,000"),
     ],
@@ -83,7 +83,7 @@ def test_the_file_of_the_system_prompt_is_looked_at(
 
 def test_a_folder_is_no_system_prompt(load: Callable[..., Any]) -> None:
     (problem,) = load("agent: {model: m, systemPromptFile: .}\n" + ASKS).problems
-    assert "folder" in problem.message
+    assert "is a directory" in problem.message
 
 
 def test_two_system_prompts_and_long_ones_are_refused(load: Callable[..., Any]) -> None:

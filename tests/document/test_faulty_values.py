@@ -77,11 +77,11 @@ def test_a_schema_may_stand_in_a_file_beside_the_workflow(tmp_path: Path, catalo
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (None, "there is no such file"),
-        ("", "the file is empty"),
-        ("{type: object}", "it is not JSON"),
+        (None, "does not exist"),
+        ("", "is not JSON"),
+        ("{type: object}", "is not JSON"),
         ("[" * 100_000, "nested too deeply"),
-        ("[1]", "it holds no object"),
+        ("[1]", "holds no object"),
         ('{"type": "objekt"}', "'objekt' is not valid"),
     ],
 )

@@ -110,8 +110,8 @@ def test_a_third_party_keyword_is_listed_validated_run_and_refused_like_a_built_
 def test_the_kernel_does_not_know_the_name_of_any_keyword() -> None:
     kernel = Path(__file__).parents[2] / "nika_core"
     for file in kernel.rglob("*.py"):
-        if {"migration", "scaffold", "testing"} & set(file.parts) or file.name == "explanations.py":
-            continue  # v4's keywords are history, a new project is an example, the kits know heavy packages by name
+        if {"scaffold", "testing"} & set(file.parts) or file.name == "explanations.py":
+            continue  # a new project is an example, the kits know heavy packages by name
         text = file.read_text()
         for word in ("'shell'", '"shell"', '"subagent"', '"mcp"', '"http"', '"function"', '"llm"'):
             assert word not in text, f"{file} knows {word}"

@@ -1,4 +1,4 @@
-"""The client of ACME's gateway. Retries, budgets, timeouts and accounting are the kernel's."""
+"""The client of ACME's gateway. The kernel handles retries, budgets, timeouts and accounting."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STOPS = {"done": "end", "length": "maxTokens", "tools": "toolUse", "no": "refus
 
 
 class Client(ServerClient):
-    """One for a run, used by many tasks at once. No batches, no token counter: `ServerClient` says so."""
+    """One instance serves a whole run, many tasks at once. The defaults hold: no batches, no token counter."""
 
     provider = "acme"
     address_variable = "ACME_URL"
@@ -34,11 +34,11 @@ class Client(ServerClient):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Every token that was used: a new one is in no variable, so the kernel does not know that it is a secret."""
+        """Return every token that was used. The kernel masks them; it cannot know a new token from a variable."""
         return tuple(self._tokens.seen)
 
     def info(self, model: str) -> ModelInfo:
-        """Return what the model can do. Pure and quick: `nika validate` asks this."""
+        """Return what the model can do. Pure and quick: `nika validate` calls this."""
         return ModelInfo(model, 32_000, 4_000, json_schema=False, price=_PRICES.get(model))
 
     def models(self) -> Sequence[ModelInfo]:
@@ -46,12 +46,12 @@ class Client(ServerClient):
         return [self.info(name) for name in _PRICES]
 
     async def connect(self) -> Any:
-        """Make the HTTP client."""
+        """Create the HTTP client."""
         library = await load_sdk("httpx2")  # in a thread: the event loop goes on meanwhile
         return library.AsyncClient(timeout=await self.http_timeout(), trust_env=False)
 
     async def send(self, request: ModelRequest) -> AsyncIterator[Any]:
-        """Send a request; the gateway answers with a line of JSON for each piece, and one at the end."""
+        """Send a request. The gateway answers with one line of JSON per chunk, and one at the end."""
         return _lines(await self._authorized("POST", "/generate", _body(request)))
 
     def new_reply(self, request: ModelRequest) -> Reply:
@@ -68,7 +68,7 @@ class Client(ServerClient):
             await response.aclose()
 
     async def _authorized(self, method: str, path: str, body: Any = None) -> Any:
-        """Return a response that is open and good. A token that was changed meanwhile is fetched again, once."""
+        """Return an open, successful response. If the token has changed in the meantime, fetch it again, once."""
         http = await self.connection()
         token: str | None = None
         for last in (False, True):
@@ -98,7 +98,7 @@ class Reply:
 
     @property
     def complete(self) -> bool:
-        """Whether the last line has come: a stream without it is no answer."""
+        """Whether the last line has arrived. A stream without it is not an answer."""
         return self._stop is not None
 
     def add(self, event: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Declares the provider `acme`. Imports nothing heavy: whoever lists the plugins imports this module."""
+"""Declares the provider `acme`. Imports nothing heavy, because listing the plugins imports this module."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NIKA_API = 1
 
 @hookimpl
 def nika_providers() -> Iterable[Provider]:
-    """One provider: `acme`."""
+    """Return the provider `acme`."""
     return (
         Provider(
             name="acme",

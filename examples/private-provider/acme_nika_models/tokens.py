@@ -1,4 +1,4 @@
-"""A token that changes: in a file that somebody rewrites, or from a command that prints the current one."""
+"""A rotating token: in a file that another program rewrites, or from a command that prints the current one."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _PATIENCE = 10.0  # seconds that the command has
 
 
 class Tokens:
-    """Gives the token for each call.
+    """Returns the token for each call.
 
-    `ACME_TOKEN_FILE` is read for every call: a file costs nothing. The output of `ACME_TOKEN_COMMAND` is kept until
+    `ACME_TOKEN_FILE` is read for every call, because that is cheap. The output of `ACME_TOKEN_COMMAND` is kept until
     the gateway refuses it. `ACME_TOKEN` never changes.
     """
 
@@ -28,7 +28,7 @@ class Tokens:
         self.seen: set[str] = set()  # so that none of them is ever shown
 
     async def current(self, refused: str | None = None) -> str:
-        """The token; `refused` is the one that the gateway no longer takes. Raises TaskError (category config)."""
+        """Return the token; `refused` is one that the gateway no longer accepts. Raises TaskError (category config)."""
         async with self._turn:  # calls that find out at the same time ask once
             if self._file:
                 self._kept = (await asyncio.to_thread(self._read, Path(self._file))).strip()

@@ -14,6 +14,7 @@ from nika_core.document.reading.problem_list import ProblemList
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.document.validation.issues import ValidationIssue, add_syntax_hint
 from nika_core.model.bounded import MAX_PROMPT_CHARACTERS
+from nika_core.model.files import FileError, read_text
 from nika_core.model.workflow import AgentBlock, Mode, Task
 
 _TOO_LONG: Final = f"is longer than {MAX_PROMPT_CHARACTERS:,} characters"
@@ -97,21 +98,13 @@ def _check_file(name: str | None, folder: Path, problems: ProblemList, *, other:
     if name is None:
         return
     code, hint = codes.BAD_SYSTEM_PROMPT, "its path is relative to the workflow's folder"
-    why = _why_unreadable(folder / name)
+    try:
+        text = read_text(folder / name, 4 * MAX_PROMPT_CHARACTERS)  # UTF-8 has at most four bytes a character
+        why = _TOO_LONG if len(text) > MAX_PROMPT_CHARACTERS else None
+    except FileError as error:
+        why = error.reason if error.size is None else _TOO_LONG
+        hint = error.hint or hint
     if why == _TOO_LONG:
         code, hint = codes.PROMPT_TOO_LONG, "shorten it"
     if why is not None:
         problems.add(code, f"the system prompt's file `{name}` {why}", ("agent", "systemPromptFile"), hint=hint)
-
-
-def _why_unreadable(path: Path) -> str | None:
-    try:
-        if not path.is_file():
-            return "is a folder" if path.is_dir() else "is not there"
-        with path.open("rb") as file:
-            data = file.read(4 * MAX_PROMPT_CHARACTERS + 1)  # a character has at most four bytes in UTF-8
-        return _TOO_LONG if len(data.decode()) > MAX_PROMPT_CHARACTERS else None
-    except UnicodeDecodeError as error:
-        return _TOO_LONG if len(data) > 4 * MAX_PROMPT_CHARACTERS and error.end == len(data) else "is not UTF-8"
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-        return f"cannot be read: {getattr(error, 'strerror', None) or error}"

@@ -4,16 +4,14 @@ before a model is paid for an answer to it.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from nika_core.document.reading.source_file import decode, read_bytes
 from nika_core.document.validation.issues import ValidationIssue
 from nika_core.document.validation.known_json_schemas import is_plain_schema
-from nika_core.errors import Problem
+from nika_core.model.files import MAX_BYTES, FileError, read_json
 from nika_core.model.limits import Limit
 
 _MAX_NODES: Final = 2000  # mappings and lists of one schema; a larger one is checked when its task runs
@@ -25,24 +23,18 @@ _HINT: Final = "see json-schema.org; only references within it (`#/...`) are fol
 
 def read_schema(folder: Path, name: str, limit: Limit | None) -> dict[str, Any] | ValidationIssue:
     """Return the schema in a JSON file, or what is wrong with the file or the schema. `limit`: of the file's bytes."""
-    data = read_bytes(folder / name, limit)
-    text = data if isinstance(data, Problem) else decode(data, name)
-    if isinstance(text, Problem):
-        return _of_file(name, text.message, AS_FILE)
     try:
-        schema = json.loads(text)
-    except ValueError as error:
-        return _of_file(name, f"it is not JSON: {error}", "JSON has its keys and its text in double quotes")
-    except RecursionError:
-        return _of_file(name, "it is nested too deeply", "make it flatter")
+        schema = read_json(folder / name, MAX_BYTES if limit is None else int(limit.value))
+    except FileError as error:
+        return _of_file(name, error.reason, error.hint or AS_FILE)
     if not isinstance(schema, dict):
-        return _of_file(name, "it holds no object", _HINT)
+        return _of_file(name, "holds no object", _HINT)
     issue = schema_issue(schema)
-    return schema if issue is None else _of_file(name, issue.message, issue.hint)
+    return schema if issue is None else _of_file(name, f"is refused: {issue.message}", issue.hint)
 
 
 def _of_file(name: str, why: str, hint: str | None) -> ValidationIssue:
-    return ValidationIssue(f"the schema's file `{name}`: {why}", hint, ["schema", "output"])
+    return ValidationIssue(f"the schema's file `{name}` {why}", hint, ["schema", "output"])
 
 
 def schema_issue(schema: dict[str, Any]) -> ValidationIssue | None:

@@ -1,44 +1,26 @@
-"""A file's bytes as text: its size is known before it is read, and it is UTF-8 or refused."""
+"""A workflow's or a project's file as text, or the problem of why it cannot be read."""
 
 from __future__ import annotations
 
-import codecs
 import os
-import stat
 from pathlib import Path
 
 from nika_core import codes
 from nika_core.errors import Place, Problem
+from nika_core.model import files
 from nika_core.model.limits import Limit
-
-_UTF16_OR_32 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 
 
 def read_bytes(path: Path, limit: Limit | None) -> bytes | Problem:
     """Return the file's bytes, or why they cannot be read. At most one byte more than the limit is read."""
-    place = Place(str(path))
-
-    def unreadable(why: str, hint: str | None = None) -> Problem:
-        return Problem(codes.FILE_UNREADABLE, why, place, hint)
-
     try:
-        about = path.stat()
-        if stat.S_ISDIR(about.st_mode):
-            return unreadable("this is a directory, not a file", "name the workflow's file in it")
-        if not stat.S_ISREG(about.st_mode):
-            return unreadable("this is not a regular file", "write the workflow to a file first")
-        if limit is not None and about.st_size > limit.value:
-            return too_large(path, about.st_size, limit)
-        with path.open("rb") as file:
-            data = file.read(int(limit.value) + 1 if limit is not None else -1)
-    except FileNotFoundError:
-        return unreadable("there is no such file", _similar(path))
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        return unreadable(f"the file cannot be read: {why}")
-    if limit is not None and len(data) > limit.value:
-        return too_large(path, len(data), limit)
-    return data
+        return files.read_file(path, files.MAX_BYTES if limit is None else int(limit.value))
+    except files.FileError as error:
+        if limit is not None and error.size is not None:
+            return too_large(path, error.size, limit)
+        if error.missing:
+            return Problem(error.code, "there is no such file", error.place, _similar(path))
+        return error.problem()
 
 
 def too_large(path: Path, size: int, limit: Limit) -> Problem:
@@ -53,23 +35,12 @@ def too_large(path: Path, size: int, limit: Limit) -> Problem:
 
 def decode(data: bytes, path: str) -> str | Problem:
     """Return the bytes as text without a byte order mark, or why they are not text. Line ends are kept."""
-    place = Place(path, 1, 1)
-    if data.startswith(_UTF16_OR_32):
-        return Problem(codes.FILE_UNREADABLE, "the file is UTF-16 or UTF-32", place, "save it as UTF-8")
     try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        before = data[data.rfind(b"\n", 0, error.start) + 1 : error.start]
-        column = len(before.decode("utf-8", "replace")) + 1
-        return Problem(
-            codes.FILE_UNREADABLE,
-            f"the file is not UTF-8: byte 0x{data[error.start]:02x} is not valid here",
-            Place(path, line, column),
-            "save it as UTF-8",
-        )
-    text = text.removeprefix("\ufeff")
+        text = files.text_of(data, Path(path))
+    except files.FileError as error:
+        return error.problem()
     if not text.strip():
+        place = Place(path, 1, 1)
         return Problem(codes.FILE_UNREADABLE, "the file is empty", place, "a workflow has at least `tasks:`")
     return text
 

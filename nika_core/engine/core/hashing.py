@@ -1,4 +1,4 @@
-"""Hashes of definitions, payloads and conversations: what decides whether a finished task is taken over."""
+"""Hashes of definitions, payloads and conversations: they decide whether a finished task is reused."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def definition_hash(
     belong to it; `sections`, the workflow's that it may use, e.g. the servers of `mcpServers`.
 
     Timeouts, retries and error rules are not in it: they change when a task fails, not what it yields when it
-    succeeds, and whoever raises a timeout to mend a run does not want to pay for its other tasks again.
+    succeeds, and raising a timeout to fix a run must not make its other tasks cost again.
     """
     output = task.output
     plain = output.format == "text" and task.allowed_tools is None and not task.disallowed_tools

@@ -64,7 +64,7 @@ class _Entry:
 class _Group:
     """Calls that go together. `sent` has the batch's id once it has one; `going`: the provider may have it already.
 
-    `mark`: tells this sending apart from all others, whoever's they are.
+    `mark`: tells this sending apart from all others, of any run.
     """
 
     sent: asyncio.Future[str]

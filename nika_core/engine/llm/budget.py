@@ -102,7 +102,7 @@ class _Call:
 
 
 class Ledger:
-    """The accounts of one run. Every method gives the decisions that it leads to, in order."""
+    """The accounts of one run. Every method returns the grants that it leads to, in order."""
 
     def __init__(self, bounds: SpendingLimits) -> None:
         self.bounds = bounds
@@ -129,7 +129,7 @@ class Ledger:
         return len(self._queue)
 
     def request(self, task: str, tokens: int, cost: Decimal | None) -> tuple[int, list[Grant]]:
-        """Ask for `tokens` and `cost` (US dollars; None: no known price). Gives the call's number."""
+        """Ask for `tokens` and `cost` (US dollars; None: no known price). Return the call's number."""
         wants: list[tuple[_Account, Number]] = []
         for account, amount in ((self._task(task), tokens), (self._run, tokens), (self._cost, cost)):
             if account is not None and amount is not None:
@@ -302,7 +302,7 @@ class Budget:
         self.apply(self.ledger.charge(task, tokens, cost, unknown=unknown))
 
     def apply(self, decisions: Iterable[Grant]) -> None:
-        """Wake who may go, or never can."""
+        """Wake the calls that may go, and those that never can."""
         todo = deque(decisions)
         while todo:
             decision = todo.popleft()

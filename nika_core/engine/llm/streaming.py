@@ -19,8 +19,8 @@ async def stream_reply(
 ) -> Finished:
     """Text goes to `on_text` and into `text`. Raises TaskError, also for a stream that ends without its end.
 
-    A connection that is lost after text was shown, and paid for, is not tried again by itself: whoever follows the
-    text would see it twice.
+    A connection that is lost after text was shown, and paid for, is not tried again by itself: its text would be
+    shown twice.
     """
     try:
         return await _stream(request, connection, text, on_text)

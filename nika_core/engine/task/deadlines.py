@@ -42,7 +42,7 @@ class Deadlines:
         return deadline
 
     def close(self) -> asyncio.Task[None] | None:
-        """Forget all. Gives the sleeper, cancelled, for who wants to wait for its end."""
+        """Forget all. Return the sleeper, cancelled, so that its end can be awaited."""
         self._heap.clear()
         sleeper, self._sleeper = self._sleeper, None
         if sleeper is not None:

@@ -11,15 +11,16 @@ from nika_core import codes
 from nika_core.errors import Category, TaskError
 from nika_core.model.bounded import bound
 from nika_core.model.json import Json, JsonObject
+from nika_core.model.json_text import TooDeepError, parse_json
 from nika_core.model.workflow import OutputSpec
-from nika_core.template.json_check import TooDeepError, import_validator, parse_json, value_problems
+from nika_core.template.json_check import import_validator, value_problems
 
 _compact: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _SHOWN: Final = 200  # characters of a wrong output that its error shows
 
 
 def fork(value: Any) -> Any:
-    """The same JSON in containers of its own, so that whoever changes it changes nobody else's."""
+    """Return the same JSON in new containers, so that a change to it changes nothing else."""
     kind = type(value)
     if kind is dict or isinstance(value, Mapping):  # the exact type first: to ask an abstract class is slow
         return {key: item if type(item) is str else fork(item) for key, item in value.items()}

@@ -1,4 +1,4 @@
-"""What holds a running task: it can be told to stop, and be left behind when it does not."""
+"""Supervises a running task: it can be told to stop, and is abandoned if it does not."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from nika_core.engine.task.deadlines import Deadline, Deadlines
 
 
 class StopReason(Enum):
-    """Who wants it to stop."""
+    """Why it is to stop."""
 
     TIMEOUT = "timeout"  # this attempt has used up its time
     CANCEL = "cancel"  # the run does not want it any more
 
 
 class TaskSupervisor:
-    """One task of the event loop. Stopping is asked for by cancelling it; after a grace period it is `abandoned`.
+    """One task of the event loop. It is stopped by cancelling it, and `abandoned` after a grace period.
 
     A plain task and not a TaskGroup's: a TaskGroup waits for ever for a child that swallows its cancellation.
     """
@@ -36,14 +36,14 @@ class TaskSupervisor:
         self._grace = grace
 
     def abandoned(self) -> None:
-        """Called once when it does not stop in its grace period, and nobody will wait for it any longer."""
+        """Called once if it does not stop within its grace period and is no longer waited for."""
 
     def arm(self, seconds: float) -> None:
-        """An attempt has this long from now on."""
+        """Give an attempt this long from now on."""
         self._deadline = self._deadlines.add(seconds, self._expire)
 
     def disarm(self) -> None:
-        """The attempt is over."""
+        """Stop measuring the time of the attempt: it is over."""
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
@@ -52,12 +52,12 @@ class TaskSupervisor:
             self._grace_deadline = None
 
     def cancel(self, reason: str) -> None:
-        """The run does not want it any more."""
+        """Stop it because the run no longer wants it."""
         if self.stop_reason is not StopReason.CANCEL and not self.ended:
             self._stop(StopReason.CANCEL, reason)
 
     def abandon(self) -> None:
-        """Do not wait any longer."""
+        """Wait for it no longer."""
         self.disarm()
         if not self.ended:
             self.abandoned()
@@ -67,7 +67,7 @@ class TaskSupervisor:
             self.task.cancel()
 
     def clear_cancellation(self) -> None:
-        """After an attempt that ran out of time: the task itself goes on."""
+        """Let the task go on after an attempt that ran out of time."""
         self.stop_reason = None
         task = self.task
         while task is not None and task.cancelling():

@@ -12,7 +12,8 @@ and `AgentFacets` checks and estimates a payload whose fields have the names in 
 for again, at most `MAX_REPAIRS` times.
 """
 
-from nika_core.template.json_check import json_problem, parse_json, value_problems
+from nika_core.model.json_text import parse_json
+from nika_core.template.json_check import json_problem, value_problems
 from nika_core.toolbox.agent.facets import COMPLETION_FIELDS, FIELDS, MAX_REPAIRS, AgentFacets, CompletionFacets
 from nika_core.toolbox.agent.loop import Answer, converse
 

@@ -9,6 +9,7 @@ from typing import Final
 from nika_core import codes
 from nika_core.errors import TaskError
 from nika_core.model.bounded import MAX_PROMPT_CHARACTERS
+from nika_core.model.files import size_of
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.message import Message, Role
 from nika_core.model.template import Template
@@ -215,7 +216,7 @@ def _prompt_tokens(payload: Payload) -> tuple[int, bool]:
         if isinstance(value, Template):
             is_exact = False
         low += _least_bytes(value)
-    low += sum(path.stat().st_size for path in _files(payload) if path.is_file())
+    low += sum(map(size_of, _files(payload)))
     return -(-low // 4), is_exact
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from nika_core import codes
 from nika_core.errors import Category, TaskError
 from nika_core.model.bounded import MAX_PROMPT_CHARACTERS
+from nika_core.model.files import FileError, read_text
 from nika_core.model.json import JsonObject
 from nika_core.model.workflow import AgentBlock
 
@@ -60,37 +61,32 @@ def system_of(payload: Mapping[str, object], folder: Path, agent: AgentBlock) ->
 def skill_path(folder: Path, name: str) -> Path:
     """Return the file of a skill, which is a file or a folder with a SKILL.md."""
     path = folder / name
-    return path / SKILL_FILE if path.is_dir() else path
+    try:
+        return path / SKILL_FILE if path.is_dir() else path
+    except OSError:  # e.g. the name is too long: the reader says so
+        return path
 
 
 def read_prompt_file(path: Path, what: str) -> str:
     """Return a file's text. Raise TaskError (category config) with the reason if it cannot be used."""
-    reason = why_unreadable(path)
-    if reason is None:
-        return path.read_text("utf-8-sig")
-    raise TaskError(
-        f"the {what} {str(path)!r} {reason}",
-        category=Category.CONFIG,
-        code=codes.BAD_SYSTEM_PROMPT,
-        hint="paths are relative to the workflow's folder",
-    )
+    try:
+        return read_text(path, _MAX_BYTES)
+    except FileError as error:
+        raise TaskError(
+            f"the {what} {error.message}",
+            category=Category.CONFIG,
+            code=codes.BAD_SYSTEM_PROMPT,
+            hint=error.hint or "paths are relative to the workflow's folder",
+        ) from None
 
 
 def why_unreadable(path: Path) -> str | None:
     """Return why a file cannot be part of a prompt, or None if it can."""
     try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_BYTES + 1)
-        data.decode("utf-8")
-    except FileNotFoundError:
-        return "is not there"
-    except IsADirectoryError:
-        return "is a directory"
-    except OSError as error:
-        return f"cannot be read: {error.strerror}"
-    except UnicodeDecodeError:
-        return "is not UTF-8 text" if len(data) <= _MAX_BYTES else f"has more than {_MAX_BYTES:,} bytes"
-    return None if len(data) <= _MAX_BYTES else f"has more than {_MAX_BYTES:,} bytes"
+        read_text(path, _MAX_BYTES)
+    except FileError as error:
+        return error.reason
+    return None
 
 
 def json_instruction(schema: JsonObject | None) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from nika_core.model.importing import import_in_thread
+from nika_core.model.json_text import parse_json
 from nika_core.model.message import ToolCall
-from nika_core.template.json_check import parse_json
 
 
 def env_text(environ: Mapping[str, str], name: str) -> str | None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import json
 import os
 import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -19,9 +18,9 @@ from nika_command_migrate.findings import MigrationContext
 from nika_command_migrate.migrate import Migration, Status, migrate_text
 from nika_command_migrate.notes import Note
 from nika_core import Severity
+from nika_core.plugin import FileError, Place, read_file, read_json, text_of
 
 PATTERNS: Final = ("*.nika.yaml", "*.nika.yml")
-MAX_BYTES: Final = 10 * 1024 * 1024  # what v4 could read at most, and v5 reads unless told otherwise
 _SKIPPED: Final = frozenset({"node_modules", "__pycache__"})  # and every hidden folder
 BACKUP: Final = ".v4.bak"
 
@@ -70,9 +69,23 @@ def found_files(paths: Iterable[Path]) -> list[Path]:
     """The files that are named, and in folders those with a workflow's name; each file once."""
     found: dict[Path, Path] = {}
     for path in paths:
-        for file in _in_folder(path) if path.is_dir() else [path]:
-            found.setdefault(file.resolve(), file)
+        for file in _in_folder(path) if _is_folder(path) else [path]:
+            found.setdefault(_target(file), file)
     return list(found.values())
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # e.g. a name that is too long: the reader says so
+        return False
+
+
+def _target(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: links that lead in a circle
+        return path
 
 
 def _in_folder(folder: Path) -> Iterator[Path]:
@@ -85,12 +98,11 @@ def _in_folder(folder: Path) -> Iterator[Path]:
 
 def _one(path: Path, *, write: bool, backup: bool) -> FileResult:
     try:
-        content = _read(path)
-        text = content.decode("utf-8")
-    except OSError as error:
-        return _unreadable(path, _reason(error), "name a file that can be read")
-    except UnicodeDecodeError as error:
-        return _unreadable(path, f"byte {error.start} is not UTF-8", "save the file as UTF-8")
+        content = read_file(path)
+        text_of(content, path)
+    except FileError as error:
+        return _unreadable(path, error.reason, error.hint or "name a file that can be read", error.place)
+    text = content.decode("utf-8")  # with its byte order mark
     migration = migrate_text(text, path, surroundings_of(path))
     if migration.status is not Status.MIGRATED:
         return FileResult(path, migration)
@@ -99,35 +111,26 @@ def _one(path: Path, *, write: bool, backup: bool) -> FileResult:
         return result
     try:
         kept = write_text(path, content, migration.text, backup=backup)
-    except OSError as error:
-        note = Note(1, 1, Severity.ERROR, f"the file was not written: {_reason(error)}", "the old text is untouched")
+    except (OSError, FileError) as error:
+        reason = error.reason if isinstance(error, FileError) else error.strerror or str(error)
+        note = Note(1, 1, Severity.ERROR, f"the file was not written: {reason}", "the old text is untouched")
         return replace(result, migration=replace(migration, status=Status.UNREADABLE, notes=(note, *migration.notes)))
     return replace(result, written=True, backup=kept)
 
 
-def _read(path: Path) -> bytes:
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError("it is no file")
-    with path.open("rb") as file:
-        content = file.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise OSError(f"it is larger than {MAX_BYTES // 1024 // 1024} MB")
-    return content
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error)
-
-
-def _unreadable(path: Path, message: str, hint: str) -> FileResult:
-    return FileResult(path, Migration(Status.UNREADABLE, "", (Note(1, 1, Severity.ERROR, message, hint),)))
+def _unreadable(path: Path, reason: str, hint: str, place: Place | None) -> FileResult:
+    line, column = (place.line or 1, place.column or 1) if place else (1, 1)
+    note = Note(line, column, Severity.ERROR, f"the file {reason}", hint)
+    return FileResult(path, Migration(Status.UNREADABLE, "", (note,)))
 
 
 def surroundings_of(path: Path) -> MigrationContext:
     """What stands beside a workflow and on this machine."""
-    servers: Sequence[str] = ()
-    with contextlib.suppress(OSError, ValueError, AttributeError):  # a broken .mcp.json is not migration's matter
-        servers = list(json.loads((path.resolve().parent / ".mcp.json").read_text("utf-8"))["mcpServers"])
+    config: Any = None
+    with contextlib.suppress(FileError):  # a broken .mcp.json is not migration's matter
+        config = read_json(path.resolve().parent / ".mcp.json")
+    servers = config.get("mcpServers") if isinstance(config, dict) else None
+    servers = list(servers) if isinstance(servers, dict) else []
     return MigrationContext(servers=servers, node=shutil.which("node") is not None)
 
 
@@ -156,7 +159,7 @@ def write_text(path: Path, old: bytes, new: str, *, backup: bool = True) -> Path
     try:
         with os.fdopen(handle, "wb") as file:
             _fill(file, new.encode("utf-8"), mode)
-        if target.read_bytes() != old:
+        if read_file(target, len(old)) != old:
             raise OSError("it was changed by something else in the meantime")
         temporary.replace(target)
     except BaseException:
@@ -174,8 +177,9 @@ def _backup(target: Path, content: bytes, mode: int) -> Path:
             with kept.open("xb") as file:
                 _fill(file, content, mode)
         except FileExistsError:
-            if kept.is_file() and kept.read_bytes() == content:
-                return kept
+            with contextlib.suppress(FileError):
+                if read_file(kept, len(content)) == content:
+                    return kept
             number += 1
         else:
             return kept

@@ -122,7 +122,7 @@ def test_a_file_of_many_megabytes_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "big.nika.yaml"
     with path.open("wb") as file:
         file.truncate(11 * 1024 * 1024)
-    assert "larger than 10 MB" in migrate_paths([path])[0].migration.notes[0].message
+    assert "at most 10,485,760 are read" in migrate_paths([path])[0].migration.notes[0].message
 
 
 def test_the_servers_beside_a_workflow_are_known(tmp_path: Path) -> None:

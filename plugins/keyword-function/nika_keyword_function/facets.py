@@ -27,7 +27,7 @@ from nika_core.plugin import (
     codes,
 )
 from nika_keyword_function.reference import HOW, Reference, parse
-from nika_keyword_function.source import Function, read, read_node
+from nika_keyword_function.source import Function, read, read_node, why_unreadable
 
 _MAX_TOOL_NAME: Final = 64
 _NUMBERS: Final = {"int": r"\s*[+-]?\d+\s*", "float": r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*"}
@@ -87,25 +87,25 @@ class FunctionFacets(Facets):
 
     def _check_file(self, payload: Payload, report: Report, reference: Reference) -> Path | None:
         path = reference.path(payload.folder)
-        if path is not None and path.is_file():
-            return path
-        if reference.kind == "module":
-            if not reference.module_is_known(payload.folder):
-                report(
-                    f"there is no module '{reference.where}' here",
-                    payload.at("reference"),
-                    code=codes.BAD_PAYLOAD,
-                    hint="install it, correct its name, or write the path of a .py file",
-                    severity=Severity.WARNING,
-                )
-            return None
-        near = _near_file(payload.folder, reference.where)
-        report(
-            f"the file {reference.where} does not exist",
-            payload.at("reference"),
-            code=codes.BAD_PAYLOAD,
-            hint=f"did you mean {near}?" if near else "paths are relative to the workflow's folder",
-        )
+        if path is not None:
+            reason = why_unreadable(path)
+            if reason is None:
+                return path
+            near = _near_file(payload.folder, reference.where)
+            report(
+                f"the file {reference.where} {reason}",
+                payload.at("reference"),
+                code=codes.BAD_PAYLOAD,
+                hint=f"did you mean {near}?" if near else "paths are relative to the workflow's folder",
+            )
+        elif not reference.module_is_known(payload.folder):
+            report(
+                f"there is no module '{reference.where}' here",
+                payload.at("reference"),
+                code=codes.BAD_PAYLOAD,
+                hint="install it, correct its name, or write the path of a .py file",
+                severity=Severity.WARNING,
+            )
         return None
 
     def _function(self, payload: Payload, report: Report, reference: Reference) -> Function | None:
@@ -121,7 +121,7 @@ class FunctionFacets(Facets):
                 code=codes.BAD_PAYLOAD,
             )
             return None
-        except (OSError, ValueError) as error:
+        except ValueError as error:
             report(f"{reference.where} cannot be read: {error}", payload.at("reference"), code=codes.BAD_PAYLOAD)
             return None
         first, _, rest = reference.name.partition(".")
@@ -179,11 +179,12 @@ def _chosen(reference: str, folder: Path) -> tuple[Reference, Sequence[Function]
 def _functions(reference: Reference, folder: Path) -> Mapping[str, Function]:
     path = reference.path(folder)
     whole = f"{reference.where}::{reference.name}"
-    if path is None or not path.is_file():
-        raise _no_tool(whole, f"{reference.where} does not exist", "paths are relative to the workflow's folder")
+    reason = "does not exist" if path is None else why_unreadable(path)
+    if path is None or reason is not None:
+        raise _no_tool(whole, f"{reference.where} {reason}", "paths are relative to the workflow's folder")
     try:
         return read_node(path) if reference.kind == "node" else read(path).functions
-    except (OSError, SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError) as error:
         raise _no_tool(whole, f"{reference.where} cannot be read: {error}", None) from None
 
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from nika_core.plugin import Json, JsonObject
+from nika_core.plugin import FileError, Json, JsonObject, open_file, read_file
 
 _MAX_SOURCE_BYTES: Final = 5 * 1024 * 1024
 _SIMPLE: Final = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "None": "null"}
@@ -71,21 +71,26 @@ class Module:
     open: bool
 
 
-def read(path: Path) -> Module:
-    """Read a source file. Raise OSError, SyntaxError, or ValueError if it is not source text or too large."""
-    status = path.stat()
-    if status.st_size > _MAX_SOURCE_BYTES:
-        raise ValueError("the file is too large to be a module")
-    return _read(path, status.st_mtime_ns, status.st_size)
-
-
-@lru_cache(maxsize=64)
-def _read(path: Path, changed: int, size: int) -> Module:
-    """Many tasks call functions of one file; `changed` and `size` tell when it is another text."""
+def why_unreadable(path: Path) -> str | None:
+    """Return why a file cannot be a module's source, to be put after its name; None if it can be read."""
     try:
-        tree = ast.parse(path.read_bytes(), filename=str(path))
-    except RecursionError:
+        open_file(path, _MAX_SOURCE_BYTES).close()
+    except FileError as error:
+        return error.reason
+    return None
+
+
+def read(path: Path) -> Module:
+    """Read a source file. Raise FileError, SyntaxError, or ValueError if it is not source text."""
+    try:
+        return _read(path, read_file(path, _MAX_SOURCE_BYTES))
+    except (RecursionError, MemoryError):  # MemoryError: the parser's stack is full
         raise ValueError("the file is nested too deeply") from None
+
+
+@lru_cache(maxsize=64)  # many tasks call functions of one file
+def _read(path: Path, content: bytes) -> Module:
+    tree = ast.parse(content, filename=str(path))
     functions: dict[str, Function] = {}
     names: set[str] = set()
     is_open = False
@@ -242,11 +247,10 @@ _NODE_FUNCTION: Final = re.compile(
 
 
 def read_node(path: Path) -> dict[str, Function]:
-    """Return the functions that a Node module exports in the plainest way. Raise OSError, ValueError."""
-    if path.stat().st_size > _MAX_SOURCE_BYTES:
-        raise ValueError("the file is too large to be a module")
+    """Return the functions that a Node module exports in the plainest way. Raise FileError."""
+    text = read_file(path, _MAX_SOURCE_BYTES).decode("utf-8", "replace")
     functions: dict[str, Function] = {}
-    for found in _NODE_FUNCTION.finditer(path.read_text("utf-8", "replace")):
+    for found in _NODE_FUNCTION.finditer(text):
         fields = [one.strip() for one in (found["fields"] or "").split(",") if one.strip()]
         parameters = tuple(
             Parameter(re.split(r"[\s:=?]", one)[0], required="=" not in one and "?" not in one)

@@ -13,6 +13,7 @@ from typing import Any, Final
 from nika_core.plugin import Category, Json, JsonObject, StepContext, StepOutput, TaskError, codes
 from nika_core.toolbox.process import ProcessResult, run
 from nika_keyword_function.reference import HOW, Reference, parse
+from nika_keyword_function.source import why_unreadable
 
 _HERE: Final = Path(__file__).parent
 _HEAD_BYTES: Final = 8 * 1024
@@ -104,9 +105,11 @@ def _resolve(text: str, folder: Path) -> tuple[Reference, Path | None]:
     if reference.kind == "module":
         return reference, None
     path = (folder / reference.where).absolute()
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise TaskError(f"the file {reference.where} {what} in {folder}", category=Category.CONFIG)
+    reason = why_unreadable(path)
+    if reason is not None:
+        raise TaskError(
+            f"the file {reference.where} {reason}", category=Category.CONFIG, hint=f"the folder is {folder}"
+        )
     return reference, path
 
 

@@ -15,12 +15,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from nika_core.plugin import Category, Json, Place, TaskError, codes
+from nika_core.plugin import Category, FileError, Json, Place, TaskError, codes, json_of, read_file
 
 FILE: Final = ".mcp.json"
 SECTION: Final = "mcpServers"
 NEEDS: Final = "needs command (to start it) or url (to call it), one of them"
 _MAX_FILE: Final = 1024 * 1024
+_SHAPE: Final = 'it looks like {"mcpServers": {"files": {"command": "uvx", "args": ["mcp-server-filesystem", "."]}}}'
 _VARIABLE: Final = re.compile(
     r"(\\?)\$\{\s*(?:env[.:])?([A-Za-z_][A-Za-z0-9_]*)"
     r"(?::-([^}]{0,4096})|\s*\?\?\s*(\"(?:[^\"\\]|\\.){0,4096}\")\s*|\s*)\}"
@@ -78,35 +79,23 @@ def declared(section: Json, folder: Path) -> dict[str, Server]:
 def _from_file(folder: Path) -> Mapping[str, Server]:
     path = folder / FILE
     try:
-        status = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except OSError as error:
-        raise ServersError(f"{path} cannot be read: {error.strerror}", Place(str(path)), "check its rights") from None
-    return _parsed(path, status.st_mtime_ns, status.st_size)
+        return _parsed(path, read_file(path, _MAX_FILE))
+    except FileError as error:
+        if error.missing:
+            return {}
+        raise ServersError(error.message, error.place or Place(str(path)), error.hint or _SHAPE) from None
 
 
-@lru_cache(maxsize=8)
-def _parsed(path: Path, _modified: int, size: int) -> Mapping[str, Server]:
-    shape = 'it looks like {"mcpServers": {"files": {"command": "uvx", "args": ["mcp-server-filesystem", "."]}}}'
-    if size > _MAX_FILE:
-        raise ServersError(f"{path} has {size} bytes, at most {_MAX_FILE} are read", Place(str(path)), shape)
-    try:
-        found = json.loads(path.read_bytes())
-    except json.JSONDecodeError as error:
-        place = Place(str(path), error.lineno, error.colno)
-        raise ServersError(f"{path} is not JSON: {error.msg}", place, shape) from None
-    except UnicodeDecodeError:
-        raise ServersError(f"{path} is not UTF-8 text", Place(str(path)), shape) from None
-    except (OSError, RecursionError) as error:
-        raise ServersError(f"{path} cannot be read: {error}", Place(str(path)), shape) from None
+@lru_cache(maxsize=8)  # every task of a server asks
+def _parsed(path: Path, content: bytes) -> Mapping[str, Server]:
+    found = json_of(content, path)
     servers = found.get(SECTION) if isinstance(found, dict) else None
     if not isinstance(servers, dict):
-        raise ServersError(f"{path} has no object {SECTION}", Place(str(path)), shape)
+        raise ServersError(f"{path} has no object {SECTION}", Place(str(path)), _SHAPE)
     for name, entry in servers.items():
         why = _why_not_a_server(entry)
         if why is not None:
-            raise ServersError(f"{path}: the server '{name}' {why}", Place(str(path)), shape)
+            raise ServersError(f"{path}: the server '{name}' {why}", Place(str(path)), _SHAPE)
     return {name: _server(name, entry, FILE) for name, entry in servers.items() if not entry.get("disabled")}
 
 

@@ -48,7 +48,7 @@ def test_a_change_of_the_file_is_seen(tmp_path: Path) -> None:
     [
         ("", "is not JSON"),
         ('{\n  "mcpServers": {,}\n}', "is not JSON"),
-        ("[" * 100_000, "cannot be read"),
+        ("[" * 100_000, "is nested too deeply"),
         ([], "no object mcpServers"),
         ({"servers": {}}, "no object mcpServers"),
         ({"mcpServers": []}, "no object mcpServers"),
@@ -77,7 +77,7 @@ def test_bad_json_is_said_with_line_and_column(tmp_path: Path) -> None:
 
 def test_bytes_that_are_no_text_are_said(tmp_path: Path) -> None:
     Path(tmp_path, ".mcp.json").write_bytes(b'{"mcpServers": {"\xff\xfe": {}}}')
-    with pytest.raises(ServersError, match="not UTF-8"):
+    with pytest.raises(ServersError, match="is not UTF-8"):
         declared({}, tmp_path)
 
 

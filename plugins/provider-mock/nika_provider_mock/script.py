@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import fnmatch
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from nika_core.plugin import Category, Json, JsonObject, ModelRequest, Role, TaskError
+from nika_core.plugin import Category, FileError, Json, JsonObject, ModelRequest, Role, TaskError, read_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +97,9 @@ class Script:
 def read_script(path: str) -> Script:
     """Read a script. Raise TaskError (category config) that says what is wrong with the file."""
     try:
-        text = Path(path).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise _bad(path, f"cannot be read: {reason}") from None
-    try:
-        return parse_script(json.loads(text))
-    except json.JSONDecodeError as error:
-        raise _bad(f"{path}:{error.lineno}:{error.colno}", f"is not JSON: {error.msg}") from None
+        return parse_script(read_json(Path(path)))
+    except FileError as error:
+        raise _bad(str(error.place), error.reason) from None
     except ValueError as error:
         raise _bad(path, str(error)) from None
 

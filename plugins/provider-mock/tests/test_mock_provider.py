@@ -102,7 +102,7 @@ async def test_a_truncated_stream_fails_as_a_network_failure(scripted: Any) -> N
 @pytest.mark.parametrize(
     ("script", "says"),
     [
-        ("{", "not JSON"),
+        ("{", "is not JSON"),
         ([{"txt": "x"}], "unknown key 'txt'"),
         ([{"error": {"category": "bad"}}], "must be one of"),
         ([{"times": -1}], "times"),
@@ -120,7 +120,7 @@ async def test_a_bad_script_is_a_configuration_error_that_says_why(scripted: Any
 
 
 async def test_a_missing_script_is_told() -> None:
-    with pytest.raises(TaskError, match="cannot be read"):
+    with pytest.raises(TaskError, match="does not exist"):
         await answer(Client({"NIKA_MOCK_SCRIPT": "/nowhere/x.json"}), ask("go"))
 
 

@@ -57,9 +57,9 @@ def problems(given: Any) -> list[tuple[str, str]]:
         ({"maxTurns": -1}, codes.BAD_PAYLOAD, "at least 1"),
         ({"model": ""}, codes.BAD_PAYLOAD, "`model` is empty"),
         ({"systemPrompt": "a", "systemPromptFile": "b"}, codes.BAD_SYSTEM_PROMPT, "both given"),
-        ({"systemPromptFile": "none.txt"}, codes.BAD_SYSTEM_PROMPT, "is not there"),
+        ({"systemPromptFile": "none.txt"}, codes.BAD_SYSTEM_PROMPT, "does not exist"),
         ({"systemPromptFile": "."}, codes.BAD_SYSTEM_PROMPT, "is a directory"),
-        ({"skills": ["none.md"]}, codes.BAD_SYSTEM_PROMPT, "the skill 'none.md' is not there"),
+        ({"skills": ["none.md"]}, codes.BAD_SYSTEM_PROMPT, "the skill 'none.md' does not exist"),
     ],
 )
 def test_what_makes_no_sense_is_found_before_anything_runs(
@@ -76,7 +76,7 @@ def test_a_sound_task_has_no_problem(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_text_is_told(tmp_path: Path) -> None:
-    (tmp_path / "s.md").write_bytes(b"\xff\xfe")
+    (tmp_path / "s.md").write_bytes(b"\xff")
     assert "not UTF-8" in problems(payload(tmp_path, skills=["s.md"]))[0][1]
 
 

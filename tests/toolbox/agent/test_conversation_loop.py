@@ -256,6 +256,6 @@ async def test_skills_stand_before_the_system_prompt_and_files_are_read_from_the
 
 
 async def test_a_skill_that_is_not_there_is_told(context: Any) -> None:
-    with pytest.raises(TaskError, match="is not there") as caught:
+    with pytest.raises(TaskError, match="does not exist") as caught:
         await converse({"prompt": "x", "skills": ["none.md"]}, context())
     assert caught.value.category is Category.CONFIG
