@@ -102,7 +102,7 @@ class Problem:
 
 
 class NikaError(Exception):
-    """The base of all errors that a user sees: `code`, `message`, `hint` (how to mend it), `place`."""
+    """The base of all errors that a user sees: `code`, `message`, `hint` (how to fix it), `place`."""
 
     exit_code = 1
 

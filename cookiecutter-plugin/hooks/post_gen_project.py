@@ -1,4 +1,4 @@
-"""Keeps what the project is: the layers of its kind, and of public or private, are laid into it, the others go."""
+"""Keeps the files of the chosen kind, public or private, and removes the others."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Refuses names that would make a project that cannot be installed. `nika plugins new` has the same rules."""
+"""Refuses names that would create a project that cannot be installed. `nika plugins new` has the same rules."""
 
 import re
 import sys
@@ -8,13 +8,13 @@ RULES = {
         "{{cookiecutter.word}}",
         r"[a-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*",
         30,
-        "letters, digits and single dashes, a small letter first",
+        "letters, digits and single dashes, with a lower-case letter first",
     ),
     "project_slug": (
         "{{cookiecutter.project_slug}}",
         r"[a-z][a-z0-9]*(-[a-z0-9]+)*",
         50,
-        "small letters, digits and single dashes",
+        "lower-case letters, digits and single dashes",
     ),
     "author": (
         """{{cookiecutter.author}}""",

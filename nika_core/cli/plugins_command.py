@@ -176,10 +176,12 @@ def lock(
 def new(
     word: Annotated[str, typer.Argument(help="The word that users will write.")],
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where its folder is made.")] = Path(),
-    kind: Annotated[PluginKind, typer.Option("--kind", help="What it brings.")] = _DEFAULT_KIND,
+    kind: Annotated[PluginKind, typer.Option("--kind", help="The kind of plugin.")] = _DEFAULT_KIND,
     private: Annotated[bool, typer.Option("--private", help="Never to be uploaded to a public index.")] = False,
-    author: Annotated[str | None, typer.Option("--author", help="Who makes it: a person or an organisation.")] = None,
-    name: Annotated[str | None, typer.Option("--name", help="The distribution's name; without it, derived.")] = None,
+    author: Annotated[str | None, typer.Option("--author", help="The author: a person or an organisation.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="The name of the distribution; derived by default.")
+    ] = None,
 ) -> None:
     """Make a plugin's project, which passes its own tests."""
     made = nika.new_plugin(word, folder, kind=kind.value, author=author, private=private, name=name)

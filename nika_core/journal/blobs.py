@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tempfile
 from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from nika_core.model.files import FileError, read_file, size_of
+
 LARGE: Final = 64 * 1024  # bytes of JSON that stay in the journal itself
+_MAX_BYTES: Final = 1024**3  # as many as SQLite keeps in one value
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class Blobs:
@@ -23,9 +28,8 @@ class Blobs:
         """Keep it, durably; gives its name."""
         name = sha256(content).hexdigest()
         path = self._path(name)
-        with contextlib.suppress(OSError):
-            if path.stat().st_size == len(content):
-                return name
+        if size_of(path) == len(content) and self._is_ours(name):
+            return name
         path.parent.mkdir(parents=True, exist_ok=True)
         fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
         try:
@@ -43,19 +47,28 @@ class Blobs:
 
     def get(self, name: str) -> bytes | None:
         """What is kept under `name`; None where it is lost or damaged."""
+        if not self._is_ours(name):
+            return None
         try:
-            content = self._path(name).read_bytes()
-        except OSError:
+            content = read_file(self._path(name), _MAX_BYTES)
+        except FileError:
             return None
         return content if sha256(content).hexdigest() == name else None
 
     def remove(self, names: Iterable[str]) -> None:
         """Forget them."""
-        for name in names:
+        for name in filter(self._is_ours, names):
             path = self._path(name)
             path.unlink(missing_ok=True)
             with contextlib.suppress(OSError):  # others are in the folder
                 path.parent.rmdir()
+
+    def _is_ours(self, name: object) -> bool:
+        """Return whether a name from the journal, which anybody may have written, leads to a blob and nowhere else."""
+        if not isinstance(name, str) or not _DIGEST.fullmatch(name):
+            return False
+        path = self._path(name)
+        return not any(each.is_symlink() for each in (self._folder, path.parent, path))
 
     def _path(self, name: str) -> Path:
         return self._folder / name[:2] / name

@@ -24,7 +24,15 @@ def _default(value: Any) -> Any:
 
 # ASCII only: a lone surrogate (a file's name that is no UTF-8) has a form in JSON, but none in SQLite's text.
 _encode: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False, default=_default).encode
-decode: Final = json.JSONDecoder().decode
+_decode: Final = json.JSONDecoder().decode
+
+
+def decode(text: str) -> Any:
+    """The value again. Raises ValueError, also for what is nested too deeply; TypeError for what is no text."""
+    try:
+        return _decode(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def encode(value: Any) -> str:

@@ -11,6 +11,7 @@ from typing import Final
 
 from nika_core import codes
 from nika_core.errors import JournalError
+from nika_core.model.files import FileError
 
 _NO_JOURNAL: Final = "`nika run --no-journal` does without a history."
 
@@ -55,13 +56,22 @@ def live_run(run: str, owner: str) -> JournalError:
 
 
 @contextmanager
+def damage_told(path: Path, run: object) -> Iterator[None]:
+    """Turn what reading a run's rows raises into a JournalError: SQLite does not see what is wrong inside a text."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise corrupt(path, f"the history of the run {str(run)[:80]!r} is damaged") from error
+
+
+@contextmanager
 def explained(path: Path, doing: str) -> Iterator[None]:
     """Turn what SQLite and the system say into a JournalError. `doing` ends 'The journal ... cannot be'."""
     try:
         yield
     except sqlite3.Error as error:
         raise of(error, path, doing) from error
-    except OSError as error:
+    except (OSError, FileError) as error:
         raise of(error, path, doing) from error
 
 
@@ -69,7 +79,9 @@ def of(error: Exception, path: Path, doing: str) -> JournalError:
     """One failure of SQLite or of the system."""
     if isinstance(error, JournalError):
         return error
-    if isinstance(error, sqlite3.Error):
+    if isinstance(error, FileError):
+        reason, hint = error.message, _sentence(error.hint or "check it")
+    elif isinstance(error, sqlite3.Error):
         name = getattr(error, "sqlite_errorname", "")
         if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
             return corrupt(path, str(error))
@@ -83,6 +95,10 @@ def of(error: Exception, path: Path, doing: str) -> JournalError:
         f"The journal {path} cannot be {doing}: {reason}.",
         hint=f"{hint} {_NO_JOURNAL}".strip(),
     )
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 _REASONS: Final = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
@@ -23,6 +24,7 @@ from nika_core.journal.writer import JournalWriter
 _RUN: Final = (
     "SELECT id, workflow, started, ended, status, info, summary, number, document_hash, document, blob FROM runs"
 )
+_RUN_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _SPAN: Final = (1 << RUN_SHIFT) - 1
 
 
@@ -122,7 +124,7 @@ class Journal:
 
     def find(self, run: str) -> str:
         """The whole id of the run whose id begins with `run`."""
-        ids = [summary[0] for summary in self._rows("SELECT id FROM runs")]
+        ids = [str(row[0]) for row in self._rows("SELECT id FROM runs")]
         matches = sorted(each for each in ids if run and each.startswith(run))
         if run in matches:
             return run
@@ -137,7 +139,11 @@ class Journal:
     def load(self, run: str) -> Recorded:
         """Everything about a run (a unique beginning of its id will do)."""
         run_id = self.find(run)
-        with faults.explained(self.path, "read"), self._connect() as connection:
+        with (
+            faults.explained(self.path, "read"),
+            faults.damage_told(self.path, run_id),
+            self._connect() as connection,
+        ):
             row = connection.execute(f"{_RUN} WHERE id = ?", (run_id,)).fetchone()
             if row is None:
                 raise faults.unknown_run(run)
@@ -145,22 +151,19 @@ class Journal:
             segments = connection.execute(
                 "SELECT events, blob FROM events WHERE id BETWEEN ? AND ? ORDER BY id", _range(number)
             )
-            try:
-                events = [each for segment, data in segments for each in events_of(segment, data, run_id, self._blobs)]
-            except (ValueError, TypeError) as error:  # SQLite does not see what is wrong inside a text
-                raise faults.corrupt(self.path, f"the history of the run '{run_id}' is damaged") from error
+            events = [each for segment, data in segments for each in events_of(segment, data, run_id, self._blobs)]
             kept = connection.execute("SELECT key, call, value, blob FROM memo WHERE run = ?", (number,))
             memo = {(key, call): joined(value, name, self._blobs) for key, call, value, name in kept}
-        told = decode(row[5])
-        document = joined(text, blob, self._blobs)
-        info = RunInfo(
-            told["workflow"],
-            told["path"],
-            document if isinstance(document, str) else "",
-            told["inputs"],
-            told["options"],
-            row[2],
-        )
+            told = decode(row[5])
+            document = joined(text, blob, self._blobs)
+            info = RunInfo(
+                str(told["workflow"]),
+                str(told["path"]),
+                document if isinstance(document, str) else "",
+                dict(told["inputs"]),
+                dict(told["options"]),
+                row[2],
+            )
         whole = {key: value for key, value in memo.items() if not (isinstance(value, dict) and value.keys() == {LOST})}
         return Recorded(self._summary(row), info, document_hash, tuple(events), whole)
 
@@ -168,9 +171,10 @@ class Journal:
 
     def _summary(self, row: tuple[Any, ...]) -> RunSummary:
         run_id, workflow, started, ended, status, info, summary = row[:7]
-        if status == RUNNING and holder(self._lock_path(run_id)) is None:
-            status = INTERRUPTED
-        return RunSummary(run_id, workflow, decode(info)["path"], started, ended, status, decode(summary))
+        with faults.damage_told(self.path, run_id):
+            if status == RUNNING and holder(self._lock_path(run_id)) is None:
+                status = INTERRUPTED
+            return RunSummary(run_id, workflow, str(decode(info)["path"]), started, ended, status, decode(summary))
 
     def _rows(self, query: str) -> list[tuple[Any, ...]]:
         if not self._store.exists:
@@ -192,6 +196,8 @@ class Journal:
         return self._writer
 
     def _lock_path(self, run_id: str) -> Path:
+        if not _RUN_ID.fullmatch(run_id):  # the id from a journal that somebody else wrote may be a path
+            raise faults.corrupt(self.path, f"{run_id[:80]!r} is not the id of a run")
         return self._store.locks / f"{run_id}.lock"
 
     def _own(self, run_id: str) -> RunLock:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -26,6 +28,17 @@ _TRIES: Final = 10  # who only looks whether a run is live holds its lock for a 
 _PAUSE: Final = 0.02  # seconds
 
 
+def _open(path: Path, flags: int = 0) -> int:
+    """Open a lock's file: one of ours, never what a link leads to, since it is emptied and removed. Raise OSError."""
+    if path.parent.is_symlink():
+        raise OSError(errno.ELOOP, "the folder of the locks is a link", str(path.parent))
+    fd = os.open(path, os.O_RDWR | flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o644)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, "its lock is not a regular file", str(path))
+    return fd
+
+
 class RunLock:
     """Says that this process works on a run. Held from `acquire` to `release`, or to the process's end."""
 
@@ -37,7 +50,7 @@ class RunLock:
         """None: it is ours. Else who holds it, as far as is known. Raises OSError."""
         self._path.parent.mkdir(exist_ok=True)
         for tried in range(_TRIES):
-            fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+            fd = _open(self._path, os.O_CREAT)
             try:
                 _lock(fd, shared=False, wait=False)
             except OSError:
@@ -73,7 +86,7 @@ class RunLock:
 def holder(path: Path) -> str | None:
     """Who holds the lock ("" where that is not known); None: nobody."""
     try:
-        fd = os.open(path, os.O_RDWR)
+        fd = _open(path)
     except OSError:
         return None
     try:
@@ -89,7 +102,7 @@ def holder(path: Path) -> str | None:
 def hold_lock(path: Path, *, shared: bool = False) -> Iterator[None]:
     """Wait for a lock that all processes hold for a moment only. Raises OSError."""
     path.parent.mkdir(exist_ok=True)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    fd = _open(path, os.O_CREAT)
     try:
         _lock(fd, shared=shared, wait=True)
         yield

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 from typing import Final
 
 from nika_core.journal import faults
 from nika_core.journal.locks import hold_lock
+from nika_core.model.files import require_regular_file, size_of
 
 VERSION: Final = 2
 APPLICATION: Final = 0x4E494B41  # "NIKA"
@@ -74,7 +76,7 @@ class Store:
 
     @property
     def exists(self) -> bool:
-        return self.path.exists()
+        return os.path.lexists(self.path)  # a link that leads nowhere is told when it is opened
 
     def writer(self) -> sqlite3.Connection:
         """A connection that commits durably, statement by statement. Raises JournalError.
@@ -84,10 +86,11 @@ class Store:
         with faults.explained(self.path, "created"):
             self.folder.mkdir(parents=True, exist_ok=True)
             ignore = self.folder / ".gitignore"
-            if not ignore.exists() or not ignore.stat().st_size:  # empty: a full disk once took the rest
+            require_regular_file(ignore)
+            if not size_of(ignore) and not ignore.is_symlink():  # empty: a full disk once took the rest
                 ignore.write_text("*\n", encoding="utf-8")
             with hold_lock(self.locks / "journal.lock"):
-                connection = self._connect(f"{self.path.resolve().as_uri()}?mode=rwc")
+                connection = self._connect("mode=rwc")
                 try:
                     connection.execute("PRAGMA synchronous=FULL")
                     _migrate(connection, self.path)
@@ -98,17 +101,16 @@ class Store:
 
     def reader(self) -> sqlite3.Connection:
         """A connection for reading, also where nothing may be written. Raises JournalError."""
-        uri = self.path.resolve().as_uri()
         with faults.explained(self.path, "read"):
             # In a folder that may not be written to, the files beside the journal that WAL needs cannot be made.
             for mode in ("mode=rw", "mode=ro", "mode=ro&immutable=1"):
                 connection = None
                 try:
-                    connection = self._connect(f"{uri}?{mode}")
+                    connection = self._connect(mode)
                     if not _tables(connection):  # who made the file was killed, or is just about to fill it
                         connection.close()
                         self.writer().close()
-                        connection = self._connect(f"{uri}?{mode}")
+                        connection = self._connect(mode)
                     if _check(connection, self.path) == 1:  # as if it were of this version, and unchanged
                         connection.execute(f"CREATE TEMP VIEW events AS {_EVENTS_OF_1} main.events")
                 except sqlite3.OperationalError:
@@ -124,7 +126,10 @@ class Store:
                     return connection
         raise AssertionError("one of them was returned or has raised")
 
-    def _connect(self, uri: str) -> sqlite3.Connection:
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        for end in ("", "-wal", "-shm", "-journal"):  # SQLite waits for pipes
+            require_regular_file(self.path.with_name(self.path.name + end))
+        uri = f"{self.path.resolve().as_uri()}?{mode}"
         # Autocommit: a statement is a transaction, except where BEGIN says otherwise.
         return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
 

@@ -98,7 +98,7 @@ def _parse(text: str, max_depth: int) -> Json:
     except RecursionError:
         return f"it is nested deeper than {max_depth} levels"
     except ValueError as error:
-        return f"it begins like JSON but is none: {error}"
+        return f"it begins like JSON but is not JSON: {error}"
     if text.count("[") + text.count("{") > max_depth and nesting(value, max_depth) > max_depth:
         return f"it is nested deeper than {max_depth} levels"
     return value  # type: ignore[no-any-return]  # a decoder gives JSON

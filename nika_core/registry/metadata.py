@@ -68,7 +68,7 @@ class Folder:
 
     @property
     def entry_points(self) -> list[Point]:
-        """All lines of entry_points.txt. Raises ValueError for one that is none."""
+        """Return all lines of entry_points.txt. Raises ValueError for an invalid one."""
         found: list[Point] = []
         group = None
         for line in map(str.strip, (self.read_text("entry_points.txt") or "").splitlines()):

@@ -34,9 +34,13 @@ class _Rule:
 # The same as in the template's hooks/pre_gen_project.py.
 _RULES: Final[Mapping[str, _Rule]] = {
     "word": _Rule(
-        re.compile(r"[a-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*"), 30, "letters, digits and single dashes, a small letter first"
+        re.compile(r"[a-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*"),
+        30,
+        "letters, digits and single dashes, with a lower-case letter first",
     ),
-    "project_slug": _Rule(re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*"), 50, "small letters, digits and single dashes"),
+    "project_slug": _Rule(
+        re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*"), 50, "lower-case letters, digits and single dashes"
+    ),
     "author": _Rule(re.compile(r'[^"\\\x00-\x1f\x7f]+'), 60, "no quotation marks, backslashes or control characters"),
 }
 _OPTIONS: Final = {"word": "WORD", "project_slug": "--name", "author": "--author"}

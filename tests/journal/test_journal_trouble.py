@@ -321,11 +321,11 @@ def test_a_journal_in_a_folder_that_is_read_only_can_be_read(tmp_path: Path, mon
     tried: list[str] = []
     connect = Store._connect
 
-    def refusing(self: Store, uri: str) -> sqlite3.Connection:
-        tried.append(uri.partition("?")[2])
-        if "immutable" not in uri:
+    def refusing(self: Store, mode: str) -> sqlite3.Connection:
+        tried.append(mode)
+        if "immutable" not in mode:
             raise sqlite3.OperationalError("attempt to write a readonly database")
-        return connect(self, uri)
+        return connect(self, mode)
 
     monkeypatch.setattr(Store, "_connect", refusing)
     assert len(Journal.open(tmp_path).load("2020").events) == 199

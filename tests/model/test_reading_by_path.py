@@ -47,7 +47,7 @@ def test_text_that_is_json_is_read_whatever_made_it():
         (VALUE, ("text", "x"), "is text, which has no 'x'", "only a whole output"),
         ("plain", ("x",), "is text, not a JSON object or list", "JSON"),
         ("3", ("x",), "is text, not a JSON object or list", "JSON"),
-        ("{'a': 1}", ("a",), "begins like JSON but is none", None),
+        ("{'a': 1}", ("a",), "begins like JSON but is not JSON", None),
         ("", ("x",), "is text", None),
         (3, ("x",), "the value is a number, which has no 'x'", None),
         (True, ("x",), "is true", None),

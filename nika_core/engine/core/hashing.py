@@ -28,7 +28,7 @@ _encode: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default
 
 
 def digest(value: Any) -> str:
-    """32 hexadecimal digits of anything that is JSON (what is none counts as its text)."""
+    """Return 32 hexadecimal digits for any JSON value; any other value counts as its text."""
     return blake2b(_encode(value).encode("utf-8", "surrogatepass"), digest_size=_SIZE).hexdigest()
 
 

@@ -84,6 +84,6 @@ class Resources:
 
 
 def failures_of(tasks: Iterable[asyncio.Task[Any]]) -> list[str]:
-    """What these raised, described. Cancellation is none."""
+    """Describe what these raised, except cancellation."""
     ended = (task for task in tasks if task.done() and not task.cancelled())
     return [described(error) for task in ended if (error := task.exception()) is not None]

@@ -52,7 +52,7 @@ async def parsed(value: Json, spec: OutputSpec, max_depth: int) -> Json:
 
 
 def bounded_output(value: Json, max_bytes: int | None, original_bytes: int | None) -> tuple[Json, bool]:
-    """The value and whether it was cut. JSON that is too large is cut as text, since a part of it is none."""
+    """Return the value and whether it was cut. JSON that is too large is cut as text: a part of it is not JSON."""
     text = value if isinstance(value, str) else None
     if text is None:
         if value is None or isinstance(value, bool | float) or max_bytes is None:

@@ -112,7 +112,7 @@ def _sum_up(results: list[FileResult], terminal: Terminal, *, write: bool) -> No
     done = "migrated" if write else "to migrate"
     text = f"{len(results)} file{'s' if len(results) != 1 else ''}, {changed} {done}"
     if errors:
-        text += f", {errors} thing{'s' if errors != 1 else ''} to mend by hand before v5 takes them"
+        text += f", {errors} thing{'s' if errors != 1 else ''} to fix by hand before v5 accepts them"
     if changed and not write:
         text += "; --write changes the files"
     terminal.print_message(text)

@@ -45,7 +45,7 @@ class Migration:
 
     @property
     def errors(self) -> tuple[Note, ...]:
-        """What v5 will refuse until it is mended."""
+        """What v5 refuses until it is fixed."""
         return tuple(note for note in self.notes if note.severity is Severity.ERROR)
 
 
@@ -62,7 +62,7 @@ def migrate_text(text: str, path: str | Path = "", surroundings: MigrationContex
         document = parse(body)
     except NotYamlError as error:
         return Migration(
-            Status.UNREADABLE, text, (_note(Source(body), error.offset, error.message, "mend the YAML first"),)
+            Status.UNREADABLE, text, (_note(Source(body), error.offset, error.message, "fix the YAML first"),)
         )
     whose = grammar.lineage(document.root)
     if document.root is None or whose is grammar.Lineage.OTHER:

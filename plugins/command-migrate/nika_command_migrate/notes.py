@@ -1,4 +1,4 @@
-"""What migration has to say: where, why, and how to mend it."""
+"""The notes of a migration: the place, the reason, and the fix."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nika_core.plugin import Severity, codes
 class Note:
     """One thing that its author should know. Lines and columns count from 1.
 
-    An error is something that v5 refuses until it is mended; a warning is something that v5 does differently.
+    An error is something that v5 refuses until it is fixed; a warning is something that v5 does differently.
     """
 
     line: int

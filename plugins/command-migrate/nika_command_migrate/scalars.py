@@ -84,7 +84,7 @@ _PART: Final = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Z]*)")
 
 
 def seconds_of(text: str) -> float | None:
-    """A duration as v4 wrote it: `30s`, `500 ms`, `2min`, `1m30s`, `30` (seconds). None when it is none."""
+    """A duration as v4 wrote it: `30s`, `500 ms`, `2min`, `1m30s`, `30` (seconds). None if it is not a duration."""
     text = text.strip()
     total, at, parts = 0.0, 0, 0
     while at < len(text):

@@ -94,7 +94,7 @@ class Alias:
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """What strict YAML does not have and migration does not mend by itself."""
+    """What strict YAML does not have and migration does not fix automatically."""
 
     offset: int
     message: str

@@ -90,7 +90,7 @@ def is_tree(word: str, field: str) -> bool:
 
 
 def scalars_in(node: Node) -> Iterator[Node]:
-    """Every scalar value in a node; keys are none."""
+    """Return every scalar value in a node, without keys."""
     if node.kind == "scalar":
         yield node
     for _, value in node.pairs:

@@ -7,7 +7,7 @@ from nika_core.toolbox.agent import converse
 
 
 class Step:
-    """Asks the model once (and again, at most twice, where JSON is wanted and the answer is none)."""
+    """Asks the model once, and again at most twice if its answer should be JSON and is not."""
 
     async def run(self, payload: JsonObject, context: StepContext) -> StepOutput:
         """Ask the model. Raise TaskError."""

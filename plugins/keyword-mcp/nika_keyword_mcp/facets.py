@@ -33,7 +33,7 @@ class McpFacets(Facets):
     """Pure, but for `tools`, which asks the servers."""
 
     def check(self, payload: Payload, report: Report) -> None:
-        """Report a reference that is none, a server that nobody declared, a `.mcp.json` that cannot be used."""
+        """Report an invalid reference, an undeclared server, and a `.mcp.json` that cannot be used."""
         args = payload.fields.get("args", {})
         if args is not None and not isinstance(args, Mapping) and not (isinstance(args, Template) and args.single):
             report(

@@ -52,5 +52,5 @@ class Remote:
         self._phrase = response.reason_phrase
 
     def refusal(self) -> str:
-        """`HTTP 401 Unauthorized`, or "" where the last answer was none."""
+        """Return the refusal, e.g. `HTTP 401 Unauthorized`, or "" if the last request was not refused."""
         return "" if self.refused is None else f"HTTP {self.refused} {self._phrase}".strip()

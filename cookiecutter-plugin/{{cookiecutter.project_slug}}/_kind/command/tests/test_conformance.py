@@ -1,4 +1,4 @@
-"""Does the plugin keep what the interface promises?"""
+"""Whether the plugin keeps the promises of the interface."""
 
 from nika_core.testing import CommandConformance
 

@@ -11,7 +11,7 @@ from nika_core.plugin import CommandContext, Styled
 
 
 class Format(StrEnum):
-    """How to print."""
+    """The output format."""
 
     PRETTY = "pretty"
     JSON = "json"

@@ -7,10 +7,10 @@ from typing import Final
 
 from nika_core.plugin import Command, hookimpl
 
-NIKA_API: Final = 1  # the version of the plugin interface that this is written for
+NIKA_API: Final = 1  # the version of the plugin interface that this module was written for
 
 
 @hookimpl
 def nika_commands() -> Iterable[Command]:
-    """One command."""
+    """Return the command."""
     return [Command(name="{{cookiecutter.word}}", app="{{cookiecutter.__package}}.command:main")]

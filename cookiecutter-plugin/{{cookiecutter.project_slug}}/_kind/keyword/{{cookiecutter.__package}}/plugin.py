@@ -7,12 +7,12 @@ from typing import Final
 
 from nika_core.plugin import Keyword, fields, hookimpl
 
-NIKA_API: Final = 1  # the version of the plugin interface that this is written for
+NIKA_API: Final = 1  # the version of the plugin interface that this module was written for
 
 
 @hookimpl
 def nika_task_keywords() -> Iterable[Keyword]:
-    """One keyword."""
+    """Return the keyword."""
     return [
         Keyword(
             name="{{cookiecutter.word}}",

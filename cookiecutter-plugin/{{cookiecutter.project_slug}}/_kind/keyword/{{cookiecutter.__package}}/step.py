@@ -1,4 +1,4 @@
-"""Does the keyword's work."""
+"""Does the work of the keyword."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ class {{cookiecutter.__class}}Step(Step):
     """One instance serves a whole run; `run` may be called for many tasks at once."""
 
     async def run(self, payload: JsonObject, context: StepContext) -> Json:
-        """The text, and how often it was said. The payload has passed the schema, its templates are rendered."""
+        """Return the output. The payload has passed the schema, and its templates are rendered."""
         times = payload["times"]
         return {"text": " ".join([payload["text"]] * times), "times": times}

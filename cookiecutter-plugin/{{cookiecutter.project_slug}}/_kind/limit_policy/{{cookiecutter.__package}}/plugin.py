@@ -7,12 +7,12 @@ from typing import Final
 
 from nika_core.plugin import LimitPolicy, hookimpl
 
-NIKA_API: Final = 1  # the version of the plugin interface that this is written for
+NIKA_API: Final = 1  # the version of the plugin interface that this module was written for
 
 
 @hookimpl
 def nika_limit_policies() -> Iterable[LimitPolicy]:
-    """One limit policy."""
+    """Return the limit policy."""
     return [
         LimitPolicy(
             name="{{cookiecutter.word}}",

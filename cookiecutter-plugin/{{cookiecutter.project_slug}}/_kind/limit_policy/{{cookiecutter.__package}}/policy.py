@@ -1,4 +1,4 @@
-"""The policy: bounds, and reasons to refuse. It never waits, and never asks what another policy says."""
+"""The policy: limits, and reasons to refuse. It never waits and does not depend on other policies."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ DEFAULT_COST: Final = 5.0  # US dollars
 
 
 class {{cookiecutter.__class}}Policy(Policy):
-    """`MODELS` is a comma-separated list of patterns (without it, all models may be used), `COST` US dollars a run."""
+    """`MODELS` is a comma-separated list of patterns (default: all models), `COST` is in US dollars per run."""
 
     def __init__(self) -> None:
         self._models = [name.strip() for name in os.environ.get(MODELS, "").split(",") if name.strip()]
 
     def limits(self, environ: Mapping[str, str]) -> Iterable[Limit]:
-        """Of all policies' bounds the smallest holds. Raises UsageError for a malformed variable."""
+        """Return the limits; the smallest of all policies applies. Raises UsageError for a malformed variable."""
         text = environ.get(COST)
         origin = "default" if text is None else "environment"
         return [Limit(LimitKind.RUN_COST, DEFAULT_COST if text is None else _dollars(text), Unit.USD, COST, origin)]

@@ -1,4 +1,4 @@
-"""Does the plugin keep what the interface promises?"""
+"""Whether the plugin keeps the promises of the interface."""
 
 from nika_core.testing import ProviderConformance
 
@@ -6,4 +6,4 @@ from nika_core.testing import ProviderConformance
 class TestConformance(ProviderConformance):
     word = "{{cookiecutter.word}}"
     model = "{{cookiecutter.word}}-1"
-    wire = None  # no network; one that has a server names its wire format and `environ(url)`
+    wire = None  # no network; a provider with a server sets its wire format and `environ(url)`

@@ -1,4 +1,4 @@
-"""Talks to the models, and does nothing else: retries, budgets, rate limits and timeouts are Nika's."""
+"""Talks to the models and does nothing else: Nika handles retries, budgets, rate limits and timeouts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from nika_core.toolbox.providers import ClientBase, env_text
 
 
 class Client(ClientBase):
-    """One instance serves a whole run. `ClientBase` has what a provider may leave out, batches among it.
+    """One instance serves a whole run. `ClientBase` has defaults for the optional parts, such as batches.
 
     For a real service inherit from `ServerClient` of the same module: it imports an SDK on the first call, streams, and
     turns every failure into a `TaskError`. Set the SDK's own retries to 0.
@@ -34,7 +34,7 @@ class Client(ClientBase):
         self._key = env_text(environ, "{{cookiecutter.__variable}}_API_KEY")
 
     def info(self, model: str) -> ModelInfo:
-        """Return what the model can do. Set `tools` and `json_schema` only if that is so."""
+        """Return what the model can do. Set `tools` and `json_schema` only if it supports them."""
         price = Price(input_per_million=Decimal("0.10"), output_per_million=Decimal("0.40"))
         return ModelInfo(model, context_tokens=8_000, max_output_tokens=4_000, tools=False, price=price)
 

@@ -7,12 +7,12 @@ from typing import Final
 
 from nika_core.plugin import Provider, hookimpl
 
-NIKA_API: Final = 1  # the version of the plugin interface that this is written for
+NIKA_API: Final = 1  # the version of the plugin interface that this module was written for
 
 
 @hookimpl
 def nika_providers() -> Iterable[Provider]:
-    """One provider."""
+    """Return the provider."""
     return [
         Provider(
             name="{{cookiecutter.word}}",

@@ -1,4 +1,4 @@
-"""Gives values to `${name.key}`."""
+"""Resolves `${name.key}`."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ PREFIX: Final = "{{cookiecutter.__variable}}_"
 
 
 class {{cookiecutter.__class}}Source(Source):
-    """The key `region` is the variable whose name is the prefix and `REGION`. A value that is JSON is read by path."""
+    """The key `region` is the variable with the prefix and `REGION`. A path can read a part of a JSON value."""
 
     def check(self, placeholder: Placeholder, scope: Scope, report: SourceReport) -> None:
-        """Report, before anything runs, a variable that is not set and for which no default is written."""
+        """Report a variable that is not set and has no default, before anything runs."""
         if _value(placeholder, scope.environ) is None and not placeholder.has_default:
             report(_missing(placeholder), code=codes.ENV_NOT_SET, hint=_hint(placeholder))
 
     def depends_on(self, placeholder: Placeholder) -> Iterable[str]:
-        """No task's output is needed."""
+        """Return nothing: no output of a task is needed."""
         return ()
 
     def resolve(self, placeholder: Placeholder, values: Values) -> Json:
-        """The value. Raises TemplateValueError where there is none."""
+        """Return the value. Raises TemplateValueError if there is none."""
         value = _value(placeholder, values.environ)
         if value is None:
             raise TemplateValueError(_missing(placeholder), code=codes.ENV_NOT_SET, hint=_hint(placeholder))
