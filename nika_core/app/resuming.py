@@ -12,6 +12,7 @@ from nika_core.app.run_options import RunOptions
 from nika_core.engine.core.previous_tasks import PreviousTask, previous_tasks
 from nika_core.errors import JournalError, UsageError
 from nika_core.journal import Journal, Recorded
+from nika_core.model.files import FileError, open_file
 from nika_core.model.workflow import Workflow
 
 
@@ -79,12 +80,14 @@ def _options_of(recorded: Recorded, given: Mapping[str, Any], timeout: float | N
 
 def _workflow_path(recorded: Recorded) -> Path:
     path = Path(recorded.info.path)
-    if not path.is_file():
+    try:
+        open_file(path).close()
+    except FileError as error:
         raise JournalError(
             codes.NOT_RESUMABLE,
-            f"the workflow of run {recorded.run.id} is no longer there: {path}",
+            f"the workflow of run {recorded.run.id} is no longer there: {error.message}",
             hint=f"`nika runs show {recorded.run.id} --format json` still has its text and all outputs",
-        )
+        ) from None
     return path
 
 

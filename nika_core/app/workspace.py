@@ -17,6 +17,7 @@ from nika_core.document import LoadedWorkflow, check_settings, graph_of, load_pr
 from nika_core.errors import PluginError, ProblemsError, RefusedError, UsageError
 from nika_core.journal import Journal
 from nika_core.model.clock import Clock, SystemClock
+from nika_core.model.files import is_folder
 from nika_core.model.graph import Graph
 from nika_core.model.limits import Limit, LimitKind, Limits
 from nika_core.model.masking import Masker, secret_values
@@ -89,7 +90,7 @@ class Workspace:
                 this process. For programs that own their process, like the command line.
         """
         folder = Path.cwd() if start is None else start.absolute()
-        if not folder.is_dir():
+        if not is_folder(folder):
             folder = folder.parent
         return cls(
             folder,

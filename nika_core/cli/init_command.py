@@ -11,6 +11,7 @@ import typer
 import nika_core as nika
 from nika_core.cli.console import plain, print_data, print_message
 from nika_core.errors import NikaError
+from nika_core.model.files import is_folder
 from nika_core.model.json import JsonObject
 
 
@@ -29,7 +30,7 @@ def init_command(
 def _schema(folder: Path) -> JsonObject | None:
     """Return the schema with the installed plugins; print why and return None if that fails."""
     try:
-        return nika.schema(folder=folder) if folder.is_dir() else nika.schema()
+        return nika.schema(folder=folder) if is_folder(folder) else nika.schema()
     except NikaError as error:
         print_message(f"no JSON Schema for editors: {plain(error.message)}; `nika schema` says more")
         return None

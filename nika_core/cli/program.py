@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import os
 import sys
@@ -107,6 +108,8 @@ def _of_plugins() -> dict[str, str]:
         return {}
 
 
+_DISK_ERRORS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
+
 app = typer.Typer(
     name="nika",
     cls=LazyGroup,
@@ -176,6 +179,11 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _DISK_ERRORS and error.filename is None:
+            # Nothing that names a file: our own stdout, redirected to a full disk.
+            print_error(UsageError(f"the output cannot be written: {error.strerror}", hint="write it elsewhere"))
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
         if os.environ.get("NIKA_DEBUG"):
             traceback.print_exc()
         hint = "this is a fault in Nika or in a plugin: set NIKA_DEBUG=1 to see where, and please report it"

@@ -17,6 +17,7 @@ from nika_core.cli.options import format_option
 from nika_core.cli.problems import errors_in, mask_problems, print_problem
 from nika_core.cli.run_command import open_command_workspace
 from nika_core.errors import NikaError, Problem, ProblemsError, RefusedError, UsageError, exit_code_of
+from nika_core.model.files import is_folder
 from nika_core.model.limits import LimitKind
 from nika_core.model.project import FILE_NAME
 
@@ -96,7 +97,7 @@ def find_files(paths: list[Path]) -> list[Path]:
     """Return the workflow files of these files and folders. Raise UsageError, or RefusedError if there are too many."""
     found: dict[Path, None] = {}
     for path in paths:
-        if path.is_dir():
+        if is_folder(path):
             inside = sorted(
                 each
                 for each in path.rglob(f"*{_SUFFIX}")

@@ -17,10 +17,12 @@ from typing import Final
 
 from nika_core import codes
 from nika_core.errors import NikaError, Place
+from nika_core.model.bounded import shorten
 from nika_core.model.json import Json
 from nika_core.model.json_text import JsonSyntaxError, TooDeepError, parse_json
 
 MAX_BYTES: Final = 10 * 1024 * 1024  # of one file, if no limit says otherwise
+_MAX_SHOWN: Final = 300  # characters of a path in a message
 MAX_DEPTH: Final = 100  # of JSON in files: what is read here is walked by code that calls itself
 _FLAGS: Final = (
     os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
@@ -56,7 +58,9 @@ class FileError(NikaError):
         missing: bool = False,
         size: int | None = None,
     ) -> None:
-        super().__init__(code, f"{str(path)!r} {reason}", hint=hint, place=place or Place(str(path)))
+        super().__init__(
+            code, f"{shorten(str(path), _MAX_SHOWN)!r} {reason}", hint=hint, place=place or Place(str(path))
+        )
         self.reason = reason
         self.missing = missing
         self.size = size
@@ -150,6 +154,14 @@ def require_regular_file(path: Path) -> None:
         refused = _unreadable(path, error)
         if not refused.missing:
             raise refused from None
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether a folder has this name; False, not an exception, for a name that nothing can have."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def size_of(path: Path) -> int:

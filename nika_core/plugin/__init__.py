@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from nika_core.model.bounded import bound
     from nika_core.model.clock import Clock
     from nika_core.model.events import EventKind
-    from nika_core.model.files import FileError, json_of, open_file, read_file, read_json, read_text, text_of
+    from nika_core.model.files import FileError, is_folder, json_of, open_file, read_file, read_json, read_text, text_of
     from nika_core.model.graph import Edge, EdgeKind, Graph
     from nika_core.model.importing import import_in_thread
     from nika_core.model.limits import Limit, LimitKind, Unit, output_of, timeout_of
@@ -110,7 +110,16 @@ _LAZY: Final = {
     "nika_core.plugin.template_source": ("Scope", "Source", "SourceReport", "TemplateSource", "Values"),
     "nika_core.plugin.tool": ("Tool", "ToolResult"),
     "nika_core.model.bounded": ("bound",),
-    "nika_core.model.files": ("FileError", "json_of", "open_file", "read_file", "read_json", "read_text", "text_of"),
+    "nika_core.model.files": (
+        "FileError",
+        "is_folder",
+        "json_of",
+        "open_file",
+        "read_file",
+        "read_json",
+        "read_text",
+        "text_of",
+    ),
     "nika_core.model.importing": ("import_in_thread",),
     "nika_core.model.nearest": ("nearest",),
     "nika_core.model.path": ("read_path",),
@@ -202,6 +211,7 @@ __all__ = [
     "fields",
     "hookimpl",
     "import_in_thread",
+    "is_folder",
     "json_of",
     "nearest",
     "open_file",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -52,11 +53,8 @@ def find_project(start: Path) -> Path | None:
     start = start.absolute()
     for folder in (start, *start.parents):
         candidate = folder / FILE_NAME
-        try:
-            if candidate.is_file():
-                return candidate
-        except OSError:  # a folder without permission to read it
-            continue
+        if os.path.lexists(candidate):  # what is not a file is refused, not skipped: its settings may narrow
+            return candidate
     return None
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from nika_core import codes
 from nika_core.errors import Category, TaskError
 from nika_core.model.bounded import MAX_PROMPT_CHARACTERS
-from nika_core.model.files import FileError, read_text
+from nika_core.model.files import FileError, is_folder, read_text
 from nika_core.model.json import JsonObject
 from nika_core.model.workflow import AgentBlock
 
@@ -61,10 +61,7 @@ def system_of(payload: Mapping[str, object], folder: Path, agent: AgentBlock) ->
 def skill_path(folder: Path, name: str) -> Path:
     """Return the file of a skill, which is a file or a folder with a SKILL.md."""
     path = folder / name
-    try:
-        return path / SKILL_FILE if path.is_dir() else path
-    except OSError:  # e.g. the name is too long: the reader says so
-        return path
+    return path / SKILL_FILE if is_folder(path) else path
 
 
 def read_prompt_file(path: Path, what: str) -> str:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from nika_core.errors import Category, TaskError
+from nika_core.model.bounded import shorten
+from nika_core.model.files import is_folder
 
 _WANTED_DESCRIPTORS: Final = 65_536
 
@@ -103,9 +105,9 @@ def _check(argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> None:
         raise TaskError("there is no command to run", category=Category.CONFIG, hint="name a program")
     if not _is_plain(argv, env):
         _refuse(argv, env)
-    if not cwd.is_dir():
-        what = "is not a folder" if cwd.exists() else "does not exist"
-        raise TaskError(f"the working directory {cwd} {what}", category=Category.CONFIG)
+    if not is_folder(cwd):
+        what = "is not a folder" if os.path.lexists(cwd) else "does not exist"
+        raise TaskError(f"the working directory {shorten(str(cwd), 300)} {what}", category=Category.CONFIG)
 
 
 def _is_plain(argv: Sequence[str], env: Mapping[str, str]) -> bool:

@@ -18,7 +18,7 @@ from nika_command_migrate.findings import MigrationContext
 from nika_command_migrate.migrate import Migration, Status, migrate_text
 from nika_command_migrate.notes import Note
 from nika_core import Severity
-from nika_core.plugin import FileError, Place, read_file, read_json, text_of
+from nika_core.plugin import FileError, Place, is_folder, read_file, read_json, text_of
 
 PATTERNS: Final = ("*.nika.yaml", "*.nika.yml")
 _SKIPPED: Final = frozenset({"node_modules", "__pycache__"})  # and every hidden folder
@@ -69,16 +69,9 @@ def found_files(paths: Iterable[Path]) -> list[Path]:
     """The files that are named, and in folders those with a workflow's name; each file once."""
     found: dict[Path, Path] = {}
     for path in paths:
-        for file in _in_folder(path) if _is_folder(path) else [path]:
+        for file in _in_folder(path) if is_folder(path) else [path]:
             found.setdefault(_target(file), file)
     return list(found.values())
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # e.g. a name that is too long: the reader says so
-        return False
 
 
 def _target(path: Path) -> Path:

@@ -64,7 +64,10 @@ def decode(body: Body, content_type: str) -> str | None:
     # A byte order mark says more than a header that many servers add by rote.
     if body.data.startswith(text_codecs.BOM_UTF8):
         charset = "utf-8-sig"
-    return _decoded(body, charset or "utf-8", "replace")
+    try:
+        return _decoded(body, charset or "utf-8", "replace")
+    except (UnicodeError, LookupError):  # a codec that is not a charset: idna, undefined
+        return _decoded(body, "utf-8", "replace")
 
 
 def _known(charset: str) -> str | None:

@@ -187,6 +187,8 @@ async def test_broken_compression_is_said(context: Any, serve: Any) -> None:
         ("é€".encode("utf-16"), 'text/plain; charset="utf-16"', "é€"),
         ("é".encode(), "text/plain; charset=no-such-thing", "é"),
         ("é".encode(), "text/plain; charset=rot13", "é"),
+        ("é".encode(), "text/plain; charset=idna", "é"),
+        ("é".encode(), "text/plain; charset=undefined", "é"),
         (b"\xef\xbb\xbf{}", "application/json", "{}"),
         ("é".encode(), "application/octet-stream", "é"),
         (b"\xff", "text/plain", "\N{REPLACEMENT CHARACTER}"),

@@ -20,7 +20,7 @@ import anyio
 from mcp.shared.message import SessionMessage
 from mcp_types import jsonrpc_message_adapter
 
-from nika_core.plugin import Category, TaskError
+from nika_core.plugin import Category, TaskError, is_folder
 from nika_core.toolbox.process import marked
 from nika_keyword_mcp.servers import Server
 
@@ -71,7 +71,7 @@ def environment(server: Server, environ: Mapping[str, str]) -> dict[str, str]:
 async def start(server: Server, environ: Mapping[str, str], folder: Path, run_id: str) -> Child:
     """Start it, in a process group of its own. What leaves the group is ended with the run. Raises TaskError."""
     cwd = folder / server.cwd if server.cwd else folder
-    if not cwd.is_dir():
+    if not is_folder(cwd):
         raise TaskError(f"the MCP server '{server.name}' has no folder {cwd} to run in", category=Category.CONFIG)
     try:
         process = await asyncio.create_subprocess_exec(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -22,6 +23,7 @@ from nika_core.plugin import (
     Tool,
     ToolSpec,
     codes,
+    is_folder,
 )
 from nika_keyword_shell.script import MAX_VARIABLE_BYTES, how_else, put_together, scanned
 
@@ -90,7 +92,8 @@ class ShellFacets(Facets):
         self._check_command(payload, report)
         self._check_env(payload, report)
         folder = fields.get("workingDir")
-        if isinstance(folder, str) and (payload.folder / folder).exists() and not (payload.folder / folder).is_dir():
+        path = payload.folder / folder if isinstance(folder, str) else payload.folder
+        if os.path.lexists(path) and not is_folder(path):
             report(f"workingDir {folder} is not a folder", payload.at("workingDir"), code=codes.BAD_PAYLOAD)
 
     def _check_command(self, payload: Payload, report: Report) -> None:
