@@ -236,7 +236,7 @@ VALUES = [
     *("TaskError", "Category", "TemplateValueError", "UsageError", "ProblemsError", "NikaError", "Place", "Severity"),
     *("Message", "Role", "ToolCall", "ToolSpec", "Usage"),
     *("Template", "Placeholder", "AgentBlock", "OutputSpec", "KeywordCategory", "InputSpec", "Task", "Workflow"),
-    *("Graph", "Edge", "EdgeMaker"),
+    *("Graph", "Edge", "EdgeKind"),
     *("Limit", "LimitKind", "Unit", "timeout_of", "output_of", "EventKind", "Clock"),
     *("read_path", "nearest", "bound", "import_in_thread"),
 ]

@@ -100,3 +100,7 @@ NOT_RESUMABLE: Final = "NIKA-095"
 BAD_PROJECT_FILE: Final = "NIKA-096"
 USAGE: Final = "NIKA-097"
 MIGRATION: Final = "NIKA-098"
+
+# 100-109 lists and loops
+NOT_REACHED: Final = "NIKA-100"  # `until` did not hold within `max` rounds
+REPEATED_KEY: Final = "NIKA-101"  # two items of a list with one `key`

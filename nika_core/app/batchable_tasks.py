@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
-from typing import Final
-
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.engine.core.ports import CallScope
 from nika_core.errors import NikaError
+from nika_core.model.ids import definition_path
 from nika_core.model.limits import LimitKind
 from nika_core.model.workflow import KeywordCategory, Task
 from nika_core.plugin import ModelRequest
-
-# Seconds that one attempt of such a task may take: providers promise an answer within a day, the rest is for repairs.
-LONGEST: Final = 3 * 24 * 3600.0
 
 
 class BatchableTasks:
@@ -26,11 +20,7 @@ class BatchableTasks:
 
     def eligible(self, call: CallScope, request: ModelRequest) -> bool:
         """Return whether this call may wait: one of the task itself, not of a tool that it uses."""
-        return self.tasks.get(call.task_id) == call.keyword and not request.tools
-
-    def with_batch_timeout(self, tasks: Iterable[Task]) -> tuple[Task, ...]:
-        """Return the same tasks; those that may wait have the time that a batch takes."""
-        return tuple(replace(task, timeout=LONGEST) if task.id in self.tasks else task for task in tasks)
+        return self.tasks.get(definition_path(call.task_id)) == call.keyword and not request.tools
 
 
 def _may_wait(task: Task, prepared: PreparedRun) -> bool:

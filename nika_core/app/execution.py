@@ -8,8 +8,7 @@ import random
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
 from nika_core.app.batchable_tasks import BatchableTasks
@@ -17,6 +16,7 @@ from nika_core.app.mock_step import MockStep
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.resuming import previous_tasks_for
 from nika_core.app.watchdogs import loop_watchdog
+from nika_core.document.checks.check_context import depends_on
 from nika_core.engine.core.ports import InMemoryCallCache, admitted, unmasked
 from nika_core.engine.core.previous_tasks import PreviousTask
 from nika_core.engine.core.run_plan import RunRequest
@@ -96,14 +96,6 @@ class Execution:
             reason = f"{reason}: it waits for {'a batch' if len(pending) == 1 else 'batches'} of {names}"
         self._run.cancel(reason, paused=bool(pending))
 
-    def _waited_long(self) -> None:
-        """Pause the run if nothing but batches is left to wait for."""
-        assert self._run is not None
-        task_states = self._run.context.task_states()
-        busy = {task for task, state in task_states.items() if state in ("running", "ready")}
-        if self._batchable and busy <= self._batchable.tasks.keys() and self._log is not None:
-            self.cancel("paused")
-
     async def run(self) -> RunResult:
         """Run to the end. Raise JournalError if the recorded run cannot be resumed."""
         if self._on_stall is None:
@@ -126,7 +118,7 @@ class Execution:
             if self._batchable is not None and not self._batchable.tasks:
                 self.warnings.append("--economy changed nothing: no task has a model with batches")
             for warning in self.warnings:  # now, while the user may still stop the run, and again at the end
-                self._run.context.notice(warning)
+                self._run.context.emitter.notice(warning)
             if self._cancelled is not None:
                 self._run.cancel(self._cancelled)
             result = await self._run.result()
@@ -204,12 +196,10 @@ class Execution:
     # ---- what the engine is given
 
     def _request(self, run_id: str) -> RunRequest:
-        prepared, workflow, batchable = self._prepared, self._prepared.workflow, self._batchable
-        if batchable is not None:
-            workflow = replace(workflow, tasks=batchable.with_batch_timeout(workflow.tasks))
+        prepared, batchable = self._prepared, self._batchable
         return RunRequest(
             run_id=run_id,
-            workflow=workflow,
+            workflow=prepared.workflow,
             graph=prepared.graph,
             limits=prepared.limits,
             inputs=prepared.inputs,
@@ -220,6 +210,7 @@ class Execution:
             sections=prepared.sections,
             fail_fast=prepared.options.fail_fast,
             timeout=prepared.options.timeout,
+            can_pause=self._log is not None,
             previous=self._previous,
             rerun_from=None if prepared.resumed is None else prepared.resumed.rerun_from,
             seq=0 if self._recorded is None else self._recorded.seq,
@@ -253,9 +244,7 @@ class Execution:
 
         batch_policy, batchable = None, self._batchable
         if batchable is not None:
-            batch_policy = BatchPolicy(
-                batchable.eligible, longest_wait=batchable.longest, waited_long=self._waited_long
-            )
+            batch_policy = BatchPolicy(batchable.eligible, patience=batchable.longest)
         self._caller = ResilientCaller(
             prepared.directory,
             budget,
@@ -271,6 +260,7 @@ class Execution:
             facets=catalog.facets,
             render=rendered,
             resolve=resolved,
+            depends_on=partial(depends_on, catalog),
             settings=workspace.settings,
             caller=self._caller,
             record=log.record if log else unrecorded,
@@ -280,6 +270,7 @@ class Execution:
             mask=prepared.masker.text if prepared.masker else unmasked,
             mask_stream=prepared.masker.stream if prepared.masker else None,
             admit=workspace.admit if workspace.admitting else admitted,
+            attend=self._caller.attend,
             clock=workspace.clock,
             random=random.random,
         )

@@ -115,7 +115,7 @@ class PreparedRun:
     @cached_property
     def certain(self) -> frozenset[str]:
         """The tasks that run whatever the conditions turn out to be."""
-        return certain_tasks(self.graph)
+        return certain_tasks(self.graph, {task.id for task in self.workflow.tasks if task.when is not None})
 
     def payload(self, task: Task) -> Any:
         """Return the task as its keyword's facets see it."""

@@ -17,6 +17,8 @@ class EventKind(StrEnum):
     TASK_READY = "task.ready"
     TASK_STARTED = "task.started"  # data: epoch, attempt
     TASK_RETRYING = "task.retrying"  # an attempt failed, another follows; data: attempt, delay, error
+    TASK_WAITING = "task.waiting"  # for something outside; data: key, about, deadline
+    SIGNAL_RECEIVED = "signal.received"  # data: key, payload
     TASK_SUCCEEDED = "task.succeeded"
     TASK_FAILED = "task.failed"
     TASK_SKIPPED = "task.skipped"

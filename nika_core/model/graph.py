@@ -5,36 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from nika_core.model.payload_tree import placeholders_in
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import Condition, Flow, Task
 
 
-class EdgeMaker(StrEnum):
-    """Who joined two tasks. An edge that a condition made only waits: it never makes a task run."""
+class EdgeKind(StrEnum):
+    """What an edge means for its target, which waits for the source in any case."""
 
-    FLOW = "flow"
-    TEMPLATE = "template"  # the target's payload needs the source's output
-    CONDITION = "condition"  # the condition of a flow into the target reads the source's output
+    FLOW = "flow"  # decides whether the target runs
+    NEED = "need"  # the target's fields or its `when` need the source's output
+    READ = "read"  # the condition of a flow into the target reads the source's output, without `??`
+    OPTIONAL = "optional"  # something of the target names the source with `??`, or asks for its state or its error
+
+
+_STRENGTH: Final = (EdgeKind.OPTIONAL, EdgeKind.READ, EdgeKind.NEED)
 
 
 class Edge(NamedTuple):
-    """`target` waits for `source`. Where a flow and a template join the same two tasks there is one edge, the flow's.
+    """`target` waits for `source`.
 
-    Of several flows between the same two tasks each is an edge of its own: one active edge is enough.
-
-    Attributes:
-        source, target: ids of two tasks.
-        condition: the flow's; None: always.
-        made_by: what joined them.
+    Of several flows between the same two tasks each is an edge of its own: one active edge is enough. Beside them
+    there is at most one edge of another kind, the strongest.
     """
 
     source: str
     target: str
     condition: Condition | None = None
-    made_by: EdgeMaker = EdgeMaker.FLOW
+    kind: EdgeKind = EdgeKind.FLOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,35 +152,50 @@ def _strongly_connected(
 
 
 def build_graph(
-    tasks: Iterable[Task], flows: Iterable[Flow], depends_on: Callable[[Placeholder], Iterable[str]]
+    tasks: Iterable[Task],
+    flows: Iterable[Flow],
+    depends_on: Callable[[Placeholder], Iterable[str]],
+    is_optional: Callable[[Placeholder], bool] = lambda placeholder: placeholder.has_default,
 ) -> Graph:
-    """Join tasks by flows, and by what their templates need. Edges from or to unknown tasks are left out."""
+    """Join tasks by flows, and by what their templates and conditions name.
+
+    Edges from or to unknown tasks are left out.
+
+    Args:
+        depends_on: the tasks that a placeholder names.
+        is_optional: whether a placeholder has a value though these tasks have no output.
+    """
     tasks = tuple(tasks)
     incoming: dict[str, list[Edge]] = {task.id: [] for task in tasks}
     outgoing: dict[str, list[Edge]] = {task.id: [] for task in tasks}
-    joined: set[tuple[str, str]] = set()
+    named: dict[tuple[str, str], EdgeKind] = {}
     read: set[str] = set()
 
     def join(edge: Edge) -> None:
         incoming[edge.target].append(edge)
         outgoing[edge.source].append(edge)
-        joined.add((edge.source, edge.target))
+
+    def name(placeholders: Iterable[Placeholder], target: str, kind: EdgeKind) -> None:
+        for placeholder in placeholders:
+            used = EdgeKind.OPTIONAL if is_optional(placeholder) else kind
+            for source in depends_on(placeholder):
+                read.add(source)
+                if source in incoming and (source != target or kind is EdgeKind.NEED):
+                    before = named.get((source, target), EdgeKind.OPTIONAL)
+                    named[source, target] = max(before, used, key=_STRENGTH.index)
 
     flows = tuple(flow for flow in flows if flow.source in incoming and flow.target in incoming)
     for flow in flows:
         join(Edge(flow.source, flow.target, flow.condition))
     for task in tasks:
-        for _, placeholder in placeholders_in(task.payload):
-            for source in depends_on(placeholder):
-                read.add(source)
-                if source in incoming and (source, task.id) not in joined:
-                    join(Edge(source, task.id, None, EdgeMaker.TEMPLATE))
+        name((placeholder for _, placeholder in placeholders_in(task.payload)), task.id, EdgeKind.NEED)
+        name(task.when.placeholders if task.when else (), task.id, EdgeKind.NEED)
     for flow in flows:
-        for placeholder in flow.condition.placeholders if flow.condition else ():
-            for source in depends_on(placeholder):
-                read.add(source)
-                if source in incoming and source != flow.target and (source, flow.target) not in joined:
-                    join(Edge(source, flow.target, None, EdgeMaker.CONDITION))
+        name(flow.condition.placeholders if flow.condition else (), flow.target, EdgeKind.READ)
+    by_flow = {(flow.source, flow.target) for flow in flows}
+    for (source, target), kind in named.items():
+        if kind is EdgeKind.NEED or (source, target) not in by_flow:  # else the flow says it all
+            join(Edge(source, target, None, kind))
     return Graph(
         tuple(task.id for task in tasks),
         {task: tuple(edges) for task, edges in incoming.items()},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
 
 from nika_core.errors import Category, NikaError, TaskError
 from nika_core.model.json import Json, JsonObject
@@ -54,6 +54,8 @@ class Failure:
 class Pending:
     """Waits for the tasks that it depends on."""
 
+    name: ClassVar = "pending"
+
 
 @dataclass(frozen=True, slots=True)
 class Ready:
@@ -61,19 +63,33 @@ class Ready:
 
     epoch: int = 1
 
+    name: ClassVar = "ready"
+
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """`epoch` counts decisions to do the task (again), `attempt` the tries within one epoch; both from 1."""
+    """`epoch` counts decisions to do the node (again), `attempt` the tries within one epoch; both from 1."""
 
     epoch: int = 1
     attempt: int = 1
-    executor: str = "local"
+
+    name: ClassVar = "running"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Waits for something outside: a person, a batch, a callback."""
+
+    epoch: int = 1
+
+    name: ClassVar = "waiting"
 
 
 @dataclass(frozen=True, slots=True)
 class Success:
     """Done; its outcome has the output."""
+
+    name: ClassVar = "success"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +98,15 @@ class Failed:
 
     can_retry: bool = False
 
+    name: ClassVar = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """Had started, and was stopped by a rule of the run or by a person."""
+
+    name: ClassVar = "cancelled"
+
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
@@ -89,22 +114,31 @@ class Skipped:
 
     reason: SkipReason
 
+    name: ClassVar = "skipped"
 
-TaskState: TypeAlias = Pending | Ready | Running | Success | Failed | Skipped
 
-# From -> to. Failed -> Ready and Skipped -> Ready are decisions (agentic mode, `resume --from`), as a new epoch.
+TaskState: TypeAlias = Pending | Ready | Running | Waiting | Success | Failed | Cancelled | Skipped
+
+# From -> to. Failed -> Ready is a decision (agentic mode), as a new epoch.
 LEGAL_TRANSITIONS: Final[Mapping[type[Any], frozenset[type[Any]]]] = {
     Pending: frozenset({Ready, Skipped}),
-    Ready: frozenset({Running, Success, Failed, Skipped}),  # Success: reused; Failed: its payload could not be made
-    Running: frozenset({Running, Success, Failed, Skipped}),  # Running: the next attempt
+    # Success: reused; Failed: its payload could not be made
+    Ready: frozenset({Running, Success, Failed, Skipped}),
+    Running: frozenset({Running, Waiting, Success, Failed, Cancelled}),  # Running: the next attempt
+    Waiting: frozenset({Ready, Failed, Cancelled}),
     Success: frozenset(),
     Failed: frozenset({Ready, Skipped}),
-    Skipped: frozenset({Ready}),
+    Cancelled: frozenset(),
+    Skipped: frozenset(),
 }
 
 
 class TaskResult(NamedTuple):
-    """How a task ended. `state` is success, failed or skipped; times in seconds."""
+    """How a node ended. `state` is success, failed, skipped or cancelled; times in seconds.
+
+    `key` is an item's name for people. `waits_for`: what it waits for, if its run has paused for that. `children` are
+    a list's items, a loop's rounds or an inner workflow's tasks, as `children_kind` says.
+    """
 
     id: str
     keyword: str
@@ -119,6 +153,10 @@ class TaskResult(NamedTuple):
     skip_reason: SkipReason | None = None
     reused: bool = False
     messages: tuple[Message, ...] = ()  # what it added to the main conversation
+    key: str | None = None
+    waits_for: JsonObject | None = None
+    children_kind: str = ""  # items | rounds | tasks
+    children: tuple[TaskResult, ...] = ()
 
     @property
     def error(self) -> Failure | None:
@@ -143,6 +181,7 @@ class RunResult:
     output: Json = None
     has_output: bool = False
     usage: Usage = NOTHING
+    failure: Failure | None = None  # what failed beside the tasks, e.g. `outputs` without a value
 
     @property
     def succeeded(self) -> bool:

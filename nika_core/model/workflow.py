@@ -162,6 +162,7 @@ class Task:
     timeout: float | None = None
     retry: Retry = Retry()
     on_error: OnError = OnError.FAIL
+    when: Condition | None = None
     output: OutputSpec = OutputSpec()
     allowed_tools: tuple[str, ...] | None = None
     disallowed_tools: tuple[str, ...] = ()

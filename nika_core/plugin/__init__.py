@@ -40,6 +40,7 @@ from nika_core.plugin.keyword import (
     Step,
     StepContext,
     StepOutput,
+    WaitFor,
 )
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from nika_core.model.clock import Clock
     from nika_core.model.events import EventKind
     from nika_core.model.files import FileError, is_folder, json_of, open_file, read_file, read_json, read_text, text_of
-    from nika_core.model.graph import Edge, EdgeMaker, Graph
+    from nika_core.model.graph import Edge, EdgeKind, Graph
     from nika_core.model.importing import import_in_thread
     from nika_core.model.limits import Limit, LimitKind, Unit, output_of, timeout_of
     from nika_core.model.message import Message, Role, ToolCall, ToolSpec
@@ -80,7 +81,7 @@ if TYPE_CHECKING:
 API_VERSION: Final = 1
 # What a keyword's description does not need is imported when it is first asked for.
 _LAZY: Final = {
-    "nika_core.model.graph": ("Edge", "EdgeMaker", "Graph"),
+    "nika_core.model.graph": ("Edge", "EdgeKind", "Graph"),
     "nika_core.plugin.command": ("Command", "CommandContext", "Styled", "Terminal"),
     "nika_core.model.clock": ("Clock",),
     "nika_core.model.events": ("EventKind",),
@@ -143,7 +144,7 @@ __all__ = [
     "Command",
     "CommandContext",
     "Edge",
-    "EdgeMaker",
+    "EdgeKind",
     "Effect",
     "Estimate",
     "EventKind",
@@ -202,6 +203,7 @@ __all__ = [
     "Usage",
     "UsageError",
     "Values",
+    "WaitFor",
     "Workflow",
     "bound",
     "codes",

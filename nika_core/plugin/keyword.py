@@ -91,6 +91,30 @@ class StepOutput:
     usage: Usage = NOTHING
 
 
+@dataclass(frozen=True, slots=True)
+class WaitFor:
+    """Returned by a step that cannot go on before something outside has happened: a person, a batch, a callback.
+
+    The task then takes no place and no process; a run that has nothing else to do pauses. When the signal has come
+    (`nika signal RUN TASK JSON`), the step is run again, and finds it in `StepContext.signals` under `key`.
+
+    Attributes:
+        key: tells what is waited for from everything else that this task may wait for. If what was asked has changed,
+            another key makes an old signal void.
+        about: what people are shown; JSON without secrets.
+        seconds: how long, from when it was first waited for; then the task fails (`timeout`). None: for ever.
+        patience: seconds that a run with nothing else to do stays for it before it pauses; None: for ever.
+        default: taken in place of a signal when the time is over, if `has_default`.
+    """
+
+    key: str
+    about: JsonObject = field(default_factory=dict)
+    seconds: float | None = None
+    patience: float | None = 0.0
+    default: Json = None
+    has_default: bool = False
+
+
 class StepContext(Protocol):
     """What a running step may see and do, and no more. Nothing in it changes while the step runs.
 
@@ -107,6 +131,7 @@ class StepContext(Protocol):
         agent: the workflow's `agent:` block, system prompt resolved.
         settings: this keyword's part of the project file, as its `settings` validator returned it.
         sections: the workflow's root keys that plugins brought.
+        signals: what the task was given by what it waited for, by the key of its `WaitFor`.
         messages: the main conversation as this task sees it: its ancestors' messages in declared order. Empty for
             keywords that are not of category `context`.
         environ: the environment as it was when the run started.
@@ -125,6 +150,7 @@ class StepContext(Protocol):
     agent: AgentBlock
     settings: JsonObject
     sections: Mapping[str, Json]
+    signals: Mapping[str, Json]
     messages: tuple[Message, ...]
     environ: Mapping[str, str]
     clock: Clock
@@ -172,7 +198,7 @@ class StepContext(Protocol):
 class Step(Protocol):
     """Do a keyword's work. One instance per run; `run` may be called for many tasks at once."""
 
-    async def run(self, payload: JsonObject, context: StepContext) -> StepOutput | Json:
+    async def run(self, payload: JsonObject, context: StepContext) -> StepOutput | WaitFor | Json:
         """Do the work. Cancellation must end everything that was started. Raises TaskError when it fails.
 
         Args:

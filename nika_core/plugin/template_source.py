@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from nika_core.model.json import Json
+from nika_core.model.json import Json, JsonObject
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import InputSpec, Task
 
@@ -48,16 +48,24 @@ class Values:
     """What is known when a task's payload is made. Immutable: a running task's view never changes.
 
     Attributes:
-        outputs: of the tasks that succeeded (or failed with `onError: continue`, when they have one), by id.
+        outputs: of the tasks that succeeded, by id.
         inputs: the run's inputs.
         environ: the environment as it was when the run started.
         max_depth: nesting of JSON text that is parsed to be read by path.
+        states: of the tasks that have ended, by id: `success`, `failed`, `skipped` or `cancelled`.
+        errors: why tasks failed, by id: objects with `message`, `code`, `category` and, if there is one, `output`.
+        bindings: what lists and loops give a task, by source: `each` and `last`.
+        run: `id` of the run; `scope`: the node whose workflow the task belongs to, None for the run's own.
     """
 
     outputs: Mapping[str, Json] = field(default_factory=dict)
     inputs: Mapping[str, Json] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=dict)
     max_depth: int = 50
+    states: Mapping[str, str] = field(default_factory=dict)
+    errors: Mapping[str, JsonObject] = field(default_factory=dict)
+    bindings: Mapping[str, Json] = field(default_factory=dict)
+    run: Mapping[str, Json] = field(default_factory=dict)
 
 
 class SourceReport(Protocol):

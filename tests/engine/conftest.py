@@ -1,6 +1,9 @@
 """The engine without any plugin: dictionaries for services, functions for steps, time by hand."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +11,7 @@ import pytest
 
 from nika_core.engine.core.core import Core
 from nika_core.engine.core.hashing import definition_hash
-from nika_core.engine.core.run_plan import RunPlan, RunRequest
+from nika_core.engine.core.run_plan import RunPlan, RunRequest, WorkflowPlan
 from nika_core.engine.local.host import Run
 from nika_core.engine.local.services import Services
 from nika_core.errors import PluginError, TemplateValueError
@@ -16,7 +19,7 @@ from nika_core.model.graph import build_graph
 from nika_core.model.limits import Limit, Limits, Unit
 from nika_core.model.state import RunResult
 from nika_core.model.template import MISSING, Placeholder, Template
-from nika_core.model.workflow import AgentBlock, Flow, KeywordCategory, Mode, Task, Workflow
+from nika_core.model.workflow import AgentBlock, Flow, KeywordCategory, Task, Workflow
 from nika_core.plugin import Keyword, Values
 from nika_core.testing.clock import ManualClock
 
@@ -87,15 +90,28 @@ class Lab:
         )
 
     @staticmethod
-    def plan(tasks: tuple[Task, ...], flows: tuple[Flow, ...] = (), **more: Any) -> RunPlan:
-        """A request's own fields are the request's; `mode` and `output` are the agent block's."""
-        agent = AgentBlock(mode=more.pop("mode", Mode.STRICT), output=more.pop("output", None))
-        concurrent = more.pop("max_concurrent", None)
-        limits = Lab.limits() if concurrent is None else Lab.limits(concurrent=concurrent)
-        own = {name: more.pop(name) for name in ("definition", "render", "resolve", "context") if name in more}
+    def workflow_plan(tasks: tuple[Task, ...], flows: tuple[Flow, ...] = (), **more: Any) -> WorkflowPlan:
+        graph = build_graph(tasks, flows, depends_on, is_optional)
         defaults: dict[str, Any] = {"definition": definition_hash, "render": render, "resolve": resolve}
-        request = Lab.request(tasks, flows, agent=agent, limits=limits, **more)
-        return RunPlan(request=request, **{**defaults, **own})
+        defaults["depends_on"] = depends_on
+        return WorkflowPlan(name=more.pop("name", "w"), tasks=tasks, graph=graph, **{**defaults, **more})
+
+    @staticmethod
+    def plan(tasks: tuple[Task, ...], flows: tuple[Flow, ...] = (), **more: Any) -> RunPlan:
+        """A run's plan; what belongs to its workflow (`groups`, `context`, `mode`, ...) may stand beside the rest."""
+        own = {field.name for field in fields(WorkflowPlan)} & more.keys()
+        workflow = Lab.workflow_plan(tasks, flows, **{name: more.pop(name) for name in own})
+        return RunPlan(run_id="r", workflow=workflow, **more)
+
+    @staticmethod
+    def run_plan(workflow: WorkflowPlan, **more: Any) -> RunPlan:
+        return RunPlan(run_id="r", workflow=workflow, **more)
+
+    @staticmethod
+    def binding(source: str, key: str, default: Any = MISSING) -> Template:
+        """`${each.item}`."""
+        placeholder = Placeholder(source, (key,), default, 0, 0, f"${{{source}.{key}}}")
+        return Template(placeholder.text, (placeholder,))
 
     @staticmethod
     def core(*args: Any, **more: Any) -> Core:
@@ -105,10 +121,12 @@ class Lab:
     def request(tasks: tuple[Task, ...], flows: tuple[Flow, ...] = (), **more: Any) -> RunRequest:
         agent: AgentBlock | None = more.pop("agent", None)
         workflow = Workflow("w", Path("/nowhere/w.nika.yaml"), tasks, flows, agent=agent)
-        return RunRequest(run_id="r", workflow=workflow, graph=build_graph(tasks, flows, depends_on), **more)
+        return RunRequest(
+            run_id="r", workflow=workflow, graph=build_graph(tasks, flows, depends_on, is_optional), **more
+        )
 
     @staticmethod
-    def services(step: Any = None, **more: Any) -> Services:
+    def services(step: Any = None, **more: Any) -> Any:
         """`step`: an async function, a Steps, or a dictionary of them by keyword."""
         steps = step if isinstance(step, dict) else {"work": step}
         steps = {word: one if hasattr(one, "run") else Steps(one) for word, one in steps.items()}
@@ -119,7 +137,13 @@ class Lab:
                 raise PluginError("NIKA-070", f"no plugin offers `{word}`")
             return keywords.get(word) or Lab.keyword(word)
 
-        defaults = {"render": render, "resolve": resolve, "clock": ManualClock(), "random": lambda: 1.0}
+        defaults = {
+            "render": render,
+            "resolve": resolve,
+            "depends_on": depends_on,
+            "clock": ManualClock(),
+            "random": lambda: 1.0,
+        }
         return Services(keyword=keyword, step=lambda word: steps[word], **{**defaults, **more})
 
     @staticmethod
@@ -139,16 +163,23 @@ def _placeholder(task: str, default: Any = MISSING) -> Placeholder:
 
 
 def depends_on(placeholder: Placeholder) -> tuple[str, ...]:
-    return placeholder.path[:1]
+    return placeholder.path[:1] if placeholder.source in ("task", "state", "error") else ()
+
+
+def is_optional(placeholder: Placeholder) -> bool:
+    return placeholder.has_default or placeholder.source in ("state", "error")
 
 
 def resolve(placeholder: Placeholder, values: Values) -> Any:
     name, *path = placeholder.path
-    if name not in values.outputs:
+    source = {"state": values.states, "error": values.errors, "each": values.bindings.get("each", {})}
+    source |= {"last": values.bindings.get("last", {}), "input": values.inputs, "task": values.outputs}
+    known: Any = source[placeholder.source]
+    if name not in known:
         if placeholder.default is MISSING:
             raise TemplateValueError(f"{placeholder.text} has no value")
         return placeholder.default
-    value = values.outputs[name]
+    value = known[name]
     for key in path:
         value = value[key]
     return value

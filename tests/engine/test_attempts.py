@@ -217,8 +217,10 @@ async def test_an_error_while_it_is_stopped_for_its_time_is_still_a_timeout(lab)
         finally:
             raise TaskError("killed", output="half of it")
 
-    result = await one(lab, step, task=lab.task("a", timeout=5.0), limits=lab.limits(attempts=1))
-    assert (result.failure.category, result.output) == (Category.TIMEOUT, "half of it")
+    events = []
+    result = await one(lab, step, task=lab.task("a", timeout=5.0), limits=lab.limits(attempts=1), record=events.append)
+    assert result.failure.category is Category.TIMEOUT
+    assert produced(events) == "half of it"
 
 
 # ---- plugins that misbehave
@@ -328,9 +330,16 @@ async def test_an_error_is_cut_to_its_limit(lab, size, cut):
     assert len(result.failure.message.encode()) == min(size, 100)
 
 
-async def test_what_a_failed_task_had_produced_is_kept(lab):
-    result = await one(lab, Attempts(TaskError("x", category=Category.CONFIG, output={"a": 1})))
-    assert (result.state, result.output) == ("failed", {"a": 1})
+def produced(events):
+    return next(event.data["output"] for event in events if event.kind is EventKind.TASK_FAILED)
+
+
+async def test_what_a_failed_task_had_produced_is_kept_and_is_no_output(lab):
+    events = []
+    step = Attempts(TaskError("x", category=Category.CONFIG, output={"a": 1}))
+    result = await one(lab, step, record=events.append)
+    assert (result.state, result.has_output, result.output) == ("failed", False, None)
+    assert produced(events) == {"a": 1}
 
 
 # ---- output: {format: json, schema}

@@ -61,7 +61,7 @@ class Drive:
     def _note(self, commands):
         for command in commands:
             if isinstance(command, StartTask):
-                self.running[command.call.task.id] = command.call.epoch
+                self.running[command.call.node] = command.call.epoch
 
     def of(self, kind):
         return [command for command in self.said if isinstance(command, kind)]
@@ -71,7 +71,7 @@ class Drive:
 
     @property
     def started(self):
-        return [command.call.task.id for command in self.of(StartTask)]
+        return [command.call.node for command in self.of(StartTask)]
 
     @property
     def result(self):
@@ -181,19 +181,26 @@ def test_a_failure_of_what_a_condition_reads_counts_as_upstream_failed(lab):
     assert drive.why("b") is SkipReason.UPSTREAM_FAILED
 
 
-def test_a_condition_without_a_value_fails_its_target_with_category_template(lab):
-    tasks = lab.tasks("a b c d")
+def test_a_flow_whose_condition_needs_a_task_without_output_is_inactive(lab):
     flows = (
         Flow("a", "b", lab.When(lambda a: False, "a")),
         Flow("a", "c", lab.When(lambda b: True, "b")),
         Flow("c", "d"),
     )
-    drive = Drive(lab.core(tasks, flows))
+    drive = Drive(lab.core(lab.tasks("a b c d"), flows))
     result = drive.end_all()
-    failure = drive.result.tasks[2].failure
+    assert (drive.why("c"), drive.why("d")) == (SkipReason.CONDITION, SkipReason.UPSTREAM_SKIPPED)
+    assert result.status is RunStatus.SUCCEEDED
+
+
+def test_a_condition_with_a_wrong_path_in_a_value_fails_its_target_with_category_template(lab):
+    flows = (Flow("a", "b", lab.When(lambda a: a["no"], "a")), Flow("b", "c"))
+    drive = Drive(lab.core(lab.tasks("a b c"), flows))
+    result = drive.end_all(a=Outcome(output={"yes": 1}))
+    failure = result.tasks[1].failure
     assert failure.category is Category.TEMPLATE
-    assert "the condition `a function of b` of the flow from `a`" in failure.message
-    assert (drive.why("d"), result.status) == (SkipReason.UPSTREAM_FAILED, RunStatus.FAILED)
+    assert "the condition `a function of a` of the flow from `a`" in failure.message
+    assert (drive.why("c"), result.status) == (SkipReason.UPSTREAM_FAILED, RunStatus.FAILED)
 
 
 def test_a_condition_that_raises_anything_fails_only_its_target(lab):
@@ -290,8 +297,16 @@ def test_attempts_are_numbered_states_of_their_own(lab):
 
 
 def test_the_output_is_that_of_the_last_declared_task_that_has_one(lab):
-    drive = Drive(lab.core(lab.tasks("a b c"), lab.flows("c>b")))
-    assert drive.end_all(c=FAILED).output == "a"
+    tasks = (lab.task("a"), lab.task("b", 1), lab.task("c", 2, on_error=OnError.CONTINUE))
+    drive = Drive(lab.core(tasks, lab.flows("c>b")))
+    assert drive.end_all(b=FAILED).status is RunStatus.FAILED
+    flows = (Flow("a", "b", lab.When(lambda a: False, "a")),)
+    assert Drive(lab.core(lab.tasks("a b"), flows)).end_all().output == "a"
+
+
+def test_a_run_that_failed_has_no_output(lab):
+    result = Drive(lab.core(lab.tasks("a b"))).end_all(b=FAILED)
+    assert (result.status, result.has_output) == (RunStatus.FAILED, False)
 
 
 def test_the_output_is_that_of_the_named_task_and_nothing_else(lab):
@@ -369,7 +384,7 @@ def test_aborting_ends_the_run(agentic):
     drive = agentic("a b c", max_concurrent=2)
     drive.end("a", FAILED)
     commands = drive.on(AgentDecision("a", 1, Action.ABORT, "no use"))
-    assert any(isinstance(command, CancelTask) and command.task == "b" for command in commands)
+    assert any(isinstance(command, CancelTask) and command.node == "b" for command in commands)
     drive.end("c")
     drive.end("b", FAILED)
     assert drive.result.status is RunStatus.FAILED

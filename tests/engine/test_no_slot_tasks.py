@@ -11,7 +11,7 @@ from nika_core.model.events import Event, EventKind
 
 
 def started(commands: list[Command]) -> list[str]:
-    return [command.call.task.id for command in commands if isinstance(command, StartTask)]
+    return [command.call.node for command in commands if isinstance(command, StartTask)]
 
 
 def test_they_all_start_and_the_others_keep_to_the_limit(lab: Any) -> None:

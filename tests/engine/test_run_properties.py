@@ -4,11 +4,9 @@ import asyncio
 import contextlib
 from contextvars import ContextVar
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nika_core.engine.local import executor as runners
 from nika_core.engine.local.host import Run
 from nika_core.errors import Category, TaskError
 from nika_core.model.events import EventKind
@@ -76,9 +74,7 @@ async def _do(kind, context):
 @given(TASKS, RUNS)
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_task_runs_once_in_order_with_room_for_it_and_the_run_ends(lab, specs, how):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runners, "SLICE", how["slice"])
-        asyncio.run(asyncio.wait_for(_one(lab, specs, how), 30))
+    asyncio.run(asyncio.wait_for(_one(lab, specs, how), 30))
 
 
 async def _one(lab, specs, how):
@@ -92,7 +88,7 @@ async def _one(lab, specs, how):
         assert task not in running
         running.add(task)
         assert len(running - no_slot - left) <= how["concurrent"]
-        assert SET.get() == ""
+        assert SET.get() in ("", task), "no task sees what another one has set"
         SET.set(task)
         try:
             kinds = specs[int(task[1:])]["kinds"]

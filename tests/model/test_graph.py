@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nika_core.model.graph import EdgeMaker, Graph, build_graph
+from nika_core.model.graph import EdgeKind, Graph, build_graph
 from nika_core.model.template import MISSING, Placeholder, Template
 from nika_core.model.workflow import Flow, Task
 from nika_core.template import compile_condition, compile_template
@@ -30,16 +30,21 @@ def graph_of(tasks: dict[str, str], *flows: tuple[str, ...]) -> Graph:
 
 def test_a_template_joins_two_tasks():
     graph = graph_of({"a": "", "b": "{{a.x}}"})
-    assert [(e.source, e.target, e.made_by) for e in graph.incoming["b"]] == [("a", "b", EdgeMaker.TEMPLATE)]
+    assert [(e.source, e.target, e.kind) for e in graph.incoming["b"]] == [("a", "b", EdgeKind.NEED)]
     assert graph.outgoing["a"] == graph.incoming["b"]
 
 
-def test_a_flow_and_a_template_between_the_same_tasks_are_one_edge_with_the_flows_condition():
-    graph = graph_of({"a": "", "b": "{{a}} {{a.x}}"}, ("a", "b", "{{a}} == 1"))
-    (edge,) = graph.incoming["b"]
-    assert edge.made_by is EdgeMaker.FLOW
-    assert edge.condition is not None
-    assert edge.condition.text == "{{a}} == 1"
+def test_beside_a_flow_there_is_one_edge_for_what_its_target_names_the_strongest():
+    graph = graph_of({"a": "", "b": '{{a ?? ""}} {{a.x}}'}, ("a", "b", "{{a}} == 1"))
+    flow, need = graph.incoming["b"]
+    assert (flow.kind, need.kind) == (EdgeKind.FLOW, EdgeKind.NEED)
+    assert flow.condition is not None
+    assert flow.condition.text == "{{a}} == 1"
+
+
+def test_a_reference_with_a_default_is_optional():
+    graph = graph_of({"a": "", "b": '{{a ?? ""}}'})
+    assert [edge.kind for edge in graph.incoming["b"]] == [EdgeKind.OPTIONAL]
 
 
 def test_each_of_several_flows_between_the_same_tasks_is_an_edge():
@@ -50,10 +55,7 @@ def test_each_of_several_flows_between_the_same_tasks_is_an_edge():
 
 def test_a_condition_that_reads_a_third_task_only_waits_for_it():
     graph = graph_of({"a": "", "b": "", "c": ""}, ("a", "c", "{{b}} == 1"))
-    assert [(e.source, e.made_by) for e in graph.incoming["c"]] == [
-        ("a", EdgeMaker.FLOW),
-        ("b", EdgeMaker.CONDITION),
-    ]
+    assert [(e.source, e.kind) for e in graph.incoming["c"]] == [("a", EdgeKind.FLOW), ("b", EdgeKind.READ)]
 
 
 def test_unknown_tasks_make_no_edge():

@@ -13,7 +13,6 @@ from nika_core.document.checks.retry_limits import check_attempts
 from nika_core.document.checks.tool_access import check_tools
 from nika_core.document.checks.tool_entries import WorkflowPayload
 from nika_core.document.checks.topology import (
-    check_connections,
     check_cycles,
     check_flows,
     check_orphans,
@@ -33,7 +32,6 @@ _CHECKS = (
     check_flows,
     check_references,
     check_cycles,
-    check_connections,
     check_output,
     check_payloads,
     check_attempts,

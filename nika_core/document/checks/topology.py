@@ -8,11 +8,10 @@ from itertools import pairwise
 from nika_core import codes
 from nika_core.document.checks.check_context import Context, place_of
 from nika_core.errors import Place, Problem, Severity
-from nika_core.model.graph import Edge, EdgeMaker
+from nika_core.model.graph import Edge, EdgeKind
 from nika_core.model.limits import LimitKind
 from nika_core.model.nearest import nearest
 from nika_core.model.payload_tree import placeholders_in
-from nika_core.model.workflow import KeywordCategory
 from nika_core.template import CompiledCondition
 
 _MAX_NAMES = 20  # of a cycle's tasks in one message
@@ -51,7 +50,7 @@ def check_cycles(context: Context) -> Iterator[Problem]:
             continue
         names = cycle if len(cycle) <= _MAX_NAMES else [*cycle[: _MAX_NAMES - 1], "...", cycle[-1]]
         edges = [_edge(context, source, target) for source, target in pairwise(cycle)]
-        reasons = "; ".join(_reason(edge) for edge in edges[:5])
+        reasons = "; ".join(_reason(context, edge) for edge in edges[:5])
         yield Problem(
             codes.CYCLE,
             f"{len(cycle) - 1} tasks wait for one another: {' -> '.join(names)}",
@@ -94,55 +93,35 @@ def check_output(context: Context) -> Iterator[Problem]:
         )
 
 
-def check_connections(context: Context) -> Iterator[Problem]:
-    """Check that the output of one isolated task does not go straight into another one."""
-    isolated = {
-        task.id
-        for task in context.workflow.tasks
-        if (keyword := context.keyword_of(task)) and keyword.category is KeywordCategory.ISOLATED
-    }
-    for source in context.graph.order if isolated else ():
-        if source not in isolated:
-            continue
-        for edge in context.graph.outgoing[source]:
-            if edge.target in isolated and edge.source != edge.target and edge.made_by is not EdgeMaker.CONDITION:
-                one, other = context.tasks[source].keyword, context.tasks[edge.target].keyword
-                yield Problem(
-                    codes.ISOLATED_TO_ISOLATED,
-                    f"{one} '{source}' cannot lead straight to {other} '{edge.target}': both are isolated",
-                    place_of_edge(context, edge),
-                    f"put a bridge between them, a task with a tool keyword or an agent that takes {{{{{source}}}}}, "
-                    f"and let '{edge.target}' use the bridge: {source} -> bridge -> {edge.target}",
-                )
-
-
 def place_of_edge(context: Context, edge: Edge) -> Place:
     """Return where the author wrote what makes an edge: the flow, or the placeholder."""
-    if edge.made_by is EdgeMaker.TEMPLATE:
-        task = context.tasks[edge.target]
-        for path, placeholder in placeholders_in(task.payload):
-            if edge.source in context.depends_on(placeholder):
-                return place_of(task.at, path, placeholder)
-        return task.place
+    task = context.tasks[edge.target]
+    if edge.kind is EdgeKind.FLOW:
+        flows = (flow.place for flow in context.workflow.flows if (flow.source, flow.target) == edge[:2])
+        return next(flows, task.place)
+    for path, placeholder in placeholders_in(task.payload):
+        if edge.source in context.depends_on(placeholder):
+            return place_of(task.at, path, placeholder)
+    for placeholder in task.when.placeholders if task.when else ():
+        if edge.source in context.depends_on(placeholder):
+            return place_of(task.at, ("when",), placeholder)
     for flow in context.workflow.flows:
-        if flow.target != edge.target:
-            continue
-        if edge.made_by is EdgeMaker.FLOW and flow.source == edge.source:
-            return flow.place
         for placeholder in flow.condition.placeholders if flow.condition else ():
-            if edge.made_by is EdgeMaker.CONDITION and edge.source in context.depends_on(placeholder):
+            if flow.target == edge.target and edge.source in context.depends_on(placeholder):
                 return place_of(flow.at, ("condition",), placeholder)
-    return context.tasks[edge.target].place
+    return task.place
 
 
 def _edge(context: Context, source: str, target: str) -> Edge:
     return next(edge for edge in context.graph.outgoing[source] if edge.target == target)
 
 
-def _reason(edge: Edge) -> str:
-    if edge.made_by is EdgeMaker.FLOW:
+def _reason(context: Context, edge: Edge) -> str:
+    if edge.kind is EdgeKind.FLOW:
         return f"the flow {edge.source} -> {edge.target}"
-    where = "a condition into" if edge.made_by is EdgeMaker.CONDITION else "the payload of"
+    payload = context.tasks[edge.target].payload
+    named = any(edge.source in context.depends_on(placeholder) for _, placeholder in placeholders_in(payload))
+    where = "the payload of" if named else "a condition into"
     return f"{{{{{edge.source}}}}} in {where} '{edge.target}'"
 
 

@@ -143,6 +143,7 @@ class TaskReader:
             fields.get("timeout"),
             Retry(retry.get("max"), retry.get("backoff")) if retry else _NO_RETRY,
             OnError(fields["onError"]) if fields.get("onError") else OnError.FAIL,
+            None,
             output,
             tuple(allowed) if allowed is not None else None,
             tuple(fields.get("disallowedTools") or ()),

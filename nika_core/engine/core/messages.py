@@ -1,30 +1,28 @@
-"""What goes into the core and what comes out of it. Values only.
-
-Those that are made for every task are named tuples: as immutable as frozen dataclasses, and made in a fifth of the
-time.
-"""
+"""What goes into the core and what comes out of it. Values only, and all of them have a JSON form (`snapshots`)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from nika_core.model.events import NO_DATA, EventKind
+from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
+from nika_core.model.limits import Limits
 from nika_core.model.message import Message
 from nika_core.model.state import Failure, RunResult
 from nika_core.model.usage import NOTHING, Usage
-from nika_core.model.workflow import Task
-
-# What a named tuple's own constructor calls, in half its time: for what is made for every task. All fields are given.
-quick: Final = tuple.__new__
+from nika_core.model.workflow import AgentBlock, OutputSpec, Retry
 
 
 class Outcome(NamedTuple):
-    """How one epoch of a task ended: the one result of its key. `failure` is there exactly when it did not succeed, and
-    its category says whether it failed, took too long or was cancelled; `duration` in seconds.
+    """How one epoch of a node ended: the one result of its key.
+
+    `failure` is there exactly when it did not succeed, and its category says whether it failed, took too long or was
+    cancelled; `output` is then what it had produced, as `${error}` shows it.
+    `duration` in seconds. `withheld`: (of an earlier run) history does not have the output.
     """
 
     output: Json = None
@@ -35,20 +33,61 @@ class Outcome(NamedTuple):
     usage: Usage = NOTHING
     messages: tuple[Message, ...] = ()
     truncated: bool = False
-    withheld: bool = False  # (of an earlier run) history does not have the output
+    withheld: bool = False
 
 
 NO_OUTCOME: Final = Outcome(has_output=False, attempts=0)
+NO_VALUES: Final[Mapping[str, Json]] = {}
+NO_LIMITS: Final = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What a node waits for.
+
+    Attributes:
+        key: which signal; of the node's own choosing.
+        about: what people are shown, e.g. a question. JSON, without secrets.
+        deadline: seconds since the epoch, after which it fails; None: never.
+        patience: seconds that a run that has nothing else to do stays for it before it pauses; None: for ever.
+        default: taken as the signal's payload at the deadline, if `has_default`.
+    """
+
+    key: str
+    about: JsonObject = field(default_factory=dict)
+    deadline: float | None = None
+    patience: float | None = 0.0
+    default: Json = None
+    has_default: bool = False
 
 
 class TaskCall(NamedTuple):
-    """One epoch of one task, ready to run wherever there is an executor. `key` is `run/task#epoch`."""
+    """One epoch of one node, complete: it can run wherever there is an executor, and has a JSON form (`calls`).
 
-    task: Task
+    `key` is `run/identity#epoch`: one key for all attempts. `payload` is rendered. `timeout` in seconds; None: the
+    keyword's. `agent` has its system prompt resolved. `limits` are those of the run. `signals` is what the node was
+    given by what it waited for, and `deadlines` until when it waits, in seconds since the epoch, both by key.
+    """
+
+    node: NodeId
+    keyword: str
     epoch: int
     key: str
     payload: JsonObject
+    run_id: str = ""
+    workflow: str = ""
+    folder: str = "."
+    output: OutputSpec = OutputSpec()
+    timeout: float | None = None
+    retry: Retry = Retry()
+    allowed_tools: tuple[str, ...] | None = None
+    disallowed_tools: tuple[str, ...] = ()
     messages: tuple[Message, ...] = ()
+    agent: AgentBlock = AgentBlock()
+    sections: Mapping[str, Json] = NO_VALUES
+    limits: Limits = NO_LIMITS
+    signals: Mapping[str, Json] = NO_VALUES
+    deadlines: Mapping[str, float] = {}
 
 
 class Action(StrEnum):
@@ -64,7 +103,7 @@ class Action(StrEnum):
 
 
 class StartTask(NamedTuple):
-    """Run it, and report `TaskEnded` once."""
+    """Run it, and report `TaskEnded` or `TaskWaits` once."""
 
     call: TaskCall
 
@@ -73,9 +112,24 @@ class StartTask(NamedTuple):
 class CancelTask:
     """End it within the grace period; it still reports."""
 
-    task: str
+    node: NodeId
     epoch: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitExternal:
+    """A node waits: whoever can bring about its signal may begin. Report `TimerFired(wait_timer)` at its deadline."""
+
+    node: NodeId
+    wait: Wait
+
+
+@dataclass(frozen=True, slots=True)
+class StopAwaiting:
+    """The node does not wait any more."""
+
+    node: NodeId
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +149,17 @@ class CancelTimer:
 
 @dataclass(frozen=True, slots=True)
 class AskDecision:
-    """Ask the main agent what to do about a task that failed for good, and report `AgentDecision`."""
+    """Ask the main agent what to do about a node that failed for good, and report `AgentDecision`.
 
-    task: str
+    `about` is the state of its workflow, for the agent to read; `agent` says whom to ask.
+    """
+
+    node: NodeId
     epoch: int
     failure: Failure
     may_retry: bool
+    about: JsonObject = field(default_factory=dict, compare=False)
+    agent: AgentBlock = field(default_factory=AgentBlock, compare=False)
 
 
 class Emit(NamedTuple):
@@ -119,24 +178,45 @@ class Finish:
     result: RunResult
 
 
-Command: TypeAlias = StartTask | CancelTask | StartTimer | CancelTimer | AskDecision | Emit | Finish
+Command: TypeAlias = (
+    StartTask | CancelTask | AwaitExternal | StopAwaiting | StartTimer | CancelTimer | AskDecision | Emit | Finish
+)
 
 # ---- events
 
 
 class TaskEnded(NamedTuple):
-    """One outcome per task and epoch counts; others are ignored."""
+    """One outcome per node and epoch counts; others are ignored."""
 
-    task: str
+    node: NodeId
     epoch: int
     outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class TaskWaits:
+    """The step has returned what it waits for. `usage`: what it has used so far."""
+
+    node: NodeId
+    epoch: int
+    wait: Wait
+    usage: Usage = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What a node waits for has come. An empty key means whatever it waits for."""
+
+    node: NodeId
+    key: str
+    payload: Json = None
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptFailed:
     """An attempt failed, and another one follows after `delay` seconds."""
 
-    task: str
+    node: NodeId
     epoch: int
     attempt: int
     delay: float
@@ -147,7 +227,7 @@ class AttemptFailed:
 class AttemptStarted:
     """An attempt after the first one starts."""
 
-    task: str
+    node: NodeId
     epoch: int
     attempt: int
 
@@ -156,7 +236,7 @@ class AttemptStarted:
 class AgentDecision:
     """The answer to `AskDecision`, and what asking cost."""
 
-    task: str
+    node: NodeId
     epoch: int
     action: Action
     reason: str = ""
@@ -165,7 +245,7 @@ class AgentDecision:
 
 @dataclass(frozen=True, slots=True)
 class TimerFired:
-    """A timer that the core started has run out."""
+    """A timer that the core started has run out, or a wait's deadline has come."""
 
     id: str
 
@@ -178,4 +258,11 @@ class CancelRequested:
     paused: bool = False
 
 
-CoreEvent: TypeAlias = TaskEnded | AttemptFailed | AttemptStarted | AgentDecision | TimerFired | CancelRequested
+CoreEvent: TypeAlias = (
+    TaskEnded | TaskWaits | Signal | AttemptFailed | AttemptStarted | AgentDecision | TimerFired | CancelRequested
+)
+
+
+def wait_timer(node: NodeId) -> str:
+    """Return the id of the timer of a wait's deadline."""
+    return f"wait:{node}"

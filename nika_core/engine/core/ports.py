@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from nika_core.engine.core.messages import Wait
 from nika_core.errors import Category, TaskError
 from nika_core.model.json import Json
 from nika_core.model.usage import Usage
@@ -58,6 +59,7 @@ class CallScope:
         call_cache: where paid replies are kept.
         notice: tell the user something; recorded.
         barrier: waits until everything that was recorded (and put into the call cache) is durable.
+        signals: what the task was given by what it waited for, by key.
     """
 
     run_id: str
@@ -72,6 +74,7 @@ class CallScope:
     call_cache: CallCache
     notice: Callable[[str], None]
     barrier: Callable[[], Awaitable[None]]
+    signals: Mapping[str, Json] = field(default_factory=dict)
 
 
 class ModelCaller(Protocol):
@@ -117,6 +120,14 @@ class NoModels:
 
 def _no_models() -> Exception:
     return TaskError("no provider is configured", category=Category.CONFIG, hint="add an `agent:` block with a model")
+
+
+class Suspended(BaseException):
+    """A step cannot go on before something outside has happened; raised through the step, not to be caught by it."""
+
+    def __init__(self, wait: Wait) -> None:
+        super().__init__(wait.key)
+        self.wait = wait
 
 
 def unmasked(text: str) -> str:

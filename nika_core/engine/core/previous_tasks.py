@@ -1,26 +1,28 @@
-"""How tasks ended in an earlier life of a run, read from its events."""
+"""How nodes ended in an earlier life of a run, read from its events."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from nika_core.engine.core.messages import NO_OUTCOME, Outcome
-from nika_core.engine.core.task_usage import usage_by_task
+from nika_core.engine.core.task_usage import usage_by_task, with_identity
 from nika_core.model.codec import failure_of, message_of
 from nika_core.model.events import Event, EventKind
-from nika_core.model.json import JsonObject
+from nika_core.model.json import Json, JsonObject
 from nika_core.model.state import SkipReason
 from nika_core.model.usage import NOTHING
 
 
 @dataclass(frozen=True, slots=True)
 class PreviousTask:
-    """How a task stood when its run ended, was interrupted or was killed.
+    """How a node stood when its run ended, was interrupted or was killed.
 
-    `state`: success, failed, skipped or running (it had started, and how it ended is not known). Hashes are "" where
-    they are not known. `lost`: history has kept the output, and it is no longer there, or damaged.
+    `state`: success, failed, skipped, waiting or running (it had started, and how it ended is not known). Hashes are ""
+    if they are not known. `lost`: history has kept the output, and it is no longer there, or damaged. `signals`: what
+    it had been given by what it waited for, by key. `deadlines`: until when it waits, by key, in seconds since the
+    epoch.
     """
 
     state: str
@@ -29,6 +31,8 @@ class PreviousTask:
     payload: str = ""
     outcome: Outcome = NO_OUTCOME
     lost: bool = False
+    signals: Mapping[str, Json] = field(default_factory=dict)
+    deadlines: Mapping[str, float] = field(default_factory=dict)
 
 
 _ENDS: Final = {
@@ -40,38 +44,55 @@ _UNKNOWN: Final = PreviousTask("failed", 0)
 
 
 def previous_tasks(events: Iterable[Event]) -> dict[str, PreviousTask]:
-    """How each task stood after `events`, for `RunRequest.earlier`. A later word about a task takes the place of all
-    before it; only a skip that nobody decided leaves what was known. The hashes come from `task.started`.
+    """Return how each node stood after `events`, by its identity.
+
+    A later word about a node takes the place of all before it; only a skip that nobody decided leaves what was known.
+    The hashes and the identity come from `task.started`.
     """
     events = tuple(events)
-    found: dict[str, PreviousTask] = {}
-    for event in events:
+    nodes: dict[str, PreviousTask] = {}
+    for event, identity in with_identity(events):
         if event.task is None:
             continue
+        before = nodes.get(identity, _UNKNOWN)
         if event.kind is EventKind.TASK_STARTED:
-            attempt, was = event.data.get("attempt", 1), found.get(event.task, _UNKNOWN)
-            retried = attempt > 1  # only the first one says what the task was given
-            found[event.task] = PreviousTask(
-                "running",
-                event.data.get("epoch", 1),
-                was.definition if retried else event.data.get("definition", ""),
-                was.payload if retried else event.data.get("payload", ""),
-                Outcome(has_output=False, attempts=attempt),
-            )
+            nodes[identity] = _started(event.data, before)
         elif event.kind is EventKind.TASK_SKIPPED:
-            was = found.setdefault(event.task, PreviousTask("skipped", 0))
+            skipped = nodes.setdefault(identity, PreviousTask("skipped", 0))
             if event.data.get("reason") == SkipReason.DECISION:
-                found[event.task] = replace(was, state="skipped")
+                nodes[identity] = replace(skipped, state="skipped")
+        elif event.kind is EventKind.TASK_WAITING:
+            deadlines = before.deadlines
+            if (deadline := event.data.get("deadline")) is not None:
+                deadlines = {event.data["key"]: deadline, **deadlines}
+            nodes[identity] = replace(before, state="waiting", deadlines=deadlines)
+        elif event.kind is EventKind.SIGNAL_RECEIVED:
+            nodes[identity] = replace(before, signals={**before.signals, event.data["key"]: event.data["payload"]})
         elif event.kind in _ENDS:
-            found[event.task] = _ended(_ENDS[event.kind], event.data, found.get(event.task, _UNKNOWN))
+            nodes[identity] = _ended(_ENDS[event.kind], event.data, before)
     spent = usage_by_task(events)
     return {
-        task: replace(was, outcome=was.outcome._replace(usage=spent[task])) if task in spent else was
-        for task, was in found.items()
+        identity: replace(node, outcome=node.outcome._replace(usage=spent[identity])) if identity in spent else node
+        for identity, node in nodes.items()
     }
 
 
-def _ended(state: str, data: JsonObject, was: PreviousTask) -> PreviousTask:
+def _started(data: JsonObject, before: PreviousTask) -> PreviousTask:
+    attempt, epoch = data.get("attempt", 1), data.get("epoch", 1)
+    retried = attempt > 1  # only the first one says what the node was given
+    same = epoch == before.epoch
+    return PreviousTask(
+        "running",
+        epoch,
+        before.definition if retried else data.get("definition", ""),
+        before.payload if retried else data.get("payload", ""),
+        Outcome(has_output=False, attempts=attempt),
+        signals=before.signals if same else {},
+        deadlines=before.deadlines if same else {},
+    )
+
+
+def _ended(state: str, data: JsonObject, before: PreviousTask) -> PreviousTask:
     error = data.get("error")
     outcome = Outcome(
         data.get("output"),
@@ -84,4 +105,4 @@ def _ended(state: str, data: JsonObject, was: PreviousTask) -> PreviousTask:
         data.get("truncated", False),
         data.get("withheld", False),
     )
-    return replace(was, state=state, outcome=outcome, lost="lost" in data)
+    return replace(before, state=state, outcome=outcome, lost="lost" in data)

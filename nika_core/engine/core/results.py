@@ -1,22 +1,32 @@
-"""How tasks and runs ended, as events and results have it."""
+"""How nodes and runs ended, as events and results have it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from nika_core.engine.core.messages import NO_OUTCOME, Outcome
-from nika_core.engine.core.run_plan import RunPlan
+from nika_core.engine.core.groups import ChildExpansion, EachExpansion, LoopExpansion
+from nika_core.engine.core.messages import Outcome
+from nika_core.engine.core.nodes import Node, WorkflowScope
 from nika_core.engine.core.run_state import RunState
+from nika_core.errors import Category
 from nika_core.model.codec import message_json, usage_json
-from nika_core.model.json import JsonObject
-from nika_core.model.state import Failed, RunResult, RunStatus, Skipped, Success, TaskResult, TaskState
-from nika_core.model.usage import NOTHING
-from nika_core.model.workflow import Task
+from nika_core.model.json import Json, JsonObject
+from nika_core.model.state import (
+    Cancelled,
+    Failed,
+    Failure,
+    RunResult,
+    RunStatus,
+    Skipped,
+    Success,
+    TaskResult,
+)
+from nika_core.model.usage import NOTHING, Usage
 
 
 def task_data(outcome: Outcome) -> JsonObject:
-    """The data of `task.succeeded`, `task.failed` and `task.reused`; keys without a value are left out."""
+    """Return the data of `task.succeeded`, `task.failed` and `task.reused`; keys without a value are left out."""
     data: dict[str, Any] = {"attempts": outcome.attempts, "durationMs": round(outcome.duration * 1000, 3)}
     if outcome.has_output:
         data["output"] = outcome.output
@@ -31,66 +41,169 @@ def task_data(outcome: Outcome) -> JsonObject:
     return data
 
 
-def started_data(task: Task, epoch: int, definition: str, payload: str, reason: str) -> JsonObject:
-    """The data of `task.started` for a first attempt; `reason`: why it was not reused from an earlier run."""
+def started_data(node: Node, epoch: int, definition: str, payload: str, reason: str) -> JsonObject:
+    """Return the data of `task.started` for a first attempt.
+
+    Args:
+        reason: why the outcome of an earlier run was not reused.
+    """
     data: dict[str, Any] = {
-        "keyword": task.keyword,
+        "keyword": node.task.keyword,
         "epoch": epoch,
         "attempt": 1,
         "definition": definition,
         "payload": payload,
     }
+    if node.identity != node.id:
+        data["identity"] = node.identity
+    if node.key is not None:
+        data["key"] = node.key
     if reason:
         data["reason"] = reason
     return data
 
 
-def run_result(plan: RunPlan, status: RunStatus, states: Mapping[str, TaskState], run_state: RunState) -> RunResult:
-    """All tasks in declared order, and the workflow's output.
+def error_of(node: Node) -> JsonObject:
+    """Return why a node failed, as `${error}` shows it: also if only items of it failed."""
+    expansion, outcome = node.expansion, node.outcome
+    items = expansion.error_items() if isinstance(expansion, EachExpansion) else []
+    failure = outcome.failure
+    if failure is None and not items:
+        return {}
+    data: dict[str, Any] = {}
+    if failure is not None:
+        data = {"message": failure.message, "code": failure.code, "category": failure.category.value}
+        if outcome.has_output:
+            data["output"] = outcome.output
+    else:
+        message = f"{len(items)} of {len(outcome.output)} items failed" if isinstance(outcome.output, list) else ""
+        first = items[0]
+        assert isinstance(first, Mapping)
+        data = {"message": message, "code": first["code"], "category": first["category"], "output": outcome.output}
+    if items:
+        data["items"] = items
+    if isinstance(expansion, ChildExpansion) and (inner := failed_node(expansion.scope)) is not None:
+        data["task"] = inner.id
+    return data
 
-    The output is that of the task that `output:` names or, without it, of the last one in declared order that has one.
+
+def failed_node(scope: WorkflowScope) -> Node | None:
+    """Return the innermost node whose failure made a workflow fail; the first in declared order."""
+    for node in scope.nodes.values():
+        if isinstance(node.state, Failed | Cancelled) and not node.tolerated:
+            inner = failed_node(node.expansion.scope) if isinstance(node.expansion, ChildExpansion) else None
+            return inner or node
+    return None
+
+
+def scope_failure(scope: WorkflowScope) -> Failure:
+    """Return why a workflow failed that a node stands for; it names the inner task."""
+    node = failed_node(scope)
+    assert node is not None
+    failure = node.outcome.failure
+    assert failure is not None
+    return Failure(failure.code, failure.category, f"`{node.id}`: {failure.message}", failure.hint)
+
+
+def scope_output(scope: WorkflowScope, state: RunState) -> tuple[Json, bool]:
+    """Return a workflow's output, and whether it has one. May raise whatever its `outputs` raise.
+
+    Without `outputs` it is the output of the task that `agent.output` names or, without that, of the last one in
+    declared order that has one.
     """
-    tasks = tuple(_task_result(plan, task, states[task.id], run_state) for task in plan.request.workflow.tasks)
-    output = plan.request.agent_block.output
-    named = (task for task in reversed(tasks) if task.has_output and output in (None, task.id))
-    last = next(named, None)
-    usage = NOTHING
-    for task in tasks:
-        if task.usage is not NOTHING:
-            usage = usage + task.usage
-    return RunResult(
-        plan.request.run_id,
-        plan.request.workflow.name,
-        status,
-        tasks,
-        output=last.output if last else None,
-        has_output=last is not None,
-        usage=usage,
-    )
+    plan = scope.plan
+    if plan.outputs is not None:
+        return plan.outputs(state.all_values(scope)), True
+    for task in reversed(plan.tasks):
+        if task.id in scope.outputs and plan.output in (None, task.id):
+            return scope.outputs[task.id], True
+    return None, False
 
 
-def _task_result(plan: RunPlan, task: Task, state: TaskState, run_state: RunState) -> TaskResult:
-    id_ = task.id
-    outcome = run_state.outcomes.get(id_, NO_OUTCOME)
-    reused = id_ in run_state.reused
-    usage = outcome.usage
-    if id_ in run_state.extra_usage:
-        usage = usage + run_state.extra_usage[id_]
-    if not reused and id_ in plan.request.previous:  # a run's figures are those of all its lives
-        usage = usage + plan.request.previous[id_].outcome.usage
-    kind = type(state)
+def scope_usage(scope: WorkflowScope) -> Usage:
+    """Return what all nodes of a workflow have used."""
+    return _sum(node_usage(node) for node in scope.nodes.values())
+
+
+def node_usage(node: Node) -> Usage:
+    """Return what a node has used in this life of the run."""
+    return node.outcome.usage + node.extra_usage if node.extra_usage is not NOTHING else node.outcome.usage
+
+
+def node_result(node: Node, state: RunState) -> TaskResult:
+    """Return how a node ended, with what it stood for inside it."""
+    outcome, ended, usage = node.outcome, node.state, node_usage(node)
+    expansion = node.expansion
+    state.seen.add(node.identity)
+    if expansion is None and not node.reused:  # a run's figures are those of all its lives
+        earlier = state.plan.previous.get(node.identity)
+        if earlier is not None:
+            usage = usage + earlier.outcome.usage
+    failed = isinstance(ended, Failed | Cancelled)
+    kind = ""
+    children: tuple[TaskResult, ...] = ()
+    if isinstance(expansion, ChildExpansion):
+        kind, children = "tasks", tuple(node_result(inner, state) for inner in expansion.scope.nodes.values())
+        usage = _sum(child.usage for child in children) + node.extra_usage
+    elif isinstance(expansion, EachExpansion):
+        kind, children = "items", expansion.children()
+    elif isinstance(expansion, LoopExpansion):
+        kind, children = "rounds", expansion.children()
     return TaskResult(
-        id_,
-        task.keyword,
-        "success" if kind is Success else "failed" if kind is Failed else "skipped",
+        node.id,
+        node.task.keyword,
+        ended.name if isinstance(ended, Success | Failed | Cancelled | Skipped) else "cancelled",
         outcome.attempts,
         outcome.duration,
-        outcome.output,
-        outcome.has_output,
+        outcome.output if isinstance(ended, Success) else None,
+        isinstance(ended, Success) and outcome.has_output,
         outcome.truncated,
         usage,
-        outcome.failure if kind is Failed else None,
-        state.reason if isinstance(state, Skipped) else None,
-        reused,
+        outcome.failure if failed else None,
+        ended.reason if isinstance(ended, Skipped) else None,
+        node.reused,
         outcome.messages,
+        key=node.key,
+        waits_for=None if node.wait is None else node.wait.about or {"key": node.wait.key},
+        children_kind=kind,
+        children=children,
     )
+
+
+def run_result(state: RunState, status: RunStatus) -> RunResult:
+    """Return how a run ended: all tasks in declared order, and the workflow's output if it succeeded."""
+    root, plan = state.root, state.plan
+    tasks = tuple(node_result(node, state) for node in root.nodes.values())
+    usage = _sum(task.usage for task in tasks) + state.forgotten_usage()
+    output, has_output, failure = None, False, None
+    if status is RunStatus.SUCCEEDED:
+        try:
+            output, has_output = scope_output(root, state)
+        except Exception as error:  # a template source is a plugin
+            status, failure = RunStatus.FAILED, output_failure(error, plan.max_error_bytes)
+    return RunResult(
+        plan.run_id,
+        plan.workflow.name,
+        status,
+        tasks,
+        output=output,
+        has_output=has_output,
+        usage=usage,
+        failure=failure,
+    )
+
+
+def output_failure(error: BaseException, max_bytes: int | None) -> Failure:
+    """Return the failure of a workflow whose `outputs` have no value."""
+    from nika_core.engine.core.failures import failure_from
+
+    failure = failure_from(error, "what makes the output", max_bytes)
+    return Failure(failure.code, Category.TEMPLATE, f"`outputs`: {failure.message}", failure.hint)
+
+
+def _sum(usages: Iterable[Usage]) -> Usage:
+    total = NOTHING
+    for usage in usages:
+        if usage is not NOTHING:
+            total = total + usage
+    return total

@@ -1,18 +1,26 @@
-"""Resume: which finished tasks are reused, which are done again, and why."""
+"""Resume: which finished nodes are reused, which are done again, and why."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final, TypeAlias
 
+from nika_core.engine.core.nodes import Node
 from nika_core.engine.core.previous_tasks import PreviousTask
+from nika_core.engine.core.run_plan import RunPlan
 from nika_core.errors import Category
 from nika_core.model.graph import Graph
+from nika_core.model.json import Json
+
+Path: TypeAlias = "tuple[tuple[str, int | None, int | None], ...]"
+NO_SIGNALS: Final[Mapping[str, Json]] = {}
+NO_DEADLINES: Final[Mapping[str, float]] = {}
 
 
 class ReuseAction(Enum):
-    """What becomes of a task that an earlier run knew."""
+    """What becomes of a node that an earlier run knew."""
 
     REUSE = "reuse"
     SKIP = "skip"  # the main agent decided so, and its decision holds
@@ -23,7 +31,7 @@ class ReuseAction(Enum):
 class ReuseDecision:
     """`reason` is for the user; `epoch` is the one to run under."""
 
-    verdict: ReuseAction
+    action: ReuseAction
     reason: str
     epoch: int = 1
 
@@ -33,66 +41,92 @@ _NEW = ReuseDecision(ReuseAction.RUN, "it had not been started")
 
 
 class Reuse:
-    """Decides by the hashes of definition and payload. `active`: there is something earlier to decide about.
+    """Decides by the hashes of definition and payload. `active`: there is something earlier to decide about."""
 
-    `conversing` are the tasks whose messages others may see.
-    """
+    def __init__(self, plan: RunPlan) -> None:
+        self._previous = plan.previous
+        self.active = bool(plan.previous)
 
-    def __init__(
-        self,
-        previous: Mapping[str, PreviousTask],
-        graph: Graph,
-        rerun_from: str | None,
-        conversing: frozenset[str] = frozenset(),
-    ) -> None:
-        self._previous = previous
-        self._needed = graph.read | conversing
-        self._rerun = below(graph, rerun_from) if rerun_from is not None else frozenset()
-        self.active = bool(previous)
+    def signals(self, identity: str) -> Mapping[str, Json]:
+        """Return the signals that a node had been given."""
+        earlier = self._previous.get(identity)
+        return NO_SIGNALS if earlier is None else earlier.signals
 
-    def choose(self, task: str, definition: str, payload: str) -> ReuseDecision:
-        """For a task that could start now, where there is something earlier."""
-        was = self._previous.get(task)
-        if was is None:
+    def deadlines(self, identity: str) -> Mapping[str, float]:
+        """Return until when a node waits, by key: from when it first waited, not from now."""
+        earlier = self._previous.get(identity)
+        return NO_DEADLINES if earlier is None else earlier.deadlines
+
+    def choose(self, node: Node, definition: str, payload: str) -> ReuseDecision:
+        """Decide about a node that could start now."""
+        earlier = self._previous.get(node.identity)
+        if earlier is None:
             return _NEW
-        following = was.epoch + 1
-        if task in self._rerun:
+        following = earlier.epoch + 1
+        if node.rerun:
             return ReuseDecision(ReuseAction.RUN, "you asked for it with --from", following)
-        if not was.epoch:
+        if not earlier.epoch:
             return _NEW
-        if was.definition != definition:
+        if earlier.definition != definition:
             return ReuseDecision(ReuseAction.RUN, "its definition has changed", following)
-        if was.payload != payload:
+        if earlier.payload != payload:
             return ReuseDecision(ReuseAction.RUN, "what it is given has changed", following)
-        return self._unchanged(was, needed=task in self._needed)
-
-    def _unchanged(self, was: PreviousTask, *, needed: bool) -> ReuseDecision:
-        if was.state == "skipped":
-            return ReuseDecision(ReuseAction.SKIP, "the main agent had decided to skip it", was.epoch)
-        if was.state == "success":
-            if was.outcome.withheld and needed:
-                return ReuseDecision(
-                    ReuseAction.RUN, "its output held a secret, which history does not keep", was.epoch + 1
-                )
-            if was.lost:
-                return ReuseDecision(ReuseAction.RUN, "its output is lost: a file under .nika/blobs", was.epoch + 1)
-            return ReuseDecision(ReuseAction.REUSE, "its definition and what it is given are unchanged", was.epoch)
-        if was.state == "running":
-            return ReuseDecision(ReuseAction.RUN, "it had been interrupted", was.epoch)
-        # The same answers would fail the same check again; after any other failure what was paid for still counts.
-        category = was.outcome.failure.category if was.outcome.failure else None
-        epoch = was.epoch + 1 if category is Category.VALIDATION else was.epoch
-        reason = "it had been cancelled" if category is Category.CANCELLED else "it had failed"
-        return ReuseDecision(ReuseAction.RUN, reason, epoch)
+        return _unchanged(earlier, needed=_is_needed(node))
 
 
-def below(graph: Graph, task: str) -> frozenset[str]:
-    """`task` and everything that depends on it."""
-    found = {task}
+def _is_needed(node: Node) -> bool:
+    """Whether anything reads the node's output: of an item or a round its list or its loop does."""
+    plan = node.scope.plan
+    return node.parent is not None or node.task.id in plan.graph.read or node.task.id in plan.context
+
+
+def _unchanged(earlier: PreviousTask, *, needed: bool) -> ReuseDecision:
+    if earlier.state == "skipped":
+        return ReuseDecision(ReuseAction.SKIP, "the main agent had decided to skip it", earlier.epoch)
+    if earlier.state == "success":
+        if earlier.outcome.withheld and needed:
+            reason = "its output held a secret, which history does not keep"
+            return ReuseDecision(ReuseAction.RUN, reason, earlier.epoch + 1)
+        if earlier.lost:
+            return ReuseDecision(ReuseAction.RUN, "its output is lost: a file under .nika/blobs", earlier.epoch + 1)
+        return ReuseDecision(ReuseAction.REUSE, "its definition and what it is given are unchanged", earlier.epoch)
+    if earlier.state == "waiting":
+        return ReuseDecision(ReuseAction.RUN, "it had been waiting", earlier.epoch)
+    if earlier.state == "running":
+        return ReuseDecision(ReuseAction.RUN, "it had been interrupted", earlier.epoch)
+    # The same answers would fail the same check again; after any other failure what was paid for still counts.
+    category = earlier.outcome.failure.category if earlier.outcome.failure is not None else None
+    epoch = earlier.epoch + 1 if category is Category.VALIDATION else earlier.epoch
+    reason = "it had been cancelled" if category is Category.CANCELLED else "it had failed"
+    return ReuseDecision(ReuseAction.RUN, reason, epoch)
+
+
+def reruns(graph: Graph, path: Path, inside: Path) -> Iterable[str]:
+    """Return the tasks of one workflow that `--from PATH` does again.
+
+    Args:
+        path: the node that `--from` names.
+        inside: the node that stands for the workflow; empty: it is the run's own.
+    """
+    depth = len(inside)
+    if len(path) <= depth or path[:depth] != inside:
+        return ()
+    task, index, number = path[depth]
+    if task not in graph.outgoing:
+        return ()
+    dependents = dependents_of(graph, task)
+    # What is named inside a group leaves the group's other items, rounds and tasks as they are.
+    whole = len(path) == depth + 1 and index is None and number is None
+    return dependents if whole else dependents - {task}
+
+
+def dependents_of(graph: Graph, task: str) -> frozenset[str]:
+    """Return `task` and everything that depends on it."""
+    dependents = {task}
     todo = [task]
     while todo:
         for edge in graph.outgoing.get(todo.pop(), ()):
-            if edge.target not in found:
-                found.add(edge.target)
+            if edge.target not in dependents:
+                dependents.add(edge.target)
                 todo.append(edge.target)
-    return frozenset(found)
+    return frozenset(dependents)

@@ -1,123 +1,186 @@
-"""Everything that a core has learned since its start: the part of it that a snapshot keeps."""
+"""A run as it stands: its nodes, what is ready, what is told. Changed by `core` and its parts only."""
 
 from __future__ import annotations
 
-from nika_core.engine.core.hashing import messages_hash
-from nika_core.engine.core.lifecycle import Lifecycle
-from nika_core.engine.core.messages import Outcome
+from collections import ChainMap, deque
+from collections.abc import Mapping
+from heapq import heappush
+from typing import Any, Final
+
+from nika_core.engine.core.groups import ChildExpansion
+from nika_core.engine.core.messages import Command, Emit, Outcome
+from nika_core.engine.core.nodes import Node, WorkflowScope
+from nika_core.engine.core.readiness import NoOutputError
 from nika_core.engine.core.run_plan import EarlyEnd, RunPlan
-from nika_core.engine.core.snapshots import early_end_json, early_end_of, outcome_json, outcome_of, state_json, state_of
-from nika_core.engine.core.visibility import NO_OUTPUTS, Conversation, VisibleOutputs
-from nika_core.model.codec import usage_json, usage_of
-from nika_core.model.json import Json, JsonObject
-from nika_core.model.state import Failed, Pending, Running, Skipped, Success
+from nika_core.engine.core.visibility import NO_OUTPUTS, VisibleOutputs
+from nika_core.errors import TemplateValueError
+from nika_core.model.events import NO_DATA, EventKind
+from nika_core.model.ids import NodeId
+from nika_core.model.json import Json
+from nika_core.model.state import LEGAL_TRANSITIONS, Ready, TaskState
+from nika_core.model.template import Placeholder
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.plugin import Values
 
+_NO_SLOT_FIRST: Final = 0
+_IN_ORDER: Final = 1
+
+
+class IllegalTransitionError(Exception):
+    """The engine tried what a node's life does not allow: a fault in the engine."""
+
 
 class RunState:
-    """A run as it stands.
+    """What a core has learned since its start, and what it is about to say.
 
     Attributes:
-        lifecycle: the states of all tasks.
-        waiting: per task, how many of its edges come from tasks that have not ended for good.
-        ready: a heap of places in declared order; those of tasks without a slot count from the end, so they come first.
-        running: how many tasks run that take a place.
-        unfinished: how many tasks have not ended for good.
-        asking: tasks about which the main agent is asked, with their epoch.
-        retry_counts: how often the main agent had a task done again.
-        outcomes: the last one of each task that had one.
-        extra_usage: what tasks have used beside their last outcome: in epochs before it, and for decisions about them.
-        reused: tasks whose outcome is that of the earlier run.
-        outputs: only ever added to, since views of it are handed out.
-        conversation: the main conversation.
+        root: the run's own workflow.
+        nodes: all nodes that are there, by id.
+        ready: a heap of what may start: nodes that take no slot first, then by their place in declared order.
+        running: nodes that run and take a slot.
+        busy: nodes that run, whether or not they take a slot.
+        made: nodes that were made in all.
+        number: of the last event that was told.
         early_end: why nothing starts any more.
+        asking: how many nodes the main agent is asked about.
+        timers: of loops that wait for their next round.
+        impatient: whether the timer runs after which a run that only waits pauses.
+        waited_long: whether that timer has run out.
+        settling: nodes about which is to be decided whether they run.
+        out: what the core says next.
     """
 
     def __init__(self, plan: RunPlan) -> None:
         self.plan = plan
-        self._max_json_depth = plan.request.max_json_depth
-        self.lifecycle = Lifecycle(plan.request.graph.order)
-        self.waiting = {task: len(edges) for task, edges in plan.request.graph.incoming.items()}
-        self.ready: list[int] = []
+        self.nodes: dict[NodeId, Node] = {}
+        self.ready: list[tuple[int, tuple[int, ...], NodeId]] = []
         self.running = 0
-        self.unfinished = len(plan.request.graph.order)
-        self.asking: dict[str, int] = {}
-        self.retry_counts: dict[str, int] = {}
-        self.outcomes: dict[str, Outcome] = {}
-        self.extra_usage: dict[str, Usage] = {}
-        self.reused: set[str] = set()
-        self.outputs: dict[str, Json] = {}
-        self.conversation = Conversation(plan.request.graph, plan.context)
+        self.busy = 0
+        self.made = 0
+        self.number = 0
         self.early_end: EarlyEnd | None = None
+        self.asking = 0
+        self.timers: set[str] = set()
+        self.impatient = False
+        self.waited_long = False
+        self.seen: set[str] = set()
         self.finished = False
-        self._alone = Values(
-            NO_OUTPUTS, plan.request.inputs, plan.request.environ, self._max_json_depth
-        )  # for tasks without sources
+        self.settling: deque[Node] = deque()
+        self.out: list[Command] = []
+        self.root = WorkflowScope(plan.workflow, plan.inputs)
+        self.add_all(self.root)
 
-    def keep(self, task: str, outcome: Outcome) -> None:
-        """What later tasks may see of this one."""
-        self.outcomes[task] = outcome
-        self.outputs[task] = outcome.output
-        if outcome.messages and task in self.plan.context:
-            self.conversation.add(task, outcome.messages, messages_hash(outcome.messages))
+    def add(self, node: Node) -> None:
+        """Take in a node that was made."""
+        self.nodes[node.id] = node
+        self.made += 1
 
-    def spend(self, task: str, usage: Usage) -> None:
-        """Used for a task, but not in its last outcome."""
-        if usage != NOTHING:
-            self.extra_usage[task] = self.extra_usage.get(task, NOTHING) + usage
+    def add_all(self, scope: WorkflowScope) -> None:
+        """Take in the nodes of a workflow."""
+        for node in scope.nodes.values():
+            self.add(node)
 
-    def values(self, task: str) -> Values:
-        """What a task may see of the others."""
+    def forget(self, node: Node) -> None:
+        """Let go of an item or a round that has ended, and of the workflow that it stood for."""
+        del self.nodes[node.id]
+        if isinstance(node.expansion, ChildExpansion):
+            for inner in node.expansion.scope.nodes.values():
+                self.forget(inner)
+
+    def settle_sources(self, scope: WorkflowScope) -> None:
+        """Decide about those that wait for nobody."""
+        self.settling.extend(node for node in scope.nodes.values() if not node.waiting_for)
+
+    def forgotten_usage(self) -> Usage:
+        """Return what nodes of earlier lives had used that are not there any more, e.g. items of a longer list."""
+        forgotten = NOTHING
+        for identity, earlier in self.plan.previous.items():
+            if identity not in self.seen:
+                forgotten = forgotten + earlier.outcome.usage
+        return forgotten
+
+    # ---- what is told
+
+    def emit(self, kind: EventKind, node: Node | None = None, data: Mapping[str, Any] = NO_DATA) -> None:
+        """Tell something that changes no state."""
+        self.number += 1
+        self.out.append(Emit(self.number, kind, None if node is None else node.id, data))
+
+    def transition(self, node: Node, state: TaskState, kind: EventKind, data: Mapping[str, Any] = NO_DATA) -> None:
+        """Change a node's state, and tell it. Raises IllegalTransitionError."""
+        if type(state) not in LEGAL_TRANSITIONS[type(node.state)]:
+            raise IllegalTransitionError(f"{node.id}: {type(node.state).__name__} -> {type(state).__name__}")
+        node.state = state
+        self.number += 1
+        self.out.append(Emit(self.number, kind, node.id, data))
+
+    # ---- what is ready
+
+    def takes_slot(self, node: Node) -> bool:
+        """Whether it counts among the nodes that run at once."""
+        return node.task.id not in node.scope.plan.no_slot
+
+    def make_ready(self, node: Node, epoch: int | None = None) -> None:
+        """Let a node start as soon as there is room."""
+        self.transition(node, Ready(epoch or node.first_epoch), EventKind.TASK_READY)
+        self.queue(node)
+
+    def queue(self, node: Node) -> None:
+        """Put a node that is ready among those that may start."""
+        first = _IN_ORDER if self.takes_slot(node) else _NO_SLOT_FIRST
+        heappush(self.ready, (first, node.order, node.id))
+
+    def has_room(self) -> bool:
+        """Whether the first of those that are ready may start."""
+        limit = self.plan.max_concurrent
+        return bool(self.ready) and (limit is None or self.running < limit or self.ready[0][0] == _NO_SLOT_FIRST)
+
+    # ---- what a node may see
+
+    def values(self, node: Node, own: Outcome | None = None) -> Values:
+        """Return what a node may see of the others.
+
+        Args:
+            own: a round's outcome, which the condition of its loop may see.
+        """
+        scope = node.scope
+        graph = scope.plan.graph
+        outputs: Mapping[str, Json] = NO_OUTPUTS
+        if graph.incoming[node.task.id]:
+            outputs = VisibleOutputs(scope.outputs, graph, node.task.id)
+        if own is not None and own.has_output:
+            outputs = ChainMap({node.task.id: own.output}, outputs)  # type: ignore[arg-type]  # it is only read
+        return self._values(scope, outputs, node.bindings)
+
+    def all_values(self, scope: WorkflowScope) -> Values:
+        """Return what the outputs of a workflow may see."""
+        return self._values(scope, scope.outputs, {})
+
+    def _values(self, scope: WorkflowScope, outputs: Mapping[str, Json], bindings: Mapping[str, Json]) -> Values:
         plan = self.plan
-        if not plan.request.graph.incoming[task]:
-            return self._alone
         return Values(
-            VisibleOutputs(self.outputs, plan.request.graph, task),
-            plan.request.inputs,
-            plan.request.environ,
-            self._max_json_depth,
+            outputs,
+            scope.inputs,
+            plan.environ,
+            plan.max_json_depth,
+            states=scope.states(),
+            errors=scope.errors,
+            bindings=bindings,
+            run={"id": plan.run_id, "scope": None if scope.owner is None else scope.owner.id},
         )
 
-    def snapshot(self) -> JsonObject:
-        """As JSON."""
-        states = self.lifecycle.states.items()
-        return {
-            "number": self.lifecycle.number,
-            "states": {task: state_json(state) for task, state in states if type(state) is not Pending},
-            "waiting": {task: count for task, count in self.waiting.items() if count},
-            "ready": sorted(self.ready),
-            "asking": dict(self.asking),
-            "retryCounts": dict(self.retry_counts),
-            "outcomes": {task: outcome_json(outcome) for task, outcome in self.outcomes.items()},
-            "extraUsage": {task: usage_json(usage) for task, usage in self.extra_usage.items()},
-            "outputs": list(self.outputs),
-            "reused": sorted(self.reused),
-            "earlyEnd": early_end_json(self.early_end),
-            "finished": self.finished,
-        }
+    def resolve(self, node: Node, placeholder: Placeholder, own: Outcome | None = None) -> Json:
+        """Return the value of a condition's placeholder.
 
-    @classmethod
-    def restore(cls, plan: RunPlan, found: JsonObject) -> RunState:
-        """Return the state that the snapshot was taken of. The plan must be the same."""
-        run_state = cls(plan)
-        run_state.lifecycle.number = found["number"]
-        run_state.lifecycle.states.update({task: state_of(state) for task, state in found["states"].items()})
-        run_state.waiting = {task: found["waiting"].get(task, 0) for task in run_state.waiting}
-        run_state.ready = list(found["ready"])
-        run_state.asking = dict(found["asking"])
-        run_state.retry_counts = dict(found["retryCounts"])
-        run_state.extra_usage = {task: usage_of(usage) for task, usage in found["extraUsage"].items()}
-        run_state.reused = set(found["reused"])
-        run_state.early_end = early_end_of(found["earlyEnd"])
-        run_state.finished = found["finished"]
-        run_state.outcomes = {task: outcome_of(outcome) for task, outcome in found["outcomes"].items()}
-        for task in found["outputs"]:
-            run_state.keep(task, run_state.outcomes[task])
-        states = run_state.lifecycle.states.values()
-        running = {task for task, state in run_state.lifecycle.states.items() if isinstance(state, Running)}
-        run_state.running = len(running - plan.request.no_slot)
-        run_state.unfinished -= sum(isinstance(state, Success | Failed | Skipped) for state in states) - len(
-            run_state.asking
-        )
-        return run_state
+        Raises:
+            NoOutputError: it names a task that has no output.
+            TemplateValueError: it has no value for another reason.
+        """
+        plan, scope = node.scope.plan, node.scope
+        try:
+            return plan.resolve(placeholder, self.values(node, own))
+        except TemplateValueError as error:
+            visible = scope.outputs.keys() | ({node.task.id} if own is not None and own.has_output else set())
+            if any(task not in visible for task in plan.depends_on(placeholder)):
+                raise NoOutputError(error.message) from error
+            raise

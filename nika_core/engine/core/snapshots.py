@@ -1,11 +1,15 @@
-"""The parts of a core's snapshot, to JSON and back; and events, so that a history can be kept and replayed."""
+"""A core's state as JSON and back; and events, so that a history can be kept and replayed."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
+from nika_core.engine.core.groups import ChildExpansion, EachExpansion, Expansion, LoopExpansion
+from nika_core.engine.core.hashing import messages_hash
 from nika_core.engine.core.messages import (
+    NO_OUTCOME,
     Action,
     AgentDecision,
     AttemptFailed,
@@ -13,51 +17,266 @@ from nika_core.engine.core.messages import (
     CancelRequested,
     CoreEvent,
     Outcome,
+    Signal,
     TaskEnded,
+    TaskWaits,
     TimerFired,
+    Wait,
 )
-from nika_core.engine.core.run_plan import EarlyEnd
+from nika_core.engine.core.nodes import Node, WorkflowScope
+from nika_core.engine.core.run_plan import Child, Each, EarlyEnd, Item, Loop
+from nika_core.engine.core.run_state import RunState
 from nika_core.model.codec import failure_of, message_json, message_of, usage_json, usage_of
-from nika_core.model.json import JsonObject
-from nika_core.model.state import Failed, Pending, Ready, Running, RunStatus, Skipped, SkipReason, Success, TaskState
+from nika_core.model.ids import NodeId, item_id, round_id
+from nika_core.model.json import Json, JsonObject
+from nika_core.model.state import (
+    Cancelled,
+    Failed,
+    Failure,
+    Pending,
+    Ready,
+    Running,
+    RunStatus,
+    Skipped,
+    SkipReason,
+    Success,
+    TaskResult,
+    TaskState,
+    Waiting,
+)
+from nika_core.model.usage import NOTHING
+
+# ---- the whole state
+
+
+def snapshot(state: RunState) -> JsonObject:
+    """Return everything that a core has learned since its start."""
+    return {
+        "number": state.number,
+        "running": state.running,
+        "busy": state.busy,
+        "made": state.made,
+        "asking": state.asking,
+        "ready": [[first, list(order), node] for first, order, node in sorted(state.ready)],
+        "timers": sorted(state.timers),
+        "seen": sorted(state.seen),
+        "impatient": state.impatient,
+        "waitedLong": state.waited_long,
+        "finished": state.finished,
+        "earlyEnd": _early_end_json(state.early_end),
+        "order": list(state.nodes),
+        "root": _scope_json(state.root),
+    }
+
+
+def restore(state: RunState, data: JsonObject) -> None:
+    """Fill a new state with what `snapshot` returned; its plan must be the same."""
+    state.number, state.running, state.busy = data["number"], data["running"], data["busy"]
+    state.made, state.asking = data["made"], data["asking"]
+    state.ready = [(first, tuple(order), NodeId(node)) for first, order, node in data["ready"]]
+    state.timers, state.seen = set(data["timers"]), set(data["seen"])
+    state.impatient, state.waited_long = data["impatient"], data["waitedLong"]
+    state.finished = data["finished"]
+    state.early_end = _early_end_of(data["earlyEnd"])
+    nodes: dict[str, Node] = {}
+    _fill_scope(state.root, data["root"], nodes)
+    state.nodes = {NodeId(node): nodes[node] for node in data["order"]}
+
+
+def _scope_json(scope: WorkflowScope) -> JsonObject:
+    return {
+        "outputs": list(scope.outputs),
+        "errors": dict(scope.errors),
+        "open": scope.open,
+        "earlyEnd": _early_end_json(scope.early_end),
+        "nodes": {task: _node_json(node) for task, node in scope.nodes.items()},
+    }
+
+
+def _fill_scope(scope: WorkflowScope, data: JsonObject, nodes: dict[str, Node]) -> None:
+    for task, node_data in data["nodes"].items():
+        _fill_node(scope.nodes[task], node_data, nodes)
+    scope.open, scope.early_end = data["open"], _early_end_of(data["earlyEnd"])
+    scope.errors.update(data["errors"])
+    for task in data["outputs"]:
+        outcome = scope.nodes[task].outcome
+        scope.outputs[task] = outcome.output
+        if outcome.messages and task in scope.plan.context:
+            scope.conversation.add(task, outcome.messages, messages_hash(outcome.messages))
+
+
+def _node_json(node: Node) -> JsonObject:
+    values: dict[str, Any] = {"state": state_json(node.state), "waitingFor": node.waiting_for}
+    if node.identity != node.id:
+        values["identity"] = node.identity
+    if node.outcome is not NO_OUTCOME:
+        values["outcome"] = outcome_json(node.outcome)
+    if node.extra_usage != NOTHING:
+        values["extraUsage"] = usage_json(node.extra_usage)
+    for name in ("asking", "retries", "reused", "rerun", "key"):
+        if value := getattr(node, name):
+            values[name] = value
+    if node.signals:
+        values["signals"] = dict(node.signals)
+    if node.wait is not None:
+        values["wait"] = wait_json(node.wait)
+    if node.expansion is not None:
+        values["expansion"] = _expansion_json(node.expansion)
+    return values
+
+
+def _fill_node(node: Node, data: JsonObject, nodes: dict[str, Node]) -> None:
+    nodes[node.id] = node
+    node.state, node.waiting_for = state_of(data["state"]), data["waitingFor"]
+    node.identity = data.get("identity", node.id)
+    node.outcome = outcome_of(data["outcome"]) if "outcome" in data else NO_OUTCOME
+    node.extra_usage = usage_of(data.get("extraUsage"))
+    node.asking, node.retries = data.get("asking", 0), data.get("retries", 0)
+    node.reused, node.rerun = data.get("reused", False), data.get("rerun", False)
+    node.key = data.get("key")
+    node.signals = data.get("signals", {})
+    node.wait = wait_of(data["wait"]) if "wait" in data else None
+    if "expansion" in data:
+        _fill_expansion(node, data["expansion"], nodes)
+
+
+def _expansion_json(expansion: Expansion) -> JsonObject:
+    if isinstance(expansion, ChildExpansion):
+        return {"inputs": dict(expansion.scope.inputs), "scope": _scope_json(expansion.scope)}
+    if isinstance(expansion, LoopExpansion):
+        return {
+            "number": expansion.number,
+            "active": None if expansion.active is None else _child_json(expansion.active),
+            "last": outcome_json(expansion.last),
+            "outputs": list(expansion.outputs),
+            "messages": [message_json(message) for message in expansion.messages],
+            "results": [kept_result_json(result) for result in expansion.results],
+            "usage": usage_json(expansion.usage),
+        }
+    return {
+        "items": [[item.value, item.key] for item in expansion.items],
+        "pending": list(expansion.pending),
+        "following": expansion.following,
+        "active": [_child_json(child) for child in expansion.active.values()],
+        "outputs": list(expansion.outputs),
+        "results": {str(index): kept_result_json(result) for index, result in expansion.results.items()},
+        "failures": {str(index): failure.as_json() for index, failure in expansion.failures.items()},
+        "stopped": expansion.stopped,
+        "identities": dict(expansion.identities),
+    }
+
+
+def _child_json(node: Node) -> JsonObject:
+    return {**_node_json(node), "index": node.index, "bindings": dict(node.bindings)}
+
+
+def _fill_expansion(node: Node, data: JsonObject, nodes: dict[str, Node]) -> None:
+    spec: Any = node.scope.plan.groups.get(node.task.id)
+    if node.parent is not None:
+        spec = node.parent.spec.body  # type: ignore[union-attr]  # only lists and loops have items and rounds
+    if isinstance(spec, Child):
+        scope = WorkflowScope(spec.plan, data["inputs"], node)
+        node.expansion = ChildExpansion(node, scope)
+        _fill_scope(scope, data["scope"], nodes)
+    elif isinstance(spec, Loop):
+        node.expansion = _loop_of(node, spec, data, nodes)
+    elif isinstance(spec, Each):
+        node.expansion = _each_of(node, spec, data, nodes)
+
+
+def _loop_of(node: Node, spec: Loop, data: JsonObject, nodes: dict[str, Node]) -> LoopExpansion:
+    expansion = LoopExpansion(
+        node,
+        spec,
+        data["number"],
+        None,
+        outcome_of(data["last"]),
+        list(data["outputs"]),
+        tuple(message_of(message) for message in data["messages"]),
+        [kept_result_of(result) for result in data["results"]],
+        usage_of(data["usage"]),
+    )
+    if (active := data["active"]) is not None:
+        expansion.active = _child_of(expansion, active, nodes)
+    return expansion
+
+
+def _each_of(node: Node, spec: Each, data: JsonObject, nodes: dict[str, Node]) -> EachExpansion:
+    expansion = EachExpansion(
+        node,
+        spec,
+        tuple(Item(value, key) for value, key in data["items"]),
+        list(data["pending"]),
+        data["following"],
+        {},
+        list(data["outputs"]),
+        {int(index): kept_result_of(result) for index, result in data["results"].items()},
+        {int(index): failure_of(failure) for index, failure in data["failures"].items()},
+        data["stopped"],
+        Counter(data["identities"]),
+    )
+    for child in data["active"]:
+        expansion.active[child["index"]] = _child_of(expansion, child, nodes)
+    return expansion
+
+
+def _child_of(expansion: EachExpansion | LoopExpansion, data: JsonObject, nodes: dict[str, Node]) -> Node:
+    group, index = expansion.node, data["index"]
+    make = item_id if isinstance(expansion, EachExpansion) else round_id
+    node = Node(make(group.id, index), group.task, group.scope, (*group.order, index))
+    node.parent, node.index, node.bindings = expansion, index, data["bindings"]
+    node.first_epoch = group.epoch
+    _fill_node(node, data, nodes)
+    return node
+
+
+# ---- its parts
 
 
 def state_json(state: TaskState) -> JsonObject:
-    """A task's state."""
+    """Return a node's state as JSON."""
     match state:
         case Pending():
             return {"is": "pending"}
         case Ready(epoch):
             return {"is": "ready", "epoch": epoch}
-        case Running(epoch, attempt, executor):
-            return {"is": "running", "epoch": epoch, "attempt": attempt, "executor": executor}
+        case Running(epoch, attempt):
+            return {"is": "running", "epoch": epoch, "attempt": attempt}
+        case Waiting(epoch):
+            return {"is": "waiting", "epoch": epoch}
         case Success():
             return {"is": "success"}
         case Failed(can_retry):
             return {"is": "failed", "canRetry": can_retry}
+        case Cancelled():
+            return {"is": "cancelled"}
         case Skipped(reason):
             return {"is": "skipped", "reason": reason.value}
 
 
-def state_of(found: JsonObject) -> TaskState:
-    """The other way round."""
-    match found["is"]:
+def state_of(data: JsonObject) -> TaskState:
+    """Return the state that `state_json` wrote."""
+    match data["is"]:
         case "ready":
-            return Ready(found["epoch"])
+            return Ready(data["epoch"])
         case "running":
-            return Running(found["epoch"], found["attempt"], found["executor"])
+            return Running(data["epoch"], data["attempt"])
+        case "waiting":
+            return Waiting(data["epoch"])
         case "success":
             return Success()
         case "failed":
-            return Failed(found["canRetry"])
+            return Failed(data["canRetry"])
+        case "cancelled":
+            return Cancelled()
         case "skipped":
-            return Skipped(SkipReason(found["reason"]))
+            return Skipped(SkipReason(data["reason"]))
         case _:
             return Pending()
 
 
 def outcome_json(outcome: Outcome) -> JsonObject:
-    """How one epoch of a task ended."""
+    """Return as JSON how one epoch of a node ended."""
     return {
         "output": outcome.output,
         "hasOutput": outcome.has_output,
@@ -71,64 +290,125 @@ def outcome_json(outcome: Outcome) -> JsonObject:
     }
 
 
-def outcome_of(found: JsonObject) -> Outcome:
-    """The other way round."""
+def outcome_of(data: JsonObject) -> Outcome:
+    """Return the outcome that `outcome_json` wrote."""
     return Outcome(
-        found["output"],
-        found["hasOutput"],
-        failure_of(found["failure"]) if found["failure"] else None,
-        found["attempts"],
-        found["duration"],
-        usage_of(found["usage"]),
-        tuple(message_of(message) for message in found["messages"]),
-        found["truncated"],
-        found["withheld"],
+        data["output"],
+        data["hasOutput"],
+        failure_of(data["failure"]) if data["failure"] else None,
+        data["attempts"],
+        data["duration"],
+        usage_of(data["usage"]),
+        tuple(message_of(message) for message in data["messages"]),
+        data["truncated"],
+        data["withheld"],
     )
 
 
-def early_end_json(stop: EarlyEnd | None) -> JsonObject | None:
-    """Why nothing starts any more."""
-    if stop is None:
+def kept_result_json(result: TaskResult) -> JsonObject:
+    """Return as JSON what a group keeps of an item or a round."""
+    values: dict[str, Json] = {"id": result.id, "keyword": result.keyword, "state": result.state}
+    values |= {"attempts": result.attempts, "duration": result.duration, "usage": usage_json(result.usage)}
+    if result.failure is not None:
+        values["failure"] = result.failure.as_json()
+    if result.skip_reason is not None:
+        values["skipReason"] = result.skip_reason.value
+    if result.key is not None:
+        values["key"] = result.key
+    if result.truncated:
+        values["truncated"] = True
+    if result.reused:
+        values["reused"] = True
+    if result.children:
+        values["childrenKind"] = result.children_kind
+        values["children"] = [kept_result_json(child) for child in result.children]
+    return values
+
+
+def kept_result_of(data: JsonObject) -> TaskResult:
+    """Return the result that `result_json` wrote."""
+    return TaskResult(
+        data["id"],
+        data["keyword"],
+        data["state"],
+        data["attempts"],
+        data["duration"],
+        truncated=data.get("truncated", False),
+        usage=usage_of(data["usage"]),
+        failure=failure_of(data["failure"]) if "failure" in data else None,
+        skip_reason=SkipReason(data["skipReason"]) if "skipReason" in data else None,
+        reused=data.get("reused", False),
+        key=data.get("key"),
+        children_kind=data.get("childrenKind", ""),
+        children=tuple(kept_result_of(child) for child in data.get("children", ())),
+    )
+
+
+def wait_json(wait: Wait) -> JsonObject:
+    """Return as JSON what a node waits for."""
+    values: dict[str, Json] = {"key": wait.key, "about": wait.about, "deadline": wait.deadline}
+    values["patience"] = wait.patience
+    return {**values, "default": wait.default} if wait.has_default else values
+
+
+def wait_of(data: JsonObject) -> Wait:
+    """Return the wait that `wait_json` wrote."""
+    default, has_default = data.get("default"), "default" in data
+    return Wait(data["key"], data["about"], data["deadline"], data["patience"], default, has_default)
+
+
+def _early_end_json(early_end: EarlyEnd | None) -> JsonObject | None:
+    if early_end is None:
         return None
-    return {"status": stop.status.value, "reason": stop.reason}
+    return {"status": early_end.status.value, "reason": early_end.reason}
 
 
-def early_end_of(found: JsonObject | None) -> EarlyEnd | None:
-    """The other way round."""
-    return EarlyEnd(RunStatus(found["status"]), found["reason"]) if found else None
+def _early_end_of(data: JsonObject | None) -> EarlyEnd | None:
+    return EarlyEnd(RunStatus(data["status"]), data["reason"]) if data else None
 
+
+# ---- events
 
 _EVENTS: Final[Mapping[str, type[Any]]] = {
     kind.__name__: kind
-    for kind in (TaskEnded, AttemptFailed, AttemptStarted, AgentDecision, TimerFired, CancelRequested)
+    for kind in (
+        TaskEnded,
+        TaskWaits,
+        Signal,
+        AttemptFailed,
+        AttemptStarted,
+        AgentDecision,
+        TimerFired,
+        CancelRequested,
+    )
+}
+_WRITE: Final[Mapping[str, Any]] = {
+    "outcome": outcome_json,
+    "failure": Failure.as_json,
+    "usage": usage_json,
+    "wait": wait_json,
+}
+_READ: Final[Mapping[str, Any]] = {
+    "outcome": outcome_of,
+    "failure": failure_of,
+    "usage": usage_of,
+    "action": Action,
+    "wait": wait_of,
+    "node": NodeId,
 }
 
 
 def core_event_json(event: CoreEvent) -> JsonObject:
-    """One event, for a history that is replayed."""
-    found: dict[str, Any] = {"is": type(event).__name__}
-    for name in event._fields if isinstance(event, TaskEnded) else type(event).__slots__:
-        value = getattr(event, name)
-        if name == "outcome":
-            value = outcome_json(value)
-        elif name == "failure":
-            value = value.as_json()
-        elif name == "usage":
-            value = usage_json(value)
-        found[name] = value
-    return found
+    """Return one event as JSON, for a history that is replayed."""
+    names = event._fields if isinstance(event, TaskEnded) else type(event).__slots__
+    values = {name: getattr(event, name) for name in names}
+    written = {name: _WRITE[name](value) if name in _WRITE else value for name, value in values.items()}
+    return {"is": type(event).__name__, **written}
 
 
-def core_event_of(found: JsonObject) -> CoreEvent:
-    """The other way round."""
-    values = {key: value for key, value in found.items() if key != "is"}
-    if "outcome" in values:
-        values["outcome"] = outcome_of(values["outcome"])
-    if "failure" in values:
-        values["failure"] = failure_of(values["failure"])
-    if "usage" in values:
-        values["usage"] = usage_of(values["usage"])
-    if "action" in values:
-        values["action"] = Action(values["action"])
-    event: CoreEvent = _EVENTS[found["is"]](**values)
+def core_event_of(data: JsonObject) -> CoreEvent:
+    """Return the event that `core_event_json` wrote."""
+    values = {name: value for name, value in data.items() if name != "is"}
+    read = {name: _READ[name](value) if name in _READ else value for name, value in values.items()}
+    event: CoreEvent = _EVENTS[data["is"]](**read)
     return event

@@ -14,11 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from nika_core.engine.core.hashing import digest
-from nika_core.engine.core.ports import CallScope
+from nika_core.engine.core.messages import Signal, Wait
+from nika_core.engine.core.ports import CallScope, Suspended
 from nika_core.engine.llm.connections import Connection
 from nika_core.errors import Category, TaskError
 from nika_core.model.clock import Clock
-from nika_core.model.json import Json
+from nika_core.model.ids import NodeId
+from nika_core.model.json import Json, JsonObject
 from nika_core.plugin import BatchReply, BatchSearch, BatchTrace, ModelRequest
 
 T = TypeVar("T")
@@ -27,10 +29,6 @@ _PATIENCE: Final = 10  # polls in a row that may fail
 _TRANSIENT: Final = frozenset({Category.NETWORK, Category.PROVIDER, Category.RATE_LIMIT, Category.TIMEOUT})
 _REFUSED: Final = frozenset({Category.CONFIG, Category.RATE_LIMIT, Category.VALIDATION})  # it has not been taken
 _SETTLED: Final = 30.0  # seconds after which what a provider does not have will not come any more
-
-
-def _nothing() -> None:
-    """Nobody minds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +40,14 @@ class BatchPolicy:
         gather: a batch is sent when nobody has joined it for so long.
         poll: between the first questions whether it is done; later ones are further apart.
         longest_poll: between the last ones.
-        longest_wait: for one batch, after which `waited_long` is called, after every question; None: never.
+        patience: for which a run that has nothing else to do stays for a batch before it pauses; None: for ever.
     """
 
     eligible: Callable[[CallScope, ModelRequest], bool]
     gather: float = 0.5
     poll: float = 2.0
     longest_poll: float = 60.0
-    longest_wait: float | None = None
-    waited_long: Callable[[], None] = _nothing
+    patience: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +83,8 @@ class Batches:
         self._polls: dict[tuple[str, str], asyncio.Task[Mapping[str, BatchReply]]] = {}
         self._searches: dict[tuple[str, str], asyncio.Task[str | None]] = {}
         self._senders: dict[asyncio.Task[None], _Group] = {}
+        self._awaited: dict[str, asyncio.Task[Any]] = {}  # by the key that tasks wait for
+        self._suspended: dict[tuple[str, str], asyncio.Task[Any]] = {}  # by the waiting task's key, and that one
 
     @property
     def pending(self) -> tuple[str, ...]:
@@ -95,21 +94,27 @@ class Batches:
         return (*going, *(provider for (provider, _), task in asked if not task.done()))
 
     async def reply(self, name: str, request: ModelRequest, connection: Connection, call: CallScope) -> BatchReply:
-        """The reply to one call. Cancelling the wait leaves the batch as it is. Raises TaskError.
+        """Return the reply to one call.
 
         Args:
             name: tells the call apart from all others of its task.
+
+        Raises:
+            Suspended: the batch is not done; the task is to wait for it, and to ask again then.
+            TaskError: the batch has no reply to the call.
         """
         note = f"batch:{name}"
         mark, batch = _noted(call.call_cache.get(call.key, note))
         if mark and batch is None:  # it was about to be sent, and nobody knows what came of it
-            batch = await asyncio.shield(self._search(connection, mark, call))
+            key = f"search:{mark}"
+            batch = await self._result_of(key, lambda: self._search(connection, mark, call), connection, call)
             if batch is not None:
                 call.call_cache.put(call.key, note, {"mark": mark, "batch": batch})
         if batch is None:
             mark, batch = await self._join(name, _Entry(request, call, note, connection.provider.name), connection)
         try:
-            replies = await asyncio.shield(self._poll(connection, batch))
+            key = f"batch:{batch}"
+            replies = await self._result_of(key, lambda: self._poll(connection, batch), connection, call)
         except TaskError as error:
             if _refused(error):
                 call.call_cache.put(call.key, note, _NOT_SENT)
@@ -124,6 +129,23 @@ class Batches:
             f"The batch {batch} of '{connection.provider.name}' failed for this call: {reason}",
             category=Category.PROVIDER,
         )
+
+    async def _result_of(
+        self, key: str, ask: Callable[[], asyncio.Task[T]], connection: Connection, call: CallScope
+    ) -> T:
+        """Return what is known by now, or have the task wait for it."""
+        asked = self._suspended.pop((call.key, key), None) or ask()
+        if not asked.done() and key not in call.signals:
+            self._awaited[key] = self._suspended[call.key, key] = asked
+            about: JsonObject = {"kind": "batch", "provider": connection.provider.name}
+            raise Suspended(Wait(key, about, patience=self.batch_policy.patience))
+        return await asyncio.shield(asked)
+
+    def attend(self, node: NodeId, wait: Wait, post: Callable[[Signal], None]) -> None:
+        """Post a signal as soon as what a node waits for is known, if it is a batch."""
+        asked = self._awaited.get(wait.key)
+        if asked is not None:
+            asked.add_done_callback(lambda done: None if done.cancelled() else post(Signal(node, wait.key)))
 
     async def close(self) -> None:
         """Stop asking. What was sent stays with the provider, and can be asked for later.
@@ -247,7 +269,7 @@ class Batches:
 
     async def _until_known(self, ask: Callable[[], Awaitable[T | None]]) -> T:
         """Ask, less and less often, until there is an answer. Raises TaskError."""
-        batch_policy, began = self.batch_policy, self._clock.monotonic()
+        batch_policy = self.batch_policy
         pause, failed = batch_policy.poll, 0
         while True:
             try:
@@ -260,12 +282,6 @@ class Batches:
                 if error.category not in _TRANSIENT or _refused(error) or failed >= _PATIENCE:
                     raise
                 pause = max(pause, error.retry_after or 0.0)
-            if batch_policy.longest_wait is not None:
-                waited = self._clock.monotonic() - began
-                if waited >= batch_policy.longest_wait:
-                    batch_policy.waited_long()
-                else:
-                    pause = min(pause, batch_policy.longest_wait - waited)
             await self._clock.sleep(pause)
             pause = min(max(pause, batch_policy.poll) * 1.5, batch_policy.longest_poll)
 

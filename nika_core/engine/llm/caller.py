@@ -17,7 +17,8 @@ from decimal import Decimal
 from typing import Final
 
 from nika_core import codes
-from nika_core.engine.core.ports import CallScope
+from nika_core.engine.core.messages import Signal, Wait
+from nika_core.engine.core.ports import CallScope, Suspended
 from nika_core.engine.llm.batching import Batches, BatchPolicy
 from nika_core.engine.llm.breaker import BreakerSettings, Permit
 from nika_core.engine.llm.budget import Budget, Reservation
@@ -30,6 +31,7 @@ from nika_core.engine.llm.streaming import count, stream_reply
 from nika_core.engine.llm.usage_settlement import InFlightCall, UsageSettlement, worst_case
 from nika_core.errors import Category, TaskError
 from nika_core.model.clock import Clock, SystemClock
+from nika_core.model.ids import NodeId
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.model.workflow import AgentBlock
 from nika_core.plugin import Admission, Finished, ModelInfo, ModelReply, ModelRequest, Refusal, Stage
@@ -60,6 +62,7 @@ class ResilientCaller:
         self._batches = None if batch_policy is None else Batches(batch_policy, self._clock)
         self._reached: dict[tuple[str | None, str], tuple[Connection, ModelInfo]] = {}
         self._names = CallNames()
+        self._suspended: dict[tuple[str, str], tuple[ModelRequest, InFlightCall]] = {}
         self._told: set[str] = set()
 
     @property
@@ -81,6 +84,9 @@ class ResilientCaller:
         if known is not None:
             call.on_usage(NOTHING)
             return known
+        suspended = self._suspended.pop((call.key, name), None)
+        if suspended is not None:
+            return await self._complete(*suspended, call, name)
         connection.breaker.refuse_while_open()
         unsent = require_abilities(meant, call.agent, info)
         if unsent is not None:
@@ -91,13 +97,23 @@ class ResilientCaller:
         ready = replace(ready, key=request.key or f"{call.key}/{name}")
         reservation = await self._reserve(ready, call, connection, info, prompt, batch=batch)
         in_flight = InFlightCall(connection, info, reservation, prompt, self._clock.monotonic(), batch)
-        reply = await (
-            self._send_batched(ready, call, in_flight, name) if batch else self._send(ready, call, in_flight)
-        )
+        return await self._complete(ready, in_flight, call, name)
+
+    async def _complete(self, request: ModelRequest, in_flight: InFlightCall, call: CallScope, name: str) -> ModelReply:
+        """Send what is reserved, and keep the reply."""
+        if in_flight.batch:
+            reply = await self._send_batched(request, call, in_flight, name)
+        else:
+            reply = await self._send(request, call, in_flight)
         call.call_cache.put(call.key, name, reply_json(reply))
         _note(call, in_flight, reply.usage)
         await call.barrier()
         return reply
+
+    def attend(self, node: NodeId, wait: Wait, post: Callable[[Signal], None]) -> None:
+        """Post a signal as soon as the batch that a node waits for is done."""
+        if self._batches is not None:
+            self._batches.attend(node, wait, post)
 
     async def close(self) -> None:
         """Stop waiting for batches and close every connection; at the end of the run."""
@@ -219,6 +235,10 @@ class ResilientCaller:
         except TaskError as error:
             error.usage = self._settlement.failed(in_flight, error)
             call.on_usage(error.usage)
+            raise
+        except Suspended:
+            self._suspended[call.key, name] = request, in_flight  # it stays reserved until it is known
+            self._names.forget(call.key, call.attempt)
             raise
         except BaseException:
             # The resumed run will learn, and count, what the batch has used.

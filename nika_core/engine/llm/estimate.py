@@ -15,7 +15,7 @@ from nika_core import codes
 from nika_core.engine.llm.budget import Bound, SpendingLimits
 from nika_core.engine.llm.request_defaults import DEFAULT_MAX_TOKENS
 from nika_core.errors import RefusedError
-from nika_core.model.graph import EdgeMaker, Graph
+from nika_core.model.graph import EdgeKind, Graph
 from nika_core.model.usage import Usage, money_text
 from nika_core.plugin import CallEstimate, Estimate, ModelInfo
 
@@ -132,16 +132,21 @@ def forecast_run(tasks: Iterable[TaskForecast], certain: Collection[str]) -> Run
     )
 
 
-def certain_tasks(graph: Graph) -> frozenset[str]:
-    """The tasks that run when nothing fails, whatever the conditions turn out to be."""
-    found: set[str] = set()
+def certain_tasks(graph: Graph, conditional: Collection[str] = ()) -> frozenset[str]:
+    """Return the tasks that run if nothing fails, whatever the conditions turn out to be.
+
+    Args:
+        conditional: tasks with a `when`.
+    """
+    certain: set[str] = set()
     for wave in graph.waves():
         for task in wave:
-            # An edge that a condition made only waits: it never makes a task run.
-            edges = [edge for edge in graph.incoming[task] if edge.made_by is not EdgeMaker.CONDITION]
-            if not edges or any(edge.condition is None and edge.source in found for edge in edges):
-                found.add(task)
-    return frozenset(found)
+            flows = [edge for edge in graph.incoming[task] if edge.kind is EdgeKind.FLOW]
+            active = not flows or any(edge.condition is None and edge.source in certain for edge in flows)
+            needs = (edge.source for edge in graph.incoming[task] if edge.kind is EdgeKind.NEED)
+            if active and task not in conditional and certain.issuperset(needs):
+                certain.add(task)
+    return frozenset(certain)
 
 
 def check_budget(forecast: RunForecast, bounds: SpendingLimits, certain: Collection[str]) -> None:

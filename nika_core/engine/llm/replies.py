@@ -25,6 +25,10 @@ class CallNames:
     def __init__(self) -> None:
         self._asked: dict[tuple[str, int], dict[str, int]] = {}
 
+    def forget(self, key: str, attempt: int) -> None:
+        """Count an attempt's calls anew: its step is run again from its beginning."""
+        self._asked.pop((key, attempt), None)
+
     def name(self, key: str, attempt: int, provider: str, request: ModelRequest) -> str:
         """Args: the request as the task means it, before anything that depends on the state of the budgets."""
         asked = digest([provider, asdict(replace(request, key=""))])

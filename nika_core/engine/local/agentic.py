@@ -7,7 +7,6 @@ decide, or when it cannot be asked, comes out as `continue_run`: the run goes on
 from __future__ import annotations
 
 import json
-from collections import Counter
 from typing import Any, Final
 
 from nika_core.engine.core.failures import described
@@ -25,7 +24,6 @@ from nika_core.plugin import ModelReply, ModelRequest
 
 SECONDS: Final = 300.0
 _TOKENS: Final = 512
-_SHOWN: Final = 50  # tasks that are named, however many there are
 _NAMES: Final = frozenset(action.value for action in Action)
 _SYSTEM: Final = (
     "You watch over a workflow while it runs. A task has failed for good. Decide what happens now by calling exactly "
@@ -58,10 +56,10 @@ async def decide(run: RunContext, question: AskDecision) -> AgentDecision:
         for call in reply.tool_calls:
             if call.name in _NAMES:
                 action = Action(call.name)
-                return AgentDecision(question.task, question.epoch, action, _reason(run, call), meter.usage)
+                return AgentDecision(question.node, question.epoch, action, _reason(run, call), meter.usage)
         reason = "the main agent called none of the control tools"
-    reason = run.services.mask(reason)
-    return AgentDecision(question.task, question.epoch, Action.CONTINUE, reason, meter.usage)
+    reason = run.emitter.mask(reason)
+    return AgentDecision(question.node, question.epoch, Action.CONTINUE, reason, meter.usage)
 
 
 async def _ask(run: RunContext, question: AskDecision, meter: UsageMeter) -> ModelReply:
@@ -73,20 +71,20 @@ async def _ask(run: RunContext, question: AskDecision, meter: UsageMeter) -> Mod
         max_tokens=_TOKENS,
     )
     run_id, services = run.request.run_id, run.services
-    key = f"{run_id}/{question.task}#{question.epoch}/decision"
+    key = f"{run_id}/{question.node}#{question.epoch}/decision"
     scope = CallScope(
         run_id=run_id,
-        task_id=question.task,
+        task_id=question.node,
         key=key,
         attempt=1,
         keyword="",
         workflow=run.request.workflow.name,
-        agent=run.agent,
+        agent=question.agent,
         on_text=lambda text: None,
         on_usage=meter.add,
         call_cache=services.call_cache,
-        notice=lambda message: run.notice(message, question.task),
-        barrier=run.barrier,
+        notice=lambda message: run.emitter.notice(message, question.node),
+        barrier=run.emitter.barrier,
     )
     try:
         reply = await services.caller.complete(request, scope)
@@ -97,35 +95,21 @@ async def _ask(run: RunContext, question: AskDecision, meter: UsageMeter) -> Mod
     if meter.usage is NOTHING and not reply.reused:
         meter.add(reply.usage)
     data = {"model": reply.model, "usage": usage_json(reply.usage), "stopReason": reply.stop_reason, "decision": True}
-    run.emit(EventKind.MODEL_CALLED, question.task, data)
+    run.emitter.emit(EventKind.MODEL_CALLED, question.node, data)
     return reply
 
 
 def _state(run: RunContext, question: AskDecision) -> str:
-    task = next(task for task in run.request.workflow.tasks if task.id == question.task)
-    incoming = run.request.graph.incoming[task.id]
-    outgoing = run.request.graph.outgoing[task.id]
-    around = dict.fromkeys([*(edge.source for edge in incoming), *(edge.target for edge in outgoing)])
-    task_states = run.task_states()
+    about = question.about
     state: dict[str, Any] = {
-        "workflow": run.request.workflow.name,
-        "failedTask": {
-            "id": task.id,
-            "keyword": task.keyword,
-            "onError": task.on_error.value,
-            "dependsOn": sorted({edge.source for edge in incoming})[:_SHOWN],
-            "neededBy": sorted({edge.target for edge in outgoing})[:_SHOWN],
-            "error": run.failure(question.failure).as_json(),
-            "timesStarted": question.epoch,
-        },
-        "tasksByState": Counter(task_states.values()),
-        "tasksAround": {one: task_states[one] for one in list(around)[:_SHOWN]},
+        **about,
+        "failedTask": {**about.get("failedTask", {}), "error": run.emitter.failure(question.failure).as_json()},
         "tokensUsed": run.spent.total_tokens,
         "costUsd": str(run.spent.cost_usd),
     }
-    return run.services.mask(json.dumps(state, ensure_ascii=False, indent=1))
+    return run.emitter.mask(json.dumps(state, ensure_ascii=False, indent=1))
 
 
 def _reason(run: RunContext, call: ToolCall) -> str:
     reason = (call.arguments or {}).get("reason", "")
-    return run.services.mask(reason)[:1000] if isinstance(reason, str) else ""
+    return run.emitter.mask(reason)[:1000] if isinstance(reason, str) else ""

@@ -9,10 +9,9 @@ from dataclasses import replace
 from typing import Any, Final
 
 from nika_core.engine.core.core import Core
-from nika_core.engine.core.failures import FAULTS
-from nika_core.engine.core.hashing import definition_hash
 from nika_core.engine.core.messages import (
     AskDecision,
+    AwaitExternal,
     CancelRequested,
     CancelTask,
     CancelTimer,
@@ -20,24 +19,24 @@ from nika_core.engine.core.messages import (
     CoreEvent,
     Emit,
     Finish,
-    Outcome,
     StartTask,
     StartTimer,
-    TaskEnded,
+    StopAwaiting,
     TimerFired,
-    quick,
+    wait_timer,
 )
-from nika_core.engine.core.run_plan import RunPlan, RunRequest
+from nika_core.engine.core.run_plan import RunRequest
 from nika_core.engine.local.agentic import decide
 from nika_core.engine.local.executor import LocalExecutor
 from nika_core.engine.local.observers import Observers
 from nika_core.engine.local.resources import failures_of
 from nika_core.engine.local.run_context import RunContext
+from nika_core.engine.local.run_plan import run_plan
 from nika_core.engine.local.services import Observer, Services
-from nika_core.engine.task.attempt import TaskRun
+from nika_core.engine.local.signals import SignalPoll
 from nika_core.engine.task.deadlines import Deadline
-from nika_core.model.state import RunResult
-from nika_core.model.workflow import AgentBlock, KeywordCategory, Task
+from nika_core.model.ids import NodeId
+from nika_core.model.state import RunResult, TaskResult
 
 _INTERRUPTED: Final = "interrupted"
 
@@ -51,17 +50,18 @@ class Run:
         self._waiter: asyncio.Future[None] | None = None
         self._observers = Observers(observers, services.durable)
         self.context = RunContext(request, services, self._observers, self.post)
-        self._running: dict[str, TaskRun] = {}  # by task
-        self._executor = LocalExecutor(self._ended, self._process_inbox, self._wake)
-        self._abandoned: list[asyncio.Task[None]] = []
+        self._executor = LocalExecutor(self.context.task_services, self.post)
         self._questions: set[asyncio.Task[None]] = set()
         self._timers: dict[str, Deadline] = {}
+        self._waiting: set[NodeId] = set()
+        self._signals = SignalPoll(services.signals, self.context.deadlines, self.post)
         self._cancelled = False
         self._result: RunResult | None = None
-        self._fault: BaseException | None = None
         self._perform: Mapping[type[Any], Callable[[Any], None]] = {
             StartTask: self._start_task,
             CancelTask: self._cancel_task,
+            AwaitExternal: self._await_external,
+            StopAwaiting: self._stop_awaiting,
             StartTimer: self._start_timer,
             CancelTimer: self._cancel_timer,
             AskDecision: self._ask,
@@ -71,20 +71,17 @@ class Run:
     # ---- from outside
 
     async def result(self) -> RunResult:
-        """Run to the end. A cancellation of the awaiting task cancels the run, in good order, and then goes on."""
+        """Do it all. If the awaiting task is cancelled, so is the run, in good order; then the cancellation goes on."""
         started = self.context.clock.monotonic()
-        core = self._core = Core(_plan(self._request, self.context))
-        self.context.task_states = lambda: {task: type(state).__name__.lower() for task, state in core.states.items()}
+        core = Core(run_plan(self._request, self.context.services))
         interrupted = False
         try:
             self._do(core.start())
             while True:
-                self._process_inbox()
-                if self._fault is not None:
-                    raise self._fault
+                while self._inbox and self._result is None:
+                    self._do(core.on(self._inbox.popleft()))
                 if self._result is not None:
                     break
-                self._executor.begin_turn()
                 try:
                     await self._next_event()
                 except asyncio.CancelledError:
@@ -100,19 +97,14 @@ class Run:
     def cancel(self, reason: str = _INTERRUPTED, *, paused: bool = False) -> None:
         """Stop starting, cancel what runs, end. Asked a second time: do not wait for what runs any longer."""
         if self._cancelled:
-            for task_run in tuple(self._running.values()):
-                task_run.cancel(reason)
-                task_run.abandon()
+            self._executor.abandon_all(reason)
             return
         self._cancelled = True
         self.post(CancelRequested(reason, paused))
 
     def post(self, event: CoreEvent) -> None:
-        """Take in what has happened."""
+        """Something has happened."""
         self._inbox.append(event)
-        self._wake()
-
-    def _wake(self) -> None:
         waiter = self._waiter
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
@@ -129,61 +121,33 @@ class Run:
 
     # ---- commands
 
-    def _process_inbox(self) -> None:
-        """What follows from all that has happened. Called between tasks, too: what it raises is kept for `result`."""
-        inbox = self._inbox
-        try:
-            while inbox and self._result is None and self._fault is None:
-                self._do(self._core.on(inbox.popleft()))
-        except BaseException as error:
-            self._fault = error
-            self._executor.stop()
-
     def _do(self, commands: list[Command]) -> None:
-        self.context.emit_all(commands)
+        self.context.emitter.emit_all(commands)
         for command in commands:
             if type(command) is not Emit:
                 self._perform[type(command)](command)
 
     def _start_task(self, command: StartTask) -> None:
-        call = command.call
-        task_run = self._running[call.task.id] = TaskRun(self.context, call, self)
-        self._executor.add(task_run)
-
-    def _ended(self, task_run: TaskRun, outcome: Outcome) -> None:
-        """A task has; its first outcome counts."""
-        if not task_run.ended:
-            task_run.ended = True
-            call = task_run.call
-            del self._running[call.task.id]
-            self._inbox.append(quick(TaskEnded, (call.task.id, call.epoch, outcome)))
-
-    def _ended_late(self, task_run: TaskRun, outcome: Outcome) -> None:
-        """Not by its own runner, which would go on by itself."""
-        self._ended(task_run, outcome)
-        self._wake()
-
-    def waits(self) -> None:
-        """Start the tasks that are ready: they do not wait for a task that waits."""
-        self._executor.start()
-
-    def abandoned(self, task_run: TaskRun) -> None:
-        """Abandon a task that does not stop."""
-        task = task_run.call.task.id
-        self.context.notice(f"`{task}` was told to stop and did not; the run goes on without it", task)
-        if task_run.task is not None:
-            self._abandoned.append(task_run.task)
-        self._ended_late(task_run, task_run.abandoned_outcome())
+        self._executor.start(command.call)
 
     def _cancel_task(self, command: CancelTask) -> None:
-        task_run = self._running.get(command.task)
-        if task_run is None or task_run.call.epoch != command.epoch:
-            return
-        task_run.cancel(command.reason)
-        if self._executor.drop(task_run):
-            self._ended_late(task_run, task_run.cancelled())
-        elif task_run.task is not None:  # cancelled before its first step, it would never say how it ended
-            task_run.task.add_done_callback(lambda _: self._ended_late(task_run, task_run.cancelled()))
+        self._executor.cancel(command.node, command.epoch, command.reason)
+
+    def _await_external(self, command: AwaitExternal) -> None:
+        node, wait = command.node, command.wait
+        self._waiting.add(node)
+        if wait.deadline is not None:
+            self._start_timer(StartTimer(wait_timer(node), max(0.0, wait.deadline - self.context.clock.time())))
+        self._signals.begin()
+        attend = self.context.services.attend
+        if attend is not None:
+            attend(node, wait, self.post)
+
+    def _stop_awaiting(self, command: StopAwaiting) -> None:
+        self._waiting.discard(command.node)
+        self._cancel_timer(CancelTimer(wait_timer(command.node)))
+        if not self._waiting:
+            self._signals.end()
 
     def _start_timer(self, command: StartTimer) -> None:
         event = TimerFired(command.id)
@@ -209,8 +173,8 @@ class Run:
 
     async def _end(self) -> None:
         context, grace = self.context, self._request.grace
-        tasks: list[asyncio.Task[Any]] = [*self._abandoned, *self._questions]
-        tasks += [task_run.task for task_run in self._running.values() if task_run.task is not None]
+        self._signals.end()
+        tasks: list[asyncio.Task[Any]] = [*self._executor.left(), *self._questions]
         for task in tasks:
             task.cancel()
         await self._wait(tasks)
@@ -220,14 +184,15 @@ class Run:
         for task in late:
             task.cancel()
         late = await self._wait(late)
+        notice = context.emitter.notice
         for trouble in [*context.resources.failures(), *failures_of(closing[-1:])]:
-            context.notice(f"something that the run had opened could not be closed: {trouble}")
+            notice(f"something that the run had opened could not be closed: {trouble}")
         if late:
-            context.notice(f"{len(late)} of the things that the run had opened did not close within {grace:g} s")
+            notice(f"{len(late)} of the things that the run had opened did not close within {grace:g} s")
         sleeper = context.deadlines.close()
         if sleeper is not None:
             await asyncio.wait([sleeper])
-        await context.barrier()
+        await context.emitter.barrier()
         await self._observers.end(grace)
 
     async def _wait(self, tasks: Iterable[asyncio.Task[Any]]) -> list[asyncio.Task[Any]]:
@@ -243,56 +208,26 @@ class Run:
 
         for task in left:
             task.add_done_callback(wake)
-        patience = self.context.deadlines.add(self._request.grace, wake)
+        grace_deadline = self.context.deadlines.add(self._request.grace, wake)
         try:
             await over
         finally:
-            patience.cancel()
+            grace_deadline.cancel()
         return [task for task in left if not task.done()]
 
     def _masked(self, result: RunResult) -> RunResult:
-        context = self.context
-        if not context.masks:
+        emitter = self.context.emitter
+        if not emitter.masks:
             return result
-        tasks = tuple(
-            task._replace(output=context.masked(task.output), failure=task.failure and context.failure(task.failure))
-            for task in result.tasks
-        )
-        name = context.masked(result.workflow)
-        return replace(result, workflow=name, tasks=tasks, output=context.masked(result.output))
 
+        def task_masked(task: TaskResult) -> TaskResult:
+            failure = task.failure and emitter.failure(task.failure)
+            children = tuple(map(task_masked, task.children))
+            key, waits_for = emitter.masked(task.key), emitter.masked(task.waits_for)
+            output = emitter.masked(task.output)
+            return task._replace(output=output, failure=failure, key=key, waits_for=waits_for, children=children)
 
-def _plan(request: RunRequest, run: RunContext) -> RunPlan:
-    workflow, services = request.workflow, run.services
-    words: dict[str, tuple[KeywordCategory, AgentBlock | None, tuple[str, ...]]] = {}  # its sections are the last
-
-    def look_up(word: str) -> tuple[KeywordCategory, AgentBlock | None, tuple[str, ...]]:
-        try:
-            keyword = services.keyword(word)
-            agent = run.agent if keyword.needs_provider else None
-            found = words[word] = (keyword.category, agent, tuple(keyword.sections))
-        except FAULTS:  # the task will say so when it starts
-            found = words[word] = (KeywordCategory.TOOL, None, ())
-        return found
-
-    def definition(task: Task) -> str:
-        category, agent, own = words[task.keyword]
-        sections = declared
-        if sections:
-            allowed = task.allowed_tools if task.allowed_tools is not None else run.agent.allowed_tools
-            if category is KeywordCategory.TOOL or not allowed:  # else any tool of it may use any of them
-                sections = {name: sections[name] for name in own if name in sections}
-        return definition_hash(task, agent, files.get(task.id, "") if files else "", sections)
-
-    files = request.files
-    declared = workflow.sections if request.sections is None else request.sections
-    for word in {task.keyword for task in workflow.tasks}:
-        look_up(word)
-    context = {word for word, (category, _, _) in words.items() if category is KeywordCategory.CONTEXT}
-    return RunPlan(
-        request=request,
-        definition=definition,
-        render=services.render,
-        resolve=services.resolve,
-        context=frozenset(task.id for task in workflow.tasks if task.keyword in context),
-    )
+        tasks = tuple(map(task_masked, result.tasks))
+        failure = result.failure and emitter.failure(result.failure)
+        name, output = emitter.masked(result.workflow), emitter.masked(result.output)
+        return replace(result, workflow=name, tasks=tasks, output=output, failure=failure)

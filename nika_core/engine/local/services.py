@@ -6,10 +6,11 @@ With a dictionary and a manual clock in their place the whole engine runs in a t
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from nika_core.engine.core.messages import Signal, Wait
 from nika_core.engine.core.ports import (
     CallCache,
     InMemoryCallCache,
@@ -21,6 +22,7 @@ from nika_core.engine.core.ports import (
 )
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.events import Event
+from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import Task
@@ -50,6 +52,11 @@ def unresolvable(placeholder: Placeholder, values: Values) -> Json:
     raise LookupError(placeholder.text)
 
 
+def depends_on_nothing(placeholder: Placeholder) -> Sequence[str]:
+    """Return the tasks of a placeholder that names none."""
+    return ()
+
+
 def unrendered(task: Task, values: Callable[[], Values]) -> JsonObject:
     """For workflows without templates."""
     return task.payload
@@ -66,6 +73,7 @@ class Services:
         render: a task's payload with its templates resolved; what they may see is made when it is asked for, since
             most payloads do not need it. Pure. Raises NikaError.
         resolve: one placeholder of a condition, defaults applied. Pure. Raises TemplateValueError.
+        depends_on: the tasks that a placeholder names. Pure.
         settings: the word's part of the project file.
         caller: calls models.
         record: writes an event into the run's history; quick, never waits, raises nothing.
@@ -76,6 +84,8 @@ class Services:
         mask: replaces secret values by `***`. Leave the default where no secret is known: it costs nothing.
         mask_stream: a new stream's masker; None: each piece is masked by itself.
         admit: asks the limit policies; one refusal wins.
+        signals: those that other processes have written for this run since it was asked last; None: nobody can.
+        attend: told what a node waits for, and how to post its signal, so that what can bring it about may begin.
         random: from 0.0 up to 1.0, for jitter.
     """
 
@@ -84,6 +94,7 @@ class Services:
     facets: Callable[[str], Facets] = plain_facets
     render: Callable[[Task, Callable[[], Values]], JsonObject] = unrendered
     resolve: Callable[[Placeholder, Values], Json] = unresolvable
+    depends_on: Callable[[Placeholder], Sequence[str]] = depends_on_nothing
     settings: Callable[[str], JsonObject] = no_settings
     caller: ModelCaller = field(default_factory=NoModels)
     record: Callable[[Event], None] = unrecorded
@@ -93,6 +104,8 @@ class Services:
     mask: Callable[[str], str] = unmasked
     mask_stream: Callable[[], MaskedStream] | None = None
     admit: Callable[[Admission], Refusal | None] = admitted
+    signals: Callable[[], Iterable[Signal]] | None = None
+    attend: Callable[[NodeId, Wait, Callable[[Signal], None]], None] | None = None
     clock: Clock = field(default_factory=SystemClock)
     random: Callable[[], float] = random.random
 

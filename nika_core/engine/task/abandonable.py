@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Coroutine, Generator
-from contextvars import Context, copy_context
+from collections.abc import Coroutine, Generator
 from typing import Any
 
 
@@ -15,21 +14,10 @@ class Abandonable:
     hold up the loop's own end.
     """
 
-    __slots__ = ("_context", "_free", "_waits", "_work")
+    __slots__ = ("_free", "_work")
 
-    def __init__(
-        self,
-        work: Coroutine[Any, Any, Any],
-        waits: Callable[[], None] | None = None,
-        context: Context | None = None,
-    ) -> None:
-        """`waits` is called once, when `work` waits for the first time: what never waits cannot be told to stop.
-
-        `context`: what `work` sets is set there, and not seen by what runs in the same Task after it; None: a new one.
-        """
+    def __init__(self, work: Coroutine[Any, Any, Any]) -> None:
         self._work = work
-        self._waits = waits
-        self._context = copy_context() if context is None else context
         self._free = False
 
     def abandon(self) -> None:
@@ -41,10 +29,7 @@ class Abandonable:
         if not hasattr(work, "send"):
             raise TypeError("its `run` is no `async def`")
         try:
-            run = self._context.run
-            waits_for = run(work.send, None)
-            if self._waits is not None:
-                self._waits()
+            waits_for = work.send(None)
             while True:
                 try:
                     sent = yield waits_for
@@ -52,12 +37,12 @@ class Abandonable:
                     if self._free or isinstance(error, GeneratorExit):
                         self._close()
                         raise
-                    waits_for = run(work.throw, error)
+                    waits_for = work.throw(error)
                 else:
-                    waits_for = run(work.send, sent)
+                    waits_for = work.send(sent)
         except StopIteration as end:
             return end.value
 
     def _close(self) -> None:
         with contextlib.suppress(BaseException):  # whatever it does on its way out is nobody's business any more
-            self._context.run(self._work.close)
+            self._work.close()

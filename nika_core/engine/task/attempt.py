@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from contextvars import copy_context
-from typing import Any, Final, Protocol
+from collections.abc import Callable
+from typing import Any, Final
 
 from nika_core import codes
 from nika_core.engine.core.failures import FAULTS, described, failure_from
@@ -15,91 +15,86 @@ from nika_core.engine.core.messages import (
     CancelRequested,
     Outcome,
     TaskCall,
+    TaskEnded,
+    TaskWaits,
+    Wait,
 )
-from nika_core.engine.core.ports import admitted
-from nika_core.engine.local.run_context import RunContext
+from nika_core.engine.core.ports import Suspended
+from nika_core.engine.core.run_plan import DEFAULT_JSON_DEPTH
 from nika_core.engine.task.abandonable import Abandonable
 from nika_core.engine.task.outputs import bounded_output, checked_json, fork, parsed
-from nika_core.engine.task.step_context import UsageMeter, context_class
+from nika_core.engine.task.services import TaskServices
+from nika_core.engine.task.step_context import TaskContext, UsageMeter
 from nika_core.engine.task.supervisor import StopReason, TaskSupervisor
 from nika_core.errors import Category, TaskError
 from nika_core.model.json import Json
 from nika_core.model.limits import LimitKind, timeout_of
 from nika_core.model.message import Message
 from nika_core.model.state import Failure
-from nika_core.plugin import Admission, Stage, StepOutput
+from nika_core.plugin import Admission, Stage, StepOutput, WaitFor
 
 LONGEST_DELAY: Final = 60.0  # seconds of backoff
 LONGEST_RETRY_AFTER: Final = 600.0  # seconds; who asks for more is not waited for
 
 
-class Owner(Protocol):
-    """Who started a task."""
-
-    def waits(self) -> None:
-        """A task is about to wait for something."""
-        ...
-
-    def abandoned(self, attempts: TaskRun) -> None:
-        """It was told to stop and does not: nobody waits for it any longer."""
-        ...
-
-
 class TaskRun(TaskSupervisor):
-    """Runs one task, on its leash. `waited`: it has waited for something, and so has a Task for itself."""
+    """Runs one call: one epoch of one node.
 
-    waited = False
+    Args:
+        on_abandoned: called if it was told to stop and does not: nobody waits for it any longer.
+    """
+
     _attempt = 1
     _timeout = 0.0
-    _begun = 0.0
 
-    def __init__(self, run: RunContext, call: TaskCall, owner: Owner) -> None:
-        self._deadlines = run.deadlines
-        self._grace = run.request.grace
+    def __init__(self, services: TaskServices, call: TaskCall, on_abandoned: Callable[[TaskRun], None]) -> None:
+        super().__init__(services.deadlines, services.grace)
         self.call = call
-        self._run = run
-        self._owner = owner
-        self._started = run.clock.monotonic()
-        self._meter = UsageMeter(run)
+        self._services = services
+        self._on_abandoned = on_abandoned
+        self._started = services.clock.monotonic()
+        self._meter = UsageMeter(services.spending)
+        self._max_depth = call.limits.count(LimitKind.JSON_DEPTH) or DEFAULT_JSON_DEPTH
 
     def abandoned(self) -> None:
-        self._owner.abandoned(self)
+        self._on_abandoned(self)
 
-    async def run(self) -> Outcome:
-        """The outcome. Raises nothing, whatever the step does."""
+    async def run(self) -> TaskEnded | TaskWaits:
+        """Return how it ended. Raises nothing, whatever the step does."""
+        call = self.call
         try:
-            outcome = self._ready()
+            outcome = self._prepare()
             while outcome is None:
                 try:
-                    outcome = await self._once()
+                    outcome = await self._attempt_once()
                 except TaskError as error:
                     outcome = await self._after(error)
         except asyncio.CancelledError:
-            return self.cancelled()
+            outcome = self.cancelled()
+        except Suspended as suspended:
+            return TaskWaits(call.node, call.epoch, suspended.wait, self._meter.usage)
         except BaseException as error:  # a fault in the engine must end a task, not leave a run waiting for it
             failure = Failure(codes.INTERNAL, Category.UNKNOWN, f"a fault in the engine: {described(error)}")
-            return Outcome(has_output=False, failure=failure)
-        return outcome
+            outcome = Outcome(has_output=False, failure=failure)
+        return self.ended_with(outcome)
 
-    def _ready(self) -> Outcome | None:
-        """What it needs. An outcome, when it is not to be had."""
-        run, task = self._run, self.call.task
+    def ended_with(self, outcome: Outcome) -> TaskEnded:
+        """Return the report of an outcome."""
+        return TaskEnded(self.call.node, self.call.epoch, outcome)
+
+    def _prepare(self) -> Outcome | None:
+        """Get what it needs. Return an outcome if that is not to be had."""
         try:
-            context = run.contexts.get(task.keyword)
-            if context is None:
-                context = context_class(run, run.keyword(task.keyword))
-            self._context = context
-            self._keyword = context.keyword
-            if run.services.admit is not admitted:
-                self._admit()
+            self._keyword = self._services.keyword(self.call.keyword)
+            self._admit()
         except FAULTS as error:  # policies and the modules of steps are plugins
             self._attempt = 0  # nothing was started
             return self._ended(self._failure(error))
-        self._timeout = task.timeout or self._keyword.timeout
+        self._timeout = self.call.timeout or self._keyword.timeout
         return None
 
     async def _after(self, error: TaskError) -> Outcome | None:
-        """After an attempt that failed: the outcome; None: another attempt follows, now."""
+        """After an attempt that failed: return the outcome; None: another attempt follows, now."""
         delay = self._delay(error)
         failure = self._failure(error)
         if delay is None or self.stop_reason is StopReason.CANCEL or self.ended:
@@ -107,32 +102,29 @@ class TaskRun(TaskSupervisor):
         if not await self._wait(delay, failure):
             return self.cancelled()
         self._attempt += 1
-        self._run.post(AttemptStarted(self.call.task.id, self.call.epoch, self._attempt))
+        self._services.report(AttemptStarted(self.call.node, self.call.epoch, self._attempt))
         return None
 
-    async def _once(self) -> Outcome:
-        """One attempt. Raises TaskError when it failed; gives a cancelled outcome when the run does not want it."""
-        run, call, keyword = self._run, self.call, self._keyword
-        context = self._context(call, self._attempt, self._timeout, self._meter)
+    async def _attempt_once(self) -> Outcome:
+        """Make one attempt. Raises TaskError if it failed; returns a cancelled outcome if the run does not want it."""
+        services, call, keyword = self._services, self.call, self._keyword
+        context = TaskContext(services, call, keyword, self._attempt, self._timeout, self._meter)
         try:
             if not keyword.spec.pure:
-                self._about_to_wait()
-                await run.barrier()  # a slow disk is not the task's time, nor is what others need to start
-                await run.start_throttle.acquire()
-            self._begun = run.clock.monotonic()
-            own = copy_context()
-            self.abandonable = Abandonable(own.run(keyword.step.run, fork(call.payload), context), self._waits, own)
+                await services.reporter.barrier()  # a slow disk is not the task's time
+                await services.start()
+            self.arm(self._timeout)
+            self.abandonable = Abandonable(keyword.step.run(fork(call.payload), context))
             value, original, messages = self._unpacked(await self.abandonable)
-            if call.task.output.format != "text":
-                self._about_to_wait()
-                value = await parsed(value, call.task.output, run.max_depth)
+            if call.output.format != "text":
+                value = await parsed(value, call.output, self._max_depth)
             return self._succeeded(value, original, messages)
         except TaskError as error:
             if error.usage is not None:
                 context.count(error.usage)
             if self.stop_reason is StopReason.TIMEOUT:
                 raise self._too_long(error.output) from error
-            if self.stop_reason is StopReason.CANCEL:  # how it ends when it is told to stop
+            if self.stop_reason is StopReason.CANCEL:  # how it ends if it is told to stop
                 return self.cancelled()
             raise
         except asyncio.CancelledError:
@@ -141,8 +133,10 @@ class TaskRun(TaskSupervisor):
             if self.stop_reason is StopReason.CANCEL or _cancelling():
                 return self.cancelled()
             raise TaskError("it cancelled itself", category=Category.UNKNOWN, hint="a fault of the plugin") from None
+        except Suspended:
+            raise
         except KeyboardInterrupt:  # the user's, wherever it came up: the run ends, in good order
-            run.post(CancelRequested("interrupted"))
+            services.report(CancelRequested("interrupted"))
             return self.cancelled()
         except BaseException as error:  # a keyword is a plugin: not even its SystemExit may end a run
             if self.stop_reason is StopReason.TIMEOUT:
@@ -154,20 +148,9 @@ class TaskRun(TaskSupervisor):
         finally:
             context.flush()
             self.abandonable = None
-            if self._deadline is not None or self._grace_deadline is not None:
-                self.disarm()
+            self.disarm()
             if self.stop_reason is StopReason.TIMEOUT:
                 await self._still()
-
-    def _about_to_wait(self) -> None:
-        if not self.waited:
-            self.waited = True
-            self._owner.waits()
-
-    def _waits(self) -> None:
-        """Its time runs since it has begun, but it can only be told when it waits."""
-        self._about_to_wait()
-        self.arm(max(0.0, self._begun + self._timeout - self._run.clock.monotonic()))
 
     async def _still(self) -> None:
         """After a timeout: take a cancellation that is still on its way, so that it does not hit what follows."""
@@ -180,17 +163,19 @@ class TaskRun(TaskSupervisor):
         """What a step returned: its value, its size before it was cut, what it adds to the conversation."""
         original: int | None = None
         messages: tuple[Message, ...] = ()
+        if isinstance(returned, WaitFor):
+            raise Suspended(self._wait_of(returned))
         if isinstance(returned, StepOutput):
             original, messages = returned.original_bytes, tuple(returned.messages)
             self._meter.add(returned.usage)
             returned = returned.value
         if type(returned) is str and returned.isascii():
             return returned, original, messages
-        return checked_json(returned, self._run.max_depth, f"keyword `{self.call.task.keyword}`"), original, messages
+        return checked_json(returned, self._max_depth, f"keyword `{self.call.keyword}`"), original, messages
 
     def _succeeded(self, value: Json, original: int | None, messages: tuple[Message, ...]) -> Outcome:
         value, truncated = bounded_output(value, self._keyword.max_output, original)
-        duration = self._run.clock.monotonic() - self._started
+        duration = self._services.clock.monotonic() - self._started
         usage = self._meter.usage
         return Outcome(value, True, None, self._attempt, duration, usage, messages, truncated)
 
@@ -202,53 +187,64 @@ class TaskRun(TaskSupervisor):
         Without a number of its own, only what has no effect but asking a model, or none at all, is tried again:
         nobody said that a command may run twice.
         """
-        wanted, limit = self.call.task.retry.max, self._run.max_attempts
+        wanted, limit = self.call.retry.max, self.call.limits.count(LimitKind.ATTEMPTS)
         if wanted is None and not (self._keyword.spec.pure or self._keyword.spec.needs_provider):
             return 1
         if wanted is None or limit is None or wanted <= limit:
             return wanted or limit or 1
         if self._attempt == limit:  # told when it matters: there would be another attempt
-            bound = self._run.request.limits.limit(LimitKind.ATTEMPTS)
+            bound = self.call.limits.limit(LimitKind.ATTEMPTS)
             name = bound.name if bound and bound.name else "a limit policy"
-            self._run.notice(f"`retry.max` is {wanted}, but {name} allows {limit} attempts", self.call.task.id)
+            self._services.reporter.notice(
+                f"`retry.max` is {wanted}, but {name} allows {limit} attempts", self.call.node
+            )
         return limit
 
     def _delay(self, error: TaskError) -> float | None:
         """Seconds until the next attempt: exponential, with full jitter; None: there is none."""
         if not error.retriable or not error.category.retried or self._attempt >= self._most():
             return None
-        own = self.call.task.retry.backoff
-        backoff = self._run.backoff if own is None else own
+        own = self.call.retry.backoff
+        backoff = own if own is not None else self.call.limits.amount(LimitKind.RETRY_DELAY, 1.0) or 0.0
         asked = error.retry_after or 0.0
         if asked > LONGEST_RETRY_AFTER:
             return None
         longest = min(LONGEST_DELAY, backoff * 2.0 ** min(self._attempt - 1, 64))
-        return max(self._run.services.random() * longest, asked)
+        return max(self._services.random() * longest, asked)
 
     async def _wait(self, delay: float, failure: Failure) -> bool:
         """False: the run does not want another attempt."""
         call = self.call
-        self._run.post(AttemptFailed(call.task.id, call.epoch, self._attempt, delay, failure))
-        self._about_to_wait()
+        self._services.report(AttemptFailed(call.node, call.epoch, self._attempt, delay, failure))
         try:
-            await self._run.clock.sleep(delay)
+            await self._services.clock.sleep(delay)
         except asyncio.CancelledError:
             return False
         return self.stop_reason is not StopReason.CANCEL
 
     # ---- outcomes
 
+    def _wait_of(self, wanted: WaitFor) -> Wait:
+        """Return what a step waits for, with the deadline that it has had since it first waited."""
+        deadline = self.call.deadlines.get(wanted.key)
+        if deadline is None and wanted.seconds is not None:
+            deadline = self._services.clock.time() + wanted.seconds
+        default, has_default = wanted.default, wanted.has_default
+        return Wait(wanted.key, wanted.about, deadline, wanted.patience, default, has_default)
+
     def _admit(self) -> None:
-        call, run = self.call, self._run
-        refusal = run.services.admit(
+        call, services = self.call, self._services
+        if services.admit is None:
+            return
+        refusal = services.admit(
             Admission(
                 stage=Stage.TASK,
-                workflow=run.request.workflow.name,
-                run_id=run.request.run_id,
-                task_id=call.task.id,
-                keyword=call.task.keyword,
-                spent_tokens=run.spent.total_tokens,
-                spent_usd=run.spent.cost_usd,
+                workflow=call.workflow,
+                run_id=call.run_id,
+                task_id=call.node,
+                keyword=call.keyword,
+                spent_tokens=services.spending.spent.total_tokens,
+                spent_usd=services.spending.spent.cost_usd,
             )
         )
         if refusal is not None:
@@ -261,22 +257,22 @@ class TaskRun(TaskSupervisor):
         if self.stop_reason is StopReason.TIMEOUT:
             error = self._too_long()
             failure = Failure(error.code, error.category, f"{error.message}. {ended}", error.hint)
-            return self._ended(self._run.failure(failure))
+            return self._ended(self._services.reporter.failure(failure))
         outcome = self.cancelled()
         assert outcome.failure is not None
         failure = Failure(outcome.failure.code, outcome.failure.category, f"{outcome.failure.message}. {ended}")
-        return self._ended(self._run.failure(failure))
+        return self._ended(self._services.reporter.failure(failure))
 
     def cancelled(self) -> Outcome:
         """The run did not want it any more."""
         failure = Failure(codes.CANCELLED, Category.CANCELLED, self.reason or "the run was cancelled")
-        return self._ended(self._run.failure(failure))
+        return self._ended(self._services.reporter.failure(failure))
 
     def _ended(self, failure: Failure, error: TaskError | None = None) -> Outcome:
         output, has_output, truncated = None, False, False
         if error is not None and error.output is not None:
             try:
-                output = checked_json(error.output, self._run.max_depth, "it")
+                output = checked_json(error.output, self._max_depth, "it")
                 output, truncated = bounded_output(output, self._keyword.max_output, None)
                 has_output = True
             except TaskError:
@@ -286,22 +282,22 @@ class TaskRun(TaskSupervisor):
             has_output,
             failure,
             self._attempt,
-            self._run.clock.monotonic() - self._started,
+            self._services.clock.monotonic() - self._started,
             self._meter.usage,
             (),
             truncated,
         )
 
     def _failure(self, error: BaseException) -> Failure:
-        failure = failure_from(error, f"keyword `{self.call.task.keyword}`")
+        failure = failure_from(error, f"keyword `{self.call.keyword}`")
         if isinstance(error, TaskError) and (error.retry_after or 0.0) > LONGEST_RETRY_AFTER:
             message = f"{failure.message} (the other side asks to wait {error.retry_after:g} s, which is too long)"
             failure = Failure(failure.code, failure.category, message, failure.hint)
-        return self._run.failure(failure)
+        return self._services.reporter.failure(failure)
 
     def _too_long(self, output: Any = None) -> TaskError:
-        keyword = self.call.task.keyword
-        limit = self._run.request.limits.limit(timeout_of(keyword))
+        keyword = self.call.keyword
+        limit = self.call.limits.limit(timeout_of(keyword))
         name = f" or {limit.name}" if limit and limit.name else ""
         message = f"`{keyword}` did not end within {self._timeout:g} s"
         hint = f"raise the task's `timeout`{name}"

@@ -14,9 +14,9 @@ from nika_core import codes
 from nika_core.engine.core.failures import FAULTS, EscapedError, failure_from
 from nika_core.engine.core.hashing import digest
 from nika_core.engine.core.messages import CancelRequested, TaskCall
-from nika_core.engine.local.run_context import BoundKeyword, RunContext
 from nika_core.engine.task.outputs import as_text, checked_json, fork
 from nika_core.engine.task.run_with_timeout import TookTooLongError, run_with_timeout
+from nika_core.engine.task.services import BoundKeyword, TaskServices
 from nika_core.errors import Category, TaskError
 from nika_core.model.bounded import bound
 from nika_core.model.events import EventKind
@@ -31,7 +31,7 @@ _MAX_DEPTH: Final = 8  # of tools that call tools
 class ToolUser(Protocol):
     """The context of a step that uses tools: whose they are, and what is counted for it."""
 
-    call_: TaskCall
+    task_call: TaskCall
     attempt: int
     timeout: float
     depth: int
@@ -40,6 +40,7 @@ class ToolUser(Protocol):
     key: str
     keyword: BoundKeyword
     agent: AgentBlock
+    max_json_depth: int
 
     def child(self, keyword: BoundKeyword, key: str, timeout: float) -> Any:
         """Return the context of another keyword's step that runs inside this task as a tool."""
@@ -54,14 +55,14 @@ class ToolUser(Protocol):
         ...
 
 
-async def find_tools(run: RunContext, context: ToolUser) -> Sequence[Tool]:
+async def find_tools(services: TaskServices, context: ToolUser) -> Sequence[Tool]:
     """All that is allowed, not disallowed, and really there. Raises TaskError (config)."""
-    task, agent = context.call_.task, context.agent
+    task, agent = context.task_call, context.agent
     allowed = task.allowed_tools if task.allowed_tools is not None else agent.allowed_tools
     refused = (*task.disallowed_tools, *agent.disallowed_tools)
     found: dict[str, Tool] = {}
     for pattern in allowed or ():
-        for tool in await _tools_of(run, context, pattern):
+        for tool in await _tools_of(services, context, pattern):
             if not any(covers(other, tool.name) for other in refused):
                 found.setdefault(tool.name, tool)
     seen: dict[str, str] = {}
@@ -73,10 +74,10 @@ async def find_tools(run: RunContext, context: ToolUser) -> Sequence[Tool]:
     return tuple(found.values())
 
 
-async def _tools_of(run: RunContext, context: ToolUser, pattern: str) -> Iterable[Tool]:
+async def _tools_of(services: TaskServices, context: ToolUser, pattern: str) -> Iterable[Tool]:
     name, _, reference = pattern.partition("::")
-    keyword = run.keyword(name)
-    facets = run.services.facets(name)
+    keyword = services.keyword(name)
+    facets = services.facets(name)
     tools = await facets.tools(reference, context.child(keyword, context.key, context.timeout))
     if not tools and "*" not in reference:
         message = f"the tool `{pattern}` is not there"
@@ -85,39 +86,39 @@ async def _tools_of(run: RunContext, context: ToolUser, pattern: str) -> Iterabl
     return tools
 
 
-async def call_tool(run: RunContext, context: ToolUser, tool: Tool, arguments: JsonObject) -> ToolResult:
+async def call_tool(services: TaskServices, context: ToolUser, tool: Tool, arguments: JsonObject) -> ToolResult:
     """Run it, or give its earlier result again. Raises nothing but cancellation."""
     arguments = fork(arguments)
     name = f"{tool.name}:{digest([tool.name, arguments])}"
     call = f"tool/{name}#{context.occurrence(name)}"
-    call_cache = run.services.call_cache
+    call_cache = services.call_cache
     kept = call_cache.get(context.key, call)
     if isinstance(kept, dict) and isinstance(kept.get("content"), str):
         outcome = ToolResult(kept["content"], bool(kept.get("isError")))
-        _tell(run, context, tool, arguments, outcome, 0.0, reused=True)
+        _tell(services, context, tool, arguments, outcome, 0.0, reused=True)
         return outcome
-    started = run.clock.monotonic()
-    outcome = await _run(run, context, tool, arguments, f"{context.key}/{call.rpartition(':')[2]}")
+    started = services.clock.monotonic()
+    outcome = await _run(services, context, tool, arguments, f"{context.key}/{call.rpartition(':')[2]}")
     call_cache.put(context.key, call, {"content": outcome.content, "isError": outcome.is_error})
-    _tell(run, context, tool, arguments, outcome, run.clock.monotonic() - started)
-    await run.barrier()
+    _tell(services, context, tool, arguments, outcome, services.clock.monotonic() - started)
+    await services.reporter.barrier()
     return outcome
 
 
-async def _run(run: RunContext, context: ToolUser, tool: Tool, arguments: JsonObject, key: str) -> ToolResult:
+async def _run(services: TaskServices, context: ToolUser, tool: Tool, arguments: JsonObject, key: str) -> ToolResult:
     try:
-        keyword = run.keyword(tool.keyword)
-        _admit(run, context, tool)
+        keyword = services.keyword(tool.keyword)
+        _admit(services, context, tool)
         try:
             payload = tool.payload(arguments)
         except ValueError as error:
             return ToolResult(f"these arguments make no sense: {error}", is_error=True)
         if not keyword.spec.pure:
-            await run.barrier()
+            await services.reporter.barrier()
         child = context.child(keyword, key, min(keyword.timeout, context.timeout))
         try:
             returned = await run_with_timeout(
-                keyword.step.run(fork(payload), child), child.timeout, run.deadlines, run.request.grace
+                keyword.step.run(fork(payload), child), child.timeout, services.deadlines, services.grace
             )
         finally:
             child.flush()
@@ -126,52 +127,56 @@ async def _run(run: RunContext, context: ToolUser, tool: Tool, arguments: JsonOb
     except TaskError as error:
         if error.usage is not None:
             context.count(error.usage)
-        return _told(run, error, tool, keyword)
+        return _failed(services, context, error, tool, keyword)
     except FAULTS as error:  # a keyword is a plugin: whatever it raises is told to the model
-        return _told(run, error, tool, None)
-    return _result(run, context, keyword, returned)
+        return _failed(services, context, error, tool, None)
+    return _result(services, context, keyword, returned)
 
 
-def _result(run: RunContext, context: ToolUser, keyword: BoundKeyword, returned: Any) -> ToolResult:
+def _result(services: TaskServices, context: ToolUser, keyword: BoundKeyword, returned: Any) -> ToolResult:
     original = None
     if isinstance(returned, StepOutput):
         context.count(returned.usage)
         returned, original = returned.value, returned.original_bytes
     try:
-        text = as_text(checked_json(returned, run.max_depth, f"keyword `{keyword.spec.name}`"))
+        text = as_text(checked_json(returned, context.max_json_depth, f"keyword `{keyword.spec.name}`"))
     except (TaskError, ValueError) as error:
-        return ToolResult(run.services.mask(str(error)), is_error=True)
+        return ToolResult(services.reporter.mask(str(error)), is_error=True)
     return ToolResult(bound(text, keyword.max_output, original).text)
 
 
-def _told(run: RunContext, error: BaseException, tool: Tool, keyword: BoundKeyword | None) -> ToolResult:
+def _failed(
+    services: TaskServices, context: ToolUser, error: BaseException, tool: Tool, keyword: BoundKeyword | None
+) -> ToolResult:
     if isinstance(error, EscapedError) and error.interrupt:  # the user's, wherever it came up
-        run.post(CancelRequested("interrupted"))
-    failure = run.failure(failure_from(error, f"keyword `{tool.keyword}`"))
+        services.report(CancelRequested("interrupted"))
+    failure = services.reporter.failure(failure_from(error, f"keyword `{tool.keyword}`"))
     text = f"{failure.category.value}: {failure.message}"
     output = getattr(error, "output", None)
     if output is not None:
         try:
-            shown = as_text(checked_json(output, run.max_depth, tool.name))
+            shown = as_text(checked_json(output, context.max_json_depth, tool.name))
         except (TaskError, ValueError):
             shown = ""
         text = f"{text}\n{bound(shown, keyword.max_output if keyword else None).text}".rstrip()
     return ToolResult(text, is_error=True)
 
 
-def _admit(run: RunContext, context: ToolUser, tool: Tool) -> None:
+def _admit(services: TaskServices, context: ToolUser, tool: Tool) -> None:
     if context.depth >= _MAX_DEPTH:
         raise TaskError(f"tools that call tools, more than {_MAX_DEPTH} deep", category=Category.CONFIG)
-    refusal = run.services.admit(
+    if services.admit is None:
+        return
+    refusal = services.admit(
         Admission(
             stage=Stage.TOOL,
-            workflow=run.request.workflow.name,
+            workflow=context.task_call.workflow,
             run_id=context.run_id,
             task_id=context.task_id,
             keyword=context.keyword.spec.name,
             tool=tool.name,
-            spent_tokens=run.spent.total_tokens,
-            spent_usd=run.spent.cost_usd,
+            spent_tokens=services.spending.spent.total_tokens,
+            spent_usd=services.spending.spent.cost_usd,
         )
     )
     if refusal is not None:
@@ -180,7 +185,7 @@ def _admit(run: RunContext, context: ToolUser, tool: Tool) -> None:
 
 
 def _tell(
-    run: RunContext,
+    services: TaskServices,
     context: ToolUser,
     tool: Tool,
     arguments: JsonObject,
@@ -197,4 +202,4 @@ def _tell(
     }
     if reused:
         data["reused"] = True
-    run.emit(EventKind.TOOL_CALLED, context.task_id, data)
+    services.reporter.emit(EventKind.TOOL_CALLED, context.task_id, data)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
-from nika_core.plugin import EdgeMaker, Graph, Workflow
+from nika_core.plugin import EdgeKind, Graph, Workflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,9 @@ class Picture:
     layers: tuple[tuple[int, ...], ...]
 
 
+_WAITS: Final = (EdgeKind.READ, EdgeKind.OPTIONAL)  # edges that only order
+
+
 def picture_of(workflow: Workflow, graph: Graph, mask: Callable[[str], str] = str) -> Picture:
     """The picture. Several flows between two tasks are one line; tasks of a cycle come last, so any graph is drawn.
 
@@ -49,7 +53,7 @@ def picture_of(workflow: Workflow, graph: Graph, mask: Callable[[str], str] = st
         waits: dict[str, bool] = {}
         for edge in graph.outgoing[task]:
             by_target.setdefault(edge.target, []).append(edge.condition.text if edge.condition else "")
-            waits[edge.target] = waits.get(edge.target, True) and edge.made_by is EdgeMaker.CONDITION
+            waits[edge.target] = waits.get(edge.target, True) and edge.kind in _WAITS
         for target, conditions in by_target.items():
             # Of several flows one that is active is enough: one without a condition leaves nothing to ask.
             texts = [] if "" in conditions else [printable(mask(text)) for text in conditions]

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
-from nika_core.engine.core.ports import CallScope, InMemoryCallCache
+from nika_core.engine.core.messages import Signal
+from nika_core.engine.core.ports import CallScope, InMemoryCallCache, Suspended
 from nika_core.engine.llm.batching import BatchPolicy
 from nika_core.engine.llm.budget import Bound, Budget, SpendingLimits
 from nika_core.engine.llm.caller import ResilientCaller
 from nika_core.engine.llm.pricing import Prices
 from nika_core.errors import Category, TaskError
+from nika_core.model.ids import NodeId
 from nika_core.model.message import Message, Role
 from nika_core.model.usage import Usage
 from nika_core.model.workflow import AgentBlock
@@ -170,6 +172,17 @@ class House:
         )
 
     async def ask(self, text: str, *, attempt: int = 1, keyword: str = "llm", model: str = "m") -> Any:
+        """Do as the core does: a task that waits for a batch is run again when its signal has come."""
+        signals: dict[str, Any] = {}
+        while True:
+            try:
+                return await self._ask(text, attempt, keyword, model, signals)
+            except Suspended as suspended:
+                signal: asyncio.Future[Signal] = asyncio.get_running_loop().create_future()
+                self.caller.attend(NodeId(text), suspended.wait, signal.set_result)
+                signals[(await signal).key] = None
+
+    async def _ask(self, text: str, attempt: int, keyword: str, model: str, signals: dict[str, Any]) -> Any:
         async def barrier() -> None:
             self.barrier()
 
@@ -186,6 +199,7 @@ class House:
             call_cache=self.call_cache,
             notice=self.notices.append,
             barrier=barrier,
+            signals=signals,
         )
         return await self.caller.complete(ModelRequest((Message(Role.USER, text),)), scope)
 

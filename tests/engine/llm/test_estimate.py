@@ -16,7 +16,7 @@ from nika_core.engine.llm.recorded_usage import charge_earlier
 from nika_core.errors import RefusedError
 from nika_core.model.codec import usage_json
 from nika_core.model.events import Event, EventKind
-from nika_core.model.graph import Edge, EdgeMaker, Graph
+from nika_core.model.graph import Edge, EdgeKind, Graph
 from nika_core.model.usage import Usage
 from nika_core.plugin import CallEstimate, Estimate, ModelInfo, Price
 
@@ -112,7 +112,7 @@ def test_only_tasks_that_certainly_run_count_for_the_low_figures() -> None:
         Edge("c", "d"),
         Edge("b", "e"),
         Edge("c", "e"),
-        Edge("a", "c", None, EdgeMaker.CONDITION),
+        Edge("a", "c", None, EdgeKind.READ),
     )
     certain = certain_tasks(maybe)
     assert certain == {"a", "b", "e"}

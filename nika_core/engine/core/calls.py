@@ -1,0 +1,54 @@
+"""A task's call as JSON and back: what an executor on another machine is sent."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from nika_core.engine.core.messages import TaskCall
+from nika_core.model.codec import message_json, message_of
+from nika_core.model.ids import NodeId
+from nika_core.model.json import JsonObject
+from nika_core.model.limits import Limit, Limits, Unit
+from nika_core.model.workflow import AgentBlock, Mode, OutputSpec, Retry
+
+
+def call_json(call: TaskCall) -> JsonObject:
+    """Return a call as JSON: all that an attempt needs to know of its run."""
+    values: dict[str, Any] = call._asdict()
+    values["output"] = {"format": call.output.format, "schema": call.output.schema}
+    values["retry"] = {"max": call.retry.max, "backoff": call.retry.backoff}
+    values["allowed_tools"] = None if call.allowed_tools is None else list(call.allowed_tools)
+    values["disallowed_tools"] = list(call.disallowed_tools)
+    values["messages"] = [message_json(message) for message in call.messages]
+    values["agent"] = {**asdict(call.agent), "mode": call.agent.mode.value}
+    values["sections"] = dict(call.sections)
+    values["limits"] = [{**asdict(limit), "unit": limit.unit.value} for limit in call.limits]
+    values["signals"] = dict(call.signals)
+    values["deadlines"] = dict(call.deadlines)
+    return values
+
+
+def call_of(data: JsonObject) -> TaskCall:
+    """Return the call that `call_json` wrote."""
+    values: dict[str, Any] = dict(data)
+    values["node"] = NodeId(data["node"])
+    values["output"] = OutputSpec(**data["output"])
+    values["retry"] = Retry(**data["retry"])
+    values["allowed_tools"] = _names(data["allowed_tools"])
+    values["disallowed_tools"] = tuple(data["disallowed_tools"])
+    values["messages"] = tuple(message_of(message) for message in data["messages"])
+    values["agent"] = _agent_of(data["agent"])
+    values["limits"] = Limits(Limit(**{**limit, "unit": Unit(limit["unit"])}) for limit in data["limits"])
+    return TaskCall(**values)
+
+
+def _agent_of(data: JsonObject) -> AgentBlock:
+    values: dict[str, Any] = {**data, "mode": Mode(data["mode"])}
+    values["allowed_tools"] = _names(data["allowed_tools"])
+    values["disallowed_tools"] = tuple(data["disallowed_tools"])
+    return AgentBlock(**values)
+
+
+def _names(names: Any) -> tuple[str, ...] | None:
+    return None if names is None else tuple(names)

@@ -1,0 +1,151 @@
+"""What an attempt of a task is given, on any machine, and nothing of the run around it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from nika_core.engine.core.messages import CoreEvent
+from nika_core.engine.core.ports import CallCache, MaskedStream, ModelCaller
+from nika_core.engine.task.deadlines import Deadlines
+from nika_core.model.clock import Clock
+from nika_core.model.events import EventKind
+from nika_core.model.json import JsonObject
+from nika_core.model.limits import LimitKind, Limits, output_of, timeout_of
+from nika_core.model.state import Failure
+from nika_core.model.usage import Usage
+from nika_core.plugin import Admission, Facets, Keyword, Refusal, Step
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class BoundKeyword:
+    """A keyword, ready to be used by the tasks of a run. Seconds and bytes; `max_output` None: not bounded."""
+
+    spec: Keyword
+    step: Step
+    settings: JsonObject
+    timeout: float
+    max_output: int | None
+
+
+class KeywordBinder:
+    """Keywords by name, each looked up once."""
+
+    def __init__(
+        self,
+        keyword: Callable[[str], Keyword],
+        step: Callable[[str], Step],
+        settings: Callable[[str], JsonObject],
+        limits: Limits,
+    ) -> None:
+        self._keyword = keyword
+        self._step = step
+        self._settings = settings
+        self._limits = limits
+        self._bound: dict[str, BoundKeyword] = {}
+
+    def __call__(self, name: str) -> BoundKeyword:
+        """Return the keyword. Raises NikaError, or whatever a broken plugin raises."""
+        bound = self._bound.get(name)
+        if bound is None:
+            bound = self._bound[name] = self._bind(name)
+        return bound
+
+    def _bind(self, name: str) -> BoundKeyword:
+        keyword, limits = self._keyword(name), self._limits
+        timeout = limits.amount(timeout_of(name), keyword.default_timeout) or keyword.default_timeout
+        own = limits.count(output_of(name))
+        sizes = (keyword.default_max_output if own is None else own, limits.count(LimitKind.OUTPUT_BYTES))
+        bounds = [size for size in sizes if size is not None]
+        return BoundKeyword(keyword, self._step(name), self._settings(name), timeout, min(bounds) if bounds else None)
+
+
+class SharedResources(Protocol):
+    """What the tasks of a run share."""
+
+    async def get(self, key: str, open_: Callable[[], AbstractAsyncContextManager[T]]) -> T:
+        """Return the resource of that key, opened when it is first asked for."""
+        ...
+
+
+class Spending(Protocol):
+    """What a run has used so far."""
+
+    spent: Usage
+
+    def spend(self, usage: Usage) -> None:
+        """Count what was really used."""
+        ...
+
+
+class Reporter(Protocol):
+    """Tells what happens inside an attempt. Masks; never raises."""
+
+    masks: bool
+    watched: bool
+
+    def emit(self, kind: EventKind, node: str | None = None, data: Mapping[str, Any] = ...) -> None:
+        """Write an event into history."""
+        ...
+
+    def notice(
+        self, message: str, node: str | None = None, kind: EventKind = ..., data: JsonObject | None = ...
+    ) -> None:
+        """Tell the user something."""
+        ...
+
+    def show_text(self, node: str, text: str) -> None:
+        """Show text as it comes; best effort, never in history."""
+        ...
+
+    def mask(self, text: str) -> str:
+        """Return the text with secret values replaced."""
+        ...
+
+    def mask_stream(self) -> MaskedStream | None:
+        """Return what masks a text that comes in pieces; None: nothing is to be masked."""
+        ...
+
+    def failure(self, failure: Failure) -> Failure:
+        """Return a failure masked and bounded."""
+        ...
+
+    async def barrier(self) -> None:
+        """Wait until everything that was told so far is durable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskServices:
+    """Everything that attempts use and do not bring themselves.
+
+    Attributes:
+        keyword: a keyword by name, ready to be used. Raises NikaError, or whatever a broken plugin raises.
+        facets: a keyword's facets. Raises NikaError.
+        report: tells the core what happens between an attempt's start and its outcome.
+        admit: asks the limit policies; one refusal wins. None: there are none.
+        start: waits for a turn to start, so that many starts leave time for everything else.
+        environ: the environment as it was when the run started.
+        grace: seconds that what was told to stop has to end.
+        random: from 0.0 up to 1.0, for jitter.
+    """
+
+    keyword: Callable[[str], BoundKeyword]
+    facets: Callable[[str], Facets]
+    reporter: Reporter
+    spending: Spending
+    report: Callable[[CoreEvent], None]
+    caller: ModelCaller
+    call_cache: CallCache
+    resources: SharedResources
+    admit: Callable[[Admission], Refusal | None] | None
+    start: Callable[[], Awaitable[None]]
+    deadlines: Deadlines
+    clock: Clock
+    environ: Mapping[str, str]
+    grace: float
+    random: Callable[[], float]
