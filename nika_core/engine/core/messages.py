@@ -119,7 +119,7 @@ class CancelTask:
 
 @dataclass(frozen=True, slots=True)
 class AwaitExternal:
-    """A node waits for its signal, and the work that brings it about may begin. Report `TimerFired(wait_timer)` at its deadline."""
+    """A node waits for its signal; work on it may begin. Report `TimerFired(wait_timer)` at its deadline."""
 
     node: NodeId
     wait: Wait
