@@ -72,7 +72,7 @@ def _is_plain(records: Sequence[PluginRecord]) -> bool:
         return False
     here = Path.cwd()
     return not any(name in os.environ for name in _LISTS) and not any(
-        (folder / "nika.yaml").exists() for folder in (here, *here.parents)
+        os.path.lexists(folder / "nika.yaml") for folder in (here, *here.parents)
     )
 
 

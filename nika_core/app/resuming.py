@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +82,7 @@ def _options_of(recorded: Recorded, given: Mapping[str, Any], timeout: float | N
 def _workflow_path(recorded: Recorded) -> Path:
     path = Path(recorded.info.path)
     try:
-        open_file(path).close()
+        open_file(path, sys.maxsize).close()  # how large it may be, the loader knows
     except FileError as error:
         raise JournalError(
             codes.NOT_RESUMABLE,
