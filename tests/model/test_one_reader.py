@@ -27,7 +27,7 @@ EXCEPTIONS = {
     "plugins/command-migrate/nika_command_migrate/files.py": "makes a new file, syncs a folder",
     "plugins/keyword-function/nika_keyword_function/worker.py": "opens its standard input and the null device",
 }
-OPENERS = frozenset({"Workspace", "Journal", "cls", "nika"})  # classes whose `open` is not of files
+OPENERS = frozenset({"Workspace", "Journal", "cls", "nika", "_groups"})  # classes whose `open` is not of files
 
 MODULES = frozenset({"os", "io", "codecs", "Path", "gzip", "tarfile"})
 
