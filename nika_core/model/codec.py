@@ -68,7 +68,7 @@ def figures(data: JsonObject, mask: Callable[[str], str]) -> JsonObject:
 
 
 def message_json(message: Message) -> JsonObject:
-    """Return a message as it stands in events; keys without a value are left out."""
+    """Return a message as it is in events; keys without a value are left out."""
     found: dict[str, Any] = {"role": message.role.value, "content": message.content}
     if message.tool_calls:
         found["toolCalls"] = [

@@ -32,11 +32,11 @@ class EventKind(StrEnum):
 
 
 class Event(NamedTuple):
-    """A named tuple and no dataclass, since three are made for every task: it takes a third of the time.
+    """A named tuple, not a dataclass: every task creates three, and this takes a third of the time.
 
     `seq` counts within the run from 1 (0: not in history, e.g. a chunk); `at` in seconds since the epoch.
 
-    `data` is JSON and has no secret in it: it is masked where it is made.
+    `data` is JSON without secrets: it is masked when it is created.
     """
 
     seq: int

@@ -39,7 +39,7 @@ class Edge(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """The tasks of a workflow by id, and what joins them.
+    """The tasks of a workflow by id, and the edges between them.
 
     Attributes:
         order: the tasks in declared order.

@@ -34,7 +34,7 @@ class RunStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An error as a value, as it stands in results, events and the journal."""
+    """An error as a value, as in results, events and the journal."""
 
     code: str
     category: Category

@@ -119,7 +119,7 @@ class Core:
         return out
 
     def outstanding(self) -> list[Command]:
-        """Return what a host that takes over must do: start what runs, await what waits, ask what is asked."""
+        """Return the commands for a host that continues this run: start what runs, await what waits, ask again."""
         commands: list[Command] = []
         for node in self._state.nodes.values():
             if isinstance(node.state, Running) and node.expansion is None:

@@ -119,7 +119,7 @@ class CancelTask:
 
 @dataclass(frozen=True, slots=True)
 class AwaitExternal:
-    """A node waits: whoever can bring about its signal may begin. Report `TimerFired(wait_timer)` at its deadline."""
+    """A node waits for its signal; work on it may begin. Report `TimerFired(wait_timer)` at its deadline."""
 
     node: NodeId
     wait: Wait

@@ -27,7 +27,7 @@ _UNBOUNDED: Final = 2**53
 
 
 class UsageMeter:
-    """What one task has used, over all its attempts. Each usage counts once, whoever reports it."""
+    """What one task has used, over all its attempts. Each usage counts once, even if it is reported twice."""
 
     usage = NOTHING
     _counted: tuple[Usage, ...] = ()
