@@ -8,6 +8,7 @@ from typing import Any, Final
 from nika_core import codes
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading import workflow_schema
+from nika_core.document.reading.condition_reader import ConditionReader
 from nika_core.document.reading.output_schema import AS_FILE, read_schema, schema_issue
 from nika_core.document.reading.payload_reader import PayloadReader
 from nika_core.document.reading.problem_list import ProblemList
@@ -54,6 +55,7 @@ class TaskReader:
         locator: PathLocator,
         catalog: PluginCatalog,
         limits: Limits,
+        conditions: ConditionReader,
         deadline: ValidationDeadline,
         problems: ProblemList,
     ) -> None:
@@ -62,6 +64,7 @@ class TaskReader:
         self.has_refused_parts = bool(problems.items)  # part of the text was: a task that holds such a part is broken
         self.locator = locator
         self.catalog = catalog
+        self.conditions = conditions
         self.deadline = deadline
         self.problems = problems
         self.words = frozenset(catalog.keywords())
@@ -127,11 +130,12 @@ class TaskReader:
                         issue.hint = f"`{issue.path[0]}` stands on the task, beside `{keyword.keyword.name}`"
                 under(issues, since, keyword.keyword.name)
         output = self._output(node, fields["output"], issues) if fields.get("output") else _TEXT
+        when = self.conditions.read(fields["when"], "when", issues) if fields.get("when") else None
         if keyword is None:
             return Task(task_id, "", {}, index, place=place)
         if broken or task_id[0] == "#" or (self.has_refused_parts and holds_refused(node)):
             at = TaskLocator(self.locator, node, entry, keyword.keyword.name, keyword.keyword.primary)
-            return Task(task_id, "", payload, index, place=place, at=at)
+            return Task(task_id, "", payload, index, when=when, place=place, at=at)
         retry = fields.get("retry")
         allowed = fields.get("allowedTools")
         word = keyword.keyword.name
@@ -143,7 +147,7 @@ class TaskReader:
             fields.get("timeout"),
             Retry(retry.get("max"), retry.get("backoff")) if retry else _NO_RETRY,
             OnError(fields["onError"]) if fields.get("onError") else OnError.FAIL,
-            None,
+            when,
             output,
             tuple(allowed) if allowed is not None else None,
             tuple(fields.get("disallowedTools") or ()),
