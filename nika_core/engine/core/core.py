@@ -245,11 +245,21 @@ class Core:
         """Decide whether the earlier run's outcome of a node is taken."""
         if not self._reuse.active or node.retries:
             return FRESH
-        return self._reuse.choose(node, definition, given)
+        choice = self._reuse.choose(node, definition, given)
+        if choice.changed:
+            node.mark_changed()
+        return choice
 
     def _reuse_earlier(self, node: Node, choice: ReuseDecision) -> None:
-        outcome = self.plan.previous[node.identity].outcome
+        earlier = self.plan.previous[node.identity]
+        outcome = earlier.outcome
         node.reused = True
+        if earlier.state == "failed":
+            data = {**task_data(outcome._replace(usage=NOTHING)), "reused": True, "reason": choice.reason}
+            node.outcome = outcome
+            self._state.transition(node, Failed(), EventKind.TASK_FAILED, data)
+            self.give_up(node)
+            return
         data = {**task_data(outcome), "reason": choice.reason}
         if node.identity != node.id:
             data["identity"] = node.identity
