@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from nika_core.journal.blobs import Blobs
-from nika_core.model.events import Event, kind_of
+from nika_core.model.events import Event, event_kind
 
 LOST: Final = "lost"
 _MICRO: Final = 1e6
@@ -77,4 +77,6 @@ def events_of(text: str, blob: str | None, run: str, blobs: Blobs) -> Iterator[E
     """The events of a row, also those of kinds that this version does not know. Raises ValueError."""
     for seq, at, kind, task, data in decode(text):
         if isinstance(kind, str):
-            yield Event(seq, run, at / _MICRO, kind_of(kind), task, data if blob is None else joined(None, blob, blobs))
+            yield Event(
+                seq, run, at / _MICRO, event_kind(kind), task, data if blob is None else joined(None, blob, blobs)
+            )

@@ -36,7 +36,7 @@ LIVE: Final = frozenset({EventKind.CHUNK, EventKind.PROGRESS})  # for those who 
 _BY_NAME: Final = {kind.value: kind for kind in EventKind}
 
 
-def kind_of(name: str) -> str:
+def event_kind(name: str) -> str:
     """Return the kernel's kind of that name; one of a keyword's own, or of a later version, is its name."""
     return _BY_NAME.get(name, name)
 
