@@ -29,6 +29,12 @@ EXCEPTIONS = {
 }
 OPENERS = frozenset({"Workspace", "Journal", "cls", "nika", "_groups"})  # classes whose `open` is not of files
 
+MODULES = frozenset({"os", "io", "codecs", "Path", "gzip", "tarfile"})
+
+
+def _is_mode(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
 
 def opened_files(tree: ast.AST) -> Iterator[int]:
     """Yield the lines of calls that open a file by its name, however it is written."""
@@ -50,6 +56,8 @@ def opened_files(tree: ast.AST) -> Iterator[int]:
             owner = on.id if isinstance(on, ast.Name) else on.attr if isinstance(on, ast.Attribute) else ""
             if called.attr == "connect" and owner != "sqlite3":
                 continue
+            if called.attr == "open" and node.args and owner not in MODULES and not _is_mode(node.args[0]):
+                continue  # of an object that is not a path: that takes its mode first
             if called.attr in ("open", "read_text", "read_bytes", "connect") and owner not in (*OPENERS, "files"):
                 yield node.lineno
 
@@ -75,12 +83,15 @@ open("f")
 io.open("f")
 os.open("f", 0)
 Path("f").open()
+path.open("rb")
+Path.open(path)
 path.read_text()
 (folder / "f").read_bytes()
 sqlite3.connect("f")
 codecs.open("f")
 Workspace.open("f")
+self._groups.open(node)
 files.read_text("f")
 """
-    assert len(list(opened_files(ast.parse(text)))) == 8
+    assert len(list(opened_files(ast.parse(text)))) == 10
     assert list(opened_files(ast.parse("from nika_core.plugin import read_text\nread_text(path)"))) == []
