@@ -1,4 +1,4 @@
-"""What goes into the core and what comes out of it. Values only, and all of them have a JSON form (`snapshots`)."""
+"""What goes into the core and what comes out of it. Values only, and all of them have a JSON form (`values_json`)."""
 
 from __future__ import annotations
 
