@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from nika_core.app.results import RecordedRun, RecordedTask
 from nika_core.document import declared_tasks
@@ -17,7 +17,7 @@ from nika_core.model.events import Event, EventKind
 from nika_core.model.masking import MASK
 from nika_core.model.usage import NOTHING, Usage
 
-_STATES = {
+_STATES: Final[Mapping[str, str]] = {
     EventKind.TASK_STARTED: RUNNING,
     EventKind.TASK_SUCCEEDED: "success",
     EventKind.TASK_REUSED: "success",

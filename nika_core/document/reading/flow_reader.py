@@ -17,6 +17,7 @@ from nika_core.model.workflow import Condition, Flow
 from nika_core.template import ConditionSyntaxError, compile_condition
 
 _FLOWS_BETWEEN_CHECKS: Final = 256
+_CHECK: Final = compile_schema(workflow_schema.FLOW).check
 _MAX_LENGTH: Final = 10_000  # characters of one condition
 _SHARE_OF_BYTES: Final = 8  # all conditions may take this part of a document's bytes: compiled, they are larger
 _MIN_TOTAL_LENGTH: Final = 100_000
@@ -33,7 +34,6 @@ class FlowReader:
         self.locator = locator
         self.deadline = deadline
         self.problems = problems
-        self.check = compile_schema(workflow_schema.FLOW).check
 
     def read(self) -> tuple[Flow, ...]:
         """Return the flows of the document's list."""
@@ -44,7 +44,7 @@ class FlowReader:
             if not index % _FLOWS_BETWEEN_CHECKS:
                 self.deadline.check()
             issues: list[ValidationIssue] = []
-            fields = self.check(node, issues)
+            fields = _CHECK(node, issues)
             add_syntax_hint(issues, 0, "flow")
             text = fields.get("condition") if fields else None
             condition = self._condition(text, issues) if isinstance(text, str) else None

@@ -36,7 +36,7 @@ class PreviousTask:
     deadlines: Mapping[str, float] = field(default_factory=dict)
 
 
-_ENDS: Final = {
+_ENDS: Final[Mapping[str, str]] = {
     EventKind.TASK_SUCCEEDED: "success",
     EventKind.TASK_REUSED: "success",
     EventKind.TASK_FAILED: "failed",
