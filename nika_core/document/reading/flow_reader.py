@@ -16,6 +16,7 @@ from nika_core.document.yaml.source_map import Cursor
 from nika_core.model.workflow import Flow
 
 _FLOWS_BETWEEN_CHECKS: Final = 256
+_CHECK: Final = compile_schema(workflow_schema.FLOW).check
 
 
 class FlowReader:
@@ -28,7 +29,6 @@ class FlowReader:
         self.locator = locator
         self.deadline = deadline
         self.problems = problems
-        self.check = compile_schema(workflow_schema.FLOW).check
 
     def read(self) -> tuple[Flow, ...]:
         """Return the flows of the document's list."""
@@ -39,7 +39,7 @@ class FlowReader:
             if not index % _FLOWS_BETWEEN_CHECKS:
                 self.deadline.check()
             issues: list[ValidationIssue] = []
-            fields = self.check(node, issues)
+            fields = _CHECK(node, issues)
             add_syntax_hint(issues, 0, "flow")
             text = fields.get("condition") if fields else None
             condition = self.conditions.read(text, "condition", issues) if isinstance(text, str) else None

@@ -29,6 +29,7 @@ from nika_core.model.workflow import Mode, OnError, OutputSpec, Retry, Task
 _TASKS_BETWEEN_CHECKS: Final = 64
 _NO_RETRY: Final = Retry()
 _TEXT: Final = OutputSpec()
+_CHECKS: Final = {key: compile_schema(validator).check for key, validator in workflow_schema.TASK.items()}
 
 
 # Setting a frozen dataclass through the descriptors of its slots takes two thirds of the time.
@@ -69,7 +70,6 @@ class TaskReader:
         self.problems = problems
         self.words = frozenset(catalog.keywords())
         self.id_length = limits.count(LimitKind.ID_LENGTH)
-        self.checks = {key: compile_schema(validator).check for key, validator in workflow_schema.TASK.items()}
         self.payload_readers: dict[str, PayloadReader | None] = {}
         self.index_of_id: dict[str, int] = {}
 
@@ -94,11 +94,11 @@ class TaskReader:
         fields: dict[str, Any] = {}
         keywords: list[str] = []
         unknown_keys: list[str] = []
-        checks, words = self.checks, self.words
+        words = self.words
         for key, value in node.items():
             if key == "id":
                 continue
-            check = checks.get(key)
+            check = _CHECKS.get(key)
             if check is not None:
                 since = len(issues)
                 fields[key] = check(value, issues)
@@ -126,7 +126,7 @@ class TaskReader:
                 broken = True
                 for issue in issues[since:]:
                     issue.code = issue.code or codes.BAD_PAYLOAD
-                    if issue.at_key and issue.path[0] in checks and issue.path[0] not in keyword.fields:
+                    if issue.at_key and issue.path[0] in _CHECKS and issue.path[0] not in keyword.fields:
                         issue.hint = f"`{issue.path[0]}` stands on the task, beside `{keyword.keyword.name}`"
                 under(issues, since, keyword.keyword.name)
         output = self._output(node, fields["output"], issues) if fields.get("output") else _TEXT
@@ -205,14 +205,14 @@ class TaskReader:
         reader = self._reader(keywords[0], issues) if len(keywords) == 1 else None
         meant_as_keyword = None
         for key in unknown_keys[:MAX_ISSUES]:
-            hint = ELSEWHERE.get(key) or suggest_key(key, self.checks)
+            hint = ELSEWHERE.get(key) or suggest_key(key, _CHECKS)
             if not keywords and meant_as_keyword is None and hint is None:
                 meant_as_keyword = key
                 continue
             if reader is not None and key in reader.fields:
                 short_form = f"{keywords[0]}: {{{reader.keyword.primary}: ..., {key}: ...}}"
                 hint = f"`{key}` belongs within the payload: `{short_form}`"
-            hint = hint or f"known here: {', '.join(self.checks)}, and one keyword"
+            hint = hint or f"known here: {', '.join(_CHECKS)}, and one keyword"
             issues.append(
                 ValidationIssue(f"unknown key `{shorten(key, 60)}`", hint, [key], True, code=codes.UNKNOWN_KEY)
             )
