@@ -231,7 +231,7 @@ KINDS = {
     ),
 }
 
-FILES = ("read_file", "read_text", "read_json", "text_of", "json_of", "open_file", "is_folder", "FileError")
+FILES = ("read_file", "read_text", "read_json", "rendered_file", "json_of", "open_file", "is_folder", "FileError")
 VALUES = [
     *("TaskError", "Category", "TemplateValueError", "UsageError", "ProblemsError", "NikaError", "Place", "Severity"),
     *("Message", "Role", "ToolCall", "ToolSpec", "Usage"),
@@ -321,9 +321,9 @@ def plugin_api() -> str:
 
 def _example(kind: str) -> str:
     from nika_core.scaffold import NewPlugin
-    from nika_core.scaffold.plugin_template import text_of
+    from nika_core.scaffold.plugin_template import rendered_file
 
-    return text_of(NewPlugin(kind=kind, word="sample"), "plugin.py")
+    return rendered_file(NewPlugin(kind=kind, word="sample"), "plugin.py")
 
 
 def toolboxes() -> str:

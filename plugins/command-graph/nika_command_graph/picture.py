@@ -52,7 +52,9 @@ def picture_of(workflow: Workflow, graph: Graph, mask: Callable[[str], str] = st
         by_target: dict[str, list[str]] = {}
         waits: dict[str, bool] = {}
         for edge in graph.outgoing[task]:
-            by_target.setdefault(edge.target, []).append(edge.condition.text if edge.condition else "")
+            conditions = by_target.setdefault(edge.target, [])
+            if edge.kind is EdgeKind.FLOW:  # edges of other kinds do not decide whether the target runs
+                conditions.append(edge.condition.text if edge.condition else "")
             waits[edge.target] = waits.get(edge.target, True) and edge.kind in _WAITS
         for target, conditions in by_target.items():
             # Of several flows one that is active is enough: one without a condition leaves nothing to ask.
