@@ -231,7 +231,7 @@ KINDS = {
     ),
 }
 
-FILES = ("read_file", "read_text", "read_json", "rendered_file", "json_of", "open_file", "is_folder", "FileError")
+FILES = ("read_file", "read_text", "read_json", "text_of", "json_of", "open_file", "is_folder", "FileError")
 VALUES = [
     *("TaskError", "Category", "TemplateValueError", "UsageError", "ProblemsError", "NikaError", "Place", "Severity"),
     *("Message", "Role", "ToolCall", "ToolSpec", "Usage"),

@@ -9,6 +9,7 @@ from nika_core.app.results import RecordedRun, RecordedTask
 from nika_core.document import declared_tasks
 from nika_core.engine.core.task_usage import usage_by_task
 from nika_core.engine.llm.recorded_usage import noted_by_task
+from nika_core.errors import Category
 from nika_core.journal import Journal, Recorded, RunSummary
 from nika_core.journal.values import INTERRUPTED, RUNNING
 from nika_core.model.codec import failure_of, usage_json, usage_of
@@ -127,15 +128,20 @@ def _run_json(recorded: Recorded) -> dict[str, Any]:
 
 
 def _task(known: Mapping[str, Any], event: Event) -> dict[str, Any]:
-    found: dict[str, Any] = {"id": event.task, "state": _STATES[event.kind]}
+    state = _STATES[event.kind]
+    if event.kind is EventKind.TASK_FAILED and event.data["error"]["category"] == Category.CANCELLED:
+        state = "cancelled"
+    found: dict[str, Any] = {"id": event.task, "state": state}
     keyword = event.data.get("keyword", known.get("keyword"))
     if keyword:
         found["keyword"] = keyword
     if event.kind is EventKind.TASK_REUSED:
         found |= {key: value for key, value in known.items() if key in {"attempts", "durationMs", "output"}}
     for key in _OF_INTEREST:
+        if key == "output" and event.kind is EventKind.TASK_FAILED:
+            continue  # a failed task has none
         if key in event.data and event.data[key] is not None:
             found["skipReason" if key == "reason" and event.kind is EventKind.TASK_SKIPPED else key] = event.data[key]
-    if event.kind is EventKind.TASK_REUSED:
+    if event.kind is EventKind.TASK_REUSED or event.data.get("reused"):
         found["reused"] = True
     return found

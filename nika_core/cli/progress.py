@@ -56,6 +56,8 @@ class ProgressLines:
                 return self._line(style("✓", "green"), event, self._ended(data))
             case EventKind.TASK_REUSED:
                 return self._line(style("↻", "cyan"), event, f"reused: {data.get('reason', 'unchanged')}")
+            case EventKind.TASK_FAILED if data.get("reused"):
+                return self._line(style("↻", "cyan"), event, f"not repeated: {data.get('reason')}")
             case EventKind.TASK_FAILED:
                 return self._line(style("✗", "red"), event, self._failure(data.get("error") or {}))
             case EventKind.TASK_RETRYING:

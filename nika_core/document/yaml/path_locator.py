@@ -91,23 +91,33 @@ class PathLocator:
 class TaskLocator:
     """`Task.at`: finds places in one task's payload, else in the task."""
 
-    __slots__ = ("entry", "keyword", "locator", "node", "primary")
+    __slots__ = ("entry", "keyword", "locator", "node", "primary", "short_form_only")
 
-    def __init__(self, locator: PathLocator, node: Any, entry: int, keyword: str, primary: str) -> None:
+    def __init__(
+        self,
+        locator: PathLocator,
+        node: Any,
+        entry: int,
+        keyword: str,
+        primary: str,
+        *,
+        short_form_only: bool = False,
+    ) -> None:
         self.locator = locator
         self.node = node
         self.entry = entry
         self.keyword = keyword
         self.primary = primary
+        self.short_form_only = short_form_only
 
     def __call__(self, path: tuple[str | int, ...]) -> Place:
         node, keyword = self.node, self.keyword
         payload = node.get(keyword)
         full = path
-        if path and type(payload) is dict and path[0] in payload:
-            full = (keyword, *path)
-        elif path and isinstance(payload, str) and path[0] == self.primary:
+        if path and path[0] == self.primary and (self.short_form_only or isinstance(payload, str)):
             full = (keyword, *path[1:])
+        elif path and type(payload) is dict and path[0] in payload:
+            full = (keyword, *path)
         return self.locator.place_within(node, self.entry, full)
 
 
