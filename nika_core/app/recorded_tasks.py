@@ -13,7 +13,7 @@ from nika_core.model.events import Event, EventKind
 from nika_core.model.ids import parent_id, segments
 from nika_core.model.usage import NOTHING, Usage
 
-_STATES: Final = {
+_STATES: Final[Mapping[str, str]] = {
     EventKind.TASK_STARTED: RUNNING,
     EventKind.TASK_WAITING: "waiting",
     EventKind.TASK_SUCCEEDED: "success",
@@ -142,11 +142,13 @@ def _values(event: Event, before: Mapping[str, Any]) -> dict[str, Any]:
     if event.kind is EventKind.TASK_REUSED:
         found |= {key: value for key, value in before.items() if key in {"attempts", "durationMs", "output"}}
     for key in _FIGURES:
+        if key == "output" and event.kind is EventKind.TASK_FAILED:
+            continue  # a failed task has none
         if data.get(key) is not None:
             found["skipReason" if key == "reason" and event.kind is EventKind.TASK_SKIPPED else key] = data[key]
-    if event.kind is EventKind.TASK_REUSED:
+    if event.kind is EventKind.TASK_REUSED or data.get("reused"):
         found["reused"] = True
-    elif event.kind is EventKind.TASK_WAITING:
+    if event.kind is EventKind.TASK_WAITING:
         found["waitsFor"] = data.get("about") or {"key": data.get("key")}
     elif event.kind is EventKind.TASK_FAILED and (data.get("error") or {}).get("category") == Category.CANCELLED:
         found["state"] = "cancelled"

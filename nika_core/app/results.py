@@ -23,6 +23,7 @@ class PlannedTask:
     Attributes:
         wave: the number of the wave in which it starts, from 1.
         certain: it runs whatever the conditions turn out to be.
+        when: its condition as its author wrote it; None: it has none.
         payload: what it will be given; a placeholder whose value is not known yet stands as it was written.
         effects: what it may touch.
         estimate: tokens and cost.
@@ -33,6 +34,7 @@ class PlannedTask:
     wave: int
     depends_on: tuple[str, ...]
     certain: bool
+    when: str | None
     payload: Mapping[str, Any]
     effects: tuple[Effect, ...]
     estimate: TaskForecast

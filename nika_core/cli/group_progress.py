@@ -12,7 +12,7 @@ from nika_core.model.usage import NOTHING, Usage
 
 NAMED: Final = 10  # failed items of one list that are named
 _MILESTONES: Final = 10  # lines that tell how far a long list is
-_ENDS: Final = {
+_ENDS: Final[Mapping[str, str]] = {
     EventKind.TASK_SUCCEEDED: "success",
     EventKind.TASK_REUSED: "reused",
     EventKind.TASK_SKIPPED: "skipped",

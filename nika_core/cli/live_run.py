@@ -22,7 +22,6 @@ LOG_VARIABLE: Final = "NIKA_LOG"
 _ENDING: Final = tuple(  # Ctrl-C, the system, a terminal that is closed
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
-_STATES: Final = ("success", "failed", "waiting", "cancelled", "skipped")
 EXIT_CODES: Final = {RunStatus.SUCCEEDED: 0, RunStatus.FAILED: 1, RunStatus.PAUSED: 4, RunStatus.CANCELLED: 130}
 
 
@@ -102,15 +101,24 @@ def _print_result(result: RunResult, format_: str, prepared: nika.PreparedRun, e
         print_message(f"to resume it: nika resume {result.run_id}")
 
 
-def _waits(task: TaskResult) -> bool:
-    """Whether a task waits, or anything inside it."""
-    return task.waits_for is not None or any(map(_waits, task.children))
+def _waits(task: TaskResult, result: RunResult) -> bool:
+    """Whether a task waits for something that its run was paused for, or was stopped by that."""
+    return task.state == "cancelled" and result.status is RunStatus.PAUSED
+
+
+def _nothing_has_changed(result: RunResult, prepared: nika.PreparedRun) -> bool:
+    """Whether the run had succeeded before, and nothing of it ran again."""
+    if prepared.resumed is None or prepared.resumed.recorded.run.status != RunStatus.SUCCEEDED:
+        return False
+    return result.succeeded and all(task.reused or task.state == "skipped" for task in result.tasks)
 
 
 def _print_pretty(result: RunResult, prepared: nika.PreparedRun) -> None:
     colour = {RunStatus.SUCCEEDED: "green", RunStatus.FAILED: "red"}.get(result.status, "yellow")
-    ended = Counter("waiting" if _waits(task) else task.state for task in result.tasks)
-    counts = ", ".join(f"{ended[state]} {state}" for state in _STATES if ended[state])
+    ended = Counter("waiting" if _waits(task, result) else task.state for task in result.tasks)
+    counts = ", ".join(
+        f"{ended[state]} {state}" for state in ("success", "failed", "waiting", "cancelled", "skipped") if ended[state]
+    )
     parts = [f"{style(result.status.value, 'bold', colour)} in {duration_text(result.duration)}: {counts}"]
     if result.usage.total_tokens:
         parts.append(f"{result.usage.total_tokens} tokens")
@@ -121,9 +129,14 @@ def _print_pretty(result: RunResult, prepared: nika.PreparedRun) -> None:
     if result.usage.unpriced:
         parts.append(f"unpriced: {plain(', '.join(result.usage.unpriced))}")
     print_message(", ".join(parts))
+    if _nothing_has_changed(result, prepared):
+        print_message(
+            "nothing has changed since the run succeeded, so no task ran; "
+            f"to repeat a task and all below it: nika resume {result.run_id} --from TASK"
+        )
     places: dict[str, Place] = {task.id: task.place for task in prepared.workflow.tasks}
     for task in result.tasks:
-        if task.failure is not None and task.state == "failed":
+        if task.failure is not None and not _waits(task, result):
             print_message(
                 f"  {places[task.id]}: {style(task.id, 'bold')} [{task.failure.code}] {plain(task.failure.message)}"
             )

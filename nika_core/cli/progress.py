@@ -74,6 +74,8 @@ class ProgressLines:
                 return self._line(style("✓", "green"), event, self._ended(data))
             case EventKind.TASK_REUSED:
                 return self._line(style("↻", "cyan"), event, f"reused: {data.get('reason', 'unchanged')}")
+            case EventKind.TASK_FAILED if data.get("reused"):
+                return self._line(style("↻", "cyan"), event, f"not repeated: {data.get('reason')}")
             case EventKind.TASK_FAILED:
                 return self._line(style("✗", "red"), event, self._failure(data.get("error") or {}))
             case EventKind.TASK_RETRYING:
@@ -133,6 +135,12 @@ class ProgressLines:
         return text
 
 
+def _progress_text(data: Any) -> str:
+    """Return how far a step is: `3/10 reading`."""
+    of = "" if data.get("total") is None else f"/{data['total']:g}"
+    return f"{data['done']:g}{of} {data.get('text', '')}"
+
+
 class _Terminal:
     """A stream whose other end may be closed, as a terminal's window is: what is written is then dropped, and the run
     continues.
@@ -161,7 +169,7 @@ class LiveView:
         from rich.console import Console
         from rich.live import Live as RichLive
 
-        self._running: dict[str, tuple[float, str]] = {}
+        self._running: dict[str, tuple[float, str, str]] = {}  # since when, how far, what it wrote last
         self._console = Console(file=cast("TextIO", _Terminal(sys.stderr)), highlight=False, markup=False, emoji=False)
         self._live = RichLive(
             console=self._console, refresh_per_second=_REFRESH_PER_SECOND, transient=True, get_renderable=self._view
@@ -176,10 +184,13 @@ class LiveView:
         group = self._lines.groups.of(task)
         top = task if group is None else group.task
         if event.kind is EventKind.TASK_STARTED and task == top:
-            self._running[task] = (time.monotonic(), "")
+            self._running[task] = (time.monotonic(), "", "")
         elif event.kind is EventKind.CHUNK and top in self._running:
-            since, tail = self._running[top]
-            self._running[top] = (since, (tail + str(event.data.get("text", "")))[-_TAIL:])
+            since, progress, tail = self._running[top]
+            self._running[top] = (since, progress, (tail + str(event.data.get("text", "")))[-_TAIL:])
+        elif event.kind is EventKind.PROGRESS and top in self._running:
+            since, _, tail = self._running[top]
+            self._running[top] = (since, _progress_text(event.data), tail)
         elif event.kind in _ENDS:
             self._running.pop(task, None)
         if text is not None and (event.kind is not EventKind.TASK_STARTED or event.data.get("reason")):
@@ -199,9 +210,9 @@ class LiveView:
 
         now = time.monotonic()
         lines = []
-        for task, (since, tail) in list(self._running.items())[:20]:
+        for task, (since, progress, tail) in list(self._running.items())[:20]:
             group = self._lines.groups.of(task)
             counts = "" if group is None else f"{group.so_far()}  "
-            shown = plain(" ".join(tail.split()))
+            shown = plain(" ".join(f"{progress} {tail}".split()))
             lines.append(f"▶ {task}  {counts}{duration_text(now - since)}  {shown}"[: self._console.width - 1])
         return Text("\n".join(lines), no_wrap=True, overflow="ellipsis")

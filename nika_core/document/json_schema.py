@@ -31,6 +31,7 @@ _DOCS: Final = {
     "tasks": "The tasks; each has an id and exactly one keyword.",
     "flows": "Edges of the graph that carry no data: order and conditions.",
     "id": "Letters, digits, - and _; unique.",
+    "when": "A condition: the task is skipped if it is false.",
     "timeout": "How long one attempt may take: 250ms, 10s, 5m, 1h, or seconds.",
     "retry": "max: attempts in total; backoff: the wait before the second one.",
     "onError": "fail (the default), or continue: tasks that depend on this one still run.",

@@ -147,7 +147,7 @@ def result_json(result: RunResult) -> dict[str, Any]:
 
 def event_json(event: Event) -> JsonObject:
     """Return one line of `--format jsonl`, usage as in the result. `at` is in seconds; chunks have no `seq`."""
-    found: dict[str, Any] = {"event": event.kind.value, "runId": event.run_id, "at": round(event.at, 3)}
+    found: dict[str, Any] = {"event": str(event.kind), "runId": event.run_id, "at": round(event.at, 3)}
     if event.seq:
         found["seq"] = event.seq
     if event.task is not None:

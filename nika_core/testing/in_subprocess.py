@@ -181,7 +181,7 @@ def secret(case: dict[str, Any], value: str) -> dict[str, Any]:
             return {"invalid": str(error), "places": []}
         _seen(value, "the result", result_json(outcome.result), places)
         for event in outcome.events:
-            _seen(value, f"the event {event.kind.value}", event_json(event), places)
+            _seen(value, f"the event {event.kind}", event_json(event), places)
         for root in (folder / ".nika", Path(tempfile.gettempdir())):
             for file in sorted(root.rglob("*")):
                 if file.is_file() and value.encode() in file.read_bytes():

@@ -73,7 +73,7 @@ def test_what_the_page_says_is_refused_is_refused(written: str, refused: str, tm
 
 
 def test_the_first_workflow_of_the_page_runs(tmp_path: Path) -> None:
-    (block,) = [block for block in files(PAGE) if block.title.endswith(".nika.yaml")]
+    block = next(block for block in files(PAGE) if block.title == "release-notes.nika.yaml")
 
     result = run_workflow(block.text, folder=tmp_path).result
 
@@ -83,6 +83,14 @@ def test_the_first_workflow_of_the_page_runs(tmp_path: Path) -> None:
         "notes": "success",
         "apology": "success",
     }
+
+
+def test_the_failure_handler_of_the_page_runs(tmp_path: Path) -> None:
+    block = next(block for block in files(PAGE) if block.title == "handler.nika.yaml")
+
+    result = run_workflow(block.text, folder=tmp_path).result
+
+    assert [task.state for task in result.tasks] == ["failed", "skipped", "success"]
 
 
 def test_the_other_workflows_of_the_page_are_valid(tmp_path: Path) -> None:
