@@ -109,7 +109,7 @@ def _sections(catalog: PluginCatalog) -> dict[str, Any]:
 
 
 def _payload(keyword: Keyword) -> dict[str, Any]:
-    """Return the schema of a keyword's payload: the mapping, or the primary field's text alone."""
+    """Return the schema of a keyword's payload: the mapping, or what the short form allows."""
     schema = schema_of(keyword.payload)
     for name in keyword.json_fields:
         if name in schema.get("properties", {}):
@@ -117,6 +117,8 @@ def _payload(keyword: Keyword) -> dict[str, Any]:
             schema["properties"][name] = {"description": about} if about else {}
     required = schema.get("required", [])
     description = keyword.summary
+    if keyword.short_form_only:
+        return {**schema.get("properties", {}).get(keyword.primary, {}), "description": description}
     if set(required) <= {keyword.primary}:
         return {"description": description, "anyOf": [dict(_TEXT), schema]}
     return {**schema, "description": description}

@@ -41,11 +41,13 @@ class Scope:
         tasks: the workflow's tasks by id.
         inputs: its declared inputs; None where it declares none: then any input is accepted.
         environ: the environment.
+        bindings: what the placeholder's task has beside these: `each` inside a list, `last` inside a loop.
     """
 
     tasks: Mapping[str, Task] = field(default_factory=dict)
     inputs: Mapping[str, InputSpec] | None = None
     environ: Mapping[str, str] = field(default_factory=dict)
+    bindings: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

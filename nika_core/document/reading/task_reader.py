@@ -25,6 +25,7 @@ from nika_core.model.bounded import shorten, why_not_an_id
 from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.nearest import nearest
 from nika_core.model.workflow import Mode, OnError, OutputSpec, Retry, Task
+from nika_core.plugin import Keyword
 
 _TASKS_BETWEEN_CHECKS: Final = 64
 _NO_RETRY: Final = Retry()
@@ -134,7 +135,7 @@ class TaskReader:
         if keyword is None:
             return Task(task_id, "", {}, index, place=place)
         if broken or task_id[0] == "#" or (self.has_refused_parts and holds_refused(node)):
-            at = TaskLocator(self.locator, node, entry, keyword.keyword.name, keyword.keyword.primary)
+            at = self._locator_of(node, entry, keyword.keyword)
             return Task(task_id, "", payload, index, when=when, place=place, at=at)
         retry = fields.get("retry")
         allowed = fields.get("allowedTools")
@@ -153,7 +154,12 @@ class TaskReader:
             tuple(fields.get("disallowedTools") or ()),
             Mode(fields["mode"]) if fields.get("mode") else None,
             place,
-            TaskLocator(self.locator, node, entry, word, keyword.keyword.primary),
+            self._locator_of(node, entry, keyword.keyword),
+        )
+
+    def _locator_of(self, node: dict[Any, Any], entry: int, keyword: Keyword) -> TaskLocator:
+        return TaskLocator(
+            self.locator, node, entry, keyword.name, keyword.primary, short_form_only=keyword.short_form_only
         )
 
     def _id(self, node: dict[Any, Any], index: int, issues: list[ValidationIssue]) -> str:
