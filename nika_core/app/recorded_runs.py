@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nika_core.app.results import RecordedRun, RecordedTask
+from nika_core.app.task_histories import task_histories
 from nika_core.document import declared_tasks
 from nika_core.engine.core.task_usage import usage_by_task
 from nika_core.engine.llm.recorded_usage import noted_by_task
@@ -14,6 +15,7 @@ from nika_core.journal.values import INTERRUPTED, RUNNING
 from nika_core.model.codec import failure_of, usage_json, usage_of
 from nika_core.model.events import Event, EventKind
 from nika_core.model.masking import MASK
+from nika_core.model.state import RunStatus
 from nika_core.model.usage import NOTHING, Usage
 
 _STATES = {
@@ -27,8 +29,8 @@ _OF_INTEREST = ("attempts", "durationMs", "output", "truncated", "error", "reaso
 
 
 def recorded_runs(journal: Journal) -> tuple[RecordedRun, ...]:
-    """Return all runs, the newest first, without their tasks. Raise JournalError."""
-    return tuple(_typed(_summary_json(summary)) for summary in journal.runs())
+    """Return all runs, the newest first, without their tasks but for those that wait. Raise JournalError."""
+    return tuple(_typed(_listed_json(journal, summary)) for summary in journal.runs())
 
 
 def recorded_run(journal: Journal, run: str) -> RecordedRun:
@@ -67,6 +69,8 @@ def _typed_task(found: Mapping[str, Any]) -> RecordedTask:
         error=failure_of(found["error"]) if "error" in found else None,
         skip_reason=found.get("skipReason"),
         reused=found.get("reused", False),
+        waits_for=found.get("waitsFor"),
+        waiting_since=found.get("waitingSince"),
     )
 
 
@@ -93,6 +97,16 @@ def _summary_json(summary: RunSummary) -> dict[str, Any]:
     return found
 
 
+def _listed_json(journal: Journal, summary: RunSummary) -> dict[str, Any]:
+    """Return one entry of the list, with the tasks that wait in a run that has not ended."""
+    found = _summary_json(summary)
+    if summary.status in (RunStatus.PAUSED, RUNNING, INTERRUPTED):
+        waiting = [task for task in _run_json(journal.load(summary.id))["tasks"] if "waitsFor" in task]
+        if waiting:
+            found["tasks"] = waiting
+    return found
+
+
 def _run_json(recorded: Recorded) -> dict[str, Any]:
     """Return a whole run, its tasks in declared order, with what it used, resumptions included."""
     found = _summary_json(recorded.run)
@@ -113,6 +127,9 @@ def _run_json(recorded: Recorded) -> dict[str, Any]:
             decisions.append({"task": event.task, **event.data} if event.task else event.data)
         if event.task is not None and event.kind in _STATES:
             tasks[event.task] = _task(tasks.get(event.task, {}), event)
+    for name, history in task_histories(recorded.events).items():
+        if (wait := history.waiting_for) is not None and name in tasks:
+            tasks[name] |= {"state": "waiting", "waitsFor": wait.shown, "waitingSince": wait.since}
     for name, task in tasks.items():
         if task["state"] == RUNNING and recorded.run.status != RUNNING:
             task["state"] = INTERRUPTED  # nobody knows how it ended

@@ -57,7 +57,12 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class RecordedTask:
-    """A task of a recorded run. None: the history does not say."""
+    """A task of a recorded run. None: the history does not say.
+
+    Attributes:
+        waits_for: what it waits for outside the run.
+        waiting_since: since when, in seconds since the epoch.
+    """
 
     id: str
     state: str
@@ -70,6 +75,8 @@ class RecordedTask:
     error: Failure | None = None
     skip_reason: str | None = None
     reused: bool = False
+    waits_for: Mapping[str, Json] | None = None
+    waiting_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,8 @@ class RecordedRun:
     Attributes:
         status: succeeded, failed, cancelled, paused, running, or interrupted.
         started_at, ended_at: seconds since the epoch.
-        inputs, document, tasks, decisions: only of a run that was asked for by its id.
+        inputs, document, decisions: only of a run that was asked for by its id.
+        tasks: the same; in a list of runs only those that wait for something outside.
         json: the same as `nika runs show --format json` prints it.
     """
 
@@ -103,6 +111,22 @@ class RecordedRun:
             if task.id == id_:
                 return task
         raise LookupError(id_)
+
+
+@dataclass(frozen=True, slots=True)
+class SentSignal:
+    """A signal that is in its run's history.
+
+    Attributes:
+        task: the task's id.
+        run_status: how the run stands: `running` takes the signal within a second, any other keeps it for `resume`.
+        repeated: the same signal had been given before, and nothing has changed.
+    """
+
+    run_id: str
+    task: str
+    run_status: str
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

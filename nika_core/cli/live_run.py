@@ -12,9 +12,10 @@ from typing import Final, TypeAlias
 import nika_core as nika
 from nika_core.cli.console import coloured, json_text, mask_with, plain, print_data, print_json, print_message, style
 from nika_core.cli.progress import LiveView, ProgressLines, duration_text
-from nika_core.errors import Category, Place
+from nika_core.cli.waiting import needs_signal, shell_id, waits_for_text
+from nika_core.errors import Place
 from nika_core.model.events import Event
-from nika_core.model.state import RunResult, RunStatus, TaskResult
+from nika_core.model.state import RunResult, RunStatus
 from nika_core.model.usage import money_text
 
 Observer: TypeAlias = Callable[[Event], object]
@@ -101,17 +102,11 @@ def _print_result(result: RunResult, format_: str, prepared: nika.PreparedRun, e
         print_message(f"to resume it: nika resume {result.run_id}")
 
 
-def _waits(task: TaskResult, result: RunResult) -> bool:
-    """Whether a task did not fail, but was stopped when its run was paused."""
-    stopped = task.failure is not None and task.failure.category is Category.CANCELLED
-    return stopped and task.state == "failed" and result.status is RunStatus.PAUSED
-
-
 def _print_pretty(result: RunResult, prepared: nika.PreparedRun) -> None:
     colour = {RunStatus.SUCCEEDED: "green", RunStatus.FAILED: "red"}.get(result.status, "yellow")
-    ended = Counter("waiting" if _waits(task, result) else task.state for task in result.tasks)
+    ended = Counter(task.state if task.waits_for is None else "waiting" for task in result.tasks)
     counts = ", ".join(
-        f"{ended[state]} {state}" for state in ("success", "failed", "waiting", "skipped") if ended[state]
+        f"{ended[state]} {state}" for state in ("success", "failed", "cancelled", "waiting", "skipped") if ended[state]
     )
     parts = [f"{style(result.status.value, 'bold', colour)} in {duration_text(result.duration)}: {counts}"]
     if result.usage.total_tokens:
@@ -125,12 +120,17 @@ def _print_pretty(result: RunResult, prepared: nika.PreparedRun) -> None:
     print_message(", ".join(parts))
     places: dict[str, Place] = {task.id: task.place for task in prepared.workflow.tasks}
     for task in result.tasks:
-        if task.failure is not None and task.state == "failed" and not _waits(task, result):
+        if task.failure is not None and task.state == "failed":
             print_message(
                 f"  {places[task.id]}: {style(task.id, 'bold')} [{task.failure.code}] {plain(task.failure.message)}"
             )
             if task.failure.hint:
                 print_message(f"    {style('hint', 'cyan')}: {plain(task.failure.hint)}")
+    for task in result.tasks:
+        if task.waits_for is not None:
+            print_message(f"  {style(task.id, 'bold')} waits for {waits_for_text(task.waits_for)}")
+            if needs_signal(task.waits_for):
+                print_message(f"    to answer: nika signal {result.run_id} {shell_id(task.id)} JSON")
     if result.has_output and result.output != "":
         output = result.output
         print_data(plain(output) if isinstance(output, str) else json_text(output, indent=2))

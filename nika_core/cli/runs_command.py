@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ import nika_core as nika
 from nika_core.cli.console import format_table, json_text, plain, print_data, print_json, print_message, style_data
 from nika_core.cli.options import FolderOption, Format, FormatOption, RunArgument
 from nika_core.cli.progress import duration_text
+from nika_core.cli.waiting import waits_for_text
 from nika_core.model.usage import money_text
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False, help="The history of runs.")
@@ -41,6 +43,10 @@ def list_(folder: FolderOption = None, format_: FormatOption = Format.PRETTY) ->
             for run in found
         ]
         print_data(format_table(("RUN", "WORKFLOW", "STATUS", "STARTED", "TOOK", "TOKENS", "COST"), rows))
+        for run in found:
+            for task in run.tasks:
+                if task.waits_for is not None:
+                    print_data(f"{run.run_id}: {plain(task.id)} {_waiting(task.waits_for, task.waiting_since)}")
 
 
 @app.command()
@@ -88,6 +94,8 @@ def _show_task(task: dict[str, Any], verbose: bool) -> None:
     if task.get("reused"):
         facts.append("reused")
     print_data(f"  {style_data(task['id'], 'bold')}  {task.get('keyword', '')}  {', '.join(facts)}")
+    if "waitsFor" in task:
+        print_data(f"      {_waiting(task['waitsFor'], task['waitingSince'])}")
     if "error" in task:
         print_data(f"      [{task['error']['code']}] {plain(task['error']['message'])}")
     if "output" in task:
@@ -109,6 +117,10 @@ def _cost(usage: dict[str, Any]) -> str:
     cost, unpriced = usage.get("costUsd", 0), usage.get("unpriced")
     parts = [money_text(cost)] if cost or (usage.get("totalTokens") and not unpriced) else []
     return " + ".join([*parts, *(["unpriced"] if unpriced else [])])
+
+
+def _waiting(about: Mapping[str, Any], since: float | None) -> str:
+    return f"waits for {waits_for_text(about)}{f', since {_when(since)}' if since is not None else ''}"
 
 
 def _when(at: float) -> str:

@@ -141,4 +141,11 @@ RUNNING: Final = (
         "nika migrate old.nika.yaml",
         "The message names the line and what to write instead.",
     ),
+    Explanation(
+        codes.SIGNAL_REFUSED,
+        "the signal is refused",
+        "The run or the task has ended, the task has stopped waiting, or it was given another payload before.",
+        'nika signal RUN approve \'{"approved": true}\'   # after {"approved": false}',
+        "`nika runs show RUN` tells what the run waits for. The first signal counts.",
+    ),
 )

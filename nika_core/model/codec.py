@@ -13,7 +13,7 @@ from nika_core.model.message import Message, Role, ToolCall
 from nika_core.model.state import Failure, RunResult, TaskResult
 from nika_core.model.usage import NOTHING, Usage
 
-_COUNTED: Final = ("attempt", "attempts", "delay", "durationMs", "epoch", "tasks")
+_COUNTED: Final = ("attempt", "attempts", "deadline", "delay", "durationMs", "epoch", "tasks")
 
 
 def usage_json(usage: Usage, *, exact: bool = True) -> JsonObject:
@@ -121,6 +121,8 @@ def task_json(task: TaskResult) -> dict[str, Any]:
         found["skipReason"] = task.skip_reason.value
     if task.state == "success" or task.reused:
         found["reused"] = task.reused
+    if task.waits_for is not None:
+        found["waitsFor"] = task.waits_for
     return found
 
 

@@ -52,6 +52,12 @@ def segments(node: str) -> tuple[tuple[TaskId, int | None, int | None], ...]:
     return tuple(parsed)
 
 
+def parse_node_id(text: str) -> NodeId:
+    """Return the id that a person wrote, who may write `review.3` for `review[3]`. Raise ValueError as `segments`."""
+    segments(text)
+    return NodeId(_DOTTED.sub(r"[\1]", text))
+
+
 def definition_path(node: str) -> str:
     """Return the path of the definition: the same without items and rounds."""
     return "/".join(task for task, _, _ in segments(node))

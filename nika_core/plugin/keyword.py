@@ -104,7 +104,7 @@ class WaitFor:
         about: what people are shown; JSON without secrets.
         seconds: how long, from when it was first waited for; then the task fails (`timeout`). None: for ever.
         patience: seconds that a run with nothing else to do stays for it before it pauses; None: for ever.
-        default: taken in place of a signal when the time is over, if `has_default`.
+        default, has_default: taken in place of a signal when the time is over, if `has_default`.
     """
 
     key: str

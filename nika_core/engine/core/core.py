@@ -228,7 +228,7 @@ class Core:
             state.transition(node, Running(epoch), EventKind.TASK_STARTED, data)
             state.busy += 1
             state.running += state.takes_slot(node)
-            node.signals = {**self._reuse.signals(node.identity), **node.signals}
+            node.signals = {**self._reuse.signals(node.identity, epoch), **node.signals}
             state.out.append(StartTask(self._call(node, epoch, payload)))
 
     def given(self, node: Node) -> tuple[JsonObject, str, str]:
@@ -284,7 +284,7 @@ class Core:
             sections=plan.sections,
             limits=self.plan.limits,
             signals=node.signals,
-            deadlines=self._reuse.deadlines(node.identity),
+            deadlines=self._reuse.deadlines(node.identity, epoch),
         )
 
     # ---- from running to the end
@@ -356,6 +356,7 @@ class Core:
 
     def begin_again(self, node: Node, epoch: int) -> None:
         """Do a node again, under a new epoch."""
+        node.signals = {}
         if node.task.id in node.scope.plan.groups:
             self._state.transition(node, Ready(epoch), EventKind.TASK_READY)
             self._groups.open(node)
@@ -413,8 +414,7 @@ class Core:
                 self.fail(node, 1, failure, node.outcome._replace(failure=failure))
 
     def _cancel_requested(self, event: CancelRequested) -> None:
-        paused = EarlyEnd(RunStatus.PAUSED, event.reason) if event.paused else None
-        self.end_early(paused or self._waits.interrupted(event.reason))
+        self.end_early(self._waits.interrupted(event.reason))
 
     def end_early(self, early_end: EarlyEnd) -> None:
         """Start nothing any more; cancel what runs. The first reason counts."""
