@@ -36,7 +36,7 @@ FLOW_SELF_LOOP: Final = "NIKA-022"
 BAD_CONDITION: Final = "NIKA-023"
 
 # 030-039 connections
-ISOLATED_TO_ISOLATED: Final = "NIKA-030"
+ISOLATED_TO_ISOLATED: Final = "NIKA-030"  # retired
 
 # 040-049 graph
 CYCLE: Final = "NIKA-040"

@@ -69,7 +69,7 @@ _DEFAULT_CODES = {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something stands. Lines and columns count from 1; columns count characters.
+    """A place in a file. Lines and columns count from 1; columns count characters.
 
     Attributes:
         path: the file.
@@ -114,7 +114,7 @@ class NikaError(Exception):
         self.place = place
 
     def problem(self) -> Problem:
-        """The same as a value, to stand in a list of problems."""
+        """Return the error as a value, for a list of problems."""
         return Problem(self.code, self.message, self.place, self.hint)
 
 
@@ -183,7 +183,7 @@ class JournalError(NikaError):
 
 
 class TemplateValueError(NikaError):
-    """A placeholder has no value and no default, or its value may not stand where the placeholder stands."""
+    """A placeholder has no value and no default, or its value is not allowed in that place."""
 
     def __init__(self, message: str, *, code: str = codes.MISSING_VALUE, hint: str | None = None) -> None:
         super().__init__(code, message, hint=hint)

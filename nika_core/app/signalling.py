@@ -14,7 +14,7 @@ from nika_core.app.workspace import Workspace
 from nika_core.document import declared_tasks
 from nika_core.errors import UsageError
 from nika_core.journal import Recorded, RecordedSignal
-from nika_core.model.ids import NodeId, parse_node_id
+from nika_core.model.ids import NodeId, node_id_of
 from nika_core.model.json import Json
 from nika_core.model.json_text import parse_json
 from nika_core.model.limits import LimitKind
@@ -81,7 +81,7 @@ def _refuse_ended(recorded: Recorded, node: str, history: TaskHistory, now: floa
 def _node(recorded: Recorded, task: str) -> NodeId:
     tasks = declared_tasks(recorded.info.document.replace(MASK, "masked"))
     try:
-        node = parse_node_id(task)
+        node = node_id_of(task)
     except ValueError as error:
         raise UsageError(str(error), hint=_tasks_hint(tasks)) from None
     if node not in tasks and all(event.task != node for event in recorded.events):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -11,7 +11,7 @@ from nika_core.model.events import Event, EventKind
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.state import SkipReason
 
-_ENDED: Final = {
+_ENDED: Final[Mapping[str, str]] = {
     EventKind.TASK_SUCCEEDED: "success",
     EventKind.TASK_REUSED: "success",
     EventKind.TASK_FAILED: "failed",

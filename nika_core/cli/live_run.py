@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TypeAlias
 
 import nika_core as nika
@@ -15,7 +15,7 @@ from nika_core.cli.progress import LiveView, ProgressLines, duration_text
 from nika_core.cli.waiting import needs_signal, shell_id, waits_for_text
 from nika_core.errors import Place
 from nika_core.model.events import Event
-from nika_core.model.state import RunResult, RunStatus
+from nika_core.model.state import RunResult, RunStatus, TaskResult
 from nika_core.model.usage import money_text
 
 Observer: TypeAlias = Callable[[Event], object]
@@ -102,11 +102,26 @@ def _print_result(result: RunResult, format_: str, prepared: nika.PreparedRun, e
         print_message(f"to resume it: nika resume {result.run_id}")
 
 
+def _waiting(tasks: Iterable[TaskResult]) -> Iterator[TaskResult]:
+    """Yield what waits, of the tasks and of what is inside them."""
+    for task in tasks:
+        if task.waits_for is not None:
+            yield task
+        yield from _waiting(task.children)
+
+
+def _nothing_has_changed(result: RunResult, prepared: nika.PreparedRun) -> bool:
+    """Whether the run had succeeded before, and nothing of it ran again."""
+    if prepared.resumed is None or prepared.resumed.recorded.run.status != RunStatus.SUCCEEDED:
+        return False
+    return result.succeeded and all(task.reused or task.state == "skipped" for task in result.tasks)
+
+
 def _print_pretty(result: RunResult, prepared: nika.PreparedRun) -> None:
     colour = {RunStatus.SUCCEEDED: "green", RunStatus.FAILED: "red"}.get(result.status, "yellow")
-    ended = Counter(task.state if task.waits_for is None else "waiting" for task in result.tasks)
+    ended = Counter("waiting" if any(_waiting((task,))) else task.state for task in result.tasks)
     counts = ", ".join(
-        f"{ended[state]} {state}" for state in ("success", "failed", "cancelled", "waiting", "skipped") if ended[state]
+        f"{ended[state]} {state}" for state in ("success", "failed", "waiting", "cancelled", "skipped") if ended[state]
     )
     parts = [f"{style(result.status.value, 'bold', colour)} in {duration_text(result.duration)}: {counts}"]
     if result.usage.total_tokens:
@@ -118,19 +133,27 @@ def _print_pretty(result: RunResult, prepared: nika.PreparedRun) -> None:
     if result.usage.unpriced:
         parts.append(f"unpriced: {plain(', '.join(result.usage.unpriced))}")
     print_message(", ".join(parts))
+    if _nothing_has_changed(result, prepared):
+        print_message(
+            "nothing has changed since the run succeeded, so no task ran; "
+            f"to repeat a task and all below it: nika resume {result.run_id} --from TASK"
+        )
     places: dict[str, Place] = {task.id: task.place for task in prepared.workflow.tasks}
     for task in result.tasks:
-        if task.failure is not None and task.state == "failed":
+        stopped = task.state == "cancelled" and result.status is RunStatus.PAUSED
+        if task.failure is not None and not stopped:
             print_message(
                 f"  {places[task.id]}: {style(task.id, 'bold')} [{task.failure.code}] {plain(task.failure.message)}"
             )
             if task.failure.hint:
                 print_message(f"    {style('hint', 'cyan')}: {plain(task.failure.hint)}")
-    for task in result.tasks:
-        if task.waits_for is not None:
-            print_message(f"  {style(task.id, 'bold')} waits for {waits_for_text(task.waits_for)}")
-            if needs_signal(task.waits_for):
-                print_message(f"    to answer: nika signal {result.run_id} {shell_id(task.id)} JSON")
+    for task in _waiting(result.tasks):
+        assert task.waits_for is not None
+        print_message(f"  {style(task.id, 'bold')} waits for {waits_for_text(task.waits_for)}")
+        if needs_signal(task.waits_for):
+            print_message(f"    to answer: nika signal {result.run_id} {shell_id(task.id)} JSON")
+    if result.failure is not None:
+        print_message(f"  [{result.failure.code}] {plain(result.failure.message)}")
     if result.has_output and result.output != "":
         output = result.output
         print_data(plain(output) if isinstance(output, str) else json_text(output, indent=2))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -19,6 +20,8 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=Fa
 
 
 _SHOWN = 200  # characters of an output, unless -v
+_NAMED = 10  # items of a list that are named, unless -v
+_CHILDREN = ("items", "rounds", "tasks")
 
 
 @app.command("list")
@@ -44,7 +47,7 @@ def list_(folder: FolderOption = None, format_: FormatOption = Format.PRETTY) ->
         ]
         print_data(format_table(("RUN", "WORKFLOW", "STATUS", "STARTED", "TOOK", "TOKENS", "COST"), rows))
         for run in found:
-            for task in run.tasks:
+            for task in _with_children(run.tasks):
                 if task.waits_for is not None:
                     print_data(f"{run.run_id}: {plain(task.id)} {_waiting(task.waits_for, task.waiting_since)}")
 
@@ -78,8 +81,12 @@ def show(
     print_data(f"{usage.get('totalTokens', 0)} tokens{cost}{unpriced}")
 
 
-def _show_task(task: dict[str, Any], verbose: bool) -> None:
+def _show_task(task: dict[str, Any], verbose: bool, indent: str = "  ") -> None:
+    """Print a task; of its items, rounds or inner tasks the first few that did not succeed, with `verbose` all."""
     facts = [task["state"]]
+    kind, children = next(((kind, task[kind]) for kind in _CHILDREN if kind in task), ("", []))
+    if kind:
+        facts.append(_counts(kind, children))
     if task.get("skipReason"):
         facts.append(task["skipReason"])
     if task.get("attempts"):
@@ -93,17 +100,31 @@ def _show_task(task: dict[str, Any], verbose: bool) -> None:
         facts.append(cost)
     if task.get("reused"):
         facts.append("reused")
-    print_data(f"  {style_data(task['id'], 'bold')}  {task.get('keyword', '')}  {', '.join(facts)}")
-    if "waitsFor" in task:
-        print_data(f"      {_waiting(task['waitsFor'], task['waitingSince'])}")
+    key = f" ({plain(task['key'])})" if "key" in task else ""
+    print_data(f"{indent}{style_data(task['id'], 'bold')}{key}  {task.get('keyword', '')}  {', '.join(facts)}")
     if "error" in task:
-        print_data(f"      [{task['error']['code']}] {plain(task['error']['message'])}")
+        print_data(f"{indent}    [{task['error']['code']}] {plain(task['error']['message'])}")
+    if task["state"] == "waiting":
+        print_data(f"{indent}    {_waiting(task['waitsFor'], task.get('waitingSince'))}")
     if "output" in task:
         output = task["output"]
         text = plain(output) if isinstance(output, str) else json_text(output)
         if not verbose and len(text) > _SHOWN:
             text = f"{text[:_SHOWN]}… ({len(text)} characters; -v shows all)"
-        print_data("\n".join(f"      {line}" for line in text.splitlines()))
+        print_data("\n".join(f"{indent}    {line}" for line in text.splitlines()))
+    shown = children if verbose else [child for child in children if child["state"] not in ("success", "skipped")]
+    for child in shown if verbose else shown[:_NAMED]:
+        _show_task(child, verbose, f"{indent}  ")
+    if not verbose and len(shown) > _NAMED:
+        print_data(f"{indent}  … and {len(shown) - _NAMED} more (-v shows all)")
+
+
+def _counts(kind: str, children: list[dict[str, Any]]) -> str:
+    """Return e.g. `3 items (2 success, 1 failed)`."""
+    states = Counter(child["state"] for child in children)
+    name = kind if len(children) != 1 else kind.removesuffix("s")
+    counts = ", ".join(f"{count} {state}" for state, count in states.items())
+    return f"{len(children)} {name}" + (f" ({counts})" if len(states) > 1 else "")
 
 
 @app.command()
@@ -117,6 +138,12 @@ def _cost(usage: dict[str, Any]) -> str:
     cost, unpriced = usage.get("costUsd", 0), usage.get("unpriced")
     parts = [money_text(cost)] if cost or (usage.get("totalTokens") and not unpriced) else []
     return " + ".join([*parts, *(["unpriced"] if unpriced else [])])
+
+
+def _with_children(tasks: Iterable[nika.RecordedTask]) -> Iterator[nika.RecordedTask]:
+    for task in tasks:
+        yield task
+        yield from _with_children(task.children)
 
 
 def _waiting(about: Mapping[str, Any], since: float | None) -> str:

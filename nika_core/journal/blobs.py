@@ -1,4 +1,4 @@
-"""Large values beside the journal, named by what they hold: `blobs/ab/ab12...`."""
+"""Large values next to the journal, in files named by their content: `blobs/ab/ab12...`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Blobs:
         self._folder = folder
 
     def put(self, content: bytes) -> str:
-        """Keep it, durably; gives its name."""
+        """Store it durably and return its name."""
         name = sha256(content).hexdigest()
         path = self._path(name)
         if size_of(path) == len(content) and self._is_ours(name):
@@ -46,7 +46,7 @@ class Blobs:
         return name
 
     def get(self, name: str) -> bytes | None:
-        """What is kept under `name`; None where it is lost or damaged."""
+        """Return what is stored under `name`; None if it is lost or damaged."""
         if not self._is_ours(name):
             return None
         try:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from nika_core.journal.blobs import Blobs
-from nika_core.model.events import Event, EventKind
+from nika_core.model.events import Event, event_kind
 
 LOST: Final = "lost"
 _MICRO: Final = 1e6
@@ -28,7 +28,7 @@ _decode: Final = json.JSONDecoder().decode
 
 
 def decode(text: str) -> Any:
-    """The value again. Raises ValueError, also for what is nested too deeply; TypeError for what is no text."""
+    """Return the value. Raises ValueError for invalid or too deeply nested JSON, TypeError for anything but text."""
     try:
         return _decode(text)
     except RecursionError:
@@ -36,7 +36,7 @@ def decode(text: str) -> Any:
 
 
 def encode(value: Any) -> str:
-    """Compact ASCII. What has no form in JSON at all is told as lost: one odd value must not stop a history."""
+    """Return compact ASCII. A value without a form in JSON is recorded as lost: it must not stop a history."""
     try:
         return _encode(value)
     except Exception as error:  # whatever a value of a plugin raises when it is asked for its text
@@ -55,7 +55,7 @@ def encode_events(events: Sequence[Event]) -> str | None:
 
 
 def encode_event(event: Event, data: str) -> str:
-    """The same of one event, whose data are a text already."""
+    """Return the JSON of one event, whose data are already text."""
     head = _encode((event.seq, int(event.at * _MICRO), event.kind, event.task))
     return f"[{head[:-1]},{data}]]"
 
@@ -66,7 +66,7 @@ def without_surrogates(text: str) -> str:
 
 
 def joined(text: str | None, blob: str | None, blobs: Blobs) -> Any:
-    """The value; where its blob is gone or damaged, `{"lost": <its name>}`."""
+    """Return the value or, if its blob is lost or damaged, `{"lost": <its name>}`."""
     if blob is not None:
         content = blobs.get(blob)
         return {LOST: blob} if content is None else decode(content.decode("ascii"))
@@ -74,10 +74,9 @@ def joined(text: str | None, blob: str | None, blobs: Blobs) -> Any:
 
 
 def events_of(text: str, blob: str | None, run: str, blobs: Blobs) -> Iterator[Event]:
-    """The events of a row, but for those of kinds that this version does not know. Raises ValueError."""
+    """The events of a row, also those of kinds that this version does not know. Raises ValueError."""
     for seq, at, kind, task, data in decode(text):
-        try:
-            known = EventKind(kind)
-        except ValueError:
-            continue
-        yield Event(seq, run, at / _MICRO, known, task, data if blob is None else joined(None, blob, blobs))
+        if isinstance(kind, str):
+            yield Event(
+                seq, run, at / _MICRO, event_kind(kind), task, data if blob is None else joined(None, blob, blobs)
+            )

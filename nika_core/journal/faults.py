@@ -21,7 +21,7 @@ def corrupt(path: Path, reason: str) -> JournalError:
     return JournalError(
         codes.JOURNAL_CORRUPT,
         f"The journal {path} cannot be read: {reason}.",
-        hint=f"Move {path} (and the files beside it that begin with its name) away; a new one is made. {_NO_JOURNAL}",
+        hint=f"Move {path} (and the files next to it with its name) away; a new one is created. {_NO_JOURNAL}",
     )
 
 
@@ -39,7 +39,7 @@ def unknown_run(run: str, matches: list[str] | None = None) -> JournalError:
     if matches:
         shown = ", ".join(matches[:5]) + (", ..." if len(matches) > 5 else "")
         return JournalError(
-            codes.UNKNOWN_RUN, f"Several runs begin with '{run}': {shown}.", hint="Give more of the id."
+            codes.UNKNOWN_RUN, f"Several runs begin with '{run}': {shown}.", hint="Write more of the id."
         )
     return JournalError(
         codes.UNKNOWN_RUN, f"There is no run '{run}' here.", hint="'nika runs list' shows the runs of this project."

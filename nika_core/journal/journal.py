@@ -97,7 +97,7 @@ class Journal:
         return RunRecorder(run_id, number, 0, writer, self._blobs, lock, {}, self._store, mask)
 
     def resume(self, run: str, mask: Callable[[str], str] | None = None, info: RunInfo | None = None) -> RunRecorder:
-        """Go on with a run (a unique beginning of its id will do) that no process works on.
+        """Reopen a run that no process works on. A unique prefix of its id is enough.
 
         Args:
             mask: as for `begin`.
@@ -118,7 +118,7 @@ class Journal:
         return RunRecorder(run_id, number, position, writer, self._blobs, lock, memo, self._store, mask)
 
     def remove(self, run: str) -> str:
-        """Forget a run that no process works on; gives its whole id."""
+        """Remove a run that no process works on and return its full id."""
         run_id = self.find(run)
         writer = self._write()
         lock = self._own(run_id)
@@ -138,7 +138,7 @@ class Journal:
     # ---- reading
 
     def find(self, run: str) -> str:
-        """The whole id of the run whose id begins with `run`; `last` is the newest one."""
+        """Return the full id of the run whose id begins with `run`; `last` is the newest one."""
         ids = [str(row[0]) for row in self._rows("SELECT id FROM runs ORDER BY number")]
         if run == _LAST and ids:
             return ids[-1]
@@ -226,7 +226,7 @@ class Journal:
         return lock
 
     def _told(self, info: RunInfo) -> tuple[str | None, ...]:
-        """Workflow, info, document_hash, document and blob as they stand in the table."""
+        """Return workflow, info, document_hash, document and blob as they are in the table."""
         text = encode(info.document)
         stored = (text, None) if len(text) <= LARGE else (None, self._blobs.put(text.encode("ascii")))
         told = {"workflow": info.workflow, "path": info.path, "inputs": info.inputs, "options": info.options}
@@ -242,7 +242,7 @@ def _range(number: int) -> tuple[int, int]:
 
 
 def _insert(connection: sqlite3.Connection, row: tuple[Any, ...]) -> int:
-    """A new run; gives its number."""
+    """Insert a new run and return its number."""
     cursor = connection.execute(
         "INSERT INTO runs (id, started, status, workflow, info, document_hash, document, blob)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -254,7 +254,7 @@ def _insert(connection: sqlite3.Connection, row: tuple[Any, ...]) -> int:
 def _reopen(
     connection: sqlite3.Connection, run_id: str, told: tuple[str | None, ...] | None
 ) -> tuple[int, int, dict[tuple[str, str], Any], list[str]]:
-    """A run goes on: gives its number, its last event's position, its memo, and blobs that nothing refers to now."""
+    """Reopen a run; return its number, the position of its last event, its memo, and blobs without a reference."""
     row = connection.execute("SELECT number, blob FROM runs WHERE id = ?", (run_id,)).fetchone()
     if row is None:  # removed since we looked
         raise faults.unknown_run(run_id)
@@ -273,7 +273,7 @@ def _reopen(
 
 
 def _delete(connection: sqlite3.Connection, run_id: str) -> list[str]:
-    """Remove a run's rows; gives the blobs that nothing refers to any more."""
+    """Remove the rows of a run and return the blobs that nothing refers to any more."""
     row = connection.execute("SELECT number, blob FROM runs WHERE id = ?", (run_id,)).fetchone()
     if row is None:
         return []

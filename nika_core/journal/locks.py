@@ -47,7 +47,7 @@ class RunLock:
         self._fd: int | None = None
 
     def acquire(self) -> str | None:
-        """None: it is ours. Else who holds it, as far as is known. Raises OSError."""
+        """Take the lock and return None, or return the process that holds it, if known. Raises OSError."""
         self._path.parent.mkdir(exist_ok=True)
         for tried in range(_TRIES):
             fd = _open(self._path, os.O_CREAT)
@@ -69,7 +69,7 @@ class RunLock:
         return ""
 
     def release(self) -> None:
-        """Remove the file, then let go: who waits for it sees that it is gone, and makes a new one."""
+        """Remove the file, then release it: a process that waits for it sees that it is gone and creates a new one."""
         if self._fd is not None:
             fd, self._fd = self._fd, None
             with contextlib.suppress(OSError):
@@ -84,7 +84,7 @@ class RunLock:
 
 
 def holder(path: Path) -> str | None:
-    """Who holds the lock ("" where that is not known); None: nobody."""
+    """Return the process that holds the lock ("" if it is unknown), or None if the lock is free."""
     try:
         fd = _open(path)
     except OSError:

@@ -64,7 +64,7 @@ class RunRecorder:
                 self._inbox.received(event.task, event.data["key"])
 
     def _of_the_run(self, event: Event) -> None:
-        """That a run has finished, and how, stands in the list of runs with the same commit as its last event."""
+        """Record the end of a run in the list of runs in the same commit as its last event."""
         if event.kind is EventKind.RUN_STARTED:
             self._begun = event.at
         elif event.kind is EventKind.RUN_FINISHED and "status" in event.data:

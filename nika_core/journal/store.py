@@ -1,4 +1,4 @@
-"""The database file: where it lies, its tables, its version."""
+"""The database file: its path, its tables, its version."""
 
 from __future__ import annotations
 
@@ -94,9 +94,9 @@ class Store:
         return os.path.lexists(self.path)  # a link that leads nowhere is told when it is opened
 
     def writer(self) -> sqlite3.Connection:
-        """A connection that commits durably, statement by statement. Raises JournalError.
+        """Return a connection that commits durably, statement by statement. Raises JournalError.
 
-        The folder, the file and its tables are made where they are missing.
+        A missing folder, file or table is created.
         """
         with faults.explained(self.path, "created"):
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -115,7 +115,7 @@ class Store:
                 return connection
 
     def reader(self) -> sqlite3.Connection:
-        """A connection for reading, also where nothing may be written. Raises JournalError."""
+        """Return a connection for reading, even if nothing can be written. Raises JournalError."""
         with faults.explained(self.path, "read"):
             # In a folder that may not be written to, the files beside the journal that WAL needs cannot be made.
             for mode in ("mode=rw", "mode=ro", "mode=ro&immutable=1"):

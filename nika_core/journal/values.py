@@ -17,14 +17,14 @@ INTERRUPTED: Final = "interrupted"  # it was running, and no process works on it
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """What a run is, as it starts. No secret is in it: it is masked where it is made.
+    """A run at its start. It contains no secrets: it is masked when it is created.
 
     Attributes:
         workflow: its name.
         path: its file.
         document: the file's text at that time.
-        inputs: as they were given.
-        options: what else it needs to be run again as it was (provider, model, ...).
+        inputs: its inputs.
+        options: everything else that is needed to repeat the run (provider, model, ...).
         started: seconds since the epoch.
     """
 
@@ -62,7 +62,7 @@ class RecordedSignal:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """All that is known of a run. `memo` is by key and call. An event whose data were lost has `{"lost": ...}`."""
+    """Everything recorded about a run. `memo` is by key and call. An event without its data has `{"lost": ...}`."""
 
     run: RunSummary
     info: RunInfo

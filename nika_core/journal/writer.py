@@ -1,10 +1,10 @@
 """The one thread that writes: it commits in groups what any number of tasks has recorded.
 
-To record is to append to a queue. The thread is woken by the first entry, lets more gather for a moment unless somebody
+To record is to append to a queue. The thread is woken by the first entry, lets more gather for a moment unless a caller
 waits, and writes all of them with as few statements as possible: each statement hands Python's lock back and forth
 once, and a busy event loop may keep it for milliseconds each time.
 
-What cannot be written stays in the queue, and is tried again with the next entry, or when somebody waits for it: a
+What cannot be written stays in the queue, and is tried again with the next entry, or when a caller waits for it: a
 disk that was full for a while costs nothing but time.
 """
 

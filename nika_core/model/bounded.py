@@ -1,4 +1,4 @@
-"""Text with a bound: cut at a character's boundary, to the exact size, and told as cut."""
+"""Text with a bound: cut at a character boundary, to the exact size, and marked as cut."""
 
 from __future__ import annotations
 

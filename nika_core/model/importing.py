@@ -21,5 +21,5 @@ def import_alone(name: str) -> Any:
 
 
 async def import_in_thread(name: str) -> Any:
-    """Import it in a thread: SDKs take up to two seconds, and the event loop goes on meanwhile."""
+    """Import a module in a thread: SDKs take up to two seconds, during which the event loop must not block."""
     return await asyncio.to_thread(import_alone, name)

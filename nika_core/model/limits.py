@@ -1,4 +1,4 @@
-"""Limits as values: what is measured, how much of it is allowed, and who says so."""
+"""Limits as values: the measure, the maximum, and its origin."""
 
 from __future__ import annotations
 

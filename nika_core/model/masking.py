@@ -31,7 +31,7 @@ def masked_number(value: Any, mask: Callable[[str], str]) -> Any:
 
 
 class Masker:
-    """Replaces secret values by `***`, also where they stand escaped in JSON, as a JSON number, or percent-encoded in
+    """Replaces secret values by `***`, also if they are escaped in JSON, a JSON number, or percent-encoded in
     a URL.
     """
 

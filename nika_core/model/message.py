@@ -9,7 +9,7 @@ from nika_core.model.json import JsonObject
 
 
 class Role(StrEnum):
-    """Who speaks."""
+    """The author of a message."""
 
     USER = "user"
     ASSISTANT = "assistant"
@@ -38,9 +38,9 @@ class Message:
     """One turn of a conversation.
 
     Attributes:
-        role: who speaks.
+        role: the author of the message.
         content: the text.
-        tool_calls: the tools that the model asks for; only with `ASSISTANT`.
+        tool_calls: the tools that the model calls; only with `ASSISTANT`.
         tool_call_id: the call that this is the result of; only with `TOOL`.
         is_error: whether that call failed; only with `TOOL`.
     """

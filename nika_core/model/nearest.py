@@ -11,7 +11,7 @@ _MOST = 2000  # names that are looked at: a message is worth so much time and no
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known name that `word` may stand for; None if none is near enough."""
+    """Return the known name that `word` may mean; None if none is near enough."""
     if not word or len(word) > _LONGEST:
         return None
     plain = _plain(word)

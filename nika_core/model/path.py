@@ -20,7 +20,7 @@ _MAX_NAMES: Final = 8
 
 
 def nesting(value: Json, most: int) -> int:
-    """How deep containers stand in one another: 0 for a scalar, 1 for a flat list. Stops counting past `most`."""
+    """Return the nesting depth: 0 for a scalar, 1 for a flat list. Stops counting past `most`."""
     depth = 0
     level: list[Any] = [value] if isinstance(value, dict | list | tuple) else []
     while level and depth <= most:
@@ -57,7 +57,7 @@ def read_path(value: Json, path: Sequence[str], *, max_depth: int = 50, subject:
         elif isinstance(value, list | tuple):
             if not _INDEX.fullmatch(step):
                 raise _missing(
-                    path, taken, subject, f"is a list, and '{step}' is no index", "write .0 for the first item"
+                    path, taken, subject, f"is a list, and '{step}' is not an index", "write .0 for the first item"
                 )
             if int(step) >= len(value):
                 raise _missing(path, taken, subject, f"has {len(value)} items, none at index {step} (the first is 0)")
@@ -84,7 +84,7 @@ def _parsed(text: str, max_depth: int, subject: str) -> Json:
         if is_cut(text):
             raise TemplateValueError(
                 f"{subject} was cut at its limit, and cannot be read by path any more",
-                hint="raise the limit (`nika limits`), or let the task give less",
+                hint="raise the limit (`nika limits`), or let the task return less",
             )
         code = codes.DEPTH_LIMIT if result.startswith("it is nested") else codes.MISSING_VALUE
         raise TemplateValueError(f"{subject} cannot be read by path: {result}", code=code)

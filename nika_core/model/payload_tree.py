@@ -13,7 +13,7 @@ def map_leaves(tree: Any, change: Callable[[Any, NodePath], Any], path: NodePath
     """Return the tree with each leaf replaced by `change(leaf, its path)`; parts without a change are the same objects.
 
     Args:
-        path: where the tree itself stands; paths of leaves begin with it.
+        path: the path of the tree itself; paths of leaves begin with it.
     """
     kind = type(tree)
     changed: Any = None

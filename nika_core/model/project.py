@@ -29,11 +29,11 @@ def _nowhere(_: NodePath) -> Place:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What `nika.yaml` says. Without such a file, all of it is empty and `path` is None.
+    """The content of `nika.yaml`. Without such a file, all of it is empty and `path` is None.
 
     `allow` None: every plugin may be loaded. `prefer` has the distribution for an id such as `keywords:shell`.
-    `settings` has the keys that belong to keywords, by the keyword's word; they are plain trees of texts until
-    `nika_core.document.check_settings` has given them to the keywords' validators. `at` tells where a key stands.
+    `settings` has the keys that belong to keywords, by the keyword's word; they are plain trees of text until
+    `nika_core.document.check_settings` has validated them. `at` returns the place of a key.
     """
 
     path: Path | None = None
@@ -50,5 +50,5 @@ class Project:
 
     @property
     def folder(self) -> Path | None:
-        """Where the file stands; None without one."""
+        """The folder of the file; None without one."""
         return None if self.path is None else self.path.parent

@@ -9,7 +9,7 @@ from functools import lru_cache
 def covers(outer: str, inner: str) -> bool:
     """Return whether a task that may use `outer` may use `inner`.
 
-    A name covers itself and what stands below it (`mcp::files` covers `mcp::files::read_file`); a `*` stands for
+    A name covers itself and everything below it (`mcp::files` covers `mcp::files::read_file`); a `*` matches
     anything (`mcp::*::delete`). `inner` may be a pattern as well.
     """
     if outer == inner or inner.startswith(f"{outer}::"):

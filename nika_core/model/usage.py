@@ -19,7 +19,7 @@ class Usage:
         cached_tokens: how many of the input tokens were read from the provider's cache.
         calls: how many calls there were.
         estimated: whether the provider reported no figures and these are estimates.
-        saved_usd: what a batch took off the price, in US dollars.
+        saved_usd: what a batch saved, in US dollars.
     """
 
     input_tokens: int = 0

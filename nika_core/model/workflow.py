@@ -34,7 +34,7 @@ class OnError(StrEnum):
 
 
 class KeywordCategory(StrEnum):
-    """How a keyword stands to the main conversation (language page, the table of keywords)."""
+    """How a keyword relates to the main conversation (language page, the table of keywords)."""
 
     CONTEXT = "context"  # takes part in the main conversation
     ISOLATED = "isolated"  # has a conversation of its own
@@ -98,12 +98,12 @@ class InputSpec:
 
 @dataclass(frozen=True, slots=True)
 class AgentBlock:
-    """The `agent:` block: what tasks that need a provider have in common.
+    """The `agent:` block: common settings of the tasks that need a provider.
 
     Attributes:
-        model, provider: which model is asked, and who runs it.
+        model, provider: the model, and the provider that runs it.
         system_prompt, system_prompt_file: what every conversation starts with, or the file that has it.
-        mode: whether the main agent is asked when a task has failed for good.
+        mode: whether the main agent decides what to do after a task has finally failed.
         max_turns: how often the model may answer in one task.
         max_budget_usd: the most that a run may cost, in US dollars.
         max_tokens: tokens of one answer.
@@ -142,16 +142,17 @@ class Task:
     Attributes:
         id: its id.
         keyword: the word that it is a task of.
-        payload: what stands under the word; it has passed the keyword's schema.
+        payload: the value of the keyword; it has passed the keyword's schema.
         index: its position in declared order.
         timeout: seconds of one attempt; None: the limit policy's.
         retry: how often it is tried, and how soon.
         on_error: what its failure means for those that depend on it.
+        when: a condition for it to run, besides its flows; None: there is none.
         output: what its output has to be.
         allowed_tools, disallowed_tools: the tools that it may use, and those that it may not.
         mode: as in `AgentBlock`; None: the agent block's.
-        place: where it stands.
-        at: returns where a part of the payload stands or, if the payload has no such field, a part of the task (its
+        place: its place in the file.
+        at: returns the place of a part of the payload or, if the payload has no such field, a part of the task (its
             `timeout`); a number after the path of a text is a character's offset in it: `at(("command", 7))`.
     """
 
@@ -173,7 +174,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """An edge that the author wrote. `at(("source",))`, `at(("condition", 7))` tell where a part of it stands."""
+    """An edge that the author wrote. `at(("source",))`, `at(("condition", 7))` return the place of a part of it."""
 
     source: str
     target: str
@@ -195,7 +196,7 @@ class Workflow:
         inputs: the declared inputs by name; None: any input is accepted.
         agent: the `agent:` block, if there is one.
         sections: root keys that plugins brought, e.g. the MCP servers.
-        at: returns where anything in the document stands: `at(("agent", "output"))`.
+        at: returns the place of anything in the document: `at(("agent", "output"))`.
     """
 
     name: str

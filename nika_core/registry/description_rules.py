@@ -1,5 +1,5 @@
-"""Whether a description is what its class says. Python checks no types, and what is wrong here would come up much
-later, somewhere else, as somebody else's fault.
+"""Checks the types of a description. Python does not check them, and an error here would otherwise appear much later
+and look like a fault of other code.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ KEYWORD: Final[Rules] = {
     "summary": _TEXT,
     "category": ("a KeywordCategory", lambda value: isinstance(value, KeywordCategory)),
     "primary": _TEXT,
+    "short_form_only": _TRUTH,
     "payload": ("a validator of nika_core.plugin.fields", _is_validator),
     "step": _OBJECT_NAME,
     "facets": _OBJECT_NAME,
@@ -105,7 +106,7 @@ def description_error(description: object) -> str | None:
     for name, (wanted, holds) in rules.items():
         value = getattr(description, name, None)
         if not holds(value):
-            return f"gives `{name}` as {_shown(value)}, where {wanted} is wanted"
+            return f"sets `{name}` to {_shown(value)}, not {wanted}"
     if isinstance(description, Keyword):
         return _explanations_error(description)
     return None
@@ -115,7 +116,7 @@ def _explanations_error(keyword: Keyword) -> str | None:
     for each in keyword.explanations:
         texts = (each.code, each.title, each.meaning, each.example, each.fix)
         if not all(map(_is_text, texts)):
-            return f"explains {_shown(each.code)} with something that is no text"
+            return f"explains {_shown(each.code)} with something that is not text"
         if each.code.startswith(_KERNEL):
             return f"explains {each.code}, and the codes that begin with {_KERNEL} are Nika's own"
         if not _CODE.match(each.code):

@@ -1,4 +1,4 @@
-"""What importing a plugin may not change for all others: the event loop. It is put back, and told."""
+"""Restores the event loop if importing a plugin changes it, and reports the change."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _CHANGES_BY_ITSELF: Final = frozenset({_POLICY, "__doc__", "__dict__", "__abstra
 
 @contextmanager
 def preserve_event_loop() -> Iterator[list[str]]:
-    """Whatever is done in this block, asyncio is afterwards as it was before. Gives the names that were changed, which
-    are known once the block has been left.
+    """Restore asyncio after this block. Yields the names that were changed, which are known once the block has been
+    left.
     """
     changed: list[str] = []
     before = [dict(vars(watched)) for watched in _WATCHED]

@@ -21,7 +21,7 @@ class GuardedClient:
         return broken(self._record, f"fails in `{name}`: {one_line(error)}")
 
     def _wrong(self, name: str, given: object) -> PluginError:
-        return broken(self._record, f"gives {type(given).__name__} from `{name}`, where ModelInfo is wanted")
+        return broken(self._record, f"returns {type(given).__name__} from `{name}`, not ModelInfo")
 
     def info(self, model: str) -> ModelInfo:
         try:
@@ -57,7 +57,7 @@ class GuardedClient:
             found = await self._own.health()
         except Exception as error:
             return Health(False, f"its health check fails: {one_line(error)}")
-        return found if isinstance(found, Health) else Health(False, f"its health check gives {type(found).__name__}")
+        return found if isinstance(found, Health) else Health(False, f"its health check returns {type(found).__name__}")
 
     async def submit_batch(self, requests: Mapping[str, ModelRequest]) -> str:
         return await self._own.submit_batch(requests)

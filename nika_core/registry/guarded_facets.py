@@ -35,7 +35,7 @@ class GuardedFacets(Facets):
         return broken(self._record, f"fails in `{name}`: {one_line(error)}")
 
     def _wrong(self, name: str, given: object, wanted: str) -> PluginError:
-        return broken(self._record, f"gives {type(given).__name__} from `{name}`, where {wanted} is wanted")
+        return broken(self._record, f"returns {type(given).__name__} from `{name}`, not {wanted}")
 
     def check(self, payload: Payload, report: Report) -> None:
         try:  # written out and not through `_ask`: a document's tasks are checked by the thousand

@@ -44,7 +44,7 @@ class GuardedPolicy(Policy):
         try:
             refusal = self._own.admit(request)
             if refusal is not None and not isinstance(refusal, Refusal):
-                raise TypeError(f"`admit` gives {type(refusal).__name__}, not Refusal or None")
+                raise TypeError(f"`admit` returns {type(refusal).__name__}, not Refusal or None")
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # not even its SystemExit may end a run

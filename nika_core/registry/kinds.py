@@ -30,7 +30,7 @@ class NamedObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KindRow:
-    """What there is to know about one kind.
+    """One kind of plugin.
 
     Attributes:
         id: its name in lists (`keywords:shell`); the entry-point group is `nika.` and this.
@@ -39,7 +39,7 @@ class KindRow:
         description: the type, exported by `nika_core.plugin`, of what the hook returns.
         rules: "module:name" of the rules for the fields of that type.
         prefix: how the distributions that come with Nika are named.
-        unknown: the code of the error for a word that nobody offers.
+        unknown: the code of the error for a word that no plugin offers.
         objects: the objects that a description names.
         reserved: words of the kernel itself, which a plugin gets only if the project prefers it.
         implied: whether an allow list of the environment need not name it.

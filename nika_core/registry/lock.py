@@ -1,7 +1,7 @@
 """`nika.lock`: which plugin distributions a project runs with, to the hash of what was installed.
 
 The hash is over the paths and hashes that the installer wrote into each distribution's RECORD. Byte code, scripts and
-files that an installer writes about itself do not count: they differ from machine to machine. Where the hash is the
+files that an installer writes about itself do not count: they differ from machine to machine. If the hash is the
 locked one, the files themselves are compared with RECORD, so that a file changed in place is found too.
 """
 
@@ -53,7 +53,7 @@ def locked(name: str) -> Locked:
 
 
 def changed_files(name: str) -> list[str]:
-    """Files of a distribution that are no longer what its RECORD says."""
+    """Return the files of a distribution that no longer match its RECORD."""
     import importlib_metadata
 
     changed = []
@@ -88,13 +88,13 @@ def write_lock(path: Path, entries: Iterable[Locked]) -> None:
 
 
 def read_lock(path: Path) -> dict[str, Locked] | None:
-    """The lock's entries by distribution; None where there is no lock. Raises UsageError."""
+    """Return the entries of the lock by distribution; None if there is no lock. Raises UsageError."""
     try:
         found: Any = read_json(path)
     except FileError as error:
         if error.missing:
             return None
-        message = f"{path} is no lock of plugins: it {error.reason}"
+        message = f"{path} is not a lock of plugins: it {error.reason}"
         raise UsageError(message, code=codes.PLUGIN_LOCK, hint=_REWRITE, place=error.place) from None
     try:
         if found["format"] != _FORMAT:
@@ -105,7 +105,7 @@ def read_lock(path: Path) -> dict[str, Locked] | None:
         return {entry.distribution: entry for entry in entries}
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(
-            f"{path} is no lock of plugins: {error}",
+            f"{path} is not a lock of plugins: {error}",
             code=codes.PLUGIN_LOCK,
             hint=_REWRITE,
             place=Place(str(path)),

@@ -1,7 +1,7 @@
 """What is installed, read straight from the folders on `sys.path`: `importlib_metadata` costs twice as much to import.
 
-Gives what `importlib_metadata.distributions()` gives, as far as plugins need it (held by a test). Where distributions
-may come from anywhere else than a folder (a zip file, an egg, a finder of its own), that one is asked.
+Returns the same as `importlib_metadata.distributions()`, as far as plugins need it; a test checks it. If distributions
+may come from anything but a folder (a zip file, an egg, another finder), that library is used.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class EntryPoint(Protocol):
 
 
 class Distribution(Protocol):
-    """Something installed. Name, version and entry points raise where what is written of them cannot be read."""
+    """An installed distribution. Name, version and entry points raise if their metadata cannot be read."""
 
     @property
     def name(self) -> str: ...
@@ -46,7 +46,7 @@ class Distribution(Protocol):
     def entry_points(self) -> Iterable[EntryPoint]: ...
 
     def read_text(self, filename: str) -> str | None:
-        """One of its metadata files; None where it is missing."""
+        """Return one of its metadata files; None if it is missing."""
         ...
 
 
@@ -59,7 +59,7 @@ class Folder:
         self._path = path
 
     def read_text(self, filename: str) -> str | None:
-        """One of its metadata files; None where it is missing or may not be read."""
+        """Return one of its metadata files; None if it is missing or cannot be read."""
         try:
             with open(f"{self._path}/{filename}", encoding="utf-8") as file:  # noqa: PTH123  # pathlib costs as much again
                 return file.read()
@@ -157,7 +157,7 @@ def _is_usual(finder: object) -> bool:
 
 
 def _in_folders() -> list[Folder] | None:
-    """None where a path may be more than a folder."""
+    """Return None if a path may be more than a folder."""
     found: list[Folder] = []
     for path in sys.path:
         try:

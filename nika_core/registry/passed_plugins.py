@@ -1,4 +1,4 @@
-"""Plugins that a program passes as objects, for tests and notebooks: their hooks tell their words."""
+"""Plugins that a program passes as objects, for tests and notebooks: their hooks declare their words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of the installed plugins may be loaded: allow and block lists, and who gets a word that several offer."""
+"""Which of the installed plugins may be loaded: allow and block lists, and `prefer` for a word that several offer."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from nika_core.registry.scan import PluginRecord
 
 @dataclass(frozen=True, slots=True)
 class Unmatched:
-    """An entry that says nothing about anything that is installed: often a typing mistake.
+    """An entry that matches nothing that is installed: often a typing mistake.
 
-    `list` is allow, block or prefer; `where` that list stands; `entry` as it was written.
+    `list` is allow, block or prefer; `where` is the place of the list; `entry` is the text of the entry.
     """
 
     list: str
@@ -26,11 +26,11 @@ class PluginPolicy:
     """Applied before anything is imported.
 
     Attributes:
-        allow: lists of patterns, each list with where it stands; an offer must be matched by every list.
-        block: the same; an offer must be matched by none.
+        allow: lists of patterns, each with its place; an offer must match every list.
+        block: the same; an offer must not match any of them.
         prefer: `kind:word` -> the distribution that may take it.
-        implied: by where an allow list stands, patterns that it need not name.
-        prefer_where: where `prefer` stands.
+        implied: by the place of an allow list, patterns that it need not name.
+        prefer_where: the place of `prefer`.
     """
 
     allow: tuple[tuple[str, tuple[str, ...]], ...] = ()

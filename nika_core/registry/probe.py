@@ -1,5 +1,5 @@
-"""What plugins do when they are loaded, tried in a process of its own: one that ends the process, never comes back or
-spoils what all have in common harms nobody but itself.
+"""Loads a plugin in a separate process to see what it does: a plugin that ends the process, never returns or changes
+shared state harms only itself.
 """
 
 from __future__ import annotations

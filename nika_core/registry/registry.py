@@ -1,4 +1,4 @@
-"""Words to plugins: who offers a word, whether it may be loaded, and what it brings, found when it is first used."""
+"""Words to plugins: which plugin offers a word, whether it may be loaded, and what it contains, on first use."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ D = TypeVar("D", Keyword, Provider, TemplateSource, LimitPolicy, Command)
 
 @dataclass(frozen=True, slots=True)
 class PluginStatus:
-    """An offer, and what became of it.
+    """An offer and its status.
 
-    `status`: available, blocked, conflict (nobody gets the word), shadowed (another distribution has it), broken.
+    `status`: available, blocked, conflict (no plugin gets the word), shadowed (another distribution has it), broken.
     `seconds` that importing took and `notes`, what else its users should know, are found by `nika plugins check`.
     """
 
@@ -93,7 +93,7 @@ class Registry:
         return sorted({record.word for record in self._records if record.kind is kind})
 
     def record(self, kind: Kind, word: str) -> PluginRecord:
-        """The one that has the word. Raises PluginError when nobody may have it."""
+        """Return the plugin that has the word. Raises PluginError if none may have it."""
         records = self._by_word.get((kind, word))
         if not records:
             raise self._nobody_offers(kind, word)
@@ -192,7 +192,7 @@ class Registry:
         return description
 
     def description(self, record: PluginRecord) -> Description:
-        """Import the plugin and give its description. Raises PluginError, the same one each time."""
+        """Import the plugin and return its description. Raises PluginError, the same one each time."""
         found = self._loaded.get(record)
         if found is None:
             try:
@@ -249,9 +249,9 @@ class Registry:
         return self._load(Kind.PROVIDER, name, Provider)
 
     def provider_for(self, model: str) -> Provider | None:
-        """The one provider that claims a model's name; None when nobody does. Raises PluginError when several do.
+        """Return the provider that claims the name of a model, or None. Raises PluginError if several do.
 
-        All allowed provider plugins are imported for it; a broken one is passed over, since it claims nothing.
+        This imports all allowed provider plugins; a broken one is skipped, because it claims nothing.
         """
         claims = self._claims.get(model)  # asked several times for every call
         if claims is None:
@@ -296,7 +296,7 @@ class Registry:
         return found
 
     def policies(self) -> list[GuardedPolicy]:
-        """Every limit policy that may be loaded. A broken one raises: a limit that nobody asks is no limit."""
+        """Return every limit policy that may be loaded. A broken one raises, so that no limit is skipped."""
         return [self._object(Kind.LIMIT_POLICY, word, "policy") for word in self.words(Kind.LIMIT_POLICY)]
 
     def prefers(self, id_: str) -> bool:

@@ -37,7 +37,7 @@ class PluginRecord:
 
 
 def scan(distributions: Iterable[Distribution] | None = None) -> tuple[PluginRecord, ...]:
-    """All plugins of all installed distributions, sorted; a distribution found twice counts where it comes first."""
+    """Return all plugins of all installed distributions, sorted; of a distribution found twice, the first counts."""
     found: list[PluginRecord] = []
     seen: set[str] = set()
     for name, version, points in entry_points_in(BY_GROUP, installed() if distributions is None else distributions):
@@ -50,7 +50,7 @@ def scan(distributions: Iterable[Distribution] | None = None) -> tuple[PluginRec
 
 
 def required_by(distribution: str) -> frozenset[str]:
-    """Names (lower case, dashes) of the distributions that an installed one requires; empty where it is not there."""
+    """Return the names (lower case, dashes) of the distributions that an installed one requires; empty without it."""
     import importlib_metadata
 
     try:

@@ -70,7 +70,7 @@ class NewPlugin:
 
 
 def make_plugin(folder: Path, wanted: NewPlugin) -> Path:
-    """Write the project into a folder of its own below `folder`, and give its path.
+    """Write the project into a new folder below `folder`, and return its path.
 
     Raises:
         UsageError: a name cannot be used, there is a folder of that name, or it cannot be written.
@@ -78,7 +78,7 @@ def make_plugin(folder: Path, wanted: NewPlugin) -> Path:
     if wanted.private and wanted.author is None and wanted.name is None:
         raise UsageError(
             "whose plugin is it? A private distribution's name begins with its owner's, so that nobody can take it",
-            hint='--author "Acme Inc" makes it acme-inc-nika-..., or give the whole name: --name acme-nika-...',
+            hint='--author "Acme Inc" makes it acme-inc-nika-..., or write the whole name: --name acme-nika-...',
         )
     template = _template()
     answers = _answers(json.loads((template / "cookiecutter.json").read_text("utf-8")), wanted)
@@ -100,7 +100,7 @@ def make_plugin(folder: Path, wanted: NewPlugin) -> Path:
     return target
 
 
-def text_of(wanted: NewPlugin, name: str) -> str:
+def rendered_file(wanted: NewPlugin, name: str) -> str:
     """The text of the project's file of this name, without writing anything. Raises UsageError."""
     template = _template()
     answers = _answers(json.loads((template / "cookiecutter.json").read_text("utf-8")), wanted)
@@ -176,6 +176,6 @@ def _files(root: Path, answers: Mapping[str, Any]) -> dict[str, tuple[str, int]]
 
 
 def _template() -> Path:
-    """In an installed Nika beside this module; in a checkout at the top of the repository."""
+    """Return the folder of the template: next to this module if Nika is installed, at the top of a checkout."""
     installed = Path(__file__).with_name("template")
     return installed if installed.is_dir() else Path(__file__).parents[2] / "cookiecutter-plugin"

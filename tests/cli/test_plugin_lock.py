@@ -70,4 +70,4 @@ def test_a_lock_that_is_none_is_told(nika: Callable[..., Any], write: Callable[[
     done = nika("run", "hello.nika.yaml")
 
     assert done.code == 2
-    assert "is no lock of plugins" in done.err
+    assert "is not a lock of plugins" in done.err

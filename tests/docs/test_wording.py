@@ -24,6 +24,7 @@ PAGES = [
     *sorted((ROOT / "plugins").glob("*/README.md")),
     *sorted((ROOT / "examples").rglob("*.md")),
     *sorted((ROOT / "cookiecutter-plugin").rglob("*.md")),
+    *sorted((ROOT / "nika_core" / "explanations").glob("*.yaml")),
 ]
 PACKAGES = [ROOT / "nika_core", *sorted((ROOT / "plugins").glob("*/nika_*")), *sorted((ROOT / "examples").iterdir())]
 

@@ -28,7 +28,7 @@ from nika_core.engine.core.messages import (
 )
 from nika_core.engine.core.previous_tasks import previous_tasks
 from nika_core.engine.core.run_plan import Child, Each, Item, ItemError, Loop
-from nika_core.engine.core.snapshots import core_event_json, core_event_of
+from nika_core.engine.core.values_json import core_event_json, core_event_of
 from nika_core.errors import Category
 from nika_core.model.events import Event
 from nika_core.model.state import (

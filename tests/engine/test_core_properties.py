@@ -20,7 +20,7 @@ from nika_core.engine.core.messages import (
     TaskEnded,
     TimerFired,
 )
-from nika_core.engine.core.snapshots import core_event_json, core_event_of
+from nika_core.engine.core.values_json import core_event_json, core_event_of
 from nika_core.errors import Category, TemplateValueError
 from nika_core.model.message import Message, Role
 from nika_core.model.state import Cancelled, Failed, Failure, Pending, Ready, Running, Skipped, SkipReason, Success

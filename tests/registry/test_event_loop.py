@@ -42,6 +42,6 @@ def test_asking_for_the_policy_changes_nothing() -> None:
 def test_a_description_is_told_what_is_wrong_with_it() -> None:
     assert description_error(Provider(name="a", summary="b", client="m:C")) is None
     wrong = description_error(Provider(name="a", summary="b", client="m:C", models="gpt-*"))  # type: ignore[arg-type]  # that
-    assert wrong == "gives `models` as 'gpt-*', where names, in a set or a tuple is wanted"
+    assert wrong == "sets `models` to 'gpt-*', not names, in a set or a tuple"
     broken = Keyword(name="a", summary="b", primary="c", payload=None, step="m:S")
-    assert "gives `payload` as None" in str(description_error(broken))
+    assert "sets `payload` to None" in str(description_error(broken))

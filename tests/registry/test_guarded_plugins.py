@@ -39,5 +39,5 @@ def test_sections_that_are_none_are_told_as_the_plugins_fault() -> None:
 
     facets = GuardedFacets(Own(), PluginRecord(Kind.KEYWORD, "own", "acme-own", "own", "1.0"))
 
-    with pytest.raises(PluginError, match=r"own 1.0.*gives list from `sections`"):
+    with pytest.raises(PluginError, match=r"own 1.0.*returns list from `sections`"):
         facets.sections(None)  # type: ignore[arg-type]  # it is not looked at

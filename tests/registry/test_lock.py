@@ -79,6 +79,6 @@ def test_a_script_does_not_count_since_it_has_the_path_of_its_environment_in_it(
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": 2, "plugins": []}', '{"format": 1, "plugins": [{}]}'])
 def test_a_lock_that_is_none_says_so(acme: Site, tmp_path: Path, text: str) -> None:
     (tmp_path / LOCK_NAME).write_text(text)
-    with pytest.raises(UsageError, match="is no lock of plugins") as caught:
+    with pytest.raises(UsageError, match="is not a lock of plugins") as caught:
         require_lock(tmp_path / LOCK_NAME, acme.records())
     assert caught.value.hint == "write it again: nika plugins lock"

@@ -6,6 +6,7 @@ other validator, an author's own included, runs as it is, on a chunk of ours tha
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Callable
 from typing import Any, Final
@@ -38,12 +39,18 @@ from nika_core.document.yaml.source_map import RefusedKey
 from nika_core.plugin.fields import strict
 from nika_core.plugin.fields.strict_classes import DocumentedMap, ScalarOf, TemplatedValidator
 
+_COMPILED: Final = "_compiled_by_nika"  # the attribute of a validator that holds its compiled form
+
 
 def compile_schema(validator: Any) -> Compiled:
-    """Compile a validator. The result may be used at any time and by several threads."""
-    validator = strict(validator)
-    make = _COMPILERS.get(type(validator))
-    return make(validator) if make is not None else adapt(validator)
+    """Compile a validator, once: it keeps the result, which may be used at any time and by several threads."""
+    compiled = getattr(validator, _COMPILED, None)
+    if not isinstance(compiled, Compiled):
+        plain = strict(validator)
+        compiled = _COMPILERS.get(type(plain), adapt)(plain)
+        with contextlib.suppress(AttributeError):  # an author's validator may have slots
+            setattr(validator, _COMPILED, compiled)
+    return compiled
 
 
 def _enum(validator: Any) -> Compiled:

@@ -11,6 +11,7 @@ from nika_core.engine.core.failures import FAULTS, failure_from
 from nika_core.engine.core.groups import ChildExpansion, EachExpansion, Expansion, LoopExpansion
 from nika_core.engine.core.messages import CancelTimer, Outcome, StartTimer
 from nika_core.engine.core.nodes import Node, WorkflowScope
+from nika_core.engine.core.preparation import Preparation
 from nika_core.engine.core.readiness import NoOutputError
 from nika_core.engine.core.results import (
     node_result,
@@ -20,23 +21,20 @@ from nika_core.engine.core.results import (
     scope_usage,
     started_data,
 )
-from nika_core.engine.core.reuse import ReuseAction, ReuseDecision, reruns
+from nika_core.engine.core.reuse import ReuseAction, reruns
 from nika_core.engine.core.run_plan import Child, Each, EarlyEnd, Item, ItemError, Loop
 from nika_core.engine.core.run_state import RunState
 from nika_core.errors import Category
 from nika_core.model.events import EventKind
 from nika_core.model.ids import NodeId, segments
-from nika_core.model.json import JsonObject
 from nika_core.model.state import Failure, Pending, Ready, Running, SkipReason
 
 _ROUND: Final = "round:"
 
 
 class NodeActions(Protocol):
-    """What the core does with a node."""
+    """What becomes of a node."""
 
-    def given(self, node: Node) -> tuple[JsonObject, str, str]: ...
-    def choose(self, node: Node, definition: str, given: str) -> ReuseDecision: ...
     def succeed(self, node: Node, outcome: Outcome) -> None: ...
     def fail(self, node: Node, epoch: int, failure: Failure, outcome: Outcome | None = None) -> None: ...
     def skip(self, node: Node, reason: SkipReason) -> None: ...
@@ -47,9 +45,10 @@ class NodeActions(Protocol):
 class Expander:
     """Opens groups, makes their nodes when there is room, and ends them."""
 
-    def __init__(self, state: RunState, actions: NodeActions) -> None:
+    def __init__(self, state: RunState, actions: NodeActions, preparation: Preparation) -> None:
         self._state = state
         self._actions = actions
+        self._preparation = preparation
 
     # ---- opening
 
@@ -117,7 +116,7 @@ class Expander:
     def _open_workflow(self, node: Node, spec: Child, epoch: int) -> None:
         """Begin the workflow that a task, an item or a round stands for."""
         try:
-            payload, definition, given = self._actions.given(node)
+            payload, definition, given = self._preparation.given(node)
             if isinstance(node.parent, EachExpansion):
                 node.parent.identify(node, definition, given)
             inputs = spec.inputs(payload)
@@ -128,12 +127,17 @@ class Expander:
         if failure is not None:
             self._actions.fail(node, epoch, failure)
             return
-        choice = self._actions.choose(node, definition, given)
+        choice = self._preparation.choose(node, definition, given)
         if choice.action is ReuseAction.SKIP:
             self._actions.skip(node, SkipReason.DECISION)
             return
         started = started_data(node, epoch, definition, given, "")
-        self._state.transition(node, Running(epoch), EventKind.TASK_STARTED, {**started, "group": "workflow"})
+        self._state.transition(
+            node,
+            Running(epoch),
+            EventKind.TASK_STARTED,
+            {**started, "group": "workflow", "tasks": len(spec.plan.tasks)},
+        )
         scope = WorkflowScope(spec.plan, inputs, node)
         node.expansion = ChildExpansion(node, scope)
         self._state.add_all(scope)

@@ -1,4 +1,4 @@
-"""What goes into the core and what comes out of it. Values only, and all of them have a JSON form (`snapshots`)."""
+"""What goes into the core and what comes out of it. Values only, and all of them have a JSON form (`values_json`)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from nika_core.model.events import NO_DATA, EventKind
+from nika_core.model.events import NO_DATA
 from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.limits import Limits
@@ -119,7 +119,7 @@ class CancelTask:
 
 @dataclass(frozen=True, slots=True)
 class AwaitExternal:
-    """A node waits: whoever can bring about its signal may begin. Report `TimerFired(wait_timer)` at its deadline."""
+    """A node waits for its signal; work on it may begin. Report `TimerFired(wait_timer)` at its deadline."""
 
     node: NodeId
     wait: Wait
@@ -166,7 +166,7 @@ class Emit(NamedTuple):
     """Tell observers and history. `number` counts the core's own events from 1."""
 
     number: int
-    kind: EventKind
+    kind: str
     task: str | None = None
     data: Mapping[str, Any] = NO_DATA
 

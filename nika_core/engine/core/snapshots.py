@@ -1,52 +1,35 @@
-"""A core's state as JSON and back; and events, so that a history can be kept and replayed."""
+"""A core's whole state as JSON and back."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from nika_core.engine.core.groups import ChildExpansion, EachExpansion, Expansion, LoopExpansion
 from nika_core.engine.core.hashing import messages_hash
 from nika_core.engine.core.messages import (
     NO_OUTCOME,
-    Action,
-    AgentDecision,
-    AttemptFailed,
-    AttemptStarted,
-    CancelRequested,
-    CoreEvent,
-    Outcome,
-    Signal,
-    TaskEnded,
-    TaskWaits,
-    TimerFired,
-    Wait,
 )
 from nika_core.engine.core.nodes import Node, WorkflowScope
 from nika_core.engine.core.run_plan import Child, Each, EarlyEnd, Item, Loop
 from nika_core.engine.core.run_state import RunState
+from nika_core.engine.core.values_json import (
+    kept_result_json,
+    kept_result_of,
+    outcome_json,
+    outcome_of,
+    state_json,
+    state_of,
+    wait_json,
+    wait_of,
+)
 from nika_core.model.codec import failure_of, message_json, message_of, usage_json, usage_of
 from nika_core.model.ids import NodeId, item_id, round_id
-from nika_core.model.json import Json, JsonObject
+from nika_core.model.json import JsonObject
 from nika_core.model.state import (
-    Cancelled,
-    Failed,
-    Failure,
-    Pending,
-    Ready,
-    Running,
     RunStatus,
-    Skipped,
-    SkipReason,
-    Success,
-    TaskResult,
-    TaskState,
-    Waiting,
 )
 from nika_core.model.usage import NOTHING
-
-# ---- the whole state
 
 
 def snapshot(state: RunState) -> JsonObject:
@@ -113,7 +96,7 @@ def _node_json(node: Node) -> JsonObject:
         values["outcome"] = outcome_json(node.outcome)
     if node.extra_usage != NOTHING:
         values["extraUsage"] = usage_json(node.extra_usage)
-    for name in ("asking", "retries", "reused", "rerun", "key"):
+    for name in ("asking", "retries", "reused", "rerun", "changed", "key"):
         if value := getattr(node, name):
             values[name] = value
     if node.signals:
@@ -133,6 +116,7 @@ def _fill_node(node: Node, data: JsonObject, nodes: dict[str, Node]) -> None:
     node.extra_usage = usage_of(data.get("extraUsage"))
     node.asking, node.retries = data.get("asking", 0), data.get("retries", 0)
     node.reused, node.rerun = data.get("reused", False), data.get("rerun", False)
+    node.changed = data.get("changed", False)
     node.key = data.get("key")
     node.signals = data.get("signals", {})
     node.wait = wait_of(data["wait"]) if "wait" in data else None
@@ -230,133 +214,6 @@ def _child_of(expansion: EachExpansion | LoopExpansion, data: JsonObject, nodes:
     return node
 
 
-# ---- its parts
-
-
-def state_json(state: TaskState) -> JsonObject:
-    """Return a node's state as JSON."""
-    match state:
-        case Pending():
-            return {"is": "pending"}
-        case Ready(epoch):
-            return {"is": "ready", "epoch": epoch}
-        case Running(epoch, attempt):
-            return {"is": "running", "epoch": epoch, "attempt": attempt}
-        case Waiting(epoch):
-            return {"is": "waiting", "epoch": epoch}
-        case Success():
-            return {"is": "success"}
-        case Failed(can_retry):
-            return {"is": "failed", "canRetry": can_retry}
-        case Cancelled():
-            return {"is": "cancelled"}
-        case Skipped(reason):
-            return {"is": "skipped", "reason": reason.value}
-
-
-def state_of(data: JsonObject) -> TaskState:
-    """Return the state that `state_json` wrote."""
-    match data["is"]:
-        case "ready":
-            return Ready(data["epoch"])
-        case "running":
-            return Running(data["epoch"], data["attempt"])
-        case "waiting":
-            return Waiting(data["epoch"])
-        case "success":
-            return Success()
-        case "failed":
-            return Failed(data["canRetry"])
-        case "cancelled":
-            return Cancelled()
-        case "skipped":
-            return Skipped(SkipReason(data["reason"]))
-        case _:
-            return Pending()
-
-
-def outcome_json(outcome: Outcome) -> JsonObject:
-    """Return as JSON how one epoch of a node ended."""
-    return {
-        "output": outcome.output,
-        "hasOutput": outcome.has_output,
-        "failure": outcome.failure.as_json() if outcome.failure else None,
-        "attempts": outcome.attempts,
-        "duration": outcome.duration,
-        "usage": usage_json(outcome.usage),
-        "messages": [message_json(message) for message in outcome.messages],
-        "truncated": outcome.truncated,
-        "withheld": outcome.withheld,
-    }
-
-
-def outcome_of(data: JsonObject) -> Outcome:
-    """Return the outcome that `outcome_json` wrote."""
-    return Outcome(
-        data["output"],
-        data["hasOutput"],
-        failure_of(data["failure"]) if data["failure"] else None,
-        data["attempts"],
-        data["duration"],
-        usage_of(data["usage"]),
-        tuple(message_of(message) for message in data["messages"]),
-        data["truncated"],
-        data["withheld"],
-    )
-
-
-def kept_result_json(result: TaskResult) -> JsonObject:
-    """Return as JSON what a group keeps of an item or a round."""
-    values: dict[str, Json] = {"id": result.id, "keyword": result.keyword, "state": result.state}
-    values |= {"attempts": result.attempts, "duration": result.duration, "usage": usage_json(result.usage)}
-    if result.failure is not None:
-        values["failure"] = result.failure.as_json()
-    if result.skip_reason is not None:
-        values["skipReason"] = result.skip_reason.value
-    if result.key is not None:
-        values["key"] = result.key
-    if result.truncated:
-        values["truncated"] = True
-    if result.reused:
-        values["reused"] = True
-    if result.children:
-        values["childrenKind"] = result.children_kind
-        values["children"] = [kept_result_json(child) for child in result.children]
-    return values
-
-
-def kept_result_of(data: JsonObject) -> TaskResult:
-    """Return the result that `result_json` wrote."""
-    return TaskResult(
-        data["id"],
-        data["keyword"],
-        data["state"],
-        data["attempts"],
-        data["duration"],
-        truncated=data.get("truncated", False),
-        usage=usage_of(data["usage"]),
-        failure=failure_of(data["failure"]) if "failure" in data else None,
-        skip_reason=SkipReason(data["skipReason"]) if "skipReason" in data else None,
-        reused=data.get("reused", False),
-        key=data.get("key"),
-        children_kind=data.get("childrenKind", ""),
-        children=tuple(kept_result_of(child) for child in data.get("children", ())),
-    )
-
-
-def wait_json(wait: Wait) -> JsonObject:
-    """Return as JSON what a node waits for."""
-    values: dict[str, Json] = {"key": wait.key, "about": wait.about, "deadline": wait.deadline}
-    values["patience"] = wait.patience
-    return {**values, "default": wait.default} if wait.has_default else values
-
-
-def wait_of(data: JsonObject) -> Wait:
-    """Return the wait that `wait_json` wrote."""
-    default, has_default = data.get("default"), "default" in data
-    return Wait(data["key"], data["about"], data["deadline"], data["patience"], default, has_default)
-
-
 def _early_end_json(early_end: EarlyEnd | None) -> JsonObject | None:
     if early_end is None:
         return None
@@ -365,50 +222,3 @@ def _early_end_json(early_end: EarlyEnd | None) -> JsonObject | None:
 
 def _early_end_of(data: JsonObject | None) -> EarlyEnd | None:
     return EarlyEnd(RunStatus(data["status"]), data["reason"]) if data else None
-
-
-# ---- events
-
-_EVENTS: Final[Mapping[str, type[Any]]] = {
-    kind.__name__: kind
-    for kind in (
-        TaskEnded,
-        TaskWaits,
-        Signal,
-        AttemptFailed,
-        AttemptStarted,
-        AgentDecision,
-        TimerFired,
-        CancelRequested,
-    )
-}
-_WRITE: Final[Mapping[str, Any]] = {
-    "outcome": outcome_json,
-    "failure": Failure.as_json,
-    "usage": usage_json,
-    "wait": wait_json,
-}
-_READ: Final[Mapping[str, Any]] = {
-    "outcome": outcome_of,
-    "failure": failure_of,
-    "usage": usage_of,
-    "action": Action,
-    "wait": wait_of,
-    "node": NodeId,
-}
-
-
-def core_event_json(event: CoreEvent) -> JsonObject:
-    """Return one event as JSON, for a history that is replayed."""
-    names = event._fields if isinstance(event, TaskEnded) else type(event).__slots__
-    values = {name: getattr(event, name) for name in names}
-    written = {name: _WRITE[name](value) if name in _WRITE else value for name, value in values.items()}
-    return {"is": type(event).__name__, **written}
-
-
-def core_event_of(data: JsonObject) -> CoreEvent:
-    """Return the event that `core_event_json` wrote."""
-    values = {name: value for name, value in data.items() if name != "is"}
-    read = {name: _READ[name](value) if name in _READ else value for name, value in values.items()}
-    event: CoreEvent = _EVENTS[data["is"]](**read)
-    return event

@@ -9,6 +9,7 @@ from nika_core.plugin import Keyword, KeywordCategory, fields, hookimpl
 from nika_core.toolbox.agent.facets import COMPLETION_FIELDS
 
 NIKA_API: Final = 1
+PAYLOAD: Final = fields.Map(COMPLETION_FIELDS)
 
 
 @hookimpl
@@ -20,7 +21,7 @@ def nika_task_keywords() -> Iterable[Keyword]:
             summary="One stateless completion of a model.",
             category=KeywordCategory.TOOL,
             primary="prompt",
-            payload=fields.Map(COMPLETION_FIELDS),
+            payload=PAYLOAD,
             step="nika_keyword_llm.step:Step",
             facets="nika_core.toolbox.agent.facets:CompletionFacets",
             needs_provider=True,

@@ -9,6 +9,7 @@ from nika_core.plugin import Keyword, KeywordCategory, fields, hookimpl
 from nika_core.toolbox.agent.facets import FIELDS
 
 NIKA_API: Final = 1
+PAYLOAD: Final = fields.Map(FIELDS)
 
 
 @hookimpl
@@ -20,7 +21,7 @@ def nika_task_keywords() -> Iterable[Keyword]:
             summary="A model with tools in a conversation of its own, that sees nothing but its own prompt.",
             category=KeywordCategory.ISOLATED,
             primary="prompt",
-            payload=fields.Map(FIELDS),
+            payload=PAYLOAD,
             step="nika_keyword_subagent.step:Step",
             facets="nika_core.toolbox.agent.facets:AgentFacets",
             verbatim_fields=frozenset({"systemPromptFile", "skills"}),  # files are named by the author, never by data

@@ -111,24 +111,8 @@ def test_the_output_names_a_task(check):
 @pytest.mark.parametrize(
     ("payload", "more"), [("'{{one}}'", ""), ("hello", flows("source: one, target: two"))], ids=["template", "flow"]
 )
-def test_isolated_tasks_cannot_be_joined_without_a_bridge(check, payload, more):
+def test_isolated_tasks_may_be_joined_like_any_others(check, payload, more):
     found = check(AGENT + tasks("id: one, solo: hello", f"id: two, solo: {payload}") + more)
-    assert found.codes == [codes.ISOLATED_TO_ISOLATED]
-    assert found.only.message == "solo 'one' cannot lead straight to solo 'two': both are isolated"
-    assert "one -> bridge -> two" in (found.only.hint or "")
-
-
-def test_a_bridge_fixes_it_and_all_other_pairs_are_allowed(check):
-    found = check(
-        AGENT
-        + tasks(
-            "id: one, solo: hello",
-            "id: bridge, call: '{{one}}'",
-            "id: two, solo: '{{bridge}}'",
-            "id: three, talk: '{{two}} {{one}}'",
-            "id: four, solo: '{{three}}'",
-        )
-    )
     assert found.problems == ()
 
 

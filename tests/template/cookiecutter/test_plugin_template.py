@@ -162,7 +162,7 @@ def test_the_conformance_test_has_four_lines(kind: str) -> None:
         (NewPlugin(word="x" * 31), r"at most 30 characters"),
         (NewPlugin(word="greet", author='Ada "x"'), r"--author is 'Ada \"x\"': expected no quotation marks"),
         (NewPlugin(word="greet", author="Müller & Co", private=True), r"--name is 'müller-&-co-nika-keyword-greet'"),
-        (NewPlugin(word="greet", name="Acme_Greet"), r"--name is 'Acme_Greet': expected small letters"),
+        (NewPlugin(word="greet", name="Acme_Greet"), r"--name is 'Acme_Greet': expected lower-case letters"),
     ],
 )
 def test_names_that_cannot_be_used_are_refused_by_both(wanted: NewPlugin, says: str, tmp_path: Path) -> None:

@@ -1,0 +1,82 @@
+"""What a node starts with: its payload and the hashes of it, the earlier outcome that it may take, its call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from nika_core.engine.core.groups import LoopExpansion
+from nika_core.engine.core.hashing import messages_hash, payload_hash
+from nika_core.engine.core.messages import TaskCall
+from nika_core.engine.core.nodes import Node
+from nika_core.engine.core.reuse import FRESH, Reuse, ReuseDecision
+from nika_core.engine.core.run_state import RunState
+from nika_core.model.json import Json, JsonObject
+from nika_core.model.message import Message
+
+
+class Preparation:
+    """Makes what a node starts with. Changes nothing."""
+
+    def __init__(self, state: RunState) -> None:
+        self._state = state
+        self._plan = state.plan
+        self._reuse = Reuse(state.plan)
+
+    def given(self, node: Node) -> tuple[JsonObject, str, str]:
+        """Return a node's payload, and the hashes of its definition and of what it is given. Raises anything."""
+        plan = node.scope.plan
+        payload = self.payload(node)
+        definition = plan.definition(node.task)
+        heard = node.scope.conversation.hashes(node.task.id) if node.task.id in plan.context else ()
+        if isinstance(node.parent, LoopExpansion) and node.parent.messages:
+            heard = (*heard, messages_hash(node.parent.messages))
+        return payload, definition, payload_hash(payload, node.task.payload, heard)
+
+    def payload(self, node: Node) -> JsonObject:
+        """Return a node's payload. Raises anything."""
+        return node.scope.plan.render(node.task, partial(self._state.values, node))
+
+    def signals(self, node: Node, epoch: int) -> Mapping[str, Json]:
+        """Return the signals that a node has been given under this epoch, in earlier lives of the run, too."""
+        return {**self._reuse.signals(node.identity, epoch), **node.signals}
+
+    def choose(self, node: Node, definition: str, given: str) -> ReuseDecision:
+        """Decide whether the earlier run's outcome of a node is taken."""
+        if not self._reuse.active or node.retries:
+            return FRESH
+        choice = self._reuse.choose(node, definition, given)
+        if choice.changed:
+            node.mark_changed()
+        return choice
+
+    def call(self, node: Node, epoch: int, payload: JsonObject) -> TaskCall:
+        """Return the call of one epoch of a node."""
+        plan = node.scope.plan
+        messages: tuple[Message, ...] = ()
+        if node.task.id in plan.context:
+            messages = node.scope.conversation.seen_by(node.task.id)
+        if isinstance(node.parent, LoopExpansion):
+            messages = (*messages, *node.parent.messages)
+        task = node.task
+        return TaskCall(
+            node=node.id,
+            keyword=task.keyword,
+            epoch=epoch,
+            key=f"{self._plan.run_id}/{node.identity}#{epoch}",
+            payload=payload,
+            run_id=self._plan.run_id,
+            workflow=plan.name,
+            folder=plan.folder,
+            output=task.output,
+            timeout=task.timeout,
+            retry=task.retry,
+            allowed_tools=task.allowed_tools,
+            disallowed_tools=task.disallowed_tools,
+            messages=messages,
+            agent=plan.agent,
+            sections=plan.sections,
+            limits=self._plan.limits,
+            signals=node.signals,
+            deadlines=self._reuse.deadlines(node.identity, epoch),
+        )
