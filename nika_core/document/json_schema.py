@@ -21,7 +21,8 @@ from nika_core.plugin.fields.strict_classes import DocumentedMap, ScalarOf, Temp
 
 _DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 _TEXT: Final = {"type": ["string", "number", "boolean", "null"]}  # as an editor types a plain scalar
-_ID: Final = r"^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?$"
+_LITERAL: Final = r"(true|false|null|(0|[1-9][0-9]*)([eE]-?[0-9]+)?)$"
+_ID: Final = rf"^(?!{_LITERAL})[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?$"
 
 _DOCS: Final = {
     "name": "The workflow's name; without it, the name of its file.",
@@ -31,6 +32,7 @@ _DOCS: Final = {
     "tasks": "The tasks; each has an id and exactly one keyword.",
     "flows": "Edges of the graph that carry no data: order and conditions.",
     "id": "Letters, digits, - and _; unique.",
+    "when": "A condition: the task is skipped if it is false.",
     "timeout": "How long one attempt may take: 250ms, 10s, 5m, 1h, or seconds.",
     "retry": "max: attempts in total; backoff: the wait before the second one.",
     "onError": "fail (the default), or continue: tasks that depend on this one still run.",
@@ -107,7 +109,7 @@ def _sections(catalog: PluginCatalog) -> dict[str, Any]:
 
 
 def _payload(keyword: Keyword) -> dict[str, Any]:
-    """Return the schema of a keyword's payload: the mapping, or the primary field's text alone."""
+    """Return the schema of a keyword's payload: the mapping, or what the short form allows."""
     schema = schema_of(keyword.payload)
     for name in keyword.json_fields:
         if name in schema.get("properties", {}):
@@ -115,6 +117,8 @@ def _payload(keyword: Keyword) -> dict[str, Any]:
             schema["properties"][name] = {"description": about} if about else {}
     required = schema.get("required", [])
     description = keyword.summary
+    if keyword.short_form_only:
+        return {**schema.get("properties", {}).get(keyword.primary, {}), "description": description}
     if set(required) <= {keyword.primary}:
         return {"description": description, "anyOf": [dict(_TEXT), schema]}
     return {**schema, "description": description}

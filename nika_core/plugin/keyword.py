@@ -36,6 +36,8 @@ class Keyword:
         summary: one sentence.
         category: how it stands to the main conversation; `context` and `isolated` keywords may have `allowedTools`.
         primary: the field that the short form (`word: scalar`) stands for.
+        short_form_only: whether there is only the short form: whatever stands under the word, also a list or a mapping,
+            is the field `primary`, and the payload has no other field. In `json_fields`, that is any JSON.
         payload: what stands under the word: a `fields.Map`, whose fields are documented. Their names are camelCase.
         step: "package.module:Class" of a `Step`, made once per run without arguments.
         facets: "package.module:Class" of `Facets`; the default ones are sound, but know nothing.
@@ -59,6 +61,7 @@ class Keyword:
     summary: str
     category: KeywordCategory = KeywordCategory.TOOL
     primary: str
+    short_form_only: bool = False
     payload: Validator
     step: str
     facets: str = "nika_core.plugin.keyword:Facets"
@@ -430,7 +433,11 @@ class Facets:
         return {}
 
     def mock(self, payload: JsonObject) -> Json:
-        """Return an output of the right shape for this rendered payload, without the effect."""
+        """Return an output of the right shape for this rendered payload, without the effect.
+
+        Raises:
+            TaskError: the task fails without the effect, too.
+        """
         return "mock"
 
     def redact(self, payload: JsonObject) -> JsonObject:

@@ -74,6 +74,21 @@ def test_text_fields_are_text_whatever_the_value():
     assert found == {"text": "3", "more": '{"a":[1,null]} true null text', "map": {"k": ["3"]}}
 
 
+def test_where_only_the_short_form_exists_a_place_is_named_by_the_word():
+    keyword = Keyword(
+        name="whole",
+        summary="A keyword without fields.",
+        primary="value",
+        short_form_only=True,
+        payload=None,
+        step="x:Y",
+        json_fields=frozenset({"value"}),
+    )
+    payload = {"value": compiled({"value": ["{{n}}", "{{missing}}"]})}
+    with pytest.raises(TemplateValueError, match=r"^in 'whole\.value\.1': "):
+        render_payload(keyword, Facets(), payload, value_of)
+
+
 def test_a_single_placeholder_in_a_tree_keeps_its_type_anywhere_in_it():
     found = rendered({"json": {"a": "{{n}}", "b": ["{{o}}", {"c": "{{b}}"}], "d": "n={{n}}", "e": 5, "f": " {{n}}"}})
     assert found["json"] == {"a": 3, "b": [{"a": [1, None]}, {"c": True}], "d": "n=3", "e": 5, "f": " 3"}
@@ -184,6 +199,34 @@ def test_a_default_stands_in_for_a_missing_value_and_for_null_only():
     assert resolved("${vault.absent ?? null}") is None
     with pytest.raises(TemplateValueError, match="too deep"):
         resolved("${vault.deep ?? 1}")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("${vault.absent ?? vault.there ?? 1}", "value"),
+        ("${vault.null ?? vault.absent ?? vault.there}", "value"),
+        ("${vault.there ?? vault.broken}", "value"),
+        ("${vault.absent ?? vault.null ?? 'end'}", "end"),
+    ],
+)
+def test_a_chain_has_the_first_value_that_is_there(text: str, value: Json):
+    assert resolved(text) == value
+
+
+def test_a_chain_without_a_value_says_what_each_reference_lacks():
+    with pytest.raises(TemplateValueError) as caught:
+        resolved("${vault.absent ?? vault.null}")
+    assert caught.value.message == (
+        "${vault.absent ?? vault.null}: none of its references has a value: nothing of that name; 'null' is null"
+    )
+    assert '${vault.absent ?? vault.null ?? "..."}' in (caught.value.hint or "")
+    assert caught.value.code == codes.MISSING_VALUE
+
+
+def test_what_is_wrong_in_a_chain_is_not_hidden_by_what_follows():
+    with pytest.raises(TemplateValueError, match="too deep"):
+        resolved("${vault.absent ?? vault.deep ?? vault.there}")
 
 
 def test_a_missing_value_without_a_default_shows_how_to_write_one():

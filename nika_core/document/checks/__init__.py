@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
-from nika_core.document.checks.check_context import Context, depends_on
+from nika_core.document.checks.check_context import Context, depends_on, is_optional
+from nika_core.document.checks.conditions import check_conditions
 from nika_core.document.checks.known_values import check_values
 from nika_core.document.checks.payload_checks import CheckedPayload, check_payloads, checked_payload
 from nika_core.document.checks.references import check_references
@@ -30,6 +31,7 @@ __all__ = ["CheckedPayload", "WorkflowPayload", "check_values", "check_workflow"
 _CHECKS = (
     check_tools,
     check_flows,
+    check_conditions,
     check_references,
     check_cycles,
     check_output,
@@ -70,4 +72,4 @@ def check_workflow(
 
 def graph_of(workflow: Workflow, catalog: PluginCatalog) -> Graph:
     """Return the graph of flows and templates. A placeholder whose source is not available makes no edge."""
-    return build_graph(workflow.tasks, workflow.flows, partial(depends_on, catalog))
+    return build_graph(workflow.tasks, workflow.flows, partial(depends_on, catalog), partial(is_optional, catalog))

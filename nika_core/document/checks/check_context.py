@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from nika_core.document.plugin_catalog import PluginCatalog
@@ -34,11 +35,31 @@ class _Anything(Mapping[str, str]):
 
 
 def depends_on(catalog: PluginCatalog, placeholder: Placeholder) -> tuple[str, ...]:
-    """Return the tasks whose outputs a placeholder needs; none if its source fails, which is reported elsewhere."""
+    """Return the tasks that a placeholder names; none if its source fails, which is reported elsewhere."""
+    found: dict[str, None] = {}
+    for member in placeholder.members:
+        with suppress(NikaError):
+            found |= dict.fromkeys(catalog.source(member.source).depends_on(member))
+    return tuple(found)
+
+
+def is_optional(catalog: PluginCatalog, placeholder: Placeholder) -> bool:
+    """Return whether a placeholder may have a value though the tasks that it names have no output."""
+    if placeholder.is_optional:
+        return True
     try:
-        return tuple(catalog.source(placeholder.source).depends_on(placeholder))
-    except NikaError:
-        return ()
+        return catalog.template_source(placeholder.source).optional
+    except NikaError:  # reported elsewhere
+        return False
+
+
+def is_known_before_run(catalog: PluginCatalog, placeholder: Placeholder) -> bool:
+    """Return whether a placeholder's value is known before anything runs. Raise PluginError."""
+    return all(
+        catalog.template_source(member.source).known_before_run
+        and not tuple(catalog.source(member.source).depends_on(member))
+        for member in placeholder.members
+    )
 
 
 @dataclass
@@ -65,7 +86,8 @@ class Context:
 
     @cached_property
     def graph(self) -> Graph:
-        return build_graph(self.workflow.tasks, self.workflow.flows, self.depends_on)
+        optional = partial(is_optional, self.catalog)
+        return build_graph(self.workflow.tasks, self.workflow.flows, self.depends_on, optional)
 
     @cached_property
     def scope(self) -> Scope:
@@ -88,7 +110,7 @@ class Context:
             return None
 
     def depends_on(self, placeholder: Placeholder) -> tuple[str, ...]:
-        """Return the tasks whose outputs a placeholder needs."""
+        """Return the tasks that a placeholder names."""
         needed = self._needed.get(placeholder.text)  # several checks ask, and most placeholders stand in many tasks
         if needed is None:
             needed = self._needed[placeholder.text] = depends_on(self.catalog, placeholder)
