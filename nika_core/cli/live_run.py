@@ -142,6 +142,8 @@ def _print_pretty(result: RunResult, prepared: nika.PreparedRun) -> None:
             )
             if task.failure.hint:
                 print_message(f"    {style('hint', 'cyan')}: {plain(task.failure.hint)}")
+    if result.failure is not None:
+        print_message(f"  [{result.failure.code}] {plain(result.failure.message)}")
     if result.has_output and result.output != "":
         output = result.output
         print_data(plain(output) if isinstance(output, str) else json_text(output, indent=2))

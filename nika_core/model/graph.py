@@ -29,6 +29,11 @@ class Edge(NamedTuple):
 
     Of several flows between the same two tasks each is an edge of its own: one active edge is enough. Beside them
     there is at most one edge of another kind, the strongest.
+
+    Attributes:
+        source, target: the ids of the two tasks.
+        condition: the condition of the flow; None for a flow without one, and for edges of other kinds.
+        kind: what the edge means for `target`.
     """
 
     source: str
@@ -155,7 +160,7 @@ def build_graph(
     tasks: Iterable[Task],
     flows: Iterable[Flow],
     depends_on: Callable[[Placeholder], Iterable[str]],
-    is_optional: Callable[[Placeholder], bool] = lambda placeholder: placeholder.has_default,
+    is_optional: Callable[[Placeholder], bool] = lambda placeholder: placeholder.is_optional,
 ) -> Graph:
     """Join tasks by flows, and by what their templates and conditions name.
 

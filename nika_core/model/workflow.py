@@ -147,6 +147,7 @@ class Task:
         timeout: seconds of one attempt; None: the limit policy's.
         retry: how often it is tried, and how soon.
         on_error: what its failure means for those that depend on it.
+        when: a condition for it to run, besides its flows; None: there is none.
         output: what its output has to be.
         allowed_tools, disallowed_tools: the tools that it may use, and those that it may not.
         mode: as in `AgentBlock`; None: the agent block's.
@@ -180,6 +181,10 @@ class Flow:
     condition: Condition | None = None
     place: Place = NOWHERE
     at: Callable[[NodePath], Place] = field(default=_nowhere, compare=False, repr=False)
+
+
+# The root keys of a document that are the kernel's; `nika` tells a file of another line. No section has one of them.
+ROOT_KEYS: Final = frozenset({"agent", "description", "flows", "inputs", "name", "nika", "tasks"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from nika_core.document.yaml.nodes import Tree
 from nika_core.document.yaml.scalar_offsets import offset_in_text
-from nika_core.document.yaml.source_map import RefusedKey, SourceMap, entry_of, size_of
+from nika_core.document.yaml.source_map import RefusedKey, SourceMap, entries_in, entry_of
 from nika_core.errors import Place
 
 
@@ -31,7 +31,7 @@ class PathLocator:
             for name, value in self.root.items() if type(self.root) is dict else ():
                 at += name.size if type(name) is RefusedKey else 1
                 entries[name] = at
-                at += size_of(value)
+                at += entries_in(value)
             self._root_entries = entries
         return self._root_entries.get(key)
 
@@ -47,7 +47,7 @@ class PathLocator:
             elif before is None:
                 last = (self.root_entry(key) or 0) + 1
             else:
-                last += size_of(before)
+                last += entries_in(before)
             before = node
             yield node, last
 

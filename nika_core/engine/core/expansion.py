@@ -60,7 +60,7 @@ class Expander:
         spec = node.scope.plan.groups[node.task.id]
         earlier = node.expansion
         if isinstance(earlier, EachExpansion):  # the main agent wants it done again: the failed items are
-            node.expansion = earlier.again()
+            node.expansion = earlier.retry()
             self._start(node, epoch, {"group": "each", "items": len(node.expansion.pending)})
             self._feed_or_end(node.expansion)
         elif isinstance(spec, Each):
@@ -132,7 +132,12 @@ class Expander:
             self._actions.skip(node, SkipReason.DECISION)
             return
         started = started_data(node, epoch, definition, given, "")
-        self._state.transition(node, Running(epoch), EventKind.TASK_STARTED, {**started, "group": "workflow"})
+        self._state.transition(
+            node,
+            Running(epoch),
+            EventKind.TASK_STARTED,
+            {**started, "group": "workflow", "tasks": len(spec.plan.tasks)},
+        )
         scope = WorkflowScope(spec.plan, inputs, node)
         node.expansion = ChildExpansion(node, scope)
         self._state.add_all(scope)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from nika_core.engine.core.groups import ChildExpansion, EachExpansion, LoopExpansion
+from nika_core.engine.core.groups import ChildExpansion, EachExpansion, LoopExpansion, without_outputs
 from nika_core.engine.core.messages import Outcome
 from nika_core.engine.core.nodes import Node, WorkflowScope
 from nika_core.engine.core.run_state import RunState
@@ -134,21 +134,16 @@ def node_result(node: Node, state: RunState) -> TaskResult:
     """Return how a node ended, with what it stood for inside it."""
     outcome, ended, usage = node.outcome, node.state, node_usage(node)
     expansion = node.expansion
-    state.seen.add(node.identity)
-    if expansion is None and not node.reused:  # a run's figures are those of all its lives
-        earlier = state.plan.previous.get(node.identity)
-        if earlier is not None:
-            usage = usage + earlier.outcome.usage
+    earlier = NOTHING
+    if not node.reused and node.identity in state.plan.previous and node.identity not in state.seen:
+        earlier = state.plan.previous[node.identity].outcome.usage  # a run's figures are those of all its lives
+    if state.plan.previous:
+        state.seen.add(node.identity)
     failed = isinstance(ended, Failed | Cancelled)
-    kind = ""
-    children: tuple[TaskResult, ...] = ()
-    if isinstance(expansion, ChildExpansion):
-        kind, children = "tasks", tuple(node_result(inner, state) for inner in expansion.scope.nodes.values())
+    kind, children = _children(node, state)
+    if isinstance(expansion, ChildExpansion) or (expansion is not None and not node.ended):
         usage = _sum(child.usage for child in children) + node.extra_usage
-    elif isinstance(expansion, EachExpansion):
-        kind, children = "items", expansion.children()
-    elif isinstance(expansion, LoopExpansion):
-        kind, children = "rounds", expansion.children()
+    usage = usage + earlier if earlier is not NOTHING else usage
     return TaskResult(
         node.id,
         node.task.keyword,
@@ -168,6 +163,20 @@ def node_result(node: Node, state: RunState) -> TaskResult:
         children_kind=kind,
         children=children,
     )
+
+
+def _children(node: Node, state: RunState) -> tuple[str, tuple[TaskResult, ...]]:
+    """Return what a node stands for, and how that ended; what waits in a run that pauses has not."""
+    expansion = node.expansion
+    if isinstance(expansion, ChildExpansion):
+        return "tasks", tuple(node_result(inner, state) for inner in expansion.scope.nodes.values())
+    if isinstance(expansion, EachExpansion):
+        active = (without_outputs(node_result(item, state)) for item in expansion.active.values())
+        return "items", expansion.children(active)
+    if isinstance(expansion, LoopExpansion):
+        rounds = () if expansion.active is None else (without_outputs(node_result(expansion.active, state)),)
+        return "rounds", expansion.children(rounds)
+    return "", ()
 
 
 def run_result(state: RunState, status: RunStatus) -> RunResult:
