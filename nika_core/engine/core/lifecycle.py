@@ -112,6 +112,7 @@ class Lifecycle:
             data = started_data(node, epoch, definition, given, choice.reason)
             state.transition(node, Running(epoch), EventKind.TASK_STARTED, data)
             state.busy += 1
+            state.highest_epoch = max(state.highest_epoch, epoch)
             state.running += state.takes_slot(node)
             node.signals = self._preparation.signals(node, epoch)
             state.out.append(StartTask(self._preparation.call(node, epoch, payload)))
@@ -188,6 +189,7 @@ class Lifecycle:
         """Do a node again, under a new epoch."""
         node.signals = {}
         if node.task.id in node.scope.plan.groups:
+            epoch = max(epoch, self._state.highest_epoch + 1)  # one that nothing inside it has had
             self._state.transition(node, Ready(epoch), EventKind.TASK_READY)
             self.groups.open(node)
         else:

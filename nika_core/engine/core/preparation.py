@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from nika_core.engine.core.groups import LoopExpansion
+from nika_core.engine.core.groups import EachExpansion, LoopExpansion
 from nika_core.engine.core.hashing import messages_hash, payload_hash
 from nika_core.engine.core.messages import TaskCall
 from nika_core.engine.core.nodes import Node
@@ -43,7 +43,8 @@ class Preparation:
 
     def choose(self, node: Node, definition: str, given: str) -> ReuseDecision:
         """Decide whether the earlier run's outcome of a node is taken."""
-        if not self._reuse.active or node.retries:
+        done_again = isinstance(node.parent, EachExpansion) and node.index in node.parent.again
+        if not self._reuse.active or node.retries or done_again:
             return FRESH
         choice = self._reuse.choose(node, definition, given)
         if choice.changed:

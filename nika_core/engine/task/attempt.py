@@ -22,7 +22,7 @@ from nika_core.engine.core.ports import Suspended
 from nika_core.engine.core.run_plan import DEFAULT_JSON_DEPTH
 from nika_core.engine.task.abandonable import Abandonable
 from nika_core.engine.task.exception_groups import single_error
-from nika_core.engine.task.outputs import bounded_output, checked_json, fork, parsed
+from nika_core.engine.task.outputs import bounded_output, checked_json, checked_usage, fork, parsed
 from nika_core.engine.task.services import TaskServices
 from nika_core.engine.task.step_context import TaskContext, UsageMeter
 from nika_core.engine.task.supervisor import StopReason, TaskSupervisor
@@ -181,7 +181,7 @@ class TaskRun(TaskSupervisor):
             raise Suspended(checked_wait(returned, deadline, now, self._max_depth, whose))
         if isinstance(returned, StepOutput):
             original, messages = returned.original_bytes, tuple(returned.messages)
-            self._meter.add(returned.usage)
+            self._meter.add(checked_usage(returned.usage, f"keyword `{self.call.keyword}`"))
             returned = returned.value
         if type(returned) is str and returned.isascii():
             return returned, original, messages
