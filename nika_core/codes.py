@@ -101,6 +101,7 @@ NOT_RESUMABLE: Final = "NIKA-095"
 BAD_PROJECT_FILE: Final = "NIKA-096"
 USAGE: Final = "NIKA-097"
 MIGRATION: Final = "NIKA-098"
+SIGNAL_REFUSED: Final = "NIKA-099"  # nothing waits for it, or it contradicts one that was given
 
 # 100-109 lists and loops
 NOT_REACHED: Final = "NIKA-100"  # `until` did not hold within `max` rounds
