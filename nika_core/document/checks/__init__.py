@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from nika_core.document.checks.check_context import Context, depends_on, is_optional
-from nika_core.document.checks.conditions import check_conditions, check_flow_conditions
+from nika_core.document.checks.conditions import check_conditions
+from nika_core.document.checks.flow_conditions import check_flow_conditions
 from nika_core.document.checks.known_values import check_values
 from nika_core.document.checks.payload_checks import CheckedPayload, check_payloads, checked_payload
 from nika_core.document.checks.references import check_references

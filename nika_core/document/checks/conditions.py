@@ -1,4 +1,4 @@
-"""The conditions of flows and of tasks: what can never be true, and what decides nothing."""
+"""The conditions of flows and of tasks."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from nika_core import codes
-from nika_core.document.checks.check_context import Context, place_of
-from nika_core.errors import NikaError, Place, Problem, Severity
+from nika_core.document.checks.check_context import Context
+from nika_core.errors import NikaError, Place, Problem
 from nika_core.model.bounded import shorten
 from nika_core.model.json import Json
 from nika_core.model.limits import LimitKind
 from nika_core.model.nearest import nearest
 from nika_core.model.template import Placeholder
-from nika_core.model.workflow import Flow, NodePath, Workflow
+from nika_core.model.workflow import NodePath, Workflow
 from nika_core.plugin import TypedSource
 from nika_core.template import CompiledCondition, describe_value, equal
 
@@ -32,41 +32,6 @@ def check_conditions(context: Context) -> Iterator[Problem]:
                 f"make it flatter, or raise {limit.name}",
             )
         yield from _check_literals(context, condition, at)
-
-
-def check_flow_conditions(context: Context) -> Iterator[Problem]:
-    """Check that the conditions of flows can be true, and warn of those that cannot stop their target."""
-    for flow in context.workflow.flows:
-        if isinstance(flow.condition, CompiledCondition):
-            yield from _check_own_source(context, flow, flow.condition)
-    unconditional: dict[str, list[str]] = {}
-    for flow in context.workflow.flows:
-        if flow.condition is None and flow.source in context.tasks and flow.target in context.tasks:
-            unconditional.setdefault(flow.target, []).append(flow.source)
-    for flow in context.workflow.flows:
-        others = unconditional.get(flow.target, ())
-        other = next((source for source in others if source != flow.source), None)
-        if flow.condition is not None and other is not None:
-            yield Problem(
-                codes.CONDITION_STOPS_NOTHING,
-                f"this condition cannot stop `{flow.target}`, which also runs after `{other}`; put it into `when`",
-                flow.at(("condition",)),
-                f"write `when: {shorten(flow.condition.text, 80)}` on `{flow.target}`, if it must hold in any case",
-                Severity.WARNING,
-            )
-
-
-def _check_own_source(context: Context, flow: Flow, condition: CompiledCondition) -> Iterator[Problem]:
-    """Report a question for the state or the error of the flow's own source."""
-    for placeholder in condition.placeholders:
-        for member in placeholder.members:
-            if context.asks_no_output(member) and flow.source in context.depends_on(member):
-                yield Problem(
-                    codes.BAD_CONDITION,
-                    f"{shorten(member.text, 80)}: a flow out of `{flow.source}` is only active if it succeeded",
-                    place_of(flow.at, ("condition",), member),
-                    f"remove the flow, and write the condition as `when` of `{flow.target}`",
-                )
 
 
 def _check_literals(

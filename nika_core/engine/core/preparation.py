@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from nika_core.engine.core.groups import LoopExpansion
+from nika_core.engine.core.groups import EachExpansion, LoopExpansion
 from nika_core.engine.core.hashing import messages_hash, payload_hash
 from nika_core.engine.core.messages import TaskCall
 from nika_core.engine.core.nodes import Node
@@ -37,13 +37,14 @@ class Preparation:
         """Return a node's payload. Raises anything."""
         return node.scope.plan.render(node.task, partial(self._state.values, node))
 
-    def signals(self, node: Node) -> Mapping[str, Json]:
-        """Return the signals that a node has been given, in earlier lives of the run, too."""
-        return {**self._reuse.signals(node.identity), **node.signals}
+    def signals(self, node: Node, epoch: int) -> Mapping[str, Json]:
+        """Return the signals that a node has been given under this epoch, in earlier lives of the run, too."""
+        return {**self._reuse.signals(node.identity, epoch), **node.signals}
 
     def choose(self, node: Node, definition: str, given: str) -> ReuseDecision:
         """Decide whether the earlier run's outcome of a node is taken."""
-        if not self._reuse.active or node.retries:
+        done_again = isinstance(node.parent, EachExpansion) and node.index in node.parent.again
+        if not self._reuse.active or node.retries or done_again:
             return FRESH
         choice = self._reuse.choose(node, definition, given)
         if choice.changed:
@@ -78,5 +79,5 @@ class Preparation:
             sections=plan.sections,
             limits=self._plan.limits,
             signals=node.signals,
-            deadlines=self._reuse.deadlines(node.identity),
+            deadlines=self._reuse.deadlines(node.identity, epoch),
         )
