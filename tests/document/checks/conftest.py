@@ -139,6 +139,9 @@ class PluginCatalog:
     def sections(self) -> Mapping[str, Any]:
         return {}
 
+    def section(self, name: str) -> Any:
+        return None
+
     def sources(self) -> Collection[str]:
         return self.installed.keys()
 
