@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from nika_core.journal.blobs import Blobs
 from nika_core.journal.encoding import decode, joined
 from nika_core.journal.locks import RunLock
 from nika_core.journal.rows import MemoEntry, RunEnd
-from nika_core.journal.store import RUN_SHIFT
+from nika_core.journal.signals import SignalInbox
+from nika_core.journal.store import RUN_SHIFT, Store
 from nika_core.journal.writer import JournalWriter
 from nika_core.model.events import Event, EventKind
 from nika_core.model.json import Json
@@ -32,6 +33,7 @@ class RunRecorder:
         blobs: Blobs,
         lock: RunLock,
         memo: dict[tuple[str, str], _Stored],
+        store: Store,
         mask: Callable[[str], str] | None,
     ) -> None:
         self.run_id = run_id
@@ -46,6 +48,7 @@ class RunRecorder:
         self._stored = memo
         self._kept: dict[tuple[str, str], Json] = {}
         self._mask = mask
+        self._inbox = SignalInbox(store, number, self._append)
         self._begun = 0.0  # when this life of the run did
         self._told = False  # history says already how the run ended
 
@@ -57,6 +60,8 @@ class RunRecorder:
             self._append((self._next, event))
             if event.task is None:
                 self._of_the_run(event)
+            elif event.kind is EventKind.SIGNAL_RECEIVED:
+                self._inbox.received(event.task, event.data["key"])
 
     def _of_the_run(self, event: Event) -> None:
         """Record the end of a run in the list of runs in the same commit as its last event."""
@@ -74,6 +79,10 @@ class RunRecorder:
     def flush(self) -> None:
         """The same for another thread than the event loop's. Raises JournalError."""
         self._writer.flush()
+
+    def signals(self, waiting: Mapping[str, str]) -> list[tuple[str, str, Json]]:
+        """Return node, key and payload of the signals for nodes that wait; `waiting` has the key by node."""
+        return self._inbox.take(waiting)
 
     def get(self, key: str, call: str) -> Json:
         """What was kept for a call of a task, by an earlier attempt or an earlier life of the run; None: nothing."""
@@ -102,6 +111,7 @@ class RunRecorder:
             at: seconds since the epoch.
         """
         self.finished = True
+        self._inbox.close()
         if not self._told:
             self._append(RunEnd(self._number, status, at, {}))
         try:
@@ -111,4 +121,5 @@ class RunRecorder:
 
     def release(self) -> None:
         """Let go of the run without saying how it ended: it counts as interrupted, and can be resumed."""
+        self._inbox.close()
         self._lock.release()

@@ -114,7 +114,7 @@ class Lifecycle:
             state.busy += 1
             state.highest_epoch = max(state.highest_epoch, epoch)
             state.running += state.takes_slot(node)
-            node.signals = self._preparation.signals(node)
+            node.signals = self._preparation.signals(node, epoch)
             state.out.append(StartTask(self._preparation.call(node, epoch, payload)))
 
     def start_command(self, node: Node, epoch: int) -> StartTask:
@@ -187,6 +187,7 @@ class Lifecycle:
 
     def begin_again(self, node: Node, epoch: int) -> None:
         """Do a node again, under a new epoch."""
+        node.signals = {}
         if node.task.id in node.scope.plan.groups:
             epoch = max(epoch, self._state.highest_epoch + 1)  # one that nothing inside it has had
             self._state.transition(node, Ready(epoch), EventKind.TASK_READY)

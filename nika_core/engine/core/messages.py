@@ -253,10 +253,9 @@ class TimerFired:
 
 @dataclass(frozen=True, slots=True)
 class CancelRequested:
-    """Stop starting, cancel what runs, end. `paused`: the run waits for something and will be gone on with."""
+    """Stop starting, cancel what runs, end."""
 
     reason: str
-    paused: bool = False
 
 
 CoreEvent: TypeAlias = (

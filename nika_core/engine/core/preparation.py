@@ -37,9 +37,9 @@ class Preparation:
         """Return a node's payload. Raises anything."""
         return node.scope.plan.render(node.task, partial(self._state.values, node))
 
-    def signals(self, node: Node) -> Mapping[str, Json]:
-        """Return the signals that a node has been given, in earlier lives of the run, too."""
-        return {**self._reuse.signals(node.identity), **node.signals}
+    def signals(self, node: Node, epoch: int) -> Mapping[str, Json]:
+        """Return the signals that a node has been given under this epoch, in earlier lives of the run, too."""
+        return {**self._reuse.signals(node.identity, epoch), **node.signals}
 
     def choose(self, node: Node, definition: str, given: str) -> ReuseDecision:
         """Decide whether the earlier run's outcome of a node is taken."""
@@ -79,5 +79,5 @@ class Preparation:
             sections=plan.sections,
             limits=self._plan.limits,
             signals=node.signals,
-            deadlines=self._reuse.deadlines(node.identity),
+            deadlines=self._reuse.deadlines(node.identity, epoch),
         )

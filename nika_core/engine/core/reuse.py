@@ -48,15 +48,15 @@ class Reuse:
         self._previous = plan.previous
         self.active = bool(plan.previous)
 
-    def signals(self, identity: str) -> Mapping[str, Json]:
-        """Return the signals that a node had been given."""
+    def signals(self, identity: str, epoch: int) -> Mapping[str, Json]:
+        """Return the signals that a node had been given under this epoch: what is done again is asked again."""
         earlier = self._previous.get(identity)
-        return NO_SIGNALS if earlier is None else earlier.signals
+        return NO_SIGNALS if earlier is None or earlier.epoch != epoch else earlier.signals
 
-    def deadlines(self, identity: str) -> Mapping[str, float]:
-        """Return until when a node waits, by key: from when it first waited, not from now."""
+    def deadlines(self, identity: str, epoch: int) -> Mapping[str, float]:
+        """Return until when a node waits, by key: from when it first waited under this epoch, not from now."""
         earlier = self._previous.get(identity)
-        return NO_DEADLINES if earlier is None else earlier.deadlines
+        return NO_DEADLINES if earlier is None or earlier.epoch != epoch else earlier.deadlines
 
     def choose(self, node: Node, definition: str, payload: str) -> ReuseDecision:
         """Decide about a node that could start now."""

@@ -65,11 +65,6 @@ class ResilientCaller:
         self._suspended: dict[tuple[str, str], tuple[ModelRequest, InFlightCall]] = {}
         self._told: set[str] = set()
 
-    @property
-    def pending_batches(self) -> tuple[str, ...]:
-        """Batches that this run has sent and waits for: a run that is stopped now is paused, not cancelled."""
-        return () if self._batches is None else self._batches.pending
-
     async def model(self, request: ModelRequest, agent: AgentBlock) -> ModelInfo:
         """What the model that `request` would reach can do. Calls nothing. Raises TaskError."""
         _, info = await self._reach(request, agent)
