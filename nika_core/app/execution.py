@@ -16,6 +16,7 @@ from nika_core.app.batchable_tasks import BatchableTasks
 from nika_core.app.mock_step import MockStep
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.resuming import previous_tasks_for
+from nika_core.app.run_folder import RunFolder
 from nika_core.app.watchdogs import loop_watchdog
 from nika_core.document.checks.check_context import depends_on
 from nika_core.engine.core.messages import Signal
@@ -78,6 +79,7 @@ class Execution:
         self._cancelled: str | None = None
         self._log: RunRecorder | None = None
         self._gone = False
+        self._folder = RunFolder(None)
         self.warnings: list[str] = []
 
     @property
@@ -105,6 +107,7 @@ class Execution:
     async def _carry_out(self) -> RunResult:
         self._log = self._begin()
         run_id = self._log.run_id if self._log else new_run_id(self._prepared.workspace.clock.time())
+        self._folder = RunFolder(self._journal.run_folder(run_id) if self._log and self._journal else None)
         budget = Budget(self._prepared.bounds)
         if self._recorded is not None:
             charge_earlier(budget, self._recorded.events, self._recorded.memo)
@@ -177,6 +180,7 @@ class Execution:
             self.warnings.append(f"the run's history is not complete: {error.message}")
 
     def _close(self) -> None:
+        self._folder.close()
         if self._log is not None and not self._log.finished:
             self._log.release()
         if self._journal is not None:
@@ -227,8 +231,10 @@ class Execution:
                 return MockStep(catalog.facets(word))
             return workspace.registry.new_step(word)
 
+        folder = self._folder
+
         def resolved(placeholder: Placeholder, values: Values) -> Json:
-            return resolve(placeholder, values, catalog.source)
+            return resolve(placeholder, replace(values, run=folder.added_to(values.run)), catalog.source)
 
         def rendered(task: Task, values: Callable[[], Values]) -> JsonObject:
             seen: Values | None = None
@@ -237,6 +243,7 @@ class Execution:
                 nonlocal seen
                 if seen is None:
                     seen = values()
+                    seen = replace(seen, run=folder.added_to(seen.run))
                 return resolve(placeholder, seen, catalog.source)
 
             keyword, facets = catalog.keyword(task.keyword), catalog.facets(task.keyword)
