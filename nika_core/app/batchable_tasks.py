@@ -24,7 +24,7 @@ class BatchableTasks:
 
 
 def _may_wait(task: Task, prepared: PreparedRun) -> bool:
-    keyword = prepared.workspace.registry.keyword(task.keyword)
+    keyword = prepared.keywords[task.keyword]
     if not keyword.needs_provider or keyword.category is not KeywordCategory.TOOL or prepared.options.mock:
         return False
     model = task.payload.get("model")

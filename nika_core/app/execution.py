@@ -239,7 +239,7 @@ class Execution:
                     seen = values()
                 return resolve(placeholder, seen, catalog.source)
 
-            keyword, facets = catalog.keyword(task.keyword), catalog.facets(task.keyword)
+            keyword, facets = prepared.keywords[task.keyword], prepared.facets[task.keyword]
             return render_payload(keyword, facets, task.payload, value, max_depth=json_depth)
 
         batch_policy, batchable = None, self._batchable

@@ -99,6 +99,8 @@ def _field(
         return verbatim
     tree = name in keyword.json_fields
     custom = name in keyword.rendered_fields
+    if isinstance(value, str) and not custom:
+        return value
 
     def put_together(template: Template | str) -> Json:
         if isinstance(template, str):

@@ -7,7 +7,7 @@ from functools import partial
 
 from nika_core.document.checks.check_context import Context, depends_on
 from nika_core.document.checks.known_values import check_values
-from nika_core.document.checks.payload_checks import CheckedPayload, check_payloads, checked_payload
+from nika_core.document.checks.payload_checks import CheckedPayload, TaskPayloads, check_payloads
 from nika_core.document.checks.references import check_references
 from nika_core.document.checks.retry_limits import check_attempts
 from nika_core.document.checks.tool_access import check_tools
@@ -25,7 +25,7 @@ from nika_core.model.json import JsonObject
 from nika_core.model.limits import Limits
 from nika_core.model.workflow import Workflow
 
-__all__ = ["CheckedPayload", "WorkflowPayload", "check_values", "check_workflow", "checked_payload", "graph_of"]
+__all__ = ["CheckedPayload", "TaskPayloads", "WorkflowPayload", "check_values", "check_workflow", "graph_of"]
 
 _CHECKS = (
     check_tools,

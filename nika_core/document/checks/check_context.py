@@ -76,10 +76,6 @@ class Context:
         """Return whether a keyword has all that its check needs: it would miss what is in a broken section."""
         return self.broken_sections.isdisjoint(keyword.sections)
 
-    def keyword_of(self, task: Task) -> Keyword | None:
-        """Return the description of a task's keyword."""
-        return self.keyword(task.keyword)
-
     def keyword(self, word: str) -> Keyword | None:
         """Return a keyword's description; None if no plugin has one, which reading the document reported."""
         try:
