@@ -16,7 +16,7 @@ class BatchableTasks:
 
     def __init__(self, prepared: PreparedRun) -> None:
         self.tasks = {task.id: task.keyword for task in prepared.workflow.tasks if _may_wait(task, prepared)}
-        self.longest = prepared.limits.amount(LimitKind.BATCH_SECONDS)
+        self.longest = prepared.limits.amounts.get(LimitKind.BATCH_SECONDS)
 
     def eligible(self, call: CallScope, request: ModelRequest) -> bool:
         """Return whether this call may wait: one of the task itself, not of a tool that it uses."""

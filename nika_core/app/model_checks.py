@@ -55,10 +55,8 @@ class ModelChecks:
 
     def _of(self, task: Task) -> Iterator[Problem]:
         keyword, own = self.keywords.get(task.keyword), task.payload.get("model")
-        if (
-            keyword is None or not keyword.needs_provider or isinstance(own, Template)
-        ):  # a template's value is known when it runs
-            return
+        if keyword is None or not keyword.needs_provider or isinstance(own, Template):
+            return  # a template's value is known when it runs
         model = own if isinstance(own, str) else self._agent.model
         if not model:
             if self._running and own is None:

@@ -179,7 +179,7 @@ def prepare_run(
         workspace,
         workflow,
         options,
-        workspace.graph(workflow),
+        loaded.graph or workspace.graph(workflow),
         limits,
         values,
         agent,

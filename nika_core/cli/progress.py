@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, TextIO, cast
 
-from nika_core.cli.console import plain, print_message, style
+from nika_core.cli.console import coloured, plain, print_message, style
 from nika_core.model.events import Event, EventKind
 from nika_core.model.usage import money_text
 from nika_core.model.workflow import Workflow
@@ -36,6 +36,7 @@ class ProgressLines:
         self._width = max((len(task.id) for task in workflow.tasks), default=0)
         self._verbose = verbose
         self._write = write
+        self._style = style if coloured(sys.stderr) else _uncoloured
 
     def __call__(self, event: Event) -> None:
         """Print one event."""
@@ -51,29 +52,29 @@ class ProgressLines:
                 if data.get("attempt", 1) > 1:
                     return None
                 again = f": {data['reason']}" if data.get("reason") else ""
-                return self._line(style("▶", "blue"), event, style(f"started{again}", "dim"))
+                return self._line(self._style("▶", "blue"), event, self._style(f"started{again}", "dim"))
             case EventKind.TASK_SUCCEEDED:
-                return self._line(style("✓", "green"), event, self._ended(data))
+                return self._line(self._style("✓", "green"), event, self._ended(data))
             case EventKind.TASK_REUSED:
-                return self._line(style("↻", "cyan"), event, f"reused: {data.get('reason', 'unchanged')}")
+                return self._line(self._style("↻", "cyan"), event, f"reused: {data.get('reason', 'unchanged')}")
             case EventKind.TASK_FAILED:
-                return self._line(style("✗", "red"), event, self._failure(data.get("error") or {}))
+                return self._line(self._style("✗", "red"), event, self._failure(data.get("error") or {}))
             case EventKind.TASK_RETRYING:
                 delay = duration_text(float(data.get("delay", 0)))
                 failure = self._failure(data.get("error") or {}, hint=False)
-                return self._line(style("…", "yellow"), event, f"{failure}; again in {delay}")
+                return self._line(self._style("…", "yellow"), event, f"{failure}; again in {delay}")
             case EventKind.TASK_SKIPPED:
-                return self._line(style("○", "dim"), event, style(f"skipped ({data.get('reason')})", "dim"))
+                return self._line(self._style("○", "dim"), event, self._style(f"skipped ({data.get('reason')})", "dim"))
             case EventKind.TOOL_CALLED:
-                failed = style(" failed", "red") if data.get("isError") else ""
-                return self._line(style("·", "dim"), event, f"tool {plain(str(data.get('tool')))}{failed}")
+                failed = self._style(" failed", "red") if data.get("isError") else ""
+                return self._line(self._style("·", "dim"), event, f"tool {plain(str(data.get('tool')))}{failed}")
             case EventKind.DECISION | EventKind.NOTICE | EventKind.CONTEXT_SUMMARIZED:
                 message = data.get("message") or " ".join(f"{key}={value}" for key, value in data.items())
-                return self._line(style("!", "yellow"), event, plain(str(message)))
+                return self._line(self._style("!", "yellow"), event, plain(str(message)))
             case EventKind.MODEL_CALLED if self._verbose:
                 usage = data.get("usage") or {}
                 tokens = f"{usage.get('inputTokens', 0)} + {usage.get('outputTokens', 0)} tokens"
-                return self._line(style("·", "dim"), event, f"{plain(str(data.get('model')))}: {tokens}")
+                return self._line(self._style("·", "dim"), event, f"{plain(str(data.get('model')))}: {tokens}")
         return None
 
     def _line(self, mark: str, event: Event, rest: str) -> str:
@@ -91,14 +92,18 @@ class ProgressLines:
         if float(usage.get("costUsd", 0)):
             parts.append(money_text(float(usage["costUsd"])))
         if data.get("truncated"):
-            parts.append(style("output cut", "yellow"))
+            parts.append(self._style("output cut", "yellow"))
         return ", ".join(parts)
 
     def _failure(self, error: Any, *, hint: bool = True) -> str:
         text = f"[{error.get('code')}] {plain(str(error.get('message')))}"
         if hint and error.get("hint"):
-            text += f"\n    {style('hint', 'cyan')}: {plain(str(error['hint']))}"
+            text += f"\n    {self._style('hint', 'cyan')}: {plain(str(error['hint']))}"
         return text
+
+
+def _uncoloured(text: str, *names: str) -> str:
+    return text
 
 
 class _Terminal:

@@ -43,7 +43,14 @@ def depends_on(catalog: PluginCatalog, placeholder: Placeholder) -> tuple[str, .
 
 @dataclass
 class Context:
-    """A workflow under check."""
+    """A workflow under check.
+
+    Attributes:
+        environ: the environment of the run; None: it is not known, and every variable may be set.
+        settings: of the project file, by keyword.
+        broken_sections: root keys of plugins that were refused: their keywords cannot tell what is there.
+        check_time: called again and again; raises when the time for a validation is over.
+    """
 
     workflow: Workflow
     catalog: PluginCatalog
@@ -51,7 +58,7 @@ class Context:
     environ: Mapping[str, str] | None
     settings: Mapping[str, JsonObject]
     broken_sections: frozenset[str] = frozenset()
-    check_time: Callable[[], None] = lambda: None  # raises when the time for a validation is over
+    check_time: Callable[[], None] = lambda: None
     _needed: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @cached_property

@@ -68,7 +68,7 @@ class TaskPayloads:
         self._sections = workflow.sections
         self._settings = settings or {}
         self._environ = environ or {}
-        self._max_tokens = limits.count(LimitKind.TASK_TOKENS)
+        self._max_tokens = limits.counts.get(LimitKind.TASK_TOKENS)
 
     def of(self, task: Task) -> CheckedPayload:
         """Return a task's payload, with what the agent block says for all tasks."""

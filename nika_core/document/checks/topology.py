@@ -33,7 +33,7 @@ def check_flows(context: Context) -> Iterator[Problem]:
                 flow.at(("target",)),
                 "a task cannot wait for itself; to try a task again, use `retry`",
             )
-        condition, limit = flow.condition, context.limits.limit(LimitKind.RECURSION)
+        condition, limit = flow.condition, context.limits.bounds.get(LimitKind.RECURSION)
         if isinstance(condition, CompiledCondition) and limit is not None and condition.depth > limit.value:
             yield Problem(
                 codes.DEPTH_LIMIT,

@@ -29,7 +29,7 @@ class FlowReader:
     def __init__(
         self, locator: PathLocator, limits: Limits, deadline: ValidationDeadline, problems: ProblemList
     ) -> None:
-        size = limits.count(LimitKind.YAML_BYTES)
+        size = limits.counts.get(LimitKind.YAML_BYTES)
         self.remaining_length = None if size is None else max(size // _SHARE_OF_BYTES, _MIN_TOTAL_LENGTH)
         self.locator = locator
         self.deadline = deadline

@@ -59,7 +59,9 @@ class Lifecycle:
             return
         scope = node.scope
         edges = scope.plan.graph.incoming[node.task.id]
-        when = None if self.groups.decides_per_item(node) else node.task.when
+        when = node.task.when
+        if when is not None and self.groups.decides_per_item(node):
+            when = None
         reason = None
         if edges or when is not None:
             try:
@@ -112,8 +114,10 @@ class Lifecycle:
             data = started_data(node, epoch, definition, given, choice.reason)
             state.transition(node, Running(epoch), EventKind.TASK_STARTED, data)
             state.busy += 1
-            state.running += state.takes_slot(node)
-            node.signals = self._preparation.signals(node)
+            state.running += node.takes_slot
+            earlier = self._plan.previous.get(node.identity)
+            if earlier is not None:
+                node.signals = {**earlier.signals, **node.signals}
             state.out.append(StartTask(self._preparation.call(node, epoch, payload)))
 
     def start_command(self, node: Node, epoch: int) -> StartTask:

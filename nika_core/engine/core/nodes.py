@@ -72,6 +72,7 @@ class Node:
         self.task = task
         self.scope = scope
         self.order = order
+        self.takes_slot = task.id not in scope.plan.no_slot
 
     @property
     def epoch(self) -> int:

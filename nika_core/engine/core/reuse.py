@@ -12,10 +12,8 @@ from nika_core.engine.core.previous_tasks import PreviousTask
 from nika_core.engine.core.run_plan import RunPlan
 from nika_core.errors import Category
 from nika_core.model.graph import Graph
-from nika_core.model.json import Json
 
 Path: TypeAlias = "tuple[tuple[str, int | None, int | None], ...]"
-NO_SIGNALS: Final[Mapping[str, Json]] = {}
 NO_DEADLINES: Final[Mapping[str, float]] = {}
 
 
@@ -46,16 +44,6 @@ class Reuse:
     def __init__(self, plan: RunPlan) -> None:
         self._previous = plan.previous
         self.active = bool(plan.previous)
-
-    def signals(self, identity: str) -> Mapping[str, Json]:
-        """Return the signals that a node had been given."""
-        earlier = self._previous.get(identity)
-        return NO_SIGNALS if earlier is None else earlier.signals
-
-    def deadlines(self, identity: str) -> Mapping[str, float]:
-        """Return until when a node waits, by key: from when it first waited, not from now."""
-        earlier = self._previous.get(identity)
-        return NO_DEADLINES if earlier is None else earlier.deadlines
 
     def choose(self, node: Node, definition: str, payload: str) -> ReuseDecision:
         """Decide about a node that could start now."""

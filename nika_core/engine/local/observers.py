@@ -73,10 +73,11 @@ class Observers:
         self.any = bool(self._watchers)
         self.chunks = any(watcher.chunks for watcher in self._watchers)
 
-    def show(self, event: Event) -> None:
+    def show(self, events: Iterable[Event]) -> None:
         """Quick, whatever the observers do."""
-        for watcher in self._watchers:
-            watcher.show(event)
+        for event in events:
+            for watcher in self._watchers:
+                watcher.show(event)
 
     async def end(self, grace: float) -> None:
         """Wait until all was shown, as long as each goes on; `grace` in seconds, of real time."""

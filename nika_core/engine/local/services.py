@@ -33,7 +33,7 @@ async def no_barrier() -> None:
     """A barrier where there is no journal."""
 
 
-def unrecorded(event: Event) -> None:
+def unrecorded(events: Sequence[Event]) -> None:
     """A journal where there is none."""
 
 
@@ -97,7 +97,7 @@ class Services:
     depends_on: Callable[[Placeholder], Sequence[str]] = depends_on_nothing
     settings: Callable[[str], JsonObject] = no_settings
     caller: ModelCaller = field(default_factory=NoModels)
-    record: Callable[[Event], None] = unrecorded
+    record: Callable[[Sequence[Event]], None] = unrecorded
     barrier: Callable[[], Awaitable[None]] = no_barrier
     durable: Callable[[], int] | None = None
     call_cache: CallCache = field(default_factory=InMemoryCallCache)

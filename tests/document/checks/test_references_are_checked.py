@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nika_core import codes
-from nika_core.document.checks import check_values, check_workflow
+from nika_core.document.checks import Context, check_values, check_workflow
 from nika_core.model.limits import Limits
 from nika_core.plugin import Values
 
@@ -99,9 +99,9 @@ def test_variables_are_checked_where_the_environment_is_known(check):
     found = check("tasks:\n  - {id: a, call: '${env.X} ${env.Y ?? 1}'}\n")
     assert found.problems == ()
     assert found.workflow is not None
-    known = list(check_workflow(found.workflow, found.catalog, Limits(), {"X": ""}))
+    known = list(check_workflow(Context(found.workflow, found.catalog, Limits(), {"X": ""}, {})))
     assert known == []
-    (missing,) = check_workflow(found.workflow, found.catalog, Limits(), {})
+    (missing,) = check_workflow(Context(found.workflow, found.catalog, Limits(), {}, {}))
     assert missing.code == codes.ENV_NOT_SET
     assert missing.place is not None
     assert (missing.place.line, missing.place.column, missing.place.end_column) == (2, 20, 28)
