@@ -321,9 +321,9 @@ def plugin_api() -> str:
 
 def _example(kind: str) -> str:
     from nika_core.scaffold import NewPlugin
-    from nika_core.scaffold.plugin_template import text_of
+    from nika_core.scaffold.plugin_template import rendered_file
 
-    return text_of(NewPlugin(kind=kind, word="sample"), "plugin.py")
+    return rendered_file(NewPlugin(kind=kind, word="sample"), "plugin.py")
 
 
 def toolboxes() -> str:

@@ -102,13 +102,13 @@ def read_inputs(path: str | Path) -> dict[str, Any]:
     else:
         from nika_core.document.reading.inputs_file import load_inputs
 
-        inputs = load_inputs(read_text(file, "--inputs"), str(file))
+        inputs = load_inputs(read_input_text(file, "--inputs"), str(file))
     if not isinstance(inputs, dict):
         raise UsageError(f"--inputs: {file} has no keys and values", code=codes.BAD_INPUT)
     return inputs
 
 
-def read_text(path: Path, what: str) -> str:
+def read_input_text(path: Path, what: str) -> str:
     """Return a file's text. Raise UsageError that calls it `what`."""
     with _as_input(what):
         return files.read_text(path)

@@ -62,7 +62,7 @@ def stream(workflow: str | Path, **options: Unpack[StartOptions]) -> EventStream
 
 
 def resume(run: str, *, rerun_from: str | None = None, **options: Unpack[ResumeOptions]) -> RunResult:
-    """Resume an interrupted, paused or failed run, and return how it ended.
+    """Resume a run, and return how it ended. Of one that succeeded, only what has changed since runs again.
 
     Args:
         run: its id, or a unique beginning of it.
@@ -71,7 +71,7 @@ def resume(run: str, *, rerun_from: str | None = None, **options: Unpack[ResumeO
 
     Raises:
         JournalError: there is no such run, or its workflow is gone.
-        UsageError: it has nothing left to do, or an event loop runs in this thread: use `aresume`.
+        UsageError: it has no such task, or an event loop runs in this thread: use `aresume`.
     """
     refuse_running_loop("resume", "aresume")
     return run_to_end(aresume(run, rerun_from=rerun_from, **options))

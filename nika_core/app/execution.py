@@ -36,6 +36,7 @@ from nika_core.model.state import RunResult
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import Task
 from nika_core.plugin import Step, Values
+from nika_core.registry import Kind
 from nika_core.template import render_payload, resolve
 
 _PROCESSES: Final = "nika_core.toolbox.process.family"
@@ -263,6 +264,7 @@ class Execution:
             resolve=resolved,
             depends_on=partial(depends_on, catalog),
             settings=workspace.settings,
+            distribution=lambda word: catalog.record(Kind.KEYWORD, word).distribution,
             caller=self._caller,
             record=log.record if log else unrecorded,
             barrier=log.barrier if log else no_barrier,

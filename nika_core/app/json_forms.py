@@ -59,6 +59,7 @@ def _plan_json(plan: Plan) -> dict[str, Any]:
             "wave": task.wave,
             "dependsOn": list(task.depends_on),
             "certain": task.certain,
+            "when": task.when,
             "payload": task.payload,
             "effects": [{"kind": effect.kind, "target": effect.target} for effect in task.effects],
             "estimate": _forecast_json(task.estimate),

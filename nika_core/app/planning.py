@@ -48,6 +48,7 @@ def _planned(prepared: PreparedRun, task: Task, wave: int, estimate: TaskForecas
         wave=wave,
         depends_on=tuple(dict.fromkeys(edge.source for edge in prepared.graph.incoming[task.id])),
         certain=task.id in prepared.certain,
+        when=None if task.when is None else prepared.masker.text(task.when.text),
         payload=prepared.masker.json(_redacted(facets, _payload(prepared, task))),
         effects=tuple(
             Effect(effect.kind, prepared.masker.text(effect.target))

@@ -151,7 +151,7 @@ def prepare_run(
 
     Raises:
         ProblemsError: everything that is wrong with the workflow; or with inputs, models and secrets.
-        UsageError: the recorded run has nothing left to do.
+        UsageError: the workflow has no task that the recorded run is to be resumed from.
     """
     workflow = loaded.workflow
     if workflow is None or exit_code_of(loaded.problems):

@@ -5,25 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nika_core.app.recorded_tasks import CHILDREN_KINDS, RecordedTasks
 from nika_core.app.results import RecordedRun, RecordedTask
 from nika_core.document import declared_tasks
 from nika_core.engine.core.task_usage import usage_by_task
 from nika_core.engine.llm.recorded_usage import noted_by_task
 from nika_core.journal import Journal, Recorded, RunSummary
-from nika_core.journal.values import INTERRUPTED, RUNNING
+from nika_core.journal.values import RUNNING
 from nika_core.model.codec import failure_of, usage_json, usage_of
-from nika_core.model.events import Event, EventKind
+from nika_core.model.events import EventKind
 from nika_core.model.masking import MASK
 from nika_core.model.usage import NOTHING, Usage
-
-_STATES = {
-    EventKind.TASK_STARTED: RUNNING,
-    EventKind.TASK_SUCCEEDED: "success",
-    EventKind.TASK_REUSED: "success",
-    EventKind.TASK_FAILED: "failed",
-    EventKind.TASK_SKIPPED: "skipped",
-}
-_OF_INTEREST = ("attempts", "durationMs", "output", "truncated", "error", "reason")
 
 
 def recorded_runs(journal: Journal) -> tuple[RecordedRun, ...]:
@@ -67,6 +59,10 @@ def _typed_task(found: Mapping[str, Any]) -> RecordedTask:
         error=failure_of(found["error"]) if "error" in found else None,
         skip_reason=found.get("skipReason"),
         reused=found.get("reused", False),
+        key=found.get("key"),
+        waits_for=found.get("waitsFor"),
+        children_kind=next((kind for kind in CHILDREN_KINDS if kind in found), ""),
+        children=tuple(_typed_task(child) for kind in CHILDREN_KINDS for child in found.get(kind, ())),
     )
 
 
@@ -106,36 +102,14 @@ def _run_json(recorded: Recorded) -> dict[str, Any]:
     unknown = sum((each for _, each in noted_by_task(recorded.memo).values()), NOTHING)
     if unknown != NOTHING:  # calls that were cut off: the most that they can have used
         found["usage"] |= {"unknownTokens": unknown.total_tokens, "unknownCostUsd": float(unknown.cost_usd)}
-    tasks: dict[str, dict[str, Any]] = {}
-    decisions: list[Mapping[str, Any]] = []
-    for event in recorded.events:
-        if event.kind is EventKind.DECISION:
-            decisions.append({"task": event.task, **event.data} if event.task else event.data)
-        if event.task is not None and event.kind in _STATES:
-            tasks[event.task] = _task(tasks.get(event.task, {}), event)
-    for name, task in tasks.items():
-        if task["state"] == RUNNING and recorded.run.status != RUNNING:
-            task["state"] = INTERRUPTED  # nobody knows how it ended
-        if name in spent and spent[name] != NOTHING:
-            task["usage"] = usage_json(spent[name], exact=False)
+    decisions: list[Mapping[str, Any]] = [
+        {"task": event.task, **event.data} if event.task else event.data
+        for event in recorded.events
+        if event.kind is EventKind.DECISION
+    ]
     document = recorded.info.document.replace(MASK, "masked")  # a mask that stands alone is no YAML
-    order = dict.fromkeys((*declared_tasks(document), *tasks))  # last, what the workflow no longer has
-    found["tasks"] = [tasks[name] for name in order if name in tasks]
+    tasks = RecordedTasks(recorded.events, spent, running=recorded.run.status == RUNNING)
+    found["tasks"] = tasks.as_json(declared_tasks(document))
     if decisions:
         found["decisions"] = decisions
-    return found
-
-
-def _task(known: Mapping[str, Any], event: Event) -> dict[str, Any]:
-    found: dict[str, Any] = {"id": event.task, "state": _STATES[event.kind]}
-    keyword = event.data.get("keyword", known.get("keyword"))
-    if keyword:
-        found["keyword"] = keyword
-    if event.kind is EventKind.TASK_REUSED:
-        found |= {key: value for key, value in known.items() if key in {"attempts", "durationMs", "output"}}
-    for key in _OF_INTEREST:
-        if key in event.data and event.data[key] is not None:
-            found["skipReason" if key == "reason" and event.kind is EventKind.TASK_SKIPPED else key] = event.data[key]
-    if event.kind is EventKind.TASK_REUSED:
-        found["reused"] = True
     return found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nika_core.errors import Problem
 from nika_core.model.json import Json
-from nika_core.model.state import Failure
+from nika_core.model.state import Failure, result_of
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.plugin import Effect
 
@@ -23,6 +23,7 @@ class PlannedTask:
     Attributes:
         wave: the number of the wave in which it starts, from 1.
         certain: it runs whatever the conditions turn out to be.
+        when: its condition as its author wrote it; None: it has none.
         payload: what it will be given; a placeholder whose value is not known yet stands as it was written.
         effects: what it may touch.
         estimate: tokens and cost.
@@ -33,6 +34,7 @@ class PlannedTask:
     wave: int
     depends_on: tuple[str, ...]
     certain: bool
+    when: str | None
     payload: Mapping[str, Any]
     effects: tuple[Effect, ...]
     estimate: TaskForecast
@@ -57,7 +59,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class RecordedTask:
-    """A task of a recorded run. None: the history does not say."""
+    """A task of a recorded run, or what is inside one. None: the history does not say.
+
+    Attributes:
+        id: e.g. `review`, `review[3]` (an item), `draft@2` (a round), `sections[2]/write` (an inner task).
+        key: an item's name for people.
+        waits_for: what it waits for, if it waits.
+        children_kind: what `children` are: `items`, `rounds`, `tasks`, or nothing.
+    """
 
     id: str
     state: str
@@ -70,6 +79,10 @@ class RecordedTask:
     error: Failure | None = None
     skip_reason: str | None = None
     reused: bool = False
+    key: str | None = None
+    waits_for: Mapping[str, Json] | None = None
+    children_kind: str = ""
+    children: tuple[RecordedTask, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +111,8 @@ class RecordedRun:
     json: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def task(self, id_: str) -> RecordedTask:
-        """Return a task by its id. Raise LookupError if there is none."""
-        for task in self.tasks:
-            if task.id == id_:
-                return task
-        raise LookupError(id_)
+        """Return a task, or e.g. `review[3]`, by its id. Raise LookupError if there is none."""
+        return result_of(self.tasks, id_)
 
 
 @dataclass(frozen=True, slots=True)

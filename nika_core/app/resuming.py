@@ -93,20 +93,14 @@ def _workflow_path(recorded: Recorded) -> Path:
 
 
 def check_resumable(resumed: ResumedRun, workflow: Workflow) -> None:
-    """Raise UsageError if there is no such task, or the run has nothing left to do."""
-    recorded, rerun_from = resumed.recorded, resumed.rerun_from
+    """Raise UsageError if the workflow has no task that `--from` names."""
+    rerun_from = resumed.rerun_from
     ids = {task.id for task in workflow.tasks}
     if rerun_from is not None and rerun_from not in ids:
         raise UsageError(
             f"--from {rerun_from}: the workflow has no such task",
             code=codes.NOT_RESUMABLE,
             hint=f"its tasks: {', '.join(sorted(ids))}",
-        )
-    if rerun_from is None and recorded.run.status == "succeeded":
-        raise UsageError(
-            f"run {recorded.run.id} has succeeded: there is nothing to resume",
-            code=codes.NOT_RESUMABLE,
-            hint=f"to run a task and all below it again: nika resume {recorded.run.id} --from TASK",
         )
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from nika_core import log
 from nika_core.errors import UsageError
-from nika_core.model.events import Event, EventKind
+from nika_core.model.events import LIVE, Event, EventKind
 
 _STYLES: Final = ("json", "text")
 _BAD: Final = {EventKind.TASK_FAILED, EventKind.TASK_RETRYING, EventKind.NOTICE}
@@ -22,11 +22,11 @@ def logging_observer(style: str, mask: Callable[[str], str]) -> Callable[[Event]
     logger = log.logger()
 
     def observe(event: Event) -> None:
-        if event.kind is EventKind.CHUNK:
+        if event.kind in LIVE:
             return
         data = {key: value for key, value in event.data.items() if key not in _LARGE}
         about = {"run": event.run_id} | ({"task": event.task} if event.task else {})
         write = logger.warning if event.kind in _BAD else logger.info
-        write(event.kind.value, **about, **data)
+        write(str(event.kind), **about, **data)
 
     return observe

@@ -8,7 +8,7 @@ from typing import Any
 
 import nika_core as nika
 from nika_core import codes
-from nika_core.api.project import read_text
+from nika_core.api.project import read_input_text
 from nika_core.errors import UsageError
 
 
@@ -27,5 +27,5 @@ def gather(pairs: Iterable[str], file: Path | None) -> dict[str, Any]:
         if key in seen:
             raise UsageError(f"-i {key} is given twice", code=codes.BAD_INPUT, hint="give each input once")
         seen.add(key)
-        given[key] = read_text(Path(value[1:]), f"-i {key}=@…") if value.startswith("@") else value
+        given[key] = read_input_text(Path(value[1:]), f"-i {key}=@…") if value.startswith("@") else value
     return given

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 import nika_core as nika
 from nika_core.cli.console import coloured, json_text, mask_with, plain, print_data, print_json, print_message, style
 from nika_core.cli.progress import LiveView, ProgressLines, duration_text
-from nika_core.errors import Category, Place
+from nika_core.errors import Place
 from nika_core.model.events import Event
 from nika_core.model.state import RunResult, RunStatus, TaskResult
 from nika_core.model.usage import money_text
@@ -102,16 +102,22 @@ def _print_result(result: RunResult, format_: str, prepared: nika.PreparedRun, e
 
 
 def _waits(task: TaskResult, result: RunResult) -> bool:
-    """Whether a task did not fail, but was stopped when its run was paused."""
-    stopped = task.failure is not None and task.failure.category is Category.CANCELLED
-    return stopped and task.state == "failed" and result.status is RunStatus.PAUSED
+    """Whether a task waits for something that its run was paused for, or was stopped by that."""
+    return task.state == "cancelled" and result.status is RunStatus.PAUSED
+
+
+def _nothing_has_changed(result: RunResult, prepared: nika.PreparedRun) -> bool:
+    """Whether the run had succeeded before, and nothing of it ran again."""
+    if prepared.resumed is None or prepared.resumed.recorded.run.status != RunStatus.SUCCEEDED:
+        return False
+    return result.succeeded and all(task.reused or task.state == "skipped" for task in result.tasks)
 
 
 def _print_pretty(result: RunResult, prepared: nika.PreparedRun) -> None:
     colour = {RunStatus.SUCCEEDED: "green", RunStatus.FAILED: "red"}.get(result.status, "yellow")
     ended = Counter("waiting" if _waits(task, result) else task.state for task in result.tasks)
     counts = ", ".join(
-        f"{ended[state]} {state}" for state in ("success", "failed", "waiting", "skipped") if ended[state]
+        f"{ended[state]} {state}" for state in ("success", "failed", "waiting", "cancelled", "skipped") if ended[state]
     )
     parts = [f"{style(result.status.value, 'bold', colour)} in {duration_text(result.duration)}: {counts}"]
     if result.usage.total_tokens:
@@ -123,14 +129,21 @@ def _print_pretty(result: RunResult, prepared: nika.PreparedRun) -> None:
     if result.usage.unpriced:
         parts.append(f"unpriced: {plain(', '.join(result.usage.unpriced))}")
     print_message(", ".join(parts))
+    if _nothing_has_changed(result, prepared):
+        print_message(
+            "nothing has changed since the run succeeded, so no task ran; "
+            f"to repeat a task and all below it: nika resume {result.run_id} --from TASK"
+        )
     places: dict[str, Place] = {task.id: task.place for task in prepared.workflow.tasks}
     for task in result.tasks:
-        if task.failure is not None and task.state == "failed" and not _waits(task, result):
+        if task.failure is not None and not _waits(task, result):
             print_message(
                 f"  {places[task.id]}: {style(task.id, 'bold')} [{task.failure.code}] {plain(task.failure.message)}"
             )
             if task.failure.hint:
                 print_message(f"    {style('hint', 'cyan')}: {plain(task.failure.hint)}")
+    if result.failure is not None:
+        print_message(f"  [{result.failure.code}] {plain(result.failure.message)}")
     if result.has_output and result.output != "":
         output = result.output
         print_data(plain(output) if isinstance(output, str) else json_text(output, indent=2))

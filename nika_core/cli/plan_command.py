@@ -67,6 +67,8 @@ def _print_task(task: nika.PlannedTask) -> None:
     sure = "" if task.certain else "  (if its conditions hold)"
     after = f"  after {', '.join(task.depends_on)}" if task.depends_on else ""
     print_data(f"  {task.id}  {task.keyword}{after}{sure}")
+    if task.when is not None:
+        print_data(f"      when: {plain(' '.join(task.when.split()))}")
     for key, value in task.payload.items():
         lines = plain(value if isinstance(value, str) else json_text(value)).splitlines() or [""]
         print_data(f"      {key}: {lines[0]}{' …' if len(lines) > 1 else ''}")

@@ -113,9 +113,11 @@ def _described(workspace: nika.Workspace, listed: nika.PluginStatus) -> dict[str
         return {"status": "broken", "why": error.message, "hint": error.hint}
     match description:
         case Keyword():
+            payload = "..." if description.short_form_only else f"{{{description.primary}: ...}}"
             return {
                 "summary": description.summary,
                 "category": description.category.value,
+                "form": f"{description.name}: {payload}",
                 "primary": description.primary,
                 "timeout": description.default_timeout,
                 "fields": dict(field_docs(description.payload)),

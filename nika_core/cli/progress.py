@@ -9,10 +9,15 @@ from contextlib import suppress
 from typing import Any, Final, TextIO, cast
 
 from nika_core.cli.console import coloured, plain, print_message, style
+from nika_core.cli.group_progress import GroupProgress, Groups
+from nika_core.model.codec import usage_json
 from nika_core.model.events import Event, EventKind
+from nika_core.model.ids import definition_path
 from nika_core.model.usage import money_text
 from nika_core.model.workflow import Workflow
 
+_ENDS: Final = frozenset({EventKind.TASK_SUCCEEDED, EventKind.TASK_FAILED, EventKind.TASK_SKIPPED})
+_NOTICES: Final = frozenset({EventKind.DECISION, EventKind.NOTICE, EventKind.CONTEXT_SUMMARIZED})
 _REFRESH_PER_SECOND: Final = 4
 _TAIL: Final = 120  # characters of a stream that the live view shows
 
@@ -27,7 +32,10 @@ def duration_text(seconds: float) -> str:
 
 
 class ProgressLines:
-    """Prints a line for each task that starts or ends."""
+    """Prints a line for each task that starts or ends; of what a list, a loop or an inner workflow has, only failures.
+
+    With `verbose` it prints one for each node.
+    """
 
     chunks = False
 
@@ -37,6 +45,7 @@ class ProgressLines:
         self._verbose = verbose
         self._write = write
         self._style = style if coloured(sys.stderr) else _uncoloured
+        self.groups = Groups()
 
     def __call__(self, event: Event) -> None:
         """Print one event."""
@@ -47,16 +56,27 @@ class ProgressLines:
     def text(self, event: Event) -> str | None:
         """Return the event as one line, or None if it needs none."""
         data = event.data
+        group, ended = self.groups.take(event)
+        if group is not None and event.task != group.task:
+            if not self._verbose and not (event.kind in _NOTICES and group.names_notice()):
+                return self._inside(group, event) if ended else None
+            group = None
         match event.kind:
             case EventKind.TASK_STARTED:
                 if data.get("attempt", 1) > 1:
                     return None
-                again = f": {data['reason']}" if data.get("reason") else ""
+                about = data.get("reason") or (group.started() if group is not None else "")
+                again = f": {about}" if about else ""
                 return self._line(self._style("▶", "blue"), event, self._style(f"started{again}", "dim"))
             case EventKind.TASK_SUCCEEDED:
+                if group is not None:
+                    figures = self._ended({**data, "usage": usage_json(group.usage)})
+                    return self._line(self._style("✓", "green"), event, f"{group.at_end()}, {figures}")
                 return self._line(self._style("✓", "green"), event, self._ended(data))
             case EventKind.TASK_REUSED:
                 return self._line(self._style("↻", "cyan"), event, f"reused: {data.get('reason', 'unchanged')}")
+            case EventKind.TASK_FAILED if data.get("reused"):
+                return self._line(self._style("↻", "cyan"), event, f"not repeated: {data.get('reason')}")
             case EventKind.TASK_FAILED:
                 return self._line(self._style("✗", "red"), event, self._failure(data.get("error") or {}))
             case EventKind.TASK_RETRYING:
@@ -68,7 +88,7 @@ class ProgressLines:
             case EventKind.TOOL_CALLED:
                 failed = self._style(" failed", "red") if data.get("isError") else ""
                 return self._line(self._style("·", "dim"), event, f"tool {plain(str(data.get('tool')))}{failed}")
-            case EventKind.DECISION | EventKind.NOTICE | EventKind.CONTEXT_SUMMARIZED:
+            case kind if kind in _NOTICES:
                 message = data.get("message") or " ".join(f"{key}={value}" for key, value in data.items())
                 return self._line(self._style("!", "yellow"), event, plain(str(message)))
             case EventKind.MODEL_CALLED if self._verbose:
@@ -77,9 +97,25 @@ class ProgressLines:
                 return self._line(self._style("·", "dim"), event, f"{plain(str(data.get('model')))}: {tokens}")
         return None
 
+    def _inside(self, group: GroupProgress, event: Event) -> str | None:
+        """Return the line for what happens inside a group: a failed item, or how far it is."""
+        if event.kind is EventKind.TASK_FAILED and "failed" in group.ended and group.names_failure:
+            error = event.data.get("error") or {}
+            if error.get("category") != "cancelled":
+                return self._line(self._style("✗", "red"), event, self._failure(error, hint=False))
+        if group.at_milestone and group.done != group.total:
+            return self._line(
+                self._style("…", "dim"), event._replace(task=group.task), self._style(group.so_far(), "dim")
+            )
+        return None
+
     def _line(self, mark: str, event: Event, rest: str) -> str:
         task = event.task or ""
-        return f"{mark} {task.ljust(self._width)}  {self._keywords.get(task, '').ljust(8)}  {rest}".rstrip()
+        keyword = self._keywords.get(task)
+        if keyword is None and task:  # an item, a round or an inner task: the event of its start says it
+            definition = definition_path(task)
+            keyword = self._keywords[definition] = event.data.get("keyword") or self._keywords.get(definition, "")
+        return f"{mark} {task.ljust(self._width)}  {(keyword or '').ljust(8)}  {rest}".rstrip()
 
     def _ended(self, data: Any) -> str:
         parts = [duration_text(data.get("durationMs", 0) / 1000)]
@@ -104,6 +140,12 @@ class ProgressLines:
 
 def _uncoloured(text: str, *names: str) -> str:
     return text
+
+
+def _progress_text(data: Any) -> str:
+    """Return how far a step is: `3/10 reading`."""
+    of = "" if data.get("total") is None else f"/{data['total']:g}"
+    return f"{data['done']:g}{of} {data.get('text', '')}"
 
 
 class _Terminal:
@@ -134,7 +176,7 @@ class LiveView:
         from rich.console import Console
         from rich.live import Live as RichLive
 
-        self._running: dict[str, tuple[float, str]] = {}
+        self._running: dict[str, tuple[float, str, str]] = {}  # since when, how far, what it wrote last
         self._console = Console(file=cast("TextIO", _Terminal(sys.stderr)), highlight=False, markup=False, emoji=False)
         self._live = RichLive(
             console=self._console, refresh_per_second=_REFRESH_PER_SECOND, transient=True, get_renderable=self._view
@@ -144,16 +186,22 @@ class LiveView:
 
     def __call__(self, event: Event) -> None:
         """Print one event."""
+        text = self._lines.text(event)
         task = event.task or ""
-        if event.kind is EventKind.TASK_STARTED:
-            self._running[task] = (time.monotonic(), "")
-        elif event.kind is EventKind.CHUNK and task in self._running:
-            since, tail = self._running[task]
-            self._running[task] = (since, (tail + str(event.data.get("text", "")))[-_TAIL:])
-        elif event.kind in {EventKind.TASK_SUCCEEDED, EventKind.TASK_FAILED, EventKind.TASK_SKIPPED}:
+        group = self._lines.groups.of(task)
+        top = task if group is None else group.task
+        if event.kind is EventKind.TASK_STARTED and task == top:
+            self._running[task] = (time.monotonic(), "", "")
+        elif event.kind is EventKind.CHUNK and top in self._running:
+            since, progress, tail = self._running[top]
+            self._running[top] = (since, progress, (tail + str(event.data.get("text", "")))[-_TAIL:])
+        elif event.kind is EventKind.PROGRESS and top in self._running:
+            since, _, tail = self._running[top]
+            self._running[top] = (since, _progress_text(event.data), tail)
+        elif event.kind in _ENDS:
             self._running.pop(task, None)
-        if event.kind is not EventKind.TASK_STARTED or event.data.get("reason"):
-            self._lines(event)
+        if text is not None and (event.kind is not EventKind.TASK_STARTED or event.data.get("reason")):
+            self._print(text)
 
     def close(self) -> None:
         """Restore the terminal."""
@@ -169,7 +217,9 @@ class LiveView:
 
         now = time.monotonic()
         lines = []
-        for task, (since, tail) in list(self._running.items())[:20]:
-            shown = plain(" ".join(tail.split()))
-            lines.append(f"▶ {task}  {duration_text(now - since)}  {shown}"[: self._console.width - 1])
+        for task, (since, progress, tail) in list(self._running.items())[:20]:
+            group = self._lines.groups.of(task)
+            counts = "" if group is None else f"{group.so_far()}  "
+            shown = plain(" ".join(f"{progress} {tail}".split()))
+            lines.append(f"▶ {task}  {counts}{duration_text(now - since)}  {shown}"[: self._console.width - 1])
         return Text("\n".join(lines), no_wrap=True, overflow="ellipsis")

@@ -1,4 +1,4 @@
-"""`nika resume`: resumes an interrupted, paused or failed run."""
+"""`nika resume`: resumes a run, and does again what has changed since."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def resume_command(
     format_: RunFormatOption = RunFormat.PRETTY,
     verbose: VerboseOption = 0,
 ) -> None:
-    """Resume an interrupted, paused or failed run."""
+    """Resume a run that was interrupted, was paused or failed; of one that succeeded, do again what has changed."""
     with refused_run_as_json(format_.value):
         seconds = seconds_of(timeout)
         from nika_core.api.running import open_resumed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -17,6 +18,8 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=Fa
 
 
 _SHOWN = 200  # characters of an output, unless -v
+_NAMED = 10  # items of a list that are named, unless -v
+_CHILDREN = ("items", "rounds", "tasks")
 
 
 @app.command("list")
@@ -72,8 +75,12 @@ def show(
     print_data(f"{usage.get('totalTokens', 0)} tokens{cost}{unpriced}")
 
 
-def _show_task(task: dict[str, Any], verbose: bool) -> None:
+def _show_task(task: dict[str, Any], verbose: bool, indent: str = "  ") -> None:
+    """Print a task; of its items, rounds or inner tasks the first few that did not succeed, with `verbose` all."""
     facts = [task["state"]]
+    kind, children = next(((kind, task[kind]) for kind in _CHILDREN if kind in task), ("", []))
+    if kind:
+        facts.append(_counts(kind, children))
     if task.get("skipReason"):
         facts.append(task["skipReason"])
     if task.get("attempts"):
@@ -87,15 +94,31 @@ def _show_task(task: dict[str, Any], verbose: bool) -> None:
         facts.append(cost)
     if task.get("reused"):
         facts.append("reused")
-    print_data(f"  {style_data(task['id'], 'bold')}  {task.get('keyword', '')}  {', '.join(facts)}")
+    key = f" ({plain(task['key'])})" if "key" in task else ""
+    print_data(f"{indent}{style_data(task['id'], 'bold')}{key}  {task.get('keyword', '')}  {', '.join(facts)}")
     if "error" in task:
-        print_data(f"      [{task['error']['code']}] {plain(task['error']['message'])}")
+        print_data(f"{indent}    [{task['error']['code']}] {plain(task['error']['message'])}")
+    if task["state"] == "waiting":
+        print_data(f"{indent}    waits for {json_text(task.get('waitsFor'))}")
     if "output" in task:
         output = task["output"]
         text = plain(output) if isinstance(output, str) else json_text(output)
         if not verbose and len(text) > _SHOWN:
             text = f"{text[:_SHOWN]}… ({len(text)} characters; -v shows all)"
-        print_data("\n".join(f"      {line}" for line in text.splitlines()))
+        print_data("\n".join(f"{indent}    {line}" for line in text.splitlines()))
+    shown = children if verbose else [child for child in children if child["state"] not in ("success", "skipped")]
+    for child in shown if verbose else shown[:_NAMED]:
+        _show_task(child, verbose, f"{indent}  ")
+    if not verbose and len(shown) > _NAMED:
+        print_data(f"{indent}  … and {len(shown) - _NAMED} more (-v shows all)")
+
+
+def _counts(kind: str, children: list[dict[str, Any]]) -> str:
+    """Return e.g. `3 items (2 success, 1 failed)`."""
+    states = Counter(child["state"] for child in children)
+    name = kind if len(children) != 1 else kind.removesuffix("s")
+    counts = ", ".join(f"{count} {state}" for state, count in states.items())
+    return f"{len(children)} {name}" + (f" ({counts})" if len(states) > 1 else "")
 
 
 @app.command()

@@ -31,6 +31,7 @@ _DOCS: Final = {
     "tasks": "The tasks; each has an id and exactly one keyword.",
     "flows": "Edges of the graph that carry no data: order and conditions.",
     "id": "Letters, digits, - and _; unique.",
+    "when": "A condition: the task is skipped if it is false.",
     "timeout": "How long one attempt may take: 250ms, 10s, 5m, 1h, or seconds.",
     "retry": "max: attempts in total; backoff: the wait before the second one.",
     "onError": "fail (the default), or continue: tasks that depend on this one still run.",
@@ -107,7 +108,7 @@ def _sections(catalog: PluginCatalog) -> dict[str, Any]:
 
 
 def _payload(keyword: Keyword) -> dict[str, Any]:
-    """Return the schema of a keyword's payload: the mapping, or the primary field's text alone."""
+    """Return the schema of a keyword's payload: the mapping, or what the short form allows."""
     schema = schema_of(keyword.payload)
     for name in keyword.json_fields:
         if name in schema.get("properties", {}):
@@ -115,6 +116,8 @@ def _payload(keyword: Keyword) -> dict[str, Any]:
             schema["properties"][name] = {"description": about} if about else {}
     required = schema.get("required", [])
     description = keyword.summary
+    if keyword.short_form_only:
+        return {**schema.get("properties", {}).get(keyword.primary, {}), "description": description}
     if set(required) <= {keyword.primary}:
         return {"description": description, "anyOf": [dict(_TEXT), schema]}
     return {**schema, "description": description}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
-from nika_core.plugin import Facets, Keyword, Source
+from nika_core.plugin import Facets, Keyword, Source, TemplateSource
 
 
 class PluginCatalog(Protocol):
@@ -29,6 +29,10 @@ class PluginCatalog(Protocol):
 
     def sources(self) -> Collection[str]:
         """Every template source that is installed; loads nothing."""
+        ...
+
+    def template_source(self, name: str) -> TemplateSource:
+        """A template source's description. Raises PluginError."""
         ...
 
     def source(self, name: str) -> Source:

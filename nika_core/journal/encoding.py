@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from nika_core.journal.blobs import Blobs
-from nika_core.model.events import Event, EventKind
+from nika_core.model.events import Event, event_kind
 
 LOST: Final = "lost"
 _MICRO: Final = 1e6
@@ -74,10 +74,9 @@ def joined(text: str | None, blob: str | None, blobs: Blobs) -> Any:
 
 
 def events_of(text: str, blob: str | None, run: str, blobs: Blobs) -> Iterator[Event]:
-    """The events of a row, but for those of kinds that this version does not know. Raises ValueError."""
+    """The events of a row, also those of kinds that this version does not know. Raises ValueError."""
     for seq, at, kind, task, data in decode(text):
-        try:
-            known = EventKind(kind)
-        except ValueError:
-            continue
-        yield Event(seq, run, at / _MICRO, known, task, data if blob is None else joined(None, blob, blobs))
+        if isinstance(kind, str):
+            yield Event(
+                seq, run, at / _MICRO, event_kind(kind), task, data if blob is None else joined(None, blob, blobs)
+            )

@@ -13,7 +13,7 @@ from nika_core.model.message import Message, Role, ToolCall
 from nika_core.model.state import Failure, RunResult, TaskResult
 from nika_core.model.usage import NOTHING, Usage
 
-_COUNTED: Final = ("attempt", "attempts", "delay", "durationMs", "epoch", "tasks")
+_COUNTED: Final = ("attempt", "attempts", "delay", "durationMs", "epoch", "items", "max", "tasks")
 
 
 def usage_json(usage: Usage, *, exact: bool = True) -> JsonObject:
@@ -102,14 +102,14 @@ def failure_of(found: JsonObject) -> Failure:
 
 
 def task_json(task: TaskResult) -> dict[str, Any]:
-    """Return one entry of a result's `tasks`; keys that have no value are left out."""
-    found: dict[str, Any] = {
-        "id": task.id,
-        "keyword": task.keyword,
-        "state": task.state,
-        "attempts": task.attempts,
-        "durationMs": round(task.duration * 1000),
-    }
+    """Return one entry of a result's `tasks`; keys that have no value are left out.
+
+    A list has its `items`, a loop its `rounds` and an inner workflow its `tasks`, each in the same form.
+    """
+    found: dict[str, Any] = {"id": task.id, "keyword": task.keyword}
+    if task.key is not None:
+        found["key"] = task.key
+    found |= {"state": task.state, "attempts": task.attempts, "durationMs": round(task.duration * 1000)}
     if task.has_output:
         found["output"] = task.output
         found["truncated"] = task.truncated
@@ -121,6 +121,10 @@ def task_json(task: TaskResult) -> dict[str, Any]:
         found["skipReason"] = task.skip_reason.value
     if task.state == "success" or task.reused:
         found["reused"] = task.reused
+    if task.waits_for is not None:
+        found["waitsFor"] = task.waits_for
+    if task.children_kind:
+        found[task.children_kind] = [task_json(child) for child in task.children]
     return found
 
 
@@ -134,6 +138,8 @@ def result_json(result: RunResult) -> dict[str, Any]:
     }
     if result.has_output:
         found["output"] = result.output
+    if result.failure is not None:
+        found["error"] = result.failure.as_json()
     found["usage"] = usage_json(result.usage, exact=False)
     found["tasks"] = [task_json(task) for task in result.tasks]
     return found
@@ -141,7 +147,7 @@ def result_json(result: RunResult) -> dict[str, Any]:
 
 def event_json(event: Event) -> JsonObject:
     """Return one line of `--format jsonl`, usage as in the result. `at` is in seconds; chunks have no `seq`."""
-    found: dict[str, Any] = {"event": event.kind.value, "runId": event.run_id, "at": round(event.at, 3)}
+    found: dict[str, Any] = {"event": str(event.kind), "runId": event.run_id, "at": round(event.at, 3)}
     if event.seq:
         found["seq"] = event.seq
     if event.task is not None:

@@ -29,6 +29,16 @@ class EventKind(StrEnum):
     CONTEXT_SUMMARIZED = "context.summarized"
     NOTICE = "notice"  # something the user should know; data: message
     CHUNK = "task.chunk"  # text as it comes; best effort, never in history; data: text
+    PROGRESS = "task.progress"  # how far a step is; best effort, never in history; data: done, total, text
+
+
+LIVE: Final = frozenset({EventKind.CHUNK, EventKind.PROGRESS})  # for those who watch; never in history
+_BY_NAME: Final = {kind.value: kind for kind in EventKind}
+
+
+def event_kind(name: str) -> str:
+    """Return the kernel's kind of that name; one of a keyword's own, or of a later version, is its name."""
+    return _BY_NAME.get(name, name)
 
 
 class Event(NamedTuple):
@@ -42,6 +52,6 @@ class Event(NamedTuple):
     seq: int
     run_id: str
     at: float
-    kind: EventKind
+    kind: str
     task: str | None = None
     data: Mapping[str, Any] = NO_DATA

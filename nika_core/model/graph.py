@@ -29,6 +29,11 @@ class Edge(NamedTuple):
 
     Of several flows between the same two tasks each is an edge of its own: one active edge is enough. Beside them
     there is at most one edge of another kind, the strongest.
+
+    Attributes:
+        source, target: the ids of the two tasks.
+        condition: the condition of the flow; None for a flow without one, and for edges of other kinds.
+        kind: what the edge means for `target`.
     """
 
     source: str

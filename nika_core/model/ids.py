@@ -14,6 +14,7 @@ TaskId: TypeAlias = str
 NodeId = NewType("NodeId", str)
 
 _SEGMENT: Final = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_-]*)(?:\[([0-9]+)\]|@([0-9]+))?")
+_TOP: Final = re.compile(r"[^\[@/]+")
 _DOTTED: Final = re.compile(r"\.([0-9]+)(?=/|$)")
 
 
@@ -50,6 +51,27 @@ def segments(node: str) -> tuple[tuple[TaskId, int | None, int | None], ...]:
         index, number = match[2], match[3]
         parsed.append((match[1], None if index is None else int(index), None if number is None else int(number)))
     return tuple(parsed)
+
+
+def node_id_of(text: str) -> NodeId:
+    """Return the id that a user has typed, e.g. `review[3]` for `review.3`. Raise ValueError as `segments` does."""
+    parts = []
+    for task, index, number in segments(text):
+        item = "" if index is None else f"[{index}]"
+        parts.append(f"{task}{item}" if number is None else f"{task}@{number}")
+    return NodeId("/".join(parts))
+
+
+def parent_id(node: str) -> NodeId | None:
+    """Return the list, loop or workflow that a node is directly inside; None: it is a task of the run's workflow."""
+    end = node.rfind("[") if node.endswith("]") else max(node.rfind("@"), node.rfind("/"))
+    return NodeId(node[:end]) if end > 0 else None
+
+
+def top_task(node: str) -> TaskId:
+    """Return the task of the run's workflow that a node is, or is inside of."""
+    match = _TOP.match(node)
+    return match[0] if match is not None else node
 
 
 def definition_path(node: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
+from typing import Any, ClassVar, Final, NamedTuple, Protocol, Self, TypeAlias, TypeVar
 
 from nika_core.errors import Category, NikaError, TaskError
+from nika_core.model.ids import node_id_of
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.message import Message
 from nika_core.model.usage import NOTHING, Usage
@@ -133,6 +134,18 @@ LEGAL_TRANSITIONS: Final[Mapping[type[Any], frozenset[type[Any]]]] = {
 }
 
 
+class NodeResult(Protocol):
+    """How a node ended, with the results of what is inside it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def children(self) -> tuple[Self, ...]: ...
+
+
+T = TypeVar("T", bound=NodeResult)
+
+
 class TaskResult(NamedTuple):
     """How a node ended. `state` is success, failed, skipped or cancelled; times in seconds.
 
@@ -194,8 +207,22 @@ class RunResult:
         return round(self.duration * 1000)
 
     def task(self, id_: str) -> TaskResult:
-        """Return how a task ended. Raise LookupError if the workflow has no such task."""
-        for task in self.tasks:
-            if task.id == id_:
-                return task
-        raise LookupError(id_)
+        """Return how a node ended: a task, or e.g. `review[3]`, `draft@2`, `sections[2]/write`.
+
+        Raise LookupError if the run has no such node.
+        """
+        return result_of(self.tasks, id_)
+
+
+def result_of(tasks: Iterable[T], node: str) -> T:
+    """Return a node's result among these and what is inside them. Raise LookupError if it is not there."""
+    try:
+        wanted = node_id_of(node)
+    except ValueError as error:
+        raise LookupError(str(error)) from None
+    for task in tasks:
+        if task.id == wanted:
+            return task
+        if wanted.startswith(task.id) and wanted[len(task.id)] in "[@/":
+            return result_of(task.children, wanted)
+    raise LookupError(node)

@@ -147,6 +147,7 @@ class Task:
         timeout: seconds of one attempt; None: the limit policy's.
         retry: how often it is tried, and how soon.
         on_error: what its failure means for those that depend on it.
+        when: a condition for it to run, besides its flows; None: there is none.
         output: what its output has to be.
         allowed_tools, disallowed_tools: the tools that it may use, and those that it may not.
         mode: as in `AgentBlock`; None: the agent block's.

@@ -36,6 +36,8 @@ class Keyword:
         summary: one sentence.
         category: how it stands to the main conversation; `context` and `isolated` keywords may have `allowedTools`.
         primary: the field that the short form (`word: scalar`) stands for.
+        short_form_only: whether there is only the short form: whatever stands under the word, also a list or a mapping,
+            is the field `primary`, and the payload has no other field. In `json_fields`, that is any JSON.
         payload: what stands under the word: a `fields.Map`, whose fields are documented. Their names are camelCase.
         step: "package.module:Class" of a `Step`, made once per run without arguments.
         facets: "package.module:Class" of `Facets`; the default ones are sound, but know nothing.
@@ -58,6 +60,7 @@ class Keyword:
     summary: str
     category: KeywordCategory = KeywordCategory.TOOL
     primary: str
+    short_form_only: bool = False
     payload: Validator
     step: str
     facets: str = "nika_core.plugin.keyword:Facets"
@@ -104,7 +107,8 @@ class WaitFor:
         about: what people are shown; JSON without secrets.
         seconds: how long, from when it was first waited for; then the task fails (`timeout`). None: for ever.
         patience: seconds that a run with nothing else to do stays for it before it pauses; None: for ever.
-        default: taken in place of a signal when the time is over, if `has_default`.
+        default: taken in place of a signal when the time is over.
+        has_default: whether there is a `default`; without one the task fails (`timeout`).
     """
 
     key: str
@@ -116,7 +120,7 @@ class WaitFor:
 
 
 class StepContext(Protocol):
-    """What a running step may see and do, and no more. Nothing in it changes while the step runs.
+    """What a running step may see and do, and no more. It ends with `Step.run`: whatever uses it later is refused.
 
     Attributes:
         run_id: the run; what starts a process passes it on, so that nothing is left behind.
@@ -163,14 +167,48 @@ class StepContext(Protocol):
         """Show text as it comes; best effort, never in history."""
         ...
 
-    def notice(self, message: str, *, kind: EventKind = EventKind.NOTICE, data: JsonObject | None = None) -> None:
-        """Tell the user something; recorded as an event of `kind` whose data are `data` and the message."""
+    def notice(self, message: str, *, kind: str = EventKind.NOTICE, data: JsonObject | None = None) -> None:
+        """Tell the user something; recorded as an event of `kind` whose data are `data` and the message.
+
+        Args:
+            kind: `EventKind.NOTICE`, `EventKind.CONTEXT_SUMMARIZED`, `EventKind.TOOL_CALLED` of a call that the step
+                itself refused (`data` has `isError` true), or one of the keyword's own: its word, a dot and a name, as
+                `search.indexed`. All other events are the kernel's, and are refused (TaskError).
+        """
+        ...
+
+    def progress(self, done: float, total: float | None = None, text: str = "") -> None:
+        """Show how far the step is, e.g. 3 of 10 files; best effort, never in history.
+
+        Args:
+            done: how much is done, in any unit.
+            total: how much there is to do, in the same unit; None: not known.
+            text: what it is doing now.
+        """
+        ...
+
+    @property
+    def saved(self) -> Json:
+        """Return what this task saved last: in an earlier attempt, before it waited, or before the run was killed.
+
+        None: nothing.
+        """
+        ...
+
+    async def save(self, state: Json) -> None:
+        """Keep JSON for this task, in place of what it saved before. It is durable when this returns.
+
+        A later attempt, the step after a wait, and the run that resumes this one find it in `saved`. A task that is
+        run anew because its definition or an input changed starts without it. What has a secret in it is kept for this
+        process only. At most 1 MiB. Raises TaskError.
+        """
         ...
 
     async def resource(self, key: str, open_: Callable[[], AbstractAsyncContextManager[T]]) -> T:
         """Return what the tasks of one run share (an MCP session, an HTTP client), opened once per key.
 
-        It is closed when the run ends. Opening happens in a task of its own, so a cancelled step does not break it.
+        Keys are those of the plugin's distribution: an equal key of another distribution is another resource. It is
+        closed when the run ends. Opening happens in a task of its own, so a cancelled step does not break it.
         """
         ...
 
@@ -190,8 +228,15 @@ class StepContext(Protocol):
         """Return the tools that this task may use and that are there. Raises TaskError."""
         ...
 
-    async def call(self, tool: Tool, arguments: JsonObject) -> ToolResult:
-        """Run a tool within this task's time and limits; recorded. Never raises for a tool's own failure."""
+    async def call(self, tool: Tool, arguments: JsonObject, *, fresh: bool = False) -> ToolResult:
+        """Run a tool within this task's time and limits; recorded. Never raises for a tool's own failure.
+
+        A later attempt, or the run that resumes this one, is given the result of an equal call again, so that no tool
+        acts twice.
+
+        Args:
+            fresh: run the tool in any case, and keep its result for no later call: for a step that polls.
+        """
         ...
 
 
@@ -200,6 +245,8 @@ class Step(Protocol):
 
     async def run(self, payload: JsonObject, context: StepContext) -> StepOutput | WaitFor | Json:
         """Do the work. Cancellation must end everything that was started. Raises TaskError when it fails.
+
+        A TaskError in an ExceptionGroup, as `asyncio.TaskGroup` raises it, counts like the TaskError itself.
 
         Args:
             payload: the checked payload, templates rendered, rendered fields as `Facets.render` made them.
@@ -385,7 +432,11 @@ class Facets:
         return {}
 
     def mock(self, payload: JsonObject) -> Json:
-        """Return an output of the right shape for this rendered payload, without the effect."""
+        """Return an output of the right shape for this rendered payload, without the effect.
+
+        Raises:
+            TaskError: the task fails without the effect, too.
+        """
         return "mock"
 
     def redact(self, payload: JsonObject) -> JsonObject:

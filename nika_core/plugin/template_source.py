@@ -20,12 +20,17 @@ class TemplateSource:
         summary: one sentence.
         source: "package.module:Class" of a `Source`, made once per run without arguments.
         default_source: whether `{{...}}` asks this source. The built-in `task` is the only one that may.
+        optional: whether its placeholders have values though the tasks that they name have no output: they wait for
+            these tasks, and do not need their outputs.
+        known_before_run: whether values that name no task are known before a run starts: then they are checked there.
     """
 
     name: str
     summary: str
     source: str
     default_source: bool = False
+    optional: bool = False
+    known_before_run: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +41,13 @@ class Scope:
         tasks: the workflow's tasks by id.
         inputs: its declared inputs; None where it declares none: then any input is accepted.
         environ: the environment.
+        bindings: what the placeholder's task has beside these: `each` inside a list, `last` inside a loop.
     """
 
     tasks: Mapping[str, Task] = field(default_factory=dict)
     inputs: Mapping[str, InputSpec] | None = None
     environ: Mapping[str, str] = field(default_factory=dict)
+    bindings: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +92,7 @@ class Source(Protocol):
         ...
 
     def depends_on(self, placeholder: Placeholder) -> Iterable[str]:
-        """Return the ids of the tasks whose outputs it needs: each becomes an edge of the graph."""
+        """Return the ids of the tasks that it names: each becomes an edge of the graph."""
         ...
 
     def resolve(self, placeholder: Placeholder, values: Values) -> Json:

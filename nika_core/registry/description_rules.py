@@ -61,6 +61,7 @@ KEYWORD: Final[Rules] = {
     "summary": _TEXT,
     "category": ("a KeywordCategory", lambda value: isinstance(value, KeywordCategory)),
     "primary": _TEXT,
+    "short_form_only": _TRUTH,
     "payload": ("a validator of nika_core.plugin.fields", _is_validator),
     "step": _OBJECT_NAME,
     "facets": _OBJECT_NAME,

@@ -100,7 +100,7 @@ def make_plugin(folder: Path, wanted: NewPlugin) -> Path:
     return target
 
 
-def text_of(wanted: NewPlugin, name: str) -> str:
+def rendered_file(wanted: NewPlugin, name: str) -> str:
     """The text of the project's file of this name, without writing anything. Raises UsageError."""
     template = _template()
     answers = _answers(json.loads((template / "cookiecutter.json").read_text("utf-8")), wanted)

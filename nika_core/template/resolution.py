@@ -101,6 +101,7 @@ def _field(
     custom = name in keyword.rendered_fields
     if isinstance(value, str) and not custom:
         return value
+    written = keyword.name if keyword.short_form_only else name
 
     def put_together(template: Template | str) -> Json:
         if isinstance(template, str):
@@ -127,10 +128,10 @@ def _field(
             place = ".".join(map(str, path))
             raise TemplateValueError(f"in '{place}': {error.message}", code=error.code, hint=error.hint) from error
 
-    result: Json = map_leaves(value, fill, (name,))
+    result: Json = map_leaves(value, fill, (written,))
     if tree and max_depth is not None and result is not value and nesting(result, max_depth) > max_depth:
         raise TemplateValueError(
-            f"in '{name}': the value with its templates filled in is nested deeper than {max_depth} levels",
+            f"in '{written}': the value with its templates filled in is nested deeper than {max_depth} levels",
             code=codes.DEPTH_LIMIT,
         )
     return result

@@ -8,7 +8,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from nika_core.errors import NikaError
 from nika_core.model.json import Json, JsonObject
+from nika_core.registry import Registry
 from nika_core.testing.scripted import ScriptedModel
 from nika_core.testing.workbench import Workbench, base_environ
 
@@ -47,23 +49,30 @@ class Case:
         return asdict(self)
 
     def text(self, payload: JsonObject | None = None) -> str:
-        """Return the workflow, with every field of the payload on a line of its own."""
+        """Return the workflow, with every field of the payload on a line of its own if the keyword has fields."""
         lines = [f"{key}: {_flow(value)}" for key, value in self._root().items()]
         lines += ["tasks:", f"  - id: {TASK}"]
         lines += [f"    {key}: {_flow(value)}" for key, value in self.task.items()]
         fields = self.payload if payload is None else payload
-        lines.append(f"    {self.word}:" if fields else f"    {self.word}: {{}}")
-        lines += [f"      {key}: {_flow(value)}" for key, value in fields.items()]
+        if self.short_form_only:
+            lines += [f"    {self.word}: {_flow(value)}" for value in fields.values()]
+        else:
+            lines.append(f"    {self.word}:" if fields else f"    {self.word}: {{}}")
+            lines += [f"      {key}: {_flow(value)}" for key, value in fields.items()]
         return "\n".join(lines) + "\n"
+
+    @property
+    def short_form_only(self) -> bool:
+        """Whether the keyword has no other form; the payload is then its one field."""
+        try:
+            return Registry().keyword(self.word).short_form_only
+        except NikaError:  # the checks that try the workflow say what is wrong with it
+            return False
 
     def _root(self) -> dict[str, Json]:
         root = dict(self.root)
         root["agent"] = {"model": "scripted", **dict(root.get("agent") or {})}
         return root
-
-    def line_of(self, name: str) -> int:
-        """Return the line of the text on which a field of the payload stands."""
-        return self.text().splitlines().index(f"      {name}: {_flow(self.payload[name])}") + 1
 
     def model(self) -> ScriptedModel:
         """Return the model that the keyword calls."""

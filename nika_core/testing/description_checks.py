@@ -103,6 +103,12 @@ def _consistent(keyword: Keyword) -> None:
     if not fields:  # no Map: whether it refuses unknown keys is another check's question
         return
     require(keyword.primary in fields, DECLARED, f"`primary` is {keyword.primary!r}, which the payload does not have")
+    others = ", ".join(sorted(fields - {keyword.primary}))
+    require(
+        not (keyword.short_form_only and others),
+        DECLARED,
+        f"it has only the short form, and the payload has fields that nobody can write: {others}",
+    )
     for name in ("json_fields", "verbatim_fields", "rendered_fields"):
         unknown = set(getattr(keyword, name)) - fields
         require(not unknown, DECLARED, f"`{name}` names {', '.join(sorted(unknown))}, which the payload does not have")

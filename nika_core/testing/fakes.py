@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from uuid import uuid4
 
+from nika_core.engine.task.outputs import checked_json
 from nika_core.errors import Category, TaskError
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.events import EventKind
@@ -29,7 +30,7 @@ class Notice:
     """A message of a step for the user."""
 
     message: str
-    kind: EventKind
+    kind: str
     data: JsonObject | None
 
 
@@ -44,6 +45,9 @@ class FakeStepContext:
         offered: the tools that the task may use.
         on_call: returns a tool's outcome (or raises); without it every tool answers "ok".
         chunks, notices, calls: the text and messages that the step showed, and the tools it called.
+        reports: the arguments of each `progress`.
+        saved: what the step saved last; set it to what an earlier attempt has saved.
+        fresh_calls: the tools that it called with `fresh`, which are in `calls`, too.
     """
 
     run_id: str = "run-1"
@@ -58,6 +62,7 @@ class FakeStepContext:
     agent: AgentBlock = field(default_factory=AgentBlock)
     settings: JsonObject = field(default_factory=dict)
     sections: Mapping[str, Json] = field(default_factory=dict)
+    signals: Mapping[str, Json] = field(default_factory=dict)
     messages: tuple[Message, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
     clock: Clock = field(default_factory=ManualClock)
@@ -68,6 +73,9 @@ class FakeStepContext:
     chunks: list[str] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     calls: list[tuple[str, JsonObject]] = field(default_factory=list)
+    reports: list[tuple[float, float | None, str]] = field(default_factory=list)
+    saved: Json = None
+    fresh_calls: list[tuple[str, JsonObject]] = field(default_factory=list)
 
     @classmethod
     def for_processes(cls, folder: Path, **attributes: Any) -> Self:
@@ -86,8 +94,14 @@ class FakeStepContext:
     def emit_text(self, text: str) -> None:
         self.chunks.append(text)
 
-    def notice(self, message: str, *, kind: EventKind = EventKind.NOTICE, data: JsonObject | None = None) -> None:
+    def notice(self, message: str, *, kind: str = EventKind.NOTICE, data: JsonObject | None = None) -> None:
         self.notices.append(Notice(message, kind, data))
+
+    def progress(self, done: float, total: float | None = None, text: str = "") -> None:
+        self.reports.append((done, total, text))
+
+    async def save(self, state: Json) -> None:
+        self.saved = checked_json(state, self.max_json_depth, "what is saved")
 
     async def model(self, request: ModelRequest) -> ModelInfo:
         return self._model().info
@@ -106,7 +120,9 @@ class FakeStepContext:
     async def tools(self) -> Sequence[Tool]:
         return self.offered
 
-    async def call(self, tool: Tool, arguments: JsonObject) -> ToolResult:
+    async def call(self, tool: Tool, arguments: JsonObject, *, fresh: bool = False) -> ToolResult:
+        if fresh:
+            self.fresh_calls.append((tool.name, arguments))
         self.calls.append((tool.name, arguments))
         return ToolResult("ok") if self.on_call is None else self.on_call(tool, arguments)
 

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
 
-_HOLD: Final = 5.0  # seconds for which a held answer waits to be let go
+_HOLD: Final = 10.0  # seconds for which a held answer waits to be let go
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,7 @@ class FaultServer:
         mode: "work", "drop" (no answer, the connection is closed), "cut" (the answer breaks off in the middle),
             "garbage" (a page instead of JSON), "silence" (no answer at all), or a status from 400 on.
         released: while it is clear, a working answer waits after its first part.
+        gave_up: whether a held answer went on by itself because nothing released it for ten seconds.
     """
 
     def __init__(self, wire: Wire = openai_wire) -> None:
@@ -87,6 +88,7 @@ class FaultServer:
         self.requests: list[ReceivedRequest] = []
         self.released = threading.Event()
         self.released.set()
+        self.gave_up = False
         self._ending = threading.Event()
         self._open = 0
         self._lock = threading.Lock()
@@ -197,7 +199,8 @@ class FaultServer:
                         return
                     self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
                     self.wfile.flush()
-                    server.released.wait(_HOLD)
+                    if not server.gave_up:
+                        server.gave_up = not server.released.wait(_HOLD)
                 if cut:
                     self.close_connection = True
                     return

@@ -39,17 +39,22 @@ _MEMORY: Final = 48 * 1024 * 1024  # bytes
 def check_refuses_unknown_keys(case: Case) -> None:
     """Check that a field which the payload does not have is an error that names it, at its line and column.
 
+    A keyword that has only the short form has no fields that anybody writes; then only the sample is checked.
+
     Raises:
         NotConformant: it is accepted, or refused somewhere else.
     """
+    with TemporaryDirectory() as folder:
+        fine = case.bench(Path(folder)).validate(case.text())
+    errors = [problem for problem in fine if problem.severity is Severity.ERROR]
+    require(not errors, RUNS, f"the sample payload is refused: {errors and errors[0].message}")
+    if case.short_form_only:
+        return
     unknown = "nikaUnknownField"
     text = case.text({**case.payload, unknown: "x"})
     line = next(number for number, each in enumerate(text.splitlines(), 1) if unknown in each)
     with TemporaryDirectory() as folder:
         problems = case.bench(Path(folder)).validate(text)
-        fine = case.bench(Path(folder)).validate(case.text())
-    errors = [problem for problem in fine if problem.severity is Severity.ERROR]
-    require(not errors, RUNS, f"the sample payload is refused: {errors and errors[0].message}")
     named = [problem for problem in problems if unknown in problem.message]
     require(named, UNKNOWN_KEYS, f"an unknown field is accepted: {_close(case, unknown)}")
     place = named[0].place
@@ -65,8 +70,13 @@ def _close(case: Case, unknown: str) -> str:
     return f"{difflib.get_close_matches(unknown, case.payload, 1) or fields} and anything else; use strictyaml's Map"
 
 
-def check_runs(case: Case, *, output: Json = None, has_output: bool = False) -> RunOutcome:
-    """Check that the sample is valid and succeeds in a workflow of one task, through the real kernel.
+def check_runs(
+    case: Case, *, output: Json = None, has_output: bool = False, failure: Category | None = None
+) -> RunOutcome:
+    """Check that the sample is valid and ends as it should in a workflow of one task, through the real kernel.
+
+    Args:
+        failure: the category with which it should fail; None: it should succeed.
 
     Raises:
         NotConformant: with the problem or the failure.
@@ -76,16 +86,23 @@ def check_runs(case: Case, *, output: Json = None, has_output: bool = False) -> 
             outcome = case.bench(Path(folder).resolve()).run(case.text())
         except NikaError as error:
             raise NotConformant(RUNS, f"the sample payload is refused: {error.message}") from error
+    _require_end(outcome, failure, RUNS, "the sample")
     task = outcome.task(TASK)
-    failure = task.failure
-    require(
-        task.state == "success",
-        RUNS,
-        f"the sample fails: [{failure.code}] {failure.category.value}: {failure.message}" if failure else task.state,
-    )
     if has_output:
         require(task.output == output, RUNS, f"the output is {task.output!r:.300}, not {output!r:.300}")
     return outcome
+
+
+def _require_end(outcome: RunOutcome, wanted: Category | None, rule: str, what: str) -> None:
+    task = outcome.task(TASK)
+    failure = task.failure
+    ended = f"fails: [{failure.code}] {failure.category.value}: {failure.message}" if failure else f"is {task.state}"
+    if wanted is None:
+        require(task.state == "success", rule, f"{what} {ended}")
+        return
+    fails_so = failure is not None and failure.category is wanted
+    require(fails_so, rule, f"{what} should fail as {wanted.value}, and {ended}")
+    require(not task.has_output, rule, f"{what} fails, and has an output")
 
 
 def check_cancellation(slow: Case) -> None:
@@ -167,11 +184,12 @@ def check_facets(case: Case) -> None:
         require(seconds < _QUICK, FACETS, f"{name} takes {seconds:.2f} s, {_QUICK} s are fine")
 
 
-def check_mock(case: Case, like: Json = None, *, has_like: bool = False) -> None:
+def check_mock(case: Case, like: Json = None, *, has_like: bool = False, failure: Category | None = None) -> None:
     """Check that a mocked run has an output of the same kind as a real run, also if JSON is asked for.
 
     Args:
         like: an output of a real run.
+        failure: the category with which a real run fails; a mocked run should fail so, too.
 
     Raises:
         NotConformant: with both kinds.
@@ -180,8 +198,7 @@ def check_mock(case: Case, like: Json = None, *, has_like: bool = False) -> None
         for task in ({}, {"output": {"format": "json"}}):
             changed = replace(case, task={**case.task, **task})
             outcome = changed.bench(Path(folder).resolve(), mock=True).run(changed.text())
-            failure = outcome.task(TASK).failure
-            require(failure is None, MOCK, f"a mocked run fails: {failure and failure.message}")
+            _require_end(outcome, failure, MOCK, "a mocked run")
             if has_like and not task:
                 mocked = outcome.task(TASK).output
                 require(

@@ -140,16 +140,15 @@ async def check_streams(make: Make, model: str, server: FaultServer | None = Non
         require("".join(texts).strip(), STREAMS, "a reply without text")
         require(isinstance(end.stop_reason, str) and end.stop_reason, STREAMS, "`Finished` has no `stop_reason`")
         if server is not None:
+            server.gave_up = False
             server.released.clear()
             try:
                 stream = client.stream(small_request(model))
-                begun = time.monotonic()
                 first = await _timed(anext(stream), STREAMS)
-                held = time.monotonic() - begun
                 require(
-                    isinstance(first, TextDelta) and held < 2.0,
+                    isinstance(first, TextDelta) and not server.gave_up,  # the server's word: a clock measures load
                     STREAMS,
-                    f"the first piece comes after {held:.1f} s, when all is there: yield what comes at once",
+                    "the first piece comes only after the whole answer: yield each piece as soon as it comes",
                 )
                 await stream.aclose()  # type: ignore[attr-defined]  # an async generator, as the interface wants it
             finally:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from textwrap import dedent
 from typing import Any, Final
 
 from nika_core.errors import ProblemsError, TemplateValueError
@@ -38,11 +39,12 @@ def placeholder(name: str, path: Iterable[str], *, default: Any = MISSING) -> Pl
     return Placeholder(name, path, default, 0, len(text), text)
 
 
-def check_resolves(name: str, path: str, value: Json, *, braces: bool = False, **bench: Any) -> None:
+def check_resolves(name: str, path: str, value: Json, tasks: str = "", *, braces: bool = False, **bench: Any) -> None:
     """Check that the sample has its value in a workflow, through the real kernel.
 
     Args:
         path: what stands behind `${name.`; a task's id for the source of `{{...}}`, whose output is then `value`.
+        tasks: further tasks of the workflow, as items of a list in YAML.
         bench: see `Workbench`.
 
     Raises:
@@ -51,10 +53,10 @@ def check_resolves(name: str, path: str, value: Json, *, braces: bool = False, *
     workbench = Workbench(environ={**base_environ(), **bench.pop("environ", {})}, **bench)
     import json
 
-    before = f"  - {{id: {path.split('.')[0]}, echo: {{value: {json.dumps(value)}}}}}\n" if braces else ""
+    before = f"- {{id: {path.split('.')[0]}, echo: {{value: {json.dumps(value)}}}}}\n" if braces else ""
     shown = f"{{{{{path}}}}}" if braces else f"${{{name}.{path}}}"
     try:
-        outcome = workbench.run(f'tasks:\n{before}  - {{id: sample, echo: {{value: "{shown}"}}}}\n')
+        outcome = workbench.run(_workflow(f"{tasks}{before}", shown))
     except ProblemsError as error:
         raise NotConformant(RESOLVES, f"{shown} is refused: {error.message}") from error
     task = outcome.task("sample")
@@ -62,11 +64,12 @@ def check_resolves(name: str, path: str, value: Json, *, braces: bool = False, *
     require(task.output == value, RESOLVES, f"{shown} is {task.output!r:.200}, not {value!r:.200}")
 
 
-def check_default(name: str, missing: str, **bench: Any) -> None:
+def check_default(name: str, missing: str, tasks: str = "", **bench: Any) -> None:
     """Check that a missing value is replaced by the default behind `??`, and is a clear failure without one.
 
     Args:
         missing: a path that has no value; "" if every path has one.
+        tasks: further tasks of the workflow, as items of a list in YAML.
 
     Raises:
         NotConformant: with what came instead.
@@ -74,15 +77,14 @@ def check_default(name: str, missing: str, **bench: Any) -> None:
     workbench = Workbench(environ={**base_environ(), **bench.pop("environ", {})}, **bench)
     with TemporaryDirectory() as folder:
         workbench = replace(workbench, folder=Path(folder).resolve())
-        text = 'tasks:\n  - {id: sample, echo: {value: "${%s.%s%s}"}}\n'
         try:
-            outcome = workbench.run(text % (name, missing, " ?? 7"))
+            outcome = workbench.run(_workflow(tasks, f"${{{name}.{missing} ?? 7}}"))
         except ProblemsError as error:
             message = f"${{{name}.{missing} ?? 7}} is refused, although it has a default: {error.message}"
             raise NotConformant(FAILS_WELL, message) from error
         require(outcome.output == 7, FAILS_WELL, f"${{{name}.{missing} ?? 7}} is {outcome.output!r:.100}, not 7")
         try:
-            failure = workbench.run(text % (name, missing, "")).task("sample").failure
+            failure = workbench.run(_workflow(tasks, f"${{{name}.{missing}}}")).task("sample").failure
         except ProblemsError as error:
             require(
                 all(problem.code.startswith("NIKA-05") for problem in error.problems),
@@ -97,6 +99,10 @@ def check_default(name: str, missing: str, **bench: Any) -> None:
             FAILS_WELL,
             f"${{{name}.{missing}}} fails as {failure.category.value}: {failure.message}; raise TemplateValueError",
         )
+
+
+def _workflow(tasks: str, shown: str) -> str:
+    return f'tasks:\n{dedent(tasks)}- {{id: sample, echo: {{value: "{shown}"}}}}\n'
 
 
 def check_fails_well(make: Make, name: str, values: Values, scope: Scope | None = None) -> None:

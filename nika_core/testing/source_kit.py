@@ -27,6 +27,7 @@ class TemplateSourceConformance:
         samples: paths, each with the value that it has.
         missing: a path that has no value; None if every path has one.
         environ, inputs: of the run in which the samples have their values.
+        tasks: what else is in its workflow, as items of a list in YAML: for a source whose paths name tasks.
     """
 
     word: ClassVar[str]
@@ -34,6 +35,7 @@ class TemplateSourceConformance:
     missing: str | None = "nikaNoSuchName"
     environ: Mapping[str, str] = MappingProxyType({})
     inputs: Mapping[str, Any] = MappingProxyType({})
+    tasks: str = ""
 
     def make(self) -> Source:
         """Make a source as the kernel does."""
@@ -57,14 +59,15 @@ class TemplateSourceConformance:
     def test_its_samples_have_their_values_in_a_workflow(self) -> None:
         braces = self.description().default_source
         for path, value in self.samples.items():
-            source_checks.check_resolves(
-                self.word, path, value, braces=braces, environ=dict(self.environ), inputs=dict(self.inputs)
-            )
+            source_checks.check_resolves(self.word, path, value, self.tasks, braces=braces, **self._run())
 
     def test_a_value_that_is_missing_is_told_or_has_its_default(self) -> None:
         if self.missing is None or self.description().default_source:
             pytest.skip("there is no path without a value, or none that `${...}` can name")
-        source_checks.check_default(self.word, self.missing, environ=dict(self.environ), inputs=dict(self.inputs))
+        source_checks.check_default(self.word, self.missing, self.tasks, **self._run())
+
+    def _run(self) -> dict[str, Any]:
+        return {"environ": dict(self.environ), "inputs": dict(self.inputs)}
 
     def test_no_placeholder_makes_it_raise_anything_else(self) -> None:
         values = Values(outputs={"a": {"b": [1]}}, inputs={"a": {"b": [1]}}, environ=dict(self.environ))

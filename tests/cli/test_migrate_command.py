@@ -116,3 +116,14 @@ def test_a_folder_of_v4_workflows_becomes_one_that_runs(nika: Nika, folder: Path
     fan = nika("run", "flows/offline-fan.nika.yaml", "-p", "mock", "--format", "json")
     assert fan.code == 0
     assert "one and two" in fan.json["output"]
+
+    failing = nika("run", "flows/offline-failing.nika.yaml", "-p", "mock", "--format", "json")
+    assert failing.code == 0, failing.err  # as in v4: what reads the source that failed runs
+    assert {name: task["state"] for name, task in failing.tasks.items()} == {
+        "broken": "failed",
+        "whole": "success",
+        "digest": "success",
+        "letter": "success",
+    }
+    assert failing.tasks["digest"]["output"] == "[][whole]"
+    assert "Write about  and  and whole" in failing.json["output"]

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import pytest
 
-PROJECT = "plugins: {block: [keyword:shell], prefer: {'keywords:nothing': acme}}\n"
+PROJECT = "plugins: {block: [keywords:shel], prefer: {'keywords:nothing': acme}}\n"
 
 
 @pytest.mark.parametrize("command", ["list", "check"])
 def test_an_entry_that_matches_nothing_is_a_note(nika, write, command):
     write("nika.yaml", PROJECT)
     shown = nika("plugins", command)
-    assert "note: 'keyword:shell' in the block list of nika.yaml matches nothing that is installed" in shown.err
+    assert "note: 'keywords:shel' in the block list of nika.yaml matches nothing that is installed" in shown.err
     assert "note: 'keywords:nothing: acme' in the prefer list of nika.yaml matches nothing" in shown.err
     assert nika("plugins", command, "--format", "json").json["unmatched"] == [
-        {"list": "block", "where": "nika.yaml", "entry": "keyword:shell"},
+        {"list": "block", "where": "nika.yaml", "entry": "keywords:shel"},
         {"list": "prefer", "where": "nika.yaml", "entry": "keywords:nothing: acme"},
     ]
+
+
+def test_an_entry_of_an_unknown_kind_is_a_note_where_nothing_is_imported_and_refused_where_plugins_are(nika, write):
+    write("nika.yaml", "plugins: {block: [keyword:shell]}\n")
+    shown = nika("plugins", "list")
+    assert "note: 'keyword:shell' in the block list of nika.yaml matches nothing that is installed" in shown.err
+    refused = nika("plugins", "check")
+    assert (refused.code, refused.out) == (2, "")
+    assert "error[NIKA-096]: 'keyword:shell' in nika.yaml: there are no plugins of the kind 'keyword'" in refused.err
+    assert "keywords:shell" in refused.err
 
 
 def test_without_such_an_entry_there_is_no_note(nika):

@@ -39,8 +39,9 @@ def test_every_installed_keyword_of_ours_is_in_the_table_with_its_primary_field(
         word for word in registry.words(Kind.KEYWORD) if registry.record(Kind.KEYWORD, word).distribution[:5] == "nika-"
     ]
 
-    assert {words(row[0])[0]: words(row[1])[0] for row in rows("Keywords")} == {
-        word: registry.keyword(word).primary for word in ours
+    keywords = {word: registry.keyword(word) for word in ours}
+    assert {words(row[0])[0]: words(row[1]) for row in rows("Keywords")} == {
+        word: [] if keyword.short_form_only else [keyword.primary] for word, keyword in keywords.items()
     }
 
 
@@ -73,7 +74,7 @@ def test_what_the_page_says_is_refused_is_refused(written: str, refused: str, tm
 
 
 def test_the_first_workflow_of_the_page_runs(tmp_path: Path) -> None:
-    (block,) = [block for block in files(PAGE) if block.title.endswith(".nika.yaml")]
+    block = next(block for block in files(PAGE) if block.title == "release-notes.nika.yaml")
 
     result = run_workflow(block.text, folder=tmp_path).result
 
@@ -83,6 +84,14 @@ def test_the_first_workflow_of_the_page_runs(tmp_path: Path) -> None:
         "notes": "success",
         "apology": "success",
     }
+
+
+def test_the_failure_handler_of_the_page_runs(tmp_path: Path) -> None:
+    block = next(block for block in files(PAGE) if block.title == "handler.nika.yaml")
+
+    result = run_workflow(block.text, folder=tmp_path).result
+
+    assert [task.state for task in result.tasks] == ["failed", "skipped", "success"]
 
 
 def test_the_other_workflows_of_the_page_are_valid(tmp_path: Path) -> None:

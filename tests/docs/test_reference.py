@@ -9,7 +9,7 @@ import pytest
 
 from nika_core.registry import Kind
 from nika_core.scaffold import NewPlugin
-from nika_core.scaffold.plugin_template import text_of
+from nika_core.scaffold.plugin_template import rendered_file
 
 from ..environments import ROOT
 from .pages import blocks
@@ -37,7 +37,7 @@ def test_every_hook_is_in_the_reference_with_the_example_that_the_templates_test
     page = (REFERENCE / "plugin-api.md").read_text()
 
     assert f"### The hook `{hook}`" in page
-    assert text_of(NewPlugin(kind=kind, word="sample"), "plugin.py") in page
+    assert rendered_file(NewPlugin(kind=kind, word="sample"), "plugin.py") in page
     # And the kind's own page has one that its test runs.
     assert any(f"def {hook}(" in block.text for block in blocks(ROOT / "docs" / "plugins" / PAGES[kind]) if block.title)
 

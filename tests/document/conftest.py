@@ -13,7 +13,7 @@ from nika_core.model.json import Json
 from nika_core.model.limits import Limit, LimitKind, Limits, Unit
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import KeywordCategory
-from nika_core.plugin import Facets, Keyword, Scope, Source, SourceReport, Values
+from nika_core.plugin import Facets, Keyword, Scope, Source, SourceReport, TemplateSource, Values
 from nika_core.plugin.fields import Anything, EmptyDict, Enum, Map, MapPattern, Optional, Seq, Str, field
 
 SHELL = Keyword(
@@ -89,6 +89,9 @@ class FakeCatalog:
 
     def sources(self) -> Collection[str]:
         return ("task", "input", "env")
+
+    def template_source(self, name: str) -> TemplateSource:
+        return TemplateSource(name=name, summary="", source="x:Y")
 
     def source(self, name: str) -> Source:
         if name in self.sources():

@@ -62,3 +62,8 @@ def test_every_keyword_has_its_payload_and_words_for_it(nika: Workspace) -> None
         assert schema["definitions"][word]["description"]
         assert {"$ref": f"#/definitions/{word}"} == schema["definitions"]["task"]["properties"][word]
     assert "mcpServers" in schema["properties"]
+
+
+@pytest.mark.parametrize("payload", [{"a": [1, "{{b}}"]}, ["x", None], "text", 3, True])
+def test_a_keyword_with_only_a_short_form_takes_what_its_field_takes(validator: Draft7Validator, payload: Any) -> None:
+    assert list(validator.iter_errors({"tasks": [{"id": "a", "set": payload}]})) == []

@@ -34,7 +34,7 @@ MISTAKES = [
     (TASKS + "  output: json\n", 4, 11, codes.BAD_VALUE, "a mapping", "{format: json}"),
     (TASKS + "  output: {schema: {type: object}}\n", 4, 12, codes.BAD_VALUE, "format: json", "add"),
     (TASKS + "  needs: [b]\n", 4, 3, codes.UNKNOWN_KEY, "`needs`", "{{other}}"),
-    (TASKS + "  if: '{{b}} == 1'\n", 4, 3, codes.UNKNOWN_KEY, "`if`", "stands on a flow"),
+    (TASKS + "  if: '{{b}} == 1'\n", 4, 3, codes.UNKNOWN_KEY, "`if`", "`when`"),
     (TASKS + "  env: {A: b}\n", 4, 3, codes.UNKNOWN_KEY, "`env`", "`shell: {command: ..., env: ...}`"),
     ("tasks:\n- id: a\n  shell: {command: x, captur: both}\n", 3, 23, codes.BAD_PAYLOAD, "`captur`", "`capture`"),
     ("tasks:\n- id: a\n  shell: {command: x, timeout: 3s}\n", 3, 23, codes.BAD_PAYLOAD, "`timeout`", "beside `shell`"),

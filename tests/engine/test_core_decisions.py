@@ -486,13 +486,25 @@ def test_resume_runs_again_what_is_given_something_else(lab):
     assert again.of(StartTask)[1].call.key == "r/b#2"
 
 
-def test_a_task_below_one_that_ran_again_to_the_same_output_is_reused(lab):
+def test_what_depends_on_a_task_that_has_changed_runs_again_even_if_the_output_is_the_same(lab):
     first = chain(lab)
     first.end_all()
     changed = earlier_of(first)
     changed["a"] = PreviousTask("success", 1, "other", changed["a"].payload, Outcome("x"))
     again = chain(lab, previous=changed)
+    again.end_all()
+    assert again.result.status is RunStatus.SUCCEEDED
+    assert again.started == ["a", "b", "c"]
     assert reasons(again)["a"] == "its definition has changed"
+    assert reasons(again)["b"] == reasons(again)["c"] == "a task that it depends on has changed"
+
+
+def test_what_depends_on_a_task_whose_output_was_lost_is_reused_if_the_output_is_the_same(lab):
+    first = chain(lab)
+    first.end_all()
+    earlier = earlier_of(first)
+    earlier["a"] = replace(earlier["a"], lost=True)
+    again = chain(lab, previous=earlier)
     again.end("a")
     assert again.result.status is RunStatus.SUCCEEDED
     assert again.started == ["a"]

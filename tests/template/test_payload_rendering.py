@@ -74,6 +74,21 @@ def test_text_fields_are_text_whatever_the_value():
     assert found == {"text": "3", "more": '{"a":[1,null]} true null text', "map": {"k": ["3"]}}
 
 
+def test_where_only_the_short_form_exists_a_place_is_named_by_the_word():
+    keyword = Keyword(
+        name="whole",
+        summary="A keyword without fields.",
+        primary="value",
+        short_form_only=True,
+        payload=None,
+        step="x:Y",
+        json_fields=frozenset({"value"}),
+    )
+    payload = {"value": compiled({"value": ["{{n}}", "{{missing}}"]})}
+    with pytest.raises(TemplateValueError, match=r"^in 'whole\.value\.1': "):
+        render_payload(keyword, Facets(), payload, value_of)
+
+
 def test_a_single_placeholder_in_a_tree_keeps_its_type_anywhere_in_it():
     found = rendered({"json": {"a": "{{n}}", "b": ["{{o}}", {"c": "{{b}}"}], "d": "n={{n}}", "e": 5, "f": " {{n}}"}})
     assert found["json"] == {"a": 3, "b": [{"a": [1, None]}, {"c": True}], "d": "n=3", "e": 5, "f": " 3"}

@@ -23,6 +23,7 @@ CHEATS = {
     "undocumented": "declared",
     "pointless": "declared",
     "absent": "declared",
+    "hidden-fields": "declared",
     "synchronous": "declared",
     "untemplated": "declared",
     "heavy": "light",

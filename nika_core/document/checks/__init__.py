@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from nika_core.document.checks.check_context import Context, depends_on
+from nika_core.document.checks.check_context import Context, depends_on, is_optional
+from nika_core.document.checks.conditions import check_conditions
 from nika_core.document.checks.known_values import check_values
 from nika_core.document.checks.payload_checks import CheckedPayload, TaskPayloads, check_payloads
 from nika_core.document.checks.references import check_references
@@ -28,6 +29,7 @@ __all__ = ["CheckedPayload", "Context", "TaskPayloads", "WorkflowPayload", "chec
 _CHECKS = (
     check_tools,
     check_flows,
+    check_conditions,
     check_references,
     check_cycles,
     check_output,
@@ -53,4 +55,4 @@ def check_workflow(context: Context, *, whole: bool = True) -> Iterator[Problem]
 
 def graph_of(workflow: Workflow, catalog: PluginCatalog) -> Graph:
     """Return the graph of flows and templates. A placeholder whose source is not available makes no edge."""
-    return build_graph(workflow.tasks, workflow.flows, partial(depends_on, catalog))
+    return build_graph(workflow.tasks, workflow.flows, partial(depends_on, catalog), partial(is_optional, catalog))

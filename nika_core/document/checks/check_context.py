@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from nika_core.document.plugin_catalog import PluginCatalog
@@ -34,11 +34,28 @@ class _Anything(Mapping[str, str]):
 
 
 def depends_on(catalog: PluginCatalog, placeholder: Placeholder) -> tuple[str, ...]:
-    """Return the tasks whose outputs a placeholder needs; none if its source fails, which is reported elsewhere."""
+    """Return the tasks that a placeholder names; none if its source fails, which is reported elsewhere."""
     try:
         return tuple(catalog.source(placeholder.source).depends_on(placeholder))
     except NikaError:
         return ()
+
+
+def is_optional(catalog: PluginCatalog, placeholder: Placeholder) -> bool:
+    """Return whether a placeholder may have a value though the tasks that it names have no output."""
+    if placeholder.has_default:
+        return True
+    try:
+        return catalog.template_source(placeholder.source).optional
+    except NikaError:  # reported elsewhere
+        return False
+
+
+def is_known_before_run(catalog: PluginCatalog, placeholder: Placeholder) -> bool:
+    """Return whether a placeholder's value is known before anything runs. Raise PluginError."""
+    if not catalog.template_source(placeholder.source).known_before_run:
+        return False
+    return not tuple(catalog.source(placeholder.source).depends_on(placeholder))
 
 
 @dataclass
@@ -72,7 +89,8 @@ class Context:
 
     @cached_property
     def graph(self) -> Graph:
-        return build_graph(self.workflow.tasks, self.workflow.flows, self.depends_on)
+        optional = partial(is_optional, self.catalog)
+        return build_graph(self.workflow.tasks, self.workflow.flows, self.depends_on, optional)
 
     @cached_property
     def scope(self) -> Scope:
@@ -91,7 +109,7 @@ class Context:
             return None
 
     def depends_on(self, placeholder: Placeholder) -> tuple[str, ...]:
-        """Return the tasks whose outputs a placeholder needs."""
+        """Return the tasks that a placeholder names."""
         needed = self._needed.get(placeholder.text)  # several checks ask, and most placeholders stand in many tasks
         if needed is None:
             needed = self._needed[placeholder.text] = depends_on(self.catalog, placeholder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from nika_core.document.checks.check_context import place_of
+from nika_core.document.checks.check_context import is_known_before_run, place_of
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.errors import Place, PluginError, Problem, TemplateValueError
 from nika_core.model.payload_tree import placeholders_in
@@ -16,7 +16,7 @@ from nika_core.template import resolve
 
 
 def check_values(workflow: Workflow, catalog: PluginCatalog, values: Values) -> Iterator[Problem]:
-    """Yield a problem for each placeholder that needs no task's output and has no value.
+    """Yield a problem for each placeholder whose value has to be known now, and is not.
 
     To be called right before a run, with its inputs and its environment; `values.outputs` is not looked at.
     """
@@ -26,7 +26,7 @@ def check_values(workflow: Workflow, catalog: PluginCatalog, values: Values) -> 
         if placeholder.text not in errors:
             errors[placeholder.text] = None
             try:
-                if not tuple(catalog.source(placeholder.source).depends_on(placeholder)):
+                if is_known_before_run(catalog, placeholder):
                     resolve(placeholder, values, catalog.source)
             except TemplateValueError as error:
                 errors[placeholder.text] = error
@@ -44,6 +44,8 @@ def _everywhere(workflow: Workflow) -> Iterator[tuple[Placeholder, Callable[[], 
     for task in workflow.tasks:
         for path, placeholder in placeholders_in(task.payload):
             yield placeholder, partial(place_of, task.at, path, placeholder)
+        for placeholder in task.when.placeholders if task.when else ():
+            yield placeholder, partial(place_of, task.at, ("when",), placeholder)
     for path, placeholder in placeholders_in(workflow.agent.system_prompt if workflow.agent else None):
         yield placeholder, partial(place_of, workflow.at, ("agent", "systemPrompt", *path), placeholder)
     for flow in workflow.flows:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from nika_core import codes
-from nika_core.document.checks.check_context import Context, place_of
+from nika_core.document.checks.check_context import Context, is_known_before_run, place_of
 from nika_core.errors import NikaError, Place, Problem
 from nika_core.model.bounded import shorten
 from nika_core.model.limits import LimitKind
 from nika_core.model.nearest import nearest
 from nika_core.model.payload_tree import placeholders_in
 from nika_core.model.template import Placeholder
-from nika_core.model.workflow import Flow
+from nika_core.model.workflow import Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,31 +111,46 @@ def check_references(context: Context) -> Iterator[Problem]:
                     place,
                     "a task's payload can name other tasks only",
                 )
+        yield from _check_condition(context, references, task.when, task.id, partial(place_of, task.at, ("when",)))
     agent = context.workflow.agent
     for path, placeholder in placeholders_in(agent.system_prompt if agent else None, ("agent", "systemPrompt")):
         place = place_of(context.workflow.at, path, placeholder)
         for issue in references.issues(placeholder):
             yield _problem(issue, place)
         if any(task in context.tasks for task in context.depends_on(placeholder)):
-            yield Problem(
-                codes.UNKNOWN_REFERENCE,
-                f"{_short(placeholder)}: the agent block's system prompt cannot name a task's output",
-                place,
-                "it is the same for all tasks, and fixed before any of them runs; put it in the task's `systemPrompt`",
-            )
+            what = "a task's output"
+        elif not references.issues(placeholder) and not is_known_before_run(context.catalog, placeholder):
+            what = "what is only known in a run"
+        else:
+            continue
+        yield Problem(
+            codes.UNKNOWN_REFERENCE,
+            f"{_short(placeholder)}: the agent block's system prompt cannot name {what}",
+            place,
+            "it is the same for all tasks, and fixed before any of them runs; put it in the task's `systemPrompt`",
+        )
     for flow in context.workflow.flows:
-        yield from _check_condition(context, references, flow)
+        at = partial(place_of, flow.at, ("condition",))
+        target = None if flow.source == flow.target else flow.target
+        yield from _check_condition(context, references, flow.condition, target, at)
 
 
-def _check_condition(context: Context, references: _References, flow: Flow) -> Iterable[Problem]:
-    for placeholder in flow.condition.placeholders if flow.condition else ():
+def _check_condition(
+    context: Context,
+    references: _References,
+    condition: Condition | None,
+    target: str | None,
+    at: Callable[[Placeholder], Place],
+) -> Iterable[Problem]:
+    """Check a condition. `target`: the task that it decides about; None: nobody's, which is reported elsewhere."""
+    for placeholder in condition.placeholders if condition else ():
         for issue in references.issues(placeholder):
-            yield _problem(issue, place_of(flow.at, ("condition",), placeholder))
-        if flow.target in context.depends_on(placeholder) and flow.source != flow.target:
+            yield _problem(issue, at(placeholder))
+        if target in context.depends_on(placeholder):
             yield Problem(
                 codes.CYCLE,
-                f"{_short(placeholder)}: whether '{flow.target}' runs cannot depend on its own output",
-                place_of(flow.at, ("condition",), placeholder),
+                f"{_short(placeholder)}: whether '{target}' runs cannot depend on its own output",
+                at(placeholder),
                 "a condition is asked before its target runs",
             )
 

@@ -9,16 +9,14 @@ from nika_core import codes
 from nika_core.document.checks.check_context import Context, place_of
 from nika_core.errors import Place, Problem, Severity
 from nika_core.model.graph import Edge, EdgeKind
-from nika_core.model.limits import LimitKind
 from nika_core.model.nearest import nearest
 from nika_core.model.payload_tree import placeholders_in
-from nika_core.template import CompiledCondition
 
 _MAX_NAMES = 20  # of a cycle's tasks in one message
 
 
 def check_flows(context: Context) -> Iterator[Problem]:
-    """Check that flows join two different tasks, and that their conditions are not nested too deeply."""
+    """Check that flows join two different tasks."""
     for flow in context.workflow.flows:
         ends = (("source", flow.source, codes.UNKNOWN_FLOW_SOURCE), ("target", flow.target, codes.UNKNOWN_FLOW_TARGET))
         for end, task, code in ends:
@@ -32,14 +30,6 @@ def check_flows(context: Context) -> Iterator[Problem]:
                 f"this flow leads from '{flow.source}' to itself",
                 flow.at(("target",)),
                 "a task cannot wait for itself; to try a task again, use `retry`",
-            )
-        condition, limit = flow.condition, context.limits.bounds.get(LimitKind.RECURSION)
-        if isinstance(condition, CompiledCondition) and limit is not None and condition.depth > limit.value:
-            yield Problem(
-                codes.DEPTH_LIMIT,
-                f"the condition is nested {condition.depth} levels deep; at most {limit.value:g} are allowed",
-                flow.at(("condition",)),
-                f"make it flatter, or raise {limit.name}",
             )
 
 
@@ -119,9 +109,12 @@ def _edge(context: Context, source: str, target: str) -> Edge:
 def _reason(context: Context, edge: Edge) -> str:
     if edge.kind is EdgeKind.FLOW:
         return f"the flow {edge.source} -> {edge.target}"
-    payload = context.tasks[edge.target].payload
-    named = any(edge.source in context.depends_on(placeholder) for _, placeholder in placeholders_in(payload))
-    where = "the payload of" if named else "a condition into"
+    task = context.tasks[edge.target]
+    where = "a condition into"
+    if any(edge.source in context.depends_on(placeholder) for _, placeholder in placeholders_in(task.payload)):
+        where = "the payload of"
+    elif task.when and any(edge.source in context.depends_on(placeholder) for placeholder in task.when.placeholders):
+        where = "`when` of"
     return f"{{{{{edge.source}}}}} in {where} '{edge.target}'"
 
 

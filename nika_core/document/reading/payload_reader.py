@@ -27,15 +27,15 @@ class PayloadReader:
     def __init__(self, keyword: Keyword) -> None:
         compiled = compile_schema(keyword.payload)
         self.keyword = keyword
-        self.fields = compiled.fields
+        self.fields = frozenset() if keyword.short_form_only else compiled.fields
         self._check = compiled.check
         self._trees = keyword.json_fields
         self._literal = keyword.verbatim_fields
 
     def read(self, node: Any, issues: list[ValidationIssue]) -> dict[str, Any]:
-        """Return the payload; issues are relative to `node`, which is a mapping or the short form's scalar."""
+        """Return the payload; issues are relative to `node`, which is a mapping or what the short form allows."""
         since = len(issues)
-        short = isinstance(node, str)
+        short = self.keyword.short_form_only or isinstance(node, str)
         if short:
             node = {self.keyword.primary: node}
         elif type(node) is not dict:
@@ -69,8 +69,8 @@ class PayloadReader:
                 payload[name] = _compile_tree(value, name, issues)
         if short:
             for issue in issues[since:]:
-                issue.path.clear()
-                issue.at_key = False
+                del issue.path[-1:]  # the outermost step is the primary field, which its author left out
+                issue.at_key = issue.at_key and bool(issue.path)
         return payload
 
 

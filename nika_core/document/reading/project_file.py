@@ -11,7 +11,7 @@ from typing import Any, Final
 from nika_core import codes
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading.problem_list import ProblemList
-from nika_core.document.reading.source_file import decode, read_bytes
+from nika_core.document.reading.source_file import decode_source, read_bytes
 from nika_core.document.reading.yaml_file import parse_file
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.document.validation.issues import ValidationIssue
@@ -75,7 +75,7 @@ def load_project(start: Path, limits: Limits | None = None, *, clock: Clock | No
         raise ProblemsError([data])
     if not data.strip():
         return Project(path)
-    text = decode(data, str(path))
+    text = decode_source(data, str(path))
     if isinstance(text, Problem):
         raise ProblemsError([text])
     return _project(path, *parse_file(text, str(path), limits, clock))

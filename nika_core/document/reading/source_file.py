@@ -33,7 +33,7 @@ def too_large(path: Path, size: int, limit: Limit) -> Problem:
     )
 
 
-def decode(data: bytes, path: str) -> str | Problem:
+def decode_source(data: bytes, path: str) -> str | Problem:
     """Return the bytes as text without a byte order mark, or why they are not text. Line ends are kept."""
     try:
         text = files.text_of(data, Path(path))

@@ -8,6 +8,7 @@ from typing import Any, Final
 from nika_core import codes
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading import workflow_schema
+from nika_core.document.reading.condition_reader import ConditionReader
 from nika_core.document.reading.output_schema import AS_FILE, read_schema, schema_issue
 from nika_core.document.reading.payload_reader import PayloadReader
 from nika_core.document.reading.problem_list import ProblemList
@@ -24,6 +25,7 @@ from nika_core.model.bounded import shorten, why_not_an_id
 from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.nearest import nearest
 from nika_core.model.workflow import Mode, OnError, OutputSpec, Retry, Task
+from nika_core.plugin import Keyword
 
 _TASKS_BETWEEN_CHECKS: Final = 64
 _NO_RETRY: Final = Retry()
@@ -55,6 +57,7 @@ class TaskReader:
         locator: PathLocator,
         catalog: PluginCatalog,
         limits: Limits,
+        conditions: ConditionReader,
         deadline: ValidationDeadline,
         problems: ProblemList,
     ) -> None:
@@ -63,6 +66,7 @@ class TaskReader:
         self.has_refused_parts = bool(problems.items)  # part of the text was: a task that holds such a part is broken
         self.locator = locator
         self.catalog = catalog
+        self.conditions = conditions
         self.deadline = deadline
         self.problems = problems
         self.words = frozenset(catalog.keywords())
@@ -127,11 +131,12 @@ class TaskReader:
                         issue.hint = f"`{issue.path[0]}` stands on the task, beside `{keyword.keyword.name}`"
                 under(issues, since, keyword.keyword.name)
         output = self._output(node, fields["output"], issues) if fields.get("output") else _TEXT
+        when = self.conditions.read(fields["when"], "when", issues) if fields.get("when") else None
         if keyword is None:
             return Task(task_id, "", {}, index, place=place)
         if broken or task_id[0] == "#" or (self.has_refused_parts and holds_refused(node)):
-            at = TaskLocator(self.locator, node, entry, keyword.keyword.name, keyword.keyword.primary)
-            return Task(task_id, "", payload, index, place=place, at=at)
+            at = self._locator_of(node, entry, keyword.keyword)
+            return Task(task_id, "", payload, index, when=when, place=place, at=at)
         retry = fields.get("retry")
         allowed = fields.get("allowedTools")
         word = keyword.keyword.name
@@ -143,13 +148,18 @@ class TaskReader:
             fields.get("timeout"),
             Retry(retry.get("max"), retry.get("backoff")) if retry else _NO_RETRY,
             OnError(fields["onError"]) if fields.get("onError") else OnError.FAIL,
-            None,
+            when,
             output,
             tuple(allowed) if allowed is not None else None,
             tuple(fields.get("disallowedTools") or ()),
             Mode(fields["mode"]) if fields.get("mode") else None,
             place,
-            TaskLocator(self.locator, node, entry, word, keyword.keyword.primary),
+            self._locator_of(node, entry, keyword.keyword),
+        )
+
+    def _locator_of(self, node: dict[Any, Any], entry: int, keyword: Keyword) -> TaskLocator:
+        return TaskLocator(
+            self.locator, node, entry, keyword.name, keyword.primary, short_form_only=keyword.short_form_only
         )
 
     def _id(self, node: dict[Any, Any], index: int, issues: list[ValidationIssue]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from nika_core import codes
 from nika_core.document.checks import Context, check_workflow
 from nika_core.document.plugin_catalog import PluginCatalog
-from nika_core.document.reading.source_file import decode, read_bytes, too_large
+from nika_core.document.reading.source_file import decode_source, read_bytes, too_large
 from nika_core.document.reading.workflow_reader import WorkflowReader
 from nika_core.document.yaml.deadline import OutOfTimeError, ValidationDeadline
 from nika_core.document.yaml.path_locator import PathLocator
@@ -80,7 +80,7 @@ def _read(options: _LoadOptions, text: bytes | None, deadline: ValidationDeadlin
         data = too_large(path, len(data), limit)
     if isinstance(data, Problem):
         return LoadedWorkflow(None, (data,))
-    decoded = decode(data, str(path))
+    decoded = decode_source(data, str(path))
     if isinstance(decoded, Problem):
         return LoadedWorkflow(None, (decoded,))
     data = data.removeprefix(b"\xef\xbb\xbf")

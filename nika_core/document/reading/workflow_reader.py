@@ -10,6 +10,7 @@ from nika_core import codes
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading import workflow_schema
 from nika_core.document.reading.agent_block import check_model, read_agent
+from nika_core.document.reading.condition_reader import ConditionReader
 from nika_core.document.reading.flow_reader import FlowReader
 from nika_core.document.reading.inputs import declared
 from nika_core.document.reading.legacy import LATER_VERSION_KEY, find_legacy_key
@@ -46,6 +47,7 @@ class WorkflowReader:
         self.deadline = deadline
         self.model = model
         self.problems = ProblemList(locator)
+        self.conditions = ConditionReader(limits, deadline)
         self.broken_sections: set[str] = set()
 
     def read(self, root: Any, missing: Collection[str] = (), ids: Iterable[str] = ()) -> Workflow | None:
@@ -144,7 +146,13 @@ class WorkflowReader:
         if not node and whole:
             self.problems.add(codes.BAD_VALUE, "a workflow has at least one task", ("tasks",))
         return TaskReader(
-            self.path.parent, self.locator, self.catalog, self.limits, self.deadline, self.problems
+            self.path.parent,
+            self.locator,
+            self.catalog,
+            self.limits,
+            self.conditions,
+            self.deadline,
+            self.problems,
         ).read()
 
     def _flows(self, root: dict[Any, Any]) -> tuple[Any, ...]:
@@ -156,7 +164,7 @@ class WorkflowReader:
             add(issues, node, "a list of flows", "write each flow as an item: `- {source: a, target: b}`")
             self.problems.add_issues(issues, codes.BAD_VALUE, ("flows",))
             return ()
-        return FlowReader(self.locator, self.limits, self.deadline, self.problems).read()
+        return FlowReader(self.locator, self.conditions, self.deadline, self.problems).read()
 
     def _inputs(self, root: dict[Any, Any]) -> Mapping[str, InputSpec] | None:
         if "inputs" not in root:

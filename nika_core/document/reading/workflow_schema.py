@@ -54,6 +54,7 @@ OUTPUT: Final = Map({Optional("format"): Enum(["text", "json"]), Optional("schem
 # A task's keys beside its keyword.
 TASK: Final[dict[str, Any]] = {
     "id": Str(),
+    "when": NonEmptyStr(),
     "timeout": Duration(above_zero=True),
     "retry": Map({Optional("max"): PositiveInt(), Optional("backoff"): Duration()}),
     "onError": Enum(["fail", "continue"]),

@@ -47,11 +47,11 @@ _OURS: Final = {
     "working_directory": "workingDir",
 }
 _WAITS: Final = "a task waits for what its templates name, `{{other}}`; for order alone write a flow"
-_CONDITION: Final = "a condition stands on a flow: `flows: [{source: ..., target: ..., condition: ...}]`"
+_CONDITION: Final = "did you mean `when`? A flow may have a `condition`"
 # Keys of a task that say what with us is said in another place, and where.
 ELSEWHERE: Final = {
     **dict.fromkeys(("needs", "depends_on", "dependsOn", "depends", "dependencies", "requires", "wait_for"), _WAITS),
-    **dict.fromkeys(("if", "when", "condition", "unless", "only_if"), _CONDITION),
+    **dict.fromkeys(("if", "condition", "unless", "only_if"), _CONDITION),
 }
 
 

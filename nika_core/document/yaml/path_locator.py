@@ -7,7 +7,7 @@ from typing import Any
 
 from nika_core.document.yaml.nodes import Tree
 from nika_core.document.yaml.scalar_offsets import offset_in_text
-from nika_core.document.yaml.source_map import RefusedKey, SourceMap, entry_of, size_of
+from nika_core.document.yaml.source_map import RefusedKey, SourceMap, entries_in, entry_of
 from nika_core.errors import Place
 
 
@@ -31,7 +31,7 @@ class PathLocator:
             for name, value in self.root.items() if type(self.root) is dict else ():
                 at += name.size if type(name) is RefusedKey else 1
                 entries[name] = at
-                at += size_of(value)
+                at += entries_in(value)
             self._root_entries = entries
         return self._root_entries.get(key)
 
@@ -47,7 +47,7 @@ class PathLocator:
             elif before is None:
                 last = (self.root_entry(key) or 0) + 1
             else:
-                last += size_of(before)
+                last += entries_in(before)
             before = node
             yield node, last
 
@@ -91,23 +91,33 @@ class PathLocator:
 class TaskLocator:
     """`Task.at`: finds places in one task's payload, else in the task."""
 
-    __slots__ = ("entry", "keyword", "locator", "node", "primary")
+    __slots__ = ("entry", "keyword", "locator", "node", "primary", "short_form_only")
 
-    def __init__(self, locator: PathLocator, node: Any, entry: int, keyword: str, primary: str) -> None:
+    def __init__(
+        self,
+        locator: PathLocator,
+        node: Any,
+        entry: int,
+        keyword: str,
+        primary: str,
+        *,
+        short_form_only: bool = False,
+    ) -> None:
         self.locator = locator
         self.node = node
         self.entry = entry
         self.keyword = keyword
         self.primary = primary
+        self.short_form_only = short_form_only
 
     def __call__(self, path: tuple[str | int, ...]) -> Place:
         node, keyword = self.node, self.keyword
         payload = node.get(keyword)
         full = path
-        if path and type(payload) is dict and path[0] in payload:
-            full = (keyword, *path)
-        elif path and isinstance(payload, str) and path[0] == self.primary:
+        if path and path[0] == self.primary and (self.short_form_only or isinstance(payload, str)):
             full = (keyword, *path[1:])
+        elif path and type(payload) is dict and path[0] in payload:
+            full = (keyword, *path)
         return self.locator.place_within(node, self.entry, full)
 
 

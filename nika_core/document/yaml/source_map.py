@@ -99,7 +99,7 @@ class RefusedKey:
         self.is_template = is_template
 
 
-def size_of(node: Any) -> int:
+def entries_in(node: Any) -> int:
     """Return how many entries of `offsets` a node takes, keys included."""
     if type(node) is not dict and type(node) is not list:
         return 1
@@ -144,13 +144,13 @@ def entry_of(node: Any, entry: int, path: tuple[str | int, ...], *, key: bool = 
                     if key and taken == len(path) - 1:
                         entry = key_entry
                     break
-                at += size_of(value)
+                at += entries_in(value)
         elif type(node) is list:
             if not isinstance(step, int) or not 0 <= step < len(node):
                 break
             at = entry + 1
             for value in node[:step]:
-                at += size_of(value)
+                at += entries_in(value)
             node, entry = node[step], at
         else:
             break

@@ -132,7 +132,12 @@ class Expander:
             self._actions.skip(node, SkipReason.DECISION)
             return
         started = started_data(node, epoch, definition, given, "")
-        self._state.transition(node, Running(epoch), EventKind.TASK_STARTED, {**started, "group": "workflow"})
+        self._state.transition(
+            node,
+            Running(epoch),
+            EventKind.TASK_STARTED,
+            {**started, "group": "workflow", "tasks": len(spec.plan.tasks)},
+        )
         scope = WorkflowScope(spec.plan, inputs, node)
         node.expansion = ChildExpansion(node, scope)
         self._state.add_all(scope)

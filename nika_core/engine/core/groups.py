@@ -7,7 +7,7 @@ and its result. A list of 10,000 costs memory for what runs and what is kept, no
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
@@ -110,7 +110,7 @@ class EachExpansion:
         """Keep what an item leaves behind, and forget its node."""
         index = node.index
         del self.active[index]
-        self.results[index] = _without_outputs(result)
+        self.results[index] = without_outputs(result)
         if result.state == "success":
             self.outputs[index] = result.output
         elif result.failure is not None:
@@ -150,9 +150,14 @@ class EachExpansion:
             if result.failure is not None
         ]
 
-    def children(self) -> tuple[TaskResult, ...]:
-        """Return the results of its items, in their order."""
-        return tuple(self.results[index] for index in sorted(self.results))
+    def children(self, unfinished: Iterable[TaskResult] = ()) -> tuple[TaskResult, ...]:
+        """Return the results of its items, in their order.
+
+        Args:
+            unfinished: those of the active ones, in the same order.
+        """
+        results = {**self.results, **dict(zip(self.active, unfinished, strict=False))}
+        return tuple(results[index] for index in sorted(results))
 
 
 @dataclass(slots=True)
@@ -198,7 +203,7 @@ class LoopExpansion:
         """Keep what a round leaves behind, and forget its node."""
         self.active = None
         self.usage = self.usage + result.usage
-        self.results.append(_without_outputs(result))
+        self.results.append(without_outputs(result))
         self.last = node.outcome
         if self.spec.collect:
             self.outputs.append(result.output if result.state == "success" else None)
@@ -235,9 +240,9 @@ class LoopExpansion:
             output, has_output = list(self.outputs), True
         return Outcome(output, has_output, failure, usage=self.usage)
 
-    def children(self) -> tuple[TaskResult, ...]:
-        """Return the results of its rounds."""
-        return tuple(self.results)
+    def children(self, unfinished: Iterable[TaskResult] = ()) -> tuple[TaskResult, ...]:
+        """Return the results of its rounds; `unfinished`: that of the active one."""
+        return (*self.results, *unfinished)
 
 
 @dataclass(slots=True)
@@ -259,9 +264,9 @@ def _sum(usages: Any) -> Usage:
     return total
 
 
-def _without_outputs(result: TaskResult) -> TaskResult:
+def without_outputs(result: TaskResult) -> TaskResult:
     """Return what is kept of an item or a round: outputs are in the list's, and inner ones nobody can read any more."""
-    children = tuple(map(_without_outputs, result.children))
+    children = tuple(map(without_outputs, result.children))
     return result._replace(output=None, has_output=False, messages=(), children=children)
 
 

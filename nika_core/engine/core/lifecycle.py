@@ -125,11 +125,18 @@ class Lifecycle:
         return StartTask(self._preparation.call(node, epoch, self._preparation.payload(node)))
 
     def _reuse_earlier(self, node: Node, choice: ReuseDecision) -> None:
-        outcome = self._plan.previous[node.identity].outcome
+        earlier = self._plan.previous[node.identity]
+        outcome = earlier.outcome
         node.reused = True
         data = {**task_data(outcome), "reason": choice.reason}
         if node.identity != node.id:
             data["identity"] = node.identity
+        if earlier.state == "failed":
+            data.pop("usage", None)  # it was counted when it failed
+            node.outcome = outcome
+            self._state.transition(node, Failed(), EventKind.TASK_FAILED, {**data, "reused": True})
+            self.give_up(node)
+            return
         if outcome.withheld:
             data["withheld"] = True  # whoever needs it in a later life must not take this for it
         self.succeed(node, outcome, EventKind.TASK_REUSED, data)

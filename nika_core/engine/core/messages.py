@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from nika_core.model.events import NO_DATA, EventKind
+from nika_core.model.events import NO_DATA
 from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.limits import Limits
@@ -166,7 +166,7 @@ class Emit(NamedTuple):
     """Tell observers and history. `number` counts the core's own events from 1."""
 
     number: int
-    kind: EventKind
+    kind: str
     task: str | None = None
     data: Mapping[str, Any] = NO_DATA
 

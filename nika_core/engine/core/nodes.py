@@ -46,6 +46,7 @@ class Node:
         wait: what it waits for.
         signals: what it was given by signals, by their key.
         rerun: it is never reused.
+        changed: what defines it, or what it depends on, is not what it was in the run that is resumed.
     """
 
     state: TaskState = PENDING
@@ -65,6 +66,7 @@ class Node:
     wait: Wait | None = None
     signals: Mapping[str, Json] = NO_SIGNALS
     rerun: bool = False
+    changed: bool = False
 
     def __init__(self, node_id: NodeId, task: Task, scope: WorkflowScope, order: tuple[int, ...]) -> None:
         self.id = node_id
@@ -89,6 +91,13 @@ class Node:
     def tolerated(self) -> bool:
         """Whether its failure is one that its dependents may go on after, and its run does not fail for."""
         return self.task.on_error is not OnError.FAIL
+
+    def mark_changed(self) -> None:
+        """It has changed, and with it every group that it belongs to."""
+        node: Node | None = self
+        while node is not None and not node.changed:
+            node.changed = True
+            node = node.parent.node if node.parent is not None else node.scope.owner
 
     def spend(self, usage: Usage) -> None:
         """Count what was used for it, but not in its last outcome."""

@@ -40,7 +40,10 @@ class Preparation:
         """Decide whether the earlier run's outcome of a node is taken."""
         if not self._reuse.active or node.retries:
             return FRESH
-        return self._reuse.choose(node, definition, given)
+        choice = self._reuse.choose(node, definition, given)
+        if choice.changed:
+            node.mark_changed()
+        return choice
 
     def call(self, node: Node, epoch: int, payload: JsonObject) -> TaskCall:
         """Return the call of one epoch of a node."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -11,7 +11,7 @@ from nika_core.engine.core.task_usage import usage_by_task, with_identity
 from nika_core.model.codec import failure_of, message_of
 from nika_core.model.events import Event, EventKind
 from nika_core.model.json import Json, JsonObject
-from nika_core.model.state import SkipReason
+from nika_core.model.state import RunStatus, SkipReason
 from nika_core.model.usage import NOTHING
 
 
@@ -20,9 +20,9 @@ class PreviousTask:
     """How a node stood when its run ended, was interrupted or was killed.
 
     `state`: success, failed, skipped, waiting or running (it had started, and how it ended is not known). Hashes are ""
-    if they are not known. `lost`: history has kept the output, and it is no longer there, or damaged. `signals`: what
-    it had been given by what it waited for, by key. `deadlines`: until when it waits, by key, in seconds since the
-    epoch.
+    if they are not known. `accepted`: it failed, and its run succeeded all the same. `lost`: history has kept the
+    output, and it is no longer there, or damaged. `signals`: what it had been given by what it waited for, by key.
+    `deadlines`: until when it waits, by key, in seconds since the epoch.
     """
 
     state: str
@@ -30,12 +30,13 @@ class PreviousTask:
     definition: str = ""
     payload: str = ""
     outcome: Outcome = NO_OUTCOME
+    accepted: bool = False
     lost: bool = False
     signals: Mapping[str, Json] = field(default_factory=dict)
     deadlines: Mapping[str, float] = field(default_factory=dict)
 
 
-_ENDS: Final = {
+_ENDS: Final[Mapping[str, str]] = {
     EventKind.TASK_SUCCEEDED: "success",
     EventKind.TASK_REUSED: "success",
     EventKind.TASK_FAILED: "failed",
@@ -70,11 +71,26 @@ def previous_tasks(events: Iterable[Event]) -> dict[str, PreviousTask]:
             nodes[identity] = replace(before, signals={**before.signals, event.data["key"]: event.data["payload"]})
         elif event.kind in _ENDS:
             nodes[identity] = _ended(_ENDS[event.kind], event.data, before)
+    if _succeeded(events):
+        nodes = {
+            identity: replace(node, accepted=True) if node.state == "failed" else node
+            for identity, node in nodes.items()
+        }
     spent = usage_by_task(events)
     return {
         identity: replace(node, outcome=node.outcome._replace(usage=spent[identity])) if identity in spent else node
         for identity, node in nodes.items()
     }
+
+
+def _succeeded(events: Sequence[Event]) -> bool:
+    """Whether the run has ended, and succeeded, in its last life."""
+    for event in reversed(events):
+        if event.kind is EventKind.RUN_STARTED:
+            return False
+        if event.kind is EventKind.RUN_FINISHED:
+            return bool(event.data.get("status") == RunStatus.SUCCEEDED)
+    return False
 
 
 def _started(data: JsonObject, before: PreviousTask) -> PreviousTask:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from nika_core.engine.core.groups import ChildExpansion, EachExpansion, LoopExpansion
+from nika_core.engine.core.groups import ChildExpansion, EachExpansion, LoopExpansion, without_outputs
 from nika_core.engine.core.messages import Outcome
 from nika_core.engine.core.nodes import Node, WorkflowScope
 from nika_core.engine.core.run_state import RunState
@@ -140,15 +140,9 @@ def node_result(node: Node, state: RunState) -> TaskResult:
         if earlier is not None:
             usage = usage + earlier.outcome.usage
     failed = isinstance(ended, Failed | Cancelled)
-    kind = ""
-    children: tuple[TaskResult, ...] = ()
-    if isinstance(expansion, ChildExpansion):
-        kind, children = "tasks", tuple(node_result(inner, state) for inner in expansion.scope.nodes.values())
+    kind, children = _children(node, state)
+    if isinstance(expansion, ChildExpansion) or (expansion is not None and not node.ended):
         usage = _sum(child.usage for child in children) + node.extra_usage
-    elif isinstance(expansion, EachExpansion):
-        kind, children = "items", expansion.children()
-    elif isinstance(expansion, LoopExpansion):
-        kind, children = "rounds", expansion.children()
     return TaskResult(
         node.id,
         node.task.keyword,
@@ -168,6 +162,20 @@ def node_result(node: Node, state: RunState) -> TaskResult:
         children_kind=kind,
         children=children,
     )
+
+
+def _children(node: Node, state: RunState) -> tuple[str, tuple[TaskResult, ...]]:
+    """Return what a node stands for, and how that ended; what waits in a run that pauses has not."""
+    expansion = node.expansion
+    if isinstance(expansion, ChildExpansion):
+        return "tasks", tuple(node_result(inner, state) for inner in expansion.scope.nodes.values())
+    if isinstance(expansion, EachExpansion):
+        active = (without_outputs(node_result(item, state)) for item in expansion.active.values())
+        return "items", expansion.children(active)
+    if isinstance(expansion, LoopExpansion):
+        rounds = () if expansion.active is None else (without_outputs(node_result(expansion.active, state)),)
+        return "rounds", expansion.children(rounds)
+    return "", ()
 
 
 def run_result(state: RunState, status: RunStatus) -> RunResult:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final, TypeAlias
 
@@ -27,11 +27,12 @@ class ReuseAction(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ReuseDecision:
-    """`reason` is for the user; `epoch` is the one to run under."""
+    """`reason` is for the user; `epoch` is the one to run under; `changed`: what depends on it is done again, too."""
 
     action: ReuseAction
     reason: str
     epoch: int = 1
+    changed: bool = False
 
 
 FRESH = ReuseDecision(ReuseAction.RUN, "")
@@ -49,16 +50,18 @@ class Reuse:
         """Decide about a node that could start now."""
         earlier = self._previous.get(node.identity)
         if earlier is None:
-            return _NEW
+            return replace(_NEW, changed=True)
         following = earlier.epoch + 1
         if node.rerun:
             return ReuseDecision(ReuseAction.RUN, "you asked for it with --from", following)
         if not earlier.epoch:
             return _NEW
         if earlier.definition != definition:
-            return ReuseDecision(ReuseAction.RUN, "its definition has changed", following)
+            return ReuseDecision(ReuseAction.RUN, "its definition has changed", following, changed=True)
         if earlier.payload != payload:
-            return ReuseDecision(ReuseAction.RUN, "what it is given has changed", following)
+            return ReuseDecision(ReuseAction.RUN, "what it is given has changed", following, changed=True)
+        if _depends_on_a_change(node):
+            return ReuseDecision(ReuseAction.RUN, "a task that it depends on has changed", following, changed=True)
         return _unchanged(earlier, needed=_is_needed(node))
 
 
@@ -66,6 +69,14 @@ def _is_needed(node: Node) -> bool:
     """Whether anything reads the node's output: of an item or a round its list or its loop does."""
     plan = node.scope.plan
     return node.parent is not None or node.task.id in plan.graph.read or node.task.id in plan.context
+
+
+def _depends_on_a_change(node: Node) -> bool:
+    """Whether a task that it waits for has changed. What an item or a round depends on is in what it is given."""
+    scope = node.scope
+    return node.parent is None and any(
+        scope.nodes[edge.source].changed for edge in scope.plan.graph.incoming[node.task.id]
+    )
 
 
 def _unchanged(earlier: PreviousTask, *, needed: bool) -> ReuseDecision:
@@ -82,6 +93,8 @@ def _unchanged(earlier: PreviousTask, *, needed: bool) -> ReuseDecision:
         return ReuseDecision(ReuseAction.RUN, "it had been waiting", earlier.epoch)
     if earlier.state == "running":
         return ReuseDecision(ReuseAction.RUN, "it had been interrupted", earlier.epoch)
+    if earlier.accepted:
+        return ReuseDecision(ReuseAction.REUSE, "it had failed, and the run succeeded all the same", earlier.epoch)
     # The same answers would fail the same check again; after any other failure what was paid for still counts.
     category = earlier.outcome.failure.category if earlier.outcome.failure is not None else None
     epoch = earlier.epoch + 1 if category is Category.VALIDATION else earlier.epoch

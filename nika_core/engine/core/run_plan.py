@@ -182,6 +182,7 @@ class RunRequest:
         workflow: checked; `workflow.agent` with provider and model as the command line and the project have them.
         inputs: typed, defaults filled in.
         environ: the environment as it is when the run starts.
+        groups: tasks that stand for several nodes, or for a workflow.
         no_slot: tasks that mostly wait for somebody else: they take no place among those that run at once.
         files: by task, a hash of the files that belong to its definition.
         sections: the root sections as they count in definitions, with what is declared elsewhere; None: the workflow's.
@@ -201,6 +202,7 @@ class RunRequest:
     inputs: Mapping[str, Json] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=dict)
     agent: AgentBlock | None = None  # system prompt resolved; None: the workflow's
+    groups: Mapping[str, Group] = field(default_factory=dict)
     no_slot: frozenset[str] = frozenset()
     files: Mapping[str, str] = field(default_factory=dict)
     sections: Mapping[str, Json] | None = None

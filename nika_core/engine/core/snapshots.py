@@ -96,7 +96,7 @@ def _node_json(node: Node) -> JsonObject:
         values["outcome"] = outcome_json(node.outcome)
     if node.extra_usage != NOTHING:
         values["extraUsage"] = usage_json(node.extra_usage)
-    for name in ("asking", "retries", "reused", "rerun", "key"):
+    for name in ("asking", "retries", "reused", "rerun", "changed", "key"):
         if value := getattr(node, name):
             values[name] = value
     if node.signals:
@@ -116,6 +116,7 @@ def _fill_node(node: Node, data: JsonObject, nodes: dict[str, Node]) -> None:
     node.extra_usage = usage_of(data.get("extraUsage"))
     node.asking, node.retries = data.get("asking", 0), data.get("retries", 0)
     node.reused, node.rerun = data.get("reused", False), data.get("rerun", False)
+    node.changed = data.get("changed", False)
     node.key = data.get("key")
     node.signals = data.get("signals", {})
     node.wait = wait_of(data["wait"]) if "wait" in data else None

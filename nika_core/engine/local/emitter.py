@@ -36,7 +36,7 @@ class Emitter:
         self.watched = observers.chunks
         self._shown = observers.any
 
-    def emit(self, kind: EventKind, node: str | None = None, data: Mapping[str, Any] = NO_DATA) -> None:
+    def emit(self, kind: str, node: str | None = None, data: Mapping[str, Any] = NO_DATA) -> None:
         """Write an event into history, and show it to the observers."""
         self.emit_all((Emit(0, kind, node, data),))
 
@@ -65,7 +65,7 @@ class Emitter:
         self,
         message: str,
         node: str | None = None,
-        kind: EventKind = EventKind.NOTICE,
+        kind: str = EventKind.NOTICE,
         data: JsonObject | None = None,
     ) -> None:
         """Tell the user something; `data` is added to the event's."""
@@ -74,9 +74,15 @@ class Emitter:
 
     def show_text(self, node: str, text: str) -> None:
         """Show text as it comes to the observers only; best effort, never in history."""
+        self._show(EventKind.CHUNK, node, {"text": text})
+
+    def show_progress(self, node: str, data: JsonObject) -> None:
+        """Show how far a step is to the observers only; best effort, never in history."""
+        self._show(EventKind.PROGRESS, node, self._without_secrets(data) if self.masks else data)
+
+    def _show(self, kind: EventKind, node: str, data: JsonObject) -> None:
         if self.watched:
-            at = self._services.clock.time()
-            self._observers.show([Event(0, self._run_id, at, EventKind.CHUNK, node, {"text": text})])
+            self._observers.show([Event(0, self._run_id, self._services.clock.time(), kind, node, data)])
 
     async def barrier(self) -> None:
         """Wait until history is durable. A history that cannot be written is told once and stops nothing."""

@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from typing import Final
 
 from nika_core.engine.local.services import Observer
-from nika_core.model.events import Event, EventKind
+from nika_core.model.events import LIVE, Event
 
 _MOST_WAITING: Final = 1000  # events behind which chunks are dropped
 _LOOK: Final = 0.001  # seconds between two looks whether all was shown
@@ -34,7 +34,7 @@ class _Watcher:
         self.failed: str | None = None
 
     def show(self, event: Event) -> None:
-        if event.kind is EventKind.CHUNK and (not self.chunks or self.given - self.shown > _MOST_WAITING):
+        if event.kind in LIVE and (not self.chunks or self.given - self.shown > _MOST_WAITING):
             return
         if not self.given:
             self._thread.start()

@@ -44,14 +44,14 @@ class _Holder:
 
 
 class Resources:
-    """By key. `close` ends all of them, the last opened first to be told."""
+    """By distribution and key. `close` ends all of them, the last opened first to be told."""
 
     def __init__(self) -> None:
-        self._holders: dict[str, _Holder] = {}
+        self._holders: dict[tuple[str, str], _Holder] = {}
         self._all: list[asyncio.Task[None]] = []
         self._closed = False
 
-    async def get(self, key: str, open_: Callable[[], AbstractAsyncContextManager[Any]]) -> Any:
+    async def get(self, key: tuple[str, str], open_: Callable[[], AbstractAsyncContextManager[Any]]) -> Any:
         """The resource. Whatever opening it raises, everybody who waits gets; the next one to ask opens again."""
         if self._closed:
             raise RuntimeError("the run has ended")

@@ -31,7 +31,9 @@ class RunContext:
         self.resources = Resources()
         self.spent: Usage = NOTHING
         self.task_services = TaskServices(
-            keyword=KeywordBinder(services.keyword, services.step, services.settings, request.limits),
+            keyword=KeywordBinder(
+                services.keyword, services.step, services.settings, request.limits, services.distribution
+            ),
             facets=services.facets,
             reporter=self.emitter,
             spending=self,

@@ -57,6 +57,7 @@ def run_plan(request: RunRequest, services: Services) -> RunPlan:
         resolve=services.resolve,
         depends_on=services.depends_on,
         context=frozenset(task.id for task in workflow.tasks if task.keyword in context),
+        groups=request.groups,
         no_slot=request.no_slot,
         mode=agent.mode if workflow.agent or request.agent else Mode.STRICT,
         output=agent.output,

@@ -42,6 +42,11 @@ def no_settings(word: str) -> JsonObject:
     return {}
 
 
+def one_distribution(word: str) -> str:
+    """Return the distribution of every keyword if nobody can tell them apart."""
+    return ""
+
+
 def plain_facets(word: str) -> Facets:
     """The default facets for every keyword."""
     return Facets()
@@ -75,6 +80,7 @@ class Services:
         resolve: one placeholder of a condition, defaults applied. Pure. Raises TemplateValueError.
         depends_on: the tasks that a placeholder names. Pure.
         settings: the word's part of the project file.
+        distribution: what brings the word; its keywords share their resources.
         caller: calls models.
         record: writes an event into the run's history; quick, never waits, raises nothing.
         barrier: waits until everything recorded so far is durable. May raise JournalError.
@@ -96,6 +102,7 @@ class Services:
     resolve: Callable[[Placeholder, Values], Json] = unresolvable
     depends_on: Callable[[Placeholder], Sequence[str]] = depends_on_nothing
     settings: Callable[[str], JsonObject] = no_settings
+    distribution: Callable[[str], str] = one_distribution
     caller: ModelCaller = field(default_factory=NoModels)
     record: Callable[[Sequence[Event]], None] = unrecorded
     barrier: Callable[[], Awaitable[None]] = no_barrier

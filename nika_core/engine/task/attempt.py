@@ -22,6 +22,7 @@ from nika_core.engine.core.messages import (
 from nika_core.engine.core.ports import Suspended
 from nika_core.engine.core.run_plan import DEFAULT_JSON_DEPTH
 from nika_core.engine.task.abandonable import Abandonable
+from nika_core.engine.task.exception_groups import single_error
 from nika_core.engine.task.outputs import bounded_output, checked_json, fork, parsed
 from nika_core.engine.task.services import TaskServices
 from nika_core.engine.task.step_context import TaskContext, UsageMeter
@@ -46,6 +47,7 @@ class TaskRun(TaskSupervisor):
 
     _attempt = 1
     _timeout = 0.0
+    _context: TaskContext | None = None  # of the attempt that runs
 
     def __init__(self, services: TaskServices, call: TaskCall, on_abandoned: Callable[[TaskRun], None]) -> None:
         super().__init__(services.deadlines, services.grace)
@@ -57,6 +59,8 @@ class TaskRun(TaskSupervisor):
         self._max_depth = call.limits.counts.get(LimitKind.JSON_DEPTH) or DEFAULT_JSON_DEPTH
 
     def abandoned(self) -> None:
+        if self._context is not None:
+            self._context.close()
         self._on_abandoned(self)
 
     async def run(self) -> TaskEnded | TaskWaits:
@@ -109,13 +113,20 @@ class TaskRun(TaskSupervisor):
         """Make one attempt. Raises TaskError if it failed; returns a cancelled outcome if the run does not want it."""
         services, call, keyword = self._services, self.call, self._keyword
         context = TaskContext(services, call, keyword, self._attempt, self._timeout, self._meter)
+        self._context = context
         try:
             if not keyword.spec.pure:
                 await services.reporter.barrier()  # a slow disk is not the task's time
                 await services.start()
             self.arm(self._timeout)
             self.abandonable = Abandonable(keyword.step.run(fork(call.payload), context))
-            value, original, messages = self._unpacked(await self.abandonable)
+            try:
+                returned = await self.abandonable
+            except BaseExceptionGroup as group:
+                raise single_error(group, f"keyword `{keyword.spec.name}`") from None
+            finally:
+                context.close()
+            value, original, messages = self._unpacked(returned)
             if call.output.format != "text":
                 value = await parsed(value, call.output, self._max_depth)
             return self._succeeded(value, original, messages)
@@ -146,7 +157,8 @@ class TaskRun(TaskSupervisor):
             failure = failure_from(error, f"keyword `{keyword.spec.name}`")
             raise TaskError(failure.message, category=failure.category, code=failure.code, hint=failure.hint) from error
         finally:
-            context.flush()
+            context.close()
+            self._context = None
             self.abandonable = None
             self.disarm()
             if self.stop_reason is StopReason.TIMEOUT:

@@ -11,7 +11,6 @@ from nika_core.engine.core.messages import CoreEvent
 from nika_core.engine.core.ports import CallCache, MaskedStream, ModelCaller
 from nika_core.engine.task.deadlines import Deadlines
 from nika_core.model.clock import Clock
-from nika_core.model.events import EventKind
 from nika_core.model.json import JsonObject
 from nika_core.model.limits import LimitKind, Limits, output_of, timeout_of
 from nika_core.model.state import Failure
@@ -23,13 +22,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class BoundKeyword:
-    """A keyword, ready to be used by the tasks of a run. Seconds and bytes; `max_output` None: not bounded."""
+    """A keyword, ready to be used by the tasks of a run. Seconds and bytes; `max_output` None: not bounded.
+
+    `distribution` is what brings it: keywords of one distribution share their resources.
+    """
 
     spec: Keyword
     step: Step
     settings: JsonObject
     timeout: float
     max_output: int | None
+    distribution: str = ""
 
 
 class KeywordBinder:
@@ -41,11 +44,13 @@ class KeywordBinder:
         step: Callable[[str], Step],
         settings: Callable[[str], JsonObject],
         limits: Limits,
+        distribution: Callable[[str], str],
     ) -> None:
         self._keyword = keyword
         self._step = step
         self._settings = settings
         self._limits = limits
+        self._distribution = distribution
         self._bound: dict[str, BoundKeyword] = {}
 
     def __call__(self, name: str) -> BoundKeyword:
@@ -61,14 +66,21 @@ class KeywordBinder:
         own = limits.counts.get(output_of(name))
         sizes = (keyword.default_max_output if own is None else own, limits.counts.get(LimitKind.OUTPUT_BYTES))
         bounds = [size for size in sizes if size is not None]
-        return BoundKeyword(keyword, self._step(name), self._settings(name), timeout, min(bounds) if bounds else None)
+        return BoundKeyword(
+            spec=keyword,
+            step=self._step(name),
+            settings=self._settings(name),
+            timeout=timeout,
+            max_output=min(bounds) if bounds else None,
+            distribution=self._distribution(name),
+        )
 
 
 class SharedResources(Protocol):
     """What the tasks of a run share."""
 
-    async def get(self, key: str, open_: Callable[[], AbstractAsyncContextManager[T]]) -> T:
-        """Return the resource of that key, opened when it is first asked for."""
+    async def get(self, key: tuple[str, str], open_: Callable[[], AbstractAsyncContextManager[T]]) -> T:
+        """Return the resource of a distribution's key, opened when it is first asked for."""
         ...
 
 
@@ -88,18 +100,20 @@ class Reporter(Protocol):
     masks: bool
     watched: bool
 
-    def emit(self, kind: EventKind, node: str | None = None, data: Mapping[str, Any] = ...) -> None:
+    def emit(self, kind: str, node: str | None = None, data: Mapping[str, Any] = ...) -> None:
         """Write an event into history."""
         ...
 
-    def notice(
-        self, message: str, node: str | None = None, kind: EventKind = ..., data: JsonObject | None = ...
-    ) -> None:
+    def notice(self, message: str, node: str | None = None, kind: str = ..., data: JsonObject | None = ...) -> None:
         """Tell the user something."""
         ...
 
     def show_text(self, node: str, text: str) -> None:
         """Show text as it comes; best effort, never in history."""
+        ...
+
+    def show_progress(self, node: str, data: JsonObject) -> None:
+        """Show how far a step is; best effort, never in history."""
         ...
 
     def mask(self, text: str) -> str:

@@ -11,9 +11,12 @@ from typing import Any, Final, TypeVar
 from nika_core.engine.core.messages import TaskCall
 from nika_core.engine.core.ports import CallScope, MaskedStream
 from nika_core.engine.core.run_plan import DEFAULT_JSON_DEPTH
+from nika_core.engine.task.outputs import fork
+from nika_core.engine.task.saved_state import save_state, saved_state
 from nika_core.engine.task.services import BoundKeyword, Spending, TaskServices
+from nika_core.engine.task.step_events import checked_data, checked_kind, checked_progress
 from nika_core.engine.task.tool_calls import call_tool, find_tools
-from nika_core.errors import TaskError
+from nika_core.errors import Category, TaskError
 from nika_core.model.codec import usage_json
 from nika_core.model.events import EventKind
 from nika_core.model.json import Json, JsonObject
@@ -24,6 +27,7 @@ from nika_core.plugin import ModelInfo, ModelReply, ModelRequest, Tool, ToolResu
 
 T = TypeVar("T")
 _UNBOUNDED: Final = 2**53
+_LONGEST_PROGRESS: Final = 500  # characters of what a step says about its progress
 
 
 class UsageMeter:
@@ -45,8 +49,9 @@ class UsageMeter:
 
 
 class TaskContext:
-    """See `nika_core.plugin.StepContext`."""
+    """See `nika_core.plugin.StepContext`. `close` ends it: its step's `run` has ended, or is no longer waited for."""
 
+    _closed = False
     _calls: Counter[str] | None = None
     _stream: MaskedStream | None = None
 
@@ -83,28 +88,51 @@ class TaskContext:
         self.clock = services.clock
 
     def mask(self, text: str) -> str:
+        self._require_open()
         return self._services.reporter.mask(text)
 
     def emit_text(self, text: str) -> None:
-        reporter = self._services.reporter
-        if not reporter.watched:
-            return
-        if self._stream is None:
-            self._stream = reporter.mask_stream()
-        shown = reporter.mask(text) if self._stream is None else self._stream.feed(text)
-        if shown:
-            reporter.show_text(self.task_id, shown)
+        self._require_open()
+        self._show_text(text)
 
-    def notice(self, message: str, *, kind: EventKind = EventKind.NOTICE, data: JsonObject | None = None) -> None:
-        self._services.reporter.notice(message, self.task_id, kind, data)
+    def notice(self, message: str, *, kind: str = EventKind.NOTICE, data: JsonObject | None = None) -> None:
+        self._require_open()
+        word = self.keyword.spec.name
+        kind = checked_kind(kind, word, data)
+        self._services.reporter.notice(message, self.task_id, kind, checked_data(data, word, self.max_json_depth))
+
+    def progress(self, done: float, total: float | None = None, text: str = "") -> None:
+        self._require_open()
+        data: dict[str, Any] = checked_progress(done, total, self.keyword.spec.name)
+        if self._services.reporter.watched:
+            self._services.reporter.show_progress(self.task_id, {**data, "text": str(text)[:_LONGEST_PROGRESS]})
+
+    @property
+    def saved(self) -> Json:
+        self._require_open()
+        state: Json = fork(saved_state(self._services.call_cache, self.key))
+        return state
+
+    async def save(self, state: Json) -> None:
+        self._require_open()
+        services, word = self._services, self.keyword.spec.name
+        text = save_state(services.call_cache, self.key, state, self.max_json_depth, word)
+        if services.reporter.mask(text) != text:
+            services.reporter.notice(
+                f"what `{word}` saves has a secret in it: it is kept for this process only", self.task_id
+            )
+        await services.reporter.barrier()
 
     async def resource(self, key: str, open_: Callable[[], AbstractAsyncContextManager[T]]) -> T:
-        return await self._services.resources.get(key, open_)
+        self._require_open()
+        return await self._services.resources.get((self.keyword.distribution, key), open_)
 
     async def model(self, request: ModelRequest) -> ModelInfo:
+        self._require_open()
         return await self._services.caller.model(request, self.agent)
 
     async def complete(self, request: ModelRequest) -> ModelReply:
+        self._require_open()
         reported: list[Usage] = []
 
         def on_usage(usage: Usage) -> None:
@@ -129,12 +157,19 @@ class TaskContext:
         return reply
 
     async def tools(self) -> Sequence[Tool]:
+        self._require_open()
         return await find_tools(self._services, self)
 
-    async def call(self, tool: Tool, arguments: JsonObject) -> ToolResult:
-        return await call_tool(self._services, self, tool, arguments)
+    async def call(self, tool: Tool, arguments: JsonObject, *, fresh: bool = False) -> ToolResult:
+        self._require_open()
+        return await call_tool(self._services, self, tool, arguments, fresh=fresh)
 
     # ---- for the engine
+
+    def close(self) -> None:
+        """End it: show what a stream held back; whatever uses it from now on is told so."""
+        self.flush()
+        self._closed = True
 
     def flush(self) -> None:
         """Show what a stream held back, since nothing follows."""
@@ -160,6 +195,26 @@ class TaskContext:
         self._calls[call] += 1
         return self._calls[call] - 1
 
+    def _require_open(self) -> None:
+        if self._closed:
+            word = self.keyword.spec.name
+            raise TaskError(
+                f"keyword `{word}` used the context of `{self.task_id}` after its `run` had ended",
+                category=Category.UNKNOWN,
+                hint="a step neither keeps its context nor leaves tasks running: await, or cancel and await, "
+                "everything that `run` starts; this is a fault of the plugin",
+            )
+
+    def _show_text(self, text: str) -> None:
+        reporter = self._services.reporter
+        if self._closed or not reporter.watched:
+            return
+        if self._stream is None:
+            self._stream = reporter.mask_stream()
+        shown = reporter.mask(text) if self._stream is None else self._stream.feed(text)
+        if shown:
+            reporter.show_text(self.task_id, shown)
+
     def _scope(self, on_usage: Callable[[Usage], None]) -> CallScope:
         return CallScope(
             run_id=self.run_id,
@@ -169,7 +224,7 @@ class TaskContext:
             keyword=self.keyword.spec.name,
             workflow=self.task_call.workflow,
             agent=self.agent,
-            on_text=self.emit_text if self._services.reporter.watched else None,
+            on_text=self._show_text if self._services.reporter.watched else None,
             on_usage=on_usage,
             call_cache=self._services.call_cache,
             notice=lambda message: self._services.reporter.notice(message, self.task_id),

@@ -7,6 +7,7 @@ them again, and no tool acts twice.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, Protocol
 
@@ -14,6 +15,7 @@ from nika_core import codes
 from nika_core.engine.core.failures import FAULTS, EscapedError, failure_from
 from nika_core.engine.core.hashing import digest
 from nika_core.engine.core.messages import CancelRequested, TaskCall
+from nika_core.engine.task.exception_groups import single_error
 from nika_core.engine.task.outputs import as_text, checked_json, fork
 from nika_core.engine.task.run_with_timeout import TookTooLongError, run_with_timeout
 from nika_core.engine.task.services import BoundKeyword, TaskServices
@@ -77,8 +79,11 @@ async def find_tools(services: TaskServices, context: ToolUser) -> Sequence[Tool
 async def _tools_of(services: TaskServices, context: ToolUser, pattern: str) -> Iterable[Tool]:
     name, _, reference = pattern.partition("::")
     keyword = services.keyword(name)
-    facets = services.facets(name)
-    tools = await facets.tools(reference, context.child(keyword, context.key, context.timeout))
+    child = context.child(keyword, context.key, context.timeout)
+    try:
+        tools = await services.facets(name).tools(reference, child)
+    finally:
+        child.close()
     if not tools and "*" not in reference:
         message = f"the tool `{pattern}` is not there"
         hint = f"`{name}` cannot be used as a tool, or has none of that name"
@@ -86,10 +91,21 @@ async def _tools_of(services: TaskServices, context: ToolUser, pattern: str) -> 
     return tools
 
 
-async def call_tool(services: TaskServices, context: ToolUser, tool: Tool, arguments: JsonObject) -> ToolResult:
-    """Run it, or give its earlier result again. Raises nothing but cancellation."""
+async def call_tool(
+    services: TaskServices, context: ToolUser, tool: Tool, arguments: JsonObject, *, fresh: bool = False
+) -> ToolResult:
+    """Run it, or give its earlier result again. Raises nothing but cancellation.
+
+    Args:
+        fresh: run it in any case, with a key that no other call has; its result is given to no later call.
+    """
     arguments = fork(arguments)
     name = f"{tool.name}:{digest([tool.name, arguments])}"
+    if fresh:
+        started = services.clock.monotonic()
+        outcome = await _run(services, context, tool, arguments, f"{context.key}/{name}#{secrets.token_hex(8)}")
+        _tell(services, context, tool, arguments, outcome, services.clock.monotonic() - started)
+        return outcome
     call = f"tool/{name}#{context.occurrence(name)}"
     call_cache = services.call_cache
     kept = call_cache.get(context.key, call)
@@ -120,8 +136,10 @@ async def _run(services: TaskServices, context: ToolUser, tool: Tool, arguments:
             returned = await run_with_timeout(
                 keyword.step.run(fork(payload), child), child.timeout, services.deadlines, services.grace
             )
+        except BaseExceptionGroup as group:
+            raise single_error(group, f"keyword `{tool.keyword}`") from None
         finally:
-            child.flush()
+            child.close()
     except TookTooLongError as error:
         return ToolResult(f"`{tool.name}` {error}", is_error=True)
     except TaskError as error:

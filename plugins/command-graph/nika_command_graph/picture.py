@@ -11,10 +11,15 @@ from nika_core.plugin import EdgeKind, Graph, Workflow
 
 @dataclass(frozen=True, slots=True)
 class PictureNode:
-    """A task."""
+    """A task. `when` is its condition, empty without one."""
 
     id: str
     keyword: str
+    when: str = ""
+
+    def about(self, longest: int) -> str:
+        """Return what stands below the id: the keyword, and the condition in at most so many characters."""
+        return f"{self.keyword} if {shortened(self.when, longest)}" if self.when else self.keyword
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +51,15 @@ def picture_of(workflow: Workflow, graph: Graph, mask: Callable[[str], str] = st
     Args: mask: takes secrets out of names and conditions.
     """
     index = {task: number for number, task in enumerate(graph.order)}
-    keywords = {task.id: task.keyword for task in workflow.tasks}
+    tasks = {task.id: task for task in workflow.tasks}
     lines: list[Line] = []
     for task in graph.order:
         by_target: dict[str, list[str]] = {}
         waits: dict[str, bool] = {}
         for edge in graph.outgoing[task]:
-            by_target.setdefault(edge.target, []).append(edge.condition.text if edge.condition else "")
+            texts = by_target.setdefault(edge.target, [])
+            if edge.kind is EdgeKind.FLOW:
+                texts.append(edge.condition.text if edge.condition else "")
             waits[edge.target] = waits.get(edge.target, True) and edge.kind in _WAITS
         for target, conditions in by_target.items():
             # Of several flows one that is active is enough: one without a condition leaves nothing to ask.
@@ -63,7 +70,10 @@ def picture_of(workflow: Workflow, graph: Graph, mask: Callable[[str], str] = st
     drawn = {number for wave in waves for number in wave}
     rest = [number for number in range(len(graph.order)) if number not in drawn]
     layers = [*waves, rest] if rest else waves
-    nodes = tuple(PictureNode(printable(task), printable(keywords.get(task, ""))) for task in graph.order)
+    nodes = tuple(
+        PictureNode(printable(task.id), printable(task.keyword), printable(mask(task.when.text)) if task.when else "")
+        for task in map(tasks.__getitem__, graph.order)
+    )
     return Picture(printable(mask(workflow.name)), nodes, tuple(lines), tuple(tuple(layer) for layer in layers))
 
 

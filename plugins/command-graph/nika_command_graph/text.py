@@ -34,7 +34,8 @@ def draw_text(picture: Picture) -> str:
     rows = [picture.title, ""]
     for number, rail in zip(order, rails, strict=True):
         node = picture.nodes[number]
-        after = _after(picture, incoming[number])
+        when = f"if {shortened(node.when, _LONGEST_CONDITION)}" if node.when else ""
+        after = "; ".join(filter(None, (_after(picture, incoming[number]), when)))
         name = node.id if len(node.id) > id_width else node.id.ljust(id_width)
         rows.append(f"{rail.ljust(rail_width)}  {name}  {node.keyword.ljust(keyword_width)}  {after}".rstrip())
     return "\n".join(rows)

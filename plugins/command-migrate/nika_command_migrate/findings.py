@@ -47,7 +47,7 @@ class _Finder:
     def __init__(self, document: Document, surroundings: MigrationContext) -> None:
         assert document.root is not None
         self.root, self.source, self.surroundings = document.root, document.source, surroundings
-        self.ids = values.ids_of(self.root)
+        self.names = values.names_of(self.root)
 
     def all(self) -> Iterator[Note]:
         reads = grammar.read_as_v4(self.root)
@@ -56,8 +56,8 @@ class _Finder:
         for task, old in zip(grammar.tasks_of(self.root), reads, strict=True):
             yield from self._id(task, seen)
             yield from self._task(task, old)
-            yield from task_text_notes(self.source, task, old, self.ids)
-        yield from wiring_notes(self.source, self.root, reads, self.ids)
+            yield from task_text_notes(self.source, task, old, self.names)
+        yield from wiring_notes(self.source, self.root, reads, self.names)
 
     def _error(self, node: Node, message: str, hint: str) -> Note:
         return note_at(self.source, node.start, Severity.ERROR, message, hint)
@@ -82,7 +82,7 @@ class _Finder:
                 yield from self._tools(agent.get(name))
             prompt = agent.get("systemPrompt")
             if prompt is not None and prompt.kind == "scalar" and any(reads):
-                yield from v4_template_notes(self.source, prompt, self.ids)
+                yield from v4_template_notes(self.source, prompt, self.names)
         elif needs_model:
             yield self._error(
                 self.root, "there is no 'agent' block with a model", "write agent: {model: claude-sonnet-5}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection
 from typing import Any, Final
 
 from nika_command_migrate import conditions, grammar, scalars, templates, values
@@ -13,12 +12,12 @@ from nika_command_migrate.nulls import is_nothing
 from nika_command_migrate.tree import Document, Node, block_header
 
 
-def meaning(document: Document, old: list[bool], ids: frozenset[str]) -> dict[str, Any]:
+def meaning(document: Document, old: list[bool], names: templates.TaskNames) -> dict[str, Any]:
     """Agent block, tasks with payloads, rules and tools, flows with conditions, and all else as it is written.
 
     Args:
         old: for each task, whether its texts are v4's.
-        ids: the ids that a template of v4 may name.
+        names: the ids that a template of v4 may name.
     """
     root = document.root
     if root is None:
@@ -29,7 +28,7 @@ def meaning(document: Document, old: list[bool], ids: frozenset[str]) -> dict[st
         if key.value == "tasks":
             tasks = iter(old)
             found["tasks"] = [
-                _task(item, next(tasks), ids) if item.kind == "map" else _plain(item) for item in value.items
+                _task(item, next(tasks), names) if item.kind == "map" else _plain(item) for item in value.items
             ]
         elif key.value == "flows":
             if not (as_v4 and scalars.is_null(value)):
@@ -37,7 +36,7 @@ def meaning(document: Document, old: list[bool], ids: frozenset[str]) -> dict[st
         elif key.value == "agent" and value.kind == "map":
             v4_texts = as_v4 and not grammar.V5_ROOT_KEYS & set(root.names())
             found["agent"] = {
-                inner.value: _text(field, v4_texts, ids) if inner.value == "systemPrompt" else _plain(field)
+                inner.value: _text(field, v4_texts, names) if inner.value == "systemPrompt" else _plain(field)
                 for inner, field in value.pairs
                 if not (as_v4 and scalars.is_null(field) and inner.value != "model")
             }
@@ -55,30 +54,30 @@ def _plain(node: Node) -> Any:
     return {"pairs": [(_plain(key), _plain(value)) for key, value in node.pairs]}
 
 
-def _text(node: Node, old: bool, ids: Collection[str]) -> Any:
+def _text(node: Node, old: bool, names: templates.TaskNames) -> Any:
     """Text (or text in lists and mappings) as literals and references."""
     if node.kind == "scalar":
-        return templates.v4_tokens(node.value, ids) if old else templates.v5_tokens(node.value)
+        return templates.v4_tokens(node.value, names) if old else templates.v5_tokens(node.value)
     if node.kind == "seq":
-        return [_text(item, old, ids) for item in node.items]
-    return {"pairs": [(_plain(key), _text(value, old, ids)) for key, value in node.pairs]}
+        return [_text(item, old, names) for item in node.items]
+    return {"pairs": [(_plain(key), _text(value, old, names)) for key, value in node.pairs]}
 
 
-def _tree(node: Node, old: bool, ids: Collection[str]) -> Any:
+def _tree(node: Node, old: bool, names: templates.TaskNames) -> Any:
     """JSON with its types, its text as literals and references."""
     if node.kind == "seq":
-        return [_tree(item, old, ids) for item in node.items]
+        return [_tree(item, old, names) for item in node.items]
     if node.kind == "map":
-        return {"pairs": [(_plain(key), _tree(value, old, ids)) for key, value in node.pairs]}
+        return {"pairs": [(_plain(key), _tree(value, old, names)) for key, value in node.pairs]}
     value = scalars.v4_value(node) if old else scalars.v5_value(node)
-    return _text(node, old, ids) if isinstance(value, str) else (type(value).__name__, value)
+    return _text(node, old, names) if isinstance(value, str) else (type(value).__name__, value)
 
 
-def _task(task: Node, old: bool, ids: frozenset[str]) -> dict[str, Any]:
+def _task(task: Node, old: bool, names: templates.TaskNames) -> dict[str, Any]:
     word = grammar.keyword_of(task)
     if word is None:
         return {"": _plain(task)}
-    known = values.known_to(task, ids)
+    known = values.known_to(task, names)
     payload: dict[str, Any] = {}
     for name, key, value in values.payload_of(task):
         if old and key is not None and scalars.is_null(value) and name != grammar.KEYWORDS[word].primary:

@@ -119,9 +119,9 @@ def _with_values(document: Document) -> Document:
 def _compared(document: Document, new: Document) -> tuple[str | None, Note | None]:
     """The new text, if it means the same and has every comment."""
     assert document.root is not None
-    ids = values.ids_of(document.root)
+    names = values.names_of(document.root)
     reads = grammar.read_as_v4(document.root)
-    before, after = meaning(document, reads, ids), meaning(new, [False] * len(reads), ids)
+    before, after = meaning(document, reads, names), meaning(new, [False] * len(reads), names)
     if before != after:
         line, what = _difference(document, before, after)
         message = f"{what} cannot be written in v5 so that it means the same"

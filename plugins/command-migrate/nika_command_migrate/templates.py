@@ -3,13 +3,38 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from nika_command_migrate.source import Edit, Source
 from nika_command_migrate.tree import Node, block_header
 from nika_core.toolbox.templates import Template, TemplateSyntaxError, compile_template
+
+
+@dataclass(frozen=True, slots=True)
+class TaskNames(Collection[str]):
+    """The ids that a reference may name: all but `own`, without a copy of them for every task.
+
+    `tolerated`: the tasks with `onError: continue`. They may have no output, so a reference to them gets a default.
+    """
+
+    ids: frozenset[str] = frozenset()
+    tolerated: frozenset[str] = frozenset()
+    own: str = ""
+
+    def __contains__(self, name: object) -> bool:
+        return name != self.own and name in self.ids
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self.ids if name != self.own)
+
+    def __len__(self) -> int:
+        return len(self.ids) - (self.own in self.ids)
+
+    def seen_by(self, task: str) -> TaskNames:
+        """The tasks that a task may name."""
+        return replace(self, own=task)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +70,19 @@ class Opening:
     kind: str
     ref: Ref | None = None
 
+    @property
+    def with_default(self) -> str:
+        """The text with the default of its reference written out."""
+        return f"{self.text[: self.default_at]}{_WRITTEN_DEFAULT}{self.text[self.default_at :]}"
 
+    @property
+    def default_at(self) -> int:
+        """Where in the text a default is written."""
+        return len(self.text.rstrip("} \t\r\n"))
+
+
+_DEFAULT: Final = repr("")  # of what may have no output
+_WRITTEN_DEFAULT: Final = ' ?? ""'
 _TASK: Final = re.compile(r"\{\{(\s*)([\w-]+)((?:\.[\w-]+)*)(\s*)\}\}")
 _NAMED: Final = re.compile(r"\$\{(\s*)([A-Za-z_][\w-]*)((?:\.[\w-]+)+)(\s*)\}")
 _OPENS: Final = re.compile(r"\{\{|\$\{")
@@ -53,8 +90,8 @@ _WORD: Final = re.compile(r"\w+\Z")
 V4_SOURCES: Final = frozenset({"input", "env"})
 
 
-def openings(text: str, tasks: Collection[str]) -> list[Opening]:
-    """Every opening of a text of v4, from left to right. `tasks`: the ids that a reference may name."""
+def openings(text: str, tasks: TaskNames) -> list[Opening]:
+    """Every opening of a text of v4, from left to right."""
     found: list[Opening] = []
     at = 0
     while match := _OPENS.search(text, at):
@@ -64,7 +101,7 @@ def openings(text: str, tasks: Collection[str]) -> list[Opening]:
     return found
 
 
-def _task(text: str, start: int, tasks: Collection[str]) -> Opening:
+def _task(text: str, start: int, tasks: TaskNames) -> Opening:
     match = _TASK.match(text, start)
     if not match:
         return Opening(start, start + 1 if text.startswith("{{{", start) else start + 2, "{{", "text")
@@ -72,7 +109,8 @@ def _task(text: str, start: int, tasks: Collection[str]) -> Opening:
         return Opening(start, match.end(), match[0], "unknown")
     path = (match[2], *match[3].split(".")[1:])
     exact = not match[1] and not match[4] and len(path) <= 2
-    return Opening(start, match.end(), match[0], "reference" if exact else "loose", Ref("task", path))
+    ref = Ref("task", path, _DEFAULT if match[2] in tasks.tolerated else "")
+    return Opening(start, match.end(), match[0], "reference" if exact else "loose", ref)
 
 
 def _named(text: str, start: int) -> Opening:
@@ -87,8 +125,8 @@ def _named(text: str, start: int) -> Opening:
     return Opening(start, match.end(), match[0], "reference" if exact else "loose", Ref(match[2], path))
 
 
-def v4_tokens(text: str, tasks: Collection[str]) -> tuple[Part, ...]:
-    """The text as v4 read it: literals and references."""
+def v4_tokens(text: str, tasks: TaskNames) -> tuple[Part, ...]:
+    """The text as v4 read it: literals and references, those to tolerated tasks with their default."""
     tokens: list[Part] = []
     at = 0
     for opening in openings(text, tasks):
@@ -127,33 +165,46 @@ def _joined(tokens: list[Part]) -> tuple[Part, ...]:
     return tuple(joined)
 
 
-def escapes(source: Source, node: Node, tasks: Collection[str]) -> list[Edit]:
-    """The backslashes that make v5 read a scalar as v4 did. Empty where none is needed, or where none helps."""
+def template_edits(source: Source, node: Node, tasks: TaskNames) -> list[Edit]:
+    """The backslashes and defaults that make v5 read a scalar as v4 did.
+
+    Empty where none is needed, or where none helps.
+    """
     value = node.value
     wanted = v4_tokens(value, tasks)
     if v5_tokens(value) == wanted:
         return []
-    places = [
-        opening.start
-        for opening in openings(value, tasks)
-        if not opening.ref and (_opens_in_v5(value, opening.start) or value[: opening.start].endswith("\\"))
-    ]
-    if v5_tokens(_escaped(value, places)) != wanted:
+    insertions = list(_insertions(value, tasks))
+    if v5_tokens(_inserted(value, insertions)) != wanted:
         return []  # no way to write it: the comparison of meanings says so
-    backslash = "\\\\" if node.style == '"' else "\\"
-    offsets = [offset_of(source, node, place) for place in places]
-    if any(offset is None for offset in offsets):
-        return []
-    return [Edit(offset, offset, backslash) for offset in offsets if offset is not None]
+    edits: list[Edit] = []
+    for opening, at, text in insertions:
+        offset = offset_of(source, node, opening.start)
+        if offset is None or (at and not source.text.startswith(opening.text, offset)):
+            return []
+        written = text.replace("\\", "\\\\").replace('"', '\\"') if node.style == '"' else text
+        edits.append(Edit(offset + at, offset + at, written))
+    return edits
+
+
+def _insertions(value: str, tasks: TaskNames) -> Iterator[tuple[Opening, int, str]]:
+    """What is inserted: at which opening, how many characters behind its start, and the text."""
+    for opening in openings(value, tasks):
+        if opening.ref is not None:
+            if opening.ref.default:
+                yield opening, opening.default_at, _WRITTEN_DEFAULT
+        elif _opens_in_v5(value, opening.start) or value[: opening.start].endswith("\\"):
+            yield opening, 0, "\\"
 
 
 def _opens_in_v5(text: str, at: int) -> bool:
     return text.startswith("{{", at) or bool(re.match(r"\$\{\s*[A-Za-z_](?:-?[A-Za-z0-9_])*\.", text[at:]))
 
 
-def _escaped(text: str, places: list[int]) -> str:
-    for place in reversed(places):
-        text = f"{text[:place]}\\{text[place:]}"
+def _inserted(text: str, insertions: list[tuple[Opening, int, str]]) -> str:
+    for opening, at, inserted in reversed(insertions):
+        place = opening.start + at
+        text = f"{text[:place]}{inserted}{text[place:]}"
     return text
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from nika_command_migrate import grammar, scalars, templates, values
@@ -16,10 +16,10 @@ from nika_core.toolbox.templates import Template, TemplateSyntaxError, compile_t
 _FEW: Final = 200  # tasks; with more of them, guessing for every unknown name would take long
 
 
-def task_text_notes(source: Source, task: Node, old: bool, ids: frozenset[str]) -> Iterator[Note]:
+def task_text_notes(source: Source, task: Node, old: bool, names: templates.TaskNames) -> Iterator[Note]:
     """Notes about all texts of a task's payload. `old`: whether they mean what they meant in v4."""
     word = grammar.keyword_of(task)
-    known = values.known_to(task, ids)
+    known = values.known_to(task, names)
     for name, _, value in values.payload_of(task):
         for node in values.scalars_in(value):
             if not old:
@@ -32,7 +32,7 @@ def task_text_notes(source: Source, task: Node, old: bool, ids: frozenset[str]) 
             yield from _command(source, value, known)
 
 
-def v4_template_notes(source: Source, node: Node, known: Collection[str]) -> Iterator[Note]:
+def v4_template_notes(source: Source, node: Node, known: templates.TaskNames) -> Iterator[Note]:
     """What v4 left in a text, and what becomes of it."""
 
     def warning(opening: templates.Opening, message: str, hint: str) -> Note:
@@ -41,6 +41,13 @@ def v4_template_notes(source: Source, node: Node, known: Collection[str]) -> Ite
 
     for opening in templates.openings(node.value, known):
         text = opening.text
+        if opening.ref is not None and opening.ref.default:
+            yield warning(
+                opening,
+                f"'{opening.ref.path[0]}' may fail (onError: continue), and then has no output: {text} is"
+                f" {opening.with_default} in v5",
+                "write another default if an empty text does not fit",
+            )
         if opening.kind == "loose":
             yield warning(
                 opening,
@@ -67,12 +74,12 @@ def v4_template_notes(source: Source, node: Node, known: Collection[str]) -> Ite
             )
 
 
-def _which(text: str, known: Collection[str], otherwise: str) -> str:
+def _which(text: str, known: templates.TaskNames, otherwise: str) -> str:
     like = nearest(text.strip("{} ").split(".")[0], known) if len(known) <= _FEW else None
     return f"did you mean {{{{{like}}}}}? then write that" if like else otherwise
 
 
-def _v5_template_notes(source: Source, node: Node, known: Collection[str]) -> Iterator[Note]:
+def _v5_template_notes(source: Source, node: Node, known: templates.TaskNames) -> Iterator[Note]:
     """What v5 refuses in a text that may be v4's, where nothing else in the file is v4's alone."""
     try:
         compiled = compile_template(node.value)
@@ -108,7 +115,7 @@ def _number(source: Source, node: Node) -> Iterator[Note]:
     yield note_at(source, node.start, Severity.WARNING, message, hint)
 
 
-def _command(source: Source, node: Node, known: Collection[str]) -> Iterator[Note]:
+def _command(source: Source, node: Node, known: templates.TaskNames) -> Iterator[Note]:
     """v4 pasted values into commands; v5 does not."""
     for opening in templates.openings(node.value, known):
         if not opening.ref:

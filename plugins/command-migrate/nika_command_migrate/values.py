@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from nika_command_migrate import conditions, grammar, scalars, templates
 from nika_command_migrate.source import Edit, Source
@@ -18,46 +17,36 @@ def value_edits(document: Document) -> list[Edit]:
     if root is None or not grammar.is_v4(root):
         return []
     found: list[Edit] = []
-    ids = ids_of(root)
+    names = names_of(root)
     for task, old in zip(grammar.tasks_of(root), grammar.read_as_v4(root), strict=True):
         if old:
-            found += _task_edits(source, task, ids)
+            found += _task_edits(source, task, names)
     agent = root.get("agent")
     if agent is not None and not grammar.V5_ROOT_KEYS & set(root.names()):
         prompt = agent.get("systemPrompt")
         if prompt is not None and prompt.kind == "scalar":
-            found += templates.escapes(source, prompt, ids)
+            found += templates.template_edits(source, prompt, names)
     for flow in grammar.flows_of(root):
         found += _condition_edits(source, flow)
     return found
 
 
-def ids_of(root: Node) -> frozenset[str]:
+def names_of(root: Node) -> templates.TaskNames:
     """The ids of all tasks."""
-    return frozenset(node.value for task in grammar.tasks_of(root) if (node := task.get("id")) is not None)
+    tasks = [(task, name.value) for task in grammar.tasks_of(root) if (name := task.get("id")) is not None]
+    tolerated = frozenset(name for task, name in tasks if _is_tolerated(task))
+    return templates.TaskNames(frozenset(name for _, name in tasks), tolerated)
 
 
-@dataclass(frozen=True, slots=True)
-class Others(Collection[str]):
-    """All ids but one, without a copy of them for every task."""
-
-    ids: frozenset[str]
-    own: str
-
-    def __contains__(self, name: object) -> bool:
-        return name != self.own and name in self.ids
-
-    def __iter__(self) -> Iterator[str]:
-        return (name for name in self.ids if name != self.own)
-
-    def __len__(self) -> int:
-        return len(self.ids) - (self.own in self.ids)
+def _is_tolerated(task: Node) -> bool:
+    rules = [holder.get("onError") for holder in (task.get(grammar.CONFIG), task) if holder is not None]
+    return any(rule is not None and rule.value == "continue" for rule in rules)
 
 
-def known_to(task: Node, ids: frozenset[str]) -> Others:
+def known_to(task: Node, names: templates.TaskNames) -> templates.TaskNames:
     """The tasks that a task may name: all but itself."""
     own = task.get("id")
-    return Others(ids, own.value if own is not None else "")
+    return names.seen_by(own.value if own is not None else "")
 
 
 def payload_of(task: Node) -> Iterator[tuple[str, Node | None, Node]]:
@@ -99,9 +88,9 @@ def scalars_in(node: Node) -> Iterator[Node]:
         yield from scalars_in(item)
 
 
-def _task_edits(source: Source, task: Node, ids: frozenset[str]) -> Iterator[Edit]:
+def _task_edits(source: Source, task: Node, names: templates.TaskNames) -> Iterator[Edit]:
     word = grammar.keyword_of(task) or ""
-    known = known_to(task, ids)
+    known = known_to(task, names)
     for name, key, value in payload_of(task):
         if key is not None and key.value != name:
             yield _renamed(source, key, name)
@@ -110,7 +99,7 @@ def _task_edits(source: Source, task: Node, ids: frozenset[str]) -> Iterator[Edi
             if tree and not isinstance(scalars.v4_value(node), str):
                 yield from _as_json(source, node)
             else:
-                yield from templates.escapes(source, node, known)
+                yield from templates.template_edits(source, node, known)
     for value in durations_of(task):
         yield from _duration_edits(source, value)
 

@@ -22,10 +22,9 @@ from nika_core.toolbox.templates import (
 _Ends = tuple[str, str]
 
 
-def wiring_notes(source: Source, root: Node, reads: list[bool], ids: frozenset[str]) -> Iterator[Note]:
-    """Unknown ends of flows, cycles, subagent -> subagent, and conditions that v5 cannot read."""
+def wiring_notes(source: Source, root: Node, reads: list[bool], names: templates.TaskNames) -> Iterator[Note]:
+    """Unknown ends of flows, cycles, and conditions that v5 cannot read."""
     places: dict[_Ends, int] = {}  # an edge, and where it is written
-    into: dict[str, list[Node]] = {}  # a task, and the flows that lead to it
 
     def error(offset: int, message: str, hint: str) -> Note:
         return note_at(source, offset, Severity.ERROR, message, hint)
@@ -35,68 +34,39 @@ def wiring_notes(source: Source, root: Node, reads: list[bool], ids: frozenset[s
         for name, end in zip(("source", "target"), ends, strict=True):
             if end is None:
                 yield error(flow.start, f"the flow has no {name}", f"name a task: {name}: fetch")
-            elif end.value not in ids:
-                like = nearest(end.value, ids)
+            elif end.value not in names:
+                like = nearest(end.value, names)
                 hint = f"did you mean '{like}'?" if like else "name a task, or remove the flow"
                 yield error(end.start, f"there is no task '{end.value}'", hint)
         if ends[0] is not None and ends[1] is not None:
             places.setdefault((ends[0].value, ends[1].value), flow.start)
-            into.setdefault(ends[1].value, []).append(flow)
         for key, _ in flow.pairs:
             if key.value not in grammar.FLOW_KEYS:
                 yield error(key.start, f"v4 ignored '{key.value}' on a flow, v5 refuses it", "remove it")
-        yield from _condition(source, flow, any(reads), ids)
+        yield from _condition(source, flow, any(reads), names)
     for task, old in zip(grammar.tasks_of(root), reads, strict=True):
         own = task.get("id")
         if own is not None:
-            named = list(_named_tasks(source, task, old, ids))
-            for name, offset in named:
+            for name, offset in _named_tasks(source, task, old, names):
                 places.setdefault((name, own.value), offset)
-            if old:
-                yield from _conditions_passed_by(source, into.get(own.value, []), own.value, named)
-    circle = _cycle(ids, places)
+    circle = _cycle(names, places)
     if circle:
         yield error(
             places[circle[0], circle[1]],
             f"the graph has a cycle: {' -> '.join(circle)}; v4 only warned, v5 refuses it",
             "take one of these flows or templates out",
         )
-    words = {node.value: grammar.keyword_of(task) for task in grammar.tasks_of(root) if (node := task.get("id"))}
-    for (first, second), offset in places.items():
-        if words.get(first) == words.get(second) == "subagent" and first != second:
-            yield error(
-                offset,
-                f"'{first}' and '{second}' are both subagents, and a subagent may not follow a subagent",
-                f"route through a tool or an agent: {first} -> agent -> {second}",
-            )
 
 
-def _named_tasks(source: Source, task: Node, old: bool, ids: frozenset[str]) -> Iterator[tuple[str, int]]:
+def _named_tasks(source: Source, task: Node, old: bool, names: templates.TaskNames) -> Iterator[tuple[str, int]]:
     """The tasks that a task's texts name, and where."""
     for _, _, value in values.payload_of(task):
         for node in values.scalars_in(value):
-            for name, start in _references(node.value, old, values.known_to(task, ids)):
+            for name, start in _references(node.value, old, values.known_to(task, names)):
                 yield name, templates.offset_of(source, node, start) or node.start
 
 
-def _conditions_passed_by(source: Source, flows: list[Node], task: str, named: list[tuple[str, int]]) -> Iterator[Note]:
-    """Templates that make a task run although the condition of its flow does not hold: in v4 they were no edges."""
-    if not flows or not all(flow.get("condition") is not None for flow in flows):
-        return
-    joined = {node.value for flow in flows if (node := flow.get("source"))}
-    for name, offset in named:
-        if name not in joined:
-            joined.add(name)
-            yield note_at(
-                source,
-                offset,
-                Severity.WARNING,
-                f"a template is an edge in v5: once '{name}' has succeeded, '{task}' runs, conditions or not",
-                f"if it must not, add a flow from '{name}' to '{task}' with the condition",
-            )
-
-
-def _references(text: str, old: bool, known: Collection[str]) -> Iterator[tuple[str, int]]:
+def _references(text: str, old: bool, known: templates.TaskNames) -> Iterator[tuple[str, int]]:
     if old:
         for opening in templates.openings(text, known):
             if opening.ref and opening.ref.source == "task":
@@ -111,8 +81,8 @@ def _references(text: str, old: bool, known: Collection[str]) -> Iterator[tuple[
             yield placeholder.path[0], placeholder.start
 
 
-def _cycle(ids: Collection[str], places: dict[_Ends, int]) -> list[str] | None:
-    incoming: dict[str, list[Edge]] = {task: [] for task in sorted(ids)}
+def _cycle(names: Collection[str], places: dict[_Ends, int]) -> list[str] | None:
+    incoming: dict[str, list[Edge]] = {task: [] for task in sorted(names)}
     outgoing: dict[str, list[Edge]] = {task: [] for task in incoming}
     for source, target in places:
         if source in incoming and target in incoming:
@@ -126,7 +96,7 @@ def _frozen(edges: dict[str, list[Edge]]) -> dict[str, tuple[Edge, ...]]:
     return {task: tuple(found) for task, found in edges.items()}
 
 
-def _condition(source: Source, flow: Node, old: bool, ids: frozenset[str]) -> Iterator[Note]:
+def _condition(source: Source, flow: Node, old: bool, names: templates.TaskNames) -> Iterator[Note]:
     condition, start = flow.get("condition"), flow.get("source")
     if condition is None or condition.kind != "scalar" or (old and scalars.is_null(condition)):
         return
@@ -147,7 +117,7 @@ def _condition(source: Source, flow: Node, old: bool, ids: frozenset[str]) -> It
         yield note_at(source, condition.start, Severity.ERROR, f"v5 cannot read this condition: {error.message}", hint)
         return
     for placeholder in compiled.placeholders:
-        if placeholder.source == "task" and placeholder.path[0] not in ids:
-            like = nearest(placeholder.path[0], ids)
+        if placeholder.source == "task" and placeholder.path[0] not in names:
+            like = nearest(placeholder.path[0], names)
             hint = f"did you mean '{like}'?" if like else "name a task"
             yield note_at(source, condition.start, Severity.ERROR, f"there is no task '{placeholder.path[0]}'", hint)

@@ -12,7 +12,7 @@ from nika_core.errors import PluginError
 from nika_core.model.limits import Limits
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import KeywordCategory
-from nika_core.plugin import Facets, Keyword, Source
+from nika_core.plugin import Facets, Keyword, Source, TemplateSource
 
 _TEXTS = EmptyDict() | MapPattern(Str(), Str())
 _COMPLETION = {"prompt": Str(), Optional("model"): Str(), Optional("systemPrompt"): Str()}
@@ -94,6 +94,9 @@ class SevenKeywords:
 
     def sources(self) -> Collection[str]:
         return ("task", "input", "env")
+
+    def template_source(self, name: str) -> TemplateSource:
+        return TemplateSource(name=name, summary="", source="x:Y")
 
     def source(self, name: str) -> Source:
         source: Any = {"task": _Tasks, "input": _Outside, "env": _Outside}[name]()

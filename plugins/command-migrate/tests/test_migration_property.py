@@ -40,7 +40,7 @@ def test_a_v4_document_means_the_same_in_v5(document: V4Document) -> None:
     assert workflow.agent.model == document.agent["model"]
     assert workflow.agent.mode.value == document.agent.get("mode", "strict")
     wanted = document.agent.get("systemPrompt")
-    assert _value(workflow.agent.system_prompt or "") == _tokens(wanted or "", set())
+    assert _value(workflow.agent.system_prompt or "") == _tokens(wanted or "", {})
 
 
 @settings(max_examples=150, deadline=None)
@@ -77,8 +77,15 @@ def test_no_text_at_all_makes_migration_raise(text: str) -> None:
     assert migrate_text(f"agent: {{model: m}}\ntasks:\n  - id: a\n    cwd: x\n    shell: {text}").status in Status
 
 
+Known = dict[str, bool]  # the tasks that may be named, and whether they may have no output
+
+
+def _known_to(task: V4Task, document: V4Document) -> Known:
+    return {other.id: other.on_error == "continue" for other in document.tasks if other is not task}
+
+
 def _expected(task: V4Task, document: V4Document) -> dict[str, Any]:
-    known = {other.id for other in document.tasks} - {task.id}
+    known = _known_to(task, document)
     payload = {KEYWORDS[task.keyword]: _tokens(task.primary, known)}
     for name, value in task.fields.items():
         v5_name = {"cwd": "workingDir"}.get(name, name)
@@ -100,7 +107,7 @@ def _expected(task: V4Task, document: V4Document) -> dict[str, Any]:
     }
 
 
-def _tree(value: Any, known: set[str]) -> Any:
+def _tree(value: Any, known: Known) -> Any:
     if isinstance(value, dict):
         return {key: _tree(item, known) for key, item in value.items()}
     if isinstance(value, list):
@@ -113,7 +120,7 @@ def _tree(value: Any, known: set[str]) -> Any:
 _V4 = re.compile(r"\{\{([\w-]+)((?:\.[\w-]+)?)\}\}|\$\{(input|env)\.(\w+)\}")
 
 
-def _tokens(text: str, known: set[str]) -> list[Any]:
+def _tokens(text: str, known: Known) -> list[Any]:
     """What v4 made of a text: literals, and tuples for what it replaced."""
     found: list[Any] = []
     at = 0
@@ -122,6 +129,8 @@ def _tokens(text: str, known: set[str]) -> list[Any]:
             reference = (match[3], match[4])
         elif match[1] in known:
             reference = ("task", match[1], *match[2].split(".")[1:])
+            if known[match[1]]:
+                reference = (*reference, "?? ''")
         else:
             continue
         found += [text[at : match.start()], reference]
@@ -144,7 +153,7 @@ def _read(task: Task) -> dict[str, Any]:
 
 def _value(value: Any) -> Any:
     if isinstance(value, Template):
-        return [(part.source, *part.path) if isinstance(part, Placeholder) else part for part in value.parts]
+        return [_reference(part) if isinstance(part, Placeholder) else part for part in value.parts]
     if isinstance(value, str):
         return [value] if value else []
     if isinstance(value, dict):
@@ -154,6 +163,11 @@ def _value(value: Any) -> Any:
     return (type(value), value)
 
 
+def _reference(placeholder: Placeholder) -> tuple[str, ...]:
+    default = (f"?? {placeholder.default!r}",) if placeholder.has_default else ()
+    return (placeholder.source, *placeholder.path, *default)
+
+
 def _edges(graph: Any) -> set[tuple[str, str]]:
     return {(edge.source, edge.target) for edges in graph.incoming.values() for edge in edges}
 
@@ -161,7 +175,7 @@ def _edges(graph: Any) -> set[tuple[str, str]]:
 def _expected_edges(document: V4Document) -> set[tuple[str, str]]:
     found = {(flow["source"], flow["target"]) for flow in document.flows}
     for task in document.tasks:
-        known = {other.id for other in document.tasks} - {task.id}
+        known = _known_to(task, document)
         for value in [task.primary, *task.fields.values()]:
             found |= {(part[1], task.id) for part in _references(_tree(value, known))}
     return found

@@ -344,13 +344,35 @@ def test_a_file_of_v5_is_left_alone_without_a_word() -> None:
     assert (result.status, result.text, result.notes) == (Status.UNCHANGED, text, ())
 
 
-def test_a_template_that_passes_a_condition_by_is_told() -> None:
-    text = tasks("- {id: a, shell: ls, cwd: .}\n- {id: b, shell: ls}\n- id: d\n  llm: '{{a}} {{b}}'\n")
-    flows = 'flows:\n- {source: b, target: d, condition: "{{b}} > 3"}\n'
-    (note,) = migrate_text(text + flows).notes
-    assert (note.line, note.column, note.severity.value) == (6, 9, "warning")
-    assert "'d' runs, conditions or not" in note.message
-    assert migrate_text(text + flows + "- {source: a, target: d, condition: '{{b}} > 3'}\n").notes == ()
+def test_a_template_beside_a_condition_and_a_subagent_below_another_one_need_no_word() -> None:
+    text = tasks("- {id: a, subagent: look, cwd: .}\n- {id: b, shell: ls}\n- id: d\n  subagent: '{{a}} {{b}}'\n")
+    flows = 'flows:\n- {source: b, target: d, condition: "{{b}} > 3"}\n- {source: a, target: d}\n'
+    assert [note.message for note in migrate_text(text.replace(", cwd: .", ", maxTurns: 3") + flows).notes] == []
+
+
+@pytest.mark.parametrize("rule", ["onError: continue", "config: {onError: continue}"])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("llm: 'say {{a}}'", "llm: 'say {{a ?? \"\"}}'"),
+        ('llm: "say {{a.b}} {{x}}"', 'llm: "say {{a.b ?? \\"\\"}} \\\\{{x}}"'),
+        ("llm: say {{ a }}!", 'llm: say {{ a ?? "" }}!'),
+        ("llm: |\n    say {{a}}\n    and {{a}}", 'llm: |\n    say {{a ?? ""}}\n    and {{a ?? ""}}'),
+    ],
+)
+def test_a_template_of_a_task_that_may_fail_gets_a_default_and_is_listed(rule: str, before: str, after: str) -> None:
+    task = f"- id: a\n  shell: ls\n  cwd: .\n  {rule}\n"
+    result = migrate_text(tasks(f"{task}- id: b\n  {before}\n"))
+    assert result.status is Status.MIGRATED, result.notes
+    assert after in result.text
+    listed = [note for note in result.notes if "has no output" in note.message]
+    assert [note.severity.value for note in listed] == ["warning"] * before.replace(" ", "").count("{{a")
+    assert migrate_text(result.text).status is Status.UNCHANGED
+
+
+def test_a_template_of_a_task_whose_failure_counts_stays_as_it_is() -> None:
+    result = migrate_text(tasks("- {id: a, shell: ls, cwd: ., onError: fail}\n- {id: b, llm: 'say {{a}}'}\n"))
+    assert ("{{a}}" in result.text, result.notes) == (True, ())
 
 
 def test_a_condition_of_v4_is_enough_to_tell_its_file() -> None:

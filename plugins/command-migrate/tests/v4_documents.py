@@ -97,8 +97,6 @@ class _Maker:
         flows = []
         for index in range(1, size):
             for source in rng.sample(range(index), rng.randint(0, min(index, 2))):
-                if tasks[source].keyword == tasks[index].keyword == "subagent":
-                    continue
                 flow = {"source": ids[source], "target": ids[index]}
                 if rng.random() < 0.3:
                     flow["condition"] = rng.choice(
@@ -118,8 +116,6 @@ class _Maker:
         rng = self.rng
         keyword = rng.choice(list(KEYWORDS))
         known = ids[:index]
-        # subagent -> subagent is refused, so a subagent names nobody
-        known = [] if keyword == "subagent" else known
         task = V4Task(ids[index], keyword, self.text(known, index) or "x")
         for name in FIELDS[keyword]:
             if rng.random() < 0.45:

@@ -299,15 +299,17 @@ async def test_a_cert_file_that_is_not_there_is_said(context: Any, serve: Any) -
 async def test_a_slow_server_ends_with_the_attempts_time_and_leaves_no_connection(context: Any, serve: Any) -> None:
     gone = asyncio.Event()
     loop = asyncio.get_running_loop()
+    limit = asyncio.timeout(None)
 
     async def slow(reader: Any, _: Any, __: Any) -> None:
+        loop.call_soon_threadsafe(limit.reschedule, loop.time())  # the time is up while the server has the request
         await reader.read()
         loop.call_soon_threadsafe(gone.set)
 
     context.environ["NIKA_HTTP_ALLOW"] = "127.0.0.1"
     url = serve(slow).url
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.3):
+        async with limit:
             await HttpStep().run({"url": url}, context)
     async with asyncio.timeout(5):
         await gone.wait()

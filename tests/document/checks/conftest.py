@@ -17,7 +17,7 @@ from nika_core.model.limits import Limit, Limits, Unit
 from nika_core.model.path import read_path
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import KeywordCategory, Workflow
-from nika_core.plugin import Facets, Keyword, Payload, Report, Scope, SourceReport, Values
+from nika_core.plugin import Facets, Keyword, Payload, Report, Scope, SourceReport, TemplateSource, Values
 from nika_core.plugin.fields import Anything, Map, MapPattern, Optional, Str
 from nika_core.registry import Kind, PluginRecord
 from nika_core.registry.guarded_facets import GuardedFacets
@@ -77,6 +77,19 @@ class Environment:
         return read_path(values.environ[placeholder.path[0]], placeholder.path[1:])
 
 
+class States:
+    """`${state.task}`: waits for the task, and needs no output."""
+
+    def check(self, placeholder: Placeholder, scope: Scope, report: SourceReport) -> None:
+        return Tasks().check(placeholder, scope, report)
+
+    def depends_on(self, placeholder: Placeholder) -> Iterable[str]:
+        return placeholder.path[:1]
+
+    def resolve(self, placeholder: Placeholder, values: Values) -> Json:
+        raise AssertionError("not before a run")
+
+
 class Broken:
     """A source whose author made a mistake."""
 
@@ -97,7 +110,14 @@ class PluginCatalog:
     check: Callable[[Payload, Report], None] | None = None
     check_tool: Callable[[str, Payload, Report], None] | None = None
     installed: dict[str, Any] = field(
-        default_factory=lambda: {"task": Tasks(), "env": Environment(), "broken": Broken(), "blocked": None}
+        default_factory=lambda: {
+            "task": Tasks(),
+            "env": Environment(),
+            "state": States(),
+            "later": Environment(),
+            "broken": Broken(),
+            "blocked": None,
+        }
     )
 
     def keywords(self) -> Collection[str]:
@@ -121,6 +141,11 @@ class PluginCatalog:
 
     def sources(self) -> Collection[str]:
         return self.installed.keys()
+
+    def template_source(self, name: str) -> TemplateSource:
+        return TemplateSource(
+            name=name, summary="", source="x:Y", optional=name == "state", known_before_run=name != "later"
+        )
 
     def source(self, name: str) -> Any:
         found = self.installed.get(name)

@@ -40,7 +40,7 @@ def test_an_unknown_source_is_told_with_the_names_there_are_and_the_escape(check
     assert problem.message == "${envi.HOME}: no plugin offers a template source 'envi'"
     assert problem.hint is not None
     assert "did you mean 'env'?" in problem.hint
-    assert "blocked, broken, env, task" in problem.hint
+    assert "blocked, broken, env, later, state, task" in problem.hint
     assert r"\${" in problem.hint
 
 
@@ -93,6 +93,12 @@ def test_the_system_prompt_of_the_block_may_name_inputs_but_no_task(check):
     )
     assert found.locator == [(codes.UNKNOWN_REFERENCE, 3, 43, 48), (codes.UNKNOWN_REFERENCE, 3, 49, 59)]
     assert "cannot name a task's output" in found.problems[0].message
+
+
+def test_the_system_prompt_of_the_block_may_not_name_what_is_only_known_in_a_run(check):
+    found = check("agent: {model: m, systemPrompt: 'x ${later.id}'}\ntasks:\n  - {id: a, talk: '${later.id}'}\n")
+    assert found.locator == [(codes.UNKNOWN_REFERENCE, 1, 36, 47)]
+    assert "cannot name what is only known in a run" in found.only.message
 
 
 def test_variables_are_checked_where_the_environment_is_known(check):

@@ -177,6 +177,7 @@ def nika_task_keywords():
         keyword("undocumented", payload=Map({"text": Str(), Optional("slow"): Bool(), Optional("large"): Bool()})),
         keyword("pointless", primary="no_such_field"),
         keyword("absent", step="NoSuchClass"),
+        keyword("hidden-fields", short_form_only=True),
         keyword("synchronous", facets="Honest"),
         keyword("untemplated", rendered_fields=frozenset({"text"})),
         keyword("failing", "Failing"),

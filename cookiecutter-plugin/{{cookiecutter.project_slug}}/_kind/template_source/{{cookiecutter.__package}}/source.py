@@ -29,7 +29,7 @@ class {{cookiecutter.__class}}Source(Source):
             report(_missing(placeholder), code=codes.ENV_NOT_SET, hint=_hint(placeholder))
 
     def depends_on(self, placeholder: Placeholder) -> Iterable[str]:
-        """Return nothing: no output of a task is needed."""
+        """Return nothing: it names no task."""
         return ()
 
     def resolve(self, placeholder: Placeholder, values: Values) -> Json:

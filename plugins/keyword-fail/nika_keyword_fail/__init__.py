@@ -1,0 +1,1 @@
+"""The fail keyword: fail a task with a message."""

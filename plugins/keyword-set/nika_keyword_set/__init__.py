@@ -1,0 +1,1 @@
+"""The set keyword: a value that other tasks read."""

@@ -1,0 +1,1 @@
+"""The ${error.task.message} template source."""

@@ -1,0 +1,1 @@
+"""The ${state.task} template source."""
