@@ -69,10 +69,12 @@ class PreparedRun:
     @cached_property
     def masker(self) -> Masker:
         """Masks the secrets of the environment, the project and the providers in use."""
-        declared = set(self.workspace.project.secrets)
-        for provider in self.providers.values():
-            declared.update(provider.secrets, provider.optional_secrets)
-        return Masker(secret_values(self.workspace.environ, declared))
+        secrets = {
+            name for provider in self.providers.values() for name in (*provider.secrets, *provider.optional_secrets)
+        }
+        if not secrets:
+            return self.workspace.masker
+        return Masker(secret_values(self.workspace.environ, secrets.union(self.workspace.project.secrets)))
 
     def model_info(self, model: str | None) -> tuple[Provider, ModelInfo]:
         """Return a model's provider and abilities; None: the agent block's model. Raise NikaError."""

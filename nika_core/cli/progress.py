@@ -11,7 +11,7 @@ from typing import Any, Final, TextIO, cast
 from nika_core.cli.console import coloured, plain, print_message, style
 from nika_core.cli.group_progress import GroupProgress, Groups
 from nika_core.model.codec import usage_json
-from nika_core.model.events import Event, EventKind
+from nika_core.model.events import LIVE, Event, EventKind
 from nika_core.model.ids import definition_path
 from nika_core.model.usage import money_text
 from nika_core.model.workflow import Workflow
@@ -37,12 +37,11 @@ class ProgressLines:
     With `verbose` it prints one for each node.
     """
 
-    chunks = False
-
     def __init__(self, workflow: Workflow, *, verbose: int = 0, write: Callable[[str], None] = print_message) -> None:
         self._keywords = {task.id: task.keyword for task in workflow.tasks}
         self._width = max((len(task.id) for task in workflow.tasks), default=0)
         self._verbose = verbose
+        self.ignores = LIVE | {EventKind.TASK_READY} | ({EventKind.MODEL_CALLED} if not verbose else set())
         self._write = write
         self._style = style if coloured(sys.stderr) else _uncoloured
         self.groups = Groups()

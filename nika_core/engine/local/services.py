@@ -120,7 +120,7 @@ class Services:
 class Observer(Protocol):
     """Is shown every event as it happens. What it raises, or how slow it is, harms no run.
 
-    One with an attribute `chunks` that is false is not shown text as it comes.
+    One with an attribute `ignores` is not shown events of these kinds.
     """
 
     def __call__(self, event: Event, /) -> Any: ...

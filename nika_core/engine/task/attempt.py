@@ -119,8 +119,8 @@ class TaskRun(TaskSupervisor):
                 await services.reporter.barrier()  # a slow disk is not the task's time
                 await services.start()
             self.arm(self._timeout)
-            self.abandonable = Abandonable(keyword.step.run(fork(call.payload), context))
             try:
+                self.abandonable = Abandonable(keyword.step.run(fork(call.payload), context))
                 returned = await self.abandonable
             except BaseExceptionGroup as group:
                 raise single_error(group, f"keyword `{keyword.spec.name}`") from None
@@ -157,7 +157,6 @@ class TaskRun(TaskSupervisor):
             failure = failure_from(error, f"keyword `{keyword.spec.name}`")
             raise TaskError(failure.message, category=failure.category, code=failure.code, hint=failure.hint) from error
         finally:
-            context.close()
             self._context = None
             self.abandonable = None
             self.disarm()
