@@ -242,7 +242,7 @@ VALUES = [
 ]
 
 FACE = {
-    "Run": ("run", "arun", "stream", "EventStream", "resume", "aresume"),
+    "Run": ("run", "arun", "stream", "EventStream", "resume", "aresume", "signal", "SentSignal"),
     "Look at a workflow": ("validate", "plan", "aplan", "to_json"),
     "Options": ("StartOptions", "PlanOptions", "ResumeOptions", "WorkspaceOptions"),
     "Results": (

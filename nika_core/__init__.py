@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         version,
     )
     from nika_core.api.running import EventStream, aresume, arun, carry_out, resume, run, start, stream
+    from nika_core.api.runs import signal
     from nika_core.app.execution import Execution
     from nika_core.app.json_forms import to_json
     from nika_core.app.prepared_run import PreparedRun
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
         RecordedRun,
         RecordedTask,
         SecretStatus,
+        SentSignal,
     )
     from nika_core.app.workspace import Workspace
     from nika_core.document import LoadedWorkflow
@@ -86,12 +88,13 @@ _PUBLIC: Final = {
     ),
     "api.project": ("check_providers", "explain", "init", "limits", "providers", "read_inputs", "schema", "version"),
     "api.running": ("EventStream", "aresume", "arun", "carry_out", "resume", "run", "start", "stream"),
+    "api.runs": ("signal",),
     "app.execution": ("Execution",),
     "app.json_forms": ("to_json",),
     "app.prepared_run": ("PreparedRun",),
     "app.results": (
         *("HealthStatus", "ModelStatus", "Plan", "PlannedTask", "ProviderStatus", "RecordedRun", "RecordedTask"),
-        "SecretStatus",
+        *("SecretStatus", "SentSignal"),
     ),
     "app.workspace": ("Workspace",),
     "document": ("LoadedWorkflow",),
@@ -142,6 +145,7 @@ __all__ = [
     "RunResult",
     "RunStatus",
     "SecretStatus",
+    "SentSignal",
     "Severity",
     "SkipReason",
     "StartOptions",
@@ -176,6 +180,7 @@ __all__ = [
     "run_to_end",
     "runs",
     "schema",
+    "signal",
     "start",
     "stream",
     "to_json",

@@ -34,6 +34,7 @@ UNKNOWN_FLOW_SOURCE: Final = "NIKA-020"
 UNKNOWN_FLOW_TARGET: Final = "NIKA-021"
 FLOW_SELF_LOOP: Final = "NIKA-022"
 BAD_CONDITION: Final = "NIKA-023"
+CONDITION_WITHOUT_EFFECT: Final = "NIKA-024"  # a warning
 
 # 030-039 connections
 ISOLATED_TO_ISOLATED: Final = "NIKA-030"  # retired
@@ -100,6 +101,7 @@ NOT_RESUMABLE: Final = "NIKA-095"
 BAD_PROJECT_FILE: Final = "NIKA-096"
 USAGE: Final = "NIKA-097"
 MIGRATION: Final = "NIKA-098"
+SIGNAL_REFUSED: Final = "NIKA-099"  # nothing waits for it, or it contradicts one that was given
 
 # 100-109 lists and loops
 NOT_REACHED: Final = "NIKA-100"  # `until` did not hold within `max` rounds

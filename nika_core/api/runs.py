@@ -1,20 +1,21 @@
-"""The history of runs: `nika.runs.list()`, `nika.runs.get(id)`, `nika.runs.remove(id)`."""
+"""The history of runs: `nika.runs.list()`, `nika.runs.get(id)`, `nika.runs.remove(id)`, and `nika.signal(...)`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from nika_core.app.recorded_runs import recorded_run, recorded_runs
-from nika_core.app.results import RecordedRun
+from nika_core.app.results import RecordedRun, SentSignal
 from nika_core.app.workspace import Workspace
 from nika_core.journal import Journal
+from nika_core.model.json import Json
 
 
 def get(run: str, *, folder: str | Path | None = None) -> RecordedRun:
     """Return a run with its tasks. Raise JournalError.
 
     Args:
-        run: its id, or a unique beginning of it.
+        run: its id, a unique beginning of it, or `last`.
         folder: the folder whose project keeps the history; without it, the working directory.
     """
     return recorded_run(_journal(folder), run)
@@ -31,6 +32,27 @@ def remove(run: str, *, folder: str | Path | None = None) -> str:
     return remove_run(_journal(folder), run)
 
 
+def signal(run: str, task: str, payload: Json = None, *, folder: str | Path | None = None) -> SentSignal:
+    """Give a task what it waits for, as `nika signal` does: written durably to the history of its run.
+
+    A process that works on the run takes it within a second; otherwise `resume` does.
+
+    Args:
+        run: the run's id, a unique beginning of it, or `last`.
+        task: the task's id.
+        payload: JSON; the task finds it in `StepContext.signals`.
+        folder: as for `runs.get`.
+
+    Raises:
+        JournalError: there is no such run.
+        UsageError: there is no such task, the run or the task has ended, the task was given another payload before, or
+            the payload is too large.
+    """
+    from nika_core.app.signalling import send_signal
+
+    return send_signal(Workspace.open(None if folder is None else Path(folder)), run, task, payload)
+
+
 def path(*, folder: str | Path | None = None) -> Path:
     """Return the file of the history, whether or not it is there yet.
 
@@ -41,7 +63,7 @@ def path(*, folder: str | Path | None = None) -> Path:
 
 
 def list(*, folder: str | Path | None = None) -> tuple[RecordedRun, ...]:  # noqa: A001  # read as `nika.runs.list`
-    """Return all runs, the newest first, without their tasks.
+    """Return all runs, the newest first, without their tasks but for those that wait.
 
     Args:
         folder: as for `get`.

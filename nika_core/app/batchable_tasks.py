@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.engine.core.ports import CallScope
 from nika_core.errors import NikaError
@@ -9,6 +13,9 @@ from nika_core.model.ids import definition_path
 from nika_core.model.limits import LimitKind
 from nika_core.model.workflow import KeywordCategory, Task
 from nika_core.plugin import ModelRequest
+
+# Seconds for one attempt, which ends when its batch is with the provider: until then it waits for others to join.
+_SENDING_TIME: Final = 24 * 3600.0
 
 
 class BatchableTasks:
@@ -21,6 +28,10 @@ class BatchableTasks:
     def eligible(self, call: CallScope, request: ModelRequest) -> bool:
         """Return whether this call may wait: one of the task itself, not of a tool that it uses."""
         return self.tasks.get(definition_path(call.task_id)) == call.keyword and not request.tools
+
+    def with_sending_time(self, tasks: Iterable[Task]) -> tuple[Task, ...]:
+        """Return the same tasks; those that may wait have the time to send a batch."""
+        return tuple(replace(task, timeout=_SENDING_TIME) if task.id in self.tasks else task for task in tasks)
 
 
 def _may_wait(task: Task, prepared: PreparedRun) -> bool:

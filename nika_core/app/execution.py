@@ -8,6 +8,7 @@ import random
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache, partial
 from typing import Final
 
@@ -17,6 +18,7 @@ from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.resuming import previous_tasks_for
 from nika_core.app.watchdogs import loop_watchdog
 from nika_core.document.checks.check_context import depends_on
+from nika_core.engine.core.messages import Signal
 from nika_core.engine.core.ports import InMemoryCallCache, admitted, unmasked
 from nika_core.engine.core.previous_tasks import PreviousTask
 from nika_core.engine.core.run_plan import RunRequest
@@ -30,6 +32,7 @@ from nika_core.engine.local.host import Run
 from nika_core.engine.local.services import Observer, Services, no_barrier, unrecorded
 from nika_core.errors import JournalError
 from nika_core.journal import Journal, RunInfo, RunRecorder, new_run_id
+from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.limits import LimitKind
 from nika_core.model.state import RunResult
@@ -72,7 +75,6 @@ class Execution:
         self._previous: Mapping[str, PreviousTask] = {}
         self._run: Run | None = None
         self._batchable = BatchableTasks(prepared) if prepared.options.economy else None
-        self._caller: ResilientCaller | None = None
         self._cancelled: str | None = None
         self._log: RunRecorder | None = None
         self._gone = False
@@ -86,16 +88,11 @@ class Execution:
     def cancel(self, reason: str) -> None:
         """Start no more tasks and cancel those that run; called again, stop waiting for them.
 
-        A run that waits for a batch is paused, not cancelled: the batch is paid for, and is collected on resuming.
+        A run in which a task waits for something outside is paused, not cancelled.
         """
         self._cancelled = reason
-        if self._run is None:
-            return
-        pending = self._caller.pending_batches if self._caller and self._log else ()
-        if pending:
-            names = ", ".join(sorted({f"'{name}'" for name in pending}))
-            reason = f"{reason}: it waits for {'a batch' if len(pending) == 1 else 'batches'} of {names}"
-        self._run.cancel(reason, paused=bool(pending))
+        if self._run is not None:
+            self._run.cancel(reason)
 
     async def run(self) -> RunResult:
         """Run to the end. Raise JournalError if the recorded run cannot be resumed."""
@@ -198,10 +195,12 @@ class Execution:
     # ---- what the engine is given
 
     def _request(self, run_id: str) -> RunRequest:
-        prepared, batchable = self._prepared, self._batchable
+        prepared, workflow, batchable = self._prepared, self._prepared.workflow, self._batchable
+        if batchable is not None:
+            workflow = replace(workflow, tasks=batchable.with_sending_time(workflow.tasks))
         return RunRequest(
             run_id=run_id,
-            workflow=prepared.workflow,
+            workflow=workflow,
             graph=prepared.graph,
             limits=prepared.limits,
             inputs=prepared.inputs,
@@ -247,7 +246,7 @@ class Execution:
         batch_policy, batchable = None, self._batchable
         if batchable is not None:
             batch_policy = BatchPolicy(batchable.eligible, patience=batchable.longest)
-        self._caller = ResilientCaller(
+        caller = ResilientCaller(
             prepared.directory,
             budget,
             prices=prepared.prices,
@@ -265,7 +264,7 @@ class Execution:
             depends_on=partial(depends_on, catalog),
             settings=workspace.settings,
             distribution=lambda word: catalog.record(Kind.KEYWORD, word).distribution,
-            caller=self._caller,
+            caller=caller,
             record=log.record if log else unrecorded,
             barrier=log.barrier if log else no_barrier,
             durable=self._durable if log else None,
@@ -273,10 +272,16 @@ class Execution:
             mask=prepared.masker.text if prepared.masker.active else unmasked,
             mask_stream=prepared.masker.stream if prepared.masker.active else None,
             admit=workspace.admit if workspace.admitting else admitted,
-            attend=self._caller.attend,
+            signals=partial(_signals, log) if log else None,
+            attend=caller.attend,
             clock=workspace.clock,
             random=random.random,
         )
+
+
+def _signals(log: RunRecorder, waiting: Mapping[NodeId, str]) -> Iterable[Signal]:
+    taken = log.signals({str(node): key for node, key in waiting.items()})
+    return [Signal(NodeId(node), key, payload) for node, key, payload in taken]
 
 
 def remove_run(journal: Journal, run: str) -> str:

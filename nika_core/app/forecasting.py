@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from nika_core.app.prepared_run import PreparedRun
+from nika_core.document.checks.check_context import is_known_before_run
 from nika_core.engine.llm.estimate import RunForecast, forecast_run, forecast_task
 from nika_core.engine.llm.request_defaults import DEFAULT_MAX_TOKENS
 from nika_core.errors import NikaError, TaskError, TemplateValueError
@@ -99,8 +100,7 @@ def known_task(prepared: PreparedRun, task: Task) -> Task:
 
 def value_of(prepared: PreparedRun, placeholder: Placeholder) -> tuple[Json] | None:
     """Return its value, as a tuple, if it is known before anything runs: it exists and depends on no task."""
-    source = prepared.workspace.registry.source(placeholder.source)
-    if tuple(source.depends_on(placeholder)):
+    if not is_known_before_run(prepared.workspace.registry, placeholder):
         return None
     values = Values(inputs=prepared.inputs, environ=prepared.workspace.environ)
     try:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nika_core.app.recorded_tasks import CHILDREN_KINDS, RecordedTasks
 from nika_core.app.results import RecordedRun, RecordedTask
+from nika_core.app.task_histories import task_histories
 from nika_core.document import declared_tasks
 from nika_core.engine.core.task_usage import usage_by_task
 from nika_core.engine.llm.recorded_usage import noted_by_task
 from nika_core.journal import Journal, Recorded, RunSummary
-from nika_core.journal.values import RUNNING
+from nika_core.journal.values import INTERRUPTED, RUNNING
 from nika_core.model.codec import failure_of, usage_json, usage_of
 from nika_core.model.events import EventKind
 from nika_core.model.masking import MASK
+from nika_core.model.state import RunStatus
 from nika_core.model.usage import NOTHING, Usage
 
 
 def recorded_runs(journal: Journal) -> tuple[RecordedRun, ...]:
-    """Return all runs, the newest first, without their tasks. Raise JournalError."""
-    return tuple(_typed(_summary_json(summary)) for summary in journal.runs())
+    """Return all runs, the newest first, without their tasks but for those that wait. Raise JournalError."""
+    return tuple(_typed(_listed_json(journal, summary)) for summary in journal.runs())
 
 
 def recorded_run(journal: Journal, run: str) -> RecordedRun:
@@ -61,6 +63,7 @@ def _typed_task(found: Mapping[str, Any]) -> RecordedTask:
         reused=found.get("reused", False),
         key=found.get("key"),
         waits_for=found.get("waitsFor"),
+        waiting_since=found.get("waitingSince"),
         children_kind=next((kind for kind in CHILDREN_KINDS if kind in found), ""),
         children=tuple(_typed_task(child) for kind in CHILDREN_KINDS for child in found.get(kind, ())),
     )
@@ -89,6 +92,16 @@ def _summary_json(summary: RunSummary) -> dict[str, Any]:
     return found
 
 
+def _listed_json(journal: Journal, summary: RunSummary) -> dict[str, Any]:
+    """Return one entry of the list, with the tasks that wait, or wait inside, in a run that has not ended."""
+    found = _summary_json(summary)
+    if summary.status in (RunStatus.PAUSED, RUNNING, INTERRUPTED):
+        tasks = [task for task in _run_json(journal.load(summary.id))["tasks"] if any(_waiting(task))]
+        if tasks:
+            found["tasks"] = tasks
+    return found
+
+
 def _run_json(recorded: Recorded) -> dict[str, Any]:
     """Return a whole run, its tasks in declared order, with what it used, resumptions included."""
     found = _summary_json(recorded.run)
@@ -110,6 +123,20 @@ def _run_json(recorded: Recorded) -> dict[str, Any]:
     document = recorded.info.document.replace(MASK, "masked")  # a mask that stands alone is no YAML
     tasks = RecordedTasks(recorded.events, spent, running=recorded.run.status == RUNNING)
     found["tasks"] = tasks.as_json(declared_tasks(document))
+    histories = task_histories(recorded.events)
+    for task in (waiting for top in found["tasks"] for waiting in _waiting(top)):
+        wait = histories[task["id"]].waiting_for
+        if wait is not None:
+            task["waitingSince"] = wait.since
     if decisions:
         found["decisions"] = decisions
     return found
+
+
+def _waiting(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the task and what is inside it, as far as it waits."""
+    if "waitsFor" in task:
+        yield task
+    for kind in CHILDREN_KINDS:
+        for child in task.get(kind, ()):
+            yield from _waiting(child)

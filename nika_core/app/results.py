@@ -65,6 +65,7 @@ class RecordedTask:
         id: e.g. `review`, `review[3]` (an item), `draft@2` (a round), `sections[2]/write` (an inner task).
         key: an item's name for people.
         waits_for: what it waits for, if it waits.
+        waiting_since: since when, in seconds since the epoch.
         children_kind: what `children` are: `items`, `rounds`, `tasks`, or nothing.
     """
 
@@ -81,6 +82,7 @@ class RecordedTask:
     reused: bool = False
     key: str | None = None
     waits_for: Mapping[str, Json] | None = None
+    waiting_since: float | None = None
     children_kind: str = ""
     children: tuple[RecordedTask, ...] = ()
 
@@ -92,7 +94,8 @@ class RecordedRun:
     Attributes:
         status: succeeded, failed, cancelled, paused, running, or interrupted.
         started_at, ended_at: seconds since the epoch.
-        inputs, document, tasks, decisions: only of a run that was asked for by its id.
+        inputs, document, decisions: only of a run that was asked for by its id.
+        tasks: the same; in a list of runs only those that wait for something outside.
         json: the same as `nika runs show --format json` prints it.
     """
 
@@ -113,6 +116,22 @@ class RecordedRun:
     def task(self, id_: str) -> RecordedTask:
         """Return a task, or e.g. `review[3]`, by its id. Raise LookupError if there is none."""
         return result_of(self.tasks, id_)
+
+
+@dataclass(frozen=True, slots=True)
+class SentSignal:
+    """A signal that is in its run's history.
+
+    Attributes:
+        task: the task's id.
+        run_status: how the run stands: `running` takes the signal within a second, any other keeps it for `resume`.
+        repeated: the same signal had been given before, and nothing has changed.
+    """
+
+    run_id: str
+    task: str
+    run_status: str
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from nika_core.registry import Kind, PluginPolicy, PluginRecord, Registry, patte
 from nika_core.registry.kinds import BY_ID
 from nika_core.registry.lock import LOCK_NAME, require_lock
 from nika_core.registry.passed_plugins import passed_plugins
+from nika_core.registry.policy import SECTIONS
 
 if TYPE_CHECKING:
     from nika_core.registry.guarded_policy import GuardedPolicy
@@ -150,7 +151,8 @@ class Workspace:
         `nika.lock` and something else is installed.
         """
         policy = self._policy
-        for where, patterns in (*policy.allow, *policy.block, ("plugins.prefer of nika.yaml", tuple(policy.prefer))):
+        preferred = tuple(id_ for id_ in policy.prefer if not id_.startswith(SECTIONS))
+        for where, patterns in (*policy.allow, *policy.block, ("plugins.prefer of nika.yaml", preferred)):
             _refuse_unknown_kinds(where, patterns)
         usable = [record for record in self.installed.usable() if record.plugin is None]
         require_lock(self.project_folder / LOCK_NAME, usable)

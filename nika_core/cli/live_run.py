@@ -6,12 +6,13 @@ import asyncio
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TypeAlias
 
 import nika_core as nika
 from nika_core.cli.console import coloured, json_text, mask_with, plain, print_data, print_json, print_message, style
 from nika_core.cli.progress import LiveView, ProgressLines, duration_text
+from nika_core.cli.waiting import needs_signal, shell_id, waits_for_text
 from nika_core.errors import Place
 from nika_core.model.events import Event
 from nika_core.model.state import RunResult, RunStatus, TaskResult
@@ -101,9 +102,12 @@ def _print_result(result: RunResult, format_: str, prepared: nika.PreparedRun, e
         print_message(f"to resume it: nika resume {result.run_id}")
 
 
-def _waits(task: TaskResult, result: RunResult) -> bool:
-    """Whether a task waits for something that its run was paused for, or was stopped by that."""
-    return task.state == "cancelled" and result.status is RunStatus.PAUSED
+def _waiting(tasks: Iterable[TaskResult]) -> Iterator[TaskResult]:
+    """Yield what waits, of the tasks and of what is inside them."""
+    for task in tasks:
+        if task.waits_for is not None:
+            yield task
+        yield from _waiting(task.children)
 
 
 def _nothing_has_changed(result: RunResult, prepared: nika.PreparedRun) -> bool:
@@ -115,7 +119,7 @@ def _nothing_has_changed(result: RunResult, prepared: nika.PreparedRun) -> bool:
 
 def _print_pretty(result: RunResult, prepared: nika.PreparedRun) -> None:
     colour = {RunStatus.SUCCEEDED: "green", RunStatus.FAILED: "red"}.get(result.status, "yellow")
-    ended = Counter("waiting" if _waits(task, result) else task.state for task in result.tasks)
+    ended = Counter("waiting" if any(_waiting((task,))) else task.state for task in result.tasks)
     counts = ", ".join(
         f"{ended[state]} {state}" for state in ("success", "failed", "waiting", "cancelled", "skipped") if ended[state]
     )
@@ -136,12 +140,18 @@ def _print_pretty(result: RunResult, prepared: nika.PreparedRun) -> None:
         )
     places: dict[str, Place] = {task.id: task.place for task in prepared.workflow.tasks}
     for task in result.tasks:
-        if task.failure is not None and not _waits(task, result):
+        stopped = task.state == "cancelled" and result.status is RunStatus.PAUSED
+        if task.failure is not None and not stopped:
             print_message(
                 f"  {places[task.id]}: {style(task.id, 'bold')} [{task.failure.code}] {plain(task.failure.message)}"
             )
             if task.failure.hint:
                 print_message(f"    {style('hint', 'cyan')}: {plain(task.failure.hint)}")
+    for task in _waiting(result.tasks):
+        assert task.waits_for is not None
+        print_message(f"  {style(task.id, 'bold')} waits for {waits_for_text(task.waits_for)}")
+        if needs_signal(task.waits_for):
+            print_message(f"    to answer: nika signal {result.run_id} {shell_id(task.id)} JSON")
     if result.failure is not None:
         print_message(f"  [{result.failure.code}] {plain(result.failure.message)}")
     if result.has_output and result.output != "":

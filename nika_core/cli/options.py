@@ -48,7 +48,7 @@ InputOption = Annotated[
 InputsOption = Annotated[Path | None, typer.Option("--inputs", help="Inputs from a YAML or JSON file.")]
 ProviderOption = Annotated[str | None, typer.Option("--provider", "-p", help="The provider for all models.")]
 ModelOption = Annotated[str | None, typer.Option("--model", "-m", help="The agent block's model.")]
-RunArgument = Annotated[str, typer.Argument(help="The run's id, or a unique beginning of it.")]
+RunArgument = Annotated[str, typer.Argument(help="The run's id, a unique beginning of it, or `last`.")]
 TimeoutOption = Annotated[
     str | None,
     typer.Option("--timeout", metavar="TIME", help="Time for the whole run: 250ms, 10s, 5m, 1h, or seconds."),

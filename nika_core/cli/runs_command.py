@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ import nika_core as nika
 from nika_core.cli.console import format_table, json_text, plain, print_data, print_json, print_message, style_data
 from nika_core.cli.options import FolderOption, Format, FormatOption, RunArgument
 from nika_core.cli.progress import duration_text
+from nika_core.cli.waiting import waits_for_text
 from nika_core.model.usage import money_text
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False, help="The history of runs.")
@@ -44,6 +46,10 @@ def list_(folder: FolderOption = None, format_: FormatOption = Format.PRETTY) ->
             for run in found
         ]
         print_data(format_table(("RUN", "WORKFLOW", "STATUS", "STARTED", "TOOK", "TOKENS", "COST"), rows))
+        for run in found:
+            for task in _with_children(run.tasks):
+                if task.waits_for is not None:
+                    print_data(f"{run.run_id}: {plain(task.id)} {_waiting(task.waits_for, task.waiting_since)}")
 
 
 @app.command()
@@ -99,7 +105,7 @@ def _show_task(task: dict[str, Any], verbose: bool, indent: str = "  ") -> None:
     if "error" in task:
         print_data(f"{indent}    [{task['error']['code']}] {plain(task['error']['message'])}")
     if task["state"] == "waiting":
-        print_data(f"{indent}    waits for {json_text(task.get('waitsFor'))}")
+        print_data(f"{indent}    {_waiting(task['waitsFor'], task.get('waitingSince'))}")
     if "output" in task:
         output = task["output"]
         text = plain(output) if isinstance(output, str) else json_text(output)
@@ -132,6 +138,16 @@ def _cost(usage: dict[str, Any]) -> str:
     cost, unpriced = usage.get("costUsd", 0), usage.get("unpriced")
     parts = [money_text(cost)] if cost or (usage.get("totalTokens") and not unpriced) else []
     return " + ".join([*parts, *(["unpriced"] if unpriced else [])])
+
+
+def _with_children(tasks: Iterable[nika.RecordedTask]) -> Iterator[nika.RecordedTask]:
+    for task in tasks:
+        yield task
+        yield from _with_children(task.children)
+
+
+def _waiting(about: Mapping[str, Any], since: float | None) -> str:
+    return f"waits for {waits_for_text(about)}{f', since {_when(since)}' if since is not None else ''}"
 
 
 def _when(at: float) -> str:

@@ -21,7 +21,8 @@ from nika_core.plugin.fields.strict_classes import DocumentedMap, ScalarOf, Temp
 
 _DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 _TEXT: Final = {"type": ["string", "number", "boolean", "null"]}  # as an editor types a plain scalar
-_ID: Final = r"^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?$"
+_LITERAL: Final = r"(true|false|null|(0|[1-9][0-9]*)([eE]-?[0-9]+)?)$"
+_ID: Final = rf"^(?!{_LITERAL})[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?$"
 
 _DOCS: Final = {
     "name": "The workflow's name; without it, the name of its file.",

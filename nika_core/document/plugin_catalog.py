@@ -27,6 +27,10 @@ class PluginCatalog(Protocol):
         """The root keys of all keywords, each with its validator. Loads every plugin: asked only when one is needed."""
         ...
 
+    def section(self, name: str) -> Any:
+        """The validator of a root key; None if no keyword brings it. Raises PluginError if several plugins do."""
+        ...
+
     def sources(self) -> Collection[str]:
         """Every template source that is installed; loads nothing."""
         ...

@@ -6,6 +6,6 @@ for a barrier. See `Journal` and `RunRecorder`.
 
 from nika_core.journal.journal import Journal
 from nika_core.journal.log import RunRecorder
-from nika_core.journal.values import Recorded, RunInfo, RunSummary, new_run_id
+from nika_core.journal.values import Recorded, RecordedSignal, RunInfo, RunSummary, new_run_id
 
-__all__ = ["Journal", "Recorded", "RunInfo", "RunRecorder", "RunSummary", "new_run_id"]
+__all__ = ["Journal", "Recorded", "RecordedSignal", "RunInfo", "RunRecorder", "RunSummary", "new_run_id"]

@@ -17,14 +17,24 @@ from nika_core.journal.blobs import LARGE
 from nika_core.journal.encoding import LOST, decode, encode, events_of, joined, without_surrogates
 from nika_core.journal.locks import RunLock, hold_lock, holder
 from nika_core.journal.log import RunRecorder
+from nika_core.journal.signals import add_signal
 from nika_core.journal.store import RUN_SHIFT, Store
-from nika_core.journal.values import INTERRUPTED, RUNNING, Recorded, RunInfo, RunSummary, new_run_id
+from nika_core.journal.values import (
+    INTERRUPTED,
+    RUNNING,
+    Recorded,
+    RecordedSignal,
+    RunInfo,
+    RunSummary,
+    new_run_id,
+)
 from nika_core.journal.writer import JournalWriter
 
 _RUN: Final = (
     "SELECT id, workflow, started, ended, status, info, summary, number, document_hash, document, blob FROM runs"
 )
 _RUN_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
+_LAST: Final = "last"
 _SPAN: Final = (1 << RUN_SHIFT) - 1
 
 
@@ -84,7 +94,7 @@ class Journal:
         except BaseException:
             lock.release()
             raise
-        return RunRecorder(run_id, number, 0, writer, self._blobs, lock, {}, mask)
+        return RunRecorder(run_id, number, 0, writer, self._blobs, lock, {}, self._store, mask)
 
     def resume(self, run: str, mask: Callable[[str], str] | None = None, info: RunInfo | None = None) -> RunRecorder:
         """Reopen a run that no process works on. A unique prefix of its id is enough.
@@ -105,7 +115,7 @@ class Journal:
         except BaseException:
             lock.release()
             raise
-        return RunRecorder(run_id, number, position, writer, self._blobs, lock, memo, mask)
+        return RunRecorder(run_id, number, position, writer, self._blobs, lock, memo, self._store, mask)
 
     def remove(self, run: str) -> str:
         """Remove a run that no process works on and return its full id."""
@@ -120,11 +130,18 @@ class Journal:
             lock.release()
         return run_id
 
+    def add_signal(self, run_id: str, signal: RecordedSignal) -> RecordedSignal | None:
+        """Write a signal for a run, durably; return instead the one that stands in its way, which was given before."""
+        with faults.explained(self.path, "written"), faults.damage_told(self.path, run_id):
+            return self._write().call(lambda connection: add_signal(connection, run_id, signal))
+
     # ---- reading
 
     def find(self, run: str) -> str:
-        """Return the full id of the run whose id begins with `run`."""
-        ids = [str(row[0]) for row in self._rows("SELECT id FROM runs")]
+        """Return the full id of the run whose id begins with `run`; `last` is the newest one."""
+        ids = [str(row[0]) for row in self._rows("SELECT id FROM runs ORDER BY number")]
+        if run == _LAST and ids:
+            return ids[-1]
         matches = sorted(each for each in ids if run and each.startswith(run))
         if run in matches:
             return run
@@ -270,6 +287,7 @@ def _delete(connection: sqlite3.Connection, run_id: str) -> list[str]:
     names = {name for (name,) in found} | ({document} if document else set())
     connection.execute("DELETE FROM events WHERE id BETWEEN ? AND ?", (low, high))
     connection.execute("DELETE FROM memo WHERE run = ?", (number,))
+    connection.execute("DELETE FROM signals WHERE run = ?", (number,))
     connection.execute("DELETE FROM runs WHERE number = ?", (number,))
     return _unused(connection, names)
 

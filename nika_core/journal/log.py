@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from nika_core.journal.blobs import Blobs
 from nika_core.journal.encoding import decode, joined
 from nika_core.journal.locks import RunLock
 from nika_core.journal.rows import Entry, MemoEntry, RunEnd
-from nika_core.journal.store import RUN_SHIFT
+from nika_core.journal.signals import SignalInbox
+from nika_core.journal.store import RUN_SHIFT, Store
 from nika_core.journal.writer import JournalWriter
 from nika_core.model.events import Event, EventKind
 from nika_core.model.json import Json
@@ -32,6 +33,7 @@ class RunRecorder:
         blobs: Blobs,
         lock: RunLock,
         memo: dict[tuple[str, str], _Stored],
+        store: Store,
         mask: Callable[[str], str] | None,
     ) -> None:
         self.run_id = run_id
@@ -48,6 +50,7 @@ class RunRecorder:
         self._stored = memo
         self._kept: dict[tuple[str, str], Json] = {}
         self._mask = mask
+        self._inbox = SignalInbox(store, number, self._append)
         self._begun = 0.0  # when this life of the run did
         self._told = False  # history says already how the run ended
 
@@ -61,6 +64,8 @@ class RunRecorder:
                 entries.append((self._next, event))
                 if event.task is None:
                     entries.extend(self._of_the_run(event))
+                elif event.kind is EventKind.SIGNAL_RECEIVED:
+                    self._inbox.received(event.task, event.data["key"])
         self._append(entries)
 
     def _of_the_run(self, event: Event) -> Iterator[Entry]:
@@ -71,6 +76,10 @@ class RunRecorder:
             summary = {"usage": event.data.get("usage"), "durationMs": round((event.at - self._begun) * 1000)}
             self._told = True
             yield RunEnd(self._number, event.data["status"], event.at, summary)
+
+    def signals(self, waiting: Mapping[str, str]) -> list[tuple[str, str, Json]]:
+        """Return node, key and payload of the signals for nodes that wait; `waiting` has the key by node."""
+        return self._inbox.take(waiting)
 
     def get(self, key: str, call: str) -> Json:
         """What was kept for a call of a task, by an earlier attempt or an earlier life of the run; None: nothing."""
@@ -99,6 +108,7 @@ class RunRecorder:
             at: seconds since the epoch.
         """
         self.finished = True
+        self._inbox.close()
         if not self._told:
             self._append([RunEnd(self._number, status, at, {})])
         try:
@@ -108,4 +118,5 @@ class RunRecorder:
 
     def release(self) -> None:
         """Let go of the run without saying how it ended: it counts as interrupted, and can be resumed."""
+        self._inbox.close()
         self._lock.release()

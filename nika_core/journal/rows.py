@@ -43,8 +43,16 @@ class RunEnd:
     summary: Any
 
 
+@dataclass(frozen=True, slots=True)
+class SignalReceived:
+    """A signal has reached its task, which waited for `key`."""
+
+    id: int
+    key: str
+
+
 Numbered: TypeAlias = tuple[int, Event]  # its run's number * 2**32 + its position in the run's history
-Entry = Numbered | MemoEntry | RunEnd
+Entry = Numbered | MemoEntry | RunEnd | SignalReceived
 _Row: TypeAlias = tuple[int, str, str | None]  # the last event's number, the events, the data of one that is large
 
 
@@ -53,6 +61,7 @@ def commit(connection: sqlite3.Connection, store: Store, entries: Iterable[Entry
     told: list[Numbered] = []
     kept: list[tuple[MemoEntry, str]] = []
     ended: list[RunEnd] = []
+    received: list[SignalReceived] = []
     for entry in entries:
         if isinstance(entry, tuple):
             told.append(entry)
@@ -60,6 +69,8 @@ def commit(connection: sqlite3.Connection, store: Store, entries: Iterable[Entry
             text = encode(entry.value)
             if entry.mask is None or entry.mask(text) == text:
                 kept.append((entry, text))
+        elif isinstance(entry, SignalReceived):
+            received.append(entry)
         else:
             ended.append(entry)
     rows = list(_rows(told))
@@ -67,7 +78,7 @@ def commit(connection: sqlite3.Connection, store: Store, entries: Iterable[Entry
     # While blobs are written and not yet referred to, nobody may clear away what nothing refers to.
     with hold_lock(store.locks / "blobs.lock", shared=True) if large else contextlib.nullcontext():
         stored = [(row, events, _put(data, store.blobs)) for row, events, data in rows]
-        alone = len(stored) == 1 and not kept and not ended  # then one statement is the whole transaction
+        alone = len(stored) == 1 and not (kept or ended or received)  # then one statement is the whole transaction
         if not alone:
             connection.execute("BEGIN IMMEDIATE")
         for row in stored:
@@ -82,6 +93,10 @@ def commit(connection: sqlite3.Connection, store: Store, entries: Iterable[Entry
             connection.execute(
                 "UPDATE runs SET status = ?, ended = ?, summary = ? WHERE number = ?",
                 (end.status, end.at, encode(end.summary), end.run),
+            )
+        for signal in received:
+            connection.execute(
+                "UPDATE signals SET received = 1, key = ? WHERE id = ?", (without_surrogates(signal.key), signal.id)
             )
         if not alone:
             connection.execute("COMMIT")

@@ -12,7 +12,7 @@ from nika_core.journal.blobs import Blobs
 from nika_core.journal.locks import hold_lock
 from nika_core.model.files import require_regular_files, size_of
 
-VERSION: Final = 2
+VERSION: Final = 3
 APPLICATION: Final = 0x4E494B41  # "NIKA"
 BUSY_TIMEOUT: Final = 10.0  # seconds that one process waits for another's commit
 
@@ -51,6 +51,20 @@ CREATE TABLE memo (
 ) WITHOUT ROWID;
 CREATE INDEX memo_blob ON memo (blob) WHERE blob IS NOT NULL;
 """
+# `key`: what the task waits for; "" until that is known.
+_SIGNALS: Final = """
+CREATE TABLE signals (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  run INTEGER NOT NULL,
+  node TEXT NOT NULL,
+  key TEXT NOT NULL,
+  payload TEXT NOT NULL,
+  sender TEXT NOT NULL,
+  at REAL NOT NULL,
+  received INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX signals_run ON signals (run, id);
+"""
 # Version 1 had a row for each event. (NaN, which Python writes and SQLite does not read, never was an event's data.)
 _EVENTS_OF_1: Final = """
 SELECT id, json_array(json_array(
@@ -64,6 +78,7 @@ DROP INDEX events_blob;
 INSERT INTO events {_EVENTS_OF_1} events_of_1;
 DROP TABLE events_of_1;
 """
+_UPGRADES: Final = {1: _FROM_1_TO_2 + _SIGNALS, 2: _SIGNALS}  # by version
 
 
 class Store:
@@ -161,9 +176,9 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     """To this version, from nothing or from an earlier one."""
     if not _tables(connection):
         connection.execute("PRAGMA journal_mode=WAL")
-        script = f"{_TABLES} {_EVENTS} PRAGMA application_id={APPLICATION};"
-    elif _check(connection, path) == 1:
-        script = _FROM_1_TO_2
+        script = f"{_TABLES} {_EVENTS} {_SIGNALS} PRAGMA application_id={APPLICATION};"
     else:
-        return
+        script = _UPGRADES.get(_check(connection, path), "")
+        if not script:
+            return
     connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version={VERSION}; COMMIT;")

@@ -50,6 +50,17 @@ class RunSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedSignal:
+    """A signal for a node of a run. `key`: what the node waits for, or ""; `sender`: which user; `at` in seconds."""
+
+    node: str
+    key: str
+    payload: Json
+    sender: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Recorded:
     """Everything recorded about a run. `memo` is by key and call. An event without its data has `{"lost": ...}`."""
 

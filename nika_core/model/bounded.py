@@ -9,6 +9,7 @@ from typing import Final
 MAX_PROMPT_CHARACTERS: Final = 100_000
 _NOTICE: Final = re.compile(r"\n\[TRUNCATED: [0-9]+ bytes → [0-9]+ bytes\]\Z")
 _ID: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?\Z")
+_LITERAL: Final = re.compile(r"(?:true|false|null|(?:0|[1-9][0-9]*)(?:[eE]-?[0-9]+)?)\Z")  # see `template/literals.py`
 
 
 def why_not_an_id(text: str, max_length: int | None = None) -> str | None:
@@ -17,6 +18,8 @@ def why_not_an_id(text: str, max_length: int | None = None) -> str | None:
         return "an id cannot be empty"
     if max_length is not None and len(text) > max_length:
         return f"an id has at most {max_length} characters, this one has {len(text)}"
+    if _LITERAL.match(text):
+        return f"an id cannot be a number, true, false or null: in a template, {shorten(text, 40)} is a value"
     if _ID.match(text):
         return None
     if text.startswith("-") or text.endswith("-"):

@@ -13,7 +13,7 @@ from nika_core.model.message import Message, Role, ToolCall
 from nika_core.model.state import Failure, RunResult, TaskResult
 from nika_core.model.usage import NOTHING, Usage
 
-_COUNTED: Final = ("attempt", "attempts", "delay", "durationMs", "epoch", "items", "max", "tasks")
+_COUNTED: Final = ("attempt", "attempts", "deadline", "delay", "durationMs", "epoch", "items", "max", "tasks")
 
 
 def usage_json(usage: Usage, *, exact: bool = True) -> JsonObject:

@@ -160,7 +160,7 @@ def build_graph(
     tasks: Iterable[Task],
     flows: Iterable[Flow],
     depends_on: Callable[[Placeholder], Iterable[str]],
-    is_optional: Callable[[Placeholder], bool] = lambda placeholder: placeholder.has_default,
+    is_optional: Callable[[Placeholder], bool] = lambda placeholder: placeholder.is_optional,
 ) -> Graph:
     """Join tasks by flows, and by what their templates and conditions name.
 

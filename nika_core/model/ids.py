@@ -74,6 +74,11 @@ def top_task(node: str) -> TaskId:
     return match[0] if match is not None else node
 
 
+def identity_in(key: str) -> str:
+    """Return the identity of the node that a key `run/identity#epoch` (with or without a suffix) belongs to."""
+    return key.partition("/")[2].partition("#")[0]
+
+
 def definition_path(node: str) -> str:
     """Return the path of the definition: the same without items and rounds."""
     return "/".join(task for task, _, _ in segments(node))

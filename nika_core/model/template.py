@@ -20,12 +20,16 @@ MISSING: Final = _Missing.MISSING
 class Placeholder(NamedTuple):  # not a dataclass: made by the thousand, in a fifth of the time
     """`{{fetch.items.0}}` is source `task`, path `("fetch", "items", "0")`; `${env.HOME}` is `env`, `("HOME",)`.
 
+    `{{a ?? b.text ?? ""}}` is that of `a`, with one alternative and a default.
+
     Attributes:
         source: the name of the template source.
         path: what is asked of it.
-        default: the JSON literal after `??`, or MISSING.
+        default: the JSON literal at the end of a chain of `??`, or MISSING.
         start, end: character offsets in the text of the template.
         text: the placeholder as its author wrote it, braces included.
+        alternatives: the further references of its chain, each as a placeholder of its own.
+        chained: whether it is one of these.
     """
 
     source: str
@@ -34,11 +38,23 @@ class Placeholder(NamedTuple):  # not a dataclass: made by the thousand, in a fi
     start: int
     end: int
     text: str
+    alternatives: tuple[Placeholder, ...] = ()
+    chained: bool = False
 
     @property
     def has_default(self) -> bool:
         """Whether there is a literal after `??`."""
         return self.default is not MISSING
+
+    @property
+    def is_optional(self) -> bool:
+        """Whether it stands in a chain of `??`: then it is no error by itself that it has no value."""
+        return self.default is not MISSING or bool(self.alternatives) or self.chained
+
+    @property
+    def members(self) -> tuple[Placeholder, ...]:
+        """All references of its chain, the first one included."""
+        return (self, *self.alternatives)
 
 
 @dataclass(frozen=True, slots=True, init=False)

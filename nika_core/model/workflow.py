@@ -183,6 +183,10 @@ class Flow:
     at: Callable[[NodePath], Place] = field(default=_nowhere, compare=False, repr=False)
 
 
+# The root keys of a document that are the kernel's; `nika` tells a file of another line. No section has one of them.
+ROOT_KEYS: Final = frozenset({"agent", "description", "flows", "inputs", "name", "nika", "tasks"})
+
+
 @dataclass(frozen=True, slots=True)
 class Workflow:
     """A checked document.

@@ -50,7 +50,8 @@ class Keyword:
         pure: whether it has no effect outside and may simply be run again.
         default_timeout: seconds for one attempt where no policy, and no task, says otherwise.
         default_max_output: bytes of output; None: only the limit for all outputs.
-        sections: root keys of a workflow's file that belong to this keyword, each with its validator.
+        sections: root keys of a workflow's file that belong to this keyword, each with its validator. Their names are
+            taken like words, those of the kernel's own root keys cannot be had, and templates in them stay text.
         settings: validator of the project file's key of the keyword's own name; None: there is none.
         synonyms: what other systems call it (`run`), for who writes that by mistake.
         explanations: the codes of its own that it reports, for `nika explain`.

@@ -9,13 +9,14 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
-from nika_core.model.workflow import KeywordCategory
+from nika_core.model.workflow import ROOT_KEYS, KeywordCategory
 from nika_core.plugin import Explanation, Keyword
 from nika_core.plugin.fields.validator import Validator
 from nika_core.registry.kinds import Kind, load_named
 
 _OBJECT: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*\Z")
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9]*-\d{3}\Z")
+_SECTION: Final = re.compile(r"[A-Za-z][\w-]{0,63}\Z", re.ASCII)
 _KERNEL: Final = "NIKA-"
 
 Rule: TypeAlias = tuple[str, Callable[[Any], bool]]
@@ -107,7 +108,16 @@ def description_error(kind: Kind, description: object) -> str | None:
         if not holds(value):
             return f"sets `{name}` to {_shown(value)}, not {wanted}"
     if isinstance(description, Keyword):
-        return _explanations_error(description)
+        return _sections_error(description) or _explanations_error(description)
+    return None
+
+
+def _sections_error(keyword: Keyword) -> str | None:
+    for name in keyword.sections:
+        if name in ROOT_KEYS:
+            return f"has the section `{name}`, which is a root key of Nika itself in every workflow"
+        if not _SECTION.match(name):
+            return f"has the section {name!r:.60}, where a name of letters, digits, `-` and `_` is wanted"
     return None
 
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from nika_core.errors import NikaError, PluginError
-from nika_core.plugin import Client, Health, ModelInfo
+from nika_core.plugin import Client, Health, ModelInfo, ModelRequest, TokenEstimate
+from nika_core.registry.figures import is_count, model_problem
 from nika_core.registry.loading import broken, one_line
 from nika_core.registry.scan import PluginRecord
 
-_UNGUARDED: Final = ("stream", "estimate", "submit_batch", "poll_batch", "find_batch")
+_UNGUARDED: Final = ("stream", "submit_batch", "poll_batch", "find_batch")
 
 
 class GuardedClient:
@@ -26,8 +27,11 @@ class GuardedClient:
     def _failed(self, name: str, error: BaseException) -> PluginError:
         return broken(self._record, f"fails in `{name}`: {one_line(error)}")
 
-    def _wrong(self, name: str, given: object) -> PluginError:
-        return broken(self._record, f"returns {type(given).__name__} from `{name}`, not ModelInfo")
+    def _require_model(self, name: str, given: object) -> None:
+        if not isinstance(given, ModelInfo):
+            raise broken(self._record, f"returns {type(given).__name__} from `{name}`, not ModelInfo")
+        if (problem := model_problem(given)) is not None:
+            raise broken(self._record, f"returns from `{name}` {problem}")
 
     def info(self, model: str) -> ModelInfo:
         try:
@@ -36,8 +40,7 @@ class GuardedClient:
             raise
         except BaseException as error:  # not even its SystemExit may end a command
             raise self._failed("info", error) from error
-        if not isinstance(found, ModelInfo):
-            raise self._wrong("info", found)
+        self._require_model("info", found)
         return found
 
     def models(self) -> Sequence[ModelInfo]:
@@ -48,8 +51,13 @@ class GuardedClient:
         except BaseException as error:  # see `info`
             raise self._failed("models", error) from error
         for each in found:
-            if not isinstance(each, ModelInfo):
-                raise self._wrong("models", each)
+            self._require_model("models", each)
+        return found
+
+    async def estimate(self, request: ModelRequest) -> TokenEstimate:
+        found = await self._own.estimate(request)
+        if not isinstance(found, TokenEstimate) or not is_count(found.input_tokens):
+            raise broken(self._record, f"returns {found!r:.60} from `estimate`, not a TokenEstimate of a whole number")
         return found
 
     async def health(self) -> Health:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from nika_core.errors import NikaError, Place, PluginError
-from nika_core.model.json import Json, JsonObject
+from nika_core.model.json import Json, JsonObject, find_non_json
 from nika_core.model.template import Template
 from nika_core.plugin import CallEstimate, Effect, Estimate, Facets, ModelRequest, Payload, Report, StepContext, Tool
+from nika_core.registry.figures import estimate_problem, request_problem
 from nika_core.registry.loading import broken, one_line
 from nika_core.registry.scan import PluginRecord
 
@@ -37,6 +38,10 @@ class GuardedFacets(Facets):
     def _wrong(self, name: str, given: object, wanted: str) -> PluginError:
         return broken(self._record, f"returns {type(given).__name__} from `{name}`, not {wanted}")
 
+    def _require_none(self, name: str, problem: str | None) -> None:
+        if problem is not None:
+            raise broken(self._record, f"returns from `{name}` {problem}")
+
     def check(self, payload: Payload, report: Report) -> None:
         try:  # written out and not through `_ask`: a document's tasks are checked by the thousand
             self._own.check(payload, _strict(report))
@@ -57,10 +62,11 @@ class GuardedFacets(Facets):
 
     def estimate(self, payload: Payload) -> Estimate:
         found = self._ask("estimate", lambda: self._own.estimate(payload))
-        if not isinstance(found, Estimate) or not all(_is_number(each) for each in (found.cost_low, found.cost_high)):
+        if not isinstance(found, Estimate):
             raise self._wrong("estimate", found, "Estimate")
         if not isinstance(found.calls, tuple | list) or not all(isinstance(each, CallEstimate) for each in found.calls):
             raise self._wrong("estimate", found.calls, "CallEstimate values in a tuple")
+        self._require_none("estimate", estimate_problem(found))
         return found
 
     def files(self, payload: Payload) -> Sequence[Path]:
@@ -74,25 +80,32 @@ class GuardedFacets(Facets):
         found = self._ask("sections", lambda: self._own.sections(payload))
         if not isinstance(found, Mapping):
             raise self._wrong("sections", found, "sections by name")
+        self._require_none("sections", find_non_json(found))
         return found
 
     def first_request(self, payload: Payload) -> ModelRequest | None:
         found = self._ask("first_request", lambda: self._own.first_request(payload))
         if not isinstance(found, ModelRequest | None):
             raise self._wrong("first_request", found, "ModelRequest or None")
+        self._require_none("first_request", None if found is None else request_problem(found))
         return found
 
     def mock(self, payload: JsonObject) -> Json:
-        return self._ask("mock", lambda: self._own.mock(payload))
+        found = self._ask("mock", lambda: self._own.mock(payload))
+        self._require_none("mock", find_non_json(found))
+        return found
 
     def redact(self, payload: JsonObject) -> JsonObject:
         found = self._ask("redact", lambda: self._own.redact(payload))
         if not isinstance(found, Mapping):
             raise self._wrong("redact", found, "a payload")
+        self._require_none("redact", find_non_json(found))
         return found
 
     def render(self, field: str, template: Template | str, values: Sequence[Json]) -> Json:
-        return self._ask("render", lambda: self._own.render(field, template, values))
+        found = self._ask("render", lambda: self._own.render(field, template, values))
+        self._require_none("render", find_non_json(found))
+        return found
 
     async def tools(self, reference: str, context: StepContext) -> Sequence[Tool]:
         try:
@@ -116,7 +129,3 @@ def _strict(report: Report) -> Report:
         report(message, place, **more)
 
     return told
-
-
-def _is_number(value: object) -> bool:
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import Final
 
 from nika_core.registry.scan import PluginRecord
+
+SECTIONS: Final = "sections:"  # in `prefer`, for a root key that keywords bring
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class PluginPolicy:
     Attributes:
         allow: lists of patterns, each with its place; an offer must match every list.
         block: the same; an offer must not match any of them.
-        prefer: `kind:word` -> the distribution that may take it.
+        prefer: `kind:word` (`sections:name` for a root key) -> the distribution that may take it.
         implied: by the place of an allow list, patterns that it need not name.
         prefer_where: the place of `prefer`.
     """
@@ -67,7 +70,7 @@ class PluginPolicy:
                 vain = (one for one in patterns if not any(_matches(one, record) for record in records))
                 found += [Unmatched(name, where, pattern) for pattern in vain]
         for word, distribution in self.prefer.items():
-            if not any(
+            if not word.startswith(SECTIONS) and not any(
                 record.id == word and same_distribution(record.distribution, distribution) for record in records
             ):
                 found.append(Unmatched("prefer", self.prefer_where, f"{word}: {distribution}"))

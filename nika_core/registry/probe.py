@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from nika_core.errors import PluginError
+from nika_core.plugin import Keyword
 from nika_core.registry.kinds import BY_ID
 from nika_core.registry.lock import changed_files
 from nika_core.registry.registry import PluginStatus, Registry
 from nika_core.registry.scan import PluginRecord
+from nika_core.registry.sections import conflict_notes
 
 PATIENCE: Final = 10.0  # seconds for one plugin
 SLOW: Final = 0.25  # seconds from which on importing a plugin is told to be slow
@@ -40,6 +42,9 @@ def probed(registry: Registry) -> list[PluginStatus]:
             waiting.remove(begun)
         elif not told and waiting:  # not even the first one was begun: that is no plugin's fault
             raise OSError("the process in which plugins are tried does not start")
+    notes = conflict_notes({record: answer.get("sections", ()) for record, answer in found.items()})
+    for record, more in notes.items():
+        found[record]["notes"] = [*found[record].get("notes", ()), *more]
     changed = {name: _changed(name) for name in {record.distribution for record in found}}
     return [_merged(each, found.get(each.record), changed.get(each.record.distribution, ())) for each in listed]
 
@@ -155,6 +160,8 @@ def _look(registry: Registry, record: PluginRecord, heard: int) -> dict[str, Any
         notes.append("it prints when it is loaded")
     if threading.active_count() > threads:
         notes.append("it starts threads when it is loaded")
+    if "error" not in told and isinstance(described := registry.description(record), Keyword):
+        told["sections"] = sorted(described.sections)
     return {**told, "seconds": registry.import_seconds(record), "notes": notes}
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from nika_core import codes
 from nika_core.errors import PluginError
 from nika_core.plugin import Client, Command, Facets, Keyword, LimitPolicy, Provider, Source, Step, TemplateSource
+from nika_core.registry import sections
 from nika_core.registry.kinds import Kind
 from nika_core.registry.loading import Description, Loader, load_object, make, make_guarded
 from nika_core.registry.policy import PluginPolicy, Unmatched, same_distribution
@@ -232,11 +233,19 @@ class Registry:
 
     def sections(self) -> Mapping[str, Any]:
         """The root keys that keywords bring, with their validators. Imports all keyword plugins."""
-        found: dict[str, Any] = {}
-        for word in self.words(Kind.KEYWORD):
-            with suppress(PluginError):  # a broken plugin concerns only those who use its word
-                found.update(self.keyword(word).sections)
-        return found
+        return sections.all_sections(self)
+
+    def section(self, name: str) -> Any:
+        """The validator of a root key that a keyword brings; None if none does. Raises PluginError if several do."""
+        return sections.find_section(self, name, self._policy.prefer.get(sections.id_of(name)))
+
+    def keyword_words(self, *, built_in: bool) -> list[str]:
+        """The keywords that come with Nika itself, or all others."""
+        return [word for word in self.words(Kind.KEYWORD) if self._is_built_in(word) is built_in]
+
+    def _is_built_in(self, word: str) -> bool:
+        records = self._by_word[Kind.KEYWORD, word]
+        return any(same_distribution(record.distribution, name) for record in records for name in self._built_in)
 
     def new_step(self, word: str) -> Step:
         """A step for one run. Raises PluginError."""

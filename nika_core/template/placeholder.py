@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 from nika_core.model.bounded import shorten
-from nika_core.model.json import Json, refuse_constant
+from nika_core.model.json import Json
 from nika_core.model.template import MISSING, Placeholder
 from nika_core.template.errors import TemplateSyntaxError
+from nika_core.template.literals import LiteralError, begins_literal, read_json, read_literal
 
 BRACES_SOURCE: Final = "task"
 # `${` opens a template only where `name.` follows; a shell's own `${HOME}` and `${f%.txt}` are plain text.
@@ -20,7 +21,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*+")
 _SEGMENT: Final = re.compile(r"[\w-]++")
 _SPACE: Final = re.compile(r"\s*+")
 
-_DECODER: Final = json.JSONDecoder(parse_constant=refuse_constant)
+_MAX_ALTERNATIVES: Final = 100
 
 
 def escape_hint(opening: str) -> str:
@@ -40,22 +41,58 @@ def read_placeholder(text: str, start: int) -> Placeholder:
     name = _NAME.match(text, at)
     if not name or (opening == "{{" and name[0].endswith("-")):
         raise _no_name(text, start, at)
-    path: list[str] = [name[0]]
-    at = name.end()
-    while text.startswith(".", at):
-        segment, at = _read_segment(text, at + 1, start)
-        path.append(segment)
-    end_of_path = at
-    at = _skip_space(text, at)
+    path, end_of_path = _read_path(text, name, start)
     default: Json | Any = MISSING
-    if text.startswith("??", at):
-        default, at = _read_default(text, _skip_space(text, at + 2), start)
+    alternatives: list[Placeholder] = []
+    at = _skip_space(text, end_of_path)
+    while text.startswith("??", at):
+        if default is not MISSING:
+            raise _after_literal(text, start, at)
+        at = _skip_space(text, at + 2)
+        if begins_literal(text, at):
+            default, at = _read(read_literal, text, at, start, "what follows ??")
+        elif len(alternatives) == _MAX_ALTERNATIVES:
+            raise TemplateSyntaxError(
+                f"'{_shown(text, start)}': more than {_MAX_ALTERNATIVES} references follow ??", at, _of(text, start)
+            )
+        else:
+            alternatives.append(_read_alternative(text, at, start))
+            at = end_of_path = alternatives[-1].end
         at = _skip_space(text, at)
     if not text.startswith(closing, at):
         raise _not_closed(text, start, at, end_of_path, closing, default is not MISSING)
     end = at + len(closing)
     source = BRACES_SOURCE if opening == "{{" else path.pop(0)
-    return Placeholder(source, tuple(path), default, start, end, text[start:end])
+    return Placeholder(source, tuple(path), default, start, end, text[start:end], tuple(alternatives))
+
+
+def _read_path(text: str, name: re.Match[str], start: int) -> tuple[list[str], int]:
+    """Return a name with the steps after it, and where the last one ends."""
+    path: list[str] = [name[0]]
+    at = name.end()
+    while text.startswith(".", at):
+        segment, at = _read_segment(text, at + 1, start)
+        path.append(segment)
+    return path, at
+
+
+def _read_alternative(text: str, at: int, start: int) -> Placeholder:
+    """Return a reference after `??` in the form of a placeholder of its own."""
+    braces = text.startswith("{{", start)
+    name = _NAME.match(text, at)
+    if not name or (braces and name[0].endswith("-")):
+        raise _no_alternative(text, at, start)
+    path, end = _read_path(text, name, start)
+    written = text[at:end]
+    if braces:
+        return Placeholder(BRACES_SOURCE, tuple(path), MISSING, at, end, f"{{{{{written}}}}}", chained=True)
+    if len(path) == 1 or not SOURCE_NAME.fullmatch(path[0]):
+        raise TemplateSyntaxError(
+            f"'{_shown(text, start)}': '{shorten(written, 40)}' names no template source",
+            at,
+            f"in ${{...}} each reference is source.key: ${{... ?? task.{shorten(written, 40)}}}; put text in quotes",
+        )
+    return Placeholder(path[0], tuple(path[1:]), MISSING, at, end, f"${{{written}}}", chained=True)
 
 
 def _skip_space(text: str, at: int) -> int:
@@ -69,7 +106,7 @@ def _read_segment(text: str, at: int, start: int) -> tuple[str, int]:
     if segment:
         return segment[0], segment.end()
     if text.startswith('"', at):
-        value, end = _decode(text, at, start, "a quoted key")
+        value, end = _read(read_json, text, at, start, "a quoted key")
         return str(value), end
     shown = text[at : at + 1]
     if not shown or shown.isspace() or shown in "}.":
@@ -86,33 +123,32 @@ def _read_segment(text: str, at: int, start: int) -> tuple[str, int]:
     )
 
 
-def _read_default(text: str, at: int, start: int) -> tuple[Json, int]:
-    if text.startswith("'", at):
-        raise TemplateSyntaxError(
-            f"'{_shown(text, start)}': what follows ?? is not JSON",
-            at,
-            'JSON has its text in double quotes: ?? "none" (in YAML, put single quotes around the whole value)',
-        )
-    if at >= len(text) or text[at] == "}":
-        raise TemplateSyntaxError(
-            f"'{_shown(text, start)}': a value is missing after ??", at, 'write JSON after it: ?? "none", ?? 0, ?? []'
-        )
-    return _decode(text, at, start, "what follows ??")
-
-
-def _decode(text: str, at: int, start: int, what: str) -> tuple[Any, int]:
+def _read(read: Callable[[str, int], tuple[Any, int]], text: str, at: int, start: int, what: str) -> tuple[Any, int]:
     try:
-        return _DECODER.raw_decode(text, at)
-    except json.JSONDecodeError as error:
-        where, why = error.pos, error.msg[:1].lower() + error.msg[1:]
-    except RecursionError:
-        where, why = at, "it is nested too deeply"
-    except ValueError as error:  # NaN, or a number with thousands of digits
-        where, why = at, str(error).partition(";")[0]
-    raise TemplateSyntaxError(
-        f"'{_shown(text, start)}': {what} is not JSON: {why}",
-        min(where, len(text)),
-        'JSON is "text", 3, 0.5, true, false, null, [..] or {..}',
+        return read(text, at)
+    except LiteralError as error:
+        raise TemplateSyntaxError(
+            f"'{_shown(text, start)}': {what} is not JSON: {error.why}",
+            error.at,
+            error.hint or 'JSON is "text", 3, 0.5, true, false, null, [..] or {..}; text may be in single quotes',
+        ) from None
+
+
+def _no_alternative(text: str, at: int, start: int) -> TemplateSyntaxError:
+    other = "other.text" if text.startswith("{{", start) else "task.other.text"
+    hint = f"write another reference, ?? {other}, or a value: ?? 'none', ?? 0, ?? []"
+    if at >= len(text) or text[at] in "}?":
+        return TemplateSyntaxError(f"'{_shown(text, start)}': a value is missing after ??", min(at, len(text)), hint)
+    return TemplateSyntaxError(
+        f"'{_shown(text, start)}': {text[at]!r} begins neither a reference nor a value", at, hint
+    )
+
+
+def _after_literal(text: str, start: int, at: int) -> TemplateSyntaxError:
+    return TemplateSyntaxError(
+        f"'{_shown(text, start)}': nothing can follow a literal, which always has a value",
+        at,
+        "write the literal last; " + _of(text, start),
     )
 
 

@@ -22,28 +22,44 @@ _MISSING_CODES: Final = frozenset({codes.MISSING_VALUE, codes.ENV_NOT_SET})
 
 
 def resolve(placeholder: Placeholder, values: Values, source_of: Callable[[str], Source]) -> Json:
-    """Return the value of a placeholder; its default if there is no value, or if the value is null.
+    """Return the value of a placeholder; of a chain of `??` the first value that is there and is not null.
 
     Args:
         source_of: returns the template source of a name.
 
     Raises:
-        TemplateValueError: there is neither a value nor a default; the message begins with the placeholder.
+        TemplateValueError: there is no value; the message begins with the placeholder.
     """
-    try:
-        value = source_of(placeholder.source).resolve(placeholder, values)
-    except TemplateValueError as error:
-        if placeholder.has_default and error.code in _MISSING_CODES:
-            return placeholder.default  # type: ignore[return-value]  # it has one
-        hint = error.hint
-        if hint is None and error.code in _MISSING_CODES:
-            hint = f"a default replaces a missing value: {_with_default(placeholder)}"
-        raise TemplateValueError(f"{placeholder.text}: {error.message}", code=error.code, hint=hint) from error
-    except NikaError as error:
-        raise TemplateValueError(f"{placeholder.text}: {error.message}", code=error.code, hint=error.hint) from error
-    if value is None and placeholder.has_default:
+    if not placeholder.is_optional:
+        try:
+            return source_of(placeholder.source).resolve(placeholder, values)
+        except NikaError as error:
+            raise _error(placeholder, error) from error
+    missing: list[str] = []
+    for member in placeholder.members:
+        try:
+            value = source_of(member.source).resolve(member, values)
+        except NikaError as error:
+            if not isinstance(error, TemplateValueError) or error.code not in _MISSING_CODES:
+                raise _error(placeholder, error) from error
+            missing.append(error.message)
+            continue
+        if value is not None:
+            return value
+        missing.append(f"'{'.'.join(member.path)}' is null")
+    if placeholder.has_default:
         return placeholder.default  # type: ignore[return-value]  # it has one
-    return value
+    raise TemplateValueError(
+        f"{placeholder.text}: none of its references has a value: {'; '.join(missing)}",
+        hint=f"end it with a value for this case: {_with_default(placeholder)}",
+    )
+
+
+def _error(placeholder: Placeholder, error: NikaError) -> TemplateValueError:
+    hint = error.hint
+    if hint is None and isinstance(error, TemplateValueError) and error.code in _MISSING_CODES:
+        hint = f"a default replaces a missing value: {_with_default(placeholder)}"
+    return TemplateValueError(f"{placeholder.text}: {error.message}", code=error.code, hint=hint)
 
 
 def _with_default(placeholder: Placeholder) -> str:

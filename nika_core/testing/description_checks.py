@@ -10,7 +10,6 @@ from typing import Any, Final, TypeVar
 
 import importlib_metadata
 
-from nika_core.document.reading.workflow_schema import ROOT
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.errors import NikaError
 from nika_core.plugin import Facets, Keyword, LimitPolicy, Policy, Provider, TemplateSource
@@ -124,8 +123,6 @@ def _consistent(keyword: Keyword) -> None:
         require(
             facets.render is not Facets.render, DECLARED, "it has `rendered_fields`, and its facets have no `render`"
         )
-    taken = set(keyword.sections) & set(ROOT)
-    require(not taken, DECLARED, f"`sections` takes {', '.join(sorted(taken))}, which every workflow has")
 
 
 def check_light_import(kind: Kind, word: str, *, also: tuple[str, ...] = ()) -> None:

@@ -15,6 +15,7 @@ from nika_core.model.json import Json
 from nika_core.model.template import MISSING, Placeholder
 from nika_core.plugin import Scope, Source, Values
 from nika_core.registry import Registry
+from nika_core.template import resolve
 from nika_core.testing.audit import Audit
 from nika_core.testing.errors import NotConformant, require
 from nika_core.testing.interpreter import in_fresh_interpreter
@@ -101,6 +102,50 @@ def check_default(name: str, missing: str, tasks: str = "", **bench: Any) -> Non
         )
 
 
+def check_bound(make: Make, name: str, path: str, value: Json, bindings: Mapping[str, Json]) -> None:
+    """Check that the sample has its value in a task of a list or a loop, and is reported in any other.
+
+    Args:
+        bindings: what the list or the loop gives the task.
+
+    Raises:
+        NotConformant: with what came instead.
+    """
+    source, sample = make(), placeholder(name, path.split("."), default=None)
+    problems = _problems(source, sample, Scope(bindings=frozenset(bindings)))
+    require(not problems, RESOLVES, f"{sample.text} is refused: {problems and problems[0]}")
+    try:
+        resolved = resolve(sample, Values(bindings=bindings), lambda _: source)
+    except TemplateValueError as error:
+        raise NotConformant(RESOLVES, f"{sample.text} fails: {error.message}") from error
+    require(resolved == value, RESOLVES, f"{sample.text} is {resolved!r:.200}, not {value!r:.200}")
+    outside = _problems(source, sample, Scope())
+    require(outside, FAILS_WELL, f"{sample.text} is accepted in a task that has no {' and no '.join(bindings)}")
+
+
+def check_bound_default(make: Make, name: str, missing: str, bindings: Mapping[str, Json]) -> None:
+    """Check that a missing value of a list or a loop is replaced by the default, and is a clear failure without one.
+
+    Raises:
+        NotConformant: with what came instead.
+    """
+    source, values = make(), Values(bindings=bindings)
+    for default in (7, MISSING):
+        sample = placeholder(name, missing.split("."), default=default)
+        try:
+            value = resolve(sample, values, lambda _: source)
+        except TemplateValueError as error:
+            require(default is MISSING, FAILS_WELL, f"{sample.text} fails, although it has a default: {error.message}")
+        else:
+            require(default == value, FAILS_WELL, f"{sample.text} is {value!r:.100}, not its default, or an error")
+
+
+def _problems(source: Source, sample: Placeholder, scope: Scope) -> list[str]:
+    messages: list[str] = []
+    source.check(sample, scope, lambda message, **more: messages.append(f"{message} {more}"))
+    return messages
+
+
 def _workflow(tasks: str, shown: str) -> str:
     return f'tasks:\n{dedent(tasks)}- {{id: sample, echo: {{value: "{shown}"}}}}\n'
 
@@ -130,37 +175,44 @@ def check_fails_well(make: Make, name: str, values: Values, scope: Scope | None 
 def _questions(
     source: Source, sample: Placeholder, values: Values, scope: Scope
 ) -> list[tuple[str, Callable[[], Any]]]:
-    def checked() -> list[str]:
-        messages: list[str] = []
-        source.check(sample, scope, lambda message, **more: messages.append(f"{message} {more}"))
-        return messages
-
     return [
-        ("check", checked),
+        ("check", lambda: _problems(source, sample, scope)),
         ("depends_on", lambda: sorted(source.depends_on(sample))),
         ("resolve", lambda: source.resolve(sample, values)),
     ]
 
 
-def check_pure(name: str, paths: Iterable[str], environ: Mapping[str, str] | None = None) -> None:
+def check_pure(
+    name: str,
+    paths: Iterable[str],
+    environ: Mapping[str, str] | None = None,
+    bindings: Mapping[str, Json] | None = None,
+) -> None:
     """Check that the same question has the same answer, and that asking it changes nothing.
 
     Raises:
         NotConformant: with what it did.
     """
-    arguments = {"name": name, "paths": list(paths), "environ": dict(environ or {})}
+    arguments = {
+        "name": name,
+        "paths": list(paths),
+        "environ": dict(environ or {}),
+        "bindings": dict(bindings or {}),
+    }
     process = in_fresh_interpreter("nika_core.testing.source_checks:purity_violations", arguments)
     require(not process.failed, PURE, process.failed)
     require(not process.value, PURE, "; ".join(process.value))
 
 
-def purity_violations(name: str, paths: list[str], environ: dict[str, str]) -> list[str]:
+def purity_violations(
+    name: str, paths: list[str], environ: dict[str, str], bindings: dict[str, Any] | None = None
+) -> list[str]:
     """Return the violations of purity, a sentence each. For a fresh interpreter."""
     violations: list[str] = []
     registry = Registry()
     source = registry.source(name)
-    values = Values(outputs={"a": {"b": [1]}}, inputs={"a": {"b": [1]}}, environ=environ)
-    scope = Scope(environ=environ)
+    values = Values(outputs={"a": {"b": [1]}}, inputs={"a": {"b": [1]}}, environ=environ, bindings=dict(bindings or {}))
+    scope = Scope(environ=environ, bindings=frozenset(values.bindings))
     before = copy.deepcopy(values)
     audit = Audit()
     for path in (*(tuple(path.split(".")) for path in paths), *_STRANGE):

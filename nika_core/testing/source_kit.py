@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from nika_core.model.json import Json
-from nika_core.plugin import Source, TemplateSource, Values
+from nika_core.plugin import Scope, Source, TemplateSource, Values
 from nika_core.registry import Kind, Registry
 from nika_core.registry.loading import make
 from nika_core.testing import description_checks, source_checks
@@ -27,6 +27,8 @@ class TemplateSourceConformance:
         samples: paths, each with the value that it has.
         missing: a path that has no value; None if every path has one.
         environ, inputs: of the run in which the samples have their values.
+        bindings: what a list or a loop gives the task with the samples, as in `Values.bindings`. The source is then
+            asked alone, without a workflow.
         tasks: what else is in its workflow, as items of a list in YAML: for a source whose paths name tasks.
     """
 
@@ -35,6 +37,7 @@ class TemplateSourceConformance:
     missing: str | None = "nikaNoSuchName"
     environ: Mapping[str, str] = MappingProxyType({})
     inputs: Mapping[str, Any] = MappingProxyType({})
+    bindings: Mapping[str, Json] = MappingProxyType({})
     tasks: str = ""
 
     def make(self) -> Source:
@@ -57,11 +60,18 @@ class TemplateSourceConformance:
         description_checks.check_quiet_import(Kind.TEMPLATE_SOURCE, self.word)
 
     def test_its_samples_have_their_values_in_a_workflow(self) -> None:
+        if self.bindings:
+            for path, value in self.samples.items():
+                source_checks.check_bound(self.make, self.word, path, value, self.bindings)
+            return
         braces = self.description().default_source
         for path, value in self.samples.items():
             source_checks.check_resolves(self.word, path, value, self.tasks, braces=braces, **self._run())
 
     def test_a_value_that_is_missing_is_told_or_has_its_default(self) -> None:
+        if self.missing is not None and self.bindings:
+            source_checks.check_bound_default(self.make, self.word, self.missing, self.bindings)
+            return
         if self.missing is None or self.description().default_source:
             pytest.skip("there is no path without a value, or none that `${...}` can name")
         source_checks.check_default(self.word, self.missing, self.tasks, **self._run())
@@ -70,8 +80,13 @@ class TemplateSourceConformance:
         return {"environ": dict(self.environ), "inputs": dict(self.inputs)}
 
     def test_no_placeholder_makes_it_raise_anything_else(self) -> None:
-        values = Values(outputs={"a": {"b": [1]}}, inputs={"a": {"b": [1]}}, environ=dict(self.environ))
-        source_checks.check_fails_well(self.make, self.word, values)
+        values = Values(
+            outputs={"a": {"b": [1]}},
+            inputs={"a": {"b": [1]}},
+            environ=dict(self.environ),
+            bindings=dict(self.bindings),
+        )
+        source_checks.check_fails_well(self.make, self.word, values, Scope(bindings=frozenset(self.bindings)))
 
     def test_it_is_pure(self) -> None:
-        source_checks.check_pure(self.word, self.samples, dict(self.environ))
+        source_checks.check_pure(self.word, self.samples, dict(self.environ), dict(self.bindings))

@@ -87,6 +87,9 @@ class FakeCatalog:
     def sections(self) -> Mapping[str, Any]:
         return {key: validator for keyword in self.known.values() for key, validator in keyword.sections.items()}
 
+    def section(self, name: str) -> Any:
+        return self.sections().get(name)
+
     def sources(self) -> Collection[str]:
         return ("task", "input", "env")
 

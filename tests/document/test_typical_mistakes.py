@@ -122,6 +122,8 @@ def test_plugins_are_not_loaded_for_their_sections_unless_a_key_is_unknown(
         def sections(self) -> Any:
             raise AssertionError
 
+        section = sections
+
     loaded = load_workflow(Path("w"), Fails(*catalog.known.values()), Limits(), text=TASKS.encode())
     assert loaded.workflow is not None
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from decimal import Decimal
 
 import pytest
 
@@ -418,3 +419,16 @@ async def test_the_error_of_a_tools_group_is_told_to_the_model(lab):
 
     result = await lab.run(lab.request(lab.tasks("a")), lab.services({"work": work, "hand": hand}))
     assert result.tasks[0].output == ["network: down", True]
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [Usage(cost_usd=Decimal("NaN")), Usage(cost_usd=1.5), Usage(saved_usd=Decimal("inf")), Usage(1.5), {}],
+    ids=repr,
+)
+async def test_what_a_step_has_used_is_figures(lab, usage):
+    async def step(payload, context):
+        return StepOutput("x", usage=usage)
+
+    failure = await failure_of(lab, step)
+    assert (failure.category, failure.message.startswith("keyword `work` returned ")) == (Category.UNKNOWN, True)

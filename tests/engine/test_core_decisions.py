@@ -244,13 +244,6 @@ def test_cancelling_twice_is_cancelling_once(lab):
     assert drive.result.tasks[0].state == "success"
 
 
-def test_a_pause_is_a_cancellation_that_says_so(lab):
-    drive = Drive(lab.core(lab.tasks("a")))
-    drive.on(CancelRequested("waits for a batch", paused=True))
-    drive.end("a", FAILED)
-    assert drive.result.status is RunStatus.PAUSED
-
-
 def test_the_time_of_a_run_is_a_timer_of_the_core(lab):
     drive = Drive(lab.core(lab.tasks("a"), timeout=3.0))
     assert drive.of(StartTimer) == [StartTimer("run", 3.0)]

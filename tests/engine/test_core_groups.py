@@ -196,9 +196,7 @@ class Host:
         choices = list(self.choices())
         assert choices, "nothing runs, nobody is asked, nothing is waited for, and the run has not ended"
         if cancel and data.draw(st.integers(0, 30)) == 0:
-            self.give(
-                data.draw(st.sampled_from([TimerFired("run"), CancelRequested("stop"), CancelRequested("x", True)]))
-            )
+            self.give(data.draw(st.sampled_from([TimerFired("run"), CancelRequested("stop")])))
             return
         what, name = data.draw(st.sampled_from(choices))
         if what == "end":

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from nika_core.model.bounded import bound, why_not_an_id
 
 
-@pytest.mark.parametrize("text", ["a", "0", "_", "fetch-all_2", "A-b", "_x_", "a" * 100])
+@pytest.mark.parametrize(
+    "text", ["a", "007", "_", "1-a", "2nd", "nullable", "True", "fetch-all_2", "A-b", "_x_", "a" * 100]
+)
 def test_ids(text: str):
     assert why_not_an_id(text, 100) is None
 
@@ -20,6 +22,7 @@ def test_ids(text: str):
         ("", "cannot be empty"),
         ("-a", "does not start or end with '-'"),
         ("a-", "does not start or end with '-'"),
+        *((text, "cannot be a number, true, false or null") for text in ("0", "12", "1e3", "1E-3", "true", "null")),
         ("a b", "ASCII letters"),
         ("größe", "ASCII letters"),
         ("a\n", "ASCII letters"),

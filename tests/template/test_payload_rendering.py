@@ -201,6 +201,34 @@ def test_a_default_stands_in_for_a_missing_value_and_for_null_only():
         resolved("${vault.deep ?? 1}")
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("${vault.absent ?? vault.there ?? 1}", "value"),
+        ("${vault.null ?? vault.absent ?? vault.there}", "value"),
+        ("${vault.there ?? vault.broken}", "value"),
+        ("${vault.absent ?? vault.null ?? 'end'}", "end"),
+    ],
+)
+def test_a_chain_has_the_first_value_that_is_there(text: str, value: Json):
+    assert resolved(text) == value
+
+
+def test_a_chain_without_a_value_says_what_each_reference_lacks():
+    with pytest.raises(TemplateValueError) as caught:
+        resolved("${vault.absent ?? vault.null}")
+    assert caught.value.message == (
+        "${vault.absent ?? vault.null}: none of its references has a value: nothing of that name; 'null' is null"
+    )
+    assert '${vault.absent ?? vault.null ?? "..."}' in (caught.value.hint or "")
+    assert caught.value.code == codes.MISSING_VALUE
+
+
+def test_what_is_wrong_in_a_chain_is_not_hidden_by_what_follows():
+    with pytest.raises(TemplateValueError, match="too deep"):
+        resolved("${vault.absent ?? vault.deep ?? vault.there}")
+
+
 def test_a_missing_value_without_a_default_shows_how_to_write_one():
     with pytest.raises(TemplateValueError, match=r"\$\{vault\.absent\}: nothing of that name") as caught:
         resolved("${vault.absent}")

@@ -67,6 +67,11 @@ def test_forms_of_a_placeholder(text: str, source: str, path: tuple[str, ...]):
         ('${env.X ?? ""}', ""),
         ("${env.X ?? {}}", {}),
         ("${input.n ?? 3}", 3),
+        ("{{a ?? 'none'}}", "none"),
+        ("{{a ?? ''}}", ""),
+        (r"""{{a ?? 'it\'s "quoted" \n }} ä'}}""", 'it\'s "quoted" \n }} ä'),
+        ("{{a ?? b.c ?? true}}", True),
+        ("{{a ?? 1e3}}", 1000.0),
     ],
 )
 def test_a_default_is_a_json_literal(text: str, default: object):
@@ -74,6 +79,30 @@ def test_a_default_is_a_json_literal(text: str, default: object):
     assert found.has_default
     assert found.default == default
     assert found.text == text
+
+
+@pytest.mark.parametrize(
+    ("text", "references"),
+    [
+        ("{{a ?? b}}", [("task", ("b",), 7, "{{b}}")]),
+        ("{{a??b.x.0??c}}", [("task", ("b", "x", "0"), 5, "{{b.x.0}}"), ("task", ("c",), 12, "{{c}}")]),
+        ('{{ a ?? b."x y" ?? "" }}', [("task", ("b", "x y"), 8, '{{b."x y"}}')]),
+        ("{{a ?? true-ish ?? 2nd.x ?? nullable}}", [("task", ("true-ish",), 7, "{{true-ish}}"),
+            ("task", ("2nd", "x"), 19, "{{2nd.x}}"), ("task", ("nullable",), 28, "{{nullable}}")]),
+        ("{{a ?? 007 ?? 1-b}}", [("task", ("007",), 7, "{{007}}"), ("task", ("1-b",), 14, "{{1-b}}")]),
+        ("${task.a ?? input.t.x ?? ''}", [("input", ("t", "x"), 12, "${input.t.x}")]),
+    ],
+)  # fmt: skip
+def test_a_chain_has_further_references(text: str, references: list[tuple[str, tuple[str, ...], int, str]]):
+    found = only(f"{text} ")
+    assert (found.text, found.is_optional, found.chained) == (text, True, False)
+    assert [(a.source, a.path, a.start, a.text) for a in found.alternatives] == references
+    assert all(a.chained and a.is_optional and not a.has_default for a in found.alternatives)
+    assert [text[a.start : a.end] for a in found.alternatives] == [
+        a.text.lstrip("${").rstrip("}") for a in found.alternatives
+    ]
+    assert found.members == (found, *found.alternatives)
+    assert not only("{{a}}").is_optional
 
 
 @pytest.mark.parametrize(
@@ -117,10 +146,26 @@ def test_escapes_and_text_that_only_looks_like_a_template(text: str, rendered: s
         ("{{a.b/c}}", 5, "expected }}", "quotes"),
         ("{{a.@type}}", 4, "cannot stand in a path", "quotes"),
         ("{{a ? 1}}", 4, "expected }}", "??"),
-        ("{{a ?? }}", 7, "missing after ??", '?? "none"'),
-        ("{{a ?? 'x'}}", 7, "not JSON", "double quotes"),
-        ("{{a ?? x}}", 7, "not JSON", "JSON is"),
-        ("{{a ?? NaN}}", 7, "not JSON", "JSON is"),
+        ("{{a ?? }}", 7, "missing after ??", "?? 'none'"),
+        ("{{a ??", 6, "missing after ??", "?? other.text"),
+        ("{{a ?? ?? b}}", 7, "missing after ??", "?? other.text"),
+        ("${env.A ?? }", 11, "missing after ??", "?? task.other.text"),
+        ("{{a ?? b-}}", 7, "begins neither a reference nor a value", "?? other.text"),
+        ("{{a ?? @b}}", 7, "begins neither a reference nor a value", "?? other.text"),
+        ("{{a ?? {{b}}", 8, "not JSON", "JSON is"),
+        ("{{a ?? -x}}", 7, "not JSON", "JSON is"),
+        ("{{a ?? 'x}}", 7, "never closed", "'"),
+        (r"{{a ?? 'b\q'}}", 9, "this escape means nothing", "backslash"),
+        (r"{{a ?? 'b\u12'}}", 9, "this escape means nothing", "backslash"),
+        ("{{a ?? 'b\nc'}}", 9, "no control characters", r"\n"),
+        ("{{a ?? 'x' ?? b}}", 11, "nothing can follow a literal", "last"),
+        ("{{a ?? null ?? b}}", 12, "nothing can follow a literal", "last"),
+        ("{{a ?? b. ?? c}}", 9, "missing after the '.'", r"\{{"),
+        ("{{a ?? b c}}", 9, "expected }}", r"\{{"),
+        ("{{a ?? b | upper}}", 9, "expected }}", "no filters"),
+        ("${env.A ?? b}", 11, "'b' names no template source", "?? task.b"),
+        ("${env.A ?? 0b.x}", 11, "'0b.x' names no template source", "?? task.0b.x"),
+        ("{{a" + " ?? a" * 101 + "}}", 3 + 5 * 100 + 4, "more than 100 references", r"\{{"),
         ('{{a ?? "x" y}}', 11, "expected }}", "only }} may follow"),
         ("${input.}", 8, "missing after the '.'", r"\${"),
         ("${input.a|b}", 9, "expected }", "no filters"),
@@ -145,7 +190,8 @@ def test_an_error_says_where_why_and_how_to_fix_it(text: str, offset: int, messa
         ("{{a {{b}}", [4], ["{{b}}"]),
         ("{{a {{b c}}", [4, 8], []),
         ("{{{a}}}", [0], []),
-        ("x {{ and {{b ?? 'y'}}", [9, 16], []),
+        ("x {{ and {{b ?? 'y}}", [9, 16], []),
+        ("{{a ?? b c}} {{d ?? e}}", [9], ["{{d ?? e}}"]),
         ('{{a."k}} {{b', [4, 9], []),
     ],
 )
@@ -189,21 +235,42 @@ steps = st.from_regex(r"[\w-]{1,6}", fullmatch=True)
 spaces = st.sampled_from(["", " ", "  ", "\n"])
 literals = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-9, 9) | st.text("ab}\"{'\\", max_size=5),
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text("ab}\"{'\\\n", max_size=5),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text("a}", max_size=2), inner, max_size=2),
     max_leaves=4,
 )
 
 
+def is_name(text: str) -> bool:
+    """Whether a task may be named so: a number, true, false and null are values."""
+    try:
+        json.loads(text)
+    except ValueError:
+        return True
+    return False
+
+
+references = st.tuples(names.filter(is_name), st.lists(steps, max_size=2)).map(lambda found: [found[0], *found[1]])
+chains = st.lists(references, max_size=2)
+
+
 @st.composite
-def written(draw: st.DrawFn) -> tuple[str, str, tuple[str, ...], object]:
+def written(draw: st.DrawFn) -> tuple[str, str, tuple[str, ...], object, object]:
     braces = draw(st.booleans())
     path = [draw(names), *draw(st.lists(steps, max_size=3))]
     source = "task" if braces else "input"
     default = draw(st.just(MISSING) | json_values)
-    rest = "" if default is MISSING else f"{draw(spaces)}??{draw(spaces)}{json.dumps(default)}"
+    chain = draw(chains)
+    rest = "".join(f"{draw(spaces)}??{draw(spaces)}{'' if braces else 'env.'}{'.'.join(one)}" for one in chain)
+    if default is not MISSING:
+        single = isinstance(default, str) and draw(st.booleans())
+        literal = json.dumps(default)
+        if single:
+            literal = "'" + literal[1:-1].replace('\\"', '"').replace("'", "\\'") + "'"
+        rest += f"{draw(spaces)}??{draw(spaces)}{literal}"
     inside = f"{draw(spaces)}{'' if braces else 'input.'}{'.'.join(path)}{rest}{draw(spaces)}"
-    return ("{{" + inside + "}}" if braces else "${" + inside + "}"), source, tuple(path), default
+    further = [("task" if braces else "env", tuple(one)) for one in chain]
+    return ("{{" + inside + "}}" if braces else "${" + inside + "}"), source, tuple(path), default, further
 
 
 def escaped(text: str) -> str:
@@ -213,7 +280,7 @@ def escaped(text: str) -> str:
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(literals, written()), max_size=4), literals)
-@example([("\\", ("{{a}}", "task", ("a",), MISSING))], "")
+@example([("\\", ("{{a}}", "task", ("a",), MISSING, []))], "")
 def test_what_is_written_is_what_is_read(pieces: list, last: str):
     text, parts = "", []
     for literal, placeholder in pieces:
@@ -225,7 +292,8 @@ def test_what_is_written_is_what_is_read(pieces: list, last: str):
     if isinstance(template, str):
         assert template == text == last
         return
-    assert [(p.source, p.path, p.default) for p in template.placeholders] == [p[1:] for _, p in pieces]
+    read = [(p.source, p.path, p.default, [(a.source, a.path) for a in p.alternatives]) for p in template.placeholders]
+    assert read == [p[1:] for _, p in pieces]
     assert [text[p.start : p.end] for p in template.placeholders] == [p[0] for _, p in pieces]
     values = [f"<{number}>" for number in range(len(pieces))]
     expected = "".join(
@@ -235,7 +303,13 @@ def test_what_is_written_is_what_is_read(pieces: list, last: str):
 
 
 @settings(deadline=None)
-@given(st.text("{}$\\.a? \"'0-\n", max_size=30))
+@given(
+    st.text("{}$\\.a? \"'0-\n", max_size=30)
+    | st.lists(
+        st.sampled_from(["{{a", "${b.c", " ?? ", "b.x", "env.X", "'t'", "null", "1e2", "}}", "}", "\\'", "-", "{{"]),
+        max_size=9,
+    ).map("".join)
+)
 def test_the_quick_way_and_the_exact_way_agree_on_every_text(text: str):
     def outcome(compile_: object) -> object:
         try:
@@ -271,9 +345,9 @@ def test_a_value_that_is_no_text_is_written_as_compact_json(value: object):
 
 
 def test_a_hostile_text_takes_linear_time(elapsed_ratio):
-    for piece in ("{{a", "{{ ", "${a.b", "{{a.a.a", "\\{{", "${", "{{a ?? ", '{{a."', "{{a}} "):
+    for piece in ("{{a", "{{ ", "${a.b", "{{a.a.a", "\\{{", "${", "{{a ?? ", "{{a ?? b", "{{a ?? '", '{{a."', "{{a}} "):
         assert elapsed_ratio(lambda n, piece=piece: quietly(piece * n), 2_000) < 12
-    for piece in ("a", " ", ".a", "-", "?"):
+    for piece in ("a", " ", ".a", "-", "?", " ?? a", "'", "\\'"):
         assert elapsed_ratio(lambda n, piece=piece: quietly("{{a" + piece * n), 20_000) < 12
 
 

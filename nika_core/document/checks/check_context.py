@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
@@ -35,15 +36,16 @@ class _Anything(Mapping[str, str]):
 
 def depends_on(catalog: PluginCatalog, placeholder: Placeholder) -> tuple[str, ...]:
     """Return the tasks that a placeholder names; none if its source fails, which is reported elsewhere."""
-    try:
-        return tuple(catalog.source(placeholder.source).depends_on(placeholder))
-    except NikaError:
-        return ()
+    found: dict[str, None] = {}
+    for member in placeholder.members:
+        with suppress(NikaError):
+            found |= dict.fromkeys(catalog.source(member.source).depends_on(member))
+    return tuple(found)
 
 
 def is_optional(catalog: PluginCatalog, placeholder: Placeholder) -> bool:
     """Return whether a placeholder may have a value though the tasks that it names have no output."""
-    if placeholder.has_default:
+    if placeholder.is_optional:
         return True
     try:
         return catalog.template_source(placeholder.source).optional
@@ -53,9 +55,11 @@ def is_optional(catalog: PluginCatalog, placeholder: Placeholder) -> bool:
 
 def is_known_before_run(catalog: PluginCatalog, placeholder: Placeholder) -> bool:
     """Return whether a placeholder's value is known before anything runs. Raise PluginError."""
-    if not catalog.template_source(placeholder.source).known_before_run:
-        return False
-    return not tuple(catalog.source(placeholder.source).depends_on(placeholder))
+    return all(
+        catalog.template_source(member.source).known_before_run
+        and not tuple(catalog.source(member.source).depends_on(member))
+        for member in placeholder.members
+    )
 
 
 @dataclass

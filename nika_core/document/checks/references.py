@@ -35,7 +35,13 @@ class _References:
         self._issues_of_text: dict[str, tuple[_ReferenceIssue, ...]] = {}
         self.sources: Collection[str] | None = None
 
-    def issues(self, placeholder: Placeholder) -> tuple[_ReferenceIssue, ...]:
+    def problems(self, placeholder: Placeholder, at: Callable[[Placeholder], Place]) -> Iterator[Problem]:
+        """Yield what is wrong with a placeholder, and with each reference of its chain, with its place."""
+        for member in placeholder.members:
+            for issue in self._issues(member):
+                yield Problem(issue.code, issue.message, at(member), issue.hint)
+
+    def _issues(self, placeholder: Placeholder) -> tuple[_ReferenceIssue, ...]:
         issues = self._issues_of_text.get(placeholder.text)
         if issues is None:
             issues = self._issues_of_text[placeholder.text] = tuple(self._ask(placeholder))
@@ -78,6 +84,8 @@ class _References:
         others = {*(self.sources or ())} - {placeholder.source}
         if not path or placeholder.text.startswith("$") or meant not in others:
             return None
+        if placeholder.chained or placeholder.alternatives:
+            return f"in {{{{...}}}} each reference is a task; write ${{task.x ?? {meant}.{'.'.join(path)}}}"
         return f"did you mean ${{{meant}.{'.'.join(path)}}}?"
 
     def _unknown_source(self, placeholder: Placeholder) -> _ReferenceIssue:
@@ -97,36 +105,31 @@ def check_references(context: Context) -> Iterator[Problem]:
     references = _References(context)
     for task in context.workflow.tasks:
         for path, placeholder in placeholders_in(task.payload):
-            issues = references.issues(placeholder)
-            names_itself = task.id in context.depends_on(placeholder)
-            if not issues and not names_itself:
-                continue
-            place = place_of(task.at, path, placeholder)
-            for issue in issues:
-                yield _problem(issue, place)
-            if names_itself:
+            at = partial(place_of, task.at, path)
+            yield from references.problems(placeholder, at)
+            if task.id in context.depends_on(placeholder):
                 yield Problem(
                     codes.CYCLE,
                     f"{_short(placeholder)}: task '{task.id}' waits for its own output",
-                    place,
+                    at(placeholder),
                     "a task's payload can name other tasks only",
                 )
         yield from _check_condition(context, references, task.when, task.id, partial(place_of, task.at, ("when",)))
     agent = context.workflow.agent
     for path, placeholder in placeholders_in(agent.system_prompt if agent else None, ("agent", "systemPrompt")):
-        place = place_of(context.workflow.at, path, placeholder)
-        for issue in references.issues(placeholder):
-            yield _problem(issue, place)
+        at = partial(place_of, context.workflow.at, path)
+        problems = tuple(references.problems(placeholder, at))
+        yield from problems
         if any(task in context.tasks for task in context.depends_on(placeholder)):
             what = "a task's output"
-        elif not references.issues(placeholder) and not is_known_before_run(context.catalog, placeholder):
+        elif not problems and not is_known_before_run(context.catalog, placeholder):
             what = "what is only known in a run"
         else:
             continue
         yield Problem(
             codes.UNKNOWN_REFERENCE,
             f"{_short(placeholder)}: the agent block's system prompt cannot name {what}",
-            place,
+            at(placeholder),
             "it is the same for all tasks, and fixed before any of them runs; put it in the task's `systemPrompt`",
         )
     for flow in context.workflow.flows:
@@ -144,8 +147,7 @@ def _check_condition(
 ) -> Iterable[Problem]:
     """Check a condition. `target`: the task that it decides about; None: nobody's, which is reported elsewhere."""
     for placeholder in condition.placeholders if condition else ():
-        for issue in references.issues(placeholder):
-            yield _problem(issue, at(placeholder))
+        yield from references.problems(placeholder, at)
         if target in context.depends_on(placeholder):
             yield Problem(
                 codes.CYCLE,
@@ -153,10 +155,6 @@ def _check_condition(
                 at(placeholder),
                 "a condition is asked before its target runs",
             )
-
-
-def _problem(issue: _ReferenceIssue, place: Place) -> Problem:
-    return Problem(issue.code, issue.message, place, issue.hint)
 
 
 def _short(placeholder: Placeholder) -> str:

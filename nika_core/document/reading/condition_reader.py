@@ -25,7 +25,7 @@ class ConditionReader:
         self._deadline = deadline
 
     def read(self, text: str, key: str, issues: list[ValidationIssue]) -> Condition | None:
-        """Return the compiled condition under `key`; None, and an issue, if it is none."""
+        """Return the compiled condition under `key`; None, and an issue, if it is not one."""
         self._deadline.check()
         if self._remaining_length is not None:
             self._remaining_length -= len(text)

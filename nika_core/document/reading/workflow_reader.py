@@ -22,6 +22,7 @@ from nika_core.document.validation.synonyms import suggest_key
 from nika_core.document.yaml.deadline import ValidationDeadline
 from nika_core.document.yaml.path_locator import PathLocator
 from nika_core.document.yaml.syntax_hints import SYNTAX_HINTS
+from nika_core.errors import PluginError
 from nika_core.model.limits import Limits
 from nika_core.model.workflow import InputSpec, Task, Workflow
 
@@ -115,23 +116,31 @@ class WorkflowReader:
         unknown = [key for key in root if isinstance(key, str) and key not in workflow_schema.ROOT]
         if not unknown:
             return {}
-        plugin_sections = self.catalog.sections()
         sections: dict[str, Any] = {}
         for key in unknown:
-            if key in plugin_sections:
-                issues: list[ValidationIssue] = []
-                sections[key] = compile_schema(plugin_sections[key]).check(root[key], issues)
-                self.problems.add_issues(issues, codes.BAD_VALUE, (key,))
-                if issues:
-                    self.broken_sections.add(key)
+            try:
+                validator = self.catalog.section(key)
+            except PluginError as error:
+                self.problems.add(error.code, error.message, (key,), hint=error.hint, at_key=True)
+                self.broken_sections.add(key)
                 continue
-            allowed_keys = [*workflow_schema.ROOT, *plugin_sections]
-            hint = suggest_key(key, allowed_keys)
-            if hint is None and key in self.catalog.keywords():
-                hint = f"`{key}` is a task's keyword: write it under `tasks:`, in an item with an `id`"
-            hint = hint or f"known here: {', '.join(allowed_keys)}"
-            self.problems.add(codes.UNKNOWN_KEY, f"unknown key `{key}`", (key,), hint=hint, at_key=True)
+            if validator is None:
+                self._add_unknown_key(key)
+                continue
+            issues: list[ValidationIssue] = []
+            sections[key] = compile_schema(validator).check(root[key], issues)
+            self.problems.add_issues(issues, codes.BAD_VALUE, (key,))
+            if issues:
+                self.broken_sections.add(key)
         return sections
+
+    def _add_unknown_key(self, key: str) -> None:
+        allowed_keys = [*workflow_schema.ROOT, *self.catalog.sections()]
+        hint = suggest_key(key, allowed_keys)
+        if hint is None and key in self.catalog.keywords():
+            hint = f"`{key}` is a task's keyword: write it under `tasks:`, in an item with an `id`"
+        hint = hint or f"known here: {', '.join(allowed_keys)}"
+        self.problems.add(codes.UNKNOWN_KEY, f"unknown key `{key}`", (key,), hint=hint, at_key=True)
 
     def _tasks(self, root: dict[Any, Any], *, whole: bool) -> tuple[Task, ...]:
         node = root.get("tasks")

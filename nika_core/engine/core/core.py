@@ -210,8 +210,7 @@ class Core:
                 self._lives.fail(node, 1, failure, node.outcome._replace(failure=failure))
 
     def _cancel_requested(self, event: CancelRequested) -> None:
-        paused = EarlyEnd(RunStatus.PAUSED, event.reason) if event.paused else None
-        self._lives.end_early(paused or self._waits.interrupted(event.reason))
+        self._lives.end_early(self._waits.interrupted(event.reason))
 
     # ---- the end
 

@@ -56,7 +56,9 @@ class Decisions:
         """Return the question about a node that is asked about."""
         assert node.outcome.failure is not None
         failure, plan = node.outcome.failure, node.scope.plan
-        return AskDecision(node.id, node.asking, failure, self._may_retry(node), _about(node), plan.agent)
+        return AskDecision(
+            node.id, node.asking, failure, self._may_retry(node), _about(node), plan.agent, node.identity
+        )
 
     def _may_retry(self, node: Node) -> bool:
         """Whether doing it again can help: what was never started fails the same way every time."""

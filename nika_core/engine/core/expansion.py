@@ -60,7 +60,7 @@ class Expander:
         spec = node.scope.plan.groups[node.task.id]
         earlier = node.expansion
         if isinstance(earlier, EachExpansion):  # the main agent wants it done again: the failed items are
-            node.expansion = earlier.again()
+            node.expansion = earlier.retry()
             self._start(node, epoch, {"group": "each", "items": len(node.expansion.pending)})
             self._feed_or_end(node.expansion)
         elif isinstance(spec, Each):

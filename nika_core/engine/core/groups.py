@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from nika_core import codes
 from nika_core.engine.core.hashing import digest
@@ -37,8 +37,11 @@ class EachExpansion:
         outputs: by index; None for those without one.
         results: how items ended, by index.
         failures: failed items whose failure counts.
+        failed: their identities.
         stopped: no further item starts.
         identities: how many items with the same content were made.
+        again: the identities of the items that had failed and are done again.
+        usage: of all items that have ended, but not of those that had ended before it was done again.
     """
 
     node: Node
@@ -50,8 +53,11 @@ class EachExpansion:
     outputs: list[Json] = field(default_factory=list)
     results: dict[int, TaskResult] = field(default_factory=dict)
     failures: dict[int, Failure] = field(default_factory=dict)
+    failed: dict[int, str] = field(default_factory=dict)
     stopped: bool = False
     identities: Counter[str] = field(default_factory=Counter)
+    again: Mapping[int, str] = field(default_factory=dict)
+    usage: Usage = NOTHING
     feeding: bool = False
 
     def __post_init__(self) -> None:
@@ -59,7 +65,7 @@ class EachExpansion:
             self.outputs = [None] * len(self.items)
             self.pending = range(len(self.items))
 
-    def again(self) -> EachExpansion:
+    def retry(self) -> EachExpansion:
         """Return the same list with its failed items, and no others, to be done once more."""
         kept = {index: result for index, result in self.results.items() if index not in self.failures}
         return EachExpansion(
@@ -72,6 +78,7 @@ class EachExpansion:
             self.outputs,
             kept,
             identities=self.identities,
+            again=self.failed,
         )
 
     @property
@@ -101,6 +108,9 @@ class EachExpansion:
 
     def identify(self, node: Node, definition: str, payload: str) -> None:
         """Name an item by what it is given, and its number among equal ones; reordered, it is still the same."""
+        if (identity := self.again.get(node.index)) is not None:
+            node.identity = identity
+            return
         content = digest([definition, payload])[:16]
         count = self.identities[content]
         self.identities[content] += 1
@@ -110,6 +120,7 @@ class EachExpansion:
         """Keep what an item leaves behind, and forget its node."""
         index = node.index
         del self.active[index]
+        self.usage = self.usage + result.usage if result.usage is not NOTHING else self.usage
         self.results[index] = without_outputs(result)
         if result.state == "success":
             self.outputs[index] = result.output
@@ -118,13 +129,13 @@ class EachExpansion:
                 self.outputs[index] = self.spec.value
             else:
                 self.failures[index] = result.failure
+                self.failed[index] = node.identity
             if self.spec.on_error is ItemError.STOP:
                 self.stopped = True
 
     def outcome(self) -> Outcome:
         """Return how the list as a whole ended."""
-        usage = _sum(result.usage for result in self.results.values())
-        outputs = list(self.outputs)
+        usage, outputs = self.usage, list(self.outputs)
         if not self.failures or self.spec.on_error in (ItemError.CONTINUE, ItemError.VALUE):
             return Outcome(output=outputs, usage=usage)
         failed = [f"{item_id(self.node.id, index)}: {self.failures[index].message}" for index in sorted(self.failures)]
@@ -254,14 +265,6 @@ class ChildExpansion:
 
 
 Expansion: TypeAlias = EachExpansion | LoopExpansion | ChildExpansion
-
-
-def _sum(usages: Any) -> Usage:
-    total = NOTHING
-    for usage in usages:
-        if usage is not NOTHING:
-            total = total + usage
-    return total
 
 
 def without_outputs(result: TaskResult) -> TaskResult:

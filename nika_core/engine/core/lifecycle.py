@@ -114,10 +114,9 @@ class Lifecycle:
             data = started_data(node, epoch, definition, given, choice.reason)
             state.transition(node, Running(epoch), EventKind.TASK_STARTED, data)
             state.busy += 1
+            state.highest_epoch = max(state.highest_epoch, epoch)
             state.running += node.takes_slot
-            earlier = self._plan.previous.get(node.identity)
-            if earlier is not None:
-                node.signals = {**earlier.signals, **node.signals}
+            node.signals = self._preparation.signals(node, epoch)
             state.out.append(StartTask(self._preparation.call(node, epoch, payload)))
 
     def start_command(self, node: Node, epoch: int) -> StartTask:
@@ -190,7 +189,9 @@ class Lifecycle:
 
     def begin_again(self, node: Node, epoch: int) -> None:
         """Do a node again, under a new epoch."""
+        node.signals = {}
         if node.task.id in node.scope.plan.groups:
+            epoch = max(epoch, self._state.highest_epoch + 1)  # one that nothing inside it has had
             self._state.transition(node, Ready(epoch), EventKind.TASK_READY)
             self.groups.open(node)
         else:

@@ -151,7 +151,7 @@ class CancelTimer:
 class AskDecision:
     """Ask the main agent what to do about a node that failed for good, and report `AgentDecision`.
 
-    `about` is the state of its workflow, for the agent to read; `agent` says whom to ask.
+    `about` is the state of its workflow, for the agent to read; `agent` says whom to ask; `identity` is the node's.
     """
 
     node: NodeId
@@ -160,6 +160,7 @@ class AskDecision:
     may_retry: bool
     about: JsonObject = field(default_factory=dict, compare=False)
     agent: AgentBlock = field(default_factory=AgentBlock, compare=False)
+    identity: str = field(default="", compare=False)
 
 
 class Emit(NamedTuple):
@@ -252,10 +253,9 @@ class TimerFired:
 
 @dataclass(frozen=True, slots=True)
 class CancelRequested:
-    """Stop starting, cancel what runs, end. `paused`: the run waits for something and will be gone on with."""
+    """Stop starting, cancel what runs, end."""
 
     reason: str
-    paused: bool = False
 
 
 CoreEvent: TypeAlias = (

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from nika_core.engine.core.messages import Wait
 from nika_core.errors import Category, TaskError
+from nika_core.model.ids import identity_in
 from nika_core.model.json import Json
 from nika_core.model.usage import Usage
 from nika_core.model.workflow import AgentBlock
@@ -76,6 +77,11 @@ class CallScope:
     notice: Callable[[str], None]
     barrier: Callable[[], Awaitable[None]]
     signals: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def account(self) -> str:
+        """The account that the call is charged to: an item's is named by what it is given, not by its place."""
+        return identity_in(self.key)
 
 
 class ModelCaller(Protocol):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
-from nika_core.engine.core.groups import LoopExpansion
+from nika_core.engine.core.groups import EachExpansion, LoopExpansion
 from nika_core.engine.core.hashing import messages_hash, payload_hash
 from nika_core.engine.core.messages import TaskCall
 from nika_core.engine.core.nodes import Node
-from nika_core.engine.core.reuse import FRESH, NO_DEADLINES, Reuse, ReuseDecision
+from nika_core.engine.core.reuse import FRESH, Reuse, ReuseDecision
 from nika_core.engine.core.run_state import RunState
-from nika_core.model.json import JsonObject
+from nika_core.model.json import Json, JsonObject
 from nika_core.model.message import Message
 
 
@@ -36,9 +37,14 @@ class Preparation:
         """Return a node's payload. Raises anything."""
         return node.scope.plan.render(node.task, partial(self._state.values, node))
 
+    def signals(self, node: Node, epoch: int) -> Mapping[str, Json]:
+        """Return the signals that a node has been given under this epoch, in earlier lives of the run, too."""
+        return {**self._reuse.signals(node.identity, epoch), **node.signals}
+
     def choose(self, node: Node, definition: str, given: str) -> ReuseDecision:
         """Decide whether the earlier run's outcome of a node is taken."""
-        if not self._reuse.active or node.retries:
+        done_again = isinstance(node.parent, EachExpansion) and node.index in node.parent.again
+        if not self._reuse.active or node.retries or done_again:
             return FRESH
         choice = self._reuse.choose(node, definition, given)
         if choice.changed:
@@ -47,7 +53,7 @@ class Preparation:
 
     def call(self, node: Node, epoch: int, payload: JsonObject) -> TaskCall:
         """Return the call of one epoch of a node."""
-        plan, earlier = node.scope.plan, self._plan.previous.get(node.identity)
+        plan = node.scope.plan
         messages: tuple[Message, ...] = ()
         if node.task.id in plan.context:
             messages = node.scope.conversation.seen_by(node.task.id)
@@ -73,5 +79,5 @@ class Preparation:
             sections=plan.sections,
             limits=self._plan.limits,
             signals=node.signals,
-            deadlines=NO_DEADLINES if earlier is None else earlier.deadlines,
+            deadlines=self._reuse.deadlines(node.identity, epoch),
         )

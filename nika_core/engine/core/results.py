@@ -134,15 +134,16 @@ def node_result(node: Node, state: RunState) -> TaskResult:
     """Return how a node ended, with what it stood for inside it."""
     outcome, ended, usage = node.outcome, node.state, node_usage(node)
     expansion = node.expansion
-    state.seen.add(node.identity)
-    if expansion is None and not node.reused:  # a run's figures are those of all its lives
-        earlier = state.plan.previous.get(node.identity)
-        if earlier is not None:
-            usage = usage + earlier.outcome.usage
+    earlier = NOTHING
+    if not node.reused and node.identity in state.plan.previous and node.identity not in state.seen:
+        earlier = state.plan.previous[node.identity].outcome.usage  # a run's figures are those of all its lives
+    if state.plan.previous:
+        state.seen.add(node.identity)
     failed = isinstance(ended, Failed | Cancelled)
     kind, children = _children(node, state)
     if isinstance(expansion, ChildExpansion) or (expansion is not None and not node.ended):
         usage = _sum(child.usage for child in children) + node.extra_usage
+    usage = usage + earlier if earlier is not NOTHING else usage
     return TaskResult(
         node.id,
         node.task.keyword,

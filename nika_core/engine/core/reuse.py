@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final, TypeAlias
 
-from nika_core.engine.core.nodes import Node
+from nika_core.engine.core.nodes import NO_SIGNALS, Node
 from nika_core.engine.core.previous_tasks import PreviousTask
 from nika_core.engine.core.run_plan import RunPlan
 from nika_core.errors import Category
 from nika_core.model.graph import Graph
+from nika_core.model.json import Json
 
 Path: TypeAlias = "tuple[tuple[str, int | None, int | None], ...]"
 NO_DEADLINES: Final[Mapping[str, float]] = {}
@@ -45,6 +46,16 @@ class Reuse:
     def __init__(self, plan: RunPlan) -> None:
         self._previous = plan.previous
         self.active = bool(plan.previous)
+
+    def signals(self, identity: str, epoch: int) -> Mapping[str, Json]:
+        """Return the signals that a node had been given under this epoch: what is done again is asked again."""
+        earlier = self._previous.get(identity)
+        return NO_SIGNALS if earlier is None or earlier.epoch != epoch else earlier.signals
+
+    def deadlines(self, identity: str, epoch: int) -> Mapping[str, float]:
+        """Return until when a node waits, by key: from when it first waited under this epoch, not from now."""
+        earlier = self._previous.get(identity)
+        return NO_DEADLINES if earlier is None or earlier.epoch != epoch else earlier.deadlines
 
     def choose(self, node: Node, definition: str, payload: str) -> ReuseDecision:
         """Decide about a node that could start now."""

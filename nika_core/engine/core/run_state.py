@@ -46,6 +46,7 @@ class RunState:
         timers: of loops that wait for their next round.
         impatient: whether the timer runs after which a run that only waits pauses.
         waited_long: whether that timer has run out.
+        highest_epoch: of all nodes so far: what is done again with all that is inside it starts beyond it.
         settling: nodes about which is to be decided whether they run.
         out: what the core says next.
     """
@@ -65,6 +66,7 @@ class RunState:
         self.waited_long = False
         self.seen: set[str] = set()
         self.finished = False
+        self.highest_epoch = max((earlier.epoch for earlier in plan.previous.values()), default=1)
         self.settling: deque[Node] = deque()
         self.out: list[Command] = []
         self.root = WorkflowScope(plan.workflow, plan.inputs)

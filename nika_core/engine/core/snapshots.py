@@ -46,6 +46,7 @@ def snapshot(state: RunState) -> JsonObject:
         "impatient": state.impatient,
         "waitedLong": state.waited_long,
         "finished": state.finished,
+        "highestEpoch": state.highest_epoch,
         "earlyEnd": _early_end_json(state.early_end),
         "order": list(state.nodes),
         "root": _scope_json(state.root),
@@ -59,7 +60,7 @@ def restore(state: RunState, data: JsonObject) -> None:
     state.ready = [(first, tuple(order), NodeId(node)) for first, order, node in data["ready"]]
     state.timers, state.seen = set(data["timers"]), set(data["seen"])
     state.impatient, state.waited_long = data["impatient"], data["waitedLong"]
-    state.finished = data["finished"]
+    state.finished, state.highest_epoch = data["finished"], data["highestEpoch"]
     state.early_end = _early_end_of(data["earlyEnd"])
     nodes: dict[str, Node] = {}
     _fill_scope(state.root, data["root"], nodes)
@@ -144,6 +145,9 @@ def _expansion_json(expansion: Expansion) -> JsonObject:
         "active": [_child_json(child) for child in expansion.active.values()],
         "outputs": list(expansion.outputs),
         "results": {str(index): kept_result_json(result) for index, result in expansion.results.items()},
+        "failed": {str(index): identity for index, identity in expansion.failed.items()},
+        "again": {str(index): identity for index, identity in expansion.again.items()},
+        "usage": usage_json(expansion.usage),
         "failures": {str(index): failure.as_json() for index, failure in expansion.failures.items()},
         "stopped": expansion.stopped,
         "identities": dict(expansion.identities),
@@ -196,8 +200,11 @@ def _each_of(node: Node, spec: Each, data: JsonObject, nodes: dict[str, Node]) -
         list(data["outputs"]),
         {int(index): kept_result_of(result) for index, result in data["results"].items()},
         {int(index): failure_of(failure) for index, failure in data["failures"].items()},
+        {int(index): identity for index, identity in data["failed"].items()},
         data["stopped"],
         Counter(data["identities"]),
+        {int(index): identity for index, identity in data["again"].items()},
+        usage_of(data["usage"]),
     )
     for child in data["active"]:
         expansion.active[child["index"]] = _child_of(expansion, child, nodes)

@@ -11,7 +11,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from nika_core.engine.core.hashing import digest
 from nika_core.engine.core.messages import Signal, Wait
@@ -57,7 +57,6 @@ class _Entry:
     request: ModelRequest
     call: CallScope
     note: str
-    provider: str
 
 
 @dataclass(slots=True)
@@ -73,6 +72,14 @@ class _Group:
     entries: dict[str, _Entry] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class _Question(Generic[T]):
+    """What a provider is asked again and again. `asked`: it has answered, or failed to, at least once."""
+
+    answer: asyncio.Task[T]
+    asked: asyncio.Event
+
+
 class Batches:
     """The batches of one run. One event loop."""
 
@@ -80,18 +87,11 @@ class Batches:
         self.batch_policy = batch_policy
         self._clock = clock
         self._gathering: dict[tuple[str, str], _Group] = {}
-        self._polls: dict[tuple[str, str], asyncio.Task[Mapping[str, BatchReply]]] = {}
-        self._searches: dict[tuple[str, str], asyncio.Task[str | None]] = {}
+        self._polls: dict[tuple[str, str], _Question[Mapping[str, BatchReply]]] = {}
+        self._searches: dict[tuple[str, str], _Question[str | None]] = {}
         self._senders: dict[asyncio.Task[None], _Group] = {}
         self._awaited: dict[str, asyncio.Task[Any]] = {}  # by the key that tasks wait for
-        self._suspended: dict[tuple[str, str], asyncio.Task[Any]] = {}  # by the waiting task's key, and that one
-
-    @property
-    def pending(self) -> tuple[str, ...]:
-        """Whose batches were sent, or may have been, and are not done: a provider for each."""
-        going = (next(iter(group.entries.values())).provider for group in self._senders.values() if group.going)
-        asked = (*self._polls.items(), *self._searches.items())
-        return (*going, *(provider for (provider, _), task in asked if not task.done()))
+        self._suspended: dict[tuple[str, str], _Question[Any]] = {}  # by the waiting task's key, and that one
 
     async def reply(self, name: str, request: ModelRequest, connection: Connection, call: CallScope) -> BatchReply:
         """Return the reply to one call.
@@ -111,7 +111,7 @@ class Batches:
             if batch is not None:
                 call.call_cache.put(call.key, note, {"mark": mark, "batch": batch})
         if batch is None:
-            mark, batch = await self._join(name, _Entry(request, call, note, connection.provider.name), connection)
+            mark, batch = await self._join(name, _Entry(request, call, note), connection)
         try:
             key = f"batch:{batch}"
             replies = await self._result_of(key, lambda: self._poll(connection, batch), connection, call)
@@ -130,16 +130,16 @@ class Batches:
             category=Category.PROVIDER,
         )
 
-    async def _result_of(
-        self, key: str, ask: Callable[[], asyncio.Task[T]], connection: Connection, call: CallScope
-    ) -> T:
-        """Return what is known by now, or have the task wait for it."""
-        asked = self._suspended.pop((call.key, key), None) or ask()
-        if not asked.done() and key not in call.signals:
-            self._awaited[key] = self._suspended[call.key, key] = asked
+    async def _result_of(self, key: str, ask: Callable[[], _Question[T]], connection: Connection, call: CallScope) -> T:
+        """Return what the provider says now, or have the task wait for it."""
+        question = self._suspended.pop((call.key, key), None) or ask()
+        await question.asked.wait()
+        if not question.answer.done() and key not in call.signals:
+            self._suspended[call.key, key] = question
+            self._awaited[key] = question.answer
             about: JsonObject = {"kind": "batch", "provider": connection.provider.name}
             raise Suspended(Wait(key, about, patience=self.batch_policy.patience))
-        return await asyncio.shield(asked)
+        return await asyncio.shield(question.answer)
 
     def attend(self, node: NodeId, wait: Wait, post: Callable[[Signal], None]) -> None:
         """Post a signal as soon as what a node waits for is known, if it is a batch."""
@@ -152,7 +152,8 @@ class Batches:
 
         A batch that is on its way is waited for: without its id it would be paid for nothing.
         """
-        asked = [*self._polls.values(), *self._searches.values()]
+        asked: list[asyncio.Task[Any]] = [question.answer for question in self._polls.values()]
+        asked += [question.answer for question in self._searches.values()]
         for task in asked:
             task.cancel()
         for sender, group in self._senders.items():
@@ -224,20 +225,24 @@ class Batches:
             count = len(group.entries)
             await self._clock.sleep(self.batch_policy.gather)
 
-    def _poll(self, connection: Connection, batch: str) -> asyncio.Task[Mapping[str, BatchReply]]:
+    def _poll(self, connection: Connection, batch: str) -> _Question[Mapping[str, BatchReply]]:
         async def replies() -> Mapping[str, BatchReply] | None:
             result = await connection.client.poll_batch(batch)
             return result.replies if result.done else None
 
-        return _one_for_all(self._polls, (connection.provider.name, batch), lambda: self._until_known(replies))
-
-    def _search(self, connection: Connection, mark: str, call: CallScope) -> asyncio.Task[str | None]:
-        """The id of the batch that was about to be sent; None: it is to be sent again."""
         return _one_for_all(
-            self._searches, (connection.provider.name, mark), lambda: self._found(connection, mark, call)
+            self._polls, (connection.provider.name, batch), lambda asked: self._until_known(replies, asked)
         )
 
-    async def _found(self, connection: Connection, mark: str, call: CallScope) -> str | None:
+    def _search(self, connection: Connection, mark: str, call: CallScope) -> _Question[str | None]:
+        """The id of the batch that was about to be sent; None: it is to be sent again."""
+        return _one_for_all(
+            self._searches,
+            (connection.provider.name, mark),
+            lambda asked: self._found(connection, mark, call, asked),
+        )
+
+    async def _found(self, connection: Connection, mark: str, call: CallScope, asked: asyncio.Event) -> str | None:
         provider, sending = connection.provider.name, call.call_cache.get(_sendings(call), mark)
         find: Any = getattr(connection.client, "find_batch", None)
         told = False
@@ -256,7 +261,7 @@ class Batches:
                 return None  # it may still be on its way
             return None if found.trace is BatchTrace.UNDECIDED else found
 
-        found = None if find is None or not isinstance(sending, dict) else await self._until_known(search)
+        found = None if find is None or not isinstance(sending, dict) else await self._until_known(search, asked)
         if found is not None and found.trace is BatchTrace.TAKEN:
             call.notice(f"The batch that was on its way to '{provider}' when its sending was cut off is there.")
             return found.batch_id
@@ -267,7 +272,7 @@ class Batches:
             )
         return None
 
-    async def _until_known(self, ask: Callable[[], Awaitable[T | None]]) -> T:
+    async def _until_known(self, ask: Callable[[], Awaitable[T | None]], asked: asyncio.Event) -> T:
         """Ask, less and less often, until there is an answer. Raises TaskError."""
         batch_policy = self.batch_policy
         pause, failed = batch_policy.poll, 0
@@ -282,6 +287,7 @@ class Batches:
                 if error.category not in _TRANSIENT or _refused(error) or failed >= _PATIENCE:
                     raise
                 pause = max(pause, error.retry_after or 0.0)
+            asked.set()
             await self._clock.sleep(pause)
             pause = min(max(pause, batch_policy.poll) * 1.5, batch_policy.longest_poll)
 
@@ -313,13 +319,18 @@ def _sendings(call: CallScope) -> str:
 
 
 def _one_for_all(
-    tasks: dict[tuple[str, str], asyncio.Task[T]], key: tuple[str, str], begin: Callable[[], Coroutine[Any, Any, T]]
-) -> asyncio.Task[T]:
-    """The task that asks for all who want to know; a new one where the last one has failed."""
-    task = tasks.get(key)
-    if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
-        task = tasks[key] = asyncio.get_running_loop().create_task(begin())
-    return task
+    questions: dict[tuple[str, str], _Question[T]],
+    key: tuple[str, str],
+    begin: Callable[[asyncio.Event], Coroutine[Any, Any, T]],
+) -> _Question[T]:
+    """Return the question that is asked for all that want to know; a new one if the last one has failed."""
+    question = questions.get(key)
+    answer = None if question is None else question.answer
+    if question is None or (answer and answer.done() and (answer.cancelled() or answer.exception() is not None)):
+        asked = asyncio.Event()
+        question = questions[key] = _Question(asyncio.get_running_loop().create_task(begin(asked)), asked)
+        question.answer.add_done_callback(lambda _: asked.set())
+    return question
 
 
 def _unexplained(provider: str, error: BaseException) -> TaskError:

@@ -128,10 +128,17 @@ class Ledger:
     def waiting(self) -> int:
         return len(self._queue)
 
-    def request(self, task: str, tokens: int, cost: Decimal | None) -> tuple[int, list[Grant]]:
-        """Ask for `tokens` and `cost` (US dollars; None: no known price). Return the call's number."""
+    def request(
+        self, task: str, tokens: int, cost: Decimal | None, title: str | None = None
+    ) -> tuple[int, list[Grant]]:
+        """Ask for `tokens` and `cost` (US dollars; None: no known price). Return the call's number.
+
+        Args:
+            task: the identity of the node that calls: each item, round and inner task has an account of its own.
+            title: its id, for messages.
+        """
         wants: list[tuple[_Account, Number]] = []
-        for account, amount in ((self._task(task), tokens), (self._run, tokens), (self._cost, cost)):
+        for account, amount in ((self._task(task, title), tokens), (self._run, tokens), (self._cost, cost)):
             if account is not None and amount is not None:
                 wants.append((account, amount))
         self._next += 1
@@ -182,13 +189,14 @@ class Ledger:
         self.spent_tokens += tokens
         self.spent_usd += cost
 
-    def _task(self, task: str) -> _Account | None:
+    def _task(self, task: str, title: str | None = None) -> _Account | None:
         if self.bounds.task_tokens is None:
             return None
         account = self._tasks.get(task)
         if account is None:
-            account = _Account(f"task '{task}'", codes.TOKEN_BUDGET, self.bounds.task_tokens)
-            self._tasks[task] = account
+            account = self._tasks[task] = _Account(f"task '{task}'", codes.TOKEN_BUDGET, self.bounds.task_tokens)
+        if title is not None:
+            account.title = f"task '{title}'"
         return account
 
     def _give_back(self, call: int) -> _Call:
@@ -277,9 +285,9 @@ class Budget:
         self.ledger = Ledger(bounds)
         self._waiters: dict[int, asyncio.Future[None]] = {}
 
-    async def reserve(self, task: str, tokens: int, cost: Decimal | None) -> Reservation:
+    async def reserve(self, task: str, tokens: int, cost: Decimal | None, *, title: str | None = None) -> Reservation:
         """Wait until the call fits. Raises TaskError (category budget) when it cannot fit any more."""
-        call, decisions = self.ledger.request(task, tokens, cost)
+        call, decisions = self.ledger.request(task, tokens, cost, title)
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters[call] = waiter
         self.apply(decisions)

@@ -66,11 +66,6 @@ class ResilientCaller:
         self._suspended: dict[tuple[str, str], tuple[ModelRequest, InFlightCall]] = {}
         self._told: set[str] = set()
 
-    @property
-    def pending_batches(self) -> tuple[str, ...]:
-        """Batches that this run has sent and waits for: a run that is stopped now is paused, not cancelled."""
-        return () if self._batches is None else self._batches.pending
-
     async def model(self, request: ModelRequest, agent: AgentBlock) -> ModelInfo:
         """What the model that `request` would reach can do. Calls nothing. Raises TaskError."""
         _, info = await self._reach(request, agent)
@@ -95,7 +90,7 @@ class ResilientCaller:
             self._tell_once(call, unsent)
         batch = self._batches is not None and info.batch and self._batches.batch_policy.eligible(call, meant)
         prompt = (await count(meant, connection)).input_tokens
-        ready = fit_context(meant, info, prompt, self._budget.ledger.task_room(call.task_id))
+        ready = fit_context(meant, info, prompt, self._budget.ledger.task_room(call.account))
         ready = replace(ready, key=request.key or f"{call.key}/{name}")
         reservation = await self._reserve(ready, call, connection, info, prompt, batch=batch)
         in_flight = InFlightCall(connection, info, reservation, prompt, self._clock.monotonic(), batch)
@@ -158,7 +153,7 @@ class ResilientCaller:
                 "limits of tokens do. Give its price under `prices:` in nika.yaml.",
             )
         self._ask_policies(call, connection, info, tokens, cost)
-        return await self._budget.reserve(call.task_id, tokens, cost)
+        return await self._budget.reserve(call.account, tokens, cost, title=call.task_id)
 
     def _ask_policies(
         self, call: CallScope, connection: Connection, info: ModelInfo, tokens: int, cost: Decimal | None

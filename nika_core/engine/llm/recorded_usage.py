@@ -10,6 +10,7 @@ from nika_core.engine.core.task_usage import usage_by_task
 from nika_core.engine.llm.budget import Budget
 from nika_core.model.codec import usage_json, usage_of
 from nika_core.model.events import Event
+from nika_core.model.ids import identity_in
 from nika_core.model.json import Json
 from nika_core.model.usage import NOTHING, Usage
 
@@ -23,18 +24,17 @@ def note_sent(call: CallScope, note: str, told: Usage, unknown: Usage) -> None:
     Args:
         note: tells this sending of the call apart from all others.
     """
-    call.call_cache.put(
-        call.key, _SENT + note, {"task": call.task_id, "told": usage_json(told), "unknown": usage_json(unknown)}
-    )
+    call.call_cache.put(call.key, _SENT + note, {"told": usage_json(told), "unknown": usage_json(unknown)})
 
 
 def noted_by_task(call_cache: Mapping[tuple[str, str], Json]) -> dict[str, tuple[Usage, Usage]]:
-    """By task: what its calls took, and what they may have taken that nobody knows of."""
+    """Return by the identity of nodes what their calls took, and what they may have taken that nobody knows of."""
     found: dict[str, tuple[Usage, Usage]] = {}
-    for (_, call), value in call_cache.items():
+    for (key, call), value in call_cache.items():
         if call.startswith(_SENT) and isinstance(value, dict):
-            told, unknown = found.get(value["task"], (NOTHING, NOTHING))
-            found[value["task"]] = (told + usage_of(value["told"]), unknown + usage_of(value["unknown"]))
+            account = identity_in(key)
+            told, unknown = found.get(account, (NOTHING, NOTHING))
+            found[account] = (told + usage_of(value["told"]), unknown + usage_of(value["unknown"]))
     return found
 
 

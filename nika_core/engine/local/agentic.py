@@ -71,7 +71,7 @@ async def _ask(run: RunContext, question: AskDecision, meter: UsageMeter) -> Mod
         max_tokens=_TOKENS,
     )
     run_id, services = run.request.run_id, run.services
-    key = f"{run_id}/{question.node}#{question.epoch}/decision"
+    key = f"{run_id}/{question.identity}#{question.epoch}/decision"
     scope = CallScope(
         run_id=run_id,
         task_id=question.node,

@@ -22,6 +22,7 @@ from nika_core.engine.core.messages import (
     StartTask,
     StartTimer,
     StopAwaiting,
+    TaskWaits,
     TimerFired,
     wait_timer,
 )
@@ -35,7 +36,6 @@ from nika_core.engine.local.run_plan import run_plan
 from nika_core.engine.local.services import Observer, Services
 from nika_core.engine.local.signals import SignalPoll
 from nika_core.engine.task.deadlines import Deadline
-from nika_core.model.ids import NodeId
 from nika_core.model.state import RunResult, TaskResult
 
 _INTERRUPTED: Final = "interrupted"
@@ -53,7 +53,6 @@ class Run:
         self._executor = LocalExecutor(self.context.task_services, self.post)
         self._questions: set[asyncio.Task[None]] = set()
         self._timers: dict[str, Deadline] = {}
-        self._waiting: set[NodeId] = set()
         self._signals = SignalPoll(services.signals, self.context.deadlines, self.post)
         self._cancelled = False
         self._result: RunResult | None = None
@@ -79,7 +78,11 @@ class Run:
             self._do(core.start())
             while True:
                 while self._inbox and self._result is None:
-                    self._do(core.on(self._inbox.popleft()))
+                    event = self._inbox.popleft()
+                    if isinstance(event, TaskWaits):
+                        for signal in self._signals.already_there(event.node, event.wait.key):
+                            self._do(core.on(signal))
+                    self._do(core.on(event))
                 if self._result is not None:
                     break
                 try:
@@ -94,13 +97,13 @@ class Run:
         result = replace(self._result, duration=self.context.clock.monotonic() - started)
         return self._masked(result)
 
-    def cancel(self, reason: str = _INTERRUPTED, *, paused: bool = False) -> None:
+    def cancel(self, reason: str = _INTERRUPTED) -> None:
         """Stop starting, cancel what runs, end. Asked a second time: do not wait for what runs any longer."""
         if self._cancelled:
             self._executor.abandon_all(reason)
             return
         self._cancelled = True
-        self.post(CancelRequested(reason, paused))
+        self.post(CancelRequested(reason))
 
     def post(self, event: CoreEvent) -> None:
         """Something has happened."""
@@ -135,19 +138,16 @@ class Run:
 
     def _await_external(self, command: AwaitExternal) -> None:
         node, wait = command.node, command.wait
-        self._waiting.add(node)
         if wait.deadline is not None:
             self._start_timer(StartTimer(wait_timer(node), max(0.0, wait.deadline - self.context.clock.time())))
-        self._signals.begin()
+        self._signals.begin(node, wait.key)
         attend = self.context.services.attend
         if attend is not None:
             attend(node, wait, self.post)
 
     def _stop_awaiting(self, command: StopAwaiting) -> None:
-        self._waiting.discard(command.node)
         self._cancel_timer(CancelTimer(wait_timer(command.node)))
-        if not self._waiting:
-            self._signals.end()
+        self._signals.end(command.node)
 
     def _start_timer(self, command: StartTimer) -> None:
         event = TimerFired(command.id)
@@ -173,7 +173,7 @@ class Run:
 
     async def _end(self) -> None:
         context, grace = self.context, self._request.grace
-        self._signals.end()
+        self._signals.close()
         tasks: list[asyncio.Task[Any]] = [*self._executor.left(), *self._questions]
         for task in tasks:
             task.cancel()

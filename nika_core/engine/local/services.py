@@ -6,7 +6,7 @@ With a dictionary and a manual clock in their place the whole engine runs in a t
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -90,7 +90,8 @@ class Services:
         mask: replaces secret values by `***`. Leave the default where no secret is known: it costs nothing.
         mask_stream: a new stream's masker; None: each piece is masked by itself.
         admit: asks the limit policies; one refusal wins.
-        signals: those that other processes have written for this run since it was asked last; None: nobody can.
+        signals: those that other processes have written for nodes that wait, given what each waits for; one that was
+            returned is not returned again. None: nobody can write any.
         attend: told what a node waits for, and how to post its signal, so that what can bring it about may begin.
         random: from 0.0 up to 1.0, for jitter.
     """
@@ -111,7 +112,7 @@ class Services:
     mask: Callable[[str], str] = unmasked
     mask_stream: Callable[[], MaskedStream] | None = None
     admit: Callable[[Admission], Refusal | None] = admitted
-    signals: Callable[[], Iterable[Signal]] | None = None
+    signals: Callable[[Mapping[NodeId, str]], Iterable[Signal]] | None = None
     attend: Callable[[NodeId, Wait, Callable[[Signal], None]], None] | None = None
     clock: Clock = field(default_factory=SystemClock)
     random: Callable[[], float] = random.random

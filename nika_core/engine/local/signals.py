@@ -2,40 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from nika_core.engine.core.messages import CoreEvent, Signal
 from nika_core.engine.task.deadlines import Deadline, Deadlines
+from nika_core.model.ids import NodeId
 
 EVERY: Final = 0.5  # seconds between two looks
 
 
 class SignalPoll:
-    """Looks for signals while nodes wait. One that was delivered before means nothing to the core.
+    """Looks for signals again and again while nodes wait.
 
     Args:
-        signals: returns those that have come since it was asked last; None: there is no history to look into.
+        signals: returns what has come for nodes, given what each waits for; None: there is no history to look into.
         post: tells the core.
     """
 
     def __init__(
         self,
-        signals: Callable[[], Iterable[Signal]] | None,
+        signals: Callable[[Mapping[NodeId, str]], Iterable[Signal]] | None,
         deadlines: Deadlines,
         post: Callable[[CoreEvent], None],
     ) -> None:
         self._signals = signals
         self._deadlines = deadlines
         self._post = post
+        self._waiting: dict[NodeId, str] = {}
         self._next: Deadline | None = None
 
-    def begin(self) -> None:
-        """Look now, and then again and again."""
-        if self._signals is not None and self._next is None:
-            self._next = self._deadlines.add(0.0, self._look)
+    def already_there(self, node: NodeId, key: str) -> Iterable[Signal]:
+        """Return what has come for a node that is about to wait: neither a pause nor a deadline is ahead of it."""
+        return () if self._signals is None else self._signals({node: key})
 
-    def end(self) -> None:
+    def begin(self, node: NodeId, key: str) -> None:
+        """Look for the signal of a node, too."""
+        self._waiting[node] = key
+        if self._signals is not None and self._next is None:
+            self._next = self._deadlines.add(EVERY, self._look)
+
+    def end(self, node: NodeId) -> None:
+        """The node waits no more."""
+        self._waiting.pop(node, None)
+        if not self._waiting:
+            self.close()
+
+    def close(self) -> None:
         """Look no more."""
         if self._next is not None:
             self._next.cancel()
@@ -44,5 +57,5 @@ class SignalPoll:
     def _look(self) -> None:
         assert self._signals is not None
         self._next = self._deadlines.add(EVERY, self._look)
-        for signal in self._signals():
+        for signal in self._signals(self._waiting):
             self._post(signal)

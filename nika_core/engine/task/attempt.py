@@ -17,16 +17,16 @@ from nika_core.engine.core.messages import (
     TaskCall,
     TaskEnded,
     TaskWaits,
-    Wait,
 )
 from nika_core.engine.core.ports import Suspended
 from nika_core.engine.core.run_plan import DEFAULT_JSON_DEPTH
 from nika_core.engine.task.abandonable import Abandonable
 from nika_core.engine.task.exception_groups import single_error
-from nika_core.engine.task.outputs import bounded_output, checked_json, fork, parsed
+from nika_core.engine.task.outputs import bounded_output, checked_json, checked_usage, fork, parsed
 from nika_core.engine.task.services import TaskServices
 from nika_core.engine.task.step_context import TaskContext, UsageMeter
 from nika_core.engine.task.supervisor import StopReason, TaskSupervisor
+from nika_core.engine.task.waits import checked_wait
 from nika_core.errors import Category, TaskError
 from nika_core.model.json import Json
 from nika_core.model.limits import LimitKind, timeout_of
@@ -175,10 +175,12 @@ class TaskRun(TaskSupervisor):
         original: int | None = None
         messages: tuple[Message, ...] = ()
         if isinstance(returned, WaitFor):
-            raise Suspended(self._wait_of(returned))
+            deadline = self.call.deadlines.get(returned.key) if isinstance(returned.key, str) else None
+            now, whose = self._services.clock.time(), f"keyword `{self.call.keyword}`"
+            raise Suspended(checked_wait(returned, deadline, now, self._max_depth, whose))
         if isinstance(returned, StepOutput):
             original, messages = returned.original_bytes, tuple(returned.messages)
-            self._meter.add(returned.usage)
+            self._meter.add(checked_usage(returned.usage, f"keyword `{self.call.keyword}`"))
             returned = returned.value
         if type(returned) is str and returned.isascii():
             return returned, original, messages
@@ -234,14 +236,6 @@ class TaskRun(TaskSupervisor):
         return self.stop_reason is not StopReason.CANCEL
 
     # ---- outcomes
-
-    def _wait_of(self, wanted: WaitFor) -> Wait:
-        """Return what a step waits for, with the deadline that it has had since it first waited."""
-        deadline = self.call.deadlines.get(wanted.key)
-        if deadline is None and wanted.seconds is not None:
-            deadline = self._services.clock.time() + wanted.seconds
-        default, has_default = wanted.default, wanted.has_default
-        return Wait(wanted.key, wanted.about, deadline, wanted.patience, default, has_default)
 
     def _admit(self) -> None:
         call, services = self.call, self._services

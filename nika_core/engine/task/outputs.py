@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 from nika_core import codes
@@ -12,6 +13,7 @@ from nika_core.errors import Category, TaskError
 from nika_core.model.bounded import bound
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.json_text import TooDeepError, parse_json
+from nika_core.model.usage import Usage
 from nika_core.model.workflow import OutputSpec
 from nika_core.template.json_check import import_validator, value_problems
 
@@ -38,6 +40,21 @@ def checked_json(value: Any, max_depth: int, whose: str) -> Json:
     except TypeError as error:
         message = f"{whose} returned something that is no JSON: {error}"
         raise TaskError(message, category=Category.UNKNOWN, hint="this is a fault of the plugin") from None
+
+
+def checked_usage(usage: object, whose: str) -> Usage:
+    """What a step says that it has used. Raises TaskError (unknown) if those are no figures."""
+    if not isinstance(usage, Usage):
+        wrong = f"{type(usage).__name__} as its usage"
+    elif not all(isinstance(cost, Decimal) and cost.is_finite() for cost in (usage.cost_usd, usage.saved_usd)):
+        wrong = f"a cost of {usage.cost_usd!r:.40}, of which {usage.saved_usd!r:.40} are saved"
+    elif not all(type(count) is int for count in (usage.input_tokens, usage.output_tokens, usage.cached_tokens)):
+        wrong = f"{usage.input_tokens!r:.40} and {usage.output_tokens!r:.40} tokens"
+    else:
+        return usage
+    message = f"{whose} returned {wrong}"
+    hint = "a Usage has whole numbers of tokens and finite Decimals of US dollars; this is a fault of the plugin"
+    raise TaskError(message, category=Category.UNKNOWN, hint=hint)
 
 
 async def parsed(value: Json, spec: OutputSpec, max_depth: int) -> Json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -11,7 +12,7 @@ from typing import Any, Final, TypeVar
 from nika_core.engine.core.messages import TaskCall
 from nika_core.engine.core.ports import CallScope, MaskedStream
 from nika_core.engine.core.run_plan import DEFAULT_JSON_DEPTH
-from nika_core.engine.task.outputs import fork
+from nika_core.engine.task.outputs import checked_usage, fork
 from nika_core.engine.task.saved_state import save_state, saved_state
 from nika_core.engine.task.services import BoundKeyword, Spending, TaskServices
 from nika_core.engine.task.step_events import checked_data, checked_kind, checked_progress
@@ -184,9 +185,9 @@ class TaskContext:
         return TaskContext(self._services, call, keyword, self.attempt, timeout, self._meter, self.depth + 1)
 
     def count(self, usage: object) -> None:
-        """Count what was spent other than through `complete`."""
-        if isinstance(usage, Usage):
-            self._meter.add(usage)
+        """Count what was spent other than through `complete`; what is no usage is not counted."""
+        with contextlib.suppress(TaskError):
+            self._meter.add(checked_usage(usage, self.keyword.spec.name))
 
     def occurrence(self, call: str) -> int:
         """Return how often this very call was made in this attempt before: tells equal calls apart, in any order."""

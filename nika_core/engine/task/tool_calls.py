@@ -16,7 +16,7 @@ from nika_core.engine.core.failures import FAULTS, EscapedError, failure_from
 from nika_core.engine.core.hashing import digest
 from nika_core.engine.core.messages import CancelRequested, TaskCall
 from nika_core.engine.task.exception_groups import single_error
-from nika_core.engine.task.outputs import as_text, checked_json, fork
+from nika_core.engine.task.outputs import as_text, checked_json, checked_usage, fork
 from nika_core.engine.task.run_with_timeout import TookTooLongError, run_with_timeout
 from nika_core.engine.task.services import BoundKeyword, TaskServices
 from nika_core.errors import Category, TaskError
@@ -153,10 +153,10 @@ async def _run(services: TaskServices, context: ToolUser, tool: Tool, arguments:
 
 def _result(services: TaskServices, context: ToolUser, keyword: BoundKeyword, returned: Any) -> ToolResult:
     original = None
-    if isinstance(returned, StepOutput):
-        context.count(returned.usage)
-        returned, original = returned.value, returned.original_bytes
     try:
+        if isinstance(returned, StepOutput):
+            context.count(checked_usage(returned.usage, f"keyword `{keyword.spec.name}`"))
+            returned, original = returned.value, returned.original_bytes
         text = as_text(checked_json(returned, context.max_json_depth, f"keyword `{keyword.spec.name}`"))
     except (TaskError, ValueError) as error:
         return ToolResult(services.reporter.mask(str(error)), is_error=True)

@@ -149,7 +149,7 @@ def v5_tokens(text: str) -> tuple[Part, ...]:
         [
             part
             if isinstance(part, str)
-            else Ref(part.source, part.path, repr(part.default) if part.has_default else "")
+            else Ref(part.source, part.path, repr((part.default, part.alternatives)) if part.is_optional else "")
             for part in compiled.parts
         ]
     )

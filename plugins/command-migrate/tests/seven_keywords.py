@@ -92,6 +92,9 @@ class SevenKeywords:
     def sections(self) -> Mapping[str, Any]:
         return {}
 
+    def section(self, name: str) -> Any:
+        return None
+
     def sources(self) -> Collection[str]:
         return ("task", "input", "env")
 

@@ -13,7 +13,7 @@ class EnvironmentSource:
     def check(self, placeholder: Placeholder, scope: Scope, report: SourceReport) -> None:
         """Report a variable that is not set and has no default."""
         name = placeholder.path[0]
-        if name not in scope.environ and not placeholder.has_default:
+        if name not in scope.environ and not placeholder.is_optional:
             report(_not_set(name), code=codes.ENV_NOT_SET, hint=_hint(name))
 
     def depends_on(self, placeholder: Placeholder) -> Iterable[str]:

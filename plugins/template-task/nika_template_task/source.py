@@ -29,7 +29,7 @@ class TaskSource:
         task = scope.tasks.get(name)
         if task is None:
             report(f"there is no task '{name}'", code=codes.UNKNOWN_REFERENCE, hint=_which(name, path, scope.tasks))
-        elif path and task.output.schema is not None and not placeholder.has_default:
+        elif path and task.output.schema is not None and not placeholder.is_optional:
             missing = why_not_there(path, task.output.schema)
             if missing:
                 report(

@@ -65,7 +65,7 @@ class Environment:
     """`${env.NAME}`."""
 
     def check(self, placeholder: Placeholder, scope: Scope, report: SourceReport) -> None:
-        if placeholder.path[0] not in scope.environ and not placeholder.has_default:
+        if placeholder.path[0] not in scope.environ and not placeholder.is_optional:
             report("not set", code=codes.ENV_NOT_SET, hint="set it")
 
     def depends_on(self, placeholder: Placeholder) -> Iterable[str]:
@@ -138,6 +138,9 @@ class PluginCatalog:
 
     def sections(self) -> Mapping[str, Any]:
         return {}
+
+    def section(self, name: str) -> Any:
+        return None
 
     def sources(self) -> Collection[str]:
         return self.installed.keys()

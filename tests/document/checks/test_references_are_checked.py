@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from nika_core import codes
+from nika_core.document import graph_of
 from nika_core.document.checks import Context, check_values, check_workflow
+from nika_core.model.graph import EdgeKind
 from nika_core.model.limits import Limits
 from nika_core.plugin import Values
 
@@ -99,6 +101,49 @@ def test_the_system_prompt_of_the_block_may_not_name_what_is_only_known_in_a_run
     found = check("agent: {model: m, systemPrompt: 'x ${later.id}'}\ntasks:\n  - {id: a, talk: '${later.id}'}\n")
     assert found.locator == [(codes.UNKNOWN_REFERENCE, 1, 36, 47)]
     assert "cannot name what is only known in a run" in found.only.message
+
+
+def test_every_reference_of_a_chain_is_checked_each_at_its_place(check):
+    found = check(
+        "tasks:\n  - {id: a, call: x}\n  - {id: b, call: '{{nobody ?? a.x ?? env.X ?? b ?? 1}} ${env.X ?? nix.a}'}\n"
+        "flows:\n  - {source: a, target: b, condition: \"'' == {{a ?? nobody2}}\"}\n"
+    )
+    assert found.locator == [
+        (codes.UNKNOWN_REFERENCE, 3, 20, 56),
+        (codes.CYCLE, 3, 20, 56),
+        (codes.UNKNOWN_REFERENCE, 3, 39, 44),
+        (codes.UNKNOWN_SOURCE, 3, 68, 73),
+        (codes.UNKNOWN_REFERENCE, 5, 53, 60),
+    ]
+    assert [problem.hint for problem in found.problems if problem.place.column == 39] == [
+        "in {{...}} each reference is a task; write ${task.x ?? env.X}"
+    ]
+
+
+def test_a_chain_waits_for_all_its_tasks_and_needs_none(check):
+    found = check("tasks:\n  - {id: a, call: x}\n  - {id: b, call: x}\n  - {id: c, call: '{{a ?? b.t}}'}\n")
+    assert found.problems == ()
+    edges = graph_of(found.workflow, found.catalog).incoming["c"]
+    assert [(edge.source, edge.kind) for edge in edges] == [("a", EdgeKind.OPTIONAL), ("b", EdgeKind.OPTIONAL)]
+
+
+def test_a_chain_of_variables_needs_one_that_is_set(check):
+    found = check("tasks:\n  - {id: a, call: '${env.X ?? env.Y}'}\n")
+    assert list(check_workflow(found.workflow, found.catalog, Limits(), {})) == []
+    assert list(check_values(found.workflow, found.catalog, Values(environ={"Y": ""}))) == []
+    (problem,) = check_values(found.workflow, found.catalog, Values())
+    assert problem.message == "${env.X ?? env.Y}: none of its references has a value: not set; not set"
+    assert problem.place is not None
+    assert (problem.place.line, problem.place.column, problem.place.end_column) == (2, 20, 37)
+
+
+def test_words_that_are_values_cannot_be_ids(check):
+    found = check("tasks:\n  - {id: true, call: x}\n  - {id: 12, call: x}\n  - {id: 012, call: '{{x ?? 012}}'}\n")
+    assert [(p.code, p.place.line, p.place.column) for p in found.problems[:2]] == [
+        (codes.BAD_TASK_ID, 2, 10),
+        (codes.BAD_TASK_ID, 3, 10),
+    ]
+    assert "true is a value" in found.problems[0].message
 
 
 def test_variables_are_checked_where_the_environment_is_known(check):

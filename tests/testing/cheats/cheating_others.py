@@ -67,7 +67,7 @@ class Waiting(HonestPolicy):
 
 class HonestSource:
     def check(self, placeholder, scope, report):
-        if placeholder.path != ("name",) and not placeholder.has_default:
+        if placeholder.path != ("name",) and not placeholder.is_optional:
             report(f"there is no {'.'.join(placeholder.path)}")
 
     def depends_on(self, placeholder):

@@ -25,7 +25,7 @@ class {{cookiecutter.__class}}Source(Source):
 
     def check(self, placeholder: Placeholder, scope: Scope, report: SourceReport) -> None:
         """Report a variable that is not set and has no default, before anything runs."""
-        if _value(placeholder, scope.environ) is None and not placeholder.has_default:
+        if _value(placeholder, scope.environ) is None and not placeholder.is_optional:
             report(_missing(placeholder), code=codes.ENV_NOT_SET, hint=_hint(placeholder))
 
     def depends_on(self, placeholder: Placeholder) -> Iterable[str]:

@@ -1,0 +1,139 @@
+"""Signals: what a task waits for, written into its run's history by another process."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from nika_core import codes
+from nika_core.app.results import SentSignal
+from nika_core.app.task_histories import TaskHistory, task_histories
+from nika_core.app.workspace import Workspace
+from nika_core.document import declared_tasks
+from nika_core.errors import UsageError
+from nika_core.journal import Recorded, RecordedSignal
+from nika_core.model.ids import NodeId, node_id_of
+from nika_core.model.json import Json
+from nika_core.model.json_text import parse_json
+from nika_core.model.limits import LimitKind
+from nika_core.model.masking import MASK
+from nika_core.model.nearest import nearest
+
+PAYLOAD_HINT: Final = "a text is written with quotes, e.g. '\"yes\"'; without JSON the payload is null"
+
+
+def send_signal(workspace: Workspace, run: str, task: str, payload: Any) -> SentSignal:
+    """Write a signal durably. Raise UsageError or JournalError if it cannot be delivered.
+
+    Args:
+        run: a run's id, a unique beginning of it, or `last`.
+        task: a task's id; `review.3` means `review[3]`.
+        payload: JSON.
+    """
+    payload = _checked_payload(workspace, payload)
+    journal = workspace.journal()
+    try:
+        recorded = journal.load(run)
+        node = _node(recorded, task)
+        history = task_histories(recorded.events).get(node, TaskHistory())
+        now = workspace.clock.time()
+        _refuse_ended(recorded, node, history, now)
+        wait = history.latest_wait
+        sent = SentSignal(recorded.run.id, node, recorded.run.status)
+        if wait is not None and wait.received is not None:
+            given = RecordedSignal(node, wait.key, wait.payload, "", wait.received)
+            return _repeated(sent, given, payload)
+        key = history.waiting_for.key if history.waiting_for is not None else ""
+        earlier = journal.add_signal(recorded.run.id, RecordedSignal(node, key, payload, _user(), now))
+        return sent if earlier is None else _repeated(sent, earlier, payload)
+    finally:
+        journal.close()
+
+
+def _repeated(sent: SentSignal, earlier: RecordedSignal, payload: Json) -> SentSignal:
+    if _text(earlier.payload) != _text(payload):
+        by = f" by {earlier.sender}" if earlier.sender else ""
+        raise _refused(
+            f"'{sent.task}' was given another signal at {_when(earlier.at)}{by}: {_text(earlier.payload):.200}",
+            "the first signal counts; to ask again: "
+            f"nika resume {sent.run_id} --from {sent.task}, when the run has ended or paused",
+        )
+    return SentSignal(sent.run_id, sent.task, sent.run_status, repeated=True)
+
+
+def _refuse_ended(recorded: Recorded, node: str, history: TaskHistory, now: float) -> None:
+    run = recorded.run
+    if run.status in ("succeeded", "failed"):
+        raise _refused(f"the run {run.id} has {run.status}: nothing in it waits", f"nika runs show {run.id}")
+    if history.ended:
+        how = {"success": "has succeeded", "failed": "has failed", "skipped": "was skipped"}[history.state]
+        raise _refused(f"'{node}' {how}: it waits for nothing", f"nika runs show {run.id}")
+    wait = history.waiting_for
+    if wait is not None and wait.deadline is not None and wait.deadline <= now:
+        raise _refused(
+            f"'{node}' waited until {_when(wait.deadline)}: the signal is too late",
+            f"nika resume {run.id} goes on without it",
+        )
+
+
+def _node(recorded: Recorded, task: str) -> NodeId:
+    tasks = declared_tasks(recorded.info.document.replace(MASK, "masked"))
+    try:
+        node = node_id_of(task)
+    except ValueError as error:
+        raise UsageError(str(error), hint=_tasks_hint(tasks)) from None
+    if node not in tasks and all(event.task != node for event in recorded.events):
+        near = nearest(task, tasks)
+        raise UsageError(
+            f"the run {recorded.run.id} has no task '{node}'",
+            hint=f"did you mean '{near}'?" if near and near != task else _tasks_hint(tasks),
+        )
+    return node
+
+
+def _tasks_hint(tasks: tuple[str, ...]) -> str:
+    return f"its tasks: {', '.join(tasks[:10])}{', ...' if len(tasks) > 10 else ''}"
+
+
+def _checked_payload(workspace: Workspace, payload: Any) -> Json:
+    limits = workspace.limits
+    try:
+        text = json.dumps(payload, ensure_ascii=False, allow_nan=False)
+        checked = parse_json(text, limits.counts.get(LimitKind.JSON_DEPTH))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UsageError(f"the signal's payload is not JSON that can be used: {error}", hint=PAYLOAD_HINT) from None
+    size, limit = len(text.encode("utf-8", "surrogatepass")), limits.bounds.get(LimitKind.OUTPUT_BYTES)
+    if limit is not None and size > limit.value:
+        raise UsageError(
+            f"the signal's payload has {size} bytes, and {limit.name or 'a limit policy'} allows {limit.value:.0f}",
+            code=codes.SIZE_LIMIT,
+            hint="raise the limit, or send the name of a file that the task reads",
+        )
+    if workspace.masker.json(checked) != checked:
+        raise _refused(
+            "the signal's payload contains a secret, and the run's history would keep it",
+            "let the task read the secret from its environment",
+        )
+    return checked
+
+
+def _text(payload: Json) -> str:
+    """The same text for equal payloads."""
+    return json.dumps(payload, sort_keys=True, ensure_ascii=False)
+
+
+def _when(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a user without a name, as in some containers
+        return ""
+
+
+def _refused(message: str, hint: str) -> UsageError:
+    return UsageError(message, code=codes.SIGNAL_REFUSED, hint=hint)

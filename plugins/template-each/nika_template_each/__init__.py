@@ -1,0 +1,1 @@
+"""The ${each.item} template source."""

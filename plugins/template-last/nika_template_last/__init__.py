@@ -1,0 +1,1 @@
+"""The ${last.output} template source."""

@@ -1,0 +1,107 @@
+"""`${last.output}`: what is known before a run, and what a value is in each round of a loop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from nika_template_last.plugin import nika_template_sources
+from nika_template_last.source import LastSource
+
+from nika_core.errors import TemplateValueError
+from nika_core.model.template import MISSING, Placeholder
+from nika_core.plugin import Json, Scope, Values, codes
+from nika_core.template import resolve
+from nika_core.testing import validate_workflow
+
+
+def placeholder(path: str, default: Any = MISSING) -> Placeholder:
+    return Placeholder("last", tuple(path.split(".")), default, 0, 0, f"${{last.{path}}}")
+
+
+def problems(path: str, *bindings: str, default: Any = MISSING) -> list[tuple[str, str | None]]:
+    reported: list[tuple[str, str | None]] = []
+
+    def report(message: str, *, code: str = "", hint: str | None = None) -> None:
+        reported.append((message, hint))
+
+    LastSource().check(placeholder(path, default), Scope(bindings=frozenset(bindings)), report)
+    return reported
+
+
+def value(path: str, bound: dict[str, Json], default: Any = MISSING) -> Any:
+    return resolve(placeholder(path, default), Values(bindings={"last": bound}), lambda _: LastSource())
+
+
+def test_its_values_are_not_known_before_a_run_and_name_no_task() -> None:
+    (description,) = nika_template_sources()
+    assert (description.name, description.known_before_run) == ("last", False)
+    assert tuple(LastSource().depends_on(placeholder("output"))) == ()
+
+
+@pytest.mark.parametrize("path", ["output", "output.a.0", "round"])
+def test_in_a_loop_every_key_is_fine_and_elsewhere_none_is(path: str) -> None:
+    assert problems(path, "last", default=0) == []
+    for bindings in ((), ("each",)):
+        ((message, hint),) = problems(path, *bindings, default=0)
+        assert message == "there is no round here: the task has no `repeat`"
+        assert hint == "add one to the task: `repeat: {until: ..., max: 5}`"
+
+
+@pytest.mark.parametrize("path", ["output", "output.a", "round"])
+def test_without_a_default_the_first_round_would_fail(path: str) -> None:
+    assert problems(path, "last") == [
+        ("the first round has no round before it", f'write a default: ${{last.{path} ?? ""}}')
+    ]
+
+
+def test_an_unknown_key_is_reported_with_the_known_ones() -> None:
+    known = "known here: output, round; a field of the output is read as ${last.output."
+    assert problems("score", "last") == [("a round has no 'score'", f"{known}score}}")]
+    assert problems("ouput", "last") == [("a round has no 'ouput'", f"did you mean 'output'? {known}ouput}}")]
+    with pytest.raises(TemplateValueError, match="a round has no 'score'") as caught:
+        value("score", {"score": 1})
+    assert caught.value.code == codes.UNKNOWN_REFERENCE
+
+
+def test_a_path_into_the_number_of_a_round_is_reported() -> None:
+    assert problems("round.x", "last") == [("'round' has no 'x'", "write ${last.round}, or ${last.output.x}")]
+
+
+def test_a_place_in_the_file_is_reported_outside_of_a_loop() -> None:
+    (problem,) = validate_workflow("tasks:\n  - id: a\n    set: [1, '${last.output ?? 1}']\n")
+    assert problem.code == codes.UNKNOWN_REFERENCE
+    assert problem.place is not None
+    assert (problem.place.line, problem.place.column) == (3, 15)
+
+
+def test_the_first_round_has_the_default() -> None:
+    assert value("output", {}, "none") == "none"
+    assert value("round", {}, 0) == 0
+    with pytest.raises(TemplateValueError, match="the first round has no round before it") as caught:
+        value("output", {})
+    assert caught.value.code == codes.MISSING_VALUE
+
+
+@pytest.mark.parametrize("output", [{"score": [90]}, '{"score": [90]}'])
+def test_later_rounds_have_the_output_before_them_and_its_parts(output: Any) -> None:
+    assert value("output", {"round": 1, "output": output}) == output
+    assert value("output.score.0", {"round": 1, "output": output}) == 90
+    assert value("round", {"round": 3, "output": output}) == 3
+
+
+def test_a_round_that_failed_has_no_output() -> None:
+    assert value("output", {"round": 2}, "none") == "none"
+    with pytest.raises(TemplateValueError, match="round 2 has no output"):
+        value("output", {"round": 2})
+
+
+def test_a_part_that_is_not_there_is_named() -> None:
+    with pytest.raises(TemplateValueError, match="the output of the last round has no field 'b'") as caught:
+        value("output.b", {"round": 1, "output": {"a": 1}})
+    assert caught.value.code == codes.MISSING_VALUE
+
+
+def test_without_a_loop_there_is_no_value() -> None:
+    with pytest.raises(TemplateValueError, match="the task has no `repeat`"):
+        LastSource().resolve(placeholder("output"), Values(bindings={"each": {}}))
