@@ -129,7 +129,7 @@ def test_a_chain_waits_for_all_its_tasks_and_needs_none(check):
 
 def test_a_chain_of_variables_needs_one_that_is_set(check):
     found = check("tasks:\n  - {id: a, call: '${env.X ?? env.Y}'}\n")
-    assert list(check_workflow(found.workflow, found.catalog, Limits(), {})) == []
+    assert list(check_workflow(Context(found.workflow, found.catalog, Limits(), {}, {}))) == []
     assert list(check_values(found.workflow, found.catalog, Values(environ={"Y": ""}))) == []
     (problem,) = check_values(found.workflow, found.catalog, Values())
     assert problem.message == "${env.X ?? env.Y}: none of its references has a value: not set; not set"
