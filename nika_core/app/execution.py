@@ -134,7 +134,8 @@ class Execution:
     def _begin(self) -> RunRecorder | None:
         if self._journal is None:
             return None
-        mask = self._prepared.masker.text
+        masker = self._prepared.masker
+        mask = masker.text if masker.active else None
         if self._recorded is not None:
             log = self._journal.resume(self._recorded.run.id, mask, self._info())
             # Only now is it ours: another process may have resumed it since it was read.
@@ -223,7 +224,7 @@ class Execution:
     def _services(self, budget: Budget) -> Services:
         prepared, workspace, log = self._prepared, self._prepared.workspace, self._log
         catalog, limits = workspace.registry, self._prepared.limits
-        json_depth = limits.count(LimitKind.JSON_DEPTH)
+        json_depth = limits.counts.get(LimitKind.JSON_DEPTH)
 
         @cache
         def step(word: str) -> Step:
@@ -246,7 +247,7 @@ class Execution:
                     seen = replace(seen, run=folder.added_to(seen.run))
                 return resolve(placeholder, seen, catalog.source)
 
-            keyword, facets = catalog.keyword(task.keyword), catalog.facets(task.keyword)
+            keyword, facets = prepared.keywords[task.keyword], prepared.facets[task.keyword]
             return render_payload(keyword, facets, task.payload, value, max_depth=json_depth)
 
         batch_policy, batchable = None, self._batchable
@@ -275,8 +276,8 @@ class Execution:
             barrier=log.barrier if log else no_barrier,
             durable=self._durable if log else None,
             call_cache=log or InMemoryCallCache(),
-            mask=prepared.masker.text if prepared.masker else unmasked,
-            mask_stream=prepared.masker.stream if prepared.masker else None,
+            mask=prepared.masker.text if prepared.masker.active else unmasked,
+            mask_stream=prepared.masker.stream if prepared.masker.active else None,
             admit=workspace.admit if workspace.admitting else admitted,
             signals=partial(_signals, log) if log else None,
             attend=caller.attend,

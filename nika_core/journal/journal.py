@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 
 from nika_core.errors import JournalError
 from nika_core.journal import faults
-from nika_core.journal.blobs import LARGE, Blobs
+from nika_core.journal.blobs import LARGE
 from nika_core.journal.encoding import LOST, decode, encode, events_of, joined, without_surrogates
 from nika_core.journal.locks import RunLock, hold_lock, holder
 from nika_core.journal.log import RunRecorder
@@ -47,7 +47,7 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self._store = Store(folder)
-        self._blobs = Blobs(self._store.blobs)
+        self._blobs = self._store.blobs
         self._writer: JournalWriter | None = None
 
     @classmethod

@@ -31,7 +31,7 @@ class _References:
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        self.depth = context.limits.limit(LimitKind.TEMPLATE_DEPTH)
+        self.depth = context.limits.bounds.get(LimitKind.TEMPLATE_DEPTH)
         self._issues_of_text: dict[str, tuple[_ReferenceIssue, ...]] = {}
         self.sources: Collection[str] | None = None
 

@@ -34,7 +34,7 @@ def check_inputs(
     Where the workflow declares no inputs, anything is taken as a text. A text is read as the declared type; a value
     of another type must already have it.
     """
-    depth = limits.count(LimitKind.JSON_DEPTH) if limits is not None else None
+    depth = limits.counts.get(LimitKind.JSON_DEPTH) if limits is not None else None
     if workflow.inputs is None:
         return {name: value if isinstance(value, str) else _compact(value) for name, value in given.items()}, ()
     values: dict[str, Json] = {}

@@ -62,7 +62,7 @@ class TaskReader:
         problems: ProblemList,
     ) -> None:
         self.folder = folder
-        self.max_bytes = limits.limit(LimitKind.YAML_BYTES)
+        self.max_bytes = limits.bounds.get(LimitKind.YAML_BYTES)
         self.has_refused_parts = bool(problems.items)  # part of the text was: a task that holds such a part is broken
         self.locator = locator
         self.catalog = catalog
@@ -70,7 +70,7 @@ class TaskReader:
         self.deadline = deadline
         self.problems = problems
         self.words = frozenset(catalog.keywords())
-        self.id_length = limits.count(LimitKind.ID_LENGTH)
+        self.id_length = limits.counts.get(LimitKind.ID_LENGTH)
         self.payload_readers: dict[str, PayloadReader | None] = {}
         self.index_of_id: dict[str, int] = {}
 

@@ -160,7 +160,7 @@ class Expander:
 
     def _feed(self, expansion: EachExpansion) -> None:
         state = self._state
-        limit = state.plan.max_concurrent if state.takes_slot(expansion.node) else None
+        limit = state.plan.max_concurrent if expansion.node.takes_slot else None
         while expansion.room(limit):
             node = expansion.make_next()
             node.rerun = self._rerun_child(expansion.node, node.index, None)

@@ -222,4 +222,4 @@ class RunRequest:
     @property
     def max_json_depth(self) -> int:
         """The nesting at which a JSON value is refused."""
-        return self.limits.count(LimitKind.JSON_DEPTH) or DEFAULT_JSON_DEPTH
+        return self.limits.counts.get(LimitKind.JSON_DEPTH) or DEFAULT_JSON_DEPTH
