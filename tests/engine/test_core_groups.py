@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -366,6 +367,24 @@ def test_a_reordered_and_longer_list_does_only_what_is_new(lab):
     again = run(core, lambda call: Outcome(output=call.payload["x"].upper()))
     assert again.finish.output == ["q", "NEW", "p", "q", "Q"]
     assert len(again.keys) == 2
+
+
+@pytest.mark.parametrize(("other", "repeated"), [("succeeds", []), ("fails", ["r/a", "r/b"])])
+def test_a_failed_item_is_repeated_unless_the_run_succeeded_all_the_same(lab, other, repeated):
+    group = Each(items=items(3), on_error=ItemError.CONTINUE)
+    tasks = (lab.task("a", payload={"x": lab.binding("each", "item")}), lab.task("b", 1, payload={"other": other}))
+
+    def outcome(call):
+        fails = call.node == "a[1]" or call.payload.get("other") == "fails"
+        return FAILED if fails else Outcome(output=call.node)
+
+    host = run(Core(lab.plan(tasks, groups={"a": group})), outcome)
+    emits = [command for batch in host.batches for command in batch if isinstance(command, Emit)]
+    known = previous_tasks([Event(e.number, "r", 0.0, e.kind, e.task, e.data) for e in emits])
+    again = run(Core(lab.plan(tasks, groups={"a": group}, previous=known)), outcome)
+    assert sorted(key.partition("[")[0].partition("#")[0] for key, _ in again.keys) == repeated
+    assert again.finish.status is host.finish.status
+    assert again.finish.tasks[0].output == host.finish.tasks[0].output == ["a[0]", None, "a[2]"]
 
 
 def test_a_loop_ends_when_its_condition_holds_and_sees_the_round_before(lab):
