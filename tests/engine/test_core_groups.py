@@ -28,7 +28,7 @@ from nika_core.engine.core.messages import (
     wait_timer,
 )
 from nika_core.engine.core.previous_tasks import previous_tasks
-from nika_core.engine.core.run_plan import Child, Each, Item, ItemError, Loop
+from nika_core.engine.core.run_plan import Child, Each, Item, Loop
 from nika_core.engine.core.values_json import core_event_json, core_event_of
 from nika_core.errors import Category
 from nika_core.model.events import Event
@@ -42,7 +42,7 @@ from nika_core.model.state import (
     Waiting,
 )
 from nika_core.model.usage import Usage
-from nika_core.model.workflow import Flow, Mode, OnError
+from nika_core.model.workflow import Flow, ItemError, Mode, OnError
 
 FAILURE = Failure("NIKA-080", Category.EXECUTION, "it broke")
 FAILED = Outcome(has_output=False, failure=FAILURE)
@@ -88,7 +88,7 @@ def workflow_plans(draw, lab, depth=0, prefix="t"):
                 items=items(draw(st.integers(0, 4))),
                 max_concurrent=draw(st.sampled_from([None, 1, 2])),
                 on_error=draw(st.sampled_from(list(ItemError))),
-                value="instead",
+                stand_in=lambda values: "instead",
                 body=body,
             )
         elif "loop" in kind:
