@@ -15,13 +15,12 @@ from typing import Final
 from nika_core.app.batchable_tasks import BatchableTasks
 from nika_core.app.mock_step import MockStep
 from nika_core.app.prepared_run import PreparedRun
-from nika_core.app.resuming import previous_tasks_for
 from nika_core.app.run_folder import RunFolder
 from nika_core.app.watchdogs import loop_watchdog
 from nika_core.document.checks.check_context import depends_on
 from nika_core.engine.core.messages import Signal
 from nika_core.engine.core.ports import InMemoryCallCache, admitted, unmasked
-from nika_core.engine.core.previous_tasks import PreviousTask
+from nika_core.engine.core.previous_tasks import PreviousTask, previous_tasks
 from nika_core.engine.core.run_plan import RunRequest
 from nika_core.engine.llm.batching import BatchPolicy
 from nika_core.engine.llm.breaker import BreakerSettings
@@ -140,7 +139,7 @@ class Execution:
             log = self._journal.resume(self._recorded.run.id, mask, self._info())
             # Only now is it ours: another process may have resumed it since it was read.
             self._recorded = self._journal.load(log.run_id)
-            self._previous = previous_tasks_for(self._recorded, self._prepared.workflow)
+            self._previous = previous_tasks(self._recorded.events)
             return log
         try:
             return self._journal.begin(self._info(), mask=mask)
@@ -214,7 +213,7 @@ class Execution:
             files=prepared.files,
             sections=prepared.sections,
             fail_fast=prepared.options.fail_fast,
-            timeout=prepared.options.timeout,
+            timeout=_shorter(prepared.options.timeout, prepared.workflow.timeout),
             can_pause=self._log is not None,
             previous=self._previous,
             rerun_from=None if prepared.resumed is None else prepared.resumed.rerun_from,
@@ -284,6 +283,11 @@ class Execution:
             clock=workspace.clock,
             random=random.random,
         )
+
+
+def _shorter(one: float | None, other: float | None) -> float | None:
+    bounds = [seconds for seconds in (one, other) if seconds is not None]
+    return min(bounds) if bounds else None
 
 
 def _signals(log: RunRecorder, waiting: Mapping[NodeId, str]) -> Iterable[Signal]:

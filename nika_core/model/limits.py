@@ -35,6 +35,9 @@ class LimitKind(StrEnum):
     ATTEMPTS = "attempts"  # of one task, in all
     RETRY_DELAY = "retry.delay"
     CONCURRENT = "concurrent"
+    ITEMS = "items"  # of one list
+    ROUNDS = "rounds"  # of one loop
+    NODES = "nodes"  # items, rounds and inner tasks of a run
     TASK_TOKENS = "task.tokens"
     RUN_TOKENS = "run.tokens"
     RUN_COST = "run.cost"
