@@ -26,7 +26,7 @@ _FIRST: Final = "the first round has no round before it"
 
 
 class LastSource(Source):
-    """The first step of the path says what of the round."""
+    """Rounds of loops. The first step of the path is one of `KEYS`."""
 
     def check(self, placeholder: Placeholder, scope: Scope, report: SourceReport) -> None:
         """Report an unknown key, a path into a number, a task that does not repeat, and a missing default."""
