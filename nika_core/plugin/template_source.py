@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.template import Placeholder
@@ -62,7 +62,8 @@ class Values:
         states: of the tasks that have ended, by id: `success`, `failed`, `skipped` or `cancelled`.
         errors: why tasks failed, by id: objects with `message`, `code`, `category` and, if there is one, `output`.
         bindings: what lists and loops give a task, by source: `each` and `last`.
-        run: `id` of the run; `scope`: the node whose workflow the task belongs to, None for the run's own.
+        run: `id` of the run; `folder` for files that tasks hand on, made when it is asked for;
+            `scope`: the node whose workflow the task belongs to, None for the run's own.
     """
 
     outputs: Mapping[str, Json] = field(default_factory=dict)
@@ -97,4 +98,13 @@ class Source(Protocol):
 
     def resolve(self, placeholder: Placeholder, values: Values) -> Json:
         """Return the value. Raise TemplateValueError if there is none; the kernel then takes the default, if any."""
+        ...
+
+
+@runtime_checkable
+class TypedSource(Source, Protocol):
+    """A source that also knows what its values can be. Pure, like all of it."""
+
+    def schema(self, placeholder: Placeholder, scope: Scope) -> JsonObject | None:
+        """Return the JSON Schema of a value that is there; None: it may be anything."""
         ...

@@ -26,6 +26,7 @@ FACETS: Final = "facets"
 MOCK: Final = "mock"
 SECRETS: Final = "secrets"
 QUIET: Final = "quiet"
+LEFTOVERS: Final = "leftovers"
 
 SECRET_VARIABLE: Final = "NIKA_CONFORMANCE_TOKEN"  # noqa: S105  # a variable's name
 _SECRET: Final = "c0nformance-s3cret-value"  # noqa: S105  # nobody's: it is looked for where it may not be
@@ -33,6 +34,7 @@ _IN_TIME: Final = 4.0  # seconds after it was told to
 _LAG: Final = 0.8  # seconds for which nothing else in the run goes on
 _QUICK: Final = 0.1  # seconds for one facet
 _BOUND: Final = 4096  # bytes
+_SCHEMA: Final = {"type": "object", "required": ["x"], "properties": {"x": {"type": "integer", "minimum": 1}}}
 _MEMORY: Final = 48 * 1024 * 1024  # bytes
 
 
@@ -185,7 +187,7 @@ def check_facets(case: Case) -> None:
 
 
 def check_mock(case: Case, like: Json = None, *, has_like: bool = False, failure: Category | None = None) -> None:
-    """Check that a mocked run has an output of the same kind as a real run, also if JSON is asked for.
+    """Check that a mocked run has an output of the same kind as a real run, and JSON in a schema if that is asked for.
 
     Args:
         like: an output of a real run.
@@ -195,7 +197,7 @@ def check_mock(case: Case, like: Json = None, *, has_like: bool = False, failure
         NotConformant: with both kinds.
     """
     with TemporaryDirectory() as folder:
-        for task in ({}, {"output": {"format": "json"}}):
+        for task in ({}, {"output": {"format": "json"}}, {"output": {"format": "json", "schema": _SCHEMA}}):
             changed = replace(case, task={**case.task, **task})
             outcome = changed.bench(Path(folder).resolve(), mock=True).run(changed.text())
             _require_end(outcome, failure, MOCK, "a mocked run")
@@ -258,6 +260,17 @@ def check_quiet(case: Case) -> None:
     done = _child("quiet", {"case": case.as_json()})
     _answer(done, QUIET)
     require(not done.stdout, QUIET, f"it writes to stdout: {done.stdout[:200]!r}; use `context.emit_text`, or a logger")
+
+
+def check_leftovers(case: Case) -> None:
+    """Check that nothing uses a step's context when its `run` has ended, and that none of its tasks outlives the run.
+
+    Raises:
+        NotConformant: with what is left behind.
+    """
+    process = in_fresh_interpreter("nika_core.testing.leftovers:leftovers", {"case": case.as_json()}, timeout=60.0)
+    left = _answer(process, LEFTOVERS)
+    require(not left, LEFTOVERS, f"it leaves behind {'; '.join(left)}: end all that `run` starts, and keep no context")
 
 
 def _child(name: str, arguments: dict[str, Any], *, timeout: float = 60.0) -> SubprocessResult:

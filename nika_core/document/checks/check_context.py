@@ -45,8 +45,11 @@ def depends_on(catalog: PluginCatalog, placeholder: Placeholder) -> tuple[str, .
 
 def is_optional(catalog: PluginCatalog, placeholder: Placeholder) -> bool:
     """Return whether a placeholder may have a value though the tasks that it names have no output."""
-    if placeholder.is_optional:
-        return True
+    return placeholder.is_optional or asks_no_output(catalog, placeholder)
+
+
+def asks_no_output(catalog: PluginCatalog, placeholder: Placeholder) -> bool:
+    """Return whether a reference waits for the tasks that it names without needing an output."""
     try:
         return catalog.template_source(placeholder.source).optional
     except NikaError:  # reported elsewhere
@@ -64,7 +67,14 @@ def is_known_before_run(catalog: PluginCatalog, placeholder: Placeholder) -> boo
 
 @dataclass
 class Context:
-    """A workflow under check."""
+    """A workflow under check.
+
+    Attributes:
+        environ: the environment of the run; None: it is not known, and every variable may be set.
+        settings: of the project file, by keyword.
+        broken_sections: root keys of plugins that were refused: their keywords cannot tell what is there.
+        check_time: called again and again; raises when the time for a validation is over.
+    """
 
     workflow: Workflow
     catalog: PluginCatalog
@@ -72,7 +82,7 @@ class Context:
     environ: Mapping[str, str] | None
     settings: Mapping[str, JsonObject]
     broken_sections: frozenset[str] = frozenset()
-    check_time: Callable[[], None] = lambda: None  # raises when the time for a validation is over
+    check_time: Callable[[], None] = lambda: None
     _needed: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @cached_property
@@ -98,16 +108,16 @@ class Context:
         """Return whether a keyword has all that its check needs: it would miss what is in a broken section."""
         return self.broken_sections.isdisjoint(keyword.sections)
 
-    def keyword_of(self, task: Task) -> Keyword | None:
-        """Return the description of a task's keyword."""
-        return self.keyword(task.keyword)
-
     def keyword(self, word: str) -> Keyword | None:
         """Return a keyword's description; None if no plugin has one, which reading the document reported."""
         try:
             return self.catalog.keyword(word)
         except PluginError:
             return None
+
+    def asks_no_output(self, placeholder: Placeholder) -> bool:
+        """Return whether a reference waits for the tasks that it names without needing an output."""
+        return asks_no_output(self.catalog, placeholder)
 
     def depends_on(self, placeholder: Placeholder) -> tuple[str, ...]:
         """Return the tasks that a placeholder names."""

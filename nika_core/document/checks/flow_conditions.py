@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from nika_core import codes
 from nika_core.document.checks.check_context import Context, place_of
-from nika_core.errors import NikaError, Problem, Severity
-from nika_core.model.template import Placeholder
+from nika_core.errors import Problem, Severity
 from nika_core.model.workflow import Flow
 
 
@@ -17,8 +16,8 @@ def check_flow_conditions(context: Context) -> Iterator[Problem]:
     for flow in context.workflow.flows:
         if flow.condition is None:
             continue
-        for placeholder in flow.condition.placeholders:
-            if _asks_how_it_ended(context, placeholder) and flow.source in context.depends_on(placeholder):
+        for placeholder in (member for each in flow.condition.placeholders for member in each.members):
+            if context.asks_no_output(placeholder) and flow.source in context.depends_on(placeholder):
                 yield Problem(
                     codes.BAD_CONDITION,
                     f"{placeholder.text}: the condition of a flow cannot ask how its own source '{flow.source}' ended",
@@ -44,11 +43,3 @@ def _unconditional_sources(flows: tuple[Flow, ...]) -> dict[str, list[str]]:
         if flow.condition is None:
             sources.setdefault(flow.target, []).append(flow.source)
     return sources
-
-
-def _asks_how_it_ended(context: Context, placeholder: Placeholder) -> bool:
-    """Whether a placeholder has a value although its task has no output: a state or an error."""
-    try:
-        return context.catalog.template_source(placeholder.source).optional
-    except NikaError:  # reported elsewhere
-        return False
