@@ -91,6 +91,12 @@ class Limits:
     def __iter__(self) -> Iterator[Limit]:
         return iter(self._all)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Limits) and self._all == other._all
+
+    def __hash__(self) -> int:
+        return hash(self._all)
+
     def limit(self, measure: str) -> Limit | None:
         """Return the bound that holds, with its name and origin."""
         return self._smallest.get(measure)
