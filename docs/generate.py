@@ -215,7 +215,7 @@ KINDS = {
         "nika_template_sources",
         "template_source",
         "template-sources.md",
-        ("TemplateSource", "Source", "SourceReport", "Scope", "Values"),
+        ("TemplateSource", "Source", "TypedSource", "SourceReport", "Scope", "Values"),
     ),
     "Limit policies": (
         "nika_limit_policies",

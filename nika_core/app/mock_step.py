@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 from nika_core.model.json import Json, JsonObject
+from nika_core.model.json_text import parse_json
 from nika_core.plugin import Facets, StepContext, StepOutput
+from nika_core.template.json_check import import_validator, value_problems
+from nika_core.template.schema_instance import minimal_instance
 
 
 class MockStep:
@@ -15,36 +16,16 @@ class MockStep:
         self._facets = facets
 
     async def run(self, payload: JsonObject, context: StepContext) -> StepOutput | Json:
-        """Return the mock output; touch nothing."""
+        """Return the mock output, or a small one that fits what the task wants of its output; touch nothing."""
         output = self._facets.mock(payload)
-        if context.output.format == "json" and isinstance(output, str):
+        if context.output.format != "json":
+            return output
+        schema = context.output.schema or {}
+        if schema:
+            await import_validator()
+        if isinstance(output, str):
             try:
-                json.loads(output)
+                output = parse_json(output, context.max_json_depth)
             except ValueError:
-                return minimal_json(context.output.schema or {})
-        return output
-
-
-def minimal_json(schema: JsonObject) -> Json:
-    """Return the simplest JSON that a plain schema accepts: what is required, and nothing more."""
-    for chosen in ("const", "default"):
-        if chosen in schema:
-            found: Json = schema[chosen]
-            return found
-    if schema.get("enum"):
-        first: Json = schema["enum"][0]
-        return first
-    kind = schema.get("type", "object")
-    match kind[0] if isinstance(kind, list) else kind:
-        case "object":
-            properties = schema.get("properties", {})
-            return {name: minimal_json(properties.get(name, {"type": "string"})) for name in schema.get("required", ())}
-        case "array":
-            return [minimal_json(schema.get("items", {}))] * int(schema.get("minItems", 0))
-        case "integer" | "number":
-            return schema.get("minimum", 0)  # type: ignore[no-any-return]  # a number by the schema's own word
-        case "boolean":
-            return False
-        case "null":
-            return None
-    return "mock".ljust(int(schema.get("minLength", 0)), ".")
+                return minimal_instance(schema) if schema else {}
+        return minimal_instance(schema) if value_problems(output, schema) else output

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from nika_core import codes
 from nika_core.app.run_options import RunOptions
@@ -14,7 +14,10 @@ from nika_core.engine.core.previous_tasks import PreviousTask, previous_tasks
 from nika_core.errors import JournalError, UsageError
 from nika_core.journal import Journal, Recorded
 from nika_core.model.files import FileError, open_file
+from nika_core.model.ids import NodeId, node_id_of, parent_id, top_task
 from nika_core.model.workflow import Workflow
+
+_NAMED: Final = 10  # items of a list that a hint names
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +27,14 @@ class ResumedRun:
     Attributes:
         options: those that it was started with, some replaced.
         path: the workflow's file.
-        rerun_from: run this task and all below it again.
+        rerun_from: run this node (a task, or e.g. `review[3]`) and all that depends on it again.
     """
 
     journal: Journal
     recorded: Recorded
     options: RunOptions
     path: Path
-    rerun_from: str | None = None
+    rerun_from: NodeId | None = None
 
 
 def open_run(
@@ -50,11 +53,12 @@ def open_run(
 
     Raises:
         JournalError: there is no such run, or its workflow is gone.
-        UsageError: an input held a secret, which the history does not keep, and is not given again.
+        UsageError: an input held a secret, which the history does not keep, and is not given again; or `rerun_from` is
+            not the id of a task, an item or a round.
     """
     recorded = journal.load(run)
     options = _options_of(recorded, inputs or {}, timeout)
-    return ResumedRun(journal, recorded, options, _workflow_path(recorded), rerun_from)
+    return ResumedRun(journal, recorded, options, _workflow_path(recorded), _node_of(rerun_from))
 
 
 def _options_of(recorded: Recorded, given: Mapping[str, Any], timeout: float | None) -> RunOptions:
@@ -92,19 +96,44 @@ def _workflow_path(recorded: Recorded) -> Path:
     return path
 
 
+def _node_of(rerun_from: str | None) -> NodeId | None:
+    if rerun_from is None:
+        return None
+    try:
+        return node_id_of(rerun_from)
+    except ValueError as error:
+        raise UsageError(f"--from: {error}", code=codes.NOT_RESUMABLE) from None
+
+
 def check_resumable(resumed: ResumedRun, workflow: Workflow) -> None:
-    """Raise UsageError if the workflow has no task that `--from` names."""
-    rerun_from = resumed.rerun_from
+    """Raise UsageError if `--from` names a task that the workflow does not have, or a node that the run does not."""
+    node = resumed.rerun_from
+    if node is None:
+        return
     ids = {task.id for task in workflow.tasks}
-    if rerun_from is not None and rerun_from not in ids:
+    if top_task(node) not in ids:
         raise UsageError(
-            f"--from {rerun_from}: the workflow has no such task",
+            f"--from {node}: the workflow has no such task",
             code=codes.NOT_RESUMABLE,
             hint=f"its tasks: {', '.join(sorted(ids))}",
+        )
+    if node in ids:
+        return
+    nodes = dict.fromkeys(event.task for event in resumed.recorded.events if event.task is not None)
+    if node not in nodes:
+        group = parent_id(node)
+        siblings = [sibling for sibling in nodes if parent_id(sibling) == group]
+        more = f" and {len(siblings) - _NAMED} more" if len(siblings) > _NAMED else ""
+        has = f"has {', '.join(siblings[:_NAMED])}{more}" if siblings else "has none of its own"
+        raise UsageError(
+            f"--from {node}: run {resumed.recorded.run.id} has no such item, round or inner task",
+            code=codes.NOT_RESUMABLE,
+            hint=f"`{group}` {has}",
         )
 
 
 def previous_tasks_for(recorded: Recorded, workflow: Workflow) -> dict[str, PreviousTask]:
-    """Return how the tasks ended that the workflow still has."""
+    """Return by identity how the nodes ended whose tasks the workflow still has."""
     ids = {task.id for task in workflow.tasks}
-    return {task: each for task, each in previous_tasks(recorded.events).items() if task in ids}
+    previous = previous_tasks(recorded.events)
+    return {identity: earlier for identity, earlier in previous.items() if top_task(identity) in ids}

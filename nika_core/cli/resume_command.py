@@ -25,7 +25,8 @@ from nika_core.cli.run_command import open_command_workspace, read_workflow
 def resume_command(
     run: RunArgument,
     from_: Annotated[
-        str | None, typer.Option("--from", metavar="TASK", help="Run this task and all below it again.")
+        str | None,
+        typer.Option("--from", metavar="TASK", help="Run this task (or e.g. review.3) and all below it again."),
     ] = None,
     input_: Annotated[
         list[str] | None, typer.Option("--input", "-i", metavar="KEY=VALUE", help="An input, in place of the old one.")

@@ -75,7 +75,7 @@ if TYPE_CHECKING:
         TokenEstimate,
         estimate_tokens,
     )
-    from nika_core.plugin.template_source import Scope, Source, SourceReport, TemplateSource, Values
+    from nika_core.plugin.template_source import Scope, Source, SourceReport, TemplateSource, TypedSource, Values
     from nika_core.plugin.tool import Tool, ToolResult
 
 API_VERSION: Final = 1
@@ -107,7 +107,7 @@ _LAZY: Final = {
         "TokenEstimate",
         "estimate_tokens",
     ),
-    "nika_core.plugin.template_source": ("Scope", "Source", "SourceReport", "TemplateSource", "Values"),
+    "nika_core.plugin.template_source": ("Scope", "Source", "SourceReport", "TemplateSource", "TypedSource", "Values"),
     "nika_core.plugin.tool": ("Tool", "ToolResult"),
     "nika_core.model.bounded": ("bound",),
     "nika_core.model.files": (
@@ -199,6 +199,7 @@ __all__ = [
     "ToolCall",
     "ToolResult",
     "ToolSpec",
+    "TypedSource",
     "Unit",
     "Usage",
     "UsageError",

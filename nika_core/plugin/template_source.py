@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.template import Placeholder
@@ -97,4 +97,13 @@ class Source(Protocol):
 
     def resolve(self, placeholder: Placeholder, values: Values) -> Json:
         """Return the value. Raise TemplateValueError if there is none; the kernel then takes the default, if any."""
+        ...
+
+
+@runtime_checkable
+class TypedSource(Source, Protocol):
+    """A source that also knows what its values can be. Pure, like all of it."""
+
+    def schema(self, placeholder: Placeholder, scope: Scope) -> JsonObject | None:
+        """Return the JSON Schema of a value that is there; None: it may be anything."""
         ...

@@ -95,7 +95,14 @@ PROVIDER: Final[Rules] = {
     "requests_per_minute": _COUNT,
     "tokens_per_minute": _COUNT,
 }
-TEMPLATE_SOURCE: Final[Rules] = {"name": _TEXT, "summary": _TEXT, "source": _OBJECT_NAME, "default_source": _TRUTH}
+TEMPLATE_SOURCE: Final[Rules] = {
+    "name": _TEXT,
+    "summary": _TEXT,
+    "source": _OBJECT_NAME,
+    "default_source": _TRUTH,
+    "optional": _TRUTH,
+    "known_before_run": _TRUTH,
+}
 LIMIT_POLICY: Final[Rules] = {"name": _TEXT, "summary": _TEXT, "policy": _OBJECT_NAME}
 COMMAND: Final[Rules] = {"name": _TEXT, "summary": _TEXT, "app": _OBJECT_NAME}
 

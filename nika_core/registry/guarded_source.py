@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from nika_core.errors import NikaError, PluginError
-from nika_core.model.json import Json
+from nika_core.model.json import Json, JsonObject
 from nika_core.model.template import Placeholder
 from nika_core.plugin import Scope, Source, Values
-from nika_core.plugin.template_source import SourceReport
+from nika_core.plugin.template_source import SourceReport, TypedSource
 from nika_core.registry.loading import broken, one_line
 from nika_core.registry.scan import PluginRecord
 
@@ -35,6 +35,16 @@ class GuardedSource:
             raise
         except BaseException as error:  # not even its SystemExit may end a command
             raise self._failed("check", error) from error
+
+    def schema(self, placeholder: Placeholder, scope: Scope) -> JsonObject | None:
+        if not isinstance(self._own, TypedSource):
+            return None
+        try:
+            return self._own.schema(placeholder, scope)
+        except (NikaError, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # see `check`
+            raise self._failed("schema", error) from error
 
     def depends_on(self, placeholder: Placeholder) -> Iterable[str]:
         try:

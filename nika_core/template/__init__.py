@@ -3,6 +3,7 @@
 from nika_core.model.path import read_path
 from nika_core.template.compiler import compile_template
 from nika_core.template.condition import CompiledCondition
+from nika_core.template.condition_operators import describe_value, equal
 from nika_core.template.condition_parser import compile_condition
 from nika_core.template.errors import ConditionSyntaxError, TemplateSyntaxError
 from nika_core.template.rendering import render, to_text
@@ -14,6 +15,8 @@ __all__ = [
     "TemplateSyntaxError",
     "compile_condition",
     "compile_template",
+    "describe_value",
+    "equal",
     "read_path",
     "render",
     "render_payload",

@@ -13,7 +13,7 @@ they mean by it. Neither compiling nor evaluating recurses, so no nesting exhaus
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -43,6 +43,27 @@ class CompiledCondition:
     placeholders: tuple[Placeholder, ...]
     steps: tuple[tuple[str, Any], ...]
     depth: int = 0  # of nested parentheses and lists
+    starts: tuple[int, ...] = ()  # where in the text each step was written
+
+    def comparisons(self) -> Iterator[tuple[Placeholder, tuple[tuple[Json, int], ...]]]:
+        """Yield each placeholder that is compared with literals by `==`, `!=` or `in`: these, and their offsets."""
+        for at, (step, _) in enumerate(self.steps):
+            if step not in ("==", "!=", "in"):
+                continue
+            count = 1
+            if step == "in":
+                if self.steps[at - 1][0] != "list":
+                    continue
+                count = self.steps[at - 1][1]
+                at -= 1
+            operands = range(at - count - 1, at)
+            if operands.start < 0:
+                continue
+            kinds = [self.steps[index][0] for index in operands]
+            placeholders = [index for index, kind in zip(operands, kinds, strict=True) if kind == "placeholder"]
+            if len(placeholders) == 1 and kinds.count("value") == count and (step != "in" or kinds[0] == "placeholder"):
+                literals = tuple((self.steps[i][1], self.starts[i]) for i in operands if i != placeholders[0])
+                yield self.steps[placeholders[0]][1], literals
 
     def evaluate(self, resolve: Callable[[Placeholder], Json]) -> bool:
         """Return whether the condition is true. What `&&` and `||` need not know is not resolved.

@@ -53,7 +53,9 @@ class _Parser:
                 self._end(token, operand_next, last)
             operand_next = self._operand(token, last) if operand_next else self._operator(token)
             last = token
-        return CompiledCondition(self.text, tuple(self.placeholders), tuple(self.steps), self.deepest)
+        return CompiledCondition(
+            self.text, tuple(self.placeholders), tuple(self.steps), self.deepest, tuple(self.starts)
+        )
 
     def _operand(self, token: Token, last: Token) -> bool:
         """Take a token where a value must come; return whether one must still come."""

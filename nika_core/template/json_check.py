@@ -34,7 +34,7 @@ def value_problems(value: Json, schema: JsonObject) -> list[str]:
     import referencing
 
     try:
-        errors = _validator_of(schema).iter_errors(value)
+        errors = schema_validator(schema).iter_errors(value)
         shown = sorted(islice(errors, _MAX_SORTED), key=_by_place)
     except (referencing.exceptions.Unresolvable, RecursionError) as error:
         raise _bad_schema(f"a reference cannot be followed: {error}") from None
@@ -55,8 +55,11 @@ def _by_place(error: Any) -> list[tuple[int, str]]:
     return [(step, "") if isinstance(step, int) else (-1, str(step)) for step in error.absolute_path]
 
 
-def _validator_of(schema: JsonObject) -> Any:
-    """Return a schema's validator, cached: to check a schema takes fifty times as long as to check a value."""
+def schema_validator(schema: JsonObject) -> Any:
+    """Return a schema's validator, cached: to check a schema takes fifty times as long as to check a value.
+
+    Raises TaskError (category config) if the schema itself makes no sense.
+    """
     try:
         return _cached_validator(json.dumps(schema, sort_keys=True))
     except (TypeError, RecursionError):  # a plugin's schema that is not pure JSON

@@ -63,7 +63,7 @@ class Case:
 
     @property
     def short_form_only(self) -> bool:
-        """Whether the keyword has no other form; the payload is then its one field."""
+        """Return whether the keyword has only the short form; the payload is then its one field."""
         try:
             return Registry().keyword(self.word).short_form_only
         except NikaError:  # the checks that try the workflow say what is wrong with it

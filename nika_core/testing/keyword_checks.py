@@ -33,6 +33,7 @@ _IN_TIME: Final = 4.0  # seconds after it was told to
 _LAG: Final = 0.8  # seconds for which nothing else in the run goes on
 _QUICK: Final = 0.1  # seconds for one facet
 _BOUND: Final = 4096  # bytes
+_SCHEMA: Final = {"type": "object", "required": ["x"], "properties": {"x": {"type": "integer", "minimum": 1}}}
 _MEMORY: Final = 48 * 1024 * 1024  # bytes
 
 
@@ -185,7 +186,7 @@ def check_facets(case: Case) -> None:
 
 
 def check_mock(case: Case, like: Json = None, *, has_like: bool = False, failure: Category | None = None) -> None:
-    """Check that a mocked run has an output of the same kind as a real run, also if JSON is asked for.
+    """Check that a mocked run has an output of the same kind as a real run, and JSON in a schema if that is asked for.
 
     Args:
         like: an output of a real run.
@@ -195,7 +196,7 @@ def check_mock(case: Case, like: Json = None, *, has_like: bool = False, failure
         NotConformant: with both kinds.
     """
     with TemporaryDirectory() as folder:
-        for task in ({}, {"output": {"format": "json"}}):
+        for task in ({}, {"output": {"format": "json"}}, {"output": {"format": "json", "schema": _SCHEMA}}):
             changed = replace(case, task={**case.task, **task})
             outcome = changed.bench(Path(folder).resolve(), mock=True).run(changed.text())
             _require_end(outcome, failure, MOCK, "a mocked run")

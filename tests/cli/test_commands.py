@@ -117,6 +117,12 @@ def test_plugins_are_listed_with_distribution_and_version(nika: Nika) -> None:
     )
 
 
+@pytest.mark.parametrize(("word", "form"), [("shell", "shell: {command: ...}"), ("set", "set: ...")])
+def test_a_keyword_is_shown_with_the_form_in_which_it_is_written(nika: Nika, word: str, form: str) -> None:
+    (shown,) = nika("plugins", "show", word, "--format", "json").json["plugins"]
+    assert shown["form"] == form
+
+
 def test_a_blocked_keyword_says_which_list_blocks_it(nika: Nika, write: Write) -> None:
     write("nika.yaml", "plugins: {block: [keywords:shell]}\n")
     write("w.nika.yaml", "tasks:\n  - {id: a, shell: ls}\n")

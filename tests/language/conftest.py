@@ -75,6 +75,20 @@ class Table:
         """Return the run's status, and each task's state with the reason of a skip or the category of a failure."""
         self.acts = Acts()
         self.result = nika.run(text, plugins=[self.acts], **options)
+        return self._ends()
+
+    async def cancel_once_begun(self, text: str, task: str) -> tuple[str, dict[str, str]]:
+        """Return the same of a run that is cancelled as soon as a task has begun."""
+        self.acts = Acts()
+        begun = self.acts.begun.setdefault(task, asyncio.Event())
+        execution = nika.start(nika.prepare(text, plugins=[self.acts]), journal=False)
+        run = asyncio.create_task(execution.run())
+        await begun.wait()
+        execution.cancel("no longer wanted")
+        self.result = await run
+        return self._ends()
+
+    def _ends(self) -> tuple[str, dict[str, str]]:
         return self.result.status.value, {task.id: _ended(task) for task in self.result.tasks}
 
 

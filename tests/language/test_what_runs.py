@@ -171,6 +171,18 @@ GRAPHS = [
         {"bad": "failed execution", "b": "success"},
     ),
     Graph(
+        "a chain takes the first that has a value",
+        (SKIPPED, YES, '{id: b, act: "{{no ?? yes.missing ?? yes.nothing ?? yes.text}}"}'),
+        {"no": "skipped condition", "yes": "success", "b": "success"},
+    ),
+    Graph(
+        "a chain is no need of any of its members, and takes a value of another source",
+        (SKIPPED, FAILS, "{id: b, act: \"${task.no ?? task.bad ?? input.topic ?? 'none'}\"}"),
+        {"no": "skipped condition", "bad": "failed execution", "b": "success"},
+        (),
+        "failed",
+    ),
+    Graph(
         "a reference with `??` below an upstreamFailed task is no need",
         (FAILS, '{id: b, act: "{{bad}}"}', '{id: c, act: "{{b ?? 0}}"}'),
         {"bad": "failed execution", "b": "skipped upstreamFailed", "c": "success"},
@@ -432,6 +444,27 @@ def test_a_task_waits_for_every_task_that_it_names_however_it_names_it(table: Ta
     status, ends = table.run(text)
     assert (status, set(ends.values())) == ("succeeded", {"success"})
     assert table.acts.ran[-1] == "target"
+
+
+async def test_what_is_cancelled_had_started_and_the_rest_is_skipped(table: Table) -> None:
+    text = """
+tasks:
+  - {id: yes, act: 1}
+  - {id: long, act: {forever: true, onceBegun: yes}}
+  - {id: after, act: "{{long}}"}
+  - {id: handler, act: x, when: "${state.long} == 'cancelled'"}
+"""
+    status, ends = await table.cancel_once_begun(text, "long")
+    assert (status, ends) == (
+        "cancelled",
+        {
+            "yes": "success",
+            "long": "cancelled",
+            "after": "skipped runCancelled",
+            "handler": "skipped runCancelled",
+        },
+    )
+    assert not table.result.has_output
 
 
 @pytest.mark.parametrize("names", ["{{yes}}", "${state.yes}", "${error.yes.message ?? 0}", "{{yes ?? 0}}"])

@@ -7,6 +7,7 @@ from functools import partial
 
 from nika_core.document.checks.check_context import Context, depends_on, is_optional
 from nika_core.document.checks.conditions import check_conditions
+from nika_core.document.checks.flow_conditions import check_flow_conditions
 from nika_core.document.checks.known_values import check_values
 from nika_core.document.checks.payload_checks import CheckedPayload, check_payloads, checked_payload
 from nika_core.document.checks.references import check_references
@@ -32,6 +33,7 @@ _CHECKS = (
     check_tools,
     check_flows,
     check_conditions,
+    check_flow_conditions,
     check_references,
     check_cycles,
     check_output,

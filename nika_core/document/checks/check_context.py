@@ -45,8 +45,11 @@ def depends_on(catalog: PluginCatalog, placeholder: Placeholder) -> tuple[str, .
 
 def is_optional(catalog: PluginCatalog, placeholder: Placeholder) -> bool:
     """Return whether a placeholder may have a value though the tasks that it names have no output."""
-    if placeholder.is_optional:
-        return True
+    return placeholder.is_optional or asks_no_output(catalog, placeholder)
+
+
+def asks_no_output(catalog: PluginCatalog, placeholder: Placeholder) -> bool:
+    """Return whether a reference waits for the tasks that it names without needing an output."""
     try:
         return catalog.template_source(placeholder.source).optional
     except NikaError:  # reported elsewhere
@@ -108,6 +111,10 @@ class Context:
             return self.catalog.keyword(word)
         except PluginError:
             return None
+
+    def asks_no_output(self, placeholder: Placeholder) -> bool:
+        """Return whether a reference waits for the tasks that it names without needing an output."""
+        return asks_no_output(self.catalog, placeholder)
 
     def depends_on(self, placeholder: Placeholder) -> tuple[str, ...]:
         """Return the tasks that a placeholder names."""

@@ -7,30 +7,77 @@ from functools import partial
 
 from nika_core import codes
 from nika_core.document.checks.check_context import Context
-from nika_core.errors import Place, Problem
+from nika_core.errors import NikaError, Place, Problem
+from nika_core.model.bounded import shorten
+from nika_core.model.json import Json
 from nika_core.model.limits import LimitKind
-from nika_core.model.workflow import Workflow
-from nika_core.template import CompiledCondition
+from nika_core.model.nearest import nearest
+from nika_core.model.template import Placeholder
+from nika_core.model.workflow import NodePath, Workflow
+from nika_core.plugin import TypedSource
+from nika_core.template import CompiledCondition, describe_value, equal
+
+_MAX_SHOWN = 8  # values in one hint
 
 
 def check_conditions(context: Context) -> Iterator[Problem]:
-    """Check that no condition is nested too deeply."""
+    """Check that conditions are not nested too deeply, and compare with values that can occur."""
     limit = context.limits.limit(LimitKind.RECURSION)
-    for condition, at in conditions_of(context.workflow):
+    for condition, at in _conditions(context.workflow):
         if limit is not None and condition.depth > limit.value:
             yield Problem(
                 codes.DEPTH_LIMIT,
                 f"the condition is nested {condition.depth} levels deep; at most {limit.value:g} are allowed",
-                at(),
+                at(()),
                 f"make it flatter, or raise {limit.name}",
             )
+        yield from _check_literals(context, condition, at)
 
 
-def conditions_of(workflow: Workflow) -> Iterator[tuple[CompiledCondition, Callable[[], Place]]]:
-    """Yield every condition, with what returns its place."""
+def _check_literals(
+    context: Context, condition: CompiledCondition, at: Callable[[NodePath], Place]
+) -> Iterator[Problem]:
+    """Report literals that are not among the values of what they are compared with."""
+    for placeholder, literals in condition.comparisons():
+        values = _values(context, placeholder)
+        for literal, offset in literals if values is not None else ():
+            if values is not None and not any(equal(literal, value) for value in values):
+                texts = [value for value in values if isinstance(value, str)]
+                near = nearest(literal, texts) if isinstance(literal, str) else None
+                shown = ", ".join(describe_value(value).removeprefix("the text ") for value in values[:_MAX_SHOWN])
+                yield Problem(
+                    codes.BAD_CONDITION,
+                    f"{shorten(placeholder.text, 80)} is never {describe_value(literal)}",
+                    at((offset,)),
+                    f"did you mean '{near}'?" if near else f"it is one of: {shown}",
+                )
+
+
+def _values(context: Context, placeholder: Placeholder) -> list[Json] | None:
+    """Return all values that a placeholder can have; None if they are not known."""
+    values: list[Json] = [placeholder.default] if placeholder.has_default else []  # type: ignore[list-item]  # it has one
+    for member in placeholder.members:
+        try:
+            source = context.catalog.source(member.source)
+            schema = source.schema(member, context.scope) if isinstance(source, TypedSource) else None
+        except NikaError:  # reported elsewhere
+            return None
+        allowed = None if schema is None else schema.get("enum", [schema["const"]] if "const" in schema else None)
+        if not isinstance(allowed, list):
+            return None
+        values += allowed
+    return values
+
+
+def _conditions(workflow: Workflow) -> Iterator[tuple[CompiledCondition, Callable[[NodePath], Place]]]:
+    """Yield every condition, with what returns the place of a part of it."""
     for task in workflow.tasks:
         if isinstance(task.when, CompiledCondition):
-            yield task.when, partial(task.at, ("when",))
+            yield task.when, partial(_below, task.at, "when")
     for flow in workflow.flows:
         if isinstance(flow.condition, CompiledCondition):
-            yield flow.condition, partial(flow.at, ("condition",))
+            yield flow.condition, partial(_below, flow.at, "condition")
+
+
+def _below(at: Callable[[NodePath], Place], key: str, path: NodePath) -> Place:
+    return at((key, *path))

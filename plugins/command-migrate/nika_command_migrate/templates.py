@@ -81,7 +81,7 @@ class Opening:
         return len(self.text.rstrip("} \t\r\n"))
 
 
-_DEFAULT: Final = repr("")  # of what may have no output
+_DEFAULT: Final = repr(("", ()))  # what `?? ""` is to `v5_tokens`
 _WRITTEN_DEFAULT: Final = ' ?? ""'
 _TASK: Final = re.compile(r"\{\{(\s*)([\w-]+)((?:\.[\w-]+)*)(\s*)\}\}")
 _NAMED: Final = re.compile(r"\$\{(\s*)([A-Za-z_][\w-]*)((?:\.[\w-]+)+)(\s*)\}")

@@ -77,8 +77,9 @@ def _references(text: str, old: bool, known: templates.TaskNames) -> Iterator[tu
     except TemplateSyntaxError:
         return
     for placeholder in compiled.placeholders if isinstance(compiled, Template) else ():
-        if placeholder.source == "task":
-            yield placeholder.path[0], placeholder.start
+        for reference in placeholder.members:
+            if reference.source == "task":
+                yield reference.path[0], placeholder.start
 
 
 def _cycle(names: Collection[str], places: dict[_Ends, int]) -> list[str] | None:

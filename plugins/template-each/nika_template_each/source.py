@@ -25,7 +25,7 @@ _OUTSIDE: Final = "there is no item here: the task has no `forEach`"
 
 
 class EachSource(Source):
-    """The first step of the path says what of the item."""
+    """Items of lists. The first step of the path is one of `KEYS`."""
 
     def check(self, placeholder: Placeholder, scope: Scope, report: SourceReport) -> None:
         """Report an unknown key, a path into what has none, and a task that goes through no list."""

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from nika_core.plugin import Json, Placeholder, Scope, SourceReport, TemplateValueError, Values, nearest, read_path
+from nika_core.plugin import (
+    Category,
+    Json,
+    JsonObject,
+    Placeholder,
+    Scope,
+    SourceReport,
+    TemplateValueError,
+    Values,
+    nearest,
+    read_path,
+)
 
 FIELDS: Final = ("message", "code", "category", "output", "task", "items")
 _TEXTS: Final = ("message", "code", "category", "task")
@@ -28,6 +39,10 @@ class ErrorSource:
             report(f"an error has no '{path[0]}'", hint=f"did you mean '{near}'?" if near else _fields())
         elif len(path) > 1 and path[0] in _TEXTS:
             report(f"the {path[0]} of an error is text and has no '{path[1]}'", hint="end the path there")
+
+    def schema(self, placeholder: Placeholder, scope: Scope) -> JsonObject | None:
+        """Return the words that a category can be."""
+        return {"enum": [category.value for category in Category]} if placeholder.path[1:] == ("category",) else None
 
     def depends_on(self, placeholder: Placeholder) -> Iterable[str]:
         """Return the task."""

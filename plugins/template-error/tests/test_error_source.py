@@ -87,3 +87,12 @@ def test_the_error_of_a_task_that_did_not_fail_is_missing():
     failure = outcome.task("why").failure
     assert failure is not None
     assert (failure.category.value, "did not fail" in failure.message) == ("template", True)
+
+
+def test_a_condition_that_compares_with_another_word_than_a_category_is_refused():
+    (problem,) = Workbench().validate("""
+        tasks:
+          - {id: load, echo: x}
+          - {id: again, echo: x, when: "${error.load.category ?? ''} in ['timeout', 'netwrok']"}
+    """)
+    assert (problem.code, problem.hint) == ("NIKA-023", "did you mean 'network'?")

@@ -26,7 +26,7 @@ _FIRST: Final = "the first round has no round before it"
 
 
 class LastSource(Source):
-    """The first step of the path says what of the round."""
+    """Rounds of loops. The first step of the path is one of `KEYS`."""
 
     def check(self, placeholder: Placeholder, scope: Scope, report: SourceReport) -> None:
         """Report an unknown key, a path into a number, a task that does not repeat, and a missing default."""
@@ -38,7 +38,7 @@ class LastSource(Source):
             report(f"'{key}' has no '{path[0]}'", hint=f"write ${{{NAME}.{key}}}, or ${{{NAME}.{OUTPUT}.{path[0]}}}")
         elif NAME not in scope.bindings:
             report(_OUTSIDE, hint="add one to the task: `repeat: {until: ..., max: 5}`")
-        elif not placeholder.has_default:
+        elif not placeholder.is_optional:
             report(_FIRST, hint=f'write a default: ${{{written} ?? ""}}')
 
     def depends_on(self, placeholder: Placeholder) -> Iterable[str]:

@@ -9,9 +9,9 @@ from nika_template_last.plugin import nika_template_sources
 from nika_template_last.source import LastSource
 
 from nika_core.errors import TemplateValueError
-from nika_core.model.template import MISSING, Placeholder
+from nika_core.model.template import MISSING, Placeholder, Template
 from nika_core.plugin import Json, Scope, Values, codes
-from nika_core.template import resolve
+from nika_core.template import compile_template, resolve
 from nika_core.testing import validate_workflow
 
 
@@ -53,6 +53,16 @@ def test_without_a_default_the_first_round_would_fail(path: str) -> None:
     assert problems(path, "last") == [
         ("the first round has no round before it", f'write a default: ${{last.{path} ?? ""}}')
     ]
+
+
+@pytest.mark.parametrize("text", ["${last.output ?? input.draft}", "${input.draft ?? last.output}"])
+def test_another_reference_stands_in_for_the_first_round_as_well(text: str) -> None:
+    template = compile_template(text)
+    assert isinstance(template, Template)
+    (member,) = [member for member in template.placeholders[0].members if member.source == "last"]
+    reported: list[str] = []
+    LastSource().check(member, Scope(bindings=frozenset({"last"})), lambda message, **_: reported.append(message))
+    assert reported == []
 
 
 def test_an_unknown_key_is_reported_with_the_known_ones() -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
-from nika_core.plugin import Json, Placeholder, Scope, SourceReport, TemplateValueError, Values, nearest
+from nika_core.plugin import Json, JsonObject, Placeholder, Scope, SourceReport, TemplateValueError, Values, nearest
+
+STATES: Final = ("success", "failed", "skipped", "cancelled")
 
 
 class StateSource:
@@ -22,6 +25,10 @@ class StateSource:
                 f"the state of '{name}' is a word and has no '{path[0]}'",
                 hint=f"write ${{state.{name}}}; why a task failed is ${{error.{name}.message}}",
             )
+
+    def schema(self, placeholder: Placeholder, scope: Scope) -> JsonObject:
+        """Return the four words."""
+        return {"enum": list(STATES)}
 
     def depends_on(self, placeholder: Placeholder) -> Iterable[str]:
         """Return the task."""

@@ -57,3 +57,26 @@ def test_a_failure_handler_runs_without_a_flow_only_after_a_failure(schema: str,
     """)
     assert outcome.task("handle").state == handled
     assert outcome.task("handle").output == ("load is failed" if handled == "success" else None)
+
+
+def test_a_condition_that_compares_with_another_word_than_a_state_is_refused():
+    (problem,) = Workbench().validate("""
+        tasks:
+          - {id: load, echo: x}
+          - {id: handle, echo: x, when: "${state.load} == 'failure'"}
+    """)
+    assert (problem.code, problem.message) == ("NIKA-023", "${state.load} is never the text 'failure'")
+    assert problem.hint is not None
+    assert "failed" in problem.hint
+
+
+def test_a_flow_cannot_ask_for_the_state_of_its_own_source():
+    (problem,) = Workbench().validate("""
+        tasks:
+          - {id: load, echo: x}
+          - {id: handle, echo: x}
+        flows:
+          - {source: load, target: handle, condition: "${state.load} == 'failed'"}
+    """)
+    assert problem.code == "NIKA-023"
+    assert "`when` of 'handle'" in (problem.hint or "")

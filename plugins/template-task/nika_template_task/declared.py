@@ -51,6 +51,23 @@ def why_not_there(path: Sequence[str], schema: JsonObject) -> NotThere | None:
     return None
 
 
+def schema_at(path: Sequence[str], schema: JsonObject) -> JsonObject | None:
+    """Return the schema of what is at `path` of an output that `schema` declares; None if it is not known."""
+    here: Json = schema
+    for step in path:
+        if not isinstance(here, dict):
+            return None
+        kinds = _kinds(here)
+        properties = here.get("properties")
+        if isinstance(properties, dict) and step in properties and kinds <= {"object", "null"}:
+            here = properties[step]
+        elif step.isdecimal() and kinds and kinds <= {"array", "null"}:
+            here = _item(here, int(step))
+        else:
+            return None
+    return here if isinstance(here, dict) else None
+
+
 def _kinds(schema: JsonObject) -> set[str]:
     """Return the types that a schema allows; `properties` without a type means an object."""
     kind = schema.get("type")

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from nika_core.plugin import (
     Json,
+    JsonObject,
     Placeholder,
     Scope,
     SourceReport,
@@ -15,7 +16,7 @@ from nika_core.plugin import (
     nearest,
     read_path,
 )
-from nika_template_task.declared import why_not_there
+from nika_template_task.declared import schema_at, why_not_there
 
 _MOST_NAMES = 8
 
@@ -37,6 +38,12 @@ class TaskSource:
                     code=codes.UNKNOWN_REFERENCE,
                     hint=missing.hint,
                 )
+
+    def schema(self, placeholder: Placeholder, scope: Scope) -> JsonObject | None:
+        """Return what the schema of the task's output says of it."""
+        name, *path = placeholder.path
+        task = scope.tasks.get(name)
+        return None if task is None or task.output.schema is None else schema_at(path, task.output.schema)
 
     def depends_on(self, placeholder: Placeholder) -> Iterable[str]:
         """Return the task itself."""

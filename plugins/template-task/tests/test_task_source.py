@@ -13,6 +13,7 @@ from nika_core.errors import TemplateValueError
 from nika_core.model.template import MISSING, Placeholder
 from nika_core.model.workflow import OutputSpec, Task
 from nika_core.plugin import Scope, Values
+from nika_core.testing import Workbench
 
 SCHEMA = {
     "type": "object",
@@ -133,3 +134,39 @@ def test_a_task_without_an_output_has_no_value():
     with pytest.raises(TemplateValueError, match="task 'fetch' has no output") as caught:
         TaskSource().resolve(placeholder("fetch"), Values())
     assert caught.value.code == codes.MISSING_VALUE
+
+
+@pytest.mark.parametrize(
+    ("path", "schema"),
+    [
+        ("report", SCHEMA),
+        ("report.title", {"type": "string"}),
+        ("report.items.0.name", {"type": "string"}),
+        ("report.pair.0", {"type": "integer"}),
+        ("report.pair.1", {"type": "object", "properties": {}}),
+        ("report.maybe.x", {}),
+        ("report.open.whatever", None),
+        ("report.either.x", None),
+        ("report.items.x", None),
+        ("report.map.any", None),
+        ("fetch.x", None),
+        ("nobody", None),
+    ],
+)
+def test_the_schema_of_a_value_is_that_part_of_the_outputs(path: str, schema: Any):
+    tasks = {"fetch": Task("fetch", "http", {}), "report": Task("report", "llm", {}, output=OutputSpec("json", SCHEMA))}
+    assert TaskSource().schema(placeholder(path), Scope(tasks)) == schema
+
+
+def test_a_condition_that_compares_with_another_word_than_the_schemas_is_refused():
+    (problem,) = Workbench().validate("""
+        tasks:
+          - id: review
+            echo: x
+            output: {format: json, schema: {type: object, properties: {verdict: {enum: [ok, bad]}}}}
+          - {id: deploy, echo: x, when: "{{review.verdict}} == 'okay'"}
+    """)
+    assert (problem.code, problem.message) == (codes.BAD_CONDITION, "{{review.verdict}} is never the text 'okay'")
+    assert problem.hint == "did you mean 'ok'?"
+    assert problem.place is not None
+    assert (problem.place.line, problem.place.column) == (6, 56)

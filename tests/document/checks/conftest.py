@@ -12,7 +12,7 @@ import pytest
 from nika_core import codes
 from nika_core.document import load_workflow
 from nika_core.errors import PluginError, Problem, TemplateValueError
-from nika_core.model.json import Json
+from nika_core.model.json import Json, JsonObject
 from nika_core.model.limits import Limit, Limits, Unit
 from nika_core.model.path import read_path
 from nika_core.model.template import Placeholder
@@ -88,6 +88,9 @@ class States:
 
     def resolve(self, placeholder: Placeholder, values: Values) -> Json:
         raise AssertionError("not before a run")
+
+    def schema(self, placeholder: Placeholder, scope: Scope) -> JsonObject:
+        return {"enum": ["success", "failed", "skipped", "cancelled"]}
 
 
 class Broken:
