@@ -23,7 +23,7 @@ class BatchableTasks:
 
     def __init__(self, prepared: PreparedRun) -> None:
         self.tasks = {task.id: task.keyword for task in prepared.workflow.tasks if _may_wait(task, prepared)}
-        self.longest = prepared.limits.amount(LimitKind.BATCH_SECONDS)
+        self.longest = prepared.limits.amounts.get(LimitKind.BATCH_SECONDS)
 
     def eligible(self, call: CallScope, request: ModelRequest) -> bool:
         """Return whether this call may wait: one of the task itself, not of a tool that it uses."""
@@ -35,7 +35,7 @@ class BatchableTasks:
 
 
 def _may_wait(task: Task, prepared: PreparedRun) -> bool:
-    keyword = prepared.workspace.registry.keyword(task.keyword)
+    keyword = prepared.keywords[task.keyword]
     if not keyword.needs_provider or keyword.category is not KeywordCategory.TOOL or prepared.options.mock:
         return False
     model = task.payload.get("model")

@@ -15,9 +15,8 @@ from nika_core.errors import NikaError, TaskError, TemplateValueError
 from nika_core.model.json import Json
 from nika_core.model.payload_tree import map_leaves
 from nika_core.model.template import Placeholder, Template, TypedTemplate
-from nika_core.model.usage import Usage
 from nika_core.model.workflow import KeywordCategory, NodePath, Task
-from nika_core.plugin import CallEstimate, Client, Estimate, Facets, ModelInfo, ModelRequest, Provider, Values
+from nika_core.plugin import CallEstimate, Client, Estimate, Facets, ModelRequest, Values
 from nika_core.template import render, resolve
 
 _COUNTING_SECONDS: Final = 15.0  # that the providers' counters have, all together
@@ -29,24 +28,17 @@ def forecast(prepared: PreparedRun, counted: Mapping[str, int] | None = None) ->
     Args:
         counted: tokens of the prompts of tasks, by the providers' own counters (see `count_prompts`).
     """
-    known: dict[str, tuple[Provider, ModelInfo]] = {}
-
-    def info_of(model: str | None) -> ModelInfo:
-        found = prepared.model_info(model)
-        known[found[1].name] = found
-        if not found[1].free and found[1].price is None and found[1].name not in prepared.workspace.project.prices:
-            prepared.prices.load()
-        return found[1]
-
-    def cost_of(info: ModelInfo, usage: Usage) -> Any:
-        return prepared.prices.cost(known[info.name][0].name, info, usage)
-
     estimates: dict[str, Estimate] = {}
-    for task in prepared.workflow.tasks:
-        with prepared.workspace.facet_timeout():
+    with prepared.workspace.facet_timeout():
+        for task in prepared.workflow.tasks:
             estimates[task.id] = _estimate(prepared, task)
     for name, tokens in (counted or {}).items():
         estimates[name] = _counted(estimates[name], tokens)
+    named = dict.fromkeys(call.model for estimate in estimates.values() for call in estimate.calls)
+    models = {name: prepared.model_info(name) for name in named}
+    for _, info in models.values():
+        if not info.free and info.price is None and info.name not in prepared.workspace.project.prices:
+            prepared.prices.load()
     talking = [task.id for task in prepared.workflow.tasks if _talks(prepared, task)]
     tasks = []
     for task in prepared.workflow.tasks:
@@ -54,7 +46,7 @@ def forecast(prepared: PreparedRun, counted: Mapping[str, int] | None = None) ->
         if task.id in talking:
             before = prepared.graph.ancestors(task.id)
             estimate = _with_history(estimate, [estimates[each] for each in talking if each in before])
-        tasks.append(forecast_task(task.id, estimate, info_of, cost_of, prepared.bounds))
+        tasks.append(forecast_task(task.id, estimate, models, prepared.prices, prepared.bounds))
     return forecast_run(tasks, prepared.certain)
 
 
@@ -65,7 +57,7 @@ def _estimate(prepared: PreparedRun, task: Task) -> Estimate:
 
 
 def _talks(prepared: PreparedRun, task: Task) -> bool:
-    return prepared.workspace.registry.keyword(task.keyword).category is KeywordCategory.CONTEXT
+    return prepared.keywords[task.keyword].category is KeywordCategory.CONTEXT
 
 
 def _with_history(estimate: Estimate, earlier: Iterable[Estimate]) -> Estimate:
@@ -100,7 +92,7 @@ def _counted(estimate: Estimate, tokens: int) -> Estimate:
 
 def known_task(prepared: PreparedRun, task: Task) -> Task:
     """Return the task with every template rendered whose values are known before anything runs."""
-    keyword = prepared.workspace.registry.keyword(task.keyword)
+    keyword = prepared.keywords[task.keyword]
     kept = keyword.rendered_fields | keyword.verbatim_fields
     payload = {name: value if name in kept else _filled(prepared, value) for name, value in task.payload.items()}
     return replace(task, payload=payload)
@@ -118,6 +110,9 @@ def value_of(prepared: PreparedRun, placeholder: Placeholder) -> tuple[Json] | N
 
 
 def _filled(prepared: PreparedRun, value: Any) -> Any:
+    if isinstance(value, str):
+        return value
+
     def fill(leaf: Any, _: NodePath) -> Any:
         if not isinstance(leaf, Template):
             return leaf

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 from nika_core import codes
@@ -12,13 +13,14 @@ from nika_core.document import LoadedWorkflow
 from nika_core.errors import NikaError, Place, PluginError, Problem, Severity
 from nika_core.model.template import Template
 from nika_core.model.workflow import AgentBlock, KeywordCategory, Task, Workflow
-from nika_core.plugin import ModelInfo, Provider
+from nika_core.plugin import Keyword, ModelInfo, Provider
 
 
 class ModelChecks:
-    """Checks the models of one workflow. Calls none of them. Calls none of them.
+    """Checks the models of one workflow. Calls none of them.
 
     Attributes:
+        keywords: those of the tasks, but for what no plugin offers.
         providers: those in use, by name, once `problems` has been asked for.
     """
 
@@ -38,6 +40,10 @@ class ModelChecks:
         self._agent = agent
         self._directory = directory
         self._running = running
+        self.keywords: dict[str, Keyword] = {}
+        for word in dict.fromkeys(task.keyword for task in workflow.tasks):
+            with suppress(PluginError):  # the document's own check reports it
+                self.keywords[word] = workspace.registry.keyword(word)
 
     def problems(self) -> list[Problem]:
         """Return errors and warnings, each once and with its place."""
@@ -48,15 +54,10 @@ class ModelChecks:
         return list(found)
 
     def _of(self, task: Task) -> Iterator[Problem]:
-        try:
-            keyword = self._workspace.registry.keyword(task.keyword)
-        except PluginError:  # the document's own check reports it
-            return
-        own = task.payload.get("model")
-        if not keyword.needs_provider or isinstance(own, Template):  # a template's value is known when it runs
-            return
+        keyword, own = self.keywords.get(task.keyword), task.payload.get("model")
+        if keyword is None or not keyword.needs_provider or isinstance(own, Template):
+            return  # a template's value is known when it runs
         model = own if isinstance(own, str) else self._agent.model
-        place = task.at(("model",)) if own is not None else self._block("model") or task.place
         if not model:
             if self._running and own is None:
                 message = "no model is named, neither by the task nor by the agent block"
@@ -67,7 +68,7 @@ class ModelChecks:
             provider, info = self._directory.model(self._agent.provider, model, secrets=self._running)
             self.providers[provider.name] = provider
         except NikaError as error:
-            yield self._unusable(error, place)
+            yield self._unusable(error, task.at(("model",)) if own is not None else self._block("model") or task.place)
             return
         yield from self._cannot(task, info, uses_tools=keyword.category is not KeywordCategory.TOOL)
 

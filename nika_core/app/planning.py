@@ -41,7 +41,7 @@ def make_plan(prepared: PreparedRun, counted: Mapping[str, int] | None = None) -
 
 
 def _planned(prepared: PreparedRun, task: Task, wave: int, estimate: TaskForecast) -> PlannedTask:
-    facets = prepared.workspace.registry.facets(task.keyword)
+    facets = prepared.facets[task.keyword]
     return PlannedTask(
         id=task.id,
         keyword=task.keyword,
@@ -68,8 +68,8 @@ def _redacted(facets: Any, payload: Mapping[str, Any]) -> Json:
 
 def _payload(prepared: PreparedRun, task: Task) -> dict[str, Any]:
     """Return the payload as the step will receive it; what is not known yet stays as its author wrote it."""
-    keyword = prepared.workspace.registry.keyword(task.keyword)
-    facets = prepared.workspace.registry.facets(task.keyword)
+    keyword = prepared.keywords[task.keyword]
+    facets = prepared.facets[task.keyword]
     found: dict[str, Any] = {}
     for name, value in task.payload.items():
         found[name] = (

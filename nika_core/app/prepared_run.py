@@ -15,7 +15,7 @@ from nika_core.app.resuming import ResumedRun, check_resumable
 from nika_core.app.run_options import RunOptions
 from nika_core.app.system_prompt import resolve_system_prompt
 from nika_core.app.workspace import Workspace
-from nika_core.document import LoadedWorkflow, WorkflowPayload, check_inputs, check_values, checked_payload
+from nika_core.document import LoadedWorkflow, TaskPayloads, WorkflowPayload, check_inputs, check_values
 from nika_core.engine.core.hashing import digest
 from nika_core.engine.llm.budget import SpendingLimits
 from nika_core.engine.llm.estimate import certain_tasks
@@ -27,7 +27,7 @@ from nika_core.model.json import Json
 from nika_core.model.limits import Limit, LimitKind, Limits, Unit
 from nika_core.model.masking import Masker, secret_values
 from nika_core.model.workflow import AgentBlock, Task, Workflow
-from nika_core.plugin import Facets, ModelInfo, Price, Provider, Values
+from nika_core.plugin import Facets, Keyword, ModelInfo, Price, Provider, Values
 
 _MAX_HASHED = 1024**3  # bytes of one file that belongs to a task
 T = TypeVar("T")
@@ -45,10 +45,16 @@ class PreparedRun:
     inputs: Mapping[str, Json]
     agent: AgentBlock  # overrides applied, system prompt resolved
     directory: InstalledProviders
+    keywords: Mapping[str, Keyword]  # of the tasks
     providers: Mapping[str, Provider]  # in use, by name
     warnings: tuple[Problem, ...] = ()
     document: str = ""  # the workflow's text, for the run's history
     resumed: ResumedRun | None = None
+
+    @cached_property
+    def facets(self) -> Mapping[str, Facets]:
+        """The facets of the tasks' keywords. Raises NikaError."""
+        return {word: self.workspace.registry.facets(word) for word in self.keywords}
 
     @cached_property
     def bounds(self) -> SpendingLimits:
@@ -63,10 +69,12 @@ class PreparedRun:
     @cached_property
     def masker(self) -> Masker:
         """Masks the secrets of the environment, the project and the providers in use."""
-        declared = set(self.workspace.project.secrets)
-        for provider in self.providers.values():
-            declared.update(provider.secrets, provider.optional_secrets)
-        return Masker(secret_values(self.workspace.environ, declared))
+        secrets = {
+            name for provider in self.providers.values() for name in (*provider.secrets, *provider.optional_secrets)
+        }
+        if not secrets:
+            return self.workspace.masker
+        return Masker(secret_values(self.workspace.environ, secrets.union(self.workspace.project.secrets)))
 
     def model_info(self, model: str | None) -> tuple[Provider, ModelInfo]:
         """Return a model's provider and abilities; None: the agent block's model. Raise NikaError."""
@@ -104,9 +112,8 @@ class PreparedRun:
 
     def asked(self, task: Task, ask: Callable[[Facets, Any], T]) -> T:
         """Return what a facet says of a task. Raise NikaError, with the task's place."""
-        facets = self.workspace.registry.facets(task.keyword)
         try:
-            answer: T = getattr(facets, ask.__name__)(self.payload(task))
+            answer: T = getattr(self.facets[task.keyword], ask.__name__)(self.payload(task))
             return answer
         except NikaError as error:
             error.place = error.place or task.place
@@ -119,8 +126,12 @@ class PreparedRun:
 
     def payload(self, task: Task) -> Any:
         """Return the task as its keyword's facets see it."""
+        return self._payloads.of(task)
+
+    @cached_property
+    def _payloads(self) -> TaskPayloads:
         workspace, workflow = self.workspace, replace(self.workflow, agent=self.agent)
-        return checked_payload(task, workflow, self.limits, workspace.project.settings, workspace.environ)
+        return TaskPayloads(workflow, self.limits, workspace.project.settings, workspace.environ)
 
 
 def _content(path: Path) -> str:
@@ -170,11 +181,12 @@ def prepare_run(
         workspace,
         workflow,
         options,
-        workspace.graph(workflow),
+        loaded.graph or workspace.graph(workflow),
         limits,
         values,
         agent,
         directory,
+        models.keywords,
         models.providers,
         tuple(problems),
         loaded.text,

@@ -101,10 +101,10 @@ def _checked_payload(workspace: Workspace, payload: Any) -> Json:
     limits = workspace.limits
     try:
         text = json.dumps(payload, ensure_ascii=False, allow_nan=False)
-        checked = parse_json(text, limits.count(LimitKind.JSON_DEPTH))
+        checked = parse_json(text, limits.counts.get(LimitKind.JSON_DEPTH))
     except (TypeError, ValueError, RecursionError) as error:
         raise UsageError(f"the signal's payload is not JSON that can be used: {error}", hint=PAYLOAD_HINT) from None
-    size, limit = len(text.encode("utf-8", "surrogatepass")), limits.limit(LimitKind.OUTPUT_BYTES)
+    size, limit = len(text.encode("utf-8", "surrogatepass")), limits.bounds.get(LimitKind.OUTPUT_BYTES)
     if limit is not None and size > limit.value:
         raise UsageError(
             f"the signal's payload has {size} bytes, and {limit.name or 'a limit policy'} allows {limit.value:.0f}",

@@ -131,7 +131,7 @@ class Workspace:
         """The plugins under the project's and the environment's lists, whatever `nika.lock` says: to be listed."""
         installed, passed = scan(), passed_plugins(self._plugins)
         if not self._records and not passed:
-            return Registry(installed, self._policy())
+            return Registry(installed, self._policy)
         taken = {record.id for record in installed}
         extra = [record for record in self._records if record.id not in taken]
         for record in passed:
@@ -141,7 +141,7 @@ class Workspace:
                     code=codes.PLUGIN_CONFLICT,
                     hint="give it another word",
                 )
-        return Registry((*installed, *extra, *passed), self._policy())
+        return Registry((*installed, *extra, *passed), self._policy)
 
     @cached_property
     def registry(self) -> Registry:
@@ -150,7 +150,7 @@ class Workspace:
         Raises UsageError for a list that names a kind that does not exist, and RefusedError if the project has a
         `nika.lock` and something else is installed.
         """
-        policy = self._policy()
+        policy = self._policy
         preferred = tuple(id_ for id_ in policy.prefer if not id_.startswith(SECTIONS))
         for where, patterns in (*policy.allow, *policy.block, ("plugins.prefer of nika.yaml", preferred)):
             _refuse_unknown_kinds(where, patterns)
@@ -158,13 +158,15 @@ class Workspace:
         require_lock(self.project_folder / LOCK_NAME, usable)
         return self.installed
 
+    @cached_property
     def _own_policy(self) -> PluginPolicy:
         project, where = self.project, "nika.yaml"
         allow = ((where, project.allow),) if project.allow is not None else ()
         return PluginPolicy(allow, ((where, project.block),) if project.block else (), project.prefer)
 
+    @cached_property
     def _policy(self) -> PluginPolicy:
-        own = self._own_policy()
+        own = self._own_policy
         allow, block = list(own.allow), list(own.block)
         if _ALLOW in self.environ:
             allow.append((_ALLOW, patterns_of(self.environ[_ALLOW])))
@@ -181,7 +183,7 @@ class Workspace:
 
         Raises RefusedError if the environment blocks a policy of the project: it may narrow limits, never widen them.
         """
-        own, all_lists = self._own_policy(), self._policy()
+        own, all_lists = self._own_policy, self._policy
         for record in self.registry.records():
             why = all_lists.why_blocked(record) if record.kind is Kind.LIMIT_POLICY else None
             if why is not None and own.why_blocked(record) is None:
@@ -262,7 +264,7 @@ class Workspace:
         """
         if not self._facet_timer:
             return nullcontext()
-        seconds = self.limits.amount(LimitKind.VALIDATE_SECONDS, FACET_SECONDS) or FACET_SECONDS
+        seconds = self.limits.amounts.get(LimitKind.VALIDATE_SECONDS, FACET_SECONDS) or FACET_SECONDS
         return facet_timeout(lambda: tuple(self.registry.usable()), seconds + 1.0)
 
     def graph(self, workflow: Workflow) -> Graph:

@@ -115,7 +115,7 @@ class Groups:
 
     def take(self, event: Event) -> tuple[GroupProgress | None, bool]:
         """Count an event. Return the group that it is about, or happens inside of; and whether an item of it ended."""
-        if event.task is None:
+        if event.task is None or not (self._groups or "group" in event.data):
             return None, False
         top = top_task(event.task)
         if event.task == top and event.kind is EventKind.TASK_STARTED and "group" in event.data:

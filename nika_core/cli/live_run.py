@@ -124,8 +124,8 @@ def _print_pretty(result: RunResult, prepared: nika.PreparedRun) -> None:
         f"{ended[state]} {state}" for state in ("success", "failed", "waiting", "cancelled", "skipped") if ended[state]
     )
     parts = [f"{style(result.status.value, 'bold', colour)} in {duration_text(result.duration)}: {counts}"]
-    if result.usage.total_tokens:
-        parts.append(f"{result.usage.total_tokens} tokens")
+    if tokens := result.usage.total_tokens:
+        parts.append(f"{tokens} tokens")
     if result.usage.cost_usd:
         parts.append(money_text(float(result.usage.cost_usd)))
     if result.usage.saved_usd:

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, TextIO, cast
 
-from nika_core.cli.console import plain, print_message, style
+from nika_core.cli.console import coloured, plain, print_message, style
 from nika_core.cli.group_progress import GroupProgress, Groups
 from nika_core.model.codec import usage_json
-from nika_core.model.events import Event, EventKind
+from nika_core.model.events import LIVE, Event, EventKind
 from nika_core.model.ids import definition_path
 from nika_core.model.usage import money_text
 from nika_core.model.workflow import Workflow
@@ -37,13 +37,13 @@ class ProgressLines:
     With `verbose` it prints one for each node.
     """
 
-    chunks = False
-
     def __init__(self, workflow: Workflow, *, verbose: int = 0, write: Callable[[str], None] = print_message) -> None:
         self._keywords = {task.id: task.keyword for task in workflow.tasks}
         self._width = max((len(task.id) for task in workflow.tasks), default=0)
         self._verbose = verbose
+        self.ignores = LIVE | {EventKind.TASK_READY} | ({EventKind.MODEL_CALLED} if not verbose else set())
         self._write = write
+        self._style = style if coloured(sys.stderr) else _uncoloured
         self.groups = Groups()
 
     def __call__(self, event: Event) -> None:
@@ -66,34 +66,34 @@ class ProgressLines:
                     return None
                 about = data.get("reason") or (group.started() if group is not None else "")
                 again = f": {about}" if about else ""
-                return self._line(style("▶", "blue"), event, style(f"started{again}", "dim"))
+                return self._line(self._style("▶", "blue"), event, self._style(f"started{again}", "dim"))
             case EventKind.TASK_SUCCEEDED:
                 if group is not None:
                     figures = self._ended({**data, "usage": usage_json(group.usage)})
-                    return self._line(style("✓", "green"), event, f"{group.at_end()}, {figures}")
-                return self._line(style("✓", "green"), event, self._ended(data))
+                    return self._line(self._style("✓", "green"), event, f"{group.at_end()}, {figures}")
+                return self._line(self._style("✓", "green"), event, self._ended(data))
             case EventKind.TASK_REUSED:
-                return self._line(style("↻", "cyan"), event, f"reused: {data.get('reason', 'unchanged')}")
+                return self._line(self._style("↻", "cyan"), event, f"reused: {data.get('reason', 'unchanged')}")
             case EventKind.TASK_FAILED if data.get("reused"):
-                return self._line(style("↻", "cyan"), event, f"not repeated: {data.get('reason')}")
+                return self._line(self._style("↻", "cyan"), event, f"not repeated: {data.get('reason')}")
             case EventKind.TASK_FAILED:
-                return self._line(style("✗", "red"), event, self._failure(data.get("error") or {}))
+                return self._line(self._style("✗", "red"), event, self._failure(data.get("error") or {}))
             case EventKind.TASK_RETRYING:
                 delay = duration_text(float(data.get("delay", 0)))
                 failure = self._failure(data.get("error") or {}, hint=False)
-                return self._line(style("…", "yellow"), event, f"{failure}; again in {delay}")
+                return self._line(self._style("…", "yellow"), event, f"{failure}; again in {delay}")
             case EventKind.TASK_SKIPPED:
-                return self._line(style("○", "dim"), event, style(f"skipped ({data.get('reason')})", "dim"))
+                return self._line(self._style("○", "dim"), event, self._style(f"skipped ({data.get('reason')})", "dim"))
             case EventKind.TOOL_CALLED:
-                failed = style(" failed", "red") if data.get("isError") else ""
-                return self._line(style("·", "dim"), event, f"tool {plain(str(data.get('tool')))}{failed}")
+                failed = self._style(" failed", "red") if data.get("isError") else ""
+                return self._line(self._style("·", "dim"), event, f"tool {plain(str(data.get('tool')))}{failed}")
             case kind if kind in _NOTICES:
                 message = data.get("message") or " ".join(f"{key}={value}" for key, value in data.items())
-                return self._line(style("!", "yellow"), event, plain(str(message)))
+                return self._line(self._style("!", "yellow"), event, plain(str(message)))
             case EventKind.MODEL_CALLED if self._verbose:
                 usage = data.get("usage") or {}
                 tokens = f"{usage.get('inputTokens', 0)} + {usage.get('outputTokens', 0)} tokens"
-                return self._line(style("·", "dim"), event, f"{plain(str(data.get('model')))}: {tokens}")
+                return self._line(self._style("·", "dim"), event, f"{plain(str(data.get('model')))}: {tokens}")
         return None
 
     def _inside(self, group: GroupProgress, event: Event) -> str | None:
@@ -101,9 +101,11 @@ class ProgressLines:
         if event.kind is EventKind.TASK_FAILED and "failed" in group.ended and group.names_failure:
             error = event.data.get("error") or {}
             if error.get("category") != "cancelled":
-                return self._line(style("✗", "red"), event, self._failure(error, hint=False))
+                return self._line(self._style("✗", "red"), event, self._failure(error, hint=False))
         if group.at_milestone and group.done != group.total:
-            return self._line(style("…", "dim"), event._replace(task=group.task), style(group.so_far(), "dim"))
+            return self._line(
+                self._style("…", "dim"), event._replace(task=group.task), self._style(group.so_far(), "dim")
+            )
         return None
 
     def _line(self, mark: str, event: Event, rest: str) -> str:
@@ -125,14 +127,18 @@ class ProgressLines:
         if float(usage.get("costUsd", 0)):
             parts.append(money_text(float(usage["costUsd"])))
         if data.get("truncated"):
-            parts.append(style("output cut", "yellow"))
+            parts.append(self._style("output cut", "yellow"))
         return ", ".join(parts)
 
     def _failure(self, error: Any, *, hint: bool = True) -> str:
         text = f"[{error.get('code')}] {plain(str(error.get('message')))}"
         if hint and error.get("hint"):
-            text += f"\n    {style('hint', 'cyan')}: {plain(str(error['hint']))}"
+            text += f"\n    {self._style('hint', 'cyan')}: {plain(str(error['hint']))}"
         return text
+
+
+def _uncoloured(text: str, *names: str) -> str:
+    return text
 
 
 def _progress_text(data: Any) -> str:

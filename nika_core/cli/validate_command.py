@@ -108,7 +108,7 @@ def find_files(paths: list[Path]) -> list[Path]:
             found.update(dict.fromkeys(inside))
         else:
             found[path] = None  # a missing one is reported like any other bad file
-    most = open_command_workspace(paths[0]).limits.limit(LimitKind.FILES)
+    most = open_command_workspace(paths[0]).limits.bounds.get(LimitKind.FILES)
     if most is not None and len(found) > most.value:
         raise RefusedError(
             codes.COUNT_LIMIT,

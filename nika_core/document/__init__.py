@@ -1,6 +1,6 @@
 """From text to a checked workflow: strict YAML, schema, places, references, and how problems are shown."""
 
-from nika_core.document.checks import WorkflowPayload, check_values, check_workflow, checked_payload, graph_of
+from nika_core.document.checks import TaskPayloads, WorkflowPayload, check_values, check_workflow, graph_of
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading.inputs import check_inputs
 from nika_core.document.reading.project_file import check_settings, find_project, load_project
@@ -10,12 +10,12 @@ from nika_core.document.reading.workflow_loader import LoadedWorkflow, load_work
 __all__ = [
     "LoadedWorkflow",
     "PluginCatalog",
+    "TaskPayloads",
     "WorkflowPayload",
     "check_inputs",
     "check_settings",
     "check_values",
     "check_workflow",
-    "checked_payload",
     "declared_tasks",
     "find_project",
     "graph_of",

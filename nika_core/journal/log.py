@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from nika_core.journal.blobs import Blobs
 from nika_core.journal.encoding import decode, joined
 from nika_core.journal.locks import RunLock
-from nika_core.journal.rows import MemoEntry, RunEnd
+from nika_core.journal.rows import Entry, MemoEntry, RunEnd
 from nika_core.journal.signals import SignalInbox
 from nika_core.journal.store import RUN_SHIFT, Store
 from nika_core.journal.writer import JournalWriter
@@ -43,6 +43,8 @@ class RunRecorder:
         self._next = (number << RUN_SHIFT) + position
         self._writer = writer
         self._append = writer.append
+        self.barrier = writer.barrier  # waits until everything recorded and kept so far is durable; raises JournalError
+        self.flush = writer.flush  # the same for another thread than the event loop's
         self._blobs = blobs
         self._lock = lock
         self._stored = memo
@@ -52,33 +54,28 @@ class RunRecorder:
         self._begun = 0.0  # when this life of the run did
         self._told = False  # history says already how the run ended
 
-    def record(self, event: Event) -> None:
-        """Write it soon; never waits, raises nothing. An event without a number (`seq` 0) is not history."""
-        if event.seq:
-            self.last_seq = event.seq
-            self._next += 1
-            self._append((self._next, event))
-            if event.task is None:
-                self._of_the_run(event)
-            elif event.kind is EventKind.SIGNAL_RECEIVED:
-                self._inbox.received(event.task, event.data["key"])
+    def record(self, events: Sequence[Event]) -> None:
+        """Write them soon; never waits, raises nothing. An event without a number (`seq` 0) is not history."""
+        entries: list[Entry] = []
+        for event in events:
+            if event.seq:
+                self.last_seq = event.seq
+                self._next += 1
+                entries.append((self._next, event))
+                if event.task is None:
+                    entries.extend(self._of_the_run(event))
+                elif event.kind is EventKind.SIGNAL_RECEIVED:
+                    self._inbox.received(event.task, event.data["key"])
+        self._append(entries)
 
-    def _of_the_run(self, event: Event) -> None:
-        """Record the end of a run in the list of runs in the same commit as its last event."""
+    def _of_the_run(self, event: Event) -> Iterator[Entry]:
+        """Yield the end of a run, for the list of runs, which is in the same commit as the run's last event."""
         if event.kind is EventKind.RUN_STARTED:
             self._begun = event.at
         elif event.kind is EventKind.RUN_FINISHED and "status" in event.data:
             summary = {"usage": event.data.get("usage"), "durationMs": round((event.at - self._begun) * 1000)}
-            self._append(RunEnd(self._number, event.data["status"], event.at, summary))
             self._told = True
-
-    async def barrier(self) -> None:
-        """Wait until everything recorded and kept so far is durable. Raises JournalError."""
-        await self._writer.barrier()
-
-    def flush(self) -> None:
-        """The same for another thread than the event loop's. Raises JournalError."""
-        self._writer.flush()
+            yield RunEnd(self._number, event.data["status"], event.at, summary)
 
     def signals(self, waiting: Mapping[str, str]) -> list[tuple[str, str, Json]]:
         """Return node, key and payload of the signals for nodes that wait; `waiting` has the key by node."""
@@ -94,7 +91,7 @@ class RunRecorder:
     def put(self, key: str, call: str, value: Json) -> None:
         """Keep it; durable with the next barrier. What has a secret in it is kept for this process only."""
         self._kept[key, call] = value
-        self._append(MemoEntry(self._number, key, call, value, self._mask))
+        self._append([MemoEntry(self._number, key, call, value, self._mask)])
 
     def _read(self, stored: _Stored) -> Any:
         text, blob = stored
@@ -113,7 +110,7 @@ class RunRecorder:
         self.finished = True
         self._inbox.close()
         if not self._told:
-            self._append(RunEnd(self._number, status, at, {}))
+            self._append([RunEnd(self._number, status, at, {})])
         try:
             await self._writer.barrier()
         finally:

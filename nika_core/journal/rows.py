@@ -77,15 +77,14 @@ def commit(connection: sqlite3.Connection, store: Store, entries: Iterable[Entry
     large = any(row[2] is not None for row in rows) or any(len(text) > LARGE for _, text in kept)
     # While blobs are written and not yet referred to, nobody may clear away what nothing refers to.
     with hold_lock(store.locks / "blobs.lock", shared=True) if large else contextlib.nullcontext():
-        blobs = Blobs(store.blobs)
-        stored = [(row, events, _put(data, blobs)) for row, events, data in rows]
+        stored = [(row, events, _put(data, store.blobs)) for row, events, data in rows]
         alone = len(stored) == 1 and not (kept or ended or received)  # then one statement is the whole transaction
         if not alone:
             connection.execute("BEGIN IMMEDIATE")
         for row in stored:
             connection.execute("INSERT INTO events VALUES (?, ?, ?)", row)
         for entry, text in kept:
-            value = (None, _put(text, blobs)) if len(text) > LARGE else (text, None)
+            value = (None, _put(text, store.blobs)) if len(text) > LARGE else (text, None)
             connection.execute(
                 "INSERT OR REPLACE INTO memo VALUES (?, ?, ?, ?, ?)",
                 (entry.run, without_surrogates(entry.key), without_surrogates(entry.call), *value),

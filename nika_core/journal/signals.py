@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from nika_core.errors import JournalError
@@ -45,7 +45,7 @@ class SignalInbox:
     key is for, or whether the item of a list that it names is there.
     """
 
-    def __init__(self, store: Store, run: int, append: Callable[[SignalReceived], None]) -> None:
+    def __init__(self, store: Store, run: int, append: Callable[[Sequence[SignalReceived]], None]) -> None:
         self._store = store
         self._run = run
         self._append = append
@@ -75,7 +75,7 @@ class SignalInbox:
         """A signal is part of the run's history now: it is never handed over again."""
         number = self._handed_over.pop(node, None)
         if number is not None:
-            self._append(SignalReceived(number, key))
+            self._append([SignalReceived(number, key)])
 
     def close(self) -> None:
         """Look no more."""

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from nika_core.journal import faults
+from nika_core.journal.blobs import Blobs
 from nika_core.journal.locks import hold_lock
-from nika_core.model.files import require_regular_file, size_of
+from nika_core.model.files import require_regular_files, size_of
 
 VERSION: Final = 3
 APPLICATION: Final = 0x4E494B41  # "NIKA"
@@ -86,8 +87,12 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder / ".nika"
         self.path = self.folder / "journal.db"
-        self.blobs = self.folder / "blobs"
+        self.blobs = Blobs(self.folder / "blobs")
         self.locks = self.folder / "locks"
+
+    def run_folder(self, run_id: str) -> Path:
+        """Return where a run keeps its files."""
+        return self.folder / "runs" / run_id
 
     @property
     def exists(self) -> bool:
@@ -101,7 +106,7 @@ class Store:
         with faults.explained(self.path, "created"):
             self.folder.mkdir(parents=True, exist_ok=True)
             ignore = self.folder / ".gitignore"
-            require_regular_file(ignore)
+            require_regular_files(ignore)
             if not size_of(ignore) and not ignore.is_symlink():  # empty: a full disk once took the rest
                 ignore.write_text("*\n", encoding="utf-8")
             with hold_lock(self.locks / "journal.lock"):
@@ -142,8 +147,8 @@ class Store:
         raise AssertionError("one of them was returned or has raised")
 
     def _connect(self, mode: str) -> sqlite3.Connection:
-        for end in ("", "-wal", "-shm", "-journal"):  # SQLite waits for pipes
-            require_regular_file(self.path.with_name(self.path.name + end))
+        ends = ("", "-wal", "-shm", "-journal")
+        require_regular_files(*(self.path.with_name(self.path.name + end) for end in ends))  # SQLite waits for pipes
         uri = f"{self.path.resolve().as_uri()}?{mode}"
         # Autocommit: a statement is a transaction, except where BEGIN says otherwise.
         return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)

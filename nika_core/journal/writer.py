@@ -15,7 +15,7 @@ import contextlib
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Final, TypeVar
 
@@ -49,10 +49,10 @@ class JournalWriter:
         self._thread = threading.Thread(target=self._work, name="nika-journal", daemon=True)
         self._thread.start()
 
-    def append(self, entry: Entry) -> None:
-        """Write it soon."""
-        self._queue.append(entry)
-        self._appended += 1
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Write them soon."""
+        self._queue.extend(entries)
+        self._appended += len(entries)
         if not self._awake:
             self._awake = True
             self._wake.set()

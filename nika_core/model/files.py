@@ -143,17 +143,18 @@ def text_of(data: bytes, path: Path) -> str:
         raise FileError(path, reason, hint=hint, place=Place(str(path), line, column)) from None
 
 
-def require_regular_file(path: Path) -> None:
-    """Raise FileError if something other than a regular file has this name: for what a library opens by its name.
+def require_regular_files(*paths: Path) -> None:
+    """Raise FileError if something other than a regular file has one of these names: for what a library opens by name.
 
     What is not there is left to the library, which may make it.
     """
-    try:
-        _require_regular(path, path.stat(), None)
-    except (OSError, ValueError) as error:
-        refused = _unreadable(path, error)
-        if not refused.missing:
-            raise refused from None
+    for path in paths:
+        try:
+            _require_regular(path, path.stat(), None)
+        except (OSError, ValueError) as error:
+            missing = isinstance(error, FileNotFoundError | NotADirectoryError)
+            if not missing or path.is_symlink():
+                raise _unreadable(path, error) from None
 
 
 def is_folder(path: Path) -> bool:

@@ -28,9 +28,9 @@ def round_id(group: NodeId, number: int) -> NodeId:
     return NodeId(f"{group}@{number}")
 
 
-def inner_id(scope: NodeId | None, task: TaskId) -> NodeId:
-    """Return the id of a task inside the workflow that `scope` stands for; None: the run's own workflow."""
-    return NodeId(f"{scope}/{task}" if scope else task)
+def inner_id(scope: NodeId, task: TaskId) -> NodeId:
+    """Return the id of a task inside the workflow that `scope` stands for."""
+    return NodeId(f"{scope}/{task}")
 
 
 def segments(node: str) -> tuple[tuple[TaskId, int | None, int | None], ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -34,6 +35,9 @@ class LimitKind(StrEnum):
     ATTEMPTS = "attempts"  # of one task, in all
     RETRY_DELAY = "retry.delay"
     CONCURRENT = "concurrent"
+    ITEMS = "items"  # of one list
+    ROUNDS = "rounds"  # of one loop
+    NODES = "nodes"  # items, rounds and inner tasks of a run
     TASK_TOKENS = "task.tokens"
     RUN_TOKENS = "run.tokens"
     RUN_COST = "run.cost"
@@ -75,18 +79,28 @@ class Limit:
 
 
 class Limits:
-    """All bounds of all policies; of several for one measure the smallest holds. Immutable."""
+    """All bounds of all policies; of several for one measure the smallest holds. Immutable.
 
-    __slots__ = ("_all", "_smallest")
+    Attributes:
+        bounds: the bound that holds for each measure that has one, with its name and origin.
+        amounts: the same bounds as numbers, in their units.
+        counts: the same bounds as whole numbers.
+    """
+
+    __slots__ = ("_all", "amounts", "bounds", "counts")
 
     def __init__(self, limits: Iterable[Limit] = ()) -> None:
         self._all = tuple(limits)
-        smallest: dict[str, Limit] = {}
+        bounds: dict[str, Limit] = {}
         for limit in self._all:
-            known = smallest.get(limit.measure)
+            known = bounds.get(limit.measure)
             if known is None or limit.value < known.value:
-                smallest[limit.measure] = limit
-        self._smallest = smallest
+                bounds[limit.measure] = limit
+        self.bounds: Mapping[str, Limit] = bounds
+        self.amounts: Mapping[str, float] = {measure: limit.value for measure, limit in bounds.items()}
+        self.counts: Mapping[str, int] = {
+            measure: int(amount) for measure, amount in self.amounts.items() if math.isfinite(amount)
+        }
 
     def __iter__(self) -> Iterator[Limit]:
         return iter(self._all)
@@ -96,20 +110,6 @@ class Limits:
 
     def __hash__(self) -> int:
         return hash(self._all)
-
-    def limit(self, measure: str) -> Limit | None:
-        """Return the bound that holds, with its name and origin."""
-        return self._smallest.get(measure)
-
-    def count(self, measure: str) -> int | None:
-        """Return the bound as a whole number; None: not bounded."""
-        limit = self._smallest.get(measure)
-        return None if limit is None else int(limit.value)
-
-    def amount(self, measure: str, default: float | None = None) -> float | None:
-        """Return the bound in its unit; `default` if no policy sets one."""
-        limit = self._smallest.get(measure)
-        return default if limit is None else limit.value
 
     def narrowed(self, limits: Iterable[Limit]) -> Limits:
         """Return these and further limits; no bound becomes wider."""

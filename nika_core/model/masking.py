@@ -33,6 +33,9 @@ def masked_number(value: Any, mask: Callable[[str], str]) -> Any:
 class Masker:
     """Replaces secret values by `***`, also if they are escaped in JSON, a JSON number, or percent-encoded in
     a URL.
+
+    Attributes:
+        active: whether there is anything to replace.
     """
 
     def __init__(self, values: Iterable[str] = ()) -> None:
@@ -49,12 +52,10 @@ class Masker:
         # The longest first, so that a secret that contains another one is masked whole.
         ordered = sorted(forms, key=lambda form: (-len(form), form))
         self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+        self.active = bool(ordered)
         self._forms = ordered
         self._initials = frozenset(form[0] for form in ordered)
         self._longest = max(map(len, ordered), default=0)
-
-    def __bool__(self) -> bool:
-        return self._pattern is not None
 
     def text(self, text: str) -> str:
         """`text` with every secret replaced."""
@@ -113,7 +114,7 @@ class StreamMasker:
 
     def feed(self, text: str) -> str:
         """Return what can be shown now."""
-        if not self._masker:
+        if not self._masker.active:
             return text
         text = self._kept + text
         cut = self._masker.certain(text)

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 from nika_core.model.workflow import ROOT_KEYS, KeywordCategory
 from nika_core.plugin import Explanation, Keyword
 from nika_core.plugin.fields.validator import Validator
-from nika_core.registry.kinds import kind_of, load_named
+from nika_core.registry.kinds import Kind, load_named
 
 _OBJECT: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*\Z")
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9]*-\d{3}\Z")
@@ -107,10 +107,9 @@ LIMIT_POLICY: Final[Rules] = {"name": _TEXT, "summary": _TEXT, "policy": _OBJECT
 COMMAND: Final[Rules] = {"name": _TEXT, "summary": _TEXT, "app": _OBJECT_NAME}
 
 
-def description_error(description: object) -> str | None:
+def description_error(kind: Kind, description: object) -> str | None:
     """What is wrong with a description, as the rest of a sentence that begins with the plugin; None: nothing."""
-    kind = kind_of(description)
-    rules: Rules = load_named(kind.value.rules) if kind else {}
+    rules: Rules = load_named(kind.value.rules)
     for name, (wanted, holds) in rules.items():
         value = getattr(description, name, None)
         if not holds(value):

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Sequence
+from typing import Final
 
 from nika_core.errors import NikaError, PluginError
-from nika_core.plugin import BatchResult, BatchSearch, Chunk, Client, Health, ModelInfo, ModelRequest, TokenEstimate
+from nika_core.plugin import Client, Health, ModelInfo, ModelRequest, TokenEstimate
 from nika_core.registry.figures import is_count, model_problem
 from nika_core.registry.loading import broken, one_line
 from nika_core.registry.scan import PluginRecord
 
+_UNGUARDED: Final = ("stream", "submit_batch", "poll_batch", "find_batch")
+
 
 class GuardedClient:
-    """Guard `own`, an object of `record`. What happens during a call is the engine's to judge, and goes through."""
+    """Guard `own`, an object of `record`. What happens during a call is the engine's to judge, and not guarded."""
 
     def __init__(self, own: Client, record: PluginRecord) -> None:
         self._own = own
         self._record = record
+        for name in _UNGUARDED:
+            if hasattr(own, name):
+                setattr(self, name, getattr(own, name))
 
     def _failed(self, name: str, error: BaseException) -> PluginError:
         return broken(self._record, f"fails in `{name}`: {one_line(error)}")
@@ -48,9 +54,6 @@ class GuardedClient:
             self._require_model("models", each)
         return found
 
-    def stream(self, request: ModelRequest) -> AsyncIterator[Chunk]:
-        return self._own.stream(request)
-
     async def estimate(self, request: ModelRequest) -> TokenEstimate:
         found = await self._own.estimate(request)
         if not isinstance(found, TokenEstimate) or not is_count(found.input_tokens):
@@ -63,17 +66,6 @@ class GuardedClient:
         except Exception as error:
             return Health(False, f"its health check fails: {one_line(error)}")
         return found if isinstance(found, Health) else Health(False, f"its health check returns {type(found).__name__}")
-
-    async def submit_batch(self, requests: Mapping[str, ModelRequest]) -> str:
-        return await self._own.submit_batch(requests)
-
-    async def poll_batch(self, batch_id: str) -> BatchResult:
-        return await self._own.poll_batch(batch_id)
-
-    @property
-    def find_batch(self) -> Callable[[Sequence[str], float], Awaitable[BatchSearch]] | None:
-        """Not every client has it."""
-        return getattr(self._own, "find_batch", None)
 
     async def close(self) -> None:
         try:

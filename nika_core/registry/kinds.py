@@ -145,11 +145,6 @@ BY_GROUP: Final = {kind.group: kind for kind in Kind}
 BY_ID: Final = {kind.id: kind for kind in Kind}
 
 
-def kind_of(description: object) -> Kind | None:
-    """The kind whose description it is; None: no kind's."""
-    return next((kind for kind in Kind if isinstance(description, kind.description)), None)
-
-
 def load_named(name: str) -> Any:
     """What "module:name" of the table names."""
     module, _, attribute = name.partition(":")

@@ -91,7 +91,7 @@ class Loader:
             raise broken(record, f"does not describe '{record.word}': {hook} of {record.module} returned {names}")
         if len(mine) > 1:
             raise broken(record, f"describes '{record.word}' {len(mine)} times")
-        wrong = description_error(mine[0])
+        wrong = description_error(record.kind, mine[0])
         if wrong is not None:
             raise broken(record, wrong)
         found: Description = mine[0]
@@ -168,7 +168,8 @@ def make(record: PluginRecord, name: str, *arguments: object) -> Any:
         raise broken(record, f"cannot make {name}: {one_line(error)}") from error
 
 
-def guarded(kind: Kind, field: str, made: Any, record: PluginRecord) -> Any:
-    """The object that a description's field names, as the registry hands it out."""
-    guard = next(named.guard for named in kind.value.objects if named.field == field)
+def make_guarded(record: PluginRecord, description: Description, field: str, *arguments: object) -> Any:
+    """An instance of what a field of a description names, as the registry hands it out. Raises PluginError."""
+    made = make(record, getattr(description, field), *arguments)
+    guard = next(named.guard for named in record.kind.value.objects if named.field == field)
     return made if guard is None else load_named(guard)(made, record)

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from nika_core import codes
 from nika_core.errors import Place, RefusedError, UsageError
-from nika_core.model.files import FileError, read_file, read_json, require_regular_file
+from nika_core.model.files import FileError, read_file, read_json, require_regular_files
 from nika_core.registry.scan import PluginRecord
 
 LOCK_NAME: Final = "nika.lock"
@@ -83,7 +83,7 @@ def write_lock(path: Path, entries: Iterable[Locked]) -> None:
         for entry in entries
     ]
     listed = ",\n  ".join(rows)
-    require_regular_file(path)
+    require_regular_files(path)
     path.write_text(f'{{"format": {_FORMAT}, "plugins": [\n  {listed}\n]}}\n', encoding="utf-8")
 
 

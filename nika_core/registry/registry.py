@@ -15,7 +15,7 @@ from nika_core.errors import PluginError
 from nika_core.plugin import Client, Command, Facets, Keyword, LimitPolicy, Provider, Source, Step, TemplateSource
 from nika_core.registry import sections
 from nika_core.registry.kinds import Kind
-from nika_core.registry.loading import Description, Loader, guarded, load_object, make
+from nika_core.registry.loading import Description, Loader, load_object, make, make_guarded
 from nika_core.registry.policy import PluginPolicy, Unmatched, same_distribution
 from nika_core.registry.scan import DISTRIBUTION, PluginRecord, required_by, scan
 
@@ -210,8 +210,7 @@ class Registry:
         record = self.record(kind, word)
         key = (record, field)
         if key not in self._objects:
-            made = make(record, getattr(self.description(record), field))
-            self._objects[key] = guarded(kind, field, made, record)
+            self._objects[key] = make_guarded(record, self.description(record), field)
         return self._objects[key]
 
     def keywords(self) -> list[str]:
@@ -286,7 +285,7 @@ class Registry:
     def new_client(self, name: str, environ: Mapping[str, str]) -> Client:
         """A client for one run. Raises PluginError."""
         record = self.record(Kind.PROVIDER, name)
-        client: Client = guarded(Kind.PROVIDER, "client", make(record, self.provider(name).client, environ), record)
+        client: Client = make_guarded(record, self.description(record), "client", environ)
         return client
 
     def template_source(self, name: str) -> TemplateSource:

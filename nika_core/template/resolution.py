@@ -115,6 +115,8 @@ def _field(
         return verbatim
     tree = name in keyword.json_fields
     custom = name in keyword.rendered_fields
+    if isinstance(value, str) and not custom:
+        return value
     written = keyword.name if keyword.short_form_only else name
 
     def put_together(template: Template | str) -> Json:

@@ -32,7 +32,7 @@ async def stream(log: RunRecorder) -> dict[str, float]:
     events = [event(seq) for seq in range(1, MANY + 1)]
     cpu, start = time.process_time(), time.perf_counter()
     for each in events:
-        log.record(each)
+        log.record([each])
     recorded = time.perf_counter()
     await log.barrier()
     return {
@@ -48,7 +48,7 @@ async def waiting(log: RunRecorder, tasks: int, count: int) -> float:
 
     async def work() -> None:
         for seq in numbers:
-            log.record(event(seq + 1))
+            log.record([event(seq + 1)])
             await log.barrier()
 
     start = time.perf_counter()

@@ -218,7 +218,7 @@ async def test_an_error_while_it_is_stopped_for_its_time_is_still_a_timeout(lab)
             raise TaskError("killed", output="half of it")
 
     events = []
-    result = await one(lab, step, task=lab.task("a", timeout=5.0), limits=lab.limits(attempts=1), record=events.append)
+    result = await one(lab, step, task=lab.task("a", timeout=5.0), limits=lab.limits(attempts=1), record=events.extend)
     assert result.failure.category is Category.TIMEOUT
     assert produced(events) == "half of it"
 
@@ -337,7 +337,7 @@ def produced(events):
 async def test_what_a_failed_task_had_produced_is_kept_and_is_no_output(lab):
     events = []
     step = Attempts(TaskError("x", category=Category.CONFIG, output={"a": 1}))
-    result = await one(lab, step, record=events.append)
+    result = await one(lab, step, record=events.extend)
     assert (result.state, result.has_output, result.output) == ("failed", False, None)
     assert produced(events) == {"a": 1}
 

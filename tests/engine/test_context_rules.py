@@ -169,7 +169,7 @@ async def test_a_step_records_kinds_of_its_own_keyword(lab):
         return "x"
 
     seen, recorded = [], []
-    await lab.run(lab.request(lab.tasks("a")), lab.services(step, record=recorded.append), seen.append)
+    await lab.run(lab.request(lab.tasks("a")), lab.services(step, record=recorded.extend), seen.append)
     (event,) = [event for event in recorded if event.kind == "work.indexed"]
     assert (event.task, event.data) == ("a", {"files": 3, "message": "indexed"})
     assert event in seen
@@ -202,7 +202,7 @@ async def test_progress_is_shown_and_is_in_no_history(lab):
         return "x"
 
     seen, recorded = [], []
-    services = lab.services(step, record=recorded.append, mask=lambda text: text.replace("hush", "***"))
+    services = lab.services(step, record=recorded.extend, mask=lambda text: text.replace("hush", "***"))
     await lab.run(lab.request(lab.tasks("a")), services, seen.append)
     shown = [(event.seq, event.task, event.data) for event in seen if event.kind is EventKind.PROGRESS]
     assert shown == [(0, "a", {"done": 1, "total": 3, "text": "reading ***"}), (0, "a", {"done": 2.5, "text": ""})]

@@ -31,7 +31,7 @@ async def reused(lab, before, after, agent=None, task=None, **keyword):
     def services(**more):
         return lab.services({"work": step, "fails": fail}, keywords={"work": lab.keyword(**keyword)}, **more)
 
-    first = await lab.run(request(before), services(record=recorded.append))
+    first = await lab.run(request(before), services(record=recorded.extend))
     assert first.status is RunStatus.FAILED
     second = await lab.run(request(after, previous=previous_tasks(recorded), seq=recorded[-1].seq), services())
     return second.tasks[0].reused
@@ -77,7 +77,7 @@ async def test_sections_as_keywords_see_them_stand_in_for_the_documents_own(lab)
         made = lab.request((lab.task("a"), lab.task("b", 1, keyword="fails")), lab.flows("a>b"))
         made = replace(made, workflow=replace(made.workflow, sections=SERVERS))
         keywords = {"work": lab.keyword(sections={"servers": None})}
-        services = lab.services({"work": step, "fails": fail}, keywords=keywords, record=recorded.append)
+        services = lab.services({"work": step, "fails": fail}, keywords=keywords, record=recorded.extend)
         await lab.run(replace(made, sections=NEW_SERVER), services)
         again = replace(made, sections=now, previous=previous_tasks(recorded), seq=recorded[-1].seq)
         return (await lab.run(again, lab.services({"work": step, "fails": fail}, keywords=keywords))).tasks[0].reused

@@ -47,7 +47,7 @@ async def test_a_run_gives_every_task_and_the_last_output(lab):
 
 async def test_everything_that_happens_is_recorded_and_numbered_and_shown(lab):
     recorded, seen = [], []
-    await lab.run(lab.request(lab.tasks("a"), seq=41), lab.services(record=recorded.append), seen.append)
+    await lab.run(lab.request(lab.tasks("a"), seq=41), lab.services(record=recorded.extend), seen.append)
     assert [(event.seq, event.kind, event.task) for event in recorded] == [
         (42, EventKind.RUN_STARTED, None),
         (43, EventKind.TASK_READY, "a"),
@@ -64,7 +64,7 @@ async def test_chunks_are_shown_and_not_recorded(lab):
         context.emit_text("lo")
 
     recorded, seen = [], []
-    await lab.run(lab.request(lab.tasks("a")), lab.services(step, record=recorded.append), seen.append)
+    await lab.run(lab.request(lab.tasks("a")), lab.services(step, record=recorded.extend), seen.append)
     assert [event.data["text"] for event in seen if event.kind is EventKind.CHUNK] == ["hel", "lo"]
     assert not [event for event in recorded if event.kind is EventKind.CHUNK]
 
@@ -99,7 +99,7 @@ async def test_no_effect_before_what_led_to_it_is_durable(lab):
 
     services = lab.services(
         step,
-        record=lambda event: order.append(event.kind.value),
+        record=lambda events: order.extend(event.kind.value for event in events),
         barrier=barrier,
         keywords={"work": lab.keyword(pure=False)},
     )
@@ -122,7 +122,7 @@ async def test_a_history_that_cannot_be_written_is_told_once_and_the_result_is_n
     async def barrier():
         raise JournalError("NIKA-090", "the disk is full")
 
-    def record(event):
+    def record(events):
         raise OSError("no")
 
     seen = []
@@ -202,7 +202,7 @@ async def test_a_step_that_swallows_its_cancellation_is_left_behind_and_told(lab
 
 async def test_a_run_that_is_cancelled_before_it_begins_starts_nothing_that_lasts(lab):
     recorded = []
-    run = Run(lab.request(lab.tasks("a b")), lab.services(forever, record=recorded.append))
+    run = Run(lab.request(lab.tasks("a b")), lab.services(forever, record=recorded.extend))
     run.cancel("too late")
     result = await run.result()
     assert result.status is RunStatus.CANCELLED
@@ -232,7 +232,7 @@ async def test_cancelling_a_second_time_does_not_wait(lab):
 
 async def test_when_the_awaiting_task_is_cancelled_the_run_ends_in_good_order_first(lab):
     recorded = []
-    run = Run(lab.request(lab.tasks("a b"), lab.flows("a>b")), lab.services(forever, record=recorded.append))
+    run = Run(lab.request(lab.tasks("a b"), lab.flows("a>b")), lab.services(forever, record=recorded.extend))
     task = asyncio.create_task(run.result())
     await wait_until_idle()
     task.cancel()
@@ -271,7 +271,7 @@ async def test_a_run_that_was_cancelled_goes_on_without_doing_anything_twice(lab
 
     again = False
     recorded = []
-    services = lab.services(step, record=recorded.append, call_cache=call_cache)
+    services = lab.services(step, record=recorded.extend, call_cache=call_cache)
     run = Run(lab.request(lab.tasks("a b c"), lab.flows("a>b b>c")), services)
     task = asyncio.create_task(run.result())
     await wait_until_idle()
@@ -437,7 +437,7 @@ async def test_secrets_reach_the_next_task_and_nothing_that_is_recorded_or_print
 
     recorded, seen = [], []
     tasks = (lab.task("a"), lab.task("b", 1, payload={"x": lab.ref("a")}))
-    services = lab.services(step, mask=hide, record=recorded.append)
+    services = lab.services(step, mask=hide, record=recorded.extend)
     result = await lab.run(lab.request(tasks), services, seen.append)
     assert received[1] == {"x": {"hunter22": ["hunter22"]}}
     assert "hunter22" not in f"{recorded}{seen}{result}"
@@ -456,7 +456,7 @@ async def test_a_secret_of_digits_is_masked_as_a_number_and_figures_of_the_engin
     recorded, seen = [], []
     tasks = (lab.task("a", timeout=1000.0), lab.task("b", 1, payload={"x": lab.ref("a")}))
     mask = Masker(["123456"]).text
-    services = lab.services(step, mask=mask, record=recorded.append)
+    services = lab.services(step, mask=mask, record=recorded.extend)
     result = await lab.run(lab.request(tasks), services, seen.append)
 
     assert result.tasks[0].output == {"pin": "***", "list": ["***.5"]}

@@ -98,10 +98,11 @@ async def _one(lab, specs, how):
             running.discard(task)
         return task
 
-    def record(event):
-        events.append(event)
-        if event.kind is EventKind.NOTICE and "was told to stop and did not" in event.data["message"]:
-            left.add(event.task)
+    def record(batch):
+        events.extend(batch)
+        for event in batch:
+            if event.kind is EventKind.NOTICE and "was told to stop and did not" in event.data["message"]:
+                left.add(event.task)
 
     tasks = tuple(
         lab.task(

@@ -43,7 +43,7 @@ async def test_a_run_comes_back_as_it_was_recorded(tmp_path: Path) -> None:
             event(3, log.run_id),
         ]
         for each in recorded:
-            log.record(each)
+            log.record([each])
         log.put("r/t#1", "model:x:1", {"text": "hello"})
         await log.finish("succeeded", 1.7e9 + 9)
     with Journal.open(tmp_path) as journal:
@@ -58,17 +58,17 @@ async def test_a_run_comes_back_as_it_was_recorded(tmp_path: Path) -> None:
 async def test_how_a_run_ended_is_known_as_soon_as_its_last_event_is_there(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         log = journal.begin(info())
-        log.record(Event(1, log.run_id, 1.7e9, EventKind.RUN_STARTED))
+        log.record([Event(1, log.run_id, 1.7e9, EventKind.RUN_STARTED)])
         data = {"status": "failed", "usage": {"inputTokens": 3}}
-        log.record(Event(2, log.run_id, 1.7e9 + 2, EventKind.RUN_FINISHED, None, data))
+        log.record([Event(2, log.run_id, 1.7e9 + 2, EventKind.RUN_FINISHED, None, data)])
         await log.barrier()  # and it is killed here
         log.release()
         (run,) = journal.runs()
         assert (run.status, run.ended) == ("failed", 1.7e9 + 2)
         assert run.summary == {"usage": {"inputTokens": 3}, "durationMs": 2000}
         again = journal.resume(log.run_id)
-        again.record(Event(3, log.run_id, 1.7e9 + 60, EventKind.RUN_STARTED))
-        again.record(Event(4, log.run_id, 1.7e9 + 61, EventKind.RUN_FINISHED, None, {"status": "succeeded"}))
+        again.record([Event(3, log.run_id, 1.7e9 + 60, EventKind.RUN_STARTED)])
+        again.record([Event(4, log.run_id, 1.7e9 + 61, EventKind.RUN_FINISHED, None, {"status": "succeeded"})])
         await again.finish("not this", 0.0)
         (run,) = journal.runs()
         assert (run.status, run.ended, run.summary["durationMs"]) == ("succeeded", 1.7e9 + 61, 1000)
@@ -129,7 +129,7 @@ async def test_a_resumed_run_goes_on_with_its_events_and_its_memo(tmp_path: Path
     large = "x" * (LARGE + 1)
     with Journal.open(tmp_path) as journal:
         log = journal.begin(info())
-        log.record(event(1, log.run_id))
+        log.record([event(1, log.run_id)])
         log.put("k", "small", [1, 2])
         log.put("k", "large", large)
         await log.barrier()
@@ -140,7 +140,7 @@ async def test_a_resumed_run_goes_on_with_its_events_and_its_memo(tmp_path: Path
         assert (again.get("k", "small"), again.get("k", "large"), again.get("k", "other")) == ([1, 2], large, None)
         again.put("k", "small", [3])
         assert again.get("k", "small") == [3]
-        again.record(event(2, log.run_id))
+        again.record([event(2, log.run_id)])
         await again.finish("failed", 1.7e9)
         found = journal.load(log.run_id)
     assert [each.seq for each in found.events] == [1, 2]
@@ -165,7 +165,7 @@ async def test_large_values_lie_beside_the_journal_once_and_go_with_the_last_run
     with Journal.open(tmp_path) as journal:
         logs = [journal.begin(info(document="d" * (LARGE + 1))) for _ in range(2)]
         for log in logs:
-            log.record(event(1, log.run_id, output=large))
+            log.record([event(1, log.run_id, output=large)])
             log.put("k", "c", {"output": large})
             await log.finish("succeeded", 1.7e9)
         assert len(blobs(tmp_path)) == 2  # the events' and the memo's are the same JSON; the document is another
@@ -201,7 +201,7 @@ async def test_a_value_is_large_above_64_kib_of_json(tmp_path: Path, extra: int,
     overhead = len(json.dumps({"o": ""}, separators=(",", ":")))
     with Journal.open(tmp_path) as journal:
         log = journal.begin(info())
-        log.record(event(1, log.run_id, o="x" * (LARGE - overhead + extra)))
+        log.record([event(1, log.run_id, o="x" * (LARGE - overhead + extra))])
         await log.finish("succeeded", 1.7e9)
     assert len(blobs(tmp_path)) == count
 
@@ -212,16 +212,16 @@ async def test_many_events_share_a_row_and_large_ones_have_their_own(tmp_path: P
         sizes = [1] * 300 + [LARGE // 2] * 3 + [LARGE + 1] * 2 + [1] * 300
         told = [[event(seq, log.run_id, output="x" * size) for seq, size in enumerate(sizes, 1)] for log in logs]
         for one, other in zip(*told, strict=True):  # two runs at once, in one file
-            logs[0].record(one)
+            logs[0].record([one])
             if one.seq % 7:
-                logs[1].record(other)
+                logs[1].record([other])
         for log in logs:
             await log.finish("succeeded", 1.7e9)
         assert journal.load(logs[0].run_id).events == tuple(told[0])
         assert journal.load(logs[1].run_id).events == tuple(each for each in told[1] if each.seq % 7)
         alone = journal.begin(info())
         for each in told[0]:
-            alone.record(each)
+            alone.record([each])
         await alone.finish("succeeded", 1.7e9)
     with sqlite3.connect(tmp_path / ".nika" / "journal.db") as database:
         rows = database.execute("SELECT max(length(events)), count(*) FROM events WHERE id > 3 << 32").fetchone()
@@ -234,9 +234,9 @@ async def test_many_events_share_a_row_and_large_ones_have_their_own(tmp_path: P
 async def test_a_large_value_that_is_lost_is_told_and_the_rest_is_readable(tmp_path: Path, damage: str) -> None:
     with Journal.open(tmp_path) as journal:
         log = journal.begin(info())
-        log.record(event(1, log.run_id, output="x" * (LARGE + 1)))
+        log.record([event(1, log.run_id, output="x" * (LARGE + 1))])
         log.put("k", "c", "x" * (LARGE + 1))
-        log.record(event(2, log.run_id, output="small"))
+        log.record([event(2, log.run_id, output="small")])
         await log.barrier()
         log.release()
         for path in blobs(tmp_path):
@@ -266,8 +266,8 @@ async def test_what_has_no_form_in_json_stops_no_history(tmp_path: Path) -> None
     endless.append(endless)
     with Journal.open(tmp_path) as journal:
         log = journal.begin(info())
-        log.record(event(1, log.run_id, output=endless))
-        log.record(event(2, log.run_id, output=MappingProxyType({"a": {1, 2}, "b": Path("x")})))
+        log.record([event(1, log.run_id, output=endless)])
+        log.record([event(2, log.run_id, output=MappingProxyType({"a": {1, 2}, "b": Path("x")}))])
         await log.finish("succeeded", 1.7e9)
         first, second = journal.load(log.run_id).events
     assert first.data.keys() == {"lost"}
@@ -281,8 +281,8 @@ async def test_a_value_that_raises_when_it_is_asked_for_its_text_stops_no_histor
 
     with Journal.open(tmp_path) as journal:
         log = journal.begin(info())
-        log.record(event(1, log.run_id, output=Broken()))
-        log.record(event(2, log.run_id, output="x"))
+        log.record([event(1, log.run_id, output=Broken())])
+        log.record([event(2, log.run_id, output="x")])
         await log.finish("succeeded", 1.7e9)
         first, second = journal.load(log.run_id).events
     assert first.data == {"lost": "it has no form in JSON: LookupError"}
@@ -301,7 +301,7 @@ def test_a_run_log_is_what_the_engine_asks_for(tmp_path: Path) -> None:
 async def test_an_event_without_a_number_is_not_history(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         log = journal.begin(info())
-        log.record(event(0, log.run_id, text="chunk"))
+        log.record([event(0, log.run_id, text="chunk")])
         await log.finish("succeeded", 1.7e9)
         assert journal.load(log.run_id).events == ()
 
@@ -318,7 +318,7 @@ async def test_a_barrier_with_nothing_to_wait_for_does_not_wait(tmp_path: Path) 
 async def test_a_cancelled_wait_harms_nobody(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         log = journal.begin(info())
-        log.record(event(1, log.run_id))
+        log.record([event(1, log.run_id)])
         waits = [asyncio.create_task(log.barrier()) for _ in range(3)]
         await asyncio.sleep(0)
         waits[1].cancel()
@@ -331,7 +331,7 @@ async def test_ten_thousand_events_without_a_barrier_are_all_there_after_closing
     with Journal.open(tmp_path) as journal:
         log = journal.begin(info())
         for seq in range(1, 10_001):
-            log.record(event(seq, log.run_id, n=seq))
+            log.record([event(seq, log.run_id, n=seq)])
             if seq % 100 == 0:
                 await asyncio.sleep(0)
         log.release()
@@ -362,7 +362,7 @@ def test_any_mix_of_records_and_barriers_comes_back_in_order(
             for what, text in steps:
                 if what == "record":
                     seq += 1
-                    log.record(event(seq, log.run_id, text=text))
+                    log.record([event(seq, log.run_id, text=text)])
                 elif what == "put":
                     log.put("k", text, text)
                 else:

@@ -56,7 +56,7 @@ def old_run(folder: Path) -> str:
     with Journal.open(folder) as journal:
         log = journal.begin(info(), "20200101-000000-000000")
         for seq in range(1, 200):
-            log.record(event(seq, output="x" * 500))
+            log.record([event(seq, output="x" * 500)])
         log.release()
     return log.run_id
 
@@ -71,8 +71,8 @@ def test_what_was_durable_survives_kill_9_and_the_run_can_be_resumed(tmp_path: P
         log = Journal.open(folder).begin(info, run_id)
         print("begun", flush=True)
         for seq in range(1, 10_000):
-            log.record(event(seq))
-            log.record(event(seq + 100_000))
+            log.record([event(seq)])
+            log.record([event(seq + 100_000)])
             await log.barrier()
             print(seq, flush=True)
     asyncio.run(main())
@@ -90,7 +90,7 @@ def test_what_was_durable_survives_kill_9_and_the_run_can_be_resumed(tmp_path: P
         whole = [seq for n in range(1, len(found)) for seq in (n, n + 100_000)]
         assert found == whole[: len(found)]
         log = journal.resume("r-1")
-        log.record(event(7))
+        log.record([event(7)])
         log.release()
     with Journal.open(tmp_path) as journal:
         assert [each.seq for each in journal.load("r-1").events] == [*found, 7]
@@ -121,10 +121,10 @@ def test_a_group_is_there_whole_or_not_at_all_wherever_the_kill_falls(tmp_path: 
     async def main():
         global armed
         log = Journal.open(folder).begin(info, run_id)
-        log.record(event(1))
+        log.record([event(1)])
         await log.barrier()
         armed = True
-        log.record(event(2, output="x" * {LARGE + 1}))
+        log.record([event(2, output="x" * {LARGE + 1})])
         log.put("k", "c", "reply")
         if point == "without a barrier": die()
         await log.barrier()
@@ -173,7 +173,7 @@ def test_processes_that_begin_at_the_same_time_do_not_disturb_each_other(tmp_pat
         with Journal.open(folder) as journal:
             log = journal.begin(info, run_id)
             for seq in range(1, 101):
-                log.record(event(seq, output="x" * (70_000 if seq % 25 == 0 else 10)))
+                log.record([event(seq, output="x" * (70_000 if seq % 25 == 0 else 10))])
                 await log.barrier()
             await log.finish("succeeded", time.time())
     asyncio.run(main())
@@ -198,7 +198,7 @@ def test_a_run_is_removed_while_another_one_writes_the_same_large_values(tmp_pat
             log = journal.begin(info, run_id)
             print("begun", flush=True)
             for seq in range(1, 41):
-                log.record(event(seq, output=str(seq % 5) * 70_000))
+                log.record([event(seq, output=str(seq % 5) * 70_000)])
                 await log.barrier()
             await log.finish("succeeded", time.time())
     asyncio.run(main())
@@ -206,7 +206,7 @@ def test_a_run_is_removed_while_another_one_writes_the_same_large_values(tmp_pat
     with Journal.open(tmp_path) as journal:
         for number in range(20):
             log = journal.begin(info(), f"old-{number:02}")
-            log.record(event(1, output=str(number % 5) * 70_000))
+            log.record([event(1, output=str(number % 5) * 70_000)])
             log.release()
         process = start(tmp_path, "new", body)
         assert process.stdout is not None
@@ -224,7 +224,7 @@ def test_a_run_is_removed_or_resumed_while_this_process_has_a_large_value_to_wri
     with Journal.open(folder) as journal:
         journal.begin(info, "old").release()
         log = journal.begin(info, run_id)
-        log.record(event(1, output="x" * 70_000))
+        log.record([event(1, output="x" * 70_000)])
         journal.{what}("old")
         log.release()
     """
@@ -250,7 +250,7 @@ async def test_a_full_disk_is_told_and_nothing_is_lost_once_there_is_room_again(
         database.execute(f"PRAGMA max_page_count={pages + 5}")
         log.put("k", "c", "reply")
         for seq in range(1, 301):
-            log.record(event(seq, output="y" * 1000))
+            log.record([event(seq, output="y" * 1000)])
         for _ in range(2):
             with pytest.raises(JournalError, match="cannot be written: the disk is full") as caught:
                 await log.barrier()
@@ -270,7 +270,7 @@ async def test_a_journal_that_cannot_be_written_to_the_end_says_so_when_it_is_cl
     assert journal._writer is not None
     thread = journal._writer._thread
     journal._writer._connection.execute("PRAGMA query_only=ON")
-    log.record(event(1))
+    log.record([event(1)])
     with pytest.raises(JournalError, match="it is read-only"):
         await log.finish("succeeded", 1.7e9)
     with pytest.raises(JournalError, match="it is read-only"):
@@ -290,7 +290,7 @@ def test_a_file_size_limit_of_the_system_is_told_and_not_a_traceback(tmp_path: P
         told = []
         for size in (1000, 300_000):
             for seq in range(400):
-                log.record(event(seq + size, output="x" * size)) if seq == 0 or size == 1000 else None
+                log.record([event(seq + size, output="x" * size)]) if seq == 0 or size == 1000 else None
             try:
                 await log.barrier()
             except JournalError as error:
@@ -362,7 +362,7 @@ def test_a_damaged_row_is_told_and_other_runs_can_be_read(tmp_path: Path, damage
     old_run(tmp_path)
     with Journal.open(tmp_path) as journal:
         log = journal.begin(info(), "hurt")
-        log.record(event(1))
+        log.record([event(1)])
         log.release()
     with sqlite3.connect(tmp_path / ".nika" / "journal.db") as database:
         database.execute("UPDATE events SET events = ? WHERE id = (SELECT max(id) FROM events)", (damaged,))
@@ -449,13 +449,13 @@ def test_a_journal_of_an_earlier_nika_is_read_and_gone_on_with(tmp_path: Path, b
     with Journal.open(tmp_path) as journal:
         log = journal.begin(info(), "r")
         for each in (event(1, output="x"), event(2), event(3, output="é" * LARGE), event(4, n=[1.5, None, "'"])):
-            log.record(each)
+            log.record([each])
         log.release()
     events = as_version_1(tmp_path)
     with Journal.open(tmp_path) as journal:
         if by == "a writer":
             log = journal.resume("r")
-            log.record(event(5))
+            log.record([event(5)])
             log.release()
     with Journal.open(tmp_path) as journal:
         assert journal.load("r").events == (*events, *([event(5)] if by == "a writer" else []))

@@ -18,24 +18,24 @@ def test_the_smallest_bound_holds_and_none_gets_wider(bounds: list[tuple[str, fl
     limits = Limits(limit(*each) for each in bounds)
     for measure in "abc":
         values = [value for name, value in bounds if name == measure]
-        assert limits.amount(measure) == (min(values) if values else None)
+        assert limits.amounts.get(measure) == (min(values) if values else None)
         narrowed = limits.narrowed([limit(measure, 50)])
-        assert narrowed.amount(measure) == min([*values, 50])
+        assert narrowed.amounts.get(measure) == min([*values, 50])
     assert len(list(limits)) == len(bounds)
 
 
 def test_what_holds_is_told_with_its_name():
     limits = Limits([limit("a", 5, "NIKA_A"), limit("a", 3, "--a")])
-    found = limits.limit("a")
+    found = limits.bounds.get("a")
     assert found is not None
     assert found.name == "--a"
-    assert limits.count("a") == 3
+    assert limits.counts.get("a") == 3
 
 
 def test_what_nobody_bounds_is_not_bounded():
-    assert Limits().limit(LimitKind.TASKS) is None
-    assert Limits().count(LimitKind.TASKS) is None
-    assert Limits().amount(timeout_of("shell"), 60.0) == 60.0
+    assert Limits().bounds.get(LimitKind.TASKS) is None
+    assert Limits().counts.get(LimitKind.TASKS) is None
+    assert Limits().amounts.get(timeout_of("shell"), 60.0) == 60.0
 
 
 def test_each_keyword_has_measures_of_its_own():

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nika_core import codes
-from nika_core.model.files import FileError, open_file, read_file, read_json, read_text, require_regular_file, size_of
+from nika_core.model.files import FileError, open_file, read_file, read_json, read_text, require_regular_files, size_of
 from nika_core.model.json_text import parse_json
 
 
@@ -179,7 +179,7 @@ def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
 
 def test_a_library_may_open_regular_files_and_make_new_ones(tmp_path: Path) -> None:
     (tmp_path / "f").touch()
-    require_regular_file(tmp_path / "f")
-    require_regular_file(tmp_path / "new")
+    require_regular_files(tmp_path / "f")
+    require_regular_files(tmp_path / "new")
     with pytest.raises(FileError, match="is a named pipe"):
-        require_regular_file(pipe(tmp_path / "pipe"))
+        require_regular_files(pipe(tmp_path / "pipe"))

@@ -67,14 +67,18 @@ def test_an_answer_that_does_not_fit_is_repaired_with_the_validators_words_and_b
     assert sum("asked for again" in event["data"]["message"] for event in done.events("notice")) == 2
 
 
-def test_after_two_repairs_it_is_a_failure_that_keeps_what_there_was(nika: Nika, write: Write, wire: Wire) -> None:
-    write("w.nika.yaml", WORKFLOW.format(model=wire.model, provider=wire.provider))
+def test_after_two_repairs_it_is_a_failure_whose_error_keeps_what_there_was(
+    nika: Nika, write: Write, wire: Wire
+) -> None:
+    handler = """  - {id: handler, when: "${state.rate} == 'failed'", set: {had: "${error.rate.output}"}}\n"""
+    write("w.nika.yaml", WORKFLOW.format(model=wire.model, provider=wire.provider) + handler)
     wire.say("one", "two", "three", GOOD)
     done = nika("run", "w.nika.yaml", "--format", "json")
     assert done.code == 1
     task = done.tasks["rate"]
     assert (task["error"]["category"], task["error"]["code"]) == ("validation", "NIKA-084")
-    assert task["output"] == "three"
+    assert "output" not in task
+    assert done.tasks["handler"]["output"] == {"had": "three"}
     assert done.json["usage"]["calls"] == len(wire.calls) == 3
 
 

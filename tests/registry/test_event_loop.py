@@ -7,6 +7,7 @@ import pytest
 from nika_core.plugin import Keyword, Provider
 from nika_core.registry.description_rules import description_error
 from nika_core.registry.event_loop import preserve_event_loop
+from nika_core.registry.kinds import Kind
 
 
 def test_asyncio_is_afterwards_as_it_was_before() -> None:
@@ -40,8 +41,8 @@ def test_asking_for_the_policy_changes_nothing() -> None:
 
 
 def test_a_description_is_told_what_is_wrong_with_it() -> None:
-    assert description_error(Provider(name="a", summary="b", client="m:C")) is None
-    wrong = description_error(Provider(name="a", summary="b", client="m:C", models="gpt-*"))  # type: ignore[arg-type]  # that
+    assert description_error(Kind.PROVIDER, Provider(name="a", summary="b", client="m:C")) is None
+    wrong = description_error(Kind.PROVIDER, Provider(name="a", summary="b", client="m:C", models="gpt-*"))  # type: ignore[arg-type]  # that
     assert wrong == "sets `models` to 'gpt-*', not names, in a set or a tuple"
     broken = Keyword(name="a", summary="b", primary="c", payload=None, step="m:S")
-    assert "sets `payload` to None" in str(description_error(broken))
+    assert "sets `payload` to None" in str(description_error(Kind.KEYWORD, broken))

@@ -30,7 +30,7 @@ def test_the_docstring_of_a_hook_is_a_complete_plugin(kind: Kind, site: Site) ->
     registry = Registry(site.records())
     registry.try_out(registry.record(kind, word))
     description = registry.description(registry.record(kind, word))
-    assert description_error(description) is None
+    assert description_error(kind, description) is None
 
 
 @pytest.mark.parametrize("kind", Kind)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from nika_core.document import checked_payload
+from nika_core.document import TaskPayloads
 from nika_core.model.limits import Limits
 from nika_core.model.workflow import Task, Workflow
 from nika_core.plugin import Payload
@@ -22,7 +22,7 @@ FIELDS: dict[str, Any] = {"a": "plain", "b": compile_template("x {{y}}"), "c": {
 
 def test_a_fake_payload_has_all_that_a_real_one_has_and_gives_the_same_texts() -> None:
     workflow = Workflow("w", Path("/nowhere/w.nika.yaml"), (Task("task", "word", FIELDS, 0),), ())
-    real, fake = checked_payload(workflow.tasks[0], workflow, Limits()), FakePayload(FIELDS, Path("/nowhere"))
+    real, fake = TaskPayloads(workflow, Limits()).of(workflow.tasks[0]), FakePayload(FIELDS, Path("/nowhere"))
     names = [name for name in vars(Payload) if not name.startswith("_")]
     assert "fields" in names
     assert all(hasattr(fake, name) and hasattr(real, name) for name in names)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 
 from nika_core.document.checks.check_context import Context, depends_on, is_optional
 from nika_core.document.checks.conditions import check_conditions
 from nika_core.document.checks.flow_conditions import check_flow_conditions
+from nika_core.document.checks.groups import check_groups
 from nika_core.document.checks.known_values import check_values
-from nika_core.document.checks.payload_checks import CheckedPayload, check_payloads, checked_payload
+from nika_core.document.checks.payload_checks import CheckedPayload, TaskPayloads, check_payloads
 from nika_core.document.checks.references import check_references
 from nika_core.document.checks.retry_limits import check_attempts
 from nika_core.document.checks.tool_access import check_tools
@@ -19,15 +20,14 @@ from nika_core.document.checks.topology import (
     check_flows,
     check_orphans,
     check_output,
+    check_outputs,
 )
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.errors import Problem, Severity
 from nika_core.model.graph import Graph, build_graph
-from nika_core.model.json import JsonObject
-from nika_core.model.limits import Limits
 from nika_core.model.workflow import Workflow
 
-__all__ = ["CheckedPayload", "WorkflowPayload", "check_values", "check_workflow", "checked_payload", "graph_of"]
+__all__ = ["CheckedPayload", "Context", "TaskPayloads", "WorkflowPayload", "check_values", "check_workflow", "graph_of"]
 
 _CHECKS = (
     check_tools,
@@ -37,33 +37,20 @@ _CHECKS = (
     check_references,
     check_cycles,
     check_output,
+    check_outputs,
+    check_groups,
     check_payloads,
     check_attempts,
 )
 
 
-def check_workflow(
-    workflow: Workflow,
-    catalog: PluginCatalog,
-    limits: Limits,
-    environ: Mapping[str, str] | None = None,
-    *,
-    settings: Mapping[str, JsonObject] | None = None,
-    whole: bool = True,
-    broken_sections: frozenset[str] = frozenset(),
-    check_time: Callable[[], None] = lambda: None,
-) -> Iterator[Problem]:
+def check_workflow(context: Context, *, whole: bool = True) -> Iterator[Problem]:
     """Yield errors and warnings as they are found. Nothing runs, and nothing but files is read.
 
     Args:
-        environ: the environment of the run; None: it is not known, and every variable may be set.
-        settings: of the project file, by keyword.
         whole: whether the document could be read without errors. If not, or where references or flows are wrong, a
             task that seems to be an orphan may be none.
-        broken_sections: root keys of plugins that were refused: their keywords cannot tell what is there.
-        check_time: called again and again; raises when the time for a validation is over.
     """
-    context = Context(workflow, catalog, limits, environ, settings or {}, broken_sections, check_time)
     for check in _CHECKS:
         for problem in check(context):
             whole = whole and problem.severity is not Severity.ERROR

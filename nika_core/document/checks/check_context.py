@@ -67,7 +67,14 @@ def is_known_before_run(catalog: PluginCatalog, placeholder: Placeholder) -> boo
 
 @dataclass
 class Context:
-    """A workflow under check."""
+    """A workflow under check.
+
+    Attributes:
+        environ: the environment of the run; None: it is not known, and every variable may be set.
+        settings: of the project file, by keyword.
+        broken_sections: root keys of plugins that were refused: their keywords cannot tell what is there.
+        check_time: called again and again; raises when the time for a validation is over.
+    """
 
     workflow: Workflow
     catalog: PluginCatalog
@@ -75,7 +82,7 @@ class Context:
     environ: Mapping[str, str] | None
     settings: Mapping[str, JsonObject]
     broken_sections: frozenset[str] = frozenset()
-    check_time: Callable[[], None] = lambda: None  # raises when the time for a validation is over
+    check_time: Callable[[], None] = lambda: None
     _needed: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @cached_property
@@ -100,10 +107,6 @@ class Context:
     def can_be_asked(self, keyword: Keyword) -> bool:
         """Return whether a keyword has all that its check needs: it would miss what is in a broken section."""
         return self.broken_sections.isdisjoint(keyword.sections)
-
-    def keyword_of(self, task: Task) -> Keyword | None:
-        """Return the description of a task's keyword."""
-        return self.keyword(task.keyword)
 
     def keyword(self, word: str) -> Keyword | None:
         """Return a keyword's description; None if no plugin has one, which reading the document reported."""

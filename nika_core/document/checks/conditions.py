@@ -22,7 +22,7 @@ _MAX_SHOWN = 8  # values in one hint
 
 def check_conditions(context: Context) -> Iterator[Problem]:
     """Check that conditions are not nested too deeply, and compare with values that can occur."""
-    limit = context.limits.limit(LimitKind.RECURSION)
+    limit = context.limits.bounds.get(LimitKind.RECURSION)
     for condition, at in _conditions(context.workflow):
         if limit is not None and condition.depth > limit.value:
             yield Problem(

@@ -19,7 +19,6 @@ from nika_core.model.workflow import AgentBlock, OutputSpec, PayloadValue, Task,
 from nika_core.template import TemplateSyntaxError, compile_template, to_text
 
 _MAX_PROBLEMS = 100  # of one task
-_NO_AGENT = AgentBlock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +37,6 @@ class CheckedPayload:
     environ: Mapping[str, str]
     max_tokens: int | None
 
-    @classmethod
-    def of(
-        cls, task: Task, workflow: Workflow, settings: JsonObject, environ: Mapping[str, str], max_tokens: int | None
-    ) -> CheckedPayload:
-        """Return a task's payload, with what the agent block says for all tasks."""
-        agent = workflow.agent or _NO_AGENT
-        return cls(
-            task,
-            task.id,
-            workflow.folder,
-            agent,
-            workflow.sections,
-            MappingProxyType(task.payload),  # read-only, so that a plugin cannot change the task
-            task.output,
-            task.allowed_tools if task.allowed_tools is not None else agent.allowed_tools or (),
-            settings,
-            environ,
-            max_tokens,
-        )
-
     def at(self, *path: str | int) -> Place:
         """Return the place of a field, of a part of one, or of a character of a text."""
         return self.task.at(path)
@@ -70,34 +49,64 @@ class CheckedPayload:
         return value.text if isinstance(value, Template) else to_text(as_written(value))
 
 
-def checked_payload(
-    task: Task,
-    workflow: Workflow,
-    limits: Limits,
-    settings: Mapping[str, JsonObject] | None = None,
-    environ: Mapping[str, str] | None = None,
-) -> CheckedPayload:
-    """Return what `Facets.check`, `effects` and `estimate` are given. `settings`: of the project file, by keyword."""
-    keyword_settings = (settings or {}).get(task.keyword, {})
-    return CheckedPayload.of(task, workflow, keyword_settings, environ or {}, limits.count(LimitKind.TASK_TOKENS))
+class TaskPayloads:
+    """Makes what `Facets.check`, `effects` and `estimate` are given, for the tasks of one workflow.
+
+    Args:
+        settings: of the project file, by keyword.
+    """
+
+    def __init__(
+        self,
+        workflow: Workflow,
+        limits: Limits,
+        settings: Mapping[str, JsonObject] | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self._folder = workflow.folder
+        self._agent = workflow.agent or AgentBlock()
+        self._sections = workflow.sections
+        self._settings = settings or {}
+        self._environ = environ or {}
+        self._max_tokens = limits.counts.get(LimitKind.TASK_TOKENS)
+
+    def of(self, task: Task) -> CheckedPayload:
+        """Return a task's payload, with what the agent block says for all tasks."""
+        agent = self._agent
+        return CheckedPayload(
+            task,
+            task.id,
+            self._folder,
+            agent,
+            self._sections,
+            MappingProxyType(task.payload),  # read-only, so that a plugin cannot change the task
+            task.output,
+            task.allowed_tools if task.allowed_tools is not None else agent.allowed_tools or (),
+            self._settings.get(task.keyword, {}),
+            self._environ,
+            self._max_tokens,
+        )
 
 
 def check_payloads(context: Context) -> Iterator[Problem]:
     """Run each keyword's own check, and report templates in keys."""
-    max_tokens = context.limits.count(LimitKind.TASK_TOKENS)
-    for task in context.workflow.tasks:
+    workflow = context.workflow
+    payloads = TaskPayloads(workflow, context.limits, context.settings, context.environ)
+    keywords = {word: context.keyword(word) for word in {task.keyword for task in workflow.tasks}}
+    askable = {word for word, keyword in keywords.items() if keyword is not None and context.can_be_asked(keyword)}
+    for task in workflow.tasks:
         context.check_time()
-        keyword = context.keyword_of(task)
+        keyword = keywords[task.keyword]
         if keyword is None:
             continue
         for name, value in task.payload.items():
             if type(value) is not str and name not in keyword.verbatim_fields:
                 yield from _check_keys(value, name, task)
-        if context.can_be_asked(keyword):
-            yield from _ask(context, task, max_tokens)
+        if task.keyword in askable:
+            yield from _ask(context, task, payloads.of(task))
 
 
-def _ask(context: Context, task: Task, max_tokens: int | None) -> Sequence[Problem]:
+def _ask(context: Context, task: Task, payload: CheckedPayload) -> Sequence[Problem]:
     problems: list[Problem] = []
 
     def report(
@@ -112,9 +121,7 @@ def _ask(context: Context, task: Task, max_tokens: int | None) -> Sequence[Probl
             problems.append(Problem(code, message, place, hint, severity))
 
     try:
-        facets = context.catalog.facets(task.keyword)
-        settings = context.settings.get(task.keyword, {})
-        facets.check(CheckedPayload.of(task, context.workflow, settings, context.environ or {}, max_tokens), report)
+        context.catalog.facets(task.keyword).check(payload, report)
     except NikaError as error:  # raised by the plugin on purpose
         problems.append(Problem(error.code, error.message, error.place or task.place, error.hint))
     return problems

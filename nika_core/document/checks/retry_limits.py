@@ -12,7 +12,7 @@ from nika_core.model.limits import LimitKind
 
 def check_attempts(context: Context) -> Iterator[Problem]:
     """Warn of a task that asks for more attempts than the limit allows: it is not tried as often as it says."""
-    limit = context.limits.limit(LimitKind.ATTEMPTS)
+    limit = context.limits.bounds.get(LimitKind.ATTEMPTS)
     if limit is None:
         return
     for task in context.workflow.tasks:

@@ -31,7 +31,7 @@ def check_tools(context: Context) -> Iterator[Problem]:
 
 
 def _check_task(context: Context, entries: ToolEntries, task: Task) -> Iterator[Problem]:
-    keyword = context.keyword_of(task)
+    keyword = context.keyword(task.keyword)
     if keyword is None:
         return
     if keyword.category is KeywordCategory.TOOL:

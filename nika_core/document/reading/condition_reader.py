@@ -20,7 +20,7 @@ class ConditionReader:
     """Compiles the conditions of one document, which share one limit of length."""
 
     def __init__(self, limits: Limits, deadline: ValidationDeadline) -> None:
-        size = limits.count(LimitKind.YAML_BYTES)
+        size = limits.counts.get(LimitKind.YAML_BYTES)
         self._remaining_length = None if size is None else max(size // _SHARE_OF_BYTES, _MIN_TOTAL_LENGTH)
         self._deadline = deadline
 

@@ -70,7 +70,7 @@ def load_project(start: Path, limits: Limits | None = None, *, clock: Clock | No
     if path is None:
         return Project()
     limits = limits or Limits()
-    data = read_bytes(path, limits.limit(LimitKind.YAML_BYTES))
+    data = read_bytes(path, limits.bounds.get(LimitKind.YAML_BYTES))
     if isinstance(data, Problem):
         raise ProblemsError([data])
     if not data.strip():

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nika_core import codes
-from nika_core.document.checks import check_workflow
+from nika_core.document.checks import Context, check_workflow
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading.source_file import decode_source, read_bytes, too_large
 from nika_core.document.reading.workflow_reader import WorkflowReader
@@ -20,6 +20,7 @@ from nika_core.document.yaml.recovery import parse_with_recovery
 from nika_core.document.yaml.source_map import SourceMap
 from nika_core.errors import Place, Problem, Severity, exit_code_of
 from nika_core.model.clock import Clock, SystemClock
+from nika_core.model.graph import Graph
 from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.project import Project
 from nika_core.model.workflow import Workflow
@@ -30,7 +31,7 @@ class LoadedWorkflow:
     """A workflow, or why there is none. `problems` are in the order of the file; `text` is for diagnostics, and
     `path`, whose it is: a problem can be another file's.
 
-    `readable`: the workflow as far as it could be read, for further checks.
+    `readable`: the workflow as far as it could be read, for further checks. `graph`: of a workflow that is checked.
     """
 
     workflow: Workflow | None
@@ -40,6 +41,7 @@ class LoadedWorkflow:
     flows: int = 0
     path: str = ""
     readable: Workflow | None = None
+    graph: Graph | None = None
 
     @property
     def valid(self) -> bool:
@@ -72,7 +74,7 @@ def load_workflow(
 
 def _read(options: _LoadOptions, text: bytes | None, deadline: ValidationDeadline) -> LoadedWorkflow:
     path, limits = options.path, options.limits
-    limit = limits.limit(LimitKind.YAML_BYTES)
+    limit = limits.bounds.get(LimitKind.YAML_BYTES)
     data = read_bytes(path, limit) if text is None else text
     if isinstance(data, bytes) and limit is not None and len(data) > limit.value:
         data = too_large(path, len(data), limit)
@@ -131,28 +133,23 @@ def _load(options: _LoadOptions, data: bytes, text: str, deadline: ValidationDea
         nothing = Problem(codes.FILE_UNREADABLE, "the file holds no document", Place(str(path), 1, 1), "add `tasks:`")
         return LoadedWorkflow(None, (nothing,), text)
     workflow = reader.read(tree.root, recovered.keys, recovered.ids)
+    graph = None
     if workflow is not None:
         deadline.check()
-        settings = options.project.settings
         whole = all(problem.severity is not Severity.ERROR for problem in problems.items)
         broken = frozenset(reader.broken_sections)
-        for problem in check_workflow(
-            workflow,
-            catalog,
-            limits,
-            options.environ,
-            settings=settings,
-            whole=whole,
-            broken_sections=broken,
-            check_time=deadline.check,
-        ):
+        context = Context(workflow, catalog, limits, options.environ, options.project.settings, broken, deadline.check)
+        for problem in check_workflow(context, whole=whole):
             problems.add_problem(problem)
             if Severity.ERROR in problems.left_out:
                 break
+        else:
+            graph = context.graph
     sorted_problems = problems.sorted(str(path))
     valid = not any(problem.severity is Severity.ERROR for problem in sorted_problems)
     tasks, flows = (_length(tree.root, key) for key in ("tasks", "flows"))
-    return LoadedWorkflow(workflow if valid else None, tuple(sorted_problems), text, tasks, flows, readable=workflow)
+    checked = workflow if valid else None
+    return LoadedWorkflow(checked, tuple(sorted_problems), text, tasks, flows, readable=workflow, graph=graph)
 
 
 def _length(root: object, key: str) -> int:

@@ -19,7 +19,7 @@ class ValidationDeadline:
 
     def __init__(self, clock: Clock, limits: Limits) -> None:
         self._clock = clock
-        self.limit = limits.limit(LimitKind.VALIDATE_SECONDS)
+        self.limit = limits.bounds.get(LimitKind.VALIDATE_SECONDS)
         self._until = None if self.limit is None else clock.monotonic() + self.limit.value
 
     def check(self) -> None:

@@ -31,9 +31,9 @@ class ReadLimits:
 
     @classmethod
     def of(cls, limits: Limits) -> ReadLimits:
-        depth = limits.limit(LimitKind.RECURSION)
-        size = limits.limit(LimitKind.YAML_BYTES)
-        counted = {"tasks": limits.limit(LimitKind.TASKS), "flows": limits.limit(LimitKind.FLOWS)}
+        depth = limits.bounds.get(LimitKind.RECURSION)
+        size = limits.bounds.get(LimitKind.YAML_BYTES)
+        counted = {"tasks": limits.bounds.get(LimitKind.TASKS), "flows": limits.bounds.get(LimitKind.FLOWS)}
         return cls(
             depth,
             min(int(depth.value), _MAX_DEPTH) if depth else _MAX_DEPTH,

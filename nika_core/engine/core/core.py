@@ -31,7 +31,7 @@ from nika_core.engine.core.messages import (
 from nika_core.engine.core.nodes import Node
 from nika_core.engine.core.results import run_result
 from nika_core.engine.core.run_plan import EarlyEnd, RunPlan
-from nika_core.engine.core.run_state import RunState
+from nika_core.engine.core.run_state import NO_SLOT_FIRST, RunState
 from nika_core.model.codec import usage_json
 from nika_core.model.events import EventKind
 from nika_core.model.ids import NodeId
@@ -129,7 +129,7 @@ class Core:
         while True:
             while state.settling:
                 self._lives.settle(state.settling.popleft())
-            if not state.has_room():
+            if not self._has_room():
                 break
             node = state.nodes.get(heappop(state.ready)[2])
             if node is not None and isinstance(node.state, Ready):
@@ -143,6 +143,11 @@ class Core:
             if not state.busy:
                 self._finish()
 
+    def _has_room(self) -> bool:
+        """Whether the first of those that are ready may start."""
+        state, limit = self._state, self.plan.max_concurrent
+        return bool(state.ready) and (limit is None or state.running < limit or state.ready[0][0] == NO_SLOT_FIRST)
+
     # ---- how calls end
 
     def _running(self, node_id: NodeId, epoch: int) -> Node | None:
@@ -153,7 +158,7 @@ class Core:
 
     def _stopped_running(self, node: Node) -> None:
         self._state.busy -= 1
-        self._state.running -= self._state.takes_slot(node)
+        self._state.running -= node.takes_slot
 
     def _task_ended(self, event: TaskEnded) -> None:
         node = self._running(event.node, event.epoch)

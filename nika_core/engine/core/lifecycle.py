@@ -59,7 +59,9 @@ class Lifecycle:
             return
         scope = node.scope
         edges = scope.plan.graph.incoming[node.task.id]
-        when = None if self.groups.decides_per_item(node) else node.task.when
+        when = node.task.when
+        if when is not None and self.groups.decides_per_item(node):
+            when = None
         reason = None
         if edges or when is not None:
             try:
@@ -113,7 +115,7 @@ class Lifecycle:
             state.transition(node, Running(epoch), EventKind.TASK_STARTED, data)
             state.busy += 1
             state.highest_epoch = max(state.highest_epoch, epoch)
-            state.running += state.takes_slot(node)
+            state.running += node.takes_slot
             node.signals = self._preparation.signals(node, epoch)
             state.out.append(StartTask(self._preparation.call(node, epoch, payload)))
 

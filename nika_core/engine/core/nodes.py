@@ -74,6 +74,7 @@ class Node:
         self.task = task
         self.scope = scope
         self.order = order
+        self.takes_slot = task.id not in scope.plan.no_slot
 
     @property
     def epoch(self) -> int:
@@ -134,7 +135,8 @@ class WorkflowScope:
         owner = self.owner
         order = owner.order if owner is not None else ()
         for index, task in enumerate(self.plan.tasks):
-            node = Node(inner_id(owner.id if owner is not None else None, task.id), task, self, (*order, index))
+            node_id = NodeId(task.id) if owner is None else inner_id(owner.id, task.id)
+            node = Node(node_id, task, self, (*order, index))
             if owner is not None:
                 node.identity = f"{owner.identity}/{task.id}"
                 node.rerun = owner.rerun

@@ -54,7 +54,8 @@ class CallScope:
         key: the task's idempotency key; the call cache's, too.
         keyword: the word of the task that calls.
         agent: the workflow's agent block, system prompt resolved.
-        on_text: show text as it comes. Must not be called any more once text of a new try would repeat it.
+        on_text: shows text as it comes; None: nobody watches. Must not be called any more once text of a new try would
+            repeat it.
         on_usage: told once for each call that was really made, also when it failed or was cancelled (with what is
             known of it). A caller that never calls it has the usage of its reply (or of its TaskError) counted.
         call_cache: where paid replies are kept.
@@ -70,7 +71,7 @@ class CallScope:
     keyword: str
     workflow: str
     agent: AgentBlock
-    on_text: Callable[[str], None]
+    on_text: Callable[[str], None] | None
     on_usage: Callable[[Usage], None]
     call_cache: CallCache
     notice: Callable[[str], None]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final, TypeAlias
 
-from nika_core.engine.core.nodes import Node
+from nika_core.engine.core.nodes import NO_SIGNALS, Node
 from nika_core.engine.core.previous_tasks import PreviousTask
 from nika_core.engine.core.run_plan import RunPlan
 from nika_core.errors import Category
@@ -15,7 +15,6 @@ from nika_core.model.graph import Graph
 from nika_core.model.json import Json
 
 Path: TypeAlias = "tuple[tuple[str, int | None, int | None], ...]"
-NO_SIGNALS: Final[Mapping[str, Json]] = {}
 NO_DEADLINES: Final[Mapping[str, float]] = {}
 
 

@@ -22,7 +22,7 @@ from nika_core.model.template import Placeholder
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.plugin import Values
 
-_NO_SLOT_FIRST: Final = 0
+NO_SLOT_FIRST: Final = 0
 _IN_ORDER: Final = 1
 
 
@@ -118,10 +118,6 @@ class RunState:
 
     # ---- what is ready
 
-    def takes_slot(self, node: Node) -> bool:
-        """Whether it counts among the nodes that run at once."""
-        return node.task.id not in node.scope.plan.no_slot
-
     def make_ready(self, node: Node, epoch: int | None = None) -> None:
         """Let a node start as soon as there is room."""
         self.transition(node, Ready(epoch or node.first_epoch), EventKind.TASK_READY)
@@ -129,13 +125,8 @@ class RunState:
 
     def queue(self, node: Node) -> None:
         """Put a node that is ready among those that may start."""
-        first = _IN_ORDER if self.takes_slot(node) else _NO_SLOT_FIRST
+        first = _IN_ORDER if node.takes_slot else NO_SLOT_FIRST
         heappush(self.ready, (first, node.order, node.id))
-
-    def has_room(self) -> bool:
-        """Whether the first of those that are ready may start."""
-        limit = self.plan.max_concurrent
-        return bool(self.ready) and (limit is None or self.running < limit or self.ready[0][0] == _NO_SLOT_FIRST)
 
     # ---- what a node may see
 

@@ -32,13 +32,11 @@ class BreakerSettings:
     @classmethod
     def of(cls, limits: Limits) -> BreakerSettings:
         """What the limit policies say; the defaults where they say nothing."""
-        failures, successes = limits.count(LimitKind.BREAKER_FAILURES), limits.count(LimitKind.BREAKER_SUCCESSES)
-        cool_down = limits.amount(LimitKind.BREAKER_SECONDS)
         default = cls()
         return cls(
-            default.failures if failures is None else failures,
-            default.successes if successes is None else successes,
-            default.cool_down if cool_down is None else cool_down,
+            limits.counts.get(LimitKind.BREAKER_FAILURES, default.failures),
+            limits.counts.get(LimitKind.BREAKER_SUCCESSES, default.successes),
+            limits.amounts.get(LimitKind.BREAKER_SECONDS, default.cool_down),
         )
 
 

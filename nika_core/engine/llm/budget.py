@@ -55,7 +55,7 @@ class SpendingLimits:
 
 
 def _bound(limits: Limits, measure: LimitKind, *, money: bool = False) -> Bound | None:
-    limit = limits.limit(measure)
+    limit = limits.bounds.get(measure)
     if limit is None:
         return None
     return Bound(_money(limit.value) if money else int(limit.value), limit.name or str(measure))

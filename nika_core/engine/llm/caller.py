@@ -61,6 +61,7 @@ class ResilientCaller:
         self._connections = Connections(directory, self._clock, breaker)
         self._batches = None if batch_policy is None else Batches(batch_policy, self._clock)
         self._reached: dict[tuple[str | None, str], tuple[Connection, ModelInfo]] = {}
+        self._reaching = asyncio.Lock()
         self._names = CallNames()
         self._suspended: dict[tuple[str, str], tuple[ModelRequest, InFlightCall]] = {}
         self._told: set[str] = set()
@@ -75,7 +76,8 @@ class ResilientCaller:
         connection, info = await self._reach(request, call.agent)
         meant = with_defaults(request, call.agent, info)
         name = self._names.name(call.key, call.attempt, connection.provider.name, meant)
-        known = reply_of(call.call_cache.get(call.key, name))
+        kept = call.call_cache.get(call.key, name)
+        known = None if kept is None else reply_of(kept)
         if known is not None:
             call.on_usage(NOTHING)
             return known
@@ -120,13 +122,15 @@ class ResilientCaller:
         model = request.model or agent.model
         if not model:
             raise missing_model()
-        reached = self._reached.get((agent.provider, model))
-        if reached is None:
-            connection = await self._connections.get(agent.provider, model)
-            info = connection.client.info(model)
-            await self._prices.prepare(info)
-            reached = self._reached[agent.provider, model] = connection, info
-        return reached
+        wanted = agent.provider, model
+        if wanted not in self._reached:
+            async with self._reaching:
+                if wanted not in self._reached:
+                    connection = await self._connections.get(agent.provider, model)
+                    info = connection.client.info(model)
+                    await self._prices.prepare(info)
+                    self._reached[wanted] = connection, info
+        return self._reached[wanted]
 
     async def _reserve(
         self,
@@ -138,8 +142,8 @@ class ResilientCaller:
         *,
         batch: bool,
     ) -> Reservation:
+        tokens = prompt + (request.max_tokens or 0)
         worst = Usage(prompt, request.max_tokens or 0)
-        tokens = worst.total_tokens
         cost = self._prices.cost(connection.provider.name, info, worst, batch=batch)
         bound = self._budget.ledger.bounds.run_cost
         if cost is None and bound is not None:
@@ -241,7 +245,7 @@ class ResilientCaller:
             raise
         assert found.finished is not None
         in_flight.text.append(found.text)
-        if found.text:
+        if found.text and call.on_text is not None:
             call.on_text(found.text)
         return self._reply(call, in_flight, found.finished)
 

@@ -37,28 +37,22 @@ class Connection:
 
 
 class Connections:
-    """Opens each provider once, however many calls ask for it at the same time."""
+    """Opens each provider once. One caller at a time."""
 
     def __init__(self, directory: ProviderLookup, clock: Clock, breaker: BreakerSettings | None = None) -> None:
         self._provider_lookup = directory
         self._clock = clock
         self._settings = breaker
         self._open: dict[str, Connection] = {}
-        self._turn = asyncio.Lock()
 
     async def get(self, provider: str | None, model: str) -> Connection:
         """Raises TaskError (category config) when no provider offers the model, or it cannot be set up."""
         try:
             chosen = self._provider_lookup.choose(provider, model)
-            known = self._open.get(chosen.name)
-            if known is not None:
-                return known
-            async with self._turn:
-                known = self._open.get(chosen.name)
-                if known is None:
-                    client = await asyncio.to_thread(self._provider_lookup.connect, chosen)
-                    known = self._open[chosen.name] = self._connection(chosen, client)
-                return known
+            if chosen.name not in self._open:
+                client = await asyncio.to_thread(self._provider_lookup.connect, chosen)
+                self._open[chosen.name] = self._connection(chosen, client)
+            return self._open[chosen.name]
         except TaskError:
             raise
         except NikaError as error:

@@ -6,22 +6,21 @@ task can take. A task's limit of tokens bounds it in any case.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
 from nika_core import codes
 from nika_core.engine.llm.budget import Bound, SpendingLimits
+from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.request_defaults import DEFAULT_MAX_TOKENS
 from nika_core.errors import RefusedError
 from nika_core.model.graph import EdgeKind, Graph
 from nika_core.model.usage import Usage, money_text
-from nika_core.plugin import CallEstimate, Estimate, ModelInfo
+from nika_core.plugin import CallEstimate, Estimate, ModelInfo, Provider
 
-# What so many tokens of a model cost; None: unpriced.
-CostOf = Callable[[ModelInfo, Usage], Decimal | None]
-InfoOf = Callable[[str | None], ModelInfo]
+Models = Mapping[str | None, tuple[Provider, ModelInfo]]  # by name; None: the agent block's model
 _FREE: Final = Decimal(0)
 
 
@@ -55,20 +54,20 @@ class RunForecast:
 
 
 def forecast_task(
-    task: str, estimate: Estimate, info_of: InfoOf, cost_of: CostOf, bounds: SpendingLimits
+    task: str, estimate: Estimate, models: Models, prices: Prices, bounds: SpendingLimits
 ) -> TaskForecast:
-    """Args: info_of: the model's abilities by name, None for the agent block's model."""
+    """Return what a task takes. `models`: every model that the estimate names."""
     low, cost_low = 0, Decimal(str(estimate.cost_low))
     high: int | None = 0
     cost_high = None if estimate.cost_high is None else Decimal(str(estimate.cost_high))
     reasons = [estimate.reason] if estimate.cost_high is None else []
     unpriced: dict[str, None] = {}
-    models: list[ModelInfo] = []
+    priced: list[tuple[Provider, ModelInfo]] = []
     for call in estimate.calls:
-        info = info_of(call.model)
-        models.append(info)
+        provider, info = models[call.model]
+        priced.append((provider, info))
         low += call.input_low * call.calls_low
-        cheapest = cost_of(info, Usage(call.input_low * call.calls_low))
+        cheapest = prices.cost(provider.name, info, Usage(call.input_low * call.calls_low))
         if cheapest is None:
             unpriced[info.name] = None
         else:
@@ -79,15 +78,15 @@ def forecast_task(
             high = cost_high = None
             continue
         high = None if high is None else high + most.total_tokens
-        dearest = cost_of(info, most)
+        dearest = prices.cost(provider.name, info, most)
         if dearest is not None and cost_high is not None:
             cost_high += dearest
     limit = bounds.task_tokens
-    if limit is not None and models and (high is None or high > limit.value):
+    if limit is not None and priced and (high is None or high > limit.value):
         reasons.append(f"bounded by {limit.name} alone" if high is None else f"cut by {limit.name}")
         reasons += [call.reason for call in estimate.calls if call.reason and call.reason not in reasons]
         high = int(limit.value)
-        at_most = _dearest(models, int(limit.value), cost_of)
+        at_most = _dearest(priced, int(limit.value), prices)
         if estimate.cost_high is not None and at_most is not None:
             whole = at_most + Decimal(str(estimate.cost_high))
             cost_high = whole if cost_high is None else min(cost_high, whole)
@@ -108,9 +107,10 @@ def _most(call: CallEstimate, info: ModelInfo) -> Usage | None:
     return None if prompt is None else Usage(prompt * call.calls_high, reply * call.calls_high)
 
 
-def _dearest(models: Iterable[ModelInfo], tokens: int, cost_of: CostOf) -> Decimal | None:
+def _dearest(models: Iterable[tuple[Provider, ModelInfo]], tokens: int, prices: Prices) -> Decimal | None:
     """What `tokens` cost where they cost most; None: no model has a price."""
-    costs = [cost_of(info, usage) for info in models for usage in (Usage(tokens), Usage(0, tokens))]
+    extremes = (Usage(tokens), Usage(0, tokens))
+    costs = [prices.cost(provider.name, info, usage) for provider, info in models for usage in extremes]
     known = [cost for cost in costs if cost is not None]
     return max(known) if known else None
 

@@ -15,7 +15,7 @@ _SHOWN_ONCE: Final = frozenset({Category.NETWORK, Category.TIMEOUT})
 
 
 async def stream_reply(
-    request: ModelRequest, connection: Connection, text: list[str], on_text: Callable[[str], None]
+    request: ModelRequest, connection: Connection, text: list[str], on_text: Callable[[str], None] | None
 ) -> Finished:
     """Text goes to `on_text` and into `text`. Raises TaskError, also for a stream that ends without its end.
 
@@ -32,7 +32,7 @@ async def stream_reply(
 
 
 async def _stream(
-    request: ModelRequest, connection: Connection, text: list[str], on_text: Callable[[str], None]
+    request: ModelRequest, connection: Connection, text: list[str], on_text: Callable[[str], None] | None
 ) -> Finished:
     provider = connection.provider.name
     chunks = connection.client.stream(request)
@@ -42,7 +42,8 @@ async def _stream(
                 return chunk
             if chunk.text:
                 text.append(chunk.text)
-                on_text(chunk.text)
+                if on_text is not None:
+                    on_text(chunk.text)
     except (TaskError, asyncio.CancelledError):
         raise
     except Exception as error:

@@ -55,7 +55,7 @@ class UsageSettlement:
             real = Usage(in_flight.prompt, tokens_of("".join(in_flight.text), finished.tool_calls), estimated=True)
         usage = self._priced(in_flight, real)
         if known:
-            in_flight.reservation.settle(usage.total_tokens, usage.cost_usd)
+            in_flight.reservation.settle(tokens, usage.cost_usd)
         else:
             self._charge_worst_case(in_flight, usage)
         return usage

@@ -80,7 +80,7 @@ async def _ask(run: RunContext, question: AskDecision, meter: UsageMeter) -> Mod
         keyword="",
         workflow=run.request.workflow.name,
         agent=question.agent,
-        on_text=lambda text: None,
+        on_text=None,
         on_usage=meter.add,
         call_cache=services.call_cache,
         notice=lambda message: run.emitter.notice(message, question.node),

@@ -30,7 +30,7 @@ class Emitter:
         self._seq = request.seq
         self._services = services
         self._observers = observers
-        self._max_error = request.limits.count(LimitKind.ERROR_BYTES)
+        self._max_error = request.limits.counts.get(LimitKind.ERROR_BYTES)
         self._history_lost = False
         self.masks = services.mask is not unmasked
         self.watched = observers.chunks
@@ -43,6 +43,7 @@ class Emitter:
     def emit_all(self, commands: Iterable[Command]) -> None:
         """Do so with what of the core's commands is to be told. What follows from one event has one time."""
         at = self._services.clock.time()
+        events = []
         for command in commands:
             if not isinstance(command, Emit):
                 continue
@@ -50,13 +51,15 @@ class Emitter:
             if self.masks and data:
                 data = self._without_secrets(data)
             self._seq += 1
-            event = Event(self._seq, self._run_id, at, command.kind, command.task, data)
-            try:
-                self._services.record(event)
-            except Exception as error:  # the run's result matters more than its history
-                self.history_lost(error)
-            if self._shown:
-                self._observers.show(event)
+            events.append(Event(self._seq, self._run_id, at, command.kind, command.task, data))
+        if not events:
+            return
+        try:
+            self._services.record(events)
+        except Exception as error:  # the run's result matters more than its history
+            self.history_lost(error)
+        if self._shown:
+            self._observers.show(events)
 
     def notice(
         self,
@@ -79,7 +82,7 @@ class Emitter:
 
     def _show(self, kind: EventKind, node: str, data: JsonObject) -> None:
         if self.watched:
-            self._observers.show(Event(0, self._run_id, self._services.clock.time(), kind, node, data))
+            self._observers.show([Event(0, self._run_id, self._services.clock.time(), kind, node, data)])
 
     async def barrier(self) -> None:
         """Wait until history is durable. A history that cannot be written is told once and stops nothing."""

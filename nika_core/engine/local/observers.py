@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from queue import SimpleQueue
 from typing import Final
 
 from nika_core.engine.local.services import Observer
-from nika_core.model.events import LIVE, Event
+from nika_core.model.events import LIVE, Event, EventKind
 
 _MOST_WAITING: Final = 1000  # events behind which chunks are dropped
 _LOOK: Final = 0.001  # seconds between two looks whether all was shown
@@ -26,7 +26,8 @@ class _Watcher:
     def __init__(self, observer: Observer, durable: Callable[[], int] | None) -> None:
         self._observer = observer
         self._durable = durable
-        self.chunks = getattr(observer, "chunks", True)
+        self._ignores: Collection[str] = getattr(observer, "ignores", ())
+        self.chunks = EventKind.CHUNK not in self._ignores
         self._queue: SimpleQueue[Event | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="nika-observer", daemon=True)
         self.given = 0
@@ -34,7 +35,7 @@ class _Watcher:
         self.failed: str | None = None
 
     def show(self, event: Event) -> None:
-        if event.kind in LIVE and (not self.chunks or self.given - self.shown > _MOST_WAITING):
+        if event.kind in self._ignores or (event.kind in LIVE and self.given - self.shown > _MOST_WAITING):
             return
         if not self.given:
             self._thread.start()
@@ -73,10 +74,11 @@ class Observers:
         self.any = bool(self._watchers)
         self.chunks = any(watcher.chunks for watcher in self._watchers)
 
-    def show(self, event: Event) -> None:
+    def show(self, events: Iterable[Event]) -> None:
         """Quick, whatever the observers do."""
-        for watcher in self._watchers:
-            watcher.show(event)
+        for event in events:
+            for watcher in self._watchers:
+                watcher.show(event)
 
     async def end(self, grace: float) -> None:
         """Wait until all was shown, as long as each goes on; `grace` in seconds, of real time."""

@@ -33,7 +33,7 @@ async def no_barrier() -> None:
     """A barrier where there is no journal."""
 
 
-def unrecorded(event: Event) -> None:
+def unrecorded(events: Sequence[Event]) -> None:
     """A journal where there is none."""
 
 
@@ -105,7 +105,7 @@ class Services:
     settings: Callable[[str], JsonObject] = no_settings
     distribution: Callable[[str], str] = one_distribution
     caller: ModelCaller = field(default_factory=NoModels)
-    record: Callable[[Event], None] = unrecorded
+    record: Callable[[Sequence[Event]], None] = unrecorded
     barrier: Callable[[], Awaitable[None]] = no_barrier
     durable: Callable[[], int] | None = None
     call_cache: CallCache = field(default_factory=InMemoryCallCache)
@@ -121,7 +121,7 @@ class Services:
 class Observer(Protocol):
     """Is shown every event as it happens. What it raises, or how slow it is, harms no run.
 
-    One with an attribute `chunks` that is false is not shown text as it comes.
+    One with an attribute `ignores` is not shown events of these kinds.
     """
 
     def __call__(self, event: Event, /) -> Any: ...

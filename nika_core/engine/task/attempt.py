@@ -56,7 +56,7 @@ class TaskRun(TaskSupervisor):
         self._on_abandoned = on_abandoned
         self._started = services.clock.monotonic()
         self._meter = UsageMeter(services.spending)
-        self._max_depth = call.limits.count(LimitKind.JSON_DEPTH) or DEFAULT_JSON_DEPTH
+        self._max_depth = call.limits.counts.get(LimitKind.JSON_DEPTH) or DEFAULT_JSON_DEPTH
 
     def abandoned(self) -> None:
         if self._context is not None:
@@ -119,8 +119,8 @@ class TaskRun(TaskSupervisor):
                 await services.reporter.barrier()  # a slow disk is not the task's time
                 await services.start()
             self.arm(self._timeout)
-            self.abandonable = Abandonable(keyword.step.run(fork(call.payload), context))
             try:
+                self.abandonable = Abandonable(keyword.step.run(fork(call.payload), context))
                 returned = await self.abandonable
             except BaseExceptionGroup as group:
                 raise single_error(group, f"keyword `{keyword.spec.name}`") from None
@@ -157,7 +157,6 @@ class TaskRun(TaskSupervisor):
             failure = failure_from(error, f"keyword `{keyword.spec.name}`")
             raise TaskError(failure.message, category=failure.category, code=failure.code, hint=failure.hint) from error
         finally:
-            context.close()
             self._context = None
             self.abandonable = None
             self.disarm()
@@ -201,13 +200,13 @@ class TaskRun(TaskSupervisor):
         Without a number of its own, only what has no effect but asking a model, or none at all, is tried again:
         nobody said that a command may run twice.
         """
-        wanted, limit = self.call.retry.max, self.call.limits.count(LimitKind.ATTEMPTS)
+        wanted, limit = self.call.retry.max, self.call.limits.counts.get(LimitKind.ATTEMPTS)
         if wanted is None and not (self._keyword.spec.pure or self._keyword.spec.needs_provider):
             return 1
         if wanted is None or limit is None or wanted <= limit:
             return wanted or limit or 1
         if self._attempt == limit:  # told when it matters: there would be another attempt
-            bound = self.call.limits.limit(LimitKind.ATTEMPTS)
+            bound = self.call.limits.bounds.get(LimitKind.ATTEMPTS)
             name = bound.name if bound and bound.name else "a limit policy"
             self._services.reporter.notice(
                 f"`retry.max` is {wanted}, but {name} allows {limit} attempts", self.call.node
@@ -219,7 +218,7 @@ class TaskRun(TaskSupervisor):
         if not error.retriable or not error.category.retried or self._attempt >= self._most():
             return None
         own = self.call.retry.backoff
-        backoff = own if own is not None else self.call.limits.amount(LimitKind.RETRY_DELAY, 1.0) or 0.0
+        backoff = own if own is not None else self.call.limits.amounts.get(LimitKind.RETRY_DELAY, 1.0) or 0.0
         asked = error.retry_after or 0.0
         if asked > LONGEST_RETRY_AFTER:
             return None
@@ -303,7 +302,7 @@ class TaskRun(TaskSupervisor):
 
     def _too_long(self, output: Any = None) -> TaskError:
         keyword = self.call.keyword
-        limit = self.call.limits.limit(timeout_of(keyword))
+        limit = self.call.limits.bounds.get(timeout_of(keyword))
         name = f" or {limit.name}" if limit and limit.name else ""
         message = f"`{keyword}` did not end within {self._timeout:g} s"
         hint = f"raise the task's `timeout`{name}"

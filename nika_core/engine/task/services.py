@@ -62,9 +62,9 @@ class KeywordBinder:
 
     def _bind(self, name: str) -> BoundKeyword:
         keyword, limits = self._keyword(name), self._limits
-        timeout = limits.amount(timeout_of(name), keyword.default_timeout) or keyword.default_timeout
-        own = limits.count(output_of(name))
-        sizes = (keyword.default_max_output if own is None else own, limits.count(LimitKind.OUTPUT_BYTES))
+        timeout = limits.amounts.get(timeout_of(name), keyword.default_timeout) or keyword.default_timeout
+        own = limits.counts.get(output_of(name))
+        sizes = (keyword.default_max_output if own is None else own, limits.counts.get(LimitKind.OUTPUT_BYTES))
         bounds = [size for size in sizes if size is not None]
         return BoundKeyword(
             spec=keyword,

@@ -45,7 +45,7 @@ class UsageMeter:
         if usage is NOTHING or any(counted is usage for counted in self._counted):
             return
         self._counted += (usage,)
-        self.usage = self.usage + usage
+        self.usage = usage if self.usage is NOTHING else self.usage + usage
         self._spending.spend(usage)
 
 
@@ -84,7 +84,7 @@ class TaskContext:
         self.signals: Mapping[str, Json] = call.signals
         self.settings = keyword.settings
         self.max_output = keyword.max_output if keyword.max_output is not None else _UNBOUNDED
-        self.max_json_depth = call.limits.count(LimitKind.JSON_DEPTH) or DEFAULT_JSON_DEPTH
+        self.max_json_depth = call.limits.counts.get(LimitKind.JSON_DEPTH) or DEFAULT_JSON_DEPTH
         self.environ = services.environ
         self.clock = services.clock
 
@@ -225,7 +225,7 @@ class TaskContext:
             keyword=self.keyword.spec.name,
             workflow=self.task_call.workflow,
             agent=self.agent,
-            on_text=self._show_text,
+            on_text=self._show_text if self._services.reporter.watched else None,
             on_usage=on_usage,
             call_cache=self._services.call_cache,
             notice=lambda message: self._services.reporter.notice(message, self.task_id),

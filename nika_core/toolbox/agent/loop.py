@@ -61,7 +61,7 @@ class _Conversation:
         self._context = context
         self._prompt = prompt_of(payload)
         self._history = tuple(history)
-        self._tools: Mapping[str, Tool] = by_name(tools)
+        self._tools: Mapping[str, Tool] = by_name(tools) if tools else {}
         self._schema = (context.output.schema or {}) if context.output.format == "json" else None
         self._text = ""  # the last text of the model: what a failed task still has to show
         self._turns = 0
@@ -75,7 +75,6 @@ class _Conversation:
         request = self._asking_for_json(request, info)
         max_turns = self._number("maxTurns", self._context.agent.max_turns)
         while True:
-            request = await self._fitting(request, info)
             request, reply = await self._complete(request, info)
             self._text = reply.text or self._text
             following = [*request.messages, Message(Role.ASSISTANT, reply.text, reply.tool_calls)]
@@ -132,21 +131,8 @@ class _Conversation:
             request = replace(request, system=system)
         return request
 
-    async def _fitting(self, request: ModelRequest, info: ModelInfo) -> ModelRequest:
-        needed = overflow.too_long(request, info)
-        if needed is None:
-            return request
-        if self._may_condense(request):
-            request = await self._condense(request, info)
-            needed = overflow.too_long(request, info)
-        if needed is not None:
-            error = overflow.refusal(request, info, needed)
-            error.output = self._text or None
-            raise error
-        return request
-
     async def _complete(self, request: ModelRequest, info: ModelInfo) -> tuple[ModelRequest, ModelReply]:
-        """Return the reply and the request that it answers, condensed if the provider refused the first as too long."""
+        """Return the reply and the request that it answers, condensed if the first was refused as too long."""
         try:
             return request, await self._context.complete(request)
         except TaskError as error:

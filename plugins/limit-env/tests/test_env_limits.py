@@ -37,6 +37,9 @@ DEFAULTS = {
     "NIKA_MAX_TOKENS_TOTAL": (LimitKind.RUN_TOKENS, 100000),
     "NIKA_MAX_COST": (LimitKind.RUN_COST, 10.0),
     "NIKA_BREAKER_FAILURES": (LimitKind.BREAKER_FAILURES, 3),
+    "NIKA_MAX_ITEMS": (LimitKind.ITEMS, 1000),
+    "NIKA_MAX_ROUNDS": (LimitKind.ROUNDS, 100),
+    "NIKA_MAX_NODES": (LimitKind.NODES, 100_000),
     "NIKA_BATCH_WAIT": (LimitKind.BATCH_SECONDS, 3600),
     "NIKA_BREAKER_COOLDOWN": (LimitKind.BREAKER_SECONDS, 60),
     "NIKA_BREAKER_SUCCESSES": (LimitKind.BREAKER_SUCCESSES, 2),
@@ -48,7 +51,7 @@ def keyword(name: str = "acme-post", **more: object) -> Keyword:
 
 
 def read(measure: str, **environ: str) -> float | None:
-    return Limits(POLICY.limits(environ)).amount(measure)
+    return Limits(POLICY.limits(environ)).amounts.get(measure)
 
 
 def test_the_plugin_offers_one_policy_by_name() -> None:
@@ -63,7 +66,7 @@ def test_the_defaults_are_those_of_the_language_page_and_of_the_breaker() -> Non
 
 @pytest.mark.parametrize("variable", VARIABLES, ids=lambda v: v.name)
 def test_a_variable_that_is_set_says_that_it_came_from_the_environment(variable: Variable) -> None:
-    limit = Limits(POLICY.limits({variable.name: "7"})).limit(variable.measure)
+    limit = Limits(POLICY.limits({variable.name: "7"})).bounds.get(variable.measure)
     assert limit is not None
     assert (limit.value, limit.origin, limit.name) == (7, "environment", variable.name)
 
@@ -137,12 +140,16 @@ def test_money_has_decimals_and_counts_have_none() -> None:
 
 def test_nothing_may_be_spent_where_a_budget_is_zero() -> None:
     found = Limits(POLICY.limits({"NIKA_MAX_COST": "0", "NIKA_MAX_TOKENS_TASK": "0", "NIKA_MAX_TOKENS_TOTAL": "0"}))
-    assert [found.amount(m) for m in (LimitKind.RUN_COST, LimitKind.TASK_TOKENS, LimitKind.RUN_TOKENS)] == [0, 0, 0]
+    assert [found.amounts.get(m) for m in (LimitKind.RUN_COST, LimitKind.TASK_TOKENS, LimitKind.RUN_TOKENS)] == [
+        0,
+        0,
+        0,
+    ]
 
 
 def test_a_keyword_has_its_own_default_timeout_and_variable() -> None:
     limits = Limits(POLICY.keyword_limits(keyword("shell", default_timeout=30.0, default_max_output=102400), {}))
-    timeout, output = limits.limit("timeout.shell"), limits.limit("output.shell")
+    timeout, output = limits.bounds.get("timeout.shell"), limits.bounds.get("output.shell")
     assert timeout is not None
     assert output is not None
     assert (timeout.value, timeout.name, timeout.unit, timeout.origin) == (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nika_core import codes
-from nika_core.document.checks import checked_payload
+from nika_core.document.checks import TaskPayloads
 from nika_core.errors import Severity, TaskError
 from nika_core.model.limits import Limit, LimitKind, Limits, Unit
 
@@ -80,7 +80,7 @@ def test_a_keyword_that_never_stops_reporting_is_cut(check, catalog):
 def test_what_a_keyword_is_given(check):
     workflow = check(TEXT).workflow
     limits = Limits([Limit(LimitKind.TASK_TOKENS, 500, Unit.TOKENS, "NIKA_MAX_TOKENS_TASK")])
-    payload = checked_payload(workflow.tasks[0], workflow, limits, {"call": {"x": 1}, "other": {}})
+    payload = TaskPayloads(workflow, limits, {"call": {"x": 1}, "other": {}}).of(workflow.tasks[0])
     assert payload.task_id == "a"
     assert payload.text("name") == "x {{a2}}"
     assert payload.text("args") == '{"n":3,"t":"{{a2}}"}'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nika_core import codes
 from nika_core.document import graph_of
-from nika_core.document.checks import check_values, check_workflow
+from nika_core.document.checks import Context, check_values, check_workflow
 from nika_core.model.graph import EdgeKind
 from nika_core.model.limits import Limits
 from nika_core.plugin import Values
@@ -129,7 +129,7 @@ def test_a_chain_waits_for_all_its_tasks_and_needs_none(check):
 
 def test_a_chain_of_variables_needs_one_that_is_set(check):
     found = check("tasks:\n  - {id: a, call: '${env.X ?? env.Y}'}\n")
-    assert list(check_workflow(found.workflow, found.catalog, Limits(), {})) == []
+    assert list(check_workflow(Context(found.workflow, found.catalog, Limits(), {}, {}))) == []
     assert list(check_values(found.workflow, found.catalog, Values(environ={"Y": ""}))) == []
     (problem,) = check_values(found.workflow, found.catalog, Values())
     assert problem.message == "${env.X ?? env.Y}: none of its references has a value: not set; not set"
@@ -150,9 +150,9 @@ def test_variables_are_checked_where_the_environment_is_known(check):
     found = check("tasks:\n  - {id: a, call: '${env.X} ${env.Y ?? 1}'}\n")
     assert found.problems == ()
     assert found.workflow is not None
-    known = list(check_workflow(found.workflow, found.catalog, Limits(), {"X": ""}))
+    known = list(check_workflow(Context(found.workflow, found.catalog, Limits(), {"X": ""}, {})))
     assert known == []
-    (missing,) = check_workflow(found.workflow, found.catalog, Limits(), {})
+    (missing,) = check_workflow(Context(found.workflow, found.catalog, Limits(), {}, {}))
     assert missing.code == codes.ENV_NOT_SET
     assert missing.place is not None
     assert (missing.place.line, missing.place.column, missing.place.end_column) == (2, 20, 28)

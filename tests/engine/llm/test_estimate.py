@@ -18,7 +18,7 @@ from nika_core.model.codec import usage_json
 from nika_core.model.events import Event, EventKind
 from nika_core.model.graph import Edge, EdgeKind, Graph
 from nika_core.model.usage import Usage
-from nika_core.plugin import CallEstimate, Estimate, ModelInfo, Price
+from nika_core.plugin import CallEstimate, Estimate, ModelInfo, Price, Provider
 
 PRICE = Price(Decimal(1), Decimal(10))
 TASK_LIMIT = SpendingLimits(task_tokens=Bound(1000, "NIKA_MAX_TOKENS_TASK"))
@@ -28,12 +28,12 @@ def forecast(
     *calls: CallEstimate, bounds: SpendingLimits | None = None, info: ModelInfo | None = None, **money: float | None
 ) -> TaskForecast:
     known = info or ModelInfo("m", price=PRICE)
-    prices = Prices(public=False)
+    provider = Provider(name="acme", summary="Models.", client="acme:Client")
     return forecast_task(
         "t",
         Estimate(calls, **money),  # type: ignore[arg-type]  # fields by name
-        lambda _: known,
-        lambda each, usage: prices.cost("acme", each, usage),
+        dict.fromkeys((call.model for call in calls), (provider, known)),
+        Prices(public=False),
         bounds or SpendingLimits(),
     )
 

@@ -206,15 +206,19 @@ async def test_a_schema_that_makes_no_sense_is_a_configuration_error(context: An
         assert caught.value.category is Category.CONFIG
 
 
-async def test_a_conversation_that_does_not_fit_is_refused_before_the_call_with_the_figures(context: Any) -> None:
-    seen = context(info=ModelInfo("m", context_tokens=100))
-    with pytest.raises(TaskError, match=r"about 129 tokens and 50 for the answer.*holds 100") as caught:
+TOO_LONG = TaskError("too long", category=Category.VALIDATION, code=codes.CONTEXT_TOO_LONG)
+
+
+async def test_a_conversation_that_does_not_fit_ends_the_task(context: Any) -> None:
+    seen = context(TOO_LONG)
+    with pytest.raises(TaskError) as caught:
         await converse({"prompt": "word " * 100, "maxTokens": 50}, seen)
-    assert (caught.value.code, seen.requests) == (codes.CONTEXT_TOO_LONG, [])
+    assert (caught.value.code, len(seen.requests)) == (codes.CONTEXT_TOO_LONG, 1)
 
 
 async def test_with_overflow_summarize_the_model_condenses_it_once_and_says_so(context: Any, reply: Any) -> None:
     seen = context(
+        TOO_LONG,
         reply("they talked about Rome"),
         reply("warm"),
         info=ModelInfo("m", context_tokens=600),
@@ -223,18 +227,11 @@ async def test_with_overflow_summarize_the_model_condenses_it_once_and_says_so(c
     history = (Message(Role.USER, "tell me of Rome " * 100), Message(Role.ASSISTANT, "old " * 400))
     answer = await converse({"prompt": "and the weather?"}, seen, history=history)
     assert answer.text == "warm"
-    assert seen.requests[1].messages == (
+    assert seen.requests[2].messages == (
         Message(Role.USER, "Summary of the conversation so far:\nthey talked about Rome\n\nand the weather?"),
     )
     assert seen.told[0][0] is EventKind.CONTEXT_SUMMARIZED
     assert seen.told[0][2]["before"] > 600 > seen.told[0][2]["after"]
-
-
-async def test_what_the_provider_finds_too_long_is_condensed_too(context: Any, reply: Any) -> None:
-    too_long = TaskError("too long", category=Category.VALIDATION, code=codes.CONTEXT_TOO_LONG)
-    seen = context(too_long, reply("short"), reply("warm"), agent=AgentBlock(model="m", overflow="summarize"))
-    answer = await converse({"prompt": "q"}, seen, history=(Message(Role.USER, "a"), Message(Role.ASSISTANT, "b")))
-    assert answer.text == "warm"
 
 
 async def test_a_prompt_that_templates_made_empty_or_too_long_is_refused(context: Any) -> None:
