@@ -110,3 +110,6 @@ class KeywordConformance:
 
     def test_it_writes_nothing_to_stdout(self) -> None:
         keyword_checks.check_quiet(self.case())
+
+    def test_it_leaves_nothing_behind_when_it_has_ended(self) -> None:
+        keyword_checks.check_leftovers(self.case())

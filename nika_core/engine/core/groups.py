@@ -43,6 +43,7 @@ class EachExpansion:
         identities: how many items with the same content were made.
         again: the identities of the items that had failed and are done again.
         usage: of all items that have ended, but not of those that had ended before it was done again.
+        definition: the hash of the task's definition; "": no item has needed it.
     """
 
     node: Node
@@ -59,6 +60,7 @@ class EachExpansion:
     identities: Counter[str] = field(default_factory=Counter)
     again: Mapping[int, str] = field(default_factory=dict)
     usage: Usage = NOTHING
+    definition: str = ""
     feeding: bool = False
 
     def __post_init__(self) -> None:
@@ -184,6 +186,7 @@ class LoopExpansion:
         messages: what all rounds so far added to the conversation.
         results: how rounds ended.
         usage: of all rounds.
+        definition: the hash of the task's definition; "": no round has needed it.
     """
 
     node: Node
@@ -195,6 +198,7 @@ class LoopExpansion:
     messages: tuple[Message, ...] = ()
     results: list[TaskResult] = field(default_factory=list)
     usage: Usage = NOTHING
+    definition: str = ""
 
     def make_next(self) -> Node:
         """Return the next round's node."""
