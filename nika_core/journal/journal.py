@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
@@ -117,6 +118,10 @@ class Journal:
             raise
         return RunRecorder(run_id, number, position, writer, self._blobs, lock, memo, self._store, mask)
 
+    def run_folder(self, run_id: str) -> Path:
+        """Return where a run keeps its files; it need not exist."""
+        return self._store.run_folder(run_id)
+
     def remove(self, run: str) -> str:
         """Remove a run that no process works on and return its full id."""
         run_id = self.find(run)
@@ -126,6 +131,7 @@ class Journal:
             writer.flush()  # as in `resume`
             with faults.explained(self.path, "written"), hold_lock(self._store.locks / "blobs.lock"):
                 self._blobs.remove(writer.call(lambda connection: _delete(connection, run_id)))
+            shutil.rmtree(self.run_folder(run_id), ignore_errors=True)
         finally:
             lock.release()
         return run_id

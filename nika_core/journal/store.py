@@ -90,6 +90,10 @@ class Store:
         self.blobs = Blobs(self.folder / "blobs")
         self.locks = self.folder / "locks"
 
+    def run_folder(self, run_id: str) -> Path:
+        """Return where a run keeps its files."""
+        return self.folder / "runs" / run_id
+
     @property
     def exists(self) -> bool:
         return os.path.lexists(self.path)  # a link that leads nowhere is told when it is opened

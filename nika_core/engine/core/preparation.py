@@ -27,11 +27,19 @@ class Preparation:
         """Return a node's payload, and the hashes of its definition and of what it is given. Raises anything."""
         plan = node.scope.plan
         payload = self.payload(node)
-        definition = plan.definition(node.task)
+        definition = self._definition(node)
         heard = node.scope.conversation.hashes(node.task.id) if node.task.id in plan.context else ()
         if isinstance(node.parent, LoopExpansion) and node.parent.messages:
             heard = (*heard, messages_hash(node.parent.messages))
         return payload, definition, payload_hash(payload, node.task.payload, heard)
+
+    def _definition(self, node: Node) -> str:
+        group = node.parent
+        if not isinstance(group, EachExpansion | LoopExpansion):
+            return node.scope.plan.definition(node.task)
+        if not group.definition:  # the same for all its items or rounds
+            group.definition = node.scope.plan.definition(node.task)
+        return group.definition
 
     def payload(self, node: Node) -> JsonObject:
         """Return a node's payload. Raises anything."""

@@ -7,7 +7,7 @@ from typing import Final
 
 from nika_core.plugin import Json, Placeholder, Scope, SourceReport, TemplateValueError, Values, nearest
 
-KEYS: Final = ("id",)
+KEYS: Final = ("id", "folder")
 
 
 class RunSource:
