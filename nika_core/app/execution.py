@@ -15,13 +15,12 @@ from typing import Final
 from nika_core.app.batchable_tasks import BatchableTasks
 from nika_core.app.mock_step import MockStep
 from nika_core.app.prepared_run import PreparedRun
-from nika_core.app.resuming import previous_tasks_for
 from nika_core.app.run_folder import RunFolder
 from nika_core.app.watchdogs import loop_watchdog
 from nika_core.document.checks.check_context import depends_on
 from nika_core.engine.core.messages import Signal
 from nika_core.engine.core.ports import InMemoryCallCache, admitted, unmasked
-from nika_core.engine.core.previous_tasks import PreviousTask
+from nika_core.engine.core.previous_tasks import PreviousTask, previous_tasks
 from nika_core.engine.core.run_plan import RunRequest
 from nika_core.engine.llm.batching import BatchPolicy
 from nika_core.engine.llm.breaker import BreakerSettings
@@ -60,12 +59,14 @@ class Execution:
         observers: Iterable[Observer] = (),
         *,
         on_stall: Callable[[str], None] | None = None,
+        signals: Callable[[Mapping[NodeId, str]], Iterable[Signal]] | None = None,
     ) -> None:
         """Prepare to run; nothing happens yet.
 
         Args:
             journal: where the run's history is kept; a resumed run keeps its own.
             on_stall: called from another thread with a sentence when a plugin blocks the event loop.
+            signals: returns what tasks that wait are given, in place of the history's signals.
         """
         resumed = prepared.resumed
         self._prepared = prepared
@@ -73,6 +74,7 @@ class Execution:
         self._observers = list(observers)
         self._recorded = None if resumed is None else resumed.recorded
         self._on_stall = on_stall
+        self._signals = signals
         self._previous: Mapping[str, PreviousTask] = {}
         self._run: Run | None = None
         self._batchable = BatchableTasks(prepared) if prepared.options.economy else None
@@ -140,7 +142,7 @@ class Execution:
             log = self._journal.resume(self._recorded.run.id, mask, self._info())
             # Only now is it ours: another process may have resumed it since it was read.
             self._recorded = self._journal.load(log.run_id)
-            self._previous = previous_tasks_for(self._recorded, self._prepared.workflow)
+            self._previous = previous_tasks(self._recorded.events)
             return log
         try:
             return self._journal.begin(self._info(), mask=mask)
@@ -214,7 +216,7 @@ class Execution:
             files=prepared.files,
             sections=prepared.sections,
             fail_fast=prepared.options.fail_fast,
-            timeout=prepared.options.timeout,
+            timeout=_shorter(prepared.options.timeout, prepared.workflow.timeout),
             can_pause=self._log is not None,
             previous=self._previous,
             rerun_from=None if prepared.resumed is None else prepared.resumed.rerun_from,
@@ -279,14 +281,19 @@ class Execution:
             mask=prepared.masker.text if prepared.masker.active else unmasked,
             mask_stream=prepared.masker.stream if prepared.masker.active else None,
             admit=workspace.admit if workspace.admitting else admitted,
-            signals=partial(_signals, log) if log else None,
+            signals=self._signals or (partial(_recorded_signals, log) if log else None),
             attend=caller.attend,
             clock=workspace.clock,
             random=random.random,
         )
 
 
-def _signals(log: RunRecorder, waiting: Mapping[NodeId, str]) -> Iterable[Signal]:
+def _shorter(one: float | None, other: float | None) -> float | None:
+    bounds = [seconds for seconds in (one, other) if seconds is not None]
+    return min(bounds) if bounds else None
+
+
+def _recorded_signals(log: RunRecorder, waiting: Mapping[NodeId, str]) -> Iterable[Signal]:
     taken = log.signals({str(node): key for node, key in waiting.items()})
     return [Signal(NodeId(node), key, payload) for node, key, payload in taken]
 

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from nika_core import codes
 from nika_core.app.run_options import RunOptions
-from nika_core.engine.core.previous_tasks import PreviousTask, previous_tasks
 from nika_core.errors import JournalError, UsageError
 from nika_core.journal import Journal, Recorded
 from nika_core.model.files import FileError, open_file
@@ -130,10 +129,3 @@ def check_resumable(resumed: ResumedRun, workflow: Workflow) -> None:
             code=codes.NOT_RESUMABLE,
             hint=f"`{group}` {has}",
         )
-
-
-def previous_tasks_for(recorded: Recorded, workflow: Workflow) -> dict[str, PreviousTask]:
-    """Return by identity how the nodes ended whose tasks the workflow still has."""
-    ids = {task.id for task in workflow.tasks}
-    previous = previous_tasks(recorded.events)
-    return {identity: earlier for identity, earlier in previous.items() if top_task(identity) in ids}

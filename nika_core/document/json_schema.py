@@ -28,17 +28,21 @@ _DOCS: Final = {
     "name": "The workflow's name; without it, the name of its file.",
     "description": "What the workflow is for.",
     "inputs": "The inputs of a run. Without this key, any input is accepted, as text.",
+    "outputs": "The workflow's output: one template, or an object of templates, instead of agent.output.",
     "agent": "Settings for all tasks that ask a model.",
     "tasks": "The tasks; each has an id and exactly one keyword.",
     "flows": "Edges of the graph that carry no data: order and conditions.",
     "id": "Letters, digits, - and _; unique.",
+    "timeout": "How long one attempt of a task, or a whole run, may take: 250ms, 10s, 5m, 1h, or seconds.",
     "when": "A condition: the task is skipped if it is false.",
-    "timeout": "How long one attempt may take: 250ms, 10s, 5m, 1h, or seconds.",
     "retry": "max: attempts in total; backoff: the wait before the second one.",
     "onError": "fail (the default), or continue: tasks that depend on this one still run.",
-    "output": "format: text (the default) or json; schema: a JSON Schema, written here or the name of a JSON file.",
+    "output": "format: text (the default), lines (a list of the lines) or json; schema: a JSON Schema, written "
+    "here or the name of a JSON file.",
     "allowedTools": "The tools that the task may use.",
     "disallowedTools": "The tools that the task may not use.",
+    "forEach": "A list, or a template of one: the task is done for each item, which is ${each.item} in it.",
+    "repeat": "The task is done again until a condition holds; in it the task's own id is the round's output.",
     "mode": "strict follows the graph; agentic asks the main agent what to do when a task has failed its last attempt.",
 }
 _AGENT_DOCS: Final = {

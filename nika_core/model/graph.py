@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from nika_core.model.payload_tree import placeholders_in
+from nika_core.model.payload_tree import list_parts, placeholders_in
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import Condition, Flow, Task
 
@@ -194,6 +194,13 @@ def build_graph(
         join(Edge(flow.source, flow.target, flow.condition))
     for task in tasks:
         name((placeholder for _, placeholder in placeholders_in(task.payload)), task.id, EdgeKind.NEED)
+        if task.for_each is not None:
+            name((placeholder for _, placeholder in placeholders_in(list_parts(task.for_each))), task.id, EdgeKind.NEED)
+        if task.repeat is not None:  # in its condition a task may name itself
+            others = (
+                placeholder for placeholder in task.repeat.until.placeholders if task.id not in depends_on(placeholder)
+            )
+            name(others, task.id, EdgeKind.NEED)
         name(task.when.placeholders if task.when else (), task.id, EdgeKind.NEED)
     for flow in flows:
         name(flow.condition.placeholders if flow.condition else (), flow.target, EdgeKind.READ)

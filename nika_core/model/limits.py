@@ -35,6 +35,9 @@ class LimitKind(StrEnum):
     ATTEMPTS = "attempts"  # of one task, in all
     RETRY_DELAY = "retry.delay"
     CONCURRENT = "concurrent"
+    ITEMS = "items"  # of one list
+    ROUNDS = "rounds"  # of one loop
+    NODES = "nodes"  # items, rounds and inner tasks of a run
     TASK_TOKENS = "task.tokens"
     RUN_TOKENS = "run.tokens"
     RUN_COST = "run.cost"
@@ -101,6 +104,12 @@ class Limits:
 
     def __iter__(self) -> Iterator[Limit]:
         return iter(self._all)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Limits) and self._all == other._all
+
+    def __hash__(self) -> int:
+        return hash(self._all)
 
     def narrowed(self, limits: Iterable[Limit]) -> Limits:
         """Return these and further limits; no bound becomes wider."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from nika_core.model.template import Placeholder, Template
-from nika_core.model.workflow import NodePath
+from nika_core.model.workflow import ForEach, NodePath
 
 
 def map_leaves(tree: Any, change: Callable[[Any, NodePath], Any], path: NodePath = ()) -> Any:
@@ -63,6 +63,12 @@ def placeholders_in(tree: Any, path: NodePath = ()) -> Iterator[tuple[NodePath, 
     for where, template in templates_in(tree, path):
         for placeholder in template.placeholders:
             yield where, placeholder
+
+
+def list_parts(for_each: ForEach) -> dict[str, Any]:
+    """Return the parts of `forEach` in which there may be templates, by key."""
+    parts = {"items": for_each.items, "key": for_each.key, "onItemError": {"value": for_each.value}}
+    return {name: part for name, part in parts.items() if part is not None}
 
 
 def keys_in(tree: Any, path: NodePath = ()) -> Iterator[NodePath]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from nika_core.errors import Place
@@ -67,7 +67,7 @@ class OutputSpec:
     """What a task wants its output to be.
 
     Attributes:
-        format: `text`, or `json`: then the output is parsed.
+        format: `text`; `json`: the output is parsed; `lines`: a text is the list of its lines that are not empty.
         schema: the JSON Schema that a JSON output is checked against; None: any JSON.
     """
 
@@ -86,6 +86,8 @@ class InputSpec:
         default: its value if a run is given none; only with `has_default`.
         has_default: whether there is a default.
         required: whether a run without it is refused.
+        enum: the only values that it may have; None: any.
+        least, most: the bounds of a number; None: not bounded.
     """
 
     name: str
@@ -94,6 +96,9 @@ class InputSpec:
     default: Json = None
     has_default: bool = False
     required: bool = True
+    enum: tuple[Json, ...] | None = None
+    least: float | None = None
+    most: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +133,59 @@ class AgentBlock:
     overflow: str = "refuse"
 
 
+class ItemError(StrEnum):
+    """What a failed item means for its list."""
+
+    FAIL = "fail"  # every item is done, then the task fails
+    STOP = "stop"  # no further item starts, those that run are finished, the task fails
+    CONTINUE = "continue"  # the task succeeds
+    VALUE = "value"  # a value stands in for the item
+
+
+@dataclass(frozen=True, slots=True)
+class ForEach:
+    """`forEach`: the task is done for each item of a list.
+
+    Attributes:
+        items: one template, or a list of texts and objects in which there may be templates.
+        key: names an item in views; None: items have no names.
+        max_concurrent: items at once; None: as many as the run allows.
+        max_items: beyond it the task fails before its first item starts; None: the limit policy's.
+        on_item_error: what a failed item means.
+        value: stands in for a failed item, if `on_item_error` says so.
+    """
+
+    items: PayloadValue
+    key: PayloadValue = None
+    max_concurrent: int | None = None
+    max_items: int | None = None
+    on_item_error: ItemError = ItemError.FAIL
+    value: PayloadValue = None
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """`repeat`: the task is done again until a condition holds.
+
+    Attributes:
+        until: asked after each round; in it the task itself is that round's output.
+        max_rounds: rounds in all.
+        every: seconds between two rounds.
+        fail_if_exhausted: whether the task fails if the condition never held.
+        fail_on_round_error: whether a failed round fails the task; else it counts as one without output.
+        collect: whether the output is the list of all rounds' outputs.
+        keep_conversation: whether a round sees what the rounds before it said; None: as the keyword's category says.
+    """
+
+    until: Condition
+    max_rounds: int
+    every: float = 0.0
+    fail_if_exhausted: bool = True
+    fail_on_round_error: bool = True
+    collect: bool = False
+    keep_conversation: bool | None = None
+
+
 NOWHERE: Final = Place("")
 
 
@@ -148,6 +206,8 @@ class Task:
         retry: how often it is tried, and how soon.
         on_error: what its failure means for those that depend on it.
         when: a condition for it to run, besides its flows; None: there is none.
+        for_each: the list whose items it is done for.
+        repeat: how it is done again.
         output: what its output has to be.
         allowed_tools, disallowed_tools: the tools that it may use, and those that it may not.
         mode: as in `AgentBlock`; None: the agent block's.
@@ -164,6 +224,8 @@ class Task:
     retry: Retry = Retry()
     on_error: OnError = OnError.FAIL
     when: Condition | None = None
+    for_each: ForEach | None = None
+    repeat: Repeat | None = None
     output: OutputSpec = OutputSpec()
     allowed_tools: tuple[str, ...] | None = None
     disallowed_tools: tuple[str, ...] = ()
@@ -183,8 +245,14 @@ class Flow:
     at: Callable[[NodePath], Place] = field(default=_nowhere, compare=False, repr=False)
 
 
+class NoOutputs(Enum):
+    """Stands for `outputs` in a workflow without them, since any JSON may be one."""
+
+    NO_OUTPUTS = "NO_OUTPUTS"
+
+
 # The root keys of a document that are the kernel's; `nika` tells a file of another line. No section has one of them.
-ROOT_KEYS: Final = frozenset({"agent", "description", "flows", "inputs", "name", "nika", "tasks"})
+ROOT_KEYS: Final = frozenset({"agent", "description", "flows", "inputs", "name", "nika", "outputs", "tasks", "timeout"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +266,8 @@ class Workflow:
         flows: the edges that its author wrote.
         description: what it is for.
         inputs: the declared inputs by name; None: any input is accepted.
+        outputs: templates of the workflow's output; NO_OUTPUTS: it is a task's.
+        timeout: seconds of a whole run; None: not bounded.
         agent: the `agent:` block, if there is one.
         sections: root keys that plugins brought, e.g. the MCP servers.
         at: returns the place of anything in the document: `at(("agent", "output"))`.
@@ -209,6 +279,8 @@ class Workflow:
     flows: tuple[Flow, ...] = ()
     description: str = ""
     inputs: Mapping[str, InputSpec] | None = None
+    outputs: PayloadValue | NoOutputs = NoOutputs.NO_OUTPUTS
+    timeout: float | None = None
     agent: AgentBlock | None = None
     sections: Mapping[str, Json] = field(default_factory=dict)
     at: Callable[[NodePath], Place] = field(default=_nowhere, compare=False, repr=False)

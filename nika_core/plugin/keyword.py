@@ -435,6 +435,8 @@ class Facets:
     def mock(self, payload: JsonObject) -> Json:
         """Return an output of the right shape for this rendered payload, without the effect.
 
+        If it does not fit the schema that the task asks for, a small value that fits is taken instead.
+
         Raises:
             TaskError: the task fails without the effect, too.
         """

@@ -35,10 +35,10 @@ def begins_literal(text: str, at: int) -> bool:
 
 def read_literal(text: str, at: int) -> tuple[Json, int]:
     """Return the literal at `at`, and where it ends. Raise LiteralError."""
-    return _read_single_quoted(text, at) if text.startswith("'", at) else read_json(text, at)
+    return _read_single_quoted(text, at) if text.startswith("'", at) else read_json_literal(text, at)
 
 
-def read_json(text: str, at: int) -> tuple[Any, int]:
+def read_json_literal(text: str, at: int) -> tuple[Any, int]:
     """Return the JSON value at `at`, and where it ends. Raise LiteralError."""
     try:
         return _DECODER.raw_decode(text, at)

@@ -10,7 +10,7 @@ from nika_core.model.bounded import shorten
 from nika_core.model.json import Json
 from nika_core.model.template import MISSING, Placeholder
 from nika_core.template.errors import TemplateSyntaxError
-from nika_core.template.literals import LiteralError, begins_literal, read_json, read_literal
+from nika_core.template.literals import LiteralError, begins_literal, read_json_literal, read_literal
 
 BRACES_SOURCE: Final = "task"
 # `${` opens a template only where `name.` follows; a shell's own `${HOME}` and `${f%.txt}` are plain text.
@@ -106,7 +106,7 @@ def _read_segment(text: str, at: int, start: int) -> tuple[str, int]:
     if segment:
         return segment[0], segment.end()
     if text.startswith('"', at):
-        value, end = _read(read_json, text, at, start, "a quoted key")
+        value, end = _read(read_json_literal, text, at, start, "a quoted key")
         return str(value), end
     shown = text[at : at + 1]
     if not shown or shown.isspace() or shown in "}.":

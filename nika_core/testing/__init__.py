@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nika_core.testing.command_kit import CommandConformance
     from nika_core.testing.errors import NotConformant
     from nika_core.testing.fakes import FakeStepContext
-    from nika_core.testing.fault_server import FaultServer
+    from nika_core.testing.fault_server import FaultAnswer, FaultServer, ReceivedRequest
     from nika_core.testing.keyword_kit import KeywordConformance
     from nika_core.testing.payloads import FakePayload, FakeReport
     from nika_core.testing.policy_kit import LimitPolicyConformance
@@ -45,6 +45,7 @@ __all__ = [
     "FakePayload",
     "FakeReport",
     "FakeStepContext",
+    "FaultAnswer",
     "FaultServer",
     "KeywordConformance",
     "LimitPolicyConformance",
@@ -52,6 +53,7 @@ __all__ = [
     "NotConformant",
     "ProviderConformance",
     "RawServer",
+    "ReceivedRequest",
     "RunOutcome",
     "ScriptedModel",
     "TemplateSourceConformance",
@@ -69,7 +71,9 @@ _MODULES: Final = {
     "CommandConformance": "command_kit",
     "FakePayload": "payloads",
     "FakeStepContext": "fakes",
+    "FaultAnswer": "fault_server",
     "FaultServer": "fault_server",
+    "ReceivedRequest": "fault_server",
     "KeywordConformance": "keyword_kit",
     "LimitPolicyConformance": "policy_kit",
     "ManualClock": "clock",

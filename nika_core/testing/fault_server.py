@@ -18,7 +18,12 @@ _HOLD: Final = 10.0  # seconds for which a held answer waits to be let go
 
 @dataclass(frozen=True, slots=True)
 class FaultAnswer:
-    """What a server sends: `parts` one after the other, each at once."""
+    """What a server sends.
+
+    Attributes:
+        parts: sent one after the other, each at once.
+        content_type: of all of them.
+    """
 
     parts: Sequence[bytes]
     content_type: str = "application/json"
@@ -26,7 +31,14 @@ class FaultAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedRequest:
-    """A request as it came over the wire; `body` is {} if it was not a JSON object."""
+    """A request as it came over the wire.
+
+    Attributes:
+        method: `GET`, `POST` and so on.
+        path: with the query.
+        headers: by name.
+        body: the JSON object; {} if it was not one.
+    """
 
     method: str
     path: str

@@ -26,6 +26,7 @@ FACETS: Final = "facets"
 MOCK: Final = "mock"
 SECRETS: Final = "secrets"
 QUIET: Final = "quiet"
+LEFTOVERS: Final = "leftovers"
 
 SECRET_VARIABLE: Final = "NIKA_CONFORMANCE_TOKEN"  # noqa: S105  # a variable's name
 _SECRET: Final = "c0nformance-s3cret-value"  # noqa: S105  # nobody's: it is looked for where it may not be
@@ -259,6 +260,17 @@ def check_quiet(case: Case) -> None:
     done = _child("quiet", {"case": case.as_json()})
     _answer(done, QUIET)
     require(not done.stdout, QUIET, f"it writes to stdout: {done.stdout[:200]!r}; use `context.emit_text`, or a logger")
+
+
+def check_leftovers(case: Case) -> None:
+    """Check that nothing uses a step's context when its `run` has ended, and that none of its tasks outlives the run.
+
+    Raises:
+        NotConformant: with what is left behind.
+    """
+    process = in_fresh_interpreter("nika_core.testing.leftovers:leftovers", {"case": case.as_json()}, timeout=60.0)
+    left = _answer(process, LEFTOVERS)
+    require(not left, LEFTOVERS, f"it leaves behind {'; '.join(left)}: end all that `run` starts, and keep no context")
 
 
 def _child(name: str, arguments: dict[str, Any], *, timeout: float = 60.0) -> SubprocessResult:

@@ -1,8 +1,9 @@
 """What the engine costs: `python tests/benchmarks/bench_engine.py [--json]`. Ratios to a bare asyncio + graphlib loop.
 
 Chains and fans of tasks that do nothing, with the journal on (durable before the result is there), each measured
-beside the smallest loop that runs the same graph: no states, no limits, no history. The best of several rounds each,
-taken in turns, so that a busy machine slows both.
+beside the smallest loop that runs the same graph: no states, no limits, no history; and the items of a list that do
+nothing, beside as many tasks of their own. The best of several rounds each, taken in turns, so that a busy machine
+slows both.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 from rows import best_in_turns
 
 from nika_core.cli import collect_rarely
-from nika_core.engine.core.run_plan import RunRequest
+from nika_core.engine.core.run_plan import Each, Group, Item, RunRequest
 from nika_core.engine.local.host import Run
 from nika_core.engine.local.services import Services
 from nika_core.journal import Journal, RunInfo
@@ -78,6 +79,18 @@ async def bare(edges: list[tuple[str, str]], count: int) -> None:
 
 def ours(edges: list[tuple[str, str]], count: int, folder: Path | None, *, built: bool = False) -> Callable[[], Any]:
     """The engine; with a folder, its journal is there. `built`: what makes the graph is done, and not measured."""
+    return _run(edges, count, folder, {}, built=built)
+
+
+def items(count: int, folder: Path | None) -> Callable[[], Any]:
+    """The engine with one task, which is done for each item of a list."""
+    values = tuple(Item(index) for index in range(count))
+    return _run([], 1, folder, {"t0": Each(items=lambda _: values)}, built=False)
+
+
+def _run(
+    edges: list[tuple[str, str]], count: int, folder: Path | None, groups: dict[str, Group], *, built: bool
+) -> Callable[[], Any]:
     tasks = tuple(Task(f"t{i}", "noop", {"value": "x"}, i) for i in range(count))
     flows = tuple(Flow(*edge) for edge in edges)
     workflow = Workflow("bench", Path("bench.nika.yaml"), tasks, flows)
@@ -88,12 +101,12 @@ def ours(edges: list[tuple[str, str]], count: int, folder: Path | None, *, built
         graph = known or build_graph(tasks, flows, lambda placeholder: ())
         services: dict[str, Any] = {"keyword": lambda word: NOOP, "step": lambda word: step}
         if folder is None:
-            request = RunRequest(run_id="bench", workflow=workflow, graph=graph, limits=LIMITS)
+            request = RunRequest(run_id="bench", workflow=workflow, graph=graph, limits=LIMITS, groups=groups)
             result = await Run(request, Services(**services)).result()
         else:
             with Journal.open(folder) as journal:
                 log = journal.begin(RunInfo("bench", "bench.nika.yaml", "", started=time.time()))
-                request = RunRequest(run_id=log.run_id, workflow=workflow, graph=graph, limits=LIMITS)
+                request = RunRequest(run_id=log.run_id, workflow=workflow, graph=graph, limits=LIMITS, groups=groups)
                 recorded = Services(record=log.record, barrier=log.barrier, call_cache=log, **services)
                 result = await Run(request, recorded).result()
                 await log.finish(result.status.value, time.time())
@@ -116,22 +129,34 @@ def seconds(work: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
+def in_new_folder(work: Callable[[Path], Callable[[], Any]]) -> float:
+    """How long it takes, once, in a project whose journal is there."""
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(begun(Path(folder)))
+        return seconds(work(Path(folder)))
+
+
 def measure(shape: Callable[[int], list[tuple[str, str]]], count: int) -> dict[str, float]:
     """The best of some rounds of each."""
     edges = shape(count)
-
-    def with_journal() -> float:
-        with tempfile.TemporaryDirectory() as folder:
-            asyncio.run(begun(Path(folder)))
-            return seconds(ours(edges, count, Path(folder)))
-
     return best_in_turns(
         {
             "bare": lambda: seconds(lambda: bare(edges, count)),
             "engine": lambda: seconds(ours(edges, count, None)),
-            "with journal": with_journal,
+            "with journal": lambda: in_new_folder(lambda folder: ours(edges, count, folder)),
         },
         still=10 if count < 10_000 else 4,
+    )
+
+
+def measure_items(count: int) -> dict[str, float]:
+    """The same for a list, beside as many tasks that depend on nothing; both with their journal."""
+    return best_in_turns(
+        {
+            "tasks": lambda: in_new_folder(lambda folder: ours([], count, folder)),
+            "items": lambda: in_new_folder(lambda folder: items(count, folder)),
+        },
+        still=4,
     )
 
 
@@ -145,6 +170,12 @@ def main() -> None:
                 **{f"{name}, us a task": round(took / count * 1e6, 1) for name, took in best.items()},
                 "ratio": round(best["with journal"] / best["bare"], 2),
             }
+    count = 10_000
+    best = measure_items(count)
+    figures[f"list {count}"] = {
+        **{f"{name}, us each": round(took / count * 1e6, 1) for name, took in best.items()},
+        "ratio": round(best["items"] / best["tasks"], 2),
+    }
     if "--json" in sys.argv:
         print(json.dumps(figures))
         return

@@ -52,15 +52,18 @@ def template(peers: Path) -> Iterator[Row]:
 def engine(peers: Path) -> Iterator[Row]:
     """The engine with its journal, beside a bare loop."""
     found = figures_of("bench_engine.py")
+    listed = found.pop("list 10000")
     ours: dict[str, float] = {}
     for name, row in found.items():
         shape, count = name.split()
         ours[name] = row["with journal, us a task"] * int(count) / 1e6
         bare = duration(row["bare, us a task"] * int(count) / 1e6)
         measure = f"{shape} of {int(count):,} tasks"
-        yield Row(measure, duration(ours[name]), f"asyncio + graphlib: {bare}", row["ratio"], 8.0)
+        yield Row(measure, duration(ours[name]), f"asyncio + graphlib: {bare}", row["ratio"], 12.0)
     for shape in ("chain", "fan"):
         yield _growth(shape, ours[f"{shape} 1000"], ours[f"{shape} 10000"])
+    items, tasks = (duration(listed[f"{name}, us each"] / 100) for name in ("items", "tasks"))
+    yield Row("a list of 10,000 items", items, f"10,000 tasks: {tasks}", listed["ratio"], 1.5)
 
 
 def others(peers: Path) -> Iterator[Row]:

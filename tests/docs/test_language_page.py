@@ -94,14 +94,26 @@ def test_the_failure_handler_of_the_page_runs(tmp_path: Path) -> None:
     assert [task.state for task in result.tasks] == ["failed", "skipped", "success"]
 
 
+def test_the_list_and_the_loop_of_the_page_run(tmp_path: Path) -> None:
+    lists, loops = (
+        run_workflow(block.text, folder=tmp_path).result
+        for title in ("lists.nika.yaml", "loops.nika.yaml")
+        for block in files(PAGE)
+        if block.title == title
+    )
+
+    assert lists.output == {"greetings": ["1: ada", "2: bob"], "first": "1: ada"}
+    assert loops.output == "3"
+
+
 def test_the_other_workflows_of_the_page_are_valid(tmp_path: Path) -> None:
     tools = tmp_path / "tools"
     tools.mkdir()
     (tools / "text.py").write_text("def count(text: str) -> int:\n    return len(text)\n")
     whole = [block for block in blocks(PAGE) if block.language == "yaml" and "\ntasks:" in block.text]
 
-    assert len(whole) == 3
-    assert [validate_workflow(block.text, folder=tmp_path) for block in whole] == [(), (), ()]
+    assert len(whole) == 4
+    assert [validate_workflow(block.text, folder=tmp_path) for block in whole] == [()] * 4
 
 
 def test_the_project_file_of_the_page_is_read(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -27,7 +28,7 @@ from nika_core.engine.core.messages import (
     wait_timer,
 )
 from nika_core.engine.core.previous_tasks import previous_tasks
-from nika_core.engine.core.run_plan import Child, Each, Item, ItemError, Loop
+from nika_core.engine.core.run_plan import Child, Each, Item, Loop
 from nika_core.engine.core.values_json import core_event_json, core_event_of
 from nika_core.errors import Category
 from nika_core.model.events import Event
@@ -41,7 +42,7 @@ from nika_core.model.state import (
     Waiting,
 )
 from nika_core.model.usage import Usage
-from nika_core.model.workflow import Flow, Mode, OnError
+from nika_core.model.workflow import Flow, ItemError, Mode, OnError
 
 FAILURE = Failure("NIKA-080", Category.EXECUTION, "it broke")
 FAILED = Outcome(has_output=False, failure=FAILURE)
@@ -87,7 +88,7 @@ def workflow_plans(draw, lab, depth=0, prefix="t"):
                 items=items(draw(st.integers(0, 4))),
                 max_concurrent=draw(st.sampled_from([None, 1, 2])),
                 on_error=draw(st.sampled_from(list(ItemError))),
-                value="instead",
+                stand_in=lambda values: "instead",
                 body=body,
             )
         elif "loop" in kind:
@@ -366,6 +367,24 @@ def test_a_reordered_and_longer_list_does_only_what_is_new(lab):
     again = run(core, lambda call: Outcome(output=call.payload["x"].upper()))
     assert again.finish.output == ["q", "NEW", "p", "q", "Q"]
     assert len(again.keys) == 2
+
+
+@pytest.mark.parametrize(("other", "repeated"), [("succeeds", []), ("fails", ["r/a", "r/b"])])
+def test_a_failed_item_is_repeated_unless_the_run_succeeded_all_the_same(lab, other, repeated):
+    group = Each(items=items(3), on_error=ItemError.CONTINUE)
+    tasks = (lab.task("a", payload={"x": lab.binding("each", "item")}), lab.task("b", 1, payload={"other": other}))
+
+    def outcome(call):
+        fails = call.node == "a[1]" or call.payload.get("other") == "fails"
+        return FAILED if fails else Outcome(output=call.node)
+
+    host = run(Core(lab.plan(tasks, groups={"a": group})), outcome)
+    emits = [command for batch in host.batches for command in batch if isinstance(command, Emit)]
+    known = previous_tasks([Event(e.number, "r", 0.0, e.kind, e.task, e.data) for e in emits])
+    again = run(Core(lab.plan(tasks, groups={"a": group}, previous=known)), outcome)
+    assert sorted(key.partition("[")[0].partition("#")[0] for key, _ in again.keys) == repeated
+    assert again.finish.status is host.finish.status
+    assert again.finish.tasks[0].output == host.finish.tasks[0].output == ["a[0]", None, "a[2]"]
 
 
 def test_a_loop_ends_when_its_condition_holds_and_sees_the_round_before(lab):

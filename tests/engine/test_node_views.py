@@ -12,13 +12,14 @@ from nika_core.app.recorded_runs import recorded_run
 from nika_core.cli.progress import ProgressLines
 from nika_core.cli.runs_command import _show_task
 from nika_core.engine.core.run_plan import Child, Each, Item, ItemError, Loop
+from nika_core.engine.core.values_json import kept_result_json, kept_result_of
 from nika_core.engine.local.host import Run
 from nika_core.errors import Category, TaskError
 from nika_core.journal import Journal, RunInfo
 from nika_core.model.codec import event_json, result_json
 from nika_core.model.events import Event, EventKind
 from nika_core.model.ids import node_id_of, parent_id, top_task
-from nika_core.model.state import RunStatus
+from nika_core.model.state import RunStatus, TaskResult
 from nika_core.model.usage import Usage
 from nika_core.model.workflow import OnError, Workflow
 from nika_core.plugin import StepOutput
@@ -216,3 +217,8 @@ def test_ids_are_read_and_taken_apart():
         None,
     ]
     assert [top_task(one) for one in ("a", "a-1[3]", "a@2", "a[2]/b")] == ["a", "a-1", "a", "a"]
+
+
+def test_what_is_kept_of_an_empty_list_inside_an_item_is_still_a_list_after_a_snapshot():
+    kept = TaskResult("a[0]/list", "work", "success", 1, 0.0, children_kind="items")
+    assert kept_result_of(kept_result_json(kept)) == kept

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from nika_core.app.resuming import ResumedRun, check_resumable, open_run, previous_tasks_for
+from nika_core.app.resuming import ResumedRun, check_resumable, open_run
 from nika_core.app.run_options import RunOptions
+from nika_core.engine.core.previous_tasks import previous_tasks
 from nika_core.engine.core.run_plan import Child, Each, Item, Loop
 from nika_core.errors import UsageError
 from nika_core.journal import Journal, RunInfo
@@ -66,7 +67,7 @@ async def run_once(lab, folder, request, recorded=None, rerun_from=None, until=N
         else:
             log = journal.resume(recorded.run.id)
             events = recorded.events[:until]
-            previous = previous_tasks_for(replace(recorded, events=events), request.workflow)
+            previous = previous_tasks(events)
             request = replace(request, previous=previous, rerun_from=rerun_from, seq=len(recorded.events))
         services = lab.services(step, record=log.record, barrier=log.barrier, call_cache=log)
         result = await lab.run(replace(request, run_id=log.run_id), services)

@@ -41,6 +41,10 @@ CHEATS = {
     "leaking": "secrets",
     "noting": "secrets",
     "printing": "quiet",
+    "keeping-context": "leftovers",
+    "leaving-tasks": "leftovers",
+    "leaving-timers": "leftovers",
+    "grouping": None,
     "calling": "facets",
     "writing": "facets",
     "reading": "facets",
@@ -50,7 +54,7 @@ CHEATS = {
     "confused": "facets",
     "spoiling": "facets",
 }
-QUICK = ("declared", "light", "quiet import", "unknown keys", "runs", "facets", "mock", "secrets", "quiet")
+QUICK = ("declared", "light", "quiet import", "unknown keys", "runs", "facets", "mock", "secrets", "quiet", "leftovers")
 
 
 def checks(word: str) -> dict[str, Callable[[], Any]]:
@@ -70,6 +74,7 @@ def checks(word: str) -> dict[str, Callable[[], Any]]:
         "mock": lambda: keyword_checks.check_mock(case, keyword_checks.check_runs(case).output, has_like=True),
         "secrets": lambda: keyword_checks.check_secrets(case),
         "quiet": lambda: keyword_checks.check_quiet(case),
+        "leftovers": lambda: keyword_checks.check_leftovers(case),
     }
 
 

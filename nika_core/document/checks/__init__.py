@@ -8,6 +8,7 @@ from functools import partial
 from nika_core.document.checks.check_context import Context, depends_on, is_optional
 from nika_core.document.checks.conditions import check_conditions
 from nika_core.document.checks.flow_conditions import check_flow_conditions
+from nika_core.document.checks.groups import check_groups
 from nika_core.document.checks.known_values import check_values
 from nika_core.document.checks.payload_checks import CheckedPayload, TaskPayloads, check_payloads
 from nika_core.document.checks.references import check_references
@@ -19,6 +20,7 @@ from nika_core.document.checks.topology import (
     check_flows,
     check_orphans,
     check_output,
+    check_outputs,
 )
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.errors import Problem, Severity
@@ -35,6 +37,8 @@ _CHECKS = (
     check_references,
     check_cycles,
     check_output,
+    check_outputs,
+    check_groups,
     check_payloads,
     check_attempts,
 )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Final
 
 from nika_core import codes
 from nika_core.document.checks.check_context import Context, is_known_before_run, place_of
@@ -12,9 +13,13 @@ from nika_core.errors import NikaError, Place, Problem
 from nika_core.model.bounded import shorten
 from nika_core.model.limits import LimitKind
 from nika_core.model.nearest import nearest
-from nika_core.model.payload_tree import placeholders_in
+from nika_core.model.payload_tree import list_parts, placeholders_in
 from nika_core.model.template import Placeholder
-from nika_core.model.workflow import Condition
+from nika_core.model.workflow import Condition, NoOutputs, Task
+
+_NO_BINDINGS: Final[frozenset[str]] = frozenset()
+_ITEM: Final = "each"
+_ROUND: Final = "last"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +37,25 @@ class _References:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.depth = context.limits.bounds.get(LimitKind.TEMPLATE_DEPTH)
-        self._issues_of_text: dict[str, tuple[_ReferenceIssue, ...]] = {}
+        self._issues_of_text: dict[tuple[str, frozenset[str]], tuple[_ReferenceIssue, ...]] = {}
         self.sources: Collection[str] | None = None
 
-    def problems(self, placeholder: Placeholder, at: Callable[[Placeholder], Place]) -> Iterator[Problem]:
+    def problems(
+        self, placeholder: Placeholder, at: Callable[[Placeholder], Place], bindings: frozenset[str] = _NO_BINDINGS
+    ) -> Iterator[Problem]:
         """Yield what is wrong with a placeholder, and with each reference of its chain, with its place."""
         for member in placeholder.members:
-            for issue in self._issues(member):
+            for issue in self._issues(member, bindings):
                 yield Problem(issue.code, issue.message, at(member), issue.hint)
 
-    def _issues(self, placeholder: Placeholder) -> tuple[_ReferenceIssue, ...]:
-        issues = self._issues_of_text.get(placeholder.text)
+    def _issues(self, placeholder: Placeholder, bindings: frozenset[str]) -> tuple[_ReferenceIssue, ...]:
+        key = placeholder.text, bindings
+        issues = self._issues_of_text.get(key)
         if issues is None:
-            issues = self._issues_of_text[placeholder.text] = tuple(self._ask(placeholder))
+            issues = self._issues_of_text[key] = tuple(self._ask(placeholder, bindings))
         return issues
 
-    def _ask(self, placeholder: Placeholder) -> Iterator[_ReferenceIssue]:
+    def _ask(self, placeholder: Placeholder, bindings: frozenset[str]) -> Iterator[_ReferenceIssue]:
         if self.depth is not None and len(placeholder.path) > self.depth.value:
             yield _ReferenceIssue(
                 f"{_short(placeholder)} has a path of {len(placeholder.path)} steps; at most {self.depth.value:g} are "
@@ -71,7 +79,8 @@ class _References:
 
         try:
             source = self.context.catalog.source(placeholder.source)
-            source.check(placeholder, self.context.scope, report)
+            scope = self.context.scope
+            source.check(placeholder, replace(scope, bindings=bindings) if bindings else scope, report)
             tuple(source.depends_on(placeholder))
         except NikaError as error:
             yield _ReferenceIssue(f"{_short(placeholder)}: {error.message}", error.code, error.hint)
@@ -104,9 +113,10 @@ def check_references(context: Context) -> Iterator[Problem]:
     """Check references in payloads, in the agent block's system prompt and in conditions."""
     references = _References(context)
     for task in context.workflow.tasks:
+        bindings = _bindings(task)
         for path, placeholder in placeholders_in(task.payload):
             at = partial(place_of, task.at, path)
-            yield from references.problems(placeholder, at)
+            yield from references.problems(placeholder, at, bindings)
             if task.id in context.depends_on(placeholder):
                 yield Problem(
                     codes.CYCLE,
@@ -114,7 +124,9 @@ def check_references(context: Context) -> Iterator[Problem]:
                     at(placeholder),
                     "a task's payload can name other tasks only",
                 )
-        yield from _check_condition(context, references, task.when, task.id, partial(place_of, task.at, ("when",)))
+        yield from _check_group(context, references, task, bindings)
+        at = partial(place_of, task.at, ("when",))
+        yield from _check_condition(context, references, task.when, task.id, at, bindings - {_ROUND})
     agent = context.workflow.agent
     for path, placeholder in placeholders_in(agent.system_prompt if agent else None, ("agent", "systemPrompt")):
         at = partial(place_of, context.workflow.at, path)
@@ -132,10 +144,33 @@ def check_references(context: Context) -> Iterator[Problem]:
             at(placeholder),
             "it is the same for all tasks, and fixed before any of them runs; put it in the task's `systemPrompt`",
         )
+    outputs = context.workflow.outputs
+    for path, placeholder in placeholders_in(None if outputs is NoOutputs.NO_OUTPUTS else outputs, ("outputs",)):
+        yield from references.problems(placeholder, partial(place_of, context.workflow.at, path))
     for flow in context.workflow.flows:
         at = partial(place_of, flow.at, ("condition",))
         target = None if flow.source == flow.target else flow.target
         yield from _check_condition(context, references, flow.condition, target, at)
+
+
+def _bindings(task: Task) -> frozenset[str]:
+    """Return what a task's payload may name beside tasks, inputs and the like."""
+    names = {_ITEM} if task.for_each is not None else set()
+    return frozenset(names | {_ROUND}) if task.repeat is not None else frozenset(names)
+
+
+def _check_group(context: Context, references: _References, task: Task, bindings: frozenset[str]) -> Iterator[Problem]:
+    """Check what `forEach` and `repeat` refer to. Only `key` speaks of an item, only `until` of the task itself."""
+    if task.for_each is not None:
+        for path, placeholder in placeholders_in(list_parts(task.for_each)):
+            own = bindings if path[0] == "key" else _NO_BINDINGS
+            at = partial(place_of, task.at, ("forEach", *path))
+            yield from references.problems(placeholder, at, own)
+            if task.id in context.depends_on(placeholder):
+                message = f"{_short(placeholder)}: the list of '{task.id}' cannot depend on its own output"
+                yield Problem(codes.CYCLE, message, at(placeholder), "a list is made before its first item starts")
+    for placeholder in task.repeat.until.placeholders if task.repeat is not None else ():
+        yield from references.problems(placeholder, partial(place_of, task.at, ("repeat", "until")), bindings)
 
 
 def _check_condition(
@@ -144,10 +179,11 @@ def _check_condition(
     condition: Condition | None,
     target: str | None,
     at: Callable[[Placeholder], Place],
+    bindings: frozenset[str] = _NO_BINDINGS,
 ) -> Iterable[Problem]:
     """Check a condition. `target`: the task that it decides about; None: nobody's, which is reported elsewhere."""
     for placeholder in condition.placeholders if condition else ():
-        yield from references.problems(placeholder, at)
+        yield from references.problems(placeholder, at, bindings)
         if target in context.depends_on(placeholder):
             yield Problem(
                 codes.CYCLE,

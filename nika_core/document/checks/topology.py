@@ -11,6 +11,7 @@ from nika_core.errors import Place, Problem, Severity
 from nika_core.model.graph import Edge, EdgeKind
 from nika_core.model.nearest import nearest
 from nika_core.model.payload_tree import placeholders_in
+from nika_core.model.workflow import NoOutputs, OnError
 
 _MAX_NAMES = 20  # of a cycle's tasks in one message
 
@@ -81,6 +82,45 @@ def check_output(context: Context) -> Iterator[Problem]:
             context.workflow.at(("agent", "output")),
             _which_task(context, agent.output),
         )
+
+
+def check_outputs(context: Context) -> Iterator[Problem]:
+    """Check `outputs`: they are the only word on the output, and a task that may have none needs `??` there."""
+    workflow = context.workflow
+    if workflow.outputs is NoOutputs.NO_OUTPUTS:
+        return
+    if workflow.agent is not None and workflow.agent.output is not None:
+        yield Problem(
+            codes.BAD_VALUE,
+            "`outputs` and `agent.output` cannot both say what the output is",
+            workflow.at(("outputs",)),
+            "remove one of them",
+        )
+    unsure = context.graph.order if context.graph.cycles() else _without_sure_output(context)
+    for path, placeholder in placeholders_in(workflow.outputs, ("outputs",)):
+        for task in () if placeholder.has_default else context.depends_on(placeholder):
+            if task in unsure and task in context.named:
+                yield Problem(
+                    codes.UNKNOWN_REFERENCE,
+                    f"{placeholder.text}: '{task}' may have no output",
+                    place_of(workflow.at, path, placeholder),
+                    f"it, or a task before it, may be skipped or fail; say what is then taken: {{{{{task} ?? null}}}}",
+                )
+
+
+def _without_sure_output(context: Context) -> set[str]:
+    """Return the tasks that may be skipped, or fail and be tolerated, in a run that succeeds."""
+    unsure: set[str] = set()
+    for wave in context.graph.waves():
+        for name in wave:
+            task = context.tasks[name]
+            edges = context.graph.incoming[name]
+            needs = any(edge.kind is EdgeKind.NEED and edge.source in unsure for edge in edges)
+            flows = [edge for edge in edges if edge.kind is EdgeKind.FLOW]
+            sure_flow = not flows or any(edge.condition is None and edge.source not in unsure for edge in flows)
+            if task.when is not None or task.on_error is OnError.CONTINUE or needs or not sure_flow:
+                unsure.add(name)
+    return unsure
 
 
 def place_of_edge(context: Context, edge: Edge) -> Place:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from nika_core import codes
@@ -55,7 +56,7 @@ def check_inputs(
     for name, spec in workflow.inputs.items():
         if name in given:
             try:
-                values[name] = read_value(spec.type, given[name], depth)
+                values[name] = within(spec, read_value(spec.type, given[name], depth))
             except ValueError as error:
                 report(f"input `{name}`: {error}", name, f"pass it as `-i {name}=...`")
         elif spec.has_default:
@@ -72,6 +73,18 @@ def read_value(type_: str, value: Json | str, max_depth: int | None = None) -> J
     if max_depth is not None and nesting(typed, max_depth) > max_depth:
         raise ValueError(f"nested deeper than {max_depth} levels")
     return typed
+
+
+def within(spec: InputSpec, value: Json) -> Json:
+    """Return a value that the input may have. Raises ValueError with what is allowed."""
+    if spec.enum is not None and value not in spec.enum:
+        raise ValueError(f"expected one of {', '.join(map(_shown, spec.enum))}, found {_shown(value)}")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if spec.least is not None and value < spec.least:
+            raise ValueError(f"expected at least {spec.least:g}, found {_shown(value)}")
+        if spec.most is not None and value > spec.most:
+            raise ValueError(f"expected at most {spec.most:g}, found {_shown(value)}")
+    return value
 
 
 def _read(type_: str, value: Any) -> Any:
@@ -116,19 +129,60 @@ def _compact(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+class DeclarationError(ValueError):
+    """A field of a declared input makes no sense. `field` is its key."""
+
+    def __init__(self, message: str, field: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+@contextmanager
+def _of_field(field: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise DeclarationError(str(error), field) from None
+
+
 def declared(name: str, fields: Mapping[str, Any], default: Any) -> InputSpec:
-    """Return one declared input. `default` is the tree as written. Raises ValueError if it has another type."""
+    """Return one declared input. `default` is the tree as written.
+
+    Raises:
+        DeclarationError: a field makes no sense, e.g. a default of another type.
+    """
     type_ = fields.get("type") or "string"
     has_default = "default" in fields
     value: Json = None
     if has_default:
-        value = typed_tree(default) if type_ == "json" else read_value(type_, plain_tree(default))
+        with _of_field("default"):
+            value = typed_tree(default) if type_ == "json" else read_value(type_, plain_tree(default))
     required = fields.get("required")
-    return InputSpec(
+    with _of_field("enum"):
+        allowed = _allowed(type_, fields.get("enum"))
+    spec = InputSpec(
         name,
         type_,
         fields.get("description") or "",
         value,
         has_default,
         (not has_default) if required is None else required,
+        allowed,
+        fields.get("min"),
+        fields.get("max"),
     )
+    if (spec.least is not None or spec.most is not None) and type_ not in ("int", "float"):
+        field = "max" if spec.least is None else "min"
+        raise DeclarationError(f"`min` and `max` are for int and float, and its type is {type_}", field)
+    if has_default:
+        with _of_field("default"):
+            within(spec, value)
+    return spec
+
+
+def _allowed(type_: str, values: Any) -> tuple[Json, ...] | None:
+    if values is None:
+        return None
+    if type(values) is not list or not values:
+        raise ValueError("`enum` is a list of the values that are allowed")
+    return tuple(typed_tree(value) if type_ == "json" else read_value(type_, plain_tree(value)) for value in values)

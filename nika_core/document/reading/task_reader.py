@@ -9,6 +9,7 @@ from nika_core import codes
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading import workflow_schema
 from nika_core.document.reading.condition_reader import ConditionReader
+from nika_core.document.reading.group_reader import read_for_each, read_repeat
 from nika_core.document.reading.output_schema import AS_FILE, read_schema, schema_issue
 from nika_core.document.reading.payload_reader import PayloadReader
 from nika_core.document.reading.problem_list import ProblemList
@@ -102,7 +103,8 @@ class TaskReader:
             check = _CHECKS.get(key)
             if check is not None:
                 since = len(issues)
-                fields[key] = check(value, issues)
+                short = key == "output" and value == "lines"
+                fields[key] = check({"format": value} if short else value, issues)
                 if len(issues) > since:
                     add_syntax_hint(issues, since, key)
                     under(issues, since, key)
@@ -137,6 +139,13 @@ class TaskReader:
         if broken or task_id[0] == "#" or (self.has_refused_parts and holds_refused(node)):
             at = self._locator_of(node, entry, keyword.keyword)
             return Task(task_id, "", payload, index, when=when, place=place, at=at)
+        for_each = repeat = None
+        if "forEach" in node:
+            since = len(issues)
+            for_each = read_for_each(node["forEach"], issues)
+            under(issues, since, "forEach")
+        if {"until", "max"} <= (fields.get("repeat") or {}).keys():
+            repeat = read_repeat(fields["repeat"], issues)
         retry = fields.get("retry")
         allowed = fields.get("allowedTools")
         word = keyword.keyword.name
@@ -149,6 +158,8 @@ class TaskReader:
             Retry(retry.get("max"), retry.get("backoff")) if retry else _NO_RETRY,
             OnError(fields["onError"]) if fields.get("onError") else OnError.FAIL,
             when,
+            for_each,
+            repeat,
             output,
             tuple(allowed) if allowed is not None else None,
             tuple(fields.get("disallowedTools") or ()),

@@ -12,19 +12,21 @@ from nika_core.document.reading import workflow_schema
 from nika_core.document.reading.agent_block import check_model, read_agent
 from nika_core.document.reading.condition_reader import ConditionReader
 from nika_core.document.reading.flow_reader import FlowReader
-from nika_core.document.reading.inputs import declared
+from nika_core.document.reading.group_reader import compile_tree
+from nika_core.document.reading.inputs import DeclarationError, declared
 from nika_core.document.reading.legacy import LATER_VERSION_KEY, find_legacy_key
 from nika_core.document.reading.problem_list import ProblemList
 from nika_core.document.reading.task_reader import TaskReader
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.document.validation.issues import ValidationIssue, add, add_syntax_hint, is_refused
+from nika_core.document.validation.json_tree import typed_tree
 from nika_core.document.validation.synonyms import suggest_key
 from nika_core.document.yaml.deadline import ValidationDeadline
 from nika_core.document.yaml.path_locator import PathLocator
 from nika_core.document.yaml.syntax_hints import SYNTAX_HINTS
 from nika_core.errors import PluginError
 from nika_core.model.limits import Limits
-from nika_core.model.workflow import InputSpec, Task, Workflow
+from nika_core.model.workflow import InputSpec, NoOutputs, Task, Workflow
 
 _MAX_INPUTS: Final = 1000
 
@@ -82,6 +84,8 @@ class WorkflowReader:
             flows=self._flows(root),
             description=self._text(root, "description") or "",
             inputs=self._inputs(root),
+            outputs=self._outputs(root),
+            timeout=self._seconds(root, "timeout"),
             agent=agent,
             sections=sections,
             at=self.locator.place_of,
@@ -110,6 +114,21 @@ class WorkflowReader:
         value = compile_schema(workflow_schema.ROOT[key]).check(root[key], issues)
         self.problems.add_issues(issues, codes.BAD_VALUE, (key,))
         return value if isinstance(value, str) else None
+
+    def _seconds(self, root: dict[Any, Any], key: str) -> float | None:
+        issues: list[ValidationIssue] = []
+        value = compile_schema(workflow_schema.ROOT[key]).check(root[key], issues) if key in root else None
+        self.problems.add_issues(issues, codes.BAD_VALUE, (key,))
+        return value if isinstance(value, float) and not issues else None
+
+    def _outputs(self, root: dict[Any, Any]) -> Any:
+        """Return the templates of the workflow's output."""
+        if "outputs" not in root or is_refused(root["outputs"]):
+            return NoOutputs.NO_OUTPUTS
+        issues: list[ValidationIssue] = []
+        outputs = compile_tree(typed_tree(root["outputs"]), issues)
+        self.problems.add_issues(issues, codes.BAD_VALUE, ("outputs",))
+        return outputs
 
     def _sections(self, root: dict[Any, Any]) -> dict[str, Any]:
         """Return the root keys that plugins bring, checked; others are unknown."""
@@ -196,8 +215,9 @@ class WorkflowReader:
         for name, fields in (checked or {}).items():
             try:
                 inputs[name] = declared(name, fields, node[name].get("default"))
-            except ValueError as error:
-                self.problems.add(codes.BAD_INPUT, f"the default of `{name}`: {error}", ("inputs", name, "default"))
+            except DeclarationError as error:
+                message = f"the {error.field} of `{name}`: {error}"
+                self.problems.add(codes.BAD_INPUT, message, ("inputs", name, error.field))
                 inputs[name] = InputSpec(name, fields.get("type") or "string")
         for name in node if type(node) is dict else ():
             if isinstance(name, str) and name not in inputs:

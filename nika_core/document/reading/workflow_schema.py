@@ -43,13 +43,16 @@ INPUT: Final = Map(
         Optional("description"): Str(),
         Optional("default"): Anything(),
         Optional("required"): StrictBool(),
+        Optional("enum"): Anything(),
+        Optional("min"): BoundedFloat(),
+        Optional("max"): BoundedFloat(),
     }
 )
 INPUTS: Final = MapPattern(NonEmptyStr(), INPUT)
 
 FLOW: Final = Map({"source": NonEmptyStr(), "target": NonEmptyStr(), Optional("condition"): NonEmptyStr()})
 
-OUTPUT: Final = Map({Optional("format"): Enum(["text", "json"]), Optional("schema"): Anything()})
+OUTPUT: Final = Map({Optional("format"): Enum(["text", "json", "lines"]), Optional("schema"): Anything()})
 
 # A task's keys beside its keyword.
 TASK: Final[dict[str, Any]] = {
@@ -62,12 +65,36 @@ TASK: Final[dict[str, Any]] = {
     "allowedTools": Seq(NonEmptyStr()),
     "disallowedTools": Seq(NonEmptyStr()),
     "mode": Enum(["strict", "agentic"]),
+    "forEach": Anything(),
+    "repeat": Map(
+        {
+            "until": NonEmptyStr(),
+            "max": PositiveInt(),
+            Optional("every"): Duration(),
+            Optional("onExhausted"): Enum(["fail", "continue"]),
+            Optional("onRoundError"): Enum(["fail", "continue"]),
+            Optional("collect"): StrictBool(),
+            Optional("conversation"): Enum(["continue", "fresh"]),
+        }
+    ),
 }
+
+FOR_EACH: Final = Map(
+    {
+        "items": Anything(),
+        Optional("key"): NonEmptyStr(),
+        Optional("maxConcurrent"): PositiveInt(),
+        Optional("max"): PositiveInt(),
+        Optional("onItemError"): Anything(),
+    }
+)
 
 ROOT: Final[dict[str, Any]] = {
     "name": NonEmptyStr(),
     "description": Str(),
     "inputs": INPUTS,
+    "outputs": Anything(),
+    "timeout": Duration(above_zero=True),
     "agent": AGENT,
     "tasks": None,
     "flows": None,

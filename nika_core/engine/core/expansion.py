@@ -22,12 +22,13 @@ from nika_core.engine.core.results import (
     started_data,
 )
 from nika_core.engine.core.reuse import ReuseAction, reruns
-from nika_core.engine.core.run_plan import Child, Each, EarlyEnd, Item, ItemError, Loop
+from nika_core.engine.core.run_plan import Child, Each, EarlyEnd, Item, Loop
 from nika_core.engine.core.run_state import RunState
 from nika_core.errors import Category
 from nika_core.model.events import EventKind
 from nika_core.model.ids import NodeId, segments
 from nika_core.model.state import Failure, Pending, Ready, Running, SkipReason
+from nika_core.model.workflow import ItemError
 
 _ROUND: Final = "round:"
 
@@ -271,7 +272,10 @@ class Expander:
             expansion.record(node, result)
             self._round_ended(expansion, node)
             return
-        expansion.record(node, result)
+        try:
+            expansion.record(node, result, lambda: expansion.spec.stand_in(self._state.values(node)))
+        except FAULTS as error:  # what stands in has no value: the item's own failure counts
+            expansion.failures[node.index] = self._template(error, "what stands in for an item")
         if expansion.failures and self._state.plan.fail_fast and expansion.spec.on_error is ItemError.FAIL:
             expansion.stopped = True
         self._feed_or_end(expansion)

@@ -7,7 +7,7 @@ and its result. A list of 10,000 costs memory for what runs and what is kept, no
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -15,13 +15,14 @@ from nika_core import codes
 from nika_core.engine.core.hashing import digest
 from nika_core.engine.core.messages import NO_OUTCOME, Outcome
 from nika_core.engine.core.nodes import Node, WorkflowScope
-from nika_core.engine.core.run_plan import Each, Item, ItemError, Loop
+from nika_core.engine.core.run_plan import Each, Item, Loop
 from nika_core.errors import Category
 from nika_core.model.ids import item_id, round_id
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.message import Message
 from nika_core.model.state import Failure, TaskResult
 from nika_core.model.usage import NOTHING, Usage
+from nika_core.model.workflow import ItemError
 
 _NAMED: Final = 3  # failed items that a message names; `${error.task.items}` has them all
 
@@ -42,6 +43,7 @@ class EachExpansion:
         identities: how many items with the same content were made.
         again: the identities of the items that had failed and are done again.
         usage: of all items that have ended, but not of those that had ended before it was done again.
+        definition: the hash of the task's definition; "": no item has needed it.
     """
 
     node: Node
@@ -58,6 +60,7 @@ class EachExpansion:
     identities: Counter[str] = field(default_factory=Counter)
     again: Mapping[int, str] = field(default_factory=dict)
     usage: Usage = NOTHING
+    definition: str = ""
     feeding: bool = False
 
     def __post_init__(self) -> None:
@@ -116,8 +119,8 @@ class EachExpansion:
         self.identities[content] += 1
         node.identity = f"{self.node.identity}[{content}.{count}]"
 
-    def record(self, node: Node, result: TaskResult) -> None:
-        """Keep what an item leaves behind, and forget its node."""
+    def record(self, node: Node, result: TaskResult, stand_in: Callable[[], Json]) -> None:
+        """Keep what an item leaves behind, and forget its node. `stand_in` may raise anything."""
         index = node.index
         del self.active[index]
         self.usage = self.usage + result.usage if result.usage is not NOTHING else self.usage
@@ -126,7 +129,7 @@ class EachExpansion:
             self.outputs[index] = result.output
         elif result.failure is not None:
             if self.spec.on_error is ItemError.VALUE:
-                self.outputs[index] = self.spec.value
+                self.outputs[index] = stand_in()
             else:
                 self.failures[index] = result.failure
                 self.failed[index] = node.identity
@@ -183,6 +186,7 @@ class LoopExpansion:
         messages: what all rounds so far added to the conversation.
         results: how rounds ended.
         usage: of all rounds.
+        definition: the hash of the task's definition; "": no round has needed it.
     """
 
     node: Node
@@ -194,6 +198,7 @@ class LoopExpansion:
     messages: tuple[Message, ...] = ()
     results: list[TaskResult] = field(default_factory=list)
     usage: Usage = NOTHING
+    definition: str = ""
 
     def make_next(self) -> Node:
         """Return the next round's node."""

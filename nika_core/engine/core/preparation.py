@@ -9,7 +9,7 @@ from nika_core.engine.core.groups import EachExpansion, LoopExpansion
 from nika_core.engine.core.hashing import messages_hash, payload_hash
 from nika_core.engine.core.messages import TaskCall
 from nika_core.engine.core.nodes import Node
-from nika_core.engine.core.reuse import FRESH, Reuse, ReuseDecision
+from nika_core.engine.core.reuse import FRESH, NO_DEADLINES, Reuse, ReuseDecision
 from nika_core.engine.core.run_state import RunState
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.message import Message
@@ -27,11 +27,19 @@ class Preparation:
         """Return a node's payload, and the hashes of its definition and of what it is given. Raises anything."""
         plan = node.scope.plan
         payload = self.payload(node)
-        definition = plan.definition(node.task)
+        definition = self._definition(node)
         heard = node.scope.conversation.hashes(node.task.id) if node.task.id in plan.context else ()
         if isinstance(node.parent, LoopExpansion) and node.parent.messages:
             heard = (*heard, messages_hash(node.parent.messages))
         return payload, definition, payload_hash(payload, node.task.payload, heard)
+
+    def _definition(self, node: Node) -> str:
+        group = node.parent
+        if not isinstance(group, EachExpansion | LoopExpansion):
+            return node.scope.plan.definition(node.task)
+        if not group.definition:  # the same for all its items or rounds
+            group.definition = node.scope.plan.definition(node.task)
+        return group.definition
 
     def payload(self, node: Node) -> JsonObject:
         """Return a node's payload. Raises anything."""
@@ -39,7 +47,7 @@ class Preparation:
 
     def signals(self, node: Node, epoch: int) -> Mapping[str, Json]:
         """Return the signals that a node has been given under this epoch, in earlier lives of the run, too."""
-        return {**self._reuse.signals(node.identity, epoch), **node.signals}
+        return {**self._reuse.signals(node.identity, epoch), **node.signals} if self._reuse.active else node.signals
 
     def choose(self, node: Node, definition: str, given: str) -> ReuseDecision:
         """Decide whether the earlier run's outcome of a node is taken."""
@@ -79,5 +87,5 @@ class Preparation:
             sections=plan.sections,
             limits=self._plan.limits,
             signals=node.signals,
-            deadlines=self._reuse.deadlines(node.identity, epoch),
+            deadlines=self._reuse.deadlines(node.identity, epoch) if self._reuse.active else NO_DEADLINES,
         )

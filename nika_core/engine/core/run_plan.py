@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Final, NamedTuple, TypeAlias
 
 from nika_core.engine.core.previous_tasks import PreviousTask
@@ -13,19 +12,10 @@ from nika_core.model.json import Json, JsonObject
 from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.state import RunStatus
 from nika_core.model.template import Placeholder
-from nika_core.model.workflow import AgentBlock, Condition, Mode, Task, Workflow
+from nika_core.model.workflow import AgentBlock, Condition, ItemError, Mode, Task, Workflow
 from nika_core.plugin import Values
 
 DEFAULT_JSON_DEPTH: Final = 50
-
-
-class ItemError(StrEnum):
-    """What a failed item means for its list."""
-
-    FAIL = "fail"  # every item is done, then the task fails
-    STOP = "stop"  # no further item starts, those that run are finished, the task fails
-    CONTINUE = "continue"  # the task succeeds
-    VALUE = "value"  # a value stands in for the item
 
 
 class Item(NamedTuple):
@@ -57,7 +47,7 @@ class Each:
         max_concurrent: items at once; None: as many as the run allows.
         max_items: beyond it the task fails before the first item starts; None: no bound.
         on_error: what a failed item means.
-        value: stands in for a failed item, if `on_error` says so.
+        stand_in: makes the value that stands in for a failed item, if `on_error` says so. May raise anything.
         condition: decides for each item whether it is done; None: all are.
         body: what each item stands for; None: the task's own step.
     """
@@ -66,7 +56,7 @@ class Each:
     max_concurrent: int | None = None
     max_items: int | None = None
     on_error: ItemError = ItemError.FAIL
-    value: Json = None
+    stand_in: Callable[[Values], Json] = lambda values: None
     condition: Condition | None = None
     body: Child | None = None
 

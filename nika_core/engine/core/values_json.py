@@ -126,7 +126,7 @@ def kept_result_json(result: TaskResult) -> JsonObject:
         values["truncated"] = True
     if result.reused:
         values["reused"] = True
-    if result.children:
+    if result.children_kind:
         values["childrenKind"] = result.children_kind
         values["children"] = [kept_result_json(child) for child in result.children]
     return values

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from nika_core.engine.core.failures import FAULTS
 from nika_core.engine.core.hashing import definition_hash
 from nika_core.engine.core.run_plan import RunPlan, RunRequest, WorkflowPlan
+from nika_core.engine.local.groups import filled, groups_of
 from nika_core.engine.local.services import Services
 from nika_core.model.json import Json
 from nika_core.model.limits import LimitKind
-from nika_core.model.workflow import AgentBlock, KeywordCategory, Mode, Task
-from nika_core.plugin import Keyword
+from nika_core.model.workflow import AgentBlock, KeywordCategory, Mode, NoOutputs, Task, Workflow
+from nika_core.plugin import Keyword, Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +58,11 @@ def run_plan(request: RunRequest, services: Services) -> RunPlan:
         resolve=services.resolve,
         depends_on=services.depends_on,
         context=frozenset(task.id for task in workflow.tasks if task.keyword in context),
-        groups=request.groups,
+        groups={**groups_of(workflow.tasks, services, keywords, limits), **request.groups},
         no_slot=request.no_slot,
         mode=agent.mode if workflow.agent or request.agent else Mode.STRICT,
         output=agent.output,
+        outputs=_outputs(workflow, services),
         folder=str(workflow.folder),
         agent=agent,
         sections=workflow.sections,
@@ -72,6 +74,7 @@ def run_plan(request: RunRequest, services: Services) -> RunPlan:
         environ=request.environ,
         limits=limits,
         max_concurrent=limits.counts.get(LimitKind.CONCURRENT),
+        max_nodes=limits.counts.get(LimitKind.NODES),
         max_json_depth=request.max_json_depth,
         max_error_bytes=limits.counts.get(LimitKind.ERROR_BYTES),
         fail_fast=request.fail_fast,
@@ -80,6 +83,12 @@ def run_plan(request: RunRequest, services: Services) -> RunPlan:
         previous=request.previous,
         rerun_from=request.rerun_from,
     )
+
+
+def _outputs(workflow: Workflow, services: Services) -> Callable[[Values], Json] | None:
+    if workflow.outputs is NoOutputs.NO_OUTPUTS:
+        return None
+    return lambda values: filled(workflow.outputs, values, services.resolve)
 
 
 def _described(keyword: Callable[[str], Keyword], word: str) -> Keyword | None:

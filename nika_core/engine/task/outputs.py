@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
@@ -18,6 +19,7 @@ from nika_core.model.workflow import OutputSpec
 from nika_core.template.json_check import import_validator, value_problems
 
 _compact: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_BREAKS: Final = re.compile(r"\r\n?|\n")
 _SHOWN: Final = 200  # characters of a wrong output that its error shows
 
 
@@ -59,6 +61,8 @@ def checked_usage(usage: object, whose: str) -> Usage:
 
 async def parsed(value: Json, spec: OutputSpec, max_depth: int) -> Json:
     """What `output: {format, schema}` asks for. Raises TaskError (validation)."""
+    if spec.format == "lines" and isinstance(value, str):
+        return [line for line in _BREAKS.split(value) if line.strip()]
     if spec.format != "json":
         return value
     if isinstance(value, str):

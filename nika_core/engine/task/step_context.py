@@ -6,6 +6,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -29,6 +30,11 @@ from nika_core.plugin import ModelInfo, ModelReply, ModelRequest, Tool, ToolResu
 T = TypeVar("T")
 _UNBOUNDED: Final = 2**53
 _LONGEST_PROGRESS: Final = 500  # characters of what a step says about its progress
+
+
+@lru_cache(maxsize=64)  # one folder for thousands of attempts
+def _path(folder: str) -> Path:
+    return Path(folder)
 
 
 class UsageMeter:
@@ -76,7 +82,7 @@ class TaskContext:
         self.run_id = call.run_id
         self.task_id: str = call.node
         self.key = call.key
-        self.folder = Path(call.folder)
+        self.folder = _path(call.folder)
         self.output = call.output
         self.messages = call.messages
         self.agent = call.agent

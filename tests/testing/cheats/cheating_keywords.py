@@ -115,6 +115,48 @@ class Printing(Honest):
         return await super().run(payload, context)
 
 
+class KeepingContext(Honest):
+    kept = None
+
+    async def run(self, payload, context):
+        if self.kept is not None:
+            self.kept.notice("still here")
+        self.kept = context
+        return await super().run(payload, context)
+
+
+class LeavingTasks(Honest):
+    async def run(self, payload, context):
+        self.task = asyncio.create_task(self.wait())
+        return await super().run(payload, context)
+
+
+class LeavingTimers(Honest):
+    async def run(self, payload, context):
+        asyncio.get_running_loop().call_later(0.05, context.emit_text, "late")
+        return await super().run(payload, context)
+
+
+class Grouping(Honest):
+    """Keeps every rule: its tasks end with it, and what it shares is the run's."""
+
+    async def run(self, payload, context):
+        async with asyncio.TaskGroup() as group:
+            group.create_task(asyncio.sleep(0.01))
+        told_to_stop = asyncio.create_task(asyncio.sleep(600))
+        await asyncio.sleep(0)
+        told_to_stop.cancel()
+        await context.resource("background", self.background)
+        context.notice("done")
+        return await super().run(payload, context)
+
+    @contextlib.asynccontextmanager
+    async def background(self):
+        task = asyncio.create_task(asyncio.sleep(600))
+        yield task
+        task.cancel()
+
+
 class Calling(HonestFacets):
     def effects(self, payload):
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", 9), 0.1):
@@ -191,6 +233,10 @@ def nika_task_keywords():
         keyword("leaking", "Leaking"),
         keyword("noting", "Noting"),
         keyword("printing", "Printing"),
+        keyword("keeping-context", "KeepingContext"),
+        keyword("leaving-tasks", "LeavingTasks"),
+        keyword("leaving-timers", "LeavingTimers"),
+        keyword("grouping", "Grouping"),
         keyword("calling", facets="Calling"),
         keyword("writing", facets="Writing"),
         keyword("reading", facets="Reading"),

@@ -1,0 +1,75 @@
+"""Lists and loops: which tasks may have them, and what in them can be known to be wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nika_core import codes
+from nika_core.document.checks.check_context import Context
+from nika_core.errors import Problem
+from nika_core.model.limits import LimitKind
+from nika_core.model.workflow import ForEach, KeywordCategory, Repeat, Task
+
+
+def check_groups(context: Context) -> Iterator[Problem]:
+    """Check `forEach` and `repeat` of each task."""
+    for task in context.workflow.tasks:
+        if task.for_each is not None:
+            yield from _check_list(context, task, task.for_each)
+        if task.repeat is not None:
+            yield from _check_loop(context, task, task.repeat)
+
+
+def _check_list(context: Context, task: Task, for_each: ForEach) -> Iterator[Problem]:
+    place = task.at(("forEach",))
+    keyword = context.keyword(task.keyword)
+    if task.repeat is not None:
+        yield Problem(
+            codes.BAD_VALUE,
+            "a task cannot have both `forEach` and `repeat`",
+            place,
+            "let one task make the list, and repeat or go through it in another one",
+        )
+    if keyword is not None and keyword.category is KeywordCategory.CONTEXT:
+        yield Problem(
+            codes.BAD_VALUE,
+            f"`{task.keyword}` cannot have `forEach`: its conversation is one",
+            place,
+            "use a keyword whose conversations are separate, e.g. `subagent`",
+        )
+    bound = context.limits.bounds.get(LimitKind.ITEMS)
+    if bound is None:
+        return
+    if for_each.max_items is not None and for_each.max_items > bound.value:
+        yield Problem(
+            codes.COUNT_LIMIT,
+            f"`max` is {for_each.max_items}; at most {bound.value:g} items are allowed",
+            task.at(("forEach", "max")),
+            f"lower it, or raise {bound.name}",
+        )
+    most = bound.value if for_each.max_items is None else min(bound.value, for_each.max_items)
+    if isinstance(for_each.items, list) and len(for_each.items) > most:
+        yield Problem(
+            codes.COUNT_LIMIT,
+            f"the list has {len(for_each.items)} items; at most {most:g} are allowed",
+            place,
+            f"raise `max`, or {bound.name}",
+        )
+
+
+def _check_loop(context: Context, task: Task, repeat: Repeat) -> Iterator[Problem]:
+    bound = context.limits.bounds.get(LimitKind.ROUNDS)
+    if bound is not None and repeat.max_rounds > bound.value:
+        yield Problem(
+            codes.COUNT_LIMIT,
+            f"`max` is {repeat.max_rounds}; at most {bound.value:g} rounds are allowed",
+            task.at(("repeat", "max")),
+            f"lower it, or raise {bound.name}",
+        )
+    if not any(task.id in context.depends_on(placeholder) for placeholder in repeat.until.placeholders):
+        yield Problem(
+            codes.BAD_CONDITION,
+            f"`until` does not ask for the output of `{task.id}`, so no round can change it",
+            task.at(("repeat", "until")),
+            f'e.g. `until: "{{{{{task.id}.done}}}} == true"`',
+        )

@@ -1,0 +1,99 @@
+"""`forEach` and `repeat`: what makes a task stand for several nodes."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from nika_core import codes
+from nika_core.document.reading import workflow_schema
+from nika_core.document.reading.payload_reader import compile_text
+from nika_core.document.validation.compile_validators import compile_schema
+from nika_core.document.validation.issues import ValidationIssue, add, under
+from nika_core.document.validation.json_tree import typed_tree
+from nika_core.model.payload_tree import map_leaves
+from nika_core.model.template import Template
+from nika_core.model.workflow import ForEach, ItemError, NodePath, PayloadValue, Repeat
+from nika_core.template import ConditionSyntaxError, compile_condition
+
+_CHECK_FOR_EACH: Final = compile_schema(workflow_schema.FOR_EACH).check
+_ITEM_ERRORS: Final = [error.value for error in ItemError if error is not ItemError.VALUE]
+
+
+def read_for_each(node: Any, issues: list[ValidationIssue]) -> ForEach | None:
+    """Return a task's `forEach`; None if it is broken. Issues are relative to `node`."""
+    if type(node) is not dict:
+        items = _items(node, issues)
+        return None if items is None else ForEach(items)
+    since = len(issues)
+    fields = _CHECK_FOR_EACH(node, issues)
+    if len(issues) > since or not fields:
+        return None
+    items = _items(node["items"], issues)
+    if len(issues) > since:
+        under(issues, since, "items")
+    on_error, value = _item_error(node.get("onItemError"), issues)
+    key = compile_text(fields["key"], issues, ("key",)) if fields.get("key") else None
+    if len(issues) > since or items is None:
+        return None
+    return ForEach(items, key, fields.get("maxConcurrent"), fields.get("max"), on_error, value)
+
+
+def _items(node: Any, issues: list[ValidationIssue]) -> PayloadValue:
+    """Return the items: one template, or a list of texts and objects."""
+    if isinstance(node, str):
+        template = compile_text(node, issues)
+        if isinstance(template, Template) and template.single is not None:
+            return template
+        if not isinstance(template, Template) or template.placeholders:
+            hint = 'e.g. `forEach: "{{files}}"`, `forEach: [a, b]`'
+            issues.append(ValidationIssue("the items are one template, or a list", hint, code=codes.BAD_VALUE))
+        return None
+    if type(node) is list:
+        return compile_tree(typed_tree(node), issues)
+    add(issues, node, "one template, or a list of texts or objects")
+    return None
+
+
+def _item_error(node: Any, issues: list[ValidationIssue]) -> tuple[ItemError, PayloadValue]:
+    if node is None:
+        return ItemError.FAIL, None
+    if isinstance(node, str) and node in _ITEM_ERRORS:
+        return ItemError(str(node)), None
+    if type(node) is dict and list(node) == ["value"]:
+        return ItemError.VALUE, compile_tree(typed_tree(node["value"]), issues)
+    since = len(issues)
+    add(issues, node, f"one of {', '.join(_ITEM_ERRORS)}, or {{value: ...}}")
+    under(issues, since, "onItemError")
+    return ItemError.FAIL, None
+
+
+def compile_tree(tree: Any, issues: list[ValidationIssue]) -> PayloadValue:
+    """Return a JSON tree with its texts compiled, if they have templates in them."""
+
+    def compile_leaf(leaf: Any, path: NodePath) -> Any:
+        if not isinstance(leaf, str) or ("{{" not in leaf and "${" not in leaf):
+            return leaf
+        return compile_text(leaf, issues, path)
+
+    compiled: PayloadValue = map_leaves(tree, compile_leaf)
+    return compiled
+
+
+def read_repeat(fields: dict[str, Any], issues: list[ValidationIssue]) -> Repeat | None:
+    """Return a task's `repeat`, whose fields the schema has checked; None if its condition is broken."""
+    try:
+        until = compile_condition(fields["until"])
+    except ConditionSyntaxError as error:
+        where: list[str | int] = ["until", "repeat"]
+        issues.append(ValidationIssue(error.message, error.hint, where, offset=error.offset, code=codes.BAD_CONDITION))
+        return None
+    conversation = fields.get("conversation")
+    return Repeat(
+        until,
+        fields["max"],
+        fields.get("every") or 0.0,
+        fields.get("onExhausted") != "continue",
+        fields.get("onRoundError") != "continue",
+        bool(fields.get("collect")),
+        None if conversation is None else conversation == "continue",
+    )

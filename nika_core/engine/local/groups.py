@@ -1,0 +1,139 @@
+"""From a task's `forEach` and `repeat` to what the core knows of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from nika_core import codes
+from nika_core.engine.core.run_plan import Each, Group, Item, Loop
+from nika_core.engine.local.services import Services
+from nika_core.errors import TemplateValueError
+from nika_core.model.json import Json
+from nika_core.model.json_text import parse_json
+from nika_core.model.limits import LimitKind, Limits
+from nika_core.model.payload_tree import map_leaves
+from nika_core.model.template import Placeholder, Template
+from nika_core.model.workflow import Condition, ForEach, KeywordCategory, NodePath, Repeat, Task
+from nika_core.plugin import Keyword, Values
+
+_EACH: Final = "each"
+
+
+def groups_of(
+    tasks: Iterable[Task], services: Services, keywords: Mapping[str, Keyword | None], limits: Limits
+) -> Mapping[str, Group]:
+    """Return the tasks that stand for several nodes, by id."""
+    most = limits.counts.get(LimitKind.ITEMS)
+    groups: dict[str, Group] = {}
+    for task in tasks:
+        if task.for_each is not None:
+            groups[task.id] = _each(task, task.for_each, services.resolve, services.depends_on, most)
+        elif task.repeat is not None:
+            keyword = keywords.get(task.keyword)
+            groups[task.id] = _loop(task.repeat, keyword is not None and keyword.category is KeywordCategory.CONTEXT)
+    return groups
+
+
+@dataclass(frozen=True, slots=True)
+class _Items:
+    """The items of a list, from what its task may see."""
+
+    for_each: ForEach
+    resolve: Callable[[Placeholder, Values], Json]
+
+    def __call__(self, values: Values) -> Sequence[Item]:
+        items = self._list(values)
+        key = self.for_each.key
+        if key is None:
+            return [Item(item) for item in items]
+        named: list[Item] = []
+        for index, item in enumerate(items):
+            place: dict[str, Json] = {"item": item, "index": index, "number": index + 1}
+            bound = _with_bindings(values, {**values.bindings, _EACH: place})
+            named.append(Item(item, _text(filled(key, bound, self.resolve))))
+        return named
+
+    def _list(self, values: Values) -> Sequence[Json]:
+        items = filled(self.for_each.items, values, self.resolve)
+        if isinstance(items, str) and items.lstrip().startswith("["):
+            try:
+                items = parse_json(items, values.max_depth)
+            except ValueError as error:
+                raise _no_list("a text that begins like a JSON array, and is " + str(error)) from None
+        if isinstance(items, list | tuple):
+            return items
+        kinds: dict[type, str] = {str: "a text", bool: "true or false", dict: "an object", type(None): "null"}
+        raise _no_list(kinds.get(type(items), "a number"))
+
+
+def _no_list(what: str) -> TemplateValueError:
+    hint = "a task with `output: lines` yields a list of its lines, one with `output: {format: json}` what its JSON is"
+    return TemplateValueError(f"forEach takes a list, and this is {what}", code=codes.VALUE_NOT_ALLOWED_HERE, hint=hint)
+
+
+def _text(value: Json) -> str:
+    return value if isinstance(value, str) else str(value)
+
+
+def filled(tree: Any, values: Values, resolve: Callable[[Placeholder, Values], Json]) -> Any:
+    """Return a JSON tree with its templates filled in; a template that is one placeholder keeps its value's type."""
+
+    def fill(leaf: Any, _: NodePath) -> Any:
+        if not isinstance(leaf, Template):
+            return leaf
+        if leaf.single is not None:
+            return resolve(leaf.single, values)
+        parts = (resolve(part, values) if isinstance(part, Placeholder) else part for part in leaf.parts)
+        return "".join(map(_text, parts))
+
+    return map_leaves(tree, fill)
+
+
+def _with_bindings(values: Values, bindings: Mapping[str, Json]) -> Values:
+    return Values(
+        values.outputs,
+        values.inputs,
+        values.environ,
+        values.max_depth,
+        states=values.states,
+        errors=values.errors,
+        bindings=bindings,
+        run=values.run,
+    )
+
+
+def _each(
+    task: Task,
+    for_each: ForEach,
+    resolve: Callable[[Placeholder, Values], Json],
+    depends_on: Callable[[Placeholder], Sequence[str]],
+    most: int | None,
+) -> Each:
+    bounds = [bound for bound in (for_each.max_items, most) if bound is not None]
+    return Each(
+        items=_Items(for_each, resolve),
+        max_concurrent=for_each.max_concurrent,
+        max_items=min(bounds) if bounds else None,
+        on_error=for_each.on_item_error,
+        stand_in=lambda values: filled(for_each.value, values, resolve),
+        condition=task.when if _asks_for_each_item(task.when) else None,
+    )
+
+
+def _asks_for_each_item(condition: Condition | None) -> bool:
+    return condition is not None and any(placeholder.source == _EACH for placeholder in condition.placeholders)
+
+
+def _loop(repeat: Repeat, in_conversation: bool) -> Loop:
+    keep = repeat.keep_conversation
+    return Loop(
+        until=repeat.until,
+        max_rounds=repeat.max_rounds,
+        every=repeat.every,
+        fail_if_exhausted=repeat.fail_if_exhausted,
+        fail_on_round_error=repeat.fail_on_round_error,
+        collect=repeat.collect,
+        keep_conversation=in_conversation if keep is None else keep,
+    )

@@ -1,0 +1,113 @@
+"""`forEach`, `repeat`, `outputs` and the run's `timeout`: how they are read, and what is wrong before anything runs."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from nika_core import codes
+from nika_core.document import check_inputs
+from nika_core.model.workflow import ForEach, ItemError
+
+Load = Callable[..., Any]
+
+
+def task(load: Load, fields: str) -> Any:
+    loaded = load(f"tasks:\n  - {{id: a, shell: x, {fields}}}\n")
+    assert loaded.problems == ()
+    return loaded.workflow.tasks[0]
+
+
+def problems(load: Load, text: str) -> list[tuple[str, str]]:
+    return [(problem.code, problem.message) for problem in load(text).problems]
+
+
+def test_a_list_is_short_for_its_items(load: Load) -> None:
+    assert task(load, "forEach: [x, 'y', 3, {z: true}]").for_each == ForEach(["x", "y", 3, {"z": True}])
+
+
+def test_every_field_of_for_each_is_read(load: Load) -> None:
+    for_each = task(
+        load, "forEach: {items: [x], maxConcurrent: 2, max: 5, key: '${env.K}', onItemError: {value: {none: 1}}}"
+    ).for_each
+    assert (for_each.items, for_each.max_concurrent, for_each.max_items) == (["x"], 2, 5)
+    assert (for_each.on_item_error, for_each.value) == (ItemError.VALUE, {"none": 1})
+    assert for_each.key.single.path == ("K",)
+
+
+def test_every_field_of_repeat_is_read(load: Load) -> None:
+    read = task(
+        load,
+        "repeat: {until: '{{a}} == 1', max: 5, every: 2s, onExhausted: continue, onRoundError: continue,"
+        " collect: true, conversation: fresh}",
+    ).repeat
+    assert (read.until.text, read.max_rounds, read.every) == ("{{a}} == 1", 5, 2.0)
+    assert (read.fail_if_exhausted, read.fail_on_round_error) == (False, False)
+    assert (read.collect, read.keep_conversation) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("field", "code"),
+    [
+        ("forEach: plain", codes.BAD_VALUE),
+        ("forEach: 'a {{b}} c'", codes.BAD_VALUE),
+        ("forEach: 3", codes.BAD_VALUE),
+        ("forEach: {max: 3}", codes.BAD_VALUE),
+        ("forEach: {items: [x], maxConcurrent: 0}", codes.BAD_VALUE),
+        ("forEach: {items: [x], onItemError: perhaps}", codes.BAD_VALUE),
+        ("forEach: {items: [x], itmes: 3}", codes.UNKNOWN_KEY),
+        ("repeat: {until: '{{a}} == 1'}", codes.BAD_VALUE),
+        ("repeat: {max: 3}", codes.BAD_VALUE),
+        ("repeat: {until: '{{a}} ==', max: 3}", codes.BAD_CONDITION),
+        ("repeat: {until: '{{a}} == 1', max: 0}", codes.BAD_VALUE),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_its_place(load: Load, field: str, code: str) -> None:
+    found = load(f"tasks:\n  - {{id: a, shell: x, {field}}}\n").problems
+    assert code in {problem.code for problem in found}
+    assert all(problem.place.line == 2 for problem in found)
+
+
+def test_a_task_is_not_both_a_list_and_a_loop(load: Load) -> None:
+    text = "tasks: [{id: a, shell: x, forEach: [y], repeat: {until: '{{a}} == 1', max: 2}}]\n"
+    assert problems(load, text) == [(codes.BAD_VALUE, "a task cannot have both `forEach` and `repeat`")]
+
+
+def test_a_conversation_is_not_a_list(load: Load) -> None:
+    text = "agent: {model: m, provider: p}\ntasks: [{id: a, agent: x, forEach: [y]}]\n"
+    assert problems(load, text) == [(codes.BAD_VALUE, "`agent` cannot have `forEach`: its conversation is one")]
+
+
+def test_until_asks_for_the_output_of_its_own_task(load: Load) -> None:
+    text = "tasks: [{id: b, shell: x}, {id: a, shell: '{{b}}', repeat: {until: '{{b}} == 1', max: 2}}]\n"
+    assert [code for code, _ in problems(load, text)] == [codes.BAD_CONDITION]
+
+
+def test_only_until_may_ask_for_the_output_of_its_own_task(load: Load) -> None:
+    assert problems(load, "tasks: [{id: a, shell: x, repeat: {until: '{{a}} == 1', max: 2}}]\n") == []
+    assert [code for code, _ in problems(load, "tasks: [{id: a, shell: x, forEach: '{{a}}'}]\n")] == [codes.CYCLE]
+
+
+def test_the_items_of_a_list_make_their_task_wait(load: Load) -> None:
+    text = "tasks: [{id: b, shell: x, forEach: ['{{a}}', y]}, {id: a, shell: '{{b}}'}]\n"
+    assert [code for code, _ in problems(load, text)] == [codes.CYCLE]
+
+
+def test_outputs_name_tasks_that_are_there(load: Load) -> None:
+    tasks = "tasks: [{id: a, shell: x}]\n"
+    assert problems(load, "outputs: {one: '{{a}}', more: {deep: ['{{a}}', 3]}}\n" + tasks) == []
+    assert [code for code, _ in problems(load, "outputs: {one: '{{b}}'}\n" + tasks)] == [codes.UNKNOWN_REFERENCE]
+
+
+def test_an_input_is_one_of_its_values_and_within_its_bounds(load: Load) -> None:
+    loaded = load(
+        "inputs: {stage: {enum: [dev, prod]}, n: {type: int, min: 1, max: 3, default: 2}}\ntasks: [{id: a, shell: x}]\n"
+    )
+    assert loaded.problems == ()
+    assert check_inputs(loaded.workflow, {"stage": "dev", "n": "3"}) == ({"stage": "dev", "n": 3}, ())
+    for wrong in ({"stage": "test"}, {"stage": "dev", "n": 0}, {"stage": "dev", "n": "4"}):
+        assert [problem.code for problem in check_inputs(loaded.workflow, wrong)[1]] == [codes.BAD_INPUT]
+
+
+def test_a_default_that_its_own_input_refuses_is_an_error(load: Load) -> None:
+    assert problems(load, "inputs: {n: {type: int, max: 3, default: 9}}\ntasks: [{id: a, shell: x}]\n") != []
