@@ -21,7 +21,7 @@ from nika_core.plugin import (
 NAME: Final = "each"
 ITEM: Final = "item"
 KEYS: Final = (ITEM, "index", "number", "key")
-_OUTSIDE: Final = "there is no item here: the task has no `forEach`"
+_OUTSIDE: Final = "there is no item here"
 
 
 class EachSource(Source):
@@ -35,7 +35,10 @@ class EachSource(Source):
         elif path and key != ITEM:
             report(f"'{key}' has no '{path[0]}'", hint=f"write ${{{NAME}.{key}}}, or ${{{NAME}.{ITEM}.{path[0]}}}")
         elif NAME not in scope.bindings:
-            report(_OUTSIDE, hint='add one to the task, e.g. `forEach: "{{files}}"`')
+            report(
+                _OUTSIDE,
+                hint='only a task with a list has items, e.g. `forEach: "{{files}}"`; the list itself has none',
+            )
 
     def depends_on(self, placeholder: Placeholder) -> Iterable[str]:
         """Return nothing: the list, not the item, depends on tasks."""

@@ -12,7 +12,7 @@ from nika_core.errors import TemplateValueError
 from nika_core.model.template import MISSING, Placeholder
 from nika_core.plugin import Scope, Values, codes
 from nika_core.template import resolve
-from nika_core.testing import validate_workflow
+from nika_core.testing import run_workflow, validate_workflow
 
 
 def placeholder(path: str, default: Any = MISSING) -> Placeholder:
@@ -45,8 +45,8 @@ def test_in_a_list_every_key_is_fine_and_elsewhere_none_is(path: str) -> None:
     assert problems(path, "each") == []
     for bindings in ((), ("last",)):
         ((message, hint),) = problems(path, *bindings)
-        assert message == "there is no item here: the task has no `forEach`"
-        assert hint == 'add one to the task, e.g. `forEach: "{{files}}"`'
+        assert message == "there is no item here"
+        assert hint == 'only a task with a list has items, e.g. `forEach: "{{files}}"`; the list itself has none'
 
 
 def test_an_unknown_key_is_reported_with_the_known_ones() -> None:
@@ -110,5 +110,28 @@ def test_a_list_without_keys_has_the_default() -> None:
 
 
 def test_without_a_list_there_is_no_value() -> None:
-    with pytest.raises(TemplateValueError, match="the task has no `forEach`"):
+    with pytest.raises(TemplateValueError, match="there is no item here"):
         EachSource().resolve(placeholder("item"), Values(bindings={"last": {}}))
+
+
+def test_a_task_runs_with_each_item_of_a_list_of_objects_and_json_lines() -> None:
+    ran = run_workflow("""
+        tasks:
+          - id: people
+            set: [{name: Ada, born: 1815}, '{"name": "Grace"}']
+          - id: lines
+            forEach: {items: "{{people}}", key: "${each.item.name}"}
+            set: ["${each.key}", "${each.index}", "${each.number}", '${each.item.born ?? "unknown"}']
+        """)
+    assert ran.output == [["Ada", 0, 1, 1815], ["Grace", 1, 2, "unknown"]]
+
+
+def test_a_part_that_an_item_does_not_have_fails_that_item() -> None:
+    failure = run_workflow("tasks:\n  - {id: a, forEach: [{x: 1}, {y: 2}], set: '${each.item.x}'}\n").task("a").failure
+    assert failure is not None
+    assert "item 2 has no field 'x'" in failure.message
+
+
+def test_the_list_itself_has_no_items() -> None:
+    (problem,) = validate_workflow("tasks:\n  - {id: a, forEach: '${each.item}', set: '${each.item}'}\n")
+    assert "there is no item here" in problem.message

@@ -21,7 +21,7 @@ from nika_core.plugin import (
 NAME: Final = "last"
 OUTPUT: Final = "output"
 KEYS: Final = (OUTPUT, "round")
-_OUTSIDE: Final = "there is no round here: the task has no `repeat`"
+_OUTSIDE: Final = "there is no round here"
 _FIRST: Final = "the first round has no round before it"
 
 
@@ -37,7 +37,7 @@ class LastSource(Source):
         elif path and key != OUTPUT:
             report(f"'{key}' has no '{path[0]}'", hint=f"write ${{{NAME}.{key}}}, or ${{{NAME}.{OUTPUT}.{path[0]}}}")
         elif NAME not in scope.bindings:
-            report(_OUTSIDE, hint="add one to the task: `repeat: {until: ..., max: 5}`")
+            report(_OUTSIDE, hint="only a task that repeats has rounds: `repeat: {until: ..., max: 5}`")
         elif not placeholder.is_optional:
             report(_FIRST, hint=f'write a default: ${{{written} ?? ""}}')
 

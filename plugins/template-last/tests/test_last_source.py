@@ -12,7 +12,7 @@ from nika_core.errors import TemplateValueError
 from nika_core.model.template import MISSING, Placeholder, Template
 from nika_core.plugin import Json, Scope, Values, codes
 from nika_core.template import compile_template, resolve
-from nika_core.testing import validate_workflow
+from nika_core.testing import run_workflow, validate_workflow
 
 
 def placeholder(path: str, default: Any = MISSING) -> Placeholder:
@@ -44,8 +44,8 @@ def test_in_a_loop_every_key_is_fine_and_elsewhere_none_is(path: str) -> None:
     assert problems(path, "last", default=0) == []
     for bindings in ((), ("each",)):
         ((message, hint),) = problems(path, *bindings, default=0)
-        assert message == "there is no round here: the task has no `repeat`"
-        assert hint == "add one to the task: `repeat: {until: ..., max: 5}`"
+        assert message == "there is no round here"
+        assert hint == "only a task that repeats has rounds: `repeat: {until: ..., max: 5}`"
 
 
 @pytest.mark.parametrize("path", ["output", "output.a", "round"])
@@ -113,5 +113,20 @@ def test_a_part_that_is_not_there_is_named() -> None:
 
 
 def test_without_a_loop_there_is_no_value() -> None:
-    with pytest.raises(TemplateValueError, match="the task has no `repeat`"):
+    with pytest.raises(TemplateValueError, match="there is no round here"):
         LastSource().resolve(placeholder("output"), Values(bindings={"each": {}}))
+
+
+def test_each_round_sees_the_one_before_it() -> None:
+    ran = run_workflow("""
+        tasks:
+          - id: grow
+            repeat: {until: "{{grow.rounds}} == 2", max: 5, collect: true}
+            set: {rounds: "${last.round ?? 0}", before: "${last.output.rounds ?? null}"}
+        """)
+    assert ran.output == [{"rounds": 0, "before": None}, {"rounds": 1, "before": 0}, {"rounds": 2, "before": 1}]
+
+
+def test_an_item_of_a_list_has_no_rounds() -> None:
+    (problem,) = validate_workflow("tasks:\n  - {id: a, forEach: [1], set: '${last.round ?? 0}'}\n")
+    assert "there is no round here" in problem.message
