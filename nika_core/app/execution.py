@@ -59,12 +59,14 @@ class Execution:
         observers: Iterable[Observer] = (),
         *,
         on_stall: Callable[[str], None] | None = None,
+        signals: Callable[[Mapping[NodeId, str]], Iterable[Signal]] | None = None,
     ) -> None:
         """Prepare to run; nothing happens yet.
 
         Args:
             journal: where the run's history is kept; a resumed run keeps its own.
             on_stall: called from another thread with a sentence when a plugin blocks the event loop.
+            signals: returns what tasks that wait are given, in place of the history's signals.
         """
         resumed = prepared.resumed
         self._prepared = prepared
@@ -72,6 +74,7 @@ class Execution:
         self._observers = list(observers)
         self._recorded = None if resumed is None else resumed.recorded
         self._on_stall = on_stall
+        self._signals = signals
         self._previous: Mapping[str, PreviousTask] = {}
         self._run: Run | None = None
         self._batchable = BatchableTasks(prepared) if prepared.options.economy else None
@@ -278,7 +281,7 @@ class Execution:
             mask=prepared.masker.text if prepared.masker.active else unmasked,
             mask_stream=prepared.masker.stream if prepared.masker.active else None,
             admit=workspace.admit if workspace.admitting else admitted,
-            signals=partial(_signals, log) if log else None,
+            signals=self._signals or (partial(_recorded_signals, log) if log else None),
             attend=caller.attend,
             clock=workspace.clock,
             random=random.random,
@@ -290,7 +293,7 @@ def _shorter(one: float | None, other: float | None) -> float | None:
     return min(bounds) if bounds else None
 
 
-def _signals(log: RunRecorder, waiting: Mapping[NodeId, str]) -> Iterable[Signal]:
+def _recorded_signals(log: RunRecorder, waiting: Mapping[NodeId, str]) -> Iterable[Signal]:
     taken = log.signals({str(node): key for node, key in waiting.items()})
     return [Signal(NodeId(node), key, payload) for node, key, payload in taken]
 

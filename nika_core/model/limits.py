@@ -105,6 +105,12 @@ class Limits:
     def __iter__(self) -> Iterator[Limit]:
         return iter(self._all)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Limits) and self._all == other._all
+
+    def __hash__(self) -> int:
+        return hash(self._all)
+
     def narrowed(self, limits: Iterable[Limit]) -> Limits:
         """Return these and further limits; no bound becomes wider."""
         return Limits((*self._all, *limits))

@@ -32,6 +32,7 @@ class Case:
         environ: variables of the run's environment, beside PATH and HOME.
         inputs: of the run.
         reply: what every call to a model is answered with; None: never, the model hangs.
+        signal: what the task is given whenever it waits.
     """
 
     word: str
@@ -43,6 +44,7 @@ class Case:
     environ: Mapping[str, str] = field(default_factory=dict)
     inputs: JsonObject = field(default_factory=dict)
     reply: str | None = "conformance"
+    signal: Json = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the arguments that make the same case again."""
@@ -94,7 +96,9 @@ class Case:
             (folder / "nika.yaml").write_text(
                 "".join(f"{key}: {_flow(value)}\n" for key, value in self.project.items()), encoding="utf-8"
             )
-        bench = Workbench(folder=folder, inputs=self.inputs, **{"model": self.model(), **changes})
+        bench = Workbench(
+            folder=folder, inputs=self.inputs, **{"model": self.model(), "signals": {TASK: self.signal}, **changes}
+        )
         return replace(bench, environ={**base_environ(), **self.environ})
 
 

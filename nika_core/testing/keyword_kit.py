@@ -9,7 +9,7 @@ from typing import ClassVar
 import pytest
 
 from nika_core.errors import Category
-from nika_core.model.json import JsonObject
+from nika_core.model.json import Json, JsonObject
 from nika_core.plugin import Keyword
 from nika_core.registry import Kind, Registry
 from nika_core.testing import description_checks, keyword_checks
@@ -30,6 +30,7 @@ class KeywordConformance:
         slow: one with which it is busy for a minute, for the tests of cancellation and timeouts. A keyword that asks a
             model needs none: its model is then silent.
         large: one whose output has 100 MB or more.
+        signal: what the sample is given when it waits (returns a `WaitFor`); it is then run again.
         secret: one with `${env.NIKA_CONFORMANCE_TOKEN}` in it, if the secret cannot be added to the sample.
         task, root, project, files, environ, inputs: see `Case`.
     """
@@ -40,6 +41,7 @@ class KeywordConformance:
     slow: JsonObject | None = None
     large: JsonObject | None = None
     secret: JsonObject | None = None
+    signal: Json = None
     task: JsonObject = MappingProxyType({})
     root: JsonObject = MappingProxyType({})
     project: JsonObject = MappingProxyType({})
@@ -58,6 +60,7 @@ class KeywordConformance:
             files=dict(self.files),
             environ=dict(self.environ),
             inputs=dict(self.inputs),
+            signal=self.signal,
         )
 
     def slow_case(self) -> Case:

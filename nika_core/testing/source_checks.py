@@ -13,7 +13,7 @@ from typing import Any, Final
 from nika_core.errors import ProblemsError, TemplateValueError
 from nika_core.model.json import Json
 from nika_core.model.template import MISSING, Placeholder
-from nika_core.plugin import Scope, Source, Values
+from nika_core.plugin import Scope, Source, TypedSource, Values
 from nika_core.registry import Registry
 from nika_core.template import resolve
 from nika_core.testing.audit import Audit
@@ -175,11 +175,14 @@ def check_fails_well(make: Make, name: str, values: Values, scope: Scope | None 
 def _questions(
     source: Source, sample: Placeholder, values: Values, scope: Scope
 ) -> list[tuple[str, Callable[[], Any]]]:
-    return [
+    questions: list[tuple[str, Callable[[], Any]]] = [
         ("check", lambda: _problems(source, sample, scope)),
         ("depends_on", lambda: sorted(source.depends_on(sample))),
         ("resolve", lambda: source.resolve(sample, values)),
     ]
+    if isinstance(source, TypedSource):
+        questions.append(("schema", lambda: source.schema(sample, scope)))
+    return questions
 
 
 def check_pure(

@@ -21,9 +21,11 @@ from nika_core.app.prepared_run import PreparedRun, prepare_run
 from nika_core.app.results import Plan
 from nika_core.app.run_options import RunOptions
 from nika_core.app.workspace import Workspace
+from nika_core.engine.core.messages import Signal
 from nika_core.errors import Problem
 from nika_core.model.clock import Clock
 from nika_core.model.events import Event, EventKind
+from nika_core.model.ids import NodeId
 from nika_core.model.json import Json
 from nika_core.model.limits import Limit
 from nika_core.model.state import RunResult, TaskResult
@@ -78,6 +80,8 @@ class Workbench:
         journal: keep a history in the folder's `.nika`.
         limits: bounds that hold beside those of the installed policies.
         clock: time, e.g. a `ManualClock`.
+        signals: what a task is given when it waits (returns a `WaitFor`), by the task's id; as if somebody had called
+            `nika signal` at once.
     """
 
     folder: Path | None = None
@@ -89,6 +93,7 @@ class Workbench:
     journal: bool = False
     limits: Iterable[Limit] = ()
     clock: Clock | None = None
+    signals: Mapping[str, Json] = field(default_factory=dict)
 
     @contextmanager
     def opened(self, text: str) -> Iterator[tuple[Workspace, Path, RunOptions]]:
@@ -142,9 +147,12 @@ class Workbench:
                     started(execution, event)
 
             journal = workspace.journal(path) if self.journal else None
-            execution = Execution(prepared, journal, [show])
+            execution = Execution(prepared, journal, [show], signals=self._signals if self.signals else None)
             result = await execution.run()
             return RunOutcome(result, tuple(events), tuple(execution.warnings))
+
+    def _signals(self, waiting: Mapping[NodeId, str]) -> list[Signal]:
+        return [Signal(node, key, self.signals[node]) for node, key in waiting.items() if node in self.signals]
 
     def run(self, text: str) -> RunOutcome:
         """Run the workflow to its end, where no event loop is running."""

@@ -205,6 +205,15 @@ def test_plan_tells_waves_payloads_effects_and_cost_and_calls_nothing(nika: Nika
     assert "wave 2" in nika("plan", "w.nika.yaml", "-i", "x=known").out
 
 
+def test_plan_shows_the_condition_of_a_task_which_need_not_run(nika: Nika, write: Write) -> None:
+    text = "tasks:\n- {id: a, shell: date}\n- {id: b, shell: date, when: \"${state.a} == 'failed'\"}\n"
+    write("w.nika.yaml", text)
+    first, second = nika("plan", "w.nika.yaml", "--format", "json").json["tasks"]
+    assert (first["certain"], first["when"]) == (True, None)
+    assert (second["certain"], second["when"], second["dependsOn"]) == (False, "${state.a} == 'failed'", ["a"])
+    assert "      when: ${state.a} == 'failed'\n" in nika("plan", "w.nika.yaml").out
+
+
 def test_a_model_without_a_known_price_is_unpriced_never_free(
     nika: Nika, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:

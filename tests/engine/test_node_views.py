@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from nika_core.app.recorded_runs import recorded_run
+from nika_core.app.recorded_tasks import RecordedTasks
 from nika_core.cli.progress import ProgressLines
 from nika_core.cli.runs_command import _show_task
 from nika_core.engine.core.run_plan import Child, Each, Item, ItemError, Loop
@@ -174,6 +175,14 @@ def test_what_the_user_should_know_of_an_item_is_shown_a_few_times_only(lab):
     lines = progress([start, *notices], (lab.task("a"),))
     assert lines[1] == "! a[0] work cut"
     assert len(lines) == 11
+
+
+def test_a_list_takes_as_long_as_from_its_start_to_its_end(lab):
+    start = Event(1, "r", 10.0, EventKind.TASK_STARTED, "a", {"group": "each", "items": 0, "epoch": 1})
+    end = Event(2, "r", 12.5, EventKind.TASK_SUCCEEDED, "a", {"durationMs": 0, "attempts": 1, "output": []})
+    assert progress([start, end], (lab.task("a"),))[-1] == "✓ a work 0 items, 2.5 s"
+    (seen,) = RecordedTasks([start, end], {}, running=False).as_json(["a"])
+    assert (seen["durationMs"], seen["items"]) == (2500.0, [])
 
 
 async def test_a_task_with_a_failed_inner_task_names_it(lab, tmp_path):

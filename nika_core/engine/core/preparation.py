@@ -9,7 +9,7 @@ from nika_core.engine.core.groups import EachExpansion, LoopExpansion
 from nika_core.engine.core.hashing import messages_hash, payload_hash
 from nika_core.engine.core.messages import TaskCall
 from nika_core.engine.core.nodes import Node
-from nika_core.engine.core.reuse import FRESH, Reuse, ReuseDecision
+from nika_core.engine.core.reuse import FRESH, NO_DEADLINES, Reuse, ReuseDecision
 from nika_core.engine.core.run_state import RunState
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.message import Message
@@ -47,7 +47,7 @@ class Preparation:
 
     def signals(self, node: Node, epoch: int) -> Mapping[str, Json]:
         """Return the signals that a node has been given under this epoch, in earlier lives of the run, too."""
-        return {**self._reuse.signals(node.identity, epoch), **node.signals}
+        return {**self._reuse.signals(node.identity, epoch), **node.signals} if self._reuse.active else node.signals
 
     def choose(self, node: Node, definition: str, given: str) -> ReuseDecision:
         """Decide whether the earlier run's outcome of a node is taken."""
@@ -87,5 +87,5 @@ class Preparation:
             sections=plan.sections,
             limits=self._plan.limits,
             signals=node.signals,
-            deadlines=self._reuse.deadlines(node.identity, epoch),
+            deadlines=self._reuse.deadlines(node.identity, epoch) if self._reuse.active else NO_DEADLINES,
         )

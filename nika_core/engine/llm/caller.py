@@ -21,7 +21,7 @@ from nika_core.engine.core.messages import Signal, Wait
 from nika_core.engine.core.ports import CallScope, Suspended
 from nika_core.engine.llm.batching import Batches, BatchPolicy
 from nika_core.engine.llm.breaker import BreakerSettings, Permit
-from nika_core.engine.llm.budget import Budget, Reservation
+from nika_core.engine.llm.budget import Budget
 from nika_core.engine.llm.connections import Connection, Connections, ProviderLookup, missing_model
 from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.recorded_usage import note_sent
@@ -90,9 +90,11 @@ class ResilientCaller:
             self._tell_once(call, unsent)
         batch = self._batches is not None and info.batch and self._batches.batch_policy.eligible(call, meant)
         prompt = (await count(meant, connection)).input_tokens
-        ready = fit_context(meant, info, prompt, self._budget.ledger.task_room(call.account))
+        account = call.account
+        ready = fit_context(meant, info, prompt, self._budget.ledger.task_room(account))
         ready = replace(ready, key=request.key or f"{call.key}/{name}")
-        reservation = await self._reserve(ready, call, connection, info, prompt, batch=batch)
+        tokens, cost = self._worst_case(ready, call, connection, info, prompt, batch=batch)
+        reservation = await self._budget.reserve(account, tokens, cost, title=call.task_id)
         in_flight = InFlightCall(connection, info, reservation, prompt, self._clock.monotonic(), batch)
         return await self._complete(ready, in_flight, call, name)
 
@@ -132,7 +134,7 @@ class ResilientCaller:
                     self._reached[wanted] = connection, info
         return self._reached[wanted]
 
-    async def _reserve(
+    def _worst_case(
         self,
         request: ModelRequest,
         call: CallScope,
@@ -141,7 +143,8 @@ class ResilientCaller:
         prompt: int,
         *,
         batch: bool,
-    ) -> Reservation:
+    ) -> tuple[int, Decimal | None]:
+        """Return what the call may take, in tokens and dollars (None: unknown). Raise TaskError if a policy refuses."""
         tokens = prompt + (request.max_tokens or 0)
         worst = Usage(prompt, request.max_tokens or 0)
         cost = self._prices.cost(connection.provider.name, info, worst, batch=batch)
@@ -153,7 +156,7 @@ class ResilientCaller:
                 "limits of tokens do. Give its price under `prices:` in nika.yaml.",
             )
         self._ask_policies(call, connection, info, tokens, cost)
-        return await self._budget.reserve(call.account, tokens, cost, title=call.task_id)
+        return tokens, cost
 
     def _ask_policies(
         self, call: CallScope, connection: Connection, info: ModelInfo, tokens: int, cost: Decimal | None
