@@ -187,6 +187,7 @@ class Repeat:
 
 
 NOWHERE: Final = Place("")
+ITEM_SOURCE: Final = "each"  # the source of what a template says of an item of a list
 
 
 def _nowhere(_: NodePath) -> Place:
@@ -240,6 +241,12 @@ class Task:
             return None  # in its own condition it is a round's
         item = {"type": "array", "items": {"type": "string"}} if self.output.format == "lines" else self.output.schema
         return item if self.for_each is None else {"type": "array", "items": {} if item is None else item}
+
+    @property
+    def decides_per_item(self) -> bool:
+        """Whether `when` is asked for each item of the list: then it skips items, and never the task."""
+        asked = self.when.placeholders if self.when is not None and self.for_each is not None else ()
+        return any(member.source == ITEM_SOURCE for placeholder in asked for member in placeholder.members)
 
 
 @dataclass(frozen=True, slots=True)

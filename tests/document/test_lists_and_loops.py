@@ -8,6 +8,7 @@ import pytest
 from nika_core import codes
 from nika_core.document import check_inputs
 from nika_core.model.workflow import ForEach, ItemError
+from nika_core.testing import validate_workflow
 
 Load = Callable[..., Any]
 
@@ -97,6 +98,39 @@ def test_outputs_name_tasks_that_are_there(load: Load) -> None:
     tasks = "tasks: [{id: a, shell: x}]\n"
     assert problems(load, "outputs: {one: '{{a}}', more: {deep: ['{{a}}', 3]}}\n" + tasks) == []
     assert [code for code, _ in problems(load, "outputs: {one: '{{b}}'}\n" + tasks)] == [codes.UNKNOWN_REFERENCE]
+
+
+@pytest.mark.parametrize(
+    ("reference", "errors"),
+    [
+        ("{{maybe}}", 1),
+        ("{{maybe ?? perhaps}}", 1),  # once, not for each of the two
+        ("{{maybe ?? perhaps ?? null}}", 0),
+        ("{{maybe ?? sure}}", 0),
+        ("${task.maybe ?? input.text}", 0),
+        ("${state.maybe}", 0),
+        ("{{some}}", 0),  # its `when` skips items, not the task
+    ],
+)
+def test_outputs_say_what_is_taken_if_no_task_of_a_chain_has_an_output(reference: str, errors: int) -> None:
+    text = f"""
+        inputs: {{text: {{default: x}}}}
+        outputs: ["{reference}", "{{{{sure}}}}"]
+        tasks:
+          - {{id: sure, shell: x}}
+          - {{id: maybe, shell: x, when: "{{{{sure}}}} == 1"}}
+          - {{id: perhaps, shell: "echo {{{{sure}}}}", onError: continue}}
+          - {{id: some, set: "{{{{sure}}}}", forEach: [1, 2], when: "${{each.item}} == 2"}}
+    """
+    assert [problem.code for problem in validate_workflow(text)] == [codes.UNKNOWN_REFERENCE] * errors
+
+
+def test_a_task_that_only_outputs_use_is_no_orphan() -> None:
+    text = """
+        outputs: {total: "{{b}}", lone: "{{lone}}"}
+        tasks: [{id: a, shell: x}, {id: b, shell: "echo {{a}}"}, {id: lone, shell: x}, {id: orphan, shell: x}]
+    """
+    assert [problem.message[:26] for problem in validate_workflow(text)] == ["nothing joins task 'orphan"]
 
 
 def test_an_input_is_one_of_its_values_and_within_its_bounds(load: Load) -> None:

@@ -15,12 +15,11 @@ from nika_core.model.limits import LimitKind
 from nika_core.model.nearest import nearest
 from nika_core.model.payload_tree import list_parts, placeholders_in
 from nika_core.model.template import Placeholder
-from nika_core.model.workflow import Condition, NoOutputs, Task
+from nika_core.model.workflow import ITEM_SOURCE, Condition, NoOutputs, Task
 from nika_core.plugin import TypedSource
 from nika_core.template import why_not_piped
 
 _NO_BINDINGS: Final[frozenset[str]] = frozenset()
-_ITEM: Final = "each"
 _ROUND: Final = "last"
 
 
@@ -175,7 +174,7 @@ def check_references(context: Context) -> Iterator[Problem]:
 
 def _bindings(task: Task) -> frozenset[str]:
     """Return what a task's payload may name beside tasks, inputs and the like."""
-    names = {_ITEM} if task.for_each is not None else set()
+    names = {ITEM_SOURCE} if task.for_each is not None else set()
     return frozenset(names | {_ROUND}) if task.repeat is not None else frozenset(names)
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import pairwise
 
 from nika_core import codes
-from nika_core.document.checks.check_context import Context, place_of
+from nika_core.document.checks.check_context import Context, depends_on, place_of
 from nika_core.errors import Place, Problem, Severity
 from nika_core.model.graph import Edge, EdgeKind
 from nika_core.model.nearest import nearest
 from nika_core.model.payload_tree import placeholders_in
+from nika_core.model.template import Placeholder
 from nika_core.model.workflow import NoOutputs, OnError
 
 _MAX_NAMES = 20  # of a cycle's tasks in one message
@@ -53,16 +54,18 @@ def check_cycles(context: Context) -> Iterator[Problem]:
 def check_orphans(context: Context) -> Iterator[Problem]:
     """Warn of a task that nothing joins to the others: probably a flow was forgotten.
 
-    Not where no tasks are joined at all: then independence is what the author means. Nor is the task that
-    `agent.output` names.
+    Not if no tasks are joined at all: then independence is what the author means. Nor are the tasks that the
+    workflow's output comes from.
     """
     graph = context.graph
     lone = [task for task in context.workflow.tasks if not graph.incoming[task.id] and not graph.outgoing[task.id]]
     if len(lone) == len(context.workflow.tasks):
         return
-    output = context.workflow.agent.output if context.workflow.agent else None
+    used = {context.workflow.agent.output} if context.workflow.agent else set()
+    if context.workflow.outputs is not NoOutputs.NO_OUTPUTS:
+        used |= {task for _, each in placeholders_in(context.workflow.outputs) for task in context.depends_on(each)}
     for task in lone:
-        if task.id != output:
+        if task.id not in used:
             yield Problem(
                 codes.ORPHAN_TASK,
                 f"nothing joins task '{task.id}' to the others: it runs at once, and nothing uses its output",
@@ -98,14 +101,23 @@ def check_outputs(context: Context) -> Iterator[Problem]:
         )
     unsure = context.graph.order if context.graph.cycles() else _without_sure_output(context)
     for path, placeholder in placeholders_in(workflow.outputs, ("outputs",)):
-        for task in () if placeholder.has_default else context.depends_on(placeholder):
-            if task in unsure and task in context.named:
-                yield Problem(
-                    codes.UNKNOWN_REFERENCE,
-                    f"{placeholder.text}: '{task}' may have no output",
-                    place_of(workflow.at, path, placeholder),
-                    f"it, or a task before it, may be skipped or fail; say what is then taken: {{{{{task} ?? null}}}}",
-                )
+        if placeholder.has_default or not all(_may_be_missing(context, unsure, each) for each in placeholder.members):
+            continue
+        tasks = " and ".join(f"'{task}'" for task in context.depends_on(placeholder))
+        yield Problem(
+            codes.UNKNOWN_REFERENCE,
+            f"{placeholder.text}: {tasks} may have no output",
+            place_of(workflow.at, path, placeholder),
+            "it, or a task before it, may be skipped or fail; say at the end of the chain what is then taken: ?? null",
+        )
+
+
+def _may_be_missing(context: Context, unsure: Collection[str], reference: Placeholder) -> bool:
+    """Whether a reference asks for the output of a task that may have none."""
+    if context.asks_no_output(reference):
+        return False
+    tasks = depends_on(context.catalog, reference._replace(alternatives=()))
+    return any(task in unsure and task in context.named for task in tasks)
 
 
 def _without_sure_output(context: Context) -> set[str]:
@@ -118,7 +130,8 @@ def _without_sure_output(context: Context) -> set[str]:
             needs = any(edge.kind is EdgeKind.NEED and edge.source in unsure for edge in edges)
             flows = [edge for edge in edges if edge.kind is EdgeKind.FLOW]
             sure_flow = not flows or any(edge.condition is None and edge.source not in unsure for edge in flows)
-            if task.when is not None or task.on_error is OnError.CONTINUE or needs or not sure_flow:
+            skippable = task.when is not None and not task.decides_per_item
+            if skippable or task.on_error is OnError.CONTINUE or needs or not sure_flow:
                 unsure.add(name)
     return unsure
 

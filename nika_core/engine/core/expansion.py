@@ -234,7 +234,7 @@ class Expander:
             return
         if failure is None:
             try:
-                resolve = partial(self._state.resolve, group, own=node.outcome)
+                resolve = partial(self._state.resolve, node, own=node.outcome)
                 if spec.until.evaluate(resolve):
                     self._end(group, expansion.succeeded())
                     return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from nika_core import codes
 from nika_core.engine.core.run_plan import Each, Group, Item, Loop
@@ -15,10 +15,8 @@ from nika_core.model.json_text import parse_json
 from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.payload_tree import map_leaves
 from nika_core.model.template import Placeholder, Template
-from nika_core.model.workflow import Condition, ForEach, KeywordCategory, NodePath, Repeat, Task
+from nika_core.model.workflow import ITEM_SOURCE, ForEach, KeywordCategory, NodePath, Repeat, Task
 from nika_core.plugin import Keyword, Values
-
-_EACH: Final = "each"
 
 
 def groups_of(
@@ -51,7 +49,7 @@ class _Items:
         named: list[Item] = []
         for index, item in enumerate(items):
             place: dict[str, Json] = {"item": item, "index": index, "number": index + 1}
-            bound = _with_bindings(values, {**values.bindings, _EACH: place})
+            bound = _with_bindings(values, {**values.bindings, ITEM_SOURCE: place})
             named.append(Item(item, _text(filled(key, bound, self.resolve))))
         return named
 
@@ -118,12 +116,8 @@ def _each(
         max_items=min(bounds) if bounds else None,
         on_error=for_each.on_item_error,
         stand_in=lambda values: filled(for_each.value, values, resolve),
-        condition=task.when if _asks_for_each_item(task.when) else None,
+        condition=task.when if task.decides_per_item else None,
     )
-
-
-def _asks_for_each_item(condition: Condition | None) -> bool:
-    return condition is not None and any(placeholder.source == _EACH for placeholder in condition.placeholders)
 
 
 def _loop(repeat: Repeat, in_conversation: bool) -> Loop:

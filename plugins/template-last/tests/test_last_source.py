@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -130,3 +131,16 @@ def test_each_round_sees_the_one_before_it() -> None:
 def test_an_item_of_a_list_has_no_rounds() -> None:
     (problem,) = validate_workflow("tasks:\n  - {id: a, forEach: [1], set: '${last.round ?? 0}'}\n")
     assert "there is no round here" in problem.message
+
+
+def test_until_sees_the_round_before_beside_its_own_round(tmp_path: Path) -> None:
+    until = "{{a}} == ${last.output ?? 'none'} || ${last.round ?? 0} >= 9"
+    text = f"""
+        outputs: "{{{{a}}}}"
+        tasks:
+          - id: a
+            repeat: {{until: "{until}", max: 10, collect: true}}
+            shell: {{command: 'echo x >> lines; head -3 lines | wc -l | tr -d " "'}}
+    """
+
+    assert run_workflow(text, folder=tmp_path).output == ["1", "2", "3", "3"]
