@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,7 +59,55 @@ def test_an_agent_finds_an_offer_with_its_tools(nika: Nika, example: Path, monke
     ]
 
 
-@pytest.mark.parametrize("example", ["agent", "local"], indirect=True)
+@pytest.mark.parametrize("example", ["evaluation"], indirect=True)
+def test_a_prompt_is_evaluated_over_the_rows_of_a_file(
+    nika: Nika, example: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIKA_MOCK_SCRIPT", str(example / "script.json"))
+    done = nika("run", example / "evaluation.nika.yaml", "--format", "json")
+    assert done.code == 0, done.err
+    output = done.json["output"]
+    assert (output["rows"], output["average"], output["ungraded"]) == (3, 90, [])
+    assert [grade["score"] for grade in output["grades"]] == [100, 70, 100]
+
+    failed = nika("run", example / "evaluation.nika.yaml", "-i", "passing=95")
+    assert (failed.code, failed.out) == (1, "")
+    assert "The average score is 90.0, and 95 is needed." in failed.err
+
+
+@pytest.mark.parametrize("example", ["evaluation"], indirect=True)
+def test_a_row_without_a_valid_grade_does_not_stop_the_evaluation(
+    nika: Nika, example: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replies = json.loads((example / "script.json").read_text())
+    replies[4] = {"when": {"prompt": "Answer: Water boils"}, "error": {"category": "validation"}, "times": None}
+    (example / "script.json").write_text(json.dumps(replies))
+    monkeypatch.setenv("NIKA_MOCK_SCRIPT", str(example / "script.json"))
+    done = nika("run", example / "evaluation.nika.yaml", "--format", "json")
+    assert done.code == 0, done.err
+    output = done.json["output"]
+    assert (output["average"], output["grades"][1]) == (100, None)
+    assert [(row["key"], row["category"]) for row in output["ungraded"]] == [("water", "validation")]
+
+
+@pytest.mark.parametrize("example", ["report"], indirect=True)
+def test_a_report_is_written_over_all_pages_of_an_api(folder: Path, example: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, example / "run.py"], cwd=folder, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[:6] == [
+        "# Issues",
+        "",
+        "5 issues on 3 pages, 3 of them open.",
+        "",
+        "- The start page is slow",
+        "- The search is slow",
+    ]
+    assert "mock: Say in two sentences" in done.stdout
+
+
+@pytest.mark.parametrize("example", ["agent", "evaluation", "local"], indirect=True)
 def test_examples_are_valid_and_planned(nika: Nika, example: Path) -> None:
     (workflow,) = example.glob("*.nika.yaml")
     assert nika("validate", workflow).code == 0
