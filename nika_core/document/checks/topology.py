@@ -53,17 +53,18 @@ def check_cycles(context: Context) -> Iterator[Problem]:
 def check_orphans(context: Context) -> Iterator[Problem]:
     """Warn of a task that nothing joins to the others: probably a flow was forgotten.
 
-    Not where no tasks are joined at all: then independence is what the author means. Nor are the tasks that
+    Not where no tasks are joined at all: then independence is what the author means. Nor is a task that
     `agent.output` or `outputs` names.
     """
     graph = context.graph
     lone = [task for task in context.workflow.tasks if not graph.incoming[task.id] and not graph.outgoing[task.id]]
     if len(lone) == len(context.workflow.tasks):
         return
-    agent, outputs = context.workflow.agent, context.workflow.outputs
-    used = {agent.output if agent else None}
-    for _, placeholder in placeholders_in(None if outputs is NoOutputs.NO_OUTPUTS else outputs):
-        used.update(context.depends_on(placeholder))
+    workflow = context.workflow
+    outputs = None if workflow.outputs is NoOutputs.NO_OUTPUTS else workflow.outputs
+    used = {task for _, placeholder in placeholders_in(outputs) for task in context.depends_on(placeholder)}
+    if workflow.agent is not None and workflow.agent.output is not None:
+        used.add(workflow.agent.output)
     for task in lone:
         if task.id not in used:
             yield Problem(
