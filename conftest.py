@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 import time
 
@@ -23,6 +24,12 @@ def _leave_the_machine() -> None:
     os.environ |= {"HOME": _home.name, "TZ": "UTC"}
     time.tzset()
     os.umask(0o022)
+    # A run in the background, or under `nohup`, ignores these, and so would every process that a test starts.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     settings.load_profile("ci")  # the same examples every time, and no deadlines
 
 

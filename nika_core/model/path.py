@@ -49,15 +49,23 @@ def read_path(value: Json, path: Sequence[str], *, max_depth: int = 50, subject:
         return value
     if isinstance(value, str):
         value = _parsed(value, max_depth, subject)
+    is_list = isinstance(value, list | tuple)
     for taken, step in enumerate(path):
+        if taken == 1 and is_list and isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+            value = _parsed(value, max_depth, f"'{path[0]}' of {subject}")  # an item that is JSON text: JSON Lines
         if isinstance(value, Mapping):
             if step not in value:
                 raise _no_key(value, path, taken, subject)
             value = value[step]
         elif isinstance(value, list | tuple):
             if not _INDEX.fullmatch(step):
+                rest = ".".join(path[taken:])
                 raise _missing(
-                    path, taken, subject, f"is a list, and '{step}' is not an index", "write .0 for the first item"
+                    path,
+                    taken,
+                    subject,
+                    f"is a list, and '{step}' is not an index",
+                    f"write .0 for the first item, or | pluck('{rest}') for a list of that part of all items",
                 )
             if int(step) >= len(value):
                 raise _missing(path, taken, subject, f"has {len(value)} items, none at index {step} (the first is 0)")

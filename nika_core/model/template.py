@@ -17,6 +17,13 @@ class _Missing(Enum):
 MISSING: Final = _Missing.MISSING
 
 
+class PipeCall(NamedTuple):
+    """`join(", ")` in `{{list | join(", ")}}`: the name of a pipe, and its literal arguments."""
+
+    name: str
+    arguments: tuple[Json, ...]
+
+
 class Placeholder(NamedTuple):  # not a dataclass: made by the thousand, in a fifth of the time
     """`{{fetch.items.0}}` is source `task`, path `("fetch", "items", "0")`; `${env.HOME}` is `env`, `("HOME",)`.
 
@@ -30,6 +37,7 @@ class Placeholder(NamedTuple):  # not a dataclass: made by the thousand, in a fi
         text: the placeholder as its author wrote it, braces included.
         alternatives: the further references of its chain, each as a placeholder of its own.
         chained: whether it is one of these.
+        pipes: what is made of the value of the whole chain, from left to right.
     """
 
     source: str
@@ -40,6 +48,7 @@ class Placeholder(NamedTuple):  # not a dataclass: made by the thousand, in a fi
     text: str
     alternatives: tuple[Placeholder, ...] = ()
     chained: bool = False
+    pipes: tuple[PipeCall, ...] = ()
 
     @property
     def has_default(self) -> bool:

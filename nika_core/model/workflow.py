@@ -233,6 +233,14 @@ class Task:
     place: Place = NOWHERE
     at: Callable[[NodePath], Place] = field(default=_nowhere, compare=False, repr=False)
 
+    @property
+    def output_schema(self) -> JsonObject | None:
+        """What is known of the output of `{{task}}`, as JSON Schema: a list is an array of its items; None: nothing."""
+        if self.repeat is not None and self.repeat.collect:
+            return None  # in its own condition it is a round's
+        item = {"type": "array", "items": {"type": "string"}} if self.output.format == "lines" else self.output.schema
+        return item if self.for_each is None else {"type": "array", "items": {} if item is None else item}
+
 
 @dataclass(frozen=True, slots=True)
 class Flow:

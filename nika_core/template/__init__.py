@@ -6,6 +6,7 @@ from nika_core.template.condition import CompiledCondition
 from nika_core.template.condition_operators import describe_value, equal
 from nika_core.template.condition_parser import compile_condition
 from nika_core.template.errors import ConditionSyntaxError, TemplateSyntaxError
+from nika_core.template.pipes import why_not_piped
 from nika_core.template.rendering import render, to_text
 from nika_core.template.resolution import render_payload, resolve
 
@@ -22,4 +23,5 @@ __all__ = [
     "render_payload",
     "resolve",
     "to_text",
+    "why_not_piped",
 ]

@@ -68,7 +68,7 @@ def _compile(text: str) -> Template | str:
                 _parsed[written] = first_fields
         start = at + len(plan[index - 1])
         at = start + len(written)
-        plan[index] = _make(Placeholder, first_fields + (start, at, written, (), False))  # noqa: RUF005  # unpacking is slower
+        plan[index] = _make(Placeholder, first_fields + (start, at, written, (), False, ()))  # noqa: RUF005  # unpacking is slower
     return Template.planned(text, tuple(plan))
 
 

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from nika_core.model.bounded import shorten
 from nika_core.model.json import Json
-from nika_core.model.template import MISSING, Placeholder
+from nika_core.model.template import MISSING, PipeCall, Placeholder
 from nika_core.template.errors import TemplateSyntaxError
 from nika_core.template.literals import LiteralError, begins_literal, read_json_literal, read_literal
+from nika_core.template.pipe_reader import begins_pipe, read_pipes
 
 BRACES_SOURCE: Final = "task"
 # `${` opens a template only where `name.` follows; a shell's own `${HOME}` and `${f%.txt}` are plain text.
@@ -59,11 +60,15 @@ def read_placeholder(text: str, start: int) -> Placeholder:
             alternatives.append(_read_alternative(text, at, start))
             at = end_of_path = alternatives[-1].end
         at = _skip_space(text, at)
+    pipes: tuple[PipeCall, ...] = ()
+    if begins_pipe(text, at):
+        pipes, at = read_pipes(text, at)
+        end_of_path = at
     if not text.startswith(closing, at):
         raise _not_closed(text, start, at, end_of_path, closing, default is not MISSING)
     end = at + len(closing)
     source = BRACES_SOURCE if opening == "{{" else path.pop(0)
-    return Placeholder(source, tuple(path), default, start, end, text[start:end], tuple(alternatives))
+    return Placeholder(source, tuple(path), default, start, end, text[start:end], tuple(alternatives), False, pipes)
 
 
 def _read_path(text: str, name: re.Match[str], start: int) -> tuple[list[str], int]:
@@ -174,7 +179,7 @@ def _not_closed(
     elif character == "[":
         hint = 'an index is a step of the path: {{task.items.0}}; any key at all: {{task."any key"}}'
     elif character in "|(":
-        hint = "a template has no filters and no functions; compute the value in a task of its own"
+        hint = "only the pipes have arguments: {{task | join(', ')}}; for more, use a `function` task"
     elif character == "?":
         hint = 'a default is written ?? "none"'
     elif text[end_of_path : end_of_path + 1] == "}" and closing == "}}":

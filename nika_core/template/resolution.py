@@ -14,6 +14,7 @@ from nika_core.model.template import Placeholder, Template, TypedTemplate
 from nika_core.model.workflow import NodePath, PayloadValue
 from nika_core.plugin.keyword import Facets, Keyword
 from nika_core.plugin.template_source import Source, Values
+from nika_core.template.pipes import apply_pipes
 from nika_core.template.rendering import render
 
 MAX_RENDERED_CHARACTERS: Final = 64 * 1024 * 1024
@@ -28,8 +29,18 @@ def resolve(placeholder: Placeholder, values: Values, source_of: Callable[[str],
         source_of: returns the template source of a name.
 
     Raises:
-        TemplateValueError: there is no value; the message begins with the placeholder.
+        TemplateValueError: there is no value, or a pipe does not take it; the message begins with the placeholder.
     """
+    value = _of_chain(placeholder, values, source_of)
+    if not placeholder.pipes:
+        return value
+    try:
+        return apply_pipes(placeholder.pipes, value, values.max_depth)
+    except TemplateValueError as error:
+        raise TemplateValueError(f"{placeholder.text}: {error.message}", code=error.code, hint=error.hint) from None
+
+
+def _of_chain(placeholder: Placeholder, values: Values, source_of: Callable[[str], Source]) -> Json:
     if not placeholder.is_optional:
         try:
             return source_of(placeholder.source).resolve(placeholder, values)
@@ -64,7 +75,12 @@ def _error(placeholder: Placeholder, error: NikaError) -> TemplateValueError:
 
 def _with_default(placeholder: Placeholder) -> str:
     closing = "}}" if placeholder.text.startswith("{{") else "}"
-    return f'{placeholder.text[: -len(closing)].rstrip()} ?? "..."{closing}'
+    chain, bar, pipes = (
+        placeholder.text[: -len(closing)].rstrip().partition("|")
+        if placeholder.pipes
+        else (placeholder.text[: -len(closing)].rstrip(), "", "")
+    )
+    return f'{chain.rstrip()} ?? "..."{" | " + pipes.strip() if bar else ""}{closing}'
 
 
 def render_payload(

@@ -99,6 +99,12 @@ def test_outputs_name_tasks_that_are_there(load: Load) -> None:
     assert [code for code, _ in problems(load, "outputs: {one: '{{b}}'}\n" + tasks)] == [codes.UNKNOWN_REFERENCE]
 
 
+def test_a_lone_task_that_outputs_name_is_no_orphan(load: Load) -> None:
+    tasks = "tasks: [{id: a, shell: x}, {id: b, shell: '{{a}}'}, {id: c, shell: x}]\n"
+    assert [code for code, _ in problems(load, tasks)] == [codes.ORPHAN_TASK]
+    assert problems(load, "outputs: ['{{b}}', {deep: '{{c ?? 0}}'}]\n" + tasks) == []
+
+
 def test_an_input_is_one_of_its_values_and_within_its_bounds(load: Load) -> None:
     loaded = load(
         "inputs: {stage: {enum: [dev, prod]}, n: {type: int, min: 1, max: 3, default: 2}}\ntasks: [{id: a, shell: x}]\n"

@@ -18,6 +18,7 @@ from nika_core.model.template import Placeholder, Template
 from nika_core.model.workflow import Workflow
 from nika_core.plugin import Scope, SourceReport, Values
 from nika_core.template import compile_condition, compile_template, render, resolve
+from nika_core.template.pipes import PIPES
 
 PAGE = (Path(__file__).parents[2] / "docs/guide/templates.md").read_text(encoding="utf-8")
 OUTPUTS: dict[str, Any] = {
@@ -28,8 +29,9 @@ ROWS = [
     tuple(re.sub(r"^`(.*)`$", r"\1", cell.replace("\\|", "|")) for cell in re.split(r" (?<!\\)\| ", row[2:-2]))
     for row in re.findall(r"^\| .* \|$", PAGE, re.MULTILINE)
 ]
+PIPE_ROWS = [row for row in ROWS if len(row) == 3]
 CONDITIONS = [row for row in ROWS if row[1] in ("true", "false", "an error")]
-TEMPLATES = [row for row in ROWS if row not in CONDITIONS and row[1] not in ("value", "result")]
+TEMPLATES = [row for row in ROWS if row not in CONDITIONS + PIPE_ROWS and row[1] not in ("value", "result")]
 
 
 class Page:
@@ -53,6 +55,11 @@ def value_of(placeholder: Placeholder) -> Json:
 def test_the_page_has_its_tables():
     assert len(TEMPLATES) >= 12
     assert len(CONDITIONS) >= 15
+
+
+def test_the_table_of_pipes_has_all_pipes():
+    names = [re.split(r"\W", part.strip("` "))[0] for row in PIPE_ROWS[1:] for part in row[0].split("`, `")]
+    assert sorted(names) == sorted(PIPES)
 
 
 @pytest.mark.parametrize(("text", "expected"), TEMPLATES)

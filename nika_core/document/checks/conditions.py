@@ -55,6 +55,8 @@ def _check_literals(
 
 def _values(context: Context, placeholder: Placeholder) -> list[Json] | None:
     """Return all values that a placeholder can have; None if they are not known."""
+    if placeholder.pipes:
+        return None
     values: list[Json] = [placeholder.default] if placeholder.has_default else []  # type: ignore[list-item]  # it has one
     for member in placeholder.members:
         try:

@@ -16,6 +16,8 @@ from nika_core.model.nearest import nearest
 from nika_core.model.payload_tree import list_parts, placeholders_in
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import Condition, NoOutputs, Task
+from nika_core.plugin import TypedSource
+from nika_core.template import why_not_piped
 
 _NO_BINDINGS: Final[frozenset[str]] = frozenset()
 _ITEM: Final = "each"
@@ -47,6 +49,24 @@ class _References:
         for member in placeholder.members:
             for issue in self._issues(member, bindings):
                 yield Problem(issue.code, issue.message, at(member), issue.hint)
+        reason = self._why_not_piped(placeholder) if placeholder.pipes else None
+        if reason:
+            yield Problem(codes.VALUE_NOT_ALLOWED_HERE, f"{_short(placeholder)}: {reason}", at(placeholder))
+
+    def _why_not_piped(self, placeholder: Placeholder) -> str | None:
+        """Return why its pipes cannot take its value; None if they can, or if what it is is not known."""
+        if placeholder.alternatives:
+            return None
+        try:
+            source = self.context.catalog.source(placeholder.source)
+            schema = source.schema(placeholder, self.context.scope) if isinstance(source, TypedSource) else None
+        except NikaError:  # reported elsewhere
+            return None
+        kind = None if schema is None else schema.get("type")
+        kinds = [kind] if isinstance(kind, str) else kind
+        if not isinstance(kinds, list):
+            return None
+        return why_not_piped(placeholder.pipes, [one for one in kinds if isinstance(one, str)])
 
     def _issues(self, placeholder: Placeholder, bindings: frozenset[str]) -> tuple[_ReferenceIssue, ...]:
         key = placeholder.text, bindings

@@ -53,16 +53,20 @@ def check_cycles(context: Context) -> Iterator[Problem]:
 def check_orphans(context: Context) -> Iterator[Problem]:
     """Warn of a task that nothing joins to the others: probably a flow was forgotten.
 
-    Not where no tasks are joined at all: then independence is what the author means. Nor is the task that
-    `agent.output` names.
+    Not where no tasks are joined at all: then independence is what the author means. Nor is a task that
+    `agent.output` or `outputs` names.
     """
     graph = context.graph
     lone = [task for task in context.workflow.tasks if not graph.incoming[task.id] and not graph.outgoing[task.id]]
     if len(lone) == len(context.workflow.tasks):
         return
-    output = context.workflow.agent.output if context.workflow.agent else None
+    workflow = context.workflow
+    outputs = None if workflow.outputs is NoOutputs.NO_OUTPUTS else workflow.outputs
+    used = {task for _, placeholder in placeholders_in(outputs) for task in context.depends_on(placeholder)}
+    if workflow.agent is not None and workflow.agent.output is not None:
+        used.add(workflow.agent.output)
     for task in lone:
-        if task.id != output:
+        if task.id not in used:
             yield Problem(
                 codes.ORPHAN_TASK,
                 f"nothing joins task '{task.id}' to the others: it runs at once, and nothing uses its output",

@@ -35,7 +35,7 @@ def why_not_there(path: Sequence[str], schema: JsonObject) -> NotThere | None:
             if not step.isdecimal():
                 return NotThere(
                     f"says that {_name(path, taken)} is a list, and '{step}' is not an index",
-                    "write .0 for its first item",
+                    f"write .0 for its first item, or | pluck('{'.'.join(path[taken:])}') for that part of all items",
                 )
             here = _item(here, int(step))
         elif kinds and not kinds & ({"object", "array"} if taken else {"object", "array", "string"}):

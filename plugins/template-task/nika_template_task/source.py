@@ -30,11 +30,12 @@ class TaskSource:
         task = scope.tasks.get(name)
         if task is None:
             report(f"there is no task '{name}'", code=codes.UNKNOWN_REFERENCE, hint=_which(name, path, scope.tasks))
-        elif path and task.output.schema is not None and not placeholder.is_optional:
-            missing = why_not_there(path, task.output.schema)
+        elif path and (schema := task.output_schema) is not None and not placeholder.is_optional:
+            missing = why_not_there(path, schema)
             if missing:
+                what = "the schema of the output of" if task.output.schema is not None else "what is known of"
                 report(
-                    f"the schema of the output of '{name}' {missing.reason}",
+                    f"{what} '{name}' {missing.reason}",
                     code=codes.UNKNOWN_REFERENCE,
                     hint=missing.hint,
                 )
@@ -43,7 +44,8 @@ class TaskSource:
         """Return what the schema of the task's output says of it."""
         name, *path = placeholder.path
         task = scope.tasks.get(name)
-        return None if task is None or task.output.schema is None else schema_at(path, task.output.schema)
+        schema = None if task is None else task.output_schema
+        return None if schema is None else schema_at(path, schema)
 
     def depends_on(self, placeholder: Placeholder) -> Iterable[str]:
         """Return the task itself."""
