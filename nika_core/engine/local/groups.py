@@ -18,7 +18,8 @@ from nika_core.model.template import Placeholder, Template
 from nika_core.model.workflow import Condition, ForEach, KeywordCategory, NodePath, Repeat, Task
 from nika_core.plugin import Keyword, Values
 
-_EACH: Final = "each"
+ITEM: Final = "each"  # the template source of an item
+ITEM_PLACES: Final = frozenset({"index", "number"})  # what it tells of the place in the list
 
 
 def groups_of(
@@ -32,7 +33,8 @@ def groups_of(
             groups[task.id] = _each(task, task.for_each, services.resolve, services.depends_on, most)
         elif task.repeat is not None:
             keyword = keywords.get(task.keyword)
-            groups[task.id] = _loop(task.repeat, keyword is not None and keyword.category is KeywordCategory.CONTEXT)
+            category = KeywordCategory.TOOL if keyword is None else keyword.category
+            groups[task.id] = _loop(task.repeat, task.repeat.keeps_conversation(category))
     return groups
 
 
@@ -51,21 +53,25 @@ class _Items:
         named: list[Item] = []
         for index, item in enumerate(items):
             place: dict[str, Json] = {"item": item, "index": index, "number": index + 1}
-            bound = _with_bindings(values, {**values.bindings, _EACH: place})
+            bound = _with_bindings(values, {**values.bindings, ITEM: place})
             named.append(Item(item, _text(filled(key, bound, self.resolve))))
         return named
 
     def _list(self, values: Values) -> Sequence[Json]:
-        items = filled(self.for_each.items, values, self.resolve)
-        if isinstance(items, str) and items.lstrip().startswith("["):
-            try:
-                items = parse_json(items, values.max_depth)
-            except ValueError as error:
-                raise _no_list("a text that begins like a JSON array, and is " + str(error)) from None
-        if isinstance(items, list | tuple):
-            return items
-        kinds: dict[type, str] = {str: "a text", bool: "true or false", dict: "an object", type(None): "null"}
-        raise _no_list(kinds.get(type(items), "a number"))
+        return as_list(filled(self.for_each.items, values, self.resolve), values.max_depth)
+
+
+def as_list(items: Json, max_depth: int | None) -> Sequence[Json]:
+    """Return a list, or the list that a text is as JSON. Raise TemplateValueError if it is neither."""
+    if isinstance(items, str) and items.lstrip().startswith("["):
+        try:
+            items = parse_json(items, max_depth)
+        except ValueError as error:
+            raise _no_list("a text that begins like a JSON array, and is " + str(error)) from None
+    if isinstance(items, list | tuple):
+        return items
+    kinds: dict[type, str] = {str: "a text", bool: "true or false", dict: "an object", type(None): "null"}
+    raise _no_list(kinds.get(type(items), "a number"))
 
 
 def _no_list(what: str) -> TemplateValueError:
@@ -118,16 +124,16 @@ def _each(
         max_items=min(bounds) if bounds else None,
         on_error=for_each.on_item_error,
         stand_in=lambda values: filled(for_each.value, values, resolve),
-        condition=task.when if _asks_for_each_item(task.when) else None,
+        condition=task.when if asks_for_each_item(task.when) else None,
     )
 
 
-def _asks_for_each_item(condition: Condition | None) -> bool:
-    return condition is not None and any(placeholder.source == _EACH for placeholder in condition.placeholders)
+def asks_for_each_item(condition: Condition | None) -> bool:
+    """Return whether a task's `when` is asked for each item of its list."""
+    return condition is not None and any(placeholder.source == ITEM for placeholder in condition.placeholders)
 
 
-def _loop(repeat: Repeat, in_conversation: bool) -> Loop:
-    keep = repeat.keep_conversation
+def _loop(repeat: Repeat, keep_conversation: bool) -> Loop:
     return Loop(
         until=repeat.until,
         max_rounds=repeat.max_rounds,
@@ -135,5 +141,5 @@ def _loop(repeat: Repeat, in_conversation: bool) -> Loop:
         fail_if_exhausted=repeat.fail_if_exhausted,
         fail_on_round_error=repeat.fail_on_round_error,
         collect=repeat.collect,
-        keep_conversation=in_conversation if keep is None else keep,
+        keep_conversation=keep_conversation,
     )
