@@ -43,13 +43,17 @@ async def check_providers(**options: Unpack[WorkspaceOptions]) -> tuple[Provider
     return await check_health(workspace, describe_providers(workspace))
 
 
-def limits(**options: Unpack[WorkspaceOptions]) -> tuple[Limit, ...]:
+def limits(*keywords: str, **options: Unpack[WorkspaceOptions]) -> tuple[Limit, ...]:
     """Return every limit with its value and where it came from.
 
     Args:
+        keywords: others than those that come with Nika, to include their limits. Only these are imported.
         options: see `WorkspaceOptions`.
+
+    Raises:
+        PluginError: one of the keywords is not installed, blocked or broken.
     """
-    return tuple(open_workspace(None, options).all_limits())
+    return tuple(open_workspace(None, options).all_limits(keywords))
 
 
 def schema(**options: Unpack[WorkspaceOptions]) -> JsonObject:

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.document.checks.check_context import is_known_before_run
-from nika_core.engine.llm.estimate import RunForecast, forecast_run, forecast_task
+from nika_core.engine.llm.estimate import (
+    Repetitions,
+    RunForecast,
+    TaskForecast,
+    forecast_items,
+    forecast_rounds,
+    forecast_run,
+    forecast_task,
+)
 from nika_core.engine.llm.request_defaults import DEFAULT_MAX_TOKENS
+from nika_core.engine.local.groups import as_list
 from nika_core.errors import NikaError, TaskError, TemplateValueError
 from nika_core.model.json import Json
+from nika_core.model.limits import LimitKind
 from nika_core.model.payload_tree import map_leaves
 from nika_core.model.template import Placeholder, Template, TypedTemplate
-from nika_core.model.workflow import KeywordCategory, NodePath, Task
+from nika_core.model.workflow import ForEach, KeywordCategory, NodePath, Task
 from nika_core.plugin import CallEstimate, Client, Estimate, Facets, ModelRequest, Values
 from nika_core.template import render, resolve
 
@@ -39,15 +49,47 @@ def forecast(prepared: PreparedRun, counted: Mapping[str, int] | None = None) ->
     for _, info in models.values():
         if not info.free and info.price is None and info.name not in prepared.workspace.project.prices:
             prepared.prices.load()
-    talking = [task.id for task in prepared.workflow.tasks if _talks(prepared, task)]
+    talking = {task.id: task for task in prepared.workflow.tasks if _talks(prepared, task)}
     tasks = []
     for task in prepared.workflow.tasks:
-        estimate = estimates[task.id]
-        if task.id in talking:
-            before = prepared.graph.ancestors(task.id)
-            estimate = _with_history(estimate, [estimates[each] for each in talking if each in before])
-        tasks.append(forecast_task(task.id, estimate, models, prepared.prices, prepared.bounds))
+        before = prepared.graph.ancestors(task.id) if task.id in talking else frozenset()
+        earlier: list[Estimate] = []
+        for name, other in talking.items():
+            earlier += [estimates[name]] * (_max_rounds(other) if name in before else 0)
+
+        def once(earlier: Sequence[Estimate], task: Task = task) -> TaskForecast:
+            estimate = _with_history(estimates[task.id], earlier)
+            return forecast_task(task.id, estimate, models, prepared.prices, prepared.bounds)
+
+        tasks.append(_forecast(prepared, task, once, earlier, estimates[task.id]))
     return forecast_run(tasks, prepared.certain)
+
+
+def _forecast(
+    prepared: PreparedRun,
+    task: Task,
+    once: Callable[[Sequence[Estimate]], TaskForecast],
+    earlier: Sequence[Estimate],
+    estimate: Estimate,
+) -> TaskForecast:
+    """Return what a task takes, with all its items or rounds.
+
+    Args:
+        once: returns what one of them takes, after what was said before it.
+        earlier: what its ancestors say in its conversation.
+        estimate: what it says itself, once.
+    """
+    if (items := items_of(prepared, task)) is not None:
+        return forecast_items(once(earlier), items)
+    if task.repeat is None:
+        return once(earlier)
+    if not task.repeat.keeps_conversation(prepared.keywords[task.keyword].category):
+        return forecast_rounds([once(earlier)] * task.repeat.max_rounds)
+    return forecast_rounds([once([*earlier, *[estimate] * done]) for done in range(task.repeat.max_rounds)])
+
+
+def _max_rounds(task: Task) -> int:
+    return 1 if task.repeat is None else task.repeat.max_rounds
 
 
 def _estimate(prepared: PreparedRun, task: Task) -> Estimate:
@@ -106,6 +148,36 @@ def value_of(prepared: PreparedRun, placeholder: Placeholder) -> tuple[Json] | N
     try:
         return (resolve(placeholder, values, prepared.workspace.registry.source),)
     except NikaError:
+        return None
+
+
+def rounds_of(task: Task) -> Repetitions | None:
+    """Return how many rounds a task has; None if it is no loop."""
+    return None if task.repeat is None else Repetitions(1, task.repeat.max_rounds)
+
+
+def items_of(prepared: PreparedRun, task: Task) -> Repetitions | None:
+    """Return how many items a task has, exactly if its list is known before anything runs; None if it has no list."""
+    if task.for_each is None:
+        return None
+    bounds = [task.for_each.max_items, prepared.limits.counts.get(LimitKind.ITEMS)]
+    most = min((bound for bound in bounds if bound is not None), default=None)
+    length = _length(prepared, task.for_each)
+    if length is None or (most is not None and length > most):  # too long a list fails before its first item
+        return Repetitions(0, most)
+    return Repetitions(0 if task.decides_per_item else length, length)
+
+
+def _length(prepared: PreparedRun, for_each: ForEach) -> int | None:
+    items: Any = for_each.items
+    if isinstance(items, Template):
+        value = None if items.single is None else value_of(prepared, items.single)
+        items = None if value is None else value[0]
+    if items is None:
+        return None
+    try:
+        return len(as_list(items, prepared.limits.counts.get(LimitKind.JSON_DEPTH)))
+    except TemplateValueError:  # the run reports it
         return None
 
 

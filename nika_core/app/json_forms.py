@@ -16,7 +16,7 @@ from nika_core.plugin import Explanation
 
 if TYPE_CHECKING:
     from nika_core.document import LoadedWorkflow
-    from nika_core.engine.llm.estimate import RunForecast, TaskForecast
+    from nika_core.engine.llm.estimate import Repetitions, RunForecast, TaskForecast
 
 Result: TypeAlias = (
     "RunResult | TaskResult | Event | Usage | Plan | RecordedRun | ProviderStatus | Limit | Explanation | Problem"
@@ -64,10 +64,20 @@ def _plan_json(plan: Plan) -> dict[str, Any]:
             "effects": [{"kind": effect.kind, "target": effect.target} for effect in task.effects],
             "estimate": _forecast_json(task.estimate),
         }
+        | {
+            name: _repetitions_json(times)
+            for name, times in (("items", task.items), ("rounds", task.rounds))
+            if times is not None
+        }
+        | ({"notes": list(task.notes)} if task.notes else {})
         for task in plan.tasks
     ]
     refusals = [{"code": each.code, "message": each.message, "hint": each.hint} for each in plan.refusals]
     return {"tasks": tasks, "estimate": _forecast_json(plan.estimate)} | ({"refusals": refusals} if refusals else {})
+
+
+def _repetitions_json(times: Repetitions) -> dict[str, int | None]:
+    return {"exactly": times.most} if times.least == times.most else {"atMost": times.most}
 
 
 def _forecast_json(forecast: TaskForecast | RunForecast) -> dict[str, Any]:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
 from nika_core.app.admission import refusals
-from nika_core.app.forecasting import forecast, value_of
+from nika_core.app.forecasting import forecast, items_of, rounds_of, value_of
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.results import Plan, PlannedTask
 from nika_core.engine.llm.estimate import TaskForecast
+from nika_core.engine.local.groups import ITEM_PLACES
 from nika_core.errors import NikaError
 from nika_core.model.json import Json
-from nika_core.model.payload_tree import map_leaves
+from nika_core.model.payload_tree import map_leaves, placeholders_in
 from nika_core.model.template import Placeholder, Template
-from nika_core.model.workflow import NodePath, Task
+from nika_core.model.workflow import ITEM_SOURCE, NodePath, Task
 from nika_core.plugin import Effect
 from nika_core.template import to_text
 
@@ -55,7 +56,22 @@ def _planned(prepared: PreparedRun, task: Task, wave: int, estimate: TaskForecas
             for effect in facets.effects(prepared.payload(task))
         ),
         estimate=estimate,
+        items=items_of(prepared, task),
+        rounds=rounds_of(task),
+        notes=tuple(_notes(task)),
     )
+
+
+def _notes(task: Task) -> Iterator[str]:
+    names = {
+        f"${{{ITEM_SOURCE}.{member.path[0]}}}"
+        for _, placeholder in placeholders_in(task.payload)
+        for member in placeholder.members
+        if member.source == ITEM_SOURCE and member.path[0] in ITEM_PLACES
+    }
+    if task.for_each is not None and names:
+        shown = " and ".join(sorted(names))
+        yield f"{shown} in its payload: a resumed run does those items again whose place in the list has changed"
 
 
 def _redacted(facets: Any, payload: Mapping[str, Any]) -> Json:

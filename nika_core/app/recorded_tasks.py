@@ -31,17 +31,15 @@ class _Node:
     """What the events say of one node.
 
     Attributes:
-        began: when it last started, in seconds since the epoch.
         life: in which life of the run it last began.
         group: what its children are; None: it has none.
     """
 
-    __slots__ = ("began", "children", "group", "id", "identity", "key", "keyword", "life", "values")
+    __slots__ = ("children", "group", "id", "identity", "key", "keyword", "life", "values")
 
     def __init__(self, node_id: str) -> None:
         self.id = node_id
         self.identity = node_id
-        self.began = 0.0
         self.life = 0
         self.group: str | None = None
         self.keyword = ""
@@ -84,11 +82,8 @@ class RecordedTasks:
             group = _CHILDREN.get(str(data.get("group")))
             if group is not None and node.life != life:
                 self._forget_children(node)  # in a resumed run they begin anew: a list may be another one
-            node.began = event.at
             node.group, node.life = group or node.group, life
         node.values = _values(event, node.values)
-        if node.group is not None and "durationMs" in event.data:  # what only stands for others takes as long as they
-            node.values["durationMs"] = round((event.at - node.began) * 1000, 3)
 
     def _node(self, node_id: str) -> _Node:
         node = self._nodes.get(node_id)

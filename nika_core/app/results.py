@@ -13,7 +13,7 @@ from nika_core.model.usage import NOTHING, Usage
 from nika_core.plugin import Effect
 
 if TYPE_CHECKING:
-    from nika_core.engine.llm.estimate import RunForecast, TaskForecast
+    from nika_core.engine.llm.estimate import Repetitions, RunForecast, TaskForecast
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,9 @@ class PlannedTask:
         when: its condition as its author wrote it; None: it has none.
         payload: what it will be given; a placeholder whose value is not known yet stands as it was written.
         effects: what it may touch.
-        estimate: tokens and cost.
+        estimate: tokens and cost, of all items or rounds.
+        items, rounds: how often it is done; None: it has no list, or is no loop.
+        notes: what its author should know, and is no fault.
     """
 
     id: str
@@ -38,6 +40,9 @@ class PlannedTask:
     payload: Mapping[str, Any]
     effects: tuple[Effect, ...]
     estimate: TaskForecast
+    items: Repetitions | None = None
+    rounds: Repetitions | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

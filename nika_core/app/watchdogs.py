@@ -8,35 +8,94 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import takewhile
 from types import FrameType
 from typing import Final
 
 from nika_core import codes
 from nika_core.errors import PluginError
-from nika_core.registry import PluginRecord
+from nika_core.registry import Kind, PluginRecord
 
 FACET_SECONDS: Final = 10.0  # that a plugin may take for what has to be quick
 STILL: Final = 2.0  # seconds without a beat of the event loop, after which a stall is reported
 _BEAT: Final = 0.25
+_STEPS: Final = "nika_core.engine.task.abandonable"  # where a step is called; by name: most commands never import it
+
+
+@dataclass(frozen=True, slots=True)
+class CodeAtWork:
+    """Plugin code that a thread is in: the file and line, and the offers that it may be at work for.
+
+    There are several only if their code does not tell them apart and the kernel's calls on the stack do not, either.
+    """
+
+    records: tuple[PluginRecord, ...]
+    where: str
+
+    @property
+    def origin(self) -> str:
+        """The distributions with their versions."""
+        return " or ".join(dict.fromkeys(record.origin for record in self.records))
+
+    def words(self, quote: str) -> str:
+        """Return the words, in quotes."""
+        return " or ".join(dict.fromkeys(f"{quote}{record.word}{quote}" for record in self.records))
 
 
 class FrameOwners:
     """Which plugin a frame of code belongs to."""
 
     def __init__(self, records: tuple[PluginRecord, ...]) -> None:
-        self._records: Mapping[str, PluginRecord] = {record.module.partition(".")[0]: record for record in records}
+        self._records: dict[str, list[PluginRecord]] = {}
+        for record in records:
+            self._records.setdefault(record.module.partition(".")[0], []).append(record)
 
-    def of(self, frame: FrameType | None) -> tuple[PluginRecord, str] | None:
-        """Return the plugin, and the file and line where it is; None if no plugin is at work."""
+    def of(self, frame: FrameType | None) -> CodeAtWork | None:
+        """Return the plugin code that is nearest on the stack; None if no plugin is at work."""
         while frame is not None:
-            name = str(frame.f_globals.get("__name__", ""))
-            record = self._records.get(name.partition(".")[0])
-            if record is not None and not name.startswith("nika_core."):
-                return record, f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"  # noqa: PTH119  # a str
+            name = _module(frame)
+            records = self._records.get(name.partition(".")[0])
+            if records is not None and not name.startswith("nika_core."):
+                where = f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"  # noqa: PTH119  # a str
+                return CodeAtWork(_called_for(frame, _nearest_modules(name, records)), where)
             frame = frame.f_back
         return None
+
+
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))
+
+
+def _nearest_modules(name: str, records: list[PluginRecord]) -> tuple[PluginRecord, ...]:
+    """Return those whose module shares most of its path with this one: distributions may share a namespace."""
+    path = name.split(".")
+
+    def shared(record: PluginRecord) -> int:
+        pairs = zip(path, record.module.split("."), strict=False)
+        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+    most = max(map(shared, records))
+    return tuple(record for record in records if shared(record) == most)
+
+
+def _called_for(frame: FrameType, records: tuple[PluginRecord, ...]) -> tuple[PluginRecord, ...]:
+    """Return the one of them that the kernel has called, as the callers of the frame show; all if they do not."""
+    caller: FrameType | None = frame
+    while caller is not None and len(records) > 1:
+        name = _module(caller)
+        if name.startswith("nika_core.registry."):  # a guard, or the loader
+            record = caller.f_locals.get("record", getattr(caller.f_locals.get("self"), "record", None))
+            if record in records:
+                return (record,)
+        elif name == _STEPS:
+            word = getattr(caller.f_locals.get("self"), "keyword", None)
+            mine = tuple(record for record in records if record.kind is Kind.KEYWORD and record.word == word)
+            return mine or records
+        caller = caller.f_back
+    return records
 
 
 @contextmanager
@@ -52,11 +111,13 @@ def facet_timeout(records: Callable[[], tuple[PluginRecord, ...]], seconds: floa
     def ring(number: int, frame: FrameType | None) -> None:
         found = FrameOwners(records()).of(frame)
         if found is not None:
-            record, where = found
+            words = found.words("'")
+            distributions = " or ".join(dict.fromkeys(record.distribution for record in found.records))
+            ids = ", ".join(record.id for record in found.records)
             raise PluginError(
                 codes.PLUGIN_BROKEN,
-                f"the plugin for '{record.word}' ({record.origin}) does not return: {seconds:g} s at {where}",
-                hint=f"upgrade or remove {record.distribution}, or block it: plugins: {{block: [{record.id}]}}",
+                f"the plugin for {words} ({found.origin}) does not return: {seconds:g} s at {found.where}",
+                hint=f"upgrade or remove {distributions}, or block it: plugins: {{block: [{ids}]}}",
             )
 
     before = signal.signal(signal.SIGALRM, ring)
@@ -101,11 +162,10 @@ def loop_watchdog(
         over.set()
 
 
-def _sentence(found: tuple[PluginRecord, str] | None, still: float) -> str:
+def _sentence(found: CodeAtWork | None, still: float) -> str:
     if found is None:
         return f"this run has stood still for {still:.0f} s: something blocks the event loop"
-    record, where = found
     return (
-        f"`{record.word}` ({record.origin}) has blocked the whole run for {still:.0f} s at {where}: no other task "
-        "continues, and no timeout is kept meanwhile. This is a fault of the plugin"
+        f"{found.words('`')} ({found.origin}) has blocked the whole run for {still:.0f} s at {found.where}: "
+        "no other task continues, and no timeout is kept meanwhile. This is a fault of the plugin"
     )

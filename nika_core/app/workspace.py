@@ -209,9 +209,14 @@ class Workspace:
                 found.extend(policy.keyword_limits(keyword, self.environ))
         return general.narrowed(found)
 
-    def all_limits(self) -> Iterator[Limit]:
-        """Return every limit, with those of all keywords that can be loaded."""
-        return iter(self.limits_for(filter(self.can_load, self.registry.keywords())))
+    def all_limits(self, words: Iterable[str] = ()) -> Iterator[Limit]:
+        """Return every limit, with those of the keywords that come with Nika and of `words`.
+
+        Other keywords' limits are in their descriptions, and nobody has used their words. Raises PluginError for a
+        word that no keyword may have.
+        """
+        built_in = filter(self.can_load, self.registry.keyword_words(built_in=True))
+        return iter(self.limits_for(dict.fromkeys((*built_in, *words))))
 
     def can_load(self, word: str) -> bool:
         """Return whether this keyword is installed, allowed and not broken."""
@@ -292,7 +297,8 @@ class Workspace:
 
         if code in EXPLANATIONS:
             return EXPLANATIONS[code]
-        for word in self.registry.words(Kind.KEYWORD):
+        registry = self.registry  # others than Nika's are imported only if the code is none of Nika's
+        for word in (*registry.keyword_words(built_in=True), *registry.keyword_words(built_in=False)):
             try:
                 keyword = self.registry.keyword(word)
             except PluginError:

@@ -28,15 +28,13 @@ class GroupProgress:
 
     Attributes:
         task: the task.
-        at: when it started, in seconds since the epoch.
         total: how many there are; of a loop the most that there can be; None: that is not known.
         ended: how many ended, by state.
         usage: of all that is inside it.
     """
 
-    def __init__(self, task: str, data: Mapping[str, Any], at: float) -> None:
+    def __init__(self, task: str, data: Mapping[str, Any]) -> None:
         self.task = task
-        self.at = at
         self._kind = str(data.get("group"))
         total = data.get("items", data.get("max", data.get("tasks")))
         self.total = total if isinstance(total, int) else None
@@ -121,7 +119,7 @@ class Groups:
             return None, False
         top = top_task(event.task)
         if event.task == top and event.kind is EventKind.TASK_STARTED and "group" in event.data:
-            self._groups[top] = GroupProgress(top, event.data, event.at)
+            self._groups[top] = GroupProgress(top, event.data)
         group = self._groups.get(top)
         return group, group is not None and event.task != top and group.take(event)
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 import nika_core as nika
 from nika_core.cli.console import format_table, print_data, print_json
 from nika_core.cli.options import Format, FormatOption
 from nika_core.model.limits import Limit, Unit
 
+KeywordsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEYWORD]...", help="Include the limits of these keywords, which do not come with Nika."),
+]
 
-def limits_command(format_: FormatOption = Format.PRETTY) -> None:
+
+def limits_command(keywords: KeywordsArgument = None, format_: FormatOption = Format.PRETTY) -> None:
     """Every limit, its value and where it came from."""
-    found = nika.limits()
+    found = nika.limits(*(keywords or ()))
     if format_ is Format.JSON:
         print_json({"limits": [nika.to_json(limit) for limit in found]})
     else:

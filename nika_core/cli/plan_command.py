@@ -66,7 +66,8 @@ def plan_command(
 def _print_task(task: nika.PlannedTask) -> None:
     sure = "" if task.certain else "  (if its conditions hold)"
     after = f"  after {', '.join(task.depends_on)}" if task.depends_on else ""
-    print_data(f"  {task.id}  {task.keyword}{after}{sure}")
+    times = f"  {_times_text(task)}" if task.items or task.rounds else ""
+    print_data(f"  {task.id}  {task.keyword}{times}{after}{sure}")
     if task.when is not None:
         print_data(f"      when: {plain(' '.join(task.when.split()))}")
     for key, value in task.payload.items():
@@ -75,9 +76,25 @@ def _print_task(task: nika.PlannedTask) -> None:
     for effect in task.effects:
         target = plain(effect.target).splitlines() or [""]
         print_data(f"      touches {effect.kind}: {target[0]}{' …' if len(target) > 1 else ''}")
+    for note in task.notes:
+        print_data(f"      note: {plain(note)}")
     cost = _forecast_text(task.estimate)
     if cost:
         print_data(f"      {cost}")
+
+
+def _times_text(task: nika.PlannedTask) -> str:
+    if (rounds := task.rounds) is not None:
+        return "1 round" if rounds.most == 1 else f"1 to {rounds.most} rounds"
+    if (items := task.items) is None:
+        return ""
+    if items.most is None:
+        return "any number of items"
+    return _count(items.most, "item") if items.least == items.most else f"up to {_count(items.most, 'item')}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def _forecast_text(forecast: Any) -> str:

@@ -69,9 +69,7 @@ class ProgressLines:
                 return self._line(self._style("▶", "blue"), event, self._style(f"started{again}", "dim"))
             case EventKind.TASK_SUCCEEDED:
                 if group is not None:
-                    figures = self._ended(
-                        {**data, "usage": usage_json(group.usage), "durationMs": (event.at - group.at) * 1000}
-                    )
+                    figures = self._ended({**data, "usage": usage_json(group.usage)})
                     return self._line(self._style("✓", "green"), event, f"{group.at_end()}, {figures}")
                 return self._line(self._style("✓", "green"), event, self._ended(data))
             case EventKind.TASK_REUSED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from enum import StrEnum
@@ -95,7 +96,7 @@ def _checked(path: Path) -> nika.LoadedWorkflow:
 
 def find_files(paths: list[Path]) -> list[Path]:
     """Return the workflow files of these files and folders. Raise UsageError, or RefusedError if there are too many."""
-    found: dict[Path, None] = {}
+    found: dict[Path, Path] = {}
     for path in paths:
         if is_folder(path):
             inside = sorted(
@@ -105,9 +106,10 @@ def find_files(paths: list[Path]) -> list[Path]:
             )
             if not inside and len(paths) == 1:
                 raise UsageError(f"{path} has no *{_SUFFIX} file in it", hint="name a file, or another folder")
-            found.update(dict.fromkeys(inside))
         else:
-            found[path] = None  # a missing one is reported like any other bad file
+            inside = [path]  # a missing one is reported like any other bad file
+        for file in inside:
+            found.setdefault(Path(os.path.realpath(file.parent), file.name), file)  # once, however often it is named
     most = open_command_workspace(paths[0]).limits.bounds.get(LimitKind.FILES)
     if most is not None and len(found) > most.value:
         raise RefusedError(
@@ -115,7 +117,7 @@ def find_files(paths: list[Path]) -> list[Path]:
             f"there are {len(found)} workflow files, and {most.name} allows {most.value:.0f}",
             hint=f"name fewer folders, or set {most.name}={len(found)}",
         )
-    return list(found)
+    return list(found.values())
 
 
 def _pretty(path: Path, loaded: nika.LoadedWorkflow) -> None:

@@ -180,10 +180,12 @@ def build_graph(
         incoming[edge.target].append(edge)
         outgoing[edge.source].append(edge)
 
-    def name(placeholders: Iterable[Placeholder], target: str, kind: EdgeKind) -> None:
+    def name(placeholders: Iterable[Placeholder], target: str, kind: EdgeKind, *, itself: bool = True) -> None:
         for placeholder in placeholders:
             used = EdgeKind.OPTIONAL if is_optional(placeholder) else kind
             for source in depends_on(placeholder):
+                if source == target and not itself:
+                    continue
                 read.add(source)
                 if source in incoming and (source != target or kind is EdgeKind.NEED):
                     before = named.get((source, target), EdgeKind.OPTIONAL)
@@ -197,10 +199,7 @@ def build_graph(
         if task.for_each is not None:
             name((placeholder for _, placeholder in placeholders_in(list_parts(task.for_each))), task.id, EdgeKind.NEED)
         if task.repeat is not None:  # in its condition a task may name itself
-            others = (
-                placeholder for placeholder in task.repeat.until.placeholders if task.id not in depends_on(placeholder)
-            )
-            name(others, task.id, EdgeKind.NEED)
+            name(task.repeat.until.placeholders, task.id, EdgeKind.NEED, itself=False)
         name(task.when.placeholders if task.when else (), task.id, EdgeKind.NEED)
     for flow in flows:
         name(flow.condition.placeholders if flow.condition else (), flow.target, EdgeKind.READ)

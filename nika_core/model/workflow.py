@@ -185,6 +185,10 @@ class Repeat:
     collect: bool = False
     keep_conversation: bool | None = None
 
+    def keeps_conversation(self, category: KeywordCategory) -> bool:
+        """Return whether a round of a task with a keyword of this category sees what the rounds before it said."""
+        return category is KeywordCategory.CONTEXT if self.keep_conversation is None else self.keep_conversation
+
 
 NOWHERE: Final = Place("")
 ITEM_SOURCE: Final = "each"  # the source of what a template says of an item of a list

@@ -19,19 +19,19 @@ class GuardedClient:
 
     def __init__(self, own: Client, record: PluginRecord) -> None:
         self._own = own
-        self._record = record
+        self.record = record
         for name in _UNGUARDED:
             if hasattr(own, name):
                 setattr(self, name, getattr(own, name))
 
     def _failed(self, name: str, error: BaseException) -> PluginError:
-        return broken(self._record, f"fails in `{name}`: {one_line(error)}")
+        return broken(self.record, f"fails in `{name}`: {one_line(error)}")
 
     def _require_model(self, name: str, given: object) -> None:
         if not isinstance(given, ModelInfo):
-            raise broken(self._record, f"returns {type(given).__name__} from `{name}`, not ModelInfo")
+            raise broken(self.record, f"returns {type(given).__name__} from `{name}`, not ModelInfo")
         if (problem := model_problem(given)) is not None:
-            raise broken(self._record, f"returns from `{name}` {problem}")
+            raise broken(self.record, f"returns from `{name}` {problem}")
 
     def info(self, model: str) -> ModelInfo:
         try:
@@ -57,7 +57,7 @@ class GuardedClient:
     async def estimate(self, request: ModelRequest) -> TokenEstimate:
         found = await self._own.estimate(request)
         if not isinstance(found, TokenEstimate) or not is_count(found.input_tokens):
-            raise broken(self._record, f"returns {found!r:.60} from `estimate`, not a TokenEstimate of a whole number")
+            raise broken(self.record, f"returns {found!r:.60} from `estimate`, not a TokenEstimate of a whole number")
         return found
 
     async def health(self) -> Health:

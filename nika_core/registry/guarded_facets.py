@@ -22,7 +22,7 @@ class GuardedFacets(Facets):
 
     def __init__(self, own: Facets, record: PluginRecord) -> None:
         self._own = own
-        self._record = record
+        self.record = record
 
     def _ask(self, name: str, ask: Callable[[], T]) -> T:
         try:
@@ -33,14 +33,14 @@ class GuardedFacets(Facets):
             raise self._failed(name, error) from error
 
     def _failed(self, name: str, error: BaseException) -> PluginError:
-        return broken(self._record, f"fails in `{name}`: {one_line(error)}")
+        return broken(self.record, f"fails in `{name}`: {one_line(error)}")
 
     def _wrong(self, name: str, given: object, wanted: str) -> PluginError:
-        return broken(self._record, f"returns {type(given).__name__} from `{name}`, not {wanted}")
+        return broken(self.record, f"returns {type(given).__name__} from `{name}`, not {wanted}")
 
     def _require_none(self, name: str, problem: str | None) -> None:
         if problem is not None:
-            raise broken(self._record, f"returns from `{name}` {problem}")
+            raise broken(self.record, f"returns from `{name}` {problem}")
 
     def check(self, payload: Payload, report: Report) -> None:
         try:  # written out and not through `_ask`: a document's tasks are checked by the thousand

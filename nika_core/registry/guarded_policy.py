@@ -18,7 +18,7 @@ class GuardedPolicy(Policy):
 
     def __init__(self, own: Policy, record: PluginRecord) -> None:
         self._own = own
-        self._record = record
+        self.record = record
         self.admits = type(own).admit is not Policy.admit
 
     def limits(self, environ: Mapping[str, str]) -> tuple[Limit, ...]:
@@ -31,12 +31,12 @@ class GuardedPolicy(Policy):
 
     def _bounds(self, ask: Callable[[], Iterable[Limit]]) -> tuple[Limit, ...]:
         try:
-            return tuple(replace(limit, policy=self._record.word) for limit in ask())
+            return tuple(replace(limit, policy=self.record.word) for limit in ask())
         except (NikaError, KeyboardInterrupt):
             raise
         except BaseException as error:  # not even its SystemExit may end a command
             raise UsageError(
-                self._failure(error), code=codes.PLUGIN_BROKEN, hint=f"upgrade or remove {self._record.distribution}"
+                self._failure(error), code=codes.PLUGIN_BROKEN, hint=f"upgrade or remove {self.record.distribution}"
             ) from error
 
     def admit(self, request: Admission) -> Refusal | None:
@@ -52,4 +52,4 @@ class GuardedPolicy(Policy):
         return None if refusal is None else replace(refusal, code=refusal.code or codes.POLICY_REFUSED)
 
     def _failure(self, error: BaseException) -> str:
-        return f"the limit policy '{self._record.word}' ({self._record.origin}) fails: {one_line(error)}"
+        return f"the limit policy '{self.record.word}' ({self.record.origin}) fails: {one_line(error)}"

@@ -19,14 +19,14 @@ class GuardedSource:
     Written out and not through one method with a lambda: templates are resolved by the thousand.
     """
 
-    __slots__ = ("_own", "_record")
+    __slots__ = ("_own", "record")
 
     def __init__(self, own: Source, record: PluginRecord) -> None:
         self._own = own
-        self._record = record
+        self.record = record
 
     def _failed(self, name: str, error: BaseException) -> PluginError:
-        return broken(self._record, f"fails in `{name}`: {one_line(error)}")
+        return broken(self.record, f"fails in `{name}`: {one_line(error)}")
 
     def check(self, placeholder: Placeholder, scope: Scope, report: SourceReport) -> None:
         try:

@@ -163,3 +163,12 @@ def test_a_run_ends_at_its_own_timeout(nika: Nika, write: Write) -> None:
     done = nika("run", "w.nika.yaml", "--format", "json")
     assert done.code not in (0, 2)
     assert done.tasks["a"]["state"] == "cancelled"
+
+
+def test_a_mocked_list_of_lines_has_an_item(nika: Nika, write: Write) -> None:
+    write(
+        "w.nika.yaml",
+        "tasks: [{id: a, shell: 'exit 1', output: lines}, {id: b, forEach: '{{a}}', shell: 'echo ${each.item}'}]\n",
+    )
+    done = nika("run", "w.nika.yaml", "--mock", "--format", "json")
+    assert (done.code, done.tasks["a"]["output"], len(done.json["output"])) == (0, ["mock"], 1)

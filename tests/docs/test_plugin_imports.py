@@ -68,6 +68,7 @@ def processor_time(statement: str) -> float:
     return float(done.stdout)
 
 
+@pytest.mark.alone
 def test_importing_the_interface_takes_at_most_two_and_a_half_times_as_long_as_what_it_is_made_of() -> None:
     processor_time("import nika_core.plugin")  # compiles what is not compiled yet
     pairs = [(processor_time(BASE), processor_time("import nika_core.plugin")) for _ in range(RUNS)]  # side by side

@@ -125,12 +125,10 @@ def test_outputs_say_what_is_taken_if_no_task_of_a_chain_has_an_output(reference
     assert [problem.code for problem in validate_workflow(text)] == [codes.UNKNOWN_REFERENCE] * errors
 
 
-def test_a_task_that_only_outputs_use_is_no_orphan() -> None:
-    text = """
-        outputs: {total: "{{b}}", lone: "{{lone}}"}
-        tasks: [{id: a, shell: x}, {id: b, shell: "echo {{a}}"}, {id: lone, shell: x}, {id: orphan, shell: x}]
-    """
-    assert [problem.message[:26] for problem in validate_workflow(text)] == ["nothing joins task 'orphan"]
+def test_a_lone_task_that_outputs_name_is_no_orphan(load: Load) -> None:
+    tasks = "tasks: [{id: a, shell: x}, {id: b, shell: '{{a}}'}, {id: c, shell: x}]\n"
+    assert [code for code, _ in problems(load, tasks)] == [codes.ORPHAN_TASK]
+    assert problems(load, "outputs: ['{{b}}', {deep: '{{c ?? 0}}'}]\n" + tasks) == []
 
 
 def test_an_input_is_one_of_its_values_and_within_its_bounds(load: Load) -> None:

@@ -254,14 +254,8 @@ def test_no_more_nodes_run_at_once_than_allowed(lab, data):
         host.step(data)
 
 
-@SLOW
-@given(data=st.data())
-def test_a_core_restored_at_any_moment_goes_on_like_the_one_that_lived(lab, data):
-    plan = data.draw(run_plans(lab))
-    host = drive(plan, data)
-    history = json.loads(json.dumps([core_event_json(event) for event in host.events]))
-    assert [core_event_of(event) for event in history] == host.events
-    at = data.draw(st.integers(0, len(host.events)))
+def goes_on_the_same(plan, host, at):
+    """Restore a core after the first `at` events; it says what the one that lived has said to the host."""
     lived = Core(plan)
     lived.start()
     for event in host.events[:at]:
@@ -273,6 +267,16 @@ def test_a_core_restored_at_any_moment_goes_on_like_the_one_that_lived(lab, data
         commands = restored.on(event)
         for command, wanted in zip(commands, expected, strict=True):
             assert command == wanted
+
+
+@SLOW
+@given(data=st.data())
+def test_a_core_restored_at_any_moment_goes_on_like_the_one_that_lived(lab, data):
+    plan = data.draw(run_plans(lab))
+    host = drive(plan, data)
+    history = json.loads(json.dumps([core_event_json(event) for event in host.events]))
+    assert [core_event_of(event) for event in history] == host.events
+    goes_on_the_same(plan, host, data.draw(st.integers(0, len(host.events))))
 
 
 @SLOW
@@ -457,6 +461,35 @@ def test_a_run_with_nothing_but_waiting_nodes_pauses_and_takes_no_slot_meanwhile
     host.give(TaskEnded("b", 1, Outcome()))
     assert host.finish.status is RunStatus.PAUSED
     assert host.finish.tasks[0].waits_for == {"message": "ok?"}
+
+
+def test_a_core_is_restored_with_an_empty_list_inside_an_item_that_has_ended(lab):
+    inner = lab.workflow_plan(lab.tasks("l m"), lab.flows("l>m"), name="inner", groups={"l": Each(items=items(0))})
+    body = Child(plan=inner, inputs=lambda payload: payload)
+    plan = lab.plan(lab.tasks("a"), groups={"a": Each(items=items(2), max_concurrent=1, body=body)})
+    host = run(Core(plan))
+    for at in range(len(host.events) + 1):
+        goes_on_the_same(plan, host, at)
+
+
+def test_a_core_is_restored_while_an_inner_workflow_is_done_again(lab):
+    deepest = lab.workflow_plan(lab.tasks("d"), name="deepest")
+    inner = lab.workflow_plan(
+        lab.tasks("b c"), lab.flows("b>c"), name="inner", groups={"c": Child(plan=deepest, inputs=dict)}
+    )
+    tasks = (lab.task("a", mode=Mode.AGENTIC),)
+    plan = lab.plan(tasks, groups={"a": Child(plan=inner, inputs=dict)})
+    core = Core(plan)
+    host = Host(core, core.start())
+    host.give(TaskEnded("a/b", 1, Outcome()))
+    host.give(TaskEnded("a/c/d", 1, FAILED))
+    host.give(AgentDecision("a", 1, Action.RETRY))
+    assert list(core.states) == ["a", "a/b", "a/c"], "what was inside it before is gone"
+    for node in ("a/b", "a/c/d"):
+        host.give(TaskEnded(node, host.calls[node].epoch, Outcome()))
+    assert host.finish.status is RunStatus.SUCCEEDED
+    for at in range(len(host.events) + 1):
+        goes_on_the_same(plan, host, at)
 
 
 def test_a_signal_makes_a_node_ready_again_with_what_came(lab):

@@ -109,7 +109,7 @@ def strays(names):
         st.builds(AttemptFailed, task, epoch, st.integers(1, 3), st.just(0.5), st.just(FAILURE)),
         st.builds(AgentDecision, task, epoch, st.sampled_from(list(Action)), st.just("why not"), usage),
         st.builds(TimerFired, st.sampled_from(["run", "other"])),
-        st.builds(CancelRequested, st.just("enough"), st.booleans()),
+        st.builds(CancelRequested, st.just("enough")),
     )
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from nika_core.app.recorded_runs import recorded_run
-from nika_core.app.recorded_tasks import RecordedTasks
 from nika_core.cli.progress import ProgressLines
 from nika_core.cli.runs_command import _show_task
 from nika_core.engine.core.run_plan import Child, Each, Item, ItemError, Loop
@@ -177,12 +176,30 @@ def test_what_the_user_should_know_of_an_item_is_shown_a_few_times_only(lab):
     assert len(lines) == 11
 
 
-def test_a_list_takes_as_long_as_from_its_start_to_its_end(lab):
-    start = Event(1, "r", 10.0, EventKind.TASK_STARTED, "a", {"group": "each", "items": 0, "epoch": 1})
-    end = Event(2, "r", 12.5, EventKind.TASK_SUCCEEDED, "a", {"durationMs": 0, "attempts": 1, "output": []})
-    assert progress([start, end], (lab.task("a"),))[-1] == "✓ a work 0 items, 2.5 s"
-    (seen,) = RecordedTasks([start, end], {}, running=False).as_json(["a"])
-    assert (seen["durationMs"], seen["items"]) == (2500.0, [])
+async def test_a_group_takes_as_long_as_from_its_start_to_its_end(lab, tmp_path):
+    async def sleep(payload, context):
+        await context.clock.sleep(payload.get("x", 1.0))
+        if payload.get("x") == 4.0:
+            raise TaskError("too long", category=Category.EXECUTION)
+        return 2
+
+    inner = lab.workflow_plan(lab.tasks("i j"), lab.flows("i>j"), name="inner")
+    groups = {
+        "a": Each(items=items(1.5, 4.0)),
+        "b": Loop(until=After(lab, "b", 3), max_rounds=2, every=10.0, fail_if_exhausted=False),
+        "c": Each(items=items(0.5), body=Child(plan=inner, inputs=dict)),
+        "d": Each(items=items()),
+    }
+    tasks = (item_task(lab), *(lab.task(name, index) for index, name in enumerate("bcd", 1)))
+    request = lab.request(tasks, lab.flows("b>c"), groups=groups)
+    result, events, recorded = await run_recorded(lab, tmp_path, request, step=sleep)
+    durations = {"a": 4000, "b": 12_000, "b@2": 1000, "c": 2000, "c[0]": 2000, "c[0]/j": 1000, "d": 0}
+    assert {node: result.task(node).duration_ms for node in durations} == durations
+    assert {node: recorded.task(node).duration_ms for node in durations} == durations
+    ends = {event.task: event.data["durationMs"] for event in events if "durationMs" in event.data}
+    assert {node: ends[node] for node in durations} == durations
+    assert [task["durationMs"] for task in result_json(result)["tasks"]] == [4000, 12_000, 2000, 0]
+    assert "✓ c work 1 item, 2.0 s" in progress(events, tasks)
 
 
 async def test_a_task_with_a_failed_inner_task_names_it(lab, tmp_path):

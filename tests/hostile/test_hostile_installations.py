@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from .conftest import GOOD, Place
@@ -69,6 +71,23 @@ def test_nobody_takes_a_built_in_word_in_silence(place: Place) -> None:
     }
     place.write("nika.yaml", "plugins:\n  prefer: {keywords:shell: acme-bad}\n")
     assert place.nika("run", "innocent.nika.yaml", "--no-journal").out == "echo fine\n"
+
+
+def test_a_keyword_is_not_imported_for_limits_or_explanations_that_are_not_its_own(place: Place) -> None:
+    place.install(acme_bad=GOOD)
+    place.write("own.nika.yaml", "mcpServers: {x: {command: /bin/true}}\ntasks:\n  - {id: a, shell: echo fine}\n")
+    for arguments in (("limits",), ("validate", "own.nika.yaml"), ("explain", "NIKA-050")):
+        assert place.nika(*arguments).code == 0, arguments
+        assert place.imported == [], arguments
+    assert "NIKA_SHELL_TIMEOUT" in place.nika("limits").out
+    assert "NIKA_BAD_TIMEOUT" not in place.nika("limits").out
+    named = place.nika("limits", "bad", NIKA_BAD_TIMEOUT="7s")
+    assert re.search(r"NIKA_BAD_TIMEOUT +7s +environment", named.out), named.out
+    assert place.imported == ["acme_bad"]
+    unknown = place.nika("limits", "bda")
+    assert (unknown.code, unknown.out) == (2, "")
+    assert "no installed plugin offers the keyword 'bda'" in unknown.err
+    assert "did you mean 'bad'?" in unknown.err
 
 
 @pytest.mark.parametrize("how", ["nika.yaml", "NIKA_PLUGINS_BLOCK", "NIKA_PLUGINS_ALLOW"])

@@ -108,6 +108,56 @@ def test_who_blocks_the_event_loop_is_named(place: Place) -> None:
     assert re.search(r"at acme_bad\.py:\d+", done.err)
 
 
+TWO_WORDS = GOOD.replace("[keyword()]", "[keyword(), keyword('other')]")
+
+
+def install_two_words(place: Place, text: str) -> None:
+    """One module with two keywords that share one step and one class of facets."""
+    place.install(acme_bad=text, points={"keywords": {"bad": "acme_bad", "other": "acme_bad"}})
+
+
+@pytest.mark.parametrize("word", ["bad", "other"])
+def test_who_blocks_the_event_loop_is_named_by_the_word_of_the_task(place: Place, word: str) -> None:
+    install_two_words(place, TWO_WORDS.replace(RUN, "        time.sleep(3)\n" + RUN))
+    place.write("one.nika.yaml", f"tasks:\n  - {{id: a, {word}: hello}}\n")
+    done = place.nika("run", "one.nika.yaml", "--no-journal")
+    assert done.code == 0
+    assert re.findall(r"`(\w+)` \(acme-bad 6.6\) has blocked", done.err) == [word] * done.err.count("has blocked")
+    assert "has blocked" in done.err
+
+
+def test_words_that_nothing_tells_apart_are_all_named(place: Place) -> None:
+    """A task of the event loop that a step has started itself says nothing of the keyword."""
+    text = TWO_WORDS.replace(
+        RUN, "        await asyncio.create_task(self.block())\n" + RUN + "    async def block(self): time.sleep(3)\n"
+    )
+    install_two_words(place, text)
+    done = place.nika("run", "uses.nika.yaml", "--no-journal")
+    assert "`bad` or `other` (acme-bad 6.6) has blocked the whole run" in done.err
+
+
+def test_of_distributions_in_one_namespace_the_one_that_blocks_is_named(place: Place) -> None:
+    place.install(points={"keywords": {"bad": "acme.bad"}})
+    place.install("acme-other", points={"keywords": {"other": "acme.other"}})
+    (place.site / "acme").mkdir()
+    for word in ("bad", "other"):
+        text = GOOD.replace('"bad"', f'"{word}"').replace("acme_bad:", f"acme.{word}:")
+        (place.site / "acme" / f"{word}.py").write_text(text.replace(RUN, "        time.sleep(3)\n" + RUN))
+    done = place.nika("run", "uses.nika.yaml", "--no-journal")
+    assert "`bad` (acme-bad 6.6) has blocked the whole run" in done.err
+
+
+@pytest.mark.parametrize("word", ["bad", "other"])
+def test_a_facet_that_does_not_return_is_named_by_the_word_of_the_task(place: Place, word: str) -> None:
+    check = "    def check(self, payload, report):\n        while True: pass\n"
+    install_two_words(place, TWO_WORDS.replace("    pass\n", check))
+    place.write("one.nika.yaml", f"tasks:\n  - {{id: a, {word}: hello}}\n")
+    done = place.nika("validate", "one.nika.yaml", NIKA_VALIDATE_TIMEOUT="200ms")
+    assert done.code == 2
+    assert f"the plugin for '{word}' (acme-bad 6.6) does not return" in done.out + done.err
+    assert f"block: [keywords:{word}]" in done.out + done.err
+
+
 def test_a_huge_output_is_cut(place: Place) -> None:
     place.install(acme_bad=GOOD.replace(RUN, "        return 'x' * 30_000_000\n"))
     done = place.nika("run", "uses.nika.yaml", "--format", "json")

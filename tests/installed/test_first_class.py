@@ -242,7 +242,7 @@ def held_to_limits_that_are_named_after_it(desk: Desk) -> None:
     assert len(task["output"].encode()) == 4096
     task = desk.json("run", "w.nika.yaml", NIKA_MAX_DEPLOY="1KB")["tasks"][0]
     assert task["output"].endswith("[TRUNCATED: 10000 bytes → 1024 bytes]")
-    limits = desk.nika("limits", NIKA_DEPLOY_TIMEOUT="7s").stdout
+    limits = desk.nika("limits", "deploy", NIKA_DEPLOY_TIMEOUT="7s").stdout
     assert "NIKA_DEPLOY_TIMEOUT" in limits
     assert "NIKA_MAX_DEPLOY" in limits
     assert desk.deployed == ["chatty", "chatty"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nika_core.model.graph import EdgeKind, Graph, build_graph
 from nika_core.model.template import MISSING, Placeholder, Template
-from nika_core.model.workflow import Flow, Task
+from nika_core.model.workflow import Flow, Repeat, Task
 from nika_core.template import compile_condition, compile_template
 
 
@@ -51,6 +51,14 @@ def test_each_of_several_flows_between_the_same_tasks_is_an_edge():
     graph = graph_of({"a": "", "b": ""}, ("a", "b", "{{a}} == 1"), ("a", "b", "{{a}} == 2"))
     assert len(graph.incoming["b"]) == 2
     assert graph.waves() == [["a"], ["b"]]
+
+
+def test_a_loop_waits_for_what_its_condition_names_beside_itself():
+    until = compile_condition("{{b ?? c}} == {{a}}")
+    nodes = (Task("a", "k", {}), Task("c", "k", {}), Task("b", "k", {}, repeat=Repeat(until, 5)))
+    graph = build_graph(nodes, (), lambda p: [name for member in p.members for name in needs(member)])
+    assert [edge[:2] for edge in graph.incoming["b"]] == [("c", "b"), ("a", "b")]
+    assert graph.read == {"a", "c"}
 
 
 def test_a_condition_that_reads_a_third_task_only_waits_for_it():

@@ -61,9 +61,11 @@ def check_orphans(context: Context) -> Iterator[Problem]:
     lone = [task for task in context.workflow.tasks if not graph.incoming[task.id] and not graph.outgoing[task.id]]
     if len(lone) == len(context.workflow.tasks):
         return
-    used = {context.workflow.agent.output} if context.workflow.agent else set()
-    if context.workflow.outputs is not NoOutputs.NO_OUTPUTS:
-        used |= {task for _, each in placeholders_in(context.workflow.outputs) for task in context.depends_on(each)}
+    workflow = context.workflow
+    outputs = None if workflow.outputs is NoOutputs.NO_OUTPUTS else workflow.outputs
+    used = {task for _, placeholder in placeholders_in(outputs) for task in context.depends_on(placeholder)}
+    if workflow.agent is not None and workflow.agent.output is not None:
+        used.add(workflow.agent.output)
     for task in lone:
         if task.id not in used:
             yield Problem(

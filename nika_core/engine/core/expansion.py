@@ -71,6 +71,8 @@ class Expander:
             node.expansion = LoopExpansion(node, spec)
             self._next_round(node.expansion)
         else:
+            self._state.forget_inside(node)
+            node.expansion = None
             self._open_workflow(node, spec, epoch)
 
     def decides_per_item(self, node: Node) -> bool:

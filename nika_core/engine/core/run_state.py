@@ -85,6 +85,10 @@ class RunState:
     def forget(self, node: Node) -> None:
         """Let go of an item or a round that has ended, and of the workflow that it stood for."""
         del self.nodes[node.id]
+        self.forget_inside(node)
+
+    def forget_inside(self, node: Node) -> None:
+        """Forget the nodes of the workflow that a node stood for, before the workflow is done again."""
         if isinstance(node.expansion, ChildExpansion):
             for inner in node.expansion.scope.nodes.values():
                 self.forget(inner)

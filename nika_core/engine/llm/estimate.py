@@ -6,10 +6,10 @@ task can take. A task's limit of tokens bounds it in any case.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeVar
 
 from nika_core import codes
 from nika_core.engine.llm.budget import Bound, SpendingLimits
@@ -22,12 +22,14 @@ from nika_core.plugin import CallEstimate, Estimate, ModelInfo, Provider
 
 Models = Mapping[str | None, tuple[Provider, ModelInfo]]  # by name; None: the agent block's model
 _FREE: Final = Decimal(0)
+_Amount = TypeVar("_Amount", int, Decimal)
 
 
 @dataclass(frozen=True, slots=True)
 class TaskForecast:
     """One task. `None` as a high value: unbounded, and `reason` says why. `unpriced`: models without a known price,
-    whose cost is in neither figure. `exact`: the prompts are fully known and were counted.
+    whose cost is in neither figure. `exact`: the prompts are fully known and were counted. `times_low`: the items or
+    rounds that are in the low figures, which a task's own limit bounds one by one.
     """
 
     task: str
@@ -38,6 +40,15 @@ class TaskForecast:
     reason: str = ""
     unpriced: tuple[str, ...] = ()
     exact: bool = False
+    times_low: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Repetitions:
+    """How many items or rounds a task has. `most`: None if nothing bounds them."""
+
+    least: int
+    most: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +105,43 @@ def forecast_task(
     return TaskForecast(task, low, high, cost_low, cost_high, "; ".join(reasons), tuple(unpriced), exact)
 
 
+def forecast_items(item: TaskForecast, items: Repetitions) -> TaskForecast:
+    """Return what a list takes, from what one of its items takes."""
+    most = items.most
+    tokens, cost = item.tokens_high, item.cost_high
+    if most is not None:
+        tokens = None if tokens is None else tokens * most
+        cost = None if cost is None else cost * most
+    else:  # only nothing is nothing however often it is done
+        tokens, cost = tokens and None, cost and None
+    costly = bool(item.tokens_high or item.cost_high)
+    reasons = [item.reason, "nothing bounds its items" if most is None and costly else ""]
+    return replace(
+        item,
+        tokens_low=item.tokens_low * items.least,
+        tokens_high=tokens,
+        cost_low=item.cost_low * items.least,
+        cost_high=cost,
+        reason="; ".join(filter(None, reasons)),
+        exact=item.exact and items.least == most,
+        times_low=items.least,
+    )
+
+
+def forecast_rounds(rounds: Sequence[TaskForecast]) -> TaskForecast:
+    """Return what a loop takes, from what each of its rounds takes: the first one runs, each other one may."""
+    first = rounds[0]
+    tokens = [each.tokens_high for each in rounds]
+    costs = [each.cost_high for each in rounds]
+    return replace(
+        first,
+        tokens_high=_total(tokens, 0),
+        cost_high=_total(costs, _FREE),
+        reason="; ".join(dict.fromkeys(each.reason for each in rounds if each.reason)),
+        exact=first.exact and len(rounds) == 1,
+    )
+
+
 def _most(call: CallEstimate, info: ModelInfo) -> Usage | None:
     """The most that all calls together can take; None: unbounded."""
     if call.calls_high is None:
@@ -124,12 +172,22 @@ def forecast_run(tasks: Iterable[TaskForecast], certain: Collection[str]) -> Run
     return RunForecast(
         each,
         sum(task.tokens_low for task in sure),
-        None if None in tokens else sum(high for high in tokens if high is not None),
+        _total(tokens, 0),
         sum((task.cost_low for task in sure), _FREE),
-        None if None in costs else sum((high for high in costs if high is not None), _FREE),
+        _total(costs, _FREE),
         tuple(f"{task.task}: {task.reason}" for task in each if task.reason),
         tuple(dict.fromkeys(model for task in each for model in task.unpriced)),
     )
+
+
+def _total(amounts: Iterable[_Amount | None], nothing: _Amount) -> _Amount | None:
+    """Return the sum; None if one of them is not bounded."""
+    total = nothing
+    for amount in amounts:
+        if amount is None:
+            return None
+        total += amount
+    return total
 
 
 def certain_tasks(graph: Graph, conditional: Collection[str] = ()) -> frozenset[str]:
@@ -152,8 +210,8 @@ def certain_tasks(graph: Graph, conditional: Collection[str] = ()) -> frozenset[
 def check_budget(forecast: RunForecast, bounds: SpendingLimits, certain: Collection[str]) -> None:
     """Raise RefusedError (exit 3) when even the low estimate is over a limit: the run could not end well."""
     for task in forecast.tasks:
-        if task.task in certain:
-            _compare(f"Task '{task.task}'", task.tokens_low, bounds.task_tokens, codes.TOKEN_BUDGET)
+        if task.task in certain and task.times_low:
+            _compare(f"Task '{task.task}'", task.tokens_low // task.times_low, bounds.task_tokens, codes.TOKEN_BUDGET)
     _compare("This workflow", forecast.tokens_low, bounds.run_tokens, codes.TOKEN_BUDGET)
     _compare("This workflow", forecast.cost_low, bounds.run_cost, codes.COST_BUDGET)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from nika_core import codes
 from nika_core.engine.core.run_plan import Each, Group, Item, Loop
@@ -18,6 +18,8 @@ from nika_core.model.template import Placeholder, Template
 from nika_core.model.workflow import ITEM_SOURCE, ForEach, KeywordCategory, NodePath, Repeat, Task
 from nika_core.plugin import Keyword, Values
 
+ITEM_PLACES: Final = frozenset({"index", "number"})  # what `${each}` tells of the place in the list
+
 
 def groups_of(
     tasks: Iterable[Task], services: Services, keywords: Mapping[str, Keyword | None], limits: Limits
@@ -30,7 +32,8 @@ def groups_of(
             groups[task.id] = _each(task, task.for_each, services.resolve, services.depends_on, most)
         elif task.repeat is not None:
             keyword = keywords.get(task.keyword)
-            groups[task.id] = _loop(task.repeat, keyword is not None and keyword.category is KeywordCategory.CONTEXT)
+            category = KeywordCategory.TOOL if keyword is None else keyword.category
+            groups[task.id] = _loop(task.repeat, task.repeat.keeps_conversation(category))
     return groups
 
 
@@ -54,16 +57,20 @@ class _Items:
         return named
 
     def _list(self, values: Values) -> Sequence[Json]:
-        items = filled(self.for_each.items, values, self.resolve)
-        if isinstance(items, str) and items.lstrip().startswith("["):
-            try:
-                items = parse_json(items, values.max_depth)
-            except ValueError as error:
-                raise _no_list("a text that begins like a JSON array, and is " + str(error)) from None
-        if isinstance(items, list | tuple):
-            return items
-        kinds: dict[type, str] = {str: "a text", bool: "true or false", dict: "an object", type(None): "null"}
-        raise _no_list(kinds.get(type(items), "a number"))
+        return as_list(filled(self.for_each.items, values, self.resolve), values.max_depth)
+
+
+def as_list(items: Json, max_depth: int | None) -> Sequence[Json]:
+    """Return a list, or the list that a text is as JSON. Raise TemplateValueError if it is neither."""
+    if isinstance(items, str) and items.lstrip().startswith("["):
+        try:
+            items = parse_json(items, max_depth)
+        except ValueError as error:
+            raise _no_list("a text that begins like a JSON array, and is " + str(error)) from None
+    if isinstance(items, list | tuple):
+        return items
+    kinds: dict[type, str] = {str: "a text", bool: "true or false", dict: "an object", type(None): "null"}
+    raise _no_list(kinds.get(type(items), "a number"))
 
 
 def _no_list(what: str) -> TemplateValueError:
@@ -120,8 +127,7 @@ def _each(
     )
 
 
-def _loop(repeat: Repeat, in_conversation: bool) -> Loop:
-    keep = repeat.keep_conversation
+def _loop(repeat: Repeat, keep_conversation: bool) -> Loop:
     return Loop(
         until=repeat.until,
         max_rounds=repeat.max_rounds,
@@ -129,5 +135,5 @@ def _loop(repeat: Repeat, in_conversation: bool) -> Loop:
         fail_if_exhausted=repeat.fail_if_exhausted,
         fail_on_round_error=repeat.fail_on_round_error,
         collect=repeat.collect,
-        keep_conversation=in_conversation if keep is None else keep,
+        keep_conversation=keep_conversation,
     )

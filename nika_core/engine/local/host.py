@@ -29,6 +29,7 @@ from nika_core.engine.core.messages import (
 from nika_core.engine.core.run_plan import RunRequest
 from nika_core.engine.local.agentic import decide
 from nika_core.engine.local.executor import LocalExecutor
+from nika_core.engine.local.group_durations import GroupDurations
 from nika_core.engine.local.observers import Observers
 from nika_core.engine.local.resources import failures_of
 from nika_core.engine.local.run_context import RunContext
@@ -50,6 +51,7 @@ class Run:
         self._waiter: asyncio.Future[None] | None = None
         self._observers = Observers(observers, services.durable)
         self.context = RunContext(request, services, self._observers, self.post)
+        self._group_durations = GroupDurations(self.context.clock)
         self._executor = LocalExecutor(self.context.task_services, self.post)
         self._questions: set[asyncio.Task[None]] = set()
         self._timers: dict[str, Deadline] = {}
@@ -95,7 +97,7 @@ class Run:
         if interrupted:
             raise asyncio.CancelledError(_INTERRUPTED)
         result = replace(self._result, duration=self.context.clock.monotonic() - started)
-        return self._masked(result)
+        return self._masked(self._group_durations.in_result(result))
 
     def cancel(self, reason: str = _INTERRUPTED) -> None:
         """Stop starting, cancel what runs, end. Asked a second time: do not wait for what runs any longer."""
@@ -125,6 +127,7 @@ class Run:
     # ---- commands
 
     def _do(self, commands: list[Command]) -> None:
+        commands = self._group_durations.in_commands(commands)
         self.context.emitter.emit_all(commands)
         for command in commands:
             if type(command) is not Emit:

@@ -12,11 +12,15 @@ class Abandonable:
 
     A step that catches every CancelledError would otherwise live for as long as the event loop, and longer than that
     hold up the loop's own end.
+
+    Args:
+        keyword: whose step `work` is; a watchdog that finds this object on the stack names it.
     """
 
-    __slots__ = ("_free", "_work")
+    __slots__ = ("_free", "_work", "keyword")
 
-    def __init__(self, work: Coroutine[Any, Any, Any]) -> None:
+    def __init__(self, work: Coroutine[Any, Any, Any], keyword: str | None = None) -> None:
+        self.keyword = keyword
         self._work = work
         self._free = False
 

@@ -120,7 +120,7 @@ class TaskRun(TaskSupervisor):
                 await services.start()
             self.arm(self._timeout)
             try:
-                self.abandonable = Abandonable(keyword.step.run(fork(call.payload), context))
+                self.abandonable = Abandonable(keyword.step.run(fork(call.payload), context), call.keyword)
                 returned = await self.abandonable
             except BaseExceptionGroup as group:
                 raise single_error(group, f"keyword `{keyword.spec.name}`") from None

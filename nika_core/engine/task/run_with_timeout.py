@@ -15,17 +15,22 @@ class TookTooLongError(Exception):
     """It did not end in its time; the text says whether it stopped then."""
 
 
-async def run_with_timeout(work: Coroutine[Any, Any, Any], seconds: float, deadlines: Deadlines, grace: float) -> Any:
+async def run_with_timeout(
+    work: Coroutine[Any, Any, Any], seconds: float, deadlines: Deadlines, grace: float, keyword: str | None = None
+) -> Any:
     """What `work` returns or raises.
 
     When its time is over, or when the one who waits is cancelled, it is cancelled, and left behind when it has not
     ended `grace` seconds later. A SystemExit or the like comes out as an ordinary exception.
 
+    Args:
+        keyword: whose step `work` is, if it is one.
+
     Raises:
         TookTooLongError: see above.
     """
     loop = asyncio.get_running_loop()
-    abandonable = Abandonable(work)
+    abandonable = Abandonable(work, keyword)
     task = loop.create_task(_contained(abandonable))
     over = loop.create_future()  # True: it is told to stop; resolved by the task's end or by patience's
 

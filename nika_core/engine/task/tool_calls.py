@@ -134,7 +134,11 @@ async def _run(services: TaskServices, context: ToolUser, tool: Tool, arguments:
         child = context.child(keyword, key, min(keyword.timeout, context.timeout))
         try:
             returned = await run_with_timeout(
-                keyword.step.run(fork(payload), child), child.timeout, services.deadlines, services.grace
+                keyword.step.run(fork(payload), child),
+                child.timeout,
+                services.deadlines,
+                services.grace,
+                tool.keyword,
             )
         except BaseExceptionGroup as group:
             raise single_error(group, f"keyword `{tool.keyword}`") from None

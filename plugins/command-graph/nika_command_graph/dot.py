@@ -15,7 +15,7 @@ def draw_dot(picture: Picture) -> str:
         '    edge [fontname="sans-serif", fontsize=10];',
     ]
     for number, node in enumerate(picture.nodes):
-        lines.append(f"    n{number} [label={_quoted(node.id, node.about(_LONGEST))}];")
+        lines.append(f"    n{number} [label={_quoted(node.name(_LONGEST), node.about(_LONGEST))}];")
     for line in picture.lines:
         given = {
             "label": _quoted(shortened(line.label, _LONGEST)) if line.label else "",

@@ -16,7 +16,7 @@ def draw_mermaid(picture: Picture) -> str:
     """A flowchart from top to bottom."""
     lines = ["---", f"title: {_quoted(picture.title)}", "---", "flowchart TD"]
     for number, node in enumerate(picture.nodes):
-        lines.append(f'    n{number}["{_escaped(node.id)}<br/>{_escaped(node.about(_LONGEST))}"]')
+        lines.append(f'    n{number}["{_escaped(node.name(_LONGEST))}<br/>{_escaped(node.about(_LONGEST))}"]')
     for line in picture.lines:
         arrow = "-.->" if line.waits_only else "-->"
         label = f'|"{_escaped(shortened(line.label, _LONGEST))}"|' if line.label else ""

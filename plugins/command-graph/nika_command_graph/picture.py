@@ -6,16 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from nika_core.plugin import EdgeKind, Graph, Workflow
+from nika_core.plugin import EdgeKind, Graph, Task, Workflow
 
 
 @dataclass(frozen=True, slots=True)
 class PictureNode:
-    """A task. `when` is its condition, empty without one."""
+    """A task. `when` is its condition, empty without one; `mark` says that it is a list or a loop."""
 
     id: str
     keyword: str
     when: str = ""
+    mark: str = ""
+
+    def name(self, longest: int) -> str:
+        """Return the id in at most so many characters, and the mark."""
+        return f"{shortened(self.id, longest)} [{self.mark}]" if self.mark else shortened(self.id, longest)
 
     def about(self, longest: int) -> str:
         """Return what stands below the id: the keyword, and the condition in at most so many characters."""
@@ -71,10 +76,23 @@ def picture_of(workflow: Workflow, graph: Graph, mask: Callable[[str], str] = st
     rest = [number for number in range(len(graph.order)) if number not in drawn]
     layers = [*waves, rest] if rest else waves
     nodes = tuple(
-        PictureNode(printable(task.id), printable(task.keyword), printable(mask(task.when.text)) if task.when else "")
+        PictureNode(
+            printable(task.id),
+            printable(task.keyword),
+            printable(mask(task.when.text)) if task.when else "",
+            _mark(task),
+        )
         for task in map(tasks.__getitem__, graph.order)
     )
     return Picture(printable(mask(workflow.name)), nodes, tuple(lines), tuple(tuple(layer) for layer in layers))
+
+
+def _mark(task: Task) -> str:
+    """Return what tells a task that is done several times, which is one node all the same, from any other."""
+    if task.for_each is not None:
+        most = task.for_each.max_items
+        return "list" if most is None else f"list, up to {most}"
+    return "" if task.repeat is None else f"loop, up to {task.repeat.max_rounds}"
 
 
 def printable(text: str) -> str:

@@ -31,7 +31,7 @@ text{font:12px ui-monospace,Menlo,Consolas,monospace;fill:#1b1f24;text-anchor:mi
 def draw_svg(picture: Picture) -> str:
     """Rows of boxes from top to bottom, joined by curves; a condition stands on its line."""
     widths = [
-        max(len(shortened(node.id, _LONGEST_NAME)) * _LETTER, len(node.about(_LONGEST_LABEL)) * _SMALL_LETTER) + 24
+        max(len(node.name(_LONGEST_NAME)) * _LETTER, len(node.about(_LONGEST_LABEL)) * _SMALL_LETTER) + 24
         for node in picture.nodes
     ]
     layout = lay_out(picture, widths)
@@ -64,7 +64,7 @@ def draw_svg(picture: Picture) -> str:
             f"<g><title>{_text(title)}</title>"
             f'<rect class="n" x="{spot.x - spot.width / 2:.1f}" y="{y:.1f}" width="{spot.width:.1f}" '
             f'height="{_BOX:.0f}" rx="6"/>'
-            f'<text x="{spot.x:.1f}" y="{y + 19:.1f}">{_text(shortened(node.id, _LONGEST_NAME))}</text>'
+            f'<text x="{spot.x:.1f}" y="{y + 19:.1f}">{_text(node.name(_LONGEST_NAME))}</text>'
             f'<text class="k" x="{spot.x:.1f}" y="{y + 34:.1f}">{_text(node.about(_LONGEST_LABEL))}</text></g>'
         )
     for line, path in zip(picture.lines, layout.paths, strict=True):

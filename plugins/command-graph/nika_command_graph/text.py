@@ -29,14 +29,15 @@ def draw_text(picture: Picture) -> str:
     order = _order(picture, incoming)
     rails = _rails(picture, order, incoming)
     rail_width = max(map(len, rails), default=0)
-    id_width = min(max((len(node.id) for node in picture.nodes), default=0), _LONGEST_ID)
+    names = [node.name(len(node.id)) for node in picture.nodes]  # in full: this is the only place of a long id
+    name_width = min(max(map(len, names), default=0), _LONGEST_ID)
     keyword_width = max((len(node.keyword) for node in picture.nodes), default=0)
     rows = [picture.title, ""]
     for number, rail in zip(order, rails, strict=True):
         node = picture.nodes[number]
         when = f"if {shortened(node.when, _LONGEST_CONDITION)}" if node.when else ""
         after = "; ".join(filter(None, (_after(picture, incoming[number]), when)))
-        name = node.id if len(node.id) > id_width else node.id.ljust(id_width)
+        name = names[number].ljust(name_width)
         rows.append(f"{rail.ljust(rail_width)}  {name}  {node.keyword.ljust(keyword_width)}  {after}".rstrip())
     return "\n".join(rows)
 

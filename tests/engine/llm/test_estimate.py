@@ -10,7 +10,16 @@ import pytest
 from nika_core import codes
 from nika_core.engine.core.task_usage import usage_by_task
 from nika_core.engine.llm.budget import Bound, Budget, SpendingLimits
-from nika_core.engine.llm.estimate import TaskForecast, certain_tasks, check_budget, forecast_run, forecast_task
+from nika_core.engine.llm.estimate import (
+    Repetitions,
+    TaskForecast,
+    certain_tasks,
+    check_budget,
+    forecast_items,
+    forecast_rounds,
+    forecast_run,
+    forecast_task,
+)
 from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.recorded_usage import charge_earlier
 from nika_core.errors import RefusedError
@@ -147,6 +156,39 @@ def test_a_run_whose_low_estimate_is_over_a_limit_is_refused(bounds: SpendingLim
     with pytest.raises(RefusedError, match=name) as caught:
         check_budget(run, bounds, {"a"})
     assert (caught.value.code, caught.value.exit_code) == (code, 3)
+
+
+def test_a_list_takes_what_its_items_take() -> None:
+    item = TaskForecast("a", 10, 20, Decimal(1), Decimal(2), exact=True)
+    three = forecast_items(item, Repetitions(3, 3))
+    assert (three.tokens_low, three.tokens_high, three.cost_low, three.cost_high) == (30, 60, Decimal(3), Decimal(6))
+    assert (three.exact, three.times_low) == (True, 3)
+    up_to = forecast_items(item, Repetitions(0, 50))
+    assert (up_to.tokens_low, up_to.tokens_high, up_to.cost_low, up_to.cost_high) == (0, 1000, Decimal(0), Decimal(100))
+    assert not up_to.exact
+
+
+def test_a_list_that_nothing_bounds_is_unbounded_unless_its_items_take_nothing() -> None:
+    endless = forecast_items(TaskForecast("a", 10, 20, Decimal(1), Decimal(2)), Repetitions(0, None))
+    assert (endless.tokens_high, endless.cost_high, endless.reason) == (None, None, "nothing bounds its items")
+    free = forecast_items(TaskForecast("a"), Repetitions(0, None))
+    assert (free.tokens_high, free.cost_high, free.reason) == (0, Decimal(0), "")
+
+
+def test_a_loop_takes_one_round_at_least_and_all_at_most() -> None:
+    first = TaskForecast("a", 10, 20, Decimal(1), Decimal(2), exact=True)
+    loop = forecast_rounds([first, TaskForecast("a", 15, 30, Decimal(2), Decimal(3), reason="why")])
+    assert (loop.tokens_low, loop.tokens_high, loop.cost_low, loop.cost_high) == (10, 50, Decimal(1), Decimal(5))
+    assert (loop.reason, loop.exact) == ("why", False)
+    assert forecast_rounds([first, TaskForecast("a", 15, None, cost_high=None)]).tokens_high is None
+
+
+def test_a_task_s_limit_is_compared_with_one_item() -> None:
+    item = TaskForecast("a", 60, 60)
+    run = forecast_run([forecast_items(item, Repetitions(3, 3))], {"a"})
+    check_budget(run, SpendingLimits(task_tokens=Bound(60, "t")), {"a"})
+    with pytest.raises(RefusedError, match="Task 'a' takes at least 60 tokens"):
+        check_budget(run, SpendingLimits(task_tokens=Bound(59, "t")), {"a"})
 
 
 def test_a_run_at_its_limits_is_not_refused() -> None:
