@@ -90,8 +90,11 @@ def test_only_until_may_ask_for_the_output_of_its_own_task(load: Load) -> None:
 
 
 def test_the_items_of_a_list_make_their_task_wait(load: Load) -> None:
-    text = "tasks: [{id: b, shell: x, forEach: ['{{a}}', y]}, {id: a, shell: '{{b}}'}]\n"
-    assert [code for code, _ in problems(load, text)] == [codes.CYCLE]
+    loop = "repeat: {until: '{{a ?? b}}', max: 2}"
+    text = f"tasks: [{{id: b, shell: x, forEach: [y, '{{{{a}}}}']}}, {{id: a, shell: x, {loop}}}]\n"
+    (problem,) = load(text).problems
+    assert (problem.code, problem.place.column) == (codes.CYCLE, 41)
+    assert problem.hint == "remove one of these: {{b}} in `until` of 'a'; {{a}} in `forEach` of 'b'"
 
 
 def test_outputs_name_tasks_that_are_there(load: Load) -> None:

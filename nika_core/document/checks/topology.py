@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import pairwise
+from typing import Any
 
 from nika_core import codes
 from nika_core.document.checks.check_context import Context, depends_on, place_of
 from nika_core.errors import Place, Problem, Severity
 from nika_core.model.graph import Edge, EdgeKind
 from nika_core.model.nearest import nearest
-from nika_core.model.payload_tree import placeholders_in
+from nika_core.model.payload_tree import list_parts, placeholders_in
 from nika_core.model.template import Placeholder
-from nika_core.model.workflow import NoOutputs, OnError
+from nika_core.model.workflow import NodePath, NoOutputs, OnError
 
 _MAX_NAMES = 20  # of a cycle's tasks in one message
 
@@ -140,21 +141,44 @@ def _without_sure_output(context: Context) -> set[str]:
 
 def place_of_edge(context: Context, edge: Edge) -> Place:
     """Return where the author wrote what makes an edge: the flow, or the placeholder."""
+    return next((place for _, place in _written(context, edge)), context.tasks[edge.target].place)
+
+
+def _written(context: Context, edge: Edge) -> Iterator[tuple[str, Place]]:
+    """Yield what in its target makes an edge, in words, and its place."""
     task = context.tasks[edge.target]
     if edge.kind is EdgeKind.FLOW:
-        flows = (flow.place for flow in context.workflow.flows if (flow.source, flow.target) == edge[:2])
-        return next(flows, task.place)
-    for path, placeholder in placeholders_in(task.payload):
-        if edge.source in context.depends_on(placeholder):
-            return place_of(task.at, path, placeholder)
-    for placeholder in task.when.placeholders if task.when else ():
-        if edge.source in context.depends_on(placeholder):
-            return place_of(task.at, ("when",), placeholder)
-    for flow in context.workflow.flows:
-        for placeholder in flow.condition.placeholders if flow.condition else ():
-            if flow.target == edge.target and edge.source in context.depends_on(placeholder):
-                return place_of(flow.at, ("condition",), placeholder)
-    return task.place
+        yield from (
+            (f"the flow {edge.source} -> {edge.target}", flow.place)
+            for flow in context.workflow.flows
+            if (flow.source, flow.target) == edge[:2]
+        )
+        return
+    parts: list[tuple[str, NodePath, Callable[[NodePath], Place], Any]] = [
+        ("the payload of", (), task.at, task.payload),
+        ("`forEach` of", ("forEach",), task.at, list_parts(task.for_each) if task.for_each else None),
+    ]
+    for where, before, at, tree in parts:
+        for path, placeholder in placeholders_in(tree):
+            if edge.source in context.depends_on(placeholder):
+                yield _named(edge, where), place_of(at, (*before, *path), placeholder)
+    conditions = [
+        ("`when` of", ("when",), task.at, task.when),
+        ("`until` of", ("repeat", "until"), task.at, task.repeat.until if task.repeat else None),
+        *(
+            ("a condition into", ("condition",), flow.at, flow.condition)
+            for flow in context.workflow.flows
+            if flow.target == edge.target
+        ),
+    ]
+    for where, path, at, condition in conditions:
+        for placeholder in condition.placeholders if condition else ():
+            if edge.source in context.depends_on(placeholder):
+                yield _named(edge, where), place_of(at, path, placeholder)
+
+
+def _named(edge: Edge, where: str) -> str:
+    return f"{{{{{edge.source}}}}} in {where} '{edge.target}'"
 
 
 def _edge(context: Context, source: str, target: str) -> Edge:
@@ -162,15 +186,7 @@ def _edge(context: Context, source: str, target: str) -> Edge:
 
 
 def _reason(context: Context, edge: Edge) -> str:
-    if edge.kind is EdgeKind.FLOW:
-        return f"the flow {edge.source} -> {edge.target}"
-    task = context.tasks[edge.target]
-    where = "a condition into"
-    if any(edge.source in context.depends_on(placeholder) for _, placeholder in placeholders_in(task.payload)):
-        where = "the payload of"
-    elif task.when and any(edge.source in context.depends_on(placeholder) for placeholder in task.when.placeholders):
-        where = "`when` of"
-    return f"{{{{{edge.source}}}}} in {where} '{edge.target}'"
+    return next((words for words, _ in _written(context, edge)), _named(edge, "the payload of"))
 
 
 def _which_task(context: Context, name: str) -> str:

@@ -118,6 +118,8 @@ class TaskLocator:
             full = (keyword, *path[1:])
         elif path and type(payload) is dict and path[0] in payload:
             full = (keyword, *path)
+        elif path[:2] == ("forEach", "items") and type(node.get("forEach")) is not dict:
+            full = ("forEach", *path[2:])  # the short form
         return self.locator.place_within(node, self.entry, full)
 
 
