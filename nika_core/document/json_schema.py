@@ -102,6 +102,7 @@ def _root_properties() -> dict[str, Any]:
 def _task_properties() -> dict[str, Any]:
     schemas = {key: schema_of(validator) for key, validator in workflow_schema.TASK.items()}
     schemas["id"] = {"type": ["string", "integer"], "pattern": _ID}
+    schemas["output"] = {"anyOf": [schemas["output"], {"const": "lines"}]}
     return {key: {**schema, "description": _DOCS[key]} for key, schema in schemas.items()}
 
 

@@ -38,7 +38,10 @@ async def run_calls(calls: Sequence[ToolCall], tools: Mapping[str, Tool], contex
     try:
         async with asyncio.TaskGroup() as group:
             running = [group.create_task(_run(call, tools, context)) for call in calls]
-    except* TaskError as errors:
+    except BaseExceptionGroup as group_error:  # `except*` would raise a group again
+        errors, others = group_error.split(TaskError)
+        if errors is None or others is not None:
+            raise
         raise _first(errors) from None
     return [
         Message(Role.TOOL, outcome.content, tool_call_id=call.id, is_error=outcome.is_error)

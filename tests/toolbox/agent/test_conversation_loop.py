@@ -111,6 +111,34 @@ async def test_what_ends_the_task_inside_a_tool_call_is_raised_as_it_is(
     assert caught.value is refused
 
 
+@pytest.mark.parametrize("together", [True, False])
+async def test_one_of_several_errors_that_end_the_task_is_raised(
+    context: Any, reply: Any, weather: Tool, together: bool
+) -> None:
+    errors: list[TaskError] = []
+    begun = asyncio.Event()
+
+    class Both:
+        spec = weather.spec
+        name = weather.name
+
+    seen = context(reply("", *(ToolCall(str(i), "weather", {"city": "x"}) for i in range(2))))
+
+    async def call(tool: Any, arguments: Any) -> ToolResult:
+        errors.append(TaskError(f"spent {len(errors)}", category=Category.BUDGET))
+        mine = errors[-1]
+        if together:
+            if len(errors) == 2:
+                begun.set()
+            await begun.wait()
+        raise mine
+
+    seen.call = call
+    with pytest.raises(TaskError) as caught:
+        await converse({"prompt": "x"}, seen, tools=[Both])
+    assert any(caught.value is error for error in errors)
+
+
 async def test_more_turns_than_max_turns_fail_with_what_there_was(context: Any, reply: Any, weather: Tool) -> None:
     again = reply("so far", ToolCall("1", "weather", {"city": "x"}))
     with pytest.raises(TaskError, match="maxTurns") as caught:
