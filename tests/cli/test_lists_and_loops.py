@@ -165,6 +165,23 @@ def test_a_run_ends_at_its_own_timeout(nika: Nika, write: Write) -> None:
     assert done.tasks["a"]["state"] == "cancelled"
 
 
+def test_values_in_a_longer_text_are_compact_json(nika: Nika, write: Write) -> None:
+    write(
+        "w.nika.yaml",
+        """\
+        outputs: {text: "is {{a.yes}}, {{a.no}} and {{a}}", items: "{{each}}"}
+        tasks:
+          - {id: a, set: {yes: true, no: null}}
+          - id: each
+            forEach: {items: ["{{a}}", "a {{a.yes}}"], key: "${each.item}"}
+            shell: {argv: [echo, "${each.key}"]}
+        """,
+    )
+    done = nika("run", "w.nika.yaml", "--format", "json")
+    whole = '{"yes":true,"no":null}'
+    assert (done.code, done.json["output"]) == (0, {"text": f"is true, null and {whole}", "items": [whole, "a true"]})
+
+
 def test_a_mocked_list_of_lines_has_an_item(nika: Nika, write: Write) -> None:
     write(
         "w.nika.yaml",

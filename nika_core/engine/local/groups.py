@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from nika_core import codes
@@ -17,6 +17,7 @@ from nika_core.model.payload_tree import map_leaves
 from nika_core.model.template import Placeholder, Template
 from nika_core.model.workflow import ITEM_SOURCE, ForEach, KeywordCategory, NodePath, Repeat, Task
 from nika_core.plugin import Keyword, Values
+from nika_core.template import render, to_text
 
 ITEM_PLACES: Final = frozenset({"index", "number"})  # what `${each}` tells of the place in the list
 
@@ -52,8 +53,8 @@ class _Items:
         named: list[Item] = []
         for index, item in enumerate(items):
             place: dict[str, Json] = {"item": item, "index": index, "number": index + 1}
-            bound = _with_bindings(values, {**values.bindings, ITEM_SOURCE: place})
-            named.append(Item(item, _text(filled(key, bound, self.resolve))))
+            bound = replace(values, bindings={**values.bindings, ITEM_SOURCE: place})
+            named.append(Item(item, to_text(filled(key, bound, self.resolve))))
         return named
 
     def _list(self, values: Values) -> Sequence[Json]:
@@ -78,10 +79,6 @@ def _no_list(what: str) -> TemplateValueError:
     return TemplateValueError(f"forEach takes a list, and this is {what}", code=codes.VALUE_NOT_ALLOWED_HERE, hint=hint)
 
 
-def _text(value: Json) -> str:
-    return value if isinstance(value, str) else str(value)
-
-
 def filled(tree: Any, values: Values, resolve: Callable[[Placeholder, Values], Json]) -> Any:
     """Return a JSON tree with its templates filled in; a template that is one placeholder keeps its value's type."""
 
@@ -90,23 +87,9 @@ def filled(tree: Any, values: Values, resolve: Callable[[Placeholder, Values], J
             return leaf
         if leaf.single is not None:
             return resolve(leaf.single, values)
-        parts = (resolve(part, values) if isinstance(part, Placeholder) else part for part in leaf.parts)
-        return "".join(map(_text, parts))
+        return render(leaf, [resolve(placeholder, values) for placeholder in leaf.placeholders])
 
     return map_leaves(tree, fill)
-
-
-def _with_bindings(values: Values, bindings: Mapping[str, Json]) -> Values:
-    return Values(
-        values.outputs,
-        values.inputs,
-        values.environ,
-        values.max_depth,
-        states=values.states,
-        errors=values.errors,
-        bindings=bindings,
-        run=values.run,
-    )
 
 
 def _each(
