@@ -47,6 +47,17 @@ def _task(*values: Any) -> Task:
     return task
 
 
+def called_otherwise(catalog: PluginCatalog, word: str) -> str | None:
+    """Return a hint: the keyword that other systems call by this word; None if there is none."""
+    for ours in sorted(catalog.keywords()):
+        try:
+            if word in catalog.keyword(ours).synonyms:
+                return f"did you mean `{ours}`?"
+        except PluginError:  # a broken plugin is only reported if its word is used
+            continue
+    return None
+
+
 class TaskReader:
     """Reads tasks. One whose id or payload is broken stays in the list without a keyword: others may refer to it, and
     it to them. After any other problem, the keyword still checks its payload.
@@ -223,6 +234,8 @@ class TaskReader:
         meant_as_keyword = None
         for key in unknown_keys[:MAX_ISSUES]:
             hint = ELSEWHERE.get(key) or suggest_key(key, _CHECKS)
+            if keywords:
+                hint = hint or called_otherwise(self.catalog, key)
             if not keywords and meant_as_keyword is None and hint is None:
                 meant_as_keyword = key
                 continue
@@ -241,20 +254,12 @@ class TaskReader:
         return reader
 
     def _unknown_keyword(self, word: str) -> ValidationIssue:
-        hint = self.catalog.install_hint(word) or self._called_otherwise(word) or suggest_key(word, self.words)
+        hint = self.catalog.install_hint(word) or called_otherwise(self.catalog, word)
+        hint = hint or suggest_key(word, self.words)
         hint = hint or f"installed keywords: {', '.join(sorted(self.words)) or 'none'}"
         return ValidationIssue(
             f"no plugin offers the keyword `{shorten(word, 60)}`", hint, [word], True, code=codes.UNKNOWN_KEYWORD
         )
-
-    def _called_otherwise(self, word: str) -> str | None:
-        for ours in self.words:
-            try:
-                if word in self.catalog.keyword(ours).synonyms:
-                    return f"did you mean `{ours}`?"
-            except PluginError:  # a broken plugin is only reported if its word is used
-                continue
-        return None
 
     def _reader(self, word: str, issues: list[ValidationIssue]) -> PayloadReader | None:
         if word not in self.payload_readers:

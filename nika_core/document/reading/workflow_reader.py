@@ -16,11 +16,11 @@ from nika_core.document.reading.group_reader import compile_tree
 from nika_core.document.reading.inputs import DeclarationError, declared
 from nika_core.document.reading.legacy import LATER_VERSION_KEY, find_legacy_key
 from nika_core.document.reading.problem_list import ProblemList
-from nika_core.document.reading.task_reader import TaskReader
+from nika_core.document.reading.task_reader import TaskReader, called_otherwise
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.document.validation.issues import ValidationIssue, add, add_syntax_hint, is_refused
 from nika_core.document.validation.json_tree import typed_tree
-from nika_core.document.validation.synonyms import suggest_key
+from nika_core.document.validation.synonyms import explain_key, suggest_key
 from nika_core.document.yaml.deadline import ValidationDeadline
 from nika_core.document.yaml.path_locator import PathLocator
 from nika_core.document.yaml.syntax_hints import SYNTAX_HINTS
@@ -155,10 +155,10 @@ class WorkflowReader:
 
     def _add_unknown_key(self, key: str) -> None:
         allowed_keys = [*workflow_schema.ROOT, *self.catalog.sections()]
-        hint = suggest_key(key, allowed_keys)
-        if hint is None and key in self.catalog.keywords():
+        hint = explain_key(key, allowed_keys)
+        if key in self.catalog.keywords():
             hint = f"`{key}` is a task's keyword: write it under `tasks:`, in an item with an `id`"
-        hint = hint or f"known here: {', '.join(allowed_keys)}"
+        hint = hint or called_otherwise(self.catalog, key) or f"known here: {', '.join(allowed_keys)}"
         self.problems.add(codes.UNKNOWN_KEY, f"unknown key `{key}`", (key,), hint=hint, at_key=True)
 
     def _tasks(self, root: dict[Any, Any], *, whole: bool) -> tuple[Task, ...]:
