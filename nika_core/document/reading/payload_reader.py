@@ -92,7 +92,7 @@ def compile_text(text: str, issues: list[ValidationIssue], path: NodePath = ()) 
         return _convert(text, template, issues, path)
     if not template.placeholders:  # nothing but escaped braces
         return _convert(text, "".join(map(str, template.plan)), issues, path)
-    return TypedTemplate.typed(template, text.convert)
+    return TypedTemplate.typed(template, text.convert, text.before_run)
 
 
 def _convert(typed: TypedText, text: str, issues: list[ValidationIssue], path: NodePath) -> Any:

@@ -9,6 +9,7 @@ from nika_core import codes
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading import workflow_schema
 from nika_core.document.reading.condition_reader import ConditionReader
+from nika_core.document.reading.deferred_fields import defer
 from nika_core.document.reading.group_reader import read_for_each, read_repeat
 from nika_core.document.reading.output_schema import AS_FILE, read_schema, schema_issue
 from nika_core.document.reading.payload_reader import PayloadReader
@@ -25,7 +26,8 @@ from nika_core.errors import PluginError
 from nika_core.model.bounded import shorten, why_not_an_id
 from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.nearest import nearest
-from nika_core.model.workflow import Mode, OnError, OutputSpec, Retry, Task
+from nika_core.model.template import Template
+from nika_core.model.workflow import Mode, NodePath, OnError, OutputSpec, Retry, Task
 from nika_core.plugin import Keyword
 
 _TASKS_BETWEEN_CHECKS: Final = 64
@@ -85,6 +87,7 @@ class TaskReader:
         self.id_length = limits.counts.get(LimitKind.ID_LENGTH)
         self.payload_readers: dict[str, PayloadReader | None] = {}
         self.index_of_id: dict[str, int] = {}
+        self.deferred: dict[NodePath, Template] = {}
 
     def read(self) -> tuple[Task, ...]:
         """Return the tasks of the document's list."""
@@ -131,6 +134,12 @@ class TaskReader:
         keyword = self.payload_readers.get(keywords[0]) if len(keywords) == 1 and not unknown_keys else None
         if keyword is None:
             keyword = self._keyword(node, keywords, unknown_keys, issues)
+        defer(fields, issues, self.deferred, ("tasks", index))
+        for key in ("retry", "repeat"):
+            if fields.get(key):
+                since = len(issues)
+                defer(fields[key], issues, self.deferred, ("tasks", index, key))
+                under(issues, since, key)
         payload: Any = {}
         broken = False
         if keyword is not None:
@@ -153,7 +162,7 @@ class TaskReader:
         for_each = repeat = None
         if "forEach" in node:
             since = len(issues)
-            for_each = read_for_each(node["forEach"], issues)
+            for_each = read_for_each(node["forEach"], issues, self.deferred, ("tasks", index, "forEach"))
             under(issues, since, "forEach")
         if {"until", "max"} <= (fields.get("repeat") or {}).keys():
             repeat = read_repeat(fields["repeat"], issues)
@@ -166,6 +175,7 @@ class TaskReader:
             payload,
             index,
             fields.get("timeout"),
+            fields.get("idleTimeout"),
             Retry(retry.get("max"), retry.get("backoff")) if retry else _NO_RETRY,
             OnError(fields["onError"]) if fields.get("onError") else OnError.FAIL,
             when,

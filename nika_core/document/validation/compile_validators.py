@@ -271,7 +271,7 @@ _COMPILERS: Final[dict[type[Any], Callable[[Any], Compiled]]] = {
     MapCombined: _map,
     DocumentedMap: _map,
     ScalarOf: lambda validator: scalar(validator.scalar.parse, validator.scalar.expects),
-    TemplatedValidator: lambda validator: templated(compile_schema(validator.inner)),
+    TemplatedValidator: lambda validator: templated(compile_schema(validator.inner), validator.before_run),
     strictyaml.MapPattern: _pattern,
     strictyaml.Seq: _sequence,
     strictyaml.UniqueSeq: _sequence,

@@ -75,9 +75,10 @@ ELSEWHERE: Final = {
     "steps": _STEPS,
     "values": "the values that an input may have are its `enum`, those that a task is done for its `forEach`",
 }
+
+
 def explain_key(word: str, known: Collection[str]) -> str | None:
-    """Return a hint: our name for the same, where or how it is said with us, or the nearest name; None: there is none.
-    """
+    """Return a hint: our name for the same, how it is said with us, or the nearest name; None: there is none."""
     return _same(word, known) or ELSEWHERE.get(word) or did_you_mean(word, _texts(known))
 
 

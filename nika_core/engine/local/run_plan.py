@@ -65,6 +65,7 @@ def run_plan(request: RunRequest, services: Services) -> RunPlan:
         outputs=_outputs(workflow, services),
         folder=str(workflow.folder),
         agent=agent,
+        env=workflow.env,
         sections=workflow.sections,
     )
     return RunPlan(

@@ -36,6 +36,7 @@ from nika_core.plugin.fields.scalars import (
     PositiveInt,
     Scalar,
     StrictBool,
+    VariableName,
 )
 from nika_core.plugin.fields.texts import Anything, Bool, Email, Float, Int, Regex, Str, Url
 from nika_core.plugin.fields.validator import Validator, strict
@@ -67,6 +68,7 @@ __all__ = [
     "UniqueSeq",
     "Url",
     "Validator",
+    "VariableName",
     "field",
     "field_docs",
     "strict",

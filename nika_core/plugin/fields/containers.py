@@ -136,17 +136,26 @@ class EmptyList(Validator):
 class Templated(Validator):
     """Accept what another validator accepts, or a template whose text with its values in it is checked again.
 
-    `Templated(Int())` takes `3` and `"${input.count}"`; the step is given an integer in both cases. A value that does
-    not fit fails the task with category `template` and the name of the field. `Facets.check` sees a `Template`.
+    `Templated(Int())` takes `3` and `"${input.count}"`; the step is given an integer in both cases. A template whose
+    value is known before the run (inputs, the environment) is filled in then: a value that does not fit is a problem
+    with its place, nothing has started, and the facets are asked again with the value. A value that a task brings and
+    that does not fit fails the task with category `template` and the name of the field. While a document is checked
+    without a run, and for what a task brings, facets see a `Template`.
+
+    Args:
+        inner: what the value has to be.
+        before_run: whether the value must be known before the run, or be an item's (`${each...}`): a template that
+            needs a task's output is an error. For numbers that bound what a task may cost.
     """
 
-    def __init__(self, inner: Validator) -> None:
+    def __init__(self, inner: Validator, *, before_run: bool = False) -> None:
         self._inner = inner
+        self._before_run = before_run
 
     def _build(self) -> Any:
         from nika_core.plugin.fields.strict_classes import TemplatedValidator
 
-        return TemplatedValidator(strict(self._inner))
+        return TemplatedValidator(strict(self._inner), self._before_run)
 
 
 def field_docs(validator: object) -> Mapping[str, str]:

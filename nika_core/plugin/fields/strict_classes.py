@@ -38,8 +38,9 @@ class ScalarOf(strictyaml.ScalarValidator):  # type: ignore[misc]  # strictyaml 
 class TemplatedValidator(strictyaml.Validator):  # type: ignore[misc]  # strictyaml has no types
     """To strictyaml it is what it wraps; templates are what the compiled form accepts beside."""
 
-    def __init__(self, inner: Any) -> None:
+    def __init__(self, inner: Any, before_run: bool = False) -> None:
         self.inner = inner
+        self.before_run = before_run
 
     def __call__(self, chunk: Any) -> Any:
         return self.inner(chunk)
