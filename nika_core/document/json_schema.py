@@ -33,7 +33,7 @@ _DOCS: Final = {
     "tasks": "The tasks; each has an id and exactly one keyword.",
     "flows": "Edges of the graph that carry no data: order and conditions.",
     "id": "Letters, digits, - and _; unique.",
-    "timeout": "How long one attempt of a task, or a whole run, may take: 250ms, 10s, 5m, 1h, or seconds.",
+    "timeout": "How long one attempt of a task, or a whole run, may take: 250ms, 10s, 5m, 1h, 7d, or seconds.",
     "when": "A condition: the task is skipped if it is false.",
     "retry": "max: attempts in total; backoff: the wait before the second one.",
     "onError": "fail (the default), or continue: tasks that depend on this one still run.",
