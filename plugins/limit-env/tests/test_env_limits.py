@@ -126,7 +126,7 @@ def test_durations_take_ms_s_m_h_or_seconds(text: str, expected: float) -> None:
     assert read(LimitKind.VALIDATE_SECONDS, NIKA_VALIDATE_TIMEOUT=text) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("text", ["10MS", "5M", "1d", "3KB"])
+@pytest.mark.parametrize("text", ["10MS", "5M", "1D", "3KB"])
 def test_a_unit_that_is_none_of_durations_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="250ms"):
         read(LimitKind.VALIDATE_SECONDS, NIKA_VALIDATE_TIMEOUT=text)
