@@ -33,7 +33,7 @@ _DOCS: Final = {
     "tasks": "The tasks; each has an id and exactly one keyword.",
     "flows": "Edges of the graph that carry no data: order and conditions.",
     "id": "Letters, digits, - and _; unique.",
-    "timeout": "How long one attempt of a task, or a whole run, may take: 250ms, 10s, 5m, 1h, or seconds.",
+    "timeout": "How long one attempt of a task, or a whole run, may take: 250ms, 10s, 5m, 1h, 7d, or seconds.",
     "idleTimeout": "How long a task's step may go on without output, a tool call or a piece of a model's reply.",
     "env": "Environment variables for every process that a task starts; a task's own env comes first.",
     "when": "A condition: the task is skipped if it is false.",

@@ -61,7 +61,7 @@ def test_values_that_do_not_fit_are_problems_with_their_places_and_nothing_runs(
     places = [line.split("w.nika.yaml:")[1] for line in done.err.splitlines() if "--> w.nika.yaml:" in line]
     assert places == ["2:10", "3:55", "7:12", "8:16", "9:16", "11:33", "11:62", "15:43"]
     assert "expected a whole number of at least 1, found `0` (from ${input.n})" in done.err
-    assert "expected a duration such as `250ms`, `10s`, `5m` or `1h`, found `soon` (from ${input.t})" in done.err
+    assert "expected a duration such as `250ms`, `10s`, `5m`, `1h` or `7d`, found `soon` (from ${input.t})" in done.err
 
 
 def test_a_keywords_own_rules_are_asked_again(nika: Nika, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
