@@ -164,7 +164,13 @@ def _map(validator: Any) -> dict[str, Any]:
         return {"type": "object"}
     if validator._required_keys:
         schema["required"] = [str(key) for key in validator._required_keys]
-    return _with_docs(schema, validator.docs) if isinstance(validator, DocumentedMap) else schema
+    if not isinstance(validator, DocumentedMap):
+        return schema
+    for key, file in validator.text_files.items():
+        if file.stands_for in schema.get("required", ()):  # one of the two
+            schema["required"] = [name for name in schema["required"] if name != file.stands_for]
+            schema.setdefault("allOf", []).append({"oneOf": [{"required": [file.stands_for]}, {"required": [key]}]})
+    return _with_docs(schema, validator.docs)
 
 
 def _pattern(validator: Any) -> dict[str, Any]:

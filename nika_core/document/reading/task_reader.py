@@ -14,6 +14,7 @@ from nika_core.document.reading.group_reader import read_for_each, read_repeat
 from nika_core.document.reading.output_schema import AS_FILE, read_schema, schema_issue
 from nika_core.document.reading.payload_reader import PayloadReader
 from nika_core.document.reading.problem_list import ProblemList
+from nika_core.document.reading.text_files import Texts
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.document.validation.issues import ValidationIssue, add, add_syntax_hint, holds_refused, is_refused, under
 from nika_core.document.validation.json_tree import typed_tree
@@ -141,10 +142,11 @@ class TaskReader:
                 defer(fields[key], issues, self.deferred, ("tasks", index, key))
                 under(issues, since, key)
         payload: Any = {}
+        texts: Texts = {}
         broken = False
         if keyword is not None:
             since = len(issues)
-            payload = keyword.read(node[keyword.keyword.name], issues)
+            payload = keyword.read(node[keyword.keyword.name], issues, self.folder, texts)
             if len(issues) > since:
                 broken = True
                 for issue in issues[since:]:
@@ -157,7 +159,7 @@ class TaskReader:
         if keyword is None:
             return Task(task_id, "", {}, index, place=place)
         if broken or task_id[0] == "#" or (self.has_refused_parts and holds_refused(node)):
-            at = self._locator_of(node, entry, keyword.keyword)
+            at = self._locator_of(node, entry, keyword.keyword, texts)
             return Task(task_id, "", payload, index, when=when, place=place, at=at)
         for_each = repeat = None
         if "forEach" in node:
@@ -186,12 +188,18 @@ class TaskReader:
             tuple(fields.get("disallowedTools") or ()),
             Mode(fields["mode"]) if fields.get("mode") else None,
             place,
-            self._locator_of(node, entry, keyword.keyword),
+            self._locator_of(node, entry, keyword.keyword, texts),
         )
 
-    def _locator_of(self, node: dict[Any, Any], entry: int, keyword: Keyword) -> TaskLocator:
+    def _locator_of(self, node: dict[Any, Any], entry: int, keyword: Keyword, texts: Texts) -> TaskLocator:
         return TaskLocator(
-            self.locator, node, entry, keyword.name, keyword.primary, short_form_only=keyword.short_form_only
+            self.locator,
+            node,
+            entry,
+            keyword.name,
+            keyword.primary,
+            short_form_only=keyword.short_form_only,
+            texts=texts,
         )
 
     def _id(self, node: dict[Any, Any], index: int, issues: list[ValidationIssue]) -> str:

@@ -21,6 +21,9 @@ from nika_core.toolbox.agent.prompts import skill_path, system_of, why_unreadabl
 
 COMPLETION_FIELDS: Final[Mapping[str | fields.Optional, fields.Field]] = {
     "prompt": fields.field(fields.Str(), "What the model is asked."),
+    "promptFile": fields.field(
+        fields.TextFile("prompt"), "A file with the prompt, relative to the workflow's file, instead of prompt."
+    ),
     fields.Optional("model"): fields.field(fields.Str(), "The model, if it is not the agent block's."),
     fields.Optional("temperature"): fields.field(
         fields.Templated(fields.Float(), before_run=True), "From 0 (most likely words) to 2, if the model has it."
