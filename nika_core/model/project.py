@@ -23,7 +23,7 @@ class ModelPrice:
     cached_per_million: Decimal | None = None
 
 
-def _nowhere(_: NodePath) -> Place:
+def _nowhere(_: NodePath, *, at_key: bool = False) -> Place:
     return Place(FILE_NAME)
 
 
@@ -33,7 +33,8 @@ class Project:
 
     `allow` None: every plugin may be loaded. `prefer` has the distribution for an id such as `keywords:shell`.
     `settings` has the keys that belong to keywords, by the keyword's word; they are plain trees of text until
-    `nika_core.document.check_settings` has validated them. `at` returns the place of a key.
+    `nika_core.document.check_settings` has validated them. `at` returns the place of a key's value, with `at_key` that of
+    the key itself.
     """
 
     path: Path | None = None
@@ -46,7 +47,7 @@ class Project:
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     prices: Mapping[str, ModelPrice] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
-    at: Callable[[NodePath], Place] = field(default=_nowhere, compare=False, repr=False)
+    at: Callable[..., Place] = field(default=_nowhere, compare=False, repr=False)
 
     @property
     def folder(self) -> Path | None:
