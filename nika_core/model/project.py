@@ -33,8 +33,8 @@ class Project:
 
     `allow` None: every plugin may be loaded. `prefer` has the distribution for an id such as `keywords:shell`.
     `settings` has the keys that belong to keywords, by the keyword's word; they are plain trees of text until
-    `nika_core.document.check_settings` has validated them. `at` returns the place of a key's value, with `at_key` that of
-    the key itself.
+    `nika_core.document.check_settings` has validated them. `at` returns the place of a key's value, with `at_key` that
+    of the key itself.
     """
 
     path: Path | None = None
