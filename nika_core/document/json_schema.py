@@ -22,6 +22,7 @@ from nika_core.plugin.fields.strict_classes import DocumentedMap, ScalarOf, Temp
 _DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 _TEXT: Final = {"type": ["string", "number", "boolean", "null"]}  # as an editor types a plain scalar
 _LITERAL: Final = r"(true|false|null|(0|[1-9][0-9]*)([eE]-?[0-9]+)?)$"
+_INNER: Final = "inner workflow"  # no word has a space
 _ID: Final = rf"^(?!{_LITERAL})[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?$"
 
 _DOCS: Final = {
@@ -32,6 +33,7 @@ _DOCS: Final = {
     "agent": "Settings for all tasks that ask a model.",
     "tasks": "The tasks; each has an id and exactly one keyword.",
     "flows": "Edges of the graph that carry no data: order and conditions.",
+    "workflows": "Workflows that tasks of this file stand for, by name. One without `agent` uses its caller's.",
     "id": "Letters, digits, - and _; unique.",
     "timeout": "How long one attempt of a task, or a whole run, may take: 250ms, 10s, 5m, 1h, or seconds.",
     "when": "A condition: the task is skipped if it is false.",
@@ -80,14 +82,21 @@ def workflow_json_schema(catalog: PluginCatalog) -> dict[str, Any]:
         "additionalProperties": False,
         "oneOf": [{"required": [word]} for word in words] or [{"not": {}}],
     }
+    root = {**_root_properties(), **_sections(catalog)}
+    inner = {
+        "type": "object",
+        "required": ["tasks"],
+        "properties": {key: schema for key, schema in root.items() if key not in workflow_schema.NOT_INNER},
+        "additionalProperties": False,
+    }
     return {
         "$schema": _DRAFT,
         "title": "Nika workflow",
         "type": "object",
         "required": ["tasks"],
-        "properties": {**_root_properties(), **_sections(catalog)},
+        "properties": root,
         "additionalProperties": False,
-        "definitions": {"task": task, **payloads},
+        "definitions": {"task": task, _INNER: inner, **payloads},
     }
 
 
@@ -96,6 +105,8 @@ def _root_properties() -> dict[str, Any]:
     schemas["agent"] = _with_docs(schemas["agent"], _AGENT_DOCS)
     schemas["tasks"] = {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/task"}}
     schemas["flows"] = {"anyOf": [{"type": "array", "items": schema_of(workflow_schema.FLOW)}, {"type": "null"}]}
+    inner = {"type": "object", "additionalProperties": {"$ref": f"#/definitions/{_INNER}"}}
+    schemas["workflows"] = {"anyOf": [inner, {"type": "null"}]}
     return {key: {**schema, "description": _DOCS[key]} for key, schema in schemas.items()}
 
 

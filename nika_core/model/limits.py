@@ -38,6 +38,7 @@ class LimitKind(StrEnum):
     ITEMS = "items"  # of one list
     ROUNDS = "rounds"  # of one loop
     NODES = "nodes"  # items, rounds and inner tasks of a run
+    NESTING = "nesting"  # of workflows inside each other
     TASK_TOKENS = "task.tokens"
     RUN_TOKENS = "run.tokens"
     RUN_COST = "run.cost"

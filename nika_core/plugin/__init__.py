@@ -25,7 +25,7 @@ from nika_core.errors import (
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.template import MISSING, Placeholder, Template
 from nika_core.model.usage import Usage
-from nika_core.model.workflow import AgentBlock, InputSpec, KeywordCategory, OutputSpec, Task, Workflow
+from nika_core.model.workflow import AgentBlock, InputSpec, KeywordCategory, OutputSpec, PayloadValue, Task, Workflow
 from nika_core.plugin import fields
 from nika_core.plugin.explanation import Explanation
 from nika_core.plugin.hookspec import hookimpl
@@ -41,6 +41,7 @@ from nika_core.plugin.keyword import (
     StepContext,
     StepOutput,
     WaitFor,
+    WorkflowCall,
 )
 
 if TYPE_CHECKING:
@@ -169,6 +170,7 @@ __all__ = [
     "NikaError",
     "OutputSpec",
     "Payload",
+    "PayloadValue",
     "Place",
     "Placeholder",
     "Policy",
@@ -206,6 +208,7 @@ __all__ = [
     "Values",
     "WaitFor",
     "Workflow",
+    "WorkflowCall",
     "bound",
     "codes",
     "estimate_tokens",

@@ -63,7 +63,7 @@ class Values:
         errors: why tasks failed, by id: objects with `message`, `code`, `category` and, if there is one, `output`.
         bindings: what lists and loops give a task, by source: `each` and `last`.
         run: `id` of the run; `folder` for files that tasks hand on, made when it is asked for;
-            `scope`: the node whose workflow the task belongs to, None for the run's own.
+            `scope`: names the node whose workflow the task belongs to, None for the run's own.
     """
 
     outputs: Mapping[str, Json] = field(default_factory=dict)

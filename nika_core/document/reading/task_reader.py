@@ -164,6 +164,7 @@ class TaskReader:
             tuple(allowed) if allowed is not None else None,
             tuple(fields.get("disallowedTools") or ()),
             Mode(fields["mode"]) if fields.get("mode") else None,
+            None,
             place,
             self._locator_of(node, entry, keyword.keyword),
         )

@@ -98,4 +98,7 @@ ROOT: Final[dict[str, Any]] = {
     "agent": AGENT,
     "tasks": None,
     "flows": None,
+    "workflows": None,
 }
+# What a workflow under `workflows:` does not have: its name is its key there, and it is in one list with all others.
+NOT_INNER: Final = frozenset({"name", "workflows"})

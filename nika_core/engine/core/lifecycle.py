@@ -10,7 +10,7 @@ from nika_core import codes
 from nika_core.engine.core.decisions import Decisions
 from nika_core.engine.core.expansion import Expander
 from nika_core.engine.core.failures import FAULTS, failure_from
-from nika_core.engine.core.groups import EachExpansion
+from nika_core.engine.core.groups import ChildExpansion, EachExpansion
 from nika_core.engine.core.hashing import messages_hash
 from nika_core.engine.core.messages import CancelTask, Outcome, StartTask
 from nika_core.engine.core.nodes import Node, WorkflowScope
@@ -237,8 +237,11 @@ class Lifecycle:
 
 
 def _data(node: Node, outcome: Outcome) -> JsonObject:
-    """What a group has used is what its nodes have: told once, by them."""
-    return task_data(outcome if node.expansion is None else outcome._replace(usage=NOTHING))
+    """What a group has used, and what was said in a workflow, is what its nodes have: told once, by them."""
+    if node.expansion is not None:
+        messages = () if isinstance(node.expansion, ChildExpansion) else outcome.messages
+        outcome = outcome._replace(usage=NOTHING, messages=messages)
+    return task_data(outcome)
 
 
 def cancelled(reason: str) -> tuple[Failure, Outcome]:

@@ -61,12 +61,29 @@ class Wait:
     has_default: bool = False
 
 
+class InnerBudget(NamedTuple):
+    """What one run of a workflow that a node stands for may cost: its `maxBudgetUsd`.
+
+    Attributes:
+        account: names this run of it: the node's identity and its epoch.
+        title: the node's id, for messages.
+        usd: US dollars.
+        since: the identity of the node whose calls in earlier lives of the run count, too; "": none do.
+    """
+
+    account: str
+    title: str
+    usd: float
+    since: str = ""
+
+
 class TaskCall(NamedTuple):
     """One epoch of one node, complete: it can run wherever there is an executor, and has a JSON form (`calls`).
 
     `key` is `run/identity#epoch`: one key for all attempts. `payload` is rendered. `timeout` in seconds; None: the
     keyword's. `agent` has its system prompt resolved. `limits` are those of the run. `signals` is what the node was
-    given by what it waited for, and `deadlines` until when it waits, in seconds since the epoch, both by key.
+    given by what it waited for, and `deadlines` until when it waits, in seconds since the epoch, both by key. `budgets`
+    are those of the workflows that it is inside of.
     """
 
     node: NodeId
@@ -88,6 +105,7 @@ class TaskCall(NamedTuple):
     limits: Limits = NO_LIMITS
     signals: Mapping[str, Json] = NO_VALUES
     deadlines: Mapping[str, float] = {}
+    budgets: tuple[InnerBudget, ...] = ()
 
 
 class Action(StrEnum):
@@ -151,7 +169,8 @@ class CancelTimer:
 class AskDecision:
     """Ask the main agent what to do about a node that failed for good, and report `AgentDecision`.
 
-    `about` is the state of its workflow, for the agent to read; `agent` says whom to ask; `identity` is the node's.
+    `about` is the state of its workflow, for the agent to read; `agent` says whom to ask; `identity` is the node's;
+    `budgets` as in `TaskCall`.
     """
 
     node: NodeId
@@ -161,6 +180,7 @@ class AskDecision:
     about: JsonObject = field(default_factory=dict, compare=False)
     agent: AgentBlock = field(default_factory=AgentBlock, compare=False)
     identity: str = field(default="", compare=False)
+    budgets: tuple[InnerBudget, ...] = field(default=(), compare=False)
 
 
 class Emit(NamedTuple):

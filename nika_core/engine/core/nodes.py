@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from nika_core.engine.core.messages import NO_OUTCOME, Outcome, Wait
+from nika_core.engine.core.messages import NO_OUTCOME, InnerBudget, Outcome, Wait
 from nika_core.engine.core.run_plan import EarlyEnd, WorkflowPlan
 from nika_core.engine.core.visibility import Conversation
 from nika_core.model.ids import NodeId, TaskId, inner_id
 from nika_core.model.json import Json, JsonObject
+from nika_core.model.message import Message
 from nika_core.model.state import Cancelled, Failed, Pending, Ready, Running, Skipped, Success, TaskState, Waiting
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.model.workflow import OnError, Task
@@ -117,6 +118,8 @@ class WorkflowScope:
         conversation: its main conversation.
         open: how many of its tasks have not ended for good.
         early_end: why nothing in it starts any more.
+        earlier: what the rounds before said, if it is a round's and continues their conversation.
+        budgets: what it may cost, and those that it is inside of.
     """
 
     plan: WorkflowPlan
@@ -128,6 +131,8 @@ class WorkflowScope:
     conversation: Conversation = field(init=False)
     open: int = 0
     early_end: EarlyEnd | None = None
+    earlier: tuple[Message, ...] = ()
+    budgets: tuple[InnerBudget, ...] = ()
 
     def __post_init__(self) -> None:
         graph = self.plan.graph
@@ -144,6 +149,11 @@ class WorkflowScope:
             node.waiting_for = len(graph.incoming[task.id])
             self.nodes[task.id] = node
         self.open = len(self.nodes)
+        if owner is not None:
+            self.budgets = owner.scope.budgets
+            if (usd := self.plan.agent.max_budget_usd) is not None:
+                account, since = f"{owner.identity}#{owner.epoch}", "" if owner.rerun else owner.identity
+                self.budgets = (*self.budgets, InnerBudget(account, owner.id, usd, since))
 
     @property
     def failed(self) -> bool:

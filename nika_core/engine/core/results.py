@@ -89,10 +89,11 @@ def error_of(node: Node) -> JsonObject:
 
 def failed_node(scope: WorkflowScope) -> Node | None:
     """Return the innermost node whose failure made a workflow fail; the first in declared order."""
-    for node in scope.nodes.values():
-        if isinstance(node.state, Failed | Cancelled) and not node.tolerated:
-            inner = failed_node(node.expansion.scope) if isinstance(node.expansion, ChildExpansion) else None
-            return inner or node
+    for kind in (Failed, Cancelled):  # what is cancelled in the end is not the reason for it
+        for node in scope.nodes.values():
+            if isinstance(node.state, kind) and not node.tolerated:
+                inner = failed_node(node.expansion.scope) if isinstance(node.expansion, ChildExpansion) else None
+                return inner or node
     return None
 
 

@@ -10,7 +10,7 @@ from nika_core.engine.core.previous_tasks import PreviousTask
 from nika_core.model.graph import Graph
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.limits import LimitKind, Limits
-from nika_core.model.state import RunStatus
+from nika_core.model.state import Failure, RunStatus
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import AgentBlock, Condition, ItemError, Mode, Task, Workflow
 from nika_core.plugin import Values
@@ -32,10 +32,19 @@ class Child:
     Attributes:
         plan: the workflow.
         inputs: from the task's rendered payload to the workflow's inputs. May raise anything.
+        bind: the plan for these inputs and the agent block of the task's workflow. May raise anything. None: it is the
+            same for all.
+        definition: the hash of the workflow's definition.
     """
 
     plan: WorkflowPlan
     inputs: Callable[[JsonObject], Mapping[str, Json]]
+    bind: Callable[[Mapping[str, Json], AgentBlock], WorkflowPlan] | None = None
+    definition: str = ""
+
+    def plan_for(self, inputs: Mapping[str, Json], caller: WorkflowPlan) -> WorkflowPlan:
+        """Return the plan of one run of the workflow. May raise anything."""
+        return self.plan if self.bind is None else self.bind(inputs, caller.agent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +116,7 @@ class WorkflowPlan:
         folder: what relative paths are relative to.
         agent: the agent block that tasks are given.
         sections: the root sections that tasks are given.
+        max_seconds: how long the workflow may take each time a task stands for it; None: not bounded.
     """
 
     name: str
@@ -125,6 +135,7 @@ class WorkflowPlan:
     folder: str = "."
     agent: AgentBlock = field(default_factory=AgentBlock)
     sections: Mapping[str, Json] = field(default_factory=dict)
+    max_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,24 +169,65 @@ class RunPlan:
 
 @dataclass(frozen=True, slots=True)
 class EarlyEnd:
-    """Nothing starts any more, and the run will end with `status`."""
+    """Nothing starts any more, and the run will end with `status`.
+
+    `failure`: of a task whose workflow is what ends, if none of the tasks inside is the reason.
+    """
 
     status: RunStatus
     reason: str
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunRequest:
-    """One run of one workflow.
+class WorkflowRequest:
+    """One workflow as it is to be run: the run's own, or one that a task stands for.
 
     Attributes:
         workflow: checked; `workflow.agent` with provider and model as the command line and the project have them.
-        inputs: typed, defaults filled in.
-        environ: the environment as it is when the run starts.
+        inner: the workflows that tasks stand for, by task.
         groups: tasks that stand for several nodes, or for a workflow.
         no_slot: tasks that mostly wait for somebody else: they take no place among those that run at once.
         files: by task, a hash of the files that belong to its definition.
         sections: the root sections as they count in definitions, with what is declared elsewhere; None: the workflow's.
+    """
+
+    workflow: Workflow
+    graph: Graph
+    agent: AgentBlock | None = None  # system prompt resolved; None: the workflow's
+    inner: Mapping[str, InnerRequest] = field(default_factory=dict)
+    groups: Mapping[str, Group] = field(default_factory=dict)
+    no_slot: frozenset[str] = frozenset()
+    files: Mapping[str, str] = field(default_factory=dict)
+    sections: Mapping[str, Json] | None = None
+
+    @property
+    def agent_block(self) -> AgentBlock:
+        """The agent block that tasks are given."""
+        return self.agent or self.workflow.agent or AgentBlock()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InnerRequest(WorkflowRequest):
+    """A workflow that a task stands for.
+
+    Attributes:
+        inputs: from the task's rendered payload to the workflow's inputs. May raise anything.
+        bind_agent: the agent block for these inputs and the agent block of the task's workflow. May raise anything.
+            None: it is `agent` in any case.
+    """
+
+    inputs: Callable[[JsonObject], Mapping[str, Json]]
+    bind_agent: Callable[[Mapping[str, Json], AgentBlock], AgentBlock] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest(WorkflowRequest):
+    """One run of one workflow.
+
+    Attributes:
+        inputs: typed, defaults filled in.
+        environ: the environment as it is when the run starts.
         fail_fast: stop everything after the first failure.
         timeout: seconds for the whole run; None: no bound.
         grace: seconds that what was cancelled has to end.
@@ -186,16 +238,9 @@ class RunRequest:
     """
 
     run_id: str
-    workflow: Workflow
-    graph: Graph
     limits: Limits = field(default_factory=Limits)
     inputs: Mapping[str, Json] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=dict)
-    agent: AgentBlock | None = None  # system prompt resolved; None: the workflow's
-    groups: Mapping[str, Group] = field(default_factory=dict)
-    no_slot: frozenset[str] = frozenset()
-    files: Mapping[str, str] = field(default_factory=dict)
-    sections: Mapping[str, Json] | None = None
     fail_fast: bool = False
     timeout: float | None = None
     grace: float = 5.0
@@ -203,11 +248,6 @@ class RunRequest:
     previous: Mapping[str, PreviousTask] = field(default_factory=dict)
     rerun_from: str | None = None
     seq: int = 0
-
-    @property
-    def agent_block(self) -> AgentBlock:
-        """The agent block that tasks are given."""
-        return self.agent or self.workflow.agent or AgentBlock()
 
     @property
     def max_json_depth(self) -> int:

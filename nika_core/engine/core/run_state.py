@@ -163,7 +163,7 @@ class RunState:
             states=scope.states(),
             errors=scope.errors,
             bindings=bindings,
-            run={"id": plan.run_id, "scope": None if scope.owner is None else scope.owner.id},
+            run={"id": plan.run_id, "scope": None if scope.owner is None else scope.owner.identity},
         )
 
     def resolve(self, node: Node, placeholder: Placeholder, own: Outcome | None = None) -> Json:

@@ -163,7 +163,9 @@ def _fill_expansion(node: Node, data: JsonObject, nodes: dict[str, Node]) -> Non
     if node.parent is not None:
         spec = node.parent.spec.body  # type: ignore[union-attr]  # only lists and loops have items and rounds
     if isinstance(spec, Child):
-        scope = WorkflowScope(spec.plan, data["inputs"], node)
+        scope = WorkflowScope(spec.plan_for(data["inputs"], node.scope.plan), data["inputs"], node)
+        if isinstance(node.parent, LoopExpansion):
+            scope.earlier = node.parent.messages
         node.expansion = ChildExpansion(node, scope)
         _fill_scope(scope, data["scope"], nodes)
     elif isinstance(spec, Loop):
@@ -224,8 +226,12 @@ def _child_of(expansion: EachExpansion | LoopExpansion, data: JsonObject, nodes:
 def _early_end_json(early_end: EarlyEnd | None) -> JsonObject | None:
     if early_end is None:
         return None
-    return {"status": early_end.status.value, "reason": early_end.reason}
+    failure = None if early_end.failure is None else early_end.failure.as_json()
+    return {"status": early_end.status.value, "reason": early_end.reason, "failure": failure}
 
 
 def _early_end_of(data: JsonObject | None) -> EarlyEnd | None:
-    return EarlyEnd(RunStatus(data["status"]), data["reason"]) if data else None
+    if not data:
+        return None
+    failure = failure_of(data["failure"]) if data["failure"] else None
+    return EarlyEnd(RunStatus(data["status"]), data["reason"], failure)
