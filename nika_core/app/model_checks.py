@@ -127,14 +127,20 @@ def check_models(
     workflow = loaded.readable
     if workflow is None:
         return loaded
-    agent = effective_agent(workflow, workspace, provider=provider, model=model)
-    models = ModelChecks(
-        workspace, workflow, agent, InstalledProviders(workspace.registry, workspace.environ), running=False
-    )
-    found = models.problems()
+    from nika_core.app.inner_runs import all_workflows
+
+    def agent_of(each: Workflow) -> AgentBlock:
+        return effective_agent(each, workspace, provider=provider, model=model)
+
+    directory = InstalledProviders(workspace.registry, workspace.environ)
+    found = {
+        problem: None
+        for each, agent in all_workflows(workflow, agent_of(workflow), agent_of)
+        for problem in ModelChecks(workspace, each, agent, directory, running=False).problems()
+    }
     if not found:
         return loaded
-    problems = sorted((*loaded.problems, *found), key=lambda problem: _order(problem.place))
+    problems = sorted((*loaded.problems, *found), key=lambda problem: _order(problem.place, loaded.path))
     valid = not any(problem.severity is Severity.ERROR for problem in problems)
     return replace(loaded, workflow=workflow if valid else None, problems=tuple(problems))
 
@@ -151,5 +157,8 @@ def effective_agent(
     )
 
 
-def _order(place: Place | None) -> tuple[int, int]:
-    return (0, 0) if place is None else (place.line or 0, place.column or 0)
+def _order(place: Place | None, path: str) -> tuple[bool, str, int, int]:
+    """Return what problems are sorted by: those of the file itself come first."""
+    if place is None:
+        return False, path, 0, 0
+    return place.path != path, place.path, place.line or 0, place.column or 0

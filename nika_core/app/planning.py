@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from nika_core.app.admission import refusals
-from nika_core.app.forecasting import forecast, items_of, rounds_of, value_of
+from nika_core.app.forecasting import forecast, items_of, rounds_of
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.results import Plan, PlannedTask
 from nika_core.engine.llm.estimate import TaskForecast
@@ -93,7 +93,7 @@ def _payload(prepared: PreparedRun, task: Task) -> dict[str, Any]:
         )
         if name in keyword.rendered_fields and isinstance(value, Template | str):
             placeholders = value.placeholders if isinstance(value, Template) else ()
-            values = [value_of(prepared, placeholder) for placeholder in placeholders]
+            values = [prepared.value_of(placeholder) for placeholder in placeholders]
             found[name] = value if isinstance(value, str) else value.text
             if None not in values:
                 with suppress(NikaError):  # the run will report it; here it stays as it was written
@@ -108,7 +108,7 @@ def _known(prepared: PreparedRun, value: Any) -> Any:
         if not isinstance(leaf, Template):
             return leaf
         if (single := leaf.single) is not None:
-            known = value_of(prepared, single)
+            known = prepared.value_of(single)
             return leaf.text if known is None else known[0]
         return "".join(_part(prepared, part) for part in leaf.parts)
 
@@ -118,5 +118,5 @@ def _known(prepared: PreparedRun, value: Any) -> Any:
 def _part(prepared: PreparedRun, part: str | Placeholder) -> str:
     if isinstance(part, str):
         return part
-    found = value_of(prepared, part)
+    found = prepared.value_of(part)
     return part.text if found is None else to_text(found[0])

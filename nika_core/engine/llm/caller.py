@@ -94,7 +94,7 @@ class ResilientCaller:
         ready = fit_context(meant, info, prompt, self._budget.ledger.task_room(account))
         ready = replace(ready, key=request.key or f"{call.key}/{name}")
         tokens, cost = self._worst_case(ready, call, connection, info, prompt, batch=batch)
-        reservation = await self._budget.reserve(account, tokens, cost, title=call.task_id)
+        reservation = await self._budget.reserve(account, tokens, cost, title=call.task_id, budgets=call.budgets)
         in_flight = InFlightCall(connection, info, reservation, prompt, self._clock.monotonic(), batch)
         return await self._complete(ready, in_flight, call, name)
 

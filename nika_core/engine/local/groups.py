@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from nika_core import codes
-from nika_core.engine.core.run_plan import Each, Group, Item, Loop
+from nika_core.engine.core.run_plan import Child, Each, Group, Item, Loop
 from nika_core.engine.local.services import Services
 from nika_core.errors import TemplateValueError
 from nika_core.model.json import Json
@@ -23,19 +23,31 @@ ITEM_PLACES: Final = frozenset({"index", "number"})  # what `${each}` tells of t
 
 
 def groups_of(
-    tasks: Iterable[Task], services: Services, keywords: Mapping[str, Keyword | None], limits: Limits
+    tasks: Iterable[Task],
+    children: Mapping[str, Child],
+    services: Services,
+    keywords: Mapping[str, Keyword | None],
+    limits: Limits,
 ) -> Mapping[str, Group]:
-    """Return the tasks that stand for several nodes, by id."""
+    """Return the tasks that stand for several nodes or for a workflow, by id. `children`: these workflows."""
     most = limits.counts.get(LimitKind.ITEMS)
     groups: dict[str, Group] = {}
     for task in tasks:
+        body = children.get(task.id)
         if task.for_each is not None:
-            groups[task.id] = _each(task, task.for_each, services.resolve, services.depends_on, most)
+            groups[task.id] = replace(_each(task, task.for_each, services.resolve, most), body=body)
         elif task.repeat is not None:
             keyword = keywords.get(task.keyword)
             category = KeywordCategory.TOOL if keyword is None else keyword.category
-            groups[task.id] = _loop(task.repeat, task.repeat.keeps_conversation(category))
+            groups[task.id] = replace(_loop(task.repeat, task.repeat.keeps_conversation(category)), body=body)
+        elif body is not None:
+            groups[task.id] = body
     return groups
+
+
+def body_of(group: Group | None) -> Child | None:
+    """Return the workflow that a task, or each of its items or rounds, stands for."""
+    return group.body if isinstance(group, Each | Loop) else group
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +108,6 @@ def _each(
     task: Task,
     for_each: ForEach,
     resolve: Callable[[Placeholder, Values], Json],
-    depends_on: Callable[[Placeholder], Sequence[str]],
     most: int | None,
 ) -> Each:
     bounds = [bound for bound in (for_each.max_items, most) if bound is not None]
