@@ -125,10 +125,10 @@ def timeout_seconds(timeout: float | str | None) -> float | None:
 
 
 def parse_seconds(text: str, name: str) -> float:
-    """Return a duration such as `250ms`, `10s`, `5m` or `1h` in seconds. Raise UsageError that calls it `name`."""
+    """Return a duration such as `250ms`, `10s` or `7d` in seconds. Raise UsageError that calls it `name`."""
     from nika_core.plugin.fields import Duration
 
     try:
         return Duration(above_zero=True).parse(text)
     except ValueError as error:
-        raise UsageError(f"{name}: {error}", hint=f"e.g. {name} 5m; without it a run has no bound") from None
+        raise UsageError(f"{name}: {error}", hint=f"e.g. {name} 5m") from None

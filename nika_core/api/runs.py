@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable
 from pathlib import Path
 
-from nika_core.app.recorded_runs import recorded_run, recorded_runs
+from nika_core.app.recorded_runs import RECORDED_STATES, recorded_run, recorded_runs
 from nika_core.app.results import RecordedRun, SentSignal
 from nika_core.app.workspace import Workspace
-from nika_core.journal import Journal
+from nika_core.errors import UsageError
+from nika_core.journal import Journal, RunSummary
 from nika_core.model.json import Json
 
 
@@ -62,13 +65,37 @@ def path(*, folder: str | Path | None = None) -> Path:
     return _journal(folder).path
 
 
-def list(*, folder: str | Path | None = None) -> tuple[RecordedRun, ...]:  # noqa: A001  # read as `nika.runs.list`
-    """Return all runs, the newest first, without their tasks but for those that wait.
+def list(  # noqa: A001  # read as `nika.runs.list`
+    *,
+    status: Iterable[str] = (),
+    workflow: str | None = None,
+    older_than: float | None = None,
+    newer_than: float | None = None,
+    folder: str | Path | None = None,
+) -> tuple[RecordedRun, ...]:
+    """Return the runs, the newest first, without their tasks but for those that wait. Raise JournalError, UsageError.
 
     Args:
+        status: only runs with one of these: `succeeded`, `failed`, `cancelled`, `paused`, `interrupted`, `running`.
+        workflow: only runs of the workflow of this name.
+        older_than, newer_than: only runs that began so many seconds ago, or longer; or less.
         folder: as for `get`.
     """
-    return recorded_runs(_journal(folder))
+    wanted = frozenset(map(str, status))
+    if unknown := sorted(wanted - RECORDED_STATES):
+        raise UsageError(f"no run has the status '{unknown[0]}'", hint=f"one of {', '.join(sorted(RECORDED_STATES))}")
+    now = time.time()
+
+    def selected(run: RunSummary) -> bool:
+        age = now - run.started
+        return (
+            (not wanted or run.status in wanted)
+            and (workflow is None or run.workflow == workflow)
+            and (older_than is None or age >= older_than)
+            and (newer_than is None or age < newer_than)
+        )
+
+    return recorded_runs(_journal(folder), selected)
 
 
 def _journal(folder: str | Path | None) -> Journal:

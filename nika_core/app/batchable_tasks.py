@@ -40,7 +40,7 @@ class BatchableTasks:
     def with_sending_time(self, workflow: Workflow, path: str = "") -> Workflow:
         """Return the same workflow; those tasks of it that may wait have the time to send a batch."""
         tasks = (
-            replace(task, timeout=_SENDING_TIME) if f"{path}{task.id}" in self.tasks else task
+            replace(task, timeout=_SENDING_TIME, idle_timeout=None) if f"{path}{task.id}" in self.tasks else task
             for task in workflow.tasks
         )
         return replace(workflow, tasks=tuple(tasks))

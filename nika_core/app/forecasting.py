@@ -21,13 +21,12 @@ from nika_core.engine.llm.estimate import (
 from nika_core.engine.llm.request_defaults import DEFAULT_MAX_TOKENS
 from nika_core.engine.local.groups import as_list
 from nika_core.errors import NikaError, TaskError, TemplateValueError
-from nika_core.model.json import Json
 from nika_core.model.limits import LimitKind
 from nika_core.model.payload_tree import map_leaves
-from nika_core.model.template import Placeholder, Template, TypedTemplate
+from nika_core.model.template import Template, TypedTemplate
 from nika_core.model.workflow import ForEach, KeywordCategory, NodePath, Task
-from nika_core.plugin import CallEstimate, Client, Estimate, Facets, ModelRequest, Values
-from nika_core.template import render, resolve
+from nika_core.plugin import CallEstimate, Client, Estimate, Facets, ModelRequest
+from nika_core.template import render
 
 _COUNTING_SECONDS: Final = 15.0  # that the providers' counters have, all together
 

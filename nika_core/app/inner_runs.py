@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 from nika_core import codes
 from nika_core.app.model_checks import effective_agent
 from nika_core.app.system_prompt import fill_system_prompt, read_system_prompt
-from nika_core.document import call_inputs
-from nika_core.engine.core.run_plan import InnerRequest
-from nika_core.errors import NikaError, TemplateValueError
+from nika_core.document import call_inputs, fill_in
+from nika_core.engine.core.run_plan import InnerRequest, WorkflowPlan
+from nika_core.errors import NikaError, ProblemsError, TemplateValueError
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.payload_tree import map_leaves
 from nika_core.model.template import Template
 from nika_core.model.tools import covers
 from nika_core.model.workflow import AgentBlock, InnerWorkflow, NodePath, Task, Workflow
+from nika_core.plugin import Values
 
 if TYPE_CHECKING:
     from nika_core.app.prepared_run import PreparedRun
@@ -108,39 +109,53 @@ def prepare_inner(
     Args:
         known: returns the value of a template, as a tuple, if it is known before the run.
     """
-    workspace, options = caller.workspace, caller.options
     bounds = caller.tools.within(caller.agent)
     workflow = bounds.of_workflow(inner.workflow)
-    if inner.inherits_agent:
-        agent = inherited_agent(caller.agent)
-    else:
-        agent = effective_agent(workflow, workspace, provider=options.provider, model=options.model)
-        agent = bounds.of_agent(read_system_prompt(agent, workflow))
     inputs = _known_inputs(caller, task, workflow, known)
-    return replace(
+    workflow = replace(workflow, env={**caller.workflow.env, **workflow.env})
+    prepared = replace(
         caller,
         workflow=workflow,
         graph=inner.graph,
         inputs=inputs,
-        agent=_filled_now(agent, inputs, caller),
         tools=bounds,
         warnings=(),
         document="",
         resumed=None,
     )
+    if all(prepared.value_of(each) for template in workflow.deferred.values() for each in template.placeholders):
+        prepared = replace(prepared, workflow=_filled(prepared, workflow, inputs))
+    agent = _agent(prepared, inner, caller.agent, inputs)
+    late = caller.filled_late or bool(prepared.workflow.deferred) or isinstance(agent.system_prompt, Template)
+    return replace(prepared, agent=agent, filled_late=late)
 
 
-def inherited_agent(agent: AgentBlock) -> AgentBlock:
-    """Return the agent block of a caller for a workflow that has none: its output and its budget are the caller's."""
-    return replace(agent, output=None, max_budget_usd=None)
+def _filled(prepared: PreparedRun, workflow: Workflow, inputs: Mapping[str, Json]) -> Workflow:
+    """Return a workflow with the values of its deferred fields. Raise ProblemsError."""
+    workspace = prepared.workspace
+    if not workflow.deferred:
+        return workflow
+    values = Values(inputs=inputs, environ=workspace.environ)
+    settings = workspace.project.settings
+    filled, problems = fill_in(workflow, workspace.registry, values, workspace.limits, settings)
+    if problems:
+        raise ProblemsError(problems)
+    return replace(filled, deferred={})
 
 
-def _filled_now(agent: AgentBlock, inputs: Mapping[str, Json], caller: PreparedRun) -> AgentBlock:
-    """Return the block with its system prompt filled in, if all that it names is known."""
+def _agent(prepared: PreparedRun, inner: InnerWorkflow, caller: AgentBlock, inputs: Mapping[str, Json]) -> AgentBlock:
+    """Return the agent block of an inner workflow, filled in as far as its inputs are known."""
+    workspace, options = prepared.workspace, prepared.options
+    if inner.inherits_agent:
+        return replace(caller, output=None, max_budget_usd=None)  # they are the caller's own
+    agent = effective_agent(prepared.workflow, workspace, provider=options.provider, model=options.model)
+    agent = prepared.tools.of_agent(read_system_prompt(agent, prepared.workflow))
     try:
-        return fill_system_prompt(agent, caller.workspace, inputs)
-    except TemplateValueError:  # an input of the run of this workflow: filled in when it starts
-        return agent
+        return fill_system_prompt(agent, workspace, inputs)
+    except TemplateValueError as error:
+        if not isinstance(error.__cause__, InputNotKnownError):
+            raise
+        return agent  # filled in when it starts
 
 
 def _known_inputs(
@@ -167,38 +182,38 @@ def _known_inputs(
     return KnownInputs(values, specs)
 
 
-def inner_request(prepared: PreparedRun, task: Task, **more: Any) -> InnerRequest:
+def inner_request(caller: PreparedRun, task: Task, **more: Any) -> InnerRequest:
     """Return what the engine is given of a workflow that a task stands for."""
-    caller, inherits = prepared.agent, task.inner is not None and task.inner.inherits_agent
-    inner = prepared.inner[task.id]
-    facets, workflow, limits, workspace = prepared.facets[task.keyword], inner.workflow, inner.limits, inner.workspace
-    agent = inner.agent
+    facets, prepared, inner = caller.facets[task.keyword], caller.inner[task.id], task.inner
+    assert inner is not None
+    workflow = prepared.workflow
 
     def inputs(payload: JsonObject) -> Mapping[str, Json]:
         call = facets.workflow(payload)
-        return call_inputs(workflow, {} if call is None else call.inputs, limits)  # type: ignore[arg-type]  # rendered
+        given: Mapping[str, Any] = {} if call is None else call.inputs
+        return call_inputs(workflow, given, prepared.limits)
 
-    def bind_agent(values: Mapping[str, Json], bound_caller: AgentBlock) -> AgentBlock:
-        if inherits:
-            return inherited_agent(bound_caller)
-        return fill_system_prompt(agent, workspace, values)
+    def bind(values: Mapping[str, Json], plan: WorkflowPlan) -> InnerRequest:
+        filled = _filled(prepared, workflow, values)
+        env = {**plan.env, **{name: filled.env[name] for name in inner.workflow.env}}
+        bound = replace(prepared, workflow=replace(filled, env=env))
+        return replace(request, workflow=bound.workflow, agent=_agent(bound, inner, plan.agent, values))
 
-    is_bound = isinstance(caller.system_prompt if inherits else agent.system_prompt, Template)
-    return InnerRequest(
+    request = InnerRequest(
         workflow=workflow,
-        graph=inner.graph,
-        agent=agent,
+        graph=prepared.graph,
+        agent=prepared.agent,
         inputs=inputs,
-        bind_agent=bind_agent if is_bound else None,
-        files=inner.files,
-        sections=inner.sections,
+        files=prepared.files,
+        sections=prepared.sections,
         **more,
     )
+    return replace(request, bind=bind) if prepared.filled_late else request
 
 
-def all_workflows(workflow: Workflow, agent: AgentBlock, agent_of: Callable[[Workflow], AgentBlock]) -> Iterator[
-    tuple[Workflow, AgentBlock]
-]:
+def all_workflows(
+    workflow: Workflow, agent: AgentBlock, agent_of: Callable[[Workflow], AgentBlock]
+) -> Iterator[tuple[Workflow, AgentBlock]]:
     """Yield a workflow and all that are nested inside it, each once for each agent block that it uses."""
     seen: set[tuple[int, AgentBlock]] = set()
     todo = [(workflow, agent)]
@@ -211,5 +226,5 @@ def all_workflows(workflow: Workflow, agent: AgentBlock, agent_of: Callable[[Wor
         yield workflow, agent
         for task in workflow.tasks:
             if (inner := task.inner) is not None:
-                block = inherited_agent(agent) if inner.inherits_agent else agent_of(inner.workflow)
+                block = agent if inner.inherits_agent else agent_of(inner.workflow)
                 todo.append((inner.workflow, block))

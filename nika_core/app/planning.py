@@ -10,6 +10,7 @@ from nika_core.app.admission import refusals
 from nika_core.app.forecasting import forecast, items_of, rounds_of
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.results import Plan, PlannedTask
+from nika_core.document import settings_of
 from nika_core.engine.llm.estimate import TaskForecast
 from nika_core.engine.local.groups import ITEM_PLACES
 from nika_core.errors import NikaError
@@ -38,7 +39,10 @@ def make_plan(prepared: PreparedRun, counted: Mapping[str, int] | None = None) -
         ]
     # Counted prompts may be cheaper than a run, which does not count them, has to assume.
     reasons = refusals(prepared, None if counted else estimate)
-    return Plan(tuple(planned), estimate, tuple(error.problem() for error in reasons), prepared.warnings)
+    settings: dict[str, Any] = settings_of(prepared.workflow)
+    if prepared.workflow.env:
+        settings["env"] = prepared.masker.json(dict(prepared.workflow.env))
+    return Plan(tuple(planned), estimate, settings, tuple(error.problem() for error in reasons), prepared.warnings)
 
 
 def _planned(prepared: PreparedRun, task: Task, wave: int, estimate: TaskForecast) -> PlannedTask:
@@ -56,6 +60,7 @@ def _planned(prepared: PreparedRun, task: Task, wave: int, estimate: TaskForecas
             for effect in facets.effects(prepared.payload(task))
         ),
         estimate=estimate,
+        settings=settings_of(task),
         items=items_of(prepared, task),
         rounds=rounds_of(task),
         notes=tuple(_notes(task)),

@@ -7,10 +7,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
+from nika_core.app.inner_runs import (
+    NO_BOUNDS,
+    InputNotKnownError,
+    KnownInputs,
+    ToolBounds,
+    all_workflows,
+    prepare_inner,
+)
 from nika_core.app.installed_providers import InstalledProviders
-from nika_core.app.inner_runs import NO_BOUNDS, InputNotKnownError, KnownInputs, ToolBounds, all_workflows, prepare_inner
 from nika_core.app.model_checks import ModelChecks, effective_agent
 from nika_core.app.resuming import ResumedRun, check_resumable
 from nika_core.app.run_options import RunOptions
@@ -22,6 +29,7 @@ from nika_core.document import (
     WorkflowPayload,
     check_inputs,
     check_values,
+    fill_in,
     is_known_before_run,
 )
 from nika_core.engine.core.hashing import digest
@@ -35,11 +43,12 @@ from nika_core.model.json import Json
 from nika_core.model.limits import Limit, LimitKind, Limits, Unit
 from nika_core.model.masking import Masker, secret_values
 from nika_core.model.template import Placeholder, Template
-from nika_core.model.workflow import AgentBlock, Task, Workflow
+from nika_core.model.workflow import AgentBlock, KeywordCategory, Task, Workflow
 from nika_core.plugin import Facets, Keyword, ModelInfo, Price, Provider, Values
 from nika_core.template import render, resolve
 
 _MAX_HASHED = 1024**3  # bytes of one file that belongs to a task
+_NO_PROCESS: Final = frozenset({"host", "path", "model"})  # kinds of effects
 T = TypeVar("T")
 
 
@@ -61,6 +70,7 @@ class PreparedRun:
     document: str = ""  # the workflow's text, for the run's history
     resumed: ResumedRun | None = None
     tools: ToolBounds = NO_BOUNDS  # of the workflows that call this one
+    filled_late: bool = False  # something of it, or of one that calls it, is known only when it starts
 
     @cached_property
     def inner(self) -> Mapping[str, PreparedRun]:
@@ -127,13 +137,20 @@ class PreparedRun:
 
     @cached_property
     def files(self) -> Mapping[str, str]:
-        """By task, a hash of the files that belong to its definition, as they are now."""
+        """By task, a hash of the files that belong to its definition, as they are now, and of `env` for processes."""
         found = {}
         for task in self.workflow.tasks:
-            paths = self.asked(task, Facets.files)
-            if paths:
-                found[task.id] = digest([_content(path) for path in paths])
+            parts: list[Json] = [_content(path) for path in self.asked(task, Facets.files)]
+            if self.workflow.env and self._may_start_processes(task):
+                parts.append(dict(self.workflow.env))
+            if parts:
+                found[task.id] = digest(parts)
         return found
+
+    def _may_start_processes(self, task: Task) -> bool:
+        if self.keywords[task.keyword].category is not KeywordCategory.TOOL and self.payload(task).allowed_tools:
+            return True  # any of its tools may
+        return not all(effect.kind in _NO_PROCESS for effect in self.asked(task, Facets.effects))
 
     @cached_property
     def sections(self) -> Mapping[str, Json]:
@@ -214,6 +231,12 @@ def prepare_run(
     workflows = list(all_workflows(workflow, agent, agent_of))
     if not problems:
         problems += _check_values(workspace, [each for each, _ in workflows], values)
+        known = Values(inputs=values, environ=workspace.environ)
+        workflow, wrong = fill_in(workflow, workspace.registry, known, workspace.limits, workspace.project.settings)
+        problems += [_masked(problem, workspace) for problem in wrong if problem not in loaded.problems]
+        workflow = replace(workflow, deferred={})
+        agent = agent_of(workflow)
+        workflows[0] = workflow, agent
     words = [word for each, _ in workflows for word in _words(each, workspace)]
     limits = workspace.limits_for(dict.fromkeys(words)).narrowed(_narrowed_by(options))
     directory = InstalledProviders(workspace.registry, workspace.environ)
@@ -244,14 +267,17 @@ def prepare_run(
     )
 
 
-def _check_values(
-    workspace: Workspace, workflows: Sequence[Workflow], inputs: Mapping[str, Json]
-) -> Iterator[Problem]:
+def _check_values(workspace: Workspace, workflows: Sequence[Workflow], inputs: Mapping[str, Json]) -> Iterator[Problem]:
     """Yield a problem for each value that has to be known now; inputs of inner workflows are known in the run."""
     for number, workflow in enumerate(workflows):
         known = inputs if not number else KnownInputs({}, workflow.inputs or {})
         values = Values(inputs=known, environ=workspace.environ)
         yield from check_values(workflow, workspace.registry, values, ignore=InputNotKnownError)
+
+
+def _masked(problem: Problem, workspace: Workspace) -> Problem:
+    """Return a problem without the secrets that the environment may have put into its message."""
+    return replace(problem, message=workspace.masker.text(problem.message))
 
 
 def _words(workflow: Workflow, workspace: Workspace) -> list[str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
 
 from nika_core.app.recorded_tasks import CHILDREN_KINDS, RecordedTasks
 from nika_core.app.results import RecordedRun, RecordedTask
@@ -19,10 +19,12 @@ from nika_core.model.masking import MASK
 from nika_core.model.state import RunStatus
 from nika_core.model.usage import NOTHING, Usage
 
+RECORDED_STATES: Final = frozenset((*RunStatus, RUNNING, INTERRUPTED))
 
-def recorded_runs(journal: Journal) -> tuple[RecordedRun, ...]:
-    """Return all runs, the newest first, without their tasks but for those that wait. Raise JournalError."""
-    return tuple(_typed(_listed_json(journal, summary)) for summary in journal.runs())
+
+def recorded_runs(journal: Journal, selected: Callable[[RunSummary], bool]) -> tuple[RecordedRun, ...]:
+    """Return the selected runs, newest first, without their tasks but for those that wait. Raise JournalError."""
+    return tuple(_typed(_listed_json(journal, summary)) for summary in journal.runs() if selected(summary))
 
 
 def recorded_run(journal: Journal, run: str) -> RecordedRun:

@@ -75,11 +75,11 @@ class CliContext:
     def journal(self) -> tuple[nika.RecordedRun, ...]:
         return nika.runs.list(folder=self.workspace.project_folder)
 
-    def load_workflow(self, path: Path) -> Workflow:
+    def load_workflow(self, path: Path | None = None) -> Workflow:
         from nika_core.cli.problems import require_workflow
-        from nika_core.cli.run_command import open_command_workspace
+        from nika_core.cli.run_command import find_workflow
 
-        workspace = open_command_workspace(path)
+        workspace, path = find_workflow(path)
         console.mask_with(workspace.masker)
         workflow = require_workflow(workspace.load(path))
         self._opened[workflow.path] = workspace

@@ -1,4 +1,4 @@
-"""Inputs from the command line: `-i KEY=VALUE`, `-i KEY=@file`, `--inputs FILE`."""
+"""Inputs from the command line: `-i KEY=VALUE`, `-i KEY=@file`, `--inputs FILE`; `-` is standard input."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 import nika_core as nika
 from nika_core import codes
 from nika_core.api.project import read_input_text
+from nika_core.cli.stdin import STDIN, read_stdin
 from nika_core.errors import UsageError
 
 
 def gather(pairs: Iterable[str], file: Path | None) -> dict[str, Any]:
     """Return the inputs, texts not yet typed; `-i` wins over the file. Raise UsageError."""
-    given: dict[str, Any] = {} if file is None else nika.read_inputs(file)
+    given = _from_file(file)
     seen: set[str] = set()
     for pair in pairs:
         key, equals, value = pair.partition("=")
@@ -27,5 +28,17 @@ def gather(pairs: Iterable[str], file: Path | None) -> dict[str, Any]:
         if key in seen:
             raise UsageError(f"-i {key} is given twice", code=codes.BAD_INPUT, hint="give each input once")
         seen.add(key)
-        given[key] = read_input_text(Path(value[1:]), f"-i {key}=@…") if value.startswith("@") else value
+        given[key] = _text(Path(value[1:]), f"-i {key}=@…") if value.startswith("@") else value
+    if file == STDIN and any(value == "@-" for _, _, value in (pair.partition("=") for pair in pairs)):
+        raise UsageError("standard input is taken twice", code=codes.BAD_INPUT, hint="read one of the two from a file")
     return given
+
+
+def _from_file(file: Path | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    return nika.read_inputs(file, text=read_stdin("--inputs") if file == STDIN else None)
+
+
+def _text(path: Path, what: str) -> str:
+    return read_stdin(what) if path == STDIN else read_input_text(path, what)

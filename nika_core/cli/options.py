@@ -41,27 +41,29 @@ def format_option() -> Any:
 FormatOption = Annotated[Format, format_option()]
 RunFormatOption = Annotated[RunFormat, format_option()]
 VerboseOption = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Show more; twice for everything.")]
-WorkflowArgument = Annotated[Path | None, typer.Argument(help="The workflow's file; without it, `main:` of nika.yaml.")]
+WorkflowArgument = Annotated[
+    Path | None, typer.Argument(help="The workflow's file; `-` reads it; without one, `main:` of nika.yaml.")
+]
 InputOption = Annotated[
     list[str] | None, typer.Option("--input", "-i", metavar="KEY=VALUE", help="An input; KEY=@file reads a file.")
 ]
 InputsOption = Annotated[Path | None, typer.Option("--inputs", help="Inputs from a YAML or JSON file.")]
 ProviderOption = Annotated[str | None, typer.Option("--provider", "-p", help="The provider for all models.")]
 ModelOption = Annotated[str | None, typer.Option("--model", "-m", help="The agent block's model.")]
-RunArgument = Annotated[str, typer.Argument(help="The run's id, a unique beginning of it, or `last`.")]
+LAST = "last"
+RunArgument = Annotated[
+    str, typer.Argument(help="The run's id, a unique beginning of it, or `last`.", show_default=False)
+]
 TimeoutOption = Annotated[
     str | None,
-    typer.Option("--timeout", metavar="TIME", help="Time for the whole run: 250ms, 10s, 5m, 1h, or seconds."),
-]
-FolderOption = Annotated[
-    Path | None, typer.Option("--folder", "-C", help="Where the run's history is; without it, this folder's project.")
+    typer.Option("--timeout", metavar="TIME", help="Time for the whole run: 250ms, 10s, 5m, 1h, 7d, or seconds."),
 ]
 
 
-def seconds_of(timeout: str | None) -> float | None:
-    """Return `--timeout` in seconds. Raise UsageError."""
-    if timeout is None:
+def seconds_of(duration: str | None, option: str = "--timeout") -> float | None:
+    """Return an option's duration in seconds. Raise UsageError."""
+    if duration is None:
         return None
-    from nika_core.api.options import parse_seconds  # only a run with a timeout waits for the import
+    from nika_core.api.options import parse_seconds  # only a command with a duration waits for the import
 
-    return parse_seconds(timeout, "--timeout")
+    return parse_seconds(duration, option)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -22,6 +23,8 @@ from nika_core.cli.options import (
 from nika_core.cli.problems import print_problem, printing_problems
 from nika_core.cli.run_command import find_workflow, read_workflow
 from nika_core.model.usage import money_text
+
+_TIMES: Final = frozenset({"timeout", "idleTimeout", "backoff", "every"})  # settings in seconds
 
 
 def plan_command(
@@ -53,6 +56,8 @@ def plan_command(
         return
     for refusal in plan.refusals:
         print_problem_line(refusal)
+    for name, value in _settings(plan.settings):
+        print_data(f"{name}: {plain(value)}")
     wave = 0
     for task in plan.tasks:
         if task.wave != wave:
@@ -70,6 +75,8 @@ def _print_task(task: nika.PlannedTask) -> None:
     print_data(f"  {task.id}  {task.keyword}{times}{after}{sure}")
     if task.when is not None:
         print_data(f"      when: {plain(' '.join(task.when.split()))}")
+    for name, value in _settings(task.settings):
+        print_data(f"      {name}: {value}")
     for key, value in task.payload.items():
         lines = plain(value if isinstance(value, str) else json_text(value)).splitlines() or [""]
         print_data(f"      {key}: {lines[0]}{' …' if len(lines) > 1 else ''}")
@@ -81,6 +88,15 @@ def _print_task(task: nika.PlannedTask) -> None:
     cost = _forecast_text(task.estimate)
     if cost:
         print_data(f"      {cost}")
+
+
+def _settings(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each setting's name, as `retry.max`, and its value as its author could write it."""
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _settings(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", f"{value:g}s" if name in _TIMES else str(value)
 
 
 def _times_text(task: nika.PlannedTask) -> str:

@@ -11,6 +11,7 @@ from typer.exceptions import Exit, TyperException
 
 from nika_core.api.commands import command_failed, load_command
 from nika_core.cli.command_context import CliContext
+from nika_core.cli.folder import add_folder_option
 from nika_core.errors import NikaError
 
 
@@ -48,4 +49,5 @@ def build(name: str, loaded: Any) -> Any:
         loaded = single
     command = typer.main.get_command(loaded)
     command.name = name
+    add_folder_option(command)
     return command

@@ -19,7 +19,10 @@ from nika_core.plugin import Command, Keyword, LimitPolicy, Provider, TemplateSo
 from nika_core.plugin.fields import field_docs
 
 app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, add_completion=False, help="What is installed, blocked or broken."
+    invoke_without_command=True,
+    rich_markup_mode=None,
+    add_completion=False,
+    help="What is installed, blocked or broken.",
 )
 
 
@@ -60,6 +63,13 @@ def _print_unmatched() -> None:
     for unmatched in nika.unmatched_plugins():
         entry = plain(f"'{unmatched.entry}' in the {unmatched.list} list of {unmatched.where}")
         print_message(f"{style('note', 'yellow')}: {entry} matches nothing that is installed")
+
+
+@app.callback()
+def plugins(context: typer.Context, format_: FormatOption = Format.PRETTY) -> None:
+    """List every installed plugin, or do what a command below says."""
+    if context.invoked_subcommand is None:
+        list_(format_)
 
 
 @app.command("list")

@@ -10,7 +10,7 @@ import typer
 import nika_core as nika
 from nika_core.cli.inputs import gather
 from nika_core.cli.options import (
-    FolderOption,
+    LAST,
     RunArgument,
     RunFormat,
     RunFormatOption,
@@ -23,7 +23,7 @@ from nika_core.cli.run_command import open_command_workspace, read_workflow
 
 
 def resume_command(
-    run: RunArgument,
+    run: RunArgument = LAST,
     from_: Annotated[
         str | None,
         typer.Option("--from", metavar="TASK", help="Run this task (or e.g. review.3) and all below it again."),
@@ -32,7 +32,6 @@ def resume_command(
         list[str] | None, typer.Option("--input", "-i", metavar="KEY=VALUE", help="An input, in place of the old one.")
     ] = None,
     timeout: TimeoutOption = None,
-    folder: FolderOption = None,
     format_: RunFormatOption = RunFormat.PRETTY,
     verbose: VerboseOption = 0,
 ) -> None:
@@ -42,7 +41,7 @@ def resume_command(
         from nika_core.api.running import open_resumed
         from nika_core.cli.live_run import show_run
 
-        resumed = open_resumed(run, folder=folder, inputs=gather(input_ or (), None), timeout=seconds, rerun_from=from_)
+        resumed = open_resumed(run, inputs=gather(input_ or (), None), timeout=seconds, rerun_from=from_)
         workspace, options = open_command_workspace(resumed.path), resumed.options
         loaded = read_workflow(workspace, resumed.path, options.provider, options.model)
         with printing_problems(loaded):

@@ -25,6 +25,7 @@ from nika_core.cli.options import (
     seconds_of,
 )
 from nika_core.cli.problems import printing_problems, refused_run_as_json, require_workflow
+from nika_core.cli.stdin import STDIN, read_stdin
 from nika_core.errors import UsageError
 
 
@@ -71,7 +72,8 @@ def run_command(
 
         from nika_core.cli.live_run import show_run
 
-        sys.exit(show_run(prepared, format_.value, verbose, journal=not no_journal))
+        # A run of a workflow that no file holds could not be resumed.
+        sys.exit(show_run(prepared, format_.value, verbose, journal=not no_journal and path != STDIN))
 
 
 def open_command_workspace(start: Path | None = None) -> nika.Workspace:
@@ -84,14 +86,15 @@ def read_workflow(
 ) -> nika.LoadedWorkflow:
     """Return the checked file. Raise ReportedError after printing everything that is wrong, with its models too."""
     mask_with(workspace.masker)
-    loaded = nika.load(path, provider=provider, model=model, workspace=workspace)
+    named = read_stdin("the workflow") + "\n" if path == STDIN else path
+    loaded = nika.load(named, provider=provider, model=model, workspace=workspace)
     require_workflow(loaded)
     return loaded
 
 
 def find_workflow(workflow: Path | None) -> tuple[nika.Workspace, Path]:
     """Return the opened project and the file to run. Raise UsageError if neither says which."""
-    workspace = open_command_workspace(workflow)
+    workspace = open_command_workspace(None if workflow == STDIN else workflow)
     if workflow is not None:
         return workspace, workflow
     if workspace.project.main is None:

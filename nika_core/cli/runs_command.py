@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -10,28 +11,72 @@ from typing import Annotated, Any
 import typer
 
 import nika_core as nika
-from nika_core.cli.console import format_table, json_text, plain, print_data, print_json, print_message, style_data
-from nika_core.cli.options import FolderOption, Format, FormatOption, RunArgument
+from nika_core.cli.console import (
+    format_table,
+    json_text,
+    plain,
+    print_data,
+    print_error,
+    print_json,
+    print_message,
+    style_data,
+)
+from nika_core.cli.options import LAST, Format, FormatOption, RunArgument, seconds_of
 from nika_core.cli.progress import duration_text
 from nika_core.cli.waiting import waits_for_text
+from nika_core.errors import NikaError, UsageError
+from nika_core.model.state import RunStatus
 from nika_core.model.usage import money_text
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False, help="The history of runs.")
+app = typer.Typer(
+    invoke_without_command=True, rich_markup_mode=None, add_completion=False, help="The history of runs; lists them."
+)
 
 
 _SHOWN = 200  # characters of an output, unless -v
 _NAMED = 10  # items of a list that are named, unless -v
+_ENDED = (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED)
 _CHILDREN = ("items", "rounds", "tasks")
 
 
+_AGE = "e.g. 12h or 30d"
+OlderThanOption = Annotated[
+    str | None, typer.Option("--older-than", metavar="TIME", help=f"Only runs that began longer ago: {_AGE}.")
+]
+
+
+@app.callback()
+def runs(context: typer.Context, format_: FormatOption = Format.PRETTY) -> None:
+    """List all runs of this project, or do what a command below says."""
+    if context.invoked_subcommand is None:
+        list_(format_=format_)
+
+
 @app.command("list")
-def list_(folder: FolderOption = None, format_: FormatOption = Format.PRETTY) -> None:
-    """List all runs of this project, the newest first."""
-    found = nika.runs.list(folder=folder)
+def list_(
+    status: Annotated[
+        list[str] | None,
+        typer.Option("--status", metavar="STATUS", help="Only runs with this status, e.g. failed; may be repeated."),
+    ] = None,
+    workflow: Annotated[str | None, typer.Option("--workflow", metavar="NAME", help="Only runs of this one.")] = None,
+    older_than: OlderThanOption = None,
+    newer_than: Annotated[
+        str | None, typer.Option("--newer-than", metavar="TIME", help=f"Only runs that began later: {_AGE}.")
+    ] = None,
+    format_: FormatOption = Format.PRETTY,
+) -> None:
+    """List the runs of this project, the newest first."""
+    found = nika.runs.list(
+        status=status or (),
+        workflow=workflow,
+        older_than=seconds_of(older_than, "--older-than"),
+        newer_than=seconds_of(newer_than, "--newer-than"),
+    )
     if format_ is Format.JSON:
         print_json({"runs": [nika.to_json(run) for run in found]})
     elif not found:
-        print_message(f"no run is recorded in {nika.runs.path(folder=folder).parent}")
+        such = " such" if status or workflow or older_than or newer_than else ""
+        print_message(f"no{such} run is recorded in {nika.runs.path().parent}")
     else:
         rows = [
             (
@@ -54,13 +99,12 @@ def list_(folder: FolderOption = None, format_: FormatOption = Format.PRETTY) ->
 
 @app.command()
 def show(
-    run: RunArgument,
-    folder: FolderOption = None,
+    run: RunArgument = LAST,
     format_: FormatOption = Format.PRETTY,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Outputs in full.")] = False,
 ) -> None:
     """Show one run: every task with its state, attempts, time, tokens, cost, output and error."""
-    found = nika.to_json(nika.runs.get(run, folder=folder))
+    found = nika.to_json(nika.runs.get(run))
     if format_ is Format.JSON:
         print_json(found)
         return
@@ -128,9 +172,38 @@ def _counts(kind: str, children: list[dict[str, Any]]) -> str:
 
 
 @app.command()
-def rm(run: RunArgument, folder: FolderOption = None) -> None:
-    """Remove a run with its events, outputs and files, and end what a killed Nika left running of it."""
-    print_message(f"removed {nika.runs.remove(run, folder=folder)}")
+def rm(
+    runs: Annotated[
+        list[str] | None, typer.Argument(metavar="[RUN]...", help="Ids, or unique beginnings of them.")
+    ] = None,
+    older_than: OlderThanOption = None,
+    format_: FormatOption = Format.PRETTY,
+) -> None:
+    """Remove runs with their events, outputs and files, and end what a killed Nika left running of them.
+
+    `--older-than` removes only runs that have ended: one that is paused or was interrupted has to be named.
+    """
+    if (not runs) == (older_than is None):
+        raise UsageError("which runs?", hint="name runs, or give --older-than, e.g. nika runs rm --older-than 30d")
+    named = list(runs or ()) or [
+        run.run_id for run in nika.runs.list(status=_ENDED, older_than=seconds_of(older_than, "--older-than"))
+    ]
+    removed, errors = [], []
+    for run in named:
+        try:
+            removed.append(nika.runs.remove(run))
+        except NikaError as error:  # the others are removed all the same
+            errors.append(error)
+            print_error(error)
+        else:
+            if format_ is Format.PRETTY:
+                print_message(f"removed {removed[-1]}")
+    if format_ is Format.JSON:
+        print_json({"removed": removed})
+    elif not named:
+        print_message("nothing is as old as that")
+    if errors:
+        sys.exit(errors[0].exit_code)
 
 
 def _cost(usage: dict[str, Any]) -> str:

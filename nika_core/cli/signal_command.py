@@ -9,7 +9,8 @@ import typer
 
 import nika_core as nika
 from nika_core.cli.console import plain, print_json, print_message
-from nika_core.cli.options import FolderOption, Format, FormatOption, RunArgument
+from nika_core.cli.options import Format, FormatOption, RunArgument
+from nika_core.cli.stdin import STDIN, read_stdin
 from nika_core.errors import UsageError
 from nika_core.model.json_text import parse_json
 
@@ -17,17 +18,16 @@ from nika_core.model.json_text import parse_json
 def signal_command(
     run: RunArgument,
     task: Annotated[str, typer.Argument(help="The task's id; review.3 means review[3].")],
-    payload: Annotated[str, typer.Argument(metavar="[JSON]", help="What the task is given.")] = "null",
-    folder: FolderOption = None,
+    payload: Annotated[str, typer.Argument(metavar="[JSON]", help="What the task is given; `-` reads it.")] = "null",
     format_: FormatOption = Format.PRETTY,
 ) -> None:
     """Give a task what it waits for: written to the history of its run, which takes it within a second."""
     try:
-        value = parse_json(payload)
+        value = parse_json(read_stdin("the signal") if payload == str(STDIN) else payload)
     except ValueError as error:
         hint = f"a text needs quotes of its own: '{json.dumps(payload[:40])}'; without JSON the payload is null"
         raise UsageError(f"the signal cannot be used: {error}", hint=hint) from None
-    sent = nika.signal(run, task, value, folder=folder)
+    sent = nika.signal(run, task, value)
     if format_ is Format.JSON:
         status = {"runId": sent.run_id, "task": sent.task, "runStatus": sent.run_status, "repeated": sent.repeated}
         print_json(status)

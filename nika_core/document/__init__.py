@@ -2,6 +2,7 @@
 
 from nika_core.document.checks import TaskPayloads, WorkflowPayload, check_values, check_workflow, graph_of
 from nika_core.document.checks.check_context import is_known_before_run
+from nika_core.document.filling import fill_in, settings_of
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading.inputs import call_inputs, check_inputs
 from nika_core.document.reading.project_file import check_settings, find_project, load_project
@@ -19,9 +20,11 @@ __all__ = [
     "check_values",
     "check_workflow",
     "declared_tasks",
+    "fill_in",
     "find_project",
     "graph_of",
     "is_known_before_run",
     "load_project",
     "load_workflow",
+    "settings_of",
 ]

@@ -109,11 +109,11 @@ class CommandContext(Protocol):
         """The project's recorded runs, newest first, as `nika_core.runs.list` returns them."""
         ...
 
-    def load_workflow(self, path: Path) -> Workflow:
-        """Load and check a workflow of any project, and print its warnings.
+    def load_workflow(self, path: Path | None = None) -> Workflow:
+        """Load and check a workflow of any project, and print its warnings; without a path, `main:` of nika.yaml.
 
         From then on the secrets of its project are masked, too. Raises ProblemsError after printing each problem with
-        its line.
+        its line; UsageError if neither says which workflow.
         """
         ...
 

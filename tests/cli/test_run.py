@@ -203,7 +203,9 @@ def test_a_run_that_takes_longer_than_its_time_fails_says_so_and_can_be_resumed(
     assert (longer.code, longer.json["output"]) == (0, "done")
 
 
-@pytest.mark.parametrize(("time", "said"), [("soon", "`10s`, `5m` or `1h`, found `soon`"), ("0", "more than no time")])
+@pytest.mark.parametrize(
+    ("time", "said"), [("soon", "`10s`, `5m`, `1h` or `7d`, found `soon`"), ("0", "more than no time")]
+)
 def test_a_time_that_is_none_is_told_before_anything_runs(
     nika: Nika, write: Write, folder: Path, time: str, said: str
 ) -> None:

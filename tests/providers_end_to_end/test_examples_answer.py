@@ -107,7 +107,56 @@ def test_a_report_is_written_over_all_pages_of_an_api(folder: Path, example: Pat
     assert "mock: Say in two sentences" in done.stdout
 
 
-@pytest.mark.parametrize("example", ["agent", "evaluation", "local"], indirect=True)
+@pytest.mark.parametrize("example", ["review"], indirect=True)
+def test_the_files_of_a_branch_are_reviewed(folder: Path, example: Path) -> None:
+    def review(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, example / "run.py", *arguments]
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+
+    done = review()
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "## Review of 3 files"
+    assert [line.split("`")[1] for line in lines if line.startswith("- ")] == [
+        "README.md",
+        "old prices.csv",
+        "total.py",
+    ]
+    assert lines[-1] == "With a major problem: 1. Not reviewed: 0."
+
+    refused = review("-i", "strict=true")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "Not ready to merge" in refused.stderr
+
+
+@pytest.mark.parametrize("example", ["triage"], indirect=True)
+def test_the_mails_of_a_folder_are_sorted(nika: Nika, example: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = json.loads((example / "script.json").read_text())
+    monkeypatch.setenv("NIKA_MOCK_SCRIPT", str(example / "script.json"))
+    done = nika("run", example / "triage.nika.yaml", "--format", "json")
+    assert done.code == 0, done.err
+    output = done.json["output"]
+    assert (output["mails"], output["invoices"], output["failed"]) == (4, 1, [])
+    assert output["urgent"] == output["bugs"] == ["The app crashes when a file is opened"]
+    assert output["drafts"] == [script[-1]["text"]]
+
+
+@pytest.mark.parametrize("example", ["triage"], indirect=True)
+def test_a_mail_that_cannot_be_sorted_does_not_stop_the_triage(
+    nika: Nika, example: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = json.loads((example / "script.json").read_text())
+    script[1] = {"when": {"prompt": "It crashes"}, "error": {"category": "validation"}, "times": None}
+    (example / "script.json").write_text(json.dumps(script))
+    monkeypatch.setenv("NIKA_MOCK_SCRIPT", str(example / "script.json"))
+    done = nika("run", example / "triage.nika.yaml", "--format", "json")
+    assert done.code == 0, done.err
+    output = done.json["output"]
+    assert (output["urgent"], output["drafts"]) == ([], [])
+    assert [mail["index"] for mail in output["failed"]] == [1]
+
+
+@pytest.mark.parametrize("example", ["agent", "evaluation", "local", "review", "triage"], indirect=True)
 def test_examples_are_valid_and_planned(nika: Nika, example: Path) -> None:
     (workflow,) = example.glob("*.nika.yaml")
     assert nika("validate", workflow).code == 0

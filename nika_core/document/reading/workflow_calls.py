@@ -101,9 +101,7 @@ class WorkflowCalls:
             return workflow
         return replace(
             workflow,
-            tasks=tuple(
-                replace(task, inner=found[task.id]) if task.id in found else task for task in workflow.tasks
-            ),
+            tasks=tuple(replace(task, inner=found[task.id]) if task.id in found else task for task in workflow.tasks),
         )
 
     def _inner(self, workflow: Workflow, task: Task) -> InnerWorkflow | None:

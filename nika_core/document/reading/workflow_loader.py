@@ -164,9 +164,7 @@ def _load(options: _LoadOptions, data: bytes, text: str, deadline: ValidationDea
 
         def context_of(checked: Workflow) -> Context:
             broken = frozenset(reader.broken_sections)
-            return Context(
-                checked, catalog, limits, options.environ, options.project.settings, broken, deadline.check
-            )
+            return Context(checked, catalog, limits, options.environ, options.project.settings, broken, deadline.check)
 
         if options.is_inner and workflow.inputs is None:
             workflow = replace(workflow, inputs={})

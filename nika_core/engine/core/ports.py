@@ -63,6 +63,7 @@ class CallScope:
         barrier: waits until everything that was recorded (and put into the call cache) is durable.
         signals: what the task was given by what it waited for, by key.
         budgets: those of the workflows that the task is inside of.
+        heartbeat: called for each piece of a reply; None: nobody measures how long a step is silent.
     """
 
     run_id: str
@@ -79,6 +80,7 @@ class CallScope:
     barrier: Callable[[], Awaitable[None]]
     signals: Mapping[str, Json] = field(default_factory=dict)
     budgets: tuple[InnerBudget, ...] = ()
+    heartbeat: Callable[[], None] | None = None
 
     @property
     def account(self) -> str:

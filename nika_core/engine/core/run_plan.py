@@ -32,19 +32,19 @@ class Child:
     Attributes:
         plan: the workflow.
         inputs: from the task's rendered payload to the workflow's inputs. May raise anything.
-        bind: the plan for these inputs and the agent block of the task's workflow. May raise anything. None: it is the
-            same for all.
+        bind: the plan for these inputs, called by the workflow of this plan. May raise anything. None: it is the same
+            for all.
         definition: the hash of the workflow's definition.
     """
 
     plan: WorkflowPlan
     inputs: Callable[[JsonObject], Mapping[str, Json]]
-    bind: Callable[[Mapping[str, Json], AgentBlock], WorkflowPlan] | None = None
+    bind: Callable[[Mapping[str, Json], WorkflowPlan], WorkflowPlan] | None = None
     definition: str = ""
 
     def plan_for(self, inputs: Mapping[str, Json], caller: WorkflowPlan) -> WorkflowPlan:
         """Return the plan of one run of the workflow. May raise anything."""
-        return self.plan if self.bind is None else self.bind(inputs, caller.agent)
+        return self.plan if self.bind is None else self.bind(inputs, caller)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +115,7 @@ class WorkflowPlan:
         outputs: the workflow's output from what its tasks yielded, instead of `output`. May raise anything.
         folder: what relative paths are relative to.
         agent: the agent block that tasks are given.
+        env: variables for the processes that tasks start.
         sections: the root sections that tasks are given.
         max_seconds: how long the workflow may take each time a task stands for it; None: not bounded.
     """
@@ -134,6 +135,7 @@ class WorkflowPlan:
     outputs: Callable[[Values], Json] | None = None
     folder: str = "."
     agent: AgentBlock = field(default_factory=AgentBlock)
+    env: Mapping[str, str] = field(default_factory=dict)
     sections: Mapping[str, Json] = field(default_factory=dict)
     max_seconds: float | None = None
 
@@ -188,7 +190,7 @@ class WorkflowRequest:
         inner: the workflows that tasks stand for, by task.
         groups: tasks that stand for several nodes, or for a workflow.
         no_slot: tasks that mostly wait for somebody else: they take no place among those that run at once.
-        files: by task, a hash of the files that belong to its definition.
+        files: by task, a hash of the files that belong to its definition, and of `env` where that changes what it does.
         sections: the root sections as they count in definitions, with what is declared elsewhere; None: the workflow's.
     """
 
@@ -213,12 +215,12 @@ class InnerRequest(WorkflowRequest):
 
     Attributes:
         inputs: from the task's rendered payload to the workflow's inputs. May raise anything.
-        bind_agent: the agent block for these inputs and the agent block of the task's workflow. May raise anything.
-            None: it is `agent` in any case.
+        bind: the same request with what these inputs, and the workflow of this plan that calls it, decide about. May
+            raise anything. None: nothing.
     """
 
     inputs: Callable[[JsonObject], Mapping[str, Json]]
-    bind_agent: Callable[[Mapping[str, Json], AgentBlock], AgentBlock] | None = None
+    bind: Callable[[Mapping[str, Json], WorkflowPlan], InnerRequest] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -204,7 +204,7 @@ class ResilientCaller:
             raise
         in_flight.began = self._clock.monotonic()
         try:
-            finished = await stream_reply(request, in_flight.connection, in_flight.text, call.on_text)
+            finished = await stream_reply(request, in_flight.connection, in_flight.text, call.on_text, call.heartbeat)
         except BaseException as error:
             usage = self._failed(in_flight, permit, error)
             _note(call, in_flight, usage)

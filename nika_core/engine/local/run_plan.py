@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from nika_core.engine.core.failures import FAULTS
@@ -16,7 +16,6 @@ from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.payload_tree import as_written, list_parts
 from nika_core.model.workflow import AgentBlock, KeywordCategory, Mode, NoOutputs, Task, Workflow
 from nika_core.plugin import Keyword, Values
-
 
 _WITHOUT_TOOLS: Final = (KeywordCategory.TOOL, KeywordCategory.GROUP)
 
@@ -91,22 +90,20 @@ def _workflow_plan(request: WorkflowRequest, services: Services, limits: Limits)
         outputs=_outputs(workflow, services),
         folder=str(workflow.folder),
         agent=agent,
+        env=workflow.env,
         sections=workflow.sections,
         max_seconds=workflow.timeout,
     )
 
 
 def _child(request: InnerRequest, services: Services, limits: Limits) -> Child:
-    plan, bind_agent = _workflow_plan(request, services, limits), request.bind_agent
+    plan, bind_request = _workflow_plan(request, services, limits), request.bind
     definition = digest([_as_data(plan), plan.output, as_written(request.workflow.outputs)])
-    if bind_agent is None:
+    if bind_request is None:
         return Child(plan=plan, inputs=request.inputs, definition=definition)
 
-    def bind(inputs: Mapping[str, Json], caller: AgentBlock) -> WorkflowPlan:
-        agent = bind_agent(inputs, caller)
-        definitions = plan.definition
-        assert isinstance(definitions, _Definitions)
-        return replace(plan, agent=agent, definition=replace(definitions, agent=agent))
+    def bind(inputs: Mapping[str, Json], caller: WorkflowPlan) -> WorkflowPlan:
+        return _workflow_plan(bind_request(inputs, caller), services, limits)
 
     return Child(plan=plan, inputs=request.inputs, bind=bind, definition=definition)
 

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from nika_core.plugin.fields.validator import Validator
 
-_DURATION: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ms|s|m|h)?\Z")
-_SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+_DURATION: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ms|s|m|h|d)?\Z")
+_SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
 _WHOLE: Final = re.compile(r"[0-9]{1,12}\Z")
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,12})?\Z")
 
 
@@ -38,9 +39,9 @@ class Scalar(Validator):
 
 
 class Duration(Scalar):
-    """Accept seconds: `250ms`, `10s`, `5m`, `1h`, or a bare number of seconds."""
+    """Accept seconds: `250ms`, `10s`, `5m`, `1h`, `7d`, or a bare number of seconds."""
 
-    expects = "a duration such as `250ms`, `10s`, `5m` or `1h`"
+    expects = "a duration such as `250ms`, `10s`, `5m`, `1h` or `7d`"
 
     def __init__(self, *, above_zero: bool = False) -> None:
         self.above_zero = above_zero
@@ -97,6 +98,17 @@ class NonEmptyStr(Scalar):
     def parse(self, text: str) -> str:
         if not text.strip():
             raise ValueError(f"expected {self.expects}")
+        return text
+
+
+class VariableName(Scalar):
+    """Accept the name of an environment variable: ASCII letters, digits and `_`, no digit first."""
+
+    expects = "the name of an environment variable: letters, digits and `_`, no digit first"
+
+    def parse(self, text: str) -> str:
+        if not _VARIABLE.match(text):
+            raise ValueError(f"expected {self.expects}, found {_shown(text)}")
         return text
 
 

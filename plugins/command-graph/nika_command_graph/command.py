@@ -23,7 +23,9 @@ class GraphFormat(StrEnum):
 
 def graph(
     context: typer.Context,
-    workflow: Annotated[Path, typer.Argument(help="The workflow's file.")],
+    workflow: Annotated[
+        Path | None, typer.Argument(metavar="[WORKFLOW]", help="The workflow's file; without it, `main:` of nika.yaml.")
+    ] = None,
     format_: Annotated[GraphFormat, typer.Option("--format", help="How to draw.")] = GraphFormat.TEXT,
 ) -> None:
     """Draw a workflow's graph."""

@@ -11,7 +11,7 @@ from nika_core.plugin import Unit, UsageError, codes
 
 _NUMBER: Final = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([A-Za-z]*)\Z")
 _SIZES: Final[Mapping[str, int]] = {"": 1, "b": 1, "kb": 1024, "mb": 1024**2, "gb": 1024**3}
-_DURATIONS: Final[Mapping[str, float]] = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATIONS: Final[Mapping[str, float]] = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LARGEST: Final = 2**53  # a whole number beyond it is no longer exact as a float
 
 _FORMS: Final[Mapping[Unit, str]] = {
@@ -19,7 +19,7 @@ _FORMS: Final[Mapping[Unit, str]] = {
     Unit.TOKENS: "a whole number",
     Unit.USD: "an amount in US dollars such as 2.50",
     Unit.BYTES: "a size such as 512KB, 10MB, 1GB, or a number of bytes",
-    Unit.SECONDS: "a duration such as 250ms, 10s, 5m, 1h, or a number of seconds",
+    Unit.SECONDS: "a duration such as 250ms, 10s, 5m, 1h, 7d, or a number of seconds",
 }
 
 
