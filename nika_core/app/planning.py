@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from nika_core.app.admission import refusals
@@ -11,7 +12,7 @@ from nika_core.app.forecasting import forecast, items_of, rounds_of
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.results import Plan, PlannedTask
 from nika_core.document import settings_of
-from nika_core.engine.llm.estimate import TaskForecast
+from nika_core.engine.llm.estimate import RunForecast, TaskForecast
 from nika_core.engine.local.groups import ITEM_PLACES
 from nika_core.errors import NikaError
 from nika_core.model.json import Json
@@ -29,20 +30,33 @@ def make_plan(prepared: PreparedRun, counted: Mapping[str, int] | None = None) -
         counted: tokens of prompts that were counted before (see `count_prompts`).
     """
     estimate = forecast(prepared, counted)
-    forecasts = {each.task: each for each in estimate.tasks}
-    tasks = {task.id: task for task in prepared.workflow.tasks}
-    with prepared.workspace.facet_timeout():
-        planned = [
-            _planned(prepared, tasks[name], number, forecasts[name])
-            for number, wave in enumerate(prepared.graph.waves(), start=1)
-            for name in wave
-        ]
+    planned = _tasks(prepared, estimate)
     # Counted prompts may be cheaper than a run, which does not count them, has to assume.
     reasons = refusals(prepared, None if counted else estimate)
     settings: dict[str, Any] = settings_of(prepared.workflow)
     if prepared.workflow.env:
         settings["env"] = prepared.masker.json(dict(prepared.workflow.env))
     return Plan(tuple(planned), estimate, settings, tuple(error.problem() for error in reasons), prepared.warnings)
+
+
+def _tasks(prepared: PreparedRun, estimate: RunForecast) -> list[PlannedTask]:
+    """Return the tasks of one workflow, with those of the workflows that they stand for."""
+    forecasts = {each.task: each for each in estimate.tasks}
+    tasks = {task.id: task for task in prepared.workflow.tasks}
+    inside = {
+        name: tuple(_named_below(name, task) for task in _tasks(inner, forecast(inner)))
+        for name, inner in prepared.inner.items()
+    }
+    with prepared.workspace.facet_timeout():
+        return [
+            replace(_planned(prepared, tasks[name], number, forecasts[name]), tasks=inside.get(name, ()))
+            for number, wave in enumerate(prepared.graph.waves(), start=1)
+            for name in wave
+        ]
+
+
+def _named_below(outer: str, task: PlannedTask) -> PlannedTask:
+    return replace(task, id=f"{outer}/{task.id}", tasks=tuple(_named_below(outer, inner) for inner in task.tasks))
 
 
 def _planned(prepared: PreparedRun, task: Task, wave: int, estimate: TaskForecast) -> PlannedTask:

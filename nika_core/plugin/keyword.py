@@ -36,7 +36,7 @@ class Keyword:
         name: the word that a workflow's author writes; also the name of the entry point.
         summary: one sentence.
         category: how it stands to the main conversation; `context` and `isolated` keywords may have `allowedTools`. A
-            `group` stands for a workflow, which its facets name (`Facets.workflow`) and the kernel runs: it has no step.
+            `group` stands for a workflow, which its facets name (`Facets.workflow`) and the kernel runs in its place.
         primary: the field that the short form (`word: scalar`) stands for.
         short_form_only: whether there is only the short form: whatever stands under the word, also a list or a mapping,
             is the field `primary`, and the payload has no other field. In `json_fields`, that is any JSON.

@@ -29,8 +29,8 @@ _Amount = TypeVar("_Amount", int, Decimal)
 class TaskForecast:
     """One task. `None` as a high value: unbounded, and `reason` says why. `unpriced`: models without a known price,
     whose cost is in neither figure. `exact`: the prompts are fully known and were counted. `times_low`: the items or
-    rounds that are in the low figures, which a task's own limit bounds one by one. `is_group`: it stands for a workflow,
-    whose tasks that limit bounds.
+    rounds that are in the low figures, which a task's own limit bounds one by one. `is_group`: it stands for a
+    workflow, whose tasks that limit bounds.
     """
 
     task: str

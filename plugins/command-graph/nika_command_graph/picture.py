@@ -11,12 +11,15 @@ from nika_core.plugin import EdgeKind, Graph, Task, Workflow
 
 @dataclass(frozen=True, slots=True)
 class PictureNode:
-    """A task. `when` is its condition, empty without one; `mark` says that it is a list or a loop."""
+    """A task. `when` is its condition, empty without one; `mark` says that it is a list or a loop; `inner` is the
+    workflow that it stands for.
+    """
 
     id: str
     keyword: str
     when: str = ""
     mark: str = ""
+    inner: Picture | None = None
 
     def name(self, longest: int) -> str:
         """Return the id in at most so many characters, and the mark."""
@@ -81,6 +84,7 @@ def picture_of(workflow: Workflow, graph: Graph, mask: Callable[[str], str] = st
             printable(task.keyword),
             printable(mask(task.when.text)) if task.when else "",
             _mark(task),
+            None if task.inner is None else picture_of(task.inner.workflow, task.inner.graph, mask),
         )
         for task in map(tasks.__getitem__, graph.order)
     )
