@@ -138,7 +138,9 @@ def test_a_loop_inside_a_workflow_inside_a_list(nika: Nika, write: Write) -> Non
           polish:
             inputs: {start: {type: string}}
             tasks:
-              - {id: draft, repeat: {until: "{{draft}} in ['axx', 'bxx']", max: 4}, set: "${last.output ?? input.start}x"}
+              - id: draft
+                repeat: {until: "{{draft}} in ['axx', 'bxx']", max: 4}
+                set: "${last.output ?? input.start}x"
             outputs: "{{draft}}"
         tasks:
           - {id: all, forEach: [a, b], workflow: {use: polish, with: {start: "${each.item}"}}}
@@ -180,7 +182,7 @@ def test_a_problem_of_a_file_that_is_called_is_shown_in_that_file(nika: Nika, wr
     write("flows/inner.nika.yaml", "tasks:\n  - {id: a, set: '${input.x}'}\n")
     write("w.nika.yaml", "tasks: [{id: a, workflow: flows/inner.nika.yaml}]\n")
     done = nika("validate", "w.nika.yaml")
-    assert (done.code, "flows/inner.nika.yaml:2:18" in done.err) == (2, True)
+    assert (done.code, "flows/inner.nika.yaml:2:19" in done.err) == (2, True)
     assert "{id: a, set: '${input.x}'}" in done.err
     (file,) = nika("validate", "w.nika.yaml", "--format", "json").json["files"]
     assert (file["valid"], file["problems"][0]["path"]) == (False, "flows/inner.nika.yaml")
@@ -233,7 +235,7 @@ def test_plan_and_graph_show_what_is_inside(nika: Nika, write: Write) -> None:
     assert (nodes["sections"]["items"], "sections/grade" in nodes) == ({"atMost": 1000}, True)
     assert "\n      sections/write  shell" in nika("plan", "w.nika.yaml").out
     for form, expected in (
-        ("text", "      ○  write  shell"),
+        ("text", "│    ○  write  shell"),
         ("mermaid", 'subgraph n1["sections [list]<br/>workflow"]'),
         ("dot", "subgraph cluster_n1 {"),
         ("svg", ">sections</text>"),
@@ -250,4 +252,4 @@ def test_more_nodes_than_allowed_fail_the_group_before_it_is_expanded(
     done = nika("run", "w.nika.yaml", "--format", "json")
     assert done.code == 1
     assert "NIKA_MAX_NODES" in json.dumps(done.tasks["sections"])
-    assert len(lines("written")) <= 1
+    assert "c" not in lines("written")

@@ -43,7 +43,7 @@ class CallTree:
 
     Attributes:
         root: the folder in which all files that authors name have to lie.
-        load: loads another file; its problems are kept by whoever offers this.
+        load: loads another file; its problems are kept beside the others.
         files: what was loaded, by real path.
         stack: the workflows that are being looked through, each called by the one before it, with their titles.
         tasks: the tasks of all files so far.
