@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from nika_core import codes
-from nika_core.app.model_checks import effective_agent
+from nika_core.app.model_checks import effective_agent, with_models
 from nika_core.app.system_prompt import fill_system_prompt, read_system_prompt
 from nika_core.document import call_inputs, fill_in
 from nika_core.engine.core.run_plan import InnerRequest, WorkflowPlan
@@ -110,7 +110,7 @@ def prepare_inner(
         known: returns the value of a template, as a tuple, if it is known before the run.
     """
     bounds = caller.tools.within(caller.agent)
-    workflow = bounds.of_workflow(inner.workflow)
+    workflow = with_models(bounds.of_workflow(inner.workflow), caller.workspace, caller.keywords)
     inputs = _known_inputs(caller, task, workflow, known)
     workflow = replace(workflow, env={**caller.workflow.env, **workflow.env})
     prepared = replace(

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from nika_core import codes
 from nika_core.app.inner_runs import (
     NO_BOUNDS,
     InputNotKnownError,
@@ -18,7 +19,7 @@ from nika_core.app.inner_runs import (
     prepare_inner,
 )
 from nika_core.app.installed_providers import InstalledProviders
-from nika_core.app.model_checks import ModelChecks, effective_agent
+from nika_core.app.model_checks import ModelChecks, effective_agent, with_models
 from nika_core.app.resuming import ResumedRun, check_resumable
 from nika_core.app.run_options import RunOptions
 from nika_core.app.system_prompt import resolve_system_prompt
@@ -243,6 +244,9 @@ def prepare_run(
     models = [ModelChecks(workspace, each, block, directory, running=True) for each, block in workflows]
     if not options.mock:
         problems += dict.fromkeys(problem for each in models for problem in each.problems())
+    problems += _beyond_the_limit(options, workspace)
+    keywords = {word: keyword for each in models for word, keyword in each.keywords.items()}
+    workflow = with_models(workflow, workspace, keywords)
     if not any(problem.severity is Severity.ERROR for problem in problems):
         try:
             agent = resolve_system_prompt(agent, workflow, workspace, values)
@@ -259,7 +263,7 @@ def prepare_run(
         values,
         agent,
         directory,
-        {word: keyword for each in models for word, keyword in each.keywords.items()},
+        keywords,
         {name: provider for each in models for name, provider in each.providers.items()},
         tuple(problems),
         loaded.text,
@@ -297,6 +301,15 @@ def prices_of(workspace: Workspace) -> Prices:
             for name, price in workspace.project.prices.items()
         }
     )
+
+
+def _beyond_the_limit(options: RunOptions, workspace: Workspace) -> list[Problem]:
+    """Return a warning if more tasks at once are asked for than the limit allows."""
+    limit, wanted = workspace.limits.bounds.get(LimitKind.CONCURRENT), options.max_concurrent
+    if limit is None or wanted is None or wanted <= limit.value:
+        return []
+    message = f"--max-concurrent is {wanted}, and {limit.name} allows {limit.value:g}: no more tasks run at once"
+    return [Problem(codes.COUNT_LIMIT, message, None, f"raise {limit.name}", Severity.WARNING)]
 
 
 def _narrowed_by(options: RunOptions) -> list[Limit]:

@@ -20,7 +20,7 @@ from nika_core.cli.options import (
     ProviderOption,
     WorkflowArgument,
 )
-from nika_core.cli.problems import print_problem, printing_problems
+from nika_core.cli.problems import print_new_warnings, printing_problems
 from nika_core.cli.run_command import find_workflow, read_workflow
 from nika_core.model.usage import money_text
 
@@ -49,16 +49,15 @@ def plan_command(
             "workspace": workspace,
         }
         plan = asyncio.run(nika.aplan(loaded, **options)) if count else nika.plan(loaded, **options)
-    for warning in plan.warnings:
-        print_problem(warning, loaded)
+    print_new_warnings(plan.warnings, loaded)
     if format_ is Format.JSON:
         print_json(nika.to_json(plan))
         return
     for refusal in plan.refusals:
         print_problem_line(refusal)
+    _print_tasks(plan.tasks)
     for name, value in _settings(plan.settings):
         print_data(f"{name}: {plain(value)}")
-    _print_tasks(plan.tasks)
     total = _forecast_text(plan.estimate) or "no tokens, no cost"
     print_data(f"{style_data('in all', 'bold')}: {_number(plan.tasks)} tasks; {total}")
 
