@@ -83,7 +83,7 @@ def picture_of(workflow: Workflow, graph: Graph, mask: Callable[[str], str] = st
             printable(task.id),
             printable(task.keyword),
             printable(mask(task.when.text)) if task.when else "",
-            _mark(task),
+            _mark(task, workflow),
             None if task.inner is None else picture_of(task.inner.workflow, task.inner.graph, mask),
         )
         for task in map(tasks.__getitem__, graph.order)
@@ -91,12 +91,17 @@ def picture_of(workflow: Workflow, graph: Graph, mask: Callable[[str], str] = st
     return Picture(printable(mask(workflow.name)), nodes, tuple(lines), tuple(tuple(layer) for layer in layers))
 
 
-def _mark(task: Task) -> str:
+def _mark(task: Task, workflow: Workflow) -> str:
     """Return what tells a task that is done several times, which is one node all the same, from any other."""
+    deferred = workflow.deferred  # a template, whose value is known in a run
     if task.for_each is not None:
-        most = task.for_each.max_items
+        template = deferred.get(("tasks", task.index, "forEach", "max"))
+        most = task.for_each.max_items if template is None else printable(template.text)
         return "list" if most is None else f"list, up to {most}"
-    return "" if task.repeat is None else f"loop, up to {task.repeat.max_rounds}"
+    if task.repeat is None:
+        return ""
+    template = deferred.get(("tasks", task.index, "repeat", "max"))
+    return f"loop, up to {task.repeat.max_rounds if template is None else printable(template.text)}"
 
 
 def printable(text: str) -> str:
