@@ -31,6 +31,7 @@ class OnError(StrEnum):
 
     FAIL = "fail"
     CONTINUE = "continue"
+    VALUE = "value"  # a value stands in for its output
 
 
 class KeywordCategory(StrEnum):
@@ -216,6 +217,8 @@ class Task:
         output: what its output has to be.
         allowed_tools, disallowed_tools: the tools that it may use, and those that it may not.
         mode: as in `AgentBlock`; None: the agent block's.
+        stand_in: stands in for its output if it fails and `on_error` says so.
+        always: whether it is cleanup: it runs once what it waits for has ended, however that ended.
         place: its place in the file.
         at: returns the place of a part of the payload or, if the payload has no such field, a part of the task (its
             `timeout`); a number after the path of a text is a character's offset in it: `at(("command", 7))`.
@@ -235,6 +238,8 @@ class Task:
     allowed_tools: tuple[str, ...] | None = None
     disallowed_tools: tuple[str, ...] = ()
     mode: Mode | None = None
+    stand_in: PayloadValue = None
+    always: bool = False
     place: Place = NOWHERE
     at: Callable[[NodePath], Place] = field(default=_nowhere, compare=False, repr=False)
 

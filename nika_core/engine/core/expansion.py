@@ -227,7 +227,7 @@ class Expander:
     def _round_ended(self, expansion: LoopExpansion, node: Node) -> None:
         spec, group = expansion.spec, expansion.node
         failure = node.outcome.failure
-        early_end = group.scope.early_end or self._state.early_end
+        early_end = self._state.early_end_of(group)
         if early_end is not None:
             self._end(group, expansion.failed(Failure(codes.CANCELLED, Category.CANCELLED, early_end.reason)))
             return
@@ -292,7 +292,7 @@ class Expander:
             expansion.feeding = False
         if not expansion.ended:
             return
-        early_end = expansion.node.scope.early_end or self._state.early_end
+        early_end = self._state.early_end_of(expansion.node)
         if early_end is not None and len(expansion.results) < len(expansion.items):
             failure = Failure(codes.CANCELLED, Category.CANCELLED, early_end.reason)
             self._end(expansion.node, Outcome(list(expansion.outputs), True, failure))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from nika_core.engine.core.failures import FAULTS
 from nika_core.engine.core.hashing import definition_hash
 from nika_core.engine.core.run_plan import RunPlan, RunRequest, WorkflowPlan
-from nika_core.engine.local.groups import filled, groups_of
+from nika_core.engine.local.groups import filled, groups_of, stand_in
 from nika_core.engine.local.services import Services
 from nika_core.model.json import Json
 from nika_core.model.limits import LimitKind
@@ -63,6 +64,7 @@ def run_plan(request: RunRequest, services: Services) -> RunPlan:
         mode=agent.mode if workflow.agent or request.agent else Mode.STRICT,
         output=agent.output,
         outputs=_outputs(workflow, services),
+        stand_in=partial(stand_in, services),
         folder=str(workflow.folder),
         agent=agent,
         sections=workflow.sections,

@@ -88,11 +88,14 @@ def picture_of(workflow: Workflow, graph: Graph, mask: Callable[[str], str] = st
 
 
 def _mark(task: Task) -> str:
-    """Return what tells a task that is done several times, which is one node all the same, from any other."""
+    """Return what tells cleanup, and a task that is done several times, from any other."""
+    marks = ["cleanup"] if task.always else []
     if task.for_each is not None:
         most = task.for_each.max_items
-        return "list" if most is None else f"list, up to {most}"
-    return "" if task.repeat is None else f"loop, up to {task.repeat.max_rounds}"
+        marks.append("list" if most is None else f"list, up to {most}")
+    if task.repeat is not None:
+        marks.append(f"loop, up to {task.repeat.max_rounds}")
+    return ", ".join(marks)
 
 
 def printable(text: str) -> str:
