@@ -31,7 +31,9 @@ class BatchableTasks:
 
     def with_sending_time(self, tasks: Iterable[Task]) -> tuple[Task, ...]:
         """Return the same tasks; those that may wait have the time to send a batch."""
-        return tuple(replace(task, timeout=_SENDING_TIME) if task.id in self.tasks else task for task in tasks)
+        return tuple(
+            replace(task, timeout=_SENDING_TIME, idle_timeout=None) if task.id in self.tasks else task for task in tasks
+        )
 
 
 def _may_wait(task: Task, prepared: PreparedRun) -> bool:

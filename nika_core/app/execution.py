@@ -14,6 +14,7 @@ from typing import Final
 
 from nika_core.app.batchable_tasks import BatchableTasks
 from nika_core.app.mock_step import MockStep
+from nika_core.app.model_checks import with_model
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.run_folder import RunFolder
 from nika_core.app.watchdogs import loop_watchdog
@@ -250,7 +251,8 @@ class Execution:
                 return resolve(placeholder, seen, catalog.source)
 
             keyword, facets = prepared.keywords[task.keyword], prepared.facets[task.keyword]
-            return render_payload(keyword, facets, task.payload, value, max_depth=json_depth)
+            payload = render_payload(keyword, facets, task.payload, value, max_depth=json_depth)
+            return with_model(payload, keyword, workspace.project)
 
         batch_policy, batchable = None, self._batchable
         if batchable is not None:
@@ -263,6 +265,7 @@ class Execution:
             clock=workspace.clock,
             breaker=BreakerSettings.of(limits),
             batch_policy=batch_policy,
+            models=workspace.project.models,
         )
         return Services(
             keyword=catalog.keyword,

@@ -69,11 +69,14 @@ def _plan_json(plan: Plan) -> dict[str, Any]:
             for name, times in (("items", task.items), ("rounds", task.rounds))
             if times is not None
         }
+        | ({"settings": task.settings} if task.settings else {})
         | ({"notes": list(task.notes)} if task.notes else {})
         for task in plan.tasks
     ]
     refusals = [{"code": each.code, "message": each.message, "hint": each.hint} for each in plan.refusals]
-    return {"tasks": tasks, "estimate": _forecast_json(plan.estimate)} | ({"refusals": refusals} if refusals else {})
+    plan_json = {"tasks": tasks, "estimate": _forecast_json(plan.estimate)}
+    plan_json |= {"settings": plan.settings} if plan.settings else {}
+    return plan_json | ({"refusals": refusals} if refusals else {})
 
 
 def _repetitions_json(times: Repetitions) -> dict[str, int | None]:

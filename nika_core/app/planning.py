@@ -8,12 +8,13 @@ from typing import Any
 
 from nika_core.app.admission import refusals
 from nika_core.app.forecasting import forecast, items_of, rounds_of, value_of
+from nika_core.app.model_checks import with_model
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.results import Plan, PlannedTask
+from nika_core.document import settings_of
 from nika_core.engine.llm.estimate import TaskForecast
 from nika_core.engine.local.groups import ITEM_PLACES
 from nika_core.errors import NikaError
-from nika_core.model.json import Json
 from nika_core.model.payload_tree import map_leaves, placeholders_in
 from nika_core.model.template import Placeholder, Template
 from nika_core.model.workflow import ITEM_SOURCE, NodePath, Task
@@ -38,11 +39,14 @@ def make_plan(prepared: PreparedRun, counted: Mapping[str, int] | None = None) -
         ]
     # Counted prompts may be cheaper than a run, which does not count them, has to assume.
     reasons = refusals(prepared, None if counted else estimate)
-    return Plan(tuple(planned), estimate, tuple(error.problem() for error in reasons), prepared.warnings)
+    settings: dict[str, Any] = settings_of(prepared.workflow)
+    if prepared.workflow.env:
+        settings["env"] = prepared.masker.json(dict(prepared.workflow.env))
+    return Plan(tuple(planned), estimate, settings, tuple(error.problem() for error in reasons), prepared.warnings)
 
 
 def _planned(prepared: PreparedRun, task: Task, wave: int, estimate: TaskForecast) -> PlannedTask:
-    facets = prepared.facets[task.keyword]
+    facets, project = prepared.facets[task.keyword], prepared.workspace.project
     return PlannedTask(
         id=task.id,
         keyword=task.keyword,
@@ -50,12 +54,15 @@ def _planned(prepared: PreparedRun, task: Task, wave: int, estimate: TaskForecas
         depends_on=tuple(dict.fromkeys(edge.source for edge in prepared.graph.incoming[task.id])),
         certain=task.id in prepared.certain,
         when=None if task.when is None else prepared.masker.text(task.when.text),
-        payload=prepared.masker.json(_redacted(facets, _payload(prepared, task))),
+        payload=prepared.masker.json(
+            with_model(_redacted(facets, _payload(prepared, task)), prepared.keywords[task.keyword], project)
+        ),
         effects=tuple(
             Effect(effect.kind, prepared.masker.text(effect.target))
             for effect in facets.effects(prepared.payload(task))
         ),
         estimate=estimate,
+        settings=settings_of(task),
         items=items_of(prepared, task),
         rounds=rounds_of(task),
         notes=tuple(_notes(task)),
@@ -76,9 +83,9 @@ def _notes(task: Task) -> Iterator[str]:
         yield f"{shown} in its payload: a resumed run does those items again whose place in the list has changed"
 
 
-def _redacted(facets: Any, payload: Mapping[str, Any]) -> Json:
+def _redacted(facets: Any, payload: Mapping[str, Any]) -> Mapping[str, Any]:
     try:
-        redacted: Json = facets.redact(payload)
+        redacted: Mapping[str, Any] = facets.redact(payload)
     except Exception:  # it expects a rendered payload, and this one has placeholders: show nothing rather than a secret
         return dict.fromkeys(payload, "***")
     return redacted

@@ -7,15 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
+from nika_core import codes
 from nika_core.app.installed_providers import InstalledProviders
-from nika_core.app.model_checks import ModelChecks, effective_agent
+from nika_core.app.model_checks import ModelChecks, effective_agent, with_models
 from nika_core.app.resuming import ResumedRun, check_resumable
 from nika_core.app.run_options import RunOptions
 from nika_core.app.system_prompt import resolve_system_prompt
 from nika_core.app.workspace import Workspace
-from nika_core.document import LoadedWorkflow, TaskPayloads, WorkflowPayload, check_inputs, check_values
+from nika_core.document import LoadedWorkflow, TaskPayloads, WorkflowPayload, check_inputs, check_values, fill_in
 from nika_core.engine.core.hashing import digest
 from nika_core.engine.llm.budget import SpendingLimits
 from nika_core.engine.llm.estimate import certain_tasks
@@ -26,10 +27,11 @@ from nika_core.model.graph import Graph
 from nika_core.model.json import Json
 from nika_core.model.limits import Limit, LimitKind, Limits, Unit
 from nika_core.model.masking import Masker, secret_values
-from nika_core.model.workflow import AgentBlock, Task, Workflow
+from nika_core.model.workflow import AgentBlock, KeywordCategory, Task, Workflow
 from nika_core.plugin import Facets, Keyword, ModelInfo, Price, Provider, Values
 
 _MAX_HASHED = 1024**3  # bytes of one file that belongs to a task
+_NO_PROCESS: Final = frozenset({"host", "path", "model"})  # kinds of effects
 T = TypeVar("T")
 
 
@@ -83,13 +85,20 @@ class PreparedRun:
 
     @cached_property
     def files(self) -> Mapping[str, str]:
-        """By task, a hash of the files that belong to its definition, as they are now."""
+        """By task, a hash of the files that belong to its definition, as they are now, and of `env` for processes."""
         found = {}
         for task in self.workflow.tasks:
-            paths = self.asked(task, Facets.files)
-            if paths:
-                found[task.id] = digest([_content(path) for path in paths])
+            parts: list[Json] = [_content(path) for path in self.asked(task, Facets.files)]
+            if self.workflow.env and self._may_start_processes(task):
+                parts.append(dict(self.workflow.env))
+            if parts:
+                found[task.id] = digest(parts)
         return found
+
+    def _may_start_processes(self, task: Task) -> bool:
+        if self.keywords[task.keyword].category is not KeywordCategory.TOOL and self.payload(task).allowed_tools:
+            return True  # any of its tools may
+        return not all(effect.kind in _NO_PROCESS for effect in self.asked(task, Facets.effects))
 
     @cached_property
     def sections(self) -> Mapping[str, Json]:
@@ -163,13 +172,18 @@ def prepare_run(
     values, found = check_inputs(workflow, options.inputs, workspace.limits)
     problems = list(found)
     if not problems:
-        problems += check_values(workflow, workspace.registry, Values(inputs=values, environ=workspace.environ))
+        known = Values(inputs=values, environ=workspace.environ)
+        problems += check_values(workflow, workspace.registry, known)
+        workflow, wrong = fill_in(workflow, workspace.registry, known, workspace.limits, workspace.project.settings)
+        problems += [_masked(problem, workspace) for problem in wrong if problem not in loaded.problems]
     limits = workspace.limits_for(_words(workflow, workspace)).narrowed(_narrowed_by(options))
     agent = effective_agent(workflow, workspace, provider=options.provider, model=options.model)
     directory = InstalledProviders(workspace.registry, workspace.environ)
     models = ModelChecks(workspace, workflow, agent, directory, running=True)
     if not options.mock:
         problems += models.problems()
+    problems += _beyond_the_limit(options, workspace)
+    workflow = with_models(workflow, workspace, models.keywords)
     if not any(problem.severity is Severity.ERROR for problem in problems):
         try:
             agent = resolve_system_prompt(agent, workflow, workspace, values)
@@ -194,6 +208,11 @@ def prepare_run(
     )
 
 
+def _masked(problem: Problem, workspace: Workspace) -> Problem:
+    """Return a problem without the secrets that the environment may have put into its message."""
+    return replace(problem, message=workspace.masker.text(problem.message))
+
+
 def _words(workflow: Workflow, workspace: Workspace) -> list[str]:
     """Return every keyword whose step may run: those of tasks, and those allowed as tools."""
     words = {task.keyword for task in workflow.tasks}
@@ -211,6 +230,15 @@ def prices_of(workspace: Workspace) -> Prices:
             for name, price in workspace.project.prices.items()
         }
     )
+
+
+def _beyond_the_limit(options: RunOptions, workspace: Workspace) -> list[Problem]:
+    """Return a warning if more tasks at once are asked for than the limit allows."""
+    limit, wanted = workspace.limits.bounds.get(LimitKind.CONCURRENT), options.max_concurrent
+    if limit is None or wanted is None or wanted <= limit.value:
+        return []
+    message = f"--max-concurrent is {wanted}, and {limit.name} allows {limit.value:g}: no more tasks run at once"
+    return [Problem(codes.COUNT_LIMIT, message, None, f"raise {limit.name}", Severity.WARNING)]
 
 
 def _narrowed_by(options: RunOptions) -> list[Limit]:

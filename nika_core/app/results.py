@@ -24,6 +24,7 @@ class PlannedTask:
         wave: the number of the wave in which it starts, from 1.
         certain: it runs whatever the conditions turn out to be.
         when: its condition as its author wrote it; None: it has none.
+        settings: the times and numbers that it sets beside its payload, as the document names them; times in seconds.
         payload: what it will be given; a placeholder whose value is not known yet stands as it was written.
         effects: what it may touch.
         estimate: tokens and cost, of all items or rounds.
@@ -40,6 +41,7 @@ class PlannedTask:
     payload: Mapping[str, Any]
     effects: tuple[Effect, ...]
     estimate: TaskForecast
+    settings: Mapping[str, Any] = field(default_factory=dict)
     items: Repetitions | None = None
     rounds: Repetitions | None = None
     notes: tuple[str, ...] = ()
@@ -52,12 +54,14 @@ class Plan:
     Attributes:
         tasks: in the order in which they may start.
         estimate: tokens and cost of the whole run.
+        settings: the times, numbers and variables of the whole workflow, as the document names them; times in seconds.
         refusals: why the run would be refused; empty if it may start.
         warnings: what was found in the workflow and is no error.
     """
 
     tasks: tuple[PlannedTask, ...]
     estimate: RunForecast
+    settings: Mapping[str, Any] = field(default_factory=dict)
     refusals: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -19,9 +20,11 @@ from nika_core.cli.options import (
     ProviderOption,
     WorkflowArgument,
 )
-from nika_core.cli.problems import print_problem, printing_problems
+from nika_core.cli.problems import print_new_warnings, printing_problems
 from nika_core.cli.run_command import find_workflow, read_workflow
 from nika_core.model.usage import money_text
+
+_TIMES: Final = frozenset({"timeout", "idleTimeout", "backoff", "every"})  # settings in seconds
 
 
 def plan_command(
@@ -46,8 +49,7 @@ def plan_command(
             "workspace": workspace,
         }
         plan = asyncio.run(nika.aplan(loaded, **options)) if count else nika.plan(loaded, **options)
-    for warning in plan.warnings:
-        print_problem(warning, loaded)
+    print_new_warnings(plan.warnings, loaded)
     if format_ is Format.JSON:
         print_json(nika.to_json(plan))
         return
@@ -59,6 +61,8 @@ def plan_command(
             wave = task.wave
             print_data(style_data(f"wave {wave}", "bold"))
         _print_task(task)
+    for name, value in _settings(plan.settings):
+        print_data(f"{name}: {plain(value)}")
     total = _forecast_text(plan.estimate) or "no tokens, no cost"
     print_data(f"{style_data('in all', 'bold')}: {len(plan.tasks)} tasks; {total}")
 
@@ -70,6 +74,8 @@ def _print_task(task: nika.PlannedTask) -> None:
     print_data(f"  {task.id}  {task.keyword}{times}{after}{sure}")
     if task.when is not None:
         print_data(f"      when: {plain(' '.join(task.when.split()))}")
+    for name, value in _settings(task.settings):
+        print_data(f"      {name}: {value}")
     for key, value in task.payload.items():
         lines = plain(value if isinstance(value, str) else json_text(value)).splitlines() or [""]
         print_data(f"      {key}: {lines[0]}{' …' if len(lines) > 1 else ''}")
@@ -81,6 +87,15 @@ def _print_task(task: nika.PlannedTask) -> None:
     cost = _forecast_text(task.estimate)
     if cost:
         print_data(f"      {cost}")
+
+
+def _settings(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each setting's name, as `retry.max`, and its value as its author could write it."""
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _settings(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", f"{value:g}s" if name in _TIMES else str(value)
 
 
 def _times_text(task: nika.PlannedTask) -> str:

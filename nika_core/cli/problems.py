@@ -44,6 +44,13 @@ def require_workflow(loaded: nika.LoadedWorkflow) -> Workflow:
     return loaded.workflow
 
 
+def print_new_warnings(warnings: Iterable[Problem], loaded: nika.LoadedWorkflow) -> None:
+    """Print what was found after the workflow was loaded, when its own warnings were printed."""
+    for warning in warnings:
+        if warning not in loaded.problems:
+            print_problem(warning, loaded)
+
+
 @contextmanager
 def printing_problems(loaded: nika.LoadedWorkflow) -> Iterator[None]:
     """Print the problems of a ProblemsError in the same way, and raise ReportedError."""

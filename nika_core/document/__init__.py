@@ -1,6 +1,7 @@
 """From text to a checked workflow: strict YAML, schema, places, references, and how problems are shown."""
 
 from nika_core.document.checks import TaskPayloads, WorkflowPayload, check_values, check_workflow, graph_of
+from nika_core.document.filling import fill_in, settings_of
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading.inputs import check_inputs
 from nika_core.document.reading.project_file import check_settings, find_project, load_project
@@ -17,8 +18,10 @@ __all__ = [
     "check_values",
     "check_workflow",
     "declared_tasks",
+    "fill_in",
     "find_project",
     "graph_of",
     "load_project",
     "load_workflow",
+    "settings_of",
 ]

@@ -35,6 +35,8 @@ _DOCS: Final = {
     "flows": "Edges of the graph that carry no data: order and conditions.",
     "id": "Letters, digits, - and _; unique.",
     "timeout": "How long one attempt of a task, or a whole run, may take: 250ms, 10s, 5m, 1h, 7d, or seconds.",
+    "idleTimeout": "How long a task's step may go on without output, a tool call or a piece of a model's reply.",
+    "env": "Environment variables for every process that a task starts; a task's own env comes first.",
     "when": "A condition: the task is skipped if it is false.",
     "retry": "max: attempts in total; backoff: the wait before the second one.",
     "onError": "fail (the default); continue: the run does not fail, and what reads this task with ?? still runs; or "
@@ -167,7 +169,13 @@ def _map(validator: Any) -> dict[str, Any]:
         return {"type": "object"}
     if validator._required_keys:
         schema["required"] = [str(key) for key in validator._required_keys]
-    return _with_docs(schema, validator.docs) if isinstance(validator, DocumentedMap) else schema
+    if not isinstance(validator, DocumentedMap):
+        return schema
+    for key, file in validator.text_files.items():
+        if file.stands_for in schema.get("required", ()):  # one of the two
+            schema["required"] = [name for name in schema["required"] if name != file.stands_for]
+            schema.setdefault("allOf", []).append({"oneOf": [{"required": [file.stands_for]}, {"required": [key]}]})
+    return _with_docs(schema, validator.docs)
 
 
 def _pattern(validator: Any) -> dict[str, Any]:

@@ -119,19 +119,22 @@ class Template:
 class TypedTemplate(Template):
     """A template in a field with a type of its own: the text with its values in it is converted to that type.
 
-    `convert` raises TemplateValueError for a value that does not fit.
+    `convert` raises TemplateValueError for a value that does not fit. `before_run`: the value may not depend on what a
+    task yields.
     """
 
-    __slots__ = ("convert",)
+    __slots__ = ("before_run", "convert")
     convert: Callable[[Json], Json]
+    before_run: bool
 
     @classmethod
-    def typed(cls, template: Template, convert: Callable[[Json], Json]) -> TypedTemplate:
+    def typed(cls, template: Template, convert: Callable[[Json], Json], before_run: bool = False) -> TypedTemplate:
         """Return this template with a type."""
         new = cls.__new__(cls)
         _set_text(new, template.text)
         _set_plan(new, template.plan)
         object.__setattr__(new, "convert", convert)
+        object.__setattr__(new, "before_run", before_run)
         return new
 
 

@@ -209,6 +209,7 @@ class Task:
         payload: the value of the keyword; it has passed the keyword's schema.
         index: its position in declared order.
         timeout: seconds of one attempt; None: the limit policy's.
+        idle_timeout: seconds of one attempt without a sign of life from its step; None: not bounded.
         retry: how often it is tried, and how soon.
         on_error: what its failure means for those that depend on it.
         when: a condition for it to run, besides its flows; None: there is none.
@@ -229,6 +230,7 @@ class Task:
     payload: Mapping[str, PayloadValue]
     index: int = 0
     timeout: float | None = None
+    idle_timeout: float | None = None
     retry: Retry = Retry()
     on_error: OnError = OnError.FAIL
     when: Condition | None = None
@@ -276,7 +278,9 @@ class NoOutputs(Enum):
 
 
 # The root keys of a document that are the kernel's; `nika` tells a file of another line. No section has one of them.
-ROOT_KEYS: Final = frozenset({"agent", "description", "flows", "inputs", "name", "nika", "outputs", "tasks", "timeout"})
+ROOT_KEYS: Final = frozenset(
+    {"agent", "description", "env", "flows", "inputs", "name", "nika", "outputs", "tasks", "timeout"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,8 +296,11 @@ class Workflow:
         inputs: the declared inputs by name; None: any input is accepted.
         outputs: templates of the workflow's output; NO_OUTPUTS: it is a task's.
         timeout: seconds of a whole run; None: not bounded.
+        env: variables for the processes that tasks start.
         agent: the `agent:` block, if there is one.
         sections: root keys that plugins brought, e.g. the MCP servers.
+        deferred: templates in fields whose values must be known before a run, by the field's path in the document:
+            `("tasks", 0, "timeout")`. Until they are filled in (`nika_core.document.fill_in`), those fields are empty.
         at: returns the place of anything in the document: `at(("agent", "output"))`.
     """
 
@@ -305,8 +312,10 @@ class Workflow:
     inputs: Mapping[str, InputSpec] | None = None
     outputs: PayloadValue | NoOutputs = NoOutputs.NO_OUTPUTS
     timeout: float | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
     agent: AgentBlock | None = None
     sections: Mapping[str, Json] = field(default_factory=dict)
+    deferred: Mapping[NodePath, Template] = field(default_factory=dict)
     at: Callable[[NodePath], Place] = field(default=_nowhere, compare=False, repr=False)
 
     @property

@@ -140,6 +140,8 @@ class StepContext(Protocol):
         messages: the main conversation as this task sees it: its ancestors' messages in declared order. Empty for
             keywords that are not of category `context`.
         environ: the environment as it was when the run started.
+        env: the variables that the workflow's `env` adds for processes: `{**context.environ, **context.env}` is what a
+            process that the step starts gets, with the task's own variables last.
         clock: the time; a step that waits uses `clock.sleep`, so that a test need not.
     """
 
@@ -158,10 +160,18 @@ class StepContext(Protocol):
     signals: Mapping[str, Json]
     messages: tuple[Message, ...]
     environ: Mapping[str, str]
+    env: Mapping[str, str]
     clock: Clock
 
     def mask(self, text: str) -> str:
         """Return `text` with every secret value replaced by `***`."""
+        ...
+
+    def heartbeat(self) -> None:
+        """Say that the step goes on, so that the task's `idleTimeout` does not end it. Shows nothing, costs little.
+
+        `emit_text`, `progress`, `notice`, `save`, calls of tools and each piece of a model's reply say so, too.
+        """
         ...
 
     def emit_text(self, text: str) -> None:

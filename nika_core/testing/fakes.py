@@ -46,6 +46,7 @@ class FakeStepContext:
         on_call: returns a tool's outcome (or raises); without it every tool answers "ok".
         chunks, notices, calls: the text and messages that the step showed, and the tools it called.
         reports: the arguments of each `progress`.
+        heartbeats: how often the step called `heartbeat`.
         saved: what the step saved last; set it to what an earlier attempt has saved.
         fresh_calls: the tools that it called with `fresh`, which are in `calls`, too.
     """
@@ -65,6 +66,7 @@ class FakeStepContext:
     signals: Mapping[str, Json] = field(default_factory=dict)
     messages: tuple[Message, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
     clock: Clock = field(default_factory=ManualClock)
     secrets: Sequence[str] = ()
     scripted: ScriptedModel | None = None
@@ -74,6 +76,7 @@ class FakeStepContext:
     notices: list[Notice] = field(default_factory=list)
     calls: list[tuple[str, JsonObject]] = field(default_factory=list)
     reports: list[tuple[float, float | None, str]] = field(default_factory=list)
+    heartbeats: int = 0
     saved: Json = None
     fresh_calls: list[tuple[str, JsonObject]] = field(default_factory=list)
 
@@ -90,6 +93,9 @@ class FakeStepContext:
 
     def mask(self, text: str) -> str:
         return Masker(self.secrets).text(text)
+
+    def heartbeat(self) -> None:
+        self.heartbeats += 1
 
     def emit_text(self, text: str) -> None:
         self.chunks.append(text)

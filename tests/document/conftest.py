@@ -14,7 +14,19 @@ from nika_core.model.limits import Limit, LimitKind, Limits, Unit
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import KeywordCategory
 from nika_core.plugin import Facets, Keyword, Scope, Source, SourceReport, TemplateSource, Values
-from nika_core.plugin.fields import Anything, EmptyDict, Enum, Map, MapPattern, Optional, Seq, Str, field
+from nika_core.plugin.fields import (
+    Anything,
+    EmptyDict,
+    Enum,
+    Map,
+    MapPattern,
+    Optional,
+    PositiveInt,
+    Seq,
+    Str,
+    Templated,
+    field,
+)
 
 SHELL = Keyword(
     name="shell",
@@ -44,7 +56,9 @@ AGENT = Keyword(
     summary="Asks a model.",
     category=KeywordCategory.CONTEXT,
     primary="prompt",
-    payload=Map({"prompt": Str(), Optional("model"): Str()}),
+    payload=Map(
+        {"prompt": Str(), Optional("model"): Str(), Optional("limit"): Templated(PositiveInt(), before_run=True)}
+    ),
     step="x:Y",
     needs_provider=True,
     sections={"mcpServers": MapPattern(Str(), Map({"command": Str(), Optional("args"): Seq(Str())}))},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,6 +44,7 @@ from nika_core.plugin.fields import (
     Str,
     StrictBool,
     Templated,
+    TextFile,
     UniqueSeq,
     Url,
     Validator,
@@ -245,3 +247,50 @@ def test_describing_a_payload_imports_no_strictyaml() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
 
     assert done.stdout == "False\n"
+
+
+FILES = Keyword(
+    name="query",
+    summary="Queries.",
+    primary="sql",
+    payload=Map(
+        {
+            "sql": field(Str(), "What is asked."),
+            "sqlFile": field(TextFile("sql"), "A file with it."),
+            Optional("note"): Str(),
+            "noteFile": TextFile("note", max_bytes=10),
+        }
+    ),
+    step="x:Y",
+    rendered_fields=frozenset({"sql"}),
+)
+
+
+def test_any_keyword_may_take_a_files_text_for_a_field(tmp_path: Path) -> None:
+    (tmp_path / "q.sql").write_text("select '{{a}}'")
+    (tmp_path / "long.txt").write_text("x" * 11)
+    reader = PayloadReader(FILES)
+    issues: list[ValidationIssue] = []
+    payload = reader.read({"sqlFile": "q.sql"}, issues, tmp_path)
+    assert (issues, payload["sqlFile"], payload["sql"].text) == ([], "q.sql", "select '{{a}}'")
+    assert "note" not in payload
+
+    reader.read({"sql": "x", "noteFile": "long.txt"}, issues, tmp_path)
+    assert [(issue.message, issue.path) for issue in issues] == [
+        ("the file `long.txt` has 11 bytes; at most 10 are read", ["noteFile"])
+    ]
+    issues.clear()
+    reader.read({"note": "x"}, issues, tmp_path)
+    assert [issue.message for issue in issues] == ["the key `sql` is missing"]
+    assert "sqlFile" in (issues[0].hint or "")
+
+
+def test_an_editor_asks_for_one_of_the_two() -> None:
+    schema = schema_of(FILES.payload)
+    assert schema["allOf"] == [{"oneOf": [{"required": ["sql"]}, {"required": ["sqlFile"]}]}]
+    assert (schema["required"], schema["properties"]["sqlFile"]["description"]) == ([], "A file with it.")
+
+
+def test_a_file_must_stand_for_a_field_beside_it() -> None:
+    with pytest.raises(ValueError, match="stands for `text`, which is no field beside it"):
+        Map({"textFile": TextFile("text")})

@@ -33,6 +33,7 @@ USES = {
     "progress": lambda context: context.progress(1),
     "saved": lambda context: context.saved,
     "save": lambda context: context.save(1),
+    "heartbeat": lambda context: context.heartbeat(),
     "resource": lambda context: context.resource("x", opened("x", [])),
     "model": lambda context: context.model(ModelRequest(())),
     "complete": lambda context: context.complete(ModelRequest(())),

@@ -13,8 +13,8 @@ from nika_core.errors import NikaError, Place, Problem
 from nika_core.model.bounded import shorten
 from nika_core.model.limits import LimitKind
 from nika_core.model.nearest import nearest
-from nika_core.model.payload_tree import list_parts, placeholders_in
-from nika_core.model.template import Placeholder
+from nika_core.model.payload_tree import list_parts, placeholders_in, templates_in
+from nika_core.model.template import Placeholder, TypedTemplate
 from nika_core.model.workflow import ITEM_SOURCE, Condition, NoOutputs, Task
 from nika_core.plugin import TypedSource
 from nika_core.template import why_not_piped
@@ -22,6 +22,11 @@ from nika_core.template import why_not_piped
 _NO_BINDINGS: Final[frozenset[str]] = frozenset()
 _ROUND: Final = "last"
 _STATUS: Final = "status"  # of the run, in cleanup
+_ALL_TASKS: Final = (
+    "it is the same for all tasks, and fixed before any of them runs; put it in the task's `systemPrompt`"
+)
+_BEFORE_RUN: Final = "it is fixed before any task runs; use an input, as in `${input.name}`, or an environment variable"
+_BEFORE_TASK: Final = f"{_BEFORE_RUN}; in a list `${{each...}}` is known, too"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,18 +163,9 @@ def check_references(context: Context) -> Iterator[Problem]:
         at = partial(place_of, context.workflow.at, path)
         problems = tuple(references.problems(placeholder, at))
         yield from problems
-        if any(task in context.tasks for task in context.depends_on(placeholder)):
-            what = "a task's output"
-        elif not problems and not is_known_before_run(context.catalog, placeholder):
-            what = "what is only known in a run"
-        else:
-            continue
-        yield Problem(
-            codes.UNKNOWN_REFERENCE,
-            f"{_short(placeholder)}: the agent block's system prompt cannot name {what}",
-            at(placeholder),
-            "it is the same for all tasks, and fixed before any of them runs; put it in the task's `systemPrompt`",
-        )
+        if not problems:
+            yield from _check_known(context, placeholder, at, "the agent block's system prompt", _ALL_TASKS)
+    yield from _check_deferred(context, references)
     outputs = context.workflow.outputs
     for path, placeholder in placeholders_in(None if outputs is NoOutputs.NO_OUTPUTS else outputs, ("outputs",)):
         yield from references.problems(placeholder, partial(place_of, context.workflow.at, path))
@@ -177,6 +173,50 @@ def check_references(context: Context) -> Iterator[Problem]:
         at = partial(place_of, flow.at, ("condition",))
         target = None if flow.source == flow.target else flow.target
         yield from _check_condition(context, references, flow.condition, target, at)
+
+
+def _check_deferred(context: Context, references: _References) -> Iterator[Problem]:
+    """Check templates in fields whose values must be known before any task runs, or before their own task does."""
+    workflow = context.workflow
+    tasks = {task.index: task for task in workflow.tasks}
+    for path, template in workflow.deferred.items():
+        owner = tasks.get(path[1]) if path[0] == "tasks" and isinstance(path[1], int) else None
+        bindings = _NO_BINDINGS if owner is None else _bindings(owner)
+        at = partial(place_of, workflow.at, path)
+        for placeholder in template.placeholders:
+            problems = tuple(references.problems(placeholder, at, bindings))
+            yield from problems
+            if not problems:
+                yield from _check_known(context, placeholder, at, f"`{path[-1]}`", _BEFORE_RUN)
+    for task in workflow.tasks:
+        for path, template in templates_in(task.payload):
+            if isinstance(template, TypedTemplate) and template.before_run:
+                at = partial(place_of, task.at, path)
+                for placeholder in template.placeholders:
+                    if any(references.problems(placeholder, at, _bindings(task))):
+                        continue
+                    yield from _check_known(context, placeholder, at, f"`{path[-1]}`", _BEFORE_TASK, items=True)
+
+
+def _check_known(
+    context: Context,
+    placeholder: Placeholder,
+    at: Callable[[Placeholder], Place],
+    subject: str,
+    hint: str,
+    *,
+    items: bool = False,
+) -> Iterator[Problem]:
+    """Check a placeholder whose value must be known before any task runs; `items`: or be an item's."""
+    members = [member for member in placeholder.members if not items or member.source != ITEM_SOURCE]
+    if any(task in context.tasks for member in members for task in context.depends_on(member)):
+        what = "a task's output"
+    elif not all(is_known_before_run(context.catalog, member._replace(alternatives=())) for member in members):
+        what = "what is only known in a run"
+    else:
+        return
+    message = f"{_short(placeholder)}: {subject} cannot name {what}"
+    yield Problem(codes.UNKNOWN_REFERENCE, message, at(placeholder), hint)
 
 
 def _bindings(task: Task) -> frozenset[str]:

@@ -9,21 +9,31 @@ from typing import Any, Final
 from nika_core import codes
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading import workflow_schema
+from nika_core.document.reading.deferred_fields import defer
 from nika_core.document.reading.payload_reader import compile_text
 from nika_core.document.reading.problem_list import ProblemList
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.document.validation.issues import ValidationIssue, add_syntax_hint
 from nika_core.model.bounded import MAX_PROMPT_CHARACTERS
 from nika_core.model.files import FileError, read_text
-from nika_core.model.workflow import AgentBlock, Mode, Task
+from nika_core.model.template import Template
+from nika_core.model.workflow import AgentBlock, Mode, NodePath, Task
 
 _TOO_LONG: Final = f"is longer than {MAX_PROMPT_CHARACTERS:,} characters"
 
 
-def read_agent(node: Any, folder: Path, problems: ProblemList, model: str | None = None) -> AgentBlock:
-    """Return the block, as far as it can be read. `model`: one named elsewhere, so that the block needs none."""
+def read_agent(
+    node: Any, folder: Path, problems: ProblemList, deferred: dict[NodePath, Template], model: str | None = None
+) -> AgentBlock:
+    """Return the block, as far as it can be read.
+
+    Args:
+        deferred: is given the templates of its numbers, by their paths.
+        model: one named elsewhere, so that the block needs none.
+    """
     issues: list[ValidationIssue] = []
     fields = compile_schema(workflow_schema.AGENT).check(node, issues) or {}
+    defer(fields, issues, deferred, ("agent",))
     add_syntax_hint(issues, 0, "agent")
     problems.add_issues(issues, codes.BAD_VALUE, ("agent",))
     if "model" not in fields and model is None and type(node) is dict and not issues:

@@ -6,6 +6,7 @@ from typing import Any, Final, TypeVar
 
 from nika_core import codes
 from nika_core.document.reading import workflow_schema
+from nika_core.document.reading.deferred_fields import defer
 from nika_core.document.reading.payload_reader import compile_text
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.document.validation.issues import ValidationIssue, add, under
@@ -19,8 +20,15 @@ _CHECK_FOR_EACH: Final = compile_schema(workflow_schema.FOR_EACH).check
 _Rule = TypeVar("_Rule", OnError, ItemError)
 
 
-def read_for_each(node: Any, issues: list[ValidationIssue]) -> ForEach | None:
-    """Return a task's `forEach`; None if it is broken. Issues are relative to `node`."""
+def read_for_each(
+    node: Any, issues: list[ValidationIssue], deferred: dict[NodePath, Template], path: NodePath
+) -> ForEach | None:
+    """Return a task's `forEach`; None if it is broken. Issues are relative to `node`.
+
+    Args:
+        deferred: is given the templates of its numbers, by their paths.
+        path: of `node` in the document.
+    """
     if type(node) is not dict:
         items = _items(node, issues)
         return None if items is None else ForEach(items)
@@ -28,6 +36,7 @@ def read_for_each(node: Any, issues: list[ValidationIssue]) -> ForEach | None:
     fields = _CHECK_FOR_EACH(node, issues)
     if len(issues) > since or not fields:
         return None
+    defer(fields, issues, deferred, path)
     items = _items(node["items"], issues)
     if len(issues) > since:
         under(issues, since, "items")
@@ -97,7 +106,7 @@ def read_repeat(fields: dict[str, Any], issues: list[ValidationIssue]) -> Repeat
     conversation = fields.get("conversation")
     return Repeat(
         until,
-        fields["max"],
+        fields["max"] or 1,  # where a template stands, any number that may be
         fields.get("every") or 0.0,
         fields.get("onExhausted") != "continue",
         fields.get("onRoundError") != "continue",

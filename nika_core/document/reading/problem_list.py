@@ -76,7 +76,7 @@ class ProblemList:
         for issue in issues:
             if self._room(Severity.ERROR):
                 full = (*path, *reversed(issue.path))
-                place = self.locator.place_of(full, at_key=issue.at_key, offset=issue.offset)
+                place = issue.place or self.locator.place_of(full, at_key=issue.at_key, offset=issue.offset)
                 self.items.append(Problem(issue.code or code, issue.message, place, issue.hint))
 
     def add_task_issues(self, issues: Iterable[ValidationIssue], code: str, node: object, entry: int) -> None:
@@ -84,7 +84,7 @@ class ProblemList:
         for issue in issues:
             if self._room(Severity.ERROR):
                 path = tuple(reversed(issue.path))
-                place = self.locator.place_within(
+                place = issue.place or self.locator.place_within(
                     node, entry, path, at_key=issue.at_key, offset=issue.offset, length=issue.length
                 )
                 self.items.append(Problem(issue.code or code, issue.message, place, issue.hint))

@@ -9,10 +9,12 @@ from nika_core import codes
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading import workflow_schema
 from nika_core.document.reading.condition_reader import ConditionReader
+from nika_core.document.reading.deferred_fields import defer
 from nika_core.document.reading.group_reader import read_error_rule, read_for_each, read_repeat
 from nika_core.document.reading.output_schema import AS_FILE, read_schema, schema_issue
 from nika_core.document.reading.payload_reader import PayloadReader
 from nika_core.document.reading.problem_list import ProblemList
+from nika_core.document.reading.text_files import Texts
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.document.validation.issues import ValidationIssue, add, add_syntax_hint, holds_refused, is_refused, under
 from nika_core.document.validation.json_tree import typed_tree
@@ -25,7 +27,8 @@ from nika_core.errors import PluginError
 from nika_core.model.bounded import shorten, why_not_an_id
 from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.nearest import nearest
-from nika_core.model.workflow import Mode, OnError, OutputSpec, Retry, Task
+from nika_core.model.template import Template
+from nika_core.model.workflow import Mode, NodePath, OnError, OutputSpec, Retry, Task
 from nika_core.plugin import Keyword
 
 _TASKS_BETWEEN_CHECKS: Final = 64
@@ -45,6 +48,17 @@ def _task(*values: Any) -> Task:
     for set_, value in zip(_SLOTS, values, strict=True):
         set_(task, value)
     return task
+
+
+def called_otherwise(catalog: PluginCatalog, word: str) -> str | None:
+    """Return a hint: the keyword that other systems call by this word; None if there is none."""
+    for ours in sorted(catalog.keywords()):
+        try:
+            if word in catalog.keyword(ours).synonyms:
+                return f"did you mean `{ours}`?"
+        except PluginError:  # a broken plugin is only reported if its word is used
+            continue
+    return None
 
 
 class TaskReader:
@@ -74,6 +88,7 @@ class TaskReader:
         self.id_length = limits.counts.get(LimitKind.ID_LENGTH)
         self.payload_readers: dict[str, PayloadReader | None] = {}
         self.index_of_id: dict[str, int] = {}
+        self.deferred: dict[NodePath, Template] = {}
 
     def read(self) -> tuple[Task, ...]:
         """Return the tasks of the document's list."""
@@ -120,11 +135,18 @@ class TaskReader:
         keyword = self.payload_readers.get(keywords[0]) if len(keywords) == 1 and not unknown_keys else None
         if keyword is None:
             keyword = self._keyword(node, keywords, unknown_keys, issues)
+        defer(fields, issues, self.deferred, ("tasks", index))
+        for key in ("retry", "repeat"):
+            if fields.get(key):
+                since = len(issues)
+                defer(fields[key], issues, self.deferred, ("tasks", index, key))
+                under(issues, since, key)
         payload: Any = {}
+        texts: Texts = {}
         broken = False
         if keyword is not None:
             since = len(issues)
-            payload = keyword.read(node[keyword.keyword.name], issues)
+            payload = keyword.read(node[keyword.keyword.name], issues, self.folder, texts)
             if len(issues) > since:
                 broken = True
                 for issue in issues[since:]:
@@ -137,12 +159,12 @@ class TaskReader:
         if keyword is None:
             return Task(task_id, "", {}, index, place=place)
         if broken or task_id[0] == "#" or (self.has_refused_parts and holds_refused(node)):
-            at = self._locator_of(node, entry, keyword.keyword)
+            at = self._locator_of(node, entry, keyword.keyword, texts)
             return Task(task_id, "", payload, index, when=when, place=place, at=at)
         for_each = repeat = None
         if "forEach" in node:
             since = len(issues)
-            for_each = read_for_each(node["forEach"], issues)
+            for_each = read_for_each(node["forEach"], issues, self.deferred, ("tasks", index, "forEach"))
             under(issues, since, "forEach")
         if {"until", "max"} <= (fields.get("repeat") or {}).keys():
             repeat = read_repeat(fields["repeat"], issues)
@@ -158,6 +180,7 @@ class TaskReader:
             payload,
             index,
             fields.get("timeout"),
+            fields.get("idleTimeout"),
             Retry(retry.get("max"), retry.get("backoff")) if retry else _NO_RETRY,
             on_error,
             when,
@@ -170,12 +193,18 @@ class TaskReader:
             stand_in,
             bool(fields.get("always")),
             place,
-            self._locator_of(node, entry, keyword.keyword),
+            self._locator_of(node, entry, keyword.keyword, texts),
         )
 
-    def _locator_of(self, node: dict[Any, Any], entry: int, keyword: Keyword) -> TaskLocator:
+    def _locator_of(self, node: dict[Any, Any], entry: int, keyword: Keyword, texts: Texts) -> TaskLocator:
         return TaskLocator(
-            self.locator, node, entry, keyword.name, keyword.primary, short_form_only=keyword.short_form_only
+            self.locator,
+            node,
+            entry,
+            keyword.name,
+            keyword.primary,
+            short_form_only=keyword.short_form_only,
+            texts=texts,
         )
 
     def _id(self, node: dict[Any, Any], index: int, issues: list[ValidationIssue]) -> str:
@@ -228,6 +257,8 @@ class TaskReader:
         meant_as_keyword = None
         for key in unknown_keys[:MAX_ISSUES]:
             hint = ELSEWHERE.get(key) or suggest_key(key, _CHECKS)
+            if keywords:
+                hint = hint or called_otherwise(self.catalog, key)
             if not keywords and meant_as_keyword is None and hint is None:
                 meant_as_keyword = key
                 continue
@@ -246,20 +277,12 @@ class TaskReader:
         return reader
 
     def _unknown_keyword(self, word: str) -> ValidationIssue:
-        hint = self.catalog.install_hint(word) or self._called_otherwise(word) or suggest_key(word, self.words)
+        hint = self.catalog.install_hint(word) or called_otherwise(self.catalog, word)
+        hint = hint or suggest_key(word, self.words)
         hint = hint or f"installed keywords: {', '.join(sorted(self.words)) or 'none'}"
         return ValidationIssue(
             f"no plugin offers the keyword `{shorten(word, 60)}`", hint, [word], True, code=codes.UNKNOWN_KEYWORD
         )
-
-    def _called_otherwise(self, word: str) -> str | None:
-        for ours in self.words:
-            try:
-                if word in self.catalog.keyword(ours).synonyms:
-                    return f"did you mean `{ours}`?"
-            except PluginError:  # a broken plugin is only reported if its word is used
-                continue
-        return None
 
     def _reader(self, word: str, issues: list[ValidationIssue]) -> PayloadReader | None:
         if word not in self.payload_readers:

@@ -11,22 +11,25 @@ from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading import workflow_schema
 from nika_core.document.reading.agent_block import check_model, read_agent
 from nika_core.document.reading.condition_reader import ConditionReader
+from nika_core.document.reading.deferred_fields import defer
 from nika_core.document.reading.flow_reader import FlowReader
 from nika_core.document.reading.group_reader import compile_tree
 from nika_core.document.reading.inputs import DeclarationError, declared
 from nika_core.document.reading.legacy import LATER_VERSION_KEY, find_legacy_key
+from nika_core.document.reading.payload_reader import compile_text
 from nika_core.document.reading.problem_list import ProblemList
-from nika_core.document.reading.task_reader import TaskReader
+from nika_core.document.reading.task_reader import TaskReader, called_otherwise
 from nika_core.document.validation.compile_validators import compile_schema
-from nika_core.document.validation.issues import ValidationIssue, add, add_syntax_hint, is_refused
+from nika_core.document.validation.issues import ValidationIssue, add, add_syntax_hint, is_refused, under
 from nika_core.document.validation.json_tree import typed_tree
-from nika_core.document.validation.synonyms import suggest_key
+from nika_core.document.validation.synonyms import explain_key, suggest_key
 from nika_core.document.yaml.deadline import ValidationDeadline
 from nika_core.document.yaml.path_locator import PathLocator
 from nika_core.document.yaml.syntax_hints import SYNTAX_HINTS
 from nika_core.errors import PluginError
 from nika_core.model.limits import Limits
-from nika_core.model.workflow import InputSpec, NoOutputs, Task, Workflow
+from nika_core.model.template import Template
+from nika_core.model.workflow import InputSpec, NodePath, NoOutputs, Task, Workflow
 
 _MAX_INPUTS: Final = 1000
 
@@ -52,6 +55,7 @@ class WorkflowReader:
         self.problems = ProblemList(locator)
         self.conditions = ConditionReader(limits, deadline)
         self.broken_sections: set[str] = set()
+        self.deferred: dict[NodePath, Template] = {}
 
     def read(self, root: Any, missing: Collection[str] = (), ids: Iterable[str] = ()) -> Workflow | None:
         """Return the workflow; None if the document is not one at all.
@@ -74,7 +78,7 @@ class WorkflowReader:
         tasks += tuple(Task(name, "", {}, len(tasks)) for name in dict.fromkeys(ids) if name not in ids_read)
         agent = None
         if "agent" in root:
-            agent = read_agent(root["agent"], self.path.parent, self.problems, self.model)
+            agent = read_agent(root["agent"], self.path.parent, self.problems, self.deferred, self.model)
         elif self.model is None and "agent" not in missing:
             check_model(tasks, self.catalog, self.problems)
         return Workflow(
@@ -86,8 +90,10 @@ class WorkflowReader:
             inputs=self._inputs(root),
             outputs=self._outputs(root),
             timeout=self._seconds(root, "timeout"),
+            env=self._env(root),
             agent=agent,
             sections=sections,
+            deferred=self.deferred,
             at=self.locator.place_of,
         )
 
@@ -116,10 +122,29 @@ class WorkflowReader:
         return value if isinstance(value, str) else None
 
     def _seconds(self, root: dict[Any, Any], key: str) -> float | None:
+        if key not in root:
+            return None
         issues: list[ValidationIssue] = []
-        value = compile_schema(workflow_schema.ROOT[key]).check(root[key], issues) if key in root else None
-        self.problems.add_issues(issues, codes.BAD_VALUE, (key,))
-        return value if isinstance(value, float) and not issues else None
+        fields = {key: compile_schema(workflow_schema.ROOT[key]).check(root[key], issues)}
+        under(issues, 0, key)
+        defer(fields, issues, self.deferred, ())
+        self.problems.add_issues(issues, codes.BAD_VALUE, ())
+        return fields[key] if not issues else None
+
+    def _env(self, root: dict[Any, Any]) -> dict[str, str]:
+        """Return the variables for processes; one with a template in it is empty until that is filled in."""
+        if "env" not in root:
+            return {}
+        issues: list[ValidationIssue] = []
+        env: dict[str, Any] = compile_schema(workflow_schema.ENV).check(root["env"], issues) or {}
+        for name, text in env.items():
+            value = compile_text(text, issues, (name,)) if isinstance(text, str) else ""
+            if isinstance(value, Template):
+                self.deferred["env", name] = value
+                value = ""
+            env[name] = value
+        self.problems.add_issues(issues, codes.BAD_VALUE, ("env",))
+        return env
 
     def _outputs(self, root: dict[Any, Any]) -> Any:
         """Return the templates of the workflow's output."""
@@ -155,10 +180,10 @@ class WorkflowReader:
 
     def _add_unknown_key(self, key: str) -> None:
         allowed_keys = [*workflow_schema.ROOT, *self.catalog.sections()]
-        hint = suggest_key(key, allowed_keys)
-        if hint is None and key in self.catalog.keywords():
+        hint = explain_key(key, allowed_keys)
+        if key in self.catalog.keywords():
             hint = f"`{key}` is a task's keyword: write it under `tasks:`, in an item with an `id`"
-        hint = hint or f"known here: {', '.join(allowed_keys)}"
+        hint = hint or called_otherwise(self.catalog, key) or f"known here: {', '.join(allowed_keys)}"
         self.problems.add(codes.UNKNOWN_KEY, f"unknown key `{key}`", (key,), hint=hint, at_key=True)
 
     def _tasks(self, root: dict[Any, Any], *, whole: bool) -> tuple[Task, ...]:
@@ -173,7 +198,7 @@ class WorkflowReader:
             return ()
         if not node and whole:
             self.problems.add(codes.BAD_VALUE, "a workflow has at least one task", ("tasks",))
-        return TaskReader(
+        reader = TaskReader(
             self.path.parent,
             self.locator,
             self.catalog,
@@ -181,7 +206,10 @@ class WorkflowReader:
             self.conditions,
             self.deadline,
             self.problems,
-        ).read()
+        )
+        tasks = reader.read()
+        self.deferred |= reader.deferred
+        return tasks
 
     def _flows(self, root: dict[Any, Any]) -> tuple[Any, ...]:
         node = root.get("flows")

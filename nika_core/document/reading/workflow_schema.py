@@ -8,6 +8,7 @@ from nika_core.plugin.fields import (
     Anything,
     BoundedFloat,
     Duration,
+    EmptyDict,
     Enum,
     Map,
     MapPattern,
@@ -17,7 +18,14 @@ from nika_core.plugin.fields import (
     Seq,
     Str,
     StrictBool,
+    Templated,
+    VariableName,
 )
+
+# Numbers and times may be templates whose values are known before the run.
+_COUNT: Final = Templated(PositiveInt(), before_run=True)
+_TIME: Final = Templated(Duration(above_zero=True), before_run=True)
+_DELAY: Final = Templated(Duration(), before_run=True)
 
 AGENT: Final = Map(
     {
@@ -26,10 +34,10 @@ AGENT: Final = Map(
         Optional("systemPrompt"): Str(),
         Optional("systemPromptFile"): NonEmptyStr(),
         Optional("mode"): Enum(["strict", "agentic"]),
-        Optional("maxTurns"): PositiveInt(),
+        Optional("maxTurns"): _COUNT,
         Optional("maxBudgetUsd"): BoundedFloat(0),
-        Optional("maxTokens"): PositiveInt(),
-        Optional("temperature"): BoundedFloat(0, 2),
+        Optional("maxTokens"): _COUNT,
+        Optional("temperature"): Templated(BoundedFloat(0, 2), before_run=True),
         Optional("allowedTools"): Seq(NonEmptyStr()),
         Optional("disallowedTools"): Seq(NonEmptyStr()),
         Optional("output"): NonEmptyStr(),
@@ -58,8 +66,9 @@ OUTPUT: Final = Map({Optional("format"): Enum(["text", "json", "lines"]), Option
 TASK: Final[dict[str, Any]] = {
     "id": Str(),
     "when": NonEmptyStr(),
-    "timeout": Duration(above_zero=True),
-    "retry": Map({Optional("max"): PositiveInt(), Optional("backoff"): Duration()}),
+    "timeout": _TIME,
+    "idleTimeout": _TIME,
+    "retry": Map({Optional("max"): _COUNT, Optional("backoff"): _DELAY}),
     "onError": Anything(),
     "always": StrictBool(),
     "output": OUTPUT,
@@ -70,8 +79,8 @@ TASK: Final[dict[str, Any]] = {
     "repeat": Map(
         {
             "until": NonEmptyStr(),
-            "max": PositiveInt(),
-            Optional("every"): Duration(),
+            "max": _COUNT,
+            Optional("every"): _DELAY,
             Optional("onExhausted"): Enum(["fail", "continue"]),
             Optional("onRoundError"): Enum(["fail", "continue"]),
             Optional("collect"): StrictBool(),
@@ -84,18 +93,21 @@ FOR_EACH: Final = Map(
     {
         "items": Anything(),
         Optional("key"): NonEmptyStr(),
-        Optional("maxConcurrent"): PositiveInt(),
-        Optional("max"): PositiveInt(),
+        Optional("maxConcurrent"): _COUNT,
+        Optional("max"): _COUNT,
         Optional("onItemError"): Anything(),
     }
 )
+
+ENV: Final = EmptyDict() | MapPattern(VariableName(), Str())
 
 ROOT: Final[dict[str, Any]] = {
     "name": NonEmptyStr(),
     "description": Str(),
     "inputs": INPUTS,
     "outputs": Anything(),
-    "timeout": Duration(above_zero=True),
+    "timeout": _TIME,
+    "env": ENV,
     "agent": AGENT,
     "tasks": None,
     "flows": None,

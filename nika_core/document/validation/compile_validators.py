@@ -33,7 +33,7 @@ from nika_core.document.validation.scalar_validators import (
     text,
 )
 from nika_core.document.validation.strictyaml_adapter import adapt
-from nika_core.document.validation.synonyms import suggest_key
+from nika_core.document.validation.synonyms import explain_key
 from nika_core.document.validation.templated import templated
 from nika_core.document.yaml.source_map import RefusedKey
 from nika_core.plugin.fields import strict
@@ -106,7 +106,7 @@ def _map(validator: Any) -> Compiled:
                     continue
             found = checks.get(name, other)
             if found is None:
-                hint = suggest_key(key, checks) or _known(checks)
+                hint = explain_key(key, checks) or _known(checks)
                 issues.append(ValidationIssue(f"unknown key `{_cut(key)}`", hint, [key], True, code=codes.UNKNOWN_KEY))
                 if enough(issues):
                     break
@@ -271,7 +271,7 @@ _COMPILERS: Final[dict[type[Any], Callable[[Any], Compiled]]] = {
     MapCombined: _map,
     DocumentedMap: _map,
     ScalarOf: lambda validator: scalar(validator.scalar.parse, validator.scalar.expects),
-    TemplatedValidator: lambda validator: templated(compile_schema(validator.inner)),
+    TemplatedValidator: lambda validator: templated(compile_schema(validator.inner), validator.before_run),
     strictyaml.MapPattern: _pattern,
     strictyaml.Seq: _sequence,
     strictyaml.UniqueSeq: _sequence,

@@ -9,6 +9,7 @@ from nika_core.document.yaml.nodes import RefusedValue
 from nika_core.document.yaml.source_map import RefusedKey
 from nika_core.document.yaml.syntax_hints import SYNTAX_HINTS
 from nika_core.document.yaml.syntax_issues import MAX_ISSUES
+from nika_core.errors import Place
 
 
 @dataclass(slots=True)
@@ -16,7 +17,7 @@ class ValidationIssue:
     """`path` leads from the validated node to the bad one, innermost step first while it is put together.
 
     `at_key`: the key is what is wrong, not its value. `offset`: a character's offset within the text there.
-    `code` None: the caller's.
+    `code` None: the caller's. `place`: in another file; else it is worked out from the path.
     """
 
     message: str
@@ -26,6 +27,7 @@ class ValidationIssue:
     offset: int | None = None
     code: str | None = None
     length: int = 1
+    place: Place | None = None
 
 
 def value_kind(node: Any) -> str:

@@ -39,6 +39,7 @@ _OURS: Final = {
     "to": "target",
     "tool": "reference",
     "tools": "allowedTools",
+    "values": "enum",
     "variables": "inputs",
     "vars": "inputs",
     "when": "condition",
@@ -46,21 +47,49 @@ _OURS: Final = {
     "workflow": "name",
     "working_directory": "workingDir",
 }
+_ALSO: Final = {"values": "items"}  # in another mapping
 _WAITS: Final = "a task waits for what its templates name, `{{other}}`; for order alone write a flow"
 _CONDITION: Final = "did you mean `when`? A flow may have a `condition`"
-# Keys of a task that say what with us is said in another place, and where.
+_LIST: Final = '`forEach: "{{list}}"` on a task does it for each item of a list'
+_LOOP: Final = "`repeat: {until: ..., max: 5}` on a task does it again until a condition holds"
+_AT_ONCE: Final = "tasks that do not wait for each other run at once; `forEach` does one task for many items"
+_FAILURES: Final = "`when: \"${state.task} == 'failed'\"` runs a task after a failure, `always: true` in any case"
+_TOLERATED: Final = "did you mean `onError: continue`? With `forEach`, `onItemError: continue` is for an item"
+_CLEANUP: Final = "`always: true` on a task makes it run at the end, however the tasks before it ended"
+_PROCESSES: Final = "`env` at the top of the file is for the processes of all tasks; a keyword may have an `env`, too"
+_STEPS: Final = "write each step as a task under `tasks:`; several that belong together can be a workflow of their own"
+# Words for what with us is said in another place, or otherwise, and how.
 ELSEWHERE: Final = {
     **dict.fromkeys(("needs", "depends_on", "dependsOn", "depends", "dependencies", "requires", "wait_for"), _WAITS),
     **dict.fromkeys(("if", "condition", "unless", "only_if"), _CONDITION),
+    **dict.fromkeys(("for_each", "foreach", "for-each", "matrix", "strategy", "with_items", "withItems"), _LIST),
+    **dict.fromkeys(("parallel", "concurrent", "concurrency"), _AT_ONCE),
+    "loop": f"{_LIST}; {_LOOP}",
+    **dict.fromkeys(("repeatPolicy", "repeat_policy", "while", "until", "until_bash"), _LOOP),
+    **dict.fromkeys(("max_iterations", "maxIterations"), f"did you mean `max` of `repeat`? {_LOOP}"),
+    **dict.fromkeys(("trigger_rule", "triggerRule", "on_failure", "onFailure"), _FAILURES),
+    **dict.fromkeys(("continue-on-error", "continue_on_error", "continueOnError", "continueOn"), _TOLERATED),
+    **dict.fromkeys(("ignore_errors", "allow_failure"), _TOLERATED),
+    **dict.fromkeys(("finally", "cleanup", "on_exit", "onExit"), _CLEANUP),
+    **dict.fromkeys(("environment", "env_vars"), _PROCESSES),
+    "steps": _STEPS,
+    "values": "the values that an input may have are its `enum`, those that a task is done for its `forEach`",
 }
+
+
+def explain_key(word: str, known: Collection[str]) -> str | None:
+    """Return a hint: our name for the same, how it is said with us, or the nearest name; None: there is none."""
+    return _same(word, known) or ELSEWHERE.get(word) or did_you_mean(word, _texts(known))
 
 
 def suggest_key(word: str, known: Collection[str]) -> str | None:
     """Return a hint: our name for the same, or the nearest one; None if there is neither."""
-    ours = _OURS.get(word)
-    if ours is not None and ours in known:
-        return f"did you mean `{ours}`?"
-    return did_you_mean(word, _texts(known))
+    return _same(word, known) or did_you_mean(word, _texts(known))
+
+
+def _same(word: str, known: Collection[str]) -> str | None:
+    ours = next((name for name in (_OURS.get(word), _ALSO.get(word)) if name in known), None)
+    return None if ours is None else f"did you mean `{ours}`?"
 
 
 def _texts(names: Iterable[object]) -> list[str]:

@@ -14,13 +14,17 @@ from nika_core.template.rendering import to_text
 
 
 class TypedText(str):
-    """A text that may be a template, with what makes a value of it when its placeholders are filled in."""
+    """A text that may be a template, with what makes a value of it when its placeholders are filled in.
 
-    __slots__ = ("convert",)
+    `before_run`: its value may not depend on what a task yields.
+    """
+
+    __slots__ = ("before_run", "convert")
     convert: Callable[[Json], Json]
+    before_run: bool
 
 
-def templated(inner: Compiled) -> Compiled:
+def templated(inner: Compiled, before_run: bool = False) -> Compiled:
     """Compile `Templated`: what `inner` accepts, or a `TypedText`."""
 
     def convert(value: Json) -> Json:
@@ -36,6 +40,7 @@ def templated(inner: Compiled) -> Compiled:
         if isinstance(node, str) and ("{{" in node or "${" in node):
             text = TypedText(node)
             text.convert = convert
+            text.before_run = before_run
             return text
         return inner.check(node, issues)
 

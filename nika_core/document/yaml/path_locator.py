@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nika_core.document.yaml.nodes import Tree
@@ -89,9 +89,12 @@ class PathLocator:
 
 
 class TaskLocator:
-    """`Task.at`: finds places in one task's payload, else in the task."""
+    """`Task.at`: finds places in one task's payload, else in the task.
 
-    __slots__ = ("entry", "keyword", "locator", "node", "primary", "short_form_only")
+    `texts`: the files whose texts stand for fields of the payload, by field, and the keys that name them.
+    """
+
+    __slots__ = ("entry", "keyword", "locator", "node", "primary", "short_form_only", "texts")
 
     def __init__(
         self,
@@ -102,6 +105,7 @@ class TaskLocator:
         primary: str,
         *,
         short_form_only: bool = False,
+        texts: Mapping[str, tuple[str, SourceMap]] | None = None,
     ) -> None:
         self.locator = locator
         self.node = node
@@ -109,9 +113,15 @@ class TaskLocator:
         self.keyword = keyword
         self.primary = primary
         self.short_form_only = short_form_only
+        self.texts = texts or {}
 
     def __call__(self, path: tuple[str | int, ...]) -> Place:
         node, keyword = self.node, self.keyword
+        if path and path[0] in self.texts:
+            key, source_map = self.texts[str(path[0])]
+            if len(path) == 2 and isinstance(path[1], int):
+                return source_map.place(path[1], path[1] + 1)
+            path = (key,)
         payload = node.get(keyword)
         full = path
         if path and path[0] == self.primary and (self.short_form_only or isinstance(payload, str)):

@@ -22,6 +22,7 @@ def call_json(call: TaskCall) -> JsonObject:
     values["disallowed_tools"] = list(call.disallowed_tools)
     values["messages"] = [message_json(message) for message in call.messages]
     values["agent"] = {**asdict(call.agent), "mode": call.agent.mode.value}
+    values["env"] = dict(call.env)
     values["sections"] = dict(call.sections)
     values["limits"] = [{**asdict(limit), "unit": limit.unit.value} for limit in call.limits]
     values["signals"] = dict(call.signals)

@@ -65,8 +65,9 @@ class TaskCall(NamedTuple):
     """One epoch of one node, complete: it can run wherever there is an executor, and has a JSON form (`calls`).
 
     `key` is `run/identity#epoch`: one key for all attempts. `payload` is rendered. `timeout` in seconds; None: the
-    keyword's. `agent` has its system prompt resolved. `limits` are those of the run. `signals` is what the node was
-    given by what it waited for, and `deadlines` until when it waits, in seconds since the epoch, both by key.
+    keyword's. `idle_timeout`: seconds without a sign of life; None: not bounded. `env`: variables for processes.
+    `agent` has its system prompt resolved. `limits` are those of the run. `signals` is what the node was given by what
+    it waited for, and `deadlines` until when it waits, in seconds since the epoch, both by key.
     """
 
     node: NodeId
@@ -88,6 +89,8 @@ class TaskCall(NamedTuple):
     limits: Limits = NO_LIMITS
     signals: Mapping[str, Json] = NO_VALUES
     deadlines: Mapping[str, float] = {}
+    idle_timeout: float | None = None
+    env: Mapping[str, str] = {}
 
 
 class Action(StrEnum):

@@ -62,6 +62,7 @@ class CallScope:
         notice: tell the user something; recorded.
         barrier: waits until everything that was recorded (and put into the call cache) is durable.
         signals: what the task was given by what it waited for, by key.
+        heartbeat: called for each piece of a reply; None: nobody measures how long a step is silent.
     """
 
     run_id: str
@@ -77,6 +78,7 @@ class CallScope:
     notice: Callable[[str], None]
     barrier: Callable[[], Awaitable[None]]
     signals: Mapping[str, Json] = field(default_factory=dict)
+    heartbeat: Callable[[], None] | None = None
 
     @property
     def account(self) -> str:

@@ -79,6 +79,8 @@ class Preparation:
             folder=plan.folder,
             output=task.output,
             timeout=task.timeout,
+            idle_timeout=task.idle_timeout,
+            env=plan.env,
             retry=task.retry,
             allowed_tools=task.allowed_tools,
             disallowed_tools=task.disallowed_tools,

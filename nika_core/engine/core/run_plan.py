@@ -107,6 +107,7 @@ class WorkflowPlan:
         stand_in: the value that stands in for a failed task's output. May raise anything.
         folder: what relative paths are relative to.
         agent: the agent block that tasks are given.
+        env: variables for the processes that tasks start.
         sections: the root sections that tasks are given.
     """
 
@@ -126,6 +127,7 @@ class WorkflowPlan:
     stand_in: Callable[[Task, Values], Json] = lambda task, values: None
     folder: str = "."
     agent: AgentBlock = field(default_factory=AgentBlock)
+    env: Mapping[str, str] = field(default_factory=dict)
     sections: Mapping[str, Json] = field(default_factory=dict)
 
 
@@ -176,7 +178,7 @@ class RunRequest:
         environ: the environment as it is when the run starts.
         groups: tasks that stand for several nodes, or for a workflow.
         no_slot: tasks that mostly wait for somebody else: they take no place among those that run at once.
-        files: by task, a hash of the files that belong to its definition.
+        files: by task, a hash of the files that belong to its definition, and of `env` where that changes what it does.
         sections: the root sections as they count in definitions, with what is declared elsewhere; None: the workflow's.
         fail_fast: stop everything after the first failure.
         timeout: seconds for the whole run; None: no bound.

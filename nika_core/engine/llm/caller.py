@@ -11,7 +11,7 @@ attempt is given every reply that the earlier ones paid for, so that only the ca
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Final
@@ -52,7 +52,9 @@ class ResilientCaller:
         clock: Clock | None = None,
         breaker: BreakerSettings | None = None,
         batch_policy: BatchPolicy | None = None,
+        models: Mapping[str, str] | None = None,
     ) -> None:
+        self._models = models or {}  # names that stand for models
         self._budget = budget
         self._prices = prices or Prices()
         self._settlement = UsageSettlement(self._prices)
@@ -124,6 +126,7 @@ class ResilientCaller:
         model = request.model or agent.model
         if not model:
             raise missing_model()
+        model = self._models.get(model, model)
         wanted = agent.provider, model
         if wanted not in self._reached:
             async with self._reaching:
@@ -204,7 +207,7 @@ class ResilientCaller:
             raise
         in_flight.began = self._clock.monotonic()
         try:
-            finished = await stream_reply(request, in_flight.connection, in_flight.text, call.on_text)
+            finished = await stream_reply(request, in_flight.connection, in_flight.text, call.on_text, call.heartbeat)
         except BaseException as error:
             usage = self._failed(in_flight, permit, error)
             _note(call, in_flight, usage)

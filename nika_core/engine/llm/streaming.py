@@ -15,7 +15,11 @@ _SHOWN_ONCE: Final = frozenset({Category.NETWORK, Category.TIMEOUT})
 
 
 async def stream_reply(
-    request: ModelRequest, connection: Connection, text: list[str], on_text: Callable[[str], None] | None
+    request: ModelRequest,
+    connection: Connection,
+    text: list[str],
+    on_text: Callable[[str], None] | None,
+    heartbeat: Callable[[], None] | None = None,
 ) -> Finished:
     """Text goes to `on_text` and into `text`. Raises TaskError, also for a stream that ends without its end.
 
@@ -23,7 +27,7 @@ async def stream_reply(
     shown twice.
     """
     try:
-        return await _stream(request, connection, text, on_text)
+        return await _stream(request, connection, text, on_text, heartbeat)
     except TaskError as error:
         consumed = not isinstance(error.usage, Usage) or error.usage.total_tokens != 0
         if text and consumed and error.category in _SHOWN_ONCE:
@@ -32,12 +36,18 @@ async def stream_reply(
 
 
 async def _stream(
-    request: ModelRequest, connection: Connection, text: list[str], on_text: Callable[[str], None] | None
+    request: ModelRequest,
+    connection: Connection,
+    text: list[str],
+    on_text: Callable[[str], None] | None,
+    heartbeat: Callable[[], None] | None,
 ) -> Finished:
     provider = connection.provider.name
     chunks = connection.client.stream(request)
     try:
         async for chunk in chunks:
+            if heartbeat is not None:
+                heartbeat()
             if not isinstance(chunk, TextDelta):
                 return chunk
             if chunk.text:

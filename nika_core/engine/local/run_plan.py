@@ -67,6 +67,7 @@ def run_plan(request: RunRequest, services: Services) -> RunPlan:
         stand_in=partial(stand_in, services),
         folder=str(workflow.folder),
         agent=agent,
+        env=workflow.env,
         sections=workflow.sections,
     )
     return RunPlan(

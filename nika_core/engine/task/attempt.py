@@ -112,13 +112,14 @@ class TaskRun(TaskSupervisor):
     async def _attempt_once(self) -> Outcome:
         """Make one attempt. Raises TaskError if it failed; returns a cancelled outcome if the run does not want it."""
         services, call, keyword = self._services, self.call, self._keyword
-        context = TaskContext(services, call, keyword, self._attempt, self._timeout, self._meter)
+        beat = None if call.idle_timeout is None else self.heartbeat
+        context = TaskContext(services, call, keyword, self._attempt, self._timeout, self._meter, beat=beat)
         self._context = context
         try:
             if not keyword.spec.pure:
                 await services.reporter.barrier()  # a slow disk is not the task's time
                 await services.start()
-            self.arm(self._timeout)
+            self.arm(self._timeout, call.idle_timeout)
             try:
                 self.abandonable = Abandonable(keyword.step.run(fork(call.payload), context), call.keyword)
                 returned = await self.abandonable
@@ -133,13 +134,13 @@ class TaskRun(TaskSupervisor):
         except TaskError as error:
             if error.usage is not None:
                 context.count(error.usage)
-            if self.stop_reason is StopReason.TIMEOUT:
+            if self._out_of_time:
                 raise self._too_long(error.output) from error
             if self.stop_reason is StopReason.CANCEL:  # how it ends if it is told to stop
                 return self.cancelled()
             raise
         except asyncio.CancelledError:
-            if self.stop_reason is StopReason.TIMEOUT:
+            if self._out_of_time:
                 raise self._too_long() from None
             if self.stop_reason is StopReason.CANCEL or _cancelling():
                 return self.cancelled()
@@ -150,7 +151,7 @@ class TaskRun(TaskSupervisor):
             services.report(CancelRequested("interrupted"))
             return self.cancelled()
         except BaseException as error:  # a keyword is a plugin: not even its SystemExit may end a run
-            if self.stop_reason is StopReason.TIMEOUT:
+            if self._out_of_time:
                 raise self._too_long() from error
             if self.stop_reason is StopReason.CANCEL:
                 return self.cancelled()
@@ -160,14 +161,18 @@ class TaskRun(TaskSupervisor):
             self._context = None
             self.abandonable = None
             self.disarm()
-            if self.stop_reason is StopReason.TIMEOUT:
+            if self._out_of_time:
                 await self._still()
+
+    @property
+    def _out_of_time(self) -> bool:
+        return self.stop_reason is not None and self.stop_reason.is_timeout
 
     async def _still(self) -> None:
         """After a timeout: take a cancellation that is still on its way, so that it does not hit what follows."""
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(0)
-        if self.stop_reason is StopReason.TIMEOUT:
+        if self._out_of_time:
             self.clear_cancellation()
 
     def _unpacked(self, returned: Any) -> tuple[Json, int | None, tuple[Message, ...]]:
@@ -259,7 +264,7 @@ class TaskRun(TaskSupervisor):
     def abandoned_outcome(self) -> Outcome:
         """It was told to stop, and did not."""
         ended = "It was told to stop and did not; it may still be doing something."
-        if self.stop_reason is StopReason.TIMEOUT:
+        if self._out_of_time:
             error = self._too_long()
             failure = Failure(error.code, error.category, f"{error.message}. {ended}", error.hint)
             return self._ended(self._services.reporter.failure(failure))
@@ -302,6 +307,9 @@ class TaskRun(TaskSupervisor):
 
     def _too_long(self, output: Any = None) -> TaskError:
         keyword = self.call.keyword
+        if self.stop_reason is StopReason.IDLE:
+            message = f"`{keyword}` gave no output or other sign of life for {self.call.idle_timeout:g} s"
+            return TaskError(message, category=Category.TIMEOUT, hint="raise the task's `idleTimeout`", output=output)
         limit = self.call.limits.bounds.get(timeout_of(keyword))
         name = f" or {limit.name}" if limit and limit.name else ""
         message = f"`{keyword}` did not end within {self._timeout:g} s"

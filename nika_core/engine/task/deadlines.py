@@ -32,6 +32,10 @@ class Deadlines:
         self._sleeper: asyncio.Task[None] | None = None
         self._until = float("inf")
 
+    def now(self) -> float:
+        """Return the seconds on the clock that deadlines are measured by."""
+        return self._clock.monotonic()
+
     def add(self, seconds: float, call: Callable[[], None]) -> Deadline:
         """Call `call` after `seconds`."""
         deadline = Deadline(call)

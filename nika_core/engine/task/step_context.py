@@ -71,6 +71,7 @@ class TaskContext:
         timeout: float,
         meter: UsageMeter,
         depth: int = 0,
+        beat: Callable[[], None] | None = None,
     ) -> None:
         self._services = services
         self._meter = meter
@@ -79,6 +80,7 @@ class TaskContext:
         self.attempt = attempt
         self.timeout = timeout
         self.depth = depth
+        self._beat = beat  # takes a sign of life; None: nobody measures
         self.run_id = call.run_id
         self.task_id: str = call.node
         self.key = call.key
@@ -92,24 +94,32 @@ class TaskContext:
         self.max_output = keyword.max_output if keyword.max_output is not None else _UNBOUNDED
         self.max_json_depth = call.limits.counts.get(LimitKind.JSON_DEPTH) or DEFAULT_JSON_DEPTH
         self.environ = services.environ
+        self.env: Mapping[str, str] = call.env
         self.clock = services.clock
 
     def mask(self, text: str) -> str:
         self._require_open()
         return self._services.reporter.mask(text)
 
+    def heartbeat(self) -> None:
+        self._require_open()
+        self._alive()
+
     def emit_text(self, text: str) -> None:
         self._require_open()
+        self._alive()
         self._show_text(text)
 
     def notice(self, message: str, *, kind: str = EventKind.NOTICE, data: JsonObject | None = None) -> None:
         self._require_open()
+        self._alive()
         word = self.keyword.spec.name
         kind = checked_kind(kind, word, data)
         self._services.reporter.notice(message, self.task_id, kind, checked_data(data, word, self.max_json_depth))
 
     def progress(self, done: float, total: float | None = None, text: str = "") -> None:
         self._require_open()
+        self._alive()
         data: dict[str, Any] = checked_progress(done, total, self.keyword.spec.name)
         if self._services.reporter.watched:
             self._services.reporter.show_progress(self.task_id, {**data, "text": str(text)[:_LONGEST_PROGRESS]})
@@ -122,6 +132,7 @@ class TaskContext:
 
     async def save(self, state: Json) -> None:
         self._require_open()
+        self._alive()
         services, word = self._services, self.keyword.spec.name
         text = save_state(services.call_cache, self.key, state, self.max_json_depth, word)
         if services.reporter.mask(text) != text:
@@ -140,6 +151,7 @@ class TaskContext:
 
     async def complete(self, request: ModelRequest) -> ModelReply:
         self._require_open()
+        self._alive()
         reported: list[Usage] = []
 
         def on_usage(usage: Usage) -> None:
@@ -169,7 +181,10 @@ class TaskContext:
 
     async def call(self, tool: Tool, arguments: JsonObject, *, fresh: bool = False) -> ToolResult:
         self._require_open()
-        return await call_tool(self._services, self, tool, arguments, fresh=fresh)
+        self._alive()
+        result = await call_tool(self._services, self, tool, arguments, fresh=fresh)
+        self._alive()
+        return result
 
     # ---- for the engine
 
@@ -188,7 +203,9 @@ class TaskContext:
         """Return the context of another keyword's step that runs inside this task as a tool."""
         messages = self.messages if keyword.spec.category is KeywordCategory.CONTEXT else ()
         call = self.task_call._replace(keyword=keyword.spec.name, key=key, payload={}, messages=messages)
-        return TaskContext(self._services, call, keyword, self.attempt, timeout, self._meter, self.depth + 1)
+        return TaskContext(
+            self._services, call, keyword, self.attempt, timeout, self._meter, self.depth + 1, self._beat
+        )
 
     def count(self, usage: object) -> None:
         """Count what was spent other than through `complete`; what is no usage is not counted."""
@@ -201,6 +218,10 @@ class TaskContext:
             self._calls = Counter()
         self._calls[call] += 1
         return self._calls[call] - 1
+
+    def _alive(self) -> None:
+        if self._beat is not None:
+            self._beat()
 
     def _require_open(self) -> None:
         if self._closed:
@@ -237,4 +258,5 @@ class TaskContext:
             notice=lambda message: self._services.reporter.notice(message, self.task_id),
             barrier=self._services.reporter.barrier,
             signals=self.signals,
+            heartbeat=self._beat,
         )

@@ -13,7 +13,13 @@ class StopReason(Enum):
     """Why it is to stop."""
 
     TIMEOUT = "timeout"  # this attempt has used up its time
+    IDLE = "idle"  # its step has given no sign of life for too long
     CANCEL = "cancel"  # the run does not want it any more
+
+    @property
+    def is_timeout(self) -> bool:
+        """Whether the attempt failed for want of time, and another one may follow."""
+        return self is not StopReason.CANCEL
 
 
 class TaskSupervisor:
@@ -25,6 +31,9 @@ class TaskSupervisor:
     # Made for every task, and most of this for few of them: so no slots, which have no defaults.
     _deadline: Deadline | None = None
     _grace_deadline: Deadline | None = None
+    _idle_deadline: Deadline | None = None
+    _idle = 0.0  # seconds
+    _last_sign = 0.0
     task: asyncio.Task[None] | None = None
     abandonable: Abandonable | None = None  # what the attempt runs
     stop_reason: StopReason | None = None
@@ -38,15 +47,26 @@ class TaskSupervisor:
     def abandoned(self) -> None:
         """Called once if it does not stop within its grace period and is no longer waited for."""
 
-    def arm(self, seconds: float) -> None:
-        """Give an attempt this long from now on."""
+    def arm(self, seconds: float, idle: float | None = None) -> None:
+        """Give an attempt this long from now on, and `idle` seconds from each sign of life."""
         self._deadline = self._deadlines.add(seconds, self._expire)
+        if idle is not None:
+            self._idle = idle
+            self.heartbeat()
+            self._idle_deadline = self._deadlines.add(idle, self._check_idle)
+
+    def heartbeat(self) -> None:
+        """Take a sign of life from the step."""
+        self._last_sign = self._deadlines.now()
 
     def disarm(self) -> None:
         """Stop measuring the time of the attempt: it is over."""
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+        if self._idle_deadline is not None:
+            self._idle_deadline.cancel()
+            self._idle_deadline = None
         if self._grace_deadline is not None:
             self._grace_deadline.cancel()
             self._grace_deadline = None
@@ -76,6 +96,13 @@ class TaskSupervisor:
     def _expire(self) -> None:
         if self.stop_reason is None and not self.ended:
             self._stop(StopReason.TIMEOUT, "")
+
+    def _check_idle(self) -> None:
+        left = self._last_sign + self._idle - self._deadlines.now()
+        if left > 0:
+            self._idle_deadline = self._deadlines.add(left, self._check_idle)
+        elif self.stop_reason is None and not self.ended:
+            self._stop(StopReason.IDLE, "")
 
     def _stop(self, stop_reason: StopReason, reason: str) -> None:
         self.stop_reason = stop_reason

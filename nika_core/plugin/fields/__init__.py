@@ -25,6 +25,7 @@ from nika_core.plugin.fields.containers import (
     Optional,
     Seq,
     Templated,
+    TextFile,
     UniqueSeq,
     field,
     field_docs,
@@ -36,6 +37,7 @@ from nika_core.plugin.fields.scalars import (
     PositiveInt,
     Scalar,
     StrictBool,
+    VariableName,
 )
 from nika_core.plugin.fields.texts import Anything, Bool, Email, Float, Int, Regex, Str, Url
 from nika_core.plugin.fields.validator import Validator, strict
@@ -64,9 +66,11 @@ __all__ = [
     "Str",
     "StrictBool",
     "Templated",
+    "TextFile",
     "UniqueSeq",
     "Url",
     "Validator",
+    "VariableName",
     "field",
     "field_docs",
     "strict",

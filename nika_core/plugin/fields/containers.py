@@ -48,22 +48,52 @@ def field(validator: Validator, doc: str = "", *, default: Any = None) -> Field:
     return Field(validator, doc, default)
 
 
+class TextFile(Validator):
+    """Accept the name of a file whose text stands in for another field of the same `Map`: `promptFile` for `prompt`.
+
+    In a keyword's payload only. The kernel reads the file, relative to the workflow's file and inside its folder,
+    before the payload is checked. The other field then has the text: its templates are checked, with their places in
+    that file, and a changed file is a changed definition. The name itself is without templates. Its key may be missing;
+    if the other field is required, there is exactly one of the two, else at most one.
+
+    Attributes:
+        stands_for: the key of the other field.
+        max_bytes: size at which the file is refused.
+    """
+
+    def __init__(self, stands_for: str, *, max_bytes: int = 1024 * 1024) -> None:
+        self.stands_for = stands_for
+        self.max_bytes = max_bytes
+
+    def _build(self) -> Any:
+        return import_module("strictyaml").Str()
+
+
 class Map(Validator):
     """Accept a mapping with these keys and no others. A key is required unless it is `Optional` or has a default.
 
     Attributes:
         docs: the documentation of the fields that have one, by key.
+        text_files: the fields that are a `TextFile`, by key.
     """
 
     def __init__(self, members: Mapping[str | Optional, Validator | Field]) -> None:
         self._members = {
             key.key if isinstance(key, Optional) else key: (
-                isinstance(key, Optional),
+                isinstance(key, Optional) or _is_text_file(member),
                 member if isinstance(member, Field) else Field(member, "", None),
             )
             for key, member in members.items()
         }
         self.docs: Mapping[str, str] = {key: member.doc for key, (_, member) in self._members.items() if member.doc}
+        self.text_files: Mapping[str, TextFile] = {
+            key: member.validator
+            for key, (_, member) in self._members.items()
+            if isinstance(member.validator, TextFile)
+        }
+        for key, file in self.text_files.items():
+            if file.stands_for not in self._members:
+                raise ValueError(f"the field `{key}` stands for `{file.stands_for}`, which is no field beside it")
 
     def _build(self) -> Any:
         from nika_core.plugin.fields.strict_classes import DocumentedMap
@@ -75,7 +105,7 @@ class Map(Validator):
             )
             for key, (may_be_missing, member) in self._members.items()
         }
-        return DocumentedMap(members, self.docs)
+        return DocumentedMap(members, self.docs, self.text_files)
 
 
 class MapPattern(Validator):
@@ -136,17 +166,30 @@ class EmptyList(Validator):
 class Templated(Validator):
     """Accept what another validator accepts, or a template whose text with its values in it is checked again.
 
-    `Templated(Int())` takes `3` and `"${input.count}"`; the step is given an integer in both cases. A value that does
-    not fit fails the task with category `template` and the name of the field. `Facets.check` sees a `Template`.
+    `Templated(Int())` takes `3` and `"${input.count}"`; the step is given an integer in both cases. A template whose
+    value is known before the run (inputs, the environment) is filled in then: a value that does not fit is a problem
+    with its place, nothing has started, and the facets are asked again with the value. A value that a task brings and
+    that does not fit fails the task with category `template` and the name of the field. While a document is checked
+    without a run, and for what a task brings, facets see a `Template`.
+
+    Args:
+        inner: what the value has to be.
+        before_run: whether the value must be known before the run, or be an item's (`${each...}`): a template that
+            needs a task's output is an error. For numbers that bound what a task may cost.
     """
 
-    def __init__(self, inner: Validator) -> None:
+    def __init__(self, inner: Validator, *, before_run: bool = False) -> None:
         self._inner = inner
+        self._before_run = before_run
 
     def _build(self) -> Any:
         from nika_core.plugin.fields.strict_classes import TemplatedValidator
 
-        return TemplatedValidator(strict(self._inner))
+        return TemplatedValidator(strict(self._inner), self._before_run)
+
+
+def _is_text_file(member: object) -> bool:
+    return isinstance(member.validator if isinstance(member, Field) else member, TextFile)
 
 
 def field_docs(validator: object) -> Mapping[str, str]:

@@ -11,6 +11,7 @@ from nika_core.plugin.fields.validator import Validator
 _DURATION: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ms|s|m|h|d)?\Z")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
 _WHOLE: Final = re.compile(r"[0-9]{1,12}\Z")
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,12})?\Z")
 
 
@@ -97,6 +98,17 @@ class NonEmptyStr(Scalar):
     def parse(self, text: str) -> str:
         if not text.strip():
             raise ValueError(f"expected {self.expects}")
+        return text
+
+
+class VariableName(Scalar):
+    """Accept the name of an environment variable: ASCII letters, digits and `_`, no digit first."""
+
+    expects = "the name of an environment variable: letters, digits and `_`, no digit first"
+
+    def parse(self, text: str) -> str:
+        if not _VARIABLE.match(text):
+            raise ValueError(f"expected {self.expects}, found {_shown(text)}")
         return text
 
 

@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, Any
 import strictyaml
 
 if TYPE_CHECKING:
+    from nika_core.plugin.fields.containers import TextFile
     from nika_core.plugin.fields.scalars import Scalar
 
 
 class DocumentedMap(strictyaml.Map):  # type: ignore[misc]  # strictyaml has no types
-    """A `Map` that knows what its fields are for."""
+    """A `Map` that knows what its fields are for, and which of them name files."""
 
-    def __init__(self, members: Mapping[Any, Any], docs: Mapping[str, str]) -> None:
+    def __init__(
+        self, members: Mapping[Any, Any], docs: Mapping[str, str], text_files: Mapping[str, TextFile] | None = None
+    ) -> None:
         super().__init__(members)
         self.docs = docs
+        self.text_files = text_files or {}
 
 
 class ScalarOf(strictyaml.ScalarValidator):  # type: ignore[misc]  # strictyaml has no types
@@ -38,8 +42,9 @@ class ScalarOf(strictyaml.ScalarValidator):  # type: ignore[misc]  # strictyaml 
 class TemplatedValidator(strictyaml.Validator):  # type: ignore[misc]  # strictyaml has no types
     """To strictyaml it is what it wraps; templates are what the compiled form accepts beside."""
 
-    def __init__(self, inner: Any) -> None:
+    def __init__(self, inner: Any, before_run: bool = False) -> None:
         self.inner = inner
+        self.before_run = before_run
 
     def __call__(self, chunk: Any) -> Any:
         return self.inner(chunk)

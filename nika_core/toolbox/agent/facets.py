@@ -21,11 +21,16 @@ from nika_core.toolbox.agent.prompts import skill_path, system_of, why_unreadabl
 
 COMPLETION_FIELDS: Final[Mapping[str | fields.Optional, fields.Field]] = {
     "prompt": fields.field(fields.Str(), "What the model is asked."),
+    "promptFile": fields.field(
+        fields.TextFile("prompt"), "A file with the prompt, relative to the workflow's file, instead of prompt."
+    ),
     fields.Optional("model"): fields.field(fields.Str(), "The model, if it is not the agent block's."),
     fields.Optional("temperature"): fields.field(
-        fields.Float(), "From 0 (most likely words) to 2, if the model has it."
+        fields.Templated(fields.Float(), before_run=True), "From 0 (most likely words) to 2, if the model has it."
     ),
-    fields.Optional("maxTokens"): fields.field(fields.Int(), "Tokens that the answer has at most."),
+    fields.Optional("maxTokens"): fields.field(
+        fields.Templated(fields.Int(), before_run=True), "Tokens that the answer has at most."
+    ),
     fields.Optional("systemPrompt"): fields.field(
         fields.Str(), "Replaces the agent block's system prompt for this task."
     ),
@@ -33,7 +38,8 @@ COMPLETION_FIELDS: Final[Mapping[str | fields.Optional, fields.Field]] = {
 FIELDS: Final[Mapping[str | fields.Optional, fields.Field]] = {
     **COMPLETION_FIELDS,
     fields.Optional("maxTurns"): fields.field(
-        fields.Int(), "Turns in which the model may ask for tools, the final answer included."
+        fields.Templated(fields.Int(), before_run=True),
+        "Turns in which the model may ask for tools, the final answer included.",
     ),
     fields.Optional("systemPromptFile"): fields.field(
         fields.Str(), "A file, relative to the workflow's folder, that replaces the agent block's system prompt."
@@ -72,6 +78,8 @@ class CompletionFacets(Facets):
         if not is_exact and high is None:
             high = low + MAX_PROMPT_CHARACTERS
         output = payload.fields.get("maxTokens") or payload.agent.max_tokens or cap
+        if isinstance(output, Template):  # an item's value: the limit bounds what it may be
+            output = cap
         model = payload.fields.get("model")
         return Estimate(
             (

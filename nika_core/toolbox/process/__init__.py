@@ -1,6 +1,13 @@
 """Runs processes for plugins: bounded output, one process group each, and nothing that outlives the call.
 
-    ended = await run(["git", "log"], run_id=context.run_id, cwd=context.folder, env=context.environ, keep=100_000)
+    ended = await run(
+        ["git", "log"],
+        run_id=context.run_id,
+        cwd=context.folder,
+        env={**context.environ, **context.env},  # with the variables of the workflow's `env`
+        keep=100_000,
+        on_output=context.heartbeat,  # it is not idle while it writes
+    )
 
 Whatever happens (the process ends, its time is over, the task is cancelled, `run` itself fails), the process, its group
 and everything else that it started is gone when `run` is left: TERM, a grace period, KILL.

@@ -107,6 +107,7 @@ async def run(
     stdin: bytes | None = None,
     merge_stderr: bool = False,
     show: Callable[[str], None] | None = None,
+    on_output: Callable[[], None] | None = None,
     keep_channel: int | None = None,
     grace: float = GRACE,
     linger: float = LINGER,
@@ -120,6 +121,7 @@ async def run(
         stdin: what it can read; None: nothing.
         merge_stderr: both into `stdout`, in the order in which they came.
         show: is given stdout and stderr line by line as they come, up to `keep` bytes.
+        on_output: called whenever it has written something: `StepContext.heartbeat`.
         keep_channel: bytes to keep of a third output, whose descriptor the variable `NIKA_CHANNEL` names.
         grace: seconds between TERM and KILL.
         linger: seconds that background children may hold the pipes after the process itself has ended.
@@ -127,7 +129,7 @@ async def run(
     Raises:
         TaskError: it cannot be started.
     """
-    child = _Child(argv, run_id, cwd, env, keep, stdin, merge_stderr, show, keep_channel)
+    child = _Child(argv, run_id, cwd, env, keep, stdin, merge_stderr, show, on_output, keep_channel)
     try:
         await child.end_of_leader()
         left_behind = await child.settle(linger, grace)
@@ -150,6 +152,7 @@ class _Child:
         stdin: bytes | None,
         merge_stderr: bool,
         show: Callable[[str], None] | None,
+        on_output: Callable[[], None] | None,
         keep_channel: int | None,
     ) -> None:
         environment = marked(env, run_id)
@@ -164,11 +167,12 @@ class _Child:
         self._watched: int | None = None
         self.stdout, self.stderr, self.channel = Capture(keep), Capture(keep), Capture(keep_channel or 0)
         self._shows: list[LineShow] = []
-        self._readers = [Reader(started.stdout, self._sink(self.stdout, show))]
+        sinks = [(started.stdout, self._sink(self.stdout, show))]
         if started.stderr is not None:
-            self._readers.append(Reader(started.stderr, self._sink(self.stderr, show)))
+            sinks.append((started.stderr, self._sink(self.stderr, show)))
         if started.channel is not None:
-            self._readers.append(Reader(started.channel, self.channel.feed))
+            sinks.append((started.channel, self.channel.feed))
+        self._readers = [Reader(pipe, sink if on_output is None else _noted(sink, on_output)) for pipe, sink in sinks]
         self._writer = Writer(started.stdin, stdin) if started.stdin is not None and stdin is not None else None
         self._watch()
 
@@ -259,6 +263,14 @@ class _Child:
             channel=_captured(self.channel),
             left_behind=left_behind,
         )
+
+
+def _noted(sink: Callable[[bytes], None], on_output: Callable[[], None]) -> Callable[[bytes], None]:
+    def noted(data: bytes) -> None:
+        on_output()
+        sink(data)
+
+    return noted
 
 
 def _captured(capture: Capture) -> Captured:

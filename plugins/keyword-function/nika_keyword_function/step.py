@@ -52,10 +52,11 @@ class FunctionStep:
             await self._worker(reference, context),
             run_id=context.run_id,
             cwd=context.folder,
-            env={**context.environ, "NIKA_TASK_KEY": context.key},
+            env={**_environment(context), "NIKA_TASK_KEY": context.key},
             keep=context.max_output,
             stdin=_encoded(request),
             show=context.emit_text,
+            on_output=context.heartbeat,
             keep_channel=context.max_output + _HEAD_BYTES,
         )
         if ended.left_behind:
@@ -67,7 +68,7 @@ class FunctionStep:
             if not sys.executable:
                 raise TaskError("there is no Python interpreter to run functions with", category=Category.CONFIG)
             return [sys.executable, "-P", "-X", "utf8", str(_HERE / "worker.py")]
-        node = shutil.which("node", path=context.environ.get("PATH", os.defpath))
+        node = shutil.which("node", path=_environment(context).get("PATH", os.defpath))
         if node is None:
             raise TaskError(
                 f"{reference.where} needs Node, which is not installed",
@@ -90,11 +91,15 @@ class FunctionStep:
     async def _version(self, node: str, context: StepContext) -> tuple[int, ...]:
         if self._node_version is None:
             asked = await run(
-                [node, "--version"], run_id=context.run_id, cwd=context.folder, env=context.environ, keep=100
+                [node, "--version"], run_id=context.run_id, cwd=context.folder, env=_environment(context), keep=100
             )
             numbers = asked.stdout.text().strip().removeprefix("v").split("-")[0].split(".")
             self._node_version = tuple(int(one) for one in numbers if one.isdigit())
         return self._node_version
+
+
+def _environment(context: StepContext) -> dict[str, str]:
+    return {**context.environ, **context.env}
 
 
 def _resolve(text: str, folder: Path) -> tuple[Reference, Path | None]:

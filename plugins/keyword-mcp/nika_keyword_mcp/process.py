@@ -63,12 +63,14 @@ class Child:
         return end + (f"; its last words: {words}" if words else "")
 
 
-def environment(server: Server, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what the server sees: the few variables that every program needs, and what its declaration names."""
-    return {name: environ[name] for name in INHERITED if name in environ} | dict(server.env)
+def environment(server: Server, environ: Mapping[str, str], env: Mapping[str, str]) -> dict[str, str]:
+    """Return what the server sees: the few variables that every program needs, the workflow's `env`, and what its
+    declaration names.
+    """
+    return {**{name: environ[name] for name in INHERITED if name in environ}, **env, **server.env}
 
 
-async def start(server: Server, environ: Mapping[str, str], folder: Path, run_id: str) -> Child:
+async def start(server: Server, environ: Mapping[str, str], env: Mapping[str, str], folder: Path, run_id: str) -> Child:
     """Start it, in a process group of its own. What leaves the group is ended with the run. Raises TaskError."""
     cwd = folder / server.cwd if server.cwd else folder
     if not is_folder(cwd):
@@ -81,7 +83,7 @@ async def start(server: Server, environ: Mapping[str, str], folder: Path, run_id
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             cwd=cwd,
-            env=marked(environment(server, environ), run_id),
+            env=marked(environment(server, environ, env), run_id),
             start_new_session=True,
         )
     except FileNotFoundError:

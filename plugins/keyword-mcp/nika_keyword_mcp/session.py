@@ -6,7 +6,8 @@ Imports the SDK: only the step and the facets' `tools` import this module, off t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -73,10 +74,17 @@ class Session:
             )
         return tools[name]
 
-    async def call(self, name: str, arguments: JsonObject) -> CallToolResult:
-        """Call a tool. A cancellation is told to the server. Raises TaskError."""
+    async def call(
+        self, name: str, arguments: JsonObject, on_progress: Callable[[float, float | None, str], None]
+    ) -> CallToolResult:
+        """Call a tool. A cancellation is told to the server, its progress to `on_progress`. Raises TaskError."""
+
+        async def progressed(progress: float, total: float | None, message: str | None) -> None:
+            with contextlib.suppress(TaskError):  # what makes no sense is not worth the call
+                on_progress(progress, total, message or "")
+
         try:
-            return await self._client.call_tool(name, dict(arguments))
+            return await self._client.call_tool(name, dict(arguments), progress_callback=progressed)
         except MCPError as error:
             raise self._failed(name, error) from error
         except Exception as error:  # the SDK's own: a result that is not what the tool's output schema says
@@ -118,9 +126,12 @@ def _retrieved(task: asyncio.Future[Any]) -> None:
 class Connection:
     """One server of one run: the session that is open now, or the one that opens next. Lives until the run ends."""
 
-    def __init__(self, server: Server, environ: Mapping[str, str], folder: Path, run_id: str) -> None:
+    def __init__(
+        self, server: Server, environ: Mapping[str, str], env: Mapping[str, str], folder: Path, run_id: str
+    ) -> None:
         self._server = server
         self._environ = environ
+        self._env = env
         self._folder = folder
         self._run_id = run_id
         self._ready: asyncio.Future[Session] | None = None
@@ -156,7 +167,9 @@ class Connection:
                             remote = Remote(self._server, self._environ)
                             streams: Any = await remote.streams(stack)
                         else:
-                            child = await process.start(self._server, self._environ, self._folder, self._run_id)
+                            child = await process.start(
+                                self._server, self._environ, self._env, self._folder, self._run_id
+                            )
                             stack.callback(process.kill, child)
                             streams = process.transport(child)
                         info = Implementation(name="nika", version="5")
@@ -225,10 +238,10 @@ def _reason(error: BaseException) -> str:
 
 @asynccontextmanager
 async def connection(
-    server: Server, environ: Mapping[str, str], folder: Path, run_id: str
+    server: Server, environ: Mapping[str, str], env: Mapping[str, str], folder: Path, run_id: str
 ) -> AsyncIterator[Connection]:
     """Open a connection for a run; nothing is started before the first session is requested."""
-    made = Connection(server, environ, folder, run_id)
+    made = Connection(server, environ, env, folder, run_id)
     try:
         yield made
     finally:

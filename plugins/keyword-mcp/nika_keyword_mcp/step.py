@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ class McpStep:
         tool = await session.tool(tool_name)
         schema: JsonObject = tool.input_schema
         args = checked(f"{name}::{tool_name}", given or {}, schema)
-        result = await session.call(tool_name, args)
+        result = await session.call(tool_name, args, context.progress)
         text = "\n".join(described(item) for item in result.content)
         if result.is_error:
             raise TaskError(f"{name}::{tool_name}: {text or 'failed without a word'}")
@@ -54,11 +55,14 @@ async def session_of(name: str, context: StepContext) -> Session:
 
     def open_() -> AbstractAsyncContextManager[Connection]:
         opened: AbstractAsyncContextManager[Connection] = module.connection(
-            server, context.environ, context.folder, context.run_id
+            server, context.environ, context.env, context.folder, context.run_id
         )
         return opened
 
-    connection = await context.resource(f"mcp:{name}", open_)
+    key = f"mcp:{name}"
+    if context.env:  # the server of a workflow with other variables is another process
+        key += f":{json.dumps(context.env, sort_keys=True)}"
+    connection = await context.resource(key, open_)
     return await connection.session()
 
 

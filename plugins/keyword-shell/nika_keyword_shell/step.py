@@ -26,11 +26,12 @@ class ShellStep:
             argv,
             run_id=context.run_id,
             cwd=context.folder / payload.get("workingDir", "."),
-            env={**context.environ, **payload.get("env", {}), **values, "NIKA_TASK_KEY": context.key},
+            env={**context.environ, **context.env, **payload.get("env", {}), **values, "NIKA_TASK_KEY": context.key},
             keep=max(context.max_output, _MIN_KEEP),
             stdin=_stdin(payload),
             merge_stderr=capture == "both",
             show=context.emit_text,
+            on_output=context.heartbeat,
         )
         if ended.left_behind:
             context.notice("the command had left processes running in the background; they were ended with it")
