@@ -310,9 +310,8 @@ def test_what_had_ended_well_is_not_done_again_by_a_resumed_run(lab, data):
         started |= {call.key.partition("/")[2].rpartition("#")[0] for call in after.calls.values()}
         after.step(data, waits=False, cancel=False)
     done = {identity for identity, node in known.items() if node.state == "success" and node.definition}
-    cleanup = re.compile(
-        rf"(^|/)({'|'.join(cleanup_of(workflow)) or '-'})(\W|$)"
-    )  # done again if anything before it is
+    # Cleanup is done again if anything before it is.
+    cleanup = re.compile(rf"(^|/)({'|'.join(cleanup_of(workflow)) or '-'})(\W|$)")
     assert not {identity for identity in done & started if not cleanup.search(identity)}
 
 

@@ -272,9 +272,10 @@ class Lifecycle:
         if not timer.startswith(CLEANUP_TIMER):
             return False
         bound = self._plan.limits.bounds.get(LimitKind.CLEANUP_SECONDS)
-        for scope in self._state.scopes() if bound is not None else ():
+        reason = "" if bound is None else f"the cleanup took longer than {bound.value:g} s ({bound.name})"
+        for scope in self._state.scopes():
             if _cleanup_timer(scope) == timer and scope.early_end is not None:
-                self.end_cleanup(scope, f"the cleanup took longer than {bound.value:g} s ({bound.name})")
+                self.end_cleanup(scope, reason)
         return True
 
     def stop_node(self, node: Node, early_end: EarlyEnd) -> None:
