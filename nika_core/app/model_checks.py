@@ -14,7 +14,7 @@ from nika_core.document import LoadedWorkflow
 from nika_core.errors import NikaError, Place, PluginError, Problem, Severity
 from nika_core.model.limits import LimitKind
 from nika_core.model.nearest import did_you_mean
-from nika_core.model.project import FILE_NAME, Project
+from nika_core.model.project import Project
 from nika_core.model.template import Template
 from nika_core.model.workflow import AgentBlock, KeywordCategory, Task, Workflow
 from nika_core.plugin import Keyword, ModelInfo, Provider
@@ -80,7 +80,8 @@ class ModelChecks:
             tiers = [name for name, meant in project.models.items() if meant == model]
             if own in tiers or (own is None and tiers):
                 tier = own if own in tiers else tiers[0]
-                problem = replace(problem, message=f"{problem.message}, which `{tier}` stands for in {FILE_NAME}")
+                message = f"{problem.message}, which `{tier}` stands for"
+                problem = replace(problem, message=message, place=project.at(("models", tier)))
             elif project.models and (meant := did_you_mean(model, project.models)):
                 problem = replace(problem, hint=meant)
             yield problem

@@ -80,8 +80,8 @@ def test_an_unknown_model_behind_a_name_is_an_error_and_so_is_an_unknown_name(ni
     write("nika.yaml", "models: {small: nix-model}\n")
     write("w.nika.yaml", "agent: {model: small}\ntasks:\n- {id: a, llm: x}\n- {id: b, llm: {prompt: x, model: smal}}\n")
     done = nika("plan", "w.nika.yaml")
-    assert (done.code, "w.nika.yaml:1:16" in done.err, "w.nika.yaml:4:35" in done.err) == (2, True, True)
-    assert "claims the model 'nix-model', which `small` stands for in nika.yaml (task 'a')" in done.err
+    assert (done.code, "nika.yaml:1:17" in done.err, "w.nika.yaml:4:35" in done.err) == (2, True, True)
+    assert "claims the model 'nix-model', which `small` stands for (task 'a')" in done.err
     assert "claims the model 'smal' (task 'b')" in done.err
     assert "did you mean `small`?" in done.err
 

@@ -80,21 +80,24 @@ def picture_of(workflow: Workflow, graph: Graph, mask: Callable[[str], str] = st
             printable(task.id),
             printable(task.keyword),
             printable(mask(task.when.text)) if task.when else "",
-            _mark(task),
+            _mark(task, workflow),
         )
         for task in map(tasks.__getitem__, graph.order)
     )
     return Picture(printable(mask(workflow.name)), nodes, tuple(lines), tuple(tuple(layer) for layer in layers))
 
 
-def _mark(task: Task) -> str:
+def _mark(task: Task, workflow: Workflow) -> str:
     """Return what tells cleanup, and a task that is done several times, from any other."""
     marks = ["cleanup"] if task.always else []
+    deferred = workflow.deferred  # a template, whose value is known in a run
     if task.for_each is not None:
-        most = task.for_each.max_items
+        template = deferred.get(("tasks", task.index, "forEach", "max"))
+        most = task.for_each.max_items if template is None else printable(template.text)
         marks.append("list" if most is None else f"list, up to {most}")
     if task.repeat is not None:
-        marks.append(f"loop, up to {task.repeat.max_rounds}")
+        template = deferred.get(("tasks", task.index, "repeat", "max"))
+        marks.append(f"loop, up to {task.repeat.max_rounds if template is None else printable(template.text)}")
     return ", ".join(marks)
 
 
