@@ -213,7 +213,7 @@ def _number(validator: BoundedFloat) -> dict[str, Any]:
 
 
 _SCALARS: Final[dict[type[Scalar], Callable[[Any], dict[str, Any]]]] = {
-    Duration: lambda _: {"type": ["string", "number"], "pattern": r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)?$", "minimum": 0},
+    Duration: lambda _: {"type": ["string", "number"], "pattern": r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)?$", "minimum": 0},
     PositiveInt: lambda validator: {"type": ["integer", "string"], "minimum": validator.least, "pattern": "^[0-9]+$"},
     BoundedFloat: _number,
     StrictBool: lambda _: {"enum": [True, False, "true", "false"]},
