@@ -5,7 +5,8 @@ A plugin is a module with functions that `hookimpl` marks, named by an entry poi
 that a user writes. The module says which version of this interface it was written for: `NIKA_API = 1`. The version
 that is installed is `API_VERSION`. Validators of payloads are in the module `fields`, and the names of Nika's codes in
 the module `codes`. What a client streams is a `Chunk`: a `TextDelta` or, at the end, `Finished`. Values of JSON are of
-the types `Json` and `JsonObject`. A `Placeholder` without a default has `MISSING` as its default.
+the types `Json` and `JsonObject`. A `Placeholder` without a default has `MISSING` as its default. A source
+depends on `ALL_TASKS` if its value is known only when all tasks but cleanup have ended.
 """
 
 from importlib import import_module
