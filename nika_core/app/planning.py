@@ -84,6 +84,8 @@ def _planned(prepared: PreparedRun, task: Task, wave: int, estimate: TaskForecas
 
 
 def _notes(task: Task) -> Iterator[str]:
+    if task.always:
+        yield "cleanup: it runs however the tasks before it end, even if the run is stopped"
     names = {
         f"${{{ITEM_SOURCE}.{member.path[0]}}}"
         for _, placeholder in placeholders_in(task.payload)

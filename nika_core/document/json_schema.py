@@ -15,6 +15,7 @@ from strictyaml.compound import MapCombined
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading import workflow_schema
 from nika_core.errors import PluginError
+from nika_core.model.workflow import OnError
 from nika_core.plugin import Keyword
 from nika_core.plugin.fields import BoundedFloat, Duration, NonEmptyStr, PositiveInt, Scalar, StrictBool, strict
 from nika_core.plugin.fields.strict_classes import DocumentedMap, ScalarOf, TemplatedValidator
@@ -40,7 +41,9 @@ _DOCS: Final = {
     "env": "Environment variables for every process that a task starts; a task's own env comes first.",
     "when": "A condition: the task is skipped if it is false.",
     "retry": "max: attempts in total; backoff: the wait before the second one.",
-    "onError": "fail (the default), or continue: tasks that depend on this one still run.",
+    "onError": "fail (the default); continue: the run does not fail, and what reads this task with ?? still runs; or "
+    "{value: ...}, which stands in for the output.",
+    "always": "Cleanup: the task runs once what it waits for has ended, however it ended, even if the run is stopped.",
     "output": "format: text (the default), lines (a list of the lines) or json; schema: a JSON Schema, written "
     "here or the name of a JSON file.",
     "allowedTools": "The tools that the task may use.",
@@ -116,6 +119,8 @@ def _task_properties() -> dict[str, Any]:
     schemas = {key: schema_of(validator) for key, validator in workflow_schema.TASK.items()}
     schemas["id"] = {"type": ["string", "integer"], "pattern": _ID}
     schemas["output"] = {"anyOf": [schemas["output"], {"const": "lines"}]}
+    value = {"type": "object", "required": ["value"], "properties": {"value": {}}, "additionalProperties": False}
+    schemas["onError"] = {"anyOf": [{"enum": [OnError.FAIL.value, OnError.CONTINUE.value]}, value]}
     return {key: {**schema, "description": _DOCS[key]} for key, schema in schemas.items()}
 
 
@@ -224,7 +229,7 @@ def _number(validator: BoundedFloat) -> dict[str, Any]:
 
 
 _SCALARS: Final[dict[type[Scalar], Callable[[Any], dict[str, Any]]]] = {
-    Duration: lambda _: {"type": ["string", "number"], "pattern": r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)?$", "minimum": 0},
+    Duration: lambda _: {"type": ["string", "number"], "pattern": r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)?$", "minimum": 0},
     PositiveInt: lambda validator: {"type": ["integer", "string"], "minimum": validator.least, "pattern": "^[0-9]+$"},
     BoundedFloat: _number,
     StrictBool: lambda _: {"enum": [True, False, "true", "false"]},

@@ -33,6 +33,7 @@ class OnError(StrEnum):
 
     FAIL = "fail"
     CONTINUE = "continue"
+    VALUE = "value"  # a value stands in for its output
 
 
 class KeywordCategory(StrEnum):
@@ -242,6 +243,8 @@ class Task:
         allowed_tools, disallowed_tools: the tools that it may use, and those that it may not.
         mode: as in `AgentBlock`; None: the agent block's.
         inner: the workflow that it stands for; None: it does its keyword's step.
+        stand_in: stands in for its output if it fails and `on_error` says so.
+        always: whether it is cleanup: it runs once what it waits for has ended, however that ended.
         place: its place in the file.
         at: returns the place of a part of the payload or, if the payload has no such field, a part of the task (its
             `timeout`); a number after the path of a text is a character's offset in it: `at(("command", 7))`.
@@ -263,6 +266,8 @@ class Task:
     disallowed_tools: tuple[str, ...] = ()
     mode: Mode | None = None
     inner: InnerWorkflow | None = None
+    stand_in: PayloadValue = None
+    always: bool = False
     place: Place = NOWHERE
     at: Callable[[NodePath], Place] = field(default=_nowhere, compare=False, repr=False)
 

@@ -7,6 +7,7 @@ that is installed is `API_VERSION`. Validators of payloads are in the module `fi
 the module `codes`. What a client streams is a `Chunk`: a `TextDelta` or, at the end, `Finished`. Values of JSON are of
 the types `Json` and `JsonObject`; a field of a payload is a `PayloadValue`, which is JSON with templates in it. A
 `Placeholder` without a default has `MISSING` as its default.
+A source depends on `ALL_TASKS` if its value is known only when all tasks but cleanup have ended.
 """
 
 from importlib import import_module
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from nika_core.model.clock import Clock
     from nika_core.model.events import EventKind
     from nika_core.model.files import FileError, is_folder, json_of, open_file, read_file, read_json, read_text, text_of
-    from nika_core.model.graph import Edge, EdgeKind, Graph
+    from nika_core.model.graph import ALL_TASKS, Edge, EdgeKind, Graph
     from nika_core.model.importing import import_in_thread
     from nika_core.model.limits import Limit, LimitKind, Unit, output_of, timeout_of
     from nika_core.model.message import Message, Role, ToolCall, ToolSpec
@@ -83,7 +84,7 @@ if TYPE_CHECKING:
 API_VERSION: Final = 1
 # What a keyword's description does not need is imported when it is first asked for.
 _LAZY: Final = {
-    "nika_core.model.graph": ("Edge", "EdgeKind", "Graph"),
+    "nika_core.model.graph": ("ALL_TASKS", "Edge", "EdgeKind", "Graph"),
     "nika_core.plugin.command": ("Command", "CommandContext", "Styled", "Terminal"),
     "nika_core.model.clock": ("Clock",),
     "nika_core.model.events": ("EventKind",),
@@ -129,6 +130,7 @@ _LAZY: Final = {
 _MODULE_OF: Final = {name: module for module, names in _LAZY.items() for name in names}
 
 __all__ = [
+    "ALL_TASKS",
     "API_VERSION",
     "MISSING",
     "Admission",

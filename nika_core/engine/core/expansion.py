@@ -237,7 +237,7 @@ class Expander:
     def _round_ended(self, expansion: LoopExpansion, node: Node) -> None:
         spec, group = expansion.spec, expansion.node
         failure = node.outcome.failure
-        early_end = group.scope.early_end or self._state.early_end
+        early_end = self._state.early_end_of(group)
         if early_end is not None:
             self._end(group, expansion.failed(Failure(codes.CANCELLED, Category.CANCELLED, early_end.reason)))
             return
@@ -315,7 +315,7 @@ class Expander:
             expansion.feeding = False
         if not expansion.ended:
             return
-        early_end = expansion.node.scope.early_end or self._state.early_end
+        early_end = self._state.early_end_of(expansion.node)
         if early_end is not None and len(expansion.results) < len(expansion.items):
             failure = Failure(codes.CANCELLED, Category.CANCELLED, early_end.reason)
             self._end(expansion.node, Outcome(list(expansion.outputs), True, failure))
@@ -349,7 +349,7 @@ class Expander:
             return scope_failure(scope) if scope.failed else None
         if early_end.failure is not None:
             return early_end.failure
-        if scope.failed and early_end not in (node.scope.early_end, self._state.early_end):
+        if scope.failed and early_end is not node.scope.early_end and early_end is not self._state.early_end:
             return scope_failure(scope)  # what failed inside is why it ends, and nothing outside of it
         return Failure(codes.CANCELLED, Category.CANCELLED, early_end.reason)
 

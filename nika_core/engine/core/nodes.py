@@ -91,7 +91,15 @@ class Node:
     @property
     def tolerated(self) -> bool:
         """Whether its failure is one that its dependents may go on after, and its run does not fail for."""
-        return self.task.on_error is not OnError.FAIL
+        return self.task.on_error is OnError.CONTINUE
+
+    @property
+    def is_cleanup(self) -> bool:
+        """Whether it is cleanup, or inside something that is."""
+        node: Node | None = self
+        while node is not None and not node.task.always:
+            node = node.scope.owner
+        return node is not None
 
     def mark_changed(self) -> None:
         """It has changed, and with it every group that it belongs to."""
@@ -117,7 +125,8 @@ class WorkflowScope:
         errors: why its tasks failed, as `${error}` shows it.
         conversation: its main conversation.
         open: how many of its tasks have not ended for good.
-        early_end: why nothing in it starts any more.
+        early_end: why nothing in it starts any more, but cleanup.
+        cleanup_over: whether that has no more time, either.
         earlier: what the rounds before said, if it is a round's and continues their conversation.
         budgets: what it may cost, and those that it is inside of.
     """
@@ -133,6 +142,7 @@ class WorkflowScope:
     early_end: EarlyEnd | None = None
     earlier: tuple[Message, ...] = ()
     budgets: tuple[InnerBudget, ...] = ()
+    cleanup_over: bool = False
 
     def __post_init__(self) -> None:
         graph = self.plan.graph
@@ -159,6 +169,10 @@ class WorkflowScope:
     def failed(self) -> bool:
         """Whether a task failed, or was cancelled, whose failure counts."""
         return any(isinstance(node.state, Failed | Cancelled) and not node.tolerated for node in self.nodes.values())
+
+    def open_cleanup(self) -> list[Node]:
+        """Return its cleanup tasks that have not ended."""
+        return [node for node in self.nodes.values() if node.task.always and not node.ended]
 
     def states(self) -> Mapping[TaskId, str]:
         """Return how its tasks have ended so far, as `${state}` shows it."""

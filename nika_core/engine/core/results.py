@@ -116,7 +116,7 @@ def scope_output(scope: WorkflowScope, state: RunState) -> tuple[Json, bool]:
     if plan.outputs is not None:
         return plan.outputs(state.all_values(scope)), True
     for task in reversed(plan.tasks):
-        if task.id in scope.outputs and plan.output in (None, task.id):
+        if task.id in scope.outputs and (plan.output == task.id or (plan.output is None and not task.always)):
             return scope.outputs[task.id], True
     return None, False
 
@@ -155,7 +155,7 @@ def node_result(node: Node, state: RunState) -> TaskResult:
         isinstance(ended, Success) and outcome.has_output,
         outcome.truncated,
         usage,
-        outcome.failure if failed else None,
+        outcome.failure if failed or isinstance(ended, Success) else None,
         ended.reason if isinstance(ended, Skipped) else None,
         node.reused,
         outcome.messages,

@@ -113,6 +113,7 @@ class WorkflowPlan:
         mode: the mode of tasks that have none of their own.
         output: the task whose output is the workflow's; None: the last one in declared order that has one.
         outputs: the workflow's output from what its tasks yielded, instead of `output`. May raise anything.
+        stand_in: the value that stands in for a failed task's output. May raise anything.
         folder: what relative paths are relative to.
         agent: the agent block that tasks are given.
         env: variables for the processes that tasks start.
@@ -133,6 +134,7 @@ class WorkflowPlan:
     mode: Mode = Mode.STRICT
     output: str | None = None
     outputs: Callable[[Values], Json] | None = None
+    stand_in: Callable[[Task, Values], Json] = lambda task, values: None
     folder: str = "."
     agent: AgentBlock = field(default_factory=AgentBlock)
     env: Mapping[str, str] = field(default_factory=dict)

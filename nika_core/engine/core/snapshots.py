@@ -48,6 +48,7 @@ def snapshot(state: RunState) -> JsonObject:
         "finished": state.finished,
         "highestEpoch": state.highest_epoch,
         "earlyEnd": _early_end_json(state.early_end),
+        "interrupted": state.interrupted,
         "order": list(state.nodes),
         "root": _scope_json(state.root),
     }
@@ -61,7 +62,7 @@ def restore(state: RunState, data: JsonObject) -> None:
     state.timers, state.seen = set(data["timers"]), set(data["seen"])
     state.impatient, state.waited_long = data["impatient"], data["waitedLong"]
     state.finished, state.highest_epoch = data["finished"], data["highestEpoch"]
-    state.early_end = _early_end_of(data["earlyEnd"])
+    state.early_end, state.interrupted = _early_end_of(data["earlyEnd"]), data["interrupted"]
     nodes: dict[str, Node] = {}
     _fill_scope(state.root, data["root"], nodes)
     state.nodes = {NodeId(node): nodes[node] for node in data["order"]}
@@ -73,6 +74,7 @@ def _scope_json(scope: WorkflowScope) -> JsonObject:
         "errors": dict(scope.errors),
         "open": scope.open,
         "earlyEnd": _early_end_json(scope.early_end),
+        "cleanupOver": scope.cleanup_over,
         "nodes": {task: _node_json(node) for task, node in scope.nodes.items()},
     }
 
@@ -81,6 +83,7 @@ def _fill_scope(scope: WorkflowScope, data: JsonObject, nodes: dict[str, Node]) 
     for task, node_data in data["nodes"].items():
         _fill_node(scope.nodes[task], node_data, nodes)
     scope.open, scope.early_end = data["open"], _early_end_of(data["earlyEnd"])
+    scope.cleanup_over = data["cleanupOver"]
     scope.errors.update(data["errors"])
     for task in data["outputs"]:
         outcome = scope.nodes[task].outcome

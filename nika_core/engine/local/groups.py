@@ -18,6 +18,7 @@ from nika_core.model.template import Placeholder, Template
 from nika_core.model.workflow import ITEM_SOURCE, ForEach, KeywordCategory, NodePath, Repeat, Task
 from nika_core.plugin import Keyword, Values
 from nika_core.template import render, to_text
+from nika_core.template.json_check import value_problems
 
 ITEM_PLACES: Final = frozenset({"index", "number"})  # what `${each}` tells of the place in the list
 
@@ -102,6 +103,17 @@ def filled(tree: Any, values: Values, resolve: Callable[[Placeholder, Values], J
         return render(leaf, [resolve(placeholder, values) for placeholder in leaf.placeholders])
 
     return map_leaves(tree, fill)
+
+
+def stand_in(services: Services, task: Task, values: Values) -> Json:
+    """Return the value that stands in for a failed task's output. Raise TemplateValueError if its schema refuses it."""
+    value: Json = filled(task.stand_in, values, services.resolve)
+    schema = task.output_schema
+    problems = () if schema is None else value_problems(value, schema)
+    if problems:
+        message = f"the value does not fit `output`: {'; '.join(problems)}"
+        raise TemplateValueError(message, code=codes.VALUE_NOT_ALLOWED_HERE)
+    return value
 
 
 def _each(

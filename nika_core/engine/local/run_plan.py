@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from nika_core.engine.core.failures import FAULTS
 from nika_core.engine.core.hashing import definition_hash, digest
 from nika_core.engine.core.run_plan import Child, InnerRequest, RunPlan, RunRequest, WorkflowPlan, WorkflowRequest
-from nika_core.engine.local.groups import body_of, filled, groups_of
+from nika_core.engine.local.groups import body_of, filled, groups_of, stand_in
 from nika_core.engine.local.services import Services
 from nika_core.model.json import Json
 from nika_core.model.limits import LimitKind, Limits
@@ -88,6 +89,7 @@ def _workflow_plan(request: WorkflowRequest, services: Services, limits: Limits)
         mode=agent.mode if workflow.agent or request.agent else Mode.STRICT,
         output=agent.output,
         outputs=_outputs(workflow, services),
+        stand_in=partial(stand_in, services),
         folder=str(workflow.folder),
         agent=agent,
         env=workflow.env,

@@ -92,16 +92,17 @@ def picture_of(workflow: Workflow, graph: Graph, mask: Callable[[str], str] = st
 
 
 def _mark(task: Task, workflow: Workflow) -> str:
-    """Return what tells a task that is done several times, which is one node all the same, from any other."""
+    """Return what tells cleanup, and a task that is done several times, from any other."""
+    marks = ["cleanup"] if task.always else []
     deferred = workflow.deferred  # a template, whose value is known in a run
     if task.for_each is not None:
         template = deferred.get(("tasks", task.index, "forEach", "max"))
         most = task.for_each.max_items if template is None else printable(template.text)
-        return "list" if most is None else f"list, up to {most}"
-    if task.repeat is None:
-        return ""
-    template = deferred.get(("tasks", task.index, "repeat", "max"))
-    return f"loop, up to {task.repeat.max_rounds if template is None else printable(template.text)}"
+        marks.append("list" if most is None else f"list, up to {most}")
+    if task.repeat is not None:
+        template = deferred.get(("tasks", task.index, "repeat", "max"))
+        marks.append(f"loop, up to {task.repeat.max_rounds if template is None else printable(template.text)}")
+    return ", ".join(marks)
 
 
 def printable(text: str) -> str:
