@@ -58,7 +58,8 @@ class ToolBounds:
 
     def within(self, agent: AgentBlock) -> ToolBounds:
         """Return the bounds of what a workflow with this agent block calls."""
-        return ToolBounds(self.narrow(agent.allowed_tools) or self.allowed, _union(self.disallowed, agent))
+        allowed = self.narrow(agent.allowed_tools)
+        return ToolBounds(self.allowed if allowed is None else allowed, _union(self.disallowed, agent))
 
     def narrow(self, tools: tuple[str, ...] | None) -> tuple[str, ...] | None:
         """Return these tools as far as they are allowed: of two patterns the narrower one."""
