@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nika_core import codes
@@ -24,6 +23,7 @@ from nika_core.model.graph import Graph
 from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.project import Project
 from nika_core.model.workflow import Workflow
+from nika_core.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from nika_core.engine.core.failures import FAULTS
 from nika_core.engine.core.hashing import definition_hash
@@ -14,6 +13,7 @@ from nika_core.model.json import Json
 from nika_core.model.limits import LimitKind
 from nika_core.model.workflow import AgentBlock, KeywordCategory, Mode, NoOutputs, Task, Workflow
 from nika_core.plugin import Keyword, Values
+from nika_core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)
