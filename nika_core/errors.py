@@ -139,6 +139,7 @@ _REFUSALS = frozenset(
         codes.COUNT_LIMIT,
         codes.DEPTH_LIMIT,
         codes.PROMPT_TOO_LONG,
+        codes.TOKEN_BUDGET,
         codes.PLUGIN_BLOCKED,
         codes.PLUGIN_LOCK,
     }

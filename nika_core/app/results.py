@@ -30,6 +30,7 @@ class PlannedTask:
         estimate: tokens and cost, of all items or rounds.
         items, rounds: how often it is done; None: it has no list, or is no loop.
         notes: what its author should know, and is no fault.
+        tasks: those of the workflow that it stands for, each for one time; their ids are paths (`sections/write`).
     """
 
     id: str
@@ -45,6 +46,7 @@ class PlannedTask:
     items: Repetitions | None = None
     rounds: Repetitions | None = None
     notes: tuple[str, ...] = ()
+    tasks: tuple[PlannedTask, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

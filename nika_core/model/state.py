@@ -126,7 +126,7 @@ LEGAL_TRANSITIONS: Final[Mapping[type[Any], frozenset[type[Any]]]] = {
     # Success: reused; Failed: its payload could not be made
     Ready: frozenset({Running, Success, Failed, Skipped}),
     Running: frozenset({Running, Waiting, Success, Failed, Cancelled}),  # Running: the next attempt
-    Waiting: frozenset({Ready, Failed, Cancelled}),
+    Waiting: frozenset({Ready, Success, Failed, Cancelled}),  # Success: a value stands in for it
     Success: frozenset(),
     Failed: frozenset({Ready, Skipped}),
     Cancelled: frozenset(),

@@ -70,7 +70,9 @@ def previous_tasks(events: Iterable[Event]) -> dict[str, PreviousTask]:
         elif event.kind is EventKind.SIGNAL_RECEIVED:
             nodes[identity] = replace(before, signals={**before.signals, event.data["key"]: event.data["payload"]})
         elif event.kind in _ENDS:
-            nodes[identity] = _ended(_ENDS[event.kind], event.data, before)
+            # What a value stood in for had failed.
+            state = "failed" if "error" in event.data else _ENDS[event.kind]
+            nodes[identity] = _ended(state, event.data, before)
     if _succeeded(events):
         nodes = {
             identity: replace(node, accepted=True) if node.state == "failed" else node
