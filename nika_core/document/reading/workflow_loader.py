@@ -5,10 +5,6 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-<<<<<<< HEAD
-=======
-from nika_core.values import dataclass, field, replace
->>>>>>> main
 from pathlib import Path
 
 from nika_core import codes
@@ -27,12 +23,8 @@ from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.graph import Graph
 from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.project import Project
-<<<<<<< HEAD
-from nika_core.model.workflow import Workflow
-from nika_core.values import dataclass, replace
-=======
 from nika_core.model.workflow import InnerWorkflow, Workflow
->>>>>>> main
+from nika_core.values import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,8 @@ from nika_core.engine.core.run_plan import RunPlan
 from nika_core.errors import Category
 from nika_core.model.graph import Graph
 from nika_core.model.json import Json
-<<<<<<< HEAD
-from nika_core.values import dataclass, replace
-=======
 from nika_core.model.state import Skipped
->>>>>>> main
+from nika_core.values import dataclass, replace
 
 Path: TypeAlias = "tuple[tuple[str, int | None, int | None], ...]"
 NO_DEADLINES: Final[Mapping[str, float]] = {}

@@ -17,11 +17,8 @@ from nika_core.model.template import Placeholder, Template
 from nika_core.model.workflow import ITEM_SOURCE, ForEach, KeywordCategory, NodePath, Repeat, Task
 from nika_core.plugin import Keyword, Values
 from nika_core.template import render, to_text
-<<<<<<< HEAD
-from nika_core.values import dataclass, replace
-=======
 from nika_core.template.json_check import value_problems
->>>>>>> main
+from nika_core.values import dataclass, replace
 
 ITEM_PLACES: Final = frozenset({"index", "number"})  # what `${each}` tells of the place in the list
 

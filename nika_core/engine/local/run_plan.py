@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-<<<<<<< HEAD
-=======
-from nika_core.values import dataclass
 from functools import partial
 from typing import Any, Final
->>>>>>> main
 
 from nika_core.engine.core.failures import FAULTS
 from nika_core.engine.core.hashing import definition_hash, digest
