@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from nika_core import codes
@@ -18,6 +17,7 @@ from nika_core.model.template import Template
 from nika_core.model.tools import covers
 from nika_core.model.workflow import AgentBlock, InnerWorkflow, NodePath, Task, Workflow
 from nika_core.plugin import Values
+from nika_core.values import dataclass, replace
 
 if TYPE_CHECKING:
     from nika_core.app.prepared_run import PreparedRun

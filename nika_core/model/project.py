@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 from nika_core.errors import Place
 from nika_core.model.workflow import NodePath
+from nika_core.values import dataclass, field
 
 FILE_NAME: Final = "nika.yaml"
 
