@@ -29,9 +29,10 @@ class ReportedError(ProblemsError):
 
 
 def print_problem(problem: Problem, loaded: nika.LoadedWorkflow) -> None:
-    """Print a frame to stderr, with the source line if the problem is in this document."""
-    own = problem.place is not None and problem.place.path == loaded.path
-    print_message(nika.render_pretty(problem, loaded.text if own else "", style=style) + "\n")
+    """Print a frame to stderr, with the source line if the problem is in this document, or in one that it calls."""
+    path = "" if problem.place is None else problem.place.path
+    text = loaded.text if path == loaded.path else loaded.texts.get(path, "")
+    print_message(nika.render_pretty(problem, text, style=style) + "\n")
 
 
 def errors_in(loaded: nika.LoadedWorkflow) -> int:
@@ -46,6 +47,13 @@ def require_workflow(loaded: nika.LoadedWorkflow) -> Workflow:
     if loaded.workflow is None or errors_in(loaded):
         raise ReportedError(loaded.problems, loaded)
     return loaded.workflow
+
+
+def print_new_warnings(warnings: Iterable[Problem], loaded: nika.LoadedWorkflow) -> None:
+    """Print what was found after the workflow was loaded, when its own warnings were printed."""
+    for warning in warnings:
+        if warning not in loaded.problems:
+            print_problem(warning, loaded)
 
 
 @contextmanager

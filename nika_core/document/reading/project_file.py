@@ -36,6 +36,8 @@ PROJECT: Final[dict[str, Any]] = {
     "main": NonEmptyStr(),
     "provider": NonEmptyStr(),
     "model": NonEmptyStr(),
+    "models": MapPattern(NonEmptyStr(), NonEmptyStr()) | EmptyDict(),
+    "limits": MapPattern(NonEmptyStr(), NonEmptyStr()) | EmptyDict(),
     "plugins": Map(
         {
             Optional("allow"): _WORDS,
@@ -97,6 +99,7 @@ def _project(path: Path, tree: Tree, problems: ProblemList) -> Project:
                 settings[key] = plain_tree(node)
     elif tree.whole:
         problems.add(codes.BAD_PROJECT_FILE, "a project file is a mapping", ())
+    models = _resolved(fields.get("models") or {}, problems)
     if problems.items:
         raise ProblemsError(problems.items)
     plugins = fields.get("plugins") or {}
@@ -106,6 +109,8 @@ def _project(path: Path, tree: Tree, problems: ProblemList) -> Project:
         main=fields.get("main"),
         provider=fields.get("provider"),
         model=fields.get("model"),
+        models=models,
+        limits=fields.get("limits") or {},
         allow=tuple(allow) if allow is not None else None,
         block=tuple(plugins.get("block") or ()),
         prefer=plugins.get("prefer") or {},
@@ -114,6 +119,26 @@ def _project(path: Path, tree: Tree, problems: ProblemList) -> Project:
         secrets=tuple(fields.get("secrets") or ()),
         at=problems.locator.place_of,
     )
+
+
+def _resolved(models: dict[str, str], problems: ProblemList) -> dict[str, str]:
+    """Return the model that each name stands for, perhaps by way of other names."""
+    resolved: dict[str, str] = {}
+    for name in models:
+        way = [name]
+        while (following := models.get(way[-1])) is not None and following not in way:
+            way.append(following)
+        if following is None:
+            resolved[name] = way[-1]
+        elif following == name:
+            circle = " -> ".join((*way, name))
+            problems.add(
+                codes.BAD_PROJECT_FILE,
+                f"`{name}` stands for itself: {circle}",
+                ("models", name),
+                hint="name a model, as in `small: claude-haiku-4-5`",
+            )
+    return resolved
 
 
 def _price(node: dict[str, str]) -> ModelPrice:

@@ -10,7 +10,7 @@ from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading import workflow_schema
 from nika_core.document.reading.condition_reader import ConditionReader
 from nika_core.document.reading.deferred_fields import defer
-from nika_core.document.reading.group_reader import read_for_each, read_repeat
+from nika_core.document.reading.group_reader import read_error_rule, read_for_each, read_repeat
 from nika_core.document.reading.output_schema import AS_FILE, read_schema, schema_issue
 from nika_core.document.reading.payload_reader import PayloadReader
 from nika_core.document.reading.problem_list import ProblemList
@@ -183,6 +183,9 @@ class TaskReader:
             under(issues, since, "forEach")
         if {"until", "max"} <= (fields.get("repeat") or {}).keys():
             repeat = read_repeat(fields["repeat"], issues)
+        on_error, stand_in = OnError.FAIL, None
+        if "onError" in node:
+            on_error, stand_in = read_error_rule(node["onError"], OnError, "onError", issues)
         retry = fields.get("retry")
         allowed = fields.get("allowedTools")
         word = keyword.keyword.name
@@ -194,7 +197,7 @@ class TaskReader:
             fields.get("timeout"),
             fields.get("idleTimeout"),
             Retry(retry.get("max"), retry.get("backoff")) if retry else _NO_RETRY,
-            OnError(fields["onError"]) if fields.get("onError") else OnError.FAIL,
+            on_error,
             when,
             for_each,
             repeat,
@@ -202,6 +205,9 @@ class TaskReader:
             tuple(allowed) if allowed is not None else None,
             tuple(fields.get("disallowedTools") or ()),
             Mode(fields["mode"]) if fields.get("mode") else None,
+            None,
+            stand_in,
+            bool(fields.get("always")),
             place,
             self._locator_of(node, entry, keyword.keyword, texts),
         )

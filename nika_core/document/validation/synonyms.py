@@ -57,6 +57,7 @@ _FAILURES: Final = "`when: \"${state.task} == 'failed'\"` runs a task after a fa
 _TOLERATED: Final = "did you mean `onError: continue`? With `forEach`, `onItemError: continue` is for an item"
 _CLEANUP: Final = "`always: true` on a task makes it run at the end, however the tasks before it ended"
 _PROCESSES: Final = "`env` at the top of the file is for the processes of all tasks; a keyword may have an `env`, too"
+_QUESTION: Final = "a question to a person is a task of its own, `ask: ...`; what waits for the answer names that task"
 _STEPS: Final = "write each step as a task under `tasks:`; several that belong together can be a workflow of their own"
 # Words for what with us is said in another place, or otherwise, and how.
 ELSEWHERE: Final = {
@@ -74,6 +75,7 @@ ELSEWHERE: Final = {
     **dict.fromkeys(("environment", "env_vars"), _PROCESSES),
     "steps": _STEPS,
     "config": "`retry`, `timeout` and `onError` stand on the task itself; `nika migrate FILE` rewrites v4 files",
+    **dict.fromkeys(("approval", "approve", "manual"), _QUESTION),
     "values": "the values that an input may have are its `enum`, those that a task is done for its `forEach`",
 }
 
