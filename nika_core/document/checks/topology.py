@@ -53,29 +53,61 @@ def check_cycles(context: Context) -> Iterator[Problem]:
 
 
 def check_orphans(context: Context) -> Iterator[Problem]:
-    """Warn of a task that nothing joins to the others: probably a flow was forgotten.
+    """Warn of tasks that nothing joins to the others, one or a group: probably a reference or a flow was forgotten.
 
-    Not if no tasks are joined at all: then independence is what the author means. Nor are the tasks that the
-    workflow's output comes from.
+    Not if independence is what the author means: no tasks are joined at all, or there are at least three groups of
+    tasks with the same keywords. What `outputs` reads is joined by it; a lone task that the output comes from is used.
     """
-    graph = context.graph
-    lone = [task for task in context.workflow.tasks if not graph.incoming[task.id] and not graph.outgoing[task.id]]
-    if len(lone) == len(context.workflow.tasks):
+    tasks = context.tasks
+    output = _output_tasks(context)
+    groups = [group for group in _joined(context, output) if len(group) > 1 or output.isdisjoint(group)]
+    shapes = {tuple(tasks[name].keyword for name in group) for group in groups}
+    if not any(context.graph.incoming.values()) or len(groups) < 2 or (len(groups) > 2 and len(shapes) == 1):
         return
+    main = max(groups, key=lambda group: (not output.isdisjoint(group), len(group)))
+    for group in groups:
+        if group is main:
+            continue
+        names = ", ".join(f"'{name}'" for name in group[:_MAX_NAMES]) + (", ..." if len(group) > _MAX_NAMES else "")
+        lone = f"task '{group[0]}' to the others: it waits for none of them, and none uses its output"
+        several = f"{len(group)} tasks to the others: {names}"
+        yield Problem(
+            codes.ORPHAN_TASK,
+            f"nothing joins {lone if len(group) == 1 else several}",
+            tasks[group[0]].place,
+            f"was something forgotten? Name {'it' if len(group) == 1 else 'one of them'} in a template of another task "
+            f"({{{{{group[-1]}}}}}) or in `outputs`, or write a flow",
+            Severity.WARNING,
+        )
+
+
+def _joined(context: Context, output: Collection[str]) -> list[list[str]]:
+    """Return the groups of tasks that edges and `outputs` join, in declared order."""
+    graph, seen, groups = context.graph, set[str](), []
+    position = {name: index for index, name in enumerate(graph.order)}
+    for name in graph.order:
+        group: list[str] = []
+        todo = [] if name in seen else [name]
+        seen.add(name)
+        while todo:
+            group.append(task := todo.pop())
+            near = {edge.source for edge in graph.incoming[task]} | {edge.target for edge in graph.outgoing[task]}
+            near |= set(output) if task in output else set()
+            todo += near - seen
+            seen |= near
+        if group:
+            groups.append(sorted(group, key=position.__getitem__))
+    return groups
+
+
+def _output_tasks(context: Context) -> set[str]:
+    """Return the tasks that the author says the workflow's output comes from."""
     workflow = context.workflow
     outputs = None if workflow.outputs is NoOutputs.NO_OUTPUTS else workflow.outputs
-    used = {task for _, placeholder in placeholders_in(outputs) for task in context.depends_on(placeholder)}
+    names = {task for _, placeholder in placeholders_in(outputs) for task in context.depends_on(placeholder)}
     if workflow.agent is not None and workflow.agent.output is not None:
-        used.add(workflow.agent.output)
-    for task in lone:
-        if task.id not in used:
-            yield Problem(
-                codes.ORPHAN_TASK,
-                f"nothing joins task '{task.id}' to the others: it runs at once, and nothing uses its output",
-                task.place,
-                f"name it in a template, {{{{{task.id}}}}}, or join it by a flow, if you forgot to",
-                Severity.WARNING,
-            )
+        names.add(workflow.agent.output)
+    return names & context.tasks.keys()
 
 
 def check_output(context: Context) -> Iterator[Problem]:

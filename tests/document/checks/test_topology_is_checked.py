@@ -102,6 +102,44 @@ def test_independence_that_is_meant_is_no_orphan(check, text):
     assert check(text).problems == ()
 
 
+HALVES = ["id: a, call: x", "id: b, call: '{{a}}'", "id: c, call: x", "id: d, call: '{{c}}'", "id: e, call: '{{d}}'"]
+
+
+def test_one_half_of_a_graph_that_nothing_joins_to_the_other_is_a_warning(check):
+    found = check(tasks(*HALVES))
+    assert found.locator[0][:2] == (codes.ORPHAN_TASK, 2)  # the smaller one
+    assert "2 tasks to the others: 'a', 'b'" in found.only.message
+    assert "{{b}}" in found.only.hint
+    assert found.only.severity is Severity.WARNING
+    found = check("outputs: '{{b}}'\n" + tasks(*HALVES))
+    assert found.locator[0][:2] == (codes.ORPHAN_TASK, 5)  # that without the output
+    assert "3 tasks to the others: 'c', 'd', 'e'" in found.only.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "outputs: {b: '{{b}}', e: [\"{{e ?? 1}}\"]}\n" + tasks(*HALVES),
+        tasks(*HALVES) + flows("source: b, target: c"),
+        tasks(*HALVES, "id: f, call: x, when: '{{b}} == {{e}}'"),
+        tasks(*HALVES, "id: f, call: \"{{b ?? ''}} {{e ?? ''}}\""),
+        tasks(*HALVES, "id: f, call: x, forEach: '{{b}}'") + flows("source: f, target: c"),
+        # Three chains of the same keywords are meant.
+        tasks(
+            *(
+                f"id: {name}{step}, call: '{text}'"
+                for name in "xyz"
+                for step, text in ((1, "x"), (2, f"{{{{{name}1}}}}"))
+            )
+        ),
+        # So are tasks none of which are joined, whatever `outputs` reads.
+        "outputs: ['{{a}}', '{{b}}']\n" + tasks("id: a, call: x", "id: b, call: x", "id: c, call: x"),
+    ],
+)
+def test_what_is_joined_in_any_way_or_meant_to_be_apart_is_no_warning(check, text):
+    assert check(text).problems == ()
+
+
 def test_the_output_names_a_task(check):
     found = check("agent: {model: m, output: reprot}\n" + tasks("id: report, call: x"))
     assert found.locator[0][:3] == (codes.UNKNOWN_OUTPUT_TASK, 1, 27)
