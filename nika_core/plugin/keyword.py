@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from nika_core.errors import Category, Place, Severity, TaskError
@@ -12,6 +11,7 @@ from nika_core.model.json import Json, JsonObject
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.model.workflow import AgentBlock, KeywordCategory, NodePath, OutputSpec, PayloadValue
 from nika_core.plugin.explanation import Explanation
+from nika_core.values import dataclass, field
 
 if TYPE_CHECKING:  # describing a keyword needs none of these
     from contextlib import AbstractAsyncContextManager
