@@ -161,11 +161,12 @@ def check_settings(project: Project, catalog: PluginCatalog) -> tuple[Project, t
             try:
                 validator = catalog.keyword(key).settings
             except PluginError as error:
-                problems.append(Problem(error.code, error.message, project.at((key,)), error.hint))
+                problems.append(Problem(error.code, error.message, project.at((key,), at_key=True), error.hint))
                 continue
         if validator is None:
             hint = suggest_key(key, [*PROJECT, *words]) or f"known here: {', '.join(PROJECT)}, and keywords' own keys"
-            problems.append(Problem(codes.UNKNOWN_KEY, f"unknown key `{key}`", project.at((key,)), hint))
+            place = project.at((key,), at_key=True)
+            problems.append(Problem(codes.UNKNOWN_KEY, f"unknown key `{key}`", place, hint))
             continue
         issues: list[ValidationIssue] = []
         checked[key] = compile_schema(validator).check(node, issues)
@@ -177,4 +178,4 @@ def check_settings(project: Project, catalog: PluginCatalog) -> tuple[Project, t
 
 
 def _place(project: Project, key: str, issue: ValidationIssue) -> Any:
-    return project.at((key, *reversed(issue.path)))
+    return project.at((key, *reversed(issue.path)), at_key=issue.at_key)
