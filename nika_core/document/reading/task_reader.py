@@ -175,7 +175,7 @@ class TaskReader:
             return Task(task_id, "", {}, index, place=place)
         if broken or task_id[0] == "#" or (self.has_refused_parts and holds_refused(node)):
             at = self._locator_of(node, entry, keyword.keyword, texts)
-            return Task(task_id, "", payload, index, when=when, place=place, at=at)
+            return Task(task_id, "", payload, index, when=when, always=bool(fields.get("always")), place=place, at=at)
         for_each = repeat = None
         if "forEach" in node:
             since = len(issues)
