@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
+from nika_core.errors import PluginError
 from nika_core.plugin import Facets, Keyword, Source, TemplateSource
 
 
@@ -46,3 +47,14 @@ class PluginCatalog(Protocol):
     def install_hint(self, word: str) -> str | None:
         """What to install for a keyword that nobody offers, where that is known."""
         ...
+
+
+def called_otherwise(catalog: PluginCatalog, word: str) -> str | None:
+    """Return a hint: the keyword that other systems call by this word; None if there is none."""
+    for ours in sorted(catalog.keywords()):
+        try:
+            if word in catalog.keyword(ours).synonyms:
+                return f"did you mean `{ours}`?"
+        except PluginError:  # a broken plugin is only reported if its word is used
+            continue
+    return None

@@ -441,7 +441,8 @@ class Facets:
         """Report why an entry of `allowedTools` with this keyword stands for no tool, as far as can be seen here.
 
         Called once for each such entry, before a run: without it, a mistake is found when the task that uses the tool
-        starts, and earlier tasks have been paid. The default: nothing is known to be wrong.
+        starts, and earlier tasks have been paid. The default: nothing is known to be wrong. A keyword without `tools`
+        is not asked: it cannot be a tool.
 
         Args:
             reference: as `tools` is given it.
@@ -449,6 +450,19 @@ class Facets:
                 that it gives is that of the entry.
             report: `code` is NIKA-018 (a tool that does not exist) unless it is given.
         """
+
+    def check_disallowed_tool(self, reference: str, payload: Payload, report: Report) -> None:
+        """Report why an entry of `disallowedTools` with this keyword can match no tool: it would forbid nothing.
+
+        Such an entry also covers all that is below it (`mcp::files` every tool of that server), and a `*` in it stands
+        for anything. The default: as `check_tool`, but nothing is known to be wrong with the word alone, or with a `*`.
+
+        Args:
+            reference: what stands after the word, with the stars in it.
+            payload, report: as for `check_tool`.
+        """
+        if reference and "*" not in reference:
+            self.check_tool(reference, payload, report)
 
     def effects(self, payload: Payload) -> Sequence[Effect]:
         """Return what the task may touch; the default says that nothing is known."""

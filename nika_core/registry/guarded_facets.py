@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from nika_core import codes
 from nika_core.errors import NikaError, Place, PluginError
 from nika_core.model.json import Json, JsonObject, find_non_json
 from nika_core.model.template import Template
@@ -73,7 +74,22 @@ class GuardedFacets(Facets):
         return found
 
     def check_tool(self, reference: str, payload: Payload, report: Report) -> None:
-        self._ask("check_tool", lambda: self._own.check_tool(reference, payload, _strict(report)))
+        if self._is_tool(payload, report):
+            self._ask("check_tool", lambda: self._own.check_tool(reference, payload, _strict(report)))
+
+    def check_disallowed_tool(self, reference: str, payload: Payload, report: Report) -> None:
+        if self._is_tool(payload, report):
+            ask = self._own.check_disallowed_tool
+            self._ask("check_disallowed_tool", lambda: ask(reference, payload, _strict(report)))
+
+    def _is_tool(self, payload: Payload, report: Report) -> bool:
+        """Return whether the keyword can be a tool; report it if not."""
+        if type(self._own).tools is not Facets.tools:
+            return True
+        report(
+            f"`{self.record.word}` cannot be used as a tool", payload.at(), code=codes.UNKNOWN_TOOL, hint="remove it"
+        )
+        return False
 
     def effects(self, payload: Payload) -> Sequence[Effect]:
         found = self._ask("effects", lambda: tuple(self._own.effects(payload)))

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
+from typing import Final
 
 from nika_core import codes
 from nika_core.document.checks.check_context import Context
 from nika_core.document.checks.tool_entries import ToolEntries
+from nika_core.document.plugin_catalog import called_otherwise
 from nika_core.errors import Place, Problem
 from nika_core.model.nearest import nearest
 from nika_core.model.tools import covers
 from nika_core.model.workflow import KeywordCategory, NodePath, Task
 
 _ALLOWED, _DISALLOWED = "allowedTools", "disallowedTools"
+_FORM: Final = "a tool is named `keyword` or `keyword::reference`, e.g. mcp::server::tool, function::path::name"
+_SEPARATORS: Final = re.compile(r"::|__|:|/")  # of a tool's name, here and elsewhere
 
 
 def check_tools(context: Context) -> Iterator[Problem]:
@@ -72,16 +77,20 @@ def _check_lists(
     disallowed: Sequence[str],
     at: Callable[[NodePath], Place],
 ) -> Iterator[Problem]:
+    faulty: set[str] = set()
     for name, tools in ((_ALLOWED, allowed or ()), (_DISALLOWED, disallowed)):
         for index, tool in enumerate(tools):
-            problem = _unknown(context, name, tool, at((name, index)))
-            if problem:
-                yield problem
-            elif name == _ALLOWED:
-                yield from entries.problems(tool, at((name, index)))
+            place = at((name, index))
+            problem = _malformed(context, tool, place) or _unknown(context, name, tool, place)
+            problems = [problem] if problem else list(entries.problems(tool, place, forbids=name == _DISALLOWED))
+            if problems:
+                faulty.add(tool)
+            yield from problems
     for index, tool in enumerate(allowed or ()):
+        if tool in faulty:
+            continue
         # It is useful to allow `mcp::files::*` and forbid one of them, but not to forbid all that is allowed.
-        forbidding = next((one for one in disallowed if covers(one, tool)), None)
+        forbidding = next((one for one in disallowed if one not in faulty and covers(one, tool)), None)
         if forbidding is not None:
             yield Problem(
                 codes.TOOLS_OVERLAP,
@@ -91,6 +100,30 @@ def _check_lists(
             )
 
 
+def _malformed(context: Context, tool: str, place: Place) -> Problem | None:
+    """Return a problem if an entry is not the name of a tool, in whatever way that other programs write one."""
+    parts = tool.split("::")
+    words = context.catalog.keywords()
+    if all(part and part == part.strip() for part in parts):
+        if parts[0] in words or "::" in tool:
+            return None
+        parts = _SEPARATORS.split(tool.partition("(")[0])
+        if len(parts) == 1 and "(" not in tool:
+            return None
+    parts = [part.strip() for part in parts if part.strip()]
+    word = parts[0] if parts else ""
+    if word not in words:
+        word = nearest(word, words) or ""
+    other = called_otherwise(context.catalog, parts[0]) if parts else None
+    meant = "::".join([word, *parts[1:]])
+    return Problem(
+        codes.UNKNOWN_TOOL,
+        f"'{tool}' is not the name of a tool",
+        place,
+        f"did you mean '{meant}'?" if word else other or _FORM,
+    )
+
+
 def _unknown(context: Context, list_name: str, tool: str, place: Place) -> Problem | None:
     """Return a problem if an entry names no keyword. A disallowed one may be any pattern, even `*`."""
     word = tool.partition("::")[0]
@@ -98,19 +131,21 @@ def _unknown(context: Context, list_name: str, tool: str, place: Place) -> Probl
     if word in words:
         return None
     if "*" in word:
-        if list_name == _DISALLOWED:
+        if list_name == _ALLOWED:
+            return Problem(
+                codes.UNKNOWN_TOOL,
+                f"'{tool}' would allow tools of keywords that it does not name",
+                place,
+                "name each keyword: `mcp::server::*` allows all tools of a server, `mcp` those of all servers",
+            )
+        if any(covers(word, one) for one in words):
             return None
-        return Problem(
-            codes.UNKNOWN_TOOL,
-            f"'{tool}' would allow tools of keywords that it does not name",
-            place,
-            "name each keyword: `mcp::server::*` allows all tools of a server, `mcp` those of all servers",
-        )
     near = nearest(word, words)
     hint = f"did you mean '{near}{tool[len(word) :]}'?" if near else context.catalog.install_hint(word)
+    why = f"no keyword matches '{word}'" if "*" in word else f"no plugin offers a keyword '{word}'"
     return Problem(
         codes.UNKNOWN_TOOL,
-        f"'{tool}' is not a tool: no plugin offers a keyword '{word}'",
+        f"'{tool}' is not a tool: {why}",
         place,
-        hint or "a tool is named `keyword` or `keyword::reference`, e.g. mcp::server::tool, function::path::name",
+        hint or called_otherwise(context.catalog, word) or _FORM,
     )

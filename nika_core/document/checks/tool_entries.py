@@ -1,4 +1,4 @@
-"""A keyword's own check of entries of `allowedTools` that name it, before anything runs."""
+"""A keyword's own check of entries of `allowedTools` and `disallowedTools` that name it, before anything runs."""
 
 from __future__ import annotations
 
@@ -56,21 +56,21 @@ class ToolEntries:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._problems_of_tool: dict[str, tuple[Place, list[Problem]]] = {}
+        self._problems_of_tool: dict[tuple[str, bool], tuple[Place, list[Problem]]] = {}
 
-    def problems(self, tool: str, place: Place) -> Iterator[Problem]:
-        """Yield what is wrong with an entry whose keyword is known."""
-        if tool not in self._problems_of_tool:
-            self._problems_of_tool[tool] = (place, self._ask(tool, place))
-        first, problems = self._problems_of_tool[tool]
+    def problems(self, tool: str, place: Place, *, forbids: bool = False) -> Iterator[Problem]:
+        """Yield what is wrong with an entry whose keyword is known; none of a pattern that covers several keywords."""
+        if (tool, forbids) not in self._problems_of_tool:
+            self._problems_of_tool[tool, forbids] = (place, self._ask(tool, place, forbids=forbids))
+        first, problems = self._problems_of_tool[tool, forbids]
         for problem in problems:
             yield replace(problem, place=place) if problem.place == first else problem
 
-    def _ask(self, tool: str, place: Place) -> list[Problem]:
+    def _ask(self, tool: str, place: Place, *, forbids: bool) -> list[Problem]:
         self._context.check_time()
         word, _, reference = tool.partition("::")
         keyword = self._context.keyword(word)
-        if keyword is not None and not self._context.can_be_asked(keyword):
+        if "*" in word or (keyword is not None and not self._context.can_be_asked(keyword)):
             return []
         problems: list[Problem] = []
 
@@ -88,7 +88,8 @@ class ToolEntries:
         context = self._context
         payload = WorkflowPayload(context.workflow, context.settings.get(word, {}), context.environ or {}, place)
         try:
-            context.catalog.facets(word).check_tool(reference, payload, report)
+            facets = context.catalog.facets(word)
+            (facets.check_disallowed_tool if forbids else facets.check_tool)(reference, payload, report)
         except NikaError as error:  # raised by the plugin on purpose
             problems.append(Problem(error.code, error.message, error.place or place, error.hint))
         return problems

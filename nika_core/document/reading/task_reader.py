@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nika_core import codes
-from nika_core.document.plugin_catalog import PluginCatalog
+from nika_core.document.plugin_catalog import PluginCatalog, called_otherwise
 from nika_core.document.reading import workflow_schema
 from nika_core.document.reading.condition_reader import ConditionReader
 from nika_core.document.reading.deferred_fields import defer
@@ -48,17 +48,6 @@ def _task(*values: Any) -> Task:
     for set_, value in zip(_SLOTS, values, strict=True):
         set_(task, value)
     return task
-
-
-def called_otherwise(catalog: PluginCatalog, word: str) -> str | None:
-    """Return a hint: the keyword that other systems call by this word; None if there is none."""
-    for ours in sorted(catalog.keywords()):
-        try:
-            if word in catalog.keyword(ours).synonyms:
-                return f"did you mean `{ours}`?"
-        except PluginError:  # a broken plugin is only reported if its word is used
-            continue
-    return None
 
 
 def _meant(key: str, reader: PayloadReader | None) -> str | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nika_core import codes
-from nika_core.document.plugin_catalog import PluginCatalog
+from nika_core.document.plugin_catalog import PluginCatalog, called_otherwise
 from nika_core.document.reading import workflow_schema
 from nika_core.document.reading.agent_block import check_model, read_agent
 from nika_core.document.reading.condition_reader import ConditionReader
@@ -19,7 +19,7 @@ from nika_core.document.reading.inputs import DeclarationError, declared
 from nika_core.document.reading.legacy import LATER_VERSION_KEY, find_legacy_key
 from nika_core.document.reading.payload_reader import compile_text
 from nika_core.document.reading.problem_list import ProblemList
-from nika_core.document.reading.task_reader import TaskReader, called_otherwise
+from nika_core.document.reading.task_reader import TaskReader
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.document.validation.issues import ValidationIssue, add, add_syntax_hint, is_refused, under
 from nika_core.document.validation.json_tree import typed_tree

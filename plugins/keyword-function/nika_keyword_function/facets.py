@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
-from pathlib import Path
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from nika_core.plugin import (
@@ -26,10 +29,11 @@ from nika_core.plugin import (
     ToolSpec,
     codes,
 )
-from nika_keyword_function.reference import HOW, Reference, parse
+from nika_keyword_function.reference import HOW, NODE_SUFFIXES, Reference, parse
 from nika_keyword_function.source import Function, read, read_node, why_unreadable
 
 _MAX_TOOL_NAME: Final = 64
+_SUFFIXES: Final = frozenset({".py", *NODE_SUFFIXES})
 _NUMBERS: Final = {"int": r"\s*[+-]?\d+\s*", "float": r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*"}
 
 
@@ -147,6 +151,26 @@ class FunctionFacets(Facets):
         except TaskError as error:
             report(error.message, payload.at(), code=error.code, hint=error.hint)
 
+    def check_disallowed_tool(self, reference: str, payload: Payload, report: Report) -> None:
+        """Report a file or function that is not there, and stars that match none."""
+        if not reference or reference == "*":
+            return
+        where, _, name = reference.rpartition("::")
+        if PurePosixPath(reference).suffix in _SUFFIXES:  # all functions of a file
+            where, name = reference, "*"
+        try:
+            if "*" not in where:
+                parsed, functions = _chosen(f"{where}::{'*' if '*' in name else name}", payload.folder)
+                if parsed.kind != "node" and not any(fnmatchcase(one.name, name) for one in functions):
+                    raise _no_tool(reference, f"{where} has no function '{name}'", None)
+                if parsed.where != where:
+                    hint = f"write function::{parsed.where}::{name}"
+                    raise _no_tool(reference, f"a tool's path is {parsed.where}", hint)
+            elif PurePosixPath(where).suffix in _SUFFIXES and not any(payload.folder.glob(where)):
+                raise _no_tool(reference, f"no file matches {where}", "paths are relative to the workflow's folder")
+        except TaskError as error:
+            report(error.message, payload.at(), code=error.code, hint=error.hint)
+
     async def tools(self, reference: str, context: StepContext) -> Sequence[Tool]:
         """`function::path/to/file.py::name`, or `::*` for all its public functions."""
         parsed, chosen = await asyncio.to_thread(_chosen, reference, context.folder)
@@ -161,6 +185,8 @@ def _chosen(reference: str, folder: Path) -> tuple[Reference, Sequence[Function]
     everything = name == "*"
     try:
         parsed = parse(f"{where}::x" if everything else reference)
+        if parsed.kind != "module":  # one name for one tool, so that it can be disallowed
+            parsed = replace(parsed, where=os.path.normpath(parsed.where))
     except ValueError as error:
         raise _no_tool(reference, str(error), HOW) from None
     functions = _functions(parsed, folder)
@@ -181,7 +207,9 @@ def _functions(reference: Reference, folder: Path) -> Mapping[str, Function]:
     whole = f"{reference.where}::{reference.name}"
     reason = "does not exist" if path is None else why_unreadable(path)
     if path is None or reason is not None:
-        raise _no_tool(whole, f"{reference.where} {reason}", "paths are relative to the workflow's folder")
+        near = _near_file(folder, reference.where)
+        hint = f"did you mean {near}?" if near else "paths are relative to the workflow's folder"
+        raise _no_tool(whole, f"{reference.where} {reason}", hint)
     try:
         return read_node(path) if reference.kind == "node" else read(path).functions
     except (SyntaxError, ValueError) as error:

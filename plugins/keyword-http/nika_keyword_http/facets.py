@@ -177,6 +177,10 @@ class HttpFacets(Facets):
         if reference not in _WHOLE:
             report(_no_tool(reference), payload.at(), code=codes.UNKNOWN_TOOL, hint=_ALONE)
 
+    def check_disallowed_tool(self, reference: str, payload: Payload, report: Report) -> None:
+        """Report a reference, with stars or without."""
+        self.check_tool(reference, payload, report)
+
     async def tools(self, reference: str, context: StepContext) -> Sequence[Tool]:
         """`http`: one tool, under the same guard as any task."""
         if reference not in _WHOLE:

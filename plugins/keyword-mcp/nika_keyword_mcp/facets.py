@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from nika_core.plugin import (
@@ -63,6 +64,18 @@ class McpFacets(Facets):
         for name in known if everything else [reference.partition("::")[0].strip()]:
             _check_server(name, known, payload.at(), report, codes.UNKNOWN_TOOL)
 
+    def check_disallowed_tool(self, reference: str, payload: Payload, report: Report) -> None:
+        """Report a server that nobody declared, also one with stars that match no server's name."""
+        name = reference.partition("::")[0]
+        known = _declared(payload, report) if name else None
+        if known is None or any(fnmatchcase(server, name) for server in known):
+            return
+        if name in known or "*" not in name:
+            _check_server(name, known, payload.at(), report, codes.UNKNOWN_TOOL)
+            return
+        hint = servers.unknown_server_hint(name, known)
+        report(f"no declared MCP server matches '{name[:80]}'", payload.at(), code=codes.UNKNOWN_TOOL, hint=hint)
+
     def effects(self, payload: Payload) -> Sequence[Effect]:
         """Return the server, and how it is reached."""
         reference = payload.fields.get("reference")
@@ -84,7 +97,10 @@ class McpFacets(Facets):
         return {servers.SECTION: {name: server.as_json() for name, server in known.items()}} if known else {}
 
     async def tools(self, reference: str, context: StepContext) -> Sequence[Tool]:
-        """`server::tool` one, `server::*` (or `server`) all of one server, `*` all of all. Raises TaskError."""
+        """`server::tool` one, `server::*` (or `server`) all of one server, `*` all of all. Raises TaskError.
+
+        `server::read_*` are those whose names begin so.
+        """
         if reference in ("", "*"):
             try:
                 known = servers.declared(context.sections.get(servers.SECTION), context.folder)
@@ -97,7 +113,10 @@ class McpFacets(Facets):
         found: list[tuple[str, Any]] = []
         for name in names:
             session = await step.session_of(name, context)
-            chosen = list((await session.tools()).values()) if wanted == "*" else [await session.tool(wanted)]
+            if "*" in wanted:
+                chosen = [tool for tool in (await session.tools()).values() if fnmatchcase(tool.name, wanted)]
+            else:
+                chosen = [await session.tool(wanted)]
             found += [(name, tool) for tool in chosen]
         return tuple(_tool(name, tool) for name, tool in found)
 

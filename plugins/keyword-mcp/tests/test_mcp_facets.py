@@ -144,6 +144,10 @@ async def test_tools_are_one_of_a_server_all_of_a_server_or_all(small: Any) -> N
     assert (add.name, add.keyword, add.spec.name) == ("mcp::small::add", "mcp", "small__add")
     assert add.spec.description == "Add two numbers."
     assert add.spec.parameters["required"] == ["a"]
+    assert {tool.name for tool in await facets.tools("small::a*", small)} == {
+        tool.name for tool in await facets.tools("small", small) if tool.name.startswith("mcp::small::a")
+    }
+    assert not await facets.tools("small::no_such_*", small)
     everything = await facets.tools("*", small)
     assert everything == await facets.tools("small::*", small) or len(everything) == len(
         await facets.tools("small", small)

@@ -171,6 +171,10 @@ class ShellFacets(Facets):
         if reference not in _WHOLE:
             report(_no_tool(reference), payload.at(), code=codes.UNKNOWN_TOOL, hint=_ALONE)
 
+    def check_disallowed_tool(self, reference: str, payload: Payload, report: Report) -> None:
+        """Report a reference, with stars or without."""
+        self.check_tool(reference, payload, report)
+
     async def tools(self, reference: str, context: StepContext) -> Sequence[Tool]:
         """`shell`: the model's own command lines. Allowing it means allowing them."""
         if reference not in _WHOLE:

@@ -106,6 +106,13 @@ class Broken:
         raise TypeError("oops")
 
 
+class ToolFacets(Facets):
+    """Of a keyword that can be a tool."""
+
+    async def tools(self, reference: str, context: Any) -> Any:
+        raise AssertionError("nothing is started")
+
+
 @dataclass
 class PluginCatalog:
     """Everything that a test installs, guarded as the registry guards it."""
@@ -132,7 +139,7 @@ class PluginCatalog:
         return KEYWORDS[word]
 
     def facets(self, word: str) -> Facets:
-        facets = Facets()
+        facets = ToolFacets()
         if self.check:
             facets.check = self.check  # type: ignore[method-assign]  # a facet made for this test
         if self.check_tool:

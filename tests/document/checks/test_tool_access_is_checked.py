@@ -101,12 +101,60 @@ def test_a_keyword_says_which_of_its_tools_are_not_there_and_where_they_stand(ch
     assert asked == [(reference, True, {}, None, "") for reference in ("", "nope", "yes")]
 
 
-def test_only_what_is_allowed_is_asked_for_and_only_of_known_keywords(check, catalog):
+def test_only_known_keywords_are_asked(check, catalog):
     catalog.check_tool = lambda reference, payload, report: report("no", payload.at(), severity=Severity.WARNING)
-    found = check(
-        "agent: {model: m, disallowedTools: ['call::x'], allowedTools: ['cal::x']}\ntasks:\n  - {id: a, solo: x}\n"
-    )
+    found = check("agent: {model: m, allowedTools: ['cal::x']}\ntasks:\n  - {id: a, solo: x}\n")
     assert [problem.severity for problem in found.problems] == [Severity.ERROR]
+
+
+def test_a_keyword_is_also_asked_what_is_forbidden_but_not_about_stars(check, catalog):
+    asked = []
+
+    def check_tool(reference, payload, report):
+        asked.append(reference)
+        report(f"there is no {reference}", payload.at())
+
+    catalog.check_tool = check_tool
+    found = check(
+        "agent: {model: m, disallowedTools: [call, 'call::a*', 'call::x']}\n"
+        "tasks:\n  - {id: a, solo: x, allowedTools: [], disallowedTools: ['call::*', 'call::y', '*']}\n"
+    )
+    assert asked == ["x", "y"]
+    assert [(p.code, p.place.line, p.place.column) for p in found.problems] == [
+        (codes.UNKNOWN_TOOL, 1, 55),
+        (codes.UNKNOWN_TOOL, 3, 69),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tool", "meant"),
+    [
+        ("call::", "call"),
+        ("call::files:: rm", "call::files::rm"),
+        (" call", "call"),
+        ("call:files:rm", "call::files::rm"),
+        ("call__files__rm", "call::files::rm"),
+        ("call/files", "call::files"),
+        ("Call(files)", "call"),
+    ],
+)
+@pytest.mark.parametrize("key", ["allowedTools", "disallowedTools"])
+def test_what_is_not_the_name_of_a_tool_gets_the_name(check, key, tool, meant):
+    found = check(f"agent: {{model: m, {key}: ['{tool}']}}\ntasks:\n  - {{id: a, solo: x}}\n")
+    assert found.codes == [codes.UNKNOWN_TOOL]
+    assert found.only.message == f"'{tool}' is not the name of a tool"
+    assert found.only.hint == f"did you mean '{meant}'?"
+
+
+def test_a_star_that_matches_no_keyword_forbids_nothing(check):
+    found = check("agent: {model: m, disallowedTools: ['xy*::z']}\ntasks:\n  - {id: a, solo: x}\n")
+    assert found.codes == [codes.UNKNOWN_TOOL]
+    assert "no keyword matches 'xy*'" in found.only.message
+
+
+def test_an_entry_that_is_wrong_is_not_also_reported_as_forbidden(check):
+    found = check("agent: {model: m, allowedTools: [cal], disallowedTools: ['*']}\ntasks:\n  - {id: a, solo: x}\n")
+    assert found.codes == [codes.UNKNOWN_TOOL]
 
 
 @pytest.mark.parametrize(
