@@ -14,12 +14,12 @@ from nika_core.plugin import ModelRequest
 from nika_core.toolbox.providers import (
     ChatReply,
     clean,
+    content_text,
     error_in,
     read_error_body,
+    read_usage,
     status_error,
     stop_reason,
-    text_of,
-    usage_of,
 )
 
 TOKENS = {"prompt_tokens": 10, "completion_tokens": 5}
@@ -174,20 +174,20 @@ def test_a_key_is_never_shown_nor_a_part_of_it(shown: str) -> None:
     ],
 )  # fmt: skip
 def test_all_tokens_are_counted_whatever_they_are_called(told: dict[str, Any], tokens: tuple[int, int]) -> None:
-    usage = usage_of(told)
+    usage = read_usage(told)
     assert (usage.input_tokens, usage.output_tokens) == tokens
 
 
 def test_tokens_of_the_cache_are_told_apart() -> None:
     told = {"prompt_tokens": 10, "prompt_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 3}}
-    usage = usage_of(told)
+    usage = read_usage(told)
     assert (usage.input_tokens, usage.cached_tokens, usage.cache_write_tokens) == (10, 4, 3)
-    assert usage_of({"prompt_tokens": 10, "prompt_cache_hit_tokens": 4}).cached_tokens == 4
+    assert read_usage({"prompt_tokens": 10, "prompt_cache_hit_tokens": 4}).cached_tokens == 4
 
 
 def test_what_a_later_event_does_not_tell_keeps_its_value() -> None:
-    before = usage_of({"input_tokens": 10, "output_tokens": 1, "cache_creation_input_tokens": 7})
-    after = usage_of({"output_tokens": 5}, before)
+    before = read_usage({"input_tokens": 10, "output_tokens": 1, "cache_creation_input_tokens": 7})
+    after = read_usage({"output_tokens": 5}, before)
     assert (after.input_tokens, after.output_tokens, after.cache_write_tokens) == (17, 5, 7)
 
 
@@ -214,7 +214,7 @@ def test_an_unknown_word_for_the_end_stays_as_it_is(word: str) -> None:
     ],
 )
 def test_the_text_of_a_content_is_that_of_its_parts(content: Any, text: str) -> None:
-    assert text_of(content) == text
+    assert content_text(content) == text
 
 
 REQUEST = ModelRequest((Message(Role.USER, "hello"),), model="m")

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from acme_nika_models.tokens import Tokens
 from nika_core.plugin import ModelInfo, ModelRequest, Price
-from nika_core.toolbox.providers import Reply, ServerClient, load_sdk, text_of
+from nika_core.toolbox.providers import Reply, ServerClient, content_text, load_sdk
 
 # What the house charges its departments; before the public list, after `prices:` of a project.
 _PRICES = {
@@ -94,7 +94,7 @@ class AcmeReply(Reply):
         if "end" in event:
             self.ended(event["end"])
             self.used({"input_tokens": event["in"], "output_tokens": event["out"]})
-        return text_of(event.get("text"))
+        return content_text(event.get("text"))
 
 
 def _body(request: ModelRequest) -> dict[str, Any]:

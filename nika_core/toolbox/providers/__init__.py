@@ -21,9 +21,9 @@ from nika_core.toolbox.providers.failures import (
     unreadable_error,
 )
 from nika_core.toolbox.providers.field_refusals import ServerError
-from nika_core.toolbox.providers.reply import ChatReply, Reply, batch_reply_of, stop_reason, text_of, with_state
+from nika_core.toolbox.providers.reply import ChatReply, Reply, batch_reply_of, content_text, stop_reason, with_state
 from nika_core.toolbox.providers.server_client import ServerClient, StreamedReply
-from nika_core.toolbox.providers.usage import usage_of
+from nika_core.toolbox.providers.usage import read_usage
 from nika_core.toolbox.providers.values import env_text, load_sdk, merged, names_in, parsed_call, without_credentials
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "UnreadableReplyError",
     "batch_reply_of",
     "clean",
+    "content_text",
     "env_text",
     "error_in",
     "is_too_long",
@@ -50,14 +51,13 @@ __all__ = [
     "parsed_call",
     "read_error_body",
     "read_events",
+    "read_usage",
     "retry_after_of",
     "status_error",
     "stop_reason",
-    "text_of",
     "transport_error",
     "truncated_error",
     "unreadable_error",
-    "usage_of",
     "with_state",
     "without_credentials",
 ]

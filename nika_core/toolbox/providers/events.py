@@ -45,7 +45,7 @@ class ByteResponse(Protocol):
 
 
 async def read_events(response: ByteResponse) -> AsyncIterator[Mapping[str, Any]]:
-    """Yield every JSON object of a response, and close it. Raise UnreadableReplyError as soon as something is none.
+    """Yield every JSON object of a response, and close it. Raise UnreadableReplyError as soon as something is not JSON.
 
     Other tasks have their turn between events that came at once.
     """
@@ -67,7 +67,7 @@ async def read_events(response: ByteResponse) -> AsyncIterator[Mapping[str, Any]
 
 
 def json_lines(data: bytes) -> Iterator[tuple[Mapping[str, Any] | None, bytes]]:
-    """Yield each line of a file of JSON lines: its object, or None if it is none, and its bytes."""
+    """Yield each line of a file of JSON lines: its object (None if it is not JSON) and its bytes."""
     for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n"):
         if line.strip():
             yield next(iter(_objects(line)), None), line

@@ -233,8 +233,8 @@ def unreadable_error(
     usage: Usage | None = None,
     secrets: Sequence[str] = (),
 ) -> TaskError:
-    """Return the error for an answer that is no stream of events, which is not asked for, and paid, again; or for an
-    event that is none.
+    """Return the error for an answer that is no stream of events, which is not asked for, and paid, again; or for a
+    part of one that is not JSON.
 
     Args:
         kind: the content type that the server gave.

@@ -12,7 +12,7 @@ from nika_core.plugin.provider import BatchReply, Finished, ModelRequest
 from nika_core.toolbox.providers.calls import CallAssembler
 from nika_core.toolbox.providers.error_body import error_in
 from nika_core.toolbox.providers.failures import clean
-from nika_core.toolbox.providers.usage import usage_of
+from nika_core.toolbox.providers.usage import read_usage
 from nika_core.toolbox.providers.values import merged
 
 # The words with which servers end a reply, to the four that the kernel knows. Any other word is a failure.
@@ -39,16 +39,16 @@ def stop_reason(word: str) -> str:
     return _STOPS.get(word.lower(), word)
 
 
-def text_of(content: Any) -> str:
+def content_text(content: Any) -> str:
     """Return the text of a message's content: a text, a list of parts (of which it takes the texts), or nothing."""
     if isinstance(content, str):
         return content
     if isinstance(content, Mapping):
         if content.get("type", "text") not in ("text", "output_text", "text_delta", "refusal"):
             return ""
-        return text_of(content.get("text", content.get("value", content.get("refusal", content.get("content")))))
+        return content_text(content.get("text", content.get("value", content.get("refusal", content.get("content")))))
     if isinstance(content, list):
-        return "".join(text_of(part) for part in content)
+        return "".join(content_text(part) for part in content)
     return ""
 
 
@@ -88,7 +88,7 @@ class Reply:
     def used(self, told: Any) -> None:
         """Take what the server says was used, if it says something."""
         if isinstance(told, Mapping) and told:
-            self.usage = usage_of(told, self.usage)
+            self.usage = read_usage(told, self.usage)
 
     def finished(self) -> Finished:
         """Return the end of a complete reply: the calls of one that is not whole are not made."""
@@ -128,7 +128,7 @@ class ChatReply(Reply):
         if not isinstance(message, Mapping) or (not message and not self._said):
             message = choice.get("message")
             if self._said or not isinstance(message, Mapping):  # the whole once more, or the older format's text
-                return text_of(choice.get("text")) if message is None else ""
+                return content_text(choice.get("text")) if message is None else ""
         return self.message(message)
 
     def message(self, message: Mapping[str, Any]) -> str:
@@ -144,15 +144,15 @@ class ChatReply(Reply):
         more = {name: value for name, value in message.items() if name not in _FIELDS and value}
         if more:
             self.state["message"] = merged(self.state.get("message", {}), more)
-        content, refusal = message.get("content"), text_of(message.get("refusal"))
+        content, refusal = message.get("content"), content_text(message.get("refusal"))
         self._keep_parts(content)
         self.refused = self.refused or bool(refusal)
-        return text_of(content) + refusal
+        return content_text(content) + refusal
 
     def _keep_parts(self, content: Any) -> None:
         """Keep the parts of a content that is more than text: they go back as they are."""
         parts = content if isinstance(content, list) else [{"type": "text", "text": content}] if content else []
-        if "content" not in self.state and all(isinstance(part, str) or text_of(part) for part in parts):
+        if "content" not in self.state and all(isinstance(part, str) or content_text(part) for part in parts):
             return
         kept: list[dict[str, Any]] = self.state.setdefault("content", [])
         for part in parts:

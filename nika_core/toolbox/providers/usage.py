@@ -8,7 +8,7 @@ from typing import Any
 from nika_core.model.usage import Usage
 
 
-def usage_of(told: Any, before: Usage | None = None) -> Usage:
+def read_usage(told: Any, before: Usage | None = None) -> Usage:
     """Return the tokens in a server's object; what it does not tell keeps its value from `before`.
 
     Tokens of reasoning that are not among those of the answer are added to them, and tokens of the cache that are not

@@ -10,7 +10,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, Final
 
 from nika_core.plugin import BatchReply, Category, Finished, Message, ModelRequest, Role, TaskError
-from nika_core.toolbox.providers import Reply, clean, merged, read_error_body, text_of
+from nika_core.toolbox.providers import Reply, clean, content_text, merged, read_error_body
 
 DEFAULT_MAX_TOKENS: Final = 4096
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
@@ -131,7 +131,7 @@ class ClaudeReply(Reply):
     def _whole(self, message: Mapping[str, Any]) -> str:
         content = message.get("content")
         if not isinstance(content, list):
-            return text_of(content)
+            return content_text(content)
         blocks = (block for block in content if isinstance(block, Mapping))
         return "".join(self._begin(index, block) for index, block in enumerate(blocks))
 
@@ -143,7 +143,7 @@ class ClaudeReply(Reply):
         self._blocks[index] = dict(block)
         if block.get("type") == "tool_use":
             self.calls.add({**block, "index": index})
-        return text_of(block) if block.get("type") == "text" else ""
+        return content_text(block) if block.get("type") == "text" else ""
 
     def _continue(self, index: object, delta: Mapping[str, Any]) -> str:
         if index not in self._blocks and self._blocks:
@@ -157,7 +157,7 @@ class ClaudeReply(Reply):
         if "citation" in more:
             more = {"citations": [more["citation"]]}
         self._blocks[index] = merged(block, more)
-        return text_of(delta) if delta.get("type", "text_delta") == "text_delta" else ""
+        return content_text(delta) if delta.get("type", "text_delta") == "text_delta" else ""
 
     def finished(self) -> Finished:
         """Return the end of a complete reply."""
