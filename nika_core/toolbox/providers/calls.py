@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from nika_core.model.message import ToolCall
 from nika_core.toolbox.providers.events import whole_text
 from nika_core.toolbox.providers.values import merged, parsed_call
+from nika_core.values import dataclass, field
 
 _KNOWN: Final = frozenset({"index", "id", "type", "function", "name", "arguments", "input"})
 

@@ -6,8 +6,9 @@ import html
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
+
+from nika_core.values import dataclass
 
 _TEXTS: Final = (
     "message", "msg", "detail", "error", "errors", "error_message", "error_msg", "errorMessage", "error_description",

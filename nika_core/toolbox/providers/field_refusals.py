@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from nika_core.toolbox.providers.error_body import ErrorBody
 from nika_core.toolbox.providers.failures import Headers
+from nika_core.values import dataclass, field
 
 _STATUSES: Final = (400, 404, 415, 422, 500, 501)  # with which servers refuse a field of a request
 _MESSAGE_FIELDS: Final = frozenset(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
@@ -59,9 +58,9 @@ async def session_of(name: str, context: StepContext) -> Session:
         )
         return opened
 
-    key = f"mcp:{name}"
-    if context.env:  # the server of a workflow with other variables is another process
-        key += f":{json.dumps(context.env, sort_keys=True)}"
+    # One server for all workflows of a run that define it alike; a command is another process in another folder.
+    where = None if server.url else (str(context.folder), sorted(context.env.items()))
+    key = f"mcp:{name}:{(server, where)!r}"
     connection = await context.resource(key, open_)
     return await connection.session()
 

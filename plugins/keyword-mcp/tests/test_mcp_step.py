@@ -267,3 +267,22 @@ def test_other_content_is_described_by_what_it_is() -> None:
     blob = EmbeddedResource(resource=BlobResourceContents(uri="a://c", blob="aGVsbG8="))
     link = ResourceLink(name="l", uri="a://d")
     assert [described(item) for item in (text, blob, link)] == ["inside", "[resource a://c]", "[resource_link a://d]"]
+
+
+async def test_a_servers_progress_is_the_tasks(small: Any) -> None:
+    assert await call(small, "small::count", to=3) == {"result": "counted"}
+    assert small.reports == [(1, 3, "number 1"), (2, 3, "number 2"), (3, 3, "number 3")]
+
+
+async def test_a_server_gets_the_workflows_variables_and_its_own_win(small: Any) -> None:
+    small.env = {"FROM_WORKFLOW": "yes", "BOTH": "workflow"}
+    small.sections["mcpServers"]["small"]["env"] = {"BOTH": "server"}
+    seen = await call(small, "small::environment")
+    assert (seen["FROM_WORKFLOW"], seen["BOTH"], "HIDDEN_TOKEN" in seen) == ("yes", "server", False)
+
+
+async def test_tasks_with_other_variables_have_a_server_of_their_own(small: Any) -> None:
+    small.env = {"WHO": "one"}
+    first = await call(small, "small::environment")
+    small.env = {"WHO": "two"}
+    assert (first["WHO"], (await call(small, "small::environment"))["WHO"]) == ("one", "two")

@@ -671,3 +671,10 @@ async def test_a_notice_of_a_client_is_told_once_and_is_no_text() -> None:
     for text in ("one", "two"):
         assert (await h.caller.complete(ask(text), scope)).text == "hello"
     assert told == ["no temperature"]
+
+
+async def test_each_piece_of_a_stream_is_a_sign_of_life_even_if_nobody_watches() -> None:
+    h = house()
+    beats: list[None] = []
+    await h.caller.complete(ask(), h.scope(on_text=None, heartbeat=lambda: beats.append(None)))
+    assert len(beats) == 3  # two pieces of text, and the end
