@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -88,10 +87,9 @@ async def _connection(name: str, context: StepContext) -> Connection:
         opened: AbstractAsyncContextManager[Connection] = module.connection(server, around)
         return opened
 
-    key = f"mcp:{name}"
-    if context.env:  # the server of a workflow with other variables is another process
-        key += f":{json.dumps(context.env, sort_keys=True)}"
-    return await context.resource(key, open_)
+    # One server for all workflows of a run that define it alike; a command is another process in another folder.
+    where = None if server.url else (str(context.folder), sorted(context.env.items()))
+    return await context.resource(f"mcp:{name}:{(server, where)!r}", open_)
 
 
 def _open_seconds(context: StepContext) -> float:

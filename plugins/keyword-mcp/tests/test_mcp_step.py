@@ -131,9 +131,13 @@ async def test_a_run_that_ends_while_a_server_opens_leaves_nothing(small: Any, t
     mark = f"opens-{tmp_path.name}"
     args = ["-c", "import time; time.sleep(300)", mark]
     small.sections = {"mcpServers": {"mute": {"command": sys.executable, "args": args}}}
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.5):
-            await McpStep().run({"reference": "mute::add"}, small)
+    opening = asyncio.create_task(McpStep().run({"reference": "mute::add"}, small))
+    async with asyncio.timeout(20):
+        while not processes(mark):
+            await asyncio.sleep(0.02)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
     assert len(processes(mark)) == 1
     await small.aclose()
     assert processes(mark) == []
@@ -256,3 +260,22 @@ async def test_servers_come_from_the_file_beside_the_workflow_too(small: Any) ->
 async def test_what_is_no_reference_is_said(small: Any, reference: Any) -> None:
     with pytest.raises(TaskError, match="not a reference to a tool"):
         await McpStep().run({"reference": reference}, small)
+
+
+async def test_a_servers_progress_is_the_tasks(small: Any) -> None:
+    assert await call(small, "small::count", to=3) == {"result": "counted"}
+    assert small.reports == [(1, 3, "number 1"), (2, 3, "number 2"), (3, 3, "number 3")]
+
+
+async def test_a_server_gets_the_workflows_variables_and_its_own_win(small: Any) -> None:
+    small.env = {"FROM_WORKFLOW": "yes", "BOTH": "workflow"}
+    small.sections["mcpServers"]["small"]["env"] = {"BOTH": "server"}
+    seen = await call(small, "small::environment")
+    assert (seen["FROM_WORKFLOW"], seen["BOTH"], "HIDDEN_TOKEN" in seen) == ("yes", "server", False)
+
+
+async def test_tasks_with_other_variables_have_a_server_of_their_own(small: Any) -> None:
+    small.env = {"WHO": "one"}
+    first = await call(small, "small::environment")
+    small.env = {"WHO": "two"}
+    assert (first["WHO"], (await call(small, "small::environment"))["WHO"]) == ("one", "two")
