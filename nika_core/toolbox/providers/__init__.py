@@ -21,12 +21,22 @@ from nika_core.toolbox.providers.failures import (
     unreadable_error,
 )
 from nika_core.toolbox.providers.field_refusals import ServerError
-from nika_core.toolbox.providers.reply import ChatReply, Reply, batch_reply_of, content_text, stop_reason, with_state
+from nika_core.toolbox.providers.reply import (
+    UNREADABLE,
+    ChatReply,
+    Reply,
+    batch_lines,
+    batch_reply_of,
+    content_text,
+    stop_reason,
+    with_state,
+)
 from nika_core.toolbox.providers.server_client import ServerClient, StreamedReply
 from nika_core.toolbox.providers.usage import read_usage
 from nika_core.toolbox.providers.values import env_text, load_sdk, merged, names_in, parsed_call, without_credentials
 
 __all__ = [
+    "UNREADABLE",
     "ByteResponse",
     "CallAssembler",
     "ChatReply",
@@ -38,6 +48,7 @@ __all__ = [
     "ServerError",
     "StreamedReply",
     "UnreadableReplyError",
+    "batch_lines",
     "batch_reply_of",
     "clean",
     "content_text",
