@@ -22,10 +22,9 @@ from nika_core.toolbox.providers.failures import (
 )
 from nika_core.toolbox.providers.field_refusals import ServerError
 from nika_core.toolbox.providers.reply import (
-    UNREADABLE,
     ChatReply,
     Reply,
-    batch_lines,
+    batch_replies,
     batch_reply_of,
     content_text,
     stop_reason,
@@ -36,7 +35,6 @@ from nika_core.toolbox.providers.usage import read_usage
 from nika_core.toolbox.providers.values import env_text, load_sdk, merged, names_in, parsed_call, without_credentials
 
 __all__ = [
-    "UNREADABLE",
     "ByteResponse",
     "CallAssembler",
     "ChatReply",
@@ -48,7 +46,7 @@ __all__ = [
     "ServerError",
     "StreamedReply",
     "UnreadableReplyError",
-    "batch_lines",
+    "batch_replies",
     "batch_reply_of",
     "clean",
     "content_text",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from nika_core.model.json import JsonObject
@@ -32,7 +32,7 @@ _STOPS: Final[Mapping[str, str]] = {
         "maxTokens",
     ),
 }  # fmt: skip
-UNREADABLE: Final = BatchReply(error="its line in the result of the batch is not JSON")
+_UNREADABLE: Final = BatchReply(error="its line in the result of the batch cannot be read")
 _FIELDS: Final = frozenset(  # of a message; what else is in it is a vendor's state
     {"role", "content", "tool_calls", "function_call", "refusal", "name", "annotations", "audio", "images", "citations"}
 )
@@ -193,13 +193,22 @@ def with_state(sent: dict[str, Any], message: Message, left_out: Container[str] 
     return {**sent, **more}
 
 
-def batch_lines(data: bytes) -> Iterator[tuple[str, Mapping[str, Any] | None]]:
-    """Yield the lines of a batch's result by the names of the requests (`custom_id`); None for one that is not JSON."""
+def batch_replies(data: bytes, read: Callable[[Mapping[str, Any]], BatchReply]) -> dict[str, BatchReply]:
+    """Return the replies in a batch's result, a file of JSON lines, by the names of the requests (`custom_id`).
+
+    Args:
+        read: makes a reply of a line. A line that it, or nobody, can read is a reply that says so.
+    """
+    replies: dict[str, BatchReply] = {}
     for value, line in json_lines(data):
         found = None if value is not None else re.search(rb'"custom_id":\s*("(?:[^"\\]|\\.)*")', line)
         name = value.get("custom_id") if value is not None else json.loads(found[1]) if found is not None else None
         if name is not None:
-            yield str(name), value
+            try:
+                replies[str(name)] = _UNREADABLE if value is None else read(value)
+            except Exception:  # a line of any form: the others have been paid for, too
+                replies[str(name)] = _UNREADABLE
+    return replies
 
 
 def batch_reply_of(body: Any, reply: ChatReply, secrets: Sequence[str] = ()) -> BatchReply:

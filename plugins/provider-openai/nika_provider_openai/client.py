@@ -16,10 +16,9 @@ from nika_core.plugin import (
     TaskError,
 )
 from nika_core.toolbox.providers import (
-    UNREADABLE,
     ChatReply,
     ServerClient,
-    batch_lines,
+    batch_replies,
     clean,
     env_text,
     load_sdk,
@@ -161,8 +160,7 @@ class Client(ServerClient):
         for file_id in (batch.get("output_file_id"), batch.get("error_file_id")):
             if file_id:
                 content = await self.call(client.get(f"/files/{file_id}/content", cast_to=self._response))
-                for name, line in batch_lines(content.content):
-                    replies[name] = UNREADABLE if line is None else batch_reply(line, ModelRequest(()))
+                replies |= batch_replies(content.content, lambda line: batch_reply(line, ModelRequest(())))
         if not replies and status != "completed":
             why = read_error_body(batch.get("errors")).message or f"it is {status}"
             raise TaskError(
