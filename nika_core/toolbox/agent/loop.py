@@ -77,7 +77,8 @@ class _Conversation:
         while True:
             request, reply = await self._complete(request, info)
             self._text = reply.text or self._text
-            following = [*request.messages, Message(Role.ASSISTANT, reply.text, reply.tool_calls)]
+            answered = Message(Role.ASSISTANT, reply.text, reply.tool_calls, state=reply.state)
+            following = [*request.messages, answered]
             if reply.tool_calls:
                 self._turns += 1
                 if max_turns is not None and self._turns >= max_turns:
