@@ -21,7 +21,15 @@ from nika_core.toolbox.providers.failures import (
     unreadable_error,
 )
 from nika_core.toolbox.providers.field_refusals import ServerError
-from nika_core.toolbox.providers.reply import ChatReply, Reply, batch_reply_of, content_text, stop_reason, with_state
+from nika_core.toolbox.providers.reply import (
+    ChatReply,
+    Reply,
+    batch_replies,
+    batch_reply_of,
+    content_text,
+    stop_reason,
+    with_state,
+)
 from nika_core.toolbox.providers.server_client import ServerClient, StreamedReply
 from nika_core.toolbox.providers.usage import read_usage
 from nika_core.toolbox.providers.values import env_text, load_sdk, merged, names_in, parsed_call, without_credentials
@@ -38,6 +46,7 @@ __all__ = [
     "ServerError",
     "StreamedReply",
     "UnreadableReplyError",
+    "batch_replies",
     "batch_reply_of",
     "clean",
     "content_text",

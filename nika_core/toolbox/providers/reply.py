@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+import json
+import re
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from nika_core.model.json import JsonObject
@@ -11,6 +13,7 @@ from nika_core.model.usage import Usage
 from nika_core.plugin.provider import BatchReply, Finished, ModelRequest
 from nika_core.toolbox.providers.calls import CallAssembler
 from nika_core.toolbox.providers.error_body import error_in
+from nika_core.toolbox.providers.events import json_lines
 from nika_core.toolbox.providers.failures import clean
 from nika_core.toolbox.providers.usage import read_usage
 from nika_core.toolbox.providers.values import merged
@@ -29,6 +32,7 @@ _STOPS: Final[Mapping[str, str]] = {
         "maxTokens",
     ),
 }  # fmt: skip
+_UNREADABLE: Final = BatchReply(error="its line in the result of the batch cannot be read")
 _FIELDS: Final = frozenset(  # of a message; what else is in it is a vendor's state
     {"role", "content", "tool_calls", "function_call", "refusal", "name", "annotations", "audio", "images", "citations"}
 )
@@ -187,6 +191,24 @@ def with_state(sent: dict[str, Any], message: Message, left_out: Container[str] 
     if state.get("content"):
         more["content"] = state["content"]
     return {**sent, **more}
+
+
+def batch_replies(data: bytes, read: Callable[[Mapping[str, Any]], BatchReply]) -> dict[str, BatchReply]:
+    """Return the replies in a batch's result, a file of JSON lines, by the names of the requests (`custom_id`).
+
+    Args:
+        read: makes a reply of a line. A line that it, or nobody, can read is a reply that says so.
+    """
+    replies: dict[str, BatchReply] = {}
+    for value, line in json_lines(data):
+        found = None if value is not None else re.search(rb'"custom_id":\s*("(?:[^"\\]|\\.)*")', line)
+        name = value.get("custom_id") if value is not None else json.loads(found[1]) if found is not None else None
+        if name is not None:
+            try:
+                replies[str(name)] = _UNREADABLE if value is None else read(value)
+            except Exception:  # a line of any form: the others have been paid for, too
+                replies[str(name)] = _UNREADABLE
+    return replies
 
 
 def batch_reply_of(body: Any, reply: ChatReply, secrets: Sequence[str] = ()) -> BatchReply:

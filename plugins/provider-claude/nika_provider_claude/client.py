@@ -18,7 +18,7 @@ from nika_core.plugin import (
     codes,
     estimate_tokens,
 )
-from nika_core.toolbox.providers import ServerClient, env_text, json_lines, load_sdk, names_in
+from nika_core.toolbox.providers import ServerClient, batch_replies, env_text, load_sdk, names_in
 from nika_provider_claude.models import KNOWN, info_of
 from nika_provider_claude.wire import ClaudeReply, batch_names, batch_reply, body_of, names_of, prompt_of
 
@@ -168,12 +168,8 @@ class Client(ServerClient):
 
     async def _results(self, client: Any, batch_id: str, names: Mapping[str, str]) -> dict[str, BatchReply]:
         content = await self.call(client.get(f"/v1/messages/batches/{batch_id}/results", cast_to=self._response))
-        found: dict[str, BatchReply] = {}
-        for item, _ in json_lines(content.content):
-            if item is not None and item.get("custom_id"):
-                name = str(item["custom_id"])
-                found[names.get(name, name)] = batch_reply(item.get("result"), ModelRequest(()))
-        return found
+        replies = batch_replies(content.content, lambda line: batch_reply(line.get("result"), ModelRequest(())))
+        return {names.get(name, name): reply for name, reply in replies.items()}
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -104,7 +104,8 @@ class ClaudeReply(Reply):
 
     def __init__(self, request: ModelRequest) -> None:
         super().__init__(request)
-        self._blocks: dict[object, dict[str, Any]] = {}
+        self._blocks: list[dict[str, Any]] = []
+        self._places: dict[object, int] = {}  # of the blocks, by their index, which some servers use again
 
     def add(self, event: Mapping[str, Any]) -> str:
         """Take an event and return the text in it."""
@@ -136,27 +137,25 @@ class ClaudeReply(Reply):
         return "".join(self._begin(index, block) for index, block in enumerate(blocks))
 
     def _begin(self, index: object, block: Mapping[str, Any]) -> str:
-        if index in self._blocks:  # an index that is used again
-            index = object()
-        if index is None:
-            index = object()
-        self._blocks[index] = dict(block)
+        place = self._places[index] = len(self._blocks)
+        self._blocks.append(dict(block))
         if block.get("type") == "tool_use":
-            self.calls.add({**block, "index": index})
+            self.calls.add({**block, "index": place})
         return content_text(block) if block.get("type") == "text" else ""
 
     def _continue(self, index: object, delta: Mapping[str, Any]) -> str:
-        if index not in self._blocks and self._blocks:
-            index = next(reversed(self._blocks))
-        block = self._blocks.setdefault(index, {"type": "text", "text": ""})
+        if not self._blocks:
+            self._begin(index, {"type": "text", "text": ""})
+        place = self._places.get(index, len(self._blocks) - 1)
+        block = self._blocks[place]
         if delta.get("type") == "input_json_delta":
             if block.get("type") == "tool_use":
-                self.calls.add({"index": index, "arguments": delta.get("partial_json")})
+                self.calls.add({"index": place, "arguments": delta.get("partial_json")})
             return ""
         more = {name: value for name, value in delta.items() if name != "type"}
         if "citation" in more:
             more = {"citations": [more["citation"]]}
-        self._blocks[index] = merged(block, more)
+        self._blocks[place] = merged(block, more)
         return content_text(delta) if delta.get("type", "text_delta") == "text_delta" else ""
 
     def finished(self) -> Finished:
@@ -166,7 +165,7 @@ class ClaudeReply(Reply):
             {**block, "input": dict(inputs.get(str(block.get("id"))) or {})}
             if block.get("type") == "tool_use"
             else block
-            for block in self._blocks.values()
+            for block in self._blocks
         ]
         if any(block.get("type") not in ("text", "tool_use") for block in blocks):
             self.state["content"] = blocks

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import AsyncIterator, Container, Mapping, Sequence
 from typing import Any, Final
 
@@ -20,9 +18,9 @@ from nika_core.plugin import (
 from nika_core.toolbox.providers import (
     ChatReply,
     ServerClient,
+    batch_replies,
     clean,
     env_text,
-    json_lines,
     load_sdk,
     names_in,
     read_error_body,
@@ -162,12 +160,7 @@ class Client(ServerClient):
         for file_id in (batch.get("output_file_id"), batch.get("error_file_id")):
             if file_id:
                 content = await self.call(client.get(f"/files/{file_id}/content", cast_to=self._response))
-                for answer, line in json_lines(content.content):
-                    name = _name_of(answer, line)
-                    if answer is None and name is not None:
-                        replies.setdefault(name, BatchReply(error="its line in the batch's result is not JSON"))
-                    elif answer is not None and name is not None:
-                        replies[name] = batch_reply(answer, ModelRequest(()))
+                replies |= batch_replies(content.content, lambda line: batch_reply(line, ModelRequest(())))
         if not replies and status != "completed":
             why = read_error_body(batch.get("errors")).message or f"it is {status}"
             raise TaskError(
@@ -176,11 +169,3 @@ class Client(ServerClient):
                 retriable=False,
             )
         return BatchResult(True, replies)
-
-
-def _name_of(answer: Mapping[str, Any] | None, line: bytes) -> str | None:
-    """Return the request that a line of a batch's result belongs to, if it says so, also one that is cut off."""
-    if answer is not None:
-        return None if answer.get("custom_id") is None else str(answer["custom_id"])
-    found = re.search(rb'"custom_id":\s*("(?:[^"\\]|\\.)*")', line)
-    return None if found is None else str(json.loads(found[1]))
