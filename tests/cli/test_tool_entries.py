@@ -113,7 +113,7 @@ class _Plugin:
                 step=f"{__name__}:_DeployFacets",
                 facets=facets,
             )
-            for name, facets in (("deploy", f"{__name__}:_DeployFacets"), ("wait", "nika_core.plugin.keyword:Facets"))
+            for name, facets in (("deploy", f"{__name__}:_DeployFacets"), ("wait", "nika_core.plugin.facets:Facets"))
         ]
 
 
