@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from nika_core.app.installed_providers import InstalledProviders
+from nika_core.app.mocked_answers import checked_answers
 from nika_core.app.model_checks import ModelChecks, effective_agent
 from nika_core.app.resuming import ResumedRun, check_resumable
 from nika_core.app.run_options import RunOptions
@@ -30,7 +31,7 @@ from nika_core.model.workflow import AgentBlock, KeywordCategory, Task, Workflow
 from nika_core.plugin import Facets, Keyword, ModelInfo, Price, Provider, Values
 
 _MAX_HASHED = 1024**3  # bytes of one file that belongs to a task
-_NO_PROCESS: Final = frozenset({"host", "path", "model"})  # kinds of effects
+_NO_PROCESS: Final = frozenset({"host", "path", "model", "person"})  # kinds of effects
 T = TypeVar("T")
 
 
@@ -56,6 +57,11 @@ class PreparedRun:
     def facets(self) -> Mapping[str, Facets]:
         """The facets of the tasks' keywords. Raises NikaError."""
         return {word: self.workspace.registry.facets(word) for word in self.keywords}
+
+    @cached_property
+    def asking(self) -> frozenset[str]:
+        """The tasks that do nothing but ask people."""
+        return frozenset(task.id for task in self.workflow.tasks if self.keywords[task.keyword].only_asks)
 
     @cached_property
     def bounds(self) -> SpendingLimits:
@@ -168,6 +174,8 @@ def prepare_run(
         raise ProblemsError(loaded.problems)
     if resumed is not None:
         check_resumable(resumed, workflow)
+    if options.answers is not None:
+        options = replace(options, answers=checked_answers(options.answers, [task.id for task in workflow.tasks]))
     values, found = check_inputs(workflow, options.inputs, workspace.limits)
     problems = list(found)
     if not problems:

@@ -31,6 +31,7 @@ from nika_core.plugin.explanation import Explanation
 from nika_core.plugin.hookspec import hookimpl
 from nika_core.plugin.keyword import (
     CallEstimate,
+    Declined,
     Effect,
     Estimate,
     Facets,
@@ -50,10 +51,12 @@ if TYPE_CHECKING:
     from nika_core.model.files import FileError, is_folder, json_of, open_file, read_file, read_json, read_text, text_of
     from nika_core.model.graph import Edge, EdgeKind, Graph
     from nika_core.model.importing import import_in_thread
+    from nika_core.model.input_values import input_spec
     from nika_core.model.limits import Limit, LimitKind, Unit, output_of, timeout_of
     from nika_core.model.message import Message, Role, ToolCall, ToolSpec
     from nika_core.model.nearest import nearest
     from nika_core.model.path import read_path
+    from nika_core.model.question import AnswerError, Question, answer_text, check_answer
     from nika_core.plugin.command import Command, CommandContext, Styled, Terminal
     from nika_core.plugin.limit_policy import Admission, LimitPolicy, Policy, Refusal, Stage
     from nika_core.plugin.provider import (
@@ -121,7 +124,9 @@ _LAZY: Final = {
         "text_of",
     ),
     "nika_core.model.importing": ("import_in_thread",),
+    "nika_core.model.input_values": ("input_spec",),
     "nika_core.model.nearest": ("nearest",),
+    "nika_core.model.question": ("AnswerError", "Question", "answer_text", "check_answer"),
     "nika_core.model.path": ("read_path",),
 }
 _MODULE_OF: Final = {name: module for module, names in _LAZY.items() for name in names}
@@ -131,6 +136,7 @@ __all__ = [
     "MISSING",
     "Admission",
     "AgentBlock",
+    "AnswerError",
     "BatchFinder",
     "BatchReply",
     "BatchResult",
@@ -143,6 +149,7 @@ __all__ = [
     "Clock",
     "Command",
     "CommandContext",
+    "Declined",
     "Edge",
     "EdgeKind",
     "Effect",
@@ -175,6 +182,7 @@ __all__ = [
     "Price",
     "ProblemsError",
     "Provider",
+    "Question",
     "Refusal",
     "Report",
     "Role",
@@ -206,12 +214,15 @@ __all__ = [
     "Values",
     "WaitFor",
     "Workflow",
+    "answer_text",
     "bound",
+    "check_answer",
     "codes",
     "estimate_tokens",
     "fields",
     "hookimpl",
     "import_in_thread",
+    "input_spec",
     "is_folder",
     "json_of",
     "nearest",

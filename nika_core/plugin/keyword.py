@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # describing a keyword needs none of these
 
     from nika_core.model.clock import Clock
     from nika_core.model.message import Message
+    from nika_core.model.question import Question
     from nika_core.model.template import Template
     from nika_core.plugin.fields.validator import Validator
     from nika_core.plugin.provider import ModelInfo, ModelReply, ModelRequest
@@ -47,6 +48,9 @@ class Keyword:
         verbatim_fields: payload fields in which `{{` and `${` mean nothing.
         rendered_fields: payload fields that the facets' `render` puts together, since a value must be made safe there.
         needs_provider: whether a task with it calls a model, so that the workflow needs an `agent:` block.
+        only_asks: whether its step does nothing but ask people (`StepContext.ask`). A task with it then takes no place
+            among those that run at once, and a mocked run does its step, with the answers of `--answers`.
+        refused_keys: keys of a task that make no sense beside it, each with what to write instead.
         pure: whether it has no effect outside and may simply be run again.
         default_timeout: seconds for one attempt where no policy, and no task, says otherwise.
         default_max_output: bytes of output; None: only the limit for all outputs.
@@ -69,6 +73,8 @@ class Keyword:
     verbatim_fields: frozenset[str] = frozenset()
     rendered_fields: frozenset[str] = frozenset()
     needs_provider: bool = False
+    only_asks: bool = False
+    refused_keys: Mapping[str, str] = field(default_factory=dict)
     pure: bool = False
     default_timeout: float = 60.0
     default_max_output: int | None = None
@@ -110,6 +116,8 @@ class WaitFor:
         patience: seconds that a run with nothing else to do stays for it before it pauses; None: for ever.
         default: taken in place of a signal when the time is over.
         has_default: whether there is a `default`; without one the task fails (`timeout`).
+        content_key: whether `key` stands for all that is asked, e.g. a digest of it. Its signal then holds also if the
+            task is done again because something has changed that is not asked about, but not after `resume --from`.
     """
 
     key: str
@@ -118,6 +126,12 @@ class WaitFor:
     patience: float | None = 0.0
     default: Json = None
     has_default: bool = False
+    content_key: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """Returned by a step if a person has said no: the task ends as skipped (`declined`), and what needs it with it."""
 
 
 class StepContext(Protocol):
@@ -235,6 +249,17 @@ class StepContext(Protocol):
         """
         ...
 
+    async def ask(self, question: Question) -> Json:
+        """Ask a person, and return the answer: True or False, or the fields of the question's form as an object.
+
+        If there is no answer yet, this does not return: the task waits, takes no place and no process, and its step is
+        run again from its beginning when the answer is there. So what has an effect comes after the question, or is
+        kept (`save`, `complete` and `call` do so by themselves). The answer is bound to a digest of what was shown: a
+        question that has another message, value or form is another question, and is asked anew.
+        Raises TaskError for a question that makes no sense.
+        """
+        ...
+
     async def tools(self) -> Sequence[Tool]:
         """Return the tools that this task may use and that are there. Raises TaskError."""
         ...
@@ -254,7 +279,7 @@ class StepContext(Protocol):
 class Step(Protocol):
     """Do a keyword's work. One instance per run; `run` may be called for many tasks at once."""
 
-    async def run(self, payload: JsonObject, context: StepContext) -> StepOutput | WaitFor | Json:
+    async def run(self, payload: JsonObject, context: StepContext) -> StepOutput | WaitFor | Declined | Json:
         """Do the work. Cancellation must end everything that was started. Raises TaskError when it fails.
 
         A TaskError in an ExceptionGroup, as `asyncio.TaskGroup` raises it, counts like the TaskError itself.
@@ -340,7 +365,7 @@ class Effect:
     """What a task may touch.
 
     Attributes:
-        kind: `process`, `host`, `path`, `server`, `code` or `model`.
+        kind: `process`, `host`, `path`, `server`, `code`, `model` or `person`.
         target: which one, as far as is known.
     """
 
@@ -451,6 +476,20 @@ class Facets:
             TaskError: the task fails without the effect, too.
         """
         return "mock"
+
+    def may_decline(self, payload: Payload) -> bool:
+        """Return whether the step may end the task as skipped (`Declined`), so that it has no output.
+
+        The default: it never does.
+        """
+        return False
+
+    def unread(self, payload: Payload) -> str:
+        """Return what to warn of if nothing reads the task's output, as the rest of a sentence; "": nothing.
+
+        The default: nothing.
+        """
+        return ""
 
     def redact(self, payload: JsonObject) -> JsonObject:
         """Return the rendered payload as it may be shown and recorded. Known secrets are masked in any case."""
