@@ -190,7 +190,7 @@ KINDS = {
         "keywords.md",
         (
             *("Keyword", "Step", "StepContext", "StepOutput", "Facets", "Payload", "Report", "Effect", "Estimate"),
-            *("CallEstimate", "Tool", "ToolResult", "WaitFor", "Question", "Declined", "Explanation"),
+            *("CallEstimate", "WorkflowCall", "Tool", "ToolResult", "WaitFor", "Question", "Declined", "Explanation"),
         ),
     ),
     "Providers": (

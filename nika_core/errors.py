@@ -13,11 +13,11 @@ NikaError                 has a code, a message, a hint, perhaps a place
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from nika_core import codes
+from nika_core.values import dataclass, replace
 
 
 class Severity(StrEnum):
@@ -139,6 +139,7 @@ _REFUSALS = frozenset(
         codes.COUNT_LIMIT,
         codes.DEPTH_LIMIT,
         codes.PROMPT_TOO_LONG,
+        codes.TOKEN_BUDGET,
         codes.PLUGIN_BLOCKED,
         codes.PLUGIN_LOCK,
     }

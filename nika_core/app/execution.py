@@ -15,8 +15,10 @@ from typing import Final
 from nika_core.app.answering import open_questions, send_answer
 from nika_core.app.batchable_tasks import BatchableTasks
 from nika_core.app.earlier_answers import EarlierAnswers, void_text
+from nika_core.app.inner_runs import inner_request
 from nika_core.app.mock_step import MockStep
 from nika_core.app.mocked_answers import mocked_answer
+from nika_core.app.model_checks import with_model
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.results import SentSignal
 from nika_core.app.run_folder import RunFolder
@@ -26,7 +28,7 @@ from nika_core.document.checks.check_context import depends_on
 from nika_core.engine.core.messages import PATIENCE_OVER, Awaited, Signal
 from nika_core.engine.core.ports import InMemoryCallCache, admitted, unmasked
 from nika_core.engine.core.previous_tasks import PreviousTask, previous_tasks
-from nika_core.engine.core.run_plan import RunRequest
+from nika_core.engine.core.run_plan import InnerRequest, RunRequest
 from nika_core.engine.llm.batching import BatchPolicy
 from nika_core.engine.llm.breaker import BreakerSettings
 from nika_core.engine.llm.budget import Budget
@@ -240,9 +242,8 @@ class Execution:
     # ---- what the engine is given
 
     def _request(self, run_id: str) -> RunRequest:
-        prepared, workflow, batchable = self._prepared, self._prepared.workflow, self._batchable
-        if batchable is not None:
-            workflow = replace(workflow, tasks=batchable.with_sending_time(workflow.tasks))
+        prepared, batchable = self._prepared, self._batchable
+        workflow = prepared.workflow if batchable is None else batchable.with_sending_time(prepared.workflow)
         return RunRequest(
             run_id=run_id,
             workflow=workflow,
@@ -251,7 +252,8 @@ class Execution:
             inputs=prepared.inputs,
             environ=prepared.workspace.environ,
             agent=prepared.agent,
-            no_slot=frozenset(batchable.tasks if batchable else ()) | prepared.asking,
+            inner=self._inner_requests(prepared),
+            no_slot=frozenset(batchable.inside() if batchable else ()) | prepared.asking,
             files=prepared.files,
             sections=prepared.sections,
             fail_fast=prepared.options.fail_fast,
@@ -261,6 +263,24 @@ class Execution:
             rerun_from=None if prepared.resumed is None else prepared.resumed.rerun_from,
             seq=0 if self._recorded is None else self._recorded.seq,
         )
+
+    def _inner_requests(self, prepared: PreparedRun, path: str = "") -> Mapping[str, InnerRequest]:
+        """Return the workflows that the tasks of a workflow stand for. `path`: of the task which stands for it."""
+        requests: dict[str, InnerRequest] = {}
+        for task in prepared.workflow.tasks:
+            if task.inner is None:
+                continue
+            here, batchable = f"{path}{task.id}/", self._batchable
+            request = inner_request(
+                prepared,
+                task,
+                inner=self._inner_requests(prepared.inner[task.id], here),
+                no_slot=frozenset(batchable.inside(here) if batchable else ()),
+            )
+            if batchable is not None:
+                request = replace(request, workflow=batchable.with_sending_time(request.workflow, here))
+            requests[task.id] = request
+        return requests
 
     def _services(self, budget: Budget) -> Services:
         prepared, workspace, log = self._prepared, self._prepared.workspace, self._log
@@ -289,7 +309,8 @@ class Execution:
                 return resolve(placeholder, seen, catalog.source)
 
             keyword, facets = prepared.keywords[task.keyword], prepared.facets[task.keyword]
-            return render_payload(keyword, facets, task.payload, value, max_depth=json_depth)
+            payload = render_payload(keyword, facets, task.payload, value, max_depth=json_depth)
+            return with_model(payload, keyword, workspace.project)
 
         batch_policy, batchable = None, self._batchable
         if batchable is not None:
@@ -302,6 +323,7 @@ class Execution:
             clock=workspace.clock,
             breaker=BreakerSettings.of(limits),
             batch_policy=batch_policy,
+            models=workspace.project.models,
         )
         return Services(
             keyword=catalog.keyword,

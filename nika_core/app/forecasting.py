@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Any, Final
 
 from nika_core.app.prepared_run import PreparedRun
-from nika_core.document.checks.check_context import is_known_before_run
 from nika_core.engine.llm.estimate import (
     Repetitions,
     RunForecast,
     TaskForecast,
+    forecast_inner,
     forecast_items,
     forecast_rounds,
     forecast_run,
@@ -21,13 +21,12 @@ from nika_core.engine.llm.estimate import (
 from nika_core.engine.llm.request_defaults import DEFAULT_MAX_TOKENS
 from nika_core.engine.local.groups import as_list
 from nika_core.errors import NikaError, TaskError, TemplateValueError
-from nika_core.model.json import Json
 from nika_core.model.limits import LimitKind
 from nika_core.model.payload_tree import map_leaves
-from nika_core.model.template import Placeholder, Template, TypedTemplate
+from nika_core.model.template import Template, TypedTemplate
 from nika_core.model.workflow import ForEach, KeywordCategory, NodePath, Task
-from nika_core.plugin import CallEstimate, Client, Estimate, Facets, ModelRequest, Values
-from nika_core.template import render, resolve
+from nika_core.plugin import CallEstimate, Client, Estimate, Facets, ModelRequest
+from nika_core.template import render
 
 _COUNTING_SECONDS: Final = 15.0  # that the providers' counters have, all together
 
@@ -39,6 +38,7 @@ def forecast(prepared: PreparedRun, counted: Mapping[str, int] | None = None) ->
         counted: tokens of the prompts of tasks, by the providers' own counters (see `count_prompts`).
     """
     estimates: dict[str, Estimate] = {}
+    inside = {task: forecast(inner) for task, inner in prepared.inner.items()}
     with prepared.workspace.facet_timeout():
         for task in prepared.workflow.tasks:
             estimates[task.id] = _estimate(prepared, task)
@@ -58,6 +58,8 @@ def forecast(prepared: PreparedRun, counted: Mapping[str, int] | None = None) ->
             earlier += [estimates[name]] * (_max_rounds(other) if name in before else 0)
 
         def once(earlier: Sequence[Estimate], task: Task = task) -> TaskForecast:
+            if task.id in inside:
+                return forecast_inner(task.id, inside[task.id], prepared.inner[task.id].agent.max_budget_usd)
             estimate = _with_history(estimates[task.id], earlier)
             return forecast_task(task.id, estimate, models, prepared.prices, prepared.bounds)
 
@@ -93,7 +95,7 @@ def _max_rounds(task: Task) -> int:
 
 
 def _estimate(prepared: PreparedRun, task: Task) -> Estimate:
-    if prepared.options.mock:
+    if prepared.options.mock or task.inner is not None:
         return Estimate()
     return prepared.asked(known_task(prepared, task), Facets.estimate)
 
@@ -140,17 +142,6 @@ def known_task(prepared: PreparedRun, task: Task) -> Task:
     return replace(task, payload=payload)
 
 
-def value_of(prepared: PreparedRun, placeholder: Placeholder) -> tuple[Json] | None:
-    """Return its value, as a tuple, if it is known before anything runs: it exists and depends on no task."""
-    if not is_known_before_run(prepared.workspace.registry, placeholder):
-        return None
-    values = Values(inputs=prepared.inputs, environ=prepared.workspace.environ)
-    try:
-        return (resolve(placeholder, values, prepared.workspace.registry.source),)
-    except NikaError:
-        return None
-
-
 def rounds_of(task: Task) -> Repetitions | None:
     """Return how many rounds a task has; None if it is no loop."""
     return None if task.repeat is None else Repetitions(1, task.repeat.max_rounds)
@@ -171,7 +162,7 @@ def items_of(prepared: PreparedRun, task: Task) -> Repetitions | None:
 def _length(prepared: PreparedRun, for_each: ForEach) -> int | None:
     items: Any = for_each.items
     if isinstance(items, Template):
-        value = None if items.single is None else value_of(prepared, items.single)
+        value = None if items.single is None else prepared.value_of(items.single)
         items = None if value is None else value[0]
     if items is None:
         return None
@@ -188,7 +179,7 @@ def _filled(prepared: PreparedRun, value: Any) -> Any:
     def fill(leaf: Any, _: NodePath) -> Any:
         if not isinstance(leaf, Template):
             return leaf
-        values = [value_of(prepared, placeholder) for placeholder in leaf.placeholders]
+        values = [prepared.value_of(placeholder) for placeholder in leaf.placeholders]
         if None in values:
             return leaf
         text = render(leaf, [value[0] for value in values if value is not None])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from nika_core.app.results import ModelStatus, Plan, ProviderStatus, RecordedRun
+from nika_core.app.results import ModelStatus, Plan, PlannedTask, ProviderStatus, RecordedRun
 from nika_core.errors import Problem
 from nika_core.model.codec import event_json, result_json, task_json, usage_json
 from nika_core.model.events import Event
@@ -52,31 +52,35 @@ def to_json(value: Result) -> dict[str, Any]:
 
 def _plan_json(plan: Plan) -> dict[str, Any]:
     """Amounts in tokens and US dollars, `null` if nothing bounds them."""
-    tasks = [
-        {
-            "id": task.id,
-            "keyword": task.keyword,
-            "wave": task.wave,
-            "dependsOn": list(task.depends_on),
-            "certain": task.certain,
-            "when": task.when,
-            "payload": task.payload,
-            "effects": [{"kind": effect.kind, "target": effect.target} for effect in task.effects],
-            "estimate": _forecast_json(task.estimate),
-        }
-        | {
-            name: _repetitions_json(times)
-            for name, times in (("items", task.items), ("rounds", task.rounds))
-            if times is not None
-        }
-        | ({"settings": task.settings} if task.settings else {})
-        | ({"notes": list(task.notes)} if task.notes else {})
-        for task in plan.tasks
-    ]
+    tasks = [_planned_json(task) for task in plan.tasks]
     refusals = [{"code": each.code, "message": each.message, "hint": each.hint} for each in plan.refusals]
     plan_json = {"tasks": tasks, "estimate": _forecast_json(plan.estimate)}
     plan_json |= {"settings": plan.settings} if plan.settings else {}
     return plan_json | ({"refusals": refusals} if refusals else {})
+
+
+def _planned_json(task: PlannedTask) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "id": task.id,
+        "keyword": task.keyword,
+        "wave": task.wave,
+        "dependsOn": list(task.depends_on),
+        "certain": task.certain,
+        "when": task.when,
+        "payload": task.payload,
+        "effects": [{"kind": effect.kind, "target": effect.target} for effect in task.effects],
+        "estimate": _forecast_json(task.estimate),
+    }
+    for name, times in (("items", task.items), ("rounds", task.rounds)):
+        if times is not None:
+            found[name] = _repetitions_json(times)
+    if task.settings:
+        found["settings"] = task.settings
+    if task.notes:
+        found["notes"] = list(task.notes)
+    if task.tasks:
+        found["tasks"] = [_planned_json(inner) for inner in task.tasks]
+    return found
 
 
 def _repetitions_json(times: Repetitions) -> dict[str, int | None]:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any, Final
 
 from nika_core import codes
 from nika_core.app.installed_providers import InstalledProviders
 from nika_core.app.workspace import Workspace
 from nika_core.document import LoadedWorkflow
 from nika_core.errors import NikaError, Place, PluginError, Problem, Severity
+from nika_core.model.limits import LimitKind
+from nika_core.model.nearest import did_you_mean
+from nika_core.model.project import Project
 from nika_core.model.template import Template
 from nika_core.model.workflow import AgentBlock, KeywordCategory, Task, Workflow
 from nika_core.plugin import Keyword, ModelInfo, Provider
+
+_MAX_NAMED: Final = 5  # tasks in one message
 
 
 class ModelChecks:
@@ -46,18 +52,19 @@ class ModelChecks:
                 self.keywords[word] = workspace.registry.keyword(word)
 
     def problems(self) -> list[Problem]:
-        """Return errors and warnings, each once and with its place."""
-        found: dict[Problem, None] = {}
+        """Return errors and warnings, each once, with its place and the tasks that have it."""
+        found: dict[Problem, list[str]] = {}
         for task in self._workflow.tasks:
             for problem in self._of(task):
-                found.setdefault(problem)
-        return list(found)
+                found.setdefault(problem, []).append(task.id)
+        return [_naming(problem, tasks) for problem, tasks in found.items()]
 
     def _of(self, task: Task) -> Iterator[Problem]:
         keyword, own = self.keywords.get(task.keyword), task.payload.get("model")
         if keyword is None or not keyword.needs_provider or isinstance(own, Template):
             return  # a template's value is known when it runs
-        model = own if isinstance(own, str) else self._agent.model
+        project = self._workspace.project
+        model = project.resolve_model(own) if isinstance(own, str) else self._agent.model
         if not model:
             if self._running and own is None:
                 message = "no model is named, neither by the task nor by the agent block"
@@ -68,7 +75,17 @@ class ModelChecks:
             provider, info = self._directory.model(self._agent.provider, model, secrets=self._running)
             self.providers[provider.name] = provider
         except NikaError as error:
-            yield self._unusable(error, task.at(("model",)) if own is not None else self._block("model") or task.place)
+            place = task.at(("model",)) if own is not None else self._block("model") or task.place
+            problem = self._unusable(error, place)
+            tiers = [name for name, meant in project.models.items() if meant == model]
+            if own in tiers or (own is None and tiers):
+                tier = own if own in tiers else tiers[0]
+                message = f"{problem.message}, which `{tier}` stands for"
+                problem = replace(problem, message=message, place=project.at(("models", tier)))
+            elif project.models and (meant := did_you_mean(model, project.models)):
+                problem = replace(problem, hint=meant)
+            yield problem
+            yield from self._too_many_tokens(task, None)
             return
         yield from self._cannot(task, info, uses_tools=keyword.category is not KeywordCategory.TOOL)
 
@@ -80,6 +97,20 @@ class ModelChecks:
         # What the command line names has no place in the file.
         where = place if self._agent.provider is None else self._block("provider")
         return replace(problem, place=error.place or where)
+
+    def _too_many_tokens(self, task: Task, info: ModelInfo | None) -> Iterator[Problem]:
+        asked = task.payload.get("maxTokens", self._agent.max_tokens)
+        if not isinstance(asked, int):
+            return
+        most = None if info is None else info.max_output_tokens
+        limit = self._workspace.limits.bounds.get(LimitKind.TASK_TOKENS)
+        place = task.at(("maxTokens",)) if "maxTokens" in task.payload else self._block("maxTokens") or task.place
+        if info is not None and most is not None and asked > most:
+            message = f"the model '{info.name}' answers with at most {most} tokens, and {asked} are asked for"
+            yield Problem(codes.MODEL_CANNOT, message, place, f"set maxTokens to {most} or less")
+        elif limit is not None and asked > limit.value:
+            message = f"`maxTokens` is {asked}; {limit.name or 'a limit policy'} allows a task {limit.value:g} tokens"
+            yield Problem(codes.TOKEN_BUDGET, message, place, f"set it to less, or raise {limit.name}")
 
     def _cannot(self, task: Task, info: ModelInfo, *, uses_tools: bool) -> Iterator[Problem]:
         agent, block = self._agent, self._block
@@ -101,20 +132,30 @@ class ModelChecks:
             yield Problem(
                 codes.MODEL_CANNOT, message, place, "set `allowedTools: []` on the task, or use another model"
             )
-        asked, most = task.payload.get("maxTokens", agent.max_tokens), info.max_output_tokens
-        if isinstance(asked, int) and most is not None and asked > most:
-            message = f"the model '{info.name}' answers with at most {most} tokens, and {asked} are asked for"
-            place = task.at(("maxTokens",)) if "maxTokens" in task.payload else block("maxTokens") or task.place
-            yield Problem(codes.MODEL_CANNOT, message, place, f"set maxTokens to {most} or less")
+        yield from self._too_many_tokens(task, info)
 
     def _block(self, key: str) -> Place | None:
         """Return where the agent block (else the project file) says it; None if the command line does."""
         name = {"allowedTools": "allowed_tools", "maxTokens": "max_tokens"}.get(key, key)
         said = getattr(self._agent, name)
         own, project = self._workflow.agent, self._workspace.project
-        if own is not None and getattr(own, name) == said:
+
+        def says(part: object) -> bool:
+            value = getattr(part, name, None)
+            return value is not None and said == (project.resolve_model(value) if key == "model" else value)
+
+        if says(own):
             return self._workflow.at(("agent", key))
-        return project.at((key,)) if getattr(project, name, None) == said else None
+        return project.at((key,)) if says(project) else None
+
+
+def _naming(problem: Problem, tasks: list[str]) -> Problem:
+    """Return a problem whose message names the tasks that have it."""
+    if f"'{tasks[0]}'" in problem.message:
+        return problem
+    shown = ", ".join(f"'{task}'" for task in tasks[:_MAX_NAMED])
+    more = f" and {len(tasks) - _MAX_NAMED} more" if len(tasks) > _MAX_NAMED else ""
+    return replace(problem, message=f"{problem.message} ({'task' if len(tasks) == 1 else 'tasks'} {shown}{more})")
 
 
 def check_models(
@@ -127,16 +168,39 @@ def check_models(
     workflow = loaded.readable
     if workflow is None:
         return loaded
-    agent = effective_agent(workflow, workspace, provider=provider, model=model)
-    models = ModelChecks(
-        workspace, workflow, agent, InstalledProviders(workspace.registry, workspace.environ), running=False
-    )
-    found = models.problems()
+    from nika_core.app.inner_runs import all_workflows
+
+    def agent_of(each: Workflow) -> AgentBlock:
+        return effective_agent(each, workspace, provider=provider, model=model)
+
+    directory = InstalledProviders(workspace.registry, workspace.environ)
+    found = {
+        problem: None
+        for each, agent in all_workflows(workflow, agent_of(workflow), agent_of)
+        for problem in ModelChecks(workspace, each, agent, directory, running=False).problems()
+    }
     if not found:
         return loaded
-    problems = sorted((*loaded.problems, *found), key=lambda problem: _order(problem.place))
+    problems = sorted((*loaded.problems, *found), key=lambda problem: _order(problem.place, loaded.path))
     valid = not any(problem.severity is Severity.ERROR for problem in problems)
     return replace(loaded, workflow=workflow if valid else None, problems=tuple(problems))
+
+
+def with_model(payload: Mapping[str, Any], keyword: Keyword, project: Project) -> Mapping[str, Any]:
+    """Return a task's payload in which the model is named by its own name."""
+    name = payload.get("model") if keyword.needs_provider and project.models else None
+    return {**payload, "model": project.models[name]} if isinstance(name, str) and name in project.models else payload
+
+
+def with_models(workflow: Workflow, workspace: Workspace, keywords: Mapping[str, Keyword]) -> Workflow:
+    """Return a workflow whose tasks name models by their own names."""
+    if not workspace.project.models:
+        return workflow
+    tasks = []
+    for task in workflow.tasks:
+        payload = with_model(task.payload, keywords[task.keyword], workspace.project)
+        tasks.append(task if payload is task.payload else replace(task, payload=payload))
+    return replace(workflow, tasks=tuple(tasks))
 
 
 def effective_agent(
@@ -144,12 +208,16 @@ def effective_agent(
 ) -> AgentBlock:
     """Return the agent block: the command line's values before the workflow's before the project's."""
     agent, project = workflow.agent or AgentBlock(), workspace.project
+    name = model or agent.model or project.model
     return replace(
         agent,
         provider=provider or agent.provider or project.provider,
-        model=model or agent.model or project.model,
+        model=None if name is None else project.resolve_model(name),
     )
 
 
-def _order(place: Place | None) -> tuple[int, int]:
-    return (0, 0) if place is None else (place.line or 0, place.column or 0)
+def _order(place: Place | None, path: str) -> tuple[bool, str, int, int]:
+    """Return what problems are sorted by: those of the file itself come first."""
+    if place is None:
+        return False, path, 0, 0
+    return place.path != path, place.path, place.line or 0, place.column or 0

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from nika_core.app.admission import refusals
-from nika_core.app.forecasting import forecast, items_of, rounds_of, value_of
+from nika_core.app.forecasting import forecast, items_of, rounds_of
+from nika_core.app.model_checks import with_model
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.results import Plan, PlannedTask
 from nika_core.document import settings_of
-from nika_core.engine.llm.estimate import TaskForecast
+from nika_core.engine.llm.estimate import RunForecast, TaskForecast
 from nika_core.engine.local.groups import ITEM_PLACES
 from nika_core.errors import NikaError
-from nika_core.model.json import Json
 from nika_core.model.payload_tree import map_leaves, placeholders_in
 from nika_core.model.template import Placeholder, Template
 from nika_core.model.workflow import ITEM_SOURCE, NodePath, Task
@@ -29,14 +30,7 @@ def make_plan(prepared: PreparedRun, counted: Mapping[str, int] | None = None) -
         counted: tokens of prompts that were counted before (see `count_prompts`).
     """
     estimate = forecast(prepared, counted)
-    forecasts = {each.task: each for each in estimate.tasks}
-    tasks = {task.id: task for task in prepared.workflow.tasks}
-    with prepared.workspace.facet_timeout():
-        planned = [
-            _planned(prepared, tasks[name], number, forecasts[name])
-            for number, wave in enumerate(prepared.graph.waves(), start=1)
-            for name in wave
-        ]
+    planned = _tasks(prepared, estimate)
     # Counted prompts may be cheaper than a run, which does not count them, has to assume.
     reasons = refusals(prepared, None if counted else estimate)
     settings: dict[str, Any] = settings_of(prepared.workflow)
@@ -45,8 +39,28 @@ def make_plan(prepared: PreparedRun, counted: Mapping[str, int] | None = None) -
     return Plan(tuple(planned), estimate, settings, tuple(error.problem() for error in reasons), prepared.warnings)
 
 
+def _tasks(prepared: PreparedRun, estimate: RunForecast) -> list[PlannedTask]:
+    """Return the tasks of one workflow, with those of the workflows that they stand for."""
+    forecasts = {each.task: each for each in estimate.tasks}
+    tasks = {task.id: task for task in prepared.workflow.tasks}
+    inside = {
+        name: tuple(_named_below(name, task) for task in _tasks(inner, forecast(inner)))
+        for name, inner in prepared.inner.items()
+    }
+    with prepared.workspace.facet_timeout():
+        return [
+            replace(_planned(prepared, tasks[name], number, forecasts[name]), tasks=inside.get(name, ()))
+            for number, wave in enumerate(prepared.graph.waves(), start=1)
+            for name in wave
+        ]
+
+
+def _named_below(outer: str, task: PlannedTask) -> PlannedTask:
+    return replace(task, id=f"{outer}/{task.id}", tasks=tuple(_named_below(outer, inner) for inner in task.tasks))
+
+
 def _planned(prepared: PreparedRun, task: Task, wave: int, estimate: TaskForecast) -> PlannedTask:
-    facets = prepared.facets[task.keyword]
+    facets, project = prepared.facets[task.keyword], prepared.workspace.project
     return PlannedTask(
         id=task.id,
         keyword=task.keyword,
@@ -54,7 +68,9 @@ def _planned(prepared: PreparedRun, task: Task, wave: int, estimate: TaskForecas
         depends_on=tuple(dict.fromkeys(edge.source for edge in prepared.graph.incoming[task.id])),
         certain=task.id in prepared.certain,
         when=None if task.when is None else prepared.masker.text(task.when.text),
-        payload=prepared.masker.json(_redacted(facets, _payload(prepared, task))),
+        payload=prepared.masker.json(
+            with_model(_redacted(facets, _payload(prepared, task)), prepared.keywords[task.keyword], project)
+        ),
         effects=tuple(
             Effect(effect.kind, prepared.masker.text(effect.target))
             for effect in facets.effects(prepared.payload(task))
@@ -68,6 +84,8 @@ def _planned(prepared: PreparedRun, task: Task, wave: int, estimate: TaskForecas
 
 
 def _notes(task: Task) -> Iterator[str]:
+    if task.always:
+        yield "cleanup: it runs however the tasks before it end, even if the run is stopped"
     names = {
         f"${{{ITEM_SOURCE}.{member.path[0]}}}"
         for _, placeholder in placeholders_in(task.payload)
@@ -79,9 +97,9 @@ def _notes(task: Task) -> Iterator[str]:
         yield f"{shown} in its payload: a resumed run does those items again whose place in the list has changed"
 
 
-def _redacted(facets: Any, payload: Mapping[str, Any]) -> Json:
+def _redacted(facets: Any, payload: Mapping[str, Any]) -> Mapping[str, Any]:
     try:
-        redacted: Json = facets.redact(payload)
+        redacted: Mapping[str, Any] = facets.redact(payload)
     except Exception:  # it expects a rendered payload, and this one has placeholders: show nothing rather than a secret
         return dict.fromkeys(payload, "***")
     return redacted
@@ -98,7 +116,7 @@ def _payload(prepared: PreparedRun, task: Task) -> dict[str, Any]:
         )
         if name in keyword.rendered_fields and isinstance(value, Template | str):
             placeholders = value.placeholders if isinstance(value, Template) else ()
-            values = [value_of(prepared, placeholder) for placeholder in placeholders]
+            values = [prepared.value_of(placeholder) for placeholder in placeholders]
             found[name] = value if isinstance(value, str) else value.text
             if None not in values:
                 with suppress(NikaError):  # the run will report it; here it stays as it was written
@@ -113,7 +131,7 @@ def _known(prepared: PreparedRun, value: Any) -> Any:
         if not isinstance(leaf, Template):
             return leaf
         if (single := leaf.single) is not None:
-            known = value_of(prepared, single)
+            known = prepared.value_of(single)
             return leaf.text if known is None else known[0]
         return "".join(_part(prepared, part) for part in leaf.parts)
 
@@ -123,5 +141,5 @@ def _known(prepared: PreparedRun, value: Any) -> Any:
 def _part(prepared: PreparedRun, part: str | Placeholder) -> str:
     if isinstance(part, str):
         return part
-    found = value_of(prepared, part)
+    found = prepared.value_of(part)
     return part.text if found is None else to_text(found[0])

@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from nika_core import codes
+from nika_core.app.inner_runs import (
+    NO_BOUNDS,
+    InputNotKnownError,
+    KnownInputs,
+    ToolBounds,
+    all_workflows,
+    prepare_inner,
+)
 from nika_core.app.installed_providers import InstalledProviders
 from nika_core.app.mocked_answers import checked_answers
-from nika_core.app.model_checks import ModelChecks, effective_agent
+from nika_core.app.model_checks import ModelChecks, effective_agent, with_models
 from nika_core.app.resuming import ResumedRun, check_resumable
 from nika_core.app.run_options import RunOptions
 from nika_core.app.system_prompt import resolve_system_prompt
 from nika_core.app.workspace import Workspace
-from nika_core.document import LoadedWorkflow, TaskPayloads, WorkflowPayload, check_inputs, check_values, fill_in
+from nika_core.document import (
+    LoadedWorkflow,
+    TaskPayloads,
+    WorkflowPayload,
+    check_inputs,
+    check_values,
+    fill_in,
+    is_known_before_run,
+)
 from nika_core.engine.core.hashing import digest
 from nika_core.engine.llm.budget import SpendingLimits
 from nika_core.engine.llm.estimate import certain_tasks
@@ -27,8 +44,10 @@ from nika_core.model.graph import Graph
 from nika_core.model.json import Json
 from nika_core.model.limits import Limit, LimitKind, Limits, Unit
 from nika_core.model.masking import Masker, secret_values
+from nika_core.model.template import Placeholder, Template
 from nika_core.model.workflow import AgentBlock, KeywordCategory, Task, Workflow
 from nika_core.plugin import Facets, Keyword, ModelInfo, Price, Provider, Values
+from nika_core.template import render, resolve
 
 _MAX_HASHED = 1024**3  # bytes of one file that belongs to a task
 _NO_PROCESS: Final = frozenset({"host", "path", "model", "person"})  # kinds of effects
@@ -52,6 +71,41 @@ class PreparedRun:
     warnings: tuple[Problem, ...] = ()
     document: str = ""  # the workflow's text, for the run's history
     resumed: ResumedRun | None = None
+    tools: ToolBounds = NO_BOUNDS  # of the workflows that call this one
+    filled_late: bool = False  # something of it, or of one that calls it, is known only when it starts
+
+    @cached_property
+    def inner(self) -> Mapping[str, PreparedRun]:
+        """The workflows that tasks stand for, by task, each prepared like a run. Raises NikaError."""
+
+        def known(template: Template) -> tuple[Json] | None:
+            values = [self.value_of(placeholder) for placeholder in template.placeholders]
+            if None in values:
+                return None
+            found = [value[0] for value in values if value is not None]
+            return (found[0],) if template.single is not None else (render(template, found),)
+
+        return {
+            task.id: prepare_inner(self, task, task.inner, known)
+            for task in self.workflow.tasks
+            if task.inner is not None
+        }
+
+    def value_of(self, placeholder: Placeholder) -> tuple[Json] | None:
+        """Return a placeholder's value, as a tuple, if it is known before anything runs: it depends on no task."""
+        registry = self.workspace.registry
+        if not is_known_before_run(registry, placeholder):
+            return None
+        try:
+            return (resolve(placeholder, Values(inputs=self.inputs, environ=self.workspace.environ), registry.source),)
+        except NikaError:
+            return None
+
+    def everywhere(self) -> Iterator[PreparedRun]:
+        """Yield this one and all that are nested inside it."""
+        yield self
+        for inner in self.inner.values():
+            yield from inner.everywhere()
 
     @cached_property
     def facets(self) -> Mapping[str, Facets]:
@@ -178,17 +232,29 @@ def prepare_run(
         options = replace(options, answers=checked_answers(options.answers, [task.id for task in workflow.tasks]))
     values, found = check_inputs(workflow, options.inputs, workspace.limits)
     problems = list(found)
+
+    def agent_of(each: Workflow) -> AgentBlock:
+        return effective_agent(each, workspace, provider=options.provider, model=options.model)
+
+    agent = agent_of(workflow)
+    workflows = list(all_workflows(workflow, agent, agent_of))
     if not problems:
+        problems += _check_values(workspace, [each for each, _ in workflows], values)
         known = Values(inputs=values, environ=workspace.environ)
-        problems += check_values(workflow, workspace.registry, known)
         workflow, wrong = fill_in(workflow, workspace.registry, known, workspace.limits, workspace.project.settings)
         problems += [_masked(problem, workspace) for problem in wrong if problem not in loaded.problems]
-    limits = workspace.limits_for(_words(workflow, workspace)).narrowed(_narrowed_by(options))
-    agent = effective_agent(workflow, workspace, provider=options.provider, model=options.model)
+        workflow = replace(workflow, deferred={})
+        agent = agent_of(workflow)
+        workflows[0] = workflow, agent
+    words = [word for each, _ in workflows for word in _words(each, workspace)]
+    limits = workspace.limits_for(dict.fromkeys(words)).narrowed(_narrowed_by(options))
     directory = InstalledProviders(workspace.registry, workspace.environ)
-    models = ModelChecks(workspace, workflow, agent, directory, running=True)
+    models = [ModelChecks(workspace, each, block, directory, running=True) for each, block in workflows]
     if not options.mock:
-        problems += models.problems()
+        problems += dict.fromkeys(problem for each in models for problem in each.problems())
+    problems += _beyond_the_limit(options, workspace)
+    keywords = {word: keyword for each in models for word, keyword in each.keywords.items()}
+    workflow = with_models(workflow, workspace, keywords)
     if not any(problem.severity is Severity.ERROR for problem in problems):
         try:
             agent = resolve_system_prompt(agent, workflow, workspace, values)
@@ -205,12 +271,20 @@ def prepare_run(
         values,
         agent,
         directory,
-        models.keywords,
-        models.providers,
+        keywords,
+        {name: provider for each in models for name, provider in each.providers.items()},
         tuple(problems),
         loaded.text,
         resumed,
     )
+
+
+def _check_values(workspace: Workspace, workflows: Sequence[Workflow], inputs: Mapping[str, Json]) -> Iterator[Problem]:
+    """Yield a problem for each value that has to be known now; inputs of inner workflows are known in the run."""
+    for number, workflow in enumerate(workflows):
+        known = inputs if not number else KnownInputs({}, workflow.inputs or {})
+        values = Values(inputs=known, environ=workspace.environ)
+        yield from check_values(workflow, workspace.registry, values, ignore=InputNotKnownError)
 
 
 def _masked(problem: Problem, workspace: Workspace) -> Problem:
@@ -235,6 +309,15 @@ def prices_of(workspace: Workspace) -> Prices:
             for name, price in workspace.project.prices.items()
         }
     )
+
+
+def _beyond_the_limit(options: RunOptions, workspace: Workspace) -> list[Problem]:
+    """Return a warning if more tasks at once are asked for than the limit allows."""
+    limit, wanted = workspace.limits.bounds.get(LimitKind.CONCURRENT), options.max_concurrent
+    if limit is None or wanted is None or wanted <= limit.value:
+        return []
+    message = f"--max-concurrent is {wanted}, and {limit.name} allows {limit.value:g}: no more tasks run at once"
+    return [Problem(codes.COUNT_LIMIT, message, None, f"raise {limit.name}", Severity.WARNING)]
 
 
 def _narrowed_by(options: RunOptions) -> list[Limit]:

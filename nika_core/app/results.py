@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nika_core.errors import Problem
@@ -11,6 +10,7 @@ from nika_core.model.json import Json
 from nika_core.model.state import Failure, result_of
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.plugin import Effect
+from nika_core.values import dataclass, field
 
 if TYPE_CHECKING:
     from nika_core.engine.llm.estimate import Repetitions, RunForecast, TaskForecast
@@ -30,6 +30,7 @@ class PlannedTask:
         estimate: tokens and cost, of all items or rounds.
         items, rounds: how often it is done; None: it has no list, or is no loop.
         notes: what its author should know, and is no fault.
+        tasks: those of the workflow that it stands for, each for one time; their ids are paths (`sections/write`).
     """
 
     id: str
@@ -45,6 +46,7 @@ class PlannedTask:
     items: Repetitions | None = None
     rounds: Repetitions | None = None
     notes: tuple[str, ...] = ()
+    tasks: tuple[PlannedTask, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,9 @@ from nika_core.errors import TemplateValueError
 from nika_core.model.json import Json
 
 _KEY: Final = "folder"
+_SCOPE: Final = "scope"
+_INNER: Final = "workflows"  # in the folder of a run: those of the workflows inside it
+_NAME: Final = str.maketrans({"[": "-", "]": "", "/": "+"})
 
 
 class RunFolder:
@@ -26,17 +29,22 @@ class RunFolder:
         self._path = path
         self._temporary: Path | None = None
 
-    def path(self) -> str:
-        """Return the folder, which exists then. Raise TemplateValueError."""
+    def path(self, scope: str | None = None) -> str:
+        """Return the folder, which exists then. Raise TemplateValueError.
+
+        Args:
+            scope: the node whose workflow the folder is for; None: the run's own.
+        """
         try:
             if self._path is None:
                 self._temporary = self._path = Path(tempfile.mkdtemp(prefix="nika-run-"))
-            self._path.mkdir(parents=True, exist_ok=True)
+            path = self._path if scope is None else self._path / _INNER / scope.translate(_NAME)
+            path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise TemplateValueError(
                 f"the folder of the run cannot be made: {error}", hint="check who may write there, and the free space"
             ) from error
-        return str(self._path.absolute())
+        return str(path.absolute())
 
     def close(self) -> None:
         """Remove it, if no history keeps it."""
@@ -58,7 +66,10 @@ class _WithFolder(Mapping[str, Json]):
         self._folder = folder
 
     def __getitem__(self, key: str) -> Json:
-        return self._folder.path() if key == _KEY else self._values[key]
+        if key != _KEY:
+            return self._values[key]
+        scope = self._values.get(_SCOPE)
+        return self._folder.path(scope if isinstance(scope, str) else None)
 
     def __contains__(self, key: object) -> bool:
         return key == _KEY or key in self._values

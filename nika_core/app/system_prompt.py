@@ -21,20 +21,30 @@ def resolve_system_prompt(
     agent: AgentBlock, workflow: Workflow, workspace: Workspace, inputs: Mapping[str, Json]
 ) -> AgentBlock:
     """Return the block with `system_prompt` as text. Raise UsageError or TemplateValueError."""
-    if agent.system_prompt_file is not None:
-        path = workflow.folder / agent.system_prompt_file
-        try:
-            text = read_text(path, 4 * MAX_PROMPT_CHARACTERS)
-        except FileError as error:
-            raise UsageError(
-                f"the system prompt's file {agent.system_prompt_file} {error.reason}",
-                code=codes.BAD_SYSTEM_PROMPT,
-                hint=f"paths are relative to the workflow's folder: {workflow.folder}",
-            ) from None
-        return replace(agent, system_prompt=text, system_prompt_file=None)
-    if isinstance(agent.system_prompt, Template):
-        template = agent.system_prompt
-        values = Values(inputs=inputs, environ=workspace.environ)
-        found = [resolve(each, values, workspace.registry.source) for each in template.placeholders]
-        return replace(agent, system_prompt=render(template, found))
-    return agent
+    return fill_system_prompt(read_system_prompt(agent, workflow), workspace, inputs)
+
+
+def read_system_prompt(agent: AgentBlock, workflow: Workflow) -> AgentBlock:
+    """Return the block with the text of its file, if it names one. Raise UsageError."""
+    if agent.system_prompt_file is None:
+        return agent
+    path = workflow.folder / agent.system_prompt_file
+    try:
+        text = read_text(path, 4 * MAX_PROMPT_CHARACTERS)
+    except FileError as error:
+        raise UsageError(
+            f"the system prompt's file {agent.system_prompt_file} {error.reason}",
+            code=codes.BAD_SYSTEM_PROMPT,
+            hint=f"paths are relative to the workflow's folder: {workflow.folder}",
+        ) from None
+    return replace(agent, system_prompt=text, system_prompt_file=None)
+
+
+def fill_system_prompt(agent: AgentBlock, workspace: Workspace, inputs: Mapping[str, Json]) -> AgentBlock:
+    """Return the block with the templates of its system prompt filled in. Raise TemplateValueError."""
+    if not isinstance(agent.system_prompt, Template):
+        return agent
+    template = agent.system_prompt
+    values = Values(inputs=inputs, environ=workspace.environ)
+    found = [resolve(each, values, workspace.registry.source) for each in template.placeholders]
+    return replace(agent, system_prompt=render(template, found))

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nika_core import codes
+from nika_core.app.project_limits import lowered_limits, unknown_limits
 from nika_core.app.watchdogs import FACET_SECONDS, facet_timeout
 from nika_core.document import LoadedWorkflow, check_settings, graph_of, load_project, load_workflow
-from nika_core.errors import PluginError, ProblemsError, RefusedError, UsageError
+from nika_core.errors import PluginError, Problem, ProblemsError, RefusedError, UsageError
 from nika_core.journal import Journal
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.files import is_folder
@@ -117,10 +118,21 @@ class Workspace:
     @cached_property
     def checked_project(self) -> Project:
         """The project with its keywords' keys as their validators return them. Raises ProblemsError."""
-        project, problems = check_settings(self.project, self.registry)
+        project, found = check_settings(self.project, self.registry)
+        problems = [*found, *self._shadowing()]
         if problems:
             raise ProblemsError(problems)
         return project
+
+    def _shadowing(self) -> Iterator[Problem]:
+        """Yield a problem for each name of `models` that is a model's own."""
+        for name in self.project.models:
+            provider = self.registry.provider_for(name)
+            if provider is not None or name in self.project.prices:
+                whose = "it has a price" if provider is None else f"the provider '{provider.name}' offers it"
+                message = f"`{name}` is a model's own name: {whose}"
+                place = self.project.at(("models", name))
+                yield Problem(codes.BAD_PROJECT_FILE, message, place, "choose another name, e.g. `small`")
 
     def settings(self, word: str) -> Mapping[str, Any]:
         """Return a keyword's part of the project file."""
@@ -197,7 +209,26 @@ class Workspace:
     @cached_property
     def limits(self) -> Limits:
         """The limits of every run. Raises UsageError for a malformed setting, PluginError for a broken policy."""
-        return Limits([limit for policy in self.policies for limit in policy.limits(self.environ)])
+        found = []
+        for policy in self.policies:
+            found += self._limits_of(policy.limits)
+        self._refuse_unknown_limits({limit.name for limit in found})
+        return Limits(found)
+
+    def _limits_of(self, ask: Callable[[Mapping[str, str]], Iterable[Limit]]) -> list[Limit]:
+        return lowered_limits(ask, self.environ, self.project)
+
+    def _refuse_unknown_limits(self, names: set[str]) -> None:
+        """Raise ProblemsError for keys of `limits` that are nobody's, and for wrong values of keywords' limits."""
+        if not unknown_limits(self.project, names):
+            return
+        for word in filter(self.can_load, self.registry.words(Kind.KEYWORD)):
+            for policy in self.policies:
+                limits = self._limits_of(partial(policy.keyword_limits, self.registry.keyword(word)))
+                names |= {limit.name for limit in limits}
+        problems = unknown_limits(self.project, names)
+        if problems:
+            raise ProblemsError(problems)
 
     def limits_for(self, words: Iterable[str]) -> Limits:
         """Return the same limits with the bounds of these keywords."""
@@ -206,7 +237,7 @@ class Workspace:
         for word in words:
             keyword = self.registry.keyword(word)
             for policy in self.policies:
-                found.extend(policy.keyword_limits(keyword, self.environ))
+                found.extend(self._limits_of(partial(policy.keyword_limits, keyword)))
         return general.narrowed(found)
 
     def all_limits(self, words: Iterable[str] = ()) -> Iterator[Limit]:
@@ -237,8 +268,13 @@ class Workspace:
 
     # -- documents
 
-    def load(self, path: Path, *, text: bytes | None = None, model: str | None = None) -> LoadedWorkflow:
+    def load(
+        self, path: Path, *, text: bytes | None = None, model: str | None = None, with_environ: bool = True
+    ) -> LoadedWorkflow:
         """Read and check a workflow; never raises for what is in it.
+
+        Args:
+            with_environ: whether environment variables have to be set where templates name them.
 
         Raises:
             ProblemsError: the project file is wrong.
@@ -252,7 +288,7 @@ class Workspace:
                 limits,
                 clock=self.clock,
                 text=text,
-                environ=self.environ,
+                environ=self.environ if with_environ else None,
                 project=project,
                 model=model,
             )

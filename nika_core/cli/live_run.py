@@ -17,6 +17,7 @@ from nika_core.cli.waiting import answer_command_text, needs_signal, shell_id, w
 from nika_core.errors import Place
 from nika_core.model.events import Event
 from nika_core.model.state import RunResult, RunStatus, TaskResult
+from nika_core.model.text import time_text
 from nika_core.model.usage import money_text
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from nika_core.cli.options import (
     ProviderOption,
     WorkflowArgument,
 )
-from nika_core.cli.problems import print_problem, printing_problems
+from nika_core.cli.problems import invalid_workflow_as_json, print_new_warnings, printing_problems
 from nika_core.cli.run_command import find_workflow, read_workflow
 from nika_core.model.usage import money_text
 
@@ -39,55 +39,65 @@ def plan_command(
     format_: FormatOption = Format.PRETTY,
 ) -> None:
     """Show what a run would do, touch and cost."""
-    workspace, path = find_workflow(workflow)
-    loaded = read_workflow(workspace, path, provider, model)
-    with printing_problems(loaded):
-        options: nika.PlanOptions = {
-            "inputs": gather(input_ or (), inputs),
-            "provider": provider,
-            "model": model,
-            "workspace": workspace,
-        }
-        plan = asyncio.run(nika.aplan(loaded, **options)) if count else nika.plan(loaded, **options)
-    for warning in plan.warnings:
-        print_problem(warning, loaded)
+    with invalid_workflow_as_json(format_.value):
+        workspace, path = find_workflow(workflow)
+        loaded = read_workflow(workspace, path, provider, model)
+        with printing_problems(loaded):
+            options: nika.PlanOptions = {
+                "inputs": gather(input_ or (), inputs),
+                "provider": provider,
+                "model": model,
+                "workspace": workspace,
+            }
+            plan = asyncio.run(nika.aplan(loaded, **options)) if count else nika.plan(loaded, **options)
+    print_new_warnings(plan.warnings, loaded)
     if format_ is Format.JSON:
         print_json(nika.to_json(plan))
         return
     for refusal in plan.refusals:
         print_problem_line(refusal)
+    _print_tasks(plan.tasks)
     for name, value in _settings(plan.settings):
         print_data(f"{name}: {plain(value)}")
+    total = _forecast_text(plan.estimate) or "no tokens, no cost"
+    print_data(f"{style_data('in all', 'bold')}: {_number(plan.tasks)} tasks; {total}")
+
+
+def _print_tasks(tasks: tuple[nika.PlannedTask, ...], indent: str = "") -> None:
+    """Print tasks by wave, and what is inside a workflow indented."""
     wave = 0
-    for task in plan.tasks:
+    for task in tasks:
         if task.wave != wave:
             wave = task.wave
-            print_data(style_data(f"wave {wave}", "bold"))
-        _print_task(task)
-    total = _forecast_text(plan.estimate) or "no tokens, no cost"
-    print_data(f"{style_data('in all', 'bold')}: {len(plan.tasks)} tasks; {total}")
+            print_data(f"{indent}{style_data(f'wave {wave}', 'bold')}")
+        _print_task(task, indent)
 
 
-def _print_task(task: nika.PlannedTask) -> None:
+def _number(tasks: tuple[nika.PlannedTask, ...]) -> int:
+    return sum(1 + _number(task.tasks) for task in tasks)
+
+
+def _print_task(task: nika.PlannedTask, indent: str) -> None:
     sure = "" if task.certain else "  (if its conditions hold)"
     after = f"  after {', '.join(task.depends_on)}" if task.depends_on else ""
     times = f"  {_times_text(task)}" if task.items or task.rounds else ""
-    print_data(f"  {task.id}  {task.keyword}{times}{after}{sure}")
+    print_data(f"{indent}  {task.id}  {task.keyword}{times}{after}{sure}")
     if task.when is not None:
-        print_data(f"      when: {plain(' '.join(task.when.split()))}")
+        print_data(f"{indent}      when: {plain(' '.join(task.when.split()))}")
     for name, value in _settings(task.settings):
-        print_data(f"      {name}: {value}")
+        print_data(f"{indent}      {name}: {value}")
     for key, value in task.payload.items():
         lines = plain(value if isinstance(value, str) else json_text(value)).splitlines() or [""]
-        print_data(f"      {key}: {lines[0]}{' …' if len(lines) > 1 else ''}")
+        print_data(f"{indent}      {key}: {lines[0]}{' …' if len(lines) > 1 else ''}")
     for effect in task.effects:
         target = plain(effect.target).splitlines() or [""]
-        print_data(f"      touches {effect.kind}: {target[0]}{' …' if len(target) > 1 else ''}")
+        print_data(f"{indent}      touches {effect.kind}: {target[0]}{' …' if len(target) > 1 else ''}")
     for note in task.notes:
-        print_data(f"      note: {plain(note)}")
+        print_data(f"{indent}      note: {plain(note)}")
     cost = _forecast_text(task.estimate)
     if cost:
-        print_data(f"      {cost}")
+        print_data(f"{indent}      {cost}")
+    _print_tasks(task.tasks, f"{indent}    ")
 
 
 def _settings(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -98,9 +98,12 @@ class ProgressLines:
                 again = f": {about}" if about else ""
                 return self._line(self._style("▶", "blue"), event, self._style(f"started{again}", "dim"))
             case EventKind.TASK_SUCCEEDED:
-                if group is not None:
+                if group is not None and "error" not in data:
                     figures = self._ended({**data, "usage": usage_json(group.usage)})
                     return self._line(self._style("✓", "green"), event, f"{group.at_end()}, {figures}")
+                if "error" in data:
+                    stands_in = f"{self._ended(data)}, failed: the value of `onError` stands in"
+                    return self._line(self._style("!", "yellow"), event, stands_in)
                 return self._line(self._style("✓", "green"), event, self._ended(data))
             case EventKind.TASK_REUSED:
                 return self._line(self._style("↻", "cyan"), event, f"reused: {data.get('reason', 'unchanged')}")

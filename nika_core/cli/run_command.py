@@ -24,7 +24,12 @@ from nika_core.cli.options import (
     WorkflowArgument,
     seconds_of,
 )
-from nika_core.cli.problems import printing_problems, refused_run_as_json, require_workflow
+from nika_core.cli.problems import (
+    print_new_warnings,
+    printing_problems,
+    refused_run_as_json,
+    require_workflow,
+)
 from nika_core.cli.stdin import STDIN, read_stdin
 from nika_core.errors import UsageError
 
@@ -74,6 +79,7 @@ def run_command(
                 answers=given_answers,
                 economy=economy,
             )
+            print_new_warnings(prepared.warnings, loaded)
 
         from nika_core.cli.live_run import show_run
 

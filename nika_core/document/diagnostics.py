@@ -81,8 +81,15 @@ def file_json(path: Path, loaded: LoadedWorkflow) -> dict[str, Any]:
         "valid": not any(problem.severity is Severity.ERROR for problem in loaded.problems),
         "tasks": loaded.tasks,
         "flows": loaded.flows,
-        "problems": [problem_json(problem) for problem in loaded.problems],
+        "problems": [_with_file(problem, path) for problem in loaded.problems],
     }
+
+
+def _with_file(problem: Problem, path: Path) -> dict[str, Any]:
+    """Return a problem as JSON, with the path of its file if it is another one."""
+    place = problem.place
+    other = place is not None and place.path and Path(place.path) != path
+    return problem_json(problem) | ({"path": place.path} if place is not None and other else {})
 
 
 def validate_json(files: Mapping[Path, LoadedWorkflow]) -> dict[str, Any]:

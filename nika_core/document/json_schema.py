@@ -15,6 +15,7 @@ from strictyaml.compound import MapCombined
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading import workflow_schema
 from nika_core.errors import PluginError
+from nika_core.model.workflow import OnError
 from nika_core.plugin import Keyword
 from nika_core.plugin.fields import BoundedFloat, Duration, NonEmptyStr, PositiveInt, Scalar, StrictBool, strict
 from nika_core.plugin.fields.strict_classes import DocumentedMap, ScalarOf, TemplatedValidator
@@ -22,6 +23,7 @@ from nika_core.plugin.fields.strict_classes import DocumentedMap, ScalarOf, Temp
 _DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 _TEXT: Final = {"type": ["string", "number", "boolean", "null"]}  # as an editor types a plain scalar
 _LITERAL: Final = r"(true|false|null|(0|[1-9][0-9]*)([eE]-?[0-9]+)?)$"
+_INNER: Final = "inner workflow"  # no word has a space
 _ID: Final = rf"^(?!{_LITERAL})[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?$"
 
 _DOCS: Final = {
@@ -32,13 +34,16 @@ _DOCS: Final = {
     "agent": "Settings for all tasks that ask a model.",
     "tasks": "The tasks; each has an id and exactly one keyword.",
     "flows": "Edges of the graph that carry no data: order and conditions.",
+    "workflows": "Workflows that tasks of this file stand for, by name. One without `agent` uses its caller's.",
     "id": "Letters, digits, - and _; unique.",
     "timeout": "How long one attempt of a task, or a whole run, may take: 250ms, 10s, 5m, 1h, 7d, or seconds.",
     "idleTimeout": "How long a task's step may go on without output, a tool call or a piece of a model's reply.",
     "env": "Environment variables for every process that a task starts; a task's own env comes first.",
     "when": "A condition: the task is skipped if it is false.",
     "retry": "max: attempts in total; backoff: the wait before the second one.",
-    "onError": "fail (the default), or continue: tasks that depend on this one still run.",
+    "onError": "fail (the default); continue: the run does not fail, and what reads this task with ?? still runs; or "
+    "{value: ...}, which stands in for the output.",
+    "always": "Cleanup: the task runs once what it waits for has ended, however it ended, even if the run is stopped.",
     "output": "format: text (the default), lines (a list of the lines) or json; schema: a JSON Schema, written "
     "here or the name of a JSON file.",
     "allowedTools": "The tools that the task may use.",
@@ -82,14 +87,21 @@ def workflow_json_schema(catalog: PluginCatalog) -> dict[str, Any]:
         "additionalProperties": False,
         "oneOf": [{"required": [word]} for word in words] or [{"not": {}}],
     }
+    root = {**_root_properties(), **_sections(catalog)}
+    inner = {
+        "type": "object",
+        "required": ["tasks"],
+        "properties": {key: schema for key, schema in root.items() if key not in workflow_schema.NOT_INNER},
+        "additionalProperties": False,
+    }
     return {
         "$schema": _DRAFT,
         "title": "Nika workflow",
         "type": "object",
         "required": ["tasks"],
-        "properties": {**_root_properties(), **_sections(catalog)},
+        "properties": root,
         "additionalProperties": False,
-        "definitions": {"task": task, **payloads},
+        "definitions": {"task": task, _INNER: inner, **payloads},
     }
 
 
@@ -98,6 +110,8 @@ def _root_properties() -> dict[str, Any]:
     schemas["agent"] = _with_docs(schemas["agent"], _AGENT_DOCS)
     schemas["tasks"] = {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/task"}}
     schemas["flows"] = {"anyOf": [{"type": "array", "items": schema_of(workflow_schema.FLOW)}, {"type": "null"}]}
+    inner = {"type": "object", "additionalProperties": {"$ref": f"#/definitions/{_INNER}"}}
+    schemas["workflows"] = {"anyOf": [inner, {"type": "null"}]}
     return {key: {**schema, "description": _DOCS[key]} for key, schema in schemas.items()}
 
 
@@ -105,6 +119,8 @@ def _task_properties() -> dict[str, Any]:
     schemas = {key: schema_of(validator) for key, validator in workflow_schema.TASK.items()}
     schemas["id"] = {"type": ["string", "integer"], "pattern": _ID}
     schemas["output"] = {"anyOf": [schemas["output"], {"const": "lines"}]}
+    value = {"type": "object", "required": ["value"], "properties": {"value": {}}, "additionalProperties": False}
+    schemas["onError"] = {"anyOf": [{"enum": [OnError.FAIL.value, OnError.CONTINUE.value]}, value]}
     return {key: {**schema, "description": _DOCS[key]} for key, schema in schemas.items()}
 
 
@@ -213,7 +229,7 @@ def _number(validator: BoundedFloat) -> dict[str, Any]:
 
 
 _SCALARS: Final[dict[type[Scalar], Callable[[Any], dict[str, Any]]]] = {
-    Duration: lambda _: {"type": ["string", "number"], "pattern": r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)?$", "minimum": 0},
+    Duration: lambda _: {"type": ["string", "number"], "pattern": r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)?$", "minimum": 0},
     PositiveInt: lambda validator: {"type": ["integer", "string"], "minimum": validator.least, "pattern": "^[0-9]+$"},
     BoundedFloat: _number,
     StrictBool: lambda _: {"enum": [True, False, "true", "false"]},

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 from nika_core.model.payload_tree import list_parts, placeholders_in
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import Condition, Flow, Task
+from nika_core.values import dataclass
 
 
 class EdgeKind(StrEnum):
@@ -21,6 +21,7 @@ class EdgeKind(StrEnum):
     OPTIONAL = "optional"  # something of the target names the source with `??`, or asks for its state or its error
 
 
+ALL_TASKS: Final = "*"  # what a source depends on whose value is only known when all tasks but cleanup have ended
 _STRENGTH: Final = (EdgeKind.OPTIONAL, EdgeKind.READ, EdgeKind.NEED)
 
 
@@ -167,7 +168,7 @@ def build_graph(
     Edges from or to unknown tasks are left out.
 
     Args:
-        depends_on: the tasks that a placeholder names.
+        depends_on: the tasks that a placeholder names, or ALL_TASKS.
         is_optional: whether a placeholder has a value though these tasks have no output.
     """
     tasks = tuple(tasks)
@@ -175,6 +176,7 @@ def build_graph(
     outgoing: dict[str, list[Edge]] = {task.id: [] for task in tasks}
     named: dict[tuple[str, str], EdgeKind] = {}
     read: set[str] = set()
+    last: set[str] = set()  # those that wait for all
 
     def join(edge: Edge) -> None:
         incoming[edge.target].append(edge)
@@ -186,14 +188,21 @@ def build_graph(
             for source in depends_on(placeholder):
                 if source == target and not itself:
                     continue
+                if source == ALL_TASKS:
+                    last.add(target)
+                    continue
                 read.add(source)
                 if source in incoming and (source != target or kind is EdgeKind.NEED):
                     before = named.get((source, target), EdgeKind.OPTIONAL)
                     named[source, target] = max(before, used, key=_STRENGTH.index)
 
     flows = tuple(flow for flow in flows if flow.source in incoming and flow.target in incoming)
+    cleanup = frozenset(task.id for task in tasks if task.always)
     for flow in flows:
-        join(Edge(flow.source, flow.target, flow.condition))
+        if flow.target in cleanup:  # it only orders
+            named[flow.source, flow.target] = EdgeKind.OPTIONAL
+        else:
+            join(Edge(flow.source, flow.target, flow.condition))
     for task in tasks:
         name((placeholder for _, placeholder in placeholders_in(task.payload)), task.id, EdgeKind.NEED)
         if task.for_each is not None:
@@ -201,9 +210,16 @@ def build_graph(
         if task.repeat is not None:  # in its condition a task may name itself
             name(task.repeat.until.placeholders, task.id, EdgeKind.NEED, itself=False)
         name(task.when.placeholders if task.when else (), task.id, EdgeKind.NEED)
+        name((placeholder for _, placeholder in placeholders_in(task.stand_in)), task.id, EdgeKind.NEED)
     for flow in flows:
         name(flow.condition.placeholders if flow.condition else (), flow.target, EdgeKind.READ)
-    by_flow = {(flow.source, flow.target) for flow in flows}
+    joined = {target for _, target in named}
+    for task in tasks:
+        if task.always and (task.id in last or task.id not in joined):
+            for other in tasks:
+                if not other.always:
+                    named.setdefault((other.id, task.id), EdgeKind.OPTIONAL)
+    by_flow = {(flow.source, flow.target) for flow in flows if flow.target not in cleanup}
     for (source, target), kind in named.items():
         if kind is EdgeKind.NEED or (source, target) not in by_flow:  # else the flow says it all
             join(Edge(source, target, None, kind))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from nika_core.values import dataclass
 
 
 class Unit(StrEnum):
@@ -38,11 +39,13 @@ class LimitKind(StrEnum):
     ITEMS = "items"  # of one list
     ROUNDS = "rounds"  # of one loop
     NODES = "nodes"  # items, rounds and inner tasks of a run
+    NESTING = "nesting"  # of workflows inside each other
     TASK_TOKENS = "task.tokens"
     RUN_TOKENS = "run.tokens"
     RUN_COST = "run.cost"
     BREAKER_FAILURES = "breaker.failures"  # of a provider in a row, after which it is left alone
     BREAKER_SECONDS = "breaker.seconds"  # for which it is left alone
+    CLEANUP_SECONDS = "cleanup.seconds"  # for all cleanup of a run that is stopped
     BATCH_SECONDS = "batch.seconds"  # for which a run waits for a batch before it pauses
     BREAKER_SUCCESSES = "breaker.successes"  # in a row, after which it is trusted again
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 from nika_core.model.json import JsonObject
+from nika_core.values import dataclass, field
 
 
 class Role(StrEnum):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 from nika_core.errors import Place
 from nika_core.model.workflow import NodePath
+from nika_core.values import dataclass, field
 
 FILE_NAME: Final = "nika.yaml"
 
@@ -23,7 +23,7 @@ class ModelPrice:
     cached_per_million: Decimal | None = None
 
 
-def _nowhere(_: NodePath) -> Place:
+def _nowhere(_: NodePath, *, at_key: bool = False) -> Place:
     return Place(FILE_NAME)
 
 
@@ -32,21 +32,29 @@ class Project:
     """The content of `nika.yaml`. Without such a file, all of it is empty and `path` is None.
 
     `allow` None: every plugin may be loaded. `prefer` has the distribution for an id such as `keywords:shell`.
+    `models` has names for models: each is resolved, never another of these names. `limits` has texts by camelCase key.
     `settings` has the keys that belong to keywords, by the keyword's word; they are plain trees of text until
-    `nika_core.document.check_settings` has validated them. `at` returns the place of a key.
+    `nika_core.document.check_settings` has validated them. `at` returns the place of a key's value, with `at_key` that
+    of the key itself.
     """
 
     path: Path | None = None
     main: str | None = None
     provider: str | None = None
     model: str | None = None
+    models: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, str] = field(default_factory=dict)
     allow: tuple[str, ...] | None = None
     block: tuple[str, ...] = ()
     prefer: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     prices: Mapping[str, ModelPrice] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
-    at: Callable[[NodePath], Place] = field(default=_nowhere, compare=False, repr=False)
+    at: Callable[..., Place] = field(default=_nowhere, compare=False, repr=False)
+
+    def resolve_model(self, name: str) -> str:
+        """Return the model that a name stands for; any other name is a model's own."""
+        return self.models.get(name, name)
 
     @property
     def folder(self) -> Path | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Final
@@ -13,6 +12,7 @@ from nika_core.model.input_values import compact, input_json, input_spec, read_v
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.nearest import did_you_mean
 from nika_core.model.workflow import InputSpec
+from nika_core.values import dataclass
 
 QUESTION_KIND: Final = "question"
 _YES: Final = frozenset({"yes", "y", "true"})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol, Self, TypeAlias, TypeVar
 
@@ -12,6 +11,7 @@ from nika_core.model.ids import node_id_of
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.message import Message
 from nika_core.model.usage import NOTHING, Usage
+from nika_core.values import dataclass
 
 if TYPE_CHECKING:
     from nika_core.model.question import OpenQuestion
@@ -131,7 +131,7 @@ LEGAL_TRANSITIONS: Final[Mapping[type[Any], frozenset[type[Any]]]] = {
     Ready: frozenset({Running, Success, Failed, Skipped}),
     # Running: the next attempt; Skipped: somebody has said no
     Running: frozenset({Running, Waiting, Success, Failed, Cancelled, Skipped}),
-    Waiting: frozenset({Ready, Failed, Cancelled}),
+    Waiting: frozenset({Ready, Success, Failed, Cancelled}),  # Success: a value stands in for it
     Success: frozenset(),
     Failed: frozenset({Ready, Skipped}),
     Cancelled: frozenset(),

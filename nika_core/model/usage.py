@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from decimal import Decimal
+
+from nika_core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

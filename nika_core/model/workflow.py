@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from nika_core.errors import Place
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.template import Placeholder, Template
+from nika_core.values import dataclass, field
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from nika_core.model.graph import Graph
 
 # A JSON tree in which a string that holds placeholders is a Template.
 PayloadValue: TypeAlias = "Json | Template | Mapping[str, Any] | list[Any]"
@@ -31,6 +33,7 @@ class OnError(StrEnum):
 
     FAIL = "fail"
     CONTINUE = "continue"
+    VALUE = "value"  # a value stands in for its output
 
 
 class KeywordCategory(StrEnum):
@@ -39,6 +42,7 @@ class KeywordCategory(StrEnum):
     CONTEXT = "context"  # takes part in the main conversation
     ISOLATED = "isolated"  # has a conversation of its own
     TOOL = "tool"  # has none
+    GROUP = "group"  # stands for a workflow, whose tasks are done in its place
 
 
 class Condition(Protocol):
@@ -190,6 +194,27 @@ class Repeat:
         return category is KeywordCategory.CONTEXT if self.keep_conversation is None else self.keep_conversation
 
 
+@dataclass(frozen=True, slots=True)
+class InnerWorkflow:
+    """The workflow that a task stands for, as far as it can be known before a run.
+
+    Attributes:
+        workflow: the workflow, checked; of one without inputs, `inputs` is empty.
+        graph: its graph.
+        inherits_agent: whether it has no agent block and uses its caller's.
+        output_schema: what is known of its output, as JSON Schema; None: nothing.
+        depth: how many workflows are inside each other here, this one included.
+        size: how many tasks it has, with those of the workflows inside it, each list and loop counted once.
+    """
+
+    workflow: Workflow
+    graph: Graph
+    inherits_agent: bool = False
+    output_schema: JsonObject | None = None
+    depth: int = 1
+    size: int = 1
+
+
 NOWHERE: Final = Place("")
 ITEM_SOURCE: Final = "each"  # the source of what a template says of an item of a list
 
@@ -217,6 +242,9 @@ class Task:
         output: what its output has to be.
         allowed_tools, disallowed_tools: the tools that it may use, and those that it may not.
         mode: as in `AgentBlock`; None: the agent block's.
+        inner: the workflow that it stands for; None: it does its keyword's step.
+        stand_in: stands in for its output if it fails and `on_error` says so.
+        always: whether it is cleanup: it runs once what it waits for has ended, however that ended.
         place: its place in the file.
         at: returns the place of a part of the payload or, if the payload has no such field, a part of the task (its
             `timeout`); a number after the path of a text is a character's offset in it: `at(("command", 7))`.
@@ -237,6 +265,9 @@ class Task:
     allowed_tools: tuple[str, ...] | None = None
     disallowed_tools: tuple[str, ...] = ()
     mode: Mode | None = None
+    inner: InnerWorkflow | None = None
+    stand_in: PayloadValue = None
+    always: bool = False
     place: Place = NOWHERE
     at: Callable[[NodePath], Place] = field(default=_nowhere, compare=False, repr=False)
 
@@ -246,6 +277,8 @@ class Task:
         if self.repeat is not None and self.repeat.collect:
             return None  # in its own condition it is a round's
         item = {"type": "array", "items": {"type": "string"}} if self.output.format == "lines" else self.output.schema
+        if self.inner is not None:
+            item = self.inner.output_schema
         return item if self.for_each is None else {"type": "array", "items": {} if item is None else item}
 
     @property
@@ -274,7 +307,7 @@ class NoOutputs(Enum):
 
 # The root keys of a document that are the kernel's; `nika` tells a file of another line. No section has one of them.
 ROOT_KEYS: Final = frozenset(
-    {"agent", "description", "env", "flows", "inputs", "name", "nika", "outputs", "tasks", "timeout"}
+    {"agent", "description", "env", "flows", "inputs", "name", "nika", "outputs", "tasks", "timeout", "workflows"}
 )
 
 

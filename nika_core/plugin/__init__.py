@@ -5,7 +5,9 @@ A plugin is a module with functions that `hookimpl` marks, named by an entry poi
 that a user writes. The module says which version of this interface it was written for: `NIKA_API = 1`. The version
 that is installed is `API_VERSION`. Validators of payloads are in the module `fields`, and the names of Nika's codes in
 the module `codes`. What a client streams is a `Chunk`: a `TextDelta` or, at the end, `Finished`. Values of JSON are of
-the types `Json` and `JsonObject`. A `Placeholder` without a default has `MISSING` as its default.
+the types `Json` and `JsonObject`; a field of a payload is a `PayloadValue`, which is JSON with templates in it. A
+`Placeholder` without a default has `MISSING` as its default.
+A source depends on `ALL_TASKS` if its value is known only when all tasks but cleanup have ended.
 """
 
 from importlib import import_module
@@ -25,7 +27,7 @@ from nika_core.errors import (
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.template import MISSING, Placeholder, Template
 from nika_core.model.usage import Usage
-from nika_core.model.workflow import AgentBlock, InputSpec, KeywordCategory, OutputSpec, Task, Workflow
+from nika_core.model.workflow import AgentBlock, InputSpec, KeywordCategory, OutputSpec, PayloadValue, Task, Workflow
 from nika_core.plugin import fields
 from nika_core.plugin.explanation import Explanation
 from nika_core.plugin.hookspec import hookimpl
@@ -42,6 +44,7 @@ from nika_core.plugin.keyword import (
     StepContext,
     StepOutput,
     WaitFor,
+    WorkflowCall,
 )
 
 if TYPE_CHECKING:
@@ -49,7 +52,7 @@ if TYPE_CHECKING:
     from nika_core.model.clock import Clock
     from nika_core.model.events import EventKind
     from nika_core.model.files import FileError, is_folder, json_of, open_file, read_file, read_json, read_text, text_of
-    from nika_core.model.graph import Edge, EdgeKind, Graph
+    from nika_core.model.graph import ALL_TASKS, Edge, EdgeKind, Graph
     from nika_core.model.importing import import_in_thread
     from nika_core.model.input_values import input_spec
     from nika_core.model.limits import Limit, LimitKind, Unit, output_of, timeout_of
@@ -84,7 +87,7 @@ if TYPE_CHECKING:
 API_VERSION: Final = 1
 # What a keyword's description does not need is imported when it is first asked for.
 _LAZY: Final = {
-    "nika_core.model.graph": ("Edge", "EdgeKind", "Graph"),
+    "nika_core.model.graph": ("ALL_TASKS", "Edge", "EdgeKind", "Graph"),
     "nika_core.plugin.command": ("Command", "CommandContext", "Styled", "Terminal"),
     "nika_core.model.clock": ("Clock",),
     "nika_core.model.events": ("EventKind",),
@@ -132,6 +135,7 @@ _LAZY: Final = {
 _MODULE_OF: Final = {name: module for module, names in _LAZY.items() for name in names}
 
 __all__ = [
+    "ALL_TASKS",
     "API_VERSION",
     "MISSING",
     "Admission",
@@ -176,6 +180,7 @@ __all__ = [
     "NikaError",
     "OutputSpec",
     "Payload",
+    "PayloadValue",
     "Place",
     "Placeholder",
     "Policy",
@@ -214,6 +219,7 @@ __all__ = [
     "Values",
     "WaitFor",
     "Workflow",
+    "WorkflowCall",
     "answer_text",
     "bound",
     "check_answer",

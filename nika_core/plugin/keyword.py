@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-from nika_core.errors import Place, Severity
+from nika_core.errors import Category, Place, Severity, TaskError
 from nika_core.model.events import EventKind
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.usage import NOTHING, Usage
-from nika_core.model.workflow import AgentBlock, KeywordCategory, OutputSpec, PayloadValue
+from nika_core.model.workflow import AgentBlock, KeywordCategory, NodePath, OutputSpec, PayloadValue
 from nika_core.plugin.explanation import Explanation
+from nika_core.values import dataclass, field
 
 if TYPE_CHECKING:  # describing a keyword needs none of these
     from contextlib import AbstractAsyncContextManager
@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # describing a keyword needs none of these
     from nika_core.plugin.tool import Tool, ToolResult
 
 T = TypeVar("T")
+NO_STEP: Final = "nika_core.plugin.keyword:NoStep"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +36,13 @@ class Keyword:
     Attributes:
         name: the word that a workflow's author writes; also the name of the entry point.
         summary: one sentence.
-        category: how it stands to the main conversation; `context` and `isolated` keywords may have `allowedTools`.
+        category: how it stands to the main conversation; `context` and `isolated` keywords may have `allowedTools`. A
+            `group` stands for a workflow, which its facets name (`Facets.workflow`) and the kernel runs in its place.
         primary: the field that the short form (`word: scalar`) stands for.
         short_form_only: whether there is only the short form: whatever stands under the word, also a list or a mapping,
             is the field `primary`, and the payload has no other field. In `json_fields`, that is any JSON.
         payload: what stands under the word: a `fields.Map`, whose fields are documented. Their names are camelCase.
-        step: "package.module:Class" of a `Step`, made once per run without arguments.
+        step: "package.module:Class" of a `Step`, made once per run without arguments. Only a group needs none.
         facets: "package.module:Class" of `Facets`; the default ones are sound, but know nothing.
         json_fields: payload fields that hold JSON. Plain scalars that are exactly a JSON number, true, false or null
             have that type there (`3`, but not `3.10`), and a field that is one single placeholder keeps its value's
@@ -67,7 +69,7 @@ class Keyword:
     primary: str
     short_form_only: bool = False
     payload: Validator
-    step: str
+    step: str = NO_STEP
     facets: str = "nika_core.plugin.keyword:Facets"
     json_fields: frozenset[str] = frozenset()
     verbatim_fields: frozenset[str] = frozenset()
@@ -290,6 +292,14 @@ class Step(Protocol):
         ...
 
 
+class NoStep(Step):
+    """The step of a group, which the kernel does not run: it runs the group's workflow."""
+
+    async def run(self, payload: JsonObject, context: StepContext) -> Json:
+        """Raise TaskError: nothing was described that could be done."""
+        raise TaskError(f"`{context.task_id}` has no step to run", category=Category.CONFIG)
+
+
 class Payload(Protocol):
     """A checked payload before it is rendered: strings with placeholders are `Template`s.
 
@@ -415,11 +425,42 @@ class Estimate:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class WorkflowCall:
+    """The workflow that a task of a group stands for, and what it is given.
+
+    Attributes:
+        use: a name under `workflows:` of the task's file, or the path of a workflow's file relative to that file, which
+            lies in the project. An absolute `Path`: a file of the plugin's own. Not a template: what a task stands for
+            is known before a run.
+        inputs: the inputs by name. JSON, in which there may be templates before the payload is rendered.
+        use_at: where in the payload `use` is written, e.g. `("use",)`; for problems.
+        inputs_at: where in the payload the inputs are, e.g. `("with",)`; for problems.
+    """
+
+    use: str | Path | Template
+    inputs: Mapping[str, PayloadValue] = field(default_factory=dict)
+    use_at: NodePath = ()
+    inputs_at: NodePath = ()
+
+
 class Facets:
     """Answer what the kernel asks about a task without running it. All pure and quick; each has a sound default."""
 
     def check(self, payload: Payload, report: Report) -> None:
         """Report what the schema cannot see. Never calls anything outside; may look whether a file is there."""
+
+    def workflow(self, fields: Mapping[str, PayloadValue]) -> WorkflowCall | None:
+        """Return the workflow that a task with this payload stands for: only keywords of category `group` are asked.
+
+        The kernel loads and checks it, and runs it in the place of a step. A task in it is a task of the run like any
+        other: planned, priced, mocked, recorded and resumed. Raise UsageError for a payload that names none.
+
+        Args:
+            fields: the checked payload. Before a run there are templates in it; when the task starts it is rendered,
+                and `inputs` of the answer is what the workflow is given.
+        """
+        return None
 
     def check_tool(self, reference: str, payload: Payload, report: Report) -> None:
         """Report why an entry of `allowedTools` with this keyword stands for no tool, as far as can be seen here.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol, TypeAlias
@@ -15,6 +14,7 @@ from typing import Protocol, TypeAlias
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.message import Message, ToolCall, ToolSpec
 from nika_core.model.usage import Usage
+from nika_core.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

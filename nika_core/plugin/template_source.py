@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import InputSpec, Task
+from nika_core.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,8 @@ class Scope:
         tasks: the workflow's tasks by id.
         inputs: its declared inputs; None where it declares none: then any input is accepted.
         environ: the environment.
-        bindings: what the placeholder's task has beside these: `each` inside a list, `last` inside a loop.
+        bindings: what the placeholder's task has beside these: `each` inside a list, `last` inside a loop, `status` (of
+            the run) in cleanup.
     """
 
     tasks: Mapping[str, Task] = field(default_factory=dict)
@@ -63,7 +64,8 @@ class Values:
         errors: why tasks failed, by id: objects with `message`, `code`, `category` and, if there is one, `output`.
         bindings: what lists and loops give a task, by source: `each` and `last`.
         run: `id` of the run; `folder` for files that tasks hand on, made when it is asked for;
-            `scope`: the node whose workflow the task belongs to, None for the run's own.
+            `scope`: names the node whose workflow the task belongs to, None for the run's own; `status`, in cleanup:
+            how it would end now, `succeeded`, `failed` or `cancelled`.
     """
 
     outputs: Mapping[str, Json] = field(default_factory=dict)
@@ -93,7 +95,10 @@ class Source(Protocol):
         ...
 
     def depends_on(self, placeholder: Placeholder) -> Iterable[str]:
-        """Return the ids of the tasks that it names: each becomes an edge of the graph."""
+        """Return the ids of the tasks that it names: each becomes an edge of the graph.
+
+        ALL_TASKS stands for all tasks of the workflow that are not cleanup; only cleanup may wait for these.
+        """
         ...
 
     def resolve(self, placeholder: Placeholder, values: Values) -> Json:

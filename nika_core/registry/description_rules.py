@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 from nika_core.model.workflow import ROOT_KEYS, KeywordCategory
 from nika_core.plugin import Explanation, Keyword
 from nika_core.plugin.fields.validator import Validator
+from nika_core.plugin.keyword import NO_STEP
 from nika_core.registry.kinds import Kind, load_named
 
 _OBJECT: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*\Z")
@@ -120,6 +121,8 @@ def description_error(kind: Kind, description: object) -> str | None:
         if not holds(value):
             return f"sets `{name}` to {_shown(value)}, not {wanted}"
     if isinstance(description, Keyword):
+        if description.step == NO_STEP and description.category is not KeywordCategory.GROUP:
+            return "names no `step`, and only a keyword of category GROUP needs none"
         return _sections_error(description) or _explanations_error(description)
     return None
 

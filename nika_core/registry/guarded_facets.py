@@ -9,7 +9,19 @@ from typing import Any, TypeVar
 from nika_core.errors import NikaError, Place, PluginError
 from nika_core.model.json import Json, JsonObject, find_non_json
 from nika_core.model.template import Template
-from nika_core.plugin import CallEstimate, Effect, Estimate, Facets, ModelRequest, Payload, Report, StepContext, Tool
+from nika_core.model.workflow import PayloadValue
+from nika_core.plugin import (
+    CallEstimate,
+    Effect,
+    Estimate,
+    Facets,
+    ModelRequest,
+    Payload,
+    Report,
+    StepContext,
+    Tool,
+    WorkflowCall,
+)
 from nika_core.registry.figures import estimate_problem, request_problem
 from nika_core.registry.loading import broken, one_line
 from nika_core.registry.scan import PluginRecord
@@ -49,6 +61,16 @@ class GuardedFacets(Facets):
             raise
         except BaseException as error:
             raise self._failed("check", error) from error
+
+    def workflow(self, fields: Mapping[str, PayloadValue]) -> WorkflowCall:
+        found = self._ask("workflow", lambda: self._own.workflow(fields))
+        if not isinstance(found, WorkflowCall):
+            raise self._wrong("workflow", found, "WorkflowCall")
+        if not isinstance(found.use, str | Path | Template):
+            raise self._wrong("workflow", found.use, "a name or a path in `use`")
+        if not isinstance(found.inputs, Mapping) or not all(isinstance(name, str) for name in found.inputs):
+            raise self._wrong("workflow", found.inputs, "inputs by name")
+        return found
 
     def check_tool(self, reference: str, payload: Payload, report: Report) -> None:
         self._ask("check_tool", lambda: self._own.check_tool(reference, payload, _strict(report)))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 from nika_core.errors import NikaError
 from nika_core.model.json import Json, JsonObject
+from nika_core.model.workflow import KeywordCategory
 from nika_core.registry import Registry
 from nika_core.testing.scripted import ScriptedModel
 from nika_core.testing.workbench import Workbench, base_environ
+from nika_core.values import dataclass, field, replace
 
 TASK: Final = "sample"
 _MOST_CALLS: Final = 50  # replies that a scripted model has for one run
@@ -70,6 +72,14 @@ class Case:
         """Return whether the keyword has only the short form; the payload is then its one field."""
         try:
             return Registry().keyword(self.word).short_form_only
+        except NikaError:  # the checks that try the workflow say what is wrong with it
+            return False
+
+    @property
+    def is_group(self) -> bool:
+        """Return whether the keyword stands for a workflow: a task with it has neither `retry` nor `output`."""
+        try:
+            return Registry().keyword(self.word).category is KeywordCategory.GROUP
         except NikaError:  # the checks that try the workflow say what is wrong with it
             return False
 

@@ -12,7 +12,7 @@ import importlib_metadata
 
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.errors import NikaError
-from nika_core.plugin import Facets, Keyword, LimitPolicy, Policy, Provider, TemplateSource
+from nika_core.plugin import Facets, Keyword, KeywordCategory, LimitPolicy, Policy, Provider, TemplateSource
 from nika_core.plugin.fields import field_docs
 from nika_core.registry import Kind, PluginRecord, Registry
 from nika_core.registry.kinds import BY_ID
@@ -117,9 +117,15 @@ def _consistent(keyword: Keyword) -> None:
         DECLARED,
         f'{", ".join(sorted(undocumented))} have no documentation, which editors show: fields.field(validator, "...")',
     )
+    module, _, name = keyword.facets.partition(":")
+    facets = getattr(import_module(module), name)
+    is_group = keyword.category is KeywordCategory.GROUP
+    require(
+        is_group == (facets.workflow is not Facets.workflow),
+        DECLARED,
+        "a keyword of category GROUP, and no other, has facets with `workflow`, which say what it stands for",
+    )
     if keyword.rendered_fields:
-        module, _, name = keyword.facets.partition(":")
-        facets = getattr(import_module(module), name)
         require(
             facets.render is not Facets.render, DECLARED, "it has `rendered_fields`, and its facets have no `render`"
         )

@@ -8,10 +8,11 @@ import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
+
+from nika_core.values import dataclass, field
 
 _HOLD: Final = 10.0  # seconds for which a held answer waits to be let go
 

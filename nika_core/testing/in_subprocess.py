@@ -42,7 +42,8 @@ def stopped(case: dict[str, Any], *, by_timeout: bool) -> dict[str, Any]:
     process_table()  # from now on orphans are children of this process
     sample = Case(**case)
     if by_timeout:
-        sample = replace(sample, task={**sample.task, "timeout": f"{BUSY}s", "retry": {"max": 1}})
+        once = {} if sample.is_group else {"retry": {"max": 1}}
+        sample = replace(sample, task={**sample.task, "timeout": f"{BUSY}s", **once})
     with _folder() as folder:
         bench = sample.bench(folder)
         report = _stop(bench, sample.text(), by_timeout=by_timeout)
@@ -102,6 +103,7 @@ def _stop(bench: Workbench, text: str, *, by_timeout: bool) -> dict[str, Any]:
 def facets(case: dict[str, Any]) -> dict[str, Any]:
     """Call every facet three times. Return what it touched, how long it took, and where its results differ."""
     sample = Case(**case)
+    is_group = sample.is_group
     answer: dict[str, Any] = {"wrong": [], "touched": {}, "seconds": {}}
     with _folder() as folder:
         audit = Audit(folder)
@@ -118,6 +120,7 @@ def facets(case: dict[str, Any]) -> dict[str, Any]:
             checked = prepared.payload(task)
             facet_calls: dict[str, Callable[[Any], Any]] = {
                 "check": lambda facets: _reported(facets, checked),
+                "workflow": lambda facets: facets.workflow(checked.fields) if is_group else None,
                 "effects": lambda facets: list(facets.effects(checked)),
                 "estimate": lambda facets: facets.estimate(checked),
                 "mock": lambda facets: _mocked(facets, _copy(rendered)),

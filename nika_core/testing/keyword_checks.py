@@ -196,10 +196,12 @@ def check_mock(case: Case, like: Json = None, *, has_like: bool = False, failure
     Raises:
         NotConformant: with both kinds.
     """
+    outputs: tuple[JsonObject, ...] = (
+        {"output": {"format": "json"}},
+        {"output": {"format": "json", "schema": _SCHEMA}},
+    )
     with TemporaryDirectory() as folder:
-        as_json: dict[str, Any] = {"format": "json"}
-        formats: tuple[dict[str, Any], ...] = ({}, {"output": as_json}, {"output": {**as_json, "schema": _SCHEMA}})
-        for task in formats[:1] if Registry().keyword(case.word).only_asks else formats:
+        for task in ({}, *(() if case.is_group or Registry().keyword(case.word).only_asks else outputs)):
             changed = replace(case, task={**case.task, **task})
             outcome = changed.bench(Path(folder).resolve(), mock=True).run(changed.text())
             _require_end(outcome, failure, MOCK, "a mocked run")

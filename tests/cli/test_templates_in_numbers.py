@@ -43,7 +43,7 @@ def test_the_plan_shows_them_filled_in(nika: Nika, write: Write) -> None:
     )
     text = nika("plan", "w.nika.yaml", "-i", "n=3").out
     assert "      retry.backoff: 0.3s\n" in text
-    assert text.startswith("timeout: 20s\nagent.maxTokens: 300\n")
+    assert "\ntimeout: 20s\nagent.maxTokens: 300\n" in text
 
 
 def test_they_hold_in_the_run(nika: Nika, write: Write) -> None:

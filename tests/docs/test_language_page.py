@@ -112,8 +112,8 @@ def test_the_other_workflows_of_the_page_are_valid(tmp_path: Path) -> None:
     (tools / "text.py").write_text("def count(text: str) -> int:\n    return len(text)\n")
     whole = [block for block in blocks(PAGE) if block.language == "yaml" and "\ntasks:" in block.text]
 
-    assert len(whole) == 4
-    assert [validate_workflow(block.text, folder=tmp_path) for block in whole] == [()] * 4
+    assert len(whole) == 5
+    assert [validate_workflow(block.text, folder=tmp_path) for block in whole] == [()] * 5
 
 
 def test_the_project_file_of_the_page_is_read(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ HEAD = "tasks:\n- {id: a, shell: date}\n"
         ("- {id: b, shell: x, timeout: '{{c}}'}", 31, "c"),
         ("- {id: b, shell: x, timeout: '{{a}'}", 34, ""),
         ("- {id: b, shell: x, timeout: 'x${'}", 30, "a duration"),
+        ("- {id: b, shell: x, retry: {max: '${input.n'}}", 35, "never closed"),
         ("- {id: b, shell: x, retry: {max: '\\${input.n}'}}", 34, "a whole number"),
         ("- {id: b, agent: {prompt: x, limit: '{{a}}'}}", 38, "`limit` cannot name a task's output"),
     ],

@@ -23,6 +23,7 @@ HINTS = {
     "repeatPolicy": "repeat:",
     "max_iterations": "`max` of `repeat`",
     "until_bash": "until",
+    "approval": "`ask: ...`",
 }
 ON_A_TASK = {**HINTS, "environment": "env", "values": "enum", "steps": "under `tasks:`"}
 AT_THE_ROOT = {**HINTS, "environment": "`env`", "values": "enum", "steps": "did you mean `tasks`?"}

@@ -1,6 +1,7 @@
 """The core under random graphs and random orders of events, with duplicates, strays, cancellations and limits."""
 
 import json
+from dataclasses import replace
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -48,7 +49,7 @@ class Fixed:
 
 @st.composite
 def workflows(draw, lab, *, modes=(None, Mode.STRICT, Mode.AGENTIC)):
-    """Tasks whose declared order is not the graph's, and flows of all kinds."""
+    """Tasks whose declared order is not the graph's, some of them cleanup, and flows of all kinds."""
     count = draw(st.integers(1, 9))
     names = draw(st.permutations([f"t{i}" for i in range(count)]))
     tasks = tuple(
@@ -70,6 +71,9 @@ def workflows(draw, lab, *, modes=(None, Mode.STRICT, Mode.AGENTIC)):
             st.sampled_from([(None,), (Fixed(True),), (Fixed(False),), (Fixed(None),), (Fixed(False), Fixed(True))])
         )
     )
+    # Cleanup that waits for everything cannot have anything wait for it.
+    ends = {flow.target for flow in flows} | ({task.id for task in tasks} - {flow.source for flow in flows})
+    tasks = tuple(replace(task, always=task.id in ends and draw(st.integers(0, 3)) == 0) for task in tasks)
     return tasks, flows
 
 
@@ -83,6 +87,7 @@ def plans(draw, lab):
         max_concurrent=draw(st.sampled_from([None, 1, 2, 3])),
         fail_fast=draw(st.booleans()),
         timeout=draw(st.sampled_from([None, 5.0])),
+        limits=draw(st.sampled_from([lab.limits(), lab.limits(cleanup__seconds=60)])),
     )
 
 
@@ -108,7 +113,7 @@ def strays(names):
         st.builds(AttemptStarted, task, epoch, st.integers(1, 3)),
         st.builds(AttemptFailed, task, epoch, st.integers(1, 3), st.just(0.5), st.just(FAILURE)),
         st.builds(AgentDecision, task, epoch, st.sampled_from(list(Action)), st.just("why not"), usage),
-        st.builds(TimerFired, st.sampled_from(["run", "other"])),
+        st.builds(TimerFired, st.sampled_from(["run", "cleanup:", "other"])),
         st.builds(CancelRequested, st.just("enough")),
     )
 
@@ -265,7 +270,12 @@ def expected(tasks, flows, fails):
             found[name] = decide(name)
         return found[name]
 
+    def ended(name, failed):
+        return "Failed" if failed and by_id[name].on_error is not OnError.VALUE else "Success"
+
     def decide(name):
+        if by_id[name].always:  # however the others end
+            return ended(name, fails[name])
         incoming = [flow for flow in flows if flow.target == name]
         ends = [(flow, of(flow.source)) for flow in incoming]
         tolerated = [by_id[flow.source].on_error is OnError.CONTINUE for flow, _ in ends]
@@ -275,11 +285,11 @@ def expected(tasks, flows, fails):
         open_ = [flow for flow, end in ends if end in ("Success", "Failed")]
         values = [True if flow.condition is None else flow.condition.value for flow in open_]
         if None in values:
-            return "Failed"
+            return ended(name, True)
         if incoming and not any(values):
             succeeded = any(end == "Success" for _, end in ends)
             return (SkipReason.CONDITION if succeeded else SkipReason.UPSTREAM_SKIPPED).value
-        return "Failed" if fails[name] else "Success"
+        return ended(name, fails[name])
 
     return {task.id: of(task.id) for task in tasks}
 
@@ -314,13 +324,40 @@ def test_resuming_an_interrupted_run_ends_like_the_run_that_was_not_interrupted(
     known = previous_tasks(events)
     resumed = lab.plan(tasks, flows, previous=known)
     after, again, result = go(resumed)
-    done = {task for task, was in known.items() if was.state == "success"}
+    cleanup = {task.id for task in tasks if task.always}  # done again if anything before it is
+    done = {task for task, was in known.items() if was.state == "success"} - cleanup
     assert not done & set(again), "a finished task never runs twice"
     assert [(task.id, task.state, task.output) for task in result.tasks] == [
         (task.id, task.state, task.output) for task in whole.tasks
     ]
-    assert {task.id for task in result.tasks if task.reused} == done
+    assert {task.id for task in result.tasks if task.reused} - cleanup == done
     assert {t for t, was in previous_tasks([*events, *after]).items() if was.state == "success"} >= done
+
+
+@SLOW
+@given(data=st.data())
+def test_cleanup_runs_once_after_all_that_it_waits_for_whatever_stops_the_run(lab, data):
+    tasks, flows = data.draw(workflows(lab, modes=(None,)))
+    more = {"fail_fast": data.draw(st.booleans()), "timeout": 5.0, "limits": lab.limits(cleanup__seconds=60)}
+    core = Core(lab.plan(tasks, flows, max_concurrent=data.draw(st.sampled_from([None, 1])), **more))
+    commands, running, started = core.start(), [], []
+    stop = data.draw(st.sampled_from([CancelRequested("enough"), TimerFired("run"), None]))
+    while not any(isinstance(command, Finish) for command in commands):
+        for command in commands:
+            if isinstance(command, StartTask):
+                node = command.call.node
+                awaited = {edge.source for edge in core.plan.workflow.graph.incoming[node]}
+                assert not awaited & {name for name, state in core.states.items() if isinstance(state, Running)}
+                running.append(node)
+                started.append(node)
+        if stop is not None and data.draw(st.booleans()):
+            commands, stop = core.on(stop), None
+            continue
+        task = running.pop(data.draw(st.integers(0, len(running) - 1)))
+        commands = core.on(TaskEnded(task, 1, data.draw(outcomes())))
+    cleanup = {task.id for task in tasks if task.always}
+    assert sorted(node for node in started if node in cleanup) == sorted(cleanup)
+    assert all(type(core.states[name]) in (Success, Failed, Cancelled) for name in cleanup)
 
 
 def test_pending_and_ready_are_the_only_states_that_a_stop_skips(lab):

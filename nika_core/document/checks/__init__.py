@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from nika_core.document.checks.check_context import Context, depends_on, is_optional
+from nika_core.document.checks.cleanup import check_cleanup
 from nika_core.document.checks.conditions import check_conditions
 from nika_core.document.checks.flow_conditions import check_flow_conditions
 from nika_core.document.checks.groups import check_groups
@@ -39,6 +40,7 @@ _CHECKS = (
     check_output,
     check_outputs,
     check_groups,
+    check_cleanup,
     check_payloads,
     check_attempts,
 )

@@ -8,7 +8,7 @@ from nika_core import codes
 from nika_core.document.checks.check_context import Context
 from nika_core.errors import Problem
 from nika_core.model.limits import LimitKind
-from nika_core.model.workflow import ForEach, KeywordCategory, Repeat, Task
+from nika_core.model.workflow import ForEach, KeywordCategory, OutputSpec, Repeat, Retry, Task
 
 
 def check_groups(context: Context) -> Iterator[Problem]:
@@ -18,6 +18,9 @@ def check_groups(context: Context) -> Iterator[Problem]:
             yield from _check_list(context, task, task.for_each)
         if task.repeat is not None:
             yield from _check_loop(context, task, task.repeat)
+        keyword = context.keyword(task.keyword)
+        if keyword is not None and keyword.category is KeywordCategory.GROUP:
+            yield from _check_workflow(task)
 
 
 def _check_list(context: Context, task: Task, for_each: ForEach) -> Iterator[Problem]:
@@ -54,6 +57,24 @@ def _check_list(context: Context, task: Task, for_each: ForEach) -> Iterator[Pro
             f"the list has {len(for_each.items)} items; at most {most:g} are allowed",
             place,
             f"raise `max`, or {bound.name}",
+        )
+
+
+def _check_workflow(task: Task) -> Iterator[Problem]:
+    """Check a task that stands for a workflow: attempts and outputs are those of the tasks inside it."""
+    if task.retry != Retry():
+        yield Problem(
+            codes.BAD_VALUE,
+            f"a `{task.keyword}` task has no `retry`: attempts are made by the tasks inside it",
+            task.at(("retry",)),
+            "put `retry` on the tasks of the workflow that may fail",
+        )
+    if task.output != OutputSpec():
+        yield Problem(
+            codes.BAD_VALUE,
+            f"a `{task.keyword}` task has no `output`: its output is what the workflow's `outputs` say",
+            task.at(("output",)),
+            "put `output` on a task of the workflow, and name it in its `outputs`",
         )
 
 

@@ -15,10 +15,19 @@ from nika_core.plugin import Values
 from nika_core.template import resolve
 
 
-def check_values(workflow: Workflow, catalog: PluginCatalog, values: Values) -> Iterator[Problem]:
+def check_values(
+    workflow: Workflow,
+    catalog: PluginCatalog,
+    values: Values,
+    *,
+    ignore: type[TemplateValueError] | tuple[type[TemplateValueError], ...] = (),
+) -> Iterator[Problem]:
     """Yield a problem for each placeholder whose value has to be known now, and is not.
 
     To be called right before a run, with its inputs and its environment; `values.outputs` is not looked at.
+
+    Args:
+        ignore: what a source raises for a value that is known only in the run.
     """
     errors: dict[str, TemplateValueError | None] = {}
 
@@ -29,7 +38,8 @@ def check_values(workflow: Workflow, catalog: PluginCatalog, values: Values) -> 
                 if is_known_before_run(catalog, placeholder):
                     resolve(placeholder, values, catalog.source)
             except TemplateValueError as error:
-                errors[placeholder.text] = error
+                if not isinstance(error.__cause__, ignore):
+                    errors[placeholder.text] = error
             except PluginError:  # reported when the document was checked
                 pass
         return errors[placeholder.text]

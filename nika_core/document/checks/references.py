@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -18,9 +17,11 @@ from nika_core.model.template import Placeholder, TypedTemplate
 from nika_core.model.workflow import ITEM_SOURCE, Condition, NoOutputs, Task
 from nika_core.plugin import TypedSource
 from nika_core.template import why_not_piped
+from nika_core.values import dataclass, replace
 
 _NO_BINDINGS: Final[frozenset[str]] = frozenset()
 _ROUND: Final = "last"
+_STATUS: Final = "status"  # of the run, in cleanup
 _ALL_TASKS: Final = (
     "it is the same for all tasks, and fixed before any of them runs; put it in the task's `systemPrompt`"
 )
@@ -151,6 +152,12 @@ def check_references(context: Context) -> Iterator[Problem]:
         yield from _check_group(context, references, task, bindings)
         at = partial(place_of, task.at, ("when",))
         yield from _check_condition(context, references, task.when, task.id, at, bindings - {_ROUND})
+        for path, placeholder in placeholders_in(task.stand_in, ("onError", "value")):
+            at = partial(place_of, task.at, path)
+            yield from references.problems(placeholder, at, bindings & {_STATUS})
+            if task.id in context.depends_on(placeholder):
+                message = f"{_short(placeholder)}: what stands in for '{task.id}' cannot depend on its own output"
+                yield Problem(codes.CYCLE, message, at(placeholder), "a value can name other tasks only")
     agent = context.workflow.agent
     for path, placeholder in placeholders_in(agent.system_prompt if agent else None, ("agent", "systemPrompt")):
         at = partial(place_of, context.workflow.at, path)
@@ -214,15 +221,15 @@ def _check_known(
 
 def _bindings(task: Task) -> frozenset[str]:
     """Return what a task's payload may name beside tasks, inputs and the like."""
-    names = {ITEM_SOURCE} if task.for_each is not None else set()
-    return frozenset(names | {_ROUND}) if task.repeat is not None else frozenset(names)
+    names = {ITEM_SOURCE: task.for_each is not None, _ROUND: task.repeat is not None, _STATUS: task.always}
+    return frozenset(name for name, has in names.items() if has)
 
 
 def _check_group(context: Context, references: _References, task: Task, bindings: frozenset[str]) -> Iterator[Problem]:
     """Check what `forEach` and `repeat` refer to. Only `key` speaks of an item, only `until` of the task itself."""
     if task.for_each is not None:
         for path, placeholder in placeholders_in(list_parts(task.for_each)):
-            own = bindings if path[0] == "key" else _NO_BINDINGS
+            own = bindings if path[0] == "key" else bindings & {_STATUS}
             at = partial(place_of, task.at, ("forEach", *path))
             yield from references.problems(placeholder, at, own)
             if task.id in context.depends_on(placeholder):

@@ -34,7 +34,7 @@ def _check_task(context: Context, entries: ToolEntries, task: Task) -> Iterator[
     keyword = context.keyword(task.keyword)
     if keyword is None:
         return
-    if keyword.category is KeywordCategory.TOOL:
+    if keyword.category in (KeywordCategory.TOOL, KeywordCategory.GROUP):
         name = _ALLOWED if task.allowed_tools is not None else _DISALLOWED
         yield Problem(
             codes.TOOLS_NOT_ALLOWED_HERE,

@@ -22,8 +22,11 @@ def defer(
     """
     for key, value in fields.items():
         if type(value) is TypedText:
+            since = len(issues)
             compiled = compile_text(value, issues, (key,))
-            if isinstance(compiled, Template):
+            if len(issues) > since:
+                compiled = None
+            elif isinstance(compiled, Template):
                 deferred[*path, key] = compiled
                 compiled = None
             fields[key] = compiled

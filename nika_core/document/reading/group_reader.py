@@ -1,8 +1,8 @@
-"""`forEach` and `repeat`: what makes a task stand for several nodes."""
+"""`forEach`, `repeat` and `onError`: what makes a task stand for several nodes, and what its failure means."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from nika_core import codes
 from nika_core.document.reading import workflow_schema
@@ -13,11 +13,11 @@ from nika_core.document.validation.issues import ValidationIssue, add, under
 from nika_core.document.validation.json_tree import typed_tree
 from nika_core.model.payload_tree import map_leaves
 from nika_core.model.template import Template
-from nika_core.model.workflow import ForEach, ItemError, NodePath, PayloadValue, Repeat
+from nika_core.model.workflow import ForEach, ItemError, NodePath, OnError, PayloadValue, Repeat
 from nika_core.template import ConditionSyntaxError, compile_condition
 
 _CHECK_FOR_EACH: Final = compile_schema(workflow_schema.FOR_EACH).check
-_ITEM_ERRORS: Final = [error.value for error in ItemError if error is not ItemError.VALUE]
+_Rule = TypeVar("_Rule", OnError, ItemError)
 
 
 def read_for_each(
@@ -40,7 +40,9 @@ def read_for_each(
     items = _items(node["items"], issues)
     if len(issues) > since:
         under(issues, since, "items")
-    on_error, value = _item_error(node.get("onItemError"), issues)
+    on_error, value = ItemError.FAIL, None
+    if "onItemError" in node:
+        on_error, value = read_error_rule(node["onItemError"], ItemError, "onItemError", issues)
     key = compile_text(fields["key"], issues, ("key",)) if fields.get("key") else None
     if len(issues) > since or items is None:
         return None
@@ -63,17 +65,22 @@ def _items(node: Any, issues: list[ValidationIssue]) -> PayloadValue:
     return None
 
 
-def _item_error(node: Any, issues: list[ValidationIssue]) -> tuple[ItemError, PayloadValue]:
-    if node is None:
-        return ItemError.FAIL, None
-    if isinstance(node, str) and node in _ITEM_ERRORS:
-        return ItemError(str(node)), None
-    if type(node) is dict and list(node) == ["value"]:
-        return ItemError.VALUE, compile_tree(typed_tree(node["value"]), issues)
+def read_error_rule(
+    node: Any, rules: type[_Rule], key: str, issues: list[ValidationIssue]
+) -> tuple[_Rule, PayloadValue]:
+    """Return what a failure means, and the value that stands in for the output if the rule is `{value: ...}`."""
+    words = [rule.value for rule in rules if rule is not rules("value")]
     since = len(issues)
-    add(issues, node, f"one of {', '.join(_ITEM_ERRORS)}, or {{value: ...}}")
-    under(issues, since, "onItemError")
-    return ItemError.FAIL, None
+    if isinstance(node, str) and node in words:
+        return rules(str(node)), None
+    if type(node) is dict and list(node) == ["value"]:
+        value = compile_tree(typed_tree(node["value"]), issues)
+        under(issues, since, "value")
+    else:
+        value = None
+        add(issues, node, f"{', '.join(f'`{word}`' for word in words)}, or `{{value: ...}}`")
+    under(issues, since, key)
+    return rules("value"), value
 
 
 def compile_tree(tree: Any, issues: list[ValidationIssue]) -> PayloadValue:

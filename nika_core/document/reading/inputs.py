@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from nika_core import codes
 from nika_core.document.validation.json_tree import plain_tree, typed_tree
-from nika_core.errors import Problem
+from nika_core.errors import Problem, TemplateValueError
 from nika_core.model.input_values import compact, input_spec, read_value, within
 from nika_core.model.json import Json
 from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.nearest import did_you_mean
-from nika_core.model.workflow import InputSpec, Workflow
+from nika_core.model.payload_tree import templates_in
+from nika_core.model.workflow import InputSpec, PayloadValue, Workflow
+from nika_core.values import dataclass
 
 
 def check_inputs(
@@ -23,36 +25,72 @@ def check_inputs(
     Where the workflow declares no inputs, anything is taken as a text. A text is read as the declared type; a value
     of another type must already have it.
     """
-    depth = limits.counts.get(LimitKind.JSON_DEPTH) if limits is not None else None
     if workflow.inputs is None:
         return {name: value if isinstance(value, str) else compact(value) for name, value in given.items()}, ()
+    values, issues = _read_inputs(workflow.inputs, given, limits)
+    return values, tuple(
+        Problem(
+            codes.BAD_INPUT,
+            issue.message,
+            workflow.at(("inputs", issue.name)) if issue.name in workflow.inputs else None,
+            issue.hint or f"pass it{': ' if issue.missing else ' as '}`-i {issue.name}=...`",
+        )
+        for issue in issues
+    )
+
+
+def call_issues(workflow: Workflow, given: Mapping[str, PayloadValue], limits: Limits) -> list[InputIssue]:
+    """Return what can be known to be wrong with what a task gives to the workflow that it stands for."""
+    known = {name: value for name, value in given.items() if not templates_in(value)}
+    return _read_inputs(workflow.inputs or {}, known, limits, later=given.keys() - known.keys())[1]
+
+
+def call_inputs(workflow: Workflow, given: Mapping[str, Json], limits: Limits) -> Mapping[str, Json]:
+    """Return the inputs of a workflow that a task stands for, typed and with defaults. Raise TemplateValueError."""
+    values, issues = _read_inputs(workflow.inputs or {}, given, limits)
+    if issues:
+        raise TemplateValueError("; ".join(issue.message for issue in issues), hint=issues[0].hint)
+    return values
+
+
+@dataclass(frozen=True, slots=True)
+class InputIssue:
+    """What is wrong with an input that is given, or is missing."""
+
+    name: str
+    message: str
+    hint: str | None = None
+    missing: bool = False
+
+
+def _read_inputs(
+    specs: Mapping[str, InputSpec],
+    given: Mapping[str, Any],
+    limits: Limits | None,
+    later: Collection[str] = (),
+) -> tuple[dict[str, Json], list[InputIssue]]:
+    """Return the values, and all that is wrong with them. `later`: inputs whose values are not known yet."""
+    depth = limits.counts.get(LimitKind.JSON_DEPTH) if limits is not None else None
     values: dict[str, Json] = {}
-    problems: list[Problem] = []
-
-    def report(message: str, name: str, hint: str | None = None) -> None:
-        place = workflow.at(("inputs", name)) if name in (workflow.inputs or ()) else None
-        problems.append(Problem(codes.BAD_INPUT, message, place, hint))
-
-    for name in given:
-        if name not in workflow.inputs:
-            names = ", ".join(workflow.inputs) or "none"
-            report(
-                f"the workflow has no input `{name}`",
-                name,
-                did_you_mean(name, workflow.inputs) or f"its inputs: {names}",
-            )
-    for name, spec in workflow.inputs.items():
+    issues: list[InputIssue] = []
+    for name in (*given, *later):
+        if name not in specs:
+            hint = did_you_mean(name, specs) or f"its inputs: {', '.join(specs) or 'none'}"
+            issues.append(InputIssue(name, f"the workflow has no input `{name}`", hint))
+    for name, spec in specs.items():
         if name in given:
             try:
                 values[name] = within(spec, read_value(spec.type, given[name], depth))
             except ValueError as error:
-                report(f"input `{name}`: {error}", name, f"pass it as `-i {name}=...`")
+                issues.append(InputIssue(name, f"input `{name}`: {error}"))
+        elif name in later:
+            continue
         elif spec.has_default:
             values[name] = spec.default
         elif spec.required:
             about = f" ({spec.description})" if spec.description else ""
-            report(f"input `{name}` is missing{about}", name, f"pass it: `-i {name}=...`")
-    return values, tuple(problems)
+            issues.append(InputIssue(name, f"input `{name}` is missing{about}", missing=True))
+    return values, issues
 
 
 def declared(name: str, fields: Mapping[str, Any], default: Any) -> InputSpec:

@@ -21,6 +21,12 @@ class ProblemList:
         self._seen: set[Problem] = set()
         self._count = dict.fromkeys(Severity, 0)
 
+    def below(self, locator: PathLocator) -> ProblemList:
+        """Return a list that adds to this one, with places from a locator of a part of the same document."""
+        part = ProblemList(locator)
+        part.items, part.left_out, part._seen, part._count = self.items, self.left_out, self._seen, self._count
+        return part
+
     @property
     def full(self) -> bool:
         """Return whether there is no room for another error."""

@@ -36,6 +36,8 @@ PROJECT: Final[dict[str, Any]] = {
     "main": NonEmptyStr(),
     "provider": NonEmptyStr(),
     "model": NonEmptyStr(),
+    "models": MapPattern(NonEmptyStr(), NonEmptyStr()) | EmptyDict(),
+    "limits": MapPattern(NonEmptyStr(), NonEmptyStr()) | EmptyDict(),
     "plugins": Map(
         {
             Optional("allow"): _WORDS,
@@ -97,6 +99,7 @@ def _project(path: Path, tree: Tree, problems: ProblemList) -> Project:
                 settings[key] = plain_tree(node)
     elif tree.whole:
         problems.add(codes.BAD_PROJECT_FILE, "a project file is a mapping", ())
+    models = _resolved(fields.get("models") or {}, problems)
     if problems.items:
         raise ProblemsError(problems.items)
     plugins = fields.get("plugins") or {}
@@ -106,6 +109,8 @@ def _project(path: Path, tree: Tree, problems: ProblemList) -> Project:
         main=fields.get("main"),
         provider=fields.get("provider"),
         model=fields.get("model"),
+        models=models,
+        limits=fields.get("limits") or {},
         allow=tuple(allow) if allow is not None else None,
         block=tuple(plugins.get("block") or ()),
         prefer=plugins.get("prefer") or {},
@@ -114,6 +119,26 @@ def _project(path: Path, tree: Tree, problems: ProblemList) -> Project:
         secrets=tuple(fields.get("secrets") or ()),
         at=problems.locator.place_of,
     )
+
+
+def _resolved(models: dict[str, str], problems: ProblemList) -> dict[str, str]:
+    """Return the model that each name stands for, perhaps by way of other names."""
+    resolved: dict[str, str] = {}
+    for name in models:
+        way = [name]
+        while (following := models.get(way[-1])) is not None and following not in way:
+            way.append(following)
+        if following is None:
+            resolved[name] = way[-1]
+        elif following == name:
+            circle = " -> ".join((*way, name))
+            problems.add(
+                codes.BAD_PROJECT_FILE,
+                f"`{name}` stands for itself: {circle}",
+                ("models", name),
+                hint="name a model, as in `small: claude-haiku-4-5`",
+            )
+    return resolved
 
 
 def _price(node: dict[str, str]) -> ModelPrice:
@@ -136,11 +161,12 @@ def check_settings(project: Project, catalog: PluginCatalog) -> tuple[Project, t
             try:
                 validator = catalog.keyword(key).settings
             except PluginError as error:
-                problems.append(Problem(error.code, error.message, project.at((key,)), error.hint))
+                problems.append(Problem(error.code, error.message, project.at((key,), at_key=True), error.hint))
                 continue
         if validator is None:
             hint = suggest_key(key, [*PROJECT, *words]) or f"known here: {', '.join(PROJECT)}, and keywords' own keys"
-            problems.append(Problem(codes.UNKNOWN_KEY, f"unknown key `{key}`", project.at((key,)), hint))
+            place = project.at((key,), at_key=True)
+            problems.append(Problem(codes.UNKNOWN_KEY, f"unknown key `{key}`", place, hint))
             continue
         issues: list[ValidationIssue] = []
         checked[key] = compile_schema(validator).check(node, issues)
@@ -152,4 +178,4 @@ def check_settings(project: Project, catalog: PluginCatalog) -> tuple[Project, t
 
 
 def _place(project: Project, key: str, issue: ValidationIssue) -> Any:
-    return project.at((key, *reversed(issue.path)))
+    return project.at((key, *reversed(issue.path)), at_key=issue.at_key)

@@ -19,7 +19,7 @@ def read_bytes(path: Path, limit: Limit | None) -> bytes | Problem:
         if limit is not None and error.size is not None:
             return too_large(path, error.size, limit)
         if error.missing:
-            return Problem(error.code, "there is no such file", error.place, _similar(path))
+            return Problem(error.code, "there is no such file", error.place, similar_file(path))
         return error.problem()
 
 
@@ -45,7 +45,7 @@ def decode_source(data: bytes, path: str) -> str | Problem:
     return text
 
 
-def _similar(path: Path) -> str | None:
+def similar_file(path: Path) -> str | None:
     """Return a hint with the file beside the missing one that the user may have meant."""
     from nika_core.model.nearest import nearest
 

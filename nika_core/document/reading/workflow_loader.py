@@ -5,13 +5,13 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nika_core import codes
 from nika_core.document.checks import Context, check_workflow
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading.source_file import decode_source, read_bytes, too_large
+from nika_core.document.reading.workflow_calls import CallTree, WorkflowCalls, inner_workflow
 from nika_core.document.reading.workflow_reader import WorkflowReader
 from nika_core.document.yaml.deadline import OutOfTimeError, ValidationDeadline
 from nika_core.document.yaml.path_locator import PathLocator
@@ -23,7 +23,8 @@ from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.graph import Graph
 from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.project import Project
-from nika_core.model.workflow import Workflow
+from nika_core.model.workflow import InnerWorkflow, Workflow
+from nika_core.values import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class LoadedWorkflow:
     path: str = ""
     readable: Workflow | None = None
     graph: Graph | None = None
+    inner: InnerWorkflow | None = None  # the same for a task that stands for it
+    texts: Mapping[str, str] = field(default_factory=dict)  # of the other files that problems are in, by path
 
     @property
     def valid(self) -> bool:
@@ -68,8 +71,28 @@ def load_workflow(
         project: its model stands in where the document names none, its settings are the keywords'.
         model: the same from the command line.
     """
-    options = _LoadOptions(path, catalog, limits, environ, project or Project(), model)
-    return replace(_read(options, text, ValidationDeadline(clock or SystemClock(), limits)), path=str(path))
+    project = project or Project()
+    deadline = ValidationDeadline(clock or SystemClock(), limits)
+    others: dict[str, LoadedWorkflow] = {}
+
+    def load(other: Path) -> LoadedWorkflow:
+        others[str(other)] = loaded = _read(replace(options, path=other, is_inner=True), None, deadline)
+        return loaded
+
+    options = _LoadOptions(
+        path, catalog, limits, environ, project, model, CallTree(project.folder or path.absolute().parent, load)
+    )
+    return _with_others(replace(_read(options, text, deadline), path=str(path)), others)
+
+
+def _with_others(loaded: LoadedWorkflow, others: Mapping[str, LoadedWorkflow]) -> LoadedWorkflow:
+    """Return a workflow with the problems of the files that it calls: it is valid if they are."""
+    problems = tuple(dict.fromkeys(problem for other in others.values() for problem in other.problems))
+    if not problems:
+        return loaded
+    texts = {path: other.text for path, other in others.items()}
+    valid = loaded.workflow if not exit_code_of(problems) else None
+    return replace(loaded, workflow=valid, problems=(*loaded.problems, *problems), texts=texts)
 
 
 def _read(options: _LoadOptions, text: bytes | None, deadline: ValidationDeadline) -> LoadedWorkflow:
@@ -110,6 +133,8 @@ class _LoadOptions:
     environ: Mapping[str, str] | None
     project: Project
     model: str | None
+    calls: CallTree
+    is_inner: bool = False
 
 
 def _load(options: _LoadOptions, data: bytes, text: str, deadline: ValidationDeadline) -> LoadedWorkflow:
@@ -133,23 +158,35 @@ def _load(options: _LoadOptions, data: bytes, text: str, deadline: ValidationDea
         nothing = Problem(codes.FILE_UNREADABLE, "the file holds no document", Place(str(path), 1, 1), "add `tasks:`")
         return LoadedWorkflow(None, (nothing,), text)
     workflow = reader.read(tree.root, recovered.keys, recovered.ids)
-    graph = None
+    graph = inner = None
     if workflow is not None:
         deadline.check()
+
+        def context_of(checked: Workflow) -> Context:
+            broken = frozenset(reader.broken_sections)
+            return Context(checked, catalog, limits, options.environ, options.project.settings, broken, deadline.check)
+
+        if options.is_inner and workflow.inputs is None:
+            workflow = replace(workflow, inputs={})
+        workflow = WorkflowCalls(options.calls, reader, limits, recovered.keys, context_of).of_document(workflow)
         whole = all(problem.severity is not Severity.ERROR for problem in problems.items)
-        broken = frozenset(reader.broken_sections)
-        context = Context(workflow, catalog, limits, options.environ, options.project.settings, broken, deadline.check)
+        context = context_of(workflow)
         for problem in check_workflow(context, whole=whole):
             problems.add_problem(problem)
             if Severity.ERROR in problems.left_out:
                 break
         else:
             graph = context.graph
+        if options.is_inner:
+            broken = any(problem.severity is Severity.ERROR for problem in problems.items)
+            inner = inner_workflow(context, broken=broken)
     sorted_problems = problems.sorted(str(path))
     valid = not any(problem.severity is Severity.ERROR for problem in sorted_problems)
     tasks, flows = (_length(tree.root, key) for key in ("tasks", "flows"))
     checked = workflow if valid else None
-    return LoadedWorkflow(checked, tuple(sorted_problems), text, tasks, flows, readable=workflow, graph=graph)
+    return LoadedWorkflow(
+        checked, tuple(sorted_problems), text, tasks, flows, readable=workflow, graph=graph, inner=inner
+    )
 
 
 def _length(root: object, key: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ from nika_core.document.yaml.deadline import ValidationDeadline
 from nika_core.document.yaml.path_locator import PathLocator
 from nika_core.document.yaml.syntax_hints import SYNTAX_HINTS
 from nika_core.errors import PluginError
+from nika_core.model.bounded import why_not_an_id
 from nika_core.model.input_values import DeclarationError
 from nika_core.model.limits import Limits
 from nika_core.model.template import Template
@@ -46,16 +48,23 @@ class WorkflowReader:
         limits: Limits,
         deadline: ValidationDeadline,
         model: str | None = None,
+        *,
+        outer: WorkflowReader | None = None,
+        name: str = "",
     ) -> None:
+        """Args: outer, name: the reader of the document and the name there, of a workflow under `workflows:`."""
+        self.outer = outer
+        self.name = name
         self.path = path
         self.locator = locator
         self.catalog = catalog
         self.limits = limits
         self.deadline = deadline
         self.model = model
-        self.problems = ProblemList(locator)
-        self.conditions = ConditionReader(limits, deadline)
-        self.broken_sections: set[str] = set()
+        self.problems: ProblemList = ProblemList(locator) if outer is None else outer.problems.below(locator)
+        self.conditions: ConditionReader = ConditionReader(limits, deadline) if outer is None else outer.conditions
+        self.broken_sections: set[str] = set() if outer is None else set(outer.broken_sections)
+        self.workflows: dict[str, Workflow | None] = {}  # under `workflows:`; None: a broken one
         self.deferred: dict[NodePath, Template] = {}
 
     def read(self, root: Any, missing: Collection[str] = (), ids: Iterable[str] = ()) -> Workflow | None:
@@ -80,10 +89,11 @@ class WorkflowReader:
         agent = None
         if "agent" in root:
             agent = read_agent(root["agent"], self.path.parent, self.problems, self.deferred, self.model)
-        elif self.model is None and "agent" not in missing:
+        elif self.model is None and "agent" not in missing and self.outer is None:
             check_model(tasks, self.catalog, self.problems)
+        self._read_workflows(root, sections)
         return Workflow(
-            name=self._text(root, "name") or _name_of(self.path),
+            name=self.name or self._text(root, "name") or _name_of(self.path),
             path=self.path,
             tasks=tasks,
             flows=self._flows(root),
@@ -97,6 +107,37 @@ class WorkflowReader:
             deferred=self.deferred,
             at=self.locator.place_of,
         )
+
+    def _read_workflows(self, root: dict[Any, Any], sections: Mapping[str, Any]) -> None:
+        """Read what stands under `workflows:`. One without its own servers and the like has those of the file."""
+        node = root.get("workflows")
+        if node is None or is_refused(node):
+            return
+        issues: list[ValidationIssue] = []
+        if type(node) is not dict:
+            add(issues, node, "workflows by name", "e.g. `workflows: {section: {tasks: [...]}}`")
+            self.problems.add_issues(issues, codes.BAD_VALUE, ("workflows",))
+            return
+        for name, inner in node.items():
+            if not isinstance(name, str):
+                continue
+            why = why_not_an_id(name, None)
+            if why is not None:
+                self.problems.add(codes.BAD_VALUE, f"the name of a workflow: {why}", ("workflows", name), at_key=True)
+            self.workflows[name] = self._read_inner(name, inner, sections)
+
+    def _read_inner(self, name: str, node: Any, sections: Mapping[str, Any]) -> Workflow | None:
+        if is_refused(node):
+            return None
+        locator = self.locator.below("workflows", name)
+        reader = WorkflowReader(
+            self.path, locator, self.catalog, self.limits, self.deadline, self.model, outer=self, name=name
+        )
+        workflow = reader.read(node)
+        self.broken_sections |= reader.broken_sections
+        if workflow is None:
+            return None
+        return replace(workflow, sections={**sections, **workflow.sections}, inputs=workflow.inputs or {})
 
     def _of_another_version(self, root: dict[Any, Any], syntax_problems: int) -> bool:
         """Return whether it is. If so, that replaces all problems but the first `syntax_problems` ones.
@@ -158,7 +199,7 @@ class WorkflowReader:
 
     def _sections(self, root: dict[Any, Any]) -> dict[str, Any]:
         """Return the root keys that plugins bring, checked; others are unknown."""
-        unknown = [key for key in root if isinstance(key, str) and key not in workflow_schema.ROOT]
+        unknown = [key for key in root if isinstance(key, str) and key not in self._keys]
         if not unknown:
             return {}
         sections: dict[str, Any] = {}
@@ -179,8 +220,20 @@ class WorkflowReader:
                 self.broken_sections.add(key)
         return sections
 
+    @property
+    def _keys(self) -> Collection[str]:
+        """The root keys that are the kernel's."""
+        return workflow_schema.ROOT.keys() - (workflow_schema.NOT_INNER if self.outer is not None else ())
+
     def _add_unknown_key(self, key: str) -> None:
-        allowed_keys = [*workflow_schema.ROOT, *self.catalog.sections()]
+        if key in workflow_schema.NOT_INNER:
+            instead = (
+                "its name is its key" if key == "name" else "write it beside this one, under the file's `workflows:`"
+            )
+            message = f"a workflow under `workflows:` has no `{key}`"
+            self.problems.add(codes.UNKNOWN_KEY, message, (key,), hint=instead, at_key=True)
+            return
+        allowed_keys = [*self._keys, *self.catalog.sections()]
         hint = explain_key(key, allowed_keys)
         if key in self.catalog.keywords():
             hint = f"`{key}` is a task's keyword: write it under `tasks:`, in an item with an `id`"

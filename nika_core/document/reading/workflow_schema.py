@@ -59,7 +59,8 @@ TASK: Final[dict[str, Any]] = {
     "timeout": _TIME,
     "idleTimeout": _TIME,
     "retry": Map({Optional("max"): _COUNT, Optional("backoff"): _DELAY}),
-    "onError": Enum(["fail", "continue"]),
+    "onError": Anything(),
+    "always": StrictBool(),
     "output": OUTPUT,
     "allowedTools": Seq(NonEmptyStr()),
     "disallowedTools": Seq(NonEmptyStr()),
@@ -100,4 +101,7 @@ ROOT: Final[dict[str, Any]] = {
     "agent": AGENT,
     "tasks": None,
     "flows": None,
+    "workflows": None,
 }
+# What a workflow under `workflows:` does not have: its name is its key there, and it is in one list with all others.
+NOT_INNER: Final = frozenset({"name", "workflows"})

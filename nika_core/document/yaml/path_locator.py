@@ -14,20 +14,29 @@ from nika_core.errors import Place
 class PathLocator:
     """Finds the places of the parts of one document. Keeps the text and `offsets`, and works out a place on demand."""
 
-    __slots__ = ("_entries", "_root_entries", "offsets", "root", "source_map")
+    __slots__ = ("_entries", "_root_entries", "_start", "offsets", "root", "source_map")
 
     def __init__(self, tree: Tree, source_map: SourceMap) -> None:
         self.root = tree.root
         self.offsets = tree.offsets
         self._entries = tree.entries
+        self._start = 0  # the root's own entry
         self.source_map = source_map
         self._root_entries: dict[str, int] | None = None
+
+    def below(self, *path: str) -> PathLocator:
+        """Return a locator of the same document whose root is what stands at `path`."""
+        found = PathLocator.__new__(PathLocator)
+        found.offsets, found._entries, found.source_map = self.offsets, self._entries, self.source_map
+        found._start, found.root, _ = entry_of(self.root, self._start, path)
+        found._root_entries = None
+        return found
 
     def root_entry(self, key: str) -> int | None:
         """Return the entry of a root key's value in `offsets`."""
         if self._root_entries is None:
             entries: dict[str, int] = {}
-            at = 1
+            at = self._start + 1
             for name, value in self.root.items() if type(self.root) is dict else ():
                 at += name.size if type(name) is RefusedKey else 1
                 entries[name] = at
@@ -38,6 +47,12 @@ class PathLocator:
     def items(self, key: str) -> Iterator[tuple[Any, int]]:
         """Yield the items of a list below the root, each with its entry."""
         nodes = self.root[key]
+        if self._start:  # of lists that stand deeper no entries are kept
+            entry = (self.root_entry(key) or 0) + 1
+            for node in nodes:
+                yield node, entry
+                entry += entries_in(node)
+            return
         entries = iter(self._entries.get(id(nodes), ()))
         before: Any = None
         last = -1
@@ -57,7 +72,7 @@ class PathLocator:
             entry = self.root_entry(path[0])
             if entry is not None:
                 return self.place_within(self.root[path[0]], entry, path[1:], at_key=at_key, offset=offset)
-        return self.place_within(self.root, 0, path, at_key=at_key, offset=offset)
+        return self.place_within(self.root, self._start, path, at_key=at_key, offset=offset)
 
     def place_within(
         self,

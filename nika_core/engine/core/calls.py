@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from nika_core.engine.core.messages import TaskCall
+from nika_core.engine.core.messages import InnerBudget, TaskCall
 from nika_core.model.codec import message_json, message_of
 from nika_core.model.ids import NodeId
 from nika_core.model.json import JsonObject
@@ -27,6 +27,7 @@ def call_json(call: TaskCall) -> JsonObject:
     values["limits"] = [{**asdict(limit), "unit": limit.unit.value} for limit in call.limits]
     values["signals"] = dict(call.signals)
     values["deadlines"] = dict(call.deadlines)
+    values["budgets"] = [budget._asdict() for budget in call.budgets]
     return values
 
 
@@ -41,6 +42,7 @@ def call_of(data: JsonObject) -> TaskCall:
     values["messages"] = tuple(message_of(message) for message in data["messages"])
     values["agent"] = _agent_of(data["agent"])
     values["limits"] = Limits(Limit(**{**limit, "unit": Unit(limit["unit"])}) for limit in data["limits"])
+    values["budgets"] = tuple(InnerBudget(**budget) for budget in data["budgets"])
     return TaskCall(**values)
 
 

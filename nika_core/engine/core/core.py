@@ -136,7 +136,8 @@ class Core:
                 self._lives.begin(node, node.state.epoch)
         if state.finished:
             return
-        if not state.root.open or (state.early_end is not None and not state.busy):
+        stopped = state.early_end is not None and not (state.busy or state.ready or state.timers)
+        if not state.root.open or stopped:
             self._finish()
         elif (early_end := self._waits.why_end()) is not None:
             self._lives.end_early(early_end)
@@ -179,7 +180,7 @@ class Core:
         self._stopped_running(node)
         node.spend(event.usage)
         early_end = self._state.early_end
-        if early_end is not None and early_end.status is not RunStatus.PAUSED:
+        if early_end is not None and early_end.status is not RunStatus.PAUSED:  # cleanup cannot wait either
             self._lives.fail(node, event.epoch, *cancelled(early_end.reason))
         else:
             self._waits.begin(node, event.epoch, event.wait)
@@ -206,13 +207,17 @@ class Core:
             if self.plan.timeout is not None:
                 reason = f"the run took longer than {self.plan.timeout:g} s"
                 self._lives.end_early(self._waits.out_of_time(reason))
-        elif not self._lives.groups.timer_fired(event.id):
+        elif not (self._lives.cleanup_timer_fired(event.id) or self._lives.groups.timer_fired(event.id)):
             expired = self._waits.timer_fired(event.id)
             if expired is not None:
                 node, failure = expired
                 self._lives.fail(node, 1, failure, node.outcome._replace(failure=failure))
 
     def _cancel_requested(self, event: CancelRequested) -> None:
+        if self._state.interrupted:
+            for scope in self._state.scopes():
+                self._lives.end_cleanup(scope, event.reason)
+        self._state.interrupted = True
         self._lives.end_early(self._waits.interrupted(event.reason))
 
     # ---- the end

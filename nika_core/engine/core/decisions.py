@@ -57,7 +57,14 @@ class Decisions:
         assert node.outcome.failure is not None
         failure, plan = node.outcome.failure, node.scope.plan
         return AskDecision(
-            node.id, node.asking, failure, self._may_retry(node), _about(node), plan.agent, node.identity
+            node.id,
+            node.asking,
+            failure,
+            self._may_retry(node),
+            _about(node),
+            plan.agent,
+            node.identity,
+            node.scope.budgets,
         )
 
     def _may_retry(self, node: Node) -> bool:

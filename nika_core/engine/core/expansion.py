@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 from nika_core import codes
 from nika_core.engine.core.failures import FAULTS, failure_from
 from nika_core.engine.core.groups import ChildExpansion, EachExpansion, Expansion, LoopExpansion
+from nika_core.engine.core.hashing import digest
 from nika_core.engine.core.messages import CancelTimer, Outcome, StartTimer
 from nika_core.engine.core.nodes import Node, WorkflowScope
 from nika_core.engine.core.preparation import Preparation
@@ -27,10 +28,11 @@ from nika_core.engine.core.run_state import RunState
 from nika_core.errors import Category
 from nika_core.model.events import EventKind
 from nika_core.model.ids import NodeId, segments
-from nika_core.model.state import Failure, Pending, Ready, Running, Skipped, SkipReason
+from nika_core.model.state import Failure, Pending, Ready, Running, RunStatus, Skipped, SkipReason
 from nika_core.model.workflow import ItemError
 
 _ROUND: Final = "round:"
+_WORKFLOW: Final = "workflow:"
 
 
 class NodeActions(Protocol):
@@ -124,13 +126,16 @@ class Expander:
             if isinstance(node.parent, EachExpansion):
                 node.parent.identify(node, definition, given)
             inputs = spec.inputs(payload)
+            plan = spec.plan_for(inputs, node.scope.plan)
         except FAULTS as error:
             self._actions.fail(node, epoch, self._template(error, "what makes the inputs"))
             return
-        failure = self._no_room_for(len(spec.plan.tasks))
+        failure = self._no_room_for(len(plan.tasks))
         if failure is not None:
             self._actions.fail(node, epoch, failure)
             return
+        if spec.definition:  # an item's identity goes without: what is edited inside leaves the rest of it as it is
+            definition = digest([definition, spec.definition])
         choice = self._preparation.choose(node, definition, given)
         if choice.action is ReuseAction.SKIP:
             self._actions.skip(node, SkipReason.DECISION)
@@ -140,11 +145,16 @@ class Expander:
             node,
             Running(epoch),
             EventKind.TASK_STARTED,
-            {**started, "group": "workflow", "tasks": len(spec.plan.tasks)},
+            {**started, "group": "workflow", "tasks": len(plan.tasks)},
         )
-        scope = WorkflowScope(spec.plan, inputs, node)
+        scope = WorkflowScope(plan, inputs, node)
+        if isinstance(node.parent, LoopExpansion):
+            scope.earlier = node.parent.messages
         node.expansion = ChildExpansion(node, scope)
         self._state.add_all(scope)
+        seconds = _time_of(scope)
+        if seconds is not None:
+            self._state.out.append(StartTimer(f"{_WORKFLOW}{node.id}", seconds))
         self.mark_reruns(scope, self._state.plan.rerun_from)
         self._state.settle_sources(scope)
         if not scope.open:
@@ -231,7 +241,7 @@ class Expander:
         if node.state == Skipped(SkipReason.DECLINED):
             self._actions.decline(group, Outcome(has_output=False, usage=expansion.usage))
             return
-        early_end = group.scope.early_end or self._state.early_end
+        early_end = self._state.early_end_of(group)
         if early_end is not None:
             self._end(group, expansion.failed(Failure(codes.CANCELLED, Category.CANCELLED, early_end.reason)))
             return
@@ -257,7 +267,12 @@ class Expander:
             self._next_round(expansion)
 
     def timer_fired(self, timer: str) -> bool:
-        """Whether the timer was that of a loop; its next round then begins."""
+        """Whether the timer was that of a loop, whose next round then begins, or of a workflow, which then ends."""
+        if timer.startswith(_WORKFLOW):
+            node = self._state.nodes.get(NodeId(timer.removeprefix(_WORKFLOW)))
+            if node is not None and isinstance(node.expansion, ChildExpansion) and isinstance(node.state, Running):
+                self._out_of_time(node, node.expansion.scope)
+            return True
         if not timer.startswith(_ROUND):
             return False
         if timer in self._state.timers:
@@ -266,6 +281,14 @@ class Expander:
             if node is not None and isinstance(node.expansion, LoopExpansion) and node.expansion.active is None:
                 self._next_round(node.expansion)
         return True
+
+    def _out_of_time(self, node: Node, scope: WorkflowScope) -> None:
+        if scope.early_end is not None:
+            return
+        message = f"`{node.task.keyword}` did not end within {_time_of(scope):g} s"
+        hint = "raise the `timeout` of the task, or of its workflow"
+        failure = Failure(codes.TIMEOUT, Category.TIMEOUT, message, hint)
+        self._actions.stop(scope, EarlyEnd(RunStatus.FAILED, f"`{node.id}` took too long", failure))
 
     # ---- ending
 
@@ -301,7 +324,7 @@ class Expander:
             expansion.feeding = False
         if not expansion.ended:
             return
-        early_end = expansion.node.scope.early_end or self._state.early_end
+        early_end = self._state.early_end_of(expansion.node)
         if early_end is not None and len(expansion.results) < len(expansion.items):
             failure = Failure(codes.CANCELLED, Category.CANCELLED, early_end.reason)
             self._end(expansion.node, Outcome(list(expansion.outputs), True, failure))
@@ -312,14 +335,12 @@ class Expander:
         """All tasks of a workflow that a node stands for have ended for good."""
         node = scope.owner
         assert node is not None
+        if _time_of(scope) is not None:
+            self._state.out.append(CancelTimer(f"{_WORKFLOW}{node.id}"))
         usage = scope_usage(scope)
-        early_end = scope.early_end
-        if early_end is not None:
-            failure = Failure(codes.CANCELLED, Category.CANCELLED, early_end.reason)
+        failure = self._scope_failure(node, scope)
+        if failure is not None:
             self._end(node, Outcome(has_output=False, failure=failure, usage=usage))
-            return
-        if scope.failed:
-            self._end(node, Outcome(has_output=False, failure=scope_failure(scope), usage=usage))
             return
         try:
             output, has_output = scope_output(scope, self._state)
@@ -327,7 +348,19 @@ class Expander:
             failure = output_failure(error, self._state.plan.max_error_bytes)
             self._end(node, Outcome(has_output=False, failure=failure, usage=usage))
             return
-        self._end(node, Outcome(output=output if has_output else None, usage=usage))
+        messages = scope.conversation.all() if isinstance(node.parent, LoopExpansion) else ()
+        self._end(node, Outcome(output=output if has_output else None, usage=usage, messages=messages))
+
+    def _scope_failure(self, node: Node, scope: WorkflowScope) -> Failure | None:
+        """Return why the task fails that stands for a workflow; None: it does not."""
+        early_end = scope.early_end
+        if early_end is None:
+            return scope_failure(scope) if scope.failed else None
+        if early_end.failure is not None:
+            return early_end.failure
+        if scope.failed and early_end not in (node.scope.early_end, self._state.early_end):
+            return scope_failure(scope)  # what failed inside is why it ends, and nothing outside of it
+        return Failure(codes.CANCELLED, Category.CANCELLED, early_end.reason)
 
     def _end(self, node: Node, outcome: Outcome) -> None:
         """A group has ended."""
@@ -361,6 +394,13 @@ class Expander:
     def _template(self, error: BaseException, whose: str) -> Failure:
         failure = failure_from(error, whose, self._state.plan.max_error_bytes)
         return Failure(failure.code, Category.TEMPLATE, failure.message, failure.hint)
+
+
+def _time_of(scope: WorkflowScope) -> float | None:
+    """Return the seconds that a workflow has, by its own word and by that of the task that stands for it."""
+    assert scope.owner is not None
+    bounds = [seconds for seconds in (scope.owner.task.timeout, scope.plan.max_seconds) if seconds is not None]
+    return min(bounds, default=None)
 
 
 def _repeated_key(items: Sequence[Item]) -> Failure | None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from nika_core import codes
 from nika_core.engine.core.decisions import Decisions
 from nika_core.engine.core.expansion import Expander
 from nika_core.engine.core.failures import FAULTS, failure_from
-from nika_core.engine.core.groups import EachExpansion
+from nika_core.engine.core.groups import ChildExpansion, EachExpansion
 from nika_core.engine.core.hashing import messages_hash
-from nika_core.engine.core.messages import CancelTask, Outcome, StartTask
+from nika_core.engine.core.messages import CancelTask, CancelTimer, Outcome, StartTask, StartTimer
 from nika_core.engine.core.nodes import Node, WorkflowScope
 from nika_core.engine.core.preparation import Preparation
 from nika_core.engine.core.readiness import ConditionError, skip_reason
@@ -24,6 +24,7 @@ from nika_core.engine.core.waiting import Waits
 from nika_core.errors import Category
 from nika_core.model.events import NO_DATA, EventKind
 from nika_core.model.json import JsonObject
+from nika_core.model.limits import LimitKind
 from nika_core.model.state import (
     Cancelled,
     Failed,
@@ -38,6 +39,9 @@ from nika_core.model.state import (
     Waiting,
 )
 from nika_core.model.usage import NOTHING
+from nika_core.model.workflow import OnError
+
+CLEANUP_TIMER: Final = "cleanup:"
 
 
 class Lifecycle:
@@ -89,7 +93,11 @@ class Lifecycle:
             target.waiting_for -= 1
             if not target.waiting_for:
                 self._state.settling.append(target)
-        if not scope.open and scope.owner is not None:
+        if scope.open:
+            return
+        if scope.early_end is not None and any(each.always for each in scope.plan.tasks):
+            self._state.out.append(CancelTimer(_cleanup_timer(scope)))
+        if scope.owner is not None:
             self.groups.workflow_ended(scope)
 
     # ---- from ready to running
@@ -136,6 +144,12 @@ class Lifecycle:
         if earlier.state == "failed":
             data.pop("usage", None)  # it was counted when it failed
             node.outcome = outcome
+            if node.task.on_error is OnError.VALUE:  # made anew: `onError` may have changed
+                stood_in = self._stand_in(node, outcome)
+                if stood_in.failure is outcome.failure:
+                    data["output"] = stood_in.output
+                    self.succeed(node, stood_in, EventKind.TASK_REUSED, data)
+                    return
             self._state.transition(node, Failed(), EventKind.TASK_FAILED, {**data, "reused": True})
             self.give_up(node)
             return
@@ -157,7 +171,7 @@ class Lifecycle:
         if node.parent is None:
             scope, task = node.scope, node.task.id
             scope.outputs[task] = outcome.output
-            if node.expansion is not None and (error := error_of(node)):
+            if outcome.failure is None and node.expansion is not None and (error := error_of(node)):
                 scope.errors[task] = error  # only items of it failed
             if outcome.messages and task in scope.plan.context:
                 scope.conversation.add(task, outcome.messages, messages_hash(outcome.messages))
@@ -170,6 +184,12 @@ class Lifecycle:
             outcome = Outcome(has_output=False, failure=failure, attempts=0)
         node.outcome = outcome
         cancelled = failure.category is Category.CANCELLED
+        if node.task.on_error is OnError.VALUE and node.parent is None and not cancelled:
+            stood_in = self._stand_in(node, outcome)
+            if stood_in.failure is failure:
+                self.succeed(node, stood_in)
+                return
+            node.outcome = outcome = stood_in
         ask = not cancelled and self.decisions.asks_about(node)
         state: Failed | Cancelled = Cancelled() if cancelled else Failed(can_retry=ask)
         self._state.transition(node, state, EventKind.TASK_FAILED, _data(node, outcome))
@@ -177,6 +197,19 @@ class Lifecycle:
             self.decisions.ask(node, epoch)
         else:
             self.give_up(node)
+
+    def _stand_in(self, node: Node, outcome: Outcome) -> Outcome:
+        """Return a failed task's outcome with the value that stands in for it; with another failure if it has none."""
+        assert node.outcome.failure is not None
+        node.scope.errors[node.task.id] = error_of(node)  # the value may tell what became of the others
+        try:
+            value = node.scope.plan.stand_in(node.task, self._state.values(node))
+        except FAULTS as error:
+            failure = failure_from(error, "what stands in for it", self._plan.max_error_bytes)
+            before = node.outcome.failure.message
+            message = f"`onError`: {failure.message}; it had failed: {before}"
+            return outcome._replace(failure=Failure(failure.code, Category.TEMPLATE, message, failure.hint))
+        return outcome._replace(output=value, has_output=True)
 
     def give_up(self, node: Node) -> None:
         """A failed node stays failed."""
@@ -218,14 +251,40 @@ class Lifecycle:
         if self._state.early_end is not None:
             return
         self._state.early_end = early_end
-        self._state.ready.clear()
         self.stop(self._state.root, early_end)
+        for node in tuple(self.waits.waiting()):  # cleanup that waits for something outside
+            self.stop_node(node, early_end)
 
     def stop(self, scope: WorkflowScope, early_end: EarlyEnd) -> None:
-        """Start nothing of a workflow any more; cancel what runs of it."""
+        """Start nothing of a workflow any more, but cleanup; cancel what runs of it. A pause runs no cleanup."""
+        first = scope.early_end is None
         scope.early_end = early_end
+        pauses = early_end.status is RunStatus.PAUSED
         for node in tuple(scope.nodes.values()):
-            self.stop_node(node, early_end)
+            if pauses or scope.cleanup_over or not node.task.always:
+                self.stop_node(node, early_end)
+        bound = self._plan.limits.bounds.get(LimitKind.CLEANUP_SECONDS)
+        if bound is not None and first and not pauses and scope.open_cleanup():
+            self._state.out.append(StartTimer(_cleanup_timer(scope), bound.value))
+
+    def end_cleanup(self, scope: WorkflowScope, reason: str) -> None:
+        """Stop what is left of the cleanup of a workflow that was stopped."""
+        scope.cleanup_over = True
+        if scope.early_end is not None:
+            early_end = EarlyEnd(scope.early_end.status, reason)
+            for node in scope.open_cleanup():
+                self.stop_node(node, early_end)
+
+    def cleanup_timer_fired(self, timer: str) -> bool:
+        """Whether the timer was that of a workflow's cleanup, which is then stopped."""
+        if not timer.startswith(CLEANUP_TIMER):
+            return False
+        bound = self._plan.limits.bounds.get(LimitKind.CLEANUP_SECONDS)
+        reason = "" if bound is None else f"the cleanup took longer than {bound.value:g} s ({bound.name})"
+        for scope in self._state.scopes():
+            if _cleanup_timer(scope) == timer and scope.early_end is not None:
+                self.end_cleanup(scope, reason)
+        return True
 
     def stop_node(self, node: Node, early_end: EarlyEnd) -> None:
         """End one node: skip it if it has not started, else cancel it."""
@@ -244,9 +303,16 @@ class Lifecycle:
             self.fail(node, state.epoch, *cancelled(early_end.reason))
 
 
+def _cleanup_timer(scope: WorkflowScope) -> str:
+    return f"{CLEANUP_TIMER}{'' if scope.owner is None else scope.owner.id}"
+
+
 def _data(node: Node, outcome: Outcome) -> JsonObject:
-    """What a group has used is what its nodes have: told once, by them."""
-    return task_data(outcome if node.expansion is None else outcome._replace(usage=NOTHING))
+    """What a group has used, and what was said in a workflow, is what its nodes have: told once, by them."""
+    if node.expansion is not None:
+        messages = () if isinstance(node.expansion, ChildExpansion) else outcome.messages
+        outcome = outcome._replace(usage=NOTHING, messages=messages)
+    return task_data(outcome)
 
 
 def cancelled(reason: str) -> tuple[Failure, Outcome]:

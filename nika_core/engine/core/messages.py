@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -15,6 +14,7 @@ from nika_core.model.message import Message
 from nika_core.model.state import Failure, RunResult
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.model.workflow import AgentBlock, OutputSpec, Retry
+from nika_core.values import dataclass, field
 
 
 class Outcome(NamedTuple):
@@ -77,6 +77,22 @@ class Awaited(NamedTuple):
     epoch: int = 0
 
 
+class InnerBudget(NamedTuple):
+    """What one run of a workflow that a node stands for may cost: its `maxBudgetUsd`.
+
+    Attributes:
+        account: names this run of it: the node's identity and its epoch.
+        title: the node's id, for messages.
+        usd: US dollars.
+        since: the identity of the node whose calls in earlier lives of the run count, too; "": none do.
+    """
+
+    account: str
+    title: str
+    usd: float
+    since: str = ""
+
+
 class TaskCall(NamedTuple):
     """One epoch of one node, complete: it can run wherever there is an executor, and has a JSON form (`calls`).
 
@@ -84,6 +100,7 @@ class TaskCall(NamedTuple):
     keyword's. `idle_timeout`: seconds without a sign of life; None: not bounded. `env`: variables for processes.
     `agent` has its system prompt resolved. `limits` are those of the run. `signals` is what the node was given by what
     it waited for, and `deadlines` until when it waits, in seconds since the epoch, both by key.
+    `budgets` are those of the workflows that it is inside of.
     """
 
     node: NodeId
@@ -107,6 +124,7 @@ class TaskCall(NamedTuple):
     deadlines: Mapping[str, float] = {}
     idle_timeout: float | None = None
     env: Mapping[str, str] = {}
+    budgets: tuple[InnerBudget, ...] = ()
 
 
 class Action(StrEnum):
@@ -171,7 +189,8 @@ class CancelTimer:
 class AskDecision:
     """Ask the main agent what to do about a node that failed for good, and report `AgentDecision`.
 
-    `about` is the state of its workflow, for the agent to read; `agent` says whom to ask; `identity` is the node's.
+    `about` is the state of its workflow, for the agent to read; `agent` says whom to ask; `identity` is the node's;
+    `budgets` as in `TaskCall`.
     """
 
     node: NodeId
@@ -181,6 +200,7 @@ class AskDecision:
     about: JsonObject = field(default_factory=dict, compare=False)
     agent: AgentBlock = field(default_factory=AgentBlock, compare=False)
     identity: str = field(default="", compare=False)
+    budgets: tuple[InnerBudget, ...] = field(default=(), compare=False)
 
 
 class Emit(NamedTuple):

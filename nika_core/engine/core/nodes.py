@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from nika_core.engine.core.messages import NO_OUTCOME, Outcome, Wait
+from nika_core.engine.core.messages import NO_OUTCOME, InnerBudget, Outcome, Wait
 from nika_core.engine.core.run_plan import EarlyEnd, WorkflowPlan
 from nika_core.engine.core.visibility import Conversation
 from nika_core.model.ids import NodeId, TaskId, inner_id
 from nika_core.model.json import Json, JsonObject
+from nika_core.model.message import Message
 from nika_core.model.state import Cancelled, Failed, Pending, Ready, Running, Skipped, Success, TaskState, Waiting
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.model.workflow import OnError, Task
@@ -90,7 +91,15 @@ class Node:
     @property
     def tolerated(self) -> bool:
         """Whether its failure is one that its dependents may go on after, and its run does not fail for."""
-        return self.task.on_error is not OnError.FAIL
+        return self.task.on_error is OnError.CONTINUE
+
+    @property
+    def is_cleanup(self) -> bool:
+        """Whether it is cleanup, or inside something that is."""
+        node: Node | None = self
+        while node is not None and not node.task.always:
+            node = node.scope.owner
+        return node is not None
 
     def mark_changed(self) -> None:
         """It has changed, and with it every group that it belongs to."""
@@ -116,7 +125,10 @@ class WorkflowScope:
         errors: why its tasks failed, as `${error}` shows it.
         conversation: its main conversation.
         open: how many of its tasks have not ended for good.
-        early_end: why nothing in it starts any more.
+        early_end: why nothing in it starts any more, but cleanup.
+        cleanup_over: whether that has no more time, either.
+        earlier: what the rounds before said, if it is a round's and continues their conversation.
+        budgets: what it may cost, and those that it is inside of.
     """
 
     plan: WorkflowPlan
@@ -128,6 +140,9 @@ class WorkflowScope:
     conversation: Conversation = field(init=False)
     open: int = 0
     early_end: EarlyEnd | None = None
+    earlier: tuple[Message, ...] = ()
+    budgets: tuple[InnerBudget, ...] = ()
+    cleanup_over: bool = False
 
     def __post_init__(self) -> None:
         graph = self.plan.graph
@@ -144,11 +159,20 @@ class WorkflowScope:
             node.waiting_for = len(graph.incoming[task.id])
             self.nodes[task.id] = node
         self.open = len(self.nodes)
+        if owner is not None:
+            self.budgets = owner.scope.budgets
+            if (usd := self.plan.agent.max_budget_usd) is not None:
+                account, since = f"{owner.identity}#{owner.epoch}", "" if owner.rerun else owner.identity
+                self.budgets = (*self.budgets, InnerBudget(account, owner.id, usd, since))
 
     @property
     def failed(self) -> bool:
         """Whether a task failed, or was cancelled, whose failure counts."""
         return any(isinstance(node.state, Failed | Cancelled) and not node.tolerated for node in self.nodes.values())
+
+    def open_cleanup(self) -> list[Node]:
+        """Return its cleanup tasks that have not ended."""
+        return [node for node in self.nodes.values() if node.task.always and not node.ended]
 
     def states(self) -> Mapping[TaskId, str]:
         """Return how its tasks have ended so far, as `${state}` shows it."""

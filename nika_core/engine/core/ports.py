@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
 
-from nika_core.engine.core.messages import Wait
+from nika_core.engine.core.messages import InnerBudget, Wait
 from nika_core.errors import Category, TaskError
 from nika_core.model.ids import identity_in
 from nika_core.model.json import Json
 from nika_core.model.usage import Usage
 from nika_core.model.workflow import AgentBlock
 from nika_core.plugin import Admission, ModelInfo, ModelReply, ModelRequest, Refusal
+from nika_core.values import dataclass, field
 
 
 class CallCache(Protocol):
@@ -62,6 +62,7 @@ class CallScope:
         notice: tell the user something; recorded.
         barrier: waits until everything that was recorded (and put into the call cache) is durable.
         signals: what the task was given by what it waited for, by key.
+        budgets: those of the workflows that the task is inside of.
         heartbeat: called for each piece of a reply; None: nobody measures how long a step is silent.
     """
 
@@ -78,6 +79,7 @@ class CallScope:
     notice: Callable[[str], None]
     barrier: Callable[[], Awaitable[None]]
     signals: Mapping[str, Json] = field(default_factory=dict)
+    budgets: tuple[InnerBudget, ...] = ()
     heartbeat: Callable[[], None] | None = None
 
     @property

@@ -28,7 +28,11 @@ class Preparation:
         plan = node.scope.plan
         payload = self.payload(node)
         definition = self._definition(node)
-        heard = node.scope.conversation.hashes(node.task.id) if node.task.id in plan.context else ()
+        heard: tuple[str, ...] = ()
+        if node.task.id in plan.context:
+            heard = node.scope.conversation.hashes(node.task.id)
+            if node.scope.earlier:
+                heard = (messages_hash(node.scope.earlier), *heard)
         if isinstance(node.parent, LoopExpansion) and node.parent.messages:
             heard = (*heard, messages_hash(node.parent.messages))
         return payload, definition, payload_hash(payload, node.task.payload, heard)
@@ -68,7 +72,7 @@ class Preparation:
         plan = node.scope.plan
         messages: tuple[Message, ...] = ()
         if node.task.id in plan.context:
-            messages = node.scope.conversation.seen_by(node.task.id)
+            messages = (*node.scope.earlier, *node.scope.conversation.seen_by(node.task.id))
         if isinstance(node.parent, LoopExpansion):
             messages = (*messages, *node.parent.messages)
         task = node.task
@@ -94,4 +98,5 @@ class Preparation:
             limits=self._plan.limits,
             signals=node.signals,
             deadlines=self._reuse.deadlines(node.identity, epoch) if self._reuse.active else NO_DEADLINES,
+            budgets=node.scope.budgets,
         )

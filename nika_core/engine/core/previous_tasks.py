@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Final
 
 from nika_core.engine.core.messages import NO_OUTCOME, Outcome
@@ -13,6 +12,7 @@ from nika_core.model.events import Event, EventKind
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.state import RunStatus, SkipReason
 from nika_core.model.usage import NOTHING
+from nika_core.values import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,9 @@ def previous_tasks(events: Iterable[Event]) -> dict[str, PreviousTask]:
         elif event.kind is EventKind.SIGNAL_RECEIVED:
             nodes[identity] = _signalled(event.data, before)
         elif event.kind in _ENDS:
-            nodes[identity] = _ended(_ENDS[event.kind], event.data, before)
+            # What a value stood in for had failed.
+            state = "failed" if "error" in event.data else _ENDS[event.kind]
+            nodes[identity] = _ended(state, event.data, before)
     if _succeeded(events):
         nodes = {
             identity: replace(node, accepted=True) if node.state == "failed" else node

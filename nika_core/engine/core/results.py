@@ -89,10 +89,11 @@ def error_of(node: Node) -> JsonObject:
 
 def failed_node(scope: WorkflowScope) -> Node | None:
     """Return the innermost node whose failure made a workflow fail; the first in declared order."""
-    for node in scope.nodes.values():
-        if isinstance(node.state, Failed | Cancelled) and not node.tolerated:
-            inner = failed_node(node.expansion.scope) if isinstance(node.expansion, ChildExpansion) else None
-            return inner or node
+    for kind in (Failed, Cancelled):  # what is cancelled in the end is not the reason for it
+        for node in scope.nodes.values():
+            if isinstance(node.state, kind) and not node.tolerated:
+                inner = failed_node(node.expansion.scope) if isinstance(node.expansion, ChildExpansion) else None
+                return inner or node
     return None
 
 
@@ -115,7 +116,7 @@ def scope_output(scope: WorkflowScope, state: RunState) -> tuple[Json, bool]:
     if plan.outputs is not None:
         return plan.outputs(state.all_values(scope)), True
     for task in reversed(plan.tasks):
-        if task.id in scope.outputs and plan.output in (None, task.id):
+        if task.id in scope.outputs and (plan.output == task.id or (plan.output is None and not task.always)):
             return scope.outputs[task.id], True
     return None, False
 
@@ -154,7 +155,7 @@ def node_result(node: Node, state: RunState) -> TaskResult:
         isinstance(ended, Success) and outcome.has_output,
         outcome.truncated,
         usage,
-        outcome.failure if failed else None,
+        outcome.failure if failed or isinstance(ended, Success) else None,
         ended.reason if isinstance(ended, Skipped) else None,
         node.reused,
         outcome.messages,

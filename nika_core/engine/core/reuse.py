@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final, TypeAlias
 
+from nika_core.engine.core.groups import ChildExpansion
 from nika_core.engine.core.nodes import NO_SIGNALS, Node
 from nika_core.engine.core.previous_tasks import PreviousTask
 from nika_core.engine.core.run_plan import RunPlan
 from nika_core.errors import Category
 from nika_core.model.graph import Graph
 from nika_core.model.json import Json, JsonObject
-from nika_core.model.state import SkipReason
+from nika_core.model.state import Skipped, SkipReason
+from nika_core.values import dataclass, replace
 
 Path: TypeAlias = "tuple[tuple[str, int | None, int | None], ...]"
 NO_DEADLINES: Final[Mapping[str, float]] = {}
@@ -85,6 +86,8 @@ class Reuse:
             return ReuseDecision(ReuseAction.RUN, "what it is given has changed", following, changed=True)
         if _depends_on_a_change(node):
             return ReuseDecision(ReuseAction.RUN, "a task that it depends on has changed", following, changed=True)
+        if node.task.always and not all(map(_is_taken_over, _awaited(node))):
+            return ReuseDecision(ReuseAction.RUN, "what it cleans up after was done again", following)
         return _unchanged(earlier, needed=_is_needed(node))
 
 
@@ -94,12 +97,24 @@ def _is_needed(node: Node) -> bool:
     return node.parent is not None or node.task.id in plan.graph.read or node.task.id in plan.context
 
 
+def _awaited(node: Node) -> Iterable[Node]:
+    """Return the tasks that a node waits for."""
+    return (node.scope.nodes[edge.source] for edge in node.scope.plan.graph.incoming[node.task.id])
+
+
+def _is_taken_over(node: Node) -> bool:
+    """Whether nothing of a node was done in this life of the run."""
+    expansion = node.expansion
+    if expansion is None or isinstance(node.state, Skipped):
+        return node.reused or isinstance(node.state, Skipped)
+    if isinstance(expansion, ChildExpansion):
+        return all(map(_is_taken_over, expansion.scope.nodes.values()))
+    return all(result.reused or result.state == "skipped" for result in expansion.children())
+
+
 def _depends_on_a_change(node: Node) -> bool:
     """Whether a task that it waits for has changed. What an item or a round depends on is in what it is given."""
-    scope = node.scope
-    return node.parent is None and any(
-        scope.nodes[edge.source].changed for edge in scope.plan.graph.incoming[node.task.id]
-    )
+    return node.parent is None and any(source.changed for source in _awaited(node))
 
 
 def _unchanged(earlier: PreviousTask, *, needed: bool) -> ReuseDecision:

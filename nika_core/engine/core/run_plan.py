@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
 from nika_core.engine.core.previous_tasks import PreviousTask
 from nika_core.model.graph import Graph
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.limits import LimitKind, Limits
-from nika_core.model.state import RunStatus
+from nika_core.model.state import Failure, RunStatus
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import AgentBlock, Condition, ItemError, Mode, Task, Workflow
 from nika_core.plugin import Values
+from nika_core.values import dataclass, field
 
 DEFAULT_JSON_DEPTH: Final = 50
 
@@ -32,10 +32,19 @@ class Child:
     Attributes:
         plan: the workflow.
         inputs: from the task's rendered payload to the workflow's inputs. May raise anything.
+        bind: the plan for these inputs, called by the workflow of this plan. May raise anything. None: it is the same
+            for all.
+        definition: the hash of the workflow's definition.
     """
 
     plan: WorkflowPlan
     inputs: Callable[[JsonObject], Mapping[str, Json]]
+    bind: Callable[[Mapping[str, Json], WorkflowPlan], WorkflowPlan] | None = None
+    definition: str = ""
+
+    def plan_for(self, inputs: Mapping[str, Json], caller: WorkflowPlan) -> WorkflowPlan:
+        """Return the plan of one run of the workflow. May raise anything."""
+        return self.plan if self.bind is None else self.bind(inputs, caller)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +113,12 @@ class WorkflowPlan:
         mode: the mode of tasks that have none of their own.
         output: the task whose output is the workflow's; None: the last one in declared order that has one.
         outputs: the workflow's output from what its tasks yielded, instead of `output`. May raise anything.
+        stand_in: the value that stands in for a failed task's output. May raise anything.
         folder: what relative paths are relative to.
         agent: the agent block that tasks are given.
         env: variables for the processes that tasks start.
         sections: the root sections that tasks are given.
+        max_seconds: how long the workflow may take each time a task stands for it; None: not bounded.
     """
 
     name: str
@@ -123,10 +134,12 @@ class WorkflowPlan:
     mode: Mode = Mode.STRICT
     output: str | None = None
     outputs: Callable[[Values], Json] | None = None
+    stand_in: Callable[[Task, Values], Json] = lambda task, values: None
     folder: str = "."
     agent: AgentBlock = field(default_factory=AgentBlock)
     env: Mapping[str, str] = field(default_factory=dict)
     sections: Mapping[str, Json] = field(default_factory=dict)
+    max_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,24 +173,65 @@ class RunPlan:
 
 @dataclass(frozen=True, slots=True)
 class EarlyEnd:
-    """Nothing starts any more, and the run will end with `status`."""
+    """Nothing starts any more, and the run will end with `status`.
+
+    `failure`: of a task whose workflow is what ends, if none of the tasks inside is the reason.
+    """
 
     status: RunStatus
     reason: str
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunRequest:
-    """One run of one workflow.
+class WorkflowRequest:
+    """One workflow as it is to be run: the run's own, or one that a task stands for.
 
     Attributes:
         workflow: checked; `workflow.agent` with provider and model as the command line and the project have them.
-        inputs: typed, defaults filled in.
-        environ: the environment as it is when the run starts.
+        inner: the workflows that tasks stand for, by task.
         groups: tasks that stand for several nodes, or for a workflow.
         no_slot: tasks that mostly wait for somebody else: they take no place among those that run at once.
         files: by task, a hash of the files that belong to its definition, and of `env` where that changes what it does.
         sections: the root sections as they count in definitions, with what is declared elsewhere; None: the workflow's.
+    """
+
+    workflow: Workflow
+    graph: Graph
+    agent: AgentBlock | None = None  # system prompt resolved; None: the workflow's
+    inner: Mapping[str, InnerRequest] = field(default_factory=dict)
+    groups: Mapping[str, Group] = field(default_factory=dict)
+    no_slot: frozenset[str] = frozenset()
+    files: Mapping[str, str] = field(default_factory=dict)
+    sections: Mapping[str, Json] | None = None
+
+    @property
+    def agent_block(self) -> AgentBlock:
+        """The agent block that tasks are given."""
+        return self.agent or self.workflow.agent or AgentBlock()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InnerRequest(WorkflowRequest):
+    """A workflow that a task stands for.
+
+    Attributes:
+        inputs: from the task's rendered payload to the workflow's inputs. May raise anything.
+        bind: the same request with what these inputs, and the workflow of this plan that calls it, decide about. May
+            raise anything. None: nothing.
+    """
+
+    inputs: Callable[[JsonObject], Mapping[str, Json]]
+    bind: Callable[[Mapping[str, Json], WorkflowPlan], InnerRequest] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest(WorkflowRequest):
+    """One run of one workflow.
+
+    Attributes:
+        inputs: typed, defaults filled in.
+        environ: the environment as it is when the run starts.
         fail_fast: stop everything after the first failure.
         timeout: seconds for the whole run; None: no bound.
         grace: seconds that what was cancelled has to end.
@@ -188,16 +242,9 @@ class RunRequest:
     """
 
     run_id: str
-    workflow: Workflow
-    graph: Graph
     limits: Limits = field(default_factory=Limits)
     inputs: Mapping[str, Json] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=dict)
-    agent: AgentBlock | None = None  # system prompt resolved; None: the workflow's
-    groups: Mapping[str, Group] = field(default_factory=dict)
-    no_slot: frozenset[str] = frozenset()
-    files: Mapping[str, str] = field(default_factory=dict)
-    sections: Mapping[str, Json] | None = None
     fail_fast: bool = False
     timeout: float | None = None
     grace: float = 5.0
@@ -205,11 +252,6 @@ class RunRequest:
     previous: Mapping[str, PreviousTask] = field(default_factory=dict)
     rerun_from: str | None = None
     seq: int = 0
-
-    @property
-    def agent_block(self) -> AgentBlock:
-        """The agent block that tasks are given."""
-        return self.agent or self.workflow.agent or AgentBlock()
 
     @property
     def max_json_depth(self) -> int:

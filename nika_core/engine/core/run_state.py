@@ -17,7 +17,7 @@ from nika_core.errors import TemplateValueError
 from nika_core.model.events import NO_DATA, EventKind
 from nika_core.model.ids import NodeId
 from nika_core.model.json import Json
-from nika_core.model.state import LEGAL_TRANSITIONS, Ready, TaskState
+from nika_core.model.state import LEGAL_TRANSITIONS, Ready, RunStatus, TaskState
 from nika_core.model.template import Placeholder
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.plugin import Values
@@ -41,7 +41,8 @@ class RunState:
         busy: nodes that run, whether or not they take a slot.
         made: nodes that were made in all.
         number: of the last event that was told.
-        early_end: why nothing starts any more.
+        early_end: why nothing starts any more, but cleanup.
+        interrupted: whether somebody has asked once for the run to be stopped.
         asking: how many nodes the main agent is asked about.
         timers: of loops that wait for their next round.
         impatient: whether the timer runs after which a run that only waits pauses.
@@ -60,6 +61,7 @@ class RunState:
         self.made = 0
         self.number = 0
         self.early_end: EarlyEnd | None = None
+        self.interrupted = False
         self.asking = 0
         self.timers: set[str] = set()
         self.impatient = False
@@ -92,6 +94,11 @@ class RunState:
         if isinstance(node.expansion, ChildExpansion):
             for inner in node.expansion.scope.nodes.values():
                 self.forget(inner)
+
+    def scopes(self) -> list[WorkflowScope]:
+        """Return the workflows that are under way: the run's own, and those inside it."""
+        inner = (node.expansion for node in self.nodes.values())
+        return [self.root, *(each.scope for each in inner if isinstance(each, ChildExpansion) and each.scope.open)]
 
     def settle_sources(self, scope: WorkflowScope) -> None:
         """Decide about those that wait for nobody."""
@@ -147,14 +154,37 @@ class RunState:
             outputs = VisibleOutputs(scope.outputs, graph, node.task.id)
         if own is not None and own.has_output:
             outputs = ChainMap({node.task.id: own.output}, outputs)  # type: ignore[arg-type]  # it is only read
-        return self._values(scope, outputs, node.bindings)
+        return self._values(scope, outputs, node.bindings, self.status_of(scope) if node.task.always else None)
 
     def all_values(self, scope: WorkflowScope) -> Values:
         """Return what the outputs of a workflow may see."""
         return self._values(scope, scope.outputs, {})
 
-    def _values(self, scope: WorkflowScope, outputs: Mapping[str, Json], bindings: Mapping[str, Json]) -> Values:
+    def status_of(self, scope: WorkflowScope) -> RunStatus:
+        """Return how a workflow would end now."""
+        early_end = scope.early_end or (self.early_end if scope.owner is None else None)
+        if early_end is not None:
+            return early_end.status
+        return RunStatus.FAILED if scope.failed else RunStatus.SUCCEEDED
+
+    def early_end_of(self, node: Node) -> EarlyEnd | None:
+        """Return why nothing of a node starts any more; None: it goes on, as cleanup does after a stop."""
+        early_end = node.scope.early_end or self.early_end
+        if early_end is None or early_end.status is RunStatus.PAUSED or node.scope.cleanup_over:
+            return early_end
+        return None if node.is_cleanup else early_end
+
+    def _values(
+        self,
+        scope: WorkflowScope,
+        outputs: Mapping[str, Json],
+        bindings: Mapping[str, Json],
+        status: RunStatus | None = None,
+    ) -> Values:
         plan = self.plan
+        run: dict[str, Json] = {"id": plan.run_id, "scope": None if scope.owner is None else scope.owner.identity}
+        if status is not None:
+            run["status"] = status.value
         return Values(
             outputs,
             scope.inputs,
@@ -163,7 +193,7 @@ class RunState:
             states=scope.states(),
             errors=scope.errors,
             bindings=bindings,
-            run={"id": plan.run_id, "scope": None if scope.owner is None else scope.owner.id},
+            run=run,
         )
 
     def resolve(self, node: Node, placeholder: Placeholder, own: Outcome | None = None) -> Json:

@@ -48,6 +48,7 @@ def snapshot(state: RunState) -> JsonObject:
         "finished": state.finished,
         "highestEpoch": state.highest_epoch,
         "earlyEnd": _early_end_json(state.early_end),
+        "interrupted": state.interrupted,
         "order": list(state.nodes),
         "root": _scope_json(state.root),
     }
@@ -61,7 +62,7 @@ def restore(state: RunState, data: JsonObject) -> None:
     state.timers, state.seen = set(data["timers"]), set(data["seen"])
     state.impatient, state.waited_long = data["impatient"], data["waitedLong"]
     state.finished, state.highest_epoch = data["finished"], data["highestEpoch"]
-    state.early_end = _early_end_of(data["earlyEnd"])
+    state.early_end, state.interrupted = _early_end_of(data["earlyEnd"]), data["interrupted"]
     nodes: dict[str, Node] = {}
     _fill_scope(state.root, data["root"], nodes)
     state.nodes = {NodeId(node): nodes[node] for node in data["order"]}
@@ -73,6 +74,7 @@ def _scope_json(scope: WorkflowScope) -> JsonObject:
         "errors": dict(scope.errors),
         "open": scope.open,
         "earlyEnd": _early_end_json(scope.early_end),
+        "cleanupOver": scope.cleanup_over,
         "nodes": {task: _node_json(node) for task, node in scope.nodes.items()},
     }
 
@@ -81,6 +83,7 @@ def _fill_scope(scope: WorkflowScope, data: JsonObject, nodes: dict[str, Node]) 
     for task, node_data in data["nodes"].items():
         _fill_node(scope.nodes[task], node_data, nodes)
     scope.open, scope.early_end = data["open"], _early_end_of(data["earlyEnd"])
+    scope.cleanup_over = data["cleanupOver"]
     scope.errors.update(data["errors"])
     for task in data["outputs"]:
         outcome = scope.nodes[task].outcome
@@ -163,7 +166,9 @@ def _fill_expansion(node: Node, data: JsonObject, nodes: dict[str, Node]) -> Non
     if node.parent is not None:
         spec = node.parent.spec.body  # type: ignore[union-attr]  # only lists and loops have items and rounds
     if isinstance(spec, Child):
-        scope = WorkflowScope(spec.plan, data["inputs"], node)
+        scope = WorkflowScope(spec.plan_for(data["inputs"], node.scope.plan), data["inputs"], node)
+        if isinstance(node.parent, LoopExpansion):
+            scope.earlier = node.parent.messages
         node.expansion = ChildExpansion(node, scope)
         _fill_scope(scope, data["scope"], nodes)
     elif isinstance(spec, Loop):
@@ -225,8 +230,12 @@ def _child_of(expansion: EachExpansion | LoopExpansion, data: JsonObject, nodes:
 def _early_end_json(early_end: EarlyEnd | None) -> JsonObject | None:
     if early_end is None:
         return None
-    return {"status": early_end.status.value, "reason": early_end.reason}
+    failure = None if early_end.failure is None else early_end.failure.as_json()
+    return {"status": early_end.status.value, "reason": early_end.reason, "failure": failure}
 
 
 def _early_end_of(data: JsonObject | None) -> EarlyEnd | None:
-    return EarlyEnd(RunStatus(data["status"]), data["reason"]) if data else None
+    if not data:
+        return None
+    failure = failure_of(data["failure"]) if data["failure"] else None
+    return EarlyEnd(RunStatus(data["status"]), data["reason"], failure)

@@ -79,6 +79,10 @@ class Conversation:
         """The messages of those context tasks that are ancestors of `task`, in declared order."""
         return tuple(message for source in self._sources(task) for message in self._messages.get(source, ()))
 
+    def all(self) -> tuple[Message, ...]:
+        """Return everything that was said, in declared order."""
+        return tuple(message for source in self._order for message in self._messages.get(source, ()))
+
     def hashes(self, task: str) -> tuple[str, ...]:
         """The same, as hashes: one for each ancestor that said something."""
         return tuple(self._hashes[source] for source in self._sources(task) if source in self._hashes)

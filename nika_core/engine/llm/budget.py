@@ -14,17 +14,19 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
 from nika_core import codes
+from nika_core.engine.core.messages import InnerBudget
 from nika_core.errors import Category, TaskError
 from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.usage import money_text
+from nika_core.values import dataclass, field
 
 Number = int | Decimal
 _NOTHING: Final = 0
+_NO_MONEY: Final = Decimal(0)
 MAX_BUDGET: Final = "agent.maxBudgetUsd"
 
 
@@ -109,6 +111,8 @@ class Ledger:
         self._tasks: dict[str, _Account] = {}
         self._run = _account("the run", codes.TOKEN_BUDGET, bounds.run_tokens)
         self._cost = _account("the run", codes.COST_BUDGET, bounds.run_cost)
+        self._inner: dict[str, _Account] = {}  # of workflows that tasks stand for
+        self._earlier: dict[str, tuple[Decimal, Decimal]] = {}  # what nodes cost, and may have cost, before this life
         self._queue: dict[int, _Call] = {}
         self._flying: dict[int, _Call] = {}
         self._next = 0
@@ -129,16 +133,23 @@ class Ledger:
         return len(self._queue)
 
     def request(
-        self, task: str, tokens: int, cost: Decimal | None, title: str | None = None
+        self,
+        task: str,
+        tokens: int,
+        cost: Decimal | None,
+        title: str | None = None,
+        budgets: Iterable[InnerBudget] = (),
     ) -> tuple[int, list[Grant]]:
         """Ask for `tokens` and `cost` (US dollars; None: no known price). Return the call's number.
 
         Args:
             task: the identity of the node that calls: each item, round and inner task has an account of its own.
             title: its id, for messages.
+            budgets: those of the workflows that it is inside of.
         """
         wants: list[tuple[_Account, Number]] = []
-        for account, amount in ((self._task(task, title), tokens), (self._run, tokens), (self._cost, cost)):
+        inner = [(self._of_workflow(budget), cost) for budget in budgets]
+        for account, amount in ((self._task(task, title), tokens), (self._run, tokens), (self._cost, cost), *inner):
             if account is not None and amount is not None:
                 wants.append((account, amount))
         self._next += 1
@@ -149,7 +160,7 @@ class Ledger:
         """The call ended, and this is what it really took, be it more than was reserved."""
         done = self._give_back(call)
         for account, _ in done.wants:
-            account.spent += cost if account is self._cost else tokens
+            account.spent += cost if account.code == codes.COST_BUDGET else tokens
         self._count(tokens, cost)
         return self._scan()
 
@@ -182,8 +193,23 @@ class Ledger:
                 account.held += amount
             elif account is not None:
                 account.spent += amount
+        known, unclear = self._earlier.get(task, (_NO_MONEY, _NO_MONEY))
+        self._earlier[task] = (known, unclear + cost) if unknown else (known + cost, unclear)
         self._count(tokens, cost)
         return self._scan()
+
+    def _of_workflow(self, budget: InnerBudget) -> _Account:
+        """Return the account of one run of a workflow that a task stands for."""
+        account = self._inner.get(budget.account)
+        if account is None:
+            title, bound = f"the workflow of '{budget.title}'", Bound(_money(budget.usd), MAX_BUDGET)
+            account = self._inner[budget.account] = _Account(title, codes.COST_BUDGET, bound)
+            account.spent = account.held = _NO_MONEY
+            for node, (known, unclear) in self._earlier.items():
+                if budget.since and node.startswith(f"{budget.since}/"):
+                    account.spent += known
+                    account.held += unclear
+        return account
 
     def _count(self, tokens: int, cost: Decimal) -> None:
         self.spent_tokens += tokens
@@ -285,9 +311,17 @@ class Budget:
         self.ledger = Ledger(bounds)
         self._waiters: dict[int, asyncio.Future[None]] = {}
 
-    async def reserve(self, task: str, tokens: int, cost: Decimal | None, *, title: str | None = None) -> Reservation:
+    async def reserve(
+        self,
+        task: str,
+        tokens: int,
+        cost: Decimal | None,
+        *,
+        title: str | None = None,
+        budgets: Iterable[InnerBudget] = (),
+    ) -> Reservation:
         """Wait until the call fits. Raises TaskError (category budget) when it cannot fit any more."""
-        call, decisions = self.ledger.request(task, tokens, cost, title)
+        call, decisions = self.ledger.request(task, tokens, cost, title, budgets)
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters[call] = waiter
         self.apply(decisions)

@@ -11,7 +11,7 @@ attempt is given every reply that the earlier ones paid for, so that only the ca
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Final
@@ -52,7 +52,9 @@ class ResilientCaller:
         clock: Clock | None = None,
         breaker: BreakerSettings | None = None,
         batch_policy: BatchPolicy | None = None,
+        models: Mapping[str, str] | None = None,
     ) -> None:
+        self._models = models or {}  # names that stand for models
         self._budget = budget
         self._prices = prices or Prices()
         self._settlement = UsageSettlement(self._prices)
@@ -94,7 +96,7 @@ class ResilientCaller:
         ready = fit_context(meant, info, prompt, self._budget.ledger.task_room(account))
         ready = replace(ready, key=request.key or f"{call.key}/{name}")
         tokens, cost = self._worst_case(ready, call, connection, info, prompt, batch=batch)
-        reservation = await self._budget.reserve(account, tokens, cost, title=call.task_id)
+        reservation = await self._budget.reserve(account, tokens, cost, title=call.task_id, budgets=call.budgets)
         in_flight = InFlightCall(connection, info, reservation, prompt, self._clock.monotonic(), batch)
         return await self._complete(ready, in_flight, call, name)
 
@@ -124,6 +126,7 @@ class ResilientCaller:
         model = request.model or agent.model
         if not model:
             raise missing_model()
+        model = self._models.get(model, model)
         wanted = agent.provider, model
         if wanted not in self._reached:
             async with self._reaching:

@@ -7,18 +7,18 @@ task can take. A task's limit of tokens bounds it in any case.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final, TypeVar
 
 from nika_core import codes
-from nika_core.engine.llm.budget import Bound, SpendingLimits
+from nika_core.engine.llm.budget import MAX_BUDGET, Bound, SpendingLimits
 from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.request_defaults import DEFAULT_MAX_TOKENS
 from nika_core.errors import RefusedError
 from nika_core.model.graph import EdgeKind, Graph
 from nika_core.model.usage import Usage, money_text
 from nika_core.plugin import CallEstimate, Estimate, ModelInfo, Provider
+from nika_core.values import dataclass, replace
 
 Models = Mapping[str | None, tuple[Provider, ModelInfo]]  # by name; None: the agent block's model
 _FREE: Final = Decimal(0)
@@ -29,7 +29,8 @@ _Amount = TypeVar("_Amount", int, Decimal)
 class TaskForecast:
     """One task. `None` as a high value: unbounded, and `reason` says why. `unpriced`: models without a known price,
     whose cost is in neither figure. `exact`: the prompts are fully known and were counted. `times_low`: the items or
-    rounds that are in the low figures, which a task's own limit bounds one by one.
+    rounds that are in the low figures, which a task's own limit bounds one by one. `is_group`: it stands for a
+    workflow, whose tasks that limit bounds.
     """
 
     task: str
@@ -41,6 +42,7 @@ class TaskForecast:
     unpriced: tuple[str, ...] = ()
     exact: bool = False
     times_low: int = 1
+    is_group: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,19 @@ def forecast_items(item: TaskForecast, items: Repetitions) -> TaskForecast:
     )
 
 
+def forecast_inner(task: str, run: RunForecast, max_budget_usd: float | None) -> TaskForecast:
+    """Return what a task takes that stands for a workflow, which takes `run`, and at most its own budget."""
+    cost, reasons = run.cost_high, list(run.reasons)
+    most = None if max_budget_usd is None else Decimal(repr(max_budget_usd))
+    if most is not None and (cost is None or cost > most):
+        cost = most
+        reasons.append(f"cut by {MAX_BUDGET}")
+    low = run.cost_low if most is None else min(run.cost_low, most)
+    return TaskForecast(
+        task, run.tokens_low, run.tokens_high, low, cost, "; ".join(reasons), run.unpriced, is_group=True
+    )
+
+
 def forecast_rounds(rounds: Sequence[TaskForecast]) -> TaskForecast:
     """Return what a loop takes, from what each of its rounds takes: the first one runs, each other one may."""
     first = rounds[0]
@@ -210,7 +225,7 @@ def certain_tasks(graph: Graph, conditional: Collection[str] = ()) -> frozenset[
 def check_budget(forecast: RunForecast, bounds: SpendingLimits, certain: Collection[str]) -> None:
     """Raise RefusedError (exit 3) when even the low estimate is over a limit: the run could not end well."""
     for task in forecast.tasks:
-        if task.task in certain and task.times_low:
+        if task.task in certain and task.times_low and not task.is_group:
             _compare(f"Task '{task.task}'", task.tokens_low // task.times_low, bounds.task_tokens, codes.TOKEN_BUDGET)
     _compare("This workflow", forecast.tokens_low, bounds.run_tokens, codes.TOKEN_BUDGET)
     _compare("This workflow", forecast.cost_low, bounds.run_cost, codes.COST_BUDGET)

@@ -85,6 +85,7 @@ async def _ask(run: RunContext, question: AskDecision, meter: UsageMeter) -> Mod
         call_cache=services.call_cache,
         notice=lambda message: run.emitter.notice(message, question.node),
         barrier=run.emitter.barrier,
+        budgets=question.budgets,
     )
     try:
         reply = await services.caller.complete(request, scope)

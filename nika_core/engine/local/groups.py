@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from nika_core import codes
-from nika_core.engine.core.run_plan import Each, Group, Item, Loop
+from nika_core.engine.core.run_plan import Child, Each, Group, Item, Loop
 from nika_core.engine.local.services import Services
 from nika_core.errors import TemplateValueError
 from nika_core.model.json import Json
@@ -18,24 +17,38 @@ from nika_core.model.template import Placeholder, Template
 from nika_core.model.workflow import ITEM_SOURCE, ForEach, KeywordCategory, NodePath, Repeat, Task
 from nika_core.plugin import Keyword, Values
 from nika_core.template import render, to_text
+from nika_core.template.json_check import value_problems
+from nika_core.values import dataclass, replace
 
 ITEM_PLACES: Final = frozenset({"index", "number"})  # what `${each}` tells of the place in the list
 
 
 def groups_of(
-    tasks: Iterable[Task], services: Services, keywords: Mapping[str, Keyword | None], limits: Limits
+    tasks: Iterable[Task],
+    children: Mapping[str, Child],
+    services: Services,
+    keywords: Mapping[str, Keyword | None],
+    limits: Limits,
 ) -> Mapping[str, Group]:
-    """Return the tasks that stand for several nodes, by id."""
+    """Return the tasks that stand for several nodes or for a workflow, by id. `children`: these workflows."""
     most = limits.counts.get(LimitKind.ITEMS)
     groups: dict[str, Group] = {}
     for task in tasks:
+        body = children.get(task.id)
         if task.for_each is not None:
-            groups[task.id] = _each(task, task.for_each, services.resolve, services.depends_on, most)
+            groups[task.id] = replace(_each(task, task.for_each, services.resolve, most), body=body)
         elif task.repeat is not None:
             keyword = keywords.get(task.keyword)
             category = KeywordCategory.TOOL if keyword is None else keyword.category
-            groups[task.id] = _loop(task.repeat, task.repeat.keeps_conversation(category))
+            groups[task.id] = replace(_loop(task.repeat, task.repeat.keeps_conversation(category)), body=body)
+        elif body is not None:
+            groups[task.id] = body
     return groups
+
+
+def body_of(group: Group | None) -> Child | None:
+    """Return the workflow that a task, or each of its items or rounds, stands for."""
+    return group.body if isinstance(group, Each | Loop) else group
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +105,21 @@ def filled(tree: Any, values: Values, resolve: Callable[[Placeholder, Values], J
     return map_leaves(tree, fill)
 
 
+def stand_in(services: Services, task: Task, values: Values) -> Json:
+    """Return the value that stands in for a failed task's output. Raise TemplateValueError if its schema refuses it."""
+    value: Json = filled(task.stand_in, values, services.resolve)
+    schema = task.output_schema
+    problems = () if schema is None else value_problems(value, schema)
+    if problems:
+        message = f"the value does not fit `output`: {'; '.join(problems)}"
+        raise TemplateValueError(message, code=codes.VALUE_NOT_ALLOWED_HERE)
+    return value
+
+
 def _each(
     task: Task,
     for_each: ForEach,
     resolve: Callable[[Placeholder, Values], Json],
-    depends_on: Callable[[Placeholder], Sequence[str]],
     most: int | None,
 ) -> Each:
     bounds = [bound for bound in (for_each.max_items, most) if bound is not None]

@@ -105,7 +105,6 @@ class Run:
         """Stop starting, cancel what runs, end. Asked a second time: do not wait for what runs any longer."""
         if self._cancelled:
             self._executor.abandon_all(reason)
-            return
         self._cancelled = True
         self.post(CancelRequested(reason))
 

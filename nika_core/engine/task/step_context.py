@@ -283,5 +283,6 @@ class TaskContext:
             notice=lambda message: self._services.reporter.notice(message, self.task_id),
             barrier=self._services.reporter.barrier,
             signals=self.signals,
+            budgets=self.task_call.budgets,
             heartbeat=self._beat,
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from nika_core import codes
 from nika_core.errors import Category, TaskError
@@ -18,6 +17,7 @@ from nika_core.toolbox.agent import overflow
 from nika_core.toolbox.agent.facets import MAX_REPAIRS
 from nika_core.toolbox.agent.prompts import json_instruction, prompt_of, repair_prompt, system_of
 from nika_core.toolbox.agent.tool_calls import by_name, run_calls
+from nika_core.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

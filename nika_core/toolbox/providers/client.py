@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from nika_core import codes
@@ -24,6 +23,7 @@ from nika_core.plugin.provider import (
 )
 from nika_core.toolbox.providers.failures import Headers, clean, status_error, transport_error, truncated_error
 from nika_core.toolbox.providers.values import env_text, load_sdk, without_credentials
+from nika_core.values import dataclass, field
 
 T = TypeVar("T")
 

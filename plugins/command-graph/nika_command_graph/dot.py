@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from nika_command_graph.picture import Picture, shortened
 
 _LONGEST = 120
@@ -14,8 +16,22 @@ def draw_dot(picture: Picture) -> str:
         '    node [shape=box, style=rounded, fontname="sans-serif"];',
         '    edge [fontname="sans-serif", fontsize=10];',
     ]
+    return "\n".join([*lines, *_parts(picture, "n", "    "), "}"])
+
+
+def _parts(picture: Picture, prefix: str, indent: str) -> Iterator[str]:
+    """Yield the lines of a workflow; one that a task stands for is a cluster with the task and its own tasks in it."""
     for number, node in enumerate(picture.nodes):
-        lines.append(f"    n{number} [label={_quoted(node.name(_LONGEST), node.about(_LONGEST))}];")
+        name = f"{prefix}{number}"
+        drawn = f"{name} [label={_quoted(node.name(_LONGEST), node.about(_LONGEST))}];"
+        if node.inner is None:
+            yield f"{indent}{drawn}"
+            continue
+        yield f"{indent}subgraph cluster_{name} {{"
+        yield f"{indent}    label={_quoted(shortened(node.inner.title, _LONGEST))};"
+        yield f"{indent}    {drawn}"
+        yield from _parts(node.inner, f"{name}_", f"{indent}    ")
+        yield f"{indent}}}"
     for line in picture.lines:
         given = {
             "label": _quoted(shortened(line.label, _LONGEST)) if line.label else "",
@@ -23,8 +39,8 @@ def draw_dot(picture: Picture) -> str:
             "style": "dotted" if line.waits_only else "",
         }
         attributes = ", ".join(f"{key}={value}" for key, value in given.items() if value)
-        lines.append(f"    n{line.source} -> n{line.target}{f' [{attributes}]' if attributes else ''};")
-    return "\n".join([*lines, "}"])
+        ends = f"{prefix}{line.source} -> {prefix}{line.target}"
+        yield f"{indent}{ends}{f' [{attributes}]' if attributes else ''};"
 
 
 def _quoted(*lines: str) -> str:

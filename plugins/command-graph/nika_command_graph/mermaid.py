@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Iterator
 from typing import Final
 
 from nika_command_graph.picture import Picture, shortened
@@ -15,13 +16,24 @@ _LONGEST: Final = 120
 def draw_mermaid(picture: Picture) -> str:
     """A flowchart from top to bottom."""
     lines = ["---", f"title: {_quoted(picture.title)}", "---", "flowchart TD"]
+    return "\n".join([*lines, *_parts(picture, "n", "    ")])
+
+
+def _parts(picture: Picture, prefix: str, indent: str) -> Iterator[str]:
+    """Yield the lines of a workflow; a task that stands for one is a subgraph with its tasks in it."""
     for number, node in enumerate(picture.nodes):
-        lines.append(f'    n{number}["{_escaped(node.name(_LONGEST))}<br/>{_escaped(node.about(_LONGEST))}"]')
+        name = f"{prefix}{number}"
+        text = f'["{_escaped(node.name(_LONGEST))}<br/>{_escaped(node.about(_LONGEST))}"]'
+        if node.inner is None:
+            yield f"{indent}{name}{text}"
+            continue
+        yield f"{indent}subgraph {name}{text}"
+        yield from _parts(node.inner, f"{name}_", f"{indent}    ")
+        yield f"{indent}end"
     for line in picture.lines:
         arrow = "-.->" if line.waits_only else "-->"
         label = f'|"{_escaped(shortened(line.label, _LONGEST))}"|' if line.label else ""
-        lines.append(f"    n{line.source} {arrow}{label} n{line.target}")
-    return "\n".join(lines)
+        yield f"{indent}{prefix}{line.source} {arrow}{label} {prefix}{line.target}"
 
 
 def _escaped(text: str) -> str:

@@ -11,12 +11,15 @@ from nika_core.plugin import EdgeKind, Graph, Task, Workflow
 
 @dataclass(frozen=True, slots=True)
 class PictureNode:
-    """A task. `when` is its condition, empty without one; `mark` says that it is a list or a loop."""
+    """A task. `when` is its condition, empty without one; `mark` says that it is a list or a loop; `inner` is the
+    workflow that it stands for.
+    """
 
     id: str
     keyword: str
     when: str = ""
     mark: str = ""
+    inner: Picture | None = None
 
     def name(self, longest: int) -> str:
         """Return the id in at most so many characters, and the mark."""
@@ -80,19 +83,26 @@ def picture_of(workflow: Workflow, graph: Graph, mask: Callable[[str], str] = st
             printable(task.id),
             printable(task.keyword),
             printable(mask(task.when.text)) if task.when else "",
-            _mark(task),
+            _mark(task, workflow),
+            None if task.inner is None else picture_of(task.inner.workflow, task.inner.graph, mask),
         )
         for task in map(tasks.__getitem__, graph.order)
     )
     return Picture(printable(mask(workflow.name)), nodes, tuple(lines), tuple(tuple(layer) for layer in layers))
 
 
-def _mark(task: Task) -> str:
-    """Return what tells a task that is done several times, which is one node all the same, from any other."""
+def _mark(task: Task, workflow: Workflow) -> str:
+    """Return what tells cleanup, and a task that is done several times, from any other."""
+    marks = ["cleanup"] if task.always else []
+    deferred = workflow.deferred  # a template, whose value is known in a run
     if task.for_each is not None:
-        most = task.for_each.max_items
-        return "list" if most is None else f"list, up to {most}"
-    return "" if task.repeat is None else f"loop, up to {task.repeat.max_rounds}"
+        template = deferred.get(("tasks", task.index, "forEach", "max"))
+        most = task.for_each.max_items if template is None else printable(template.text)
+        marks.append("list" if most is None else f"list, up to {most}")
+    if task.repeat is not None:
+        template = deferred.get(("tasks", task.index, "repeat", "max"))
+        marks.append(f"loop, up to {task.repeat.max_rounds if template is None else printable(template.text)}")
+    return ", ".join(marks)
 
 
 def printable(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 from xml.sax.saxutils import escape
 
@@ -28,8 +29,48 @@ text{font:12px ui-monospace,Menlo,Consolas,monospace;fill:#1b1f24;text-anchor:mi
 .e{stroke:#9198a1}.p{fill:#9198a1}}"""
 
 
+_TITLE: Final = 28.0  # height of the line above an inner workflow
+
+
 def draw_svg(picture: Picture) -> str:
-    """Rows of boxes from top to bottom, joined by curves; a condition stands on its line."""
+    """Rows of boxes from top to bottom, joined by curves; a condition stands on its line.
+
+    Workflows that tasks stand for are drawn below, each under its path and indented by its depth.
+    """
+    blocks: list[tuple[float, float, str]] = []
+    width = height = 0.0
+    for path, depth, each in _all(picture, "", 0):
+        inner_width, inner_height, parts = _block(each)
+        x = depth * _MARGIN
+        if path:
+            label = f'<text x="{x + _MARGIN:.0f}" y="{height + 20:.0f}" style="text-anchor:start">{_text(path)}</text>'
+            blocks.append((0.0, 0.0, label))
+            height += _TITLE
+        blocks.append((x, height, "\n".join(parts)))
+        width, height = max(width, x + inner_width), height + inner_height
+    head = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" '
+        f'height="{height:.0f}" role="img">',
+        f"<title>{_text(picture.title)}</title>",
+        f"<style>{_STYLE}</style>",
+        '<defs><marker id="a" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
+        '<path class="p" d="M0 0L8 4L0 8z"/></marker></defs>',
+        '<rect class="b" width="100%" height="100%"/>',
+    ]
+    body = [f'<g transform="translate({x:.0f} {y:.0f})">\n{part}\n</g>' if x or y else part for x, y, part in blocks]
+    return "\n".join([*head, *body, "</svg>"])
+
+
+def _all(picture: Picture, path: str, depth: int) -> Iterator[tuple[str, int, Picture]]:
+    """Yield a workflow and those inside it, each with its path and its depth."""
+    yield path, depth, picture
+    for node in picture.nodes:
+        if node.inner is not None:
+            yield from _all(node.inner, f"{path}/{node.id}" if path else node.id, depth + 1)
+
+
+def _block(picture: Picture) -> tuple[float, float, list[str]]:
+    """Return one workflow's width, height and parts."""
     widths = [
         max(len(node.name(_LONGEST_NAME)) * _LETTER, len(node.about(_LONGEST_LABEL)) * _SMALL_LETTER) + 24
         for node in picture.nodes
@@ -43,13 +84,6 @@ def draw_svg(picture: Picture) -> str:
     width = max([layout.width + 2 * _MARGIN, *(x + half + 4 for x, half in reach)]) + shift
     height = max(len(layout.rows) * _ROW - (_ROW - _BOX), _BOX) + 2 * _MARGIN
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" '
-        f'height="{height:.0f}" role="img">',
-        f"<title>{_text(picture.title)}</title>",
-        f"<style>{_STYLE}</style>",
-        '<defs><marker id="a" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
-        '<path class="p" d="M0 0L8 4L0 8z"/></marker></defs>',
-        '<rect class="b" width="100%" height="100%"/>',
         f'<g transform="translate({_MARGIN + shift:.0f} {_MARGIN:.0f})">',
     ]
     for line, path in zip(picture.lines, layout.paths, strict=True):
@@ -70,7 +104,7 @@ def draw_svg(picture: Picture) -> str:
     for line, path in zip(picture.lines, layout.paths, strict=True):
         if line.label:
             parts.append(_label(layout, path, line))
-    return "\n".join([*parts, "</g>", "</svg>"])
+    return width, height, [*parts, "</g>"]
 
 
 def _curve(layout: Layout, path: list[int]) -> str:

@@ -22,24 +22,30 @@ _LONGEST_CONDITION: Final = 80
 
 
 def draw_text(picture: Picture) -> str:
-    """One row per task, each below all that it waits for."""
+    """One row per task, each below all that it waits for; the tasks of a workflow that it stands for are indented."""
+    return "\n".join([picture.title, "", *_task_rows(picture)])
+
+
+def _task_rows(picture: Picture) -> list[str]:
     incoming: list[list[Line]] = [[] for _ in picture.nodes]
     for line in picture.lines:
         incoming[line.target].append(line)
     order = _order(picture, incoming)
     rails = _rails(picture, order, incoming)
-    rail_width = max(map(len, rails), default=0)
+    rail_width = max((len(rail) for rail, _ in rails), default=0)
     names = [node.name(len(node.id)) for node in picture.nodes]  # in full: this is the only place of a long id
     name_width = min(max(map(len, names), default=0), _LONGEST_ID)
     keyword_width = max((len(node.keyword) for node in picture.nodes), default=0)
-    rows = [picture.title, ""]
-    for number, rail in zip(order, rails, strict=True):
+    rows: list[str] = []
+    for number, (rail, below) in zip(order, rails, strict=True):
         node = picture.nodes[number]
         when = f"if {shortened(node.when, _LONGEST_CONDITION)}" if node.when else ""
         after = "; ".join(filter(None, (_after(picture, incoming[number]), when)))
         name = names[number].ljust(name_width)
         rows.append(f"{rail.ljust(rail_width)}  {name}  {node.keyword.ljust(keyword_width)}  {after}".rstrip())
-    return "\n".join(rows)
+        if node.inner is not None:
+            rows += [f"{below.ljust(rail_width)}    {row}".rstrip() for row in _task_rows(node.inner)]
+    return rows
 
 
 def _order(picture: Picture, incoming: list[list[Line]]) -> list[int]:
@@ -78,15 +84,15 @@ class _Rail:
     waiting: int
 
 
-def _rails(picture: Picture, order: list[int], incoming: list[list[Line]]) -> list[str]:
-    """For each task of `order` its row of rails; empty ones where there would be too many."""
+def _rails(picture: Picture, order: list[int], incoming: list[list[Line]]) -> list[tuple[str, str]]:
+    """For each task of `order` its row of rails, and those below it; empty ones where there would be too many."""
     position = {number: at for at, number in enumerate(order)}
     below = [0] * len(picture.nodes)
     for line in picture.lines:
         below[line.source] += position[line.source] < position[line.target]
     lanes: list[_Rail | None] = []
     dead_ends: set[int] = set()  # lanes right below a task that nobody waits for: who stood there would look joined
-    rows: list[str] = []
+    rows: list[tuple[str, str]] = []
     for number in order:
         sources = {line.source for line in incoming[number] if position[line.source] < position[number]}
         joined = {lane for lane, rail in enumerate(lanes) if rail and rail.source in sources}
@@ -99,15 +105,16 @@ def _rails(picture: Picture, order: list[int], incoming: list[list[Line]]) -> li
                 ended.add(lane)
         own = min(ended) if ended else _free_lane(lanes, dead_ends if sources else set())
         if own >= _MOST_RAILS:
-            return [""] * len(order)
+            return [("", "")] * len(order)
         lanes.extend([None] * (own + 1 - len(lanes)))
-        rows.append(_row(lanes, own, "●" if sources else "○", joined - {own}, ended - {own}))
+        row = _row(lanes, own, "●" if sources else "○", joined - {own}, ended - {own})
         for lane in ended:
             lanes[lane] = None
         lanes[own] = _Rail(number, below[number]) if below[number] else None
         dead_ends = set() if below[number] else {own}
         while lanes and lanes[-1] is None:
             lanes.pop()
+        rows.append((row, " ".join("│" if lane else " " for lane in lanes)))
     return rows
 
 

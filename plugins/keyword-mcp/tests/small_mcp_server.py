@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mcp.server import MCPServer
+from mcp.server.mcpserver import Context
 from mcp_types import AudioContent, ImageContent, TextContent
 from pydantic import BaseModel
 
@@ -60,6 +61,14 @@ def fail(why: str) -> str:
 def environment() -> dict[str, str]:
     """What this process sees."""
     return dict(os.environ)
+
+
+@server.tool()
+async def count(context: Context, to: int) -> str:
+    """Tell its progress."""
+    for number in range(1, to + 1):
+        await context.report_progress(number, to, f"number {number}")
+    return "counted"
 
 
 @server.tool()

@@ -6,7 +6,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from nika_core.plugin import Keyword, Limit, LimitKind, Policy, ProblemsError, Unit, UsageError, output_of, timeout_of
+from nika_core.plugin import (
+    Keyword,
+    KeywordCategory,
+    Limit,
+    LimitKind,
+    Policy,
+    ProblemsError,
+    Unit,
+    UsageError,
+    output_of,
+    timeout_of,
+)
 from nika_limit_env.values import Range, parse
 
 _ANY: Final = Range()
@@ -14,6 +25,7 @@ _SOME: Final = Range(lowest=1)
 _POSITIVE: Final = Range(above=True)
 _ATTEMPTS: Final = Range(lowest=1, why="It counts all attempts: 1 means that nothing is tried again.")
 _NESTING: Final = Range(lowest=1, highest=500, why="Python's own parsers end soon after it.")
+_CALLS: Final = Range(lowest=1, highest=50, why="Workflows are not nested deeper.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +64,11 @@ VARIABLES: Final = (
     Variable("NIKA_MAX_ITEMS", LimitKind.ITEMS, Unit.COUNT, 1000),
     Variable("NIKA_MAX_ROUNDS", LimitKind.ROUNDS, Unit.COUNT, 100),
     Variable("NIKA_MAX_NODES", LimitKind.NODES, Unit.COUNT, 100_000),
+    Variable("NIKA_MAX_NESTING", LimitKind.NESTING, Unit.COUNT, 10, _CALLS),
     Variable("NIKA_MAX_TOKENS_TASK", LimitKind.TASK_TOKENS, Unit.TOKENS, 10_000, _ANY),
     Variable("NIKA_MAX_TOKENS_TOTAL", LimitKind.RUN_TOKENS, Unit.TOKENS, 100_000, _ANY),
     Variable("NIKA_MAX_COST", LimitKind.RUN_COST, Unit.USD, 10.0, _ANY),
+    Variable("NIKA_CLEANUP_TIMEOUT", LimitKind.CLEANUP_SECONDS, Unit.SECONDS, 60.0, _ANY),
     Variable("NIKA_BATCH_WAIT", LimitKind.BATCH_SECONDS, Unit.SECONDS, 3600.0, _ANY),
     Variable("NIKA_BREAKER_FAILURES", LimitKind.BREAKER_FAILURES, Unit.COUNT, 3),
     Variable("NIKA_BREAKER_COOLDOWN", LimitKind.BREAKER_SECONDS, Unit.SECONDS, 60.0, _ANY),
@@ -92,6 +106,8 @@ class EnvPolicy(Policy):
         Where the kernel has a variable of the same name already, that name means the kernel's bound, and the
         keyword keeps its default. Raises UsageError for a malformed variable.
         """
+        if keyword.category is KeywordCategory.GROUP:
+            return ()  # its tasks have bounds of their own
         word = keyword.name.upper().replace("-", "_")
         timeout, size = f"NIKA_{word}_TIMEOUT", f"NIKA_MAX_{word}"
         found = [

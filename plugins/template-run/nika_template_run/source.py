@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from nika_core.plugin import Json, Placeholder, Scope, SourceReport, TemplateValueError, Values, nearest
+from nika_core.plugin import ALL_TASKS, Json, Placeholder, Scope, SourceReport, TemplateValueError, Values, nearest
 
-KEYS: Final = ("id", "folder")
+KEYS: Final = ("id", "folder", "status")
 
 
 class RunSource:
@@ -16,8 +16,10 @@ class RunSource:
     def check(self, placeholder: Placeholder, scope: Scope, report: SourceReport) -> None:
         """Report a key that a run does not have."""
         key, *path = placeholder.path
-        if key == "status":
-            report("a run has no status before all of its tasks have ended", hint="ask for a task's: ${state.task}")
+        if key == "status" and not path:
+            if key not in scope.bindings:
+                hint = "add `always: true` to the task, or ask for a task's state: ${state.task}"
+                report("a run has no status before all of its tasks have ended", hint=hint)
         elif key not in KEYS:
             near = nearest(key, KEYS)
             known = f"a run has: {', '.join(KEYS)}"
@@ -26,8 +28,8 @@ class RunSource:
             report(f"the {key} of a run is text and has no '{path[0]}'", hint="end the path there")
 
     def depends_on(self, placeholder: Placeholder) -> Iterable[str]:
-        """Return no task."""
-        return ()
+        """Return all tasks for `status`, else none."""
+        return (ALL_TASKS,) if placeholder.path[0] == "status" else ()
 
     def resolve(self, placeholder: Placeholder, values: Values) -> Json:
         """Return the value. Raise TemplateValueError."""

@@ -34,11 +34,10 @@ class TaskSource:
             missing = why_not_there(path, schema)
             if missing:
                 what = "the schema of the output of" if task.output.schema is not None else "what is known of"
-                report(
-                    f"{what} '{name}' {missing.reason}",
-                    code=codes.UNKNOWN_REFERENCE,
-                    hint=missing.hint,
-                )
+                hint = missing.hint
+                if task.inner is not None:
+                    what, hint = "the output of the workflow of", hint.partition(";")[0]
+                report(f"{what} '{name}' {missing.reason}", code=codes.UNKNOWN_REFERENCE, hint=hint)
 
     def schema(self, placeholder: Placeholder, scope: Scope) -> JsonObject | None:
         """Return what the schema of the task's output says of it."""

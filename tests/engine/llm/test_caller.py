@@ -616,3 +616,10 @@ async def test_a_free_model_needs_no_note_of_what_was_sent() -> None:
     await h.caller.complete(ask(), h.scope())
     assert (noted(h), h.barriers) == ((0, 0), 1)
     assert len(h.call_cache._kept) == 1
+
+
+async def test_each_piece_of_a_stream_is_a_sign_of_life_even_if_nobody_watches() -> None:
+    h = house()
+    beats: list[None] = []
+    await h.caller.complete(ask(), h.scope(on_text=None, heartbeat=lambda: beats.append(None)))
+    assert len(beats) == 3  # two pieces of text, and the end

@@ -1,0 +1,231 @@
+"""The workflows that tasks stand for, as they are prepared: with what they inherit, and what they may not widen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from nika_core import codes
+from nika_core.app.model_checks import effective_agent, with_models
+from nika_core.app.system_prompt import fill_system_prompt, read_system_prompt
+from nika_core.document import call_inputs, fill_in
+from nika_core.engine.core.run_plan import InnerRequest, WorkflowPlan
+from nika_core.errors import NikaError, ProblemsError, TemplateValueError
+from nika_core.model.json import Json, JsonObject
+from nika_core.model.payload_tree import map_leaves
+from nika_core.model.template import Template
+from nika_core.model.tools import covers
+from nika_core.model.workflow import AgentBlock, InnerWorkflow, NodePath, Task, Workflow
+from nika_core.plugin import Values
+from nika_core.values import dataclass, replace
+
+if TYPE_CHECKING:
+    from nika_core.app.prepared_run import PreparedRun
+
+
+class InputNotKnownError(TemplateValueError):
+    """The value of an input of an inner workflow, which is known only when the task starts."""
+
+
+class KnownInputs(Mapping[str, Json]):
+    """The inputs of an inner workflow whose values are known before the run; asking for any other raises."""
+
+    def __init__(self, values: Mapping[str, Json], names: Mapping[str, Any]) -> None:
+        self._values = values
+        self._names = names
+
+    def __getitem__(self, name: str) -> Json:
+        if name in self._values:
+            return self._values[name]
+        raise InputNotKnownError(f"the input '{name}' is known only in the run", code=codes.VALUE_NOT_ALLOWED_HERE)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolBounds:
+    """What the workflows that call one another allow of tools, each narrowing the next. None: any."""
+
+    allowed: tuple[str, ...] | None = None
+    disallowed: tuple[str, ...] = ()
+
+    def within(self, agent: AgentBlock) -> ToolBounds:
+        """Return the bounds of what a workflow with this agent block calls."""
+        allowed = self.narrow(agent.allowed_tools)
+        return ToolBounds(self.allowed if allowed is None else allowed, _union(self.disallowed, agent))
+
+    def narrow(self, tools: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        """Return these tools as far as they are allowed: of two patterns the narrower one."""
+        if tools is None or self.allowed is None:
+            return tools
+        found: dict[str, None] = {}
+        for tool in tools:
+            for other in self.allowed:
+                if covers(other, tool):
+                    found[tool] = None
+                elif covers(tool, other):
+                    found[other] = None
+        return tuple(found)
+
+    def of_workflow(self, workflow: Workflow) -> Workflow:
+        """Return a workflow whose tasks use no other tools."""
+        if self == NO_BOUNDS:
+            return workflow
+        tasks = tuple(
+            task if task.allowed_tools is None else replace(task, allowed_tools=self.narrow(task.allowed_tools))
+            for task in workflow.tasks
+        )
+        return replace(workflow, tasks=tasks)
+
+    def of_agent(self, agent: AgentBlock) -> AgentBlock:
+        """Return an agent block that allows no other tools."""
+        if self == NO_BOUNDS:
+            return agent
+        return replace(
+            agent,
+            allowed_tools=self.narrow(agent.allowed_tools),
+            disallowed_tools=_union(self.disallowed, agent),
+        )
+
+
+NO_BOUNDS: Final = ToolBounds()
+
+
+def _union(disallowed: tuple[str, ...], agent: AgentBlock) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*disallowed, *agent.disallowed_tools)))
+
+
+def prepare_inner(
+    caller: PreparedRun, task: Task, inner: InnerWorkflow, known: Callable[[Template], tuple[Json] | None]
+) -> PreparedRun:
+    """Return what a task stands for, prepared like a run of its own. Raise NikaError.
+
+    Args:
+        known: returns the value of a template, as a tuple, if it is known before the run.
+    """
+    bounds = caller.tools.within(caller.agent)
+    workflow = with_models(bounds.of_workflow(inner.workflow), caller.workspace, caller.keywords)
+    inputs = _known_inputs(caller, task, workflow, known)
+    workflow = replace(workflow, env={**caller.workflow.env, **workflow.env})
+    prepared = replace(
+        caller,
+        workflow=workflow,
+        graph=inner.graph,
+        inputs=inputs,
+        tools=bounds,
+        warnings=(),
+        document="",
+        resumed=None,
+    )
+    if all(prepared.value_of(each) for template in workflow.deferred.values() for each in template.placeholders):
+        prepared = replace(prepared, workflow=_filled(prepared, workflow, inputs))
+    agent = _agent(prepared, inner, caller.agent, inputs)
+    late = caller.filled_late or bool(prepared.workflow.deferred) or isinstance(agent.system_prompt, Template)
+    return replace(prepared, agent=agent, filled_late=late)
+
+
+def _filled(prepared: PreparedRun, workflow: Workflow, inputs: Mapping[str, Json]) -> Workflow:
+    """Return a workflow with the values of its deferred fields. Raise ProblemsError."""
+    workspace = prepared.workspace
+    if not workflow.deferred:
+        return workflow
+    values = Values(inputs=inputs, environ=workspace.environ)
+    settings = workspace.project.settings
+    filled, problems = fill_in(workflow, workspace.registry, values, workspace.limits, settings)
+    if problems:
+        raise ProblemsError(problems)
+    return replace(filled, deferred={})
+
+
+def _agent(prepared: PreparedRun, inner: InnerWorkflow, caller: AgentBlock, inputs: Mapping[str, Json]) -> AgentBlock:
+    """Return the agent block of an inner workflow, filled in as far as its inputs are known."""
+    workspace, options = prepared.workspace, prepared.options
+    if inner.inherits_agent:
+        return replace(caller, output=None, max_budget_usd=None)  # they are the caller's own
+    agent = effective_agent(prepared.workflow, workspace, provider=options.provider, model=options.model)
+    agent = prepared.tools.of_agent(read_system_prompt(agent, prepared.workflow))
+    try:
+        return fill_system_prompt(agent, workspace, inputs)
+    except TemplateValueError as error:
+        if not isinstance(error.__cause__, InputNotKnownError):
+            raise
+        return agent  # filled in when it starts
+
+
+def _known_inputs(
+    caller: PreparedRun, task: Task, workflow: Workflow, known: Callable[[Template], tuple[Json] | None]
+) -> KnownInputs:
+    specs = workflow.inputs or {}
+    call = caller.facets[task.keyword].workflow(task.payload)
+    assert call is not None
+    values: dict[str, Json] = {}
+    for name in specs:
+        single = replace(workflow, inputs={name: specs[name]})
+        given = {name: call.inputs[name]} if name in call.inputs else {}
+
+        def fill(leaf: Any, _: NodePath) -> Any:
+            value = known(leaf) if isinstance(leaf, Template) else (leaf,)
+            if value is None:
+                raise InputNotKnownError("")
+            return value[0]
+
+        try:
+            values |= call_inputs(single, map_leaves(given, fill), caller.limits)
+        except NikaError:  # not known yet, or the run reports it
+            continue
+    return KnownInputs(values, specs)
+
+
+def inner_request(caller: PreparedRun, task: Task, **more: Any) -> InnerRequest:
+    """Return what the engine is given of a workflow that a task stands for."""
+    facets, prepared, inner = caller.facets[task.keyword], caller.inner[task.id], task.inner
+    assert inner is not None
+    workflow = prepared.workflow
+
+    def inputs(payload: JsonObject) -> Mapping[str, Json]:
+        call = facets.workflow(payload)
+        given: Mapping[str, Any] = {} if call is None else call.inputs
+        return call_inputs(workflow, given, prepared.limits)
+
+    def bind(values: Mapping[str, Json], plan: WorkflowPlan) -> InnerRequest:
+        filled = _filled(prepared, workflow, values)
+        env = {**plan.env, **{name: filled.env[name] for name in inner.workflow.env}}
+        bound = replace(prepared, workflow=replace(filled, env=env))
+        return replace(request, workflow=bound.workflow, agent=_agent(bound, inner, plan.agent, values))
+
+    request = InnerRequest(
+        workflow=workflow,
+        graph=prepared.graph,
+        agent=prepared.agent,
+        inputs=inputs,
+        files=prepared.files,
+        sections=prepared.sections,
+        **more,
+    )
+    return replace(request, bind=bind) if prepared.filled_late else request
+
+
+def all_workflows(
+    workflow: Workflow, agent: AgentBlock, agent_of: Callable[[Workflow], AgentBlock]
+) -> Iterator[tuple[Workflow, AgentBlock]]:
+    """Yield a workflow and all that are nested inside it, each once for each agent block that it uses."""
+    seen: set[tuple[int, AgentBlock]] = set()
+    todo = [(workflow, agent)]
+    while todo:
+        workflow, agent = todo.pop(0)
+        key = id(workflow), replace(agent, system_prompt=None)
+        if key in seen:
+            continue
+        seen.add(key)
+        yield workflow, agent
+        for task in workflow.tasks:
+            if (inner := task.inner) is not None:
+                block = agent if inner.inherits_agent else agent_of(inner.workflow)
+                todo.append((inner.workflow, block))

@@ -1,0 +1,1 @@
+"""The workflow keyword: another workflow, run as part of this one."""
