@@ -270,12 +270,12 @@ class Execution:
         for task in prepared.workflow.tasks:
             if task.inner is None:
                 continue
-            here, batchable = f"{path}{task.id}/", self._batchable
+            here, batchable, inner = f"{path}{task.id}/", self._batchable, prepared.inner[task.id]
             request = inner_request(
                 prepared,
                 task,
-                inner=self._inner_requests(prepared.inner[task.id], here),
-                no_slot=frozenset(batchable.inside(here) if batchable else ()),
+                inner=self._inner_requests(inner, here),
+                no_slot=frozenset(batchable.inside(here) if batchable else ()) | inner.asking,
             )
             if batchable is not None:
                 request = replace(request, workflow=batchable.with_sending_time(request.workflow, here))
