@@ -30,21 +30,10 @@ from nika_core.model.usage import Usage
 from nika_core.model.workflow import AgentBlock, InputSpec, KeywordCategory, OutputSpec, PayloadValue, Task, Workflow
 from nika_core.plugin import fields
 from nika_core.plugin.explanation import Explanation
+from nika_core.plugin.facets import CallEstimate, Effect, Estimate, Facets, Payload, Report, WorkflowCall
 from nika_core.plugin.hookspec import hookimpl
-from nika_core.plugin.keyword import (
-    CallEstimate,
-    Effect,
-    Estimate,
-    Facets,
-    Keyword,
-    Payload,
-    Report,
-    Step,
-    StepContext,
-    StepOutput,
-    WaitFor,
-    WorkflowCall,
-)
+from nika_core.plugin.keyword import Keyword
+from nika_core.plugin.step import Step, StepContext, StepOutput, WaitFor
 
 if TYPE_CHECKING:
     from nika_core.model.bounded import bound

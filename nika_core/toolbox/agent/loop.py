@@ -9,8 +9,8 @@ from nika_core import codes
 from nika_core.errors import Category, TaskError
 from nika_core.model.json import JsonObject
 from nika_core.model.message import Message, Role
-from nika_core.plugin.keyword import StepContext
 from nika_core.plugin.provider import ModelInfo, ModelReply, ModelRequest
+from nika_core.plugin.step import StepContext
 from nika_core.plugin.tool import Tool
 from nika_core.template.json_check import import_validator, json_problem, unfenced
 from nika_core.toolbox.agent import overflow
