@@ -13,11 +13,11 @@ NikaError                 has a code, a message, a hint, perhaps a place
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from nika_core import codes
+from nika_core.values import dataclass, replace
 
 
 class Severity(StrEnum):

@@ -29,6 +29,7 @@ def validate(
     *,
     provider: str | None = None,
     model: str | None = None,
+    with_environ: bool = True,
     **options: Unpack[WorkspaceOptions],
 ) -> LoadedWorkflow:
     """Return everything that is wrong with a workflow, as `nika validate` finds it. Nothing is called.
@@ -36,10 +37,13 @@ def validate(
     Args:
         workflow: its path, or its text, which has a line break.
         provider, model: in place of those of the workflow and its project.
+        with_environ: whether environment variables have to be set where `${env.X}` names them; limits are read from
+            the environment in any case.
         options: see `WorkspaceOptions`.
     """
     workspace = open_workspace(workflow, options)
-    return check_models(workspace, _read(workspace, workflow, model, options), provider=provider, model=model)
+    loaded = _read(workspace, workflow, model, options, with_environ=with_environ)
+    return check_models(workspace, loaded, provider=provider, model=model)
 
 
 def load(
@@ -59,10 +63,18 @@ def load(
     return loaded if loaded.workflow else check_models(workspace, loaded, provider=provider, model=model)
 
 
-def _read(workspace: Workspace, workflow: str | Path, model: str | None, options: WorkspaceOptions) -> LoadedWorkflow:
+def _read(
+    workspace: Workspace,
+    workflow: str | Path,
+    model: str | None,
+    options: WorkspaceOptions,
+    *,
+    with_environ: bool = True,
+) -> LoadedWorkflow:
+    path, text = Path(workflow), None
     if is_text(workflow):
-        return workspace.load(Path(options.get("folder", "")) / TEXT_NAME, text=str(workflow).encode(), model=model)
-    return workspace.load(Path(workflow), model=model)
+        path, text = Path(options.get("folder", "")) / TEXT_NAME, str(workflow).encode()
+    return workspace.load(path, text=text, model=model, with_environ=with_environ)
 
 
 def prepare(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from nika_core import codes
@@ -18,6 +17,7 @@ from nika_core.model.template import Template
 from nika_core.model.tools import covers
 from nika_core.model.workflow import AgentBlock, InnerWorkflow, NodePath, Task, Workflow
 from nika_core.plugin import Values
+from nika_core.values import dataclass, replace
 
 if TYPE_CHECKING:
     from nika_core.app.prepared_run import PreparedRun
@@ -58,7 +58,8 @@ class ToolBounds:
 
     def within(self, agent: AgentBlock) -> ToolBounds:
         """Return the bounds of what a workflow with this agent block calls."""
-        return ToolBounds(self.narrow(agent.allowed_tools) or self.allowed, _union(self.disallowed, agent))
+        allowed = self.narrow(agent.allowed_tools)
+        return ToolBounds(self.allowed if allowed is None else allowed, _union(self.disallowed, agent))
 
     def narrow(self, tools: tuple[str, ...] | None) -> tuple[str, ...] | None:
         """Return these tools as far as they are allowed: of two patterns the narrower one."""

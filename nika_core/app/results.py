@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nika_core.errors import Problem
@@ -11,6 +10,7 @@ from nika_core.model.json import Json
 from nika_core.model.state import Failure, result_of
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.plugin import Effect
+from nika_core.values import dataclass, field
 
 if TYPE_CHECKING:
     from nika_core.engine.llm.estimate import Repetitions, RunForecast, TaskForecast

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ from nika_core.journal import Journal, Recorded
 from nika_core.model.files import FileError, open_file
 from nika_core.model.ids import NodeId, node_id_of, parent_id, top_task
 from nika_core.model.workflow import Workflow
+from nika_core.values import dataclass
 
 _NAMED: Final = 10  # items of a list that a hint names
 

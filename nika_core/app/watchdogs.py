@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import takewhile
 from types import FrameType
 from typing import Final
@@ -18,6 +17,7 @@ from typing import Final
 from nika_core import codes
 from nika_core.errors import PluginError
 from nika_core.registry import Kind, PluginRecord
+from nika_core.values import dataclass
 
 FACET_SECONDS: Final = 10.0  # that a plugin may take for what has to be quick
 STILL: Final = 2.0  # seconds without a beat of the event loop, after which a stall is reported

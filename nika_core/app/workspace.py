@@ -268,8 +268,13 @@ class Workspace:
 
     # -- documents
 
-    def load(self, path: Path, *, text: bytes | None = None, model: str | None = None) -> LoadedWorkflow:
+    def load(
+        self, path: Path, *, text: bytes | None = None, model: str | None = None, with_environ: bool = True
+    ) -> LoadedWorkflow:
         """Read and check a workflow; never raises for what is in it.
+
+        Args:
+            with_environ: whether environment variables have to be set where templates name them.
 
         Raises:
             ProblemsError: the project file is wrong.
@@ -283,7 +288,7 @@ class Workspace:
                 limits,
                 clock=self.clock,
                 text=text,
-                environ=self.environ,
+                environ=self.environ if with_environ else None,
                 project=project,
                 model=model,
             )

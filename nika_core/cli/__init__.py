@@ -8,7 +8,7 @@ import sys
 from typing import Final
 
 _PLATFORMS: Final = {"linux", "darwin"}
-_YOUNG: Final = 50_000  # objects; by default 700, which costs a hundred collections of what start-up creates and keeps
+_YOUNG: Final = 100_000  # objects; by default 700, which costs a hundred collections of what start-up creates and keeps
 
 
 def command_line() -> None:

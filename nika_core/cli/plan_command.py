@@ -20,7 +20,7 @@ from nika_core.cli.options import (
     ProviderOption,
     WorkflowArgument,
 )
-from nika_core.cli.problems import print_new_warnings, printing_problems
+from nika_core.cli.problems import invalid_workflow_as_json, print_new_warnings, printing_problems
 from nika_core.cli.run_command import find_workflow, read_workflow
 from nika_core.model.usage import money_text
 
@@ -39,16 +39,17 @@ def plan_command(
     format_: FormatOption = Format.PRETTY,
 ) -> None:
     """Show what a run would do, touch and cost."""
-    workspace, path = find_workflow(workflow)
-    loaded = read_workflow(workspace, path, provider, model)
-    with printing_problems(loaded):
-        options: nika.PlanOptions = {
-            "inputs": gather(input_ or (), inputs),
-            "provider": provider,
-            "model": model,
-            "workspace": workspace,
-        }
-        plan = asyncio.run(nika.aplan(loaded, **options)) if count else nika.plan(loaded, **options)
+    with invalid_workflow_as_json(format_.value):
+        workspace, path = find_workflow(workflow)
+        loaded = read_workflow(workspace, path, provider, model)
+        with printing_problems(loaded):
+            options: nika.PlanOptions = {
+                "inputs": gather(input_ or (), inputs),
+                "provider": provider,
+                "model": model,
+                "workspace": workspace,
+            }
+            plan = asyncio.run(nika.aplan(loaded, **options)) if count else nika.plan(loaded, **options)
     print_new_warnings(plan.warnings, loaded)
     if format_ is Format.JSON:
         print_json(nika.to_json(plan))

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import nika_core as nika
 from nika_core.cli.console import masked, print_json, print_message, style
 from nika_core.errors import NikaError, Problem, ProblemsError, Severity, exit_code_of
+from nika_core.model.project import FILE_NAME
 from nika_core.model.state import RunStatus
 from nika_core.model.usage import NOTHING
 from nika_core.model.workflow import Workflow
 
 
 class ReportedError(ProblemsError):
-    """The problems were already shown; only the exit code is left."""
+    """The problems were already shown; only the exit code is left. `loaded`: the workflow that has them."""
 
     told = True
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], loaded: nika.LoadedWorkflow) -> None:
         super().__init__(problems)
         self.exit_code = exit_code_of(self.problems)
+        self.loaded = replace(loaded, problems=self.problems)
 
 
 def print_problem(problem: Problem, loaded: nika.LoadedWorkflow) -> None:
@@ -41,7 +45,7 @@ def require_workflow(loaded: nika.LoadedWorkflow) -> Workflow:
     for problem in loaded.problems:
         print_problem(problem, loaded)
     if loaded.workflow is None or errors_in(loaded):
-        raise ReportedError(loaded.problems)
+        raise ReportedError(loaded.problems, loaded)
     return loaded.workflow
 
 
@@ -60,12 +64,42 @@ def printing_problems(loaded: nika.LoadedWorkflow) -> Iterator[None]:
     except ProblemsError as error:
         for problem in error.problems:
             print_problem(problem, loaded)
-        raise ReportedError(error.problems) from error
+        raise ReportedError(error.problems, loaded) from error
 
 
 def mask_problems(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return problems as JSON without secrets."""
     return [each | {key: masked(each[key]) for key in ("message", "hint") if key in each} for each in found]
+
+
+def project_report(error: NikaError) -> nika.LoadedWorkflow:
+    """Return the report of a broken project file. Raise the error if it is another one."""
+    problems = error.problems if isinstance(error, ProblemsError) else (error.problem(),)
+    place = problems[0].place
+    if place is None or Path(place.path).name != FILE_NAME:
+        raise error
+    return nika.LoadedWorkflow(None, problems, path=place.path)
+
+
+def report_json(loaded: nika.LoadedWorkflow) -> dict[str, Any]:
+    """Return a file and its problems as `validate --format json` prints them, without secrets."""
+    fields: dict[str, Any] = nika.to_json(loaded)
+    return fields | {"problems": mask_problems(fields["problems"])}
+
+
+@contextmanager
+def invalid_workflow_as_json(format_: str) -> Iterator[None]:
+    """Print what `validate --format json` would print, if JSON is wanted, also for a workflow that is invalid."""
+    try:
+        yield
+    except ReportedError as error:
+        if format_ == "json":
+            print_json({"files": [report_json(error.loaded)]})
+        raise
+    except NikaError as error:
+        if format_ == "json":
+            print_json({"files": [report_json(project_report(error))]})
+        raise
 
 
 @contextmanager

@@ -8,7 +8,6 @@ import importlib
 import os
 import sys
 import traceback
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -30,6 +29,7 @@ from nika_core.cli.console import (
 from nika_core.errors import NikaError, UsageError
 from nika_core.model.masking import Masker, secret_values
 from nika_core.model.nearest import nearest
+from nika_core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

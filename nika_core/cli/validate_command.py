@@ -15,12 +15,11 @@ import nika_core as nika
 from nika_core import codes
 from nika_core.cli.console import mask_with, masked, plain, print_data, print_json, style_data
 from nika_core.cli.options import format_option
-from nika_core.cli.problems import errors_in, mask_problems, print_problem
+from nika_core.cli.problems import errors_in, print_problem, project_report, report_json
 from nika_core.cli.run_command import open_command_workspace
-from nika_core.errors import NikaError, Problem, ProblemsError, RefusedError, UsageError, exit_code_of
+from nika_core.errors import NikaError, Problem, RefusedError, UsageError, exit_code_of
 from nika_core.model.files import is_folder
 from nika_core.model.limits import LimitKind
-from nika_core.model.project import FILE_NAME
 
 _SUFFIX = ".nika.yaml"
 _NOT_OURS = {"node_modules", "__pycache__"}
@@ -38,16 +37,21 @@ def validate_command(
     paths: Annotated[
         list[Path] | None, typer.Argument(metavar="[PATH]...", help="Files or folders; without one, this folder.")
     ] = None,
+    no_env: Annotated[
+        bool,
+        typer.Option(
+            "--no-env", help="Do without the values of environment variables: ${env.X} may be unset, as in CI."
+        ),
+    ] = False,
     format_: Annotated[ReportFormat, format_option()] = ReportFormat.PRETTY,
 ) -> None:
     """Check workflow files without running anything."""
     problems: list[Problem] = []
     found: list[dict[str, Any]] = []
-    for path, loaded in _all_checked(paths or [Path()]):
+    for path, loaded in _all_checked(paths or [Path()], with_environ=not no_env):
         problems += loaded.problems
         if format_ is ReportFormat.JSON:
-            made = nika.to_json(loaded)
-            found.append(made | {"problems": mask_problems(made["problems"])})
+            found.append(report_json(loaded))
         elif format_ is ReportFormat.COMPACT:
             for problem in loaded.problems:
                 print_data(masked(nika.render_compact(problem)))
@@ -60,7 +64,7 @@ def validate_command(
         sys.exit(code)
 
 
-def _all_checked(paths: list[Path]) -> Iterator[tuple[Path, nika.LoadedWorkflow]]:
+def _all_checked(paths: list[Path], *, with_environ: bool) -> Iterator[tuple[Path, nika.LoadedWorkflow]]:
     """Yield each file with its report; a broken project file once, in place of its workflows."""
     try:
         files = find_files(paths)
@@ -70,7 +74,7 @@ def _all_checked(paths: list[Path]) -> Iterator[tuple[Path, nika.LoadedWorkflow]
     broken: set[Path] = set()
     for path in files:
         try:
-            found = path, _checked(path)
+            found = path, _checked(path, with_environ=with_environ)
         except NikaError as error:
             found = _project_file(error)
             if found[0] in broken:
@@ -80,18 +84,14 @@ def _all_checked(paths: list[Path]) -> Iterator[tuple[Path, nika.LoadedWorkflow]
 
 
 def _project_file(error: NikaError) -> tuple[Path, nika.LoadedWorkflow]:
-    """Return the report of a broken project file. Raise the error if it is another one."""
-    problems = error.problems if isinstance(error, ProblemsError) else (error.problem(),)
-    place = problems[0].place
-    if place is None or Path(place.path).name != FILE_NAME:
-        raise error
-    return Path(place.path), nika.LoadedWorkflow(None, problems, path=place.path)
+    loaded = project_report(error)
+    return Path(loaded.path), loaded
 
 
-def _checked(path: Path) -> nika.LoadedWorkflow:
+def _checked(path: Path, *, with_environ: bool) -> nika.LoadedWorkflow:
     workspace = open_command_workspace(path)
     mask_with(workspace.masker)  # each file's project has its own
-    return nika.validate(path, workspace=workspace)
+    return nika.validate(path, with_environ=with_environ, workspace=workspace)
 
 
 def find_files(paths: list[Path]) -> list[Path]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from nika_core.journal.blobs import LARGE, Blobs
@@ -17,6 +16,7 @@ from nika_core.journal.encoding import encode, encode_event, encode_events, with
 from nika_core.journal.locks import hold_lock
 from nika_core.journal.store import Store
 from nika_core.model.events import Event
+from nika_core.values import dataclass
 
 _MOST: Final = 128  # events in a row
 _FIRST: Final = 8  # events in the first row of a commit

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
 from nika_core.model.events import Event
 from nika_core.model.json import Json, JsonObject
+from nika_core.values import dataclass, field
 
 RUNNING: Final = "running"
 INTERRUPTED: Final = "interrupted"  # it was running, and no process works on it any more

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from nika_core.values import dataclass
 
 MAX_PROMPT_CHARACTERS: Final = 100_000
 _NOTICE: Final = re.compile(r"\n\[TRUNCATED: [0-9]+ bytes → [0-9]+ bytes\]\Z")

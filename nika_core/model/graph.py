@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 from nika_core.model.payload_tree import list_parts, placeholders_in
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import Condition, Flow, Task
+from nika_core.values import dataclass
 
 
 class EdgeKind(StrEnum):

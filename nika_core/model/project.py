@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 from nika_core.errors import Place
 from nika_core.model.workflow import NodePath
+from nika_core.values import dataclass, field
 
 FILE_NAME: Final = "nika.yaml"
 
@@ -21,9 +21,10 @@ class ModelPrice:
     input_per_million: Decimal
     output_per_million: Decimal
     cached_per_million: Decimal | None = None
+    cache_write_per_million: Decimal | None = None
 
 
-def _nowhere(_: NodePath) -> Place:
+def _nowhere(_: NodePath, *, at_key: bool = False) -> Place:
     return Place(FILE_NAME)
 
 
@@ -34,7 +35,8 @@ class Project:
     `allow` None: every plugin may be loaded. `prefer` has the distribution for an id such as `keywords:shell`.
     `models` has names for models: each is resolved, never another of these names. `limits` has texts by camelCase key.
     `settings` has the keys that belong to keywords, by the keyword's word; they are plain trees of text until
-    `nika_core.document.check_settings` has validated them. `at` returns the place of a key.
+    `nika_core.document.check_settings` has validated them. `at` returns the place of a key's value, with `at_key` that
+    of the key itself.
     """
 
     path: Path | None = None
@@ -49,7 +51,7 @@ class Project:
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     prices: Mapping[str, ModelPrice] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
-    at: Callable[[NodePath], Place] = field(default=_nowhere, compare=False, repr=False)
+    at: Callable[..., Place] = field(default=_nowhere, compare=False, repr=False)
 
     def resolve_model(self, name: str) -> str:
         """Return the model that a name stands for; any other name is a model's own."""

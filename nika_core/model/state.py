@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, Final, NamedTuple, Protocol, Self, TypeAlias, TypeVar
 
@@ -12,6 +11,7 @@ from nika_core.model.ids import node_id_of
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.message import Message
 from nika_core.model.usage import NOTHING, Usage
+from nika_core.values import dataclass
 
 
 class SkipReason(StrEnum):

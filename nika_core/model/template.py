@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NamedTuple
 
 from nika_core.model.json import Json
+from nika_core.values import dataclass
 
 
 class _Missing(Enum):

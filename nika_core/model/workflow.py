@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from nika_core.errors import Place
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.template import Placeholder, Template
+from nika_core.values import dataclass, field
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nika_core.model.graph import Graph
 from nika_core.model.workflow import Workflow
+from nika_core.values import dataclass
 
 if TYPE_CHECKING:
     from nika_core.model.project import Project

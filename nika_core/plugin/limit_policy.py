@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from nika_core.model.limits import Limit
+from nika_core.values import dataclass
 
 if TYPE_CHECKING:
     from nika_core.plugin.keyword import Keyword

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import InputSpec, Task
+from nika_core.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from nika_core.model.json import JsonObject
 from nika_core.model.message import ToolSpec
+from nika_core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

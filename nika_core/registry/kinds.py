@@ -5,12 +5,12 @@ The table holds names and imports nothing: what is installed is known without lo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from importlib import import_module
 from typing import Any, Final
 
 from nika_core import codes
+from nika_core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

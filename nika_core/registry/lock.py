@@ -11,7 +11,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from nika_core import codes
 from nika_core.errors import Place, RefusedError, UsageError
 from nika_core.model.files import FileError, read_file, read_json, require_regular_files
 from nika_core.registry.scan import PluginRecord
+from nika_core.values import dataclass
 
 LOCK_NAME: Final = "nika.lock"
 KERNEL: Final = "nika-core"

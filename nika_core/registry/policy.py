@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Final
 
 from nika_core.registry.scan import PluginRecord
+from nika_core.values import dataclass, field
 
 SECTIONS: Final = "sections:"  # in `prefer`, for a root key that keywords bring
 

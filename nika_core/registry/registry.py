@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -18,6 +17,7 @@ from nika_core.registry.kinds import Kind
 from nika_core.registry.loading import Description, Loader, load_object, make, make_guarded
 from nika_core.registry.policy import PluginPolicy, Unmatched, same_distribution
 from nika_core.registry.scan import DISTRIBUTION, PluginRecord, required_by, scan
+from nika_core.values import dataclass
 
 if TYPE_CHECKING:
     from nika_core.registry.guarded_policy import GuardedPolicy

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Final
 
 from nika_core.registry.kinds import BY_GROUP, Kind
 from nika_core.registry.metadata import Distribution, entry_points_in, installed
+from nika_core.values import dataclass, field
 
 DISTRIBUTION: Final = "nika-workflows"  # what people install: it requires the kernel and every built-in plugin
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from nika_core.errors import UsageError
+from nika_core.values import dataclass
 
 _PROJECT: Final = "{{cookiecutter.project_slug}}"
 _EXPRESSION: Final = re.compile(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from nika_core.errors import UsageError
 from nika_core.model.json import JsonObject
+from nika_core.values import dataclass
 
 SCHEMA_FILE: Final = ".vscode/nika-workflow.schema.json"
 SETTINGS_FILE: Final = ".vscode/settings.json"

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 from nika_core.errors import NikaError, TemplateValueError
@@ -22,6 +21,7 @@ from nika_core.model.bounded import shorten
 from nika_core.model.json import Json
 from nika_core.model.template import Placeholder
 from nika_core.template.condition_operators import contains, equal, ordered, truth
+from nika_core.values import dataclass
 
 _ORDER: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "<": operator.lt,

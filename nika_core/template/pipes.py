@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from nika_core import codes
@@ -18,6 +17,7 @@ from nika_core.model.json import Json
 from nika_core.model.path import read_path
 from nika_core.model.template import PipeCall
 from nika_core.template.condition_operators import describe_value, equal, truth
+from nika_core.values import dataclass
 
 _KIND_OF_TYPE: Final = {"string": "text", "array": "list", "object": "object", "null": "null"}
 _NAMES: Final = {"object": "an object", "boolean": "true or false", "integer": "a number"}

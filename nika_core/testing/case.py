@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from nika_core.model.workflow import KeywordCategory
 from nika_core.registry import Registry
 from nika_core.testing.scripted import ScriptedModel
 from nika_core.testing.workbench import Workbench, base_environ
+from nika_core.values import dataclass, field, replace
 
 TASK: Final = "sample"
 _MOST_CALLS: Final = 50  # replies that a scripted model has for one run

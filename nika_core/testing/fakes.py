@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -23,6 +22,7 @@ from nika_core.model.workflow import AgentBlock, OutputSpec
 from nika_core.plugin import ModelInfo, ModelReply, ModelRequest, Tool, ToolResult
 from nika_core.testing.clock import ManualClock
 from nika_core.testing.scripted import ScriptedModel
+from nika_core.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from nika_core.testing.fault_server import ReceivedRequest, json_object
+from nika_core.values import dataclass
 
 Then = Literal["go on", "close", "hang"]
 

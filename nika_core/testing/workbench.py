@@ -7,7 +7,6 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from textwrap import dedent
 from typing import Any, Final
@@ -32,6 +31,7 @@ from nika_core.model.state import RunResult, TaskResult
 from nika_core.registry import Kind, PluginRecord
 from nika_core.testing import echo, scripted
 from nika_core.testing.scripted import ScriptedModel, script_in_environ
+from nika_core.values import dataclass, field, replace
 
 _FILE: Final = "test.nika.yaml"
 

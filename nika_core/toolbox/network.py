@@ -14,12 +14,12 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from nika_core import codes
 from nika_core.errors import Category, TaskError
+from nika_core.values import dataclass
 
 if TYPE_CHECKING:
     import httpx2

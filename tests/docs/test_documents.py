@@ -54,8 +54,11 @@ def workflows() -> Iterator[tuple[str, Block]]:
 def test_every_workflow_that_is_shown_is_valid(where: str, block: Block, tmp_path: Path) -> None:
     # An excerpt may leave out the agent block, and the files and servers that it names.
     text = block.text if re.search(r"^agent:", block.text, re.MULTILINE) else f"agent: {{model: mock}}\n{block.text}"
+    migrated = where.startswith("docs/guide/migration.md")
+    if migrated and not re.search(r"^flows:", text, re.MULTILINE):
+        text = f"{text}flows: []\n"  # which a v4 file always has
     found = [problem for problem in validate_workflow(text, folder=tmp_path) if problem.severity is Severity.ERROR]
-    if where.startswith("docs/guide/migration.md") and any(problem.code == codes.V4_DOCUMENT for problem in found):
+    if migrated and any(problem.code == codes.V4_DOCUMENT for problem in found):
         return  # what it was like before
     problems = [
         f"{problem.place}: {problem.code} {problem.message}"

@@ -35,7 +35,9 @@ MISTAKES = [
     (TASKS + "  output: {schema: {type: object}}\n", 4, 12, codes.BAD_VALUE, "format: json", "add"),
     (TASKS + "  needs: [b]\n", 4, 3, codes.UNKNOWN_KEY, "`needs`", "{{other}}"),
     (TASKS + "  if: '{{b}} == 1'\n", 4, 3, codes.UNKNOWN_KEY, "`if`", "`when`"),
-    (TASKS + "  env: {A: b}\n", 4, 3, codes.UNKNOWN_KEY, "`env`", "`shell: {command: ..., env: ...}`"),
+    (TASKS + "  env: {A: b}\n", 4, 3, codes.UNKNOWN_KEY, "under `shell:`", "`shell: {command: ..., env: ...}`"),
+    (TASKS + "  captur: both\n", 4, 3, codes.UNKNOWN_KEY, "`captur`", "`capture`? It belongs under `shell:`"),
+    (TASKS + "  command: x\n", 4, 3, codes.UNKNOWN_KEY, "belongs under `shell:`", "`shell: {command: ...}`"),
     ("tasks:\n- id: a\n  shell: {command: x, captur: both}\n", 3, 23, codes.BAD_PAYLOAD, "`captur`", "`capture`"),
     ("tasks:\n- id: a\n  shell: {command: x, timeout: 3s}\n", 3, 23, codes.BAD_PAYLOAD, "`timeout`", "beside `shell`"),
     ("tasks:\n- id: a\n  shell: {command: x, capture: all}\n", 3, 32, codes.BAD_PAYLOAD, "one of", ""),
@@ -86,9 +88,12 @@ def test_a_mistake_is_told_with_its_place_and_how_to_fix_it(
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("tasks:\n- id: a\n  shell: x\n  config: {timeout: 3}\n", 4),
+        ("tasks:\n- id: a\n  shell: x\n  config: {timeout: 3}\nagent: {model: m}\nflows: []\n", 4),
         ("agent: {model: m}\ntasks:\n- id: a\n  agent: hi\n  systemPrompt: be brief\nflows: []\n", 5),
-        ("tasks:\n- id: a\n  http: https://x.example\n  method: POST\n  headers: {A: b}\n", 4),
+        (
+            "tasks:\n- id: a\n  http: x\n  method: POST\n  headers: {A: b}\nagent: {model: m}\nflows: []\n",
+            4,
+        ),
     ],
 )
 def test_a_document_of_an_earlier_version_is_recognized_at_once(load: Callable[..., Any], text: str, line: int) -> None:

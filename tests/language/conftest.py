@@ -89,6 +89,16 @@ class Table:
         self.result = await run
         return self._ends()
 
+    def all_ends(self) -> dict[str, str]:
+        """Return how each node of the last run ended, those inside lists, loops and workflows included."""
+        ends: dict[str, str] = {}
+        todo = list(self.result.tasks)
+        while todo:
+            task = todo.pop()
+            ends[task.id] = _ended(task)
+            todo += task.children
+        return ends
+
     def _ends(self) -> tuple[str, dict[str, str]]:
         return self.result.status.value, {task.id: _ended(task) for task in self.result.tasks}
 

@@ -816,3 +816,97 @@ def test_a_task_that_only_names_another_one_is_no_reason_for_that_one_to_run(tab
     text = f"tasks:\n  - {{id: yes, act: 1, when: '1 == 2'}}\n  - {{id: b, act: {{reads: '{names}'}}}}\n"
     _, ends = table.run(text)
     assert ends["yes"] == "skipped condition"
+
+
+class Inside(NamedTuple):
+    rule: str
+    workflows: str
+    tasks: tuple[str, ...]
+    ends: dict[str, str]
+    status: str = "succeeded"
+    options: dict[str, Any] = {}
+
+
+INSIDE = [
+    Inside(
+        "a workflow's output is the task's, and what reads it runs",
+        f"{{w: {{tasks: [{YES}], outputs: {{v: '{{{{yes.v}}}}'}}}}}}",
+        ("{id: a, workflow: w}", '{id: b, act: "{{a.v}}"}'),
+        {"a": "success", "a/yes": "success", "b": "success"},
+    ),
+    Inside(
+        "a failure inside fails the task, with its category, and what needs it",
+        f"{{w: {{tasks: [{FAILS}, {YES}]}}}}",
+        ("{id: a, workflow: w}", '{id: b, act: "{{a}}"}'),
+        {"a": "failed execution", "a/bad": "failed execution", "a/yes": "success", "b": "skipped upstreamFailed"},
+        "failed",
+    ),
+    Inside(
+        "a failure that is tolerated inside is none outside",
+        f"{{w: {{tasks: [{ACCEPTED}, {YES}], outputs: '{{{{yes.v}}}}'}}}}",
+        ("{id: a, workflow: w}", '{id: b, act: "{{a}}"}'),
+        {"a": "success", "a/bad": "failed execution", "a/yes": "success", "b": "success"},
+    ),
+    Inside(
+        "`onError: continue` tolerates the whole workflow, and `${error}` names the task inside",
+        f"{{w: {{tasks: [{FAILS}]}}}}",
+        (
+            "{id: a, workflow: w, onError: continue}",
+            "{id: b, act: x, when: \"${error.a.task} == 'a/bad' && ${state.a} == 'failed'\"}",
+        ),
+        {"a": "failed execution", "a/bad": "failed execution", "b": "success"},
+    ),
+    Inside(
+        "a task that is skipped starts nothing inside",
+        f"{{w: {{tasks: [{YES}]}}}}",
+        ("{id: a, workflow: w, when: '1 == 2'}", '{id: b, act: "{{a}}"}'),
+        {"a": "skipped condition", "b": "skipped upstreamSkipped"},
+    ),
+    Inside(
+        "a workflow whose tasks are all skipped succeeds, without a value",
+        f"{{w: {{tasks: [{SKIPPED}]}}}}",
+        ("{id: a, workflow: w}", '{id: b, act: "{{a ?? 3}}"}'),
+        {"a": "success", "a/no": "skipped condition", "b": "success"},
+    ),
+    Inside(
+        "`${state}` and `when` inside speak of the workflow's own tasks",
+        f"{{w: {{tasks: [{ACCEPTED}, {{id: b, act: x, when: \"${{state.bad}} == 'failed'\"}}]}}}}",
+        ("{id: bad, act: 1}", "{id: a, workflow: w}"),
+        {"bad": "success", "a": "success", "a/bad": "failed execution", "a/b": "success"},
+    ),
+    Inside(
+        "an item's workflow fails by itself, and the others are done",
+        "{w: {inputs: {n: {type: int}}, tasks: [{id: t, act: x, when: '${input.n} > 1'}, {id: u, act: '{{t}}'}],"
+        " outputs: '{{u ?? ${input.n}}}'}}".replace("{{u ?? ${input.n}}}", "${task.u ?? input.n}"),
+        ('{id: a, forEach: [1, 2], workflow: {use: w, with: {n: "${each.item}"}}}',),
+        {
+            "a": "success",
+            "a[0]": "success",
+            "a[0]/t": "skipped condition",
+            "a[0]/u": "skipped upstreamSkipped",
+            "a[1]": "success",
+            "a[1]/t": "success",
+            "a[1]/u": "success",
+        },
+    ),
+    Inside(
+        "--fail-fast stops a workflow at its first failure, and the run with it",
+        f"{{w: {{tasks: [{FAILS}, {{id: b, act: x}}], flows: [{{source: bad, target: b}}]}}}}",
+        ("{id: a, workflow: w}", '{id: c, act: "{{a}}"}'),
+        {
+            "a": "failed execution",
+            "a/bad": "failed execution",
+            "a/b": "skipped runCancelled",
+            "c": "skipped runCancelled",
+        },
+        "failed",
+        {"fail_fast": True},
+    ),
+]
+
+
+@pytest.mark.parametrize("case", INSIDE, ids=[case.rule for case in INSIDE])
+def test_a_workflow_inside_ends_as_the_rule_says(table: Table, case: Inside) -> None:
+    text = "\n".join([f"workflows: {case.workflows}", "tasks:", *(f"  - {task}" for task in case.tasks), ""])
+    status, _ = table.run(text, **case.options)
+    assert (table.all_ends(), status) == (case.ends, case.status)

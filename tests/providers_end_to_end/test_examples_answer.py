@@ -156,7 +156,42 @@ def test_a_mail_that_cannot_be_sorted_does_not_stop_the_triage(
     assert [mail["index"] for mail in output["failed"]] == [1]
 
 
-@pytest.mark.parametrize("example", ["agent", "evaluation", "local", "review", "triage"], indirect=True)
+@pytest.mark.parametrize("example", ["release"], indirect=True)
+def test_a_release_is_published_whole_or_not_at_all(folder: Path, example: Path) -> None:
+    def release(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, example / "run.py", *arguments]
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+
+    done = release("--format", "json")
+    assert done.returncode == 0, done.stderr
+    assert (json.loads(done.stdout)["output"]["checks"], "['1.0.0.tar']" in done.stderr) == (2, True)
+
+    failed = release("-i", 'checks=["checks/compiles.sh", "checks/fails.sh"]')
+    assert (failed.returncode, failed.stdout) == (1, "")
+    assert "checks[1]: the command failed with exit code 1: a test failed" in failed.stderr
+    assert "in the folder of releases: []" in failed.stderr
+
+
+@pytest.mark.parametrize("example", ["research"], indirect=True)
+def test_an_answer_is_improved_in_rounds_until_it_is_sure(
+    nika: Nika, example: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIKA_MOCK_SCRIPT", str(example / "script.json"))
+    done = nika("run", example / "research.nika.yaml", "--format", "json")
+    assert done.code == 0, done.err
+    assert done.json["output"].splitlines() == [
+        "Pressed pu-erh, which keeps for decades.",
+        "",
+        "Sources:",
+        "- green.txt",
+        "- pu-erh.txt",
+        "",
+        "Confidence: 90 of 100. Not found: 0.",
+    ]
+    assert [task["id"] for task in done.tasks["answer"]["rounds"]] == ["answer@1", "answer@2"]
+
+
+@pytest.mark.parametrize("example", ["agent", "evaluation", "local", "research", "review", "triage"], indirect=True)
 def test_examples_are_valid_and_planned(nika: Nika, example: Path) -> None:
     (workflow,) = example.glob("*.nika.yaml")
     assert nika("validate", workflow).code == 0

@@ -114,6 +114,49 @@ def test_killed_at_a_random_moment_it_goes_on_and_does_nothing_twice(project: Pa
     check_that_it_goes_on(project, succeeded(out.splitlines(keepends=True)))
 
 
+NESTED = """\
+workflows:
+  part:
+    inputs: {n: {type: string}}
+    tasks:
+      - {id: one, shell: {argv: [sh, -c, 'echo "$0-one" >> done.txt; echo "$0"', "${input.n}"]}}
+      - {id: two, shell: {argv: [sh, -c, 'echo "$0-two" >> done.txt; echo "$0$0"', "{{one}}"]}}
+    outputs: "{{two}}"
+  pair:
+    inputs: {n: {type: string}}
+    tasks: [{id: in, workflow: {use: part, with: {n: "${input.n}"}}}]
+    outputs: "{{in}}"
+tasks:
+  - {id: parts, forEach: {items: [a, b, c], maxConcurrent: 2}, workflow: {use: pair, with: {n: "${each.item}"}}}
+"""
+
+
+@pytest.mark.parametrize("point", range(3, 45, 3))
+def test_killed_inside_workflows_in_a_list_it_goes_on_inside_and_does_nothing_twice(project: Path, point: int) -> None:
+    (project / "w.nika.yaml").write_text(NESTED)
+    process = start(project)
+    lines: list[str] = []
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.append(line)
+        if len(lines) == point:
+            break
+    process.send_signal(signal.SIGKILL)
+    rest, _ = process.communicate(timeout=30)
+    told = succeeded([*lines, *rest.splitlines(keepends=True)])
+    (run,) = json.loads(nika(project, "runs", "list", "--format", "json").stdout)["runs"]
+    if run["status"] != "succeeded":
+        done = nika(project, "resume", run["runId"], "--format", "json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["output"] == ["aa", "bb", "cc"]
+    after = Counter((project / "done.txt").read_text().split())
+    for index, name in enumerate("abc"):
+        for task in ("one", "two"):
+            assert after[f"{name}-{task}"] >= 1
+            if f"parts[{index}]/in/{task}" in told:
+                assert after[f"{name}-{task}"] == 1, f"{name}-{task} was told as done, and was done again"
+
+
 def test_a_run_that_another_process_works_on_cannot_be_resumed_or_removed(project: Path) -> None:
     (project / "w.nika.yaml").write_text('tasks:\n  - {id: a, shell: "echo on > on; until [ -e go ]; do :; done"}\n')
     process = start(project)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -17,6 +16,7 @@ from nika_core.model.payload_tree import as_written, keys_in
 from nika_core.model.template import Template
 from nika_core.model.workflow import AgentBlock, OutputSpec, PayloadValue, Task, Workflow
 from nika_core.template import TemplateSyntaxError, compile_template, to_text
+from nika_core.values import dataclass
 
 _MAX_PROBLEMS = 100  # of one task
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -18,6 +17,7 @@ from nika_core.model.template import Placeholder, TypedTemplate
 from nika_core.model.workflow import ITEM_SOURCE, Condition, NoOutputs, Task
 from nika_core.plugin import TypedSource
 from nika_core.template import why_not_piped
+from nika_core.values import dataclass, replace
 
 _NO_BINDINGS: Final[frozenset[str]] = frozenset()
 _ROUND: Final = "last"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +11,7 @@ from nika_core.document.checks.check_context import Context
 from nika_core.errors import NikaError, Place, Problem, Severity
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.workflow import AgentBlock, OutputSpec, PayloadValue, Workflow
+from nika_core.values import dataclass, field, replace
 
 _MAX_PROBLEMS: Final = 20  # of one entry
 

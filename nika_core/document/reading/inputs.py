@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from nika_core import codes
@@ -19,6 +18,7 @@ from nika_core.model.nearest import did_you_mean
 from nika_core.model.path import nesting
 from nika_core.model.payload_tree import templates_in
 from nika_core.model.workflow import InputSpec, PayloadValue, Workflow
+from nika_core.values import dataclass
 
 _EXPECTED = {
     "string": "a text",

@@ -30,6 +30,7 @@ _PRICE: Final = Map(
         "inputPerMillion": BoundedFloat(0),
         "outputPerMillion": BoundedFloat(0),
         Optional("cachedPerMillion"): BoundedFloat(0),
+        Optional("cacheWritePerMillion"): BoundedFloat(0),
     }
 )
 PROJECT: Final[dict[str, Any]] = {
@@ -142,12 +143,10 @@ def _resolved(models: dict[str, str], problems: ProblemList) -> dict[str, str]:
 
 
 def _price(node: dict[str, str]) -> ModelPrice:
-    cached = node.get("cachedPerMillion")
-    return ModelPrice(
-        Decimal(node["inputPerMillion"]),
-        Decimal(node["outputPerMillion"]),
-        Decimal(cached) if cached is not None else None,
+    cached, written = (
+        Decimal(node[key]) if key in node else None for key in ("cachedPerMillion", "cacheWritePerMillion")
     )
+    return ModelPrice(Decimal(node["inputPerMillion"]), Decimal(node["outputPerMillion"]), cached, written)
 
 
 def check_settings(project: Project, catalog: PluginCatalog) -> tuple[Project, tuple[Problem, ...]]:
@@ -161,11 +160,12 @@ def check_settings(project: Project, catalog: PluginCatalog) -> tuple[Project, t
             try:
                 validator = catalog.keyword(key).settings
             except PluginError as error:
-                problems.append(Problem(error.code, error.message, project.at((key,)), error.hint))
+                problems.append(Problem(error.code, error.message, project.at((key,), at_key=True), error.hint))
                 continue
         if validator is None:
             hint = suggest_key(key, [*PROJECT, *words]) or f"known here: {', '.join(PROJECT)}, and keywords' own keys"
-            problems.append(Problem(codes.UNKNOWN_KEY, f"unknown key `{key}`", project.at((key,)), hint))
+            place = project.at((key,), at_key=True)
+            problems.append(Problem(codes.UNKNOWN_KEY, f"unknown key `{key}`", place, hint))
             continue
         issues: list[ValidationIssue] = []
         checked[key] = compile_schema(validator).check(node, issues)
@@ -177,4 +177,4 @@ def check_settings(project: Project, catalog: PluginCatalog) -> tuple[Project, t
 
 
 def _place(project: Project, key: str, issue: ValidationIssue) -> Any:
-    return project.at((key, *reversed(issue.path)))
+    return project.at((key, *reversed(issue.path)), at_key=issue.at_key)

@@ -18,7 +18,7 @@ from nika_core.document.reading.text_files import Texts
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.document.validation.issues import ValidationIssue, add, add_syntax_hint, holds_refused, is_refused, under
 from nika_core.document.validation.json_tree import typed_tree
-from nika_core.document.validation.synonyms import ELSEWHERE, suggest_key
+from nika_core.document.validation.synonyms import ELSEWHERE, nearest_key, suggest_key
 from nika_core.document.yaml.deadline import ValidationDeadline
 from nika_core.document.yaml.path_locator import PathLocator, TaskLocator
 from nika_core.document.yaml.source_map import Cursor, RefusedKey
@@ -59,6 +59,21 @@ def called_otherwise(catalog: PluginCatalog, word: str) -> str | None:
         except PluginError:  # a broken plugin is only reported if its word is used
             continue
     return None
+
+
+def _meant(key: str, reader: PayloadReader | None) -> str | None:
+    """Return a hint: the key of a task, or the field of its payload, that an unknown key is near to."""
+    fields = frozenset() if reader is None else reader.fields
+    meant = nearest_key(key, [*_CHECKS, *sorted(fields)])
+    if meant is None or meant in _CHECKS or reader is None:
+        return None if meant is None else f"did you mean `{meant}`?"
+    return f"did you mean `{meant}`? It belongs under `{reader.keyword.name}:`, {_within(reader.keyword, meant)}"
+
+
+def _within(keyword: Keyword, key: str) -> str:
+    """Return a hint: how a field stands in a keyword's payload."""
+    before = "" if key == keyword.primary else f"{keyword.primary}: ..., "
+    return f"write `{keyword.name}: {{{before}{key}: ...}}`"
 
 
 class TaskReader:
@@ -160,7 +175,7 @@ class TaskReader:
             return Task(task_id, "", {}, index, place=place)
         if broken or task_id[0] == "#" or (self.has_refused_parts and holds_refused(node)):
             at = self._locator_of(node, entry, keyword.keyword, texts)
-            return Task(task_id, "", payload, index, when=when, place=place, at=at)
+            return Task(task_id, "", payload, index, when=when, always=bool(fields.get("always")), place=place, at=at)
         for_each = repeat = None
         if "forEach" in node:
             since = len(issues)
@@ -257,19 +272,18 @@ class TaskReader:
         reader = self._reader(keywords[0], issues) if len(keywords) == 1 else None
         meant_as_keyword = None
         for key in unknown_keys[:MAX_ISSUES]:
-            hint = ELSEWHERE.get(key) or suggest_key(key, _CHECKS)
+            hint = ELSEWHERE.get(key) or _meant(key, reader)
             if keywords:
                 hint = hint or called_otherwise(self.catalog, key)
             if not keywords and meant_as_keyword is None and hint is None:
                 meant_as_keyword = key
                 continue
+            message = f"unknown key `{shorten(key, 60)}`"
             if reader is not None and key in reader.fields:
-                short_form = f"{keywords[0]}: {{{reader.keyword.primary}: ..., {key}: ...}}"
-                hint = f"`{key}` belongs within the payload: `{short_form}`"
+                message = f"`{key}` belongs under `{keywords[0]}:`"
+                hint = _within(reader.keyword, key)
             hint = hint or f"known here: {', '.join(_CHECKS)}, and one keyword"
-            issues.append(
-                ValidationIssue(f"unknown key `{shorten(key, 60)}`", hint, [key], True, code=codes.UNKNOWN_KEY)
-            )
+            issues.append(ValidationIssue(message, hint, [key], True, code=codes.UNKNOWN_KEY))
         if meant_as_keyword is not None:
             issues.append(self._unknown_keyword(meant_as_keyword))
         elif not keywords and not any(type(key) is RefusedKey for key in node):

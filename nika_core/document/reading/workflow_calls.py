@@ -84,7 +84,7 @@ class WorkflowCalls:
 
     def of_document(self, workflow: Workflow) -> Workflow:
         """Return the document's workflow with the workflows that its tasks stand for; check all under `workflows:`."""
-        with self._within((self._file, ""), self._reader.path.name):
+        with self._within((self._file, ""), str(self._reader.path)):
             self._count(workflow)
             workflow = self._of(workflow)
             called = {name for name, _ in self._checked}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nika_core import codes
@@ -25,6 +24,7 @@ from nika_core.model.graph import Graph
 from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.project import Project
 from nika_core.model.workflow import InnerWorkflow, Workflow
+from nika_core.values import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)

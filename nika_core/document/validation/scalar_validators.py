@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from nika_core.document.validation.issues import ValidationIssue, add, is_refused, mismatch
 from nika_core.model.nearest import did_you_mean
+from nika_core.values import dataclass
 
 Check: TypeAlias = Callable[[Any, list[ValidationIssue]], Any]
 

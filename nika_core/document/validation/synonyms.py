@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from nika_core.model.nearest import did_you_mean
+from nika_core.model.nearest import did_you_mean, nearest
 
 _OURS: Final = {
     "after": "source",
@@ -74,6 +74,7 @@ ELSEWHERE: Final = {
     **dict.fromkeys(("finally", "cleanup", "on_exit", "onExit"), _CLEANUP),
     **dict.fromkeys(("environment", "env_vars"), _PROCESSES),
     "steps": _STEPS,
+    "config": "`retry`, `timeout` and `onError` stand on the task itself; `nika migrate FILE` rewrites v4 files",
     **dict.fromkeys(("approval", "approve", "manual"), _QUESTION),
     "values": "the values that an input may have are its `enum`, those that a task is done for its `forEach`",
 }
@@ -89,9 +90,18 @@ def suggest_key(word: str, known: Collection[str]) -> str | None:
     return _same(word, known) or did_you_mean(word, _texts(known))
 
 
+def nearest_key(word: str, known: Collection[str]) -> str | None:
+    """Return our name for the same, or the nearest one; None if there is neither."""
+    return _ours(word, known) or nearest(word, _texts(known))
+
+
 def _same(word: str, known: Collection[str]) -> str | None:
-    ours = next((name for name in (_OURS.get(word), _ALSO.get(word)) if name in known), None)
+    ours = _ours(word, known)
     return None if ours is None else f"did you mean `{ours}`?"
+
+
+def _ours(word: str, known: Collection[str]) -> str | None:
+    return next((name for name in (_OURS.get(word), _ALSO.get(word)) if name in known), None)
 
 
 def _texts(names: Iterable[object]) -> list[str]:

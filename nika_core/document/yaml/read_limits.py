@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from nika_core import codes
@@ -11,6 +10,7 @@ from nika_core.document.yaml.nodes import Tree
 from nika_core.document.yaml.syntax_issues import SyntaxIssue
 from nika_core.errors import Place, Problem
 from nika_core.model.limits import Limit, LimitKind, Limits
+from nika_core.values import dataclass
 
 _MAX_DEPTH: Final = 400  # whatever the limit allows: later steps are recursive
 _BYTES_PER_NODE: Final = 6  # the size limit divided by this bounds the nodes, and so a hostile document's memory

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from nika_core.errors import Severity
+from nika_core.values import dataclass
 
 MAX_ISSUES = 100  # of one file: enough to fix before the next validation
 

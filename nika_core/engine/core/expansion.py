@@ -349,7 +349,7 @@ class Expander:
             return scope_failure(scope) if scope.failed else None
         if early_end.failure is not None:
             return early_end.failure
-        if scope.failed and early_end is not node.scope.early_end and early_end is not self._state.early_end:
+        if scope.failed and early_end not in (node.scope.early_end, self._state.early_end):
             return scope_failure(scope)  # what failed inside is why it ends, and nothing outside of it
         return Failure(codes.CANCELLED, Category.CANCELLED, early_end.reason)
 

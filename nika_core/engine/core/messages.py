@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -15,6 +14,7 @@ from nika_core.model.message import Message
 from nika_core.model.state import Failure, RunResult
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.model.workflow import AgentBlock, OutputSpec, Retry
+from nika_core.values import dataclass, field
 
 
 class Outcome(NamedTuple):

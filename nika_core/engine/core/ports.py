@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from nika_core.engine.core.messages import InnerBudget, Wait
@@ -13,6 +12,7 @@ from nika_core.model.json import Json
 from nika_core.model.usage import Usage
 from nika_core.model.workflow import AgentBlock
 from nika_core.plugin import Admission, ModelInfo, ModelReply, ModelRequest, Refusal
+from nika_core.values import dataclass, field
 
 
 class CallCache(Protocol):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Final
 
 from nika_core.engine.core.messages import NO_OUTCOME, Outcome
@@ -13,6 +12,7 @@ from nika_core.model.events import Event, EventKind
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.state import RunStatus, SkipReason
 from nika_core.model.usage import NOTHING
+from nika_core.values import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final, TypeAlias
 
@@ -15,6 +14,7 @@ from nika_core.errors import Category
 from nika_core.model.graph import Graph
 from nika_core.model.json import Json
 from nika_core.model.state import Skipped
+from nika_core.values import dataclass, replace
 
 Path: TypeAlias = "tuple[tuple[str, int | None, int | None], ...]"
 NO_DEADLINES: Final[Mapping[str, float]] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
 from nika_core.engine.core.previous_tasks import PreviousTask
@@ -14,6 +13,7 @@ from nika_core.model.state import Failure, RunStatus
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import AgentBlock, Condition, ItemError, Mode, Task, Workflow
 from nika_core.plugin import Values
+from nika_core.values import dataclass, field
 
 DEFAULT_JSON_DEPTH: Final = 50
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
 from nika_core.engine.core.hashing import digest
@@ -22,6 +21,7 @@ from nika_core.model.clock import Clock
 from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
 from nika_core.plugin import BatchReply, BatchSearch, BatchTrace, ModelRequest
+from nika_core.values import dataclass, field
 
 T = TypeVar("T")
 

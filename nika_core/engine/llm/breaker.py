@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from nika_core.errors import Category, TaskError
 from nika_core.model.clock import Clock
 from nika_core.model.limits import LimitKind, Limits
+from nika_core.values import dataclass
 
 # What speaks of the provider's health. A wrong key, a refused request or a quota says nothing about it.
 UNHEALTHY: Final = frozenset({Category.NETWORK, Category.PROVIDER, Category.TIMEOUT})

@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
@@ -23,6 +22,7 @@ from nika_core.engine.core.messages import InnerBudget
 from nika_core.errors import Category, TaskError
 from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.usage import money_text
+from nika_core.values import dataclass, field
 
 Number = int | Decimal
 _NOTHING: Final = 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import Protocol
 
 from nika_core import codes
@@ -12,6 +11,7 @@ from nika_core.engine.llm.limiter import Limiter
 from nika_core.errors import Category, NikaError, TaskError
 from nika_core.model.clock import Clock
 from nika_core.plugin import Client, Provider
+from nika_core.values import dataclass
 
 
 class ProviderLookup(Protocol):

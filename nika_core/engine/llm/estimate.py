@@ -7,7 +7,6 @@ task can take. A task's limit of tokens bounds it in any case.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final, TypeVar
 
@@ -19,6 +18,7 @@ from nika_core.errors import RefusedError
 from nika_core.model.graph import EdgeKind, Graph
 from nika_core.model.usage import Usage, money_text
 from nika_core.plugin import CallEstimate, Estimate, ModelInfo, Provider
+from nika_core.values import dataclass, replace
 
 Models = Mapping[str | None, tuple[Provider, ModelInfo]]  # by name; None: the agent block's model
 _FREE: Final = Decimal(0)

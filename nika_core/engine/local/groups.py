@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from nika_core import codes
@@ -19,6 +18,7 @@ from nika_core.model.workflow import ITEM_SOURCE, ForEach, KeywordCategory, Node
 from nika_core.plugin import Keyword, Values
 from nika_core.template import render, to_text
 from nika_core.template.json_check import value_problems
+from nika_core.values import dataclass, replace
 
 ITEM_PLACES: Final = frozenset({"index", "number"})  # what `${each}` tells of the place in the list
 

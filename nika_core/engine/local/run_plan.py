@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.payload_tree import as_written, list_parts
 from nika_core.model.workflow import AgentBlock, KeywordCategory, Mode, NoOutputs, Task, Workflow
 from nika_core.plugin import Keyword, Values
+from nika_core.values import dataclass
 
 _WITHOUT_TOOLS: Final = (KeywordCategory.TOOL, KeywordCategory.GROUP)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from nika_core.engine.core.messages import Signal, Wait
@@ -27,6 +26,7 @@ from nika_core.model.json import Json, JsonObject
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import Task
 from nika_core.plugin import Admission, Facets, Keyword, Refusal, Step, Values
+from nika_core.values import dataclass, field
 
 
 async def no_barrier() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from nika_core.engine.core.messages import CoreEvent
@@ -16,6 +15,7 @@ from nika_core.model.limits import LimitKind, Limits, output_of, timeout_of
 from nika_core.model.state import Failure
 from nika_core.model.usage import Usage
 from nika_core.plugin import Admission, Facets, Keyword, Refusal, Step
+from nika_core.values import dataclass
 
 T = TypeVar("T")
 

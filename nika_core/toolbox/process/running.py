@@ -8,7 +8,6 @@ import os
 import secrets
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +23,7 @@ from nika_core.toolbox.process.family import (
 from nika_core.toolbox.process.pipes import Capture, LineShow, Reader, Writer
 from nika_core.toolbox.process.start import start_process
 from nika_core.toolbox.process.table import MARK
+from nika_core.values import dataclass
 
 __all__ = ["CHANNEL", "GRACE", "MARK", "Captured", "ProcessResult", "marked", "run", "sweep"]
 

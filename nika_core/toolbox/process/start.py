@@ -7,7 +7,6 @@ import errno
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -15,6 +14,7 @@ from typing import Final
 from nika_core.errors import Category, TaskError
 from nika_core.model.bounded import shorten
 from nika_core.model.files import is_folder
+from nika_core.values import dataclass
 
 _WANTED_DESCRIPTORS: Final = 65_536
 

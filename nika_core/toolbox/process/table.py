@@ -7,10 +7,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final, Protocol
+
+from nika_core.values import dataclass
 
 MARK: Final = "NIKA_PROCESS"  # environment variable: the marks of all runs that a process belongs to
 _PR_SET_CHILD_SUBREAPER: Final = 36

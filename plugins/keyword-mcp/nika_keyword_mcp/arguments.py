@@ -89,8 +89,8 @@ def _from_text(text: str, types: set[str]) -> Json:
     return text
 
 
-def wrong(arguments: JsonObject, schema: JsonObject) -> list[str]:
-    """Return what is wrong with `arguments`, at most three things. Imports jsonschema.
+def wrong(value: Json, schema: JsonObject, name: str = "args") -> list[str]:
+    """Return what is wrong with a value that is called `name`, at most three things. Imports jsonschema.
 
     A schema that is no schema, or refers to something outside itself, checks nothing: the server does.
     """
@@ -103,16 +103,14 @@ def wrong(arguments: JsonObject, schema: JsonObject) -> list[str]:
         kind = validator_for(schema, default=jsonschema.Draft202012Validator)
         kind.check_schema(dict(schema))
         empty: Registry[Any] = Registry()  # fetches nothing
-        errors = sorted(
-            kind(schema, registry=empty).iter_errors(arguments), key=lambda error: list(map(str, error.path))
-        )
+        errors = sorted(kind(schema, registry=empty).iter_errors(value), key=lambda error: list(map(str, error.path)))
     except (jsonschema.SchemaError, Unresolvable, RecursionError, re.error):
         return []
-    return [_sentence(error, schema) for error in errors[:3]]
+    return [_sentence(error, schema, name) for error in errors[:3]]
 
 
-def _sentence(error: Any, schema: JsonObject) -> str:
-    path = ".".join(["args", *map(str, error.path)])
+def _sentence(error: Any, schema: JsonObject, name: str) -> str:
+    path = ".".join([name, *map(str, error.path)])
     message = error.message if len(error.message) <= 200 else error.message[:199] + "…"
     if error.validator in ("additionalProperties", "required") and not error.path:
         known = ", ".join(schema.get("properties") or {})

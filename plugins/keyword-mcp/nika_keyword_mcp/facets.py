@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from nika_core.plugin import (
     Category,
@@ -24,6 +24,10 @@ from nika_core.plugin import (
     codes,
 )
 from nika_keyword_mcp import servers, step
+
+if TYPE_CHECKING:
+    from nika_keyword_mcp.results import ServerTool
+    from nika_keyword_mcp.session import Session
 
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9_-]+")
 _NAME_LENGTH: Final = 64
@@ -50,17 +54,15 @@ class McpFacets(Facets):
         except TaskError as error:
             report(error.message, payload.at("reference"), code=error.code, hint=error.hint)
             return
-        known = _declared(payload, report)
-        if known is not None:
-            _check_server(name, known, payload.at("reference"), report, codes.BAD_PAYLOAD)
+        _check_server(name, _declared(payload), payload.at("reference"), report, codes.BAD_PAYLOAD)
 
     def check_tool(self, reference: str, payload: Payload, report: Report) -> None:
         """Report a server that nobody declared; which tools a server has, only the server knows."""
-        known = _declared(payload, report)
-        if known is None:
-            return
+        known = _declared(payload)
         everything = reference in ("", "*")
-        for name in known if everything else [reference.partition("::")[0].strip()]:
+        if everything and known.fault is not None:
+            _report_fault(known.fault, report)
+        for name in known.usable() if everything else [reference.partition("::")[0].strip()]:
             _check_server(name, known, payload.at(), report, codes.UNKNOWN_TOOL)
 
     def effects(self, payload: Payload) -> Sequence[Effect]:
@@ -69,56 +71,54 @@ class McpFacets(Facets):
         if not isinstance(reference, str):
             return (Effect("server", payload.text("reference") or "an MCP server"),)
         name = reference.partition("::")[0].strip()
-        try:
-            server = servers.declared(payload.sections.get(servers.SECTION), payload.folder).get(name)
-        except servers.ServersError:
-            server = None
+        server = _declared(payload).servers.get(name)
         return (Effect("server", f"{name} ({server.shown()})" if server else name),)
 
     def sections(self, payload: Payload) -> Mapping[str, Json]:
-        """Return the servers of the workflow and of `.mcp.json`; none if that file cannot be used."""
-        try:
-            known = servers.declared(payload.sections.get(servers.SECTION), payload.folder)
-        except servers.ServersError:
-            return {}
+        """Return the servers of the workflow and of `.mcp.json`, as far as that file can be used."""
+        known = _declared(payload).servers
         return {servers.SECTION: {name: server.as_json() for name, server in known.items()}} if known else {}
 
     async def tools(self, reference: str, context: StepContext) -> Sequence[Tool]:
         """`server::tool` one, `server::*` (or `server`) all of one server, `*` all of all. Raises TaskError."""
         if reference in ("", "*"):
-            try:
-                known = servers.declared(context.sections.get(servers.SECTION), context.folder)
-            except servers.ServersError as error:
-                raise TaskError(error.message, category=Category.CONFIG, hint=error.hint) from None
-            names, wanted = list(known), "*"
+            known = servers.declared(context.sections.get(servers.SECTION), context.folder)
+            if known.fault is not None:
+                raise TaskError(known.fault.message, category=Category.CONFIG, hint=known.fault.hint)
+            names, wanted = known.usable(), "*"
         else:
             name, _, wanted = reference.partition("::")
             names, wanted = [name.strip()], wanted.strip() or "*"
-        found: list[tuple[str, Any]] = []
+
+        async def chosen(session: Session) -> list[ServerTool]:
+            return list((await session.tools()).values()) if wanted == "*" else [await session.tool(wanted)]
+
+        found: list[tuple[str, ServerTool]] = []
         for name in names:
-            session = await step.session_of(name, context)
-            chosen = list((await session.tools()).values()) if wanted == "*" else [await session.tool(wanted)]
-            found += [(name, tool) for tool in chosen]
+            found += [(name, tool) for tool in await step.in_session(name, context, chosen)]
         return tuple(_tool(name, tool) for name, tool in found)
 
 
-def _declared(payload: Payload, report: Report) -> Mapping[str, servers.Server] | None:
-    try:
-        return servers.declared(payload.sections.get(servers.SECTION), payload.folder)
-    except servers.ServersError as error:
-        report(error.message, error.place, code=codes.BAD_CONFIGURATION, hint=error.hint)
-        return None
+def _declared(payload: Payload) -> servers.Declared:
+    return servers.declared(payload.sections.get(servers.SECTION), payload.folder)
 
 
-def _check_server(name: str, known: Mapping[str, servers.Server], place: Place, report: Report, unknown: str) -> None:
+def _report_fault(fault: servers.ServersError, report: Report) -> None:
+    report(fault.message, fault.place, code=codes.BAD_CONFIGURATION, hint=fault.hint)
+
+
+def _check_server(name: str, known: servers.Declared, place: Place, report: Report, unknown: str) -> None:
     """`unknown`: the code for a server that nobody declared."""
-    if name not in known:
-        hint = servers.unknown_server_hint(name, known)
+    if name not in known.servers:
+        if known.fault is not None:
+            _report_fault(known.fault, report)
+            return
+        hint = servers.unknown_server_hint(name, known.servers)
         report(f"no MCP server '{name[:80]}' is declared", place, code=unknown, hint=hint)
         return
-    why = servers.why_not_usable(known[name])
+    why = servers.why_not_usable(known.servers[name])
     if why is not None:
-        report(f"the MCP server '{name}' {why}", place, code=codes.BAD_CONFIGURATION)
+        report(f"the MCP server '{name}' ({known.servers[name].origin}) {why}", place, code=codes.BAD_CONFIGURATION)
 
 
 def fit_name(server: str, tool: str) -> str:
@@ -132,13 +132,15 @@ def fit_name(server: str, tool: str) -> str:
     return f"{shown[: _NAME_LENGTH - 11]}_{mark}"
 
 
-def _tool(server: str, tool: Any) -> Tool:
+def _tool(server: str, tool: ServerTool) -> Tool:
     reference = f"{server}::{tool.name}"
     schema: dict[str, Any] = {"properties": {}, **tool.input_schema, "type": "object"}
+    if not isinstance(schema["properties"], Mapping):
+        schema["properties"] = {}
     return Tool(
         f"mcp::{reference}",
         "mcp",
-        ToolSpec(fit_name(server, tool.name), tool.description or tool.title or "", schema),
+        ToolSpec(fit_name(server, tool.name), tool.description, schema),
         _payload(reference, schema),
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from nika_core.plugin import Keyword, fields, hookimpl
+from nika_core.toolbox.network import parse_allow_entry
 
 NIKA_API: Final = 1
 
@@ -21,6 +22,17 @@ SERVER: Final = fields.Map(
         fields.Optional("headers"): fields.EmptyDict() | fields.MapPattern(fields.Str(), fields.Str()),
     }
 )
+
+
+class AllowEntry(fields.Scalar):
+    """Accept `host`, `host:port` or a CIDR block, in the project file."""
+
+    expects = "an address that servers with a url may have"
+
+    def parse(self, text: str) -> str:
+        parse_allow_entry(text)
+        return text
+
 
 MCP: Final = Keyword(
     name="mcp",
@@ -40,6 +52,7 @@ MCP: Final = Keyword(
     facets="nika_keyword_mcp.facets:McpFacets",
     json_fields=frozenset({"args"}),
     default_timeout=60.0,
+    settings=fields.Map({fields.Optional("allow"): fields.EmptyList() | fields.Seq(AllowEntry())}),
     sections={"mcpServers": fields.EmptyDict() | fields.MapPattern(fields.Str(), SERVER)},
 )
 

@@ -22,7 +22,9 @@ from mcp_types import jsonrpc_message_adapter
 
 from nika_core.plugin import Category, TaskError, is_folder
 from nika_core.toolbox.process import marked
+from nika_keyword_mcp.incoming import Incoming, as_sent
 from nika_keyword_mcp.servers import Server
+from nika_keyword_mcp.wire import MAX_MESSAGE
 
 INHERITED: Final = (
     *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"),
@@ -31,7 +33,6 @@ INHERITED: Final = (
 )
 _TAIL: Final = 4096  # bytes of stderr that are kept
 _CHUNK: Final = 65_536
-_MAX_LINE: Final = 64 * 1024 * 1024  # bytes of one message; more is no message but a fault
 _GRACE: Final = 1.0  # seconds between the closing of its input, TERM and KILL
 _WATCH: Final = 0.25  # seconds between two looks whether it still runs
 
@@ -43,6 +44,8 @@ class Child:
     process: asyncio.subprocess.Process
     tail: bytearray = field(default_factory=bytearray)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    incoming: Incoming = field(default_factory=Incoming)
+    fault: str = ""  # why we stopped listening
 
     def last_words(self) -> str:
         """Return the last lines that it wrote to stderr, as one of at most 300 characters."""
@@ -53,7 +56,9 @@ class Child:
     def how(self) -> str:
         """How it ended, and what it said last."""
         code = self.process.returncode
-        if code is None:
+        if self.fault:
+            end = self.fault
+        elif code is None:
             end = "closed its output"
         elif code < 0:
             end = f"was ended by signal {-code}"
@@ -133,14 +138,16 @@ async def _read(child: Child, to_session: Any) -> None:
         while chunk := await child.process.stdout.read(_CHUNK):
             buffer += chunk
             if b"\n" not in chunk:
-                if len(buffer) > _MAX_LINE:
+                if len(buffer) > MAX_MESSAGE:
+                    child.fault = f"sent a line of more than {MAX_MESSAGE // 1024 // 1024} MiB"
                     return
                 continue
             *lines, rest = bytes(buffer).split(b"\n")
             buffer = bytearray(rest)
             for line in lines:
                 if line.strip():
-                    await to_session.send(_message(line))
+                    for message in _messages(child, line):
+                        await to_session.send(message)
         await _gone(child, leader_only=True, within=0.2)  # its exit code, for the message
     except (anyio.BrokenResourceError, anyio.ClosedResourceError, ConnectionError):
         pass  # the session is over
@@ -159,19 +166,22 @@ async def _watch(child: Child, to_session: Any) -> None:
     to_session.close()
 
 
-def _message(line: bytes) -> SessionMessage | Exception:
-    try:
-        return SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
-    except ValueError as error:
-        return error  # a stray print of the server; the session goes on
+def _messages(child: Child, line: bytes) -> list[SessionMessage]:
+    """The messages that a line holds; a stray print of the server holds none, and the session goes on."""
+    messages = []
+    for one in child.incoming.read(line.decode("utf-8", "replace")):
+        with contextlib.suppress(ValueError):  # a request or notification of the server that is not one
+            messages.append(SessionMessage(jsonrpc_message_adapter.validate_python(one, by_name=False)))
+    return messages
 
 
 async def _write(child: Child, from_session: Any) -> None:
     assert child.process.stdin is not None
     try:
         async for item in from_session:
-            text: str = item.message.model_dump_json(by_alias=True, exclude_unset=True)
-            child.process.stdin.write(text.encode("utf-8", "replace") + b"\n")
+            message, line = as_sent(item.message)
+            child.incoming.sent(message)
+            child.process.stdin.write(line)
             await child.process.stdin.drain()
     except (ConnectionError, anyio.BrokenResourceError, anyio.ClosedResourceError):
         pass  # the reader notices the end

@@ -29,6 +29,7 @@ _VARIABLE: Final = re.compile(
 _TEMPLATE: Final = re.compile(
     r"(?<!\\)(?:\$\{\s*(?!env\.)[A-Za-z_][A-Za-z0-9_]*\.[^}]{0,200}\}|\{\{\s*[A-Za-z_][^}]{0,200}\}\})"
 )
+_OTHER_KEYS: Final = ("serverUrl", "httpUrl", "endpoint", "uri")  # what other clients write for `url`
 _HTTP_TYPES: Final = frozenset({"http", "streamable-http", "streamableHttp", "streamable_http"})
 
 
@@ -45,11 +46,12 @@ class Server:
     headers: Mapping[str, str] = field(default_factory=dict)
     origin: str = ""  # where it is declared, for messages
     type: str = ""  # how it is spoken to, where that is said: other clients' files may have servers that only they use
+    fault: str = ""  # why an entry of the file cannot be read; it matters to those that use this server only
 
     def as_json(self) -> dict[str, Json]:
         """Return what a client needs; not where the server is declared."""
         connection = asdict(self)
-        del connection["origin"]
+        del connection["origin"], connection["fault"]
         return connection
 
     def shown(self) -> str:
@@ -67,13 +69,30 @@ class ServersError(Exception):
         self.hint = hint
 
 
-def declared(section: Json, folder: Path) -> dict[str, Server]:
-    """All servers by name. Raises ServersError where `.mcp.json` is there and cannot be used."""
-    servers = dict(_from_file(folder))
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """The servers by name, and why `.mcp.json` could not be read, which matters to those that are not named."""
+
+    servers: Mapping[str, Server]
+    fault: ServersError | None = None
+
+    def usable(self) -> list[str]:
+        """Return the servers that `mcp::*` stands for: entries of the file that other clients understand are not."""
+        return [name for name, one in self.servers.items() if one.origin != FILE or why_not_usable(one) is None]
+
+
+def declared(section: Json, folder: Path) -> Declared:
+    """Return the servers of the workflow and of `.mcp.json`."""
+    fault: ServersError | None = None
+    servers: dict[str, Server] = {}
+    try:
+        servers.update(_from_file(folder))
+    except ServersError as error:
+        fault = error
     if isinstance(section, Mapping):
         for name, entry in section.items():
             servers[name] = _server(name, entry, f"{SECTION} of the workflow")
-    return servers
+    return Declared(servers, fault)
 
 
 def _from_file(folder: Path) -> Mapping[str, Server]:
@@ -92,24 +111,25 @@ def _parsed(path: Path, content: bytes) -> Mapping[str, Server]:
     servers = found.get(SECTION) if isinstance(found, dict) else None
     if not isinstance(servers, dict):
         raise ServersError(f"{path} has no object {SECTION}", Place(str(path)), _SHAPE)
-    for name, entry in servers.items():
-        why = _why_not_a_server(entry)
-        if why is not None:
-            raise ServersError(f"{path}: the server '{name}' {why}", Place(str(path)), _SHAPE)
-    return {name: _server(name, entry, FILE) for name, entry in servers.items() if not entry.get("disabled")}
+    return {
+        name: Server(name, origin=FILE, fault=why) if (why := _why_not_a_server(entry)) else _server(name, entry, FILE)
+        for name, entry in servers.items()
+        if not (isinstance(entry, dict) and entry.get("disabled"))
+    }
 
 
 def _why_not_a_server(entry: Any) -> str | None:
     if not isinstance(entry, dict):
         return "is not an object"
     for key in ("command", "url", "cwd", "type"):
-        if not isinstance(entry.get(key, ""), str):
+        if not isinstance(entry.get(key) or "", str):
             return f"has a {key} that is not text"
     if bool(entry.get("command")) == bool(entry.get("url")):
-        return NEEDS
+        other = next((key for key in _OTHER_KEYS if entry.get(key)), None)
+        return f"{NEEDS}; {other} is not known" if other else NEEDS
     args = entry.get("args") or []
     if not isinstance(args, list) or not all(isinstance(arg, str) for arg in args):
-        return "has args that are no list of texts"
+        return "has args that are not a list of texts"
     for key in ("env", "headers"):
         values = entry.get(key) or {}
         if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
@@ -133,6 +153,8 @@ def _server(name: str, entry: Mapping[str, Any], origin: str) -> Server:
 
 def why_not_usable(server: Server) -> str | None:
     """Return what a declared server lacks or has too much of."""
+    if server.fault:
+        return server.fault
     if bool(server.command) == bool(server.url):
         return NEEDS
     if server.url and server.type and server.type not in _HTTP_TYPES:
@@ -160,10 +182,10 @@ def nearest(name: str, known: Mapping[str, Any] | list[str]) -> str:
 
 def find(name: str, section: Json, folder: Path) -> Server:
     """Return the server of that name. Raise TaskError."""
-    try:
-        servers = declared(section, folder)
-    except ServersError as error:
-        raise TaskError(error.message, category=Category.CONFIG, hint=error.hint) from None
+    known = declared(section, folder)
+    servers = known.servers
+    if name not in servers and known.fault is not None:
+        raise TaskError(known.fault.message, category=Category.CONFIG, hint=known.fault.hint)
     if name not in servers:
         raise TaskError(
             f"no MCP server '{name[:80]}' is declared",

@@ -7,60 +7,82 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from mcp import Client, MCPError
-from mcp_types import CONNECTION_CLOSED, INVALID_PARAMS, METHOD_NOT_FOUND, CallToolResult, Implementation, Tool
+from mcp_types import CONNECTION_CLOSED, INVALID_PARAMS, METHOD_NOT_FOUND, Implementation
 
 from nika_core.plugin import Category, JsonObject, TaskError, codes
-from nika_keyword_mcp import process
-from nika_keyword_mcp.remote import Remote
+from nika_keyword_mcp import process, remote, wire
+from nika_keyword_mcp.results import ServerTool, tool_of
 from nika_keyword_mcp.servers import Server, nearest
 
-OPEN_SECONDS: Final = 60.0
-_MAX_PAGES: Final = 100
+_MAX_TOOLS: Final = 10_000
+_SHARE: Final = 0.95  # of an attempt's time: its end would not say what it waited for
+
+
+class SessionForgottenError(TaskError):
+    """The server has forgotten the session: the request did nothing, and may be sent in a new one."""
 
 
 class Session:
     """An open session. `dead` is set, with the reason, when it can be used no more."""
 
-    def __init__(self, name: str, client: Client, child: process.Child | None, remote: Remote | None) -> None:
+    def __init__(self, name: str, client: Client, child: process.Child | None) -> None:
         self._name = name
         self._client = client
         self._child = child
-        self._remote = remote
-        self._tools: asyncio.Task[dict[str, Tool]] | None = None
+        self._tools: asyncio.Task[dict[str, ServerTool]] | None = None
+        self._calls = 0
+        self.idle = asyncio.Event()  # no call is under way
+        self.idle.set()
         self.dead: str | None = None
 
     @property
     def usable(self) -> bool:
         return self.dead is None and not (self._child is not None and self._child.ended.is_set())
 
-    async def tools(self, *, again: bool = False) -> dict[str, Tool]:
+    @contextlib.contextmanager
+    def _under_way(self) -> Iterator[None]:
+        self._calls += 1
+        self.idle.clear()
+        try:
+            yield
+        finally:
+            self._calls -= 1
+            if self._calls == 0:
+                self.idle.set()
+
+    async def tools(self, *, again: bool = False) -> dict[str, ServerTool]:
         """Return the server's tools by name, requested once per session unless `again`. Raise TaskError."""
         if self._tools is None or (self._tools.done() and (again or _has_failed(self._tools))):
-            self._tools = asyncio.create_task(self._list(again))
+            self._tools = asyncio.create_task(self._list())
             self._tools.add_done_callback(_retrieved)
         try:
             return await asyncio.shield(self._tools)
         except MCPError as error:
             raise self._failed("tools/list", error) from error
 
-    async def _list(self, again: bool) -> dict[str, Tool]:
-        found: dict[str, Tool] = {}
+    async def _list(self) -> dict[str, ServerTool]:
+        found: dict[str, ServerTool] = {}
+        cursors: set[str | None] = set()
         cursor: str | None = None
-        for _ in range(_MAX_PAGES):
-            page = await self._client.list_tools(cursor=cursor, cache_mode="refresh" if again else "use")
-            found.update((tool.name, tool) for tool in page.tools)
+        while cursor not in cursors and len(found) < _MAX_TOOLS:  # some servers send the same cursor for ever
+            cursors.add(cursor)
+            with self._under_way():
+                page = await self._client.list_tools(cursor=cursor, cache_mode="refresh")
+            kept = {tool.name for tool in page.tools}
+            found.update((one["name"], tool_of(one)) for one in wire.raw(page.meta) or () if one["name"] in kept)
             cursor = page.next_cursor
             if cursor is None:
                 break
         return found
 
-    async def tool(self, name: str) -> Tool:
+    async def tool(self, name: str) -> ServerTool:
         """Return the tool of that name, perhaps one that came since. Raise TaskError with the nearest one."""
         tools = await self.tools()
         if name not in tools:
@@ -76,42 +98,61 @@ class Session:
 
     async def call(
         self, name: str, arguments: JsonObject, on_progress: Callable[[float, float | None, str], None]
-    ) -> CallToolResult:
-        """Call a tool. A cancellation is told to the server, its progress to `on_progress`. Raises TaskError."""
+    ) -> Mapping[str, Any]:
+        """Call a tool; return its result as the server sent it.
+
+        A cancellation is told to the server, its progress to `on_progress`. Raises TaskError.
+        """
 
         async def progressed(progress: float, total: float | None, message: str | None) -> None:
             with contextlib.suppress(TaskError):  # what makes no sense is not worth the call
                 on_progress(progress, total, message or "")
 
         try:
-            return await self._client.call_tool(name, dict(arguments), progress_callback=progressed)
+            with self._under_way():
+                result = await self._client.call_tool(name, dict(arguments), progress_callback=progressed)
         except MCPError as error:
             raise self._failed(name, error) from error
-        except Exception as error:  # the SDK's own: a result that is not what the tool's output schema says
+        except Exception as error:  # the SDK's own: what the server wants to know before it answers
             raise TaskError(f"{self._name}::{name}: {_reason(error)}") from error
+        found: Mapping[str, Any] = wire.raw(result.meta) or {}
+        return found
 
     def _failed(self, what: str, error: MCPError) -> TaskError:
-        if error.code == CONNECTION_CLOSED or error.message == "Session terminated":
-            return self.lost(what)
-        refusal = self._remote.refusal() if self._remote is not None else ""
-        if refusal and error.message == "Server returned an error response":
-            self.dead = refusal
-            return self.lost(what)
+        failure = wire.failure_of(error.error.data)
+        if failure is None and error.code == CONNECTION_CLOSED:
+            return self._lost(what)
+        if failure is None:
+            return TaskError(f"{self._name}::{what}: {error.message}", retriable=False)
+        if failure.forgotten:
+            self.dead = self.dead or failure.reason
+            return SessionForgottenError(f"{self._name}::{what}: {failure.reason}", category=Category.NETWORK)
         if error.code in (INVALID_PARAMS, METHOD_NOT_FOUND):
             return TaskError(
-                f"{self._name}::{what}: {error.message}", category=Category.VALIDATION, code=codes.BAD_PAYLOAD
+                f"{self._name}::{what}: {failure.reason}", category=Category.VALIDATION, code=codes.BAD_PAYLOAD
             )
-        return TaskError(f"{self._name}::{what}: {error.message}")
+        return _task_error(f"{self._name}::{what}", failure)
 
-    def lost(self, what: str) -> TaskError:
+    def _lost(self, what: str) -> TaskError:
         """Return the error for a server that went away under a call."""
-        how = self._child.how() if self._child is not None else f"is gone: {self.dead or 'it closed the connection'}"
-        self.dead = self.dead or how
+        self.dead = self.dead or "it closed the connection"
+        how = self._child.how() if self._child is not None else f"is gone: {self.dead}"
         return TaskError(
             f"the MCP server '{self._name}' {how} (during {what})",
             category=Category.NETWORK,
             hint="the next attempt opens a new session",
         )
+
+
+def _task_error(what: str, failure: wire.Failure) -> TaskError:
+    return TaskError(
+        f"{what}: {failure.reason}",
+        category=Category(failure.category),
+        code=failure.code,
+        hint=failure.hint,
+        retry_after=failure.retry_after,
+        retriable=failure.retriable,
+    )
 
 
 def _has_failed(task: asyncio.Task[Any]) -> bool:
@@ -123,22 +164,40 @@ def _retrieved(task: asyncio.Future[Any]) -> None:
         task.exception()
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a server is opened with, beside its declaration.
+
+    Attributes:
+        client: the run's client whose connections are guarded, if the server has a url.
+        seconds: how long a server may take to come up.
+    """
+
+    environ: Mapping[str, str]
+    env: Mapping[str, str]
+    folder: Path
+    run_id: str
+    client: Any
+    seconds: float
+
+
 class Connection:
     """One server of one run: the session that is open now, or the one that opens next. Lives until the run ends."""
 
-    def __init__(
-        self, server: Server, environ: Mapping[str, str], env: Mapping[str, str], folder: Path, run_id: str
-    ) -> None:
+    def __init__(self, server: Server, surroundings: Surroundings) -> None:
         self._server = server
-        self._environ = environ
-        self._env = env
-        self._folder = folder
-        self._run_id = run_id
+        self._surroundings = surroundings
+        self._child: process.Child | None = None
         self._ready: asyncio.Future[Session] | None = None
         self._owners: dict[asyncio.Task[None], asyncio.Event] = {}
+        self._over = False
 
-    async def session(self) -> Session:
-        """Return an open session; it is opened in its own task, so that a cancelled caller breaks nothing."""
+    async def session(self, within: float) -> Session:
+        """Return an open session; it is opened in its own task, so that a cancelled caller breaks nothing.
+
+        Args:
+            within: the seconds that the caller has left; the server may take longer, for those that come later.
+        """
         if self._ready is None or (self._ready.done() and not self._is_usable(self._ready)):
             for closing in self._owners.values():
                 closing.set()
@@ -148,7 +207,14 @@ class Connection:
             owner = asyncio.create_task(self._own(self._ready, closing))
             self._owners[owner] = closing
             owner.add_done_callback(lambda done: self._owners.pop(done, None))
-        return await asyncio.shield(self._ready)
+        ready = self._ready
+        try:
+            async with asyncio.timeout(max(0.0, within * _SHARE)) as limit:
+                return await asyncio.shield(ready)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise self._too_slow("the task's time", "raise the task's `timeout` or NIKA_MCP_TIMEOUT") from None
 
     @staticmethod
     def _is_usable(ready: asyncio.Future[Session]) -> bool:
@@ -157,32 +223,29 @@ class Connection:
     async def _own(self, ready: asyncio.Future[Session], closing: asyncio.Event) -> None:
         """Open, keep open, close: all in this one task, as the SDK's scopes ask for."""
         session: Session | None = None
-        child: process.Child | None = None
-        remote: Remote | None = None
+        self._child = None
+        around = self._surroundings
         try:
             async with AsyncExitStack() as stack:
                 try:
-                    async with asyncio.timeout(OPEN_SECONDS):
+                    async with asyncio.timeout(around.seconds):
                         if self._server.url:
-                            remote = Remote(self._server, self._environ)
-                            streams: Any = await remote.streams(stack)
+                            streams: Any = await remote.streams(self._server, around.client, stack)
                         else:
-                            child = await process.start(
-                                self._server, self._environ, self._env, self._folder, self._run_id
+                            self._child = await process.start(
+                                self._server, around.environ, around.env, around.folder, around.run_id
                             )
-                            stack.callback(process.kill, child)
-                            streams = process.transport(child)
+                            stack.callback(process.kill, self._child)
+                            streams = process.transport(self._child)
                         info = Implementation(name="nika", version="5")
                         client = await stack.enter_async_context(Client(streams, client_info=info))
                 except TimeoutError:
-                    raise TaskError(
-                        f"the MCP server '{self._server.name}' did not answer within {OPEN_SECONDS:.0f} s of its start"
-                        + (f"; its last words: {child.last_words()}" if child and child.tail else ""),
-                        category=Category.TIMEOUT,
-                    ) from None
-                session = Session(self._server.name, client, child, remote)
+                    raise self._too_slow(f"{around.seconds:g} s", "raise NIKA_MCP_OPEN_TIMEOUT") from None
+                session = Session(self._server.name, client, self._child)
                 ready.set_result(session)
                 await closing.wait()
+                if not self._over:  # a new session takes its place, while calls of the old one may go on
+                    await session.idle.wait()
         except asyncio.CancelledError:
             if not ready.done():
                 ready.cancel()
@@ -191,35 +254,53 @@ class Connection:
             if session is not None:
                 session.dead = session.dead or f"lost the connection: {_reason(error)}"
             elif not ready.done():
-                ready.set_exception(self._explained(error, child, remote))
+                ready.set_exception(self._explained(error, self._child))
 
-    def _explained(self, error: Exception, child: process.Child | None, remote: Remote | None) -> TaskError:
+    def _too_slow(self, time: str, hint: str) -> TaskError:
+        words = self._child.last_words() if self._child is not None else ""
+        return TaskError(
+            f"the MCP server '{self._server.name}' has not come up within {time}"
+            + (f"; its last words: {words}" if words else ""),
+            category=Category.TIMEOUT,
+            hint=hint,
+        )
+
+    def _explained(self, error: Exception, child: process.Child | None) -> TaskError:
         if isinstance(error, TaskError):
             return error
-        name = self._server.name
-        if child is not None:
+        name, shown = self._server.name, self._server.shown()
+        refusal = _first(error, MCPError)
+        failure = wire.failure_of(refusal.error.data) if refusal is not None else None
+        if failure is not None:
+            where = f"at {shown} cannot be reached" if self._server.url else f"({shown}) refuses to open a session"
+            return _task_error(f"the MCP server '{name}' {where}", failure)
+        if child is not None and refusal is not None:
             return TaskError(
-                f"the MCP server '{name}' ({self._server.shown()}) did not come up: it {child.how()}",
+                f"the MCP server '{name}' ({shown}) did not come up: it {child.how()}",
                 category=Category.NETWORK,
                 hint="start its command by hand to see what it says",
             )
-        reason = (remote.refusal() if remote is not None else "") or _reason(error)
-        forbidden = remote is not None and remote.refused in (401, 403)
         return TaskError(
-            f"the MCP server '{name}' at {self._server.shown()} cannot be reached: {reason}",
-            category=Category.CONFIG if forbidden else Category.NETWORK,
-            hint="check its headers" if forbidden else "check the url, and whether the server runs",
+            f"the MCP server '{name}' ({shown}) cannot be used: {_reason(error)}",
+            category=Category.NETWORK if refusal is not None and refusal.code == CONNECTION_CLOSED else Category.CONFIG,
         )
 
     async def aclose(self) -> None:
         """Close the session, end the server."""
         opened = self._ready is not None and self._ready.done()
         owners = list(self._owners.items())
+        self._over = True
         for owner, closing in owners:
-            closing.set()
-            if not opened:
+            if closing.is_set() or not opened:
                 owner.cancel()
+            closing.set()
         await asyncio.gather(*(owner for owner, _ in owners), return_exceptions=True)
+
+
+def _first(error: BaseException, kind: type[MCPError]) -> MCPError | None:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error if isinstance(error, kind) else None
 
 
 def _reason(error: BaseException) -> str:
@@ -237,11 +318,9 @@ def _reason(error: BaseException) -> str:
 
 
 @asynccontextmanager
-async def connection(
-    server: Server, environ: Mapping[str, str], env: Mapping[str, str], folder: Path, run_id: str
-) -> AsyncIterator[Connection]:
+async def connection(server: Server, surroundings: Surroundings) -> AsyncIterator[Connection]:
     """Open a connection for a run; nothing is started before the first session is requested."""
-    made = Connection(server, environ, env, folder, run_id)
+    made = Connection(server, surroundings)
     try:
         yield made
     finally:

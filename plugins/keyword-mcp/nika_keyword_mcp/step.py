@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from nika_core.plugin import Category, Json, JsonObject, StepContext, TaskError, codes, import_in_thread
+from nika_core.plugin import Category, Json, JsonObject, StepContext, TaskError, codes, fields, import_in_thread
+from nika_core.toolbox.network import AddressGuard, guarded_client
 from nika_keyword_mcp import arguments as tool_arguments
 from nika_keyword_mcp import servers
+from nika_keyword_mcp.results import value_of
 
 if TYPE_CHECKING:
     from nika_keyword_mcp.session import Connection, Session
+
+T = TypeVar("T")
+
+OPEN_VARIABLE: Final = "NIKA_MCP_OPEN_TIMEOUT"
+OPEN_SECONDS: Final = 300.0  # npx and uvx may have to download first
 
 
 class McpStep:
@@ -23,15 +31,14 @@ class McpStep:
         given = payload.get("args")
         if given is not None and not isinstance(given, Mapping):
             raise TaskError("args of mcp are names and values", category=Category.VALIDATION, code=codes.BAD_PAYLOAD)
-        session = await session_of(name, context)
-        tool = await session.tool(tool_name)
-        schema: JsonObject = tool.input_schema
-        args = checked(f"{name}::{tool_name}", given or {}, schema)
-        result = await session.call(tool_name, args, context.progress)
-        text = "\n".join(described(item) for item in result.content)
-        if result.is_error:
-            raise TaskError(f"{name}::{tool_name}: {text or 'failed without a word'}")
-        return text if result.structured_content is None else result.structured_content
+        reference = f"{name}::{tool_name}"
+
+        async def called(session: Session) -> Json:
+            tool = await session.tool(tool_name)
+            args = checked(reference, given or {}, tool.input_schema)
+            return value_of(await session.call(tool_name, args, context.progress), reference, tool.output_schema)
+
+        return await in_session(name, context, called)
 
 
 def split(reference: Json) -> tuple[str, str]:
@@ -47,22 +54,58 @@ def split(reference: Json) -> tuple[str, str]:
     return server.strip(), tool.strip()
 
 
-async def session_of(name: str, context: StepContext) -> Session:
-    """Return the run's session with a server. Raise TaskError."""
+async def in_session(name: str, context: StepContext, use: Callable[[Session], Awaitable[T]]) -> T:
+    """Return what `use` does in the run's session with a server; once more in a new one if it was forgotten.
+
+    Raises TaskError.
+    """
+    began = time.monotonic()
+    connection = await _connection(name, context)
+    module: Any = await import_in_thread("nika_keyword_mcp.session")
+    forgotten: type[TaskError] = module.SessionForgottenError
+
+    def left() -> float:
+        return context.timeout - (time.monotonic() - began)
+
+    try:
+        return await use(await connection.session(left()))
+    except forgotten:
+        return await use(await connection.session(left()))
+
+
+async def _connection(name: str, context: StepContext) -> Connection:
     server = servers.filled(servers.find(name, context.sections.get(servers.SECTION), context.folder), context.environ)
     module: Any = await import_in_thread("nika_keyword_mcp.session")
+    seconds = _open_seconds(context)
+    client: Any = None
+    if server.url:
+        guard, certificates = _guard(context), context.environ.get("SSL_CERT_FILE")
+        client = await context.resource("mcp:client", lambda: guarded_client(guard, certificates=certificates))
 
     def open_() -> AbstractAsyncContextManager[Connection]:
-        opened: AbstractAsyncContextManager[Connection] = module.connection(
-            server, context.environ, context.env, context.folder, context.run_id
-        )
+        around = module.Surroundings(context.environ, context.env, context.folder, context.run_id, client, seconds)
+        opened: AbstractAsyncContextManager[Connection] = module.connection(server, around)
         return opened
 
     # One server for all workflows of a run that define it alike; a command is another process in another folder.
     where = None if server.url else (str(context.folder), sorted(context.env.items()))
-    key = f"mcp:{name}:{(server, where)!r}"
-    connection = await context.resource(key, open_)
-    return await connection.session()
+    return await context.resource(f"mcp:{name}:{(server, where)!r}", open_)
+
+
+def _open_seconds(context: StepContext) -> float:
+    """Return how long a server may take to come up. Raise TaskError."""
+    text = context.environ.get(OPEN_VARIABLE)
+    try:
+        return fields.Duration(above_zero=True).parse(text) if text else OPEN_SECONDS
+    except ValueError as error:
+        raise TaskError(f"{OPEN_VARIABLE}: {error}", category=Category.CONFIG) from None
+
+
+def _guard(context: StepContext) -> AddressGuard:
+    try:
+        return AddressGuard.from_configuration("mcp", context.environ, context.settings.get("allow") or ())
+    except ValueError as error:
+        raise TaskError(str(error), category=Category.CONFIG) from None
 
 
 def checked(reference: str, given: JsonObject, schema: JsonObject) -> JsonObject:
@@ -78,16 +121,3 @@ def checked(reference: str, given: JsonObject, schema: JsonObject) -> JsonObject
             hint="compare args with the tool's schema",
         )
     return fitting
-
-
-def described(item: Any) -> str:
-    """One piece of a result as text: text itself, anything else by what it is."""
-    kind = item.type
-    if kind == "text":
-        return str(item.text)
-    if kind in ("image", "audio"):
-        return f"[{kind} {item.mime_type}, {len(item.data) * 3 // 4} bytes]"
-    if kind == "resource":
-        text = getattr(item.resource, "text", None)
-        return str(text) if text is not None else f"[resource {item.resource.uri}]"
-    return f"[{kind} {getattr(item, 'uri', '')}]".replace(" ]", "]")

@@ -32,7 +32,7 @@ def stdio_server(*args: str, **more: Any) -> dict[str, Any]:
 def small(context: FakeStepContext, tmp_path: Path) -> FakeStepContext:
     """A context whose workflow declares our server as `small`, over stdio."""
     context.folder = tmp_path
-    context.environ = {"PATH": os.environ["PATH"], "HIDDEN_TOKEN": "not-for-servers"}
+    context.environ = {"PATH": os.environ["PATH"], "HIDDEN_TOKEN": "not-for-servers", "NIKA_MCP_ALLOW": "127.0.0.1"}
     context.sections = {"mcpServers": {"small": stdio_server()}}
     return context
 

@@ -65,8 +65,8 @@ def test_each_mistake_is_reported_where_it_stands(tmp_path: Path, fields: Any, w
         ("nosuch::*", [(codes.UNKNOWN_TOOL, "no MCP server 'nosuch' is declared")]),
         ("nosuch", [(codes.UNKNOWN_TOOL, "no MCP server 'nosuch' is declared")]),
         ("*::read", [(codes.UNKNOWN_TOOL, "no MCP server '*' is declared")]),
-        ("void::read", [(codes.BAD_CONFIGURATION, "the MCP server 'void' needs command")]),
-        ("*", [(codes.BAD_CONFIGURATION, "the MCP server 'void' needs command")]),
+        ("void::read", [(codes.BAD_CONFIGURATION, "the MCP server 'void' (mcpServers of the workflow) needs command")]),
+        ("*", [(codes.BAD_CONFIGURATION, "the MCP server 'void' (mcpServers of the workflow) needs command")]),
         ("files::read", []),
         ("files::*", []),
         ("files", []),
@@ -120,7 +120,7 @@ def test_the_servers_of_both_places_are_the_keywords_section(tmp_path: Path) -> 
     assert both["mcpServers"].pop("more")["command"] == "x"
     assert both == alone  # the workflow's own entry wins
     (tmp_path / ".mcp.json").write_text("{")
-    assert sections() == {}
+    assert sections() == alone
 
 
 def test_where_a_server_is_declared_is_not_part_of_what_it_is(tmp_path: Path) -> None:

@@ -19,28 +19,34 @@ def write(folder: Path, content: Any) -> None:
     Path(folder, ".mcp.json").write_text(content if isinstance(content, str) else json.dumps(content))
 
 
+def fault_of(folder: Path) -> ServersError:
+    fault = declared({}, folder).fault
+    assert fault is not None
+    return fault
+
+
 def test_without_section_and_file_there_is_none(tmp_path: Path) -> None:
-    assert declared(None, tmp_path) == {}
-    assert declared({}, tmp_path / "not-there") == {}
+    assert declared(None, tmp_path).servers == {}
+    assert declared({}, tmp_path / "not-there").servers == {}
 
 
 def test_the_workflows_own_server_wins_over_the_files(tmp_path: Path) -> None:
     write(tmp_path, {"mcpServers": {"a": {"command": "filed", "timeout": 5}, "b": {"type": "http", "url": "http://b"}}})
-    found = declared({"a": {"command": "own", "args": ["x"]}}, tmp_path)
+    found = declared({"a": {"command": "own", "args": ["x"]}}, tmp_path).servers
     assert found["a"].command == "own"
     assert (found["b"].url, found["b"].origin) == ("http://b", ".mcp.json")
 
 
 def test_a_disabled_server_of_the_file_is_not_there(tmp_path: Path) -> None:
     write(tmp_path, {"mcpServers": {"a": {"command": "x", "disabled": True}}})
-    assert declared({}, tmp_path) == {}
+    assert declared({}, tmp_path).servers == {}
 
 
 def test_a_change_of_the_file_is_seen(tmp_path: Path) -> None:
     write(tmp_path, {"mcpServers": {}})
-    assert declared({}, tmp_path) == {}
+    assert declared({}, tmp_path).servers == {}
     write(tmp_path, {"mcpServers": {"a": {"command": "x"}}})
-    assert set(declared({}, tmp_path)) == {"a"}
+    assert set(declared({}, tmp_path).servers) == {"a"}
 
 
 @pytest.mark.parametrize(
@@ -52,33 +58,53 @@ def test_a_change_of_the_file_is_seen(tmp_path: Path) -> None:
         ([], "no object mcpServers"),
         ({"servers": {}}, "no object mcpServers"),
         ({"mcpServers": []}, "no object mcpServers"),
-        ({"mcpServers": {"a": "uvx"}}, "'a' is not an object"),
-        ({"mcpServers": {"a": {}}}, "needs command"),
-        ({"mcpServers": {"a": {"command": "x", "url": "y"}}}, "one of them"),
-        ({"mcpServers": {"a": {"command": ["x"]}}}, "a command that is not text"),
-        ({"mcpServers": {"a": {"command": "x", "args": "y"}}}, "args"),
-        ({"mcpServers": {"a": {"command": "x", "env": {"A": 1}}}}, "env"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_said(tmp_path: Path, content: Any, said: str) -> None:
     write(tmp_path, content)
-    with pytest.raises(ServersError) as caught:
-        declared({}, tmp_path)
-    assert said in caught.value.message
-    assert caught.value.place.path.endswith(".mcp.json")
+    fault = fault_of(tmp_path)
+    assert said in fault.message
+    assert fault.place.path.endswith(".mcp.json")
+    with pytest.raises(TaskError, match=said):
+        find("a", {}, tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", {"servers": {}}, {"mcpServers": []}])
+def test_a_file_that_cannot_be_used_harms_no_server_of_the_workflow(tmp_path: Path, content: Any) -> None:
+    write(tmp_path, content)
+    assert find("a", {"a": {"command": "own"}}, tmp_path).command == "own"
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("uvx", "is not an object"),
+        (None, "is not an object"),
+        ({}, "needs command"),
+        ({"serverUrl": "http://h"}, "serverUrl is not known"),
+        ({"command": "x", "url": "y"}, "one of them"),
+        ({"command": ["x"]}, "a command that is not text"),
+        ({"command": "x", "args": "y"}, "args"),
+        ({"command": "x", "env": {"A": 1}}, "env"),
+    ],
+)
+def test_one_entry_that_cannot_be_read_harms_only_who_uses_it(tmp_path: Path, entry: Any, said: str) -> None:
+    write(tmp_path, {"mcpServers": {"a": entry, "b": {"command": "x"}}})
+    assert find("b", {}, tmp_path).command == "x"
+    assert declared({}, tmp_path).usable() == ["b"]
+    with pytest.raises(TaskError, match=said):
+        find("a", {}, tmp_path)
 
 
 def test_bad_json_is_said_with_line_and_column(tmp_path: Path) -> None:
     write(tmp_path, '{\n  "mcpServers": {,}\n}')
-    with pytest.raises(ServersError) as caught:
-        declared({}, tmp_path)
-    assert (caught.value.place.line, caught.value.place.column) == (2, 18)
+    place = fault_of(tmp_path).place
+    assert (place.line, place.column) == (2, 18)
 
 
 def test_bytes_that_are_no_text_are_said(tmp_path: Path) -> None:
     Path(tmp_path, ".mcp.json").write_bytes(b'{"mcpServers": {"\xff\xfe": {}}}')
-    with pytest.raises(ServersError, match="is not UTF-8"):
-        declared({}, tmp_path)
+    assert "is not UTF-8" in fault_of(tmp_path).message
 
 
 @pytest.mark.parametrize(

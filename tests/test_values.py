@@ -1,0 +1,192 @@
+"""`nika_core.values.dataclass` makes the classes that Python's own makes."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import inspect
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+import nika_core
+from nika_core.values import dataclass, field, replace
+
+
+class Base:
+    """What a value may extend."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "not this"
+
+
+@dataclass(frozen=True, slots=True)
+class Ours(Base):
+    """A value."""
+
+    name: str
+    size: int = 3
+    tags: list[str] = field(default_factory=list)
+    note: str = field(default="none", compare=False, repr=False)
+    kind: ClassVar = "class"
+    key: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", f"{self.name}-{self.size}")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Theirs(Base):
+    """A value."""
+
+    name: str
+    size: int = 3
+    tags: list[str] = dataclasses.field(default_factory=list)
+    note: str = dataclasses.field(default="none", compare=False, repr=False)
+    kind: ClassVar = "class"
+    key: str = dataclasses.field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", f"{self.name}-{self.size}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """A value whose fields are given by name."""
+
+    first: int = 1
+    second: str
+
+
+@dataclass(frozen=True, slots=True)
+class Special:
+    """A value with methods of its own."""
+
+    name: str
+
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Special) and self.name.lower() == other.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """A value without fields."""
+
+
+@dataclass(frozen=True, slots=True)
+class Longer(Named):
+    """Extends a value."""
+
+    third: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Foreign(Named):
+    """Python's own dataclass, which extends a value."""
+
+    third: int
+
+
+BOTH = pytest.mark.parametrize("cls", [Ours, Theirs])
+
+
+@BOTH
+def test_fields_have_defaults_and_each_value_has_its_own_list(cls: Any) -> None:
+    one, other = cls("a"), cls("a", 4, ["x"], note="n")
+    assert (one.name, one.size, one.tags, one.note, one.key) == ("a", 3, [], "none", "a-3")
+    assert (other.size, other.tags, other.note, other.key) == (4, ["x"], "n", "a-4")
+    assert one.tags is not cls("a").tags
+    assert cls.kind == "class"
+
+
+@BOTH
+def test_values_are_equal_by_what_is_compared(cls: Any) -> None:
+    assert cls("a") == cls("a", note="other")
+    assert cls("a") != cls("b")
+    assert cls("a").__eq__(Named(second="a")) is NotImplemented
+
+
+@BOTH
+def test_the_text_form_names_what_is_shown(cls: Any) -> None:
+    assert repr(cls("a")) == f"{cls.__name__}(name='a', size=3, tags=[], key='a-3')"
+
+
+@BOTH
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one)), replace])
+def test_a_copy_is_equal(cls: Any, copied: Callable[[Any], Any]) -> None:
+    one = cls("a", 4, ["x"], "n")
+    again = copied(one)
+    assert again is not one
+    assert again == one
+    assert again.note == "n"
+
+
+@BOTH
+def test_no_field_can_be_set_or_deleted(cls: Any) -> None:
+    one = cls("a")
+    with pytest.raises(dataclasses.FrozenInstanceError, match="name"):
+        one.name = "b"
+    with pytest.raises(dataclasses.FrozenInstanceError, match="name"):
+        del one.name
+    with pytest.raises((dataclasses.FrozenInstanceError, TypeError)):
+        one.other = "b"
+    assert not hasattr(one, "__dict__")
+
+
+def test_the_signature_and_the_fields_are_those_of_the_other() -> None:
+    told = [inspect.signature(cls, eval_str=False).parameters for cls in (Ours, Theirs)]
+    assert [(one.name, one.annotation, one.kind) for one in told[0].values()] == [
+        (one.name, one.annotation, one.kind) for one in told[1].values()
+    ]
+    assert [one.name for one in dataclasses.fields(Ours)] == [one.name for one in dataclasses.fields(Theirs)]
+    assert Ours.__match_args__ == Theirs.__match_args__
+    assert dataclasses.asdict(Ours("a")) == dataclasses.asdict(Theirs("a"))
+
+
+def test_equal_values_have_equal_hashes() -> None:
+    assert hash(Named(second="a")) == hash(Named(first=1, second="a"))
+    assert len({Named(second="a"), Named(second="a"), Named(second="b")}) == 2
+    assert hash(Empty()) == hash(Empty())
+    assert Empty() == Empty()
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(Ours("a"))
+
+
+def test_a_method_of_the_class_stays() -> None:
+    assert Special("A") == Special("a")
+    assert repr(Special("A")) == "<A>"
+    assert isinstance(hash(Special("A")), int)
+
+
+def test_a_field_given_by_name_has_no_position() -> None:
+    with pytest.raises(TypeError):
+        Named(1, "a")  # type: ignore[misc]  # this is what is tested
+    with pytest.raises(TypeError, match="second"):
+        Named()  # type: ignore[call-arg]  # this is what is tested
+
+
+@pytest.mark.parametrize("cls", [Longer, Foreign])
+def test_a_value_may_be_extended(cls: Any) -> None:
+    one = cls(5, second="a")
+    assert (one.first, one.second, one.third) == (1, "a", 5)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        one.first = 2
+
+
+def test_the_kernel_makes_its_values_with_it() -> None:
+    folder = Path(nika_core.__file__).parent
+    others = [
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*.py")
+        if "from dataclasses import dataclass" in (text := path.read_text())
+        and "@dataclass(frozen=True, slots=" in text
+    ]
+    assert not others
