@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -30,6 +31,7 @@ def plain(text: str) -> str:
     return escape_unsafe(text.replace("\r\n", "\n"), short=True)
 
 
+_NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
 _colours = True
 
 
@@ -156,7 +158,12 @@ def json_text(value: Any, *, indent: int | None = None) -> str:
 
 def print_json(value: Any, *, indent: int | None = 2) -> None:
     """Print one JSON document to stdout; without `indent` in one line."""
-    print_data(json_text(value, indent=indent))
+    text = json_text(value, indent=indent)
+    try:
+        text.encode(data_stream().encoding or "ascii")
+    except UnicodeEncodeError:  # stdout is not UTF-8: JSON has escapes of its own
+        text = _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
+    print_data(text)
 
 
 def print_error(error: NikaError) -> None:

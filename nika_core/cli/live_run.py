@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import nika_core as nika
-from nika_core.cli.console import coloured, json_text, mask_with, plain, print_data, print_json, print_message, style
+from nika_core.cli.console import coloured, mask_with, plain, print_data, print_json, print_message, style
 from nika_core.cli.progress import LiveView, ProgressLines, View, duration_text
 from nika_core.cli.prompting import at_a_terminal
 from nika_core.cli.waiting import answer_command_text, needs_signal, shell_id, waits_for_text
@@ -192,4 +192,7 @@ def _print_pretty(result: RunResult, prepared: nika.PreparedRun) -> None:
         print_message(f"  [{result.failure.code}] {plain(result.failure.message)}")
     if result.has_output and result.output != "":
         output = result.output
-        print_data(plain(output) if isinstance(output, str) else json_text(output, indent=2))
+        if isinstance(output, str):
+            print_data(plain(output))
+        else:
+            print_json(output)

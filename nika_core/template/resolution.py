@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -12,12 +13,15 @@ from nika_core.model.path import nesting
 from nika_core.model.payload_tree import as_written, map_leaves
 from nika_core.model.template import Placeholder, Template, TypedTemplate
 from nika_core.model.workflow import NodePath, PayloadValue
-from nika_core.plugin.keyword import Facets, Keyword
+from nika_core.plugin.facets import Facets
+from nika_core.plugin.keyword import Keyword
 from nika_core.plugin.template_source import Source, Values
 from nika_core.template.pipes import apply_pipes
 from nika_core.template.rendering import render
 
 MAX_RENDERED_CHARACTERS: Final = 64 * 1024 * 1024
+# What stands before the first pipe; a `|` in a quoted key is none.
+_CHAIN: Final = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^|"'])*""")
 # What `??` stands in for; a value that may not be used is not a missing one.
 _MISSING_CODES: Final = frozenset({codes.MISSING_VALUE, codes.ENV_NOT_SET})
 
@@ -75,12 +79,10 @@ def _error(placeholder: Placeholder, error: NikaError) -> TemplateValueError:
 
 def _with_default(placeholder: Placeholder) -> str:
     closing = "}}" if placeholder.text.startswith("{{") else "}"
-    chain, bar, pipes = (
-        placeholder.text[: -len(closing)].rstrip().partition("|")
-        if placeholder.pipes
-        else (placeholder.text[: -len(closing)].rstrip(), "", "")
-    )
-    return f'{chain.rstrip()} ?? "..."{" | " + pipes.strip() if bar else ""}{closing}'
+    inside = placeholder.text.removesuffix(closing).rstrip()
+    chain = _CHAIN.match(inside).group() if placeholder.pipes else inside  # type: ignore[union-attr]  # it may be empty
+    pipes = inside[len(chain) :]
+    return f'{chain.rstrip()} ?? "..."{" " + pipes if pipes else ""}{closing}'
 
 
 def render_payload(

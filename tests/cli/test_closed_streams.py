@@ -1,5 +1,7 @@
 """Standard streams that are closed, full or no longer read: the run goes on, and what cannot be said is said so."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -46,3 +48,15 @@ def test_a_stdout_that_is_full_is_told_and_is_no_fault_of_nika(flow: Path, forma
     assert done.returncode == 1
     assert "cannot be written to stdout" in done.stderr
     assert "NIKA-089" not in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+@pytest.mark.parametrize("command", ["run w.nika.yaml --no-journal", "validate w.nika.yaml", "plan w.nika.yaml"])
+def test_json_is_json_in_whatever_encoding_stdout_has(flow: Path, command: str, encoding: str) -> None:
+    (flow / "w.nika.yaml").write_text("name: café 🚀\ntasks:\n  - {id: a, shell: 'echo é 🚀'}\n", encoding="utf-8")
+    start = [sys.executable, "-c", "from nika_core.cli import main; main()", *command.split(), "--format", "json"]
+    environ = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(start, cwd=flow, capture_output=True, timeout=60, check=False, env=environ)
+    assert isinstance(json.loads(done.stdout.decode(encoding)), dict)
+    if command.startswith("run"):
+        assert json.loads(done.stdout.decode(encoding))["tasks"][0]["output"] == "é 🚀"
