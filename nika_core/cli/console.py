@@ -150,8 +150,10 @@ def print_message(text: str) -> None:
 
 
 def json_text(value: Any, *, indent: int | None = None) -> str:
-    """Return `value` as JSON, with every character escaped that a terminal would act upon."""
-    return escape_unsafe(json.dumps(value, indent=indent, ensure_ascii=False, default=str))
+    """Return `value` as JSON, with every character escaped that a terminal would act upon or stdout cannot write."""
+    encoding = getattr(data_stream(), "encoding", None) or "utf-8"
+    ascii_only = encoding.lower().replace("_", "-") not in ("utf-8", "utf8")
+    return escape_unsafe(json.dumps(value, indent=indent, ensure_ascii=ascii_only, default=str))
 
 
 def print_json(value: Any, *, indent: int | None = 2) -> None:

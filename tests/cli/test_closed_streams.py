@@ -1,5 +1,7 @@
 """Standard streams that are closed, full or no longer read: the run goes on, and what cannot be said is said so."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -46,3 +48,17 @@ def test_a_stdout_that_is_full_is_told_and_is_no_fault_of_nika(flow: Path, forma
     assert done.returncode == 1
     assert "cannot be written to stdout" in done.stderr
     assert "NIKA-089" not in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+@pytest.mark.parametrize(
+    "command", ["run w.nika.yaml --no-journal --format json", "validate w.nika.yaml --format json"]
+)
+def test_json_is_json_whatever_stdout_can_write(tmp_path: Path, encoding: str, command: str) -> None:
+    flow = 'name: "caf\\u00e9 \\U0001F680"\ntasks:\n  - {id: a, set: "é🚀\\u2028"}\n'
+    (tmp_path / "w.nika.yaml").write_text(flow, encoding="utf-8")
+    run = [sys.executable, "-c", "from nika_core.cli import main; main()", *command.split()]
+    environ = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(run, cwd=tmp_path, capture_output=True, timeout=60, check=False, env=environ)
+    json.loads(done.stdout.decode(encoding))
+    assert b"\\U0001f680" not in done.stdout
