@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import enum
 import importlib
 import inspect
 import re
 import sys
-import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from docstrings import cell, described, module_text, signature
+
 HERE = Path(__file__).parent
 REFERENCE = HERE / "reference"
 NOTICE = "<!-- Written by docs/generate.py. Do not edit. -->\n"
-_SECTION = re.compile(r"^(Attributes|Args|Raises):\n((?:[ \t]+.*\n|\n)+)", re.MULTILINE)
-_ENTRY = re.compile(r"([\w, ]+?): (.*)", re.DOTALL)
 
 
 def main() -> int:
@@ -39,149 +36,6 @@ def main() -> int:
         sys.stdout.write(f"{'differs' if check else 'written'}: docs/reference/{name}\n")
     return int(check and bool(stale))
 
-
-# ---- docstrings
-
-
-def parts(doc: str) -> tuple[str, dict[str, list[tuple[str, str]]]]:
-    """A docstring's text, and the entries of its sections."""
-    text = inspect.cleandoc(doc) + "\n"
-    sections: dict[str, list[tuple[str, str]]] = {}
-    for found in _SECTION.finditer(text):
-        entries: list[str] = []
-        for line in textwrap.dedent(found[2]).splitlines():
-            if line.startswith(" ") and entries:
-                entries[-1] += " " + line.strip()
-            elif line.strip():
-                entries.append(line.strip())
-        matched = [(_ENTRY.fullmatch(entry), entry) for entry in entries]
-        sections[found[1]] = [(match[1], match[2]) if match else ("", entry) for match, entry in matched]
-    return _SECTION.sub("", text).strip(), sections
-
-
-def cell(text: str) -> str:
-    """A text for a table."""
-    return text.replace("|", "\\|").replace("\n", " ")
-
-
-def raises(entries: Iterable[tuple[str, str]]) -> str:
-    """One sentence."""
-    return "Raises " + "; ".join(f"`{name}`: {text}" if name else text for name, text in entries)
-
-
-def signature(function: Any, name: str) -> str:
-    """Without `self`."""
-    made = inspect.signature(function)
-    kept = [value for key, value in made.parameters.items() if key != "self"]
-    written = str(made.replace(parameters=kept)).replace("'", "")
-    shown = re.sub(r"<(?:function )?(\w+(?:\.\w+)?)(?:: [^>]*| at 0x\w+)>", r"\1", written)
-    start = "async " if inspect.iscoroutinefunction(function) else ""
-    return f"{start}{name}{shown}"
-
-
-def described_function(function: Any, name: str, level: str) -> Iterator[str]:
-    """A heading, the signature, the docstring."""
-    yield f"{level} {name}\n"
-    yield f"```python\n{signature(function, name)}\n```\n"
-    text, sections = parts(inspect.getdoc(function) or "")
-    yield f"{text}\n"
-    if "Args" in sections:
-        yield "| argument | meaning |\n|---|---|"
-        yield "\n".join(f"| `{key}` | {cell(value)} |" for key, value in sections["Args"]) + "\n"
-    if "Raises" in sections:
-        yield raises(sections["Raises"]) + "\n"
-
-
-def defaults(cls: type) -> dict[str, str]:
-    """Of a dataclass, by field; empty where there is none."""
-    if not dataclasses.is_dataclass(cls):
-        return {}
-    found = {}
-    for field in dataclasses.fields(cls):
-        if inspect.isfunction(field.default):
-            found[field.name] = ""  # its name says nothing to a reader
-        elif field.default is not dataclasses.MISSING:
-            default = field.default
-            found[field.name] = str(default.value) if isinstance(default, enum.Enum) else repr(default)
-        elif field.default_factory is not dataclasses.MISSING:
-            made = field.default_factory
-            found[field.name] = (
-                repr(made()) if isinstance(made, type) else f"{made.__qualname__}()"
-            )  # else of this machine
-        else:
-            found[field.name] = ""
-    return found
-
-
-def annotations(cls: type) -> dict[str, str]:
-    """The types of fields and properties."""
-    found: dict[str, str] = {}
-    for each in reversed(cls.__mro__):
-        found.update({key: _type_text(value) for key, value in vars(each).get("__annotations__", {}).items()})
-        for name, value in vars(each).items():
-            if isinstance(value, property) and value.fget is not None:
-                found[name] = str(value.fget.__annotations__.get("return", ""))
-    return found
-
-
-def _type_text(annotation: Any) -> str:
-    return str(getattr(annotation, "__forward_arg__", annotation))
-
-
-def described_class(cls: type, name: str, level: str) -> Iterator[str]:
-    """A heading, the docstring, fields, methods; for a kit its rules."""
-    yield f"{level} {name}\n"
-    text, sections = parts(cls.__doc__ or "")
-    yield f"{text}\n"
-    if issubclass(cls, enum.Enum):
-        yield ", ".join(f"`{member.name}` (`{member.value}`)" for member in cls) + "\n"
-        return
-    kinds, given = annotations(cls), defaults(cls)
-    if "Attributes" in sections:
-        yield "| field | type | default | meaning |\n|---|---|---|---|"
-        for keys, value in sections["Attributes"]:
-            for key in keys.split(", "):
-                default = f"`{cell(given[key])}`" if given.get(key) else ""
-                kind = (
-                    cell(kinds.get(key, ""))
-                    .replace("ClassVar[", "")
-                    .removesuffix("]" * ("ClassVar" in kinds.get(key, "")))
-                )
-                yield f"| `{key}` | `{kind}` | {default} | {cell(value)} |"
-        yield ""
-    for method, value in vars(cls).items():
-        if method.startswith(("_", "test_")) and method != "__call__":
-            continue
-        if isinstance(value, property):
-            if value.__doc__ and method not in {
-                key for keys, _ in sections.get("Attributes", []) for key in keys.split(", ")
-            }:
-                yield f"**`{method}`** {inspect.cleandoc(value.__doc__)}\n"
-        elif inspect.isfunction(value):
-            yield f"```python\n{signature(value, method)}\n```\n"
-            told, inside = parts(inspect.getdoc(getattr(cls, method)) or "")
-            yield f"{told}\n" if told else ""
-            if "Args" in inside:
-                yield "\n".join(f"- `{key}`: {value}" for key, value in inside["Args"]) + "\n"
-            if "Raises" in inside:
-                yield raises(inside["Raises"]) + "\n"
-    rules = [method for method in vars(cls) if method.startswith("test_")]
-    if rules:
-        yield "It holds these rules:\n"
-        yield "\n".join(f"- {rule.removeprefix('test_').replace('_', ' ')}" for rule in rules) + "\n"
-
-
-def described(module: str, names: Iterable[str], level: str = "###") -> Iterator[str]:
-    """Classes and functions of a module."""
-    for name in names:
-        found = getattr(importlib.import_module(module), name)
-        if inspect.isclass(found):
-            yield from described_class(found, name, level)
-        elif inspect.isroutine(found) and name != "hookimpl":
-            yield from described_function(found, name, level)
-
-
-# ---- pages
 
 KINDS = {
     "Keywords": (
@@ -270,7 +124,7 @@ FACE = {
 
 def python_api() -> str:
     """What `import nika_core` offers."""
-    lines = [NOTICE, "# Nika in a program\n", _module_text("nika_core")]
+    lines = [NOTICE, "# Nika in a program\n", module_text("nika_core")]
     lines.append("How to use it: [Nika in your program](../guide/python.md).\n")
     for title, names in FACE.items():
         lines.append(f"## {title}\n")
@@ -289,7 +143,7 @@ def plugin_api() -> str:
     """Hooks, descriptions and protocols."""
     from nika_core.plugin import hookspec
 
-    lines = [NOTICE, "# The plugin interface\n", _module_text("nika_core.plugin")]
+    lines = [NOTICE, "# The plugin interface\n", module_text("nika_core.plugin")]
     lines.append(
         "Everything on this page is imported from `nika_core.plugin`, and the validators of [Fields](#fields) from its "
         "module `fields`. What is not on it, or on [Toolboxes](toolboxes.md) and [Testing](testing.md), is "
@@ -305,7 +159,7 @@ def plugin_api() -> str:
         lines.append(f"```python\n{_example(kind)}```\n")
         lines.extend(described("nika_core.plugin", names))
     lines.append("## Fields\n")
-    lines.append(_module_text("nika_core.plugin.fields"))
+    lines.append(module_text("nika_core.plugin.fields"))
     lines.extend(described("nika_core.plugin.fields", importlib.import_module("nika_core.plugin.fields").__all__))
     lines.append("## Files\n")
     lines.append(
@@ -332,7 +186,7 @@ def toolboxes() -> str:
     for name in ("process", "agent", "network", "providers", "templates"):
         module = f"nika_core.toolbox.{name}"
         lines.append(f"## `{module}`\n")
-        lines.append(_module_text(module))
+        lines.append(module_text(module))
         lines.extend(described(module, importlib.import_module(module).__all__))
     return _page(lines)
 
@@ -341,7 +195,7 @@ def testing() -> str:
     """What tests of plugins may use."""
     import nika_core.testing as kit
 
-    lines = [NOTICE, "# Testing\n", _module_text("nika_core.testing")]
+    lines = [NOTICE, "# Testing\n", module_text("nika_core.testing")]
     kits = [name for name in kit.__all__ if name.endswith("Conformance")]
     lines.append("## The conformance kits\n")
     lines.extend(described("nika_core.testing", kits))
@@ -425,15 +279,6 @@ def _command(name: str, command: Any, level: str = "##") -> Iterator[str]:
         rows.append(f"| `{shown}` | {cell((getattr(parameter, 'help', None) or '') + values)} |")
     if rows:
         yield "| argument or option | meaning |\n|---|---|\n" + "\n".join(rows) + "\n"
-
-
-def _module_text(module: str) -> str:
-    text, _ = parts(importlib.import_module(module).__doc__ or "")
-    return re.sub(r"\n\n((?: {4}.*(?:\n|$)|\n)+)", _as_code, text) + "\n"
-
-
-def _as_code(match: re.Match[str]) -> str:
-    return f"\n\n```python\n{textwrap.dedent(match[1]).strip()}\n```\n\n"
 
 
 def _page(lines: Iterable[str]) -> str:

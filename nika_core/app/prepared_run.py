@@ -297,7 +297,12 @@ def prices_of(workspace: Workspace) -> Prices:
     """Return the prices of models, the project's first."""
     return Prices(
         {
-            name: Price(price.input_per_million, price.output_per_million, price.cached_per_million)
+            name: Price(
+                price.input_per_million,
+                price.output_per_million,
+                price.cached_per_million,
+                cache_write_per_million=price.cache_write_per_million,
+            )
             for name, price in workspace.project.prices.items()
         }
     )

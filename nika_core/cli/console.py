@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -30,6 +31,7 @@ def plain(text: str) -> str:
     return escape_unsafe(text.replace("\r\n", "\n"), short=True)
 
 
+_NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
 _colours = True
 
 
@@ -150,15 +152,18 @@ def print_message(text: str) -> None:
 
 
 def json_text(value: Any, *, indent: int | None = None) -> str:
-    """Return `value` as JSON, with every character escaped that a terminal would act upon or stdout cannot write."""
-    encoding = getattr(data_stream(), "encoding", None) or "utf-8"
-    ascii_only = encoding.lower().replace("_", "-") not in ("utf-8", "utf8")
-    return escape_unsafe(json.dumps(value, indent=indent, ensure_ascii=ascii_only, default=str))
+    """Return `value` as JSON, with every character escaped that a terminal would act upon."""
+    return escape_unsafe(json.dumps(value, indent=indent, ensure_ascii=False, default=str))
 
 
 def print_json(value: Any, *, indent: int | None = 2) -> None:
     """Print one JSON document to stdout; without `indent` in one line."""
-    print_data(json_text(value, indent=indent))
+    text = json_text(value, indent=indent)
+    try:
+        text.encode(data_stream().encoding or "ascii")
+    except UnicodeEncodeError:  # stdout is not UTF-8: JSON has escapes of its own
+        text = _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
+    print_data(text)
 
 
 def print_error(error: NikaError) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TypeAlias
 
 import nika_core as nika
-from nika_core.cli.console import coloured, json_text, mask_with, plain, print_data, print_json, print_message, style
+from nika_core.cli.console import coloured, mask_with, plain, print_data, print_json, print_message, style
 from nika_core.cli.progress import LiveView, ProgressLines, duration_text
 from nika_core.cli.waiting import needs_signal, shell_id, waits_for_text
 from nika_core.errors import Place
@@ -156,4 +156,7 @@ def _print_pretty(result: RunResult, prepared: nika.PreparedRun) -> None:
         print_message(f"  [{result.failure.code}] {plain(result.failure.message)}")
     if result.has_output and result.output != "":
         output = result.output
-        print_data(plain(output) if isinstance(output, str) else json_text(output, indent=2))
+        if isinstance(output, str):
+            print_data(plain(output))
+        else:
+            print_json(output)

@@ -33,6 +33,8 @@ def usage_json(usage: Usage, *, exact: bool = True) -> JsonObject:
         found["totalTokens"] = usage.total_tokens
     if usage.cached_tokens:
         found["cachedTokens"] = usage.cached_tokens
+    if usage.cache_write_tokens:
+        found["cacheWriteTokens"] = usage.cache_write_tokens
     if usage.calls:
         found["calls"] = usage.calls
     if usage.estimated:
@@ -55,6 +57,7 @@ def usage_of(found: JsonObject | None) -> Usage:
         found.get("calls", 0),
         found.get("estimated", False),
         Decimal(found.get("savedUsd", "0")),
+        found.get("cacheWriteTokens", 0),
     )
 
 
@@ -79,6 +82,8 @@ def message_json(message: Message) -> JsonObject:
         found["toolCallId"] = message.tool_call_id
     if message.is_error:
         found["isError"] = True
+    if message.state is not None:
+        found["state"] = message.state
     return found
 
 
@@ -93,6 +98,7 @@ def message_of(found: JsonObject) -> Message:
         ),
         found.get("toolCallId"),
         found.get("isError", False),
+        found.get("state"),
     )
 
 

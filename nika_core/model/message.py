@@ -43,6 +43,7 @@ class Message:
         tool_calls: the tools that the model calls; only with `ASSISTANT`.
         tool_call_id: the call that this is the result of; only with `TOOL`.
         is_error: whether that call failed; only with `TOOL`.
+        state: what the provider sent with the reply and wants back; only with `ASSISTANT`.
     """
 
     role: Role
@@ -50,6 +51,7 @@ class Message:
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
     is_error: bool = False
+    state: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True)

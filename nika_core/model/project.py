@@ -21,6 +21,7 @@ class ModelPrice:
     input_per_million: Decimal
     output_per_million: Decimal
     cached_per_million: Decimal | None = None
+    cache_write_per_million: Decimal | None = None
 
 
 def _nowhere(_: NodePath, *, at_key: bool = False) -> Place:

@@ -21,6 +21,7 @@ class Usage:
         calls: how many calls there were.
         estimated: whether the provider reported no figures and these are estimates.
         saved_usd: what a batch saved, in US dollars.
+        cache_write_tokens: how many of the input tokens were written to the provider's cache.
     """
 
     input_tokens: int = 0
@@ -31,11 +32,17 @@ class Usage:
     calls: int = 0
     estimated: bool = False
     saved_usd: Decimal = Decimal(0)
+    cache_write_tokens: int = 0
 
     @property
     def total_tokens(self) -> int:
         """Input and output together."""
         return self.input_tokens + self.output_tokens
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """All numbers of tokens."""
+        return (self.input_tokens, self.output_tokens, self.cached_tokens, self.cache_write_tokens)
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -47,6 +54,7 @@ class Usage:
             self.calls + other.calls,
             self.estimated or other.estimated,
             self.saved_usd + other.saved_usd,
+            self.cache_write_tokens + other.cache_write_tokens,
         )
 
 

@@ -4,9 +4,9 @@ A plugin is a module with functions that `hookimpl` marks, named by an entry poi
 `nika.providers`, `nika.template_sources`, `nika.limit_policies` and `nika.commands`. The entry point's name is the word
 that a user writes. The module says which version of this interface it was written for: `NIKA_API = 1`. The version
 that is installed is `API_VERSION`. Validators of payloads are in the module `fields`, and the names of Nika's codes in
-the module `codes`. What a client streams is a `Chunk`: a `TextDelta` or, at the end, `Finished`. Values of JSON are of
-the types `Json` and `JsonObject`; a field of a payload is a `PayloadValue`, which is JSON with templates in it. A
-`Placeholder` without a default has `MISSING` as its default.
+the module `codes`. What a client streams is a `Chunk`: a `TextDelta`, a `ClientNotice` or, at the end, `Finished`.
+Values of JSON are of the types `Json` and `JsonObject`; a field of a payload is a `PayloadValue`, which is JSON with
+templates in it. A `Placeholder` without a default has `MISSING` as its default.
 A source depends on `ALL_TASKS` if its value is known only when all tasks but cleanup have ended.
 """
 
@@ -30,21 +30,10 @@ from nika_core.model.usage import Usage
 from nika_core.model.workflow import AgentBlock, InputSpec, KeywordCategory, OutputSpec, PayloadValue, Task, Workflow
 from nika_core.plugin import fields
 from nika_core.plugin.explanation import Explanation
+from nika_core.plugin.facets import CallEstimate, Effect, Estimate, Facets, Payload, Report, WorkflowCall
 from nika_core.plugin.hookspec import hookimpl
-from nika_core.plugin.keyword import (
-    CallEstimate,
-    Effect,
-    Estimate,
-    Facets,
-    Keyword,
-    Payload,
-    Report,
-    Step,
-    StepContext,
-    StepOutput,
-    WaitFor,
-    WorkflowCall,
-)
+from nika_core.plugin.keyword import Keyword
+from nika_core.plugin.step import Step, StepContext, StepOutput, WaitFor
 
 if TYPE_CHECKING:
     from nika_core.model.bounded import bound
@@ -67,6 +56,7 @@ if TYPE_CHECKING:
         BatchTrace,
         Chunk,
         Client,
+        ClientNotice,
         Finished,
         Health,
         ModelInfo,
@@ -104,6 +94,7 @@ _LAZY: Final = {
         "ModelInfo",
         "ModelReply",
         "ModelRequest",
+        "ClientNotice",
         "Price",
         "Provider",
         "TextDelta",
@@ -144,6 +135,7 @@ __all__ = [
     "Category",
     "Chunk",
     "Client",
+    "ClientNotice",
     "Clock",
     "Command",
     "CommandContext",

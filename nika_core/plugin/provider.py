@@ -54,12 +54,15 @@ class Price:
         cached_per_million: US dollars for a million tokens of prompts that came from the provider's cache; None: as
             other prompts.
         batch_discount: what a batch takes off; 0.5 is half the price.
+        cache_write_per_million: US dollars for a million tokens of prompts that were written to the provider's cache;
+            None: as other prompts.
     """
 
     input_per_million: Decimal
     output_per_million: Decimal
     cached_per_million: Decimal | None = None
     batch_discount: Decimal = Decimal(0)
+    cache_write_per_million: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,23 +131,37 @@ class TextDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientNotice:
+    """A warning for the user, shown once in a run: a field that the server does not take is left out, say.
+
+    Attributes:
+        message: one sentence.
+    """
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The end of a reply. A stream that ends without one has failed.
 
     Attributes:
-        stop_reason: `end`, `maxTokens`, `toolUse`, `refusal`, or the provider's own word.
+        stop_reason: `end`, `maxTokens`, `toolUse` or `refusal`; the provider's own word for any other end, which is a
+            failure: only a reply that ended well is an answer. Tool calls are made only after `end` and `toolUse`.
         usage: tokens, without cost: the kernel prices them.
         tool_calls: what the model asks for.
         model: the one that really answered, where the provider says.
+        state: what the provider wants back with the reply, as `Message.state`; JSON that only the provider reads.
     """
 
     stop_reason: str
     usage: Usage
     tool_calls: tuple[ToolCall, ...] = ()
     model: str = ""
+    state: JsonObject | None = None
 
 
-Chunk: TypeAlias = TextDelta | Finished
+Chunk: TypeAlias = TextDelta | ClientNotice | Finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +175,7 @@ class ModelReply:
         usage: tokens and cost.
         model: the one that answered.
         reused: whether it had been paid for before and was given again.
+        state: as in `Finished`.
     """
 
     text: str
@@ -166,6 +184,7 @@ class ModelReply:
     usage: Usage
     model: str
     reused: bool = False
+    state: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True)

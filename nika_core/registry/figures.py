@@ -54,9 +54,10 @@ def model_problem(info: ModelInfo) -> str | None:
         price: object = info.price  # whatever the plugin put there
         if not isinstance(price, Price):
             return f"price={price!r:.40}, which is not a Price"
-        for name in ("input_per_million", "output_per_million", "cached_per_million"):
+        optional = ("cached_per_million", "cache_write_per_million")
+        for name in ("input_per_million", "output_per_million", *optional):
             value = getattr(price, name)
-            if not (_is_money(value) or (value is None and name == "cached_per_million")):
+            if not (_is_money(value) or (value is None and name in optional)):
                 return f"price.{name}={value!r:.40}, which is not a finite Decimal from 0 on"
     for name, value in (
         ("batch_discount", info.batch_discount),

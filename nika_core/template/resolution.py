@@ -12,7 +12,8 @@ from nika_core.model.path import nesting
 from nika_core.model.payload_tree import as_written, map_leaves
 from nika_core.model.template import Placeholder, Template, TypedTemplate
 from nika_core.model.workflow import NodePath, PayloadValue
-from nika_core.plugin.keyword import Facets, Keyword
+from nika_core.plugin.facets import Facets
+from nika_core.plugin.keyword import Keyword
 from nika_core.plugin.template_source import Source, Values
 from nika_core.template.pipes import apply_pipes
 from nika_core.template.rendering import render

@@ -15,6 +15,7 @@ from nika_core.plugin import (
     BatchSearch,
     BatchTrace,
     Client,
+    ClientNotice,
     Finished,
     ModelInfo,
     ModelRequest,
@@ -85,8 +86,8 @@ async def read_stream(client: Client, request: ModelRequest) -> tuple[list[str],
             texts.append(chunk.text)
         elif isinstance(chunk, Finished):
             end = chunk
-        else:
-            raise NotConformant(STREAMS, f"the stream yields {chunk!r:.100}, not TextDelta or Finished")
+        elif not isinstance(chunk, ClientNotice):
+            raise NotConformant(STREAMS, f"the stream yields {chunk!r:.100}, not TextDelta, ClientNotice or Finished")
     if end is None:
         raise NotConformant(STREAMS, "the stream ends without `Finished`: raise TaskError (network) instead")
     return texts, end

@@ -90,6 +90,7 @@ def test_an_empty_folder_is_no_error(nika: Nika, folder: Path) -> None:
 
 
 def test_run_and_validate_name_the_command(nika: Nika, old: Path) -> None:
+    old.write_text(OLD + "flows: []\n")  # without `flows` no file is v4 as a whole
     for command in ("run", "validate"):
         done = nika(command, old)
         assert done.code == 2

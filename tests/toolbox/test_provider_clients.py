@@ -153,7 +153,8 @@ async def test_a_connection_that_cannot_be_made_is_tried_again_by_the_next_call(
     ("raised", "category", "words"),
     [
         (Refused("no", 401), Category.CONFIG, "ACME_KEY"),
-        (Refused("no", 404), Category.CONFIG, "'m-1'"),
+        (Refused("no model of this name", 404), Category.CONFIG, "has no model 'm-1'"),
+        (Refused("404 page not found", 404), Category.CONFIG, "nothing at this address"),
         (Refused("slow down", 429), Category.RATE_LIMIT, "slow down"),
         (Refused("oops", 500), Category.PROVIDER, "oops"),
         (ConnectionRefusedError("nobody"), Category.NETWORK, "acme cannot be reached at http://127.0.0.1:1"),

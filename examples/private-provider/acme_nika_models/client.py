@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from acme_nika_models.tokens import Tokens
-from nika_core.plugin import Finished, ModelInfo, ModelRequest, Price, ToolCall, Usage
-from nika_core.toolbox.providers import ServerClient, ServerError, load_sdk, parsed_call
+from nika_core.plugin import ModelInfo, ModelRequest, Price
+from nika_core.toolbox.providers import Reply, ServerClient, content_text, load_sdk
 
 # What the house charges its departments; before the public list, after `prices:` of a project.
 _PRICES = {
     "acme-large": Price(Decimal("1.00"), Decimal("4.00")),
     "acme-small": Price(Decimal("0.10"), Decimal("0.40")),
 }
-_STOPS = {"done": "end", "length": "maxTokens", "tools": "toolUse", "no": "refusal"}
 
 
 class Client(ServerClient):
@@ -48,15 +46,15 @@ class Client(ServerClient):
     async def connect(self) -> Any:
         """Create the HTTP client."""
         library = await load_sdk("httpx2")  # in a thread: the event loop goes on meanwhile
-        return library.AsyncClient(timeout=await self.http_timeout(), trust_env=False)
+        return library.AsyncClient(**await self.http_options())
 
     async def send(self, request: ModelRequest) -> AsyncIterator[Any]:
         """Send a request. The gateway answers with one line of JSON per chunk, and one at the end."""
-        return _lines(await self._authorized("POST", "/generate", _body(request)))
+        return await self.events(await self._authorized("POST", "/generate", _body(request)), request)
 
-    def new_reply(self, request: ModelRequest) -> Reply:
+    def new_reply(self, request: ModelRequest) -> AcmeReply:
         """Return what collects a reply."""
-        return Reply(request.model or "")
+        return AcmeReply(request)
 
     async def list_models(self) -> tuple[str, ...]:
         """Return the names of the models that this team may use."""
@@ -81,48 +79,22 @@ class Client(ServerClient):
             if response.status_code != 401 or last:
                 break
             await response.aclose()
-        message = (await response.aread()).decode("utf-8", "replace")
-        await response.aclose()
-        details = ServerError(message, response.status_code, headers=response.headers)
-        raise self.server_error(details, model=(body or {}).get("model"))
+        raise await self.refused(response, model=(body or {}).get("model"))
 
 
-class Reply:
-    """Collects the lines of a reply."""
+class AcmeReply(Reply):
+    """Collects the lines of a reply; the base class knows the words for its end, and joins the pieces of calls."""
 
-    def __init__(self, model: str) -> None:
-        self.usage: Usage | None = None
-        self._model = model
-        self._stop: str | None = None
-        self._calls: list[ToolCall] = []
+    stops: ClassVar[Mapping[str, str]] = {"done": "end", "tools": "toolUse", "no": "refusal"}
 
-    @property
-    def complete(self) -> bool:
-        """Whether the last line has arrived. A stream without it is not an answer."""
-        return self._stop is not None
-
-    def add(self, event: dict[str, Any]) -> str:
+    def add(self, event: Mapping[str, Any]) -> str:
         """Take a line and return the text in it."""
         if "call" in event:
-            call = event["call"]
-            self._calls.append(parsed_call(call["id"], call["name"], json.dumps(call["arguments"])))
+            self.calls.add(event["call"])
         if "end" in event:
-            self._stop = event["end"]
-            self.usage = Usage(input_tokens=event["in"], output_tokens=event["out"], calls=1)
-        return str(event.get("text", ""))
-
-    def finished(self) -> Finished:
-        """Return the end of a complete reply."""
-        stop = _STOPS.get(self._stop or "", self._stop or "")
-        return Finished(stop, self.usage or Usage(calls=1), tuple(self._calls), self._model)
-
-
-async def _lines(response: Any) -> AsyncIterator[Any]:
-    try:
-        async for line in response.aiter_lines():
-            yield json.loads(line)
-    finally:
-        await response.aclose()
+            self.ended(event["end"])
+            self.used({"input_tokens": event["in"], "output_tokens": event["out"]})
+        return content_text(event.get("text"))
 
 
 def _body(request: ModelRequest) -> dict[str, Any]:

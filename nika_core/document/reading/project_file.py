@@ -30,6 +30,7 @@ _PRICE: Final = Map(
         "inputPerMillion": BoundedFloat(0),
         "outputPerMillion": BoundedFloat(0),
         Optional("cachedPerMillion"): BoundedFloat(0),
+        Optional("cacheWritePerMillion"): BoundedFloat(0),
     }
 )
 PROJECT: Final[dict[str, Any]] = {
@@ -142,12 +143,10 @@ def _resolved(models: dict[str, str], problems: ProblemList) -> dict[str, str]:
 
 
 def _price(node: dict[str, str]) -> ModelPrice:
-    cached = node.get("cachedPerMillion")
-    return ModelPrice(
-        Decimal(node["inputPerMillion"]),
-        Decimal(node["outputPerMillion"]),
-        Decimal(cached) if cached is not None else None,
+    cached, written = (
+        Decimal(node[key]) if key in node else None for key in ("cachedPerMillion", "cacheWritePerMillion")
     )
+    return ModelPrice(Decimal(node["inputPerMillion"]), Decimal(node["outputPerMillion"]), cached, written)
 
 
 def check_settings(project: Project, catalog: PluginCatalog) -> tuple[Project, tuple[Problem, ...]]:

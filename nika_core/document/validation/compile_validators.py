@@ -32,7 +32,7 @@ from nika_core.document.validation.scalar_validators import (
     scalar,
     text,
 )
-from nika_core.document.validation.strictyaml_adapter import adapt
+from nika_core.document.validation.strictyaml_validators import adapt
 from nika_core.document.validation.synonyms import explain_key
 from nika_core.document.validation.templated import templated
 from nika_core.document.yaml.source_map import RefusedKey

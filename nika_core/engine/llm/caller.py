@@ -27,7 +27,7 @@ from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.recorded_usage import note_sent
 from nika_core.engine.llm.replies import CallNames, reply_json, reply_of
 from nika_core.engine.llm.request_defaults import fit_context, require_abilities, with_defaults
-from nika_core.engine.llm.streaming import count, stream_reply
+from nika_core.engine.llm.streaming import count, stream_reply, whole_reply
 from nika_core.engine.llm.usage_settlement import InFlightCall, UsageSettlement, worst_case
 from nika_core.errors import Category, TaskError
 from nika_core.model.clock import Clock, SystemClock
@@ -207,7 +207,14 @@ class ResilientCaller:
             raise
         in_flight.began = self._clock.monotonic()
         try:
-            finished = await stream_reply(request, in_flight.connection, in_flight.text, call.on_text, call.heartbeat)
+            finished = await stream_reply(
+                request,
+                in_flight.connection,
+                in_flight.text,
+                call.on_text,
+                call.heartbeat,
+                lambda message: self._tell_once(call, message),
+            )
         except BaseException as error:
             usage = self._failed(in_flight, permit, error)
             _note(call, in_flight, usage)
@@ -262,8 +269,15 @@ class ResilientCaller:
             in_flight.reservation.charge_worst_case()
             raise
         call.on_usage(usage)
+        text = "".join(in_flight.text)
+        try:
+            finished = whole_reply(finished, in_flight.connection.provider.name, text)
+        except TaskError as error:
+            error.usage = usage
+            _note(call, in_flight, usage)
+            raise
         model = finished.model or in_flight.info.name
-        return ModelReply("".join(in_flight.text), finished.tool_calls, finished.stop_reason, usage, model)
+        return ModelReply(text, finished.tool_calls, finished.stop_reason, usage, model, state=finished.state)
 
     def _tell_once(self, call: CallScope, message: str) -> None:
         if message not in self._told:

@@ -74,6 +74,7 @@ class Prices:
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,
             cache_read_tokens=usage.cached_tokens or None,
+            cache_write_tokens=usage.cache_write_tokens or None,
         )
         # A provider that the list knows has the last word on its models; others are found by the model's name.
         for provider_id in (provider, None):
@@ -92,8 +93,14 @@ class Prices:
 
 
 def _cost(price: Price, usage: Usage) -> Decimal:
-    cached = min(usage.cached_tokens, usage.input_tokens) if price.cached_per_million is not None else 0
-    total = (usage.input_tokens - cached) * price.input_per_million + usage.output_tokens * price.output_per_million
-    if price.cached_per_million is not None:
-        total += cached * price.cached_per_million
-    return total / _MILLION
+    total = usage.output_tokens * price.output_per_million
+    rest = usage.input_tokens
+    for tokens, per_million in (
+        (usage.cached_tokens, price.cached_per_million),
+        (usage.cache_write_tokens, price.cache_write_per_million),
+    ):
+        if per_million is not None:
+            apart = min(tokens, rest)
+            rest -= apart
+            total += apart * per_million
+    return (total + rest * price.input_per_million) / _MILLION

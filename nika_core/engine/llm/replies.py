@@ -45,6 +45,7 @@ def reply_json(reply: ModelReply) -> JsonObject:
         "stopReason": reply.stop_reason,
         "usage": usage_json(reply.usage),
         "model": reply.model,
+        "state": reply.state,
     }
 
 
@@ -60,6 +61,7 @@ def reply_of(found: Json) -> ModelReply | None:
             usage_of(found["usage"]),
             found["model"],
             reused=True,
+            state=found.get("state"),
         )
     except (KeyError, TypeError, ValueError, ArithmeticError):
         return None

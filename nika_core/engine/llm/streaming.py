@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from nika_core.engine.llm.connections import Connection
 from nika_core.errors import Category, TaskError
 from nika_core.model.usage import Usage
-from nika_core.plugin import Finished, ModelRequest, TextDelta, TokenEstimate, estimate_tokens
+from nika_core.plugin import ClientNotice, Finished, ModelRequest, TextDelta, TokenEstimate, estimate_tokens
 
 _SHOWN_ONCE: Final = frozenset({Category.NETWORK, Category.TIMEOUT})
 
@@ -20,6 +21,7 @@ async def stream_reply(
     text: list[str],
     on_text: Callable[[str], None] | None,
     heartbeat: Callable[[], None] | None = None,
+    on_notice: Callable[[str], None] | None = None,
 ) -> Finished:
     """Text goes to `on_text` and into `text`. Raises TaskError, also for a stream that ends without its end.
 
@@ -27,7 +29,7 @@ async def stream_reply(
     shown twice.
     """
     try:
-        return await _stream(request, connection, text, on_text, heartbeat)
+        return await _stream(request, connection, text, on_text, heartbeat, on_notice)
     except TaskError as error:
         consumed = not isinstance(error.usage, Usage) or error.usage.total_tokens != 0
         if text and consumed and error.category in _SHOWN_ONCE:
@@ -41,6 +43,7 @@ async def _stream(
     text: list[str],
     on_text: Callable[[str], None] | None,
     heartbeat: Callable[[], None] | None,
+    on_notice: Callable[[str], None] | None,
 ) -> Finished:
     provider = connection.provider.name
     chunks = connection.client.stream(request)
@@ -48,6 +51,10 @@ async def _stream(
         async for chunk in chunks:
             if heartbeat is not None:
                 heartbeat()
+            if isinstance(chunk, ClientNotice):
+                if on_notice is not None:
+                    on_notice(chunk.message)
+                continue
             if not isinstance(chunk, TextDelta):
                 return chunk
             if chunk.text:
@@ -70,6 +77,30 @@ async def _stream(
         f"The reply of '{provider}' ended before it was complete: the connection was lost, or the server cut it.",
         category=Category.NETWORK,
         hint="What came of it is not used. Run it again, or resume the run.",
+    )
+
+
+def whole_reply(finished: Finished, provider: str, text: str) -> Finished:
+    """Return the end of a reply that was not cut short by a failure: without the calls of one that is not whole.
+
+    Raises TaskError for every word for the end but the four. It is not asked for again if something of it was paid.
+    """
+    match finished.stop_reason:
+        case "maxTokens" | "refusal":
+            return replace(finished, tool_calls=())
+        case "toolUse" if not finished.tool_calls:
+            why = "it ended to call a tool, and calls none"
+        case "end" | "toolUse":
+            return finished
+        case other:
+            why = f"it ended as {other!r}" if other else "it has no reason for its end"
+    paid = text or (isinstance(finished.usage, Usage) and finished.usage.output_tokens)
+    raise TaskError(
+        f"The reply of '{provider}' is not a whole one: {why}.",
+        category=Category.PROVIDER,
+        hint="What came of it is not used. Run it again, ask otherwise, or use another model.",
+        output=text or None,
+        retriable=False if paid else None,
     )
 
 

@@ -47,15 +47,17 @@ class UsageSettlement:
         self._prices = prices
 
     def ended(self, in_flight: InFlightCall, finished: Finished) -> Usage:
-        """After a whole reply."""
-        real = finished.usage if _believable(finished.usage) else NOTHING
-        tokens = real.total_tokens
-        known = tokens > 0 and not real.estimated
-        if tokens == 0:
-            real = Usage(in_flight.prompt, tokens_of("".join(in_flight.text), finished.tool_calls), estimated=True)
+        """After a whole reply. A prompt of no tokens is one that was not counted, and so is an answer with text."""
+        told = finished.usage if _believable(finished.usage) else NOTHING
+        written = tokens_of("".join(in_flight.text), finished.tool_calls)
+        real = replace(
+            told, input_tokens=told.input_tokens or in_flight.prompt, output_tokens=told.output_tokens or written
+        )
+        known = not told.estimated and (told.output_tokens > 0 or (told.input_tokens > 0 and not written))
+        real = replace(real, estimated=told.estimated or real.counts != told.counts)
         usage = self._priced(in_flight, real)
         if known:
-            in_flight.reservation.settle(tokens, usage.cost_usd)
+            in_flight.reservation.settle(real.total_tokens, usage.cost_usd)
         else:
             self._charge_worst_case(in_flight, usage)
         return usage
@@ -103,8 +105,7 @@ class UsageSettlement:
 
 def _believable(told: Usage) -> bool:
     """Whether these can be figures of a call at all: less than nothing would give a budget more than it had."""
-    counts = (told.input_tokens, told.output_tokens, told.cached_tokens)
-    return all(type(each) is int and each >= 0 for each in counts)
+    return all(type(each) is int and each >= 0 for each in told.counts)
 
 
 def worst_case(reservation: Reservation) -> Usage:

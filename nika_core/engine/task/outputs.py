@@ -50,7 +50,7 @@ def checked_usage(usage: object, whose: str) -> Usage:
         wrong = f"{type(usage).__name__} as its usage"
     elif not all(isinstance(cost, Decimal) and cost.is_finite() for cost in (usage.cost_usd, usage.saved_usd)):
         wrong = f"a cost of {usage.cost_usd!r:.40}, of which {usage.saved_usd!r:.40} are saved"
-    elif not all(type(count) is int for count in (usage.input_tokens, usage.output_tokens, usage.cached_tokens)):
+    elif not all(type(count) is int for count in usage.counts):
         wrong = f"{usage.input_tokens!r:.40} and {usage.output_tokens!r:.40} tokens"
     else:
         return usage

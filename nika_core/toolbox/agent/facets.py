@@ -15,7 +15,7 @@ from nika_core.model.message import Message, Role
 from nika_core.model.template import Template
 from nika_core.model.workflow import PayloadValue
 from nika_core.plugin import fields
-from nika_core.plugin.keyword import CallEstimate, Effect, Estimate, Facets, Payload, Report
+from nika_core.plugin.facets import CallEstimate, Effect, Estimate, Facets, Payload, Report
 from nika_core.plugin.provider import ModelRequest
 from nika_core.toolbox.agent.prompts import skill_path, system_of, why_unreadable
 

@@ -9,8 +9,8 @@ from nika_core import codes
 from nika_core.errors import Category, TaskError
 from nika_core.model.json import JsonObject
 from nika_core.model.message import Message, Role
-from nika_core.plugin.keyword import StepContext
 from nika_core.plugin.provider import ModelInfo, ModelReply, ModelRequest
+from nika_core.plugin.step import StepContext
 from nika_core.plugin.tool import Tool
 from nika_core.template.json_check import import_validator, json_problem, unfenced
 from nika_core.toolbox.agent import overflow
@@ -77,7 +77,8 @@ class _Conversation:
         while True:
             request, reply = await self._complete(request, info)
             self._text = reply.text or self._text
-            following = [*request.messages, Message(Role.ASSISTANT, reply.text, reply.tool_calls)]
+            answered = Message(Role.ASSISTANT, reply.text, reply.tool_calls, state=reply.state)
+            following = [*request.messages, answered]
             if reply.tool_calls:
                 self._turns += 1
                 if max_turns is not None and self._turns >= max_turns:

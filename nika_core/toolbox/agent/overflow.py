@@ -9,8 +9,8 @@ from typing import Final
 from nika_core.errors import Category, TaskError
 from nika_core.model.events import EventKind
 from nika_core.model.message import Message, Role
-from nika_core.plugin.keyword import StepContext
 from nika_core.plugin.provider import ModelInfo, ModelRequest, estimate_tokens
+from nika_core.plugin.step import StepContext
 
 _SYSTEM: Final = (
     "You condense a conversation so that it can go on. Keep facts, figures, names, decisions, open questions and "

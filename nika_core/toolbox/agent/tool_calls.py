@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from nika_core.errors import Category, TaskError
 from nika_core.model.events import EventKind
 from nika_core.model.message import Message, Role, ToolCall
-from nika_core.plugin.keyword import StepContext
+from nika_core.plugin.step import StepContext
 from nika_core.plugin.tool import Tool, ToolResult
 from nika_core.template.json_check import import_validator, value_problems
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import AsyncIterator, Container, Mapping, Sequence
 from typing import Any, Final
 
 from nika_core.plugin import (
@@ -19,28 +18,16 @@ from nika_core.plugin import (
     codes,
     estimate_tokens,
 )
-from nika_core.toolbox.providers import ServerClient, ServerError, env_text, load_sdk
+from nika_core.toolbox.providers import ServerClient, batch_replies, env_text, load_sdk, names_in
 from nika_provider_claude.models import KNOWN, info_of
-from nika_provider_claude.wire import Reply, batch_names, batch_reply, body_of, names_of, prompt_of
+from nika_provider_claude.wire import ClaudeReply, batch_names, batch_reply, body_of, names_of, prompt_of
 
 OFFICIAL: Final = "https://api.anthropic.com"
 _TOKEN: Final = "ANTHROPIC_AUTH_TOKEN"  # noqa: S105  # the variable's name
 _PAGE: Final = 100  # batches
 _SKEW: Final = 3600.0  # seconds by which its clock and ours may differ
 _COUNTING: Final = 10.0  # seconds that counting may take before our own estimate stands in
-# The types of errors inside a stream.
-_STATUS: Final = {
-    "invalid_request_error": 400,
-    "authentication_error": 401,
-    "billing_error": 402,
-    "permission_error": 403,
-    "not_found_error": 404,
-    "request_too_large": 413,
-    "rate_limit_error": 429,
-    "api_error": 500,
-    "timeout_error": 504,
-    "overloaded_error": 529,
-}
+_OPTIONAL: Final = {"output_config": "the model is asked for JSON in words"}
 
 
 class Client(ServerClient):
@@ -57,6 +44,7 @@ class Client(ServerClient):
         if self._token and not self.key:
             self.key_variable = _TOKEN
         self._sdk: Any = None
+        self._response: Any = None  # the class of a response that nobody has read
         self._counts = True  # False: the server cannot count
 
     def info(self, model: str) -> ModelInfo:
@@ -71,10 +59,15 @@ class Client(ServerClient):
         """Make the SDK's client. Raise TaskError (NIKA-077) if a key is needed and none is set."""
         if self.address.rstrip("/") == OFFICIAL and not self.secrets:
             raise self.missing_key()
-        self._sdk = await load_sdk("anthropic")
+        options = await self.http_options()
+        self._sdk, self._response = await load_sdk("anthropic"), (await load_sdk("httpx2")).Response
         credentials = {"api_key": self.key or "none"} if self.key or not self._token else {"auth_token": self._token}
         return self._sdk.AsyncAnthropic(
-            **credentials, base_url=self.address, max_retries=0, timeout=await self.http_timeout()
+            **credentials,
+            base_url=self.address,
+            max_retries=0,
+            timeout=options["timeout"],
+            http_client=self._sdk.DefaultAsyncHttpxClient(**options),
         )
 
     async def send(self, request: ModelRequest) -> AsyncIterator[Any]:
@@ -87,20 +80,29 @@ class Client(ServerClient):
                 hint="leave `temperature` out",
             )
         client = await self.connection()
-        headers = {"Idempotency-Key": request.key} if request.key else None
-        body = body_of(request, self._sdk.transform_schema)
-        events: AsyncIterator[Any] = await client.messages.create(**body, stream=True, extra_headers=headers)
-        return events
+        headers = {"Idempotency-Key": request.key} if request.key else {}
 
-    def new_reply(self, request: ModelRequest) -> Reply:
+        def body(left_out: Container[str]) -> dict[str, Any]:
+            return {**body_of(request, self._sdk.transform_schema, left_out), "stream": True}
+
+        async def post(body: dict[str, Any]) -> AsyncIterator[Any]:
+            options = {"headers": headers}
+            response = await client.post(
+                "/v1/messages", cast_to=self._response, body=body, options=options, stream=True
+            )
+            return await self.events(response, request)
+
+        return await self.adapted(request, body, post, _OPTIONAL)
+
+    def new_reply(self, request: ModelRequest) -> ClaudeReply:
         """Return what collects a reply."""
-        return Reply(request.model or "")
+        return ClaudeReply(request)
 
     async def list_models(self) -> tuple[str, ...]:
         """Return the names of the models that this key may use."""
         client = await self.connection()
-        page = await client.models.list(timeout=self.connect_timeout)
-        return tuple(str(model.id) for model in page.data)
+        options = {"timeout": self.connect_timeout}
+        return names_in(await self.json(client.get("/v1/models", cast_to=self._response, options=options)))
 
     async def estimate(self, request: ModelRequest) -> TokenEstimate:
         """By Anthropic's own counter, which costs nothing; by our estimate where it does not answer."""
@@ -139,7 +141,7 @@ class Client(ServerClient):
         batch = await self.call(client.messages.batches.retrieve(own))
         if batch.processing_status != "ended":
             return BatchResult(done=False)
-        return BatchResult(True, await self.call(self._results(client, own, names)))
+        return BatchResult(True, await self._results(client, own, names))
 
     async def find_batch(self, names: Sequence[str], since: float) -> BatchSearch:
         """By what its requests are called, which is only shown when it has ended. Raises TaskError."""
@@ -156,7 +158,7 @@ class Client(ServerClient):
                 if batch.processing_status != "ended":
                     undecided = True
                 elif batch.results_url:
-                    results = await self.call(self._results(client, batch.id, {}))
+                    results = await self._results(client, batch.id, {})
                     if set(called) <= results.keys():
                         return BatchSearch(BatchTrace.TAKEN, str(batch.id))
             # The newest come first.
@@ -165,20 +167,9 @@ class Client(ServerClient):
             page = await self.call(page.get_next_page())
 
     async def _results(self, client: Any, batch_id: str, names: Mapping[str, str]) -> dict[str, BatchReply]:
-        found: dict[str, BatchReply] = {}
-        async for item in await client.messages.batches.results(batch_id):
-            found[names.get(item.custom_id, item.custom_id)] = batch_reply(item.result)
-        return found
-
-    def read_error(self, error: Exception) -> ServerError:
-        """Read an exception of the SDK; an error inside a stream has status 200, and its type says what it is."""
-        details = super().read_error(error)
-        kind = getattr(error, "type", None)
-        status = details.status
-        if status is not None and status < 400:
-            status = _STATUS.get(str(kind), 500)
-        message = str(getattr(error, "api_message", None) or details.message)
-        return replace(details, message=message, status=status, code=kind)
+        content = await self.call(client.get(f"/v1/messages/batches/{batch_id}/results", cast_to=self._response))
+        replies = batch_replies(content.content, lambda line: batch_reply(line.get("result"), ModelRequest(())))
+        return {names.get(name, name): reply for name, reply in replies.items()}
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -6,27 +6,23 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, Final
 
-from nika_core.plugin import BatchReply, Category, Finished, Message, ModelRequest, Role, TaskError, ToolCall, Usage
-from nika_core.toolbox.providers import clean, parsed_call
+from nika_core.plugin import BatchReply, Category, Finished, Message, ModelRequest, Role, TaskError
+from nika_core.toolbox.providers import Reply, clean, content_text, merged, read_error_body
 
 DEFAULT_MAX_TOKENS: Final = 4096
-_STOPS: Final = {
-    "end_turn": "end",
-    "stop_sequence": "end",
-    "max_tokens": "maxTokens",
-    "model_context_window_exceeded": "maxTokens",
-    "tool_use": "toolUse",
-    "refusal": "refusal",
-}
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 Transform = Callable[[dict[str, Any]], dict[str, Any]]
 
 
-def prompt_of(request: ModelRequest, transform: Transform) -> dict[str, Any]:
-    """Return what is counted as the prompt: model, system, messages, tools and the schema of the answer."""
+def prompt_of(request: ModelRequest, transform: Transform, left_out: Container[str] = ()) -> dict[str, Any]:
+    """Return what is counted as the prompt: model, system, messages, tools and the schema of the answer.
+
+    Args:
+        left_out: fields that the server does not take. It is asked for a schema in words then.
+    """
     system = request.system
     body: dict[str, Any] = {"model": request.model, "messages": _turns(request.messages)}
     if request.tools:
@@ -35,7 +31,9 @@ def prompt_of(request: ModelRequest, transform: Transform) -> dict[str, Any]:
             for tool in request.tools
         ]
     if request.output_schema is not None:
-        schema = _transformed(dict(request.output_schema), transform)
+        schema = None
+        if "output_config" not in left_out:
+            schema = _transformed(dict(request.output_schema), transform)
         if schema is None:  # not every schema can be asked for natively
             text = json.dumps(dict(request.output_schema), ensure_ascii=False)
             wish = f"Answer with one JSON value that fits this JSON Schema, and nothing else:\n{text}"
@@ -47,9 +45,9 @@ def prompt_of(request: ModelRequest, transform: Transform) -> dict[str, Any]:
     return body
 
 
-def body_of(request: ModelRequest, transform: Transform) -> dict[str, Any]:
+def body_of(request: ModelRequest, transform: Transform, left_out: Container[str] = ()) -> dict[str, Any]:
     """Return a message's body. Anthropic wants `max_tokens` always."""
-    return {**prompt_of(request, transform), "max_tokens": request.max_tokens or DEFAULT_MAX_TOKENS}
+    return {**prompt_of(request, transform, left_out), "max_tokens": request.max_tokens or DEFAULT_MAX_TOKENS}
 
 
 def _transformed(schema: dict[str, Any], transform: Transform) -> dict[str, Any] | None:
@@ -88,6 +86,9 @@ def _blocks(message: Message) -> list[dict[str, Any]]:
         if message.is_error:
             block["is_error"] = True
         return [block]
+    kept = (message.state or {}).get("content")
+    if isinstance(kept, list):
+        return [dict(block) for block in kept if block.get("type") != "text" or str(block.get("text")).strip()]
     blocks: list[dict[str, Any]] = []
     if message.content.strip():  # a block of white space is refused
         blocks.append({"type": "text", "text": message.content})
@@ -98,82 +99,96 @@ def _blocks(message: Message) -> list[dict[str, Any]]:
     return blocks
 
 
-def usage_of(usage: Any, before: Usage | None = None) -> Usage:
-    """Totals; what a later event does not tell keeps its value from `before`."""
+class ClaudeReply(Reply):
+    """Collects the events of a stream, or a whole message."""
 
-    def number(name: str) -> int | None:
-        value = getattr(usage, name, None)
-        return int(value) if value is not None else None
+    def __init__(self, request: ModelRequest) -> None:
+        super().__init__(request)
+        self._blocks: list[dict[str, Any]] = []
+        self._places: dict[object, int] = {}  # of the blocks, by their index, which some servers use again
 
-    read, written, fresh = (
-        number(name) for name in ("cache_read_input_tokens", "cache_creation_input_tokens", "input_tokens")
-    )
-    known = before or Usage(calls=1)
-    tokens = (fresh or 0) + (read or 0) + (written or 0)
-    return Usage(
-        input_tokens=tokens if fresh is not None and tokens else known.input_tokens,
-        output_tokens=number("output_tokens") or known.output_tokens,
-        cached_tokens=read if read is not None else known.cached_tokens,
-        calls=1,
-    )
-
-
-class Reply:
-    """Collects the events of a stream."""
-
-    def __init__(self, model: str) -> None:
-        self.model = model
-        self.stop: str | None = None
-        self.usage: Usage | None = None
-        self._calls: dict[int, tuple[str, str, list[str]]] = {}
-
-    @property
-    def complete(self) -> bool:
-        """Whether the reply has ended."""
-        return self.stop is not None
-
-    def add(self, event: Any) -> str:
+    def add(self, event: Mapping[str, Any]) -> str:
         """Take an event and return the text in it."""
-        match event.type:
+        match event.get("type"):
             case "message_start":
-                self.model = event.message.model or self.model
-                self.usage = usage_of(event.message.usage)
-            case "content_block_start" if event.content_block.type == "tool_use":
-                block = event.content_block
-                given = [json.dumps(block.input)] if getattr(block, "input", None) else []
-                self._calls[event.index] = (block.id, block.name, given)
-            case "content_block_start" if event.content_block.type == "text":
-                return str(event.content_block.text or "")
-            case "content_block_delta" if event.delta.type == "text_delta":
-                return str(event.delta.text)
-            case "content_block_delta" if event.delta.type == "input_json_delta":
-                if event.index in self._calls:
-                    self._calls[event.index][2].append(event.delta.partial_json)
+                message = _object_in(event, "message")
+                self.model = str(message.get("model") or self.model)
+                self.used(message.get("usage"))
+                return self._whole(message) if message.get("content") else ""
+            case "message":  # whole, from a server that streams nothing
+                self.model = str(event.get("model") or self.model)
+                self.used(event.get("usage"))
+                self.ended(event.get("stop_reason"))
+                return self._whole(event)
+            case "content_block_start":
+                return self._begin(event.get("index"), _object_in(event, "content_block"))
+            case "content_block_delta":
+                return self._continue(event.get("index"), _object_in(event, "delta"))
             case "message_delta":
-                self.stop = event.delta.stop_reason or self.stop
-                self.usage = usage_of(event.usage, self.usage)
+                self.ended(_object_in(event, "delta").get("stop_reason"))
+                self.used(event.get("usage"))
         return ""
+
+    def _whole(self, message: Mapping[str, Any]) -> str:
+        content = message.get("content")
+        if not isinstance(content, list):
+            return content_text(content)
+        blocks = (block for block in content if isinstance(block, Mapping))
+        return "".join(self._begin(index, block) for index, block in enumerate(blocks))
+
+    def _begin(self, index: object, block: Mapping[str, Any]) -> str:
+        place = self._places[index] = len(self._blocks)
+        self._blocks.append(dict(block))
+        if block.get("type") == "tool_use":
+            self.calls.add({**block, "index": place})
+        return content_text(block) if block.get("type") == "text" else ""
+
+    def _continue(self, index: object, delta: Mapping[str, Any]) -> str:
+        if not self._blocks:
+            self._begin(index, {"type": "text", "text": ""})
+        place = self._places.get(index, len(self._blocks) - 1)
+        block = self._blocks[place]
+        if delta.get("type") == "input_json_delta":
+            if block.get("type") == "tool_use":
+                self.calls.add({"index": place, "arguments": delta.get("partial_json")})
+            return ""
+        more = {name: value for name, value in delta.items() if name != "type"}
+        if "citation" in more:
+            more = {"citations": [more["citation"]]}
+        self._blocks[place] = merged(block, more)
+        return content_text(delta) if delta.get("type", "text_delta") == "text_delta" else ""
 
     def finished(self) -> Finished:
         """Return the end of a complete reply."""
-        calls = tuple(parsed_call(call, name, "".join(parts)) for call, name, parts in self._calls.values())
-        return Finished(_STOPS.get(self.stop or "", self.stop or ""), self.usage or Usage(calls=1), calls, self.model)
+        inputs = {call.id: call.arguments for call in self.calls.calls()}
+        blocks = [
+            {**block, "input": dict(inputs.get(str(block.get("id"))) or {})}
+            if block.get("type") == "tool_use"
+            else block
+            for block in self._blocks
+        ]
+        if any(block.get("type") not in ("text", "tool_use") for block in blocks):
+            self.state["content"] = blocks
+        return super().finished()
 
 
-def batch_reply(result: Any) -> BatchReply:
+def batch_reply(result: Any, request: ModelRequest) -> BatchReply:
     """One result of a batch."""
-    if result.type != "succeeded":
-        error = getattr(getattr(getattr(result, "error", None), "error", None), "message", None)
-        return BatchReply(error=clean(str(error or f"the request was {result.type}")))
-    message = result.message
-    text = "".join(block.text for block in message.content if block.type == "text")
-    calls = tuple(
-        ToolCall(block.id, block.name, dict(block.input), json.dumps(block.input))
-        for block in message.content
-        if block.type == "tool_use"
-    )
-    stop = _STOPS.get(message.stop_reason or "", message.stop_reason or "end")
-    return BatchReply(text, Finished(stop, usage_of(message.usage), calls, message.model))
+    result = result if isinstance(result, Mapping) else {}
+    message = _object_in(result, "message")
+    if result.get("type") == "succeeded" and message:
+        reply = ClaudeReply(request)
+        text = reply.add({**message, "type": "message"})
+        if reply.complete:
+            return BatchReply(text, reply.finished())
+        return BatchReply(error="the batch gave no complete answer to this request")
+    error = read_error_body(result.get("error")).message if result.get("error") else ""
+    return BatchReply(error=clean(error or f"the request was {result.get('type', 'not answered')}"))
+
+
+def _object_in(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = value.get(name)
+    return found if isinstance(found, Mapping) else {}
 
 
 def batch_names(names: Sequence[str]) -> tuple[list[str], str]:

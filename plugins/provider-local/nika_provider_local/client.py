@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
 from nika_core.plugin import Category, Health, ModelInfo, ModelRequest, TaskError, codes
-from nika_core.toolbox.providers import ServerClient, load_sdk
+from nika_core.toolbox.providers import ChatReply, ServerClient, load_sdk
 from nika_provider_local.weights import VARIABLE, find_weights
-from nika_provider_local.wire import Reply, body_of
+from nika_provider_local.wire import body_of
 
 CONTEXT: Final = 8192
 
@@ -64,9 +64,9 @@ class Client(ServerClient):
             )
         return self._generated(await self.connection(), request)
 
-    def new_reply(self, request: ModelRequest) -> Reply:
+    def new_reply(self, request: ModelRequest) -> ChatReply:
         """Return what collects a reply."""
-        return Reply(request.model or "local")
+        return ChatReply(request)
 
     async def _generated(self, server: Any, request: ModelRequest) -> AsyncIterator[Any]:
         """Yield llama.cpp's chunks; closing it ends the generation at its next word."""

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from nika_provider_local import weights
 from nika_provider_local.client import Client
-from nika_provider_local.wire import Reply, body_of
+from nika_provider_local.wire import body_of
 
 from nika_core import codes
 from nika_core.errors import Category, TaskError
@@ -36,7 +36,7 @@ async def answer(client: Client, request: ModelRequest) -> tuple[str, Finished]:
     async for chunk in client.stream(request):
         if isinstance(chunk, TextDelta):
             text += chunk.text
-        else:
+        elif isinstance(chunk, Finished):
             return text, chunk
     raise AssertionError("no end")
 
@@ -136,9 +136,17 @@ async def test_it_has_no_batches() -> None:
         await Client({}).poll_batch("x")
 
 
-def test_an_error_of_llama_cpp_is_a_failure() -> None:
-    with pytest.raises(TaskError) as caught:
-        Reply("m").add({"error": {"code": 500, "message": "out of memory"}})
+async def test_an_error_of_llama_cpp_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def send(request: ModelRequest) -> AsyncIterator[Any]:
+        async def parts() -> AsyncIterator[Any]:
+            yield {"error": {"code": 500, "message": "out of memory"}}
+
+        return parts()
+
+    client = Client({})
+    monkeypatch.setattr(client, "send", send)
+    with pytest.raises(TaskError, match="out of memory") as caught:
+        await answer(client, ask())
     assert caught.value.category is Category.PROVIDER
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import replace
+import re
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from nika_core.plugin import Category, ModelInfo, ModelRequest, TaskError, Usage, codes
-from nika_core.toolbox.providers import ServerClient, ServerError, load_sdk
+from nika_core.toolbox.providers import ServerClient, ServerError, load_sdk, names_in
 from nika_provider_ollama.wire import Reply, body_of
 
 
@@ -20,6 +20,10 @@ class Client(ServerClient):
     default_address = "http://127.0.0.1:11434"
     key_variable = "OLLAMA_API_KEY"
 
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        super().__init__(environ)
+        self.address = _with_scheme(self.address)
+
     def info(self, model: str) -> ModelInfo:
         """Return what is known of the model. Only the server knows whether it can use tools, and says so when asked."""
         hosted = "ollama.com" in self.address or model.endswith("-cloud")
@@ -29,13 +33,13 @@ class Client(ServerClient):
         """Make the SDK's client."""
         sdk = await load_sdk("ollama")
         headers = {"Authorization": f"Bearer {self.key}"} if self.key else None
-        return sdk.AsyncClient(self.address, timeout=await self.http_timeout("httpx"), headers=headers)
+        return sdk.AsyncClient(self.address, headers=headers, **await self.http_options("httpx"))
 
     async def send(self, request: ModelRequest) -> AsyncIterator[Any]:
         """Send a request."""
-        client = await self.connection()
-        events: AsyncIterator[Any] = await client.chat(**body_of(request), stream=True)
-        return events
+        http = await self._http()
+        message = http.build_request("POST", "/api/chat", json={**body_of(request), "stream": True})
+        return await self.events(await http.send(message, stream=True), request)
 
     def new_reply(self, request: ModelRequest) -> Reply:
         """Return what collects a reply."""
@@ -43,29 +47,33 @@ class Client(ServerClient):
 
     async def list_models(self) -> tuple[str, ...]:
         """Return the names of the models that are on the machine."""
-        client = await self.connection()
+        http = await self._http()
         async with asyncio.timeout(self.connect_timeout):
-            return tuple(sorted(str(model.model) for model in (await client.list()).models))
+            return names_in(await self.json(http.get("/api/tags")))
 
-    def read_error(self, error: Exception) -> ServerError:
-        """Read an exception of the SDK; an error inside a stream has no status."""
-        details = super().read_error(error)
-        status = 500 if details.status is not None and details.status < 400 else details.status
-        return replace(details, message=str(getattr(error, "error", None) or error), status=status)
+    async def _http(self) -> Any:
+        """Return the HTTP client of the SDK, whose own streams lose what they cannot read."""
+        return (await self.connection())._client  # it has the SDK's address and headers
 
-    def error(
-        self, error: Exception, *, model: str | None = None, usage: Usage | None = None, shown: bool = False
-    ) -> TaskError:
-        """Return the error for an exception, with what helps here."""
-        details = self.read_error(error)
-        if details.status is not None and "does not support tools" in details.message:
+    def server_error(self, details: ServerError, *, model: str | None = None, usage: Usage | None = None) -> TaskError:
+        """Return the error for an answer that is one, with what helps here."""
+        if "does not support tools" in details.message:
             return TaskError(
                 f"the model {model!r} cannot use tools",
                 category=Category.CONFIG,
                 code=codes.MODEL_CANNOT,
                 hint="use a model that can, or `allowedTools: []`",
             )
-        failure = super().error(error, model=model, usage=usage, shown=shown)
-        if details.status == 404:
+        failure = super().server_error(details, model=model, usage=usage)
+        if details.status == 404 and "model" in details.message:
             failure.hint = f"`ollama pull {model}` fetches it; `nika providers --check` lists what is there"
         return failure
+
+
+def _with_scheme(address: str) -> str:
+    """Return an address as a URL: Ollama's own tools take `host`, `:port` and `host:port`, too."""
+    if "://" in address:
+        return address
+    host, slash, path = address.partition("/")
+    name, port = re.fullmatch(r"(.*?)(:\d+)?", host, re.DOTALL).groups()  # type: ignore[union-attr]  # it fits any text
+    return f"http://{name or '127.0.0.1'}{port or ':11434'}{slash}{path}"

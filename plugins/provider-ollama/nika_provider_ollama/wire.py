@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from nika_core.plugin import Finished, Message, ModelRequest, Role, ToolCall, Usage, estimate_tokens
+from nika_core.plugin import Message, ModelRequest, Role, estimate_tokens
+from nika_core.toolbox.providers import ChatReply, with_state
 
-_STOPS: Final = {"stop": "end", "length": "maxTokens"}
 _CONTEXT: Final = 4096  # what Ollama holds by default; it cuts what is longer without a word
 
 
@@ -68,38 +67,19 @@ def _message(message: Message, names: Mapping[str, str]) -> dict[str, Any]:
         sent["tool_calls"] = [
             {"function": {"name": call.name, "arguments": dict(call.arguments or {})}} for call in message.tool_calls
         ]
+        sent = with_state(sent, message)
     return sent
 
 
-class Reply:
+class Reply(ChatReply):
     """Collects the parts of a stream."""
 
-    def __init__(self, request: ModelRequest) -> None:
-        self._model = request.model or ""
-        self._turn = len(request.messages)  # Ollama gives calls no ids: ours differ from turn to turn
-        self.complete = False
-        self._reason: str | None = None
-        self.usage: Usage | None = None
-        self._calls: list[ToolCall] = []
-
-    def add(self, part: Any) -> str:
+    def add(self, event: Mapping[str, Any]) -> str:
         """Take a part and return the text in it."""
-        self._model = part.model or self._model
-        for call in part.message.tool_calls or ():
-            arguments = dict(call.function.arguments or {})
-            name = f"call_{self._turn}_{len(self._calls)}"
-            self._calls.append(ToolCall(name, call.function.name, arguments, json.dumps(arguments, default=str)))
-        if part.done:
-            self.complete = True
-            self._reason = part.done_reason
-            self.usage = Usage(
-                input_tokens=int(part.prompt_eval_count or 0), output_tokens=int(part.eval_count or 0), calls=1
-            )
-        return str(part.message.content or "")
-
-    def finished(self) -> Finished:
-        """Return the end of a complete reply."""
-        stop = _STOPS.get(self._reason or "stop", self._reason or "end")
-        if self._calls and stop == "end":
-            stop = "toolUse"
-        return Finished(stop, self.usage or Usage(calls=1), tuple(self._calls), self._model)
+        self.model = str(event.get("model") or self.model)
+        message = event.get("message")
+        text = self.message(message) if isinstance(message, Mapping) else ""
+        if event.get("done"):
+            self.ended(event.get("done_reason"))
+            self.used(event)
+        return text

@@ -39,7 +39,7 @@ async def answer(client: Client, request: ModelRequest | None = None) -> tuple[s
     async for chunk in client.stream(request or ask()):
         if isinstance(chunk, TextDelta):
             text += chunk.text
-        else:
+        elif isinstance(chunk, Finished):
             return text, chunk
     raise AssertionError("no end")
 

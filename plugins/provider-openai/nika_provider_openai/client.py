@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Container, Mapping, Sequence
 from typing import Any, Final
 
 from nika_core.plugin import (
@@ -16,15 +15,34 @@ from nika_core.plugin import (
     ModelRequest,
     TaskError,
 )
-from nika_core.toolbox.providers import ServerClient, clean, env_text, load_sdk
+from nika_core.toolbox.providers import (
+    ChatReply,
+    ServerClient,
+    batch_replies,
+    clean,
+    env_text,
+    load_sdk,
+    names_in,
+    read_error_body,
+)
 from nika_provider_openai.models import KNOWN, info_of
-from nika_provider_openai.wire import Reply, asked_in_words, batch_line, batch_mark, batch_reply, body_of
+from nika_provider_openai.wire import batch_line, batch_mark, batch_reply, body_of
 
 OFFICIAL: Final = "https://api.openai.com/v1"
 _MARK: Final = "nika_batch"  # in a batch's metadata
 _PAGE: Final = 100  # batches
 _SKEW: Final = 3600.0  # seconds by which its clock and ours may differ
 _NO_LIST: Final = (404, 405, 501)  # what another server says that cannot list its batches
+_OFFICIAL: Final = {
+    "max_tokens": "`max_completion_tokens` is sent in its place",
+    "max_completion_tokens": "`max_tokens` is sent in its place",
+    "temperature": "it is left out, and the model uses its own",
+}
+_OPTIONAL: Final = {
+    **_OFFICIAL,
+    "stream_options": "it is left out, and tokens are estimated if the server does not count them",
+    "response_format": "the model is asked for JSON in words",
+}
 _NO_KEY: Final = "not-needed"  # the SDK insists on one
 
 
@@ -41,12 +59,11 @@ class Client(ServerClient):
         self._official = self.address.rstrip("/").startswith("https://api.openai.com")
         self._batches = self._official or env_text(environ, "NIKA_OPENAI_BATCH") is not None
         self._sdk: Any = None
-        self._no_usage = False  # the server knows no `stream_options`
-        self._no_format: set[str] = set()  # models whose server knows no `response_format`
+        self._response: Any = None  # the class of a response that nobody has read
 
     def info(self, model: str) -> ModelInfo:
         """Return what is known of the model, and what its server has refused so far."""
-        schema = model not in self._no_format
+        schema = not self.leaves_out(model, "response_format")
         return info_of(model, official=self._official, batch=self._batches, json_schema=schema)
 
     def models(self) -> Sequence[ModelInfo]:
@@ -57,53 +74,46 @@ class Client(ServerClient):
         """Make the SDK's client. Raise TaskError (NIKA-077) if a key is needed and none is set."""
         if self._official and self.key is None:
             raise self.missing_key(f", or {self.address_variable} for a server that needs no key")
-        self._sdk = await load_sdk("openai")
+        options = await self.http_options()
+        self._sdk, self._response = await load_sdk("openai"), (await load_sdk("httpx2")).Response
         return self._sdk.AsyncOpenAI(
             api_key=self.key or _NO_KEY,
             base_url=self.address,
             organization=env_text(self.environ, "OPENAI_ORG_ID"),
             project=env_text(self.environ, "OPENAI_PROJECT_ID"),
             max_retries=0,
-            timeout=await self.http_timeout(),
+            timeout=options["timeout"],
+            http_client=self._sdk.DefaultAsyncHttpxClient(**options),
         )
 
     async def send(self, request: ModelRequest) -> AsyncIterator[Any]:
-        """Send a request without what the server does not know; it is left out for the rest of the run.
-
-        The server refuses such a request before it generates anything, so nothing is paid twice. A schema is then asked
-        for in words.
-        """
+        """Send a request without what the server does not take; that is left out for the rest of the run."""
         client = await self.connection()
-        headers = {"Idempotency-Key": request.key} if request.key else None
-        while True:
-            in_words = request.output_schema is not None and request.model in self._no_format
-            body = body_of(asked_in_words(request) if in_words else request, official=self._official)
-            if not self._no_usage:
-                body["stream_options"] = {"include_usage": True}
-            try:
-                events: AsyncIterator[Any] = await client.chat.completions.create(
-                    **body, stream=True, extra_headers=headers
-                )
-                return events
-            except self._sdk.APIStatusError as error:
-                if self._official or error.status_code not in (400, 422):
-                    raise
-                if "stream_options" in body and "stream_options" in str(error):
-                    self._no_usage = True
-                elif "response_format" in body and "response_format" in str(error):
-                    self._no_format.add(request.model or "")
-                else:
-                    raise
+        headers = {"Idempotency-Key": request.key} if request.key else {}
 
-    def new_reply(self, request: ModelRequest) -> Reply:
+        def body(left_out: Container[str]) -> dict[str, Any]:
+            usage = {} if "stream_options" in left_out else {"stream_options": {"include_usage": True}}
+            return {**body_of(request, official=self._official, left_out=left_out), "stream": True, **usage}
+
+        async def post(body: dict[str, Any]) -> AsyncIterator[Any]:
+            options = {"headers": headers}
+            response = await client.post(
+                "/chat/completions", cast_to=self._response, body=body, options=options, stream=True
+            )
+            return await self.events(response, request)
+
+        named = () if self._official else ("response_format", "stream_options")
+        return await self.adapted(request, body, post, _OPTIONAL if not self._official else _OFFICIAL, named)
+
+    def new_reply(self, request: ModelRequest) -> ChatReply:
         """Return what collects a reply."""
-        return Reply(request.model or "")
+        return ChatReply(request)
 
     async def list_models(self) -> tuple[str, ...]:
         """Return the names of the models that the server lists."""
         client = await self.connection()
-        page = await client.models.list(timeout=self.connect_timeout)
-        return tuple(sorted(str(model.id) for model in page.data))
+        options = {"timeout": self.connect_timeout}
+        return names_in(await self.json(client.get("/models", cast_to=self._response, options=options)))
 
     async def submit_batch(self, requests: Mapping[str, ModelRequest]) -> str:
         """Send a batch. Raise TaskError."""
@@ -142,20 +152,17 @@ class Client(ServerClient):
     async def poll_batch(self, batch_id: str) -> BatchResult:
         """Return how the batch is. Raise TaskError, also if the whole batch was refused."""
         client = await self.connection()
-        batch = await self.call(client.batches.retrieve(batch_id))
-        if batch.status in ("validating", "in_progress", "finalizing", "cancelling"):
+        batch = await self.json(client.get(f"/batches/{batch_id}", cast_to=self._response))
+        status = str(batch.get("status"))
+        if status in ("validating", "in_progress", "finalizing", "cancelling"):
             return BatchResult(done=False)
         replies: dict[str, BatchReply] = {}
-        for file_id in (batch.output_file_id, batch.error_file_id):
+        for file_id in (batch.get("output_file_id"), batch.get("error_file_id")):
             if file_id:
-                content = await self.call(client.files.content(file_id))
-                for line in content.text.splitlines():
-                    if line.strip():
-                        answer = json.loads(line)
-                        replies[str(answer["custom_id"])] = batch_reply(answer)
-        if not replies and batch.status != "completed":
-            errors = getattr(batch.errors, "data", None) or ()
-            why = "; ".join(str(error.message) for error in errors) or f"it is {batch.status}"
+                content = await self.call(client.get(f"/files/{file_id}/content", cast_to=self._response))
+                replies |= batch_replies(content.content, lambda line: batch_reply(line, ModelRequest(())))
+        if not replies and status != "completed":
+            why = read_error_body(batch.get("errors")).message or f"it is {status}"
             raise TaskError(
                 f"openai did not run the batch {batch_id}: {clean(why, self.secrets)}",
                 category=Category.PROVIDER,

@@ -56,7 +56,7 @@ async def answer(client: Client, request: ModelRequest) -> tuple[str, Finished]:
     async for chunk in client.stream(request):
         if isinstance(chunk, TextDelta):
             text += chunk.text
-        else:
+        elif isinstance(chunk, Finished):
             return text, chunk
     raise AssertionError("no end")
 

@@ -24,6 +24,7 @@ from nika_core.model.workflow import AgentBlock
 from nika_core.plugin import (
     Admission,
     Chunk,
+    ClientNotice,
     Finished,
     ModelInfo,
     ModelRequest,
@@ -616,6 +617,60 @@ async def test_a_free_model_needs_no_note_of_what_was_sent() -> None:
     await h.caller.complete(ask(), h.scope())
     assert (noted(h), h.barriers) == ((0, 0), 1)
     assert len(h.call_cache._kept) == 1
+
+
+@pytest.mark.parametrize("word", ["network_error", "error", "sensitive", "length", ""])
+async def test_only_a_reply_that_ended_well_is_an_answer_and_the_word_for_another_end_is_told(word: str) -> None:
+    h = house((TextDelta("half"), Finished(word, Usage(5, 5))))
+    with pytest.raises(TaskError) as caught:
+        await h.caller.complete(ask(), h.scope())
+    assert (word or "no reason") in caught.value.message
+    assert (caught.value.category, caught.value.retriable) == (Category.PROVIDER, False)
+    assert h.budget.ledger.spent_tokens == 10
+    assert caught.value.usage == h.used[0]
+
+
+async def test_an_end_that_is_a_failure_and_cost_nothing_is_tried_again() -> None:
+    h = house((Finished("error", Usage(5, 0)),))
+    with pytest.raises(TaskError) as caught:
+        await h.caller.complete(ask(), h.scope())
+    assert caught.value.retriable
+
+
+@pytest.mark.parametrize("word", ["maxTokens", "refusal"])
+async def test_calls_of_a_reply_that_is_not_whole_are_not_made(word: str) -> None:
+    h = house((Finished(word, Usage(5, 5), (ToolCall("1", "f", {}),)),))
+    assert (await h.caller.complete(ask(), h.scope())).tool_calls == ()
+
+
+async def test_a_reply_that_ends_to_call_a_tool_and_calls_none_is_a_failure() -> None:
+    h = house((TextDelta("x"), Finished("toolUse", Usage(5, 5))))
+    with pytest.raises(TaskError, match="calls none"):
+        await h.caller.complete(ask(), h.scope())
+
+
+@pytest.mark.parametrize(("told", "tokens"), [(Usage(0, 5), 15), (Usage(10, 0), 12), (Usage(0, 0), 12)])
+async def test_tokens_that_the_provider_does_not_tell_are_estimated(told: Usage, tokens: int) -> None:
+    h = house((TextDelta("12345678"), Finished("end", told)))
+    usage = (await h.caller.complete(ask(), h.scope())).usage
+    assert (usage.total_tokens, usage.estimated) == (tokens, True)
+
+
+async def test_the_state_of_a_reply_is_given_again_with_it() -> None:
+    h = house((TextDelta("x"), Finished("end", Usage(5, 5), state={"signature": "S"})))
+    scope = h.scope()
+    assert (await h.caller.complete(ask(), scope)).state == {"signature": "S"}
+    again = await h.caller.complete(ask(), replace(scope, attempt=2))
+    assert (again.reused, again.state) == (True, {"signature": "S"})
+
+
+async def test_a_notice_of_a_client_is_told_once_and_is_no_text() -> None:
+    h = house((ClientNotice("no temperature"), *OK))
+    told: list[str] = []
+    scope = replace(h.scope(), notice=told.append)
+    for text in ("one", "two"):
+        assert (await h.caller.complete(ask(text), scope)).text == "hello"
+    assert told == ["no temperature"]
 
 
 async def test_each_piece_of_a_stream_is_a_sign_of_life_even_if_nobody_watches() -> None:

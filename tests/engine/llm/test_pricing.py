@@ -82,3 +82,10 @@ async def test_the_list_is_loaded_only_for_a_model_whose_price_stands_nowhere_el
     assert prices._library is None
     await prices.prepare(ModelInfo("gpt-4o"))
     assert prices._library is not None
+
+
+def test_tokens_that_are_written_to_the_cache_have_their_own_price_where_there_is_one() -> None:
+    usage = Usage(1_000_000, 0, cached_tokens=400_000, cache_write_tokens=100_000)
+    price = Price(Decimal(10), Decimal(0), Decimal(1), cache_write_per_million=Decimal(20))
+    own = Prices({"m": price}, public=False)
+    assert own.cost("p", ModelInfo("m"), usage) == Decimal(5) + Decimal("0.4") + Decimal(2)
