@@ -1,4 +1,4 @@
-"""Answers to questions that have changed since: they are void, and whoever gave them is told."""
+"""Answers to questions that have changed since: they are void, and the run says so."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class TerminalReader:
             os.close(descriptor)
 
     def stop(self, why: Exception) -> None:
-        """End the reading: whoever reads is raised `why`."""
+        """End the reading, and raise `why` where it goes on."""
         self._why = why
         with suppress(OSError):
             os.write(self._wake, b".")

@@ -67,7 +67,7 @@ class Wait:
 
 
 class Awaited(NamedTuple):
-    """What a node waits for, as whoever looks for its signal knows it: which one, and the node's identity.
+    """What a node waits for, for a look at what has come: the key, and the identity of the node.
 
     `epoch`: the one in which it begins to wait; 0: it has begun before.
     """
