@@ -104,18 +104,20 @@ def check_outputs(context: Context) -> Iterator[Problem]:
         )
     unsure = context.graph.order if context.graph.cycles() else _without_sure_output(context)
     for path, placeholder in placeholders_in(workflow.outputs, ("outputs",)):
-        if placeholder.has_default or not all(_may_be_missing(context, unsure, each) for each in placeholder.members):
+        if placeholder.is_optional:  # if nothing in a chain has a value, the run fails and says so
             continue
-        tasks = " and ".join(f"'{task}'" for task in context.depends_on(placeholder))
-        yield Problem(
-            codes.UNKNOWN_REFERENCE,
-            f"{placeholder.text}: {tasks} may have no output",
-            place_of(workflow.at, path, placeholder),
-            "it, or a task before it, may be skipped or fail; say at the end of the chain what is then taken: ?? null",
-        )
+        if context.may_be_missing(placeholder):
+            message = f"{placeholder.text}: it has no value in a run in which all goes well"
+        elif _may_have_no_output(context, unsure, placeholder):
+            tasks = " and ".join(f"'{task}'" for task in context.depends_on(placeholder))
+            message = f"{placeholder.text}: {tasks} may have no output; it, or a task before it, may be skipped or fail"
+        else:
+            continue
+        hint = "say what is then taken, another reference or a value: ?? null"
+        yield Problem(codes.UNKNOWN_REFERENCE, message, place_of(workflow.at, path, placeholder), hint)
 
 
-def _may_be_missing(context: Context, unsure: Collection[str], reference: Placeholder) -> bool:
+def _may_have_no_output(context: Context, unsure: Collection[str], reference: Placeholder) -> bool:
     """Whether a reference asks for the output of a task that may have none."""
     if context.asks_no_output(reference):
         return False
