@@ -64,7 +64,7 @@ def forecast(prepared: PreparedRun, counted: Mapping[str, int] | None = None) ->
             return forecast_task(task.id, estimate, models, prepared.prices, prepared.bounds)
 
         tasks.append(_forecast(prepared, task, once, earlier, estimates[task.id]))
-    return forecast_run(tasks, prepared.certain)
+    return forecast_run(tasks, prepared.certain, prepared.bounds)
 
 
 def _forecast(
@@ -151,12 +151,19 @@ def items_of(prepared: PreparedRun, task: Task) -> Repetitions | None:
     """Return how many items a task has, exactly if its list is known before anything runs; None if it has no list."""
     if task.for_each is None:
         return None
-    bounds = [task.for_each.max_items, prepared.limits.counts.get(LimitKind.ITEMS)]
-    most = min((bound for bound in bounds if bound is not None), default=None)
-    length = _length(prepared, task.for_each)
+    length, most = lengths_of(prepared, task)
     if length is None or (most is not None and length > most):  # too long a list fails before its first item
         return Repetitions(0, most)
     return Repetitions(0 if task.decides_per_item else length, length)
+
+
+def lengths_of(prepared: PreparedRun, task: Task) -> tuple[int | None, int | None]:
+    """Return how many items a list has and how many it may have; None: not known, and no bound."""
+    if task.for_each is None:
+        return None, None
+    bounds = [task.for_each.max_items, prepared.limits.counts.get(LimitKind.ITEMS)]
+    most = min((bound for bound in bounds if bound is not None), default=None)
+    return _length(prepared, task.for_each), most
 
 
 def _length(prepared: PreparedRun, for_each: ForEach) -> int | None:

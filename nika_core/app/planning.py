@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from nika_core.app.admission import refusals
-from nika_core.app.forecasting import forecast, items_of, rounds_of
+from nika_core.app.forecasting import forecast, items_of, lengths_of, rounds_of
 from nika_core.app.model_checks import with_model
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.results import Plan, PlannedTask
@@ -79,11 +79,14 @@ def _planned(prepared: PreparedRun, task: Task, wave: int, estimate: TaskForecas
         settings=settings_of(task),
         items=items_of(prepared, task),
         rounds=rounds_of(task),
-        notes=tuple(_notes(task)),
+        notes=tuple(_notes(prepared, task)),
     )
 
 
-def _notes(task: Task) -> Iterator[str]:
+def _notes(prepared: PreparedRun, task: Task) -> Iterator[str]:
+    length, most = lengths_of(prepared, task)
+    if length is not None and most is not None and length > most:
+        yield f"its list has {length} items, at most {most} are allowed: it fails before its first item"
     if task.always:
         yield "cleanup: it runs however the tasks before it end, even if the run is stopped"
     names = {

@@ -39,7 +39,7 @@ class RunFolder:
             if self._path is None:
                 self._temporary = self._path = Path(tempfile.mkdtemp(prefix="nika-run-"))
             path = self._path if scope is None else self._path / _INNER / scope.translate(_NAME)
-            path.mkdir(parents=True, exist_ok=True)
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise TemplateValueError(
                 f"the folder of the run cannot be made: {error}", hint="check who may write there, and the free space"

@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from nika_core.journal.private import PRIVATE_FOLDER
 from nika_core.model.files import FileError, read_file, size_of
 
 LARGE: Final = 64 * 1024  # bytes of JSON that stay in the journal itself
@@ -22,7 +23,7 @@ class Blobs:
     """Every file is whole or not there. Raises OSError."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
 
     def put(self, content: bytes) -> str:
         """Store it durably and return its name."""
@@ -30,7 +31,8 @@ class Blobs:
         path = self._path(name)
         if size_of(path) == len(content) and self._is_ours(name):
             return name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
         fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
         try:
             with os.fdopen(fd, "wb") as file:
@@ -42,7 +44,7 @@ class Blobs:
             Path(temporary).unlink(missing_ok=True)
             raise
         _sync(path.parent)
-        _sync(self._folder)
+        _sync(self.folder)
         return name
 
     def get(self, name: str) -> bytes | None:
@@ -68,10 +70,10 @@ class Blobs:
         if not isinstance(name, str) or not _DIGEST.fullmatch(name):
             return False
         path = self._path(name)
-        return not any(each.is_symlink() for each in (self._folder, path.parent, path))
+        return not any(each.is_symlink() for each in (self.folder, path.parent, path))
 
     def _path(self, name: str) -> Path:
-        return self._folder / name[:2] / name
+        return self.folder / name[:2] / name
 
 
 def _sync(folder: Path) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from nika_core.journal.private import PRIVATE_FILE, PRIVATE_FOLDER
+
 if sys.platform == "win32":
     import msvcrt
 
@@ -32,7 +34,7 @@ def _open(path: Path, flags: int = 0) -> int:
     """Open a lock's file: one of ours, never what a link leads to, since it is emptied and removed. Raise OSError."""
     if path.parent.is_symlink():
         raise OSError(errno.ELOOP, "the folder of the locks is a link", str(path.parent))
-    fd = os.open(path, os.O_RDWR | flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o644)
+    fd = os.open(path, os.O_RDWR | flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), PRIVATE_FILE)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
         raise OSError(errno.EINVAL, "its lock is not a regular file", str(path))
@@ -48,7 +50,7 @@ class RunLock:
 
     def acquire(self) -> str | None:
         """Take the lock and return None, or return the process that holds it, if known. Raises OSError."""
-        self._path.parent.mkdir(exist_ok=True)
+        self._path.parent.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
         for tried in range(_TRIES):
             fd = _open(self._path, os.O_CREAT)
             try:
@@ -101,7 +103,7 @@ def holder(path: Path) -> str | None:
 @contextlib.contextmanager
 def hold_lock(path: Path, *, shared: bool = False) -> Iterator[None]:
     """Wait for a lock that all processes hold for a moment only. Raises OSError."""
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
     fd = _open(path, os.O_CREAT)
     try:
         _lock(fd, shared=shared, wait=True)

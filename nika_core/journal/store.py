@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import sqlite3
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Final
 from nika_core.journal import faults
 from nika_core.journal.blobs import Blobs
 from nika_core.journal.locks import hold_lock
+from nika_core.journal.private import PRIVATE_FILE, PRIVATE_FOLDER, make_private
 from nika_core.model.files import require_regular_files, size_of
 
 VERSION: Final = 3
@@ -104,11 +107,12 @@ class Store:
         A missing folder, file or table is created.
         """
         with faults.explained(self.path, "created"):
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self._make_private()
             ignore = self.folder / ".gitignore"
             require_regular_files(ignore)
             if not size_of(ignore) and not ignore.is_symlink():  # empty: a full disk once took the rest
                 ignore.write_text("*\n", encoding="utf-8")
+                make_private(ignore, PRIVATE_FILE)
             with hold_lock(self.locks / "journal.lock"):
                 connection = self._connect("mode=rwc")
                 try:
@@ -118,6 +122,23 @@ class Store:
                     connection.close()
                     raise
                 return connection
+
+    def _make_private(self) -> None:
+        """Make the folder and the database this user's alone: prompts and outputs are in them. Raises OSError."""
+        if self.folder.is_symlink():
+            raise OSError(errno.ELOOP, f"{self.folder} is a link, and must be a folder")
+        self.folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        make_private(self.folder, PRIVATE_FOLDER)
+        for folder in (self.blobs.folder, self.locks, self.folder / "runs"):
+            make_private(folder, PRIVATE_FOLDER)
+        require_regular_files(*self._files())
+        with contextlib.suppress(FileExistsError):  # SQLite's other files have the mode of the database
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, PRIVATE_FILE))
+        for path in (*self._files(), self.folder / ".gitignore", self.locks / "journal.lock"):
+            make_private(path, PRIVATE_FILE)
+
+    def _files(self) -> list[Path]:
+        return [self.path.with_name(self.path.name + end) for end in ("", "-wal", "-shm", "-journal")]
 
     def reader(self) -> sqlite3.Connection:
         """Return a connection for reading, even if nothing can be written. Raises JournalError."""
@@ -147,8 +168,7 @@ class Store:
         raise AssertionError("one of them was returned or has raised")
 
     def _connect(self, mode: str) -> sqlite3.Connection:
-        ends = ("", "-wal", "-shm", "-journal")
-        require_regular_files(*(self.path.with_name(self.path.name + end) for end in ends))  # SQLite waits for pipes
+        require_regular_files(*self._files())  # SQLite waits for pipes
         uri = f"{self.path.resolve().as_uri()}?{mode}"
         # Autocommit: a statement is a transaction, except where BEGIN says otherwise.
         return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)

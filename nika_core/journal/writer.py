@@ -22,9 +22,10 @@ from typing import Any, Final, TypeVar
 from nika_core.errors import JournalError
 from nika_core.journal import faults
 from nika_core.journal.rows import Entry, commit
-from nika_core.journal.store import Store
+from nika_core.journal.store import BUSY_TIMEOUT, Store
 
 GATHER: Final = 0.02  # seconds
+BRIEF_TIMEOUT: Final = 0.5  # seconds
 _AT_ONCE: Final = 4096  # entries in one transaction
 
 T = TypeVar("T")
@@ -43,6 +44,7 @@ class JournalWriter:
         self._urgent = threading.Event()
         self._awake = False
         self._closing = False
+        self._brief = False
         self._appended = 0
         self._written = 0
         self._connection = store.writer()  # the only one that writes
@@ -119,8 +121,10 @@ class JournalWriter:
             self._connection.execute("COMMIT")
         except BaseException as error:
             self._roll_back()
+            self._wait_for_others(error)
             future.set_exception(error)
         else:
+            self._wait_for_others(None)
             future.set_result(found)
 
     def _drain(self) -> None:
@@ -140,8 +144,21 @@ class JournalWriter:
             commit(self._connection, self._store, batch)
         except Exception as error:  # whatever it is, the run goes on and is told
             self._roll_back()
+            self._wait_for_others(error)
             return faults.of(error, self._store.path, "written")
+        self._wait_for_others(None)
         return None
+
+    def _wait_for_others(self, error: BaseException | None) -> None:
+        """After another process has held the journal for too long, wait for it only briefly, until a write succeeds.
+
+        Else a run that is interrupted would wait as long again for each thing that it still has to say.
+        """
+        busy = getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+        if busy != self._brief and (busy or error is None):
+            self._brief = busy
+            seconds = BRIEF_TIMEOUT if busy else BUSY_TIMEOUT
+            self._connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
 
     def _roll_back(self) -> None:
         with contextlib.suppress(sqlite3.Error):

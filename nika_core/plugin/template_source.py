@@ -22,6 +22,7 @@ class TemplateSource:
         default_source: whether `{{...}}` asks this source. The built-in `task` is the only one that may.
         optional: whether its placeholders have values though the tasks that they name have no output: they wait for
             these tasks, and do not need their outputs.
+        may_be_missing: whether its placeholders may have no value in a run that succeeds: `outputs` asks for `??` then.
         known_before_run: whether values that name no task are known before a run starts: then they are checked there.
     """
 
@@ -30,6 +31,7 @@ class TemplateSource:
     source: str
     default_source: bool = False
     optional: bool = False
+    may_be_missing: bool = False
     known_before_run: bool = True
 
 

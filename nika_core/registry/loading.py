@@ -34,6 +34,15 @@ def broken(record: PluginRecord, what: str, code: str = codes.PLUGIN_BROKEN) -> 
     )
 
 
+def metadata_error(record: PluginRecord) -> PluginError:
+    """Return the error for a plugin whose distribution's metadata cannot be read."""
+    return PluginError(
+        codes.PLUGIN_BROKEN,
+        f"the plugin for '{record.word}' ({record.origin}) cannot be used: {record.fault}",
+        hint=f"reinstall or remove {record.distribution}",
+    )
+
+
 def one_line(error: BaseException) -> str:
     """An exception on one line, bounded."""
     text = " ".join(str(error).split())

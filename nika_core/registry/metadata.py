@@ -59,12 +59,21 @@ class Folder:
         self._path = path
 
     def read_text(self, filename: str) -> str | None:
-        """Return one of its metadata files; None if it is missing or cannot be read."""
+        """Return one of its metadata files; None if it is missing or cannot be read.
+
+        Bytes that are not UTF-8 become lone surrogates.
+        """
+        path = f"{self._path}/{filename}"
         try:
-            with open(f"{self._path}/{filename}", encoding="utf-8") as file:  # noqa: PTH123  # pathlib costs as much again
+            with open(path, encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123  # pathlib costs as much again
                 return file.read()
-        except (OSError, UnicodeDecodeError):
+        except OSError:
             return None
+
+    @property
+    def folder_name(self) -> str:
+        """The folder's own name, such as `acme-1.0.dist-info`."""
+        return os.path.basename(self._path)  # noqa: PTH119  # as above
 
     @property
     def entry_points(self) -> list[Point]:
@@ -108,21 +117,79 @@ def header(text: str, wanted: str) -> str:
     raise KeyError(wanted)
 
 
-def entry_points_in(
-    groups: Collection[str], distributions: Iterable[Distribution]
-) -> Iterator[tuple[str, str, list[EntryPoint]]]:
-    """Name, version and entry points of each distribution that has entry points in one of these groups."""
+class Offer(NamedTuple):
+    """What a distribution offers. `fault` says why its metadata cannot be used; it offers nothing then."""
+
+    name: str
+    version: str
+    points: list[EntryPoint]
+    fault: str = ""
+
+
+def offers_in(groups: Collection[str], distributions: Iterable[Distribution]) -> Iterator[Offer]:
+    """Each distribution that has entry points in one of these groups, also if its metadata cannot be read."""
     for distribution in distributions:
-        text = distribution.read_text("entry_points.txt")
-        if not text or not any(group in text for group in groups):
+        folder = _folder_name(distribution)
+        if folder.startswith("~"):  # what pip leaves behind when it cannot remove something
             continue
+        text: str | None = None
         try:
+            text = distribution.read_text("entry_points.txt")
+            if not text or not any(group in text for group in groups):
+                continue
             points = [point for point in distribution.entry_points if point.group in groups]
-            name, version = distribution.name, distribution.version
-        except Exception:  # noqa: S112  # unreadable metadata is another installer's matter; it offers nothing
-            continue
-        if points:
-            yield name, version, points
+            _require_utf8(text, "entry_points.txt")
+            if points:
+                yield Offer(*_name_and_version(distribution), points)
+        except Exception as error:  # whatever another installer has written
+            named = folder.partition("-")
+            version = named[2].rpartition(".")[0] or "?"
+            yield Offer(named[0] or "?", version, _readable_points(text or "", groups), _fault(error))
+
+
+def _name_and_version(distribution: Distribution) -> tuple[str, str]:
+    text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO")
+    if not text:
+        raise ValueError("it has no METADATA, or none that can be read")
+    _require_utf8(text, "METADATA")
+    try:
+        return distribution.name, distribution.version
+    except KeyError as error:
+        raise ValueError(f"its METADATA has no {str(error.args[0]).title()}") from None
+
+
+def _require_utf8(text: str, filename: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"its {filename} is not UTF-8") from None
+
+
+def _fault(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "its metadata is not UTF-8"
+    said = str(error)
+    return said if said.startswith("it") else f"a line of its entry_points.txt cannot be read: {said[:100]!r}"
+
+
+def _folder_name(distribution: Distribution) -> str:
+    if isinstance(distribution, Folder):
+        return distribution.folder_name
+    path = getattr(distribution, "_path", None)  # importlib_metadata says it nowhere else
+    return str(getattr(path, "name", "") or "")
+
+
+def _readable_points(text: str, groups: Collection[str]) -> list[EntryPoint]:
+    """The entry points that can be read, so that their words can say what is wrong."""
+    found: list[EntryPoint] = []
+    group = ""
+    for line in map(str.strip, text.splitlines()):
+        if line.startswith("["):
+            group = line.strip("[]").strip()
+        elif group in groups and line and not line.startswith("#"):
+            word, _, value = line.partition("=")
+            found.append(Point(word.strip().encode("utf-8", "replace").decode(), value.strip(), group))
+    return [point for point in found if point.value] or found
 
 
 def summaries(names: Collection[str]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from nika_core.errors import PluginError
 from nika_core.plugin import Client, Command, Facets, Keyword, LimitPolicy, Provider, Source, Step, TemplateSource
 from nika_core.registry import sections
 from nika_core.registry.kinds import Kind
-from nika_core.registry.loading import Description, Loader, load_object, make, make_guarded
+from nika_core.registry.loading import Description, Loader, load_object, make, make_guarded, metadata_error
 from nika_core.registry.policy import PluginPolicy, Unmatched, same_distribution
 from nika_core.registry.scan import DISTRIBUTION, PluginRecord, required_by, scan
 from nika_core.values import dataclass
@@ -60,14 +60,15 @@ class Registry:
         self._loader = Loader()
         self._loaded: dict[PluginRecord, Description | PluginError] = {}
         self._objects: dict[tuple[PluginRecord, str], Any] = {}
-        self._keywords: dict[str, Keyword] = {}  # these three: asked for every task of a document
+        self._keywords: dict[str, Keyword] = {}  # these four: asked for every task of a document
         self._facets: dict[str, Facets] = {}
+        self._template_sources: dict[str, TemplateSource] = {}
         self._sources: dict[str, Source] = {}
         self._claims: dict[str, tuple[Provider, ...]] = {}  # by a model's name
         self._by_word: dict[tuple[Kind, str], list[PluginRecord]] = {}
         self._blocked = self._policy.blocked(self._records)
         for record in self._records:
-            if record not in self._blocked:
+            if record not in self._blocked and not record.fault:
                 self._by_word.setdefault((record.kind, record.word), []).append(record)
 
     @cached_property
@@ -165,6 +166,9 @@ class Registry:
                     f"the {name} '{word}' of {record.origin} may not be used: {why}",
                     hint="`nika plugins list` shows what is blocked and by which list",
                 )
+        for record in self._records:
+            if record.kind is kind and record.word == word and record.fault:
+                raise metadata_error(record)
         near = get_close_matches(word, self.words(kind), 1)
         hint = f"did you mean '{near[0]}'? " if near else ""
         hint += self._install_hint(kind, word) or (
@@ -182,8 +186,8 @@ class Registry:
         return f"install it: pip install {distribution}" if distribution in self._built_in else None
 
     def usable(self) -> list[PluginRecord]:
-        """Every offer that the lists allow, whether or not it gets its word."""
-        return [record for record in self._records if record not in self._blocked]
+        """Every offer that the lists allow and whose metadata can be read, whether or not it gets its word."""
+        return [record for record in self._records if record not in self._blocked and not record.fault]
 
     # -- what they bring
 
@@ -290,7 +294,10 @@ class Registry:
 
     def template_source(self, name: str) -> TemplateSource:
         """Raises PluginError."""
-        return self._load(Kind.TEMPLATE_SOURCE, name, TemplateSource)
+        found = self._template_sources.get(name)
+        if found is None:
+            found = self._template_sources[name] = self._load(Kind.TEMPLATE_SOURCE, name, TemplateSource)
+        return found
 
     def sources(self) -> list[str]:
         """Every installed template source."""
@@ -324,6 +331,10 @@ class Registry:
         for record in self._records:
             if record in self._blocked:
                 found.append(PluginStatus(record, "blocked", self._blocked[record]))
+                continue
+            if record.fault:
+                unreadable = metadata_error(record)
+                found.append(PluginStatus(record, "broken", unreadable.message, unreadable.hint or ""))
                 continue
             failure = self._loaded.get(record)
             try:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from nika_core.registry.kinds import BY_GROUP, Kind
-from nika_core.registry.metadata import Distribution, entry_points_in, installed
+from nika_core.registry.metadata import Distribution, installed, offers_in
 from nika_core.values import dataclass, field
 
 DISTRIBUTION: Final = "nika-workflows"  # what people install: it requires the kernel and every built-in plugin
@@ -16,7 +16,8 @@ DISTRIBUTION: Final = "nika-workflows"  # what people install: it requires the k
 class PluginRecord:
     """A distribution offers a word. `module` is the entry point's value, not imported yet.
 
-    `id` is how allow and block lists name it: `keywords:shell`.
+    `id` is how allow and block lists name it: `keywords:shell`. If `fault` says why the metadata of its distribution
+    cannot be read, it has no claim to the word.
     """
 
     kind: Kind
@@ -25,6 +26,7 @@ class PluginRecord:
     distribution: str
     version: str
     plugin: object = field(default=None, compare=False, repr=False)  # passed by a program in place of `module`
+    fault: str = field(default="", compare=False, repr=False)
     id: str = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -40,12 +42,16 @@ def scan(distributions: Iterable[Distribution] | None = None) -> tuple[PluginRec
     """Return all plugins of all installed distributions, sorted; of a distribution found twice, the first counts."""
     found: list[PluginRecord] = []
     seen: set[str] = set()
-    for name, version, points in entry_points_in(BY_GROUP, installed() if distributions is None else distributions):
-        key = name.lower().replace("_", "-").replace(".", "-")
+    for offer in offers_in(BY_GROUP, installed() if distributions is None else distributions):
+        key = offer.name.lower().replace("_", "-").replace(".", "-")
         if key in seen:
             continue
-        seen.add(key)
-        found.extend(PluginRecord(BY_GROUP[point.group], point.name, point.value, name, version) for point in points)
+        if not offer.fault:  # else it hides no other of its name
+            seen.add(key)
+        for point in offer.points:
+            module = point.value.partition("[")[0].strip()  # what follows are extras, which pip installs
+            kind = BY_GROUP[point.group]
+            found.append(PluginRecord(kind, point.name, module, offer.name, offer.version, fault=offer.fault))
     return tuple(sorted(found, key=lambda record: (record.id, record.distribution)))
 
 

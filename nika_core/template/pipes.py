@@ -139,9 +139,7 @@ def _sum(value: Json) -> Json:
 def _average(value: Json) -> Json:
     numbers = _numbers(value, "average")
     if not numbers:
-        raise TemplateValueError(
-            "`average` takes at least one number, and the list has none", hint="a default stands in for it: `?? 0`"
-        )
+        return None
     total = _total(numbers, "average")
     try:
         return total / len(numbers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -19,6 +20,8 @@ from nika_core.template.pipes import apply_pipes
 from nika_core.template.rendering import render
 
 MAX_RENDERED_CHARACTERS: Final = 64 * 1024 * 1024
+# What stands before the first pipe; a `|` in a quoted key is none.
+_CHAIN: Final = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^|"'])*""")
 # What `??` stands in for; a value that may not be used is not a missing one.
 _MISSING_CODES: Final = frozenset({codes.MISSING_VALUE, codes.ENV_NOT_SET})
 
@@ -76,12 +79,10 @@ def _error(placeholder: Placeholder, error: NikaError) -> TemplateValueError:
 
 def _with_default(placeholder: Placeholder) -> str:
     closing = "}}" if placeholder.text.startswith("{{") else "}"
-    chain, bar, pipes = (
-        placeholder.text[: -len(closing)].rstrip().partition("|")
-        if placeholder.pipes
-        else (placeholder.text[: -len(closing)].rstrip(), "", "")
-    )
-    return f'{chain.rstrip()} ?? "..."{" | " + pipes.strip() if bar else ""}{closing}'
+    inside = placeholder.text.removesuffix(closing).rstrip()
+    chain = _CHAIN.match(inside).group() if placeholder.pipes else inside  # type: ignore[union-attr]  # it may be empty
+    pipes = inside[len(chain) :]
+    return f'{chain.rstrip()} ?? "..."{" " + pipes if pipes else ""}{closing}'
 
 
 def render_payload(

@@ -89,7 +89,8 @@ class FaultServer:
     Attributes:
         requests: every request, in order.
         mode: "work", "drop" (no answer, the connection is closed), "cut" (the answer breaks off in the middle),
-            "garbage" (a page instead of JSON), "silence" (no answer at all), or a status from 400 on.
+            "garbage" (a page instead of JSON), "refused" (status 200 with an error in place of an answer), "silence"
+            (no answer at all), or a status from 400 on.
         released: while it is clear, a working answer waits after its first part.
         gave_up: whether a held answer went on by itself because nothing released it for ten seconds.
     """
@@ -185,6 +186,8 @@ class FaultServer:
                         self.close_connection = True
                     case "garbage":
                         self._whole(200, b"<html>It works!</html>", "text/html")
+                    case "refused":
+                        self._whole(200, b'{"error": {"message": "the server says refused"}}', "application/json")
                     case int(status):
                         error = {"type": "fault", "message": f"the server says {status}"}
                         said = json.dumps({"type": "error", "error": error}).encode()

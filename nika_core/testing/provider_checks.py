@@ -66,8 +66,10 @@ FAULT_CATEGORIES: Final[Mapping[str | int, frozenset[Category]]] = {
     "drop": frozenset({Category.NETWORK}),
     "cut": frozenset({Category.NETWORK}),
     "garbage": frozenset({Category.NETWORK, Category.PROVIDER}),
+    "refused": frozenset({Category.PROVIDER}),
     "unreachable": frozenset({Category.NETWORK}),
 }
+_SAYS_WHY: Final = frozenset({400, 401, 403, 429, 500, 503, "refused"})
 
 
 def small_request(model: str, text: str = "Is anybody there?", **more: Any) -> ModelRequest:
@@ -219,6 +221,11 @@ async def check_faults(make: Make, model: str, server: FaultServer, secrets: tup
         with server.fault(mode, retry_after="7"):
             error = await _failure(make(), small_request(model), _fault_text(mode))
         _judge(error, mode, categories, secrets)
+        if mode in _SAYS_WHY:
+            told = f"the server says {mode}" in error.message
+            require(told, FAULTS, f"when {_fault_text(mode)}, the error does not tell what it says: {error.message}")
+        if mode == "refused":
+            require(not error.retriable, FAULTS, f"when {_fault_text(mode)}, it is asked for, and paid, again")
         if mode == 429:
             wait = error.retry_after
             require(wait in (None, 7.0), FAULTS, f"the server asks to wait 7 s, `retry_after` is {wait}")
@@ -260,6 +267,7 @@ def _fault_text(mode: str | int) -> str:
         "drop": "the server closes the connection",
         "cut": "the answer breaks off",
         "garbage": "the answer is a page, not JSON",
+        "refused": "status 200 has an error in place of an answer",
         "unreachable": "nothing listens there",
     }
     return words[mode] if isinstance(mode, str) else f"the server answers with status {mode}"

@@ -66,6 +66,11 @@ def engine(peers: Path) -> Iterator[Row]:
     yield Row("a list of 10,000 items", items, f"10,000 tasks: {tasks}", listed["ratio"], 1.5)
 
 
+def items(peers: Path) -> Iterator[Row]:
+    """A long list of mocked calls to a model, beside as many tasks."""
+    yield from _rows("bench_items.py")
+
+
 def others(peers: Path) -> Iterator[Row]:
     """The engine with its journal, beside other engines."""
     yield from _rows("bench_peers.py", str(peers / "bin" / "python"))
@@ -83,7 +88,7 @@ def startup(peers: Path) -> Iterator[Row]:
 
 LINEAR = 1.5  # times as much a task, or a megabyte, where there are ten times as many
 PARTS: dict[str, Callable[[Path], Iterator[Row]]] = {
-    part.__name__: part for part in (startup, template, document, engine, shells, others)
+    part.__name__: part for part in (startup, template, document, engine, items, shells, others)
 }
 NEED_PEERS = {"startup", "others"}
 

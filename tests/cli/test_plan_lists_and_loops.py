@@ -119,6 +119,16 @@ def test_a_plan_notes_that_the_place_of_an_item_is_part_of_its_payload(nika: Nik
     assert "notes" not in task
 
 
+def test_a_plan_notes_that_a_list_is_longer_than_it_may_be(nika: Nika, write: Write) -> None:
+    each = "{id: a, forEach: {items: '${input.names}', max: 2}, shell: 'echo ${each.item}'}"
+    head = "inputs: {names: {type: json, default: [a, b, c]}}\n"
+    note = "its list has 3 items, at most 2 are allowed: it fails before its first item"
+    task, text = planned(nika, write, each, head=head)
+    assert (task["notes"], note in text) == ([note], True)
+    task, _ = planned(nika, write, each, "-i", "names=[1, 2]", head=head)
+    assert not task.get("notes")
+
+
 @pytest.mark.parametrize("format_", ["text", "mermaid", "dot", "svg"])
 def test_a_graph_marks_lists_and_loops(nika: Nika, write: Write, format_: str) -> None:
     write(

@@ -107,15 +107,16 @@ def test_outputs_name_tasks_that_are_there(load: Load) -> None:
     ("reference", "errors"),
     [
         ("{{maybe}}", 1),
-        ("{{maybe ?? perhaps}}", 1),  # once, not for each of the two
-        ("{{maybe ?? perhaps ?? null}}", 0),
+        ("{{maybe ?? perhaps}}", 0),  # if neither has a value, the run fails and says so
+        ("${error.perhaps.message}", 1),  # there is none if all goes well
+        ("${error.sure.message ?? null}", 0),
         ("{{maybe ?? sure}}", 0),
         ("${task.maybe ?? input.text}", 0),
         ("${state.maybe}", 0),
         ("{{some}}", 0),  # its `when` skips items, not the task
     ],
 )
-def test_outputs_say_what_is_taken_if_no_task_of_a_chain_has_an_output(reference: str, errors: int) -> None:
+def test_outputs_say_what_is_taken_if_a_task_has_no_output(reference: str, errors: int) -> None:
     text = f"""
         inputs: {{text: {{default: x}}}}
         outputs: ["{reference}", "{{{{sure}}}}"]

@@ -26,7 +26,7 @@ class Act:
             await acts.begun.setdefault(begun, asyncio.Event()).wait()
         if payload.get("forever"):
             await asyncio.Event().wait()
-        if payload.get("fails"):
+        if payload.get("fails") or payload.get("failsIf") is True:
             raise TaskError("it was told to fail", output=payload.get("gives"), retriable=False)
         return payload.get("gives")
 
@@ -54,11 +54,12 @@ class Acts:
                         fields.Optional("gives"): fields.field(fields.Anything(), "What it returns."),
                         fields.Optional("reads"): fields.field(fields.Anything(), "Templates, for their sake."),
                         fields.Optional("fails"): fields.field(fields.Bool(), "Whether it fails."),
+                        fields.Optional("failsIf"): fields.field(fields.Anything(), "A template that says so."),
                         fields.Optional("forever"): fields.field(fields.Bool(), "Whether it never ends by itself."),
                         fields.Optional("onceBegun"): fields.field(fields.Str(), "A task that it waits to have begun."),
                     }
                 ),
-                json_fields=("gives", "reads"),
+                json_fields=("gives", "reads", "failsIf"),
                 step=f"{__name__}:Act",
                 facets="nika_core.plugin:Facets",
             )

@@ -6,6 +6,7 @@ Each graph holds one sentence of the language's rules. The text is run by the re
 from __future__ import annotations
 
 from typing import Any, NamedTuple
+from unittest.mock import ANY
 
 import pytest
 
@@ -18,14 +19,27 @@ SKIPPED = '{id: no, act: x, when: "1 == 2"}'
 
 
 class Graph(NamedTuple):
+    """A workflow, and how it ends.
+
+    Attributes:
+        ends: of each task, its state with the reason of a skip or the category of a failure.
+        root: further keys of the workflow.
+        output: the run's.
+        acts: what was begun, in order, if it is not once each task that was not skipped.
+    """
+
     rule: str
     tasks: tuple[str, ...]
     ends: dict[str, str]
     flows: tuple[str, ...] = ()
     status: str = "succeeded"
     options: dict[str, Any] = {}
+    root: tuple[str, ...] = ()
+    output: Any = ANY
+    acts: str | None = None
 
 
+CLEAN = "{id: clean, act: x, always: true}"
 GRAPHS = [
     # ---- references
     Graph(
@@ -406,6 +420,331 @@ GRAPHS = [
         "failed",
         {"timeout": "500ms"},
     ),
+    # ---- stand-in values
+    Graph(
+        "a stand-in value makes the task count as succeeded: it is read, its flows are active, the run succeeds",
+        ("{id: bad, act: {fails: true}, onError: {value: {v: 7}}}", '{id: b, act: "{{bad.v}}"}', "{id: c, act: x}"),
+        {"bad": "success", "b": "success", "c": "success"},
+        ('{source: bad, target: c, condition: "{{bad.v}} == 7"}',),
+        root=('outputs: "{{b}}"',),
+        output=7,
+    ),
+    Graph(
+        "why a task failed can be read though a value stood in; its state is a success",
+        (
+            "{id: bad, act: {fails: true}, onError: {value: 0}}",
+            '{id: b, act: "${error.bad.category}: ${error.bad.message}", when: "${state.bad} == \'success\'"}',
+        ),
+        {"bad": "success", "b": "success"},
+        output="execution: it was told to fail",
+    ),
+    Graph(
+        "a stand-in value is no word on a task that is skipped",
+        (FAILS, '{id: b, act: "{{bad}}", onError: {value: 0}}', '{id: c, act: "{{b ?? 5}}"}'),
+        {"bad": "failed execution", "b": "skipped upstreamFailed", "c": "success"},
+        (),
+        "failed",
+    ),
+    Graph(
+        "a stand-in value also stands in for a task whose template is wrong",
+        (YES, '{id: b, act: "{{yes.missing}}", onError: {value: "{{yes.text}}"}}', '{id: c, act: "{{b}}"}'),
+        {"yes": "success", "b": "success", "c": "success"},
+        output="hi",
+        acts="yes c",
+    ),
+    Graph(
+        "a stand-in value that has no value itself fails the task",
+        (YES, '{id: bad, act: {fails: true}, onError: {value: "{{yes.missing}}"}}', '{id: b, act: "{{bad}}"}'),
+        {"yes": "success", "bad": "failed template", "b": "skipped upstreamFailed"},
+        (),
+        "failed",
+        acts="yes bad",
+    ),
+    # ---- cleanup
+    Graph(
+        "cleanup runs once what it waits for has ended, however it ended; the run still fails",
+        (FAILS, '{id: b, act: "{{bad}}"}', "{id: clean, act: \"${state.bad} {{b ?? 'none'}}\", always: true}"),
+        {"bad": "failed execution", "b": "skipped upstreamFailed", "clean": "success"},
+        (),
+        "failed",
+    ),
+    Graph(
+        "flows into cleanup only order",
+        (SKIPPED, FAILS, CLEAN),
+        {"no": "skipped condition", "bad": "failed execution", "clean": "success"},
+        ("{source: no, target: clean}", "{source: bad, target: clean}"),
+        "failed",
+    ),
+    Graph(
+        "the `when` of cleanup still decides",
+        (YES, "{id: clean, act: x, always: true, when: \"${state.yes} == 'failed'\"}"),
+        {"yes": "success", "clean": "skipped condition"},
+    ),
+    Graph(
+        "cleanup that waits for no task waits for all tasks that are not cleanup, and reads how the run ends",
+        (
+            "{id: clean, act: x, always: true}",
+            "{id: told, act: x, always: true, when: \"${run.status} == 'failed'\"}",
+            "{id: calm, act: x, always: true, when: \"${run.status} == 'succeeded'\"}",
+            FAILS,
+            "{id: c, act: {onceBegun: bad}}",
+            '{id: d, act: "{{c}}"}',
+        ),
+        {
+            "clean": "success",
+            "told": "success",
+            "calm": "skipped condition",
+            "bad": "failed execution",
+            "c": "success",
+            "d": "success",
+        },
+        (),
+        "failed",
+    ),
+    Graph(
+        "cleanup runs after fail-fast, too",
+        (
+            "{id: bad, act: {fails: true, onceBegun: long}}",
+            "{id: long, act: {forever: true}}",
+            '{id: clean, act: "${state.long}", always: true}',
+            '{id: after, act: "{{long}}"}',
+        ),
+        {"bad": "failed execution", "long": "cancelled", "clean": "success", "after": "skipped runCancelled"},
+        (),
+        "failed",
+        {"fail_fast": True},
+        acts="bad long clean",
+    ),
+    Graph(
+        "cleanup runs after a run that took too long, too",
+        ("{id: long, act: {forever: true}}", CLEAN),
+        {"long": "cancelled", "clean": "success"},
+        (),
+        "failed",
+        {"timeout": "200ms"},
+        acts="long clean",
+    ),
+    Graph(
+        "cleanup that fails fails the run",
+        (YES, "{id: clean, act: {fails: true}, always: true}"),
+        {"yes": "success", "clean": "failed execution"},
+        (),
+        "failed",
+    ),
+    Graph(
+        "cleanup never gives the default output",
+        (YES, CLEAN),
+        {"yes": "success", "clean": "success"},
+        output={"v": 1, "text": "hi", "nothing": None},
+    ),
+    # ---- lists
+    Graph(
+        "a list has an output of the same length in the same order",
+        ('{id: list, forEach: [3, 1, 2], act: "${each.number}/${each.item}"}',),
+        {"list": "success"},
+        output=["1/3", "2/1", "3/2"],
+        acts="list[0] list[1] list[2]",
+    ),
+    Graph(
+        "an empty list gives an empty list at once, and what needs it runs",
+        ("{id: none, act: {gives: []}}", '{id: list, forEach: "{{none}}", act: x}', '{id: b, act: "{{list}}"}'),
+        {"none": "success", "list": "success", "b": "success"},
+        output=[],
+        acts="none b",
+    ),
+    Graph(
+        "a value that is no list fails the task",
+        (YES, '{id: list, forEach: "{{yes.text}}", act: x}', '{id: b, act: "{{list ?? 0}}"}'),
+        {"yes": "success", "list": "failed template", "b": "success"},
+        (),
+        "failed",
+        acts="yes b",
+    ),
+    Graph(
+        "every item is done, then the task fails; what it had produced is a list with null",
+        (
+            '{id: list, forEach: [true, false], act: {gives: 1, failsIf: "${each.item}"}, onError: continue}',
+            '{id: b, act: "${error.list.output} ${error.list.items.0.index}"}',
+        ),
+        {"list": "failed execution", "b": "success"},
+        output="[null,1] 0",
+        acts="list[0] list[1] b",
+    ),
+    Graph(
+        "with `onItemError: stop` no further item starts",
+        (
+            "{id: list, forEach: {items: [true, false], maxConcurrent: 1, onItemError: stop}, "
+            'act: {failsIf: "${each.item}"}}',
+            '{id: b, act: "{{list}}"}',
+        ),
+        {"list": "failed execution", "b": "skipped upstreamFailed"},
+        (),
+        "failed",
+        acts="list[0]",
+    ),
+    Graph(
+        "with `onItemError: continue` the task succeeds, and the failed item's place is null",
+        (
+            "{id: list, forEach: {items: [true, false], onItemError: continue}, "
+            'act: {gives: 1, failsIf: "${each.item}"}}',
+            '{id: b, act: {gives: ["{{list}}", "${error.list.items.0.category}"]}}',
+        ),
+        {"list": "success", "b": "success"},
+        output=[[None, 1], "execution"],
+        acts="list[0] list[1] b",
+    ),
+    Graph(
+        "`onItemError: {value}` stands in for the item",
+        (
+            "{id: list, forEach: {items: [true, false], onItemError: {value: 9}}, "
+            'act: {gives: 1, failsIf: "${each.item}"}}',
+        ),
+        {"list": "success"},
+        output=[9, 1],
+        acts="list[0] list[1]",
+    ),
+    Graph(
+        "`onError` is the whole task's: its value stands in for the list",
+        ('{id: list, forEach: [true, false], act: {failsIf: "${each.item}"}, onError: {value: []}}',),
+        {"list": "success"},
+        output=[],
+        acts="list[0] list[1]",
+    ),
+    Graph(
+        "a list of more than `max` items fails before the first one starts",
+        ("{id: many, act: {gives: [1, 2, 3]}}", '{id: list, forEach: {items: "{{many}}", max: 2}, act: x}'),
+        {"many": "success", "list": "failed template"},
+        (),
+        "failed",
+        acts="many",
+    ),
+    Graph(
+        "a repeated key fails the task before the first item",
+        ('{id: list, forEach: {items: [a, b, a], key: "${each.item}"}, act: x}',),
+        {"list": "failed template"},
+        (),
+        "failed",
+        acts="",
+    ),
+    Graph(
+        "a `when` without an item is decided once, before the list",
+        ('{id: list, forEach: [1, 2], act: x, when: "1 == 2"}', '{id: b, act: "{{list}}"}'),
+        {"list": "skipped condition", "b": "skipped upstreamSkipped"},
+    ),
+    Graph(
+        "a `when` with an item is asked for each: a skipped one is null and no failure, the task is not skipped",
+        ('{id: list, forEach: [1, 2], act: "${each.item}", when: "${each.item} == 2"}', '{id: b, act: "{{list}}"}'),
+        {"list": "success", "b": "success"},
+        output=[None, 2],
+        acts="list[1] b",
+    ),
+    Graph(
+        "a list is skipped like any task if its items have no value",
+        (SKIPPED, '{id: list, forEach: "{{no}}", act: x}', '{id: other, forEach: "{{no ?? []}}", act: x}'),
+        {"no": "skipped condition", "list": "skipped upstreamSkipped", "other": "success"},
+        output=[],
+        acts="",
+    ),
+    # ---- loops
+    Graph(
+        "a loop does its task again until the condition holds",
+        ('{id: loop, act: "${last.round ?? 0}", repeat: {until: "{{loop}} == 2", max: 5}}', '{id: b, act: "{{loop}}"}'),
+        {"loop": "success", "b": "success"},
+        output=2,
+        acts="loop@1 loop@2 loop@3 b",
+    ),
+    Graph(
+        "a loop whose condition never held fails; what it had produced can be read",
+        (
+            '{id: loop, act: "${last.round ?? 0}", repeat: {until: "{{loop}} == 7", max: 2}, onError: continue}',
+            '{id: b, act: "${error.loop.output}"}',
+        ),
+        {"loop": "failed validation", "b": "success"},
+        output=1,
+        acts="loop@1 loop@2 b",
+    ),
+    Graph(
+        "with `onExhausted: continue` a loop succeeds with its last output",
+        ('{id: loop, act: "${last.round ?? 0}", repeat: {until: "{{loop}} == 7", max: 2, onExhausted: continue}}',),
+        {"loop": "success"},
+        output=1,
+        acts="loop@1 loop@2",
+    ),
+    Graph(
+        "a failed round fails the loop",
+        ('{id: loop, act: {fails: true}, repeat: {until: "{{loop}} == 1", max: 3}}', '{id: b, act: "{{loop}}"}'),
+        {"loop": "failed execution", "b": "skipped upstreamFailed"},
+        (),
+        "failed",
+        acts="loop@1",
+    ),
+    Graph(
+        "with `onRoundError: continue` a failed round counts as one without output, and the loop goes on",
+        (
+            "{id: loop, repeat: {until: \"{{loop}} == 'done'\", max: 3, onRoundError: continue}, "
+            'act: {gives: done, failsIf: "${last.round ?? true}"}}',
+        ),
+        {"loop": "success"},
+        output="done",
+        acts="loop@1 loop@2",
+    ),
+    Graph(
+        "a path that is missing in `until` fails the task",
+        ('{id: loop, act: {gives: {v: 1}}, repeat: {until: "{{loop.missing}} == 1", max: 3}}',),
+        {"loop": "failed template"},
+        (),
+        "failed",
+        acts="loop@1",
+    ),
+    Graph(
+        "`collect` makes the output the list of all rounds' outputs",
+        ('{id: loop, act: "${last.round ?? 0}", repeat: {until: "{{loop}} == 1", max: 3, collect: true}}',),
+        {"loop": "success"},
+        output=[0, 1],
+        acts="loop@1 loop@2",
+    ),
+    Graph(
+        "the `when` of a loop is decided once, before its first round",
+        ('{id: loop, act: x, when: "1 == 2", repeat: {until: "{{loop}} == 1", max: 3}}',),
+        {"loop": "skipped condition"},
+    ),
+    # ---- outputs
+    Graph(
+        "`outputs` is the workflow's output, with a value for a task that was skipped",
+        (SKIPPED, YES),
+        {"no": "skipped condition", "yes": "success"},
+        root=('outputs: {a: "{{no ?? \'none\'}}", b: "{{yes.v}}"}',),
+        output={"a": "none", "b": 1},
+    ),
+    Graph(
+        "a template in `outputs` without a value fails the run, though every task succeeded",
+        (YES,),
+        {"yes": "success"},
+        (),
+        "failed",
+        root=('outputs: {a: "{{yes.missing}}"}',),
+    ),
+    Graph(
+        "a chain in `outputs` needs no literal at its end: the first that has a value",
+        (SKIPPED, YES),
+        {"no": "skipped condition", "yes": "success"},
+        root=('outputs: "{{no ?? yes.v}}"',),
+        output=1,
+    ),
+    Graph(
+        "a chain in `outputs` of which nothing has a value fails the run",
+        (SKIPPED, '{id: other, act: x, when: "1 == 2"}'),
+        {"no": "skipped condition", "other": "skipped condition"},
+        (),
+        "failed",
+        root=('outputs: "{{no ?? other}}"',),
+    ),
+    Graph(
+        "without `outputs` the last task in declared order that has an output gives it",
+        (YES, '{id: b, act: "{{yes.v}}"}', SKIPPED),
+        {"yes": "success", "b": "success", "no": "skipped condition"},
+        output=1,
+    ),
 ]
 
 
@@ -413,17 +752,22 @@ GRAPHS = [
 def test_a_graph_ends_as_the_rule_says(table: Table, graph: Graph) -> None:
     inputs = ["inputs: {dry: {type: bool}}"] if "inputs" in graph.options else []
     flows = ["flows:", *(f"  - {flow}" for flow in graph.flows)] if graph.flows else []
-    text = "\n".join([*inputs, "tasks:", *(f"  - {task}" for task in graph.tasks), *flows, ""])
+    text = "\n".join([*inputs, *graph.root, "tasks:", *(f"  - {task}" for task in graph.tasks), *flows, ""])
     status, ends = table.run(text, **graph.options)
     assert (ends, status) == (graph.ends, graph.status)
     # A task has begun if and only if it did not fail before it could, and was not skipped.
     began = {name for name, end in ends.items() if not end.startswith("skipped") and end != "failed template"}
-    assert set(table.acts.ran) == began
+    if graph.acts is None:
+        assert set(table.acts.ran) == began
+    else:
+        assert table.acts.ran == graph.acts.split()
     # A failed task never has an output, and a failed run prints none.
     assert {task.id for task in table.result.tasks if task.has_output} == {
         name for name, end in ends.items() if end == "success"
     }
-    assert table.result.has_output is (status == "succeeded" and "success" in ends.values())
+    assert table.result.has_output is (status == "succeeded" and bool({*graph.root} or "success" in ends.values()))
+    if graph.output is not ANY:
+        assert (table.result.output, status) == (graph.output, "succeeded")
 
 
 def test_a_task_waits_for_every_task_that_it_names_however_it_names_it(table: Table) -> None:

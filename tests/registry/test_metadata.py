@@ -6,7 +6,8 @@ import zipfile
 import importlib_metadata
 import pytest
 
-from nika_core.registry import scan
+from nika_core.errors import PluginError
+from nika_core.registry import Kind, Registry, scan
 from nika_core.registry.metadata import Folder, installed
 
 METADATA = "Metadata-Version: 2.1\nName: Acme.Plugin\nVersion: 1.2\n\nName: not this one\n"
@@ -32,25 +33,52 @@ def test_folders_of_metadata_are_read(site, kind):
     text = "; [x]\n[console_scripts]\na = b:c\n# d\n\n[nika.keywords]\n work=acme.plugin [extra]\n"
     (info / "entry_points.txt").write_text(text.removeprefix("; [x]\n"))
     (record,) = [record for record in scan() if record.distribution == "Acme.Plugin"]
-    assert (record.word, record.module, record.version) == ("work", "acme.plugin [extra]", "1.2")
+    assert (record.word, record.module, record.version) == ("work", "acme.plugin", "1.2")
     assert site.records() == (record,)
 
 
-@pytest.mark.parametrize(
-    ("metadata", "points"),
-    [
-        (METADATA, b"[nika.keywords]\nno pair\n"),
-        (METADATA, b"[nika.keywords]\nwork = \xff\n"),
-        ("Version: 1\n", b"[nika.keywords]\nwork = acme\n"),
-        ("", b"[nika.keywords]\nwork = acme\n"),
-    ],
-)
-def test_what_cannot_be_read_offers_nothing(site, metadata, points):
+BROKEN = [
+    (METADATA.encode(), b"[nika.keywords]\nwork = acme\nno pair\n", "'no pair'"),
+    (METADATA.encode(), b"[nika.keywords]\nwork = \xff\n", "entry_points.txt is not UTF-8"),
+    (b"Version: 1\n", b"[nika.keywords]\nwork = acme\n", "no Name"),
+    (b"Name: Acme.Plugin\n", b"[nika.keywords]\nwork = acme\n", "no Version"),
+    (METADATA.encode() + b"\xff\n", b"[nika.keywords]\nwork = acme\n", "METADATA is not UTF-8"),
+    (b"", b"[nika.keywords]\nwork = acme\n", "no METADATA"),
+    (None, b"[nika.keywords]\nwork = acme\n", "no METADATA"),
+]
+
+
+def broken_site(site, metadata, points):
     info = site.folder / "acme_plugin-1.2.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text(metadata)
+    if metadata is not None:
+        (info / "METADATA").write_bytes(metadata)
     (info / "entry_points.txt").write_bytes(points)
-    assert not [record for record in scan() if record.module == "acme"]
+
+
+@pytest.mark.parametrize(("metadata", "points", "said"), BROKEN)
+def test_what_cannot_be_read_is_told_and_has_no_word(site, metadata, points, said):
+    broken_site(site, metadata, points)
+    registry = Registry()
+    (listed,) = [each for each in registry.listing() if "acme" in each.record.distribution.lower()]
+    assert (listed.status, said in listed.why, "reinstall" in listed.hint) == ("broken", True, True)
+    assert "work" not in registry.words(Kind.KEYWORD)
+    assert listed.record not in registry.usable()
+    with pytest.raises(PluginError, match=said):
+        registry.keyword(listed.record.word)
+
+
+def test_metadata_that_cannot_be_read_takes_no_word_of_another(site):
+    broken_site(site, b"Name: Acme.Plugin\n", b"[nika.keywords]\nshell = acme\n")
+    assert Registry().record(Kind.KEYWORD, "shell").distribution == "nika-keyword-shell"
+
+
+def test_what_pip_left_behind_is_no_plugin(site):
+    info = site.folder / "~cme_plugin-1.2.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(METADATA)
+    (info / "entry_points.txt").write_text("[nika.keywords]\nwork = acme\n")
+    assert not [record for record in scan() if record.word == "work"]
 
 
 def test_a_zip_file_on_the_path_is_looked_into(tmp_path, monkeypatch):

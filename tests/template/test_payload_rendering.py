@@ -234,6 +234,9 @@ def test_a_missing_value_without_a_default_shows_how_to_write_one():
         resolved("${vault.absent}")
     assert caught.value.hint is not None
     assert '${vault.absent ?? "..."}' in caught.value.hint
+    with pytest.raises(TemplateValueError) as caught:
+        resolved("""${vault.absent."a | b" | join(' | ') | trim}""")
+    assert """${vault.absent."a | b" ?? "..." | join(' | ') | trim}""" in (caught.value.hint or "")
 
 
 def test_a_source_that_fails_is_named():

@@ -20,6 +20,8 @@ CHEATS = {
     "mislabelling": "faults",
     "raising": "faults",
     "telling": "faults",
+    "hiding": "faults",
+    "insisting": "faults",
     "alarming": "faults",
     "boasting": "abilities",
     "claiming": "abilities",

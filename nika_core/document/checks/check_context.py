@@ -119,6 +119,13 @@ class Context:
         """Return whether a reference waits for the tasks that it names without needing an output."""
         return asks_no_output(self.catalog, placeholder)
 
+    def may_be_missing(self, placeholder: Placeholder) -> bool:
+        """Return whether a reference may have no value whatever has run."""
+        try:
+            return self.catalog.template_source(placeholder.source).may_be_missing
+        except NikaError:  # reported elsewhere
+            return False
+
     def depends_on(self, placeholder: Placeholder) -> tuple[str, ...]:
         """Return the tasks that a placeholder names."""
         needed = self._needed.get(placeholder.text)  # several checks ask, and most placeholders stand in many tasks

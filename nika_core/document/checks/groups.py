@@ -41,22 +41,21 @@ def _check_list(context: Context, task: Task, for_each: ForEach) -> Iterator[Pro
             "use a keyword whose conversations are separate, e.g. `subagent`",
         )
     bound = context.limits.bounds.get(LimitKind.ITEMS)
-    if bound is None:
-        return
-    if for_each.max_items is not None and for_each.max_items > bound.value:
+    if bound is not None and for_each.max_items is not None and for_each.max_items > bound.value:
         yield Problem(
             codes.COUNT_LIMIT,
             f"`max` is {for_each.max_items}; at most {bound.value:g} items are allowed",
             task.at(("forEach", "max")),
             f"lower it, or raise {bound.name}",
         )
-    most = bound.value if for_each.max_items is None else min(bound.value, for_each.max_items)
-    if isinstance(for_each.items, list) and len(for_each.items) > most:
+    bounds = [for_each.max_items, None if bound is None else bound.value]
+    most = min((each for each in bounds if each is not None), default=None)
+    if most is not None and isinstance(for_each.items, list) and len(for_each.items) > most:
         yield Problem(
             codes.COUNT_LIMIT,
             f"the list has {len(for_each.items)} items; at most {most:g} are allowed",
             place,
-            f"raise `max`, or {bound.name}",
+            "raise `max`" if bound is None else f"raise `max`, or {bound.name}",
         )
 
 

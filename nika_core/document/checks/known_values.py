@@ -8,7 +8,7 @@ from functools import partial
 from nika_core.document.checks.check_context import is_known_before_run, place_of
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.errors import Place, PluginError, Problem, TemplateValueError
-from nika_core.model.payload_tree import placeholders_in
+from nika_core.model.payload_tree import list_parts, placeholders_in
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import Workflow
 from nika_core.plugin import Values
@@ -54,8 +54,13 @@ def _everywhere(workflow: Workflow) -> Iterator[tuple[Placeholder, Callable[[], 
     for task in workflow.tasks:
         for path, placeholder in placeholders_in(task.payload):
             yield placeholder, partial(place_of, task.at, path, placeholder)
-        for placeholder in task.when.placeholders if task.when else ():
-            yield placeholder, partial(place_of, task.at, ("when",), placeholder)
+        parts = {"onError": {"value": task.stand_in}, "forEach": list_parts(task.for_each) if task.for_each else None}
+        for path, placeholder in placeholders_in(parts):
+            yield placeholder, partial(place_of, task.at, path, placeholder)
+        until = task.repeat.until if task.repeat else None
+        for at, condition in ((("when",), task.when), (("repeat", "until"), until)):
+            for placeholder in condition.placeholders if condition else ():
+                yield placeholder, partial(place_of, task.at, at, placeholder)
     for path, placeholder in placeholders_in(workflow.agent.system_prompt if workflow.agent else None):
         yield placeholder, partial(place_of, workflow.at, ("agent", "systemPrompt", *path), placeholder)
     for flow in workflow.flows:

@@ -8,12 +8,13 @@ from typing import Any
 
 from nika_core import codes
 from nika_core.document.checks.check_context import Context, depends_on, place_of
-from nika_core.errors import Place, Problem, Severity
+from nika_core.document.checks.payload_checks import TaskPayloads
+from nika_core.errors import NikaError, Place, Problem, Severity
 from nika_core.model.graph import Edge, EdgeKind
 from nika_core.model.nearest import nearest
 from nika_core.model.payload_tree import list_parts, placeholders_in
 from nika_core.model.template import Placeholder
-from nika_core.model.workflow import NodePath, NoOutputs, OnError
+from nika_core.model.workflow import NodePath, NoOutputs, OnError, Task
 
 _MAX_NAMES = 20  # of a cycle's tasks in one message
 
@@ -136,18 +137,20 @@ def check_outputs(context: Context) -> Iterator[Problem]:
         )
     unsure = context.graph.order if context.graph.cycles() else _without_sure_output(context)
     for path, placeholder in placeholders_in(workflow.outputs, ("outputs",)):
-        if placeholder.has_default or not all(_may_be_missing(context, unsure, each) for each in placeholder.members):
+        if placeholder.is_optional:  # if nothing in a chain has a value, the run fails and says so
             continue
-        tasks = " and ".join(f"'{task}'" for task in context.depends_on(placeholder))
-        yield Problem(
-            codes.UNKNOWN_REFERENCE,
-            f"{placeholder.text}: {tasks} may have no output",
-            place_of(workflow.at, path, placeholder),
-            "it, or a task before it, may be skipped or fail; say at the end of the chain what is then taken: ?? null",
-        )
+        if context.may_be_missing(placeholder):
+            message = f"{placeholder.text}: it has no value in a run in which all goes well"
+        elif _may_have_no_output(context, unsure, placeholder):
+            tasks = " and ".join(f"'{task}'" for task in context.depends_on(placeholder))
+            message = f"{placeholder.text}: {tasks} may have no output; it, or a task before it, may be skipped or fail"
+        else:
+            continue
+        hint = "say what is then taken, another reference or a value: ?? null"
+        yield Problem(codes.UNKNOWN_REFERENCE, message, place_of(workflow.at, path, placeholder), hint)
 
 
-def _may_be_missing(context: Context, unsure: Collection[str], reference: Placeholder) -> bool:
+def _may_have_no_output(context: Context, unsure: Collection[str], reference: Placeholder) -> bool:
     """Whether a reference asks for the output of a task that may have none."""
     if context.asks_no_output(reference):
         return False
@@ -158,6 +161,7 @@ def _may_be_missing(context: Context, unsure: Collection[str], reference: Placeh
 def _without_sure_output(context: Context) -> set[str]:
     """Return the tasks that may be skipped, or fail and be tolerated, in a run that succeeds."""
     unsure: set[str] = set()
+    payloads = TaskPayloads(context.workflow, context.limits, context.settings, context.environ)
     for wave in context.graph.waves():
         for name in wave:
             task = context.tasks[name]
@@ -166,9 +170,18 @@ def _without_sure_output(context: Context) -> set[str]:
             flows = [edge for edge in edges if edge.kind is EdgeKind.FLOW]
             sure_flow = not flows or any(edge.condition is None and edge.source not in unsure for edge in flows)
             skippable = task.when is not None and not task.decides_per_item
+            skippable = skippable or (task.for_each is None and _may_decline(context, payloads, task))
             if skippable or task.on_error is OnError.CONTINUE or needs or not sure_flow:
                 unsure.add(name)
     return unsure
+
+
+def _may_decline(context: Context, payloads: TaskPayloads, task: Task) -> bool:
+    """Whether the task's step may end it as skipped."""
+    try:
+        return context.catalog.facets(task.keyword).may_decline(payloads.of(task))
+    except NikaError:  # reported elsewhere
+        return False
 
 
 def place_of_edge(context: Context, edge: Edge) -> Place:

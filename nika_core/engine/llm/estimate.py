@@ -178,21 +178,40 @@ def _dearest(models: Iterable[tuple[Provider, ModelInfo]], tokens: int, prices: 
     return max(known) if known else None
 
 
-def forecast_run(tasks: Iterable[TaskForecast], certain: Collection[str]) -> RunForecast:
-    """Args: certain: the tasks that run whatever the conditions turn out to be (see `certain_tasks`)."""
-    each = tuple(tasks)
+def forecast_run(tasks: Iterable[TaskForecast], certain: Collection[str], bounds: SpendingLimits) -> RunForecast:
+    """Return what a run takes: no more than its limits let it.
+
+    Args:
+        certain: the tasks that run whatever the conditions turn out to be (see `certain_tasks`).
+    """
+    each = tuple(_within_run(task, bounds) for task in tasks)
     sure = [task for task in each if task.task in certain]
     tokens = [task.tokens_high for task in each]
     costs = [task.cost_high for task in each]
     return RunForecast(
         each,
         sum(task.tokens_low for task in sure),
-        _total(tokens, 0),
+        _at_most(_total(tokens, 0), bounds.run_tokens),
         sum((task.cost_low for task in sure), _FREE),
-        _total(costs, _FREE),
+        _at_most(_total(costs, _FREE), bounds.run_cost),
         tuple(f"{task.task}: {task.reason}" for task in each if task.reason),
         tuple(dict.fromkeys(model for task in each for model in task.unpriced)),
     )
+
+
+def _within_run(task: TaskForecast, bounds: SpendingLimits) -> TaskForecast:
+    tokens, cost = _at_most(task.tokens_high, bounds.run_tokens), _at_most(task.cost_high, bounds.run_cost)
+    cut = ((tokens, task.tokens_high, bounds.run_tokens), (cost, task.cost_high, bounds.run_cost))
+    reasons = [f"cut by {bound.name}" for new, old, bound in cut if bound is not None and new != old]
+    reason = "; ".join(filter(None, [task.reason, *reasons]))
+    return replace(task, tokens_high=tokens, cost_high=cost, reason=reason)
+
+
+def _at_most(amount: _Amount | None, bound: Bound | None) -> _Amount | None:
+    """Return an amount, or the bound if that is less; what nothing else bounds stays so."""
+    if amount is None or bound is None or amount <= bound.value:
+        return amount
+    return type(amount)(bound.value)
 
 
 def _total(amounts: Iterable[_Amount | None], nothing: _Amount) -> _Amount | None:

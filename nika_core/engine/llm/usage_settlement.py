@@ -66,6 +66,9 @@ class UsageSettlement:
         """After a failure, or (None) a cancellation."""
         if error is not None and isinstance(error.usage, Usage) and _believable(error.usage):
             whole = self._at_least(in_flight, error.usage)
+            if not any(whole.counts):  # it was never sent
+                in_flight.reservation.release()
+                return replace(NOTHING, calls=1)
             usage = self._priced(in_flight, whole)
             if whole.estimated and not error.usage.estimated:
                 self._charge_worst_case(in_flight, usage)

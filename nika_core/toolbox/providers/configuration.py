@@ -27,7 +27,8 @@ def check_key(variable: str, secrets: Iterable[str]) -> None:
 
 def check_address(variable: str, address: str) -> None:
     """Raise TaskError (config) for what is not a URL of a server."""
-    if address and not _URL.match(address):
+    found = _URL.match(address)
+    if address and (found is None or int((found[3] or ":1")[1:]) not in range(1, 65_536)):
         raise TaskError(
             f"{variable or 'the address'} is {without_credentials(address)!r}, which is not the address of a server",
             category=Category.CONFIG,

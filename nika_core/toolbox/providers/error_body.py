@@ -11,7 +11,8 @@ from typing import Any, Final
 from nika_core.values import dataclass
 
 _TEXTS: Final = (
-    "message", "msg", "detail", "error", "errors", "error_message", "error_msg", "errorMessage", "error_description",
+    "message", "msg", "detail", "data", "error", "errors", "error_message", "error_msg", "errorMessage",
+    "error_description",
     "description", "reason", "title", "text", "raw", "body", "cause", "fault", "faultstring", "status_msg", "base_resp",
 )  # fmt: skip
 _CODES: Final = ("code", "type", "status", "error_code", "errorCode", "__type", "kind")

@@ -269,7 +269,8 @@ def _chain(error: BaseException) -> list[BaseException]:
     cause: BaseException | None = error
     while cause is not None and cause not in chain:
         chain.append(cause)
-        cause = cause.__cause__ or cause.__context__
+        inner = cause.exceptions[0] if isinstance(cause, BaseExceptionGroup) else None
+        cause = inner or cause.__cause__ or cause.__context__
     return chain
 
 
@@ -283,4 +284,4 @@ def _text(error: BaseException) -> str:
     system = isinstance(error, OSError) and not isinstance(error, ssl.SSLError) and not hasattr(error, "verify_code")
     if isinstance(error, OSError) and system and error.errno and error.errno > 0:
         return os.strerror(error.errno)
-    return str(error)
+    return (error.strerror if isinstance(error, OSError) and system else None) or str(error)

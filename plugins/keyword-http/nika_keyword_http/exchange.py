@@ -15,6 +15,7 @@ import httpcore2
 import httpx2
 
 from nika_core.plugin import Category, TaskError, codes
+from nika_keyword_http.decoding import DecodingError
 from nika_keyword_http.request import HARMLESS_HEADERS, Request
 from nika_keyword_http.urls import host_of, why_not_a_url, without_query
 
@@ -128,7 +129,7 @@ def _explained(request: Request, error: Exception) -> TaskError | None:
             category=Category.NETWORK,
             hint="check host and port, and whether the server runs",
         )
-    if isinstance(error, httpx2.DecodingError):
+    if isinstance(error, (DecodingError, httpx2.DecodingError)):
         return TaskError(f"{call}: the body's compression is broken: {error}", retriable=False)
     if isinstance(error, (httpx2.TimeoutException, httpcore2.TimeoutException)):
         return TaskError(f"{call}: no answer in time", category=Category.TIMEOUT)

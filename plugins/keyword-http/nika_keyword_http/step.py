@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from nika_core.plugin import Category, JsonObject, StepContext, StepOutput, TaskError
 from nika_core.toolbox.network import AddressGuard, guarded_client
+from nika_keyword_http import decoding
 from nika_keyword_http import request as requests
 from nika_keyword_http import response as responses
 
@@ -28,7 +29,7 @@ class HttpStep:
         async with exchange.answered(client, request, follow_redirects=follow) as (sent, response):
             headers = responses.headers_of(response.headers.multi_items())
             with exchange.network_errors(sent):
-                body = await responses.read(_chunks(response), headers, context.max_output)
+                body = await responses.read(_chunks(response, headers), headers, context.max_output)
         status: int = response.status_code
         result = responses.output(status, headers, body, full=full, max_output=context.max_output)
         if status not in expected:
@@ -36,9 +37,10 @@ class HttpStep:
         return result
 
 
-async def _chunks(response: Any) -> AsyncIterator[bytes]:
-    async for chunk in response.aiter_bytes():
-        yield chunk
+def _chunks(response: Any, headers: Mapping[str, str]) -> AsyncIterator[bytes]:
+    named = decoding.codings(headers.get("content-encoding", ""))
+    chunks: AsyncIterator[bytes] = response.aiter_bytes() if named is None else response.aiter_raw()
+    return decoding.decoded(chunks, named or [])
 
 
 def _guard(context: StepContext) -> AddressGuard:

@@ -8,6 +8,7 @@ import gzip
 import json
 import socket
 import tracemalloc
+import zlib
 from typing import Any
 
 import pytest
@@ -171,6 +172,52 @@ async def test_a_compressed_bomb_stops_at_the_limit(context: Any, serve: Any) ->
         assert len(found.value) == context.max_output
         assert found.original_bytes > context.max_output
         assert peak < 20_000_000
+
+
+WHOLE = b"first second " * 500
+
+
+def deflated(window: int) -> bytes:
+    compressor = zlib.compressobj(wbits=window)
+    return compressor.compress(WHOLE) + compressor.flush()
+
+
+ENCODED = [
+    ("gzip", gzip.compress(WHOLE)),
+    ("x-gzip", gzip.compress(WHOLE[:9]) + gzip.compress(b"") + gzip.compress(WHOLE[9:])),
+    ("GZIP", gzip.compress(WHOLE)),
+    ("deflate", deflated(15)),
+    ("deflate", deflated(-15)),
+    ("identity, gzip, deflate", zlib.compress(gzip.compress(WHOLE))),
+]
+
+
+@pytest.mark.parametrize(("encoding", "body"), ENCODED)
+@pytest.mark.parametrize("length", [True, False])
+async def test_a_compressed_body_is_read_to_its_very_end(
+    context: Any, serve: Any, encoding: str, body: bytes, length: bool
+) -> None:
+    headers = {"content-encoding": encoding, "content-type": "text/plain"}
+    for sent in (body, body + b"\0" * 100):
+        assert (await call(context, url=serve(body=sent, headers=headers, length=length).url)).value == WHOLE.decode()
+
+
+@pytest.mark.parametrize(("encoding", "body"), ENCODED)
+@pytest.mark.parametrize("kept", [1, 3, 30, -9, -1])
+async def test_half_of_a_compressed_body_is_a_failure(
+    context: Any, serve: Any, encoding: str, body: bytes, kept: int
+) -> None:
+    server = serve(body=body[:kept], headers={"content-encoding": encoding, "content-type": "text/plain"}, length=False)
+    with pytest.raises(TaskError, match="compression is broken: it ends in the middle"):
+        await call(context, url=server.url)
+
+
+@pytest.mark.parametrize("status", [200, 204, 304])
+async def test_an_empty_body_is_empty_whatever_its_encoding_is_said_to_be(
+    context: Any, serve: Any, status: int
+) -> None:
+    server = serve(status=status, headers={"content-encoding": "gzip", "content-type": "text/plain"})
+    assert (await call(context, url=server.url, expectStatus=str(status))).value == ""
 
 
 async def test_broken_compression_is_said(context: Any, serve: Any) -> None:

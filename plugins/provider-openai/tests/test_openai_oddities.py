@@ -202,6 +202,7 @@ async def test_one_line_of_a_batch_that_cannot_be_read_leaves_the_others(raw_ser
         ({"OPENAI_BASE_URL": "127.0.0.1:1/v1"}, "OPENAI_BASE_URL"),
         ({"OPENAI_BASE_URL": "ftp://127.0.0.1/v1"}, "OPENAI_BASE_URL"),
         ({"OPENAI_BASE_URL": "http://127.0.0.1:port/v1"}, "OPENAI_BASE_URL"),
+        ({"OPENAI_BASE_URL": "http://127.0.0.1:99999/v1"}, "OPENAI_BASE_URL"),
         ({"OPENAI_API_KEY": "sk-abc\ndef"}, "OPENAI_API_KEY"),
         ({"OPENAI_API_KEY": "sk-abcé"}, "OPENAI_API_KEY"),
         ({"HTTP_PROXY": "gopher://x"}, "HTTP_PROXY"),

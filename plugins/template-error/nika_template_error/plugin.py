@@ -18,5 +18,6 @@ def nika_template_sources() -> Iterable[TemplateSource]:
             summary="Why a task failed.",
             source="nika_template_error.source:ErrorSource",
             optional=True,
+            may_be_missing=True,
         ),
     )

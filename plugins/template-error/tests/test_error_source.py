@@ -30,7 +30,7 @@ def problems(path: str) -> list[tuple[str, str | None]]:
 
 def test_its_placeholders_wait_for_tasks_and_need_no_output():
     (found,) = nika_template_sources()
-    assert (found.name, found.optional) == ("error", True)
+    assert (found.name, found.optional, found.may_be_missing) == ("error", True, True)
     assert tuple(ErrorSource().depends_on(placeholder("load.code"))) == ("load",)
 
 

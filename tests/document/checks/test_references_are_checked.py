@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from nika_core import codes
 from nika_core.document import graph_of
 from nika_core.document.checks import Context, check_values, check_workflow
@@ -156,6 +158,24 @@ def test_variables_are_checked_where_the_environment_is_known(check):
     assert missing.code == codes.ENV_NOT_SET
     assert missing.place is not None
     assert (missing.place.line, missing.place.column, missing.place.end_column) == (2, 20, 28)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "forEach: '${env.X}'",
+        "forEach: [1, '${env.X}']",
+        "repeat: {until: '{{a}} == ${env.X}', max: 2}",
+        "onError: {value: '${env.X}'}",
+        "forEach: {items: [1], onItemError: {value: '${env.X}'}}",
+    ],
+)
+def test_variables_in_lists_loops_and_stand_ins_are_asked_for_before_a_run(check, setting):
+    found = check(f"tasks:\n  - {{id: a, call: x, {setting}}}\n")
+    assert found.problems == ()
+    (problem,) = check_values(found.workflow, found.catalog, Values())
+    assert (problem.code, problem.place.line) == (codes.ENV_NOT_SET, 2)
+    assert list(check_values(found.workflow, found.catalog, Values(environ={"X": "[]"}))) == []
 
 
 def test_a_template_in_a_key_is_refused_not_left_in_silence(check):

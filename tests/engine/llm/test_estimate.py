@@ -126,12 +126,12 @@ def test_only_tasks_that_certainly_run_count_for_the_low_figures() -> None:
     certain = certain_tasks(maybe)
     assert certain == {"a", "b", "e"}
     tasks = [TaskForecast(name, 100, 200, Decimal(1), Decimal(2)) for name in "abcde"]
-    run = forecast_run(tasks, certain)
+    run = forecast_run(tasks, certain, SpendingLimits())
     assert (run.tokens_low, run.tokens_high, run.cost_low, run.cost_high) == (300, 1000, Decimal(3), Decimal(10))
 
 
 def test_one_unbounded_task_makes_the_run_unbounded() -> None:
-    run = forecast_run([TaskForecast("a"), TaskForecast("b", 1, None, reason="why")], {"a", "b"})
+    run = forecast_run([TaskForecast("a"), TaskForecast("b", 1, None, reason="why")], {"a", "b"}, SpendingLimits())
     assert (run.tokens_high, run.reasons) == (None, ("b: why",))
 
 
@@ -152,7 +152,7 @@ def test_one_unbounded_task_makes_the_run_unbounded() -> None:
     ],
 )
 def test_a_run_whose_low_estimate_is_over_a_limit_is_refused(bounds: SpendingLimits, name: str, code: str) -> None:
-    run = forecast_run([TaskForecast("a", 100, 100, Decimal(1), Decimal(1))], {"a"})
+    run = forecast_run([TaskForecast("a", 100, 100, Decimal(1), Decimal(1))], {"a"}, SpendingLimits())
     with pytest.raises(RefusedError, match=name) as caught:
         check_budget(run, bounds, {"a"})
     assert (caught.value.code, caught.value.exit_code) == (code, 3)
@@ -175,6 +175,15 @@ def test_a_list_that_nothing_bounds_is_unbounded_unless_its_items_take_nothing()
     assert (free.tokens_high, free.cost_high, free.reason) == (0, Decimal(0), "")
 
 
+def test_no_task_and_no_run_takes_more_than_the_run_s_limits() -> None:
+    tasks = [TaskForecast(name, 0, 60, Decimal(0), Decimal(2), reason="why") for name in "ab"]
+    bounds = SpendingLimits(run_tokens=Bound(50, "NIKA_MAX_TOKENS_TOTAL"), run_cost=Bound(Decimal(3), "NIKA_MAX_COST"))
+    run = forecast_run(tasks, {"a", "b"}, bounds)
+    assert [(task.tokens_high, task.cost_high) for task in run.tasks] == [(50, Decimal(2))] * 2
+    assert (run.tokens_high, run.cost_high) == (50, Decimal(3))
+    assert run.reasons[0] == "a: why; cut by NIKA_MAX_TOKENS_TOTAL"
+
+
 def test_a_loop_takes_one_round_at_least_and_all_at_most() -> None:
     first = TaskForecast("a", 10, 20, Decimal(1), Decimal(2), exact=True)
     loop = forecast_rounds([first, TaskForecast("a", 15, 30, Decimal(2), Decimal(3), reason="why")])
@@ -185,14 +194,14 @@ def test_a_loop_takes_one_round_at_least_and_all_at_most() -> None:
 
 def test_a_task_s_limit_is_compared_with_one_item() -> None:
     item = TaskForecast("a", 60, 60)
-    run = forecast_run([forecast_items(item, Repetitions(3, 3))], {"a"})
+    run = forecast_run([forecast_items(item, Repetitions(3, 3))], {"a"}, SpendingLimits())
     check_budget(run, SpendingLimits(task_tokens=Bound(60, "t")), {"a"})
     with pytest.raises(RefusedError, match="Task 'a' takes at least 60 tokens"):
         check_budget(run, SpendingLimits(task_tokens=Bound(59, "t")), {"a"})
 
 
 def test_a_run_at_its_limits_is_not_refused() -> None:
-    run = forecast_run([TaskForecast("a", 100, 100, Decimal(1), Decimal(1))], {"a"})
+    run = forecast_run([TaskForecast("a", 100, 100, Decimal(1), Decimal(1))], {"a"}, SpendingLimits())
     check_budget(run, SpendingLimits(Bound(100, "t"), Bound(100, "r"), Bound(Decimal(1), "c")), {"a"})
 
 

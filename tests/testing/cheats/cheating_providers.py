@@ -19,7 +19,7 @@ from nika_core.plugin import (
     estimate_tokens,
     hookimpl,
 )
-from nika_core.toolbox.providers import status_error
+from nika_core.toolbox.providers import read_error_body, status_error
 
 NIKA_API = 1
 
@@ -30,6 +30,8 @@ class Honest:
     def __init__(self, environ):
         self.url = environ["CHEAT_URL"]
         self.key = environ.get("CHEAT_API_KEY", "")
+
+    asks_again = False
 
     def info(self, model):
         return ModelInfo(model, json_schema=True)
@@ -47,8 +49,8 @@ class Honest:
         writer.write(head.encode() + body)
         return reader, writer
 
-    def failed(self, status, headers):
-        return status_error("cheat", status, "no", headers, model="m", secrets=(self.key,))
+    def failed(self, status, headers, said):
+        return status_error("cheat", status, said, headers, model="m", secrets=(self.key,))
 
     def ended(self, usage):
         return Finished("end", usage)
@@ -73,10 +75,11 @@ class Honest:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         status = int(head.split(" ")[1])
         headers = {name.lower(): value.strip() for name, _, value in (x.partition(":") for x in head.split("\r\n"))}
-        if status >= 400:
-            raise self.failed(status, headers)
         if "event-stream" not in headers["content-type"]:
-            raise TaskError("no stream", category=Category.PROVIDER)
+            said = read_error_body(await reader.readexactly(int(headers["content-length"]))).message
+            if status >= 400:
+                raise self.failed(status, headers, said)
+            raise TaskError(said, category=Category.PROVIDER, retriable=self.asks_again)
         while size := int((await reader.readuntil(b"\r\n")).strip(), 16):
             data = (await reader.readexactly(size + 2)).decode()
             for line in data.splitlines():
@@ -137,20 +140,29 @@ class Keeping(Honest):
 
 
 class Mislabelling(Honest):
-    def failed(self, status, headers):
+    def failed(self, status, headers, said):
         return TaskError("no", category=Category.NETWORK)
 
 
 class Raising(Honest):
-    def failed(self, status, headers):
+    def failed(self, status, headers, said):
         return ValueError("no")
 
 
 class Telling(Honest):
-    def failed(self, status, headers):
-        error = super().failed(status, headers)
+    def failed(self, status, headers, said):
+        error = super().failed(status, headers, said)
         error.message += f" (with {self.key})"
         return error
+
+
+class Hiding(Honest):
+    def failed(self, status, headers, said):
+        return super().failed(status, headers, "no")
+
+
+class Insisting(Honest):
+    asks_again = True
 
 
 class Alarming(Honest):
@@ -197,8 +209,8 @@ class Renaming(Honest):
 
 
 CLIENTS = (
-    Honest, Hoarding, Endless, Countless, Keeping, Mislabelling, Raising, Telling, Alarming, Boasting, Claiming,
-    Chattering, Eager, Renaming,
+    Honest, Hoarding, Endless, Countless, Keeping, Mislabelling, Raising, Telling, Hiding, Insisting, Alarming,
+    Boasting, Claiming, Chattering, Eager, Renaming,
 )  # fmt: skip
 
 
