@@ -44,7 +44,7 @@ KINDS = {
         "keywords.md",
         (
             *("Keyword", "Step", "StepContext", "StepOutput", "Facets", "Payload", "Report", "Effect", "Estimate"),
-            *("CallEstimate", "WorkflowCall", "Tool", "ToolResult", "Explanation"),
+            *("CallEstimate", "WorkflowCall", "Tool", "ToolResult", "WaitFor", "Question", "Declined", "Explanation"),
         ),
     ),
     "Providers": (
@@ -92,11 +92,15 @@ VALUES = [
     *("Template", "Placeholder", "AgentBlock", "OutputSpec", "KeywordCategory", "InputSpec", "Task", "Workflow"),
     *("Graph", "Edge", "EdgeKind"),
     *("Limit", "LimitKind", "Unit", "timeout_of", "output_of", "EventKind", "Clock"),
+    *("input_spec", "check_answer", "answer_text", "AnswerError"),
     *("read_path", "nearest", "bound", "import_in_thread"),
 ]
 
 FACE = {
-    "Run": ("run", "arun", "stream", "EventStream", "resume", "aresume", "signal", "SentSignal"),
+    "Run": (
+        *("run", "arun", "stream", "EventStream", "resume", "aresume", "signal", "SentSignal"),
+        *("questions", "answer", "OpenQuestion", "Question"),
+    ),
     "Look at a workflow": ("validate", "plan", "aplan", "to_json"),
     "Options": ("StartOptions", "PlanOptions", "ResumeOptions", "WorkspaceOptions"),
     "Results": (

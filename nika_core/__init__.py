@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         version,
     )
     from nika_core.api.running import EventStream, aresume, arun, carry_out, resume, run, start, stream
-    from nika_core.api.runs import signal
+    from nika_core.api.runs import answer, questions, signal
     from nika_core.app.execution import Execution
     from nika_core.app.json_forms import to_json
     from nika_core.app.prepared_run import PreparedRun
@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     )
     from nika_core.model.events import Event, EventKind
     from nika_core.model.limits import Limit
+    from nika_core.model.question import OpenQuestion, Question
     from nika_core.model.state import Failure, RunResult, RunStatus, SkipReason, TaskResult
     from nika_core.model.usage import Usage
     from nika_core.registry import PluginStatus
@@ -88,7 +89,7 @@ _PUBLIC: Final = {
     ),
     "api.project": ("check_providers", "explain", "init", "limits", "providers", "read_inputs", "schema", "version"),
     "api.running": ("EventStream", "aresume", "arun", "carry_out", "resume", "run", "start", "stream"),
-    "api.runs": ("signal",),
+    "api.runs": ("answer", "questions", "signal"),
     "app.execution": ("Execution",),
     "app.json_forms": ("to_json",),
     "app.prepared_run": ("PreparedRun",),
@@ -106,6 +107,7 @@ _PUBLIC: Final = {
     ),
     "model.events": ("Event", "EventKind"),
     "model.limits": ("Limit",),
+    "model.question": ("OpenQuestion", "Question"),
     "model.state": ("Failure", "RunResult", "RunStatus", "SkipReason", "TaskResult"),
     "model.usage": ("Usage",),
     "registry": ("PluginStatus",),
@@ -128,6 +130,7 @@ __all__ = [
     "LoadedWorkflow",
     "ModelStatus",
     "NikaError",
+    "OpenQuestion",
     "Place",
     "Plan",
     "PlanOptions",
@@ -138,6 +141,7 @@ __all__ = [
     "Problem",
     "ProblemsError",
     "ProviderStatus",
+    "Question",
     "RecordedRun",
     "RecordedTask",
     "RefusedError",
@@ -155,6 +159,7 @@ __all__ = [
     "UsageError",
     "Workspace",
     "WorkspaceOptions",
+    "answer",
     "aplan",
     "aresume",
     "arun",
@@ -172,6 +177,7 @@ __all__ = [
     "plugins",
     "prepare",
     "providers",
+    "questions",
     "read_inputs",
     "render_compact",
     "render_pretty",

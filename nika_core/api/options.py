@@ -42,6 +42,7 @@ class PlanOptions(WorkspaceOptions, total=False):
         timeout: the time for the whole run: seconds, or a text such as "5m".
         fail_fast: stop everything after the first failure.
         mock: every keyword plays its part without any effect.
+        answers: answers to questions, by task, for a mocked run: nothing else answers in place of a person.
         economy: send single calls through the provider's batch API.
     """
 
@@ -52,6 +53,7 @@ class PlanOptions(WorkspaceOptions, total=False):
     timeout: float | str | None
     fail_fast: bool
     mock: bool
+    answers: Mapping[str, Any] | None
     economy: bool
 
 
@@ -107,7 +109,13 @@ def open_workspace(workflow: str | Path | None, options: WorkspaceOptions) -> Wo
 
 def run_options(options: PlanOptions) -> RunOptions:
     """Return what is given for one run. Raise UsageError for a malformed `timeout`."""
+    if options.get("answers") is not None and not options.get("mock"):
+        raise UsageError(
+            "answers are for mocked runs only",
+            hint="give them with `mock` (--mock); a person answers the questions of a real run: nika answer",
+        )
     return RunOptions(
+        answers=options.get("answers"),
         inputs=options.get("inputs", {}),
         provider=options.get("provider"),
         model=options.get("model"),

@@ -96,26 +96,27 @@ def init(folder: str | Path, schema: JsonObject | None = None) -> tuple[Made, ..
     return tuple(make_project(Path(folder), schema))
 
 
-def read_inputs(path: str | Path, *, text: str | None = None) -> dict[str, Any]:
-    """Return the inputs in a YAML or JSON file, as `--inputs` reads them. Raise UsageError.
+def read_inputs(path: str | Path, *, text: str | None = None, option: str = "--inputs") -> dict[str, Any]:
+    """Return the values by name in a YAML or JSON file, as `--inputs` reads them. Raise UsageError.
 
     Args:
         path: the file.
         text: what stands in it, if it was read before; `path` is then only named in messages.
+        option: what the file was named for, in messages.
     """
     file = Path(path)
     inputs: Any
     if text is None:
-        text = read_input_text(file, "--inputs")
+        text = read_input_text(file, option)
     if file.suffix.lower() == ".json":
-        with _as_input("--inputs"):
+        with _as_input(option):
             inputs = files.json_of(text.encode(), file)
     else:
         from nika_core.document.reading.inputs_file import load_inputs
 
         inputs = load_inputs(text, str(file))
     if not isinstance(inputs, dict):
-        raise UsageError(f"--inputs: {file} has no keys and values", code=codes.BAD_INPUT)
+        raise UsageError(f"{option}: {file} has no keys and values", code=codes.BAD_INPUT)
     return inputs
 
 

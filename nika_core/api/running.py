@@ -118,6 +118,7 @@ def start(
     journal: bool | str | Path = True,
     on_event: Iterable[Callable[[Event], object]] = (),
     on_stall: Callable[[str], None] | None = None,
+    attended: bool = False,
 ) -> Execution:
     """Return a prepared run to be awaited (`run`) and cancelled (`cancel`): for programs that show it as it goes on.
 
@@ -125,12 +126,14 @@ def start(
         prepared: what `prepare` returned.
         journal, on_event: as for `run`; each of `on_event` has a thread of its own.
         on_stall: called from another thread with a sentence when a plugin blocks the event loop.
+        attended: the program shows people the questions of the run (`EventKind.TASK_WAITING`) and answers them with
+            `Execution.answer`: the run stays for the answers, until `Execution.leave_open` is called.
 
     Raises:
         RefusedError: a limit, a budget or a policy refuses the run.
     """
     check_admission(prepared)
-    return Execution(prepared, _journal(prepared, journal), on_event, on_stall=on_stall)
+    return Execution(prepared, _journal(prepared, journal), on_event, on_stall=on_stall, attended=attended)
 
 
 async def carry_out(execution: Execution) -> RunResult:

@@ -12,6 +12,7 @@ from nika_core.app.workspace import Workspace
 from nika_core.errors import UsageError
 from nika_core.journal import Journal, RunSummary
 from nika_core.model.json import Json
+from nika_core.model.question import OpenQuestion
 
 
 def get(run: str, *, folder: str | Path | None = None) -> RecordedRun:
@@ -54,6 +55,44 @@ def signal(run: str, task: str, payload: Json = None, *, folder: str | Path | No
     from nika_core.app.signalling import send_signal
 
     return send_signal(Workspace.open(None if folder is None else Path(folder)), run, task, payload)
+
+
+def questions(run: str | None = None, *, folder: str | Path | None = None) -> tuple[OpenQuestion, ...]:
+    """Return the questions that a run asks people, or all runs of the project. Raise JournalError.
+
+    Args:
+        run: its id, a unique beginning of it, or `last`; None: all runs, the newest first.
+        folder: as for `runs.get`.
+    """
+    from nika_core.app.answering import open_questions
+
+    return open_questions(_journal(folder), run)
+
+
+def answer(
+    run: str, task: str, answer: Json, *, digest: str | None = None, folder: str | Path | None = None
+) -> SentSignal:
+    """Answer the question of a task, as `nika answer` does: written durably to the history of its run.
+
+    A process that works on the run takes it within a second; otherwise `resume` does.
+
+    Args:
+        run: the run's id, a unique beginning of it, or `last`.
+        task: the task's id.
+        answer: True or False, or the fields of the question's form; texts are read as the declared types.
+        digest: the digest of the question that was shown: an answer to another one is refused. None: the question as
+            it is now.
+        folder: as for `runs.get`.
+
+    Raises:
+        JournalError: there is no such run.
+        UsageError: the task asks nothing, or no longer; the answer does not fit; or another one was given before.
+    """
+    from nika_core.app.answering import send_answer
+
+    workspace = Workspace.open(None if folder is None else Path(folder))
+    with workspace.journal() as journal:
+        return send_answer(workspace, journal, run, task, answer, digest=digest, how="nika answer")
 
 
 def path(*, folder: str | Path | None = None) -> Path:

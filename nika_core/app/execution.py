@@ -12,15 +12,20 @@ from dataclasses import replace
 from functools import cache, partial
 from typing import Final
 
+from nika_core.app.answering import open_questions, send_answer
 from nika_core.app.batchable_tasks import BatchableTasks
+from nika_core.app.earlier_answers import EarlierAnswers, void_text
 from nika_core.app.inner_runs import inner_request
 from nika_core.app.mock_step import MockStep
+from nika_core.app.mocked_answers import mocked_answer
 from nika_core.app.model_checks import with_model
 from nika_core.app.prepared_run import PreparedRun
+from nika_core.app.results import SentSignal
 from nika_core.app.run_folder import RunFolder
+from nika_core.app.signalling import sender_here
 from nika_core.app.watchdogs import loop_watchdog
 from nika_core.document.checks.check_context import depends_on
-from nika_core.engine.core.messages import Signal
+from nika_core.engine.core.messages import PATIENCE_OVER, Awaited, Signal
 from nika_core.engine.core.ports import InMemoryCallCache, admitted, unmasked
 from nika_core.engine.core.previous_tasks import PreviousTask, previous_tasks
 from nika_core.engine.core.run_plan import InnerRequest, RunRequest
@@ -37,13 +42,14 @@ from nika_core.journal import Journal, RunInfo, RunRecorder, new_run_id
 from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.limits import LimitKind
-from nika_core.model.state import RunResult
+from nika_core.model.state import RunResult, RunStatus
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import Task
-from nika_core.plugin import Step, Values
+from nika_core.plugin import Question, Step, Values
 from nika_core.registry import Kind
 from nika_core.template import render_payload, resolve
 
+_HERE: Final = "the run's terminal"
 _PROCESSES: Final = "nika_core.toolbox.process.family"
 
 
@@ -61,7 +67,8 @@ class Execution:
         observers: Iterable[Observer] = (),
         *,
         on_stall: Callable[[str], None] | None = None,
-        signals: Callable[[Mapping[NodeId, str]], Iterable[Signal]] | None = None,
+        signals: Callable[[Mapping[NodeId, Awaited]], Iterable[Signal]] | None = None,
+        attended: bool = False,
     ) -> None:
         """Prepare to run; nothing happens yet.
 
@@ -69,6 +76,7 @@ class Execution:
             journal: where the run's history is kept; a resumed run keeps its own.
             on_stall: called from another thread with a sentence when a plugin blocks the event loop.
             signals: returns what tasks that wait are given, in place of the history's signals.
+            attended: a person is shown questions while the run goes on, and it stays for the answers.
         """
         resumed = prepared.resumed
         self._prepared = prepared
@@ -77,13 +85,16 @@ class Execution:
         self._recorded = None if resumed is None else resumed.recorded
         self._on_stall = on_stall
         self._signals = signals
+        self._attended = attended
         self._previous: Mapping[str, PreviousTask] = {}
         self._run: Run | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._batchable = BatchableTasks(prepared) if prepared.options.economy else None
         self._cancelled: str | None = None
         self._log: RunRecorder | None = None
         self._gone = False
         self._folder = RunFolder(None)
+        self._earlier_answers = EarlierAnswers(())
         self.warnings: list[str] = []
 
     @property
@@ -100,6 +111,28 @@ class Execution:
         if self._run is not None:
             self._run.cancel(reason)
 
+    def answer(self, task: str, answer: Json) -> SentSignal:
+        """Answer a question of this run, from any thread: first into its history, then it is taken at once.
+
+        Raise UsageError or JournalError as `nika_core.answer` does.
+        """
+        run, loop = self._run, self._loop
+        assert run is not None
+        assert loop is not None
+        if self._log is None or self._journal is None:
+            signal = Signal(NodeId(task), "", answer, {"by": sender_here(_HERE)})
+            loop.call_soon_threadsafe(run.post, signal)
+            return SentSignal(run.context.request.run_id, task, "running")
+        with Journal.open(self._journal.path.parent.parent) as journal:
+            sent = send_answer(self._prepared.workspace, journal, self._log.run_id, task, answer, how=_HERE)
+        loop.call_soon_threadsafe(run.look_for_signals)
+        return sent
+
+    def leave_open(self) -> None:
+        """Do not stay for the person who was asked: with nothing else to do, the run is paused. From any thread."""
+        if self._run is not None and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._run.post, PATIENCE_OVER)
+
     async def run(self) -> RunResult:
         """Run to the end. Raise JournalError if the recorded run cannot be resumed."""
         if self._on_stall is None:
@@ -109,6 +142,7 @@ class Execution:
             return await self._carry_out()
 
     async def _carry_out(self) -> RunResult:
+        self._loop = asyncio.get_running_loop()
         self._log = self._begin()
         run_id = self._log.run_id if self._log else new_run_id(self._prepared.workspace.clock.time())
         self._folder = RunFolder(self._journal.run_folder(run_id) if self._log and self._journal else None)
@@ -128,6 +162,9 @@ class Execution:
                 self._run.cancel(self._cancelled)
             result = await self._run.result()
             await self._finish(result)
+            if result.status is RunStatus.PAUSED and self._journal is not None:
+                with suppress(JournalError):  # `finish` has told it
+                    result = replace(result, questions=open_questions(self._journal, run_id))
         finally:
             await _sweep(run_id)
             self._close()
@@ -145,6 +182,7 @@ class Execution:
             # Only now is it ours: another process may have resumed it since it was read.
             self._recorded = self._journal.load(log.run_id)
             self._previous = previous_tasks(self._recorded.events)
+            self._earlier_answers = EarlierAnswers(self._recorded.events)
             return log
         try:
             return self._journal.begin(self._info(), mask=mask)
@@ -167,6 +205,7 @@ class Execution:
                 "failFast": options.fail_fast,
                 "mock": options.mock,
                 "economy": options.economy,
+                **({} if options.answers is None else {"answers": prepared.masker.json(dict(options.answers))}),
                 # A secret is not kept: it has to be given again on resuming.
                 "withheld": [name for name, value in options.inputs.items() if prepared.masker.json(value) != value],
             },
@@ -214,7 +253,7 @@ class Execution:
             environ=prepared.workspace.environ,
             agent=prepared.agent,
             inner=self._inner_requests(prepared),
-            no_slot=frozenset(batchable.inside() if batchable else ()),
+            no_slot=frozenset(batchable.inside() if batchable else ()) | prepared.asking,
             files=prepared.files,
             sections=prepared.sections,
             fail_fast=prepared.options.fail_fast,
@@ -231,12 +270,12 @@ class Execution:
         for task in prepared.workflow.tasks:
             if task.inner is None:
                 continue
-            here, batchable = f"{path}{task.id}/", self._batchable
+            here, batchable, inner = f"{path}{task.id}/", self._batchable, prepared.inner[task.id]
             request = inner_request(
                 prepared,
                 task,
-                inner=self._inner_requests(prepared.inner[task.id], here),
-                no_slot=frozenset(batchable.inside(here) if batchable else ()),
+                inner=self._inner_requests(inner, here),
+                no_slot=frozenset(batchable.inside(here) if batchable else ()) | inner.asking,
             )
             if batchable is not None:
                 request = replace(request, workflow=batchable.with_sending_time(request.workflow, here))
@@ -250,7 +289,7 @@ class Execution:
 
         @cache
         def step(word: str) -> Step:
-            if prepared.options.mock:
+            if prepared.options.mock and not catalog.keyword(word).only_asks:
                 return MockStep(catalog.facets(word))
             return workspace.registry.new_step(word)
 
@@ -303,21 +342,33 @@ class Execution:
             mask=prepared.masker.text if prepared.masker.active else unmasked,
             mask_stream=prepared.masker.stream if prepared.masker.active else None,
             admit=workspace.admit if workspace.admitting else admitted,
-            signals=self._signals or (partial(_recorded_signals, log) if log else None),
+            signals=self._signals or (self._recorded_signals if log else None),
             attend=caller.attend,
             clock=workspace.clock,
             random=random.random,
+            answer=self._answer(),
+            attended=self._attended,
         )
+
+    def _answer(self) -> Callable[[str, Question], Json] | None:
+        options = self._prepared.options
+        answers = {} if options.answers is None and options.mock else options.answers
+        return None if answers is None else partial(mocked_answer, answers)
+
+    def _recorded_signals(self, waiting: Mapping[NodeId, Awaited]) -> Iterable[Signal]:
+        log, run = self._log, self._run
+        assert log is not None
+        assert run is not None
+        asked = {str(node): (awaited.key, awaited.identity) for node, awaited in waiting.items()}
+        taken = log.signals(asked)
+        for signal in (*log.void_signals(asked), *self._earlier_answers.void(waiting)):
+            run.context.emitter.notice(void_text(signal), signal.node)
+        return [Signal(NodeId(each.node), each.key, each.payload, {"by": each.sender, "at": each.at}) for each in taken]
 
 
 def _shorter(one: float | None, other: float | None) -> float | None:
     bounds = [seconds for seconds in (one, other) if seconds is not None]
     return min(bounds) if bounds else None
-
-
-def _recorded_signals(log: RunRecorder, waiting: Mapping[NodeId, str]) -> Iterable[Signal]:
-    taken = log.signals({str(node): key for node, key in waiting.items()})
-    return [Signal(NodeId(node), key, payload) for node, key, payload in taken]
 
 
 def remove_run(journal: Journal, run: str) -> str:

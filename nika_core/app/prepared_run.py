@@ -19,6 +19,7 @@ from nika_core.app.inner_runs import (
     prepare_inner,
 )
 from nika_core.app.installed_providers import InstalledProviders
+from nika_core.app.mocked_answers import checked_answers
 from nika_core.app.model_checks import ModelChecks, effective_agent, with_models
 from nika_core.app.resuming import ResumedRun, check_resumable
 from nika_core.app.run_options import RunOptions
@@ -49,7 +50,7 @@ from nika_core.plugin import Facets, Keyword, ModelInfo, Price, Provider, Values
 from nika_core.template import render, resolve
 
 _MAX_HASHED = 1024**3  # bytes of one file that belongs to a task
-_NO_PROCESS: Final = frozenset({"host", "path", "model"})  # kinds of effects
+_NO_PROCESS: Final = frozenset({"host", "path", "model", "person"})  # kinds of effects
 T = TypeVar("T")
 
 
@@ -110,6 +111,11 @@ class PreparedRun:
     def facets(self) -> Mapping[str, Facets]:
         """The facets of the tasks' keywords. Raises NikaError."""
         return {word: self.workspace.registry.facets(word) for word in self.keywords}
+
+    @cached_property
+    def asking(self) -> frozenset[str]:
+        """The tasks that do nothing but ask people."""
+        return frozenset(task.id for task in self.workflow.tasks if self.keywords[task.keyword].only_asks)
 
     @cached_property
     def bounds(self) -> SpendingLimits:
@@ -222,6 +228,8 @@ def prepare_run(
         raise ProblemsError(loaded.problems)
     if resumed is not None:
         check_resumable(resumed, workflow)
+    if options.answers is not None:
+        options = replace(options, answers=checked_answers(options.answers, [task.id for task in workflow.tasks]))
     values, found = check_inputs(workflow, options.inputs, workspace.limits)
     problems = list(found)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from nika_core.app.recorded_tasks import CHILDREN_KINDS, RecordedTasks
@@ -16,6 +16,7 @@ from nika_core.journal.values import INTERRUPTED, RUNNING
 from nika_core.model.codec import failure_of, usage_json, usage_of
 from nika_core.model.events import EventKind
 from nika_core.model.masking import MASK
+from nika_core.model.question import is_question
 from nika_core.model.state import RunStatus
 from nika_core.model.usage import NOTHING, Usage
 
@@ -130,9 +131,23 @@ def _run_json(recorded: Recorded) -> dict[str, Any]:
         wait = histories[task["id"]].waiting_for
         if wait is not None:
             task["waitingSince"] = wait.since
+    for task in _all(found["tasks"]):
+        history = histories.get(task["id"])
+        wait = None if history is None else history.latest_wait
+        if wait is not None and wait.received is not None and is_question(wait.about):
+            by = {"by": wait.sender["by"]} if wait.sender.get("by") else {}
+            task["answered"] = {"answer": wait.payload, **by, "at": wait.sender.get("at", wait.received)}
     if decisions:
         found["decisions"] = decisions
     return found
+
+
+def _all(tasks: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the tasks and all that is inside them."""
+    for task in tasks:
+        yield task
+        for kind in CHILDREN_KINDS:
+            yield from _all(task.get(kind, ()))
 
 
 def _waiting(task: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -77,7 +77,8 @@ class RecordedTasks:
         node.identity = identity
         data = event.data
         node.keyword = data.get("keyword", node.keyword)
-        node.key = data.get("key", node.key)
+        if event.kind is not EventKind.TASK_WAITING:  # there it says what is waited for
+            node.key = data.get("key", node.key)
         if event.kind is EventKind.TASK_STARTED:
             group = _CHILDREN.get(str(data.get("group")))
             if group is not None and node.life != life:

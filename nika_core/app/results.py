@@ -136,13 +136,14 @@ class SentSignal:
     Attributes:
         task: the task's id.
         run_status: how the run stands: `running` takes the signal within a second, any other keeps it for `resume`.
-        repeated: the same signal had been given before, and nothing has changed.
+        repeated: the same signal had been given before, and nothing has changed; `given_by` says by whom, and when.
     """
 
     run_id: str
     task: str
     run_status: str
     repeated: bool = False
+    given_by: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

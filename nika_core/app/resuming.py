@@ -79,6 +79,7 @@ def _options_of(recorded: Recorded, given: Mapping[str, Any], timeout: float | N
         fail_fast=bool(recorded_options.get("failFast")),
         mock=bool(recorded_options.get("mock")),
         economy=bool(recorded_options.get("economy")),
+        answers=recorded_options.get("answers"),
     )
 
 

@@ -14,6 +14,7 @@ class RunOptions:
 
     Attributes:
         timeout: seconds for the whole run; None: no bound.
+        answers: to questions, by task, for a mocked run.
     """
 
     inputs: Mapping[str, Any] = field(default_factory=dict)
@@ -24,3 +25,4 @@ class RunOptions:
     fail_fast: bool = False
     mock: bool = False
     economy: bool = False
+    answers: Mapping[str, Any] | None = None

@@ -28,6 +28,7 @@ class TaskWait:
         since: when the task began to wait for it, in seconds since the epoch.
         deadline: until when it waits; None: for ever.
         received: when its signal became part of the run, and `payload` what it was; None: it has not.
+        sender: who sent that: `by` whom, and `at` when; empty if it is not known.
     """
 
     key: str
@@ -36,6 +37,7 @@ class TaskWait:
     deadline: float | None = None
     received: float | None = None
     payload: Json = None
+    sender: JsonObject = field(default_factory=dict)
 
     @property
     def shown(self) -> JsonObject:
@@ -51,10 +53,12 @@ class TaskHistory:
         state: running, waiting, success, failed or skipped; "": it has not started, or was stopped with its run and
             starts again when that is resumed.
         waits: what it has waited for under this epoch, by key, the latest last.
+        identity: what its signals are addressed to; "": its id.
     """
 
     state: str = ""
     epoch: int = 0
+    identity: str = ""
     waits: dict[str, TaskWait] = field(default_factory=dict)
 
     @property
@@ -76,6 +80,7 @@ class TaskHistory:
         """Learn what an event says."""
         data = event.data
         if event.kind is EventKind.TASK_STARTED:
+            self.identity = data.get("identity", "")
             if data.get("epoch", 1) != self.epoch:
                 self.epoch, self.waits = data.get("epoch", 1), {}
             self.state = "running"
@@ -83,7 +88,7 @@ class TaskHistory:
             self._wait(event)
         elif event.kind is EventKind.SIGNAL_RECEIVED:
             wait = self.waits.setdefault(data["key"], TaskWait(data["key"], {}, event.at))
-            wait.received, wait.payload = event.at, data.get("payload")
+            wait.received, wait.payload, wait.sender = event.at, data.get("payload"), data.get("sender", {})
         elif event.kind is EventKind.TASK_READY and self.state == "waiting":
             self.state = "running"
         elif event.kind in _ENDED and not _stopped_with_its_run(event):

@@ -13,9 +13,9 @@ from nika_core.cli.stdin import STDIN, read_stdin
 from nika_core.errors import UsageError
 
 
-def gather(pairs: Iterable[str], file: Path | None) -> dict[str, Any]:
+def gather(pairs: Iterable[str], file: Path | None, option: str = "--inputs") -> dict[str, Any]:
     """Return the inputs, texts not yet typed; `-i` wins over the file. Raise UsageError."""
-    given = _from_file(file)
+    given = _from_file(file, option)
     seen: set[str] = set()
     for pair in pairs:
         key, equals, value = pair.partition("=")
@@ -34,10 +34,10 @@ def gather(pairs: Iterable[str], file: Path | None) -> dict[str, Any]:
     return given
 
 
-def _from_file(file: Path | None) -> dict[str, Any]:
+def _from_file(file: Path | None, option: str) -> dict[str, Any]:
     if file is None:
         return {}
-    return nika.read_inputs(file, text=read_stdin("--inputs") if file == STDIN else None)
+    return nika.read_inputs(file, text=read_stdin(option) if file == STDIN else None, option=option)
 
 
 def _text(path: Path, what: str) -> str:

@@ -7,16 +7,21 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import nika_core as nika
 from nika_core.cli.console import coloured, mask_with, plain, print_data, print_json, print_message, style
-from nika_core.cli.progress import LiveView, ProgressLines, duration_text
-from nika_core.cli.waiting import needs_signal, shell_id, waits_for_text
+from nika_core.cli.progress import LiveView, ProgressLines, View, duration_text
+from nika_core.cli.prompting import at_a_terminal
+from nika_core.cli.waiting import answer_command_text, needs_signal, shell_id, waits_for_text
 from nika_core.errors import Place
 from nika_core.model.events import Event
 from nika_core.model.state import RunResult, RunStatus, TaskResult
+from nika_core.model.text import time_text
 from nika_core.model.usage import money_text
+
+if TYPE_CHECKING:
+    from nika_core.cli.live_questions import LiveQuestions
 
 Observer: TypeAlias = Callable[[Event], object]
 LOG_VARIABLE: Final = "NIKA_LOG"
@@ -29,11 +34,23 @@ EXIT_CODES: Final = {RunStatus.SUCCEEDED: 0, RunStatus.FAILED: 1, RunStatus.PAUS
 def show_run(prepared: nika.PreparedRun, format_: str, verbose: int = 0, *, journal: bool = True) -> int:
     """Run what is prepared, print how it goes and how it ended, and return the exit code."""
     mask_with(prepared.masker)
-    observers, close = _observers(prepared, format_, verbose)
+    observers, view, close = _observers(prepared, format_, verbose)
+    questions = None
+    if view is not None and format_ == "pretty" and at_a_terminal():
+        from nika_core.cli.live_questions import LiveQuestions
+
+        questions = LiveQuestions(view)
+        observers.append(questions)
     try:
-        execution = nika.start(prepared, journal=journal, on_event=observers, on_stall=_print_warning)
-        result = nika.run_to_end(_with_signals(execution))
+        execution = nika.start(
+            prepared, journal=journal, on_event=observers, on_stall=_print_warning, attended=questions is not None
+        )
+        if questions is not None:
+            questions.attach(execution)
+        result = nika.run_to_end(_with_signals(execution, questions))
     finally:
+        if questions is not None:
+            questions.close()
         close()
     _print_result(result, format_, prepared, execution)
     return EXIT_CODES[result.status]
@@ -43,13 +60,18 @@ def _print_warning(text: str) -> None:
     print_message(f"{style('warning', 'yellow')}: {plain(text)}")
 
 
-async def _with_signals(execution: nika.Execution) -> RunResult:
-    """Run; a first signal cancels in good order and keeps the history, a second one waits for nothing."""
+async def _with_signals(execution: nika.Execution, questions: LiveQuestions | None) -> RunResult:
+    """Run; a first signal cancels in good order and keeps the history, a second one waits for nothing.
+
+    While a person is asked, Ctrl-C leaves the question open.
+    """
     loop = asyncio.get_running_loop()
     asked = 0
 
-    def interrupt() -> None:
+    def interrupt(number: int) -> None:
         nonlocal asked
+        if number == signal.SIGINT and questions is not None and questions.leave():
+            return
         asked += 1
         if asked == 1:
             print_message(style("interrupted: ending what is running (again: do not wait for it)", "yellow"))
@@ -61,14 +83,19 @@ async def _with_signals(execution: nika.Execution) -> RunResult:
         if number == getattr(signal, "SIGHUP", None) and signal.getsignal(number) is signal.SIG_IGN:
             continue  # nohup: the run has to outlive its terminal
         try:
-            loop.add_signal_handler(number, interrupt)
+            loop.add_signal_handler(number, interrupt, number)
         except NotImplementedError:  # Windows: only KeyboardInterrupt works
             break
     return await execution.run()
 
 
-def _observers(prepared: nika.PreparedRun, format_: str, verbose: int) -> tuple[list[Observer], Callable[[], None]]:
-    """Return the observers of the events, and what to call at the end. A log on stderr replaces the progress."""
+def _observers(
+    prepared: nika.PreparedRun, format_: str, verbose: int
+) -> tuple[list[Observer], View | None, Callable[[], None]]:
+    """Return the observers of the events, the view among them, and what to call at the end.
+
+    A log on stderr replaces the progress.
+    """
     found: list[Observer] = []
     if format_ == "jsonl":
         found.append(lambda event: print_json(nika.to_json(event), indent=None))
@@ -79,10 +106,11 @@ def _observers(prepared: nika.PreparedRun, format_: str, verbose: int) -> tuple[
         found.append(logging_observer(style_of_log or "text", prepared.masker.text))
     elif format_ == "pretty" and coloured(sys.stderr):
         live = LiveView(prepared.workflow, verbose=verbose)
-        return [live], live.close
+        return [live], live, live.close
     elif format_ == "pretty" or verbose:
-        found.append(ProgressLines(prepared.workflow, verbose=verbose))
-    return found, _nothing
+        lines = ProgressLines(prepared.workflow, verbose=verbose)
+        return [*found, lines], lines, _nothing
+    return found, None, _nothing
 
 
 def _nothing() -> None:
@@ -147,8 +175,16 @@ def _print_pretty(result: RunResult, prepared: nika.PreparedRun) -> None:
             )
             if task.failure.hint:
                 print_message(f"    {style('hint', 'cyan')}: {plain(task.failure.hint)}")
+    for asked in result.questions:
+        expires = f" (expires at {time_text(asked.deadline)})" if asked.deadline is not None else ""
+        message = waits_for_text({"message": asked.question.message})
+        print_message(f"  {style(asked.task, 'bold')} asks: {message}{expires}")
+        print_message(f"    to answer: {plain(answer_command_text(asked))}")
+    questions = {asked.task for asked in result.questions}
     for task in _waiting(result.tasks):
         assert task.waits_for is not None
+        if task.id in questions:
+            continue
         print_message(f"  {style(task.id, 'bold')} waits for {waits_for_text(task.waits_for)}")
         if needs_signal(task.waits_for):
             print_message(f"    to answer: nika signal {result.run_id} {shell_id(task.id)} JSON")

@@ -45,6 +45,7 @@ COMMANDS: Final = {
     "resume": LazyCommand(
         "nika_core.cli.resume_command:resume_command", "Resume an interrupted, paused or failed run."
     ),
+    "answer": LazyCommand("nika_core.cli.answer_command:answer_command", "Answer the questions of a run."),
     "signal": LazyCommand("nika_core.cli.signal_command:signal_command", "Give a task what it waits for."),
     "validate": LazyCommand(
         "nika_core.cli.validate_command:validate_command", "Check workflow files without running anything."

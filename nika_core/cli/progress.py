@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final, TextIO, cast
+from typing import Any, Final, Protocol, TextIO, cast
 
 from nika_core.cli.console import coloured, plain, print_message, style
 from nika_core.cli.group_progress import GroupProgress, Groups
@@ -20,6 +21,13 @@ _ENDS: Final = frozenset({EventKind.TASK_SUCCEEDED, EventKind.TASK_FAILED, Event
 _NOTICES: Final = frozenset({EventKind.DECISION, EventKind.NOTICE, EventKind.CONTEXT_SUMMARIZED})
 _REFRESH_PER_SECOND: Final = 4
 _TAIL: Final = 120  # characters of a stream that the live view shows
+
+
+class View(Protocol):
+    """Shows how a run goes; paused, it prints nothing."""
+
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
 
 
 def duration_text(seconds: float) -> str:
@@ -42,7 +50,9 @@ class ProgressLines:
         self._width = max((len(task.id) for task in workflow.tasks), default=0)
         self._verbose = verbose
         self.ignores = LIVE | {EventKind.TASK_READY} | ({EventKind.MODEL_CALLED} if not verbose else set())
-        self._write = write
+        self._printer = write
+        self._held: list[str] | None = None
+        self._lock = threading.RLock()
         self._style = style if coloured(sys.stderr) else _uncoloured
         self.groups = Groups()
 
@@ -50,7 +60,27 @@ class ProgressLines:
         """Print one event."""
         text = self.text(event)
         if text is not None:
-            self._write(text)
+            self.write(text)
+
+    def write(self, text: str) -> None:
+        """Print a line, or hold it back."""
+        with self._lock:
+            if self._held is None:
+                self._printer(text)
+            else:
+                self._held.append(text)
+
+    def pause(self) -> None:
+        """Hold back what is to be printed."""
+        with self._lock:
+            self._held = [] if self._held is None else self._held
+
+    def resume(self) -> None:
+        """Print what was held back."""
+        with self._lock:
+            held, self._held = self._held, None
+            for text in held or ():
+                self._printer(text)
 
     def text(self, event: Event) -> str | None:
         """Return the event as one line, or None if it needs none."""
@@ -200,14 +230,26 @@ class LiveView:
         elif event.kind is EventKind.PROGRESS and top in self._running:
             since, _, tail = self._running[top]
             self._running[top] = (since, _progress_text(event.data), tail)
-        elif event.kind in _ENDS:
+        elif event.kind in _ENDS or (event.kind is EventKind.TASK_WAITING and task == top):
             self._running.pop(task, None)
         if text is not None and (event.kind is not EventKind.TASK_STARTED or event.data.get("reason")):
-            self._print(text)
+            self._lines.write(text)
+
+    def pause(self) -> None:
+        """Leave the terminal to something else; what is to be printed is held back."""
+        self._lines.pause()
+        self._live.stop()
+
+    def resume(self) -> None:
+        """Draw the view again, below what was held back."""
+        if not self._live.is_started:
+            self._live.start()
+        self._lines.resume()
 
     def close(self) -> None:
         """Restore the terminal."""
         self._live.stop()
+        self._lines.resume()
 
     def _print(self, text: str) -> None:
         from rich.text import Text

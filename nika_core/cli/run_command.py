@@ -49,6 +49,9 @@ def run_command(
         bool, typer.Option("--no-journal", help="Keep no history; the run cannot be resumed.")
     ] = False,
     mock: Annotated[bool, typer.Option("--mock", help="Mock every keyword: no effect, no model.")] = False,
+    answers: Annotated[
+        Path | None, typer.Option("--answers", help="With --mock: answers to questions, by task, as YAML or JSON.")
+    ] = None,
     economy: Annotated[
         bool, typer.Option("--economy", help="Send single calls (`llm`) through the provider's batch API.")
     ] = False,
@@ -58,6 +61,7 @@ def run_command(
     """Run a workflow."""
     with refused_run_as_json(format_.value):
         given = gather(input_ or (), inputs)
+        given_answers = None if answers is None else gather((), answers, "--answers")
         workspace, path = find_workflow(workflow)
         seconds = seconds_of(timeout)
         loaded = read_workflow(workspace, path, provider, model)
@@ -72,6 +76,7 @@ def run_command(
                 timeout=seconds,
                 fail_fast=fail_fast,
                 mock=mock,
+                answers=given_answers,
                 economy=economy,
             )
             print_new_warnings(prepared.warnings, loaded)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -23,9 +22,11 @@ from nika_core.cli.console import (
 )
 from nika_core.cli.options import LAST, Format, FormatOption, RunArgument, seconds_of
 from nika_core.cli.progress import duration_text
-from nika_core.cli.waiting import waits_for_text
+from nika_core.cli.waiting import sender_text, waits_for_text
 from nika_core.errors import NikaError, UsageError
+from nika_core.model.question import answer_text
 from nika_core.model.state import RunStatus
+from nika_core.model.text import time_text
 from nika_core.model.usage import money_text
 
 app = typer.Typer(
@@ -83,7 +84,7 @@ def list_(
                 run.run_id,
                 run.workflow,
                 run.status,
-                _when(run.started_at),
+                time_text(run.started_at),
                 "" if run.duration_ms is None else duration_text(run.duration_ms / 1000),
                 str(run.json.get("usage", {}).get("totalTokens", "")),
                 _cost(run.json.get("usage") or {}),
@@ -109,7 +110,8 @@ def show(
         print_json(found)
         return
     usage = found.get("usage", {})
-    head = (style_data(found["runId"], "bold"), plain(found["workflow"]), found["status"], _when(found["startedAt"]))
+    started = time_text(found["startedAt"])
+    head = (style_data(found["runId"], "bold"), plain(found["workflow"]), found["status"], started)
     print_data("  ".join(head))
     print_data(f"{plain(found['path'])}")
     for task in found["tasks"]:
@@ -148,6 +150,9 @@ def _show_task(task: dict[str, Any], verbose: bool, indent: str = "  ") -> None:
     print_data(f"{indent}{style_data(task['id'], 'bold')}{key}  {task.get('keyword', '')}  {', '.join(facts)}")
     if "error" in task:
         print_data(f"{indent}    [{task['error']['code']}] {plain(task['error']['message'])}")
+    if "answered" in task:
+        answered = task["answered"]
+        print_data(f"{indent}    answered {plain(answer_text(answered['answer']))}{sender_text(answered)}")
     if task["state"] == "waiting":
         print_data(f"{indent}    {_waiting(task['waitsFor'], task.get('waitingSince'))}")
     if "output" in task:
@@ -220,8 +225,4 @@ def _with_children(tasks: Iterable[nika.RecordedTask]) -> Iterator[nika.Recorded
 
 
 def _waiting(about: Mapping[str, Any], since: float | None) -> str:
-    return f"waits for {waits_for_text(about)}{f', since {_when(since)}' if since is not None else ''}"
-
-
-def _when(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return f"waits for {waits_for_text(about)}{f', since {time_text(since)}' if since is not None else ''}"

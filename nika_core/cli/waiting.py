@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from nika_core.cli.console import json_text, plain
+from nika_core.model.question import OpenQuestion
+from nika_core.model.text import time_text
+from nika_core.model.workflow import InputSpec
 
 _SHOWN: Final = 200  # characters
 
@@ -18,6 +21,30 @@ def waits_for_text(about: Mapping[str, Any]) -> str:
     message = about.get("message")
     text = plain(message) if isinstance(message, str) else json_text(about)
     return f"{text[:_SHOWN]}…" if len(text) > _SHOWN else text
+
+
+def sender_text(sender: Mapping[str, Any]) -> str:
+    """Return who sent a signal, and when, as the end of a sentence; "" if that is not known."""
+    by = sender.get("by")
+    if not by:
+        return ""
+    at = f", {time_text(sender['at'])}" if "at" in sender else ""
+    return plain(f" ({'the default, since the time is over' if by == 'default' else by}{at})")
+
+
+def answer_command_text(asked: OpenQuestion) -> str:
+    """Return the command that answers a question."""
+    command = f"nika answer {asked.run_id} {shell_id(asked.task)}"
+    if asked.question.form is None:
+        return f"{command} yes (or no)"
+    fields = [(f"-i {name}={_values(spec)}", spec.required) for name, spec in asked.question.form.items()]
+    return " ".join([command, *(field if required else f"[{field}]" for field, required in fields)])
+
+
+def _values(spec: InputSpec) -> str:
+    if spec.enum:
+        return "|".join(value if isinstance(value, str) else json_text(value) for value in spec.enum)
+    return spec.type.upper()
 
 
 def needs_signal(about: Mapping[str, Any]) -> bool:

@@ -18,7 +18,7 @@ from nika_core.journal.blobs import LARGE
 from nika_core.journal.encoding import LOST, decode, encode, events_of, joined, without_surrogates
 from nika_core.journal.locks import RunLock, hold_lock, holder
 from nika_core.journal.log import RunRecorder
-from nika_core.journal.signals import add_signal
+from nika_core.journal.signals import add_signal, pending_signals
 from nika_core.journal.store import RUN_SHIFT, Store
 from nika_core.journal.values import (
     INTERRUPTED,
@@ -142,6 +142,17 @@ class Journal:
             return self._write().call(lambda connection: add_signal(connection, run_id, signal))
 
     # ---- reading
+
+    def signals(self, run_id: str) -> list[RecordedSignal]:
+        """Return the signals of a run that its tasks have not received yet, in the order in which they came."""
+        if not self._store.exists:
+            return []
+        with (
+            faults.explained(self.path, "read"),
+            faults.damage_told(self.path, run_id),
+            self._connect() as connection,
+        ):
+            return pending_signals(connection, run_id)
 
     def find(self, run: str) -> str:
         """Return the full id of the run whose id begins with `run`; `last` is the newest one."""

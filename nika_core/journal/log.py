@@ -11,6 +11,7 @@ from nika_core.journal.locks import RunLock
 from nika_core.journal.rows import Entry, MemoEntry, RunEnd
 from nika_core.journal.signals import SignalInbox
 from nika_core.journal.store import RUN_SHIFT, Store
+from nika_core.journal.values import RecordedSignal
 from nika_core.journal.writer import JournalWriter
 from nika_core.model.events import Event, EventKind
 from nika_core.model.json import Json
@@ -77,9 +78,13 @@ class RunRecorder:
             self._told = True
             yield RunEnd(self._number, event.data["status"], event.at, summary)
 
-    def signals(self, waiting: Mapping[str, str]) -> list[tuple[str, str, Json]]:
-        """Return node, key and payload of the signals for nodes that wait; `waiting` has the key by node."""
+    def signals(self, waiting: Mapping[str, tuple[str, str]]) -> list[RecordedSignal]:
+        """Return the signals for nodes that wait; `waiting` has each node's key and identity."""
         return self._inbox.take(waiting)
+
+    def void_signals(self, waiting: Mapping[str, tuple[str, str]]) -> list[RecordedSignal]:
+        """Return the signals for these nodes that are for something else than they wait for now, once."""
+        return self._inbox.take_void(waiting)
 
     def get(self, key: str, call: str) -> Json:
         """What was kept for a call of a task, by an earlier attempt or an earlier life of the run; None: nothing."""

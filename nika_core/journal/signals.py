@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from nika_core.errors import JournalError
 from nika_core.journal import faults
@@ -12,7 +13,6 @@ from nika_core.journal.encoding import decode, encode, without_surrogates
 from nika_core.journal.rows import SignalReceived
 from nika_core.journal.store import Store
 from nika_core.journal.values import RecordedSignal
-from nika_core.model.json import Json
 
 
 def add_signal(connection: sqlite3.Connection, run_id: str, signal: RecordedSignal) -> RecordedSignal | None:
@@ -38,6 +38,18 @@ def add_signal(connection: sqlite3.Connection, run_id: str, signal: RecordedSign
     return None
 
 
+def pending_signals(connection: sqlite3.Connection, run_id: str) -> list[RecordedSignal]:
+    """Return the signals of a run that its tasks have not received yet, in the order in which they came."""
+    query = (
+        "SELECT node, key, payload, sender, at FROM signals"
+        " WHERE run = (SELECT number FROM runs WHERE id = ?) AND NOT received ORDER BY id"
+    )
+    return [
+        RecordedSignal(node, key, decode(payload), sender, at)
+        for node, key, payload, sender, at in connection.execute(query, (run_id,))
+    ]
+
+
 class SignalInbox:
     """The signals of one run, for the process that works on it. One thread.
 
@@ -51,25 +63,49 @@ class SignalInbox:
         self._append = append
         self._connection: sqlite3.Connection | None = None
         self._last = 0
-        self._kept: list[tuple[int, str, str, Json]] = []
+        self._kept: dict[int, RecordedSignal] = {}  # by number
         self._handed_over: dict[str, int] = {}  # by node
 
-    def take(self, waiting: Mapping[str, str]) -> list[tuple[str, str, Json]]:
-        """Return node, key and payload of what has come for nodes that wait.
+    def take(self, waiting: Mapping[str, tuple[str, str]]) -> list[RecordedSignal]:
+        """Return what has come for nodes that wait, each with its node and what that waits for.
 
         Args:
-            waiting: what each node waits for, by node.
+            waiting: by node, the key that it waits for, and its identity: a signal is for either.
         """
         with suppress(JournalError):  # a history that cannot be used is reported when it is written
             self._read()
-        taken: list[tuple[str, str, Json]] = []
-        for signal in tuple(self._kept):
-            number, node, key, payload = signal
-            if waiting.get(node, "") and key in ("", waiting[node]) and all(node != other for other, _, _ in taken):
-                self._kept.remove(signal)
+        taken: dict[str, RecordedSignal] = {}
+        for number, signal, node, key in self._for(waiting):
+            if signal.key in ("", key) and node not in taken:
+                del self._kept[number]
                 self._handed_over[node] = number
-                taken.append((node, waiting[node], payload))
-        return taken
+                taken[node] = replace(signal, node=node, key=key)
+        return list(taken.values())
+
+    def take_void(self, waiting: Mapping[str, tuple[str, str]]) -> list[RecordedSignal]:
+        """Return what was sent for something else than these nodes wait for now; it is never handed over.
+
+        Args:
+            waiting: as for `take`, and called after it.
+        """
+        void = []
+        for number, signal, node, key in self._for(waiting):
+            if signal.key not in ("", key):
+                del self._kept[number]
+                self._append([SignalReceived(number, signal.key)])
+                void.append(replace(signal, node=node))
+        return void
+
+    def _for(self, waiting: Mapping[str, tuple[str, str]]) -> list[tuple[int, RecordedSignal, str, str]]:
+        """Return number, signal, node and the node's key of each signal that is for one of these."""
+        if not self._kept:
+            return []
+        nodes = {identity: node for node, (_, identity) in waiting.items()} | {node: node for node in waiting}
+        return [
+            (number, signal, nodes[signal.node], waiting[nodes[signal.node]][0])
+            for number, signal in tuple(self._kept.items())
+            if signal.node in nodes
+        ]
 
     def received(self, node: str, key: str) -> None:
         """A signal is part of the run's history now: it is never handed over again."""
@@ -86,8 +122,11 @@ class SignalInbox:
     def _read(self) -> None:
         if self._connection is None:
             self._connection = self._store.reader()
-        query = "SELECT id, node, key, payload FROM signals WHERE run = ? AND id > ? AND NOT received ORDER BY id"
+        query = (
+            "SELECT id, node, key, payload, sender, at FROM signals"
+            " WHERE run = ? AND id > ? AND NOT received ORDER BY id"
+        )
         with faults.explained(self._store.path, "read"), faults.damage_told(self._store.path, self._run):
-            for number, node, key, payload in self._connection.execute(query, (self._run, self._last)):
+            for number, node, key, payload, sender, at in self._connection.execute(query, (self._run, self._last)):
                 self._last = number
-                self._kept.append((number, node, key, decode(payload)))
+                self._kept[number] = RecordedSignal(node, key, decode(payload), sender, at)

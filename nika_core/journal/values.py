@@ -51,7 +51,14 @@ class RunSummary:
 
 @dataclass(frozen=True, slots=True)
 class RecordedSignal:
-    """A signal for a node of a run. `key`: what the node waits for, or ""; `sender`: which user; `at` in seconds."""
+    """A signal for a node of a run.
+
+    Attributes:
+        node: its identity, or its id if it had none when the signal was sent.
+        key: what the node waits for; "": whatever that is.
+        sender: which user, and from where.
+        at: when, in seconds since the epoch.
+    """
 
     node: str
     key: str

@@ -146,6 +146,10 @@ def result_json(result: RunResult) -> dict[str, Any]:
         found["output"] = result.output
     if result.failure is not None:
         found["error"] = result.failure.as_json()
+    if result.questions:
+        from nika_core.model.question import open_question_json
+
+        found["questions"] = [open_question_json(asked) for asked in result.questions]
     found["usage"] = usage_json(result.usage, exact=False)
     found["tasks"] = [task_json(task) for task in result.tasks]
     return found

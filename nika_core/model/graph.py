@@ -210,7 +210,8 @@ def build_graph(
         if task.repeat is not None:  # in its condition a task may name itself
             name(task.repeat.until.placeholders, task.id, EdgeKind.NEED, itself=False)
         name(task.when.placeholders if task.when else (), task.id, EdgeKind.NEED)
-        name((placeholder for _, placeholder in placeholders_in(task.stand_in)), task.id, EdgeKind.NEED)
+        if task.stand_in is not None:
+            name((placeholder for _, placeholder in placeholders_in(task.stand_in)), task.id, EdgeKind.NEED)
     for flow in flows:
         name(flow.condition.placeholders if flow.condition else (), flow.target, EdgeKind.READ)
     joined = {target for _, target in named}

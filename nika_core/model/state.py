@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Any, ClassVar, Final, NamedTuple, Protocol, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol, Self, TypeAlias, TypeVar
 
 from nika_core.errors import Category, NikaError, TaskError
 from nika_core.model.ids import node_id_of
@@ -12,6 +12,9 @@ from nika_core.model.json import Json, JsonObject
 from nika_core.model.message import Message
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.values import dataclass
+
+if TYPE_CHECKING:
+    from nika_core.model.question import OpenQuestion
 
 
 class SkipReason(StrEnum):
@@ -22,6 +25,7 @@ class SkipReason(StrEnum):
     UPSTREAM_SKIPPED = "upstreamSkipped"
     RUN_CANCELLED = "runCancelled"
     DECISION = "decision"  # agentic mode: the main agent said so
+    DECLINED = "declined"  # a person said no
 
 
 class RunStatus(StrEnum):
@@ -125,7 +129,8 @@ LEGAL_TRANSITIONS: Final[Mapping[type[Any], frozenset[type[Any]]]] = {
     Pending: frozenset({Ready, Skipped}),
     # Success: reused; Failed: its payload could not be made
     Ready: frozenset({Running, Success, Failed, Skipped}),
-    Running: frozenset({Running, Waiting, Success, Failed, Cancelled}),  # Running: the next attempt
+    # Running: the next attempt; Skipped: somebody has said no
+    Running: frozenset({Running, Waiting, Success, Failed, Cancelled, Skipped}),
     Waiting: frozenset({Ready, Success, Failed, Cancelled}),  # Success: a value stands in for it
     Success: frozenset(),
     Failed: frozenset({Ready, Skipped}),
@@ -195,6 +200,7 @@ class RunResult:
     has_output: bool = False
     usage: Usage = NOTHING
     failure: Failure | None = None  # what failed beside the tasks, e.g. `outputs` without a value
+    questions: tuple[OpenQuestion, ...] = ()  # that a paused run waits for
 
     @property
     def succeeded(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from typing import Final
 
 # C0 but tab and newline, DEL, C1, marks and overrides of direction, invisible ones, surrogates, tags; not the two
@@ -38,3 +39,8 @@ def _picture(found: re.Match[str]) -> str:
     if code < 0x20:
         return chr(0x2400 + code)
     return "␡" if code == 0x7F else f"<U+{code:04X}>"
+
+
+def time_text(at: float) -> str:
+    """Return a time (seconds since the epoch) for people, in their time zone."""
+    return datetime.fromtimestamp(at, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")

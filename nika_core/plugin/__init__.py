@@ -33,7 +33,7 @@ from nika_core.plugin.explanation import Explanation
 from nika_core.plugin.facets import CallEstimate, Effect, Estimate, Facets, Payload, Report, WorkflowCall
 from nika_core.plugin.hookspec import hookimpl
 from nika_core.plugin.keyword import Keyword
-from nika_core.plugin.step import Step, StepContext, StepOutput, WaitFor
+from nika_core.plugin.step import Declined, Step, StepContext, StepOutput, WaitFor
 
 if TYPE_CHECKING:
     from nika_core.model.bounded import bound
@@ -42,10 +42,12 @@ if TYPE_CHECKING:
     from nika_core.model.files import FileError, is_folder, json_of, open_file, read_file, read_json, read_text, text_of
     from nika_core.model.graph import ALL_TASKS, Edge, EdgeKind, Graph
     from nika_core.model.importing import import_in_thread
+    from nika_core.model.input_values import input_spec
     from nika_core.model.limits import Limit, LimitKind, Unit, output_of, timeout_of
     from nika_core.model.message import Message, Role, ToolCall, ToolSpec
     from nika_core.model.nearest import nearest
     from nika_core.model.path import read_path
+    from nika_core.model.question import AnswerError, Question, answer_text, check_answer
     from nika_core.plugin.command import Command, CommandContext, Styled, Terminal
     from nika_core.plugin.limit_policy import Admission, LimitPolicy, Policy, Refusal, Stage
     from nika_core.plugin.provider import (
@@ -115,7 +117,9 @@ _LAZY: Final = {
         "text_of",
     ),
     "nika_core.model.importing": ("import_in_thread",),
+    "nika_core.model.input_values": ("input_spec",),
     "nika_core.model.nearest": ("nearest",),
+    "nika_core.model.question": ("AnswerError", "Question", "answer_text", "check_answer"),
     "nika_core.model.path": ("read_path",),
 }
 _MODULE_OF: Final = {name: module for module, names in _LAZY.items() for name in names}
@@ -126,6 +130,7 @@ __all__ = [
     "MISSING",
     "Admission",
     "AgentBlock",
+    "AnswerError",
     "BatchFinder",
     "BatchReply",
     "BatchResult",
@@ -139,6 +144,7 @@ __all__ = [
     "Clock",
     "Command",
     "CommandContext",
+    "Declined",
     "Edge",
     "EdgeKind",
     "Effect",
@@ -172,6 +178,7 @@ __all__ = [
     "Price",
     "ProblemsError",
     "Provider",
+    "Question",
     "Refusal",
     "Report",
     "Role",
@@ -204,12 +211,15 @@ __all__ = [
     "WaitFor",
     "Workflow",
     "WorkflowCall",
+    "answer_text",
     "bound",
+    "check_answer",
     "codes",
     "estimate_tokens",
     "fields",
     "hookimpl",
     "import_in_thread",
+    "input_spec",
     "is_folder",
     "json_of",
     "nearest",

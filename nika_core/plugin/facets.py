@@ -94,7 +94,7 @@ class Effect:
     """What a task may touch.
 
     Attributes:
-        kind: `process`, `host`, `path`, `server`, `code` or `model`.
+        kind: `process`, `host`, `path`, `server`, `code`, `model` or `person`.
         target: which one, as far as is known.
     """
 
@@ -236,6 +236,20 @@ class Facets:
             TaskError: the task fails without the effect, too.
         """
         return "mock"
+
+    def may_decline(self, payload: Payload) -> bool:
+        """Return whether the step may end the task as skipped (`Declined`), so that it has no output.
+
+        The default: it never does.
+        """
+        return False
+
+    def unread(self, payload: Payload) -> str:
+        """Return what to warn of if nothing reads the task's output, as the rest of a sentence; "": nothing.
+
+        The default: nothing.
+        """
+        return ""
 
     def redact(self, payload: JsonObject) -> JsonObject:
         """Return the rendered payload as it may be shown and recorded. Known secrets are masked in any case."""

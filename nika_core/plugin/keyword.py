@@ -36,6 +36,9 @@ class Keyword:
         verbatim_fields: payload fields in which `{{` and `${` mean nothing.
         rendered_fields: payload fields that the facets' `render` puts together, since a value must be made safe there.
         needs_provider: whether a task with it calls a model, so that the workflow needs an `agent:` block.
+        only_asks: whether its step does nothing but ask people (`StepContext.ask`). A task with it then takes no place
+            among those that run at once, and a mocked run does its step, with the answers of `--answers`.
+        refused_keys: keys of a task that make no sense beside it, each with what to write instead.
         pure: whether it has no effect outside and may simply be run again.
         default_timeout: seconds for one attempt where no policy, and no task, says otherwise.
         default_max_output: bytes of output; None: only the limit for all outputs.
@@ -58,6 +61,8 @@ class Keyword:
     verbatim_fields: frozenset[str] = frozenset()
     rendered_fields: frozenset[str] = frozenset()
     needs_provider: bool = False
+    only_asks: bool = False
+    refused_keys: Mapping[str, str] = field(default_factory=dict)
     pure: bool = False
     default_timeout: float = 60.0
     default_max_output: int | None = None

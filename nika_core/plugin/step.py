@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # describing a keyword needs none of these
 
     from nika_core.model.clock import Clock
     from nika_core.model.message import Message
+    from nika_core.model.question import Question
     from nika_core.plugin.provider import ModelInfo, ModelReply, ModelRequest
     from nika_core.plugin.tool import Tool, ToolResult
 
@@ -56,6 +57,8 @@ class WaitFor:
         patience: seconds that a run with nothing else to do stays for it before it pauses; None: for ever.
         default: taken in place of a signal when the time is over.
         has_default: whether there is a `default`; without one the task fails (`timeout`).
+        content_key: whether `key` stands for all that is asked, e.g. a digest of it. Its signal then holds also if the
+            task is done again because something has changed that is not asked about, but not after `resume --from`.
     """
 
     key: str
@@ -64,6 +67,12 @@ class WaitFor:
     patience: float | None = 0.0
     default: Json = None
     has_default: bool = False
+    content_key: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """Returned by a step if a person has said no: the task ends as skipped (`declined`), and what needs it with it."""
 
 
 class StepContext(Protocol):
@@ -181,6 +190,17 @@ class StepContext(Protocol):
         """
         ...
 
+    async def ask(self, question: Question) -> Json:
+        """Ask a person, and return the answer: True or False, or the fields of the question's form as an object.
+
+        If there is no answer yet, this does not return: the task waits, takes no place and no process, and its step is
+        run again from its beginning when the answer is there. So what has an effect comes after the question, or is
+        kept (`save`, `complete` and `call` do so by themselves). The answer is bound to a digest of what was shown: a
+        question that has another message, value or form is another question, and is asked anew.
+        Raises TaskError for a question that makes no sense.
+        """
+        ...
+
     async def tools(self) -> Sequence[Tool]:
         """Return the tools that this task may use and that are there. Raises TaskError."""
         ...
@@ -200,7 +220,7 @@ class StepContext(Protocol):
 class Step(Protocol):
     """Do a keyword's work. One instance per run; `run` may be called for many tasks at once."""
 
-    async def run(self, payload: JsonObject, context: StepContext) -> StepOutput | WaitFor | Json:
+    async def run(self, payload: JsonObject, context: StepContext) -> StepOutput | WaitFor | Declined | Json:
         """Do the work. Cancellation must end everything that was started. Raises TaskError when it fails.
 
         A TaskError in an ExceptionGroup, as `asyncio.TaskGroup` raises it, counts like the TaskError itself.

@@ -71,6 +71,11 @@ KEYWORD: Final[Rules] = {
     "verbatim_fields": _NAMES,
     "rendered_fields": _NAMES,
     "needs_provider": _TRUTH,
+    "only_asks": _TRUTH,
+    "refused_keys": (
+        "keys of a task, each with the text of what to write instead",
+        lambda value: isinstance(value, Mapping) and all(_is_text(key) and _is_text(fix) for key, fix in value.items()),
+    ),
     "pure": _TRUTH,
     "default_timeout": ("seconds, more than 0", _is_seconds),
     "default_max_output": _COUNT,

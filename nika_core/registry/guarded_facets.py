@@ -117,6 +117,18 @@ class GuardedFacets(Facets):
         self._require_none("mock", find_non_json(found))
         return found
 
+    def may_decline(self, payload: Payload) -> bool:
+        found = self._ask("may_decline", lambda: self._own.may_decline(payload))
+        if not isinstance(found, bool):
+            raise self._wrong("may_decline", found, "True or False")
+        return found
+
+    def unread(self, payload: Payload) -> str:
+        found = self._ask("unread", lambda: self._own.unread(payload))
+        if not isinstance(found, str):
+            raise self._wrong("unread", found, "a text")
+        return found
+
     def redact(self, payload: JsonObject) -> JsonObject:
         found = self._ask("redact", lambda: self._own.redact(payload))
         if not isinstance(found, Mapping):

@@ -60,8 +60,9 @@ class Registry:
         self._loader = Loader()
         self._loaded: dict[PluginRecord, Description | PluginError] = {}
         self._objects: dict[tuple[PluginRecord, str], Any] = {}
-        self._keywords: dict[str, Keyword] = {}  # these three: asked for every task of a document
+        self._keywords: dict[str, Keyword] = {}  # these four: asked for every task of a document
         self._facets: dict[str, Facets] = {}
+        self._template_sources: dict[str, TemplateSource] = {}
         self._sources: dict[str, Source] = {}
         self._claims: dict[str, tuple[Provider, ...]] = {}  # by a model's name
         self._by_word: dict[tuple[Kind, str], list[PluginRecord]] = {}
@@ -293,7 +294,10 @@ class Registry:
 
     def template_source(self, name: str) -> TemplateSource:
         """Raises PluginError."""
-        return self._load(Kind.TEMPLATE_SOURCE, name, TemplateSource)
+        found = self._template_sources.get(name)
+        if found is None:
+            found = self._template_sources[name] = self._load(Kind.TEMPLATE_SOURCE, name, TemplateSource)
+        return found
 
     def sources(self) -> list[str]:
         """Every installed template source."""

@@ -35,6 +35,7 @@ class Case:
         inputs: of the run.
         reply: what every call to a model is answered with; None: never, the model hangs.
         signal: what the task is given whenever it waits.
+        answer: the answer to every question that the task asks; None: nobody answers.
     """
 
     word: str
@@ -47,6 +48,7 @@ class Case:
     inputs: JsonObject = field(default_factory=dict)
     reply: str | None = "conformance"
     signal: Json = None
+    answer: Json = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the arguments that make the same case again."""
@@ -106,9 +108,10 @@ class Case:
             (folder / "nika.yaml").write_text(
                 "".join(f"{key}: {_flow(value)}\n" for key, value in self.project.items()), encoding="utf-8"
             )
-        bench = Workbench(
-            folder=folder, inputs=self.inputs, **{"model": self.model(), "signals": {TASK: self.signal}, **changes}
-        )
+        own: dict[str, Any] = {"model": self.model(), "signals": {TASK: self.signal}}
+        if self.answer is not None:
+            own["answers"] = {TASK: self.answer}
+        bench = Workbench(folder=folder, inputs=self.inputs, **{**own, **changes})
         return replace(bench, environ={**base_environ(), **self.environ})
 
 

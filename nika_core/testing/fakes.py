@@ -18,8 +18,9 @@ from nika_core.model.events import EventKind
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.masking import Masker
 from nika_core.model.message import Message
+from nika_core.model.question import check_answer
 from nika_core.model.workflow import AgentBlock, OutputSpec
-from nika_core.plugin import ModelInfo, ModelReply, ModelRequest, Tool, ToolResult
+from nika_core.plugin import ModelInfo, ModelReply, ModelRequest, Question, Tool, ToolResult
 from nika_core.testing.clock import ManualClock
 from nika_core.testing.scripted import ScriptedModel
 from nika_core.values import dataclass, field
@@ -48,6 +49,8 @@ class FakeStepContext:
         reports: the arguments of each `progress`.
         heartbeats: how often the step called `heartbeat`.
         saved: what the step saved last; set it to what an earlier attempt has saved.
+        answers: the answers to the questions that the step asks, in order; it ends when there are none.
+        questions: what it asked.
         fresh_calls: the tools that it called with `fresh`, which are in `calls`, too.
     """
 
@@ -78,6 +81,8 @@ class FakeStepContext:
     reports: list[tuple[float, float | None, str]] = field(default_factory=list)
     heartbeats: int = 0
     saved: Json = None
+    answers: list[Json] = field(default_factory=list)
+    questions: list[Question] = field(default_factory=list)
     fresh_calls: list[tuple[str, JsonObject]] = field(default_factory=list)
 
     @classmethod
@@ -122,6 +127,12 @@ class FakeStepContext:
         if self.scripted is None:
             raise TaskError("no provider is configured", category=Category.CONFIG, hint="scripted=ScriptedModel(...)")
         return self.scripted
+
+    async def ask(self, question: Question) -> Json:
+        self.questions.append(question)
+        if not self.answers:
+            raise TaskError("nobody answers", category=Category.CONFIG, hint="FakeStepContext(answers=[True])")
+        return check_answer(question, self.answers.pop(0), self.max_json_depth)
 
     async def tools(self) -> Sequence[Tool]:
         return self.offered

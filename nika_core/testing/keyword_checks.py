@@ -201,7 +201,7 @@ def check_mock(case: Case, like: Json = None, *, has_like: bool = False, failure
         {"output": {"format": "json", "schema": _SCHEMA}},
     )
     with TemporaryDirectory() as folder:
-        for task in ({}, *(() if case.is_group else outputs)):
+        for task in ({}, *(() if case.is_group or Registry().keyword(case.word).only_asks else outputs)):
             changed = replace(case, task={**case.task, **task})
             outcome = changed.bench(Path(folder).resolve(), mock=True).run(changed.text())
             _require_end(outcome, failure, MOCK, "a mocked run")

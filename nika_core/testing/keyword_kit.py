@@ -31,6 +31,7 @@ class KeywordConformance:
             model needs none: its model is then silent.
         large: one whose output has 100 MB or more.
         signal: what the sample is given when it waits (returns a `WaitFor`); it is then run again.
+        answer: the answer to every question that the sample asks (`StepContext.ask`).
         secret: one with `${env.NIKA_CONFORMANCE_TOKEN}` in it, if the secret cannot be added to the sample.
         task, root, project, files, environ, inputs: see `Case`.
     """
@@ -42,6 +43,7 @@ class KeywordConformance:
     large: JsonObject | None = None
     secret: JsonObject | None = None
     signal: Json = None
+    answer: Json = None
     task: JsonObject = MappingProxyType({})
     root: JsonObject = MappingProxyType({})
     project: JsonObject = MappingProxyType({})
@@ -61,6 +63,7 @@ class KeywordConformance:
             environ=dict(self.environ),
             inputs=dict(self.inputs),
             signal=self.signal,
+            answer=self.answer,
         )
 
     def slow_case(self) -> Case:

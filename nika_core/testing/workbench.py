@@ -20,7 +20,7 @@ from nika_core.app.prepared_run import PreparedRun, prepare_run
 from nika_core.app.results import Plan
 from nika_core.app.run_options import RunOptions
 from nika_core.app.workspace import Workspace
-from nika_core.engine.core.messages import Signal
+from nika_core.engine.core.messages import Awaited, Signal
 from nika_core.errors import Problem
 from nika_core.model.clock import Clock
 from nika_core.model.events import Event, EventKind
@@ -82,6 +82,8 @@ class Workbench:
         clock: time, e.g. a `ManualClock`.
         signals: what a task is given when it waits (returns a `WaitFor`), by the task's id; as if somebody had called
             `nika signal` at once.
+        answers: to the questions of tasks, by the task's id; `approve[*]` and `review@*` match all items and rounds.
+            With answers or `mock`, a question without an answer fails its task.
     """
 
     folder: Path | None = None
@@ -94,6 +96,7 @@ class Workbench:
     limits: Iterable[Limit] = ()
     clock: Clock | None = None
     signals: Mapping[str, Json] = field(default_factory=dict)
+    answers: Mapping[str, Json] | None = None
 
     @contextmanager
     def opened(self, text: str) -> Iterator[tuple[Workspace, Path, RunOptions]]:
@@ -107,6 +110,7 @@ class Workbench:
                 provider=self.provider if isinstance(self.model, str | None) else scripted.WORD,
                 model=self.model if isinstance(self.model, str | None) else scripted.WORD,
                 mock=self.mock,
+                answers=self.answers,
             )
             yield workspace, path, options
 
@@ -151,8 +155,10 @@ class Workbench:
             result = await execution.run()
             return RunOutcome(result, tuple(events), tuple(execution.warnings))
 
-    def _signals(self, waiting: Mapping[NodeId, str]) -> list[Signal]:
-        return [Signal(node, key, self.signals[node]) for node, key in waiting.items() if node in self.signals]
+    def _signals(self, waiting: Mapping[NodeId, Awaited]) -> list[Signal]:
+        return [
+            Signal(node, awaited.key, self.signals[node]) for node, awaited in waiting.items() if node in self.signals
+        ]
 
     def run(self, text: str) -> RunOutcome:
         """Run the workflow to its end, where no event loop is running."""

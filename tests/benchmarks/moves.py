@@ -28,12 +28,18 @@ HEAD = "name: moves\nagent: {provider: mock, model: mock-small}\ntasks:\n"
 MORE = 10  # tasks, beside the one
 WARM = 2  # runs before the one that is counted
 SOURCES = ("/nika_core/", "/plugins/")
+VALUES = "/nika_core/values.py"
 RESUME = opmap["RESUME"]
 Move = tuple[str, str, str]  # caller's file, called file, called function
 
 
 def source(path: str) -> str:
-    """The part of a file's path after the repository's root; empty for a file that is none of ours."""
+    """The part of a file's path after the repository's root; empty for a file that is none of ours.
+
+    What `nika_core.values` adds to a class stands for what Python compiles into it, which has no file.
+    """
+    if path.endswith(VALUES):
+        return ""
     for folder in SOURCES:
         if folder in path and "site-packages" not in path:
             return path[path.rindex(folder) + 1 :]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nika_core import codes
 from nika_core.document import check_inputs
-from nika_core.document.reading.inputs import read_value
+from nika_core.model.input_values import read_value
 
 TASKS = "tasks: [{id: a, shell: x}]\n"
 DECLARED = """\

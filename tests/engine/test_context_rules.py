@@ -12,7 +12,7 @@ from nika_core.model.events import EventKind
 from nika_core.model.message import ToolSpec
 from nika_core.model.usage import Usage
 from nika_core.model.workflow import Retry
-from nika_core.plugin import ModelRequest, StepOutput, Tool, WaitFor
+from nika_core.plugin import ModelRequest, Question, StepOutput, Tool, WaitFor
 
 TOOL = Tool("hand", "hand", ToolSpec("hand", "A hand."), dict)
 
@@ -33,6 +33,7 @@ USES = {
     "progress": lambda context: context.progress(1),
     "saved": lambda context: context.saved,
     "save": lambda context: context.save(1),
+    "ask": lambda context: context.ask(Question(message="?")),
     "heartbeat": lambda context: context.heartbeat(),
     "resource": lambda context: context.resource("x", opened("x", [])),
     "model": lambda context: context.model(ModelRequest(())),

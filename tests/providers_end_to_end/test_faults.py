@@ -69,7 +69,7 @@ def test_what_stays_wrong_is_told_once(
     nika: Nika, wire: Wire, workflow: Callable[..., Path], status: int, category: str, words: str
 ) -> None:
     workflow()
-    wire.add(Fail(status, times=None, message=f"no: {KEY}"))
+    wire.add(Fail(status, times=None, message=f"no model for {KEY}"))
     error = error_of(nika("run", "w.nika.yaml", "--format", "json"))
     assert error["category"] == category
     assert words in error["message"]

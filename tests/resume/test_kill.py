@@ -207,3 +207,45 @@ def test_what_a_killed_nika_left_behind_is_ended_when_its_run(project: Path, how
     left = (project / "pids").read_text().split()[0]
     stat = Path(f"/proc/{left}/stat")
     assert not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"  # a zombie waits for PID 1 only
+
+
+# A list, a loop, a value that stands in, and cleanup.
+GROUPS = """\
+outputs: {list: "{{list}}", loop: "{{loop}}", stood: "{{stood.n}}"}
+tasks:
+  - {id: items, set: [0, 1, 2]}
+  - id: list
+    forEach: {items: "{{items}}", maxConcurrent: 2}
+    shell: "echo item@${each.item} >> done.txt; echo ${each.item}"
+  - {id: stood, shell: echo stood >> done.txt; exit 3, retry: {max: 1}, onError: {value: {n: 7}}}
+  - id: loop
+    repeat: {until: "{{loop}} == 2", max: 5}
+    shell: "echo after@${last.round ?? 0} >> done.txt; echo ${last.round ?? 0}"
+  - {id: both, shell: "echo both >> done.txt; echo {{list | length}} {{loop}} {{stood.n}}"}
+  - {id: clean, always: true, shell: echo clean >> done.txt}
+"""
+WRITES = {
+    **{f"list[{index}]": f"item@{index}" for index in range(3)},
+    **{f"loop@{number}": f"after@{number - 1}" for number in (1, 2, 3)},
+    "both": "both",
+    "clean": "clean",
+}
+
+
+@pytest.mark.parametrize("point", range(1, 46))
+def test_killed_in_a_list_a_loop_or_cleanup_it_goes_on_and_does_no_part_twice(project: Path, point: int) -> None:
+    (project / "w.nika.yaml").write_text(GROUPS)
+    process = start(project)
+    assert process.stdout is not None
+    lines = [line for _, line in zip(range(point), process.stdout, strict=False)]
+    process.send_signal(signal.SIGKILL)
+    rest, _ = process.communicate(timeout=30)
+    told = {WRITES[part] for part in succeeded([*lines, *rest.splitlines(keepends=True)]) & set(WRITES)}
+    (run,) = json.loads(nika(project, "runs", "list", "--format", "json").stdout)["runs"]
+    if run["status"] != "succeeded":
+        done = nika(project, "resume", run["runId"], "--format", "json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["output"] == {"list": ["0", "1", "2"], "loop": "2", "stood": 7}
+    times = Counter((project / "done.txt").read_text().split())
+    assert {part: times[part] for part in told} == dict.fromkeys(told, 1)
+    assert set(times) == {*WRITES.values(), "stood"}

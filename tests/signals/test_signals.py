@@ -21,7 +21,8 @@ def test_a_running_process_is_given_a_signal_by_another_one(project: Project, li
     result = run.end()
     assert (result["status"], result["output"]) == ("succeeded", "7")
     received = next(event for event in run.events if event["event"] == "signal.received")
-    assert received["data"] == {"key": "k", "payload": {"n": 7}}
+    assert (received["data"]["key"], received["data"]["payload"]) == ("k", {"n": 7})
+    assert received["data"]["sender"]["by"].endswith(", nika signal")
     waiting = next(event for event in run.events if event["event"] == "task.waiting")
     assert received["at"] - waiting["at"] < 30  # it did not wait for its patience
     assert project.steps == ["ask", "ask"]

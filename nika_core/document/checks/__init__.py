@@ -11,7 +11,7 @@ from nika_core.document.checks.conditions import check_conditions
 from nika_core.document.checks.flow_conditions import check_flow_conditions
 from nika_core.document.checks.groups import check_groups
 from nika_core.document.checks.known_values import check_values
-from nika_core.document.checks.payload_checks import CheckedPayload, TaskPayloads, check_payloads
+from nika_core.document.checks.payload_checks import CheckedPayload, TaskPayloads, check_payloads, check_unread
 from nika_core.document.checks.references import check_references
 from nika_core.document.checks.retry_limits import check_attempts
 from nika_core.document.checks.tool_access import check_tools
@@ -58,6 +58,7 @@ def check_workflow(context: Context, *, whole: bool = True) -> Iterator[Problem]
             whole = whole and problem.severity is not Severity.ERROR
             yield problem
     if whole:
+        yield from check_unread(context)
         yield from check_orphans(context)
 
 

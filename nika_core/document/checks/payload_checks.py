@@ -12,9 +12,9 @@ from nika_core.document.checks.check_context import Context
 from nika_core.errors import NikaError, Place, Problem, Severity
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.limits import LimitKind, Limits
-from nika_core.model.payload_tree import as_written, keys_in
+from nika_core.model.payload_tree import as_written, keys_in, placeholders_in
 from nika_core.model.template import Template
-from nika_core.model.workflow import AgentBlock, OutputSpec, PayloadValue, Task, Workflow
+from nika_core.model.workflow import AgentBlock, NoOutputs, OutputSpec, PayloadValue, Task, Workflow
 from nika_core.template import TemplateSyntaxError, compile_template, to_text
 from nika_core.values import dataclass
 
@@ -125,6 +125,26 @@ def _ask(context: Context, task: Task, payload: CheckedPayload) -> Sequence[Prob
     except NikaError as error:  # raised by the plugin on purpose
         problems.append(Problem(error.code, error.message, error.place or task.place, error.hint))
     return problems
+
+
+def check_unread(context: Context) -> Iterator[Problem]:
+    """Warn of tasks whose output is of no use unless something reads it."""
+    workflow = context.workflow
+    outputs = None if workflow.outputs is NoOutputs.NO_OUTPUTS else workflow.outputs
+    used = set(context.graph.read)
+    used.update(task for _, placeholder in placeholders_in(outputs) for task in context.depends_on(placeholder))
+    used.add(workflow.agent.output if workflow.agent and workflow.agent.output else "")
+    payloads = TaskPayloads(workflow, context.limits, context.settings, context.environ)
+    for task in workflow.tasks:
+        if task.id in used or context.keyword(task.keyword) is None:
+            continue
+        try:
+            why = context.catalog.facets(task.keyword).unread(payloads.of(task))
+        except NikaError:  # as the task's own check reports
+            continue
+        if why:
+            hint = f"read it, e.g. {{{{{task.id}}}}}, in a template, a condition or `outputs`; or remove the task"
+            yield Problem(codes.ORPHAN_TASK, f"`{task.id}`: {why}", task.place, hint, Severity.WARNING)
 
 
 def _check_keys(value: Any, name: str, task: Task) -> Iterator[Problem]:

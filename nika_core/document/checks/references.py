@@ -152,7 +152,8 @@ def check_references(context: Context) -> Iterator[Problem]:
         yield from _check_group(context, references, task, bindings)
         at = partial(place_of, task.at, ("when",))
         yield from _check_condition(context, references, task.when, task.id, at, bindings - {_ROUND})
-        for path, placeholder in placeholders_in(task.stand_in, ("onError", "value")):
+        stand_in = () if task.stand_in is None else placeholders_in(task.stand_in, ("onError", "value"))
+        for path, placeholder in stand_in:
             at = partial(place_of, task.at, path)
             yield from references.problems(placeholder, at, bindings & {_STATUS})
             if task.id in context.depends_on(placeholder):

@@ -169,6 +169,11 @@ class TaskReader:
                     if issue.at_key and issue.path[0] in _CHECKS and issue.path[0] not in keyword.fields:
                         issue.hint = f"`{issue.path[0]}` stands on the task, beside `{keyword.keyword.name}`"
                 under(issues, since, keyword.keyword.name)
+        if keyword is not None and keyword.keyword.refused_keys:
+            for key, fix in keyword.keyword.refused_keys.items():
+                if key in node and key in _CHECKS:
+                    message = f"`{keyword.keyword.name}` has no `{key}`"
+                    issues.append(ValidationIssue(message, fix, [key], True))
         output = self._output(node, fields["output"], issues) if fields.get("output") else _TEXT
         when = self.conditions.read(fields["when"], "when", issues) if fields.get("when") else None
         if keyword is None:

@@ -15,7 +15,7 @@ from nika_core.document.reading.condition_reader import ConditionReader
 from nika_core.document.reading.deferred_fields import defer
 from nika_core.document.reading.flow_reader import FlowReader
 from nika_core.document.reading.group_reader import compile_tree
-from nika_core.document.reading.inputs import DeclarationError, declared
+from nika_core.document.reading.inputs import declared
 from nika_core.document.reading.legacy import LATER_VERSION_KEY, find_legacy_key
 from nika_core.document.reading.payload_reader import compile_text
 from nika_core.document.reading.problem_list import ProblemList
@@ -29,6 +29,7 @@ from nika_core.document.yaml.path_locator import PathLocator
 from nika_core.document.yaml.syntax_hints import SYNTAX_HINTS
 from nika_core.errors import PluginError
 from nika_core.model.bounded import why_not_an_id
+from nika_core.model.input_values import DeclarationError
 from nika_core.model.limits import Limits
 from nika_core.model.template import Template
 from nika_core.model.workflow import InputSpec, NodePath, NoOutputs, Task, Workflow

@@ -10,6 +10,7 @@ from nika_core.plugin.fields import (
     Duration,
     EmptyDict,
     Enum,
+    Inputs,
     Map,
     MapPattern,
     NonEmptyStr,
@@ -45,18 +46,7 @@ AGENT: Final = Map(
     }
 )
 
-INPUT: Final = Map(
-    {
-        Optional("type"): Enum(["string", "int", "float", "bool", "json"]),
-        Optional("description"): Str(),
-        Optional("default"): Anything(),
-        Optional("required"): StrictBool(),
-        Optional("enum"): Anything(),
-        Optional("min"): BoundedFloat(),
-        Optional("max"): BoundedFloat(),
-    }
-)
-INPUTS: Final = MapPattern(NonEmptyStr(), INPUT)
+INPUTS: Final = Inputs()
 
 FLOW: Final = Map({"source": NonEmptyStr(), "target": NonEmptyStr(), Optional("condition"): NonEmptyStr()})
 

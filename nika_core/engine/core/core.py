@@ -30,7 +30,7 @@ from nika_core.engine.core.messages import (
 )
 from nika_core.engine.core.nodes import Node
 from nika_core.engine.core.results import run_result
-from nika_core.engine.core.run_plan import EarlyEnd, RunPlan
+from nika_core.engine.core.run_plan import RunPlan
 from nika_core.engine.core.run_state import NO_SLOT_FIRST, RunState
 from nika_core.model.codec import usage_json
 from nika_core.model.events import EventKind
@@ -166,7 +166,9 @@ class Core:
         if node is None:
             return
         self._stopped_running(node)
-        if event.outcome.failure is None:
+        if event.outcome.declined:
+            self._lives.decline(node, event.outcome)
+        elif event.outcome.failure is None:
             self._lives.succeed(node, event.outcome)
         else:
             self._lives.fail(node, event.epoch, event.outcome.failure, event.outcome)
@@ -182,6 +184,7 @@ class Core:
             self._lives.fail(node, event.epoch, *cancelled(early_end.reason))
         else:
             self._waits.begin(node, event.epoch, event.wait)
+            self._lives.groups.child_waits(node)
 
     # ---- attempts
 
@@ -203,7 +206,7 @@ class Core:
         if event.id == RUN_TIMER:
             if self.plan.timeout is not None:
                 reason = f"the run took longer than {self.plan.timeout:g} s"
-                self._lives.end_early(EarlyEnd(RunStatus.FAILED, reason))
+                self._lives.end_early(self._waits.out_of_time(reason))
         elif not (self._lives.cleanup_timer_fired(event.id) or self._lives.groups.timer_fired(event.id)):
             expired = self._waits.timer_fired(event.id)
             if expired is not None:

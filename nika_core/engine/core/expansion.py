@@ -28,7 +28,7 @@ from nika_core.engine.core.run_state import RunState
 from nika_core.errors import Category
 from nika_core.model.events import EventKind
 from nika_core.model.ids import NodeId, segments
-from nika_core.model.state import Failure, Pending, Ready, Running, RunStatus, SkipReason
+from nika_core.model.state import Failure, Pending, Ready, Running, RunStatus, Skipped, SkipReason
 from nika_core.model.workflow import ItemError
 
 _ROUND: Final = "round:"
@@ -41,6 +41,7 @@ class NodeActions(Protocol):
     def succeed(self, node: Node, outcome: Outcome) -> None: ...
     def fail(self, node: Node, epoch: int, failure: Failure, outcome: Outcome | None = None) -> None: ...
     def skip(self, node: Node, reason: SkipReason) -> None: ...
+    def decline(self, node: Node, outcome: Outcome) -> None: ...
     def stop(self, scope: WorkflowScope, early_end: EarlyEnd) -> None: ...
     def stop_node(self, node: Node, early_end: EarlyEnd) -> None: ...
 
@@ -237,6 +238,9 @@ class Expander:
     def _round_ended(self, expansion: LoopExpansion, node: Node) -> None:
         spec, group = expansion.spec, expansion.node
         failure = node.outcome.failure
+        if node.state == Skipped(SkipReason.DECLINED):
+            self._actions.decline(group, Outcome(has_output=False, usage=expansion.usage))
+            return
         early_end = self._state.early_end_of(group)
         if early_end is not None:
             self._end(group, expansion.failed(Failure(codes.CANCELLED, Category.CANCELLED, early_end.reason)))
@@ -304,6 +308,11 @@ class Expander:
         if expansion.failures and self._state.plan.fail_fast and expansion.spec.on_error is ItemError.FAIL:
             expansion.stopped = True
         self._feed_or_end(expansion)
+
+    def child_waits(self, node: Node) -> None:
+        """An item waits for something outside: meanwhile another one may start in its place."""
+        if isinstance(node.parent, EachExpansion):
+            self._feed_or_end(node.parent)
 
     def _feed_or_end(self, expansion: EachExpansion) -> None:
         if expansion.feeding or not isinstance(expansion.node.state, Running):

@@ -44,6 +44,7 @@ class EachExpansion:
         again: the identities of the items that had failed and are done again.
         usage: of all items that have ended, but not of those that had ended before it was done again.
         definition: the hash of the task's definition; "": no item has needed it.
+        waiting: how many of the active ones wait for something outside.
     """
 
     node: Node
@@ -62,6 +63,7 @@ class EachExpansion:
     usage: Usage = NOTHING
     definition: str = ""
     feeding: bool = False
+    waiting: int = 0
 
     def __post_init__(self) -> None:
         if not self.outputs:
@@ -93,8 +95,10 @@ class EachExpansion:
         """Whether one more item may be made now."""
         if self.stopped or self.following == len(self.pending):
             return False
-        bounds = [bound for bound in (self.spec.max_concurrent, max_concurrent) if bound is not None]
-        return not bounds or len(self.active) < min(bounds)
+        own, active = self.spec.max_concurrent, len(self.active)
+        if own is not None and active >= own:
+            return False
+        return max_concurrent is None or active - self.waiting < max_concurrent
 
     def make_next(self) -> Node:
         """Return the next item's node."""

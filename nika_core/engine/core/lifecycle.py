@@ -22,7 +22,7 @@ from nika_core.engine.core.run_plan import EarlyEnd
 from nika_core.engine.core.run_state import RunState
 from nika_core.engine.core.waiting import Waits
 from nika_core.errors import Category
-from nika_core.model.events import EventKind
+from nika_core.model.events import NO_DATA, EventKind
 from nika_core.model.json import JsonObject
 from nika_core.model.limits import LimitKind
 from nika_core.model.state import (
@@ -117,7 +117,7 @@ class Lifecycle:
         if choice.action is ReuseAction.REUSE:
             self._reuse_earlier(node, choice)
         elif choice.action is ReuseAction.SKIP:
-            self.skip(node, SkipReason.DECISION)
+            self.skip(node, choice.skip)
         else:
             data = started_data(node, epoch, definition, given, choice.reason)
             state.transition(node, Running(epoch), EventKind.TASK_STARTED, data)
@@ -125,6 +125,9 @@ class Lifecycle:
             state.highest_epoch = max(state.highest_epoch, epoch)
             state.running += node.takes_slot
             node.signals = self._preparation.signals(node, epoch)
+            for answer in self._preparation.kept_answers(node, epoch):
+                node.signals = {**node.signals, answer["key"]: answer["payload"]}
+                state.emit(EventKind.SIGNAL_RECEIVED, node, {**answer, "kept": True})
             state.out.append(StartTask(self._preparation.call(node, epoch, payload)))
 
     def start_command(self, node: Node, epoch: int) -> StartTask:
@@ -230,11 +233,16 @@ class Lifecycle:
         else:
             self._state.make_ready(node, epoch)
 
-    def skip(self, node: Node, reason: SkipReason) -> None:
-        """A node does not run."""
-        data = {"keyword": node.task.keyword, "reason": reason.value}
+    def skip(self, node: Node, reason: SkipReason, figures: JsonObject = NO_DATA) -> None:
+        """A node does not run, or not to its end."""
+        data = {**figures, "keyword": node.task.keyword, "reason": reason.value}
         self._state.transition(node, Skipped(reason), EventKind.TASK_SKIPPED, data)
         self.close(node)
+
+    def decline(self, node: Node, outcome: Outcome) -> None:
+        """A person has said no: the node counts as skipped, and so does what needs it."""
+        node.outcome = outcome
+        self.skip(node, SkipReason.DECLINED, _data(node, outcome))
 
     # ---- stopped before it ends by itself
 

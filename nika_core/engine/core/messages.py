@@ -22,7 +22,8 @@ class Outcome(NamedTuple):
 
     `failure` is there exactly when it did not succeed, and its category says whether it failed, took too long or was
     cancelled; `output` is then what it had produced, as `${error}` shows it.
-    `duration` in seconds. `withheld`: (of an earlier run) history does not have the output.
+    `duration` in seconds. `withheld`: (of an earlier run) history does not have the output. `declined`: a person has
+    said no, and it counts as skipped.
     """
 
     output: Json = None
@@ -34,6 +35,7 @@ class Outcome(NamedTuple):
     messages: tuple[Message, ...] = ()
     truncated: bool = False
     withheld: bool = False
+    declined: bool = False
 
 
 NO_OUTCOME: Final = Outcome(has_output=False, attempts=0)
@@ -51,6 +53,8 @@ class Wait:
         deadline: seconds since the epoch, after which it fails; None: never.
         patience: seconds that a run that has nothing else to do stays for it before it pauses; None: for ever.
         default: taken as the signal's payload at the deadline, if `has_default`.
+        content_key: whether the key stands for all that is asked: its signal holds also if the node is done again
+            because something changed that the key does not show.
     """
 
     key: str
@@ -59,6 +63,18 @@ class Wait:
     patience: float | None = 0.0
     default: Json = None
     has_default: bool = False
+    content_key: bool = False
+
+
+class Awaited(NamedTuple):
+    """What a node waits for, for a look at what has come: the key, and the identity of the node.
+
+    `epoch`: the one in which it begins to wait; 0: it has begun before.
+    """
+
+    key: str
+    identity: str
+    epoch: int = 0
 
 
 class InnerBudget(NamedTuple):
@@ -144,6 +160,7 @@ class AwaitExternal:
 
     node: NodeId
     wait: Wait
+    identity: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,21 +236,23 @@ class TaskEnded(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TaskWaits:
-    """The step has returned what it waits for. `usage`: what it has used so far."""
+    """The step has returned what it waits for. `usage`: what it has used so far; `identity`: the node's."""
 
     node: NodeId
     epoch: int
     wait: Wait
     usage: Usage = NOTHING
+    identity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """What a node waits for has come. An empty key means whatever it waits for."""
+    """What a node waits for has come. An empty key means whatever it waits for; `sender`: `by` whom, and `at` when."""
 
     node: NodeId
     key: str
     payload: Json = None
+    sender: JsonObject = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,3 +308,7 @@ CoreEvent: TypeAlias = (
 def wait_timer(node: NodeId) -> str:
     """Return the id of the timer of a wait's deadline."""
     return f"wait:{node}"
+
+
+PATIENCE_TIMER: Final = "patience"
+PATIENCE_OVER: Final = TimerFired(PATIENCE_TIMER)  # a run that has nothing to do but wait does not stay for it

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 
 from nika_core.engine.core.groups import EachExpansion, LoopExpansion
@@ -52,6 +52,10 @@ class Preparation:
     def signals(self, node: Node, epoch: int) -> Mapping[str, Json]:
         """Return the signals that a node has been given under this epoch, in earlier lives of the run, too."""
         return {**self._reuse.signals(node.identity, epoch), **node.signals} if self._reuse.active else node.signals
+
+    def kept_answers(self, node: Node, epoch: int) -> Iterable[JsonObject]:
+        """Return the signals of an earlier epoch that hold in this one, too: their keys stand for all that is asked."""
+        return () if node.rerun or node.retries else self._reuse.kept_answers(node.identity, epoch)
 
     def choose(self, node: Node, definition: str, given: str) -> ReuseDecision:
         """Decide whether the earlier run's outcome of a node is taken."""

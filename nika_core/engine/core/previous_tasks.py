@@ -22,7 +22,8 @@ class PreviousTask:
     `state`: success, failed, skipped, waiting or running (it had started, and how it ended is not known). Hashes are ""
     if they are not known. `accepted`: it failed, and its run succeeded all the same. `lost`: history has kept the
     output, and it is no longer there, or damaged. `signals`: what it had been given by what it waited for, by key.
-    `deadlines`: until when it waits, by key, in seconds since the epoch.
+    `deadlines`: until when it waits, by key, in seconds since the epoch. `received`: the data of its signals' events,
+    by key; `content_keys`: the keys that stand for all that is asked. `declined`: it was skipped after a no.
     """
 
     state: str
@@ -34,6 +35,9 @@ class PreviousTask:
     lost: bool = False
     signals: Mapping[str, Json] = field(default_factory=dict)
     deadlines: Mapping[str, float] = field(default_factory=dict)
+    content_keys: frozenset[str] = frozenset()
+    received: Mapping[str, JsonObject] = field(default_factory=dict)
+    declined: bool = False
 
 
 _ENDS: Final[Mapping[str, str]] = {
@@ -60,15 +64,19 @@ def previous_tasks(events: Iterable[Event]) -> dict[str, PreviousTask]:
             nodes[identity] = _started(event.data, before)
         elif event.kind is EventKind.TASK_SKIPPED:
             skipped = nodes.setdefault(identity, PreviousTask("skipped", 0))
-            if event.data.get("reason") == SkipReason.DECISION:
-                nodes[identity] = replace(skipped, state="skipped")
+            reason = event.data.get("reason")
+            if reason in (SkipReason.DECISION, SkipReason.DECLINED):
+                nodes[identity] = replace(skipped, state="skipped", declined=reason == SkipReason.DECLINED)
         elif event.kind is EventKind.TASK_WAITING:
             deadlines = before.deadlines
             if (deadline := event.data.get("deadline")) is not None:
                 deadlines = {event.data["key"]: deadline, **deadlines}
-            nodes[identity] = replace(before, state="waiting", deadlines=deadlines)
+            content_keys = before.content_keys
+            if event.data.get("contentKey"):
+                content_keys = content_keys | {event.data["key"]}
+            nodes[identity] = replace(before, state="waiting", deadlines=deadlines, content_keys=content_keys)
         elif event.kind is EventKind.SIGNAL_RECEIVED:
-            nodes[identity] = replace(before, signals={**before.signals, event.data["key"]: event.data["payload"]})
+            nodes[identity] = _signalled(event.data, before)
         elif event.kind in _ENDS:
             # What a value stood in for had failed.
             state = "failed" if "error" in event.data else _ENDS[event.kind]
@@ -107,6 +115,19 @@ def _started(data: JsonObject, before: PreviousTask) -> PreviousTask:
         Outcome(has_output=False, attempts=attempt),
         signals=before.signals if same else {},
         deadlines=before.deadlines if same else {},
+        content_keys=before.content_keys if same else frozenset(),
+        received=before.received if same else {},
+    )
+
+
+def _signalled(data: JsonObject, before: PreviousTask) -> PreviousTask:
+    key: str = data["key"]
+    kept = {key} if data.get("kept") else set()
+    return replace(
+        before,
+        signals={**before.signals, key: data["payload"]},
+        received={**before.received, key: data},
+        content_keys=before.content_keys | kept,
     )
 
 

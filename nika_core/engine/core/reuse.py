@@ -12,8 +12,8 @@ from nika_core.engine.core.previous_tasks import PreviousTask
 from nika_core.engine.core.run_plan import RunPlan
 from nika_core.errors import Category
 from nika_core.model.graph import Graph
-from nika_core.model.json import Json
-from nika_core.model.state import Skipped
+from nika_core.model.json import Json, JsonObject
+from nika_core.model.state import Skipped, SkipReason
 from nika_core.values import dataclass, replace
 
 Path: TypeAlias = "tuple[tuple[str, int | None, int | None], ...]"
@@ -24,18 +24,22 @@ class ReuseAction(Enum):
     """What becomes of a node that an earlier run knew."""
 
     REUSE = "reuse"
-    SKIP = "skip"  # the main agent decided so, and its decision holds
+    SKIP = "skip"  # somebody decided so, and the decision holds
     RUN = "run"
 
 
 @dataclass(frozen=True, slots=True)
 class ReuseDecision:
-    """`reason` is for the user; `epoch` is the one to run under; `changed`: what depends on it is done again, too."""
+    """`reason` is for the user; `epoch` is the one to run under; `changed`: what depends on it is done again, too.
+
+    `skip` says why it is skipped, if it is.
+    """
 
     action: ReuseAction
     reason: str
     epoch: int = 1
     changed: bool = False
+    skip: SkipReason = SkipReason.DECISION
 
 
 FRESH = ReuseDecision(ReuseAction.RUN, "")
@@ -53,6 +57,13 @@ class Reuse:
         """Return the signals that a node had been given under this epoch: what is done again is asked again."""
         earlier = self._previous.get(identity)
         return NO_SIGNALS if earlier is None or earlier.epoch != epoch else earlier.signals
+
+    def kept_answers(self, identity: str, epoch: int) -> Iterable[JsonObject]:
+        """Return the signals whose keys stand for all that is asked, given under another epoch."""
+        earlier = self._previous.get(identity)
+        if earlier is None or earlier.epoch == epoch:
+            return ()
+        return (data for key, data in earlier.received.items() if key in earlier.content_keys)
 
     def deadlines(self, identity: str, epoch: int) -> Mapping[str, float]:
         """Return until when a node waits, by key: from when it first waited under this epoch, not from now."""
@@ -107,6 +118,8 @@ def _depends_on_a_change(node: Node) -> bool:
 
 
 def _unchanged(earlier: PreviousTask, *, needed: bool) -> ReuseDecision:
+    if earlier.state == "skipped" and earlier.declined:
+        return ReuseDecision(ReuseAction.SKIP, "it had been declined", earlier.epoch, skip=SkipReason.DECLINED)
     if earlier.state == "skipped":
         return ReuseDecision(ReuseAction.SKIP, "the main agent had decided to skip it", earlier.epoch)
     if earlier.state == "success":

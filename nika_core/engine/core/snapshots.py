@@ -213,6 +213,7 @@ def _each_of(node: Node, spec: Each, data: JsonObject, nodes: dict[str, Node]) -
     )
     for child in data["active"]:
         expansion.active[child["index"]] = _child_of(expansion, child, nodes)
+        expansion.waiting += "wait" in child
     return expansion
 
 

@@ -94,6 +94,7 @@ def outcome_json(outcome: Outcome) -> JsonObject:
         "messages": [message_json(message) for message in outcome.messages],
         "truncated": outcome.truncated,
         "withheld": outcome.withheld,
+        "declined": outcome.declined,
     }
 
 
@@ -109,6 +110,7 @@ def outcome_of(data: JsonObject) -> Outcome:
         tuple(message_of(message) for message in data["messages"]),
         data["truncated"],
         data["withheld"],
+        data.get("declined", False),
     )
 
 
@@ -155,13 +157,16 @@ def wait_json(wait: Wait) -> JsonObject:
     """Return as JSON what a node waits for."""
     values: dict[str, Json] = {"key": wait.key, "about": wait.about, "deadline": wait.deadline}
     values["patience"] = wait.patience
+    if wait.content_key:
+        values["contentKey"] = True
     return {**values, "default": wait.default} if wait.has_default else values
 
 
 def wait_of(data: JsonObject) -> Wait:
     """Return the wait that `wait_json` wrote."""
     default, has_default = data.get("default"), "default" in data
-    return Wait(data["key"], data["about"], data["deadline"], data["patience"], default, has_default)
+    content_key = data.get("contentKey", False)
+    return Wait(data["key"], data["about"], data["deadline"], data["patience"], default, has_default, content_key)
 
 
 # ---- events

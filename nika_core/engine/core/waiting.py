@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from nika_core import codes
+from nika_core.engine.core.groups import EachExpansion
 from nika_core.engine.core.messages import (
+    PATIENCE_TIMER,
     AwaitExternal,
     CancelTimer,
     Signal,
@@ -24,7 +26,6 @@ from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.state import Failure, Ready, RunStatus, Waiting
 
-PATIENCE_TIMER: Final = "patience"
 _WAIT: Final = wait_timer(NodeId(""))
 
 
@@ -41,16 +42,19 @@ class Waits:
             data = {**data, "about": wait.about}
         if wait.deadline is not None:
             data = {**data, "deadline": wait.deadline}
+        if wait.content_key:
+            data = {**data, "contentKey": True}
         self._state.transition(node, Waiting(epoch), EventKind.TASK_WAITING, data)
         if wait.key in node.signals:  # it came before anybody waited for it
             self._go_on(node, epoch)
             return
         node.wait = wait
+        _count_waiting(node, 1)
         self._state.out.append(self.command(node, wait))
 
     def command(self, node: Node, wait: Wait) -> AwaitExternal:
         """Return what a host is told about a node that waits."""
-        return AwaitExternal(node.id, wait)
+        return AwaitExternal(node.id, wait, node.identity)
 
     def signalled(self, event: Signal) -> None:
         """Something has come. What nobody waits for yet is kept for the node; the first of one key counts."""
@@ -60,11 +64,12 @@ class Waits:
         key = event.key or (node.wait.key if node.wait is not None else "")
         if not key or key in node.signals:
             return
-        self._deliver(node, key, event.payload)
+        self._deliver(node, key, event.payload, event.sender)
 
-    def _deliver(self, node: Node, key: str, payload: Json) -> None:
+    def _deliver(self, node: Node, key: str, payload: Json, sender: JsonObject) -> None:
         node.signals = {**node.signals, key: payload}
-        self._state.emit(EventKind.SIGNAL_RECEIVED, node, {"key": key, "payload": payload})
+        data: JsonObject = {"key": key, "payload": payload}
+        self._state.emit(EventKind.SIGNAL_RECEIVED, node, {**data, "sender": sender} if sender else data)
         if node.wait is not None and node.wait.key == key and isinstance(node.state, Waiting):
             epoch = node.state.epoch
             self.end(node)
@@ -79,6 +84,7 @@ class Waits:
         """The node does not wait any more."""
         if node.wait is not None:
             node.wait = None
+            _count_waiting(node, -1)
             self._state.out.append(StopAwaiting(node.id))
 
     def timer_fired(self, timer: str) -> tuple[Node, Failure] | None:
@@ -94,7 +100,7 @@ class Waits:
             return None
         wait = node.wait
         if wait.has_default:
-            self._deliver(node, wait.key, wait.default)
+            self._deliver(node, wait.key, wait.default, {"by": "default"})
             return None
         self.end(node)
         failure = Failure(codes.TIMEOUT, Category.TIMEOUT, "what it waited for did not come in time")
@@ -134,6 +140,13 @@ class Waits:
             return EarlyEnd(RunStatus.PAUSED, _reason(waiting))
         return EarlyEnd(RunStatus.FAILED, f"{_reason(waiting)}, and a run without history cannot be paused")
 
+    def out_of_time(self, reason: str) -> EarlyEnd:
+        """Return how a run ends whose time is over: one that only waits has worked in time, and is paused."""
+        waiting = [] if self._state.busy or self._state.ready else list(self.waiting())
+        if waiting and self._state.plan.can_pause:
+            return EarlyEnd(RunStatus.PAUSED, f"{reason}: {_reason(waiting)}")
+        return EarlyEnd(RunStatus.FAILED, reason)
+
     def interrupted(self, reason: str) -> EarlyEnd:
         """Return how a run ends that somebody stops: one that waits for something is paused, not cancelled."""
         waiting = list(self.waiting())
@@ -146,6 +159,12 @@ class Waits:
         if self._state.impatient:
             self._state.impatient = False
             self._state.out.append(CancelTimer(PATIENCE_TIMER))
+
+
+def _count_waiting(node: Node, change: int) -> None:
+    """An item that waits leaves its place in its list's window to another one."""
+    if isinstance(node.parent, EachExpansion):
+        node.parent.waiting += change
 
 
 def _reason(waiting: list[Node]) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from nika_core.engine.core.core import Core
 from nika_core.engine.core.messages import (
     AskDecision,
+    Awaited,
     AwaitExternal,
     CancelRequested,
     CancelTask,
@@ -82,7 +83,8 @@ class Run:
                 while self._inbox and self._result is None:
                     event = self._inbox.popleft()
                     if isinstance(event, TaskWaits):
-                        for signal in self._signals.already_there(event.node, event.wait.key):
+                        awaited = Awaited(event.wait.key, event.identity or event.node, event.epoch)
+                        for signal in self._signals.already_there(event.node, awaited):
                             self._do(core.on(signal))
                     self._do(core.on(event))
                 if self._result is not None:
@@ -105,6 +107,10 @@ class Run:
             self._executor.abandon_all(reason)
         self._cancelled = True
         self.post(CancelRequested(reason))
+
+    def look_for_signals(self) -> None:
+        """Something may have been written for nodes that wait."""
+        self._signals.look()
 
     def post(self, event: CoreEvent) -> None:
         """Something has happened."""
@@ -142,7 +148,7 @@ class Run:
         node, wait = command.node, command.wait
         if wait.deadline is not None:
             self._start_timer(StartTimer(wait_timer(node), max(0.0, wait.deadline - self.context.clock.time())))
-        self._signals.begin(node, wait.key)
+        self._signals.begin(node, Awaited(wait.key, command.identity or node))
         attend = self.context.services.attend
         if attend is not None:
             attend(node, wait, self.post)

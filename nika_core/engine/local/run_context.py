@@ -48,6 +48,8 @@ class RunContext:
             environ=request.environ,
             grace=request.grace,
             random=services.random,
+            answer=services.answer,
+            attended=services.attended,
         )
 
     def spend(self, usage: Usage) -> None:

@@ -9,7 +9,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from nika_core.engine.core.messages import Signal, Wait
+from nika_core.engine.core.messages import Awaited, Signal, Wait
 from nika_core.engine.core.ports import (
     CallCache,
     InMemoryCallCache,
@@ -25,7 +25,7 @@ from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import Task
-from nika_core.plugin import Admission, Facets, Keyword, Refusal, Step, Values
+from nika_core.plugin import Admission, Facets, Keyword, Question, Refusal, Step, Values
 from nika_core.values import dataclass, field
 
 
@@ -94,6 +94,7 @@ class Services:
             returned is not returned again. None: nobody can write any.
         attend: told what a node waits for, and how to post its signal, so that what can bring it about may begin.
         random: from 0.0 up to 1.0, for jitter.
+        answer, attended: as in `TaskServices`.
     """
 
     keyword: Callable[[str], Keyword]
@@ -112,10 +113,12 @@ class Services:
     mask: Callable[[str], str] = unmasked
     mask_stream: Callable[[], MaskedStream] | None = None
     admit: Callable[[Admission], Refusal | None] = admitted
-    signals: Callable[[Mapping[NodeId, str]], Iterable[Signal]] | None = None
+    signals: Callable[[Mapping[NodeId, Awaited]], Iterable[Signal]] | None = None
     attend: Callable[[NodeId, Wait, Callable[[Signal], None]], None] | None = None
     clock: Clock = field(default_factory=SystemClock)
     random: Callable[[], float] = random.random
+    answer: Callable[[str, Question], Json] | None = None
+    attended: bool = False
 
 
 class Observer(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from nika_core.engine.core.messages import CoreEvent, Signal
+from nika_core.engine.core.messages import Awaited, CoreEvent, Signal
 from nika_core.engine.task.deadlines import Deadline, Deadlines
 from nika_core.model.ids import NodeId
 
@@ -22,23 +22,23 @@ class SignalPoll:
 
     def __init__(
         self,
-        signals: Callable[[Mapping[NodeId, str]], Iterable[Signal]] | None,
+        signals: Callable[[Mapping[NodeId, Awaited]], Iterable[Signal]] | None,
         deadlines: Deadlines,
         post: Callable[[CoreEvent], None],
     ) -> None:
         self._signals = signals
         self._deadlines = deadlines
         self._post = post
-        self._waiting: dict[NodeId, str] = {}
+        self._waiting: dict[NodeId, Awaited] = {}
         self._next: Deadline | None = None
 
-    def already_there(self, node: NodeId, key: str) -> Iterable[Signal]:
+    def already_there(self, node: NodeId, awaited: Awaited) -> Iterable[Signal]:
         """Return what has come for a node that is about to wait: neither a pause nor a deadline is ahead of it."""
-        return () if self._signals is None else self._signals({node: key})
+        return () if self._signals is None else self._signals({node: awaited})
 
-    def begin(self, node: NodeId, key: str) -> None:
+    def begin(self, node: NodeId, awaited: Awaited) -> None:
         """Look for the signal of a node, too."""
-        self._waiting[node] = key
+        self._waiting[node] = awaited
         if self._signals is not None and self._next is None:
             self._next = self._deadlines.add(EVERY, self._look)
 
@@ -53,6 +53,12 @@ class SignalPoll:
         if self._next is not None:
             self._next.cancel()
             self._next = None
+
+    def look(self) -> None:
+        """Look now: something may have come."""
+        if self._next is not None:
+            self._next.cancel()
+            self._look()
 
     def _look(self) -> None:
         assert self._signals is not None

@@ -26,13 +26,14 @@ from nika_core.engine.task.outputs import bounded_output, checked_json, checked_
 from nika_core.engine.task.services import TaskServices
 from nika_core.engine.task.step_context import TaskContext, UsageMeter
 from nika_core.engine.task.supervisor import StopReason, TaskSupervisor
-from nika_core.engine.task.waits import checked_wait
+from nika_core.engine.task.waits import suspended
 from nika_core.errors import Category, TaskError
+from nika_core.model.ids import identity_in
 from nika_core.model.json import Json
 from nika_core.model.limits import LimitKind, timeout_of
 from nika_core.model.message import Message
 from nika_core.model.state import Failure
-from nika_core.plugin import Admission, Stage, StepOutput, WaitFor
+from nika_core.plugin import Admission, Declined, Stage, StepOutput, WaitFor
 
 LONGEST_DELAY: Final = 60.0  # seconds of backoff
 LONGEST_RETRY_AFTER: Final = 600.0  # seconds; who asks for more is not waited for
@@ -75,8 +76,9 @@ class TaskRun(TaskSupervisor):
                     outcome = await self._after(error)
         except asyncio.CancelledError:
             outcome = self.cancelled()
-        except Suspended as suspended:
-            return TaskWaits(call.node, call.epoch, suspended.wait, self._meter.usage)
+        except Suspended as pause:
+            identity = identity_in(call.key)
+            return TaskWaits(call.node, call.epoch, pause.wait, self._meter.usage, identity)
         except BaseException as error:  # a fault in the engine must end a task, not leave a run waiting for it
             failure = Failure(codes.INTERNAL, Category.UNKNOWN, f"a fault in the engine: {described(error)}")
             outcome = Outcome(has_output=False, failure=failure)
@@ -127,6 +129,8 @@ class TaskRun(TaskSupervisor):
                 raise single_error(group, f"keyword `{keyword.spec.name}`") from None
             finally:
                 context.close()
+            if isinstance(returned, Declined):
+                return self._ended(None)._replace(declined=True)
             value, original, messages = self._unpacked(returned)
             if call.output.format != "text":
                 value = await parsed(value, call.output, self._max_depth)
@@ -180,9 +184,7 @@ class TaskRun(TaskSupervisor):
         original: int | None = None
         messages: tuple[Message, ...] = ()
         if isinstance(returned, WaitFor):
-            deadline = self.call.deadlines.get(returned.key) if isinstance(returned.key, str) else None
-            now, whose = self._services.clock.time(), f"keyword `{self.call.keyword}`"
-            raise Suspended(checked_wait(returned, deadline, now, self._max_depth, whose))
+            raise suspended(returned, self.call, self._services.clock.time(), self._max_depth)
         if isinstance(returned, StepOutput):
             original, messages = returned.original_bytes, tuple(returned.messages)
             self._meter.add(checked_usage(returned.usage, f"keyword `{self.call.keyword}`"))
@@ -278,7 +280,7 @@ class TaskRun(TaskSupervisor):
         failure = Failure(codes.CANCELLED, Category.CANCELLED, self.reason or "the run was cancelled")
         return self._ended(self._services.reporter.failure(failure))
 
-    def _ended(self, failure: Failure, error: TaskError | None = None) -> Outcome:
+    def _ended(self, failure: Failure | None, error: TaskError | None = None) -> Outcome:
         output, has_output, truncated = None, False, False
         if error is not None and error.output is not None:
             try:

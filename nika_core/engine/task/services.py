@@ -10,11 +10,11 @@ from nika_core.engine.core.messages import CoreEvent
 from nika_core.engine.core.ports import CallCache, MaskedStream, ModelCaller
 from nika_core.engine.task.deadlines import Deadlines
 from nika_core.model.clock import Clock
-from nika_core.model.json import JsonObject
+from nika_core.model.json import Json, JsonObject
 from nika_core.model.limits import LimitKind, Limits, output_of, timeout_of
 from nika_core.model.state import Failure
 from nika_core.model.usage import Usage
-from nika_core.plugin import Admission, Facets, Keyword, Refusal, Step
+from nika_core.plugin import Admission, Facets, Keyword, Question, Refusal, Step
 from nika_core.values import dataclass
 
 T = TypeVar("T")
@@ -146,6 +146,9 @@ class TaskServices:
         environ: the environment as it was when the run started.
         grace: seconds that what was told to stop has to end.
         random: from 0.0 up to 1.0, for jitter.
+        answer: returns the answer to a question that a node asks, in place of a person (in tests and mocked runs).
+            Raises TaskError if there is none. None: people answer.
+        attended: whether a person is asked while the run goes on, so that it stays for the answer.
     """
 
     keyword: Callable[[str], BoundKeyword]
@@ -163,3 +166,5 @@ class TaskServices:
     environ: Mapping[str, str]
     grace: float
     random: Callable[[], float]
+    answer: Callable[[str, Question], Json] | None = None
+    attended: bool = False

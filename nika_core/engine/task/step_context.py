@@ -14,18 +14,21 @@ from nika_core.engine.core.messages import TaskCall
 from nika_core.engine.core.ports import CallScope, MaskedStream
 from nika_core.engine.core.run_plan import DEFAULT_JSON_DEPTH
 from nika_core.engine.task.outputs import checked_usage, fork
+from nika_core.engine.task.questions import checked_question, checked_reply
 from nika_core.engine.task.saved_state import save_state, saved_state
 from nika_core.engine.task.services import BoundKeyword, Spending, TaskServices
 from nika_core.engine.task.step_events import checked_data, checked_kind, checked_progress
 from nika_core.engine.task.tool_calls import call_tool, find_tools
+from nika_core.engine.task.waits import suspended
 from nika_core.errors import Category, TaskError
 from nika_core.model.codec import usage_json
 from nika_core.model.events import EventKind
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.limits import LimitKind
+from nika_core.model.question import question_json
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.model.workflow import KeywordCategory
-from nika_core.plugin import ModelInfo, ModelReply, ModelRequest, Tool, ToolResult
+from nika_core.plugin import ModelInfo, ModelReply, ModelRequest, Question, Tool, ToolResult, WaitFor
 
 T = TypeVar("T")
 _UNBOUNDED: Final = 2**53
@@ -174,6 +177,28 @@ class TaskContext:
             data["reused"] = True
         self._services.reporter.emit(EventKind.MODEL_CALLED, self.task_id, data)
         return reply
+
+    async def ask(self, question: Question) -> Json:
+        self._require_open()
+        self._alive()
+        services, word = self._services, self.keyword.spec.name
+        asked = checked_question(question, services.reporter, self.max_json_depth, word)
+        if services.answer is not None:
+            return checked_reply(asked, services.answer(self.task_id, asked), self.max_json_depth, word)
+        about = question_json(asked)
+        key = about["digest"]
+        if key in self.signals:
+            return checked_reply(asked, self.signals[key], self.max_json_depth, word)
+        wait = WaitFor(
+            key,
+            about,
+            seconds=asked.seconds,
+            patience=None if services.attended else 0.0,
+            default=asked.default,
+            has_default=asked.has_default,
+            content_key=True,
+        )
+        raise suspended(wait, self.task_call, self.clock.time(), self.max_json_depth)
 
     async def tools(self) -> Sequence[Tool]:
         self._require_open()

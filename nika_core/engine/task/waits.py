@@ -6,10 +6,17 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from nika_core.engine.core.messages import Wait
+from nika_core.engine.core.messages import TaskCall, Wait
+from nika_core.engine.core.ports import Suspended
 from nika_core.engine.task.outputs import checked_json
 from nika_core.errors import Category, TaskError
 from nika_core.plugin import WaitFor
+
+
+def suspended(wanted: WaitFor, call: TaskCall, now: float, max_depth: int) -> Suspended:
+    """Return what ends a step that waits; a wait that it had asked for before keeps its deadline. Raise TaskError."""
+    deadline = call.deadlines.get(wanted.key) if isinstance(wanted.key, str) else None
+    return Suspended(checked_wait(wanted, deadline, now, max_depth, f"keyword `{call.keyword}`"))
 
 
 def checked_wait(wanted: WaitFor, deadline: float | None, now: float, max_depth: int, whose: str) -> Wait:
@@ -32,7 +39,7 @@ def checked_wait(wanted: WaitFor, deadline: float | None, now: float, max_depth:
         deadline = now + seconds
     if deadline is not None and deadline <= now:
         patience = None  # the run does not pause for what is over
-    return Wait(wanted.key, about, deadline, patience, default, bool(wanted.has_default))
+    return Wait(wanted.key, about, deadline, patience, default, bool(wanted.has_default), bool(wanted.content_key))
 
 
 def _seconds(value: Any, whose: str, name: str) -> float | None:

@@ -30,6 +30,7 @@ from nika_core.plugin.fields.containers import (
     field,
     field_docs,
 )
+from nika_core.plugin.fields.inputs import Inputs
 from nika_core.plugin.fields.scalars import (
     BoundedFloat,
     Duration,
@@ -54,6 +55,7 @@ __all__ = [
     "Field",
     "FixedSeq",
     "Float",
+    "Inputs",
     "Int",
     "Map",
     "MapPattern",

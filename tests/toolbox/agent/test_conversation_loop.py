@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -284,3 +285,10 @@ async def test_a_skill_that_is_not_there_is_told(context: Any) -> None:
     with pytest.raises(TaskError, match="does not exist") as caught:
         await converse({"prompt": "x", "skills": ["none.md"]}, context())
     assert caught.value.category is Category.CONFIG
+
+
+async def test_what_a_vendor_sent_with_its_calls_goes_back_with_them(context: Any, reply: Any, weather: Tool) -> None:
+    first = replace(reply("", ToolCall("1", "weather", {"city": "Rome"})), state={"signature": "S"})
+    seen = context(first, reply("warm"))
+    await converse({"prompt": "x"}, seen, tools=[weather])
+    assert [message.state for message in seen.requests[1].messages] == [None, {"signature": "S"}, None]

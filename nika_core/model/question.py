@@ -1,0 +1,179 @@
+"""Questions to people: what is asked, what an answer may be, and the digest that binds an answer to what was shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any, Final
+
+from nika_core.model.input_values import compact, input_json, input_spec, read_value, shown_value, within
+from nika_core.model.json import Json, JsonObject
+from nika_core.model.nearest import did_you_mean
+from nika_core.model.workflow import InputSpec
+from nika_core.values import dataclass
+
+QUESTION_KIND: Final = "question"
+_YES: Final = frozenset({"yes", "y", "true"})
+_NO: Final = frozenset({"no", "n", "false"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a person is asked; see `StepContext.ask`.
+
+    Attributes:
+        message: the question itself.
+        show: any value that is shown with it, as it is; None: there is none.
+        form: the fields of the answer, by name, as `inputs:` declares them; None: the answer is yes or no.
+        seconds: how long, from when it was first shown; then `default` is the answer, or the task fails (`timeout`).
+            None: for ever.
+        default: the answer when the time is over.
+        has_default: whether there is a `default`.
+    """
+
+    message: str
+    show: Json = None
+    form: Mapping[str, InputSpec] | None = None
+    seconds: float | None = None
+    default: Json = None
+    has_default: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenQuestion:
+    """A question that a task of a run asks.
+
+    Attributes:
+        task: the task's id, e.g. `approve[3]`.
+        question: what is asked, as it was shown.
+        digest: of what was shown; an answer is bound to it.
+        since: when it was first shown, in seconds since the epoch.
+        deadline: when it expires; None: never.
+        answer: the answer that the run has not taken yet, if somebody has given one; then `answered_by` says who.
+    """
+
+    run_id: str
+    workflow: str
+    run_status: str
+    task: str
+    question: Question
+    digest: str
+    since: float
+    deadline: float | None = None
+    answer: Json = None
+    answered_by: str = ""
+    answered_at: float | None = None
+
+
+class AnswerError(ValueError):
+    """An answer does not fit its question. `problems` says what is wrong, a sentence each."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+def question_json(question: Question) -> JsonObject:
+    """Return what people are shown of a question as JSON, with its digest; `question_of` reads it."""
+    found: dict[str, Any] = {"kind": QUESTION_KIND, "message": question.message}
+    if question.show is not None:
+        found["show"] = question.show
+    if question.form is not None:
+        found["form"] = {name: input_json(spec) for name, spec in question.form.items()}
+    if question.has_default:
+        found["default"] = question.default
+    found["digest"] = question_digest(found)
+    return found
+
+
+def question_of(about: JsonObject) -> Question:
+    """Return the question that `question_json` wrote, as it was shown."""
+    form: Any = about.get("form")
+    return Question(
+        message=about["message"],
+        show=about.get("show"),
+        form=None if form is None else {name: input_spec(name, fields, _as_it_is) for name, fields in form.items()},
+        default=about.get("default"),
+        has_default="default" in about,
+    )
+
+
+def is_question(about: Mapping[str, Any]) -> bool:
+    """Return whether what a task waits for is a person's answer."""
+    return about.get("kind") == QUESTION_KIND and isinstance(about.get("message"), str)
+
+
+def question_digest(shown: Mapping[str, Any]) -> str:
+    """Return a digest of exactly what was shown: message, value and form."""
+    parts = [shown["message"], shown.get("show"), shown.get("form")]
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return blake2b(text.encode("ascii"), digest_size=16).hexdigest()
+
+
+def check_answer(question: Question, answer: Json, max_depth: int | None = None) -> Json:
+    """Return an answer with its types and defaults. Raise AnswerError with all that is wrong with it.
+
+    A text is read as the declared type, as a workflow's input is; yes and no may be texts, too.
+    """
+    if question.form is None:
+        return _yes_or_no(answer)
+    names = ", ".join(question.form)
+    if not isinstance(answer, Mapping):
+        what = f"the answer has the fields {names}, and is not {shown_value(answer)}"
+        raise AnswerError((what,))
+    problems = [
+        f"there is no field `{name}`; {did_you_mean(name, question.form) or f'the fields are {names}'}"
+        for name in answer
+        if name not in question.form
+    ]
+    values: dict[str, Json] = {}
+    for name, spec in question.form.items():
+        try:
+            if name in answer:
+                values[name] = within(spec, read_value(spec.type, answer[name], max_depth))
+            elif spec.has_default:
+                values[name] = spec.default
+            elif spec.required:
+                about = f" ({spec.description})" if spec.description else ""
+                problems.append(f"the field `{name}` is missing{about}")
+        except ValueError as error:
+            problems.append(f"`{name}`: {error}")
+    if problems:
+        raise AnswerError(tuple(problems))
+    return values
+
+
+def answer_text(answer: Json) -> str:
+    """Return an answer for people: yes, no, or its fields as JSON."""
+    return ("yes" if answer else "no") if isinstance(answer, bool) else compact(answer)
+
+
+def _yes_or_no(answer: Json) -> bool:
+    if isinstance(answer, bool):
+        return answer
+    word = answer.strip().lower() if isinstance(answer, str) else ""
+    if word in _YES or word in _NO:
+        return word in _YES
+    raise AnswerError((f"the answer is yes or no, and not {shown_value(answer)}",))
+
+
+def _as_it_is(type_: str, value: Json) -> Json:
+    return value
+
+
+def open_question_json(asked: OpenQuestion) -> JsonObject:
+    """Return an entry of a result's `questions`."""
+    found: dict[str, Any] = {"task": asked.task, "message": asked.question.message}
+    if asked.question.form is not None:
+        found["form"] = {name: input_json(spec) for name, spec in asked.question.form.items()}
+    found["since"] = _iso(asked.since)
+    if asked.deadline is not None:
+        found["expiresAt"] = _iso(asked.deadline)
+    found["digest"] = asked.digest
+    return found
+
+
+def _iso(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

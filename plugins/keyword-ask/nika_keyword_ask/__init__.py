@@ -1,0 +1,1 @@
+"""The ask keyword: ask a person, and go on with the answer."""
