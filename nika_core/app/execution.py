@@ -198,8 +198,8 @@ class Execution:
             prepared.masker.text(prepared.document),
             prepared.masker.json(dict(options.inputs)),
             {
-                "provider": options.provider,
-                "model": options.model,
+                "provider": prepared.masker.json(options.provider),
+                "model": prepared.masker.json(options.model),
                 "maxConcurrent": options.max_concurrent,
                 "timeout": options.timeout,
                 "failFast": options.fail_fast,

@@ -1,5 +1,6 @@
 """The project file: the nearest one, strict, every key optional."""
 
+import os
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -9,8 +10,8 @@ import pytest
 from strictyaml import Map, Seq, Str
 
 from nika_core import codes
-from nika_core.document import check_settings, load_project
-from nika_core.errors import ProblemsError
+from nika_core.document import check_settings, find_project, load_project
+from nika_core.errors import ProblemsError, RefusedError
 from nika_core.model.project import Project
 from nika_core.plugin import Keyword
 
@@ -100,3 +101,28 @@ def test_a_key_that_nobody_knows_is_refused_once_the_plugins_are_known(
 ) -> None:
     _, (problem,) = check_settings(load_project(write(tmp_path, "providr: claude\n")), catalog)
     assert (problem.code, problem.hint) == (codes.UNKNOWN_KEY, "did you mean `provider`?")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away")
+def test_a_file_of_another_user_is_refused_and_never_skipped(tmp_path):
+    (tmp_path / "nika.yaml").write_text("provider: mock\n")
+    os.chown(tmp_path / "nika.yaml", 65534, -1)
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(RefusedError, match="belongs to another user") as caught:
+        load_project(tmp_path / "mine")
+    assert (caught.value.exit_code, "chown" in caught.value.hint) == (3, True)
+
+
+@pytest.mark.parametrize("border", ["repository", "home"])
+def test_what_is_above_a_repository_or_the_home_directory_is_not_looked_at(tmp_path, monkeypatch, border):
+    (tmp_path / "nika.yaml").write_text("provider: mock\n")
+    inner = tmp_path / "mine" / "flows"
+    inner.mkdir(parents=True)
+    assert find_project(inner) == tmp_path / "nika.yaml"
+    if border == "home":
+        monkeypatch.setenv("HOME", str(tmp_path / "mine"))
+    else:
+        (tmp_path / "mine" / ".git").mkdir()
+    assert find_project(inner) is None
+    (tmp_path / "mine" / "nika.yaml").write_text("")
+    assert find_project(inner) == tmp_path / "mine" / "nika.yaml"

@@ -18,7 +18,7 @@ from nika_core.document.validation.issues import ValidationIssue
 from nika_core.document.validation.json_tree import plain_tree
 from nika_core.document.validation.synonyms import suggest_key
 from nika_core.document.yaml.nodes import Tree
-from nika_core.errors import PluginError, Problem, ProblemsError
+from nika_core.errors import Place, PluginError, Problem, ProblemsError, RefusedError
 from nika_core.model.clock import Clock
 from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.project import FILE_NAME, ModelPrice, Project
@@ -52,13 +52,43 @@ PROJECT: Final[dict[str, Any]] = {
 
 
 def find_project(start: Path) -> Path | None:
-    """Return the project file of a folder or a file: in that folder, or in the nearest one above."""
+    """Return the project file of a folder or a file: in that folder, or in the nearest one above.
+
+    The root of a repository and the home directory are the last ones: what is above may be anybody's.
+    """
     start = start.absolute()
+    home = os.path.expanduser("~")  # noqa: PTH111  # `Path.home` raises where there is none
     for folder in (start, *start.parents):
         candidate = folder / FILE_NAME
         if os.path.lexists(candidate):  # what is not a file is refused, not skipped: its settings may narrow
             return candidate
+        if str(folder) == home or os.path.lexists(folder / ".git"):
+            return None
     return None
+
+
+def _require_own(path: Path) -> None:
+    """Raise RefusedError if a project file, or the link to it, belongs to somebody else: it rules what may be done."""
+    if os.name != "posix":
+        return
+    for found in (path.lstat(), path.stat() if path.exists() else path.lstat()):
+        if found.st_uid not in (os.geteuid(), 0):
+            raise RefusedError(
+                codes.BAD_PROJECT_FILE,
+                f"{path} belongs to another user ({_user(found.st_uid)}), and is not read",
+                place=Place(str(path)),
+                hint=f"if you trust what is in it, make it yours: chown {_user(os.geteuid())} {path}; "
+                "else remove it, or run the workflow from a folder that is not below it",
+            )
+
+
+def _user(number: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
 
 
 def load_project(start: Path, limits: Limits | None = None, *, clock: Clock | None = None) -> Project:
@@ -68,10 +98,12 @@ def load_project(start: Path, limits: Limits | None = None, *, clock: Clock | No
 
     Raises:
         ProblemsError: all that is wrong with the file.
+        RefusedError: it belongs neither to this user nor to root.
     """
     path = find_project(start)
     if path is None:
         return Project()
+    _require_own(path)
     limits = limits or Limits()
     data = read_bytes(path, limits.bounds.get(LimitKind.YAML_BYTES))
     if isinstance(data, Problem):
