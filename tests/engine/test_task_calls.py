@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nika_core.engine.core.calls import call_json, call_of
-from nika_core.engine.core.messages import TaskCall
+from nika_core.engine.core.messages import InnerBudget, TaskCall
 from nika_core.engine.local.host import Run
 from nika_core.engine.task.attempt import TaskRun
 from nika_core.errors import Category, TaskError
@@ -85,6 +85,9 @@ calls = st.builds(
     limits,
     st.dictionaries(keys, values, max_size=2),
     st.dictionaries(keys, seconds, max_size=2),
+    st.none() | seconds,
+    st.dictionaries(keys, texts, max_size=2),
+    st.lists(st.builds(InnerBudget, texts, texts, seconds, texts), max_size=2).map(tuple),
 )
 waits = st.builds(WaitFor, keys, objects, st.none() | seconds, st.none() | seconds, values, st.booleans())
 failures = st.builds(TaskError, texts.map(lambda text: text or "x"), category=st.sampled_from(Category))
