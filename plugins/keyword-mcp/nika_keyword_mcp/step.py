@@ -102,10 +102,13 @@ def _open_seconds(context: StepContext) -> float:
 
 
 def _guard(context: StepContext) -> AddressGuard:
+    """Return the guard of the addresses of servers: what the environment allows `http` to reach, they may be, too."""
     try:
-        return AddressGuard.from_configuration("mcp", context.environ, context.settings.get("allow") or ())
+        own = AddressGuard.from_configuration("mcp", context.environ, context.settings.get("allow") or ())
+        http = AddressGuard.from_configuration("http", context.environ)
     except ValueError as error:
         raise TaskError(str(error), category=Category.CONFIG) from None
+    return AddressGuard("mcp", (*own.allowed, *http.allowed))
 
 
 def checked(reference: str, given: JsonObject, schema: JsonObject) -> JsonObject:

@@ -308,6 +308,12 @@ async def test_the_project_file_allows_addresses(small: Any, odd: Odd) -> None:
         await call(small)
 
 
+async def test_what_http_may_reach_servers_may_be_too(small: Any, odd: Odd) -> None:
+    small.environ["NIKA_MCP_ALLOW"] = ""
+    small.environ["NIKA_HTTP_ALLOW"] = "127.0.0.1"
+    assert await call(small) == "good"
+
+
 async def test_certificates_that_are_not_there_are_said(small: Any, odd: Odd) -> None:
     small.environ["SSL_CERT_FILE"] = "/no/such/file.pem"
     error = await fails(small)
