@@ -15,6 +15,7 @@ from nika_core.model.json import Json
 from nika_core.model.nearest import nearest
 
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,17}")
+_LENGTH: Final = "write | length for how long it is"
 _DECODER: Final = json.JSONDecoder()
 _MAX_NAMES: Final = 8
 
@@ -60,21 +61,17 @@ def read_path(value: Json, path: Sequence[str], *, max_depth: int = 50, subject:
         elif isinstance(value, list | tuple):
             if not _INDEX.fullmatch(step):
                 rest = ".".join(path[taken:])
-                raise _missing(
-                    path,
-                    taken,
-                    subject,
-                    f"is a list, and '{step}' is not an index",
-                    f"write .0 for the first item, or | pluck('{rest}') for a list of that part of all items",
-                )
+                hint = f"write .0 for the first item, or | pluck('{rest}') for a list of that part of all items"
+                hint = _LENGTH if rest == "length" else hint
+                raise _missing(path, taken, subject, f"is a list, and '{step}' is not an index", hint)
             if int(step) >= len(value):
                 raise _missing(path, taken, subject, f"has {len(value)} items, none at index {step} (the first is 0)")
             value = value[int(step)]
         else:
-            hint = None
+            why = _LENGTH if step == "length" and isinstance(value, str) else None
             if isinstance(value, str) and value[:1] in "{[":
-                hint = "only a whole output that is JSON text is read by path, not text inside of one"
-            raise _missing(path, taken, subject, f"is {_kind(value)}, which has no '{step}'", hint)
+                why = "only a whole output that is JSON text is read by path, not text inside of one"
+            raise _missing(path, taken, subject, f"is {_kind(value)}, which has no '{step}'", why)
     return value
 
 

@@ -7,6 +7,7 @@ from typing import Final
 # How to write a value if only its inner part was given.
 SYNTAX_HINTS: Final = {
     "retry": "write `retry: {max: 3, backoff: 1s}`",
+    "repeat": "write `repeat: {until: ..., max: 5}`",
     "output": "write `output: {format: json}`",
     "timeout": "write e.g. `timeout: 30s`",
     "agent": "write `agent: {model: ...}`",

@@ -61,7 +61,7 @@ class ShellFacets(Facets):
         elif "command" not in fields and "argv" not in fields:
             report(
                 "there is nothing to run",
-                payload.at(),
+                payload.at("shell"),
                 code=codes.BAD_PAYLOAD,
                 hint="write shell: npm test, or shell: {command: ...}, or shell: {argv: [...]}",
             )
