@@ -16,6 +16,7 @@ from nika_core.app.answering import open_questions, send_answer
 from nika_core.app.batchable_tasks import BatchableTasks
 from nika_core.app.earlier_answers import EarlierAnswers, void_text
 from nika_core.app.inner_runs import inner_request
+from nika_core.app.mock_shapes import Shape, wanted_outputs
 from nika_core.app.mock_step import MockStep
 from nika_core.app.mocked_answers import mocked_answer
 from nika_core.app.model_checks import with_model
@@ -288,9 +289,13 @@ class Execution:
         json_depth = limits.counts.get(LimitKind.JSON_DEPTH)
 
         @cache
+        def wanted() -> dict[str, Shape]:
+            return wanted_outputs(prepared)
+
+        @cache
         def step(word: str) -> Step:
             if prepared.options.mock and not catalog.keyword(word).only_asks:
-                return MockStep(catalog.facets(word))
+                return MockStep(catalog.facets(word), wanted)
             return workspace.registry.new_step(word)
 
         folder = self._folder
