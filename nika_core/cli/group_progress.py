@@ -39,6 +39,7 @@ class GroupProgress:
         total = data.get("items", data.get("max", data.get("tasks")))
         self.total = total if isinstance(total, int) else None
         self.ended: dict[str, int] = {}
+        self._failed: set[str] = set()
         self.usage: Usage = NOTHING
         self._round = 0
         self._notices = 0
@@ -53,11 +54,16 @@ class GroupProgress:
         if event.kind is EventKind.TASK_STARTED and self._kind == "loop":
             self._round = segments(event.task)[-1][2] or self._round
         state = _ENDS.get(event.kind)
+        if event.task in self._failed and (state or event.kind is EventKind.TASK_STARTED):
+            self._failed.discard(event.task)  # agentic mode: it is done again, or counts as skipped
+            self._count("failed", -1)
         if state is None:
             return False
         if state == "failed" and (event.data.get("error") or {}).get("category") == "cancelled":
             state = "cancelled"
-        self.ended[state] = self.ended.get(state, 0) + 1
+        if state == "failed":
+            self._failed.add(event.task)
+        self._count(state, 1)
         return True
 
     @property
@@ -99,12 +105,15 @@ class GroupProgress:
         """Return how it ended, e.g. `10000 items, 2 failed`."""
         return ", ".join([self._counted(self.done), *self._not_succeeded()])
 
+    def _count(self, state: str, by: int) -> None:
+        self.ended[state] = self.ended.get(state, 0) + by
+
     def _counted(self, count: int) -> str:
         one, several = _PARTS.get(self._kind, ("part", "parts"))
         return f"{count} {one if count == 1 else several}"
 
     def _not_succeeded(self) -> list[str]:
-        return [f"{count} {state}" for state, count in self.ended.items() if state not in _SUCCEEDED]
+        return [f"{count} {state}" for state, count in self.ended.items() if count and state not in _SUCCEEDED]
 
 
 class Groups:

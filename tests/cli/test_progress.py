@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from nika_core.cli.group_progress import Groups
 from nika_core.cli.progress import ProgressLines, duration_text
 from nika_core.model.events import Event, EventKind
 from nika_core.model.usage import money_text
@@ -31,6 +32,26 @@ def test_each_end_of_a_task_is_a_line_with_its_figures() -> None:
     data = {"durationMs": 1234, "attempts": 2, "usage": usage, "truncated": True}
     (line,) = lines(Event(1, "r", 0.0, EventKind.TASK_SUCCEEDED, "fetch", data))
     assert " ".join(line.split()) == "✓ fetch http 1.2 s, 2 attempts, 15 tokens, $0.2500, output cut"
+
+
+@pytest.mark.parametrize(
+    ("after", "says"),
+    [
+        ([EventKind.TASK_SKIPPED], "1 task, 1 skipped"),
+        ([EventKind.TASK_STARTED, EventKind.TASK_SUCCEEDED], "1 task"),
+        ([EventKind.TASK_STARTED, EventKind.TASK_FAILED], "1 task, 1 failed"),
+    ],
+)
+def test_an_inner_task_that_failed_and_is_skipped_or_done_again_is_counted_once(
+    after: list[EventKind], says: str
+) -> None:
+    groups = Groups()
+    groups.take(Event(1, "r", 0.0, EventKind.TASK_STARTED, "go", {"group": "workflow", "tasks": 1}))
+    for kind in (EventKind.TASK_STARTED, EventKind.TASK_FAILED, *after):
+        groups.take(Event(2, "r", 0.0, kind, "go/bad", {}))
+    group = groups.of("go")
+    assert group is not None
+    assert group.at_end() == says
 
 
 def test_what_a_plugin_says_reaches_no_terminal_as_control_code() -> None:
