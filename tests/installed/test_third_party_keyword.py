@@ -113,5 +113,7 @@ def test_the_kernel_does_not_know_the_name_of_any_keyword() -> None:
         if {"scaffold", "testing"} & set(file.parts) or file.name == "explanations.py":
             continue  # a new project is an example, the kits know heavy packages by name
         text = file.read_text()
+        if "toolbox" in file.parts:  # there these are a scheme of addresses, and a word of model servers
+            text = text.replace('"http"', "").replace('"function"', "")
         for word in ("'shell'", '"shell"', '"subagent"', '"mcp"', '"http"', '"function"', '"llm"'):
             assert word not in text, f"{file} knows {word}"

@@ -15,6 +15,7 @@ _SHELLS: Final = frozenset(
     {"sh", "bash", "dash", "ash", "ksh", "ksh93", "mksh", "zsh", "rbash", "fish", "csh", "tcsh", "yash"}
 )
 _CODE_OPTION: Final = re.compile(r"-[A-Za-z]*c[A-Za-z]*\Z")
+_TAKES_NEXT: Final = re.compile(r"[-+][A-Za-z]*[oO]\Z|--(?:rcfile|init-file)\Z")
 _STDIN_OPTION: Final = re.compile(r"-[A-Za-z]*s[A-Za-z]*\Z")
 _TAKE_COMMAND: Final = frozenset({"su", "runuser", "script", "flock"})  # `-c text` is given to a shell
 _PREFIXES: Final = frozenset({"command", "builtin", "exec", "nohup"})
@@ -146,8 +147,12 @@ def judge(words: Sequence[Word], fed: Fed) -> Iterator[Finding]:
         yield from _shells(words, fed)
     while start + 1 < len(words) and words[start].text in _PREFIXES:
         start += 1
+        while start + 1 < len(words) and words[start].text.startswith("-"):
+            start += 1
     commands = words[start:]
-    if commands and commands[0].led_by_value:
+    if commands and commands[0].nested and not commands[0].text:
+        yield from _all(commands[:1], "what the substitution prints is the command")
+    elif commands and commands[0].led_by_value:
         yield from _program(commands, fed)
     elif commands and not commands[0].dynamic and not commands[0].marks:
         yield from _command(commands)
@@ -232,9 +237,12 @@ def _shell(name: str, words: Sequence[Word], start: int) -> tuple[list[Finding],
     Gives the findings, whether there is code among the words, and whether code comes through stdin.
     """
     findings: list[Finding] = []
-    code = reads = False
+    code = reads = argument = False
     for index in range(start, len(words)):
         word = words[index]
+        if argument and not word.values:
+            argument = False
+            continue
         if word.text == "--" and not code:
             return findings, False, index + 1 == len(words)
         option = word.text.startswith(("-", "+"))
@@ -248,6 +256,7 @@ def _shell(name: str, words: Sequence[Word], start: int) -> tuple[list[Finding],
             if word.process:
                 findings += _all([word], f"`{name}` takes it as code")
             return findings, code, reads
+        argument = bool(_TAKES_NEXT.match(word.text))
         reads = reads or bool(_STDIN_OPTION.match(word.text))
         code = code or (option and bool(_CODE_OPTION.match(word.text)))
     return findings, code, reads or not code
