@@ -28,7 +28,7 @@ from nika_core.model.state import Cancelled, Failed, Failure, Pending, Ready, Ru
 from nika_core.model.usage import Usage
 from nika_core.model.workflow import Flow, Mode, OnError
 
-FAILURE = Failure("NIKA-080", Category.EXECUTION, "it broke", "mend it")
+FAILURE = Failure("NIKA-080", Category.EXECUTION, "it broke", "fix it")
 SLOW = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
