@@ -107,6 +107,8 @@ class ModelRequest:
         temperature: None means the agent block's, for models that take one.
         output_schema: asks for JSON in that schema ({} for any JSON); None for text.
         key: an idempotency key, where the other side knows them.
+        fallback: models that are asked in order if `model` cannot answer now; None means the agent block's if `model`
+            is None, else none. A client never sees any.
     """
 
     messages: tuple[Message, ...]
@@ -117,6 +119,7 @@ class ModelRequest:
     temperature: float | None = None
     output_schema: JsonObject | None = None
     key: str = ""
+    fallback: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,7 @@ class ModelReply:
         model: the one that answered.
         reused: whether it had been paid for before and was given again.
         state: as in `Finished`.
+        instead_of: the models before it in the chain that did not answer.
     """
 
     text: str
@@ -185,6 +189,7 @@ class ModelReply:
     model: str
     reused: bool = False
     state: JsonObject | None = None
+    instead_of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
