@@ -22,7 +22,7 @@ class Usage:
         estimated: whether the provider reported no figures and these are estimates.
         saved_usd: what a batch saved, in US dollars.
         cache_write_tokens: how many of the input tokens were written to the provider's cache.
-        models: which models answered; two usages are equal whoever answered.
+        models: which models answered; it is not compared.
     """
 
     input_tokens: int = 0
