@@ -25,7 +25,7 @@ from nika_core.engine.llm.budget import Budget
 from nika_core.engine.llm.connections import Connection, Connections, ProviderLookup, missing_model
 from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.recorded_usage import note_sent
-from nika_core.engine.llm.replies import CallNames, reply_json, reply_of
+from nika_core.engine.llm.replies import CallNames, for_provider, reply_json, reply_of, reply_parts
 from nika_core.engine.llm.request_defaults import fit_context, require_abilities, with_defaults
 from nika_core.engine.llm.streaming import count, stream_reply, whole_reply
 from nika_core.engine.llm.usage_settlement import InFlightCall, UsageSettlement, worst_case
@@ -77,6 +77,7 @@ class ResilientCaller:
         """Call a model, or give the reply that was paid for already. Raises TaskError."""
         connection, info = await self._reach(request, call.agent)
         meant = with_defaults(request, call.agent, info)
+        meant = replace(meant, messages=for_provider(meant.messages, connection.provider.name))
         name = self._names.name(call.key, call.attempt, connection.provider.name, meant)
         kept = call.call_cache.get(call.key, name)
         known = None if kept is None else reply_of(kept)
@@ -277,7 +278,8 @@ class ResilientCaller:
             _note(call, in_flight, usage)
             raise
         model = finished.model or in_flight.info.name
-        return ModelReply(text, finished.tool_calls, finished.stop_reason, usage, model, state=finished.state)
+        parts = reply_parts(text, finished, in_flight.connection.provider.name)
+        return ModelReply(parts, finished.stop_reason, usage, model)
 
     def _tell_once(self, call: CallScope, message: str) -> None:
         if message not in self._told:
