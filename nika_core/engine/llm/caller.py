@@ -73,6 +73,10 @@ class ResilientCaller:
         _, info = await self._reach(request, agent)
         return info
 
+    def forget(self, key: str, attempt: int) -> None:
+        """Take what an attempt asks next as its first calls: its step is run again from its beginning."""
+        self._names.forget(key, attempt)
+
     async def complete(self, request: ModelRequest, call: CallScope) -> ModelReply:
         """Call a model, or give the reply that was paid for already. Raises TaskError."""
         connection, info = await self._reach(request, call.agent)
@@ -251,7 +255,7 @@ class ResilientCaller:
             raise
         except Suspended:
             self._suspended[call.key, name] = request, in_flight  # it stays reserved until it is known
-            self._names.forget(call.key, call.attempt)
+            self.forget(call.key, call.attempt)
             raise
         except BaseException:
             # The resumed run will learn, and count, what the batch has used.

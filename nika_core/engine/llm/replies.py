@@ -27,8 +27,9 @@ class CallNames:
         self._asked: dict[tuple[str, int], dict[str, int]] = {}
 
     def forget(self, key: str, attempt: int) -> None:
-        """Count an attempt's calls anew: its step is run again from its beginning."""
-        self._asked.pop((key, attempt), None)
+        """Count an attempt's calls, and those of the tools in it, anew: its step is run again from its beginning."""
+        for other in [one for one in self._asked if one[1] == attempt and f"{one[0]}/".startswith(f"{key}/")]:
+            del self._asked[other]
 
     def name(self, key: str, attempt: int, provider: str, request: ModelRequest) -> str:
         """Args: the request as the task means it, before anything that depends on the state of the budgets."""
