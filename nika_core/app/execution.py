@@ -317,7 +317,7 @@ class Execution:
 
             keyword, facets = prepared.keywords[task.keyword], prepared.facets[task.keyword]
             payload = render_payload(keyword, facets, task.payload, value, max_depth=json_depth)
-            return with_model(payload, keyword, workspace.project)
+            return with_model(payload, keyword, workspace.project, provider=prepared.options.provider)
 
         batch_policy, batchable = None, self._batchable
         if batchable is not None:

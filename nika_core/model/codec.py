@@ -53,6 +53,8 @@ def usage_json(usage: Usage, *, exact: bool = True) -> JsonObject:
         found["estimated"] = True
     if usage.saved_usd:
         found["savedUsd"] = str(usage.saved_usd) if exact else float(usage.saved_usd)
+    if usage.models:
+        found["models"] = list(usage.models)
     return found
 
 
@@ -70,6 +72,7 @@ def usage_of(found: JsonObject | None) -> Usage:
         found.get("estimated", False),
         Decimal(found.get("savedUsd", "0")),
         found.get("cacheWriteTokens", 0),
+        tuple(found.get("models", ())),
     )
 
 
@@ -78,7 +81,8 @@ def figures(data: JsonObject, mask: Callable[[str], str]) -> JsonObject:
     found: dict[str, Any] = {name: data[name] for name in _COUNTED if isinstance(data.get(name), int | float)}
     usage = data.get("usage")
     if isinstance(usage, Mapping):
-        found["usage"] = {**usage, "unpriced": [mask(model) for model in usage.get("unpriced", ())]}
+        names = {key: [mask(model) for model in usage[key]] for key in ("unpriced", "models") if key in usage}
+        found["usage"] = {**usage, "unpriced": [], **names}
     return found
 
 

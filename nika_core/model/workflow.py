@@ -118,6 +118,7 @@ class AgentBlock:
 
     Attributes:
         model, provider: the model, and the provider that runs it.
+        fallback: models that are asked in order if that one cannot answer now.
         system_prompt, system_prompt_file: what every conversation starts with, or the file that has it.
         mode: whether the main agent decides what to do after a task has finally failed.
         max_turns: how often the model may answer in one task.
@@ -142,6 +143,7 @@ class AgentBlock:
     disallowed_tools: tuple[str, ...] = ()
     output: str | None = None
     overflow: str = "refuse"
+    fallback: tuple[str, ...] = ()
 
 
 class ItemError(StrEnum):

@@ -122,6 +122,8 @@ class ModelRequest:
         temperature: None means the agent block's, for models that take one.
         output_schema: asks for JSON in that schema ({} for any JSON); None for text.
         key: an idempotency key, where the other side knows them.
+        fallback: models that are asked in order if `model` cannot answer now; None means the agent block's if `model`
+            is None, else none. A client never sees any.
     """
 
     messages: tuple[Message, ...]
@@ -132,6 +134,7 @@ class ModelRequest:
     temperature: float | None = None
     output_schema: JsonObject | None = None
     key: str = ""
+    fallback: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +197,7 @@ class ModelReply:
         usage: tokens and cost.
         model: the one that answered.
         reused: whether it had been paid for before and was given again.
+        instead_of: the models before it in the chain that did not answer.
     """
 
     parts: tuple[Part, ...]
@@ -201,6 +205,7 @@ class ModelReply:
     usage: Usage
     model: str
     reused: bool = False
+    instead_of: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:

@@ -157,8 +157,8 @@ class House:
         self.barrier: Callable[[], None] = lambda: None
 
         class ProviderLookup:
-            def choose(self, provider: str | None, model: str) -> Provider:
-                return Provider(name="acme", summary="x", client="x:Y")
+            def choose(self, provider: str | None, model: str, *, fallback: bool = False) -> tuple[Provider, str]:
+                return Provider(name="acme", summary="x", client="x:Y"), model
 
             def connect(self, provider: Provider) -> BatchClient:
                 return client

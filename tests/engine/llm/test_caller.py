@@ -158,10 +158,10 @@ def house(
     described = provider or Provider(name="acme", summary="x", client="x:Y")
 
     class ProviderLookup:
-        def choose(self, provider: str | None, model: str) -> Provider:
+        def choose(self, provider: str | None, model: str, *, fallback: bool = False) -> tuple[Provider, str]:
             if choose is not None:
                 raise choose
-            return described
+            return described, model
 
         def connect(self, provider: Provider) -> FakeClient:
             made.connected.append(provider.name)
