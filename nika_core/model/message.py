@@ -131,12 +131,12 @@ class Message:
     @property
     def text(self) -> str:
         """All text parts together."""
-        return text_of(self.parts)
+        return text_in(self.parts)
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
         """The tools that the model calls."""
-        return tool_calls_of(self.parts)
+        return tool_calls_in(self.parts)
 
     @property
     def tool_results(self) -> tuple[ToolResultPart, ...]:
@@ -151,12 +151,12 @@ def parts_of(parts: str | Iterable[Part]) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def text_of(parts: Iterable[Part]) -> str:
+def text_in(parts: Iterable[Part]) -> str:
     """Return the text of all text parts."""
     return "".join(part.text for part in parts if isinstance(part, TextPart))
 
 
-def tool_calls_of(parts: Iterable[Part]) -> tuple[ToolCall, ...]:
+def tool_calls_in(parts: Iterable[Part]) -> tuple[ToolCall, ...]:
     """Return the tool calls among parts."""
     return tuple(part for part in parts if isinstance(part, ToolCall))
 

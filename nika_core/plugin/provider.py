@@ -22,8 +22,8 @@ from nika_core.model.message import (
     ToolCall,
     ToolResultPart,
     ToolSpec,
-    text_of,
-    tool_calls_of,
+    text_in,
+    tool_calls_in,
 )
 from nika_core.model.usage import Usage
 from nika_core.values import dataclass, field
@@ -181,7 +181,7 @@ class Finished:
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
         """What the model asks for."""
-        return tool_calls_of(self.parts)
+        return tool_calls_in(self.parts)
 
 
 Chunk: TypeAlias = TextDelta | ClientNotice | Finished
@@ -210,12 +210,12 @@ class ModelReply:
     @property
     def text(self) -> str:
         """The answer."""
-        return text_of(self.parts)
+        return text_in(self.parts)
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
         """What the model asks for."""
-        return tool_calls_of(self.parts)
+        return tool_calls_in(self.parts)
 
 
 @dataclass(frozen=True, slots=True)

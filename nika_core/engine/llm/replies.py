@@ -10,7 +10,7 @@ from typing import Final
 from nika_core.engine.core.hashing import digest
 from nika_core.model.codec import part_json, part_of, parts_before_parts, usage_json, usage_of
 from nika_core.model.json import Json, JsonObject
-from nika_core.model.message import Message, Part, ReasoningPart, TextPart, ToolCall, parts_of, text_of
+from nika_core.model.message import Message, Part, ReasoningPart, TextPart, ToolCall, parts_of, text_in
 from nika_core.plugin import Finished, ModelReply, ModelRequest
 
 _PREFIX: Final = "model"
@@ -101,7 +101,7 @@ def reply_parts(text: str, finished: Finished, provider: str) -> tuple[Part, ...
     The text has the places that `Finished.parts` has for it; without any it is behind the first parts of reasoning.
     """
     parts = [replace(part, provider=provider) if isinstance(part, ReasoningPart) else part for part in finished.parts]
-    if text_of(parts) == text:
+    if text_in(parts) == text:
         return tuple(parts)
     others = [part for part in parts if not isinstance(part, TextPart)]
     first = next((n for n, part in enumerate(others) if not isinstance(part, ReasoningPart)), len(others))
