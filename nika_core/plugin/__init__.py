@@ -7,6 +7,7 @@ that is installed is `API_VERSION`. Validators of payloads are in the module `fi
 the module `codes`. What a client streams is a `Chunk`: a `TextDelta`, a `ClientNotice` or, at the end, `Finished`.
 Values of JSON are of the types `Json` and `JsonObject`; a field of a payload is a `PayloadValue`, which is JSON with
 templates in it. A `Placeholder` without a default has `MISSING` as its default.
+What a `Message` consists of is a `Part`: any class whose name ends so, or a `ToolCall`.
 A source depends on `ALL_TASKS` if its value is known only when all tasks but cleanup have ended.
 """
 
