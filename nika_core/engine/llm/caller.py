@@ -33,7 +33,7 @@ from nika_core.engine.llm.fallback import (
 )
 from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.recorded_usage import note_sent
-from nika_core.engine.llm.replies import CallNames, reply_json, reply_of
+from nika_core.engine.llm.replies import CallNames, for_provider, reply_json, reply_of, reply_parts
 from nika_core.engine.llm.request_defaults import with_defaults
 from nika_core.engine.llm.reserving import Reserver
 from nika_core.engine.llm.streaming import stream_reply, whole_reply
@@ -111,6 +111,7 @@ class ResilientCaller:
         if place:
             asked = in_words(asked, info)
         meant = with_defaults(asked, call.agent, info)
+        meant = replace(meant, messages=for_provider(meant.messages, connection.provider.name))
         name = self._names.name(call.key, call.attempt, connection.provider.name, meant)
         return Candidate(connection, info, meant, name)
 
@@ -292,7 +293,8 @@ class ResilientCaller:
             _note(call, in_flight, usage)
             raise
         model = finished.model or in_flight.info.name
-        return ModelReply(text, finished.tool_calls, finished.stop_reason, usage, model, state=finished.state)
+        parts = reply_parts(text, finished, in_flight.connection.provider.name)
+        return ModelReply(parts, finished.stop_reason, usage, model)
 
     def _tell_once(self, call: CallScope, message: str) -> None:
         if message not in self._told:

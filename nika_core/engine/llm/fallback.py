@@ -15,6 +15,7 @@ from typing import Final
 from nika_core.engine.llm.connections import Connection
 from nika_core.errors import Category, TaskError
 from nika_core.model.json_text import json_instruction
+from nika_core.model.message import ReasoningPart
 from nika_core.model.workflow import AgentBlock
 from nika_core.plugin import ModelInfo, ModelRequest
 from nika_core.values import replace
@@ -71,8 +72,10 @@ def chain_of(request: ModelRequest, agent: AgentBlock) -> tuple[str, ...]:
 
 
 def holds_state(request: ModelRequest) -> bool:
-    """Whether the conversation has what only the model that wrote it can read."""
-    return any(message.state for message in request.messages)
+    """Whether a model has called tools with reasoning that only it can read."""
+    return any(
+        isinstance(part, ReasoningPart) for message in request.messages if message.tool_calls for part in message.parts
+    )
 
 
 def in_words(request: ModelRequest, info: ModelInfo) -> ModelRequest:

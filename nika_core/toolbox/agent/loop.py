@@ -78,7 +78,7 @@ class _Conversation:
         while True:
             request, reply = await self._complete(request, info)
             self._text = reply.text or self._text
-            answered = Message(Role.ASSISTANT, reply.text, reply.tool_calls, state=reply.state)
+            answered = Message(Role.ASSISTANT, reply.parts)
             following = [*request.messages, answered]
             if reply.tool_calls:
                 self._turns += 1

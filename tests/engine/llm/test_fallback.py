@@ -17,7 +17,7 @@ from nika_core.engine.llm.caller import ResilientCaller
 from nika_core.engine.llm.fallback import none_answered
 from nika_core.engine.llm.pricing import Prices
 from nika_core.errors import Category, TaskError
-from nika_core.model.message import Message, Role, ToolCall
+from nika_core.model.message import Message, ReasoningPart, Role, ToolCall, ToolResultPart
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.model.workflow import AgentBlock
 from nika_core.plugin import (
@@ -235,11 +235,10 @@ async def test_text_that_nobody_has_seen_does_not_keep_the_next_model_from_answe
 
 
 async def test_nobody_is_asked_while_a_models_own_state_waits_for_its_tools() -> None:
-    calls = (ToolCall("1", "shell", {}),)
     turn = (
         Message(Role.USER, "hi"),
-        Message(Role.ASSISTANT, "", calls, state={"content": ["thoughts"]}),
-        Message(Role.TOOL, "done", tool_call_id="1"),
+        Message(Role.ASSISTANT, [ReasoningPart({"type": "thinking"}), ToolCall("1", "shell", {})]),
+        Message(Role.TOOL, [ToolResultPart("1", "done")]),
     )
     bench = Bench(a=[overloaded()], b=["from b"], c=["from c"])
     with pytest.raises(TaskError):
