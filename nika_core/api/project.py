@@ -51,9 +51,9 @@ async def list_models(**options: Unpack[WorkspaceOptions]) -> tuple[ProviderStat
     Args:
         options: see `WorkspaceOptions`.
     """
-    from nika_core.app.provider_report import list_models
+    from nika_core.app.provider_report import describe_models
 
-    return await list_models(open_workspace(None, options))
+    return await describe_models(open_workspace(None, options))
 
 
 def limits(*keywords: str, **options: Unpack[WorkspaceOptions]) -> tuple[Limit, ...]:

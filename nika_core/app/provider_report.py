@@ -70,7 +70,7 @@ def _model(provider: str, info: ModelInfo, prices: Prices, workspace: Workspace)
     return replace(known, input_per_million=float(per_input), output_per_million=float(per_output))
 
 
-async def list_models(workspace: Workspace) -> tuple[ProviderStatus, ...]:
+async def describe_models(workspace: Workspace) -> tuple[ProviderStatus, ...]:
     """Return each provider with all models that it knows, that its server lists, and that the project names."""
     prices = prices_of(workspace)
     asked = await check_health(workspace, describe_providers(workspace))
