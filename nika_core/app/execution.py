@@ -21,6 +21,7 @@ from nika_core.app.mock_step import MockStep
 from nika_core.app.mocked_answers import mocked_answer
 from nika_core.app.model_checks import with_model
 from nika_core.app.prepared_run import PreparedRun
+from nika_core.app.question_notices import QuestionNotices, question_notices
 from nika_core.app.results import SentSignal
 from nika_core.app.run_folder import RunFolder
 from nika_core.app.signalling import sender_here
@@ -96,6 +97,7 @@ class Execution:
         self._gone = False
         self._folder = RunFolder(None)
         self._earlier_answers = EarlierAnswers(())
+        self._notices: QuestionNotices | None = None
         self.warnings: list[str] = []
 
     @property
@@ -108,6 +110,8 @@ class Execution:
 
         A run in which a task waits for something outside is paused, not cancelled.
         """
+        if self._cancelled is not None and self._notices is not None:
+            self._notices.abandon()
         self._cancelled = reason
         if self._run is not None:
             self._run.cancel(reason)
@@ -153,6 +157,8 @@ class Execution:
             importlib.import_module(_PROCESSES)  # a killed Nika may have left processes behind
             await _sweep(run_id)
         try:
+            if self._log is not None:
+                self._notices = question_notices(self._prepared, run_id, self._recorded, attended=self._attended)
             services = self._services(budget)
             self._run = Run(self._request(run_id), services, self._observers)
             if self._batchable is not None and not self._batchable.tasks:
@@ -349,6 +355,7 @@ class Execution:
             admit=workspace.admit if workspace.admitting else admitted,
             signals=self._signals or (self._recorded_signals if log else None),
             attend=caller.attend,
+            notices=self._notices,
             clock=workspace.clock,
             random=random.random,
             answer=self._answer(),

@@ -1,0 +1,42 @@
+"""The command line that answers a question."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from nika_core.model.text import escape_unsafe
+from nika_core.model.workflow import InputSpec
+
+_DIGEST: Final = 12  # characters
+
+
+def answer_command_line(run_id: str, task: str, form: Mapping[str, InputSpec] | None, digest: str = "") -> str:
+    """Return the command that answers a question, with the fields of its form to fill in.
+
+    Args:
+        digest: of the question; with it, the command cannot answer another question that the task asks later.
+    """
+    command = f"nika answer {run_id} {shell_id(task)}"
+    if digest:
+        command += f" --digest {digest[:_DIGEST]}"
+    if form is None:
+        return f"{command} yes (or no)"
+    fields = [(f"-i {name}={_values(spec)}", spec.required) for name, spec in form.items()]
+    return " ".join([command, *(field if required else f"[{field}]" for field, required in fields)])
+
+
+def _values(spec: InputSpec) -> str:
+    if spec.enum:
+        return "|".join(
+            value if isinstance(value, str) else escape_unsafe(json.dumps(value, ensure_ascii=False))
+            for value in spec.enum
+        )
+    return spec.type.upper()
+
+
+def shell_id(task: str) -> str:
+    """Return a task's id without brackets, which are a pattern to a shell."""
+    return re.sub(r"\[([0-9]+)\]", r".\1", task)
