@@ -137,10 +137,14 @@ class PreparedRun:
             return self.workspace.masker
         return Masker(secret_values(self.workspace.environ, secrets.union(self.workspace.project.secrets)))
 
-    def model_info(self, model: str | None) -> tuple[Provider, ModelInfo]:
-        """Return a model's provider and abilities; None: the agent block's model. Raise NikaError."""
+    def model_info(self, model: str | None, *, fallback: bool = False) -> tuple[Provider, ModelInfo]:
+        """Return a model's provider and abilities; None: the agent block's model. Raise NikaError.
+
+        Args:
+            fallback: whether it is asked in place of another model.
+        """
         name = model or self.agent.model or ""
-        return self.directory.model(self.agent.provider, name)
+        return self.directory.model(self.agent.provider, name, fallback=fallback)
 
     @cached_property
     def files(self) -> Mapping[str, str]:
@@ -254,7 +258,7 @@ def prepare_run(
         problems += dict.fromkeys(problem for each in models for problem in each.problems())
     problems += _beyond_the_limit(options, workspace)
     keywords = {word: keyword for each in models for word, keyword in each.keywords.items()}
-    workflow = with_models(workflow, workspace, keywords)
+    workflow = with_models(workflow, workspace, keywords, provider=options.provider)
     if not any(problem.severity is Severity.ERROR for problem in problems):
         try:
             agent = resolve_system_prompt(agent, workflow, workspace, values)

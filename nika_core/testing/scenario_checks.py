@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
+from nika_core.engine.llm.replies import reply_parts
 from nika_core.errors import TaskError
-from nika_core.model.message import Message, Role
+from nika_core.model.message import Message, Role, ToolResultPart
 from nika_core.model.usage import Usage
 from nika_core.plugin import Client, ClientNotice, Finished, ModelInfo, ModelRequest, TextDelta
 from nika_core.testing.errors import NotConformant, require
@@ -101,17 +103,9 @@ async def _ask(client: Client, request: ModelRequest, notices: list[str]) -> _Re
 
 def _next(request: ModelRequest, reply: _Reply) -> ModelRequest:
     assert reply.end is not None
-    calls = reply.end.tool_calls
-    results = [Message(Role.TOOL, _RESULT, tool_call_id=call.id) for call in calls]
-    said = Message(Role.ASSISTANT, reply.text, calls, state=reply.end.state)
-    return ModelRequest(
-        (*request.messages, said, *results),
-        model=request.model,
-        max_tokens=request.max_tokens,
-        temperature=request.temperature,
-        tools=request.tools,
-        output_schema=request.output_schema,
-    )
+    results = [Message(Role.TOOL, [ToolResultPart(call.id, _RESULT)]) for call in reply.end.tool_calls]
+    said = Message(Role.ASSISTANT, reply_parts(reply.text, reply.end, ""))
+    return replace(request, messages=(*request.messages, said, *results))
 
 
 def _judged(outcome: Mapping[str, Any], reply: _Reply, requests: int, secrets: Sequence[str]) -> list[str]:

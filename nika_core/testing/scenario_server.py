@@ -51,9 +51,7 @@ class ScenarioServer(RawServer):
         self._taken[target] = number + 1
         answer = answers[min(number, len(answers) - 1)]
         if answer.expect is not None:
-            self.complaints += [
-                f"{wanted}, request {number + 1}: {each}" for each in differences(answer.expect, request)
-            ]
+            self.complaints += [f"{wanted}, request {number + 1}: {each}" for each in unmet(answer.expect, request)]
         return raw_answer(answer)
 
     def check(self) -> None:
@@ -101,7 +99,7 @@ def raw_answer(answer: ScenarioAnswer) -> RawAnswer:
     return RawAnswer([head, *chunks, *([b"0\r\n\r\n"] if answer.then == "go on" else [])], answer.then)
 
 
-def differences(expected: Expected, request: ReceivedRequest) -> list[str]:
+def unmet(expected: Expected, request: ReceivedRequest) -> list[str]:
     """Return what a request has otherwise than expected, one sentence each."""
     found: list[str] = []
     headers = {name.lower(): value for name, value in request.headers.items()}
