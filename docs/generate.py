@@ -113,7 +113,17 @@ FACE = {
         *("Problem", "Place", "Severity", "Category"),
     ),
     "A project": (
-        *("providers", "check_providers", "limits", "schema", "explain", "read_inputs", "init", "version"),
+        *(
+            "providers",
+            "check_providers",
+            "list_models",
+            "limits",
+            "schema",
+            "explain",
+            "read_inputs",
+            "init",
+            "version",
+        ),
         *("ProviderStatus", "SecretStatus", "ModelStatus", "HealthStatus", "Limit"),
     ),
     "Plugins": (

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from nika_core import codes
 from nika_core.app.installed_providers import InstalledProviders
+from nika_core.app.known_models import likely_model, unknown_model
 from nika_core.app.workspace import Workspace
 from nika_core.document import LoadedWorkflow
 from nika_core.errors import NikaError, Place, PluginError, Problem, Severity
@@ -87,9 +88,16 @@ class ModelChecks:
             yield self._of_tier(self._unusable(error, place), own, model)
             yield from self._too_many_tokens(task, None)
             return
-        self.providers[provider.name] = provider
+        yield from self._usable(provider, info, task.at(("model",)) if own is not None else self._block("model"), task)
         chain.add((provider.name, info.name))
         yield from self._cannot(task, info, uses_tools=uses_tools)
+
+    def _usable(self, provider: Provider, info: ModelInfo, place: Place | None, task: Task) -> Iterator[Problem]:
+        self.providers[provider.name] = provider
+        client = self._directory.connect(provider)
+        warning = unknown_model(self._workspace, client, provider, info, place or task.place)
+        if warning is not None:
+            yield warning
 
     def _fallback(self, task: Task) -> Iterator[tuple[str, Place]]:
         """Yield the models that may be asked in place of a task's, as far as they are known, each with its place."""
@@ -126,7 +134,7 @@ class ModelChecks:
                 codes.BAD_VALUE, message, place, "name each model once: one that cannot answer is not asked again"
             )
             return
-        self.providers[provider.name] = provider
+        yield from self._usable(provider, info, place, task)
         chain.add((provider.name, info.name))
         yield from self._cannot(task, info, uses_tools=uses_tools)
 
@@ -138,9 +146,10 @@ class ModelChecks:
             tier = str(said) if said in tiers else tiers[0]
             message = f"{problem.message}, which `{tier}` stands for"
             return replace(problem, message=message, place=project.at(("models", tier)))
-        if project.models and (meant := did_you_mean(model, project.models)):
-            return replace(problem, hint=meant)
-        return problem
+        meant = did_you_mean(model, project.models)
+        if meant is None and problem.code == codes.UNKNOWN_PROVIDER and self._agent.provider is None:
+            meant = likely_model(self._workspace, model)
+        return problem if meant is None else replace(problem, hint=meant)
 
     def _unusable(self, error: NikaError, place: Place) -> Problem:
         problem = error.problem()
