@@ -33,7 +33,7 @@ def sender_text(sender: Mapping[str, Any]) -> str:
 
 def answer_command_text(asked: OpenQuestion) -> str:
     """Return the command that answers a question."""
-    return answer_command_line(asked.run_id, asked.task, asked.question.form)
+    return answer_command_line(asked.run_id, asked.task, asked.question)
 
 
 def needs_signal(about: Mapping[str, Any]) -> bool:

@@ -65,6 +65,7 @@ class QuestionNotice:
         show: the value that is shown with it, as text (JSON unless it is a text), at most 4096 bytes; "" if there is
             none. What is longer ends with the line `[TRUNCATED: A bytes → B bytes]`; the command shows all of it.
         form: the fields of the answer by name, as `inputs:` declares them; None: the answer is yes or no.
+        words: what may be answered in place of the form's fields, or of yes and no.
         command: the command that answers, for a person: with `yes (or no)`, or with the fields to fill in.
         digest: of what is shown; an answer may carry it (`nika answer --digest`), and is then for this question only.
         since: when it was first shown, in seconds since the epoch.
@@ -80,6 +81,7 @@ class QuestionNotice:
     message: str
     show: str = ""
     form: JsonObject | None = None
+    words: tuple[str, ...] = ()
     command: str
     digest: str
     since: float
@@ -104,6 +106,8 @@ class QuestionNotice:
             found["show"] = self.show
         if self.form is not None:
             found["form"] = self.form
+        if self.words:
+            found["words"] = list(self.words)
         if self.expires_at is not None:
             found["expiresAt"] = iso_time(self.expires_at)
         return found

@@ -19,7 +19,7 @@ from nika_core.engine.core.ports import (
     admitted,
     unmasked,
 )
-from nika_core.engine.task.services import Reporter
+from nika_core.engine.task.services import Reporter, nothing_arrived
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.events import Event
 from nika_core.model.ids import NodeId
@@ -108,7 +108,7 @@ class Services:
         attend: told what a node waits for, and how to post its signal, so that what can bring it about may begin.
         notices: told of each node that begins to wait, to tell people outside of its question; None: nobody is told.
         random: from 0.0 up to 1.0, for jitter.
-        answer, attended: as in `TaskServices`.
+        answer, attended, arrived: as in `TaskServices`.
     """
 
     keyword: Callable[[str], Keyword]
@@ -134,6 +134,7 @@ class Services:
     random: Callable[[], float] = random.random
     answer: Callable[[str, Question], Json] | None = None
     attended: bool = False
+    arrived: Callable[[NodeId, Awaited], Signal | None] = nothing_arrived
 
 
 class Observer(Protocol):
