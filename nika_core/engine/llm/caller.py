@@ -19,6 +19,7 @@ from typing import Final
 from nika_core import codes
 from nika_core.engine.core.messages import Signal, Wait
 from nika_core.engine.core.ports import CallScope, Suspended
+from nika_core.engine.fair_turns import FairTurns
 from nika_core.engine.llm.batching import Batches, BatchPolicy
 from nika_core.engine.llm.breaker import BreakerSettings, Permit
 from nika_core.engine.llm.budget import Budget
@@ -53,6 +54,7 @@ class ResilientCaller:
         breaker: BreakerSettings | None = None,
         batch_policy: BatchPolicy | None = None,
         models: Mapping[str, str] | None = None,
+        turns: FairTurns | None = None,
     ) -> None:
         self._models = models or {}  # names that stand for models
         self._budget = budget
@@ -67,6 +69,7 @@ class ResilientCaller:
         self._names = CallNames()
         self._suspended: dict[tuple[str, str], tuple[ModelRequest, InFlightCall]] = {}
         self._told: set[str] = set()
+        self._turns = turns or FairTurns()
 
     async def model(self, request: ModelRequest, agent: AgentBlock) -> ModelInfo:
         """What the model that `request` would reach can do. Calls nothing. Raises TaskError."""
@@ -86,6 +89,7 @@ class ResilientCaller:
         suspended = self._suspended.pop((call.key, name), None)
         if suspended is not None:
             return await self._complete(*suspended, call, name)
+        await self._turns.acquire()  # an SDK takes milliseconds to send a request
         connection.breaker.refuse_while_open()
         unsent = require_abilities(meant, call.agent, info)
         if unsent is not None:
@@ -211,6 +215,7 @@ class ResilientCaller:
                 request,
                 in_flight.connection,
                 in_flight.text,
+                self._turns,
                 call.on_text,
                 call.heartbeat,
                 lambda message: self._tell_once(call, message),
