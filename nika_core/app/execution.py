@@ -142,7 +142,7 @@ class Execution:
         if self._on_stall is None:
             return await self._carry_out()
         records = tuple(self._prepared.workspace.registry.usable())
-        with loop_watchdog(asyncio.get_running_loop(), records, self._on_stall):
+        with loop_watchdog(records, self._on_stall):
             return await self._carry_out()
 
     async def _carry_out(self) -> RunResult:
