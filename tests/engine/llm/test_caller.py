@@ -14,6 +14,7 @@ import pytest
 from nika_core import codes
 from nika_core.engine.core.hashing import digest
 from nika_core.engine.core.ports import CallScope, InMemoryCallCache
+from nika_core.engine.fair_turns import SLICE, FairTurns
 from nika_core.engine.llm.budget import Bound, Budget, SpendingLimits
 from nika_core.engine.llm.caller import ResilientCaller
 from nika_core.engine.llm.pricing import Prices
@@ -152,6 +153,7 @@ def house(
     admit: Callable[[Admission], Refusal | None] | None = None,
     choose: Exception | None = None,
     client: FakeClient | None = None,
+    turns: FairTurns | None = None,
 ) -> House:
     client = client or FakeClient(*scripts, info=info)
     time = Time()
@@ -174,6 +176,7 @@ def house(
         prices=Prices(public=False),
         admit=admit,
         clock=time,
+        turns=turns,
     )
     made = House(client, caller, budget, time)
     return made
@@ -237,6 +240,53 @@ async def test_a_provider_is_connected_once_however_many_calls_come_at_once() ->
     assert h.connected == ["acme"]
     await h.caller.close()
     assert h.client.closed == 1
+
+
+class LoopTurns:
+    """Counts what happens in each turn of the event loop, on a clock that only the work itself turns."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.work = [0.0]  # seconds in each turn
+
+    def busy(self, seconds: float) -> None:
+        self.now += seconds
+        self.work[-1] += seconds
+
+    async def count(self, work: Any) -> None:
+        """Await it, and count meanwhile."""
+        task = asyncio.ensure_future(work)
+        while not task.done():
+            self.work.append(0.0)
+            await asyncio.sleep(0)
+        task.result()
+
+
+class BusyClient(FakeClient):
+    """Takes time to begin an answer and for each of its pieces, all of which are at hand."""
+
+    turns: LoopTurns
+    begin = 0.0
+    piece = 0.0
+
+    async def stream(self, request: ModelRequest) -> AsyncIterator[Chunk]:
+        self.turns.busy(self.begin)
+        for _ in range(100):
+            self.turns.busy(self.piece)
+            yield TextDelta("x")
+        yield Finished("end", Usage(10, 100))
+
+
+@pytest.mark.parametrize(("begin", "piece"), [(0.4, 0.0), (0.0, 0.2)])
+async def test_calls_begin_and_read_what_is_at_hand_in_turns(begin: float, piece: float) -> None:
+    loop = LoopTurns()
+    h = house(turns=FairTurns(lambda: loop.now))
+    h.client.__class__ = BusyClient
+    h.client.turns, h.client.begin, h.client.piece = loop, begin * SLICE, piece * SLICE  # type: ignore[attr-defined]  # as said above
+    await h.caller.complete(ask(), h.scope())  # they would wait for the provider one by one
+    await loop.count(asyncio.gather(*(h.caller.complete(ask(str(i)), h.scope(key=f"r/{i}#1")) for i in range(50))))
+    assert sum(loop.work[1:]) == pytest.approx(50 * SLICE * (begin + 100 * piece))
+    assert max(loop.work[1:]) <= SLICE * (1 + max(begin, piece)) * 1.001
 
 
 async def test_what_a_model_can_do_is_known_without_calling_it() -> None:
