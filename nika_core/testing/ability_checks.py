@@ -5,29 +5,16 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Awaitable
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from nika_core.errors import TaskError
-from nika_core.model.message import ToolSpec
 from nika_core.plugin import BatchResult, BatchSearch, BatchTrace, Client, ModelInfo
 from nika_core.testing.errors import NotConformant, require
 from nika_core.testing.fault_server import FaultServer
-from nika_core.testing.provider_checks import Make, read_stream, small_request, within_time
-from nika_core.testing.reasoning_checks import ABILITIES, check_efforts
+from nika_core.testing.provider_checks import ABILITIES, SCHEMA, TOOL, Make, in_time, read_stream, small_request
+from nika_core.testing.reasoning_checks import check_efforts
 
 T = TypeVar("T")
-
-_TOOL: Final = ToolSpec(
-    "get_weather",
-    "The weather in a city.",
-    {"type": "object", "required": ["city"], "properties": {"city": {"type": "string"}}},
-)
-_SCHEMA: Final = {
-    "type": "object",
-    "required": ["answer"],
-    "properties": {"answer": {"type": "string"}},
-    "additionalProperties": False,
-}
 
 
 async def check_abilities(make: Make, model: str, server: FaultServer | None = None) -> None:
@@ -43,19 +30,19 @@ async def check_abilities(make: Make, model: str, server: FaultServer | None = N
     try:
         info = client.info(model)
         if info.tools:
-            await _can("tools", read_stream(client, small_request(model, tools=(_TOOL,))))
+            await _can("tools", read_stream(client, small_request(model, tools=(TOOL,))))
         if info.temperature:
             await _can("temperature", read_stream(client, small_request(model, temperature=0.0)))
         if info.json_schema:
             texts, end = await _can(
-                "json_schema", read_stream(client, small_request(model, output_schema=_SCHEMA, max_tokens=256))
+                "json_schema", read_stream(client, small_request(model, output_schema=SCHEMA, max_tokens=256))
             )
             try:
                 json.loads("".join(texts) if end.stop_reason != "maxTokens" else "{}")  # cut: nothing to see
             except ValueError:
                 message = f"it says `json_schema`, and answers {''.join(texts)!r:.100}"
                 raise NotConformant(ABILITIES, message) from None
-        await check_efforts(client, model, info, _TOOL, server)
+        await check_efforts(client, model, info, TOOL, server)
         await _check_batches(client, model, info)
     finally:
         await client.close()
@@ -69,10 +56,10 @@ async def _check_batches(client: Client, model: str, info: ModelInfo) -> None:
 
     if info.batch:
         try:
-            result = await within_time(batch(), ABILITIES)
+            result = await in_time(batch(), ABILITIES)
             require(isinstance(result, BatchResult), ABILITIES, f"`poll_batch` returns {result!r:.100}")
             if find is not None:
-                search = await within_time(find(("nobody-sent-this",), time.time()), ABILITIES)
+                search = await in_time(find(("nobody-sent-this",), time.time()), ABILITIES)
                 right = isinstance(search, BatchSearch) and search.trace is not BatchTrace.TAKEN
                 require(right, ABILITIES, f"`find_batch` returns {search!r:.100} for a batch that was never sent")
         except TaskError:
@@ -83,7 +70,7 @@ async def _check_batches(client: Client, model: str, info: ModelInfo) -> None:
             raise NotConformant(ABILITIES, f"it says `batch`, and raises {error!r:.200}") from error
         return
     try:
-        await within_time(client.submit_batch({"one": small_request(model)}), ABILITIES)
+        await in_time(client.submit_batch({"one": small_request(model)}), ABILITIES)
     except TaskError:
         return
     except Exception as error:
@@ -94,6 +81,6 @@ async def _check_batches(client: Client, model: str, info: ModelInfo) -> None:
 
 async def _can(ability: str, awaitable: Awaitable[T]) -> T:
     try:
-        return await within_time(awaitable, ABILITIES)
+        return await in_time(awaitable, ABILITIES)
     except TaskError as error:
         raise NotConformant(ABILITIES, f"it says `{ability}`, and refuses: {error.message}") from error

@@ -1,4 +1,4 @@
-"""Checks of a provider's client: it streams, counts, closes, and fails as what it is."""
+"""Checks of a provider's client: it streams, counts, closes, fails as what it is, and says truly what it can do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeVar
 
 from nika_core.errors import Category, TaskError
-from nika_core.model.message import Message, Role
+from nika_core.model.message import Message, Role, ToolSpec
 from nika_core.plugin import (
     Client,
     ClientNotice,
@@ -30,11 +30,24 @@ STREAMS: Final = "streams"
 COUNTS: Final = "counts"
 CLOSES: Final = "closes"
 FAULTS: Final = "faults"
+ABILITIES: Final = "abilities"
 
 _SECONDS: Final = 20.0  # for any one thing that is tried
 _QUICK: Final = 0.1  # seconds for `info` and `models`
 _CLOSED: Final = 2.0  # seconds until the other side has seen that a connection is closed
 _FAR: Final = 4.0  # times by which an estimate and the real usage may differ
+TOOL: Final = ToolSpec(
+    "get_weather",
+    "The weather in a city.",
+    {"type": "object", "required": ["city"], "properties": {"city": {"type": "string"}}},
+)
+SCHEMA: Final = {
+    "type": "object",
+    "required": ["answer"],
+    "properties": {"answer": {"type": "string"}},
+    "additionalProperties": False,
+}
+
 Make = Callable[[], Client]
 
 # What happens, to the categories that say so.
@@ -122,7 +135,7 @@ async def check_streams(make: Make, model: str, server: FaultServer | None = Non
     """
     client = make()
     try:
-        texts, end = await within_time(read_stream(client, small_request(model)), STREAMS)
+        texts, end = await in_time(read_stream(client, small_request(model)), STREAMS)
         require("".join(texts).strip(), STREAMS, "a reply without text")
         require(isinstance(end.stop_reason, str) and end.stop_reason, STREAMS, "`Finished` has no `stop_reason`")
         if server is not None:
@@ -130,7 +143,7 @@ async def check_streams(make: Make, model: str, server: FaultServer | None = Non
             server.released.clear()
             try:
                 stream = client.stream(small_request(model))
-                first = await within_time(anext(stream), STREAMS)
+                first = await in_time(anext(stream), STREAMS)
                 require(
                     isinstance(first, TextDelta) and not server.gave_up,  # the server's word: a clock measures load
                     STREAMS,
@@ -143,8 +156,11 @@ async def check_streams(make: Make, model: str, server: FaultServer | None = Non
         await client.close()
 
 
-async def check_counts(make: Make, model: str) -> None:
+async def check_counts(make: Make, model: str, server: FaultServer | None = None) -> None:
     """Check that a reply has its number of tokens, and that the estimate before it is close.
+
+    Args:
+        server: tells whether the estimate sends a request; None: not looked at.
 
     Raises:
         NotConformant: with both numbers.
@@ -152,10 +168,15 @@ async def check_counts(make: Make, model: str) -> None:
     client = make()
     try:
         request = small_request(model, "One word, please. " * 20)
-        estimate = await within_time(client.estimate(request), COUNTS)
+        before = 0 if server is None else len(server.requests)
+        estimate = await in_time(client.estimate(request), COUNTS)
         require(isinstance(estimate, TokenEstimate), COUNTS, f"`estimate` returns {estimate!r:.100}")
+        if server is not None:
+            asks, says = len(server.requests) > before, getattr(client, "counts_by_asking", False) is True
+            require(asks or not says, COUNTS, "it says `counts_by_asking`, and `estimate` sends nothing")
+            require(says or not asks, COUNTS, "`estimate` sends a request: say `counts_by_asking = True`")
         require(estimate.input_tokens > 0, COUNTS, f"`estimate` returns {estimate.input_tokens} tokens for a prompt")
-        _, end = await within_time(read_stream(client, request), COUNTS)
+        _, end = await in_time(read_stream(client, request), COUNTS)
         usage = end.usage
         require(usage.input_tokens > 0, COUNTS, f"a reply with {usage.input_tokens} input tokens")
         require(usage.output_tokens > 0, COUNTS, f"a reply with {usage.output_tokens} output tokens")
@@ -181,11 +202,11 @@ async def check_closes(make: Make, model: str, server: FaultServer) -> None:
     server.released.clear()
     try:
         stream = client.stream(small_request(model))
-        await within_time(anext(stream), CLOSES)
+        await in_time(anext(stream), CLOSES)
         await stream.aclose()  # type: ignore[attr-defined]  # an async generator, as the interface wants it
     finally:
         server.released.set()
-        await within_time(client.close(), CLOSES)
+        await in_time(client.close(), CLOSES)
     until = time.monotonic() + _CLOSED
     while server.connections and time.monotonic() < until:  # noqa: ASYNC110  # the server is another thread's
         await asyncio.sleep(0.01)
@@ -222,7 +243,7 @@ async def check_unreachable(make: Make, model: str) -> None:
     """
     client = make()
     try:
-        health = await within_time(client.health(), FAULTS)
+        health = await in_time(client.health(), FAULTS)
         require(not health.ok, FAULTS, "`health` is fine although nothing listens there")
     except Exception as error:
         if isinstance(error, NotConformant):
@@ -258,7 +279,7 @@ def _fault_text(mode: str | int) -> str:
 
 async def _failure(client: Client, request: ModelRequest, when: str) -> TaskError:
     try:
-        texts, _ = await within_time(read_stream(client, request), FAULTS)
+        texts, _ = await in_time(read_stream(client, request), FAULTS)
     except TaskError as error:
         return error
     except NotConformant as error:
@@ -270,8 +291,8 @@ async def _failure(client: Client, request: ModelRequest, when: str) -> TaskErro
     raise NotConformant(FAULTS, f"when {when}, it answers {''.join(texts)!r:.100}")
 
 
-async def within_time(awaitable: Awaitable[T], rule: str) -> T:
-    """Return what is awaited. Raise NotConformant if nothing comes for 20 seconds."""
+async def in_time(awaitable: Awaitable[T], rule: str) -> T:
+    """Await something that must not take long. Raise NotConformant with the rule if it does."""
     try:
         async with asyncio.timeout(_SECONDS):
             return await awaitable

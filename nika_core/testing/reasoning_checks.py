@@ -12,10 +12,9 @@ from nika_core.model.message import Message, Role, ToolResultPart, ToolSpec
 from nika_core.plugin import Client, ModelInfo, ModelRequest
 from nika_core.testing.errors import NotConformant, require
 from nika_core.testing.fault_server import REASONING, FaultServer
-from nika_core.testing.provider_checks import read_stream, small_request, within_time
+from nika_core.testing.provider_checks import ABILITIES, in_time, read_stream, small_request
 from nika_core.values import replace
 
-ABILITIES: Final = "abilities"
 _TOKENS: Final = 4096  # of an answer: room to think
 
 
@@ -37,7 +36,7 @@ async def check_efforts(
     for effort in ("", *info.efforts) if info.efforts else ():
         request = small_request(model, max_tokens=_TOKENS, effort=effort or None)
         try:
-            await within_time(read_stream(client, request), ABILITIES)
+            await in_time(read_stream(client, request), ABILITIES)
         except TaskError as error:
             raise NotConformant(ABILITIES, f"it says `efforts`, and refuses {effort!r}: {error.message}") from error
         if server is not None:
@@ -50,14 +49,14 @@ async def check_efforts(
 
 async def _check_reasoning(client: Client, request: ModelRequest, info: ModelInfo, server: FaultServer) -> None:
     request = replace(request, effort=info.efforts[-1])
-    texts, end = await within_time(read_stream(client, request), ABILITIES)
+    texts, end = await in_time(read_stream(client, request), ABILITIES)
     if REASONING.encode() not in b"".join(server.answers[-1].parts):
         return  # a wire without any
     require(REASONING not in "".join(texts), ABILITIES, "it shows what the model thinks as a part of the answer")
     require(bool(end.tool_calls), ABILITIES, "a call after what the model thinks is lost")
     results = [Message(Role.TOOL, [ToolResultPart(call.id, "sunny")]) for call in end.tool_calls]
     following = (*request.messages, Message(Role.ASSISTANT, end.parts), *results)
-    await within_time(read_stream(client, replace(request, messages=following)), ABILITIES)
+    await in_time(read_stream(client, replace(request, messages=following)), ABILITIES)
     require(
         REASONING in json.dumps(_last_body(server), ensure_ascii=False),
         ABILITIES,

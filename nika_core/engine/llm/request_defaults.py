@@ -9,8 +9,11 @@ from nika_core import codes
 from nika_core.errors import Category, TaskError
 from nika_core.model.effort import default_max_tokens
 from nika_core.model.workflow import AgentBlock
-from nika_core.plugin import ModelInfo, ModelRequest
+from nika_core.plugin import ModelInfo, ModelRequest, estimate_tokens
 
+_PER_MESSAGE: Final = 16
+_PER_TOOL: Final = 64
+_FOR_TOOLS: Final = 1024  # a server's own words about tools or a schema
 LEAST_MAX_TOKENS: Final = 256  # a shorter reply helps nobody: then the call is refused, with the figures
 
 
@@ -72,6 +75,25 @@ def _cannot(message: str, hint: str) -> TaskError:
     return TaskError(message, category=Category.CONFIG, code=codes.MODEL_CANNOT, hint=hint)
 
 
+def most_tokens(request: ModelRequest) -> int:
+    """Return how many tokens a prompt can have at most, by any tokenizer: a token has at least one byte.
+
+    What servers put around messages and tools is counted generously.
+    """
+    around = _PER_MESSAGE * (1 + len(request.messages))
+    if request.tools or request.output_schema is not None:
+        around += _FOR_TOOLS + _PER_TOOL * len(request.tools)
+    return 4 * estimate_tokens(request) + around
+
+
+def wanted_tokens(request: ModelRequest, info: ModelInfo) -> int:
+    """Return how many tokens a reply may have if nothing is short."""
+    if request.max_tokens is not None:
+        return request.max_tokens
+    default = default_max_tokens(request.effort)
+    return min(default, info.max_output_tokens or default)
+
+
 def fit_context(request: ModelRequest, info: ModelInfo, prompt: int, room: int | None) -> ModelRequest:
     """With `max_tokens` set, so that prompt and reply fit the model.
 
@@ -85,8 +107,7 @@ def fit_context(request: ModelRequest, info: ModelInfo, prompt: int, room: int |
     context = info.context_tokens
     wanted = request.max_tokens
     if wanted is None:
-        default = default_max_tokens(request.effort)
-        most = min(default, info.max_output_tokens or default)
+        most = wanted_tokens(request, info)
         left = min(bound - prompt for bound in (most + prompt, room, context) if bound is not None)
         wanted = max(left, min(LEAST_MAX_TOKENS, most))
     if context is not None and prompt + wanted > context:

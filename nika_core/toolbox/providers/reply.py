@@ -31,6 +31,8 @@ _STOPS: Final[Mapping[str, str]] = {
         "maxTokens",
     ),
 }  # fmt: skip
+_NO_WORD: Final = (None, "", "null", "none", "None")  # some servers write it as a text in the pieces before the end
+_GOOD: Final = ("end", "toolUse")
 _UNREADABLE: Final = BatchReply(error="its line in the result of the batch cannot be read")
 _FIELDS: Final = frozenset(  # of a message; what else is in it is a vendor's state
     {"role", "content", "tool_calls", "function_call", "refusal", "name", "annotations", "audio", "images", "citations"}
@@ -84,9 +86,13 @@ class Reply:
         return self.stop is not None
 
     def ended(self, word: Any) -> None:
-        """Take the server's word for the end, if it is one."""
-        if word not in (None, ""):
+        """Take the server's word for the end, if it is one. A later word does not make a bad end good."""
+        if word not in _NO_WORD and (self.stop is None or self._stopped in _GOOD):
             self.stop = str(word)
+
+    @property
+    def _stopped(self) -> str:
+        return self.stops.get(self.stop or "") or stop_reason(self.stop or "")
 
     def used(self, told: Any) -> None:
         """Take what the server says was used, if it says something."""
@@ -95,8 +101,8 @@ class Reply:
 
     def finished(self) -> Finished:
         """Return the end of a complete reply: the calls of one that is not whole are not made."""
-        stop = "refusal" if self.refused else self.stops.get(self.stop or "") or stop_reason(self.stop or "")
-        calls = self.calls.calls() if stop in ("end", "toolUse") else ()
+        stop = "refusal" if self.refused else self._stopped
+        calls = self.calls.calls() if stop in _GOOD else ()
         usage = self.usage or Usage(calls=1)
         return Finished("toolUse" if calls else stop, usage, self.parts(calls), self.model)
 

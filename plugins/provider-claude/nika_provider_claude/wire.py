@@ -171,6 +171,7 @@ class ClaudeReply(Reply):
                 message = _object_in(event, "message")
                 self.model = str(message.get("model") or self.model)
                 self.used(message.get("usage"))
+                self.ended(message.get("stop_reason"))
                 return self._whole(message) if message.get("content") else ""
             case "message":  # whole, from a server that streams nothing
                 self.model = str(event.get("model") or self.model)
