@@ -319,7 +319,8 @@ class Client(Protocol):
     The module may be imported by `nika validate`: it imports its SDK only on the first call, off the event loop.
     Every failure is a `TaskError` whose category says what it is (`rateLimit` with `retry_after`, `network`,
     `provider`, `timeout`, `config` for a wrong key or model, `validation` for a request that is refused for its form).
-    A client may have the method of `BatchFinder`, too.
+    A client may have the method of `BatchFinder`, too, and an attribute `counts_by_asking`: if it is true, `estimate`
+    sends a request, and is called only if the most that the prompt can have does not fit the limits and the model.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None: ...

@@ -160,8 +160,11 @@ async def check_streams(make: Make, model: str, server: FaultServer | None = Non
         await client.close()
 
 
-async def check_counts(make: Make, model: str) -> None:
+async def check_counts(make: Make, model: str, server: FaultServer | None = None) -> None:
     """Check that a reply has its number of tokens, and that the estimate before it is close.
+
+    Args:
+        server: tells whether the estimate sends a request; None: not looked at.
 
     Raises:
         NotConformant: with both numbers.
@@ -169,8 +172,13 @@ async def check_counts(make: Make, model: str) -> None:
     client = make()
     try:
         request = small_request(model, "One word, please. " * 20)
+        before = 0 if server is None else len(server.requests)
         estimate = await in_time(client.estimate(request), COUNTS)
         require(isinstance(estimate, TokenEstimate), COUNTS, f"`estimate` returns {estimate!r:.100}")
+        if server is not None:
+            asks, says = len(server.requests) > before, getattr(client, "counts_by_asking", False) is True
+            require(asks or not says, COUNTS, "it says `counts_by_asking`, and `estimate` sends nothing")
+            require(says or not asks, COUNTS, "`estimate` sends a request: say `counts_by_asking = True`")
         require(estimate.input_tokens > 0, COUNTS, f"`estimate` returns {estimate.input_tokens} tokens for a prompt")
         _, end = await in_time(read_stream(client, request), COUNTS)
         usage = end.usage
