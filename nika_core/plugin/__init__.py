@@ -73,6 +73,7 @@ if TYPE_CHECKING:
         Chunk,
         Client,
         ClientNotice,
+        FileAbility,
         Finished,
         Health,
         ModelInfo,
@@ -82,9 +83,9 @@ if TYPE_CHECKING:
         Provider,
         TextDelta,
         TokenEstimate,
-        estimate_tokens,
     )
     from nika_core.plugin.template_source import Scope, Source, SourceReport, TemplateSource, TypedSource, Values
+    from nika_core.plugin.token_estimate import estimate_tokens
     from nika_core.plugin.tool import Tool, ToolResult
 
 API_VERSION: Final = 1
@@ -117,6 +118,7 @@ _LAZY: Final = {
         "BatchTrace",
         "Chunk",
         "Client",
+        "FileAbility",
         "Finished",
         "Health",
         "ModelInfo",
@@ -127,8 +129,8 @@ _LAZY: Final = {
         "Provider",
         "TextDelta",
         "TokenEstimate",
-        "estimate_tokens",
     ),
+    "nika_core.plugin.token_estimate": ("estimate_tokens",),
     "nika_core.plugin.template_source": ("Scope", "Source", "SourceReport", "TemplateSource", "TypedSource", "Values"),
     "nika_core.plugin.tool": ("Tool", "ToolResult"),
     "nika_core.model.bounded": ("bound",),
@@ -179,6 +181,7 @@ __all__ = [
     "EventKind",
     "Explanation",
     "Facets",
+    "FileAbility",
     "FileError",
     "Finished",
     "Graph",
