@@ -40,10 +40,12 @@ if TYPE_CHECKING:
     )
     from nika_core.api.running import EventStream, aresume, arun, carry_out, resume, run, start, stream
     from nika_core.api.runs import answer, questions, signal
+    from nika_core.api.trusting import decline_trust, forget_trust, trust, trust_decisions, trust_status
     from nika_core.app.execution import Execution
     from nika_core.app.json_forms import to_json
     from nika_core.app.prepared_run import PreparedRun
     from nika_core.app.results import (
+        FolderTrust,
         HealthStatus,
         ModelStatus,
         Plan,
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
         SecretStatus,
         SentSignal,
     )
+    from nika_core.app.trust import TrustDecision
     from nika_core.app.workspace import Workspace
     from nika_core.document import LoadedWorkflow
     from nika_core.document.diagnostics import render_compact, render_pretty
@@ -90,13 +93,15 @@ _PUBLIC: Final = {
     "api.project": ("check_providers", "explain", "init", "limits", "providers", "read_inputs", "schema", "version"),
     "api.running": ("EventStream", "aresume", "arun", "carry_out", "resume", "run", "start", "stream"),
     "api.runs": ("answer", "questions", "signal"),
+    "api.trusting": ("decline_trust", "forget_trust", "trust", "trust_decisions", "trust_status"),
     "app.execution": ("Execution",),
     "app.json_forms": ("to_json",),
     "app.prepared_run": ("PreparedRun",),
     "app.results": (
         *("HealthStatus", "ModelStatus", "Plan", "PlannedTask", "ProviderStatus", "RecordedRun", "RecordedTask"),
-        *("SecretStatus", "SentSignal"),
+        *("FolderTrust", "SecretStatus", "SentSignal"),
     ),
+    "app.trust": ("TrustDecision",),
     "app.workspace": ("Workspace",),
     "document": ("LoadedWorkflow",),
     "document.diagnostics": ("render_compact", "render_pretty"),
@@ -124,6 +129,7 @@ __all__ = [
     "EventStream",
     "Execution",
     "Failure",
+    "FolderTrust",
     "HealthStatus",
     "JournalError",
     "Limit",
@@ -155,6 +161,7 @@ __all__ = [
     "StartOptions",
     "TaskError",
     "TaskResult",
+    "TrustDecision",
     "Usage",
     "UsageError",
     "Workspace",
@@ -166,8 +173,10 @@ __all__ = [
     "carry_out",
     "check_plugins",
     "check_providers",
+    "decline_trust",
     "describe_plugin",
     "explain",
+    "forget_trust",
     "init",
     "limits",
     "load",
@@ -190,6 +199,9 @@ __all__ = [
     "start",
     "stream",
     "to_json",
+    "trust",
+    "trust_decisions",
+    "trust_status",
     "unmatched_plugins",
     "validate",
     "version",

@@ -47,7 +47,7 @@ def forecast(prepared: PreparedRun, counted: Mapping[str, int] | None = None) ->
     named = dict.fromkeys(call.model for estimate in estimates.values() for call in estimate.calls)
     models = {name: prepared.model_info(name) for name in named}
     for _, info in models.values():
-        if not info.free and info.price is None and info.name not in prepared.workspace.project.prices:
+        if not info.free and info.price is None and info.name not in prepared.workspace.prices:
             prepared.prices.load()
     talking = {task.id: task for task in prepared.workflow.tasks if _talks(prepared, task)}
     tasks = []

@@ -11,6 +11,7 @@ import typer
 import nika_core as nika
 from nika_core.cli.console import plain, print_data, print_json, style_data
 from nika_core.cli.options import Format, FormatOption
+from nika_core.cli.problems import print_project_warnings
 
 
 def providers_command(
@@ -18,7 +19,9 @@ def providers_command(
     format_: FormatOption = Format.PRETTY,
 ) -> None:
     """List each provider with its models' known prices, and whether its key is set (never the key)."""
-    found = asyncio.run(nika.check_providers()) if check else nika.providers()
+    workspace = nika.Workspace.open()
+    found = asyncio.run(nika.check_providers(workspace=workspace)) if check else nika.providers(workspace=workspace)
+    print_project_warnings(workspace)
     if format_ is Format.JSON:
         print_json({"providers": [nika.to_json(provider) for provider in found]})
     else:

@@ -84,6 +84,7 @@ KEYWORD: Final[Rules] = {
         "a validator of nika_core.plugin.fields, or None",
         lambda value: value is None or _is_validator(value),
     ),
+    "widening_settings": _NAMES,
     "synonyms": _NAMES,
     "explanations": (
         "Explanation values in a tuple",
