@@ -1,4 +1,4 @@
-"""The project file: how it is found, read and checked, with the keywords' parts of it."""
+"""The project file: how it is found, read and checked, with the plugins' parts of it."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def _user(number: int) -> str:
 def load_project(start: Path, limits: Limits | None = None, *, clock: Clock | None = None) -> Project:
     """Return the project that `start` (a workflow file or a folder) belongs to; an empty one if there is no file.
 
-    Needs no plugin: keys of keywords are kept as they are, for `check_settings`.
+    Needs no plugin: keys of plugins are kept as they are, for `check_settings`.
 
     Raises:
         ProblemsError: all that is wrong with the file.
@@ -213,32 +213,33 @@ def check_settings(
     """Return the project with its keywords' keys as their validators return them, and what is wrong with those keys.
 
     Args:
-        may_widen: whether what `keyword.key` widens counts; what does not is left out.
+        may_widen: whether what `plugin.key`, or all of `plugin`, widens counts; what does not is left out.
     """
     problems: list[Problem] = []
     checked: dict[str, Any] = {}
-    words = catalog.keywords()
+    words = catalog.settings_keys()
     for key, node in project.settings.items():
-        validator = None
+        owner = None
         if key in words:
             try:
-                validator = catalog.keyword(key).settings
+                owner = catalog.settings_owner(key)
             except PluginError as error:
                 problems.append(Problem(error.code, error.message, project.at((key,), at_key=True), error.hint))
                 continue
-        if validator is None:
-            hint = suggest_key(key, [*PROJECT, *words]) or f"known here: {', '.join(PROJECT)}, and keywords' own keys"
+        if owner is None:
+            hint = suggest_key(key, [*PROJECT, *words]) or f"known here: {', '.join(PROJECT)}, and plugins' own keys"
             place = project.at((key,), at_key=True)
             problems.append(Problem(codes.UNKNOWN_KEY, f"unknown key `{key}`", place, hint))
             continue
         issues: list[ValidationIssue] = []
-        settings = compile_schema(validator).check(node, issues)
+        settings = compile_schema(owner.settings).check(node, issues)
+        widening = getattr(owner, "widening_settings", ())
         if isinstance(settings, dict):
-            widening = catalog.keyword(key).widening_settings
             settings = {
                 name: value for name, value in settings.items() if name not in widening or may_widen(f"{key}.{name}")
             }
-        checked[key] = settings
+        if "*" not in widening or may_widen(key):
+            checked[key] = settings
         problems.extend(
             Problem(issue.code or codes.BAD_PROJECT_FILE, issue.message, _place(project, key, issue), issue.hint)
             for issue in issues

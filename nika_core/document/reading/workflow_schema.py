@@ -31,6 +31,7 @@ _DELAY: Final = Templated(Duration(), before_run=True)
 AGENT: Final = Map(
     {
         Optional("model"): NonEmptyStr(),
+        Optional("fallback"): Seq(NonEmptyStr()),
         Optional("provider"): NonEmptyStr(),
         Optional("systemPrompt"): Str(),
         Optional("systemPromptFile"): NonEmptyStr(),

@@ -67,6 +67,8 @@ def definition_hash(
     if agent is not None:
         found += [agent.model, agent.provider, agent.system_prompt, agent.max_turns, agent.max_tokens]
         found += [agent.temperature, agent.allowed_tools, agent.disallowed_tools]
+        if agent.fallback:
+            found.append(["fallback", agent.fallback])
     if files:
         found.append(files)
     if sections:

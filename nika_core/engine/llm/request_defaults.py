@@ -8,10 +8,13 @@ from typing import Final
 from nika_core import codes
 from nika_core.errors import Category, TaskError
 from nika_core.model.workflow import AgentBlock
-from nika_core.plugin import ModelInfo, ModelRequest
+from nika_core.plugin import ModelInfo, ModelRequest, estimate_tokens
 
 # Of a reply, where neither the task nor the agent block says `maxTokens`; less where less is left of a limit.
 DEFAULT_MAX_TOKENS: Final = 4096
+_PER_MESSAGE: Final = 16
+_PER_TOOL: Final = 64
+_FOR_TOOLS: Final = 1024  # a server's own words about tools or a schema
 LEAST_MAX_TOKENS: Final = 256  # a shorter reply helps nobody: then the call is refused, with the figures
 
 
@@ -63,6 +66,24 @@ def _cannot(message: str, hint: str) -> TaskError:
     return TaskError(message, category=Category.CONFIG, code=codes.MODEL_CANNOT, hint=hint)
 
 
+def most_tokens(request: ModelRequest) -> int:
+    """Return how many tokens a prompt can have at most, by any tokenizer: a token has at least one byte.
+
+    What servers put around messages and tools is counted generously.
+    """
+    around = _PER_MESSAGE * (1 + len(request.messages))
+    if request.tools or request.output_schema is not None:
+        around += _FOR_TOOLS + _PER_TOOL * len(request.tools)
+    return 4 * estimate_tokens(request) + around
+
+
+def wanted_tokens(request: ModelRequest, info: ModelInfo) -> int:
+    """Return how many tokens a reply may have if nothing is short."""
+    if request.max_tokens is not None:
+        return request.max_tokens
+    return min(DEFAULT_MAX_TOKENS, info.max_output_tokens or DEFAULT_MAX_TOKENS)
+
+
 def fit_context(request: ModelRequest, info: ModelInfo, prompt: int, room: int | None) -> ModelRequest:
     """With `max_tokens` set, so that prompt and reply fit the model.
 
@@ -76,7 +97,7 @@ def fit_context(request: ModelRequest, info: ModelInfo, prompt: int, room: int |
     context = info.context_tokens
     wanted = request.max_tokens
     if wanted is None:
-        most = min(DEFAULT_MAX_TOKENS, info.max_output_tokens or DEFAULT_MAX_TOKENS)
+        most = wanted_tokens(request, info)
         left = min(bound - prompt for bound in (most + prompt, room, context) if bound is not None)
         wanted = max(left, min(LEAST_MAX_TOKENS, most))
     if context is not None and prompt + wanted > context:

@@ -44,8 +44,8 @@ class ToolUser(Protocol):
     agent: AgentBlock
     max_json_depth: int
 
-    def child(self, keyword: BoundKeyword, key: str, timeout: float) -> Any:
-        """Return the context of another keyword's step that runs inside this task as a tool."""
+    def child(self, keyword: BoundKeyword, key: str, timeout: float, call: str = "") -> Any:
+        """Return the context of another keyword's step that runs inside this task as a tool, for the call `call`."""
         ...
 
     def count(self, usage: object) -> None:
@@ -94,7 +94,7 @@ async def _tools_of(services: TaskServices, context: ToolUser, pattern: str) -> 
 async def call_tool(
     services: TaskServices, context: ToolUser, tool: Tool, arguments: JsonObject, *, fresh: bool = False
 ) -> ToolResult:
-    """Run it, or give its earlier result again. Raises nothing but cancellation.
+    """Run it, or give its earlier result again. Raises nothing but cancellation, and what the tool waits for outside.
 
     Args:
         fresh: run it in any case, with a key that no other call has; its result is given to no later call.
@@ -103,7 +103,8 @@ async def call_tool(
     name = f"{tool.name}:{digest([tool.name, arguments])}"
     if fresh:
         started = services.clock.monotonic()
-        outcome = await _run(services, context, tool, arguments, f"{context.key}/{name}#{secrets.token_hex(8)}")
+        key, call = f"{context.key}/{name}#{secrets.token_hex(8)}", f"{name}#{context.occurrence(f'fresh {name}')}"
+        outcome = await _run(services, context, tool, arguments, key, call)
         _tell(services, context, tool, arguments, outcome, services.clock.monotonic() - started)
         return outcome
     call = f"tool/{name}#{context.occurrence(name)}"
@@ -114,14 +115,17 @@ async def call_tool(
         _tell(services, context, tool, arguments, outcome, 0.0, reused=True)
         return outcome
     started = services.clock.monotonic()
-    outcome = await _run(services, context, tool, arguments, f"{context.key}/{call.rpartition(':')[2]}")
+    key = call.rpartition(":")[2]
+    outcome = await _run(services, context, tool, arguments, f"{context.key}/{key}", key)
     call_cache.put(context.key, call, {"content": outcome.content, "isError": outcome.is_error})
     _tell(services, context, tool, arguments, outcome, services.clock.monotonic() - started)
     await services.reporter.barrier()
     return outcome
 
 
-async def _run(services: TaskServices, context: ToolUser, tool: Tool, arguments: JsonObject, key: str) -> ToolResult:
+async def _run(
+    services: TaskServices, context: ToolUser, tool: Tool, arguments: JsonObject, key: str, call: str
+) -> ToolResult:
     try:
         keyword = services.keyword(tool.keyword)
         _admit(services, context, tool)
@@ -131,7 +135,7 @@ async def _run(services: TaskServices, context: ToolUser, tool: Tool, arguments:
             return ToolResult(f"these arguments make no sense: {error}", is_error=True)
         if not keyword.spec.pure:
             await services.reporter.barrier()
-        child = context.child(keyword, key, min(keyword.timeout, context.timeout))
+        child = context.child(keyword, key, min(keyword.timeout, context.timeout), call)
         try:
             returned = await run_with_timeout(
                 keyword.step.run(fork(payload), child),

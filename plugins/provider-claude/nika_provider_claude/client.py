@@ -34,6 +34,7 @@ class Client(ServerClient):
     """One connection pool for a run. The SDK's own retries are off: attempts are the kernel's."""
 
     provider = "claude"
+    counts_by_asking = True
     address_variable = "ANTHROPIC_BASE_URL"
     default_address = OFFICIAL
     key_variable = "ANTHROPIC_API_KEY"

@@ -132,6 +132,18 @@ class Countless(Honest):
         return Finished("end", Usage(calls=1))
 
 
+class Guessing(Honest):
+    counts_by_asking = True
+
+
+class Asking(Honest):
+    async def estimate(self, request):
+        reader, writer = await self.open("GET", "/count")
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+        return TokenEstimate(estimate_tokens(request))
+
+
 class Keeping(Honest):
     kept = []
 
@@ -210,7 +222,7 @@ class Renaming(Honest):
 
 CLIENTS = (
     Honest, Hoarding, Endless, Countless, Keeping, Mislabelling, Raising, Telling, Hiding, Insisting, Alarming,
-    Boasting, Claiming, Chattering, Eager, Renaming,
+    Boasting, Claiming, Chattering, Eager, Renaming, Guessing, Asking,
 )  # fmt: skip
 
 
