@@ -64,6 +64,7 @@ _AGENT_DOCS: Final = {
     "maxBudgetUsd": "The maximum cost of a run, in US dollars.",
     "maxTokens": "The maximum number of tokens in one answer.",
     "temperature": "0 to 2, if the model accepts it.",
+    "effort": "How much models think before they answer, if they can be asked: low, medium or high.",
     "allowedTools": _DOCS["allowedTools"],
     "disallowedTools": _DOCS["disallowedTools"],
     "output": "The id of the task whose output is the workflow's output.",

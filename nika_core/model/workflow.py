@@ -125,6 +125,7 @@ class AgentBlock:
         max_budget_usd: the most that a run may cost, in US dollars.
         max_tokens: tokens of one answer.
         temperature: from 0 to 2.
+        effort: how much models think before they answer: `low`, `medium` or `high`; None: as they do by themselves.
         allowed_tools, disallowed_tools: the tools that tasks may use, and those that they may not.
         output: the task whose output is the workflow's.
         overflow: `refuse`, or `summarize`: what happens to a conversation that no longer fits the model.
@@ -144,6 +145,7 @@ class AgentBlock:
     output: str | None = None
     overflow: str = "refuse"
     fallback: tuple[str, ...] = ()
+    effort: str | None = None
 
 
 class ItemError(StrEnum):

@@ -69,6 +69,8 @@ def definition_hash(
         found += [agent.temperature, agent.allowed_tools, agent.disallowed_tools]
         if agent.fallback:
             found.append(["fallback", agent.fallback])
+        if agent.effort is not None:
+            found.append(["effort", agent.effort])
     if files:
         found.append(files)
     if sections:

@@ -152,9 +152,10 @@ def house(
     provider: Provider | None = None,
     admit: Callable[[Admission], Refusal | None] | None = None,
     choose: Exception | None = None,
+    client: FakeClient | None = None,
     turns: FairTurns | None = None,
 ) -> House:
-    client = FakeClient(*scripts, info=info)
+    client = client or FakeClient(*scripts, info=info)
     time = Time()
     budget = Budget(bounds or SpendingLimits())
     described = provider or Provider(name="acme", summary="x", client="x:Y")
@@ -782,3 +783,54 @@ async def test_each_piece_of_a_stream_is_a_sign_of_life_even_if_nobody_watches()
     beats: list[None] = []
     await h.caller.complete(ask(), h.scope(on_text=None, heartbeat=lambda: beats.append(None)))
     assert len(beats) == 3  # two pieces of text, and the end
+
+
+class AskingClient(FakeClient):
+    """One whose counter is another request."""
+
+    counts_by_asking = True
+
+    def __init__(self, *scripts: Script, info: ModelInfo | None = None) -> None:
+        super().__init__(*scripts, info=info)
+        self.counted = 0
+
+    async def estimate(self, request: ModelRequest) -> TokenEstimate:
+        self.counted += 1
+        return await super().estimate(request)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "info", "counted"),
+    [
+        (tokens(), {}, 0),
+        (tokens(task=10_000, run=10_000, cost="1"), {"context_tokens": 10_000}, 0),
+        (tokens(task=500), {}, 1),
+        (tokens(run=500), {}, 1),
+        (tokens(cost="0.0015"), {}, 1),
+        (tokens(), {"context_tokens": 500}, 1),
+    ],
+    ids=["no limit", "room everywhere", "the task's tokens", "the run's tokens", "the run's cost", "the context"],
+)
+async def test_a_counter_that_is_asked_over_the_network_is_asked_only_if_the_most_that_can_be_does_not_fit(
+    bounds: SpendingLimits, info: dict[str, Any], counted: int
+) -> None:
+    client = AskingClient(info=ModelInfo("m", price=Price(Decimal(1), Decimal(10)), **info))
+    h = house(bounds=bounds, client=client)
+    reply = await h.caller.complete(ask("x" * 500), h.scope())
+    assert (client.counted, reply.text) == (counted, "hello")
+    assert (h.budget.ledger.spent_tokens, h.free) == (12, True)
+
+
+async def test_a_counter_is_asked_before_an_answer_is_cut_short_for_a_prompt_that_may_be_shorter() -> None:
+    client = AskingClient(info=ModelInfo("m", price=Price(Decimal(1), Decimal(10))))
+    h = house(bounds=tokens(task=4300), client=client)
+    await h.caller.complete(ask("x" * 500), h.scope(agent=AgentBlock(model="m")))
+    assert client.counted == 1
+    assert client.asked[0].max_tokens == 4096
+
+
+async def test_what_is_reserved_without_counting_is_no_less_than_any_tokenizer_makes_of_the_prompt() -> None:
+    told: list[Admission] = []
+    h = house(bounds=tokens(), client=AskingClient(), admit=lambda asked: told.append(asked))
+    await h.caller.complete(ask("x" * 500), h.scope())
+    assert told[0].tokens >= 500 + 100
