@@ -118,12 +118,14 @@ class AgentBlock:
 
     Attributes:
         model, provider: the model, and the provider that runs it.
+        fallback: models that are asked in order if that one cannot answer now.
         system_prompt, system_prompt_file: what every conversation starts with, or the file that has it.
         mode: whether the main agent decides what to do after a task has finally failed.
         max_turns: how often the model may answer in one task.
         max_budget_usd: the most that a run may cost, in US dollars.
         max_tokens: tokens of one answer.
         temperature: from 0 to 2.
+        effort: how much models think before they answer: `low`, `medium` or `high`; None: as they do by themselves.
         allowed_tools, disallowed_tools: the tools that tasks may use, and those that they may not.
         output: the task whose output is the workflow's.
         overflow: `refuse`, or `summarize`: what happens to a conversation that no longer fits the model.
@@ -142,6 +144,8 @@ class AgentBlock:
     disallowed_tools: tuple[str, ...] = ()
     output: str | None = None
     overflow: str = "refuse"
+    fallback: tuple[str, ...] = ()
+    effort: str | None = None
 
 
 class ItemError(StrEnum):

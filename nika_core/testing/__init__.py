@@ -7,7 +7,8 @@
         payload = {"who": "Ada"}
 
 The same rules without pytest: `nika_core.testing.description_checks`, `keyword_checks`, `provider_checks`,
-`source_checks`, `policy_checks` and `command_checks`. Names are imported when they are used; only the kits need pytest.
+`ability_checks`, `source_checks`, `policy_checks`, `command_checks` and `notifier_checks`. Names are imported when they
+are used; only the kits need pytest.
 """
 
 from __future__ import annotations
@@ -24,10 +25,14 @@ if TYPE_CHECKING:
     from nika_core.testing.fakes import FakeStepContext
     from nika_core.testing.fault_server import FaultAnswer, FaultServer, ReceivedRequest
     from nika_core.testing.keyword_kit import KeywordConformance
+    from nika_core.testing.notifier_kit import NotifierConformance
     from nika_core.testing.payloads import FakePayload, FakeReport
     from nika_core.testing.policy_kit import LimitPolicyConformance
     from nika_core.testing.provider_kit import ProviderConformance
     from nika_core.testing.raw_server import RawServer
+    from nika_core.testing.scenario import Scenario, read_scenarios
+    from nika_core.testing.scenario_reader import ScenarioError
+    from nika_core.testing.scenario_server import ScenarioServer
     from nika_core.testing.scripted import ScriptedModel, model_reply
     from nika_core.testing.source_kit import TemplateSourceConformance
     from nika_core.testing.workbench import (
@@ -51,16 +56,21 @@ __all__ = [
     "LimitPolicyConformance",
     "ManualClock",
     "NotConformant",
+    "NotifierConformance",
     "ProviderConformance",
     "RawServer",
     "ReceivedRequest",
     "RunOutcome",
+    "Scenario",
+    "ScenarioError",
+    "ScenarioServer",
     "ScriptedModel",
     "TemplateSourceConformance",
     "Workbench",
     "call_nika",
     "model_reply",
     "plan_workflow",
+    "read_scenarios",
     "run_workflow",
     "start_workflow",
     "validate_workflow",
@@ -78,13 +88,18 @@ _MODULES: Final = {
     "LimitPolicyConformance": "policy_kit",
     "ManualClock": "clock",
     "NotConformant": "errors",
+    "NotifierConformance": "notifier_kit",
     "FakeReport": "payloads",
     "ProviderConformance": "provider_kit",
     "RawServer": "raw_server",
+    "Scenario": "scenario",
+    "ScenarioError": "scenario_reader",
+    "ScenarioServer": "scenario_server",
     "ScriptedModel": "scripted",
     "TemplateSourceConformance": "source_kit",
     "call_nika": "command_checks",
     "model_reply": "scripted",
+    "read_scenarios": "scenario",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from nika_core.model.effort import EFFORTS
 from nika_core.plugin.fields import (
     Anything,
     BoundedFloat,
@@ -31,6 +32,7 @@ _DELAY: Final = Templated(Duration(), before_run=True)
 AGENT: Final = Map(
     {
         Optional("model"): NonEmptyStr(),
+        Optional("fallback"): Seq(NonEmptyStr()),
         Optional("provider"): NonEmptyStr(),
         Optional("systemPrompt"): Str(),
         Optional("systemPromptFile"): NonEmptyStr(),
@@ -39,6 +41,7 @@ AGENT: Final = Map(
         Optional("maxBudgetUsd"): BoundedFloat(0),
         Optional("maxTokens"): _COUNT,
         Optional("temperature"): Templated(BoundedFloat(0, 2), before_run=True),
+        Optional("effort"): Enum(EFFORTS),
         Optional("allowedTools"): Seq(NonEmptyStr()),
         Optional("disallowedTools"): Seq(NonEmptyStr()),
         Optional("output"): NonEmptyStr(),

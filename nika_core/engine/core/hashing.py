@@ -67,6 +67,10 @@ def definition_hash(
     if agent is not None:
         found += [agent.model, agent.provider, agent.system_prompt, agent.max_turns, agent.max_tokens]
         found += [agent.temperature, agent.allowed_tools, agent.disallowed_tools]
+        if agent.fallback:
+            found.append(["fallback", agent.fallback])
+        if agent.effort is not None:
+            found.append(["effort", agent.effort])
     if files:
         found.append(files)
     if sections:

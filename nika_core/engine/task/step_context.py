@@ -178,6 +178,8 @@ class TaskContext:
         data: dict[str, Any] = {"model": reply.model, "usage": usage_json(reply.usage), "stopReason": reply.stop_reason}
         if reply.reused:
             data["reused"] = True
+        if reply.instead_of:
+            data["insteadOf"] = list(reply.instead_of)
         self._services.reporter.emit(EventKind.MODEL_CALLED, self.task_id, data)
         return reply
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from nika_core.errors import Category, TaskError
 from nika_core.model.events import EventKind
-from nika_core.model.message import Message, Role, ToolCall
+from nika_core.model.message import Message, Role, ToolCall, ToolResultPart
 from nika_core.plugin.step import StepContext
 from nika_core.plugin.tool import Tool, ToolResult
 from nika_core.template.json_check import import_validator, value_problems
@@ -58,7 +58,7 @@ async def run_calls(calls: Sequence[ToolCall], tools: Mapping[str, Tool], contex
     if waits:
         raise waits[min(waits)]
     return [
-        Message(Role.TOOL, outcome.content, tool_call_id=call.id, is_error=outcome.is_error)
+        Message(Role.TOOL, [ToolResultPart(call.id, outcome.content, outcome.is_error)])
         for call, outcome in zip(calls, (task.result() for task in running), strict=True)
     ]
 
