@@ -23,8 +23,8 @@ from nika_core.model.json_text import parse_json
 from nika_core.model.question import OpenQuestion, answer_text, open_question_json
 from nika_core.model.text import time_text
 
-_WORDS: Final = {"yes": True, "no": False}
-_YES_OR_FIELDS: Final = "an answer is yes or no, or fields: -i FIELD=VALUE"
+_WORDS: Final = {"yes": True, "no": False, "always": "always"}  # the last one about a tool call only
+_YES_OR_FIELDS: Final = "an answer is yes or no (or always, to a tool call), or fields: -i FIELD=VALUE"
 _INTERRUPTED: Final = 130
 
 
@@ -32,7 +32,7 @@ def answer_command(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[RUN [TASK]] [yes|no]",
+            metavar="[RUN [TASK]] [yes|no|always]",
             help="A run's id, a unique beginning of it, or `last`; a task's id; the answer. One alone is a task.",
             show_default=False,
         ),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from nika_core.cli.console import json_text, plain
+from nika_core.model.approval import YES
 from nika_core.model.question import OpenQuestion
 from nika_core.model.text import time_text
 from nika_core.model.workflow import InputSpec
@@ -37,6 +38,11 @@ def answer_command_text(asked: OpenQuestion) -> str:
     command = f"nika answer {asked.run_id} {shell_id(asked.task)}"
     if asked.question.form is None:
         return f"{command} yes (or no)"
+    if asked.question.calls:
+        words = [value for spec in asked.question.form.values() for value in spec.enum or ()]
+        choices = " or ".join(str(word) for word in dict.fromkeys(words) if word != YES)
+        if len(asked.question.form) == 1:
+            return f"{command} yes (or {choices})"
     fields = [(f"-i {name}={_values(spec)}", spec.required) for name, spec in asked.question.form.items()]
     return " ".join([command, *(field if required else f"[{field}]" for field, required in fields)])
 

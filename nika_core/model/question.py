@@ -12,7 +12,7 @@ from nika_core.model.input_values import compact, input_json, input_spec, read_v
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.nearest import did_you_mean
 from nika_core.model.workflow import InputSpec
-from nika_core.values import dataclass
+from nika_core.values import dataclass, field
 
 QUESTION_KIND: Final = "question"
 _YES: Final = frozenset({"yes", "y", "true"})
@@ -31,6 +31,8 @@ class Question:
             None: for ever.
         default: the answer when the time is over.
         has_default: whether there is a `default`.
+        calls: by field of the form, the tool call that it approves, and the rule by which it is asked about. The
+            engine fills it in for `askTools`; empty: the question is about something else.
     """
 
     message: str
@@ -39,6 +41,7 @@ class Question:
     seconds: float | None = None
     default: Json = None
     has_default: bool = False
+    calls: Mapping[str, JsonObject] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +87,8 @@ def question_json(question: Question) -> JsonObject:
         found["form"] = {name: input_json(spec) for name, spec in question.form.items()}
     if question.has_default:
         found["default"] = question.default
+    if question.calls:
+        found["calls"] = dict(question.calls)
     found["digest"] = question_digest(found)
     return found
 
@@ -97,6 +102,7 @@ def question_of(about: JsonObject) -> Question:
         form=None if form is None else {name: input_spec(name, fields, _as_it_is) for name, fields in form.items()},
         default=about.get("default"),
         has_default="default" in about,
+        calls=about.get("calls", {}),
     )
 
 
@@ -115,10 +121,14 @@ def question_digest(shown: Mapping[str, Any]) -> str:
 def check_answer(question: Question, answer: Json, max_depth: int | None = None) -> Json:
     """Return an answer with its types and defaults. Raise AnswerError with all that is wrong with it.
 
-    A text is read as the declared type, as a workflow's input is; yes and no may be texts, too.
+    A text is read as the declared type, as a workflow's input is; yes and no may be texts, too. One word about tool
+    calls is about all of them.
     """
     if question.form is None:
         return _yes_or_no(answer)
+    if question.calls and isinstance(answer, str | bool):
+        word = ("yes" if answer else "no") if isinstance(answer, bool) else answer.strip().lower()
+        answer = dict.fromkeys(question.form, word)
     names = ", ".join(question.form)
     if not isinstance(answer, Mapping):
         what = f"the answer has the fields {names}, and is not {shown_value(answer)}"
@@ -147,6 +157,8 @@ def check_answer(question: Question, answer: Json, max_depth: int | None = None)
 
 def answer_text(answer: Json) -> str:
     """Return an answer for people: yes, no, or its fields as JSON."""
+    if isinstance(answer, str):
+        return answer
     return ("yes" if answer else "no") if isinstance(answer, bool) else compact(answer)
 
 

@@ -64,6 +64,8 @@ class CallScope:
         signals: what the task was given by what it waited for, by key.
         budgets: those of the workflows that the task is inside of.
         heartbeat: called for each piece of a reply; None: nobody measures how long a step is silent.
+        asked: how often one run of a step has asked the same, by what it asked: a step that is run again from its
+            beginning, as after a wait, counts anew. All its scopes share it.
     """
 
     run_id: str
@@ -81,6 +83,7 @@ class CallScope:
     signals: Mapping[str, Json] = field(default_factory=dict)
     budgets: tuple[InnerBudget, ...] = ()
     heartbeat: Callable[[], None] | None = None
+    asked: dict[str, int] = field(default_factory=dict)
 
     @property
     def account(self) -> str:

@@ -25,7 +25,7 @@ from nika_core.engine.llm.budget import Budget
 from nika_core.engine.llm.connections import Connection, Connections, ProviderLookup, missing_model
 from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.recorded_usage import note_sent
-from nika_core.engine.llm.replies import CallNames, reply_json, reply_of
+from nika_core.engine.llm.replies import call_name, reply_json, reply_of
 from nika_core.engine.llm.request_defaults import fit_context, require_abilities, with_defaults
 from nika_core.engine.llm.streaming import count, stream_reply, whole_reply
 from nika_core.engine.llm.usage_settlement import InFlightCall, UsageSettlement, worst_case
@@ -64,7 +64,6 @@ class ResilientCaller:
         self._batches = None if batch_policy is None else Batches(batch_policy, self._clock)
         self._reached: dict[tuple[str | None, str], tuple[Connection, ModelInfo]] = {}
         self._reaching = asyncio.Lock()
-        self._names = CallNames()
         self._suspended: dict[tuple[str, str], tuple[ModelRequest, InFlightCall]] = {}
         self._told: set[str] = set()
 
@@ -77,7 +76,7 @@ class ResilientCaller:
         """Call a model, or give the reply that was paid for already. Raises TaskError."""
         connection, info = await self._reach(request, call.agent)
         meant = with_defaults(request, call.agent, info)
-        name = self._names.name(call.key, call.attempt, connection.provider.name, meant)
+        name = call_name(call.asked, connection.provider.name, meant)
         kept = call.call_cache.get(call.key, name)
         known = None if kept is None else reply_of(kept)
         if known is not None:
@@ -250,7 +249,6 @@ class ResilientCaller:
             raise
         except Suspended:
             self._suspended[call.key, name] = request, in_flight  # it stays reserved until it is known
-            self._names.forget(call.key, call.attempt)
             raise
         except BaseException:
             # The resumed run will learn, and count, what the batch has used.

@@ -15,26 +15,19 @@ from nika_core.plugin import ModelReply, ModelRequest
 _PREFIX: Final = "model"
 
 
-class CallNames:
-    """Names a task's calls by what they ask: the n-th time that one attempt asks exactly the same.
+def call_name(asked: dict[str, int], provider: str, request: ModelRequest) -> str:
+    """Return the name of a call by what it asks: the n-th time that one run of a step asks exactly the same.
 
-    Independent of the order in which parallel calls come back, and a call whose question has changed has no name
-    that was there before.
+    Independent of the order in which parallel calls come back, and a call whose question has changed has no name that
+    was there before.
+
+    Args:
+        asked: how often each question was asked; counts this one.
+        request: as the task means it, before anything that depends on the state of the budgets.
     """
-
-    def __init__(self) -> None:
-        self._asked: dict[tuple[str, int], dict[str, int]] = {}
-
-    def forget(self, key: str, attempt: int) -> None:
-        """Count an attempt's calls anew: its step is run again from its beginning."""
-        self._asked.pop((key, attempt), None)
-
-    def name(self, key: str, attempt: int, provider: str, request: ModelRequest) -> str:
-        """Args: the request as the task means it, before anything that depends on the state of the budgets."""
-        asked = digest([provider, asdict(replace(request, key=""))])
-        counts = self._asked.setdefault((key, attempt), {})
-        counts[asked] = counts.get(asked, 0) + 1
-        return f"{_PREFIX}:{asked}:{counts[asked]}"
+    question = digest([provider, asdict(replace(request, key=""))])
+    asked[question] = asked.get(question, 0) + 1
+    return f"{_PREFIX}:{question}:{asked[question]}"
 
 
 def reply_json(reply: ModelReply) -> JsonObject:

@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from nika_core.engine.core.failures import EscapedError
+from nika_core.engine.core.ports import Suspended
 from nika_core.engine.task.abandonable import Abandonable
 from nika_core.engine.task.deadlines import Deadlines
 
@@ -82,7 +83,7 @@ async def _stop(task: asyncio.Task[Any], abandonable: Abandonable, deadlines: De
 async def _contained(abandonable: Abandonable) -> Any:
     try:
         return await abandonable
-    except (Exception, asyncio.CancelledError):
+    except (Exception, asyncio.CancelledError, Suspended):
         raise
     except BaseException as error:
         raise EscapedError(error) from None

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 from nika_core.engine.core.messages import TaskCall
 from nika_core.engine.core.ports import CallScope, MaskedStream
 from nika_core.engine.core.run_plan import DEFAULT_JSON_DEPTH
+from nika_core.engine.task.approvals import Approvals
 from nika_core.engine.task.outputs import checked_usage, fork
 from nika_core.engine.task.questions import checked_question, checked_reply
 from nika_core.engine.task.saved_state import save_state, saved_state
@@ -64,6 +65,7 @@ class TaskContext:
     _closed = False
     _calls: Counter[str] | None = None
     _stream: MaskedStream | None = None
+    _approvals: Approvals | None = None
 
     def __init__(
         self,
@@ -75,6 +77,7 @@ class TaskContext:
         meter: UsageMeter,
         depth: int = 0,
         beat: Callable[[], None] | None = None,
+        within: tuple[str, ...] = (),
     ) -> None:
         self._services = services
         self._meter = meter
@@ -83,6 +86,8 @@ class TaskContext:
         self.attempt = attempt
         self.timeout = timeout
         self.depth = depth
+        self.within = within  # the tools by way of which it runs, the outermost first
+        self.offered: dict[str, list[str]] = {}  # the entries by which each tool was offered
         self._beat = beat  # takes a sign of life; None: nobody measures
         self.run_id = call.run_id
         self.task_id: str = call.node
@@ -99,6 +104,7 @@ class TaskContext:
         self.environ = services.environ
         self.env: Mapping[str, str] = call.env
         self.clock = services.clock
+        self._asked: dict[str, int] = {}
 
     def mask(self, text: str) -> str:
         self._require_open()
@@ -224,12 +230,19 @@ class TaskContext:
         if rest:
             self._services.reporter.show_text(self.task_id, rest)
 
-    def child(self, keyword: BoundKeyword, key: str, timeout: float) -> TaskContext:
+    @property
+    def approvals(self) -> Approvals:
+        """The tool calls that a person is asked about."""
+        if self._approvals is None:
+            self._approvals = Approvals(self._services, self)
+        return self._approvals
+
+    def child(self, keyword: BoundKeyword, key: str, timeout: float, within: tuple[str, ...] = ()) -> TaskContext:
         """Return the context of another keyword's step that runs inside this task as a tool."""
         messages = self.messages if keyword.spec.category is KeywordCategory.CONTEXT else ()
         call = self.task_call._replace(keyword=keyword.spec.name, key=key, payload={}, messages=messages)
         return TaskContext(
-            self._services, call, keyword, self.attempt, timeout, self._meter, self.depth + 1, self._beat
+            self._services, call, keyword, self.attempt, timeout, self._meter, self.depth + 1, self._beat, within
         )
 
     def count(self, usage: object) -> None:
@@ -285,4 +298,5 @@ class TaskContext:
             signals=self.signals,
             budgets=self.task_call.budgets,
             heartbeat=self._beat,
+            asked=self._asked,
         )

@@ -357,11 +357,13 @@ async def test_a_reply_is_given_again_in_another_process() -> None:
 
 async def test_the_same_question_twice_in_one_attempt_is_two_calls() -> None:
     h = house()
+    scope = h.scope()  # of one run of a step
     for _ in range(2):
-        assert not (await h.caller.complete(ask(), h.scope())).reused
+        assert not (await h.caller.complete(ask(), scope)).reused
     assert len(h.client.asked) == 2
+    scope = h.scope(attempt=2)
     for _ in range(2):
-        assert (await h.caller.complete(ask(), h.scope(attempt=2))).reused
+        assert (await h.caller.complete(ask(), scope)).reused
 
 
 async def test_another_question_model_or_epoch_is_never_given_an_old_reply() -> None:
@@ -660,7 +662,7 @@ async def test_the_state_of_a_reply_is_given_again_with_it() -> None:
     h = house((TextDelta("x"), Finished("end", Usage(5, 5), state={"signature": "S"})))
     scope = h.scope()
     assert (await h.caller.complete(ask(), scope)).state == {"signature": "S"}
-    again = await h.caller.complete(ask(), replace(scope, attempt=2))
+    again = await h.caller.complete(ask(), h.scope(attempt=2))
     assert (again.reused, again.state) == (True, {"signature": "S"})
 
 
