@@ -89,7 +89,8 @@ KINDS = {
 FILES = ("read_file", "read_text", "read_json", "text_of", "json_of", "open_file", "is_folder", "FileError")
 VALUES = [
     *("TaskError", "Category", "TemplateValueError", "UsageError", "ProblemsError", "NikaError", "Place", "Severity"),
-    *("Message", "Role", "ToolCall", "ToolSpec", "Usage"),
+    *("Message", "Role", "TextPart", "ImagePart", "DocumentPart", "ToolCall", "ToolResultPart", "ReasoningPart"),
+    *("ToolSpec", "Usage"),
     *("Template", "Placeholder", "AgentBlock", "OutputSpec", "KeywordCategory", "InputSpec", "Task", "Workflow"),
     *("Graph", "Edge", "EdgeKind"),
     *("Limit", "LimitKind", "Unit", "timeout_of", "output_of", "EventKind", "Clock"),
@@ -113,7 +114,17 @@ FACE = {
         *("Problem", "Place", "Severity", "Category"),
     ),
     "A project": (
-        *("providers", "check_providers", "limits", "schema", "explain", "read_inputs", "init", "version"),
+        *(
+            "providers",
+            "check_providers",
+            "list_models",
+            "limits",
+            "schema",
+            "explain",
+            "read_inputs",
+            "init",
+            "version",
+        ),
         *("ProviderStatus", "SecretStatus", "ModelStatus", "HealthStatus", "Limit"),
     ),
     "Plugins": (

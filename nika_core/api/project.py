@@ -43,6 +43,19 @@ async def check_providers(**options: Unpack[WorkspaceOptions]) -> tuple[Provider
     return await check_health(workspace, describe_providers(workspace))
 
 
+async def list_models(**options: Unpack[WorkspaceOptions]) -> tuple[ProviderStatus, ...]:
+    """Return the same providers with all models that they know, that their servers list and that the project names.
+
+    Servers are asked if their keys are set; `health` says what came of it.
+
+    Args:
+        options: see `WorkspaceOptions`.
+    """
+    from nika_core.app.provider_report import describe_models
+
+    return await describe_models(open_workspace(None, options))
+
+
 def limits(*keywords: str, **options: Unpack[WorkspaceOptions]) -> tuple[Limit, ...]:
     """Return every limit with its value and where it came from.
 

@@ -14,20 +14,21 @@ from typing import Final
 
 from nika_core.app.answering import open_questions, send_answer
 from nika_core.app.batchable_tasks import BatchableTasks
-from nika_core.app.earlier_answers import EarlierAnswers, void_text
+from nika_core.app.earlier_answers import EarlierAnswers
 from nika_core.app.inner_runs import inner_request
 from nika_core.app.mock_shapes import Shape, wanted_outputs
 from nika_core.app.mock_step import MockStep
 from nika_core.app.mocked_answers import mocked_answer
 from nika_core.app.model_checks import with_model
 from nika_core.app.prepared_run import PreparedRun
+from nika_core.app.received_signals import ReceivedSignals, TakeSignals, arrived_of
 from nika_core.app.results import SentSignal
 from nika_core.app.run_folder import RunFolder
 from nika_core.app.signalling import sender_here
 from nika_core.app.watchdogs import loop_watchdog
 from nika_core.document.checks.check_context import depends_on
 from nika_core.engine.core.grants import granted_in
-from nika_core.engine.core.messages import PATIENCE_OVER, Awaited, Signal
+from nika_core.engine.core.messages import PATIENCE_OVER, Signal
 from nika_core.engine.core.ports import InMemoryCallCache, admitted, unmasked
 from nika_core.engine.core.previous_tasks import PreviousTask, previous_tasks
 from nika_core.engine.core.run_plan import InnerRequest, RunRequest
@@ -39,6 +40,7 @@ from nika_core.engine.llm.recorded_usage import charge_earlier
 from nika_core.engine.local.event_loop import run_to_end
 from nika_core.engine.local.host import Run
 from nika_core.engine.local.services import Observer, Services, no_barrier, unrecorded
+from nika_core.engine.task.services import nothing_arrived
 from nika_core.errors import JournalError
 from nika_core.journal import Journal, RunInfo, RunRecorder, new_run_id
 from nika_core.model.approval import ToolGrant
@@ -70,7 +72,7 @@ class Execution:
         observers: Iterable[Observer] = (),
         *,
         on_stall: Callable[[str], None] | None = None,
-        signals: Callable[[Mapping[NodeId, Awaited]], Iterable[Signal]] | None = None,
+        signals: TakeSignals | None = None,
         attended: bool = False,
     ) -> None:
         """Prepare to run; nothing happens yet.
@@ -320,7 +322,7 @@ class Execution:
 
             keyword, facets = prepared.keywords[task.keyword], prepared.facets[task.keyword]
             payload = render_payload(keyword, facets, task.payload, value, max_depth=json_depth)
-            return with_model(payload, keyword, workspace.project)
+            return with_model(payload, keyword, workspace.project, provider=prepared.options.provider)
 
         batch_policy, batchable = None, self._batchable
         if batchable is not None:
@@ -335,6 +337,11 @@ class Execution:
             batch_policy=batch_policy,
             models=workspace.project.models,
         )
+        signals = self._signals
+        arrived = nothing_arrived if signals is None else arrived_of(signals)
+        if signals is None and log is not None:
+            received = ReceivedSignals(log, self._earlier_answers, self._notice)
+            signals, arrived = received.take, received.arrived
         return Services(
             keyword=catalog.keyword,
             step=step,
@@ -352,12 +359,13 @@ class Execution:
             mask=prepared.masker.text if prepared.masker.active else unmasked,
             mask_stream=prepared.masker.stream if prepared.masker.active else None,
             admit=workspace.admit if workspace.admitting else admitted,
-            signals=self._signals or (self._recorded_signals if log else None),
+            signals=signals,
             attend=caller.attend,
             clock=workspace.clock,
             random=random.random,
             answer=self._answer(),
             attended=self._attended,
+            arrived=arrived,
         )
 
     def _answer(self) -> Callable[[str, Question], Json] | None:
@@ -365,15 +373,9 @@ class Execution:
         answers = {} if options.answers is None and options.mock else options.answers
         return None if answers is None else partial(mocked_answer, answers)
 
-    def _recorded_signals(self, waiting: Mapping[NodeId, Awaited]) -> Iterable[Signal]:
-        log, run = self._log, self._run
-        assert log is not None
-        assert run is not None
-        asked = {str(node): (awaited.key, awaited.identity) for node, awaited in waiting.items()}
-        taken = log.signals(asked)
-        for signal in (*log.void_signals(asked), *self._earlier_answers.void(waiting)):
-            run.context.emitter.notice(void_text(signal), signal.node)
-        return [Signal(NodeId(each.node), each.key, each.payload, {"by": each.sender, "at": each.at}) for each in taken]
+    def _notice(self, message: str, node: str) -> None:
+        assert self._run is not None
+        self._run.context.emitter.notice(message, node)
 
 
 def _shorter(one: float | None, other: float | None) -> float | None:

@@ -44,9 +44,12 @@ def forecast(prepared: PreparedRun, counted: Mapping[str, int] | None = None) ->
             estimates[task.id] = _estimate(prepared, task)
     for name, tokens in (counted or {}).items():
         estimates[name] = _counted(estimates[name], tokens)
-    named = dict.fromkeys(call.model for estimate in estimates.values() for call in estimate.calls)
-    models = {name: prepared.model_info(name) for name in named}
-    for _, info in models.values():
+    estimates = {name: _with_chain(estimate, prepared) for name, estimate in estimates.items()}
+    calls = [call for estimate in estimates.values() for call in estimate.calls]
+    models = {name: prepared.model_info(name) for name in dict.fromkeys(call.model for call in calls)}
+    chained = dict.fromkeys(name for call in calls for name in call.fallback or ())
+    fallbacks = {name: prepared.model_info(name, fallback=True) for name in chained}
+    for _, info in (*models.values(), *fallbacks.values()):
         if not info.free and info.price is None and info.name not in prepared.workspace.project.prices:
             prepared.prices.load()
     talking = {task.id: task for task in prepared.workflow.tasks if _talks(prepared, task)}
@@ -61,7 +64,7 @@ def forecast(prepared: PreparedRun, counted: Mapping[str, int] | None = None) ->
             if task.id in inside:
                 return forecast_inner(task.id, inside[task.id], prepared.inner[task.id].agent.max_budget_usd)
             estimate = _with_history(estimates[task.id], earlier)
-            return forecast_task(task.id, estimate, models, prepared.prices, prepared.bounds)
+            return forecast_task(task.id, estimate, models, prepared.prices, prepared.bounds, fallbacks)
 
         tasks.append(_forecast(prepared, task, once, earlier, estimates[task.id]))
     return forecast_run(tasks, prepared.certain, prepared.bounds)
@@ -98,6 +101,15 @@ def _estimate(prepared: PreparedRun, task: Task) -> Estimate:
     if prepared.options.mock or task.inner is not None:
         return Estimate()
     return prepared.asked(known_task(prepared, task), Facets.estimate)
+
+
+def _with_chain(estimate: Estimate, prepared: PreparedRun) -> Estimate:
+    """Return an estimate whose calls name all models that may answer them."""
+    calls = (
+        call if call.model is not None or call.fallback is not None else replace(call, fallback=prepared.agent.fallback)
+        for call in estimate.calls
+    )
+    return replace(estimate, calls=tuple(calls))
 
 
 def _talks(prepared: PreparedRun, task: Task) -> bool:

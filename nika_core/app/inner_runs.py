@@ -117,7 +117,9 @@ def prepare_inner(
         known: returns the value of a template, as a tuple, if it is known before the run.
     """
     bounds = caller.tools.within(caller.agent)
-    workflow = with_models(bounds.of_workflow(inner.workflow), caller.workspace, caller.keywords)
+    workflow = with_models(
+        bounds.of_workflow(inner.workflow), caller.workspace, caller.keywords, provider=caller.options.provider
+    )
     inputs = _known_inputs(caller, task, workflow, known)
     workflow = replace(workflow, env={**caller.workflow.env, **workflow.env})
     prepared = replace(

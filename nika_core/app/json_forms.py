@@ -129,6 +129,11 @@ def _model_json(model: ModelStatus) -> dict[str, Any]:
     found: dict[str, Any] = {"name": model.name}
     if model.context_tokens is not None:
         found["contextTokens"] = model.context_tokens
+    if model.max_output_tokens is not None:
+        found["maxOutputTokens"] = model.max_output_tokens
+    found["abilities"] = list(model.abilities)
+    if model.tiers:
+        found["tiers"] = list(model.tiers)
     if model.free:
         found["free"] = True
     elif model.input_per_million is not None:

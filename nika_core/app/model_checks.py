@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from nika_core import codes
 from nika_core.app.installed_providers import InstalledProviders
+from nika_core.app.known_models import likely_model, unknown_model
 from nika_core.app.workspace import Workspace
 from nika_core.document import LoadedWorkflow
 from nika_core.errors import NikaError, Place, PluginError, Problem, Severity
@@ -60,10 +61,19 @@ class ModelChecks:
         return [_naming(problem, tasks) for problem, tasks in found.items()]
 
     def _of(self, task: Task) -> Iterator[Problem]:
-        keyword, own = self.keywords.get(task.keyword), task.payload.get("model")
-        if keyword is None or not keyword.needs_provider or isinstance(own, Template):
-            return  # a template's value is known when it runs
-        project = self._workspace.project
+        keyword = self.keywords.get(task.keyword)
+        if keyword is None or not keyword.needs_provider:
+            return
+        chain: set[tuple[str, str]] = set()
+        uses_tools = keyword.category is not KeywordCategory.TOOL
+        yield from self._of_model(task, chain, uses_tools=uses_tools)
+        for name, place in self._fallback(task):
+            yield from self._of_fallback(task, name, place, chain, uses_tools=uses_tools)
+
+    def _of_model(self, task: Task, chain: set[tuple[str, str]], *, uses_tools: bool) -> Iterator[Problem]:
+        own, project = task.payload.get("model"), self._workspace.project
+        if isinstance(own, Template):
+            return  # its value is known when it runs
         model = project.resolve_model(own) if isinstance(own, str) else self._agent.model
         if not model:
             if self._running and own is None:
@@ -73,21 +83,73 @@ class ModelChecks:
             return
         try:
             provider, info = self._directory.model(self._agent.provider, model, secrets=self._running)
-            self.providers[provider.name] = provider
         except NikaError as error:
             place = task.at(("model",)) if own is not None else self._block("model") or task.place
-            problem = self._unusable(error, place)
-            tiers = [name for name, meant in project.models.items() if meant == model]
-            if own in tiers or (own is None and tiers):
-                tier = own if own in tiers else tiers[0]
-                message = f"{problem.message}, which `{tier}` stands for"
-                problem = replace(problem, message=message, place=project.at(("models", tier)))
-            elif project.models and (meant := did_you_mean(model, project.models)):
-                problem = replace(problem, hint=meant)
-            yield problem
+            yield self._of_tier(self._unusable(error, place), own, model)
             yield from self._too_many_tokens(task, None)
             return
-        yield from self._cannot(task, info, uses_tools=keyword.category is not KeywordCategory.TOOL)
+        yield from self._usable(provider, info, task.at(("model",)) if own is not None else self._block("model"), task)
+        chain.add((provider.name, info.name))
+        yield from self._cannot(task, info, uses_tools=uses_tools)
+
+    def _usable(self, provider: Provider, info: ModelInfo, place: Place | None, task: Task) -> Iterator[Problem]:
+        self.providers[provider.name] = provider
+        client = self._directory.connect(provider)
+        warning = unknown_model(self._workspace, client, provider, info, place or task.place)
+        if warning is not None:
+            yield warning
+
+    def _fallback(self, task: Task) -> Iterator[tuple[str, Place]]:
+        """Yield the models that may be asked in place of a task's, as far as they are known, each with its place."""
+        chain = task.payload.get("fallback")
+        if isinstance(chain, list | tuple):
+            for number, name in enumerate(chain):
+                if isinstance(name, str):
+                    yield name, task.at(("fallback", number))
+        elif task.payload.get("model") is None:
+            block = self._workflow.agent
+            own = block is not None and bool(block.fallback)
+            for number, name in enumerate(self._agent.fallback):
+                yield name, self._workflow.at(("agent", "fallback", number)) if own else task.place
+
+    def _of_fallback(
+        self, task: Task, said: str, place: Place, chain: set[tuple[str, str]], *, uses_tools: bool
+    ) -> Iterator[Problem]:
+        """Args: chain: the providers and names of the models before it; it is added to them."""
+        name = self._workspace.project.resolve_model(said)
+        if not name.strip():
+            yield Problem(
+                codes.BAD_VALUE, "`fallback` names a model without a name", place, "name a model, or remove it"
+            )
+            return
+        try:
+            provider, info = self._directory.model(self._agent.provider, name, secrets=self._running, fallback=True)
+        except NikaError as error:
+            problem = self._of_tier(replace(self._unusable(error, place), place=place), said, name)
+            yield replace(problem, message=f"`fallback`: {problem.message}")
+            return
+        if (provider.name, info.name) in chain:
+            message = f"`fallback` names '{name}', which is asked before it"
+            yield Problem(
+                codes.BAD_VALUE, message, place, "name each model once: one that cannot answer is not asked again"
+            )
+            return
+        yield from self._usable(provider, info, place, task)
+        chain.add((provider.name, info.name))
+        yield from self._cannot(task, info, uses_tools=uses_tools)
+
+    def _of_tier(self, problem: Problem, said: object, model: str) -> Problem:
+        """Return a problem of a model at the place where the project gives it the name that the workflow uses."""
+        project = self._workspace.project
+        tiers = [name for name, meant in project.models.items() if meant == model]
+        if said in tiers or (said is None and tiers):
+            tier = str(said) if said in tiers else tiers[0]
+            message = f"{problem.message}, which `{tier}` stands for"
+            return replace(problem, message=message, place=project.at(("models", tier)))
+        meant = did_you_mean(model, project.models)
+        if meant is None and problem.code == codes.UNKNOWN_PROVIDER and self._agent.provider is None:
+            meant = likely_model(self._workspace, model)
+        return problem if meant is None else replace(problem, hint=meant)
 
     def _unusable(self, error: NikaError, place: Place) -> Problem:
         problem = error.problem()
@@ -186,19 +248,44 @@ def check_models(
     return replace(loaded, workflow=workflow if valid else None, problems=tuple(problems))
 
 
-def with_model(payload: Mapping[str, Any], keyword: Keyword, project: Project) -> Mapping[str, Any]:
-    """Return a task's payload in which the model is named by its own name."""
-    name = payload.get("model") if keyword.needs_provider and project.models else None
-    return {**payload, "model": project.models[name]} if isinstance(name, str) and name in project.models else payload
+def with_model(
+    payload: Mapping[str, Any], keyword: Keyword, project: Project, *, provider: str | None = None
+) -> Mapping[str, Any]:
+    """Return a task's payload in which models are named by their own names.
+
+    Args:
+        provider: from the command line: it is asked in place of all others, and no fallback after it.
+    """
+    if not keyword.needs_provider or not (project.models or provider):
+        return payload
+    own: dict[str, Any] = {}
+    name, chain = payload.get("model"), payload.get("fallback")
+    if isinstance(name, str) and name in project.models:
+        own["model"] = project.models[name]
+    if provider:
+        payload = (
+            {key: value for key, value in payload.items() if key != "fallback"} if "fallback" in payload else payload
+        )
+    elif isinstance(chain, list | tuple):
+        own["fallback"] = [_resolved(each, project) for each in chain]
+    return {**payload, **own} if own else payload
 
 
-def with_models(workflow: Workflow, workspace: Workspace, keywords: Mapping[str, Keyword]) -> Workflow:
-    """Return a workflow whose tasks name models by their own names."""
-    if not workspace.project.models:
-        return workflow
+def _resolved(name: Any, project: Project) -> Any:
+    return project.resolve_model(name) if isinstance(name, str) else name
+
+
+def with_models(
+    workflow: Workflow, workspace: Workspace, keywords: Mapping[str, Keyword], *, provider: str | None = None
+) -> Workflow:
+    """Return a workflow whose tasks name models by their own names.
+
+    Args:
+        provider: from the command line.
+    """
     tasks = []
     for task in workflow.tasks:
-        payload = with_model(task.payload, keywords[task.keyword], workspace.project)
+        payload = with_model(task.payload, keywords[task.keyword], workspace.project, provider=provider)
         tasks.append(task if payload is task.payload else replace(task, payload=payload))
     return replace(workflow, tasks=tuple(tasks))
 
@@ -206,13 +293,17 @@ def with_models(workflow: Workflow, workspace: Workspace, keywords: Mapping[str,
 def effective_agent(
     workflow: Workflow, workspace: Workspace, *, provider: str | None = None, model: str | None = None
 ) -> AgentBlock:
-    """Return the agent block: the command line's values before the workflow's before the project's."""
+    """Return the agent block: the command line's values before the workflow's before the project's.
+
+    The chain belongs to what is named beside it: another model or provider from the command line has none.
+    """
     agent, project = workflow.agent or AgentBlock(), workspace.project
     name = model or agent.model or project.model
     return replace(
         agent,
         provider=provider or agent.provider or project.provider,
         model=None if name is None else project.resolve_model(name),
+        fallback=() if model or provider else tuple(map(project.resolve_model, agent.fallback)),
     )
 
 

@@ -69,7 +69,12 @@ def _planned(prepared: PreparedRun, task: Task, wave: int, estimate: TaskForecas
         certain=task.id in prepared.certain,
         when=None if task.when is None else prepared.masker.text(task.when.text),
         payload=prepared.masker.json(
-            with_model(_redacted(facets, _payload(prepared, task)), prepared.keywords[task.keyword], project)
+            with_model(
+                _redacted(facets, _payload(prepared, task)),
+                prepared.keywords[task.keyword],
+                project,
+                provider=prepared.options.provider,
+            )
         ),
         effects=tuple(
             Effect(effect.kind, prepared.masker.text(effect.target))

@@ -157,13 +157,22 @@ class SecretStatus:
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """A model and its price in US dollars per million tokens; None: unpriced."""
+    """A model and its price in US dollars per million tokens; None: unpriced.
+
+    Attributes:
+        context_tokens, max_output_tokens: what it holds, and how long an answer may be; None: not known.
+        abilities: of `tools`, `temperature`, `jsonSchema` and `batch` what it has.
+        tiers: the project's names for it.
+    """
 
     name: str
     context_tokens: int | None = None
     free: bool = False
     input_per_million: float | None = None
     output_per_million: float | None = None
+    max_output_tokens: int | None = None
+    abilities: tuple[str, ...] = ()
+    tiers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

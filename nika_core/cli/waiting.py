@@ -37,20 +37,23 @@ def answer_command_text(asked: OpenQuestion) -> str:
     """Return the command that answers a question."""
     command = f"nika answer {asked.run_id} {shell_id(asked.task)}"
     if asked.question.form is None:
-        return f"{command} yes (or no)"
+        return f"{command} yes (or {', '.join(('no', *asked.question.words))})"
     if asked.question.calls:
         words = [value for spec in asked.question.form.values() for value in spec.enum or ()]
-        choices = " or ".join(str(word) for word in dict.fromkeys(words) if word != YES)
+        choices = ", ".join(str(word) for word in dict.fromkeys(words) if word != YES)
         if len(asked.question.form) == 1:
             return f"{command} yes (or {choices})"
     fields = [(f"-i {name}={_values(spec)}", spec.required) for name, spec in asked.question.form.items()]
-    return " ".join([command, *(field if required else f"[{field}]" for field, required in fields)])
+    instead = [f"(or {', '.join(asked.question.words)})"] if asked.question.words else []
+    return " ".join([command, *(field if required else f"[{field}]" for field, required in fields), *instead])
 
 
 def _values(spec: InputSpec) -> str:
     if spec.enum:
-        return "|".join(value if isinstance(value, str) else json_text(value) for value in spec.enum)
-    return spec.type.upper()
+        shown = "|".join(value if isinstance(value, str) else json_text(value) for value in spec.enum)
+    else:
+        shown = (spec.format or spec.type).upper()
+    return f"{shown},..." if spec.many else shown
 
 
 def needs_signal(about: Mapping[str, Any]) -> bool:

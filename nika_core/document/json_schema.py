@@ -61,6 +61,8 @@ _DOCS: Final = {
 }
 _AGENT_DOCS: Final = {
     "model": "The model that tasks use.",
+    "fallback": "Models that are asked in order if the model cannot answer now (overloaded, rate limited, not "
+    "reachable, too slow); PROVIDER/NAME is one of another provider.",
     "provider": "The service that runs the model; without it, the provider that claims the model's name.",
     "systemPrompt": "The system prompt of every conversation.",
     "systemPromptFile": "A file with the system prompt, relative to the workflow's folder.",

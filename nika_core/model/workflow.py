@@ -92,6 +92,9 @@ class InputSpec:
         required: whether a run without it is refused.
         enum: the only values that it may have; None: any.
         least, most: the bounds of a number; None: not bounded.
+        many: whether the value is a list, of values that `type` and `enum` describe.
+        shortest, longest: the bounds of a text's length in characters, or of a list's in values; None: not bounded.
+        format: what a text must be: `email`, `uri`, `date` or `date-time`; "": any text.
     """
 
     name: str
@@ -103,6 +106,10 @@ class InputSpec:
     enum: tuple[Json, ...] | None = None
     least: float | None = None
     most: float | None = None
+    many: bool = False
+    shortest: int | None = None
+    longest: int | None = None
+    format: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +118,7 @@ class AgentBlock:
 
     Attributes:
         model, provider: the model, and the provider that runs it.
+        fallback: models that are asked in order if that one cannot answer now.
         system_prompt, system_prompt_file: what every conversation starts with, or the file that has it.
         mode: whether the main agent decides what to do after a task has finally failed.
         max_turns: how often the model may answer in one task.
@@ -138,6 +146,7 @@ class AgentBlock:
     ask_tools: tuple[str, ...] = ()
     output: str | None = None
     overflow: str = "refuse"
+    fallback: tuple[str, ...] = ()
 
 
 class ItemError(StrEnum):

@@ -7,6 +7,7 @@ that is installed is `API_VERSION`. Validators of payloads are in the module `fi
 the module `codes`. What a client streams is a `Chunk`: a `TextDelta`, a `ClientNotice` or, at the end, `Finished`.
 Values of JSON are of the types `Json` and `JsonObject`; a field of a payload is a `PayloadValue`, which is JSON with
 templates in it. A `Placeholder` without a default has `MISSING` as its default.
+What a `Message` consists of is a `Part`: any class whose name ends so, or a `ToolCall`.
 A source depends on `ALL_TASKS` if its value is known only when all tasks but cleanup have ended.
 """
 
@@ -44,7 +45,18 @@ if TYPE_CHECKING:
     from nika_core.model.importing import import_in_thread
     from nika_core.model.input_values import input_spec
     from nika_core.model.limits import Limit, LimitKind, Unit, output_of, timeout_of
-    from nika_core.model.message import Message, Role, ToolCall, ToolSpec
+    from nika_core.model.message import (
+        DocumentPart,
+        ImagePart,
+        Message,
+        Part,
+        ReasoningPart,
+        Role,
+        TextPart,
+        ToolCall,
+        ToolResultPart,
+        ToolSpec,
+    )
     from nika_core.model.nearest import nearest
     from nika_core.model.path import read_path
     from nika_core.model.question import AnswerError, Question, answer_text, check_answer
@@ -81,7 +93,18 @@ _LAZY: Final = {
     "nika_core.model.clock": ("Clock",),
     "nika_core.model.events": ("EventKind",),
     "nika_core.model.limits": ("Limit", "LimitKind", "Unit", "output_of", "timeout_of"),
-    "nika_core.model.message": ("Message", "Role", "ToolCall", "ToolSpec"),
+    "nika_core.model.message": (
+        "DocumentPart",
+        "ImagePart",
+        "Message",
+        "Part",
+        "ReasoningPart",
+        "Role",
+        "TextPart",
+        "ToolCall",
+        "ToolResultPart",
+        "ToolSpec",
+    ),
     "nika_core.plugin.limit_policy": ("Admission", "LimitPolicy", "Policy", "Refusal", "Stage"),
     "nika_core.plugin.provider": (
         "BatchFinder",
@@ -145,6 +168,7 @@ __all__ = [
     "Command",
     "CommandContext",
     "Declined",
+    "DocumentPart",
     "Edge",
     "EdgeKind",
     "Effect",
@@ -156,6 +180,7 @@ __all__ = [
     "Finished",
     "Graph",
     "Health",
+    "ImagePart",
     "InputSpec",
     "Json",
     "JsonObject",
@@ -170,6 +195,7 @@ __all__ = [
     "ModelRequest",
     "NikaError",
     "OutputSpec",
+    "Part",
     "Payload",
     "PayloadValue",
     "Place",
@@ -179,6 +205,7 @@ __all__ = [
     "ProblemsError",
     "Provider",
     "Question",
+    "ReasoningPart",
     "Refusal",
     "Report",
     "Role",
@@ -199,10 +226,12 @@ __all__ = [
     "TemplateValueError",
     "Terminal",
     "TextDelta",
+    "TextPart",
     "TokenEstimate",
     "Tool",
     "ToolCall",
     "ToolResult",
+    "ToolResultPart",
     "ToolSpec",
     "TypedSource",
     "Unit",

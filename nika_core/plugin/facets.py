@@ -115,6 +115,7 @@ class CallEstimate:
         calls_high: calls, at most; None: nothing bounds it.
         reason: why something is not bounded.
         exact: whether the prompt is fully known and was counted, not estimated.
+        fallback: models that may be called in its place; None: the agent block's if `model` is None, else none.
     """
 
     model: str | None
@@ -125,6 +126,7 @@ class CallEstimate:
     calls_high: int | None = 1
     reason: str = ""
     exact: bool = False
+    fallback: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,27 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from nika_core.model.json import Json, JsonObject
-from nika_core.model.message import Message, ToolCall, ToolSpec
+from nika_core.model.message import (
+    DocumentPart,
+    ImagePart,
+    Message,
+    Part,
+    ReasoningPart,
+    TextPart,
+    ToolCall,
+    ToolResultPart,
+    ToolSpec,
+    text_in,
+    tool_calls_in,
+)
 from nika_core.model.usage import Usage
 from nika_core.values import dataclass, field
+
+IMAGE_TOKENS: Final = 1600  # of a large image
+PAGE_TOKENS: Final = 3000  # of a page of a PDF, as text and as a picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +122,8 @@ class ModelRequest:
         temperature: None means the agent block's, for models that take one.
         output_schema: asks for JSON in that schema ({} for any JSON); None for text.
         key: an idempotency key, where the other side knows them.
+        fallback: models that are asked in order if `model` cannot answer now; None means the agent block's if `model`
+            is None, else none. A client never sees any.
     """
 
     messages: tuple[Message, ...]
@@ -117,6 +134,7 @@ class ModelRequest:
     temperature: float | None = None
     output_schema: JsonObject | None = None
     key: str = ""
+    fallback: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,16 +167,21 @@ class Finished:
         stop_reason: `end`, `maxTokens`, `toolUse` or `refusal`; the provider's own word for any other end, which is a
             failure: only a reply that ended well is an answer. Tool calls are made only after `end` and `toolUse`.
         usage: tokens, without cost: the kernel prices them.
-        tool_calls: what the model asks for.
+        parts: what the reply has beside its text: tool calls, and reasoning that the provider wants back. If the place
+            of the text among them matters, they are the whole reply, with the text that was streamed; without any text
+            in them it is behind the first parts of reasoning.
         model: the one that really answered, where the provider says.
-        state: what the provider wants back with the reply, as `Message.state`; JSON that only the provider reads.
     """
 
     stop_reason: str
     usage: Usage
-    tool_calls: tuple[ToolCall, ...] = ()
+    parts: tuple[TextPart | ToolCall | ReasoningPart, ...] = ()
     model: str = ""
-    state: JsonObject | None = None
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """What the model asks for."""
+        return tool_calls_in(self.parts)
 
 
 Chunk: TypeAlias = TextDelta | ClientNotice | Finished
@@ -169,22 +192,30 @@ class ModelReply:
     """A whole reply.
 
     Attributes:
-        text: the answer.
-        tool_calls: what the model asks for.
+        parts: the answer, tool calls and reasoning, in order; `Message(Role.ASSISTANT, reply.parts)` goes back.
         stop_reason: as in `Finished`.
         usage: tokens and cost.
         model: the one that answered.
         reused: whether it had been paid for before and was given again.
-        state: as in `Finished`.
+        instead_of: the models before it in the chain that did not answer.
     """
 
-    text: str
-    tool_calls: tuple[ToolCall, ...]
+    parts: tuple[Part, ...]
     stop_reason: str
     usage: Usage
     model: str
     reused: bool = False
-    state: JsonObject | None = None
+    instead_of: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The answer."""
+        return text_in(self.parts)
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """What the model asks for."""
+        return tool_calls_in(self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,16 +358,31 @@ class Client(Protocol):
 
 
 def estimate_tokens(request: ModelRequest) -> int:
-    """Estimate the tokens of all that is sent: ceil(UTF-8 bytes / 4), for providers without a counter."""
+    """Estimate the tokens of all that is sent, for providers without a counter.
+
+    Text counts as ceil(UTF-8 bytes / 4), an image as the most that models take for one, a page of a PDF as a full one.
+    """
     texts: list[str] = [request.system or ""]
-    for message in request.messages:
-        texts.append(message.content)
-        texts.extend(call.raw or str(call.arguments) for call in message.tool_calls)
+    files = 0
+    for part in (part for message in request.messages for part in message.parts):
+        match part:
+            case TextPart() | ToolResultPart():
+                texts.append(part.text)
+            case ToolCall():
+                texts.append(part.raw or str(part.arguments))
+            case ReasoningPart():
+                texts.append(_text(part.data))
+            case ImagePart():
+                files += IMAGE_TOKENS
+            case DocumentPart(media_type="text/plain"):
+                files += -(-len(part.data) // 4)
+            case DocumentPart():
+                files += PAGE_TOKENS * max(1, part.pages)
     texts.extend(f"{tool.name}{tool.description}{_text(tool.parameters)}" for tool in request.tools)
     if request.output_schema:
         texts.append(_text(request.output_schema))
     size = sum(len(text.encode("utf-8", "replace")) for text in texts)
-    return -(-size // 4) + 4 * len(request.messages)
+    return -(-size // 4) + 4 * len(request.messages) + files
 
 
 def _text(value: Json) -> str:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from nika_core.testing.policy_kit import LimitPolicyConformance
     from nika_core.testing.provider_kit import ProviderConformance
     from nika_core.testing.raw_server import RawServer
+    from nika_core.testing.scenario import Scenario, read_scenarios
+    from nika_core.testing.scenario_reader import ScenarioError
+    from nika_core.testing.scenario_server import ScenarioServer
     from nika_core.testing.scripted import ScriptedModel, model_reply
     from nika_core.testing.source_kit import TemplateSourceConformance
     from nika_core.testing.workbench import (
@@ -55,12 +58,16 @@ __all__ = [
     "RawServer",
     "ReceivedRequest",
     "RunOutcome",
+    "Scenario",
+    "ScenarioError",
+    "ScenarioServer",
     "ScriptedModel",
     "TemplateSourceConformance",
     "Workbench",
     "call_nika",
     "model_reply",
     "plan_workflow",
+    "read_scenarios",
     "run_workflow",
     "start_workflow",
     "validate_workflow",
@@ -81,10 +88,14 @@ _MODULES: Final = {
     "FakeReport": "payloads",
     "ProviderConformance": "provider_kit",
     "RawServer": "raw_server",
+    "Scenario": "scenario",
+    "ScenarioError": "scenario_reader",
+    "ScenarioServer": "scenario_server",
     "ScriptedModel": "scripted",
     "TemplateSourceConformance": "source_kit",
     "call_nika": "command_checks",
     "model_reply": "scripted",
+    "read_scenarios": "scenario",
 }
 
 

@@ -19,7 +19,7 @@ from nika_core.model.approval import ToolGrant
 from nika_core.model.events import EventKind
 from nika_core.model.ids import NodeId
 from nika_core.model.limits import Limit, LimitKind, Limits, Unit
-from nika_core.model.message import Message, Role, ToolCall
+from nika_core.model.message import Message, Role, TextPart, ToolCall, ToolResultPart
 from nika_core.model.workflow import AgentBlock, Mode, OutputSpec, Retry
 from nika_core.plugin import StepOutput, WaitFor
 
@@ -40,10 +40,9 @@ tool_calls = st.builds(ToolCall, texts, names, st.none() | objects, texts)
 messages = st.builds(
     Message,
     st.sampled_from(Role),
-    texts,
-    st.lists(tool_calls, max_size=2).map(tuple),
-    st.none() | texts,
-    st.booleans(),
+    st.lists(
+        st.builds(TextPart, texts) | tool_calls | st.builds(ToolResultPart, texts, texts, st.booleans()), max_size=2
+    ),
 )
 agents = st.builds(
     AgentBlock,
@@ -61,6 +60,7 @@ agents = st.builds(
     tools,
     st.none() | names,
     st.sampled_from(["refuse", "summarize"]),
+    tools,
 )
 kinds = st.sampled_from(
     [LimitKind.ATTEMPTS, LimitKind.JSON_DEPTH, LimitKind.OUTPUT_BYTES, LimitKind.RETRY_DELAY, "timeout.work"]

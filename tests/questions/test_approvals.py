@@ -80,7 +80,7 @@ def test_a_call_is_asked_with_its_whole_arguments_and_made_after_a_yes(project: 
     assert "hunter2" not in shown + json.dumps(run)
     assert "\\u202e***" in shown
     assert "\x1b" not in shown
-    assert f"nika answer {run['runId']} work yes (or always or no)" in shown
+    assert f"nika answer {run['runId']} work yes (or always, no)" in shown
     done = project.nika("answer", "work", "yes", "--resume", "--format", "json")
     assert (done.code, done.json["output"]) == (0, "made")
     assert len(lines(project, "out")) == 1

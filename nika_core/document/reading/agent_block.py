@@ -48,6 +48,10 @@ def read_agent(
             hint="add `model:` to it, or use --model or `model:` in nika.yaml",
             at_key=True,
         )
+    if fields.get("fallback") == []:
+        problems.add(
+            codes.BAD_VALUE, "`fallback` names no model", ("agent", "fallback"), hint="name one, or leave it out"
+        )
     prompt = fields.get("systemPrompt")
     if "systemPromptFile" in fields:
         _check_file(fields["systemPromptFile"], folder, problems, other=prompt is not None)
@@ -77,6 +81,7 @@ def read_agent(
         ask_tools=asked,
         output=fields.get("output"),
         overflow=fields.get("overflow") or "refuse",
+        fallback=tuple(fields.get("fallback") or ()),
     )
 
 

@@ -34,6 +34,7 @@ _TOOLS: Final = Seq(NonEmptyStr() | MapPattern(Str(), Anything()))
 AGENT: Final = Map(
     {
         Optional("model"): NonEmptyStr(),
+        Optional("fallback"): Seq(NonEmptyStr()),
         Optional("provider"): NonEmptyStr(),
         Optional("systemPrompt"): Str(),
         Optional("systemPromptFile"): NonEmptyStr(),

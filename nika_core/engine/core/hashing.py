@@ -69,6 +69,8 @@ def definition_hash(
         found += [agent.model, agent.provider, agent.system_prompt, agent.max_turns, agent.max_tokens]
         found += [agent.temperature, agent.allowed_tools, agent.disallowed_tools]
         found += [["askTools", agent.ask_tools]] if agent.ask_tools else []
+        if agent.fallback:
+            found.append(["fallback", agent.fallback])
     if files:
         found.append(files)
     if sections:

@@ -64,8 +64,6 @@ class CallScope:
         signals: what the task was given by what it waited for, by key.
         budgets: those of the workflows that the task is inside of.
         heartbeat: called for each piece of a reply; None: nobody measures how long a step is silent.
-        asked: how often one run of a step has asked the same, by what it asked: a step that is run again from its
-            beginning, as after a wait, counts anew. All its scopes share it.
     """
 
     run_id: str
@@ -83,7 +81,6 @@ class CallScope:
     signals: Mapping[str, Json] = field(default_factory=dict)
     budgets: tuple[InnerBudget, ...] = ()
     heartbeat: Callable[[], None] | None = None
-    asked: dict[str, int] = field(default_factory=dict)
 
     @property
     def account(self) -> str:
@@ -100,6 +97,10 @@ class ModelCaller(Protocol):
 
     async def model(self, request: ModelRequest, agent: AgentBlock) -> ModelInfo:
         """What the model that `request` would reach can do. Calls nothing. Raises TaskError."""
+        ...
+
+    def forget(self, key: str, attempt: int) -> None:
+        """Take what an attempt asks next as its first calls: its step is run again from its beginning."""
         ...
 
     async def close(self) -> None:
@@ -127,6 +128,9 @@ class NoModels:
 
     async def model(self, request: ModelRequest, agent: AgentBlock) -> ModelInfo:
         raise _no_models()
+
+    def forget(self, key: str, attempt: int) -> None:
+        """Nothing was asked."""
 
     async def close(self) -> None:
         """There is nothing to close."""

@@ -130,6 +130,11 @@ class Batches:
             category=Category.PROVIDER,
         )
 
+    def has_begun(self, name: str, call: CallScope) -> bool:
+        """Whether a call is in a batch, or may be."""
+        mark, batch = _noted(call.call_cache.get(call.key, f"batch:{name}"))
+        return bool(mark or batch)
+
     async def _result_of(self, key: str, ask: Callable[[], _Question[T]], connection: Connection, call: CallScope) -> T:
         """Return what the provider says now, or have the task wait for it."""
         question = self._suspended.pop((call.key, key), None) or ask()

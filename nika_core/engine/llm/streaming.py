@@ -9,6 +9,7 @@ from typing import Final
 
 from nika_core.engine.llm.connections import Connection
 from nika_core.errors import Category, TaskError
+from nika_core.model.message import ToolCall
 from nika_core.model.usage import Usage
 from nika_core.plugin import ClientNotice, Finished, ModelRequest, TextDelta, TokenEstimate, estimate_tokens
 
@@ -87,7 +88,7 @@ def whole_reply(finished: Finished, provider: str, text: str) -> Finished:
     """
     match finished.stop_reason:
         case "maxTokens" | "refusal":
-            return replace(finished, tool_calls=())
+            return replace(finished, parts=tuple(part for part in finished.parts if not isinstance(part, ToolCall)))
         case "toolUse" if not finished.tool_calls:
             why = "it ended to call a tool, and calls none"
         case "end" | "toolUse":

@@ -96,6 +96,8 @@ async def _ask(run: RunContext, question: AskDecision, meter: UsageMeter) -> Mod
     if meter.usage is NOTHING and not reply.reused:
         meter.add(reply.usage)
     data = {"model": reply.model, "usage": usage_json(reply.usage), "stopReason": reply.stop_reason, "decision": True}
+    if reply.instead_of:
+        data["insteadOf"] = list(reply.instead_of)
     run.emitter.emit(EventKind.MODEL_CALLED, question.node, data)
     return reply
 

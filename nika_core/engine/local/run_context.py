@@ -50,6 +50,7 @@ class RunContext:
             random=services.random,
             answer=services.answer,
             attended=services.attended,
+            arrived=services.arrived,
         )
 
     def spend(self, usage: Usage) -> None:

@@ -19,6 +19,7 @@ from nika_core.engine.core.ports import (
     admitted,
     unmasked,
 )
+from nika_core.engine.task.services import nothing_arrived
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.events import Event
 from nika_core.model.ids import NodeId
@@ -94,7 +95,7 @@ class Services:
             returned is not returned again. None: nobody can write any.
         attend: told what a node waits for, and how to post its signal, so that what can bring it about may begin.
         random: from 0.0 up to 1.0, for jitter.
-        answer, attended: as in `TaskServices`.
+        answer, attended, arrived: as in `TaskServices`.
     """
 
     keyword: Callable[[str], Keyword]
@@ -119,6 +120,7 @@ class Services:
     random: Callable[[], float] = random.random
     answer: Callable[[str, Question], Json] | None = None
     attended: bool = False
+    arrived: Callable[[NodeId, Awaited], Signal | None] = nothing_arrived
 
 
 class Observer(Protocol):

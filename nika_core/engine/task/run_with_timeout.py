@@ -22,7 +22,8 @@ async def run_with_timeout(
     """What `work` returns or raises.
 
     When its time is over, or when the one who waits is cancelled, it is cancelled, and left behind when it has not
-    ended `grace` seconds later. A SystemExit or the like comes out as an ordinary exception.
+    ended `grace` seconds later. A SystemExit or the like comes out as an ordinary exception; a wait for something
+    outside comes out as it is.
 
     Args:
         keyword: whose step `work` is, if it is one.

@@ -59,8 +59,10 @@ class ToolUser(Protocol):
         """The calls that a person is asked about."""
         ...
 
-    def child(self, keyword: BoundKeyword, key: str, timeout: float, within: tuple[str, ...] = ()) -> Any:
-        """Return the context of another keyword's step that runs inside this task as a tool."""
+    def child(
+        self, keyword: BoundKeyword, key: str, timeout: float, call: str = "", within: tuple[str, ...] = ()
+    ) -> Any:
+        """Return the context of another keyword's step that runs inside this task as a tool, for the call `call`."""
         ...
 
     def count(self, usage: object) -> None:
@@ -110,7 +112,7 @@ async def _tools_of(services: TaskServices, context: ToolUser, pattern: str) -> 
 async def call_tool(
     services: TaskServices, context: ToolUser, tool: Tool, arguments: JsonObject, *, fresh: bool = False
 ) -> ToolResult:
-    """Run it, or give its earlier result again. Raises nothing but cancellation, and Suspended if a person is asked.
+    """Run it, or give its earlier result again. Raises nothing but cancellation, and what the tool waits for outside.
 
     Args:
         fresh: run it in any case, with a key that no other call has; its result is given to no later call. A call that
@@ -127,7 +129,8 @@ async def _call_tool(
     name = f"{tool.name}:{digest([tool.name, arguments])}"
     if fresh and not lists.may_ask(tool.name):
         started = services.clock.monotonic()
-        outcome = await _run(services, context, tool, arguments, lists, f"{name}#{secrets.token_hex(8)}")
+        key, call = f"{context.key}/{name}#{secrets.token_hex(8)}", f"{name}#{context.occurrence(f'fresh {name}')}"
+        outcome = await _run(services, context, tool, arguments, lists, key, call)
         _tell(services, context, tool, arguments, outcome, services.clock.monotonic() - started)
         return outcome
     call = f"tool/{name}#{context.occurrence(name)}"
@@ -138,7 +141,8 @@ async def _call_tool(
         _tell(services, context, tool, arguments, outcome, 0.0, reused=True)
         return outcome
     started = services.clock.monotonic()
-    outcome = await _run(services, context, tool, arguments, lists, call.rpartition(":")[2])
+    key = call.rpartition(":")[2]
+    outcome = await _run(services, context, tool, arguments, lists, f"{context.key}/{key}", key)
     call_cache.put(context.key, call, {"content": outcome.content, "isError": outcome.is_error})
     _tell(services, context, tool, arguments, outcome, services.clock.monotonic() - started)
     await services.reporter.barrier()
@@ -146,9 +150,15 @@ async def _call_tool(
 
 
 async def _run(
-    services: TaskServices, context: ToolUser, tool: Tool, arguments: JsonObject, lists: ToolLists, name: str
+    services: TaskServices,
+    context: ToolUser,
+    tool: Tool,
+    arguments: JsonObject,
+    lists: ToolLists,
+    key: str,
+    call: str,
 ) -> ToolResult:
-    """Run it, if it may be run. `name` tells the call from all others of the context."""
+    """Run it, if it may be run. `call` tells it from all other calls of the context."""
     try:
         keyword = services.keyword(tool.keyword)
         _admit(services, context, tool)
@@ -156,13 +166,13 @@ async def _run(
             payload = tool.payload(arguments)
         except ValueError as error:
             return ToolResult(f"these arguments make no sense: {error}", is_error=True)
-        refusal = await _refusal(services, context, tool, arguments, payload, lists, name)
+        refusal = await _refusal(services, context, tool, arguments, payload, lists, call)
         if refusal is not None:
             return refusal
         if not keyword.spec.pure:
             await services.reporter.barrier()
         timeout, within = min(keyword.timeout, context.timeout), (*context.within, tool.name)
-        child = context.child(keyword, f"{context.key}/{name}", timeout, within)
+        child = context.child(keyword, key, timeout, call, within)
         try:
             returned = await run_with_timeout(
                 keyword.step.run(fork(payload), child),

@@ -25,6 +25,9 @@ COMPLETION_FIELDS: Final[Mapping[str | fields.Optional, fields.Field]] = {
         fields.TextFile("prompt"), "A file with the prompt, relative to the workflow's file, instead of prompt."
     ),
     fields.Optional("model"): fields.field(fields.Str(), "The model, if it is not the agent block's."),
+    fields.Optional("fallback"): fields.field(
+        fields.Seq(fields.Str()), "Models that are asked in order if the model cannot answer now."
+    ),
     fields.Optional("temperature"): fields.field(
         fields.Templated(fields.Float(), before_run=True), "From 0 (most likely words) to 2, if the model has it."
     ),
@@ -62,7 +65,8 @@ class CompletionFacets(Facets):
 
     def effects(self, payload: Payload) -> Sequence[Effect]:
         model = payload.fields.get("model") or payload.agent.model
-        return (Effect("model", payload.text("model") or "" if isinstance(model, Template) else str(model or "")),)
+        name = payload.text("model") or "" if isinstance(model, Template) else str(model or "")
+        return tuple(Effect("model", each) for each in dict.fromkeys((name, *_fallback(payload))))
 
     def estimate(self, payload: Payload) -> Estimate:
         low, is_exact = _prompt_tokens(payload)
@@ -90,6 +94,7 @@ class CompletionFacets(Facets):
                     output_high=int(output) if isinstance(output, int) else None,
                     calls_high=calls,
                     reason="; ".join(reasons),
+                    fallback=tuple(own) if isinstance(own := payload.fields.get("fallback"), list | tuple) else None,
                 ),
             )
         )
@@ -171,6 +176,18 @@ def _check_texts(payload: Payload, report: Report) -> None:
     model = fields.get("model")
     if isinstance(model, str) and not model.strip():
         report("`model` is empty", payload.at("model"), code=codes.BAD_PAYLOAD, hint="name a model, or leave it out")
+    if fields.get("fallback") in ([], ()):
+        hint = "name a model; a task with a `model` of its own has no fallback but its own"
+        report("`fallback` names no model", payload.at("fallback"), code=codes.BAD_PAYLOAD, hint=hint)
+
+
+def _fallback(payload: Payload) -> list[str]:
+    """Return the names of the models that may be asked in place of the task's; templates as their text."""
+    chain: object = payload.fields.get("fallback")
+    if chain is None and payload.fields.get("model") is None:
+        chain = payload.agent.fallback
+    names = chain if isinstance(chain, list | tuple) else ()
+    return [name.text if isinstance(name, Template) else str(name) for name in names]
 
 
 def _check_numbers(payload: Payload, report: Report) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from nika_core import codes
 from nika_core.errors import Category, TaskError
 from nika_core.model.json import JsonObject
+from nika_core.model.json_text import json_instruction
 from nika_core.model.message import Message, Role
 from nika_core.plugin.provider import ModelInfo, ModelReply, ModelRequest
 from nika_core.plugin.step import StepContext
@@ -15,7 +16,7 @@ from nika_core.plugin.tool import Tool
 from nika_core.template.json_check import import_validator, json_problem, unfenced
 from nika_core.toolbox.agent import overflow
 from nika_core.toolbox.agent.facets import MAX_REPAIRS
-from nika_core.toolbox.agent.prompts import json_instruction, prompt_of, repair_prompt, system_of
+from nika_core.toolbox.agent.prompts import prompt_of, repair_prompt, system_of
 from nika_core.toolbox.agent.tool_calls import by_name, run_calls
 from nika_core.values import dataclass, replace
 
@@ -77,7 +78,7 @@ class _Conversation:
         while True:
             request, reply = await self._complete(request, info)
             self._text = reply.text or self._text
-            answered = Message(Role.ASSISTANT, reply.text, reply.tool_calls, state=reply.state)
+            answered = Message(Role.ASSISTANT, reply.parts)
             following = [*request.messages, answered]
             if reply.tool_calls:
                 self._turns += 1
@@ -102,7 +103,7 @@ class _Conversation:
     async def _first_request(self) -> ModelRequest:
         agent = self._context.agent
         temperature = self._payload.get("temperature")  # the agent block's is the caller's to put in
-        model = self._payload.get("model")
+        model, fallback = self._payload.get("model"), self._payload.get("fallback")
         return ModelRequest(
             messages=(*self._history, Message(Role.USER, self._prompt)),
             model=None if model is None else str(model),
@@ -110,6 +111,7 @@ class _Conversation:
             tools=tuple(tool.spec for tool in self._tools.values()),
             max_tokens=self._number("maxTokens", agent.max_tokens),
             temperature=None if temperature is None else float(temperature),
+            fallback=tuple(map(str, fallback)) if isinstance(fallback, list | tuple) else None,
         )
 
     def _can(self, request: ModelRequest, info: ModelInfo) -> None:

@@ -24,7 +24,7 @@ async def summarized(prompt: str, request: ModelRequest, info: ModelInfo, contex
     before = estimate_tokens(request)
     room = info.context_tokens or before // 2
     answer = min(_SUMMARY_TOKENS, max(64, room // 4))
-    transcript = _transcript([m for m in request.messages if m.content != prompt or m.role is not Role.USER])
+    transcript = _transcript([m for m in request.messages if m.text != prompt or m.role is not Role.USER])
     fits = 4 * max(0, room - answer - len(_SYSTEM) // 4 - 64)  # bytes, by the estimate's own measure
     question = ModelRequest(
         messages=(Message(Role.USER, _cut(transcript, fits)),),
@@ -54,8 +54,9 @@ async def summarized(prompt: str, request: ModelRequest, info: ModelInfo, contex
 def _transcript(messages: Sequence[Message]) -> str:
     lines: list[str] = []
     for message in messages:
-        if message.content:
-            lines.append(f"[{message.role.value}] {message.content}")
+        said = message.text or "".join(result.text for result in message.tool_results)
+        if said:
+            lines.append(f"[{message.role.value}] {said}")
         lines.extend(f"[{message.role.value} calls] {call.name}({call.raw})" for call in message.tool_calls)
     return "\n\n".join(lines)
 

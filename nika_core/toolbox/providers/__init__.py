@@ -28,11 +28,20 @@ from nika_core.toolbox.providers.reply import (
     batch_reply_of,
     content_text,
     stop_reason,
-    with_state,
+    with_reasoning,
 )
 from nika_core.toolbox.providers.server_client import ServerClient, StreamedReply
 from nika_core.toolbox.providers.usage import read_usage
-from nika_core.toolbox.providers.values import env_text, load_sdk, merged, names_in, parsed_call, without_credentials
+from nika_core.toolbox.providers.values import (
+    data_url,
+    env_text,
+    file_text,
+    load_sdk,
+    merged,
+    names_in,
+    parsed_call,
+    without_credentials,
+)
 
 __all__ = [
     "ByteResponse",
@@ -50,8 +59,10 @@ __all__ = [
     "batch_reply_of",
     "clean",
     "content_text",
+    "data_url",
     "env_text",
     "error_in",
+    "file_text",
     "is_too_long",
     "json_lines",
     "load_sdk",
@@ -67,6 +78,6 @@ __all__ = [
     "transport_error",
     "truncated_error",
     "unreadable_error",
-    "with_state",
+    "with_reasoning",
     "without_credentials",
 ]

@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Final, Protocol
 
 _FIELD: Final = re.compile(rb"(data|event|id|retry)?(:|\Z)")  # of server-sent events; what begins with ":" is a comment
+_FIELDS: Final = (b"data:", b"event:", b"id:", b"retry:")
+_BEGINS: Final = re.compile(rb""":|\{\s*(["}]|\Z)|\[\s*([\[{"\]\-0-9tfn]|\Z)""")  # a comment, or JSON
 _LARGEST: Final = 64 << 20  # bytes of one event
 _SHOWN: Final = 2000  # bytes of what cannot be read
 _TURN: Final = 20  # events after which others have their turn
@@ -169,8 +171,10 @@ class EventDecoder:
 
     def _may_begin(self, data: bytes) -> bool:
         """Return whether an answer may begin like this: a page fails at once, not when it has come whole."""
-        start = data.lstrip(b"\xef\xbb\xbf \t\r\n")[:8]
-        return self._sse is not None or not start or start[:1] in b'{[:"deir'
+        start = data.lstrip(b"\xef\xbb\xbf \t\r\n")[:32]
+        if self._sse is not None or not start or _BEGINS.match(start):
+            return True
+        return any(name.startswith(start[:6]) or start.startswith(name) for name in _FIELDS)
 
     def _unreadable(self, data: bytes) -> UnreadableReplyError:
         return UnreadableReplyError(data, first=not self._events)

@@ -30,6 +30,14 @@ from nika_core.toolbox.proxies import proxy_for, tls_context
 T = TypeVar("T")
 
 
+class _RefusedError(Exception):
+    """A response is an error: the cause of the TaskError for it."""
+
+    def __init__(self, details: ServerError) -> None:
+        super().__init__(details.message)
+        self.details = details
+
+
 class StreamedReply(Protocol):
     """Collects the events of one reply.
 
@@ -188,7 +196,8 @@ class ServerClient(ClientBase):
             TaskError: the response is an error, or (from the iterator) something in it is not JSON.
         """
         if response.status_code >= 300:
-            raise await self.refused(response, model=request.model)
+            refusal = await self._read_refusal(response)
+            raise self.server_error(refusal.details, model=request.model) from refusal
         return self._events(response)
 
     async def _events(self, response: Any) -> AsyncIterator[Mapping[str, Any]]:
@@ -202,6 +211,9 @@ class ServerClient(ClientBase):
 
     async def refused(self, response: Any, *, model: str | None = None) -> TaskError:
         """Return the error for a response that is one, and close it."""
+        return self.server_error((await self._read_refusal(response)).details, model=model)
+
+    async def _read_refusal(self, response: Any) -> _RefusedError:
         body = b""
         try:
             async with asyncio.timeout(self.connect_timeout):  # the status is enough: its reason may never come whole
@@ -211,8 +223,7 @@ class ServerClient(ClientBase):
         finally:
             await response.aclose()
         said = read_error_body(body)
-        details = ServerError(said.message, response.status_code, said.code, response.headers)
-        return self.server_error(details, model=model)
+        return _RefusedError(ServerError(said.message, response.status_code, said.code, response.headers))
 
     async def adapted(
         self,
@@ -234,10 +245,12 @@ class ServerClient(ClientBase):
             body = body_of(known)
             try:
                 return await send(body)
-            except TaskError:
-                raise
             except Exception as error:
-                if not self._refusals.learn(request.model, known, body, self.read_error(error), optional, named):
+                refusal = error.__cause__ if isinstance(error, TaskError) else error
+                if isinstance(error, TaskError) and not isinstance(refusal, _RefusedError):
+                    raise
+                details = refusal.details if isinstance(refusal, _RefusedError) else self.read_error(error)
+                if not self._refusals.learn(request.model, known, body, details, optional, named):
                     raise
 
     def leaves_out(self, model: str, field: str) -> bool:
@@ -270,6 +283,8 @@ class ServerClient(ClientBase):
     async def http_options(self, library: str = "httpx2") -> dict[str, Any]:
         """Return the arguments of `library`'s client: timeouts, and the proxy and authorities of the environment.
 
+        Redirects are not followed: what is asked is for this server alone.
+
         Raises:
             TaskError: the environment names a proxy that cannot be used, or certificates that cannot be read.
         """
@@ -280,6 +295,7 @@ class ServerClient(ClientBase):
             "verify": await tls_context(self.address, self.environ, http.create_ssl_context),
             "proxy": http.Proxy(self._proxy) if self._proxy else None,
             "trust_env": False,
+            "follow_redirects": False,
         }
 
     async def json(self, call: Awaitable[Any]) -> Mapping[str, Any]:

@@ -9,7 +9,21 @@ import re
 from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, Final
 
-from nika_core.plugin import BatchReply, Category, Finished, Message, ModelRequest, Role, TaskError
+from nika_core.plugin import (
+    BatchReply,
+    Category,
+    DocumentPart,
+    ImagePart,
+    Message,
+    ModelRequest,
+    Part,
+    ReasoningPart,
+    Role,
+    TaskError,
+    TextPart,
+    ToolCall,
+    ToolResultPart,
+)
 from nika_core.toolbox.providers import Reply, clean, content_text, merged, read_error_body
 
 DEFAULT_MAX_TOKENS: Final = 4096
@@ -79,24 +93,39 @@ def _turns(messages: Sequence[Message]) -> list[dict[str, Any]]:
 
 
 def _blocks(message: Message) -> list[dict[str, Any]]:
-    if message.role is Role.TOOL:
-        block: dict[str, Any] = {"type": "tool_result", "tool_use_id": message.tool_call_id}
-        if message.content.strip():
-            block["content"] = message.content
-        if message.is_error:
-            block["is_error"] = True
-        return [block]
-    kept = (message.state or {}).get("content")
-    if isinstance(kept, list):
-        return [dict(block) for block in kept if block.get("type") != "text" or str(block.get("text")).strip()]
-    blocks: list[dict[str, Any]] = []
-    if message.content.strip():  # a block of white space is refused
-        blocks.append({"type": "text", "text": message.content})
-    blocks.extend(
-        {"type": "tool_use", "id": call.id, "name": call.name, "input": dict(call.arguments or {})}
-        for call in message.tool_calls
-    )
-    return blocks
+    blocks = [block for part in message.parts if (block := _block(part)) is not None]
+    whole = next((block["content"] for block in blocks if "type" not in block), None)
+    if isinstance(whole, list):  # a turn that an earlier version kept as it came
+        blocks = [dict(block) for block in whole]
+    return [block for block in blocks if block.get("type") != "text" or str(block.get("text")).strip()]
+
+
+def _block(part: Part) -> dict[str, Any] | None:
+    match part:
+        case TextPart():
+            return {"type": "text", "text": part.text}
+        case ToolCall():
+            return {"type": "tool_use", "id": part.id, "name": part.name, "input": dict(part.arguments or {})}
+        case ReasoningPart() if "type" in part.data or "content" in part.data:
+            return dict(part.data)
+        case ToolResultPart():
+            block: dict[str, Any] = {"type": "tool_result", "tool_use_id": part.call_id}
+            if part.text.strip():  # a text of white space is refused
+                block["content"] = part.text
+            return block | ({"is_error": True} if part.is_error else {})
+        case ImagePart():
+            return {"type": "image", "source": _source(part)}
+        case DocumentPart(media_type="text/plain"):
+            source = {"type": "text", "media_type": "text/plain", "data": part.data.decode("utf-8", "replace")}
+            return {"type": "document", "source": source} | ({"title": part.name} if part.name else {})
+        case DocumentPart():
+            return {"type": "document", "source": _source(part)} | ({"title": part.name} if part.name else {})
+    return None
+
+
+def _source(part: ImagePart | DocumentPart) -> dict[str, Any]:
+    data = base64.b64encode(part.data).decode("ascii")
+    return {"type": "base64", "media_type": part.media_type, "data": data}
 
 
 class ClaudeReply(Reply):
@@ -114,6 +143,7 @@ class ClaudeReply(Reply):
                 message = _object_in(event, "message")
                 self.model = str(message.get("model") or self.model)
                 self.used(message.get("usage"))
+                self.ended(message.get("stop_reason"))
                 return self._whole(message) if message.get("content") else ""
             case "message":  # whole, from a server that streams nothing
                 self.model = str(event.get("model") or self.model)
@@ -158,18 +188,20 @@ class ClaudeReply(Reply):
         self._blocks[place] = merged(block, more)
         return content_text(delta) if delta.get("type", "text_delta") == "text_delta" else ""
 
-    def finished(self) -> Finished:
-        """Return the end of a complete reply."""
-        inputs = {call.id: call.arguments for call in self.calls.calls()}
-        blocks = [
-            {**block, "input": dict(inputs.get(str(block.get("id"))) or {})}
-            if block.get("type") == "tool_use"
-            else block
-            for block in self._blocks
-        ]
-        if any(block.get("type") not in ("text", "tool_use") for block in blocks):
-            self.state["content"] = blocks
-        return super().finished()
+    def parts(self, calls: tuple[ToolCall, ...]) -> tuple[TextPart | ToolCall | ReasoningPart, ...]:
+        """Return the blocks of the reply in their order; what is neither text nor a call goes back as it came."""
+        made = {call.id: call for call in calls}
+        parts: list[TextPart | ToolCall | ReasoningPart] = []
+        for block in self._blocks:
+            match block.get("type"):
+                case "text":
+                    parts.append(TextPart(content_text(block)))
+                case "tool_use":
+                    if (call := made.pop(str(block.get("id")), None)) is not None:
+                        parts.append(call)
+                case _:
+                    parts.append(ReasoningPart(block))
+        return (*parts, *made.values())
 
 
 def batch_reply(result: Any, request: ModelRequest) -> BatchReply:

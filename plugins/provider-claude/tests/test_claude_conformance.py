@@ -35,6 +35,7 @@ class TestClaude(ProviderConformance):
     word = "claude"
     model = "claude-sonnet-5"
     wire = staticmethod(claude_wire)
+    scenarios = ("claude",)
 
     def environ(self, url: str) -> dict[str, str]:
         return {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": self.key}

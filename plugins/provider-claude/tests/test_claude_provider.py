@@ -20,7 +20,17 @@ from nika_provider_claude.wire import batch_names, body_of, names_of
 
 from nika_core import codes
 from nika_core.errors import Category, TaskError
-from nika_core.model.message import Message, Role, ToolCall, ToolSpec
+from nika_core.model.message import (
+    DocumentPart,
+    ImagePart,
+    Message,
+    ReasoningPart,
+    Role,
+    TextPart,
+    ToolCall,
+    ToolResultPart,
+    ToolSpec,
+)
 from nika_core.plugin import BatchSearch, BatchTrace, Finished, ModelRequest, TextDelta, estimate_tokens
 
 KEY = "sk-ant-secret-0123456789"
@@ -125,8 +135,8 @@ async def test_a_tool_call_and_its_result_go_both_ways(llmock: Any, client: Clie
     after = ModelRequest(
         (
             Message(Role.USER, "weather?"),
-            Message(Role.ASSISTANT, "", end.tool_calls),
-            Message(Role.TOOL, "21 C", tool_call_id=end.tool_calls[0].id),
+            Message(Role.ASSISTANT, end.parts),
+            Message(Role.TOOL, [ToolResultPart(end.tool_calls[0].id, "21 C")]),
         ),
         model="claude-sonnet-5",
         tools=(WEATHER,),
@@ -379,9 +389,9 @@ def test_turns_alternate_and_results_of_tools_are_one_turn_of_the_user() -> None
         (
             Message(Role.USER, "a"),
             Message(Role.USER, "b"),
-            Message(Role.ASSISTANT, " ", (ToolCall("1", "f", None, "{x"), ToolCall("2", "g", {"k": 1}))),
-            Message(Role.TOOL, "no", tool_call_id="1", is_error=True),
-            Message(Role.TOOL, "", tool_call_id="2"),
+            Message(Role.ASSISTANT, (TextPart(" "), ToolCall("1", "f", None, "{x"), ToolCall("2", "g", {"k": 1}))),
+            Message(Role.TOOL, [ToolResultPart("1", "no", True)]),
+            Message(Role.TOOL, [ToolResultPart("2", "")]),
             Message(Role.ASSISTANT, ""),
         )
     )
@@ -411,3 +421,47 @@ def test_declaring_it_imports_nothing_heavy() -> None:
     code = "import nika_provider_claude.plugin, nika_provider_claude.client, sys; print('anthropic' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True, timeout=60).strip() == "False"
     assert nika_providers()
+
+
+def test_files_and_reasoning_are_blocks_in_their_places() -> None:
+    thought = {"type": "thinking", "thinking": "hm", "signature": "S"}
+    request = ModelRequest(
+        (
+            Message(
+                Role.USER,
+                [
+                    ImagePart("image/png", b"PNG"),
+                    DocumentPart("application/pdf", b"PDF", "a.pdf", 1),
+                    DocumentPart("text/plain", b"words", "a.txt"),
+                    TextPart("what is this?"),
+                ],
+            ),
+            Message(
+                Role.ASSISTANT,
+                [ReasoningPart(thought), TextPart("I see"), ReasoningPart(thought), ToolCall("1", "f", {})],
+            ),
+        )
+    )
+    asked, answered = (turn["content"] for turn in body_of(request, transform)["messages"])
+    assert asked == [
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "UE5H"}},
+        {
+            "type": "document",
+            "source": {"type": "base64", "media_type": "application/pdf", "data": "UERG"},
+            "title": "a.pdf",
+        },
+        {
+            "type": "document",
+            "source": {"type": "text", "media_type": "text/plain", "data": "words"},
+            "title": "a.txt",
+        },
+        {"type": "text", "text": "what is this?"},
+    ]
+    assert [block["type"] for block in answered] == ["thinking", "text", "thinking", "tool_use"]
+    assert answered[0] == thought
+
+
+def test_a_turn_that_an_earlier_version_kept_whole_goes_back_whole() -> None:
+    blocks = [{"type": "thinking", "thinking": "hm"}, {"type": "tool_use", "id": "1", "name": "f", "input": {}}]
+    turn = Message(Role.ASSISTANT, [ReasoningPart({"content": blocks}), ToolCall("1", "f", {})])
+    assert body_of(ModelRequest((turn,)), transform)["messages"][0]["content"] == blocks

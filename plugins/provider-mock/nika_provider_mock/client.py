@@ -97,8 +97,12 @@ class Client:
             if reply.fault:
                 replies[name] = {"error": reply.fault.message}
             else:
-                end = asdict(finished)
-                end["usage"] = [finished.usage.input_tokens, finished.usage.output_tokens]
+                end = {
+                    "stop_reason": finished.stop_reason,
+                    "usage": [finished.usage.input_tokens, finished.usage.output_tokens],
+                    "tool_calls": [asdict(call) for call in finished.tool_calls],
+                    "model": finished.model,
+                }
                 replies[name] = {"text": text, "end": end}
         packed = zlib.compress(json.dumps(replies, sort_keys=True).encode(), 9)
         return _BATCH + base64.urlsafe_b64encode(packed).decode()
@@ -157,7 +161,7 @@ def _text(request: ModelRequest, reply: Reply, has_calls: bool) -> str:
         return reply.text
     if has_calls:
         return ""
-    asked = next((message.content for message in reversed(request.messages) if message.role is Role.USER), "")
+    asked = next((message.text for message in reversed(request.messages) if message.role is Role.USER), "")
     line = next((line.strip() for line in asked.splitlines() if line.strip()), "")
     if request.output_schema is not None:
         return json.dumps(instance_of(request.output_schema, line[:_LINE] or "mock"), ensure_ascii=False)

@@ -20,6 +20,7 @@ class TestOllama(ProviderConformance):
     word = "ollama"
     model = "llama3.2:1b"
     wire = staticmethod(ollama_wire)
+    scenarios = ("ollama",)
 
     def environ(self, url: str) -> dict[str, str]:
         return {"OLLAMA_HOST": url, "OLLAMA_API_KEY": self.key}

@@ -8,8 +8,18 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from nika_core.plugin import BatchReply, Message, ModelRequest, Role, ToolCall
-from nika_core.toolbox.providers import ChatReply, batch_reply_of, with_state
+from nika_core.plugin import (
+    BatchReply,
+    DocumentPart,
+    ImagePart,
+    Message,
+    ModelRequest,
+    Part,
+    Role,
+    TextPart,
+    ToolCall,
+)
+from nika_core.toolbox.providers import ChatReply, batch_reply_of, data_url, file_text, with_reasoning
 
 
 def body_of(request: ModelRequest, *, official: bool, left_out: Container[str] = ()) -> dict[str, Any]:
@@ -56,25 +66,54 @@ def _messages(request: ModelRequest, left_out: Container[str]) -> list[dict[str,
     found: list[dict[str, Any]] = []
     if request.system:
         found.append({"role": "system", "content": request.system})
-    found.extend(_message(message, left_out) for message in request.messages)
+    for message in request.messages:
+        found.extend(_sent(message, left_out))
     return found
 
 
-def _message(message: Message, left_out: Container[str]) -> dict[str, Any]:
+def _sent(message: Message, left_out: Container[str]) -> list[dict[str, Any]]:
+    """Return a message in the words of the server, which wants each result of a tool in a message of its own."""
     if message.role is Role.TOOL:
-        content = f"Error: {message.content}" if message.is_error else message.content
-        return {"role": "tool", "tool_call_id": message.tool_call_id, "content": content}
+        return [
+            {
+                "role": "tool",
+                "tool_call_id": result.call_id,
+                "content": f"Error: {result.text}" if result.is_error else result.text,
+            }
+            for result in message.tool_results
+        ]
     if message.role is Role.ASSISTANT and message.tool_calls:
         sent = {
             "role": "assistant",
-            "content": message.content or None,
+            "content": message.text or None,
             "tool_calls": [
                 {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": _arguments(call)}}
                 for call in message.tool_calls
             ],
         }
-        return with_state(sent, message, left_out)
-    return {"role": message.role.value, "content": message.content}
+        return [with_reasoning(sent, message, left_out)]
+    return [{"role": message.role.value, "content": _content(message)}]
+
+
+def _content(message: Message) -> str | list[dict[str, Any]]:
+    """Return a text, or a list of parts if there are files among them."""
+    if not any(isinstance(part, ImagePart | DocumentPart) for part in message.parts):
+        return message.text
+    return [content for part in message.parts if (content := _part(part)) is not None]
+
+
+def _part(part: Part) -> dict[str, Any] | None:
+    match part:
+        case TextPart():
+            return {"type": "text", "text": part.text}
+        case ImagePart():
+            return {"type": "image_url", "image_url": {"url": data_url(part.media_type, part.data)}}
+        case DocumentPart(media_type="text/plain"):
+            return {"type": "text", "text": file_text(part)}
+        case DocumentPart():
+            file = {"filename": part.name or "document.pdf", "file_data": data_url(part.media_type, part.data)}
+            return {"type": "file", "file": file}
+    return None
 
 
 def _arguments(call: ToolCall) -> str:

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 from nika_core import codes
+from nika_core.engine.core.hashing import digest
 from nika_core.engine.core.ports import CallScope, InMemoryCallCache
 from nika_core.engine.llm.budget import Bound, Budget, SpendingLimits
 from nika_core.engine.llm.caller import ResilientCaller
 from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.recorded_usage import charge_earlier, noted_by_task
 from nika_core.errors import Category, PluginError, TaskError
-from nika_core.model.message import Message, Role, ToolCall, ToolSpec
+from nika_core.model.message import Message, ReasoningPart, Role, TextPart, ToolCall, ToolSpec
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.model.workflow import AgentBlock
 from nika_core.plugin import (
@@ -157,10 +158,10 @@ def house(
     described = provider or Provider(name="acme", summary="x", client="x:Y")
 
     class ProviderLookup:
-        def choose(self, provider: str | None, model: str) -> Provider:
+        def choose(self, provider: str | None, model: str, *, fallback: bool = False) -> tuple[Provider, str]:
             if choose is not None:
                 raise choose
-            return described
+            return described, model
 
         def connect(self, provider: Provider) -> FakeClient:
             made.connected.append(provider.name)
@@ -342,7 +343,7 @@ async def test_a_later_attempt_is_given_the_replies_that_were_paid_for() -> None
     assert h.shown == []
     assert h.used[-1] == NOTHING
     assert not (await h.caller.complete(ask("second"), again)).reused
-    assert [sent.messages[0].content for sent in h.client.asked] == ["first", "second", "second"]
+    assert [sent.messages[0].text for sent in h.client.asked] == ["first", "second", "second"]
     assert h.barriers == 5  # before each call that was sent, and after each reply
 
 
@@ -357,13 +358,11 @@ async def test_a_reply_is_given_again_in_another_process() -> None:
 
 async def test_the_same_question_twice_in_one_attempt_is_two_calls() -> None:
     h = house()
-    scope = h.scope()  # of one run of a step
     for _ in range(2):
-        assert not (await h.caller.complete(ask(), scope)).reused
+        assert not (await h.caller.complete(ask(), h.scope())).reused
     assert len(h.client.asked) == 2
-    scope = h.scope(attempt=2)
     for _ in range(2):
-        assert (await h.caller.complete(ask(), scope)).reused
+        assert (await h.caller.complete(ask(), h.scope(attempt=2))).reused
 
 
 async def test_another_question_model_or_epoch_is_never_given_an_old_reply() -> None:
@@ -658,12 +657,65 @@ async def test_tokens_that_the_provider_does_not_tell_are_estimated(told: Usage,
     assert (usage.total_tokens, usage.estimated) == (tokens, True)
 
 
-async def test_the_state_of_a_reply_is_given_again_with_it() -> None:
-    h = house((TextDelta("x"), Finished("end", Usage(5, 5), state={"signature": "S"})))
+async def test_the_reasoning_of_a_reply_is_given_again_with_it() -> None:
+    h = house((TextDelta("x"), Finished("end", Usage(5, 5), (ReasoningPart({"signature": "S"}),))))
     scope = h.scope()
-    assert (await h.caller.complete(ask(), scope)).state == {"signature": "S"}
-    again = await h.caller.complete(ask(), h.scope(attempt=2))
-    assert (again.reused, again.state) == (True, {"signature": "S"})
+    parts = (ReasoningPart({"signature": "S"}, "acme"), TextPart("x"))
+    assert (await h.caller.complete(ask(), scope)).parts == parts
+    again = await h.caller.complete(ask(), replace(scope, attempt=2))
+    assert (again.reused, again.parts) == (True, parts)
+
+
+async def test_the_text_of_a_reply_stays_between_the_parts_that_have_places_for_it() -> None:
+    call, thought = ToolCall("1", "f", {}), ReasoningPart({"thinking": "hm"})
+    end = Finished("toolUse", Usage(5, 5), (thought, TextPart("I "), thought, TextPart("see"), call))
+    h = house((TextDelta("I see"), end), (TextDelta("other"), end))
+    own = ReasoningPart({"thinking": "hm"}, "acme")
+    assert (await h.caller.complete(ask(), h.scope())).parts == (own, TextPart("I "), own, TextPart("see"), call)
+    assert (await h.caller.complete(ask("b"), h.scope())).parts == (own, own, TextPart("other"), call)
+
+
+async def test_a_provider_is_not_sent_the_reasoning_of_another() -> None:
+    h = house(OK)
+    own, foreign = ReasoningPart({"a": 1}, "acme"), ReasoningPart({"a": 1}, "elsewhere")
+    await h.caller.complete(ModelRequest((Message(Role.ASSISTANT, (foreign, TextPart("x"), own)),)), h.scope())
+    assert h.client.asked[0].messages[0].parts == (TextPart("x"), own)
+
+
+async def test_a_reply_that_an_earlier_version_kept_is_given_again() -> None:
+    h = house((AssertionError("called"),))
+    request = {
+        "messages": [
+            {
+                "role": "user",
+                "content": "a question",
+                "tool_calls": [],
+                "tool_call_id": None,
+                "is_error": False,
+                "state": None,
+            }
+        ],
+        "model": "m",
+        "system": None,
+        "tools": [],
+        "max_tokens": 100,
+        "temperature": None,
+        "output_schema": None,
+        "key": "",
+    }
+    kept = {
+        "text": "x",
+        "toolCalls": [{"id": "1", "name": "f", "arguments": {}, "raw": "{}"}],
+        "stopReason": "toolUse",
+        "usage": {"inputTokens": 1, "outputTokens": 1},
+        "model": "m",
+        "state": {"signature": "S"},
+    }
+    scope = h.scope()
+    h.call_cache.put(scope.key, f"model:{digest(['acme', request])}:1", kept)
+    reply = await h.caller.complete(ask("a question"), scope)
+    parts = (ReasoningPart({"signature": "S"}), TextPart("x"), ToolCall("1", "f", {}, "{}"))
+    assert (reply.reused, reply.parts) == (True, parts)
 
 
 async def test_a_notice_of_a_client_is_told_once_and_is_no_text() -> None:
