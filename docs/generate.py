@@ -84,6 +84,12 @@ KINDS = {
         "commands.md",
         ("Command", "CommandContext", "Terminal", "Styled"),
     ),
+    "Notifiers": (
+        "nika_notifiers",
+        "notifier",
+        "notifiers.md",
+        ("NotifierDescription", "Notifier", "NotifierSetup", "QuestionNotice"),
+    ),
 }
 
 FILES = ("read_file", "read_text", "read_json", "text_of", "json_of", "open_file", "is_folder", "FileError")

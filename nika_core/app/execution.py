@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import random
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -21,9 +19,11 @@ from nika_core.app.mock_step import MockStep
 from nika_core.app.mocked_answers import mocked_answer
 from nika_core.app.model_checks import with_model
 from nika_core.app.prepared_run import PreparedRun
+from nika_core.app.question_notices import QuestionNotices, question_notices
 from nika_core.app.received_signals import ReceivedSignals, TakeSignals, arrived_of
 from nika_core.app.results import SentSignal
 from nika_core.app.run_folder import RunFolder
+from nika_core.app.run_processes import end_processes
 from nika_core.app.signalling import sender_here
 from nika_core.app.watchdogs import loop_watchdog
 from nika_core.document.checks.check_context import depends_on
@@ -37,7 +37,6 @@ from nika_core.engine.llm.breaker import BreakerSettings
 from nika_core.engine.llm.budget import Budget
 from nika_core.engine.llm.caller import ResilientCaller
 from nika_core.engine.llm.recorded_usage import charge_earlier
-from nika_core.engine.local.event_loop import run_to_end
 from nika_core.engine.local.host import Run
 from nika_core.engine.local.services import Observer, Services, no_barrier, unrecorded
 from nika_core.engine.task.services import nothing_arrived
@@ -55,7 +54,6 @@ from nika_core.registry import Kind
 from nika_core.template import render_payload, resolve
 
 _HERE: Final = "the run's terminal"
-_PROCESSES: Final = "nika_core.toolbox.process.family"
 
 
 class Execution:
@@ -101,6 +99,7 @@ class Execution:
         self._gone = False
         self._folder = RunFolder(None)
         self._earlier_answers = EarlierAnswers(())
+        self._notices: QuestionNotices | None = None
         self.warnings: list[str] = []
 
     @property
@@ -113,6 +112,8 @@ class Execution:
 
         A run in which a task waits for something outside is paused, not cancelled.
         """
+        if self._cancelled is not None and self._notices is not None:
+            self._notices.abandon()
         self._cancelled = reason
         if self._run is not None:
             self._run.cancel(reason)
@@ -144,7 +145,7 @@ class Execution:
         if self._on_stall is None:
             return await self._carry_out()
         records = tuple(self._prepared.workspace.registry.usable())
-        with loop_watchdog(asyncio.get_running_loop(), records, self._on_stall):
+        with loop_watchdog(records, self._on_stall):
             return await self._carry_out()
 
     async def _carry_out(self) -> RunResult:
@@ -155,9 +156,10 @@ class Execution:
         budget = Budget(self._prepared.bounds)
         if self._recorded is not None:
             charge_earlier(budget, self._recorded.events, self._recorded.memo)
-            importlib.import_module(_PROCESSES)  # a killed Nika may have left processes behind
-            await _sweep(run_id)
+            await end_processes(run_id, of_a_killed_nika=True)
         try:
+            if self._log is not None:
+                self._notices = question_notices(self._prepared, run_id, self._recorded, attended=self._attended)
             services = self._services(budget)
             self._run = Run(self._request(run_id), services, self._observers)
             if self._batchable is not None and not self._batchable.tasks:
@@ -172,7 +174,7 @@ class Execution:
                 with suppress(JournalError):  # `finish` has told it
                     result = replace(result, questions=open_questions(self._journal, run_id))
         finally:
-            await _sweep(run_id)
+            await end_processes(run_id)
             self._close()
         return result
 
@@ -361,6 +363,7 @@ class Execution:
             admit=workspace.admit if workspace.admitting else admitted,
             signals=signals,
             attend=caller.attend,
+            notices=self._notices,
             clock=workspace.clock,
             random=random.random,
             answer=self._answer(),
@@ -381,20 +384,3 @@ class Execution:
 def _shorter(one: float | None, other: float | None) -> float | None:
     bounds = [seconds for seconds in (one, other) if seconds is not None]
     return min(bounds) if bounds else None
-
-
-def remove_run(journal: Journal, run: str) -> str:
-    """Remove a run that no process works on, and end what a killed Nika left running of it: nobody could find that any
-    more. Gives the run's whole id. Raises JournalError.
-    """
-    run_id = journal.remove(run)
-    importlib.import_module(_PROCESSES)
-    run_to_end(_sweep(run_id))  # now that it is removed no other process can begin to work on it
-    return run_id
-
-
-async def _sweep(run_id: str) -> None:
-    """End whatever the run's processes left behind; costs nothing where no plugin started one."""
-    processes = sys.modules.get(_PROCESSES)
-    if processes is not None:
-        await processes.sweep(run_id)

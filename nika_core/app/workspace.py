@@ -31,6 +31,7 @@ from nika_core.registry.kinds import BY_ID
 from nika_core.registry.lock import LOCK_NAME, require_lock
 from nika_core.registry.passed_plugins import passed_plugins
 from nika_core.registry.policy import SECTIONS
+from nika_core.registry.settings_keys import has_settings
 
 if TYPE_CHECKING:
     from nika_core.registry.guarded_policy import GuardedPolicy
@@ -107,7 +108,7 @@ class Workspace:
 
     @cached_property
     def project(self) -> Project:
-        """The nearest `nika.yaml`, keywords' keys not checked yet; empty if there is none. Raises ProblemsError."""
+        """The nearest `nika.yaml`, plugins' keys not checked yet; empty if there is none. Raises ProblemsError."""
         return load_project(self.start, clock=self.clock)
 
     @property
@@ -117,7 +118,7 @@ class Workspace:
 
     @cached_property
     def checked_project(self) -> Project:
-        """The project with its keywords' keys as their validators return them. Raises ProblemsError."""
+        """The project with its plugins' keys as their validators return them. Raises ProblemsError."""
         project, found = check_settings(self.project, self.registry)
         problems = [*found, *self._shadowing()]
         if problems:
@@ -137,6 +138,12 @@ class Workspace:
     def settings(self, word: str) -> Mapping[str, Any]:
         """Return a keyword's part of the project file."""
         return self.checked_project.settings.get(word, {})
+
+    @property
+    def notifiers(self) -> list[str]:
+        """The notifiers that the project uses: those whose key its file has. Raises ProblemsError."""
+        keys, registry = self.checked_project.settings, self.registry
+        return [key for key in keys if has_settings(registry, Kind.NOTIFIER, key)]
 
     @cached_property
     def installed(self) -> Registry:

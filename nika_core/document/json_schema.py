@@ -18,7 +18,7 @@ from nika_core.errors import PluginError
 from nika_core.model.workflow import OnError
 from nika_core.plugin import Keyword, RuleField
 from nika_core.plugin.fields import BoundedFloat, Duration, NonEmptyStr, PositiveInt, Scalar, StrictBool, strict
-from nika_core.plugin.fields.strict_classes import DocumentedMap, ScalarOf, TemplatedValidator
+from nika_core.plugin.fields.strict_classes import CheckedValidator, DocumentedMap, ScalarOf, TemplatedValidator
 
 _DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 _TEXT: Final = {"type": ["string", "number", "boolean", "null"]}  # as an editor types a plain scalar
@@ -71,6 +71,7 @@ _AGENT_DOCS: Final = {
     "maxBudgetUsd": "The maximum cost of a run, in US dollars.",
     "maxTokens": "The maximum number of tokens in one answer.",
     "temperature": "0 to 2, if the model accepts it.",
+    "effort": "How much models think before they answer, if they can be asked: low, medium or high.",
     "allowedTools": _DOCS["allowedTools"],
     "disallowedTools": _DOCS["disallowedTools"],
     "askTools": _DOCS["askTools"],
@@ -285,6 +286,7 @@ _MAKERS: Final[dict[type[Any], Callable[[Any], dict[str, Any]]]] = {
     MapCombined: _map,
     DocumentedMap: _map,
     ScalarOf: _scalar,
+    CheckedValidator: lambda validator: schema_of(validator.inner),
     TemplatedValidator: _templated,
     strictyaml.MapPattern: _pattern,
     strictyaml.Seq: lambda validator: {"type": "array", "items": schema_of(validator._validator)},

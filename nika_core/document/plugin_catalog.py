@@ -44,6 +44,14 @@ class PluginCatalog(Protocol):
         """A template source. Raises PluginError."""
         ...
 
+    def settings_keys(self) -> Collection[str]:
+        """Every word that may be a key of the project file; loads nothing."""
+        ...
+
+    def settings_validator(self, key: str) -> Any:
+        """The validator of a key of the project file; None if no plugin brings it. Raises PluginError."""
+        ...
+
     def install_hint(self, word: str) -> str | None:
         """What to install for a keyword that nobody offers, where that is known."""
         ...

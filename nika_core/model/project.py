@@ -34,7 +34,7 @@ class Project:
 
     `allow` None: every plugin may be loaded. `prefer` has the distribution for an id such as `keywords:shell`.
     `models` has names for models: each is resolved, never another of these names. `limits` has texts by camelCase key.
-    `settings` has the keys that belong to keywords, by the keyword's word; they are plain trees of text until
+    `settings` has the keys that belong to plugins, by the plugin's word; they are plain trees of text until
     `nika_core.document.check_settings` has validated them. `at` returns the place of a key's value, with `at_key` that
     of the key itself.
     """

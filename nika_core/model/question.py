@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Final
 
 from nika_core.model.input_values import compact, input_json, input_spec, read_field, shown_value
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.nearest import did_you_mean
+from nika_core.model.text import iso_time
 from nika_core.model.workflow import InputSpec
 from nika_core.values import dataclass, field
 
@@ -201,12 +201,8 @@ def open_question_json(asked: OpenQuestion) -> JsonObject:
         found["form"] = {name: input_json(spec) for name, spec in asked.question.form.items()}
     if asked.question.words:
         found["words"] = list(asked.question.words)
-    found["since"] = _iso(asked.since)
+    found["since"] = iso_time(asked.since)
     if asked.deadline is not None:
-        found["expiresAt"] = _iso(asked.deadline)
+        found["expiresAt"] = iso_time(asked.deadline)
     found["digest"] = asked.digest
     return found
-
-
-def _iso(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

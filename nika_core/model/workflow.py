@@ -125,6 +125,7 @@ class AgentBlock:
         max_budget_usd: the most that a run may cost, in US dollars.
         max_tokens: tokens of one answer.
         temperature: from 0 to 2.
+        effort: how much models think before they answer: `low`, `medium` or `high`; None: as they do by themselves.
         allowed_tools, disallowed_tools: the tools that tasks may use, and those that they may not. An entry is a name,
             or the JSON text of a rule (`model.tool_rules`).
         ask_tools: the tools whose calls a person has to approve, in the same form.
@@ -147,6 +148,7 @@ class AgentBlock:
     output: str | None = None
     overflow: str = "refuse"
     fallback: tuple[str, ...] = ()
+    effort: str | None = None
 
 
 class ItemError(StrEnum):

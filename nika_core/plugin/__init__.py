@@ -1,10 +1,11 @@
 """All that a plugin's author imports: `from nika_core.plugin import ...` is the only line that a plugin needs.
 
 A plugin is a module with functions that `hookimpl` marks, named by an entry point in one of the groups `nika.keywords`,
-`nika.providers`, `nika.template_sources`, `nika.limit_policies` and `nika.commands`. The entry point's name is the word
-that a user writes. The module says which version of this interface it was written for: `NIKA_API = 1`. The version
-that is installed is `API_VERSION`. Validators of payloads are in the module `fields`, and the names of Nika's codes in
-the module `codes`. What a client streams is a `Chunk`: a `TextDelta`, a `ClientNotice` or, at the end, `Finished`.
+`nika.providers`, `nika.template_sources`, `nika.limit_policies`, `nika.commands` and `nika.notifiers`. The entry
+point's name is the word that a user writes. The module says which version of this interface it was written for:
+`NIKA_API = 1`. The version that is installed is `API_VERSION`. Validators of payloads are in the module `fields`, and
+the names of Nika's codes in the module `codes`. What a client streams is a `Chunk`: a `TextDelta`, a `ClientNotice` or,
+at the end, `Finished`.
 Values of JSON are of the types `Json` and `JsonObject`; a field of a payload is a `PayloadValue`, which is JSON with
 templates in it. A `Placeholder` without a default has `MISSING` as its default.
 What a `Message` consists of is a `Part`: any class whose name ends so, or a `ToolCall`.
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from nika_core.model.question import AnswerError, Question, answer_text, check_answer
     from nika_core.plugin.command import Command, CommandContext, Styled, Terminal
     from nika_core.plugin.limit_policy import Admission, LimitPolicy, Policy, Refusal, Stage
+    from nika_core.plugin.notifier import Notifier, NotifierDescription, NotifierSetup, QuestionNotice
     from nika_core.plugin.provider import (
         BatchFinder,
         BatchReply,
@@ -106,6 +108,7 @@ _LAZY: Final = {
         "ToolSpec",
     ),
     "nika_core.plugin.limit_policy": ("Admission", "LimitPolicy", "Policy", "Refusal", "Stage"),
+    "nika_core.plugin.notifier": ("Notifier", "NotifierDescription", "NotifierSetup", "QuestionNotice"),
     "nika_core.plugin.provider": (
         "BatchFinder",
         "BatchReply",
@@ -194,6 +197,9 @@ __all__ = [
     "ModelReply",
     "ModelRequest",
     "NikaError",
+    "Notifier",
+    "NotifierDescription",
+    "NotifierSetup",
     "OutputSpec",
     "Part",
     "Payload",
@@ -205,6 +211,7 @@ __all__ = [
     "ProblemsError",
     "Provider",
     "Question",
+    "QuestionNotice",
     "ReasoningPart",
     "Refusal",
     "Report",

@@ -111,6 +111,13 @@ TEMPLATE_SOURCE: Final[Rules] = {
     "may_be_missing": _TRUTH,
 }
 LIMIT_POLICY: Final[Rules] = {"name": _TEXT, "summary": _TEXT, "policy": _OBJECT_NAME}
+NOTIFIER: Final[Rules] = {
+    "name": _TEXT,
+    "summary": _TEXT,
+    "notifier": _OBJECT_NAME,
+    "settings": ("a validator of nika_core.plugin.fields", _is_validator),
+    "timeout": ("seconds, more than 0", _is_seconds),
+}
 COMMAND: Final[Rules] = {"name": _TEXT, "summary": _TEXT, "app": _OBJECT_NAME}
 
 

@@ -20,6 +20,7 @@ class GuardedClient:
     def __init__(self, own: Client, record: PluginRecord) -> None:
         self._own = own
         self.record = record
+        self.counts_by_asking = getattr(own, "counts_by_asking", False) is True
         for name in _UNGUARDED:
             if hasattr(own, name):
                 setattr(self, name, getattr(own, name))

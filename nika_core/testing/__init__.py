@@ -7,7 +7,8 @@
         payload = {"who": "Ada"}
 
 The same rules without pytest: `nika_core.testing.description_checks`, `keyword_checks`, `provider_checks`,
-`source_checks`, `policy_checks` and `command_checks`. Names are imported when they are used; only the kits need pytest.
+`ability_checks`, `source_checks`, `policy_checks`, `command_checks` and `notifier_checks`. Names are imported when they
+are used; only the kits need pytest.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from nika_core.testing.fakes import FakeStepContext
     from nika_core.testing.fault_server import FaultAnswer, FaultServer, ReceivedRequest
     from nika_core.testing.keyword_kit import KeywordConformance
+    from nika_core.testing.notifier_kit import NotifierConformance
     from nika_core.testing.payloads import FakePayload, FakeReport
     from nika_core.testing.policy_kit import LimitPolicyConformance
     from nika_core.testing.provider_kit import ProviderConformance
@@ -54,6 +56,7 @@ __all__ = [
     "LimitPolicyConformance",
     "ManualClock",
     "NotConformant",
+    "NotifierConformance",
     "ProviderConformance",
     "RawServer",
     "ReceivedRequest",
@@ -85,6 +88,7 @@ _MODULES: Final = {
     "LimitPolicyConformance": "policy_kit",
     "ManualClock": "clock",
     "NotConformant": "errors",
+    "NotifierConformance": "notifier_kit",
     "FakeReport": "payloads",
     "ProviderConformance": "provider_kit",
     "RawServer": "raw_server",

@@ -24,7 +24,9 @@ def author(tmp_path_factory: pytest.TempPathFactory, wheelhouse: Path, libraries
     return environment
 
 
-@pytest.mark.parametrize("page", ["keywords", "providers", "template-sources", "limit-policies", "commands", "private"])
+@pytest.mark.parametrize(
+    "page", ["keywords", "providers", "template-sources", "limit-policies", "commands", "notifiers", "private"]
+)
 def test_what_the_page_says_is_so(
     page: str, author: Environment, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -115,6 +115,12 @@ class FakeCatalog:
             return FakeSource(name)
         raise PluginError(codes.UNKNOWN_SOURCE, f"no plugin offers the source `{name}`")
 
+    def settings_keys(self) -> Collection[str]:
+        return self.known.keys()
+
+    def settings_validator(self, key: str) -> Any:
+        return self.keyword(key).settings
+
     def install_hint(self, word: str) -> str | None:
         return "install `nika-mail`" if word == "mail" else None
 

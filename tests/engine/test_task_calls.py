@@ -16,10 +16,11 @@ from nika_core.engine.local.host import Run
 from nika_core.engine.task.attempt import TaskRun
 from nika_core.errors import Category, TaskError
 from nika_core.model.approval import ToolGrant
+from nika_core.model.effort import EFFORTS
 from nika_core.model.events import EventKind
 from nika_core.model.ids import NodeId
 from nika_core.model.limits import Limit, LimitKind, Limits, Unit
-from nika_core.model.message import Message, Role, TextPart, ToolCall, ToolResultPart
+from nika_core.model.message import ImagePart, Message, ReasoningPart, Role, TextPart, ToolCall, ToolResultPart
 from nika_core.model.workflow import AgentBlock, Mode, OutputSpec, Retry
 from nika_core.plugin import StepOutput, WaitFor
 
@@ -37,13 +38,11 @@ objects = st.dictionaries(texts, values, max_size=3)
 tools = st.lists(names, max_size=2).map(tuple)
 nodes = st.sampled_from(["build", "review[3]", "draft@2", "sections[2]/write"]).map(NodeId)
 tool_calls = st.builds(ToolCall, texts, names, st.none() | objects, texts)
-messages = st.builds(
-    Message,
-    st.sampled_from(Role),
-    st.lists(
-        st.builds(TextPart, texts) | tool_calls | st.builds(ToolResultPart, texts, texts, st.booleans()), max_size=2
-    ),
-)
+files = st.builds(ImagePart, st.just("image/png"), st.binary(max_size=8), texts)
+results = st.builds(ToolResultPart, texts, texts, st.booleans())
+reasoning = st.builds(ReasoningPart, objects, texts)
+parts = st.one_of(st.builds(TextPart, st.text(min_size=1, max_size=8)), tool_calls, files, results, reasoning)
+messages = st.builds(Message, st.sampled_from(Role), st.lists(parts, max_size=3))
 agents = st.builds(
     AgentBlock,
     st.none() | names,
@@ -61,6 +60,7 @@ agents = st.builds(
     st.none() | names,
     st.sampled_from(["refuse", "summarize"]),
     tools,
+    st.none() | st.sampled_from(EFFORTS),
 )
 kinds = st.sampled_from(
     [LimitKind.ATTEMPTS, LimitKind.JSON_DEPTH, LimitKind.OUTPUT_BYTES, LimitKind.RETRY_DELAY, "timeout.work"]

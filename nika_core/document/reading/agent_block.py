@@ -82,6 +82,7 @@ def read_agent(
         output=fields.get("output"),
         overflow=fields.get("overflow") or "refuse",
         fallback=tuple(fields.get("fallback") or ()),
+        effort=fields.get("effort"),
     )
 
 

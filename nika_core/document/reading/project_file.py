@@ -1,4 +1,4 @@
-"""The project file: how it is found, read and checked, with the keywords' parts of it."""
+"""The project file: how it is found, read and checked, with the plugins' parts of it."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _user(number: int) -> str:
 def load_project(start: Path, limits: Limits | None = None, *, clock: Clock | None = None) -> Project:
     """Return the project that `start` (a workflow file or a folder) belongs to; an empty one if there is no file.
 
-    Needs no plugin: keys of keywords are kept as they are, for `check_settings`.
+    Needs no plugin: keys of plugins are kept as they are, for `check_settings`.
 
     Raises:
         ProblemsError: all that is wrong with the file.
@@ -185,17 +185,17 @@ def check_settings(project: Project, catalog: PluginCatalog) -> tuple[Project, t
     """Return the project with its keywords' keys as their validators return them, and what is wrong with those keys."""
     problems: list[Problem] = []
     checked: dict[str, Any] = {}
-    words = catalog.keywords()
+    words = catalog.settings_keys()
     for key, node in project.settings.items():
         validator = None
         if key in words:
             try:
-                validator = catalog.keyword(key).settings
+                validator = catalog.settings_validator(key)
             except PluginError as error:
                 problems.append(Problem(error.code, error.message, project.at((key,), at_key=True), error.hint))
                 continue
         if validator is None:
-            hint = suggest_key(key, [*PROJECT, *words]) or f"known here: {', '.join(PROJECT)}, and keywords' own keys"
+            hint = suggest_key(key, [*PROJECT, *words]) or f"known here: {', '.join(PROJECT)}, and plugins' own keys"
             place = project.at((key,), at_key=True)
             problems.append(Problem(codes.UNKNOWN_KEY, f"unknown key `{key}`", place, hint))
             continue

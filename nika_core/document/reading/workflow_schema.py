@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from nika_core.model.effort import EFFORTS
 from nika_core.plugin.fields import (
     Anything,
     BoundedFloat,
@@ -43,6 +44,7 @@ AGENT: Final = Map(
         Optional("maxBudgetUsd"): BoundedFloat(0),
         Optional("maxTokens"): _COUNT,
         Optional("temperature"): Templated(BoundedFloat(0, 2), before_run=True),
+        Optional("effort"): Enum(EFFORTS),
         Optional("allowedTools"): _TOOLS,
         Optional("disallowedTools"): _TOOLS,
         Optional("askTools"): _TOOLS,

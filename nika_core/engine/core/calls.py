@@ -55,7 +55,8 @@ def _agent_of(data: JsonObject) -> AgentBlock:
     values: dict[str, Any] = {**data, "mode": Mode(data["mode"])}
     values["allowed_tools"] = _names(data["allowed_tools"])
     values["disallowed_tools"] = tuple(data["disallowed_tools"])
-    values["ask_tools"], values["fallback"] = tuple(data["ask_tools"]), tuple(data["fallback"])
+    values["ask_tools"] = tuple(data["ask_tools"])
+    values["fallback"] = tuple(data.get("fallback", ()))
     return AgentBlock(**values)
 
 

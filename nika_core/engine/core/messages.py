@@ -165,6 +165,7 @@ class AwaitExternal:
     node: NodeId
     wait: Wait
     identity: str = field(default="", compare=False)
+    epoch: int = field(default=1, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

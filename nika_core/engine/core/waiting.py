@@ -57,7 +57,7 @@ class Waits:
 
     def command(self, node: Node, wait: Wait) -> AwaitExternal:
         """Return what a host is told about a node that waits."""
-        return AwaitExternal(node.id, wait, node.identity)
+        return AwaitExternal(node.id, wait, node.identity, node.epoch)
 
     def signalled(self, event: Signal) -> None:
         """Something has come. What nobody waits for yet is kept for the node; the first of one key counts."""

@@ -17,6 +17,7 @@ from typing import Final
 
 from nika_core.engine.core.messages import Signal, Wait
 from nika_core.engine.core.ports import CallScope, Suspended
+from nika_core.engine.fair_turns import FairTurns
 from nika_core.engine.llm.batching import Batches, BatchPolicy
 from nika_core.engine.llm.breaker import BreakerSettings, Permit
 from nika_core.engine.llm.budget import Budget, Reservation
@@ -62,6 +63,7 @@ class ResilientCaller:
         breaker: BreakerSettings | None = None,
         batch_policy: BatchPolicy | None = None,
         models: Mapping[str, str] | None = None,
+        turns: FairTurns | None = None,
     ) -> None:
         self._models = models or {}  # names that stand for models
         self._prices = prices or Prices()
@@ -75,6 +77,7 @@ class ResilientCaller:
         self._progress = Progress()
         self._suspended: dict[tuple[str, str], tuple[ModelRequest, InFlightCall]] = {}
         self._told: set[str] = set()
+        self._turns = turns or FairTurns()
         self._reserver = Reserver(
             budget, self._prices, self._connections, self._clock, batch_policy, admit, self._tell_once
         )
@@ -125,6 +128,7 @@ class ResilientCaller:
         self, candidates: Sequence[Candidate], chain: tuple[str, ...], call: CallScope
     ) -> ModelReply:
         """Ask one model after the other, as long as one cannot answer now. Raises TaskError."""
+        await self._turns.acquire()  # an SDK takes milliseconds to send a request
         place = self._progress.first(call.key, call.attempt, chain)
         begun = [self._batches is not None and self._batches.has_begun(each.name, call) for each in candidates]
         place = begun.index(True) if True in begun else place
@@ -221,6 +225,7 @@ class ResilientCaller:
                 request,
                 in_flight.connection,
                 in_flight.text,
+                self._turns,
                 call.on_text,
                 call.heartbeat,
                 lambda message: self._tell_once(call, message),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -186,6 +186,28 @@ class Templated(Validator):
         from nika_core.plugin.fields.strict_classes import TemplatedValidator
 
         return TemplatedValidator(strict(self._inner), self._before_run)
+
+
+class Checked(Validator):
+    """Accept what another validator accepts, if a function finds nothing wrong with its value as a whole.
+
+    For rules between the keys of a `Map`, in settings and sections: `Checked(Map({...}), one_of_both)`. In a keyword's
+    payload such rules belong to its facets, which see the values of templates.
+
+    Args:
+        inner: what the value has to be.
+        check: called with a value that `inner` has accepted, as `inner` returns it; returns the sentence that says what
+            is wrong with it, or None. Pure and quick.
+    """
+
+    def __init__(self, inner: Validator, check: Callable[[Any], str | None]) -> None:
+        self._inner = inner
+        self._check = check
+
+    def _build(self) -> Any:
+        from nika_core.plugin.fields.strict_classes import CheckedValidator
+
+        return CheckedValidator(strict(self._inner), self._check)
 
 
 def _is_text_file(member: object) -> bool:

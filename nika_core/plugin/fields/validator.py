@@ -14,6 +14,9 @@ class Validator:
     def __or__(self, other: Validator) -> Validator:
         return _Either(self, other)
 
+    def __repr__(self) -> str:
+        return f"fields.{type(self).__name__}"
+
     def strict(self) -> Any:
         """Return strictyaml's validator for this, built when it is first needed."""
         if self._strict is None:

@@ -6,7 +6,6 @@ so: text in JSON may hold any of the other characters that Unicode takes for the
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -17,7 +16,6 @@ _FIELDS: Final = (b"data:", b"event:", b"id:", b"retry:")
 _BEGINS: Final = re.compile(rb""":|\{\s*(["}]|\Z)|\[\s*([\[{"\]\-0-9tfn]|\Z)""")  # a comment, or JSON
 _LARGEST: Final = 64 << 20  # bytes of one event
 _SHOWN: Final = 2000  # bytes of what cannot be read
-_TURN: Final = 20  # events after which others have their turn
 
 
 class UnreadableReplyError(Exception):
@@ -47,19 +45,12 @@ class ByteResponse(Protocol):
 
 
 async def read_events(response: ByteResponse) -> AsyncIterator[Mapping[str, Any]]:
-    """Yield every JSON object of a response, and close it. Raise UnreadableReplyError as soon as something is not JSON.
-
-    Other tasks have their turn between events that came at once.
-    """
+    """Yield every JSON object of a response, and close it. Raise UnreadableReplyError at the first that is not JSON."""
     decoder = EventDecoder()
-    turn = 0
     try:
         async for data in response.aiter_bytes():
             for event in decoder.feed(data):
                 yield event
-                turn += 1
-                if turn % _TURN == 0:
-                    await asyncio.sleep(0)
             if decoder.ended:
                 return
         for event in decoder.finish():

@@ -166,6 +166,12 @@ class PluginCatalog:
             raise PluginError(codes.PLUGIN_BLOCKED, f"the source '{name}' is blocked", hint="unblock it")
         return GuardedSource(found, PluginRecord(Kind.TEMPLATE_SOURCE, name, "acme", "acme", "1.0"))
 
+    def settings_keys(self) -> Collection[str]:
+        return KEYWORDS.keys()
+
+    def settings_validator(self, key: str) -> Any:
+        return self.keyword(key).settings
+
     def install_hint(self, word: str) -> str | None:
         return "uv add acme" if word == "acme" else None
 

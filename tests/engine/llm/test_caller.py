@@ -14,6 +14,7 @@ import pytest
 from nika_core import codes
 from nika_core.engine.core.hashing import digest
 from nika_core.engine.core.ports import CallScope, InMemoryCallCache
+from nika_core.engine.fair_turns import SLICE, FairTurns
 from nika_core.engine.llm.budget import Bound, Budget, SpendingLimits
 from nika_core.engine.llm.caller import ResilientCaller
 from nika_core.engine.llm.pricing import Prices
@@ -151,8 +152,10 @@ def house(
     provider: Provider | None = None,
     admit: Callable[[Admission], Refusal | None] | None = None,
     choose: Exception | None = None,
+    client: FakeClient | None = None,
+    turns: FairTurns | None = None,
 ) -> House:
-    client = FakeClient(*scripts, info=info)
+    client = client or FakeClient(*scripts, info=info)
     time = Time()
     budget = Budget(bounds or SpendingLimits())
     described = provider or Provider(name="acme", summary="x", client="x:Y")
@@ -173,6 +176,7 @@ def house(
         prices=Prices(public=False),
         admit=admit,
         clock=time,
+        turns=turns,
     )
     made = House(client, caller, budget, time)
     return made
@@ -236,6 +240,53 @@ async def test_a_provider_is_connected_once_however_many_calls_come_at_once() ->
     assert h.connected == ["acme"]
     await h.caller.close()
     assert h.client.closed == 1
+
+
+class LoopTurns:
+    """Counts what happens in each turn of the event loop, on a clock that only the work itself turns."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.work = [0.0]  # seconds in each turn
+
+    def busy(self, seconds: float) -> None:
+        self.now += seconds
+        self.work[-1] += seconds
+
+    async def count(self, work: Any) -> None:
+        """Await it, and count meanwhile."""
+        task = asyncio.ensure_future(work)
+        while not task.done():
+            self.work.append(0.0)
+            await asyncio.sleep(0)
+        task.result()
+
+
+class BusyClient(FakeClient):
+    """Takes time to begin an answer and for each of its pieces, all of which are at hand."""
+
+    turns: LoopTurns
+    begin = 0.0
+    piece = 0.0
+
+    async def stream(self, request: ModelRequest) -> AsyncIterator[Chunk]:
+        self.turns.busy(self.begin)
+        for _ in range(100):
+            self.turns.busy(self.piece)
+            yield TextDelta("x")
+        yield Finished("end", Usage(10, 100))
+
+
+@pytest.mark.parametrize(("begin", "piece"), [(0.4, 0.0), (0.0, 0.2)])
+async def test_calls_begin_and_read_what_is_at_hand_in_turns(begin: float, piece: float) -> None:
+    loop = LoopTurns()
+    h = house(turns=FairTurns(lambda: loop.now))
+    h.client.__class__ = BusyClient
+    h.client.turns, h.client.begin, h.client.piece = loop, begin * SLICE, piece * SLICE  # type: ignore[attr-defined]  # as said above
+    await h.caller.complete(ask(), h.scope())  # they would wait for the provider one by one
+    await loop.count(asyncio.gather(*(h.caller.complete(ask(str(i)), h.scope(key=f"r/{i}#1")) for i in range(50))))
+    assert sum(loop.work[1:]) == pytest.approx(50 * SLICE * (begin + 100 * piece))
+    assert max(loop.work[1:]) <= SLICE * (1 + max(begin, piece)) * 1.001
 
 
 async def test_what_a_model_can_do_is_known_without_calling_it() -> None:
@@ -732,3 +783,54 @@ async def test_each_piece_of_a_stream_is_a_sign_of_life_even_if_nobody_watches()
     beats: list[None] = []
     await h.caller.complete(ask(), h.scope(on_text=None, heartbeat=lambda: beats.append(None)))
     assert len(beats) == 3  # two pieces of text, and the end
+
+
+class AskingClient(FakeClient):
+    """One whose counter is another request."""
+
+    counts_by_asking = True
+
+    def __init__(self, *scripts: Script, info: ModelInfo | None = None) -> None:
+        super().__init__(*scripts, info=info)
+        self.counted = 0
+
+    async def estimate(self, request: ModelRequest) -> TokenEstimate:
+        self.counted += 1
+        return await super().estimate(request)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "info", "counted"),
+    [
+        (tokens(), {}, 0),
+        (tokens(task=10_000, run=10_000, cost="1"), {"context_tokens": 10_000}, 0),
+        (tokens(task=500), {}, 1),
+        (tokens(run=500), {}, 1),
+        (tokens(cost="0.0015"), {}, 1),
+        (tokens(), {"context_tokens": 500}, 1),
+    ],
+    ids=["no limit", "room everywhere", "the task's tokens", "the run's tokens", "the run's cost", "the context"],
+)
+async def test_a_counter_that_is_asked_over_the_network_is_asked_only_if_the_most_that_can_be_does_not_fit(
+    bounds: SpendingLimits, info: dict[str, Any], counted: int
+) -> None:
+    client = AskingClient(info=ModelInfo("m", price=Price(Decimal(1), Decimal(10)), **info))
+    h = house(bounds=bounds, client=client)
+    reply = await h.caller.complete(ask("x" * 500), h.scope())
+    assert (client.counted, reply.text) == (counted, "hello")
+    assert (h.budget.ledger.spent_tokens, h.free) == (12, True)
+
+
+async def test_a_counter_is_asked_before_an_answer_is_cut_short_for_a_prompt_that_may_be_shorter() -> None:
+    client = AskingClient(info=ModelInfo("m", price=Price(Decimal(1), Decimal(10))))
+    h = house(bounds=tokens(task=4300), client=client)
+    await h.caller.complete(ask("x" * 500), h.scope(agent=AgentBlock(model="m")))
+    assert client.counted == 1
+    assert client.asked[0].max_tokens == 4096
+
+
+async def test_what_is_reserved_without_counting_is_no_less_than_any_tokenizer_makes_of_the_prompt() -> None:
+    told: list[Admission] = []
+    h = house(bounds=tokens(), client=AskingClient(), admit=lambda asked: told.append(asked))
+    await h.caller.complete(ask("x" * 500), h.scope())
+    assert told[0].tokens >= 500 + 100
