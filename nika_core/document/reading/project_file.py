@@ -48,6 +48,7 @@ PROJECT: Final[dict[str, Any]] = {
     ),
     "prices": MapPattern(NonEmptyStr(), _PRICE) | EmptyDict(),
     "secrets": _WORDS,
+    "labels": MapPattern(NonEmptyStr(), NonEmptyStr()) | EmptyDict(),
 }
 
 
@@ -150,6 +151,7 @@ def _project(path: Path, tree: Tree, problems: ProblemList) -> Project:
         settings=settings,
         prices={name: _price(root["prices"][name]) for name in fields.get("prices") or ()},
         secrets=tuple(fields.get("secrets") or ()),
+        labels=fields.get("labels") or {},
         at=problems.locator.place_of,
     )
 
