@@ -18,9 +18,9 @@ from nika_core.engine.llm.estimate import (
     forecast_run,
     forecast_task,
 )
-from nika_core.engine.llm.request_defaults import DEFAULT_MAX_TOKENS
 from nika_core.engine.local.groups import as_list
 from nika_core.errors import NikaError, TaskError, TemplateValueError
+from nika_core.model.effort import default_max_tokens
 from nika_core.model.limits import LimitKind
 from nika_core.model.payload_tree import map_leaves
 from nika_core.model.template import Template, TypedTemplate
@@ -120,7 +120,7 @@ def _with_history(estimate: Estimate, earlier: Iterable[Estimate]) -> Estimate:
     """A task of the main conversation is also sent what its ancestors asked and were answered."""
     most: int | None = 0
     for call in (call for each in earlier for call in each.calls):
-        reply = DEFAULT_MAX_TOKENS if call.output_high is None else call.output_high
+        reply = default_max_tokens(None) if call.output_high is None else call.output_high
         most = None if most is None or call.input_high is None else most + call.input_high + reply
     if most == 0:
         return estimate

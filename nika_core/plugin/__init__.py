@@ -91,7 +91,7 @@ if TYPE_CHECKING:
         estimate_tokens,
     )
     from nika_core.plugin.template_source import Scope, Source, SourceReport, TemplateSource, TypedSource, Values
-    from nika_core.plugin.tool import Tool, ToolResult
+    from nika_core.plugin.tool import RuleField, Tool, ToolResult
 
 API_VERSION: Final = 1
 # What a keyword's description does not need is imported when it is first asked for.
@@ -142,7 +142,7 @@ _LAZY: Final = {
         "estimate_tokens",
     ),
     "nika_core.plugin.template_source": ("Scope", "Source", "SourceReport", "TemplateSource", "TypedSource", "Values"),
-    "nika_core.plugin.tool": ("Tool", "ToolResult"),
+    "nika_core.plugin.tool": ("RuleField", "Tool", "ToolResult"),
     "nika_core.model.bounded": ("bound",),
     "nika_core.model.files": (
         "FileError",
@@ -232,6 +232,7 @@ __all__ = [
     "Refusal",
     "Report",
     "Role",
+    "RuleField",
     "Scope",
     "Severity",
     "Source",

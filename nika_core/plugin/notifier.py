@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from nika_core.model.json import JsonObject
 from nika_core.model.text import iso_time
-from nika_core.plugin.fields.containers import EmptyDict
-from nika_core.values import dataclass, field
+from nika_core.plugin.fields.containers import EmptyDict, Map
+from nika_core.values import dataclass
 
 if TYPE_CHECKING:
     from nika_core.plugin.fields.validator import Validator
+
+_NO_SETTINGS: Final = EmptyDict() | Map({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +34,7 @@ class NotifierDescription:
     name: str
     summary: str
     notifier: str
-    settings: Validator = field(default_factory=EmptyDict)
+    settings: Validator = _NO_SETTINGS
     timeout: float = 10.0
 
 

@@ -94,6 +94,7 @@ class ModelInfo:
         price: the provider's own; without it the project's or the public price list is asked.
         free: whether it costs nothing, since it runs on this machine.
         batch_discount: what a batch takes off the price; 0.5 is half.
+        efforts: which of `low`, `medium` and `high` it can be asked to think with; empty: it cannot be asked for one.
     """
 
     name: str
@@ -106,6 +107,7 @@ class ModelInfo:
     price: Price | None = None
     free: bool = False
     batch_discount: Decimal = Decimal(0)
+    efforts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,8 @@ class ModelRequest:
         key: an idempotency key, where the other side knows them.
         fallback: models that are asked in order if `model` cannot answer now; None means the agent block's if `model`
             is None, else none. A client never sees any.
+        effort: how much the model is to think: `low`, `medium` or `high`; None means the agent block's, for models that
+            know it; "" means that nothing is said about it.
         run, task: the run's id and the task's, for the records of the other side; the kernel fills them in.
         labels: what the project says of its runs, a cost centre for example; the kernel fills them in.
     """
@@ -136,6 +140,7 @@ class ModelRequest:
     output_schema: JsonObject | None = None
     key: str = ""
     fallback: tuple[str, ...] | None = None
+    effort: str | None = None
     run: str = ""
     task: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)

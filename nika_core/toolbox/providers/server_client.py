@@ -259,6 +259,10 @@ class ServerClient(ClientBase):
                 if not self._refusals.learn(request.model, known, body, details, optional, named):
                     raise
 
+    def notify(self, message: str) -> None:
+        """Warn the user, with the next reply; the same message once in a run."""
+        self._refusals.add_notice(message)
+
     def leaves_out(self, model: str, field: str) -> bool:
         """Return whether the server has refused a field for this model."""
         return field in self._refusals.fields(model)

@@ -42,6 +42,7 @@ _OFFICIAL: Final = {
 _OPTIONAL: Final = {
     **_OFFICIAL,
     "stream_options": "it is left out, and tokens are estimated if the server does not count them",
+    "reasoning_effort": "it is left out, and the model thinks as it does by itself",
     "response_format": "the model is asked for JSON in words",
 }
 _NO_KEY: Final = "not-needed"  # the SDK insists on one

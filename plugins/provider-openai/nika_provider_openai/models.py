@@ -51,6 +51,8 @@ def info_of(model: str, *, official: bool, batch: bool, json_schema: bool = True
         json_schema=json_schema,
         batch=batch,
         batch_discount=_HALF if batch else Decimal(0),
+        # Only another server knows what its models can do, and says so when it is asked.
+        efforts=("low", "medium", "high") if not official or _REASONING.match(model) else (),
     )
 
 
