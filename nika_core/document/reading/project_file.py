@@ -61,6 +61,7 @@ PROJECT: Final[dict[str, Any]] = {
     ),
     "prices": MapPattern(NonEmptyStr(), _PRICE) | EmptyDict(),
     "secrets": _WORDS,
+    "labels": MapPattern(NonEmptyStr(), NonEmptyStr()) | EmptyDict(),
 }
 
 
@@ -166,6 +167,7 @@ def _project(path: Path, tree: Tree, problems: ProblemList) -> Project:
         settings=settings,
         prices={name: _price(price, root["prices"][name]) for name, price in prices.items()},
         secrets=tuple(fields.get("secrets") or ()),
+        labels=fields.get("labels") or {},
         at=problems.locator.place_of,
     )
 
