@@ -7,8 +7,8 @@
         payload = {"who": "Ada"}
 
 The same rules without pytest: `nika_core.testing.description_checks`, `keyword_checks`, `provider_checks`,
-`source_checks`, `policy_checks`, `command_checks` and `notifier_checks`. Names are imported when they are used; only
-the kits need pytest.
+`ability_checks`, `source_checks`, `policy_checks`, `command_checks` and `notifier_checks`. Names are imported when they
+are used; only the kits need pytest.
 """
 
 from __future__ import annotations

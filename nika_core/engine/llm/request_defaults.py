@@ -7,11 +7,10 @@ from typing import Final
 
 from nika_core import codes
 from nika_core.errors import Category, TaskError
+from nika_core.model.effort import default_max_tokens
 from nika_core.model.workflow import AgentBlock
 from nika_core.plugin import ModelInfo, ModelRequest, estimate_tokens
 
-# Of a reply, where neither the task nor the agent block says `maxTokens`; less where less is left of a limit.
-DEFAULT_MAX_TOKENS: Final = 4096
 _PER_MESSAGE: Final = 16
 _PER_TOOL: Final = 64
 _FOR_TOOLS: Final = 1024  # a server's own words about tools or a schema
@@ -19,9 +18,10 @@ LEAST_MAX_TOKENS: Final = 256  # a shorter reply helps nobody: then the call is 
 
 
 def with_defaults(request: ModelRequest, agent: AgentBlock, info: ModelInfo) -> ModelRequest:
-    """The agent block's system prompt, temperature and `maxTokens`, where the request says nothing.
+    """The agent block's system prompt, temperature, effort and `maxTokens`, where the request says nothing.
 
-    A temperature that is set for all tasks is left out for a model that takes none (see `require_abilities`).
+    A temperature or an effort that is set for all tasks is left out for a model that takes none (see
+    `require_abilities`).
     """
     system = request.system
     if system is None and isinstance(agent.system_prompt, str):
@@ -32,6 +32,7 @@ def with_defaults(request: ModelRequest, agent: AgentBlock, info: ModelInfo) -> 
         system=system,
         max_tokens=request.max_tokens if request.max_tokens is not None else agent.max_tokens,
         temperature=agent.temperature if request.temperature is None and info.temperature else request.temperature,
+        effort=agent.effort if request.effort is None and agent.effort in info.efforts else request.effort,
     )
 
 
@@ -51,15 +52,23 @@ def require_abilities(request: ModelRequest, agent: AgentBlock, info: ModelInfo)
             f"The model '{info.name}' takes no temperature, and one is set.",
             "Remove `temperature`, or choose another model.",
         )
+    if request.effort and request.effort not in info.efforts:
+        raise _cannot(
+            f"The model '{info.name}' knows no effort '{request.effort}'.",
+            "Remove `effort`, or choose another model.",
+        )
     most = info.max_output_tokens
     if request.max_tokens is not None and most is not None and request.max_tokens > most:
         raise _cannot(
             f"The model '{info.name}' answers with at most {most:,} tokens, and {request.max_tokens:,} are asked for.",
             f"Set `maxTokens` to {most} or less.",
         )
-    if info.temperature or agent.temperature is None or request.temperature is not None:
-        return None
-    return f"The model '{info.name}' takes no temperature: the agent block's {agent.temperature:g} is not sent to it."
+    unsent = []
+    if not info.temperature and agent.temperature is not None and request.temperature is None:
+        unsent.append(f"takes no temperature: the agent block's {agent.temperature:g} is not sent to it")
+    if agent.effort is not None and request.effort is None:
+        unsent.append(f"knows no effort: the agent block's '{agent.effort}' is not sent to it")
+    return f"The model '{info.name}' {', and '.join(unsent)}." if unsent else None
 
 
 def _cannot(message: str, hint: str) -> TaskError:
@@ -81,7 +90,8 @@ def wanted_tokens(request: ModelRequest, info: ModelInfo) -> int:
     """Return how many tokens a reply may have if nothing is short."""
     if request.max_tokens is not None:
         return request.max_tokens
-    return min(DEFAULT_MAX_TOKENS, info.max_output_tokens or DEFAULT_MAX_TOKENS)
+    default = default_max_tokens(request.effort)
+    return min(default, info.max_output_tokens or default)
 
 
 def fit_context(request: ModelRequest, info: ModelInfo, prompt: int, room: int | None) -> ModelRequest:
