@@ -9,7 +9,7 @@ from typing import Any
 
 from nika_core.errors import TemplateValueError
 from nika_core.model.files import FileError, read_file
-from nika_core.model.media import MAX_MEDIA_BYTES, inside, within
+from nika_core.model.media import MAX_MEDIA_BYTES, inside, resolved_inside
 from nika_core.model.workflow import Task
 from nika_core.plugin import Keyword
 
@@ -50,7 +50,7 @@ def _files(field: str, names: list[Any], task: Task, run_folder: Callable[[], st
 
 def _from_value(folder: Path, name: str) -> Path:
     try:
-        return within(folder, folder / name)
+        return resolved_inside(folder, folder / name)
     except FileError as error:
         if error.missing or error.hint is None:
             raise

@@ -132,10 +132,10 @@ def inside(folder: Path, name: str) -> Path:
     if Path(name).is_absolute() or ".." in Path(name).parts:
         what = "is an absolute path" if Path(name).is_absolute() else "has `..` in it"
         raise FileError(path, what, code=codes.BAD_PAYLOAD, hint="copy the file into the workflow's folder")
-    return within(folder, path)
+    return resolved_inside(folder, path)
 
 
-def within(folder: Path, path: Path) -> Path:
+def resolved_inside(folder: Path, path: Path) -> Path:
     """Return a path with links followed. Raise FileError if it is not there, or does not lie in the folder."""
     try:
         real = path.resolve(strict=True)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from nika_core.model.json import JsonObject
 from nika_core.model.text import iso_time
-from nika_core.plugin.fields.containers import EmptyDict
-from nika_core.values import dataclass, field
+from nika_core.plugin.fields.containers import EmptyDict, Map
+from nika_core.values import dataclass
 
 if TYPE_CHECKING:
     from nika_core.plugin.fields.validator import Validator
+
+_NO_SETTINGS: Final = EmptyDict() | Map({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,13 +28,16 @@ class NotifierDescription:
             `NotifierSetup` as its only argument.
         settings: validator of what stands under the key in the project file; the default accepts `{}`. If it returns a
             list, there is one notifier for each entry.
+        widening_settings: those keys of a mapping in `settings` that count only if the user trusts the project file;
+            `*` stands for the whole key, since a notifier tells what happens here to others.
         timeout: seconds after which a call of `notify` is cancelled.
     """
 
     name: str
     summary: str
     notifier: str
-    settings: Validator = field(default_factory=EmptyDict)
+    settings: Validator = _NO_SETTINGS
+    widening_settings: frozenset[str] = frozenset({"*"})
     timeout: float = 10.0
 
 

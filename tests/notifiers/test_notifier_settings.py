@@ -105,6 +105,7 @@ def test_notifiers_are_listed_shown_checked_and_locked(project: Project, configu
     shown = project.nika("plugins", "show", "notifiers:pigeon")
     assert "does: What it does then." in shown.out
     assert "form: pigeon: ... (in nika.yaml)" in shown.out
+    assert "url: Where the notice is posted as JSON." in project.nika("plugins", "show", "notify").out
     checked = project.nika("plugins", "check", "--format", "json").json["plugins"]
     assert {each["status"] for each in checked if each["kind"] == "notifiers"} == {"available"}
     configure("pigeon: {file: told}\n")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from nika_core.plugin.fields.validator import Validator, strict
+from nika_core.plugin.fields.validator import Either, Validator, strict
 
 
 class Optional:
@@ -215,5 +215,13 @@ def _is_text_file(member: object) -> bool:
 
 
 def field_docs(validator: object) -> Mapping[str, str]:
-    """Return the documentation of a `Map`'s fields; nothing for any other validator."""
-    return validator.docs if isinstance(validator, Map) else {}
+    """Return the documentation of a `Map`'s fields, also of one that is the item of a list; nothing for any other."""
+    if isinstance(validator, Map):
+        return validator.docs
+    if isinstance(validator, Checked):
+        return field_docs(validator._inner)
+    if isinstance(validator, Seq):
+        return field_docs(validator._item)
+    if isinstance(validator, Either):
+        return {**field_docs(validator.first), **field_docs(validator.second)}
+    return {}
