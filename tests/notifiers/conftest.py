@@ -43,6 +43,8 @@ class Pigeon:
         raise asyncio.CancelledError
     async def hang(self):
         await asyncio.Event().wait()
+    async def sleep_in_thread(self):
+        await asyncio.to_thread(time.sleep, 60)
     async def block(self):
         time.sleep(60)
     async def wait_for_file(self):
