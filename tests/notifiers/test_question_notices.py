@@ -102,6 +102,18 @@ def test_a_run_that_is_killed_while_a_notifier_is_told_tells_it_again_with_the_s
     assert first == second
 
 
+def test_a_run_that_is_killed_before_anybody_was_told_tells_it_when_it_is_resumed(
+    project: Project, configure: Configure, told: Told
+) -> None:
+    configure(PIGEON % "be_killed_before")
+    project.write(ASK)
+    assert project.nika("run", "w.nika.yaml").code == -9
+    assert told() == []
+    for _ in range(2):
+        assert project.nika("resume", "last").code == 4
+        assert [notice["task"] for notice in told()] == ["ask"]
+
+
 def test_a_notifier_that_fails_is_a_warning_and_is_told_again_but_no_other_one_is(
     project: Project, configure: Configure, told: Told
 ) -> None:
