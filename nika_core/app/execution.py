@@ -27,6 +27,7 @@ from nika_core.app.run_processes import end_processes
 from nika_core.app.signalling import sender_here
 from nika_core.app.watchdogs import loop_watchdog
 from nika_core.document.checks.check_context import depends_on
+from nika_core.engine.core.grants import granted_in
 from nika_core.engine.core.messages import PATIENCE_OVER, Signal
 from nika_core.engine.core.ports import InMemoryCallCache, admitted, unmasked
 from nika_core.engine.core.previous_tasks import PreviousTask, previous_tasks
@@ -41,6 +42,7 @@ from nika_core.engine.local.services import Observer, Services, no_barrier, unre
 from nika_core.engine.task.services import nothing_arrived
 from nika_core.errors import JournalError
 from nika_core.journal import Journal, RunInfo, RunRecorder, new_run_id
+from nika_core.model.approval import ToolGrant
 from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.limits import LimitKind
@@ -88,6 +90,7 @@ class Execution:
         self._signals = signals
         self._attended = attended
         self._previous: Mapping[str, PreviousTask] = {}
+        self._grants: tuple[ToolGrant, ...] = ()
         self._run: Run | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._batchable = BatchableTasks(prepared) if prepared.options.economy else None
@@ -187,6 +190,7 @@ class Execution:
             # Only now is it ours: another process may have resumed it since it was read.
             self._recorded = self._journal.load(log.run_id)
             self._previous = previous_tasks(self._recorded.events)
+            self._grants = granted_in(self._recorded.events)
             self._earlier_answers = EarlierAnswers(self._recorded.events)
             return log
         try:
@@ -265,6 +269,7 @@ class Execution:
             timeout=_shorter(prepared.options.timeout, prepared.workflow.timeout),
             can_pause=self._log is not None,
             previous=self._previous,
+            grants=self._grants,
             rerun_from=None if prepared.resumed is None else prepared.resumed.rerun_from,
             seq=0 if self._recorded is None else self._recorded.seq,
         )
@@ -333,6 +338,7 @@ class Execution:
             breaker=BreakerSettings.of(limits),
             batch_policy=batch_policy,
             models=workspace.project.models,
+            labels=workspace.project.labels,
         )
         signals = self._signals
         arrived = nothing_arrived if signals is None else arrived_of(signals)

@@ -6,6 +6,7 @@ import json
 import re
 from typing import Final
 
+from nika_core.model.approval import YES
 from nika_core.model.question import Question
 from nika_core.model.workflow import InputSpec
 
@@ -23,6 +24,10 @@ def answer_command_line(run_id: str, task: str, question: Question, digest: str 
         command += f" --digest {digest[:_DIGEST]}"
     if question.form is None:
         return f"{command} yes (or {', '.join(('no', *question.words))})"
+    if question.calls and len(question.form) == 1:
+        (field,) = question.form.values()
+        others = [str(value) for value in field.enum or () if value != YES]
+        return f"{command} yes (or {', '.join(others)})"
     fields = [(f"-i {name}={_values(spec)}", spec.required) for name, spec in question.form.items()]
     instead = [f"(or {', '.join(question.words)})"] if question.words else []
     return " ".join([command, *(field if required else f"[{field}]" for field, required in fields), *instead])

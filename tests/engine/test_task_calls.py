@@ -15,6 +15,7 @@ from nika_core.engine.core.messages import InnerBudget, TaskCall
 from nika_core.engine.local.host import Run
 from nika_core.engine.task.attempt import TaskRun
 from nika_core.errors import Category, TaskError
+from nika_core.model.approval import ToolGrant
 from nika_core.model.effort import EFFORTS
 from nika_core.model.events import EventKind
 from nika_core.model.ids import NodeId
@@ -55,6 +56,7 @@ agents = st.builds(
     st.none() | seconds,
     st.none() | tools,
     tools,
+    tools,
     st.none() | names,
     st.sampled_from(["refuse", "summarize"]),
     tools,
@@ -79,6 +81,8 @@ calls = st.builds(
     st.builds(Retry, st.none() | numbers, st.none() | seconds),
     st.none() | tools,
     tools,
+    tools,
+    st.lists(st.builds(ToolGrant, names, texts), max_size=2).map(tuple),
     st.lists(messages, max_size=2).map(tuple),
     agents,
     objects,

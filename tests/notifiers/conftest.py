@@ -119,7 +119,7 @@ def project(tmp_path: Path) -> Project:
     folder = tmp_path / "project"
     folder.mkdir()
     environ = {name: value for name, value in os.environ.items() if not name.startswith("NIKA_")}
-    return Project(folder, {**environ, "PYTHONPATH": str(site), "NO_COLOR": "1"})
+    return Project(folder, {**environ, "PYTHONPATH": str(site), "NO_COLOR": "1", "NIKA_TRUST": str(folder)})
 
 
 @pytest.fixture

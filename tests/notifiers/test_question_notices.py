@@ -41,6 +41,18 @@ def test_a_question_is_told_of_once_and_not_again_when_the_run_is_resumed(
     assert told() == [notice]
 
 
+@pytest.mark.parametrize("notifier", [COMMAND, PIGEON % "tell"])
+def test_the_notifiers_of_a_file_that_is_not_trusted_are_not_called(
+    notifier: str, project: Project, configure: Configure, told: Told
+) -> None:
+    configure(notifier)
+    project.write(ASK)
+    project.environ["NIKA_TRUST"] = "0"
+    done = run(project)
+    assert told() == []
+    assert f"`{notifier.partition(':')[0]}` of nika.yaml does not count" in done.err
+
+
 def test_the_command_in_a_notice_answers_the_question(project: Project, configure: Configure, told: Told) -> None:
     configure(COMMAND)
     project.write("- {id: all, forEach: [one, two], ask: '${each.item}?'}\n")
