@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from nika_core.errors import TaskError
 from nika_core.plugin import BatchResult, BatchSearch, BatchTrace, Client, ModelInfo
+from nika_core.testing.cache_checks import check_prompt_cache
 from nika_core.testing.errors import NotConformant, require
 from nika_core.testing.fault_server import FaultServer
 from nika_core.testing.file_checks import check_files
@@ -45,6 +46,7 @@ async def check_abilities(make: Make, model: str, server: FaultServer | None = N
                 raise NotConformant(ABILITIES, message) from None
         await check_efforts(client, model, info, TOOL, server)
         await check_files(client, model, info, server)
+        await check_prompt_cache(client, model, info, TOOL, server)
         await _check_batches(client, model, info)
     finally:
         await client.close()

@@ -83,6 +83,7 @@ def read_agent(
         overflow=fields.get("overflow") or "refuse",
         fallback=tuple(fields.get("fallback") or ()),
         effort=fields.get("effort"),
+        cache_prompt=fields.get("cachePrompt") is not False,
     )
 
 
