@@ -29,6 +29,9 @@ COMPLETION_FIELDS: Final[Mapping[str | fields.Optional, fields.Field]] = {
     fields.Optional("fallback"): fields.field(
         fields.Seq(fields.Str()), "Models that are asked in order if the model cannot answer now."
     ),
+    fields.Optional("options"): fields.field(
+        fields.MapPattern(fields.NonEmptyStr(), fields.Anything()), "Options of the provider's own."
+    ),
     fields.Optional("temperature"): fields.field(
         fields.Templated(fields.Float(), before_run=True), "From 0 (most likely words) to 2, if the model has it."
     ),
