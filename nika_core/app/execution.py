@@ -338,6 +338,7 @@ class Execution:
             breaker=BreakerSettings.of(limits),
             batch_policy=batch_policy,
             models=workspace.project.models,
+            labels=workspace.project.labels,
         )
         signals = self._signals
         arrived = nothing_arrived if signals is None else arrived_of(signals)

@@ -61,15 +61,19 @@ if TYPE_CHECKING:
     from nika_core.model.nearest import nearest
     from nika_core.model.path import read_path
     from nika_core.model.question import AnswerError, Question, answer_text, check_answer
-    from nika_core.plugin.command import Command, CommandContext, Styled, Terminal
-    from nika_core.plugin.limit_policy import Admission, LimitPolicy, Policy, Refusal, Stage
-    from nika_core.plugin.notifier import Notifier, NotifierDescription, NotifierSetup, QuestionNotice
-    from nika_core.plugin.provider import (
+    from nika_core.plugin.client_extras import (
+        BatchClient,
         BatchFinder,
         BatchReply,
         BatchResult,
         BatchSearch,
         BatchTrace,
+        PriceLister,
+    )
+    from nika_core.plugin.command import Command, CommandContext, Styled, Terminal
+    from nika_core.plugin.limit_policy import Admission, LimitPolicy, Policy, Refusal, Stage
+    from nika_core.plugin.notifier import Notifier, NotifierDescription, NotifierSetup, QuestionNotice
+    from nika_core.plugin.provider import (
         Chunk,
         Client,
         ClientNotice,
@@ -80,6 +84,8 @@ if TYPE_CHECKING:
         ModelRequest,
         Price,
         Provider,
+        RateLimit,
+        RateState,
         TextDelta,
         TokenEstimate,
         estimate_tokens,
@@ -91,6 +97,15 @@ API_VERSION: Final = 1
 # What a keyword's description does not need is imported when it is first asked for.
 _LAZY: Final = {
     "nika_core.model.graph": ("ALL_TASKS", "Edge", "EdgeKind", "Graph"),
+    "nika_core.plugin.client_extras": (
+        "BatchClient",
+        "BatchFinder",
+        "BatchReply",
+        "BatchResult",
+        "BatchSearch",
+        "BatchTrace",
+        "PriceLister",
+    ),
     "nika_core.plugin.command": ("Command", "CommandContext", "Styled", "Terminal"),
     "nika_core.model.clock": ("Clock",),
     "nika_core.model.events": ("EventKind",),
@@ -110,11 +125,6 @@ _LAZY: Final = {
     "nika_core.plugin.limit_policy": ("Admission", "LimitPolicy", "Policy", "Refusal", "Stage"),
     "nika_core.plugin.notifier": ("Notifier", "NotifierDescription", "NotifierSetup", "QuestionNotice"),
     "nika_core.plugin.provider": (
-        "BatchFinder",
-        "BatchReply",
-        "BatchResult",
-        "BatchSearch",
-        "BatchTrace",
         "Chunk",
         "Client",
         "Finished",
@@ -125,6 +135,8 @@ _LAZY: Final = {
         "ClientNotice",
         "Price",
         "Provider",
+        "RateLimit",
+        "RateState",
         "TextDelta",
         "TokenEstimate",
         "estimate_tokens",
@@ -157,6 +169,7 @@ __all__ = [
     "Admission",
     "AgentBlock",
     "AnswerError",
+    "BatchClient",
     "BatchFinder",
     "BatchReply",
     "BatchResult",
@@ -208,10 +221,13 @@ __all__ = [
     "Placeholder",
     "Policy",
     "Price",
+    "PriceLister",
     "ProblemsError",
     "Provider",
     "Question",
     "QuestionNotice",
+    "RateLimit",
+    "RateState",
     "ReasoningPart",
     "Refusal",
     "Report",

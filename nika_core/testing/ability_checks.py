@@ -48,8 +48,12 @@ async def check_abilities(make: Make, model: str, server: FaultServer | None = N
         await client.close()
 
 
-async def _check_batches(client: Client, model: str, info: ModelInfo) -> None:
-    async def batch() -> BatchResult:
+async def _check_batches(owner: Client, model: str, info: ModelInfo) -> None:
+    client: Any = owner
+    missing = [name for name in ("submit_batch", "poll_batch") if not callable(getattr(client, name, None))]
+    require(not (info.batch and missing), ABILITIES, f"it says `batch`, and has no {' and no '.join(missing)}")
+
+    async def batch() -> Any:
         return await client.poll_batch(await client.submit_batch({"one": small_request(model)}))
 
     find: Any = getattr(client, "find_batch", None)
@@ -68,6 +72,8 @@ async def _check_batches(client: Client, model: str, info: ModelInfo) -> None:
             if isinstance(error, NotConformant):
                 raise
             raise NotConformant(ABILITIES, f"it says `batch`, and raises {error!r:.200}") from error
+        return
+    if missing:
         return
     try:
         await in_time(client.submit_batch({"one": small_request(model)}), ABILITIES)

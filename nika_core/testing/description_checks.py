@@ -73,7 +73,7 @@ def check_description(kind: Kind, word: str) -> Description:
 
 
 _METHODS: Final = {
-    "client": ("info", "models", "stream", "estimate", "health", "submit_batch", "poll_batch", "close"),
+    "client": ("info", "models", "stream", "estimate", "health", "close"),
     "source": ("check", "depends_on", "resolve"),
 }
 _BASES: Final = {"facets": Facets, "policy": Policy}

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from nika_core import codes
 from nika_core.errors import Category, TaskError
+from nika_core.plugin.client_extras import BatchResult
 from nika_core.plugin.provider import (
-    BatchResult,
     Chunk,
     Health,
     ModelInfo,

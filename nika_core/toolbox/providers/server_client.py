@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Container, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Container, Mapping
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from nika_core import codes
@@ -24,8 +25,10 @@ from nika_core.toolbox.providers.failures import (
     unreadable_error,
 )
 from nika_core.toolbox.providers.field_refusals import FieldRefusals, ServerError
+from nika_core.toolbox.providers.rates import ReplyEvents, read_rate_state
 from nika_core.toolbox.providers.values import env_text, load_sdk, without_credentials
 from nika_core.toolbox.proxies import proxy_for, tls_context
+from nika_core.values import replace
 
 T = TypeVar("T")
 
@@ -179,7 +182,10 @@ class ServerClient(ClientBase):
         rest = joiner.finish()
         if rest:
             yield TextDelta(rest)
-        yield reply.finished()
+        finished = reply.finished()
+        if finished.rates is None and isinstance(events, ReplyEvents):
+            finished = replace(finished, rates=events.rates)
+        yield finished
 
     def _no_end(self, reply: StreamedReply, only: Any, *, shown: bool) -> TaskError:
         """Return the error for a reply without an end; `only`: what came, if that was one object."""
@@ -189,7 +195,7 @@ class ServerClient(ClientBase):
             failure.category, failure.retriable = Category.PROVIDER, False
         return failure
 
-    async def events(self, response: Any, request: ModelRequest) -> AsyncIterator[Mapping[str, Any]]:
+    async def events(self, response: Any, request: ModelRequest) -> ReplyEvents:
         """Return the JSON objects of a response whose body is not read yet; see `read_events`.
 
         Raises:
@@ -198,9 +204,9 @@ class ServerClient(ClientBase):
         if response.status_code >= 300:
             refusal = await self._read_refusal(response)
             raise self.server_error(refusal.details, model=request.model) from refusal
-        return self._events(response)
+        return ReplyEvents(self._events(response), read_rate_state(response.headers, time.time()))
 
-    async def _events(self, response: Any) -> AsyncIterator[Mapping[str, Any]]:
+    async def _events(self, response: Any) -> AsyncGenerator[Mapping[str, Any], None]:
         try:
             source: ByteResponse = response
             async for event in read_events(source):
