@@ -46,6 +46,8 @@ class Provider:
             server, or another way to prove who one is.
         client: "package.module:Class" of a `Client`, made with the run's environment as its only argument.
         requests_per_minute, tokens_per_minute: what the rate limiter holds to; None: no limit of ours.
+        remote_counter: whether `Client.estimate` asks the server. Then it is called only before calls whose prompt, with
+            a token for each byte of text, might not fit the model or what is left of a budget.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Provider:
     client: str
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
+    remote_counter: bool = False
 
 
 @dataclass(frozen=True, slots=True)

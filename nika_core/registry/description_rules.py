@@ -100,6 +100,7 @@ PROVIDER: Final[Rules] = {
     "client": _OBJECT_NAME,
     "requests_per_minute": _COUNT,
     "tokens_per_minute": _COUNT,
+    "remote_counter": _TRUTH,
 }
 TEMPLATE_SOURCE: Final[Rules] = {
     "name": _TEXT,

@@ -12,8 +12,8 @@ from nika_core.engine.llm.budget import Budget, Reservation
 from nika_core.engine.llm.connections import Connection, Connections
 from nika_core.engine.llm.fallback import Candidate
 from nika_core.engine.llm.pricing import Prices
-from nika_core.engine.llm.request_defaults import fit_context, require_abilities
-from nika_core.engine.llm.streaming import count
+from nika_core.engine.llm.request_defaults import DEFAULT_MAX_TOKENS, fit_context, require_abilities
+from nika_core.engine.llm.streaming import count, most_tokens
 from nika_core.engine.llm.usage_settlement import InFlightCall
 from nika_core.errors import Category, TaskError
 from nika_core.model.clock import Clock
@@ -59,16 +59,17 @@ class Reserver:
             self._tell_once(call, unsent)
         policy = self._batch_policy
         batch = policy is not None and info.batch and policy.eligible(call, meant)
-        prompt = (await count(meant, connection)).input_tokens
+        most = self._most_tokens(candidates, call, batch=batch) if kept is None else None
+        prompt = (await count(meant, connection)).input_tokens if most is None else most
         account, room = call.account, self._budget.ledger.task_room(call.account)
         if kept is not None and kept.is_open and room is not None:
             room += kept.tokens
         ready = fit_context(meant, info, prompt, room)
         ready = replace(ready, key=meant.key or f"{call.key}/{candidate.name}")
         tokens, cost = self._worst_case(ready, call, connection, info, prompt, batch=batch)
-        most = [(tokens, cost), *(self._at_most(other, room, prompt) for other in candidates[1:])]
-        reserved = max(each for each, _ in most)
-        dearest = max((each for _, each in most if each is not None), default=None)
+        worst = [(tokens, cost), *(self._at_most(other, room, prompt) for other in candidates[1:])]
+        reserved = max(each for each, _ in worst)
+        dearest = max((each for _, each in worst if each is not None), default=None)
         if kept is not None and kept.is_open:
             if reserved <= kept.tokens and (dearest is None or (kept.cost is not None and dearest <= kept.cost)):
                 return ready, self._in_flight(candidate, kept, tokens, cost, prompt, batch=batch)
@@ -83,7 +84,25 @@ class Reserver:
                 error.hint += f" It is reserved for the dearest of `fallback` ({names}), too."
             raise
         reservation.kept = len(candidates) > 1
+        if most is not None:  # what it has if nobody says
+            prompt = estimate_tokens(meant)
         return ready, self._in_flight(candidate, reservation, tokens, cost, prompt, batch=batch)
+
+    def _most_tokens(self, candidates: Sequence[Candidate], call: CallScope, *, batch: bool) -> int | None:
+        """Return what the prompt has at most, if nothing would change if it were counted; None: it has to be counted.
+
+        So a provider is not asked to count what fits in any case.
+        """
+        candidate = candidates[0]
+        provider, info, request = candidate.connection.provider, candidate.info, candidate.request
+        exact = self._admit is not None or provider.tokens_per_minute is not None  # they go by the number itself
+        if not provider.remote_counter or exact or len(candidates) > 1:
+            return None
+        prompt, reply = most_tokens(request), request.max_tokens or DEFAULT_MAX_TOKENS
+        if info.context_tokens is not None and prompt + reply > info.context_tokens:
+            return None
+        cost = self._prices.cost(provider.name, info, Usage(prompt, reply), batch=batch)
+        return prompt if self._budget.ledger.has_room(call.account, prompt + reply, cost, call.budgets) else None
 
     def _in_flight(
         self,

@@ -782,3 +782,90 @@ async def test_each_piece_of_a_stream_is_a_sign_of_life_even_if_nobody_watches()
     beats: list[None] = []
     await h.caller.complete(ask(), h.scope(on_text=None, heartbeat=lambda: beats.append(None)))
     assert len(beats) == 3  # two pieces of text, and the end
+
+
+def remotely_counted(**more: Any) -> House:
+    """A provider whose counter is a server's, and a client that says how often it was asked."""
+    provider = Provider(name="acme", summary="x", client="x:Y", remote_counter=True)
+    h = house(provider=provider, **more)
+    h.counted = []  # type: ignore[attr-defined]  # only these tests need it
+    counter = h.client.estimate
+
+    async def estimate(request: ModelRequest) -> TokenEstimate:
+        h.counted.append(request)  # type: ignore[attr-defined]  # as above
+        return await counter(request)
+
+    h.client.estimate = estimate  # type: ignore[method-assign]  # as above
+    return h
+
+
+LONG = "x" * 4000  # at most about 4,000 tokens, and really 10
+
+
+@pytest.mark.parametrize(
+    ("bounds", "info", "asked"),
+    [
+        (None, None, 0),
+        (tokens(task=5000), None, 0),
+        (tokens(task=4000), None, 1),
+        (tokens(run=5000), None, 0),
+        (tokens(run=4000), None, 1),
+        (tokens(cost="0.01"), None, 0),
+        (tokens(cost="0.005"), None, 1),
+        (None, ModelInfo("m", 5000), 0),
+        (None, ModelInfo("m", 4000), 1),
+    ],
+)
+async def test_a_server_counts_only_a_prompt_that_may_not_fit(
+    bounds: SpendingLimits | None, info: ModelInfo | None, asked: int
+) -> None:
+    h = remotely_counted(bounds=bounds, info=info)
+    reply = await h.caller.complete(ask(LONG), h.scope())
+    assert reply.text == "hello"
+    assert len(h.counted) == asked  # type: ignore[attr-defined]  # as above
+    assert h.free
+
+
+async def test_a_server_counts_for_a_policy_which_goes_by_the_number() -> None:
+    seen: list[int] = []
+    h = remotely_counted(admit=lambda admission: seen.append(admission.tokens))
+    await h.caller.complete(ask(LONG), h.scope())
+    assert seen == [10 + 100]
+
+
+async def test_a_prompt_that_nobody_counted_is_reserved_with_a_token_for_each_byte() -> None:
+    reserved: list[int] = []
+    h = remotely_counted(bounds=tokens(run=10_000))
+
+    async def look() -> None:
+        reserved.append(10_000 - int(h.budget.ledger._run.room()))  # type: ignore[union-attr]  # it is bounded
+
+    h.client.scripts = [(look, *OK)]
+    reply = await h.caller.complete(ask(LONG), h.scope())
+    assert 4000 + 100 <= reserved[0] <= 4000 + 100 + 200
+    assert h.budget.ledger.spent_tokens == 12
+    assert reply.usage.total_tokens == 12
+
+
+async def test_two_calls_that_fit_only_if_they_are_counted_go_at_once() -> None:
+    h = remotely_counted(bounds=tokens(run=5000))
+    both = asyncio.Event()
+    begun: list[int] = []
+
+    async def wait() -> None:
+        begun.append(1)
+        if len(begun) == 2:
+            both.set()
+        await both.wait()
+
+    h.client.scripts = [(wait, *OK)]
+    await asyncio.gather(*(h.caller.complete(ask(LONG), h.scope(key=f"r/{n}#1")) for n in range(2)))
+    assert len(h.counted) == 1  # type: ignore[attr-defined]  # as above
+
+
+async def test_usage_that_a_server_neither_counted_nor_reported_is_estimated_from_the_text() -> None:
+    h = remotely_counted()
+    h.client.scripts = [(TextDelta("hello"), Finished("end", Usage()))]
+    reply = await h.caller.complete(ask(LONG), h.scope())
+    assert reply.usage.input_tokens == estimate_tokens(h.client.asked[0])
+    assert reply.usage.estimated
