@@ -46,8 +46,8 @@ class Provider:
             server, or another way to prove who one is.
         client: "package.module:Class" of a `Client`, made with the run's environment as its only argument.
         requests_per_minute, tokens_per_minute: what the rate limiter holds to; None: no limit of ours.
-        remote_counter: whether `Client.estimate` asks the server. Then it is called only before calls whose prompt, with
-            a token for each byte of text, might not fit the model or what is left of a budget.
+        remote_counter: whether `Client.estimate` asks the server. Then it is called only before calls whose prompt,
+            with a token for each byte of text, might not fit the model or what is left of a budget.
     """
 
     name: str

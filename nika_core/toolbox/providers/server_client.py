@@ -14,7 +14,7 @@ from nika_core.plugin.provider import Chunk, ClientNotice, Finished, Health, Mod
 from nika_core.toolbox.providers.client import ClientBase
 from nika_core.toolbox.providers.configuration import check_address, check_key
 from nika_core.toolbox.providers.error_body import ErrorBody, error_in, read_error_body, sentence_in
-from nika_core.toolbox.providers.events import ByteResponse, TextJoiner, UnreadableReplyError, json_lines, read_events
+from nika_core.toolbox.providers.events import TextJoiner, UnreadableReplyError, json_lines, read_events
 from nika_core.toolbox.providers.failures import (
     clean,
     is_too_long,
@@ -198,16 +198,12 @@ class ServerClient(ClientBase):
         if response.status_code >= 300:
             refusal = await self._read_refusal(response)
             raise self.server_error(refusal.details, model=request.model) from refusal
-        return self._events(response)
 
-    async def _events(self, response: Any) -> AsyncIterator[Mapping[str, Any]]:
-        try:
-            source: ByteResponse = response
-            async for event in read_events(source):
-                yield event
-        except UnreadableReplyError as error:
+        def error_of(error: UnreadableReplyError) -> TaskError:
             kind = str(response.headers.get("content-type") or "")
-            raise unreadable_error(self.provider, error, kind=kind, secrets=self.secrets) from error
+            return unreadable_error(self.provider, error, kind=kind, secrets=self.secrets)
+
+        return read_events(response, error_of)
 
     async def refused(self, response: Any, *, model: str | None = None) -> TaskError:
         """Return the error for a response that is one, and close it."""
