@@ -44,7 +44,8 @@ KINDS = {
         "keywords.md",
         (
             *("Keyword", "Step", "StepContext", "StepOutput", "Facets", "Payload", "Report", "Effect", "Estimate"),
-            *("CallEstimate", "WorkflowCall", "Tool", "ToolResult", "WaitFor", "Question", "Declined", "Explanation"),
+            *("CallEstimate", "WorkflowCall", "Tool", "RuleField", "ToolResult", "WaitFor", "Question", "Declined"),
+            "Explanation",
         ),
     ),
     "Providers": (
@@ -58,7 +59,11 @@ KINDS = {
                 "Health",
                 "BatchReply",
                 "BatchResult",
+                "BatchClient",
                 "BatchFinder",
+                "PriceLister",
+                "RateState",
+                "RateLimit",
                 "BatchSearch",
                 "BatchTrace",
                 "estimate_tokens",
@@ -82,6 +87,12 @@ KINDS = {
         "command",
         "commands.md",
         ("Command", "CommandContext", "Terminal", "Styled"),
+    ),
+    "Notifiers": (
+        "nika_notifiers",
+        "notifier",
+        "notifiers.md",
+        ("NotifierDescription", "Notifier", "NotifierSetup", "QuestionNotice"),
     ),
 }
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import random
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -21,12 +19,15 @@ from nika_core.app.mock_step import MockStep
 from nika_core.app.mocked_answers import mocked_answer
 from nika_core.app.model_checks import with_model
 from nika_core.app.prepared_run import PreparedRun
+from nika_core.app.question_notices import QuestionNotices, question_notices
 from nika_core.app.received_signals import ReceivedSignals, TakeSignals, arrived_of
 from nika_core.app.results import SentSignal
 from nika_core.app.run_folder import RunFolder
+from nika_core.app.run_processes import end_processes
 from nika_core.app.signalling import sender_here
 from nika_core.app.watchdogs import loop_watchdog
 from nika_core.document.checks.check_context import depends_on
+from nika_core.engine.core.grants import granted_in
 from nika_core.engine.core.messages import PATIENCE_OVER, Signal
 from nika_core.engine.core.ports import InMemoryCallCache, admitted, unmasked
 from nika_core.engine.core.previous_tasks import PreviousTask, previous_tasks
@@ -36,12 +37,12 @@ from nika_core.engine.llm.breaker import BreakerSettings
 from nika_core.engine.llm.budget import Budget
 from nika_core.engine.llm.caller import ResilientCaller
 from nika_core.engine.llm.recorded_usage import charge_earlier
-from nika_core.engine.local.event_loop import run_to_end
 from nika_core.engine.local.host import Run
 from nika_core.engine.local.services import Observer, Services, no_barrier, unrecorded
 from nika_core.engine.task.services import nothing_arrived
 from nika_core.errors import JournalError
 from nika_core.journal import Journal, RunInfo, RunRecorder, new_run_id
+from nika_core.model.approval import ToolGrant
 from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.limits import LimitKind
@@ -53,7 +54,6 @@ from nika_core.registry import Kind
 from nika_core.template import render_payload, resolve
 
 _HERE: Final = "the run's terminal"
-_PROCESSES: Final = "nika_core.toolbox.process.family"
 
 
 class Execution:
@@ -90,6 +90,7 @@ class Execution:
         self._signals = signals
         self._attended = attended
         self._previous: Mapping[str, PreviousTask] = {}
+        self._grants: tuple[ToolGrant, ...] = ()
         self._run: Run | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._batchable = BatchableTasks(prepared) if prepared.options.economy else None
@@ -98,6 +99,7 @@ class Execution:
         self._gone = False
         self._folder = RunFolder(None)
         self._earlier_answers = EarlierAnswers(())
+        self._notices: QuestionNotices | None = None
         self.warnings: list[str] = []
 
     @property
@@ -110,6 +112,8 @@ class Execution:
 
         A run in which a task waits for something outside is paused, not cancelled.
         """
+        if self._cancelled is not None and self._notices is not None:
+            self._notices.abandon()
         self._cancelled = reason
         if self._run is not None:
             self._run.cancel(reason)
@@ -152,9 +156,10 @@ class Execution:
         budget = Budget(self._prepared.bounds)
         if self._recorded is not None:
             charge_earlier(budget, self._recorded.events, self._recorded.memo)
-            importlib.import_module(_PROCESSES)  # a killed Nika may have left processes behind
-            await _sweep(run_id)
+            await end_processes(run_id, of_a_killed_nika=True)
         try:
+            if self._log is not None:
+                self._notices = question_notices(self._prepared, run_id, self._recorded, attended=self._attended)
             services = self._services(budget)
             self._run = Run(self._request(run_id), services, self._observers)
             if self._batchable is not None and not self._batchable.tasks:
@@ -169,7 +174,7 @@ class Execution:
                 with suppress(JournalError):  # `finish` has told it
                     result = replace(result, questions=open_questions(self._journal, run_id))
         finally:
-            await _sweep(run_id)
+            await end_processes(run_id)
             self._close()
         return result
 
@@ -185,6 +190,7 @@ class Execution:
             # Only now is it ours: another process may have resumed it since it was read.
             self._recorded = self._journal.load(log.run_id)
             self._previous = previous_tasks(self._recorded.events)
+            self._grants = granted_in(self._recorded.events)
             self._earlier_answers = EarlierAnswers(self._recorded.events)
             return log
         try:
@@ -263,6 +269,7 @@ class Execution:
             timeout=_shorter(prepared.options.timeout, prepared.workflow.timeout),
             can_pause=self._log is not None,
             previous=self._previous,
+            grants=self._grants,
             rerun_from=None if prepared.resumed is None else prepared.resumed.rerun_from,
             seq=0 if self._recorded is None else self._recorded.seq,
         )
@@ -331,6 +338,7 @@ class Execution:
             breaker=BreakerSettings.of(limits),
             batch_policy=batch_policy,
             models=workspace.project.models,
+            labels=workspace.project.labels,
         )
         signals = self._signals
         arrived = nothing_arrived if signals is None else arrived_of(signals)
@@ -356,6 +364,7 @@ class Execution:
             admit=workspace.admit if workspace.admitting else admitted,
             signals=signals,
             attend=caller.attend,
+            notices=self._notices,
             clock=workspace.clock,
             random=random.random,
             answer=self._answer(),
@@ -376,20 +385,3 @@ class Execution:
 def _shorter(one: float | None, other: float | None) -> float | None:
     bounds = [seconds for seconds in (one, other) if seconds is not None]
     return min(bounds) if bounds else None
-
-
-def remove_run(journal: Journal, run: str) -> str:
-    """Remove a run that no process works on, and end what a killed Nika left running of it: nobody could find that any
-    more. Gives the run's whole id. Raises JournalError.
-    """
-    run_id = journal.remove(run)
-    importlib.import_module(_PROCESSES)
-    run_to_end(_sweep(run_id))  # now that it is removed no other process can begin to work on it
-    return run_id
-
-
-async def _sweep(run_id: str) -> None:
-    """End whatever the run's processes left behind; costs nothing where no plugin started one."""
-    processes = sys.modules.get(_PROCESSES)
-    if processes is not None:
-        await processes.sweep(run_id)

@@ -18,9 +18,9 @@ from nika_core.engine.llm.estimate import (
     forecast_run,
     forecast_task,
 )
-from nika_core.engine.llm.request_defaults import DEFAULT_MAX_TOKENS
 from nika_core.engine.local.groups import as_list
 from nika_core.errors import NikaError, TaskError, TemplateValueError
+from nika_core.model.effort import default_max_tokens
 from nika_core.model.limits import LimitKind
 from nika_core.model.payload_tree import map_leaves
 from nika_core.model.template import Template, TypedTemplate
@@ -50,7 +50,7 @@ def forecast(prepared: PreparedRun, counted: Mapping[str, int] | None = None) ->
     chained = dict.fromkeys(name for call in calls for name in call.fallback or ())
     fallbacks = {name: prepared.model_info(name, fallback=True) for name in chained}
     for _, info in (*models.values(), *fallbacks.values()):
-        if not info.free and info.price is None and info.name not in prepared.workspace.project.prices:
+        if not info.free and info.price is None and info.name not in prepared.workspace.prices:
             prepared.prices.load()
     talking = {task.id: task for task in prepared.workflow.tasks if _talks(prepared, task)}
     tasks = []
@@ -120,7 +120,7 @@ def _with_history(estimate: Estimate, earlier: Iterable[Estimate]) -> Estimate:
     """A task of the main conversation is also sent what its ancestors asked and were answered."""
     most: int | None = 0
     for call in (call for each in earlier for call in each.calls):
-        reply = DEFAULT_MAX_TOKENS if call.output_high is None else call.output_high
+        reply = default_max_tokens(None) if call.output_high is None else call.output_high
         most = None if most is None or call.input_high is None else most + call.input_high + reply
     if most == 0:
         return estimate

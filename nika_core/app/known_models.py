@@ -22,7 +22,7 @@ def prices_of(workspace: Workspace) -> Prices:
                 price.cached_per_million,
                 cache_write_per_million=price.cache_write_per_million,
             )
-            for name, price in workspace.project.prices.items()
+            for name, price in workspace.prices.items()
         }
     )
 

@@ -97,6 +97,7 @@ class ModelChecks:
         yield from self._usable(provider, info, task.at(("model",)) if own is not None else self._block("model"), task)
         chain.add((provider.name, info.name))
         yield from self._cannot(task, info, uses_tools=uses_tools)
+        yield from self._no_effort(task, info, main=task.payload.get("model") is None)
 
     def _usable(self, provider: Provider, info: ModelInfo, place: Place | None, task: Task) -> Iterator[Problem]:
         self.providers[provider.name] = provider
@@ -143,6 +144,7 @@ class ModelChecks:
         yield from self._usable(provider, info, place, task)
         chain.add((provider.name, info.name))
         yield from self._cannot(task, info, uses_tools=uses_tools)
+        yield from self._no_effort(task, info, main=False)
 
     def _of_tier(self, problem: Problem, said: object, model: str) -> Problem:
         """Return a problem of a model at the place where the project gives it the name that the workflow uses."""
@@ -201,6 +203,24 @@ class ModelChecks:
                 codes.MODEL_CANNOT, message, place, "set `allowedTools: []` on the task, or use another model"
             )
         yield from self._too_many_tokens(task, info)
+
+    def _no_effort(self, task: Task, info: ModelInfo, *, main: bool) -> Iterator[Problem]:
+        """Args: main: the model is the agent block's own, whose effort is meant for it."""
+        own, for_all = task.payload.get("effort"), self._agent.effort
+        knows = f"it knows {', '.join(info.efforts)}" if info.efforts else "it cannot be asked to think more or less"
+        message = f"the model '{info.name}' knows no effort '{own or for_all}': {knows}"
+        if own is not None and own not in info.efforts:
+            hint = "remove `effort`, or use another model"
+            yield Problem(codes.MODEL_CANNOT, message, task.at(("effort",)), hint)
+        elif own is None and for_all is not None and for_all not in info.efforts:
+            place = self._block("effort") or task.place
+            if main:
+                hint = "remove `effort`, or use another model"
+                yield Problem(codes.MODEL_CANNOT, message, place, hint)
+            else:
+                message += "; the agent block's is not sent to it"
+                hint = "set `effort` on the tasks whose models know it"
+                yield Problem(codes.MODEL_CANNOT, message, place, hint, Severity.WARNING)
 
     def _block(self, key: str) -> Place | None:
         """Return where the agent block (else the project file) says it; None if the command line does."""

@@ -46,6 +46,7 @@ from nika_core.model.json import Json
 from nika_core.model.limits import Limit, LimitKind, Limits, Unit
 from nika_core.model.masking import Masker, secret_values
 from nika_core.model.template import Placeholder, Template
+from nika_core.model.tool_rules import tool_of
 from nika_core.model.workflow import AgentBlock, KeywordCategory, Task, Workflow
 from nika_core.plugin import Facets, Keyword, ModelInfo, Provider, Values
 from nika_core.template import render, resolve
@@ -172,7 +173,7 @@ class PreparedRun:
             *(self.agent.allowed_tools or ()),
             *(entry for task in workflow.tasks for entry in task.allowed_tools or ()),
         ]
-        words = {task.keyword for task in workflow.tasks} | {entry.partition("::")[0] for entry in entries}
+        words = {task.keyword for task in workflow.tasks} | {tool_of(entry).partition("::")[0] for entry in entries}
         for word in sorted(words):
             keyword = self.workspace.registry.keyword(word)
             if keyword.sections:
@@ -204,7 +205,7 @@ class PreparedRun:
     @cached_property
     def _payloads(self) -> TaskPayloads:
         workspace, workflow = self.workspace, replace(self.workflow, agent=self.agent)
-        return TaskPayloads(workflow, self.limits, workspace.project.settings, workspace.environ)
+        return TaskPayloads(workflow, self.limits, workspace.checked_project.settings, workspace.environ)
 
 
 def _content(path: Path) -> str:
@@ -246,7 +247,9 @@ def prepare_run(
     if not problems:
         problems += _check_values(workspace, [each for each, _ in workflows], values)
         known = Values(inputs=values, environ=workspace.environ)
-        workflow, wrong = fill_in(workflow, workspace.registry, known, workspace.limits, workspace.project.settings)
+        workflow, wrong = fill_in(
+            workflow, workspace.registry, known, workspace.limits, workspace.checked_project.settings
+        )
         problems += [_masked(problem, workspace) for problem in wrong if problem not in loaded.problems]
         workflow = replace(workflow, deferred={})
         agent = agent_of(workflow)
@@ -302,7 +305,7 @@ def _words(workflow: Workflow, workspace: Workspace) -> list[str]:
     words = {task.keyword for task in workflow.tasks}
     allowed = [task.allowed_tools for task in workflow.tasks]
     allowed += [workflow.agent.allowed_tools] if workflow.agent else []
-    tools = {pattern.partition("::")[0] for patterns in allowed for pattern in patterns or ()}
+    tools = {tool_of(entry).partition("::")[0] for entries in allowed for entry in entries or ()}
     return sorted(words.union(filter(workspace.can_load, tools - words)))
 
 

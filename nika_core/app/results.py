@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nika_core.errors import Problem
@@ -127,6 +128,23 @@ class RecordedRun:
     def task(self, id_: str) -> RecordedTask:
         """Return a task, or e.g. `review[3]`, by its id. Raise LookupError if there is none."""
         return result_of(self.tasks, id_)
+
+
+@dataclass(frozen=True, slots=True)
+class FolderTrust:
+    """Whether the project file of a folder may widen what is done.
+
+    Attributes:
+        path: the project file; None: there is none.
+        trusted: what the user decided of the file as it is now; None: nothing yet, which counts as no.
+        widens: what it widens, such as `http.allow`, `limits.maxCost`, `plugins.prefer` or `prices`.
+        by_variable: the decision is that of NIKA_TRUST.
+    """
+
+    path: Path | None
+    trusted: bool | None
+    widens: tuple[str, ...] = ()
+    by_variable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

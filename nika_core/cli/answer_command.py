@@ -18,6 +18,7 @@ from nika_core.cli.prompting import LeftOpenError, TerminalReader, ask_here, at_
 from nika_core.cli.stdin import STDIN, read_stdin
 from nika_core.cli.waiting import answer_command_text, sender_text
 from nika_core.errors import JournalError, NikaError, UsageError
+from nika_core.model.approval import ALWAYS
 from nika_core.model.ids import node_id_of
 from nika_core.model.json_text import parse_json
 from nika_core.model.question import OpenQuestion, answer_text, open_question_json
@@ -32,7 +33,7 @@ def answer_command(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[RUN [TASK]] [yes|no]",
+            metavar="[RUN [TASK]] [yes|no|always]",
             help="A run's id, a unique beginning of it, or `last`; a task's id; the answer. One alone is a task.",
             show_default=False,
         ),
@@ -97,7 +98,10 @@ def _words_taken(run: str, task: str) -> tuple[str, ...] | None:
         asked = nika.questions(run)
     except NikaError:
         return None
-    return next((each.question.words for each in asked if each.task == _node(task)), None)
+    question = next((each.question for each in asked if each.task == _node(task)), None)
+    if question is None:
+        return None
+    return (*question.words, ALWAYS) if question.calls else question.words
 
 
 def _meant(rest: list[str]) -> tuple[str, str | None, tuple[OpenQuestion, ...]]:

@@ -48,7 +48,8 @@ def read_field(spec: InputSpec, value: Json, max_depth: int | None = None) -> Js
     if not isinstance(values, list | tuple):
         raise ValueError(f"expected a list, found {shown_value(value)}")
     chosen = [
-        within(replace(spec, many=False, shortest=None), read_value(spec.type, each, max_depth)) for each in values
+        within(replace(spec, many=False, shortest=None, longest=None), read_value(spec.type, each, max_depth))
+        for each in values
     ]
     if len(set(map(compact, chosen))) < len(chosen):
         raise ValueError("expected each value once")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Final
 
 from nika_core.model.input_values import compact, input_json, input_spec, read_field, shown_value
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.nearest import did_you_mean
+from nika_core.model.text import iso_time
 from nika_core.model.workflow import InputSpec
-from nika_core.values import dataclass
+from nika_core.values import dataclass, field
 
 QUESTION_KIND: Final = "question"
 _YES: Final = frozenset({"yes", "y", "true"})
@@ -33,6 +33,8 @@ class Question:
         has_default: whether there is a `default`.
         words: words that may be answered in place of the form's fields, or of yes and no, e.g. `("decline",)`, so that
             a person need not fill in a form; then the word is the answer. They are lower-case letters.
+        calls: by field of the form, the tool call that it approves, and the rule by which it is asked about. The
+            engine fills it in for `askTools`; empty: the question is about something else.
     """
 
     message: str
@@ -42,6 +44,7 @@ class Question:
     default: Json = None
     has_default: bool = False
     words: tuple[str, ...] = ()
+    calls: Mapping[str, JsonObject] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +98,8 @@ def question_json(question: Question, tool_call: str = "") -> JsonObject:
         found["toolCall"] = tool_call
     if question.has_default:
         found["default"] = question.default
+    if question.calls:
+        found["calls"] = dict(question.calls)
     found["digest"] = question_digest(found)
     return found
 
@@ -111,6 +116,7 @@ def question_of(about: JsonObject) -> Question:
         default=about.get("default"),
         has_default="default" in about,
         words=tuple(about.get("words", ())),
+        calls=about.get("calls", {}),
     )
 
 
@@ -131,12 +137,16 @@ def question_digest(shown: Mapping[str, Any]) -> str:
 def check_answer(question: Question, answer: Json, max_depth: int | None = None) -> Json:
     """Return an answer with its types and defaults. Raise AnswerError with all that is wrong with it.
 
-    A text is read as the declared type, as a workflow's input is; yes and no may be texts, too.
+    A text is read as the declared type, as a workflow's input is; yes and no may be texts, too. One word about tool
+    calls is about all of them.
     """
     if question.words and isinstance(answer, str) and answer.strip().lower() in question.words:
         return answer.strip().lower()
     if question.form is None:
         return _yes_or_no(answer, question.words)
+    if question.calls and isinstance(answer, str | bool):
+        word = ("yes" if answer else "no") if isinstance(answer, bool) else answer.strip().lower()
+        answer = dict.fromkeys(question.form, word)
     names = ", ".join(question.form)
     if not isinstance(answer, Mapping):
         instead = f", or is {' or '.join(question.words)}" if question.words else ""
@@ -191,12 +201,8 @@ def open_question_json(asked: OpenQuestion) -> JsonObject:
         found["form"] = {name: input_json(spec) for name, spec in asked.question.form.items()}
     if asked.question.words:
         found["words"] = list(asked.question.words)
-    found["since"] = _iso(asked.since)
+    found["since"] = iso_time(asked.since)
     if asked.deadline is not None:
-        found["expiresAt"] = _iso(asked.deadline)
+        found["expiresAt"] = iso_time(asked.deadline)
     found["digest"] = asked.digest
     return found
-
-
-def _iso(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

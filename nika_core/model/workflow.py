@@ -125,7 +125,10 @@ class AgentBlock:
         max_budget_usd: the most that a run may cost, in US dollars.
         max_tokens: tokens of one answer.
         temperature: from 0 to 2.
-        allowed_tools, disallowed_tools: the tools that tasks may use, and those that they may not.
+        effort: how much models think before they answer: `low`, `medium` or `high`; None: as they do by themselves.
+        allowed_tools, disallowed_tools: the tools that tasks may use, and those that they may not. An entry is a name,
+            or the JSON text of a rule (`model.tool_rules`).
+        ask_tools: the tools whose calls a person has to approve, in the same form.
         output: the task whose output is the workflow's.
         overflow: `refuse`, or `summarize`: what happens to a conversation that no longer fits the model.
     """
@@ -141,9 +144,11 @@ class AgentBlock:
     temperature: float | None = None
     allowed_tools: tuple[str, ...] | None = None
     disallowed_tools: tuple[str, ...] = ()
+    ask_tools: tuple[str, ...] = ()
     output: str | None = None
     overflow: str = "refuse"
     fallback: tuple[str, ...] = ()
+    effort: str | None = None
 
 
 class ItemError(StrEnum):
@@ -250,6 +255,7 @@ class Task:
         repeat: how it is done again.
         output: what its output has to be.
         allowed_tools, disallowed_tools: the tools that it may use, and those that it may not.
+        ask_tools: the tools whose calls a person has to approve, beside those of the agent block.
         mode: as in `AgentBlock`; None: the agent block's.
         inner: the workflow that it stands for; None: it does its keyword's step.
         stand_in: stands in for its output if it fails and `on_error` says so.
@@ -273,6 +279,7 @@ class Task:
     output: OutputSpec = OutputSpec()
     allowed_tools: tuple[str, ...] | None = None
     disallowed_tools: tuple[str, ...] = ()
+    ask_tools: tuple[str, ...] = ()
     mode: Mode | None = None
     inner: InnerWorkflow | None = None
     stand_in: PayloadValue = None

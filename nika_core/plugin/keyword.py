@@ -45,6 +45,8 @@ class Keyword:
         sections: root keys of a workflow's file that belong to this keyword, each with its validator. Their names are
             taken like words, those of the kernel's own root keys cannot be had, and templates in them stay text.
         settings: validator of the project file's key of the keyword's own name; None: there is none.
+        widening_settings: keys of a mapping in `settings` that widen what tasks may do, such as a list of allowed
+            hosts. They count only in a folder that the user trusts, and are left out elsewhere.
         synonyms: what other systems call it (`run`), for who writes that by mistake.
         explanations: the codes of its own that it reports, for `nika explain`.
     """
@@ -68,5 +70,6 @@ class Keyword:
     default_max_output: int | None = None
     sections: Mapping[str, Validator] = field(default_factory=dict)
     settings: Validator | None = None
+    widening_settings: frozenset[str] = frozenset()
     synonyms: frozenset[str] = frozenset()
     explanations: tuple[Explanation, ...] = ()

@@ -84,6 +84,7 @@ KEYWORD: Final[Rules] = {
         "a validator of nika_core.plugin.fields, or None",
         lambda value: value is None or _is_validator(value),
     ),
+    "widening_settings": _NAMES,
     "synonyms": _NAMES,
     "explanations": (
         "Explanation values in a tuple",
@@ -100,7 +101,6 @@ PROVIDER: Final[Rules] = {
     "client": _OBJECT_NAME,
     "requests_per_minute": _COUNT,
     "tokens_per_minute": _COUNT,
-    "remote_counter": _TRUTH,
 }
 TEMPLATE_SOURCE: Final[Rules] = {
     "name": _TEXT,
@@ -112,6 +112,14 @@ TEMPLATE_SOURCE: Final[Rules] = {
     "may_be_missing": _TRUTH,
 }
 LIMIT_POLICY: Final[Rules] = {"name": _TEXT, "summary": _TEXT, "policy": _OBJECT_NAME}
+NOTIFIER: Final[Rules] = {
+    "name": _TEXT,
+    "summary": _TEXT,
+    "notifier": _OBJECT_NAME,
+    "settings": ("a validator of nika_core.plugin.fields", _is_validator),
+    "widening_settings": _NAMES,
+    "timeout": ("seconds, more than 0", _is_seconds),
+}
 COMMAND: Final[Rules] = {"name": _TEXT, "summary": _TEXT, "app": _OBJECT_NAME}
 
 

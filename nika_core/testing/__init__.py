@@ -7,7 +7,8 @@
         payload = {"who": "Ada"}
 
 The same rules without pytest: `nika_core.testing.description_checks`, `keyword_checks`, `provider_checks`,
-`source_checks`, `policy_checks` and `command_checks`. Names are imported when they are used; only the kits need pytest.
+`ability_checks`, `source_checks`, `policy_checks`, `command_checks` and `notifier_checks`. Names are imported when they
+are used; only the kits need pytest.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from nika_core.testing.fakes import FakeStepContext
     from nika_core.testing.fault_server import FaultAnswer, FaultServer, ReceivedRequest
     from nika_core.testing.keyword_kit import KeywordConformance
+    from nika_core.testing.mcp_scenario import McpScenario, read_mcp_scenarios
+    from nika_core.testing.notifier_kit import NotifierConformance
+    from nika_core.testing.odd_mcp import OddMcpServer, odd_mcp_command
     from nika_core.testing.payloads import FakePayload, FakeReport
     from nika_core.testing.policy_kit import LimitPolicyConformance
     from nika_core.testing.provider_kit import ProviderConformance
@@ -53,7 +57,10 @@ __all__ = [
     "KeywordConformance",
     "LimitPolicyConformance",
     "ManualClock",
+    "McpScenario",
     "NotConformant",
+    "NotifierConformance",
+    "OddMcpServer",
     "ProviderConformance",
     "RawServer",
     "ReceivedRequest",
@@ -66,7 +73,9 @@ __all__ = [
     "Workbench",
     "call_nika",
     "model_reply",
+    "odd_mcp_command",
     "plan_workflow",
+    "read_mcp_scenarios",
     "read_scenarios",
     "run_workflow",
     "start_workflow",
@@ -84,7 +93,10 @@ _MODULES: Final = {
     "KeywordConformance": "keyword_kit",
     "LimitPolicyConformance": "policy_kit",
     "ManualClock": "clock",
+    "McpScenario": "mcp_scenario",
     "NotConformant": "errors",
+    "OddMcpServer": "odd_mcp",
+    "NotifierConformance": "notifier_kit",
     "FakeReport": "payloads",
     "ProviderConformance": "provider_kit",
     "RawServer": "raw_server",
@@ -95,6 +107,8 @@ _MODULES: Final = {
     "TemplateSourceConformance": "source_kit",
     "call_nika": "command_checks",
     "model_reply": "scripted",
+    "odd_mcp_command": "odd_mcp",
+    "read_mcp_scenarios": "mcp_scenario",
     "read_scenarios": "scenario",
 }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeVar
@@ -11,9 +10,6 @@ from typing import Any, Final, TypeVar
 from nika_core.errors import Category, TaskError
 from nika_core.model.message import Message, Role, ToolSpec
 from nika_core.plugin import (
-    BatchResult,
-    BatchSearch,
-    BatchTrace,
     Client,
     ClientNotice,
     Finished,
@@ -160,8 +156,11 @@ async def check_streams(make: Make, model: str, server: FaultServer | None = Non
         await client.close()
 
 
-async def check_counts(make: Make, model: str) -> None:
+async def check_counts(make: Make, model: str, server: FaultServer | None = None) -> None:
     """Check that a reply has its number of tokens, and that the estimate before it is close.
+
+    Args:
+        server: tells whether the estimate sends a request; None: not looked at.
 
     Raises:
         NotConformant: with both numbers.
@@ -169,8 +168,13 @@ async def check_counts(make: Make, model: str) -> None:
     client = make()
     try:
         request = small_request(model, "One word, please. " * 20)
+        before = 0 if server is None else len(server.requests)
         estimate = await in_time(client.estimate(request), COUNTS)
         require(isinstance(estimate, TokenEstimate), COUNTS, f"`estimate` returns {estimate!r:.100}")
+        if server is not None:
+            asks, says = len(server.requests) > before, getattr(client, "counts_by_asking", False) is True
+            require(asks or not says, COUNTS, "it says `counts_by_asking`, and `estimate` sends nothing")
+            require(says or not asks, COUNTS, "`estimate` sends a request: say `counts_by_asking = True`")
         require(estimate.input_tokens > 0, COUNTS, f"`estimate` returns {estimate.input_tokens} tokens for a prompt")
         _, end = await in_time(read_stream(client, request), COUNTS)
         usage = end.usage
@@ -285,71 +289,6 @@ async def _failure(client: Client, request: ModelRequest, when: str) -> TaskErro
     finally:
         await client.close()
     raise NotConformant(FAULTS, f"when {when}, it answers {''.join(texts)!r:.100}")
-
-
-async def check_abilities(make: Make, model: str) -> None:
-    """Check that the model can do what `info` says (tools, a schema, batches), and that the rest is refused clearly.
-
-    Raises:
-        NotConformant: with the ability.
-    """
-    client = make()
-    try:
-        info = client.info(model)
-        if info.tools:
-            await _can("tools", read_stream(client, small_request(model, tools=(TOOL,))))
-        if info.temperature:
-            await _can("temperature", read_stream(client, small_request(model, temperature=0.0)))
-        if info.json_schema:
-            texts, end = await _can(
-                "json_schema", read_stream(client, small_request(model, output_schema=SCHEMA, max_tokens=256))
-            )
-            try:
-                json.loads("".join(texts) if end.stop_reason != "maxTokens" else "{}")  # cut: nothing to see
-            except ValueError:
-                message = f"it says `json_schema`, and answers {''.join(texts)!r:.100}"
-                raise NotConformant(ABILITIES, message) from None
-        await _check_batches(client, model, info)
-    finally:
-        await client.close()
-
-
-async def _check_batches(client: Client, model: str, info: ModelInfo) -> None:
-    async def batch() -> BatchResult:
-        return await client.poll_batch(await client.submit_batch({"one": small_request(model)}))
-
-    find: Any = getattr(client, "find_batch", None)
-
-    if info.batch:
-        try:
-            result = await in_time(batch(), ABILITIES)
-            require(isinstance(result, BatchResult), ABILITIES, f"`poll_batch` returns {result!r:.100}")
-            if find is not None:
-                search = await in_time(find(("nobody-sent-this",), time.time()), ABILITIES)
-                right = isinstance(search, BatchSearch) and search.trace is not BatchTrace.TAKEN
-                require(right, ABILITIES, f"`find_batch` returns {search!r:.100} for a batch that was never sent")
-        except TaskError:
-            return  # a server that has none says so, and says it well
-        except Exception as error:
-            if isinstance(error, NotConformant):
-                raise
-            raise NotConformant(ABILITIES, f"it says `batch`, and raises {error!r:.200}") from error
-        return
-    try:
-        await in_time(client.submit_batch({"one": small_request(model)}), ABILITIES)
-    except TaskError:
-        return
-    except Exception as error:
-        raise NotConformant(
-            ABILITIES, f"a batch, which it says it does not have, raises {error!r:.200}: TaskError"
-        ) from error
-
-
-async def _can(ability: str, awaitable: Awaitable[T]) -> T:
-    try:
-        return await in_time(awaitable, ABILITIES)
-    except TaskError as error:
-        raise NotConformant(ABILITIES, f"it says `{ability}`, and refuses: {error.message}") from error
 
 
 async def in_time(awaitable: Awaitable[T], rule: str) -> T:

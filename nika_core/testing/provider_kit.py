@@ -15,7 +15,7 @@ import pytest
 from nika_core.plugin import Client
 from nika_core.registry import Kind, Registry
 from nika_core.registry.loading import make
-from nika_core.testing import description_checks, provider_checks, scenario_checks
+from nika_core.testing import ability_checks, description_checks, provider_checks, scenario_checks
 from nika_core.testing.fault_server import FaultServer, Wire, openai_wire
 from nika_core.testing.scenario import Scenario, read_scenarios
 
@@ -106,8 +106,11 @@ class ProviderConformance:
             asyncio.run(provider_checks.check_streams(lambda: self.make(server.url), self.model, server))
 
     def test_it_counts(self) -> None:
-        with self.reached() as make:
-            asyncio.run(provider_checks.check_counts(make, self.model))
+        if self.wire is None:
+            asyncio.run(provider_checks.check_counts(self.make, self.model))
+            return
+        with self.server() as server:
+            asyncio.run(provider_checks.check_counts(lambda: self.make(server.url), self.model, server))
 
     def test_it_closes_what_it_opened(self) -> None:
         with self.server() as server:
@@ -131,5 +134,8 @@ class ProviderConformance:
         asyncio.run(scenario_checks.check_scenario(self.make, self.model, scenario, (self.key,)))
 
     def test_it_says_truly_what_it_can_do(self) -> None:
-        with self.reached() as make:
-            asyncio.run(provider_checks.check_abilities(make, self.model))
+        if self.wire is None:
+            asyncio.run(ability_checks.check_abilities(self.make, self.model))
+            return
+        with self.server() as server:
+            asyncio.run(ability_checks.check_abilities(lambda: self.make(server.url), self.model, server))

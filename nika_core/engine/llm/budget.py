@@ -147,23 +147,25 @@ class Ledger:
             title: its id, for messages.
             budgets: those of the workflows that it is inside of.
         """
-        wants = self._wants(self._task(task, title), tokens, cost, budgets)
+        wants = self._wants(task, tokens, cost, title, budgets)
         self._next += 1
-        self._queue[self._next] = _Call(self._next, task, wants, tokens, cost)
+        self._queue[self._next] = _Call(self._next, task, tuple(wants), tokens, cost)
         return self._next, self._scan()
 
-    def has_room(self, task: str, tokens: int, cost: Decimal | None, budgets: Iterable[InnerBudget] = ()) -> bool:
-        """Return whether a call could go at once; see `request`."""
-        wants = self._wants(self._task(task), tokens, cost, budgets)
+    def fits(self, task: str, tokens: int, cost: Decimal | None, budgets: Iterable[InnerBudget] = ()) -> bool:
+        """Whether a call would be granted at once."""
+        wants = self._wants(task, tokens, cost, None, budgets)
         return not self._queue and all(account.room() >= amount for account, amount in wants)
 
     def _wants(
-        self, of_task: _Account | None, tokens: int, cost: Decimal | None, budgets: Iterable[InnerBudget]
-    ) -> tuple[tuple[_Account, Number], ...]:
-        """Return what a call takes from each account that bounds it."""
+        self, task: str, tokens: int, cost: Decimal | None, title: str | None, budgets: Iterable[InnerBudget]
+    ) -> list[tuple[_Account, Number]]:
+        wants: list[tuple[_Account, Number]] = []
         inner = [(self._of_workflow(budget), cost) for budget in budgets]
-        amounts = ((of_task, tokens), (self._run, tokens), (self._cost, cost), *inner)
-        return tuple((account, amount) for account, amount in amounts if account is not None and amount is not None)
+        for account, amount in ((self._task(task, title), tokens), (self._run, tokens), (self._cost, cost), *inner):
+            if account is not None and amount is not None:
+                wants.append((account, amount))
+        return wants
 
     def settle(self, call: int, tokens: int, cost: Decimal) -> list[Grant]:
         """The call ended, and this is what it really took, be it more than was reserved."""

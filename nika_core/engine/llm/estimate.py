@@ -13,8 +13,8 @@ from typing import Final, TypeVar
 from nika_core import codes
 from nika_core.engine.llm.budget import MAX_BUDGET, Bound, SpendingLimits
 from nika_core.engine.llm.pricing import Prices
-from nika_core.engine.llm.request_defaults import DEFAULT_MAX_TOKENS
 from nika_core.errors import RefusedError
+from nika_core.model.effort import default_max_tokens
 from nika_core.model.graph import EdgeKind, Graph
 from nika_core.model.usage import NOTHING, Usage, money_text
 from nika_core.plugin import CallEstimate, Estimate, ModelInfo, Provider
@@ -175,7 +175,7 @@ def _most(call: CallEstimate, info: ModelInfo) -> Usage | None:
     """The most that all calls together can take; None: unbounded."""
     if call.calls_high is None:
         return None
-    reply = DEFAULT_MAX_TOKENS if call.output_high is None else call.output_high
+    reply = default_max_tokens(None) if call.output_high is None else call.output_high
     if info.max_output_tokens is not None:
         reply = min(reply, info.max_output_tokens)
     prompt = call.input_high

@@ -53,7 +53,7 @@ def _asked(request: ModelRequest) -> JsonObject:
         "temperature": request.temperature,
         "output_schema": request.output_schema,
         "key": "",
-    }
+    } | ({"effort": request.effort} if request.effort else {})
 
 
 def _message(message: Message) -> JsonObject:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from typing import Final
 
 from nika_core import codes
 from nika_core.engine.core.ports import CallScope
@@ -12,14 +13,35 @@ from nika_core.engine.llm.budget import Budget, Reservation
 from nika_core.engine.llm.connections import Connection, Connections
 from nika_core.engine.llm.fallback import Candidate
 from nika_core.engine.llm.pricing import Prices
-from nika_core.engine.llm.request_defaults import DEFAULT_MAX_TOKENS, fit_context, require_abilities
-from nika_core.engine.llm.streaming import count, most_tokens
+from nika_core.engine.llm.request_defaults import fit_context, most_tokens, require_abilities, wanted_tokens
+from nika_core.engine.llm.streaming import count
 from nika_core.engine.llm.usage_settlement import InFlightCall
 from nika_core.errors import Category, TaskError
 from nika_core.model.clock import Clock
 from nika_core.model.usage import Usage
 from nika_core.plugin import Admission, ModelInfo, ModelRequest, Refusal, Stage, estimate_tokens
-from nika_core.values import replace
+from nika_core.values import dataclass, replace
+
+_PATIENCE: Final = 2.0  # seconds that a call waits for its first model although it has a fallback
+
+
+@dataclass(frozen=True, slots=True)
+class _Need:
+    """What a call may take: `tokens` and `cost` itself, `reserved` and `dearest` with the models that may follow it.
+
+    `prompt` is what its prompt has, as far as anybody knows.
+    """
+
+    request: ModelRequest
+    prompt: int
+    tokens: int
+    cost: Decimal | None
+    reserved: int
+    dearest: Decimal | None
+
+
+def _at_most(cost: Decimal | None, bound: Decimal | None) -> bool:
+    return cost is None or (bound is not None and cost <= bound)
 
 
 class Reserver:
@@ -34,6 +56,7 @@ class Reserver:
         batch_policy: BatchPolicy | None,
         admit: Callable[[Admission], Refusal | None] | None,
         tell: Callable[[CallScope, str], None],
+        labels: Mapping[str, str],
     ) -> None:
         self._budget = budget
         self._prices = prices
@@ -42,6 +65,7 @@ class Reserver:
         self._batch_policy = batch_policy
         self._admit = admit
         self._tell_once = tell
+        self._labels = labels
 
     async def reserve(
         self, candidates: Sequence[Candidate], call: CallScope, kept: Reservation | None
@@ -59,64 +83,90 @@ class Reserver:
             self._tell_once(call, unsent)
         policy = self._batch_policy
         batch = policy is not None and info.batch and policy.eligible(call, meant)
-        most = self._most_tokens(candidates, call, batch=batch) if kept is None else None
-        prompt = (await count(meant, connection)).input_tokens if most is None else most
         account, room = call.account, self._budget.ledger.task_room(call.account)
         if kept is not None and kept.is_open and room is not None:
             room += kept.tokens
-        ready = fit_context(meant, info, prompt, room)
-        ready = replace(ready, key=meant.key or f"{call.key}/{candidate.name}")
-        tokens, cost = self._worst_case(ready, call, connection, info, prompt, batch=batch)
-        worst = [(tokens, cost), *(self._at_most(other, room, prompt) for other in candidates[1:])]
-        reserved = max(each for each, _ in worst)
-        dearest = max((each for _, each in worst if each is not None), default=None)
+        need = self._if_it_fits(candidates, call, room, kept, batch=batch)
+        if need is None:
+            prompt = (await count(meant, connection)).input_tokens
+            need = self._need(candidates, call, room, prompt, batch=batch)
+        key = meant.key or f"{call.key}/{candidate.name}"
+        ready = replace(need.request, key=key, run=call.run_id, task=call.task_id, labels=self._labels)
+        if len(candidates) > 1:
+            self._refuse_while_limited(connection, info.name, need.tokens)
         if kept is not None and kept.is_open:
-            if reserved <= kept.tokens and (dearest is None or (kept.cost is not None and dearest <= kept.cost)):
-                return ready, self._in_flight(candidate, kept, tokens, cost, prompt, batch=batch)
+            if need.reserved <= kept.tokens and _at_most(need.dearest, kept.cost):
+                return ready, self._in_flight(candidate, kept, need, batch=batch)
             kept.give_back()
         try:
             reservation = await self._budget.reserve(
-                account, reserved, dearest, title=call.task_id, budgets=call.budgets
+                account, need.reserved, need.dearest, title=call.task_id, budgets=call.budgets
             )
         except TaskError as error:
-            if (reserved, dearest) != (tokens, cost) and error.hint:
+            if (need.reserved, need.dearest) != (need.tokens, need.cost) and error.hint:
                 names = ", ".join(other.info.name for other in candidates[1:])
                 error.hint += f" It is reserved for the dearest of `fallback` ({names}), too."
             raise
         reservation.kept = len(candidates) > 1
-        if most is not None:  # what it has if nobody says
-            prompt = estimate_tokens(meant)
-        return ready, self._in_flight(candidate, reservation, tokens, cost, prompt, batch=batch)
+        return ready, self._in_flight(candidate, reservation, need, batch=batch)
 
-    def _most_tokens(self, candidates: Sequence[Candidate], call: CallScope, *, batch: bool) -> int | None:
-        """Return what the prompt has at most, if nothing would change if it were counted; None: it has to be counted.
+    def _refuse_while_limited(self, connection: Connection, model: str, tokens: int) -> None:
+        """Raise TaskError if a model with others after it would have to wait for long: the next one is asked."""
+        seconds = self._connections.quota(connection, model).wait(tokens)
+        if seconds > _PATIENCE:
+            message = (
+                f"'{connection.provider.name}' takes no more calls to '{model}' for {seconds:.0f} s: nothing was sent"
+            )
+            raise TaskError(message, category=Category.RATE_LIMIT, retry_after=seconds)
 
-        So a provider is not asked to count what fits in any case.
+    def _if_it_fits(
+        self,
+        candidates: Sequence[Candidate],
+        call: CallScope,
+        room: int | None,
+        kept: Reservation | None,
+        *,
+        batch: bool,
+    ) -> _Need | None:
+        """Return what a call needs by our own upper bound of its prompt, if that fits what is left: then a counter that
+        is another request need not be asked. None: it does not, or there is no such counter.
         """
         candidate = candidates[0]
-        provider, info, request = candidate.connection.provider, candidate.info, candidate.request
-        exact = self._admit is not None or provider.tokens_per_minute is not None  # they go by the number itself
-        if not provider.remote_counter or exact or len(candidates) > 1:
+        if not getattr(candidate.connection.client, "counts_by_asking", False) or (kept is not None and kept.is_open):
             return None
-        prompt, reply = most_tokens(request), request.max_tokens or DEFAULT_MAX_TOKENS
-        if info.context_tokens is not None and prompt + reply > info.context_tokens:
+        bound, ledger = most_tokens(candidate.request), self._budget.ledger
+        try:
+            need = self._need(candidates, call, room, bound, batch=batch)
+        except TaskError:  # by that bound it is too much: the counter may say otherwise
             return None
-        cost = self._prices.cost(provider.name, info, Usage(prompt, reply), batch=batch)
-        return prompt if self._budget.ledger.has_room(call.account, prompt + reply, cost, call.budgets) else None
+        if need.request.max_tokens != wanted_tokens(candidate.request, candidate.info):
+            return None  # the answer would be cut short for a prompt that may be much shorter
+        fits = ledger.fits(call.account, need.reserved, need.dearest, call.budgets)
+        return replace(need, prompt=estimate_tokens(candidate.request)) if fits else None
+
+    def _need(
+        self, candidates: Sequence[Candidate], call: CallScope, room: int | None, prompt: int, *, batch: bool
+    ) -> _Need:
+        """Return what a call needs whose prompt has `prompt` tokens. Raise TaskError if it is too long, or refused."""
+        candidate = candidates[0]
+        ready = fit_context(candidate.request, candidate.info, prompt, room)
+        tokens, cost = self._worst_case(ready, call, candidate.connection, candidate.info, prompt, batch=batch)
+        most = [(tokens, cost), *(self._at_most(other, room, prompt) for other in candidates[1:])]
+        reserved = max(each for each, _ in most)
+        dearest = max((each for _, each in most if each is not None), default=None)
+        return _Need(ready, prompt, tokens, cost, reserved, dearest)
 
     def _in_flight(
         self,
         candidate: Candidate,
         reservation: Reservation,
-        tokens: int,
-        cost: Decimal | None,
-        prompt: int,
+        need: _Need,
         *,
         batch: bool,
     ) -> InFlightCall:
-        worst = Usage(tokens, 0, cost or Decimal(0))
+        worst = Usage(need.tokens, 0, need.cost or Decimal(0))
         began = self._clock.monotonic()
-        return InFlightCall(candidate.connection, candidate.info, reservation, worst, prompt, began, batch)
+        return InFlightCall(candidate.connection, candidate.info, reservation, worst, need.prompt, began, batch)
 
     def _at_most(self, candidate: Candidate, room: int | None, counted: int) -> tuple[int, Decimal | None]:
         """Return the tokens and the cost of a model that may be asked later; nobody has counted its prompt.

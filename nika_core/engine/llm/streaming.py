@@ -14,8 +14,6 @@ from nika_core.model.message import ToolCall
 from nika_core.model.usage import Usage
 from nika_core.plugin import ClientNotice, Finished, ModelRequest, TextDelta, TokenEstimate, estimate_tokens
 
-_AROUND: Final = 64  # tokens around a part of a message or a tool, at most
-_INSTRUCTIONS: Final = 1024  # tokens with which a provider tells a model of tools and schemas, at most
 _SHOWN_ONCE: Final = frozenset({Category.NETWORK, Category.TIMEOUT})
 
 
@@ -129,12 +127,3 @@ async def count(request: ModelRequest, connection: Connection) -> TokenEstimate:
     except Exception:  # noqa: S110  # a counter that is broken is no reason not to call: ours stands in
         pass
     return TokenEstimate(estimate_tokens(request))
-
-
-def most_tokens(request: ModelRequest) -> int:
-    """Return an upper bound of the prompt's tokens: no token is shorter than a byte, and what stands around the texts,
-    names and ids included, is short.
-    """
-    parts = sum(len(message.parts) for message in request.messages)
-    instructions = _INSTRUCTIONS if request.tools or request.output_schema is not None else 0
-    return 4 * estimate_tokens(request) + _AROUND * (1 + parts + len(request.tools)) + instructions

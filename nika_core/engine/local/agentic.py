@@ -69,6 +69,7 @@ async def _ask(run: RunContext, question: AskDecision, meter: UsageMeter) -> Mod
         system=_SYSTEM,
         tools=tuple(ToolSpec(action.value, _ABOUT[action], _PARAMETERS) for action in actions),
         max_tokens=_TOKENS,
+        effort="",
     )
     run_id, services = run.request.run_id, run.services
     key = f"{run_id}/{question.identity}#{question.epoch}/decision"

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 from nika_core.engine.core.messages import Awaited, TaskCall
 from nika_core.engine.core.ports import CallScope, MaskedStream
 from nika_core.engine.core.run_plan import DEFAULT_JSON_DEPTH
+from nika_core.engine.task.approvals import Approvals
 from nika_core.engine.task.outputs import checked_usage, fork
 from nika_core.engine.task.questions import checked_question, checked_reply
 from nika_core.engine.task.saved_state import save_state, saved_state
@@ -65,6 +66,7 @@ class TaskContext:
     _closed = False
     _calls: Counter[str] | None = None
     _stream: MaskedStream | None = None
+    _approvals: Approvals | None = None
 
     def __init__(
         self,
@@ -77,6 +79,7 @@ class TaskContext:
         depth: int = 0,
         beat: Callable[[], None] | None = None,
         tool_call: str = "",
+        within: tuple[str, ...] = (),
     ) -> None:
         self._services = services
         self._meter = meter
@@ -86,6 +89,8 @@ class TaskContext:
         self.timeout = timeout
         self.depth = depth
         self._tool_call = tool_call  # which call of which call of a tool this is; "": the task's own step
+        self.within = within  # the tools by way of which it runs, the outermost first
+        self.offered: dict[str, list[str]] = {}  # the entries by which each tool was offered
         self._beat = beat  # takes a sign of life; None: nobody measures
         self.run_id = call.run_id
         self.task_id: str = call.node
@@ -235,13 +240,35 @@ class TaskContext:
         if rest:
             self._services.reporter.show_text(self.task_id, rest)
 
-    def child(self, keyword: BoundKeyword, key: str, timeout: float, call: str = "") -> TaskContext:
-        """Return the context of another keyword's step that runs inside this task as a tool, for the call `call`."""
+    @property
+    def approvals(self) -> Approvals:
+        """The tool calls that a person is asked about."""
+        if self._approvals is None:
+            self._approvals = Approvals(self._services, self)
+        return self._approvals
+
+    def child(
+        self, keyword: BoundKeyword, key: str, timeout: float, call: str = "", within: tuple[str, ...] = ()
+    ) -> TaskContext:
+        """Return the context of another keyword's step that runs inside this task as a tool, for the call `call`.
+
+        Args:
+            within: the tools by way of which it runs, the outermost first.
+        """
         messages = self.messages if keyword.spec.category is KeywordCategory.CONTEXT else ()
         task_call = self.task_call._replace(keyword=keyword.spec.name, key=key, payload={}, messages=messages)
         path = f"{self._tool_call}/{call}" if self._tool_call else call
         return TaskContext(
-            self._services, task_call, keyword, self.attempt, timeout, self._meter, self.depth + 1, self._beat, path
+            self._services,
+            task_call,
+            keyword,
+            self.attempt,
+            timeout,
+            self._meter,
+            self.depth + 1,
+            self._beat,
+            path,
+            within,
         )
 
     def count(self, usage: object) -> None:

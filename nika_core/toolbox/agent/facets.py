@@ -9,6 +9,7 @@ from typing import Final
 from nika_core import codes
 from nika_core.errors import TaskError
 from nika_core.model.bounded import MAX_PROMPT_CHARACTERS
+from nika_core.model.effort import EFFORTS, default_max_tokens
 from nika_core.model.files import size_of
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.message import Message, Role
@@ -30,6 +31,9 @@ COMPLETION_FIELDS: Final[Mapping[str | fields.Optional, fields.Field]] = {
     ),
     fields.Optional("temperature"): fields.field(
         fields.Templated(fields.Float(), before_run=True), "From 0 (most likely words) to 2, if the model has it."
+    ),
+    fields.Optional("effort"): fields.field(
+        fields.Enum(EFFORTS), "How much the model thinks before it answers, if it can be asked: low, medium or high."
     ),
     fields.Optional("maxTokens"): fields.field(
         fields.Templated(fields.Int(), before_run=True), "Tokens that the answer has at most."
@@ -82,6 +86,8 @@ class CompletionFacets(Facets):
         if not is_exact and high is None:
             high = low + MAX_PROMPT_CHARACTERS
         output = payload.fields.get("maxTokens") or payload.agent.max_tokens or cap
+        if output is None and (effort := payload.fields.get("effort") or payload.agent.effort):
+            output = default_max_tokens(str(effort))
         if isinstance(output, Template):  # an item's value: the limit bounds what it may be
             output = cap
         model = payload.fields.get("model")
@@ -126,6 +132,7 @@ class CompletionFacets(Facets):
             model=model if isinstance(model, str) else None,
             system=system,
             output_schema=schema,
+            effort=effort if isinstance(effort := fields.get("effort"), str) else None,
         )
 
     def _uses_tools(self, payload: Payload) -> bool:

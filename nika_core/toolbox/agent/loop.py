@@ -111,6 +111,7 @@ class _Conversation:
             tools=tuple(tool.spec for tool in self._tools.values()),
             max_tokens=self._number("maxTokens", agent.max_tokens),
             temperature=None if temperature is None else float(temperature),
+            effort=None if self._payload.get("effort") is None else str(self._payload["effort"]),
             fallback=tuple(map(str, fallback)) if isinstance(fallback, list | tuple) else None,
         )
 

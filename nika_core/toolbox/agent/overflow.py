@@ -30,6 +30,7 @@ async def summarized(prompt: str, request: ModelRequest, info: ModelInfo, contex
         messages=(Message(Role.USER, _cut(transcript, fits)),),
         model=request.model,
         system=_SYSTEM,
+        effort="",
         max_tokens=answer if request.max_tokens is None else min(answer, request.max_tokens),
     )
     reply = await context.complete(question)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 _FIELD: Final = re.compile(rb"(data|event|id|retry)?(:|\Z)")  # of server-sent events; what begins with ":" is a comment
@@ -46,7 +46,7 @@ class ByteResponse(Protocol):
 
 async def read_events(
     response: ByteResponse, error_of: Callable[[UnreadableReplyError], Exception] | None = None
-) -> AsyncIterator[Mapping[str, Any]]:
+) -> AsyncGenerator[Mapping[str, Any], None]:
     """Yield every JSON object of a response, and close it.
 
     Args:

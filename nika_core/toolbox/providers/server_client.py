@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Mapping
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -24,8 +25,10 @@ from nika_core.toolbox.providers.failures import (
     unreadable_error,
 )
 from nika_core.toolbox.providers.field_refusals import FieldRefusals, ServerError
+from nika_core.toolbox.providers.rates import ReplyEvents, read_rate_state
 from nika_core.toolbox.providers.values import env_text, load_sdk, without_credentials
 from nika_core.toolbox.proxies import proxy_for, tls_context
+from nika_core.values import replace
 
 T = TypeVar("T")
 
@@ -179,7 +182,10 @@ class ServerClient(ClientBase):
         rest = joiner.finish()
         if rest:
             yield TextDelta(rest)
-        yield reply.finished()
+        finished = reply.finished()
+        if finished.rates is None and isinstance(events, ReplyEvents):
+            finished = replace(finished, rates=events.rates)
+        yield finished
 
     def _no_end(self, reply: StreamedReply, only: Any, *, shown: bool) -> TaskError:
         """Return the error for a reply without an end; `only`: what came, if that was one object."""
@@ -189,7 +195,7 @@ class ServerClient(ClientBase):
             failure.category, failure.retriable = Category.PROVIDER, False
         return failure
 
-    async def events(self, response: Any, request: ModelRequest) -> AsyncIterator[Mapping[str, Any]]:
+    async def events(self, response: Any, request: ModelRequest) -> ReplyEvents:
         """Return the JSON objects of a response whose body is not read yet; see `read_events`.
 
         Raises:
@@ -203,7 +209,7 @@ class ServerClient(ClientBase):
             kind = str(response.headers.get("content-type") or "")
             return unreadable_error(self.provider, error, kind=kind, secrets=self.secrets)
 
-        return read_events(response, error_of)
+        return ReplyEvents(read_events(response, error_of), read_rate_state(response.headers, time.time()))
 
     async def refused(self, response: Any, *, model: str | None = None) -> TaskError:
         """Return the error for a response that is one, and close it."""
@@ -248,6 +254,10 @@ class ServerClient(ClientBase):
                 details = refusal.details if isinstance(refusal, _RefusedError) else self.read_error(error)
                 if not self._refusals.learn(request.model, known, body, details, optional, named):
                     raise
+
+    def notify(self, message: str) -> None:
+        """Warn the user, with the next reply; the same message once in a run."""
+        self._refusals.add_notice(message)
 
     def leaves_out(self, model: str, field: str) -> bool:
         """Return whether the server has refused a field for this model."""

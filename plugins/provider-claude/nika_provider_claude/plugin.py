@@ -22,6 +22,5 @@ def nika_providers() -> Iterable[Provider]:
             optional_secrets=("ANTHROPIC_AUTH_TOKEN",),
             secrets_unless=("ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL"),
             client="nika_provider_claude.client:Client",
-            remote_counter=True,
         ),
     )

@@ -25,9 +25,13 @@ from nika_core.plugin import (
     ToolResultPart,
 )
 from nika_core.toolbox.providers import Reply, clean, content_text, merged, read_error_body
+from nika_provider_claude.models import thinking_of
 
 DEFAULT_MAX_TOKENS: Final = 4096
 _TEXT: Final = {"type", "text"}  # all that a piece of text has
+LEAST_ROOM: Final = 2048  # tokens of an answer, in which thinking has a place
+_LEAST_BUDGET: Final = 1024  # tokens of thinking: Anthropic's own bound
+_SHARES: Final = {"low": 25, "medium": 50, "high": 75}  # percent of `max_tokens` that a model may think
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 Transform = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -62,7 +66,31 @@ def prompt_of(request: ModelRequest, transform: Transform, left_out: Container[s
 
 def body_of(request: ModelRequest, transform: Transform, left_out: Container[str] = ()) -> dict[str, Any]:
     """Return a message's body. Anthropic wants `max_tokens` always."""
-    return {**prompt_of(request, transform, left_out), "max_tokens": request.max_tokens or DEFAULT_MAX_TOKENS}
+    body = {**prompt_of(request, transform, left_out), "max_tokens": request.max_tokens or DEFAULT_MAX_TOKENS}
+    return _with_thinking(body, request, left_out)
+
+
+def thinks(request: ModelRequest) -> bool:
+    """Return whether an effort can be asked for: a budget needs room in `max_tokens`, and its part of every turn."""
+    if not request.effort or thinking_of(request.model or "") != "budget":
+        return bool(request.effort)
+    last = next((message for message in reversed(request.messages) if message.role is Role.ASSISTANT), None)
+    if last is not None and last.tool_calls and not isinstance(last.parts[0], ReasoningPart):
+        return False  # a turn that began without thinking (another model's, say) goes on without it
+    return (request.max_tokens or DEFAULT_MAX_TOKENS) >= LEAST_ROOM
+
+
+def _with_thinking(body: dict[str, Any], request: ModelRequest, left_out: Container[str]) -> dict[str, Any]:
+    effort, kind = request.effort or "", thinking_of(request.model or "")
+    if not thinks(request) or not kind or "thinking" in left_out:
+        return body
+    if kind == "budget":
+        budget = max(_LEAST_BUDGET, body["max_tokens"] * _SHARES.get(effort, 50) // 100)
+        return {**body, "thinking": {"type": "enabled", "budget_tokens": budget}}
+    asked = {**body, "thinking": {"type": "adaptive"}}
+    if "output_config" not in left_out:
+        asked["output_config"] = {**body.get("output_config", {}), "effort": effort}
+    return asked
 
 
 def _transformed(schema: dict[str, Any], transform: Transform) -> dict[str, Any] | None:

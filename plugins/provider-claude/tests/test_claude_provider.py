@@ -31,7 +31,7 @@ from nika_core.model.message import (
     ToolResultPart,
     ToolSpec,
 )
-from nika_core.plugin import BatchSearch, BatchTrace, Finished, ModelRequest, TextDelta, estimate_tokens
+from nika_core.plugin import BatchSearch, BatchTrace, ClientNotice, Finished, ModelRequest, TextDelta, estimate_tokens
 
 KEY = "sk-ant-secret-0123456789"
 WEATHER = ToolSpec(
@@ -465,3 +465,50 @@ def test_a_turn_that_an_earlier_version_kept_whole_goes_back_whole() -> None:
     blocks = [{"type": "thinking", "thinking": "hm"}, {"type": "tool_use", "id": "1", "name": "f", "input": {}}]
     turn = Message(Role.ASSISTANT, [ReasoningPart({"content": blocks}), ToolCall("1", "f", {})])
     assert body_of(ModelRequest((turn,)), transform)["messages"][0]["content"] == blocks
+
+
+def test_an_effort_is_asked_for_as_the_model_knows_it() -> None:
+    body = body_of(ask(effort="high", max_tokens=8000, output_schema={"type": "object"}), transform)
+    assert (body["thinking"], body["output_config"]["effort"]) == ({"type": "adaptive"}, "high")
+    assert body["output_config"]["format"]["type"] == "json_schema"
+    shares = {"low": 2000, "medium": 4000, "high": 6000}
+    for effort, tokens in shares.items():
+        body = body_of(ask(effort=effort, model="claude-haiku-4-5", max_tokens=8000), transform)
+        assert body["thinking"] == {"type": "enabled", "budget_tokens": tokens}
+        assert "output_config" not in body
+    assert body_of(ask(effort="low", model="claude-opus-4-5", max_tokens=2048), transform)["thinking"] == {
+        "type": "enabled",
+        "budget_tokens": 1024,
+    }
+    assert "thinking" not in body_of(ask(max_tokens=8000), transform)
+
+
+def test_thinking_by_a_budget_is_left_out_where_it_has_no_room_or_its_turn_began_without() -> None:
+    small = ask(effort="high", model="claude-haiku-4-5", max_tokens=2047)
+    assert "thinking" not in body_of(small, transform)
+    call, result = ToolCall("1", "f", {}), Message(Role.TOOL, [ToolResultPart("1", "x")])
+    thought = ReasoningPart({"type": "thinking", "thinking": "hm", "signature": "S"})
+    for parts, thinks in ([(call,), False], [(thought, call), True]):
+        messages = (Message(Role.USER, "hi"), Message(Role.ASSISTANT, parts), result)
+        asked = ModelRequest(messages, model="claude-haiku-4-5", effort="high", max_tokens=8000)
+        assert ("thinking" in body_of(asked, transform)) is thinks
+
+
+async def test_the_user_is_told_if_there_is_no_room_to_think(raw_server: Any) -> None:
+    raw_server.status(200, {"type": "message", "content": [{"type": "text", "text": "x"}], "stop_reason": "end_turn"})
+    client = Client({"ANTHROPIC_BASE_URL": raw_server.url, "ANTHROPIC_API_KEY": KEY})
+    asked = ask(effort="high", model="claude-haiku-4-5", max_tokens=100)
+    notices = [chunk.message async for chunk in client.stream(asked) if isinstance(chunk, ClientNotice)]
+    await client.close()
+    assert [("maxTokens" in notice) for notice in notices] == [True]
+
+
+@pytest.mark.parametrize(
+    ("model", "known"),
+    [
+        ("claude-sonnet-5", True), ("claude-opus-4-6", True), ("claude-haiku-4-5", True), ("claude-3-7-sonnet", True),
+        ("claude-opus-4-1", True), ("claude-3-5-haiku", False), ("claude-3-opus", False), ("somebody-elses", False),
+    ],
+)  # fmt: skip
+def test_which_models_know_an_effort(model: str, known: bool) -> None:
+    assert bool(Client({}).info(model).efforts) is known

@@ -22,6 +22,7 @@ from nika_core.plugin import (
     Health,
     ModelInfo,
     ModelRequest,
+    ReasoningPart,
     Role,
     TaskError,
     TextDelta,
@@ -50,7 +51,14 @@ class Client:
         """Every mock can everything; a model named `mock-small` holds 1,000 tokens."""
         context = 1_000 if model == "mock-small" else 200_000
         return ModelInfo(
-            model, context, context // 2, json_schema=True, batch=True, free=True, batch_discount=Decimal("0.5")
+            model,
+            context,
+            context // 2,
+            json_schema=True,
+            batch=True,
+            free=True,
+            batch_discount=Decimal("0.5"),
+            efforts=("low", "medium", "high"),
         )
 
     def models(self) -> Sequence[ModelInfo]:
@@ -151,7 +159,8 @@ def _answer(request: ModelRequest, reply: Reply) -> tuple[str, Finished]:
     written = _tokens(text) + sum(_tokens(call.name + call.raw) for call in calls)
     tokens = reply.usage or (estimate_tokens(request), written)
     usage = Usage(input_tokens=tokens[0], output_tokens=tokens[1], calls=1)
-    return text, Finished(stop, usage, calls, request.model or "mock")
+    reasoning = (ReasoningPart({"text": reply.reasoning}),) if reply.reasoning else ()
+    return text, Finished(stop, usage, (*reasoning, *calls), request.model or "mock")
 
 
 def _text(request: ModelRequest, reply: Reply, has_calls: bool) -> str:

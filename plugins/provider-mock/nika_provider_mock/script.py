@@ -71,6 +71,7 @@ class Reply:
     json: Json = None
     has_json: bool = False
     calls: tuple[Call, ...] = ()
+    reasoning: str = ""
     stop_reason: str | None = None
     usage: tuple[int, int] | None = None
     chunks: int = 3
@@ -121,7 +122,8 @@ def parse_script(value: Any) -> Script:
 
 
 _REPLY_KEYS = {
-    "when", "text", "json", "toolCalls", "stopReason", "usage", "chunks", "times", "delay", "hang", "truncated", "error"
+    "when", "text", "json", "toolCalls", "reasoning", "stopReason", "usage", "chunks", "times", "delay", "hang",
+    "truncated", "error",
 }  # fmt: skip
 
 
@@ -149,6 +151,7 @@ def _reply(value: Any, where: str) -> Reply:
         json=given.get("json"),
         has_json="json" in given,
         calls=tuple(_call(item, f"{where}.toolCalls[{index}]") for index, item in enumerate(calls)),
+        reasoning=str(given.get("reasoning", "")),
         stop_reason=given.get("stopReason"),
         usage=None if usage is None else (int(usage.get("inputTokens", 0)), int(usage.get("outputTokens", 0))),
         chunks=chunks,

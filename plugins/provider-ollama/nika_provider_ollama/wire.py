@@ -27,6 +27,8 @@ def body_of(request: ModelRequest) -> dict[str, Any]:
     if context > _CONTEXT:
         options["num_ctx"] = context
     body: dict[str, Any] = {"model": request.model, "messages": _messages(request), "options": options}
+    if request.effort:
+        body["think"] = request.effort
     if request.tools:
         body["tools"] = [
             {

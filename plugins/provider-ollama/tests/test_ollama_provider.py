@@ -236,3 +236,15 @@ def test_images_are_beside_the_text_and_text_files_in_it() -> None:
     parts = [TextPart("what is this?"), ImagePart("image/png", b"PNG"), DocumentPart("text/plain", b"words", "a.txt")]
     sent = body_of(ModelRequest((Message(Role.USER, parts),)))["messages"][0]
     assert sent == {"role": "user", "content": "a.txt:\nwords\n\nwhat is this?", "images": ["UE5H"]}
+
+
+async def test_a_model_that_cannot_think_is_an_error_that_says_so(ollama_server: Any, client: Client) -> None:
+    ollama_server.status(400, {"error": '"llama3.2:1b" does not support thinking'})
+    with pytest.raises(TaskError) as caught:
+        async for _ in client.stream(ask(effort="high")):
+            pass
+    assert ollama_server.bodies[0]["think"] == "high"
+    assert (caught.value.code, caught.value.hint) == (
+        codes.MODEL_CANNOT,
+        "use a model that can think, or remove `effort`",
+    )

@@ -36,6 +36,8 @@ def body_of(request: ModelRequest, *, official: bool, left_out: Container[str] =
         body["max_completion_tokens" if newer else "max_tokens"] = request.max_tokens
     if request.temperature is not None and "temperature" not in left_out:
         body["temperature"] = request.temperature
+    if request.effort and "reasoning_effort" not in left_out:
+        body["reasoning_effort"] = request.effort
     if request.tools:
         body["tools"] = [
             {

@@ -457,3 +457,12 @@ def test_files_are_parts_of_the_content() -> None:
         {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,UERG"}},
         {"type": "text", "text": "a.txt:\nwords"},
     ]
+
+
+def test_an_effort_is_asked_for_where_it_is_known_and_left_out_where_it_was_refused() -> None:
+    assert body_of(ask(effort="low"), official=True)["reasoning_effort"] == "low"
+    assert "reasoning_effort" not in body_of(ask(effort="low"), official=False, left_out={"reasoning_effort"})
+    assert "reasoning_effort" not in body_of(ask(), official=True)
+    official, other = Client({"OPENAI_API_KEY": KEY}), Client({"OPENAI_BASE_URL": "http://127.0.0.1:1/v1"})
+    assert (official.info("gpt-5").efforts, official.info("gpt-4o").efforts) == (("low", "medium", "high"), ())
+    assert other.info("qwen3").efforts

@@ -32,6 +32,8 @@ from nika_core.plugin import (
     ModelRequest,
     Price,
     Provider,
+    RateLimit,
+    RateState,
     Refusal,
     TextDelta,
     TokenEstimate,
@@ -152,9 +154,11 @@ def house(
     provider: Provider | None = None,
     admit: Callable[[Admission], Refusal | None] | None = None,
     choose: Exception | None = None,
+    client: FakeClient | None = None,
+    labels: dict[str, str] | None = None,
     turns: FairTurns | None = None,
 ) -> House:
-    client = FakeClient(*scripts, info=info)
+    client = client or FakeClient(*scripts, info=info)
     time = Time()
     budget = Budget(bounds or SpendingLimits())
     described = provider or Provider(name="acme", summary="x", client="x:Y")
@@ -175,6 +179,7 @@ def house(
         prices=Prices(public=False),
         admit=admit,
         clock=time,
+        labels=labels,
         turns=turns,
     )
     made = House(client, caller, budget, time)
@@ -784,88 +789,128 @@ async def test_each_piece_of_a_stream_is_a_sign_of_life_even_if_nobody_watches()
     assert len(beats) == 3  # two pieces of text, and the end
 
 
-def remotely_counted(**more: Any) -> House:
-    """A provider whose counter is a server's, and a client that says how often it was asked."""
-    provider = Provider(name="acme", summary="x", client="x:Y", remote_counter=True)
-    h = house(provider=provider, **more)
-    h.counted = []  # type: ignore[attr-defined]  # only these tests need it
-    counter = h.client.estimate
+class AskingClient(FakeClient):
+    """One whose counter is another request."""
 
-    async def estimate(request: ModelRequest) -> TokenEstimate:
-        h.counted.append(request)  # type: ignore[attr-defined]  # as above
-        return await counter(request)
+    counts_by_asking = True
 
-    h.client.estimate = estimate  # type: ignore[method-assign]  # as above
-    return h
+    def __init__(self, *scripts: Script, info: ModelInfo | None = None) -> None:
+        super().__init__(*scripts, info=info)
+        self.counted = 0
 
-
-LONG = "x" * 4000  # at most about 4,000 tokens, and really 10
+    async def estimate(self, request: ModelRequest) -> TokenEstimate:
+        self.counted += 1
+        return await super().estimate(request)
 
 
 @pytest.mark.parametrize(
-    ("bounds", "info", "asked"),
+    ("bounds", "info", "counted"),
     [
-        (None, None, 0),
-        (tokens(task=5000), None, 0),
-        (tokens(task=4000), None, 1),
-        (tokens(run=5000), None, 0),
-        (tokens(run=4000), None, 1),
-        (tokens(cost="0.01"), None, 0),
-        (tokens(cost="0.005"), None, 1),
-        (None, ModelInfo("m", 5000), 0),
-        (None, ModelInfo("m", 4000), 1),
+        (tokens(), {}, 0),
+        (tokens(task=10_000, run=10_000, cost="1"), {"context_tokens": 10_000}, 0),
+        (tokens(task=500), {}, 1),
+        (tokens(run=500), {}, 1),
+        (tokens(cost="0.0015"), {}, 1),
+        (tokens(), {"context_tokens": 500}, 1),
+    ],
+    ids=["no limit", "room everywhere", "the task's tokens", "the run's tokens", "the run's cost", "the context"],
+)
+async def test_a_counter_that_is_asked_over_the_network_is_asked_only_if_the_most_that_can_be_does_not_fit(
+    bounds: SpendingLimits, info: dict[str, Any], counted: int
+) -> None:
+    client = AskingClient(info=ModelInfo("m", price=Price(Decimal(1), Decimal(10)), **info))
+    h = house(bounds=bounds, client=client)
+    reply = await h.caller.complete(ask("x" * 500), h.scope())
+    assert (client.counted, reply.text) == (counted, "hello")
+    assert (h.budget.ledger.spent_tokens, h.free) == (12, True)
+
+
+async def test_a_counter_is_asked_before_an_answer_is_cut_short_for_a_prompt_that_may_be_shorter() -> None:
+    client = AskingClient(info=ModelInfo("m", price=Price(Decimal(1), Decimal(10))))
+    h = house(bounds=tokens(task=4300), client=client)
+    await h.caller.complete(ask("x" * 500), h.scope(agent=AgentBlock(model="m")))
+    assert client.counted == 1
+    assert client.asked[0].max_tokens == 4096
+
+
+async def test_what_is_reserved_without_counting_is_no_less_than_any_tokenizer_makes_of_the_prompt() -> None:
+    told: list[Admission] = []
+    h = house(bounds=tokens(), client=AskingClient(), admit=lambda asked: told.append(asked))
+    await h.caller.complete(ask("x" * 500), h.scope())
+    assert told[0].tokens >= 500 + 100
+
+
+async def test_the_bill_of_the_provider_counts_in_place_of_the_price_list() -> None:
+    h = house((TextDelta("x"), Finished("end", Usage(10, 2), billed_usd=Decimal("0.7"))), bounds=tokens(cost="1"))
+    reply = await h.caller.complete(ask(), h.scope())
+    assert (reply.usage.cost_usd, h.budget.ledger.spent_usd) == (Decimal("0.7"), Decimal("0.7"))
+
+
+async def test_a_bill_makes_a_model_without_a_price_a_priced_one() -> None:
+    end = Finished("end", Usage(10, 2), billed_usd=Decimal("0.7"))
+    h = house((TextDelta("x"), end), info=ModelInfo("m"))
+    reply = await h.caller.complete(ask(), h.scope())
+    assert (reply.usage.cost_usd, reply.usage.unpriced) == (Decimal("0.7"), ())
+
+
+@pytest.mark.parametrize("bill", [Decimal(-1), Decimal("NaN"), Decimal("Infinity"), "much"])
+async def test_a_bill_that_is_no_amount_is_not_believed(bill: Any) -> None:
+    h = house((TextDelta("x"), Finished("end", Usage(10, 2), billed_usd=bill)))
+    assert (await h.caller.complete(ask(), h.scope())).usage.cost_usd == Decimal("0.00003")
+
+
+async def test_the_next_call_waits_for_what_the_server_says_is_used_up() -> None:
+    rates = RateState(requests=RateLimit(left=0, reset_seconds=12, limit=1))
+    h = house((TextDelta("x"), Finished("end", Usage(10, 2), rates=rates)))
+    await h.caller.complete(ask(), h.scope())
+    assert h.time.slept == []
+    await h.caller.complete(ask("again"), h.scope())
+    assert sum(h.time.slept) == pytest.approx(12)
+
+
+async def test_a_provider_is_told_the_run_the_task_and_the_projects_labels() -> None:
+    h = house(labels={"costCentre": "research"})
+    await h.caller.complete(ask(), h.scope())
+    sent = h.client.asked[0]
+    assert (sent.run, sent.task, sent.labels) == ("r", "t", {"costCentre": "research"})
+    assert (await h.caller.complete(ask(), h.scope(attempt=2))).reused
+
+
+class ListingClient(FakeClient):
+    """One whose server knows prices."""
+
+    def __init__(self, listed: Any) -> None:
+        super().__init__(info=ModelInfo("m"))
+        self.listed = listed
+        self.asked_prices = 0
+
+    async def prices(self) -> Any:
+        self.asked_prices += 1
+        if isinstance(self.listed, Exception):
+            raise self.listed
+        return self.listed
+
+
+@pytest.mark.parametrize(
+    ("listed", "cost"),
+    [
+        ({"m": Price(Decimal(1), Decimal(10))}, "0.00003"),
+        ({"another": Price(Decimal(1), Decimal(10))}, None),
+        ({"m": Price(Decimal(-1), Decimal(10))}, None),
+        ({"m": "cheap"}, None),
+        (None, None),
+        (TaskError("no", category=Category.NETWORK), None),
+        (ValueError("no"), None),
     ],
 )
-async def test_a_server_counts_only_a_prompt_that_may_not_fit(
-    bounds: SpendingLimits | None, info: ModelInfo | None, asked: int
+async def test_a_servers_prices_are_asked_for_once_and_nothing_depends_on_the_answer(
+    listed: Any, cost: str | None
 ) -> None:
-    h = remotely_counted(bounds=bounds, info=info)
-    reply = await h.caller.complete(ask(LONG), h.scope())
-    assert reply.text == "hello"
-    assert len(h.counted) == asked  # type: ignore[attr-defined]  # as above
-    assert h.free
-
-
-async def test_a_server_counts_for_a_policy_which_goes_by_the_number() -> None:
-    seen: list[int] = []
-    h = remotely_counted(admit=lambda admission: seen.append(admission.tokens))
-    await h.caller.complete(ask(LONG), h.scope())
-    assert seen == [10 + 100]
-
-
-async def test_a_prompt_that_nobody_counted_is_reserved_with_a_token_for_each_byte() -> None:
-    reserved: list[int] = []
-    h = remotely_counted(bounds=tokens(run=10_000))
-
-    async def look() -> None:
-        reserved.append(10_000 - int(h.budget.ledger._run.room()))  # type: ignore[union-attr]  # it is bounded
-
-    h.client.scripts = [(look, *OK)]
-    reply = await h.caller.complete(ask(LONG), h.scope())
-    assert 4000 + 100 <= reserved[0] <= 4000 + 100 + 200
-    assert h.budget.ledger.spent_tokens == 12
-    assert reply.usage.total_tokens == 12
-
-
-async def test_two_calls_that_fit_only_if_they_are_counted_go_at_once() -> None:
-    h = remotely_counted(bounds=tokens(run=5000))
-    both = asyncio.Event()
-    begun: list[int] = []
-
-    async def wait() -> None:
-        begun.append(1)
-        if len(begun) == 2:
-            both.set()
-        await both.wait()
-
-    h.client.scripts = [(wait, *OK)]
-    await asyncio.gather(*(h.caller.complete(ask(LONG), h.scope(key=f"r/{n}#1")) for n in range(2)))
-    assert len(h.counted) == 1  # type: ignore[attr-defined]  # as above
-
-
-async def test_usage_that_a_server_neither_counted_nor_reported_is_estimated_from_the_text() -> None:
-    h = remotely_counted()
-    h.client.scripts = [(TextDelta("hello"), Finished("end", Usage()))]
-    reply = await h.caller.complete(ask(LONG), h.scope())
-    assert reply.usage.input_tokens == estimate_tokens(h.client.asked[0])
-    assert reply.usage.estimated
+    client = ListingClient(listed)
+    h = house(client=client)
+    for text in ("one", "two"):
+        reply = await h.caller.complete(ask(text), h.scope())
+        assert reply.usage.unpriced == (() if cost else ("m",))
+        assert reply.usage.cost_usd == Decimal(cost or 0)
+    await h.caller.complete(ask(model="another-one"), h.scope())
+    assert client.asked_prices == 1

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from nika_core.errors import Category, TaskError
@@ -14,8 +15,10 @@ from nika_core.plugin import (
     Health,
     ModelInfo,
     Provider,
+    ReasoningPart,
     TextDelta,
     TokenEstimate,
+    ToolCall,
     estimate_tokens,
     hookimpl,
 )
@@ -132,6 +135,18 @@ class Countless(Honest):
         return Finished("end", Usage(calls=1))
 
 
+class Guessing(Honest):
+    counts_by_asking = True
+
+
+class Asking(Honest):
+    async def estimate(self, request):
+        reader, writer = await self.open("GET", "/count")
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+        return TokenEstimate(estimate_tokens(request))
+
+
 class Keeping(Honest):
     kept = []
 
@@ -208,9 +223,102 @@ class Renaming(Honest):
         return ModelInfo("another")
 
 
+class Thinking(Honest):
+    """Honest: it sends the effort, and what the model thinks goes back with its calls."""
+
+    effort_field = "reasoning_effort"
+
+    def info(self, model):
+        return ModelInfo(model, json_schema=True, efforts=("low", "high"))
+
+    async def stream(self, request):
+        body = {"model": request.model, "stream": True, "messages": [], self.effort_field: request.effort}
+        if request.effort is None:
+            del body[self.effort_field]
+        body["messages"] = [self.sent(message) for message in request.messages]
+        body["tools"] = [tool.name for tool in request.tools]
+        if request.output_schema is not None:
+            body["response_format"] = {}
+        reader, writer = await self.open("POST", "/chat/completions", json.dumps(body).encode())
+        try:
+            async for chunk in self.read(reader):
+                yield chunk
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            raise TaskError("the connection broke", category=Category.NETWORK) from error
+        finally:
+            self.close_one(writer)
+
+    def sent(self, message):
+        if message.tool_results:
+            return {"role": "tool", "tool_call_id": message.tool_results[0].call_id}
+        thoughts = [part.data for part in message.parts if isinstance(part, ReasoningPart)]
+        return {"role": message.role, "content": message.text, "thoughts": thoughts}
+
+    def thought(self, text):
+        return ReasoningPart({"text": text})
+
+    async def read(self, reader):
+        self.parts = []
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        if "event-stream" not in head:
+            async for chunk in super().read(Again(head, reader)):
+                yield chunk
+            return
+        while size := int((await reader.readuntil(b"\r\n")).strip(), 16):
+            for line in (await reader.readexactly(size + 2)).decode().splitlines():
+                event = json.loads(line[6:]) if line.startswith("data: {") else {"choices": []}
+                for choice in event["choices"]:
+                    delta = choice["delta"]
+                    if delta.get("content"):
+                        yield TextDelta(delta["content"])
+                    if delta.get("reasoning_content"):
+                        if (thought := self.thought(delta["reasoning_content"])) is not None:
+                            self.parts.append(thought)
+                        if self.blabs:
+                            yield TextDelta(delta["reasoning_content"])
+                    for call in delta.get("tool_calls", ()):
+                        self.parts.append(ToolCall(call["id"], call["function"]["name"], {}))
+                if "usage" in event:
+                    used = event["usage"]
+                    stop = "toolUse" if self.parts else "end"
+                    usage = Usage(used["prompt_tokens"], used["completion_tokens"], calls=1)
+                    yield Finished(stop, usage, tuple(self.parts))
+
+    blabs = False
+
+
+class Again:
+    """A reader whose head was read."""
+
+    def __init__(self, head, reader):
+        self.head, self.reader = head.encode(), reader
+
+    async def readuntil(self, end):
+        head, self.head = self.head, b""
+        return head or await self.reader.readuntil(end)
+
+    async def readexactly(self, count):
+        return await self.reader.readexactly(count)
+
+
+class Effortless(Thinking):
+    async def stream(self, request):
+        async for chunk in super().stream(replace(request, effort=request.effort and "low")):
+            yield chunk
+
+
+class Forgetful(Thinking):
+    def thought(self, text):
+        return None
+
+
+class Blabbing(Thinking):
+    blabs = True
+
+
 CLIENTS = (
     Honest, Hoarding, Endless, Countless, Keeping, Mislabelling, Raising, Telling, Hiding, Insisting, Alarming,
-    Boasting, Claiming, Chattering, Eager, Renaming,
+    Boasting, Claiming, Chattering, Eager, Renaming, Guessing, Asking, Thinking, Effortless, Forgetful, Blabbing,
 )  # fmt: skip
 
 
