@@ -113,7 +113,7 @@ def _validator(schema: str) -> Any:
     from jsonschema.validators import validator_for
     from referencing import Registry
 
-    parsed: JsonObject = json.loads(schema)
+    parsed: dict[str, Any] = json.loads(schema)
     kind = validator_for(parsed, default=jsonschema.Draft202012Validator)
     kind.check_schema(parsed)
     empty: Registry[Any] = Registry()  # fetches nothing
