@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Final
 
 from nika_core import codes
 from nika_core.app.installed_providers import InstalledProviders
-from nika_core.app.known_models import likely_model, unknown_model
+from nika_core.app.known_models import likely_model, prices_of, unknown_model
 from nika_core.app.workspace import Workspace
 from nika_core.document import LoadedWorkflow
+from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.request_defaults import why_refused
 from nika_core.errors import NikaError, Place, PluginError, Problem, Severity
 from nika_core.model.files import FileError
@@ -54,6 +56,10 @@ class ModelChecks:
         for word in dict.fromkeys(task.keyword for task in workflow.tasks):
             with suppress(PluginError):  # the document's own check reports it
                 self.keywords[word] = workspace.registry.keyword(word)
+
+    @cached_property
+    def _prices(self) -> Prices:
+        return prices_of(self._workspace)
 
     def problems(self) -> list[Problem]:
         """Return errors and warnings, each once, with its place and the tasks that have it."""
@@ -100,7 +106,7 @@ class ModelChecks:
     def _usable(self, provider: Provider, info: ModelInfo, place: Place | None, task: Task) -> Iterator[Problem]:
         self.providers[provider.name] = provider
         client = self._directory.connect(provider)
-        warning = unknown_model(self._workspace, client, provider, info, place or task.place)
+        warning = unknown_model(self._prices, client, provider, info, place or task.place)
         if warning is not None:
             yield warning
 
