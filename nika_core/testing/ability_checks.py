@@ -22,7 +22,7 @@ from nika_core.testing.reasoning_checks import check_efforts
 T = TypeVar("T")
 
 
-def check_options(word: str) -> None:
+def check_option_names(word: str) -> None:
     """Check that options and settings which a provider does not know are problems, not silently ignored.
 
     Raises:

@@ -91,7 +91,7 @@ class ProviderConformance:
         description_checks.check_description(Kind.PROVIDER, self.word)
 
     def test_its_options_are_checked(self) -> None:
-        ability_checks.check_options(self.word)
+        ability_checks.check_option_names(self.word)
 
     def test_importing_it_imports_nothing_heavy(self) -> None:
         description_checks.check_light_import(Kind.PROVIDER, self.word)
