@@ -50,7 +50,7 @@ def forecast(prepared: PreparedRun, counted: Mapping[str, int] | None = None) ->
     chained = dict.fromkeys(name for call in calls for name in call.fallback or ())
     fallbacks = {name: prepared.model_info(name, fallback=True) for name in chained}
     for _, info in (*models.values(), *fallbacks.values()):
-        if not info.free and info.price is None and info.name not in prepared.workspace.project.prices:
+        if not info.free and info.price is None and info.name not in prepared.workspace.prices:
             prepared.prices.load()
     talking = {task.id: task for task in prepared.workflow.tasks if _talks(prepared, task)}
     tasks = []

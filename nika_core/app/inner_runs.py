@@ -145,7 +145,7 @@ def _filled(prepared: PreparedRun, workflow: Workflow, inputs: Mapping[str, Json
     if not workflow.deferred:
         return workflow
     values = Values(inputs=inputs, environ=workspace.environ)
-    settings = workspace.project.settings
+    settings = workspace.checked_project.settings
     filled, problems = fill_in(workflow, workspace.registry, values, workspace.limits, settings)
     if problems:
         raise ProblemsError(problems)

@@ -205,7 +205,7 @@ class PreparedRun:
     @cached_property
     def _payloads(self) -> TaskPayloads:
         workspace, workflow = self.workspace, replace(self.workflow, agent=self.agent)
-        return TaskPayloads(workflow, self.limits, workspace.project.settings, workspace.environ)
+        return TaskPayloads(workflow, self.limits, workspace.checked_project.settings, workspace.environ)
 
 
 def _content(path: Path) -> str:
@@ -247,7 +247,9 @@ def prepare_run(
     if not problems:
         problems += _check_values(workspace, [each for each, _ in workflows], values)
         known = Values(inputs=values, environ=workspace.environ)
-        workflow, wrong = fill_in(workflow, workspace.registry, known, workspace.limits, workspace.project.settings)
+        workflow, wrong = fill_in(
+            workflow, workspace.registry, known, workspace.limits, workspace.checked_project.settings
+        )
         problems += [_masked(problem, workspace) for problem in wrong if problem not in loaded.problems]
         workflow = replace(workflow, deferred={})
         agent = agent_of(workflow)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nika_core.errors import Problem
@@ -30,6 +31,7 @@ class PlannedTask:
         estimate: tokens and cost, of all items or rounds.
         items, rounds: how often it is done; None: it has no list, or is no loop.
         notes: what its author should know, and is no fault.
+        ask_tools: the entries of `askTools` by which a person is asked about its tool calls.
         tasks: those of the workflow that it stands for, each for one time; their ids are paths (`sections/write`).
     """
 
@@ -46,6 +48,7 @@ class PlannedTask:
     items: Repetitions | None = None
     rounds: Repetitions | None = None
     notes: tuple[str, ...] = ()
+    ask_tools: tuple[str, ...] = ()
     tasks: tuple[PlannedTask, ...] = ()
 
 
@@ -127,6 +130,23 @@ class RecordedRun:
     def task(self, id_: str) -> RecordedTask:
         """Return a task, or e.g. `review[3]`, by its id. Raise LookupError if there is none."""
         return result_of(self.tasks, id_)
+
+
+@dataclass(frozen=True, slots=True)
+class FolderTrust:
+    """Whether the project file of a folder may widen what is done.
+
+    Attributes:
+        path: the project file; None: there is none.
+        trusted: what the user decided of the file as it is now; None: nothing yet, which counts as no.
+        widens: what it widens, such as `http.allow`, `limits.maxCost`, `plugins.prefer` or `prices`.
+        by_variable: the decision is that of NIKA_TRUST.
+    """
+
+    path: Path | None
+    trusted: bool | None
+    widens: tuple[str, ...] = ()
+    by_variable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import typer
 import nika_core as nika
 from nika_core.cli.console import plain, print_data, print_json, style_data
 from nika_core.cli.options import Format, FormatOption
+from nika_core.cli.problems import print_project_warnings
 
 
 def providers_command(
@@ -22,10 +23,12 @@ def providers_command(
     format_: FormatOption = Format.PRETTY,
 ) -> None:
     """List each provider with its models' known prices, and whether its key is set (never the key)."""
+    workspace = nika.Workspace.open()
     if models:
-        found = asyncio.run(nika.list_models())
+        found = asyncio.run(nika.list_models(workspace=workspace))
     else:
-        found = asyncio.run(nika.check_providers()) if check else nika.providers()
+        found = asyncio.run(nika.check_providers(workspace=workspace)) if check else nika.providers(workspace=workspace)
+    print_project_warnings(workspace)
     if format_ is Format.JSON:
         print_json({"providers": [nika.to_json(provider) for provider in found]})
     else:

@@ -48,8 +48,8 @@ class PluginCatalog(Protocol):
         """Every word that may be a key of the project file; loads nothing."""
         ...
 
-    def settings_validator(self, key: str) -> Any:
-        """The validator of a key of the project file; None if no plugin brings it. Raises PluginError."""
+    def settings_owner(self, key: str) -> Any:
+        """The description of the plugin that has a key of the project file; None if none has. Raises PluginError."""
         ...
 
     def install_hint(self, word: str) -> str | None:

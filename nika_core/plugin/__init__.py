@@ -61,18 +61,23 @@ if TYPE_CHECKING:
     from nika_core.model.nearest import nearest
     from nika_core.model.path import read_path
     from nika_core.model.question import AnswerError, Question, answer_text, check_answer
-    from nika_core.plugin.command import Command, CommandContext, Styled, Terminal
-    from nika_core.plugin.limit_policy import Admission, LimitPolicy, Policy, Refusal, Stage
-    from nika_core.plugin.notifier import Notifier, NotifierDescription, NotifierSetup, QuestionNotice
-    from nika_core.plugin.provider import (
+    from nika_core.plugin.client_extras import (
+        BatchClient,
         BatchFinder,
         BatchReply,
         BatchResult,
         BatchSearch,
         BatchTrace,
+        PriceLister,
+    )
+    from nika_core.plugin.command import Command, CommandContext, Styled, Terminal
+    from nika_core.plugin.limit_policy import Admission, LimitPolicy, Policy, Refusal, Stage
+    from nika_core.plugin.notifier import Notifier, NotifierDescription, NotifierSetup, QuestionNotice
+    from nika_core.plugin.provider import (
         Chunk,
         Client,
         ClientNotice,
+        FileAbility,
         Finished,
         Health,
         ModelInfo,
@@ -80,17 +85,28 @@ if TYPE_CHECKING:
         ModelRequest,
         Price,
         Provider,
+        RateLimit,
+        RateState,
         TextDelta,
         TokenEstimate,
-        estimate_tokens,
     )
     from nika_core.plugin.template_source import Scope, Source, SourceReport, TemplateSource, TypedSource, Values
+    from nika_core.plugin.token_estimate import estimate_tokens
     from nika_core.plugin.tool import RuleField, Tool, ToolResult
 
 API_VERSION: Final = 1
 # What a keyword's description does not need is imported when it is first asked for.
 _LAZY: Final = {
     "nika_core.model.graph": ("ALL_TASKS", "Edge", "EdgeKind", "Graph"),
+    "nika_core.plugin.client_extras": (
+        "BatchClient",
+        "BatchFinder",
+        "BatchReply",
+        "BatchResult",
+        "BatchSearch",
+        "BatchTrace",
+        "PriceLister",
+    ),
     "nika_core.plugin.command": ("Command", "CommandContext", "Styled", "Terminal"),
     "nika_core.model.clock": ("Clock",),
     "nika_core.model.events": ("EventKind",),
@@ -110,13 +126,9 @@ _LAZY: Final = {
     "nika_core.plugin.limit_policy": ("Admission", "LimitPolicy", "Policy", "Refusal", "Stage"),
     "nika_core.plugin.notifier": ("Notifier", "NotifierDescription", "NotifierSetup", "QuestionNotice"),
     "nika_core.plugin.provider": (
-        "BatchFinder",
-        "BatchReply",
-        "BatchResult",
-        "BatchSearch",
-        "BatchTrace",
         "Chunk",
         "Client",
+        "FileAbility",
         "Finished",
         "Health",
         "ModelInfo",
@@ -125,10 +137,12 @@ _LAZY: Final = {
         "ClientNotice",
         "Price",
         "Provider",
+        "RateLimit",
+        "RateState",
         "TextDelta",
         "TokenEstimate",
-        "estimate_tokens",
     ),
+    "nika_core.plugin.token_estimate": ("estimate_tokens",),
     "nika_core.plugin.template_source": ("Scope", "Source", "SourceReport", "TemplateSource", "TypedSource", "Values"),
     "nika_core.plugin.tool": ("RuleField", "Tool", "ToolResult"),
     "nika_core.model.bounded": ("bound",),
@@ -157,6 +171,7 @@ __all__ = [
     "Admission",
     "AgentBlock",
     "AnswerError",
+    "BatchClient",
     "BatchFinder",
     "BatchReply",
     "BatchResult",
@@ -179,6 +194,7 @@ __all__ = [
     "EventKind",
     "Explanation",
     "Facets",
+    "FileAbility",
     "FileError",
     "Finished",
     "Graph",
@@ -208,10 +224,13 @@ __all__ = [
     "Placeholder",
     "Policy",
     "Price",
+    "PriceLister",
     "ProblemsError",
     "Provider",
     "Question",
     "QuestionNotice",
+    "RateLimit",
+    "RateState",
     "ReasoningPart",
     "Refusal",
     "Report",

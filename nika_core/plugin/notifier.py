@@ -28,6 +28,8 @@ class NotifierDescription:
             `NotifierSetup` as its only argument.
         settings: validator of what stands under the key in the project file; the default accepts `{}`. If it returns a
             list, there is one notifier for each entry.
+        widening_settings: those keys of a mapping in `settings` that count only if the user trusts the project file;
+            `*` stands for the whole key, since a notifier tells what happens here to others.
         timeout: seconds after which a call of `notify` is cancelled.
     """
 
@@ -35,6 +37,7 @@ class NotifierDescription:
     summary: str
     notifier: str
     settings: Validator = _NO_SETTINGS
+    widening_settings: frozenset[str] = frozenset({"*"})
     timeout: float = 10.0
 
 

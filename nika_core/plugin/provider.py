@@ -5,31 +5,23 @@ Retries, circuit breaker, rate limits, budgets, timeouts and accounting are the 
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
-from enum import StrEnum
-from typing import Final, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
-from nika_core.model.json import Json, JsonObject
+from nika_core.model.json import JsonObject
 from nika_core.model.message import (
-    DocumentPart,
-    ImagePart,
     Message,
     Part,
     ReasoningPart,
     TextPart,
     ToolCall,
-    ToolResultPart,
     ToolSpec,
     text_in,
     tool_calls_in,
 )
 from nika_core.model.usage import Usage
 from nika_core.values import dataclass, field
-
-IMAGE_TOKENS: Final = 1600  # of a large image
-PAGE_TOKENS: Final = 3000  # of a page of a PDF, as text and as a picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +73,21 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
+class FileAbility:
+    """Files that a model takes.
+
+    Attributes:
+        media_types: `image/png`, `image/jpeg`, `image/gif`, `image/webp`, `application/pdf` or `text/plain`.
+        max_bytes: of one file; None: not bounded.
+        max_pages: of one PDF; None: not bounded.
+    """
+
+    media_types: tuple[str, ...]
+    max_bytes: int | None = None
+    max_pages: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """What a model can do, as far as is known without asking anybody.
 
@@ -96,6 +103,7 @@ class ModelInfo:
         free: whether it costs nothing, since it runs on this machine.
         batch_discount: what a batch takes off the price; 0.5 is half.
         efforts: which of `low`, `medium` and `high` it can be asked to think with; empty: it cannot be asked for one.
+        files: what it takes beside text, as parts of the messages of a user.
     """
 
     name: str
@@ -109,6 +117,7 @@ class ModelInfo:
     free: bool = False
     batch_discount: Decimal = Decimal(0)
     efforts: tuple[str, ...] = ()
+    files: tuple[FileAbility, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +137,8 @@ class ModelRequest:
             is None, else none. A client never sees any.
         effort: how much the model is to think: `low`, `medium` or `high`; None means the agent block's, for models that
             know it; "" means that nothing is said about it.
+        run, task: the run's id and the task's, for the records of the other side; the kernel fills them in.
+        labels: what the project says of its runs, a cost centre for example; the kernel fills them in.
     """
 
     messages: tuple[Message, ...]
@@ -140,6 +151,9 @@ class ModelRequest:
     key: str = ""
     fallback: tuple[str, ...] | None = None
     effort: str | None = None
+    run: str = ""
+    task: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +179,34 @@ class ClientNotice:
 
 
 @dataclass(frozen=True, slots=True)
+class RateLimit:
+    """One limit of a server.
+
+    Attributes:
+        left: how many requests or tokens are left.
+        reset_seconds: until all of them are there again, seen from now.
+        limit: how many there are; None: not said.
+    """
+
+    left: int
+    reset_seconds: float
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RateState:
+    """What a server says of its limits with an answer; None: nothing.
+
+    Attributes:
+        requests: of requests.
+        tokens: of tokens; of several limits the one of which least is left.
+    """
+
+    requests: RateLimit | None = None
+    tokens: RateLimit | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The end of a reply. A stream that ends without one has failed.
 
@@ -176,12 +218,16 @@ class Finished:
             of the text among them matters, they are the whole reply, with the text that was streamed; without any text
             in them it is behind the first parts of reasoning.
         model: the one that really answered, where the provider says.
+        billed_usd: what the provider says that the call cost, in US dollars; it counts in place of any price list.
+        rates: what the provider says of its limits; later calls to the model wait before they are over.
     """
 
     stop_reason: str
     usage: Usage
     parts: tuple[TextPart | ToolCall | ReasoningPart, ...] = ()
     model: str = ""
+    billed_usd: Decimal | None = None
+    rates: RateState | None = None
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
@@ -251,81 +297,15 @@ class Health:
     models: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class BatchReply:
-    """One reply of a batch: a text and its end, or the error.
-
-    Attributes:
-        text: the answer.
-        finished: its end.
-        error: why there is no answer.
-    """
-
-    text: str = ""
-    finished: Finished | None = None
-    error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class BatchResult:
-    """How a batch is.
-
-    Attributes:
-        done: whether all of it has ended.
-        replies: one for each name; only when `done`.
-    """
-
-    done: bool
-    replies: Mapping[str, BatchReply] = field(default_factory=dict)
-
-
-class BatchTrace(StrEnum):
-    """What became of a batch whose id never came back."""
-
-    TAKEN = "taken"  # it is there
-    ABSENT = "absent"  # it is not
-    UNDECIDED = "undecided"  # that can be said later only
-    UNKNOWN = "unknown"  # that cannot be said
-
-
-@dataclass(frozen=True, slots=True)
-class BatchSearch:
-    """The answer of `BatchFinder.find_batch`.
-
-    Attributes:
-        trace: what became of the batch.
-        batch_id: its id; only where it was taken.
-    """
-
-    trace: BatchTrace
-    batch_id: str = ""
-
-
-class BatchFinder(Protocol):
-    """Find a batch that was sent and whose id never came back; a client with batches may have this method, too.
-
-    A run can be killed, and a connection break, while a batch is on its way. Without this method nobody knows whether
-    it arrived: it is sent again, perhaps paid twice, and the user is told so.
-    """
-
-    async def find_batch(self, names: Sequence[str], since: float) -> BatchSearch:
-        """Return whether there is a batch of exactly the requests with these names. Raises TaskError.
-
-        Args:
-            names: as `submit_batch` was given them; no other batch, of no other run, has ever had one of them.
-            since: seconds since the epoch, by this machine's clock: it was not sent before.
-        """
-        ...
-
-
 class Client(Protocol):
     """Talk to the models. One instance per run, used by many tasks at once.
 
     The module may be imported by `nika validate`: it imports its SDK only on the first call, off the event loop.
     Every failure is a `TaskError` whose category says what it is (`rateLimit` with `retry_after`, `network`,
     `provider`, `timeout`, `config` for a wrong key or model, `validation` for a request that is refused for its form).
-    A client may have the method of `BatchFinder`, too, and an attribute `counts_by_asking`: if it is true, `estimate`
-    sends a request, and is called only if the most that the prompt can have does not fit the limits and the model.
+    A client may have more: the methods of `BatchClient`, `BatchFinder` and `PriceLister`, and an attribute
+    `counts_by_asking`. If that is true, `estimate` sends a request, and is called only if the most that the prompt can
+    have does not fit the limits and the model.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None: ...
@@ -350,46 +330,6 @@ class Client(Protocol):
         """Return whether it can be reached and the key is right; raise nothing."""
         ...
 
-    async def submit_batch(self, requests: Mapping[str, ModelRequest]) -> str:
-        """Send requests, each under a name, at the batch price; return the batch's id."""
-        ...
-
-    async def poll_batch(self, batch_id: str) -> BatchResult:
-        """Return how the batch is. If all of it was refused, raise a TaskError of category `provider` that is final."""
-        ...
-
     async def close(self) -> None:
         """Close connections; called once, at the end of the run."""
         ...
-
-
-def estimate_tokens(request: ModelRequest) -> int:
-    """Estimate the tokens of all that is sent, for providers without a counter.
-
-    Text counts as ceil(UTF-8 bytes / 4), an image as the most that models take for one, a page of a PDF as a full one.
-    """
-    texts: list[str] = [request.system or ""]
-    files = 0
-    for part in (part for message in request.messages for part in message.parts):
-        match part:
-            case TextPart() | ToolResultPart():
-                texts.append(part.text)
-            case ToolCall():
-                texts.append(part.raw or str(part.arguments))
-            case ReasoningPart():
-                texts.append(_text(part.data))
-            case ImagePart():
-                files += IMAGE_TOKENS
-            case DocumentPart(media_type="text/plain"):
-                files += -(-len(part.data) // 4)
-            case DocumentPart():
-                files += PAGE_TOKENS * max(1, part.pages)
-    texts.extend(f"{tool.name}{tool.description}{_text(tool.parameters)}" for tool in request.tools)
-    if request.output_schema:
-        texts.append(_text(request.output_schema))
-    size = sum(len(text.encode("utf-8", "replace")) for text in texts)
-    return -(-size // 4) + 4 * len(request.messages) + files
-
-
-def _text(value: Json) -> str:
-    return json.dumps(value, ensure_ascii=False)

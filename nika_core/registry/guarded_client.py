@@ -11,7 +11,7 @@ from nika_core.registry.figures import is_count, model_problem
 from nika_core.registry.loading import broken, one_line
 from nika_core.registry.scan import PluginRecord
 
-_UNGUARDED: Final = ("stream", "submit_batch", "poll_batch", "find_batch")
+_UNGUARDED: Final = ("stream", "submit_batch", "poll_batch", "find_batch", "prices")
 
 
 class GuardedClient:

@@ -118,7 +118,7 @@ class Kind(Enum):
         unknown=codes.USAGE,
         objects=(NamedObject("app", load_only=True),),  # the command line builds it and guards its calls
         reserved=frozenset(
-            "run resume answer signal validate plan runs init plugins providers limits schema explain".split()  # noqa: SIM905  # a table
+            "run resume answer signal validate plan runs trust init plugins providers limits schema explain".split()  # noqa: SIM905  # a table
         ),
     )
 

@@ -341,9 +341,9 @@ class Registry:
         """Every word that may be a key of the project file, of any kind of plugin that has settings."""
         return settings_keys.all_keys(self)
 
-    def settings_validator(self, key: str) -> Any:
-        """The validator of a key of the project file; None if no plugin has such settings. Raises PluginError."""
-        return settings_keys.find_validator(self, key)
+    def settings_owner(self, key: str) -> Any:
+        """The description of the plugin that has a key of the project file; None if none has. Raises PluginError."""
+        return settings_keys.find_description(self, key)
 
     def prefers(self, id_: str) -> bool:
         """Whether the project says which distribution has this word (`commands:run`)."""

@@ -35,8 +35,8 @@ def all_keys(catalog: SettingsCatalog) -> list[str]:
     return sorted({word for kind in Kind if kind.value.settings for word in catalog.installed(kind)})
 
 
-def find_validator(catalog: SettingsCatalog, key: str) -> Any:
-    """Return the validator of a key; None if no plugin has settings under it.
+def find_description(catalog: SettingsCatalog, key: str) -> Any:
+    """Return the description of the plugin that has settings under a key; None if there is none.
 
     Raises:
         PluginError: its plugin is broken or may not be used, or two kinds of plugins have settings under it.
@@ -46,9 +46,9 @@ def find_validator(catalog: SettingsCatalog, key: str) -> Any:
     owners: list[tuple[PluginRecord, Any]] = []
     for kind in usable or offering:
         record = catalog.record(kind, key)
-        validator = catalog.description(record).settings
-        if validator is not None:
-            owners.append((record, validator))
+        description = catalog.description(record)
+        if description.settings is not None:
+            owners.append((record, description))
     if len(owners) > 1:
         names = " and ".join(f"the {record.kind.value.title} '{key}' ({record.origin})" for record, _ in owners)
         raise PluginError(

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from nika_core.testing.fakes import FakeStepContext
     from nika_core.testing.fault_server import FaultAnswer, FaultServer, ReceivedRequest
     from nika_core.testing.keyword_kit import KeywordConformance
+    from nika_core.testing.mcp_scenario import McpScenario, read_mcp_scenarios
     from nika_core.testing.notifier_kit import NotifierConformance
+    from nika_core.testing.odd_mcp import OddMcpServer, odd_mcp_command
     from nika_core.testing.payloads import FakePayload, FakeReport
     from nika_core.testing.policy_kit import LimitPolicyConformance
     from nika_core.testing.provider_kit import ProviderConformance
@@ -55,8 +57,10 @@ __all__ = [
     "KeywordConformance",
     "LimitPolicyConformance",
     "ManualClock",
+    "McpScenario",
     "NotConformant",
     "NotifierConformance",
+    "OddMcpServer",
     "ProviderConformance",
     "RawServer",
     "ReceivedRequest",
@@ -69,7 +73,9 @@ __all__ = [
     "Workbench",
     "call_nika",
     "model_reply",
+    "odd_mcp_command",
     "plan_workflow",
+    "read_mcp_scenarios",
     "read_scenarios",
     "run_workflow",
     "start_workflow",
@@ -87,7 +93,9 @@ _MODULES: Final = {
     "KeywordConformance": "keyword_kit",
     "LimitPolicyConformance": "policy_kit",
     "ManualClock": "clock",
+    "McpScenario": "mcp_scenario",
     "NotConformant": "errors",
+    "OddMcpServer": "odd_mcp",
     "NotifierConformance": "notifier_kit",
     "FakeReport": "payloads",
     "ProviderConformance": "provider_kit",
@@ -99,6 +107,8 @@ _MODULES: Final = {
     "TemplateSourceConformance": "source_kit",
     "call_nika": "command_checks",
     "model_reply": "scripted",
+    "odd_mcp_command": "odd_mcp",
+    "read_mcp_scenarios": "mcp_scenario",
     "read_scenarios": "scenario",
 }
 

@@ -11,6 +11,7 @@ from nika_core.errors import TaskError
 from nika_core.plugin import BatchResult, BatchSearch, BatchTrace, Client, ModelInfo
 from nika_core.testing.errors import NotConformant, require
 from nika_core.testing.fault_server import FaultServer
+from nika_core.testing.file_checks import check_files
 from nika_core.testing.provider_checks import ABILITIES, SCHEMA, TOOL, Make, in_time, read_stream, small_request
 from nika_core.testing.reasoning_checks import check_efforts
 
@@ -43,13 +44,18 @@ async def check_abilities(make: Make, model: str, server: FaultServer | None = N
                 message = f"it says `json_schema`, and answers {''.join(texts)!r:.100}"
                 raise NotConformant(ABILITIES, message) from None
         await check_efforts(client, model, info, TOOL, server)
+        await check_files(client, model, info, server)
         await _check_batches(client, model, info)
     finally:
         await client.close()
 
 
-async def _check_batches(client: Client, model: str, info: ModelInfo) -> None:
-    async def batch() -> BatchResult:
+async def _check_batches(owner: Client, model: str, info: ModelInfo) -> None:
+    client: Any = owner
+    missing = [name for name in ("submit_batch", "poll_batch") if not callable(getattr(client, name, None))]
+    require(not (info.batch and missing), ABILITIES, f"it says `batch`, and has no {' and no '.join(missing)}")
+
+    async def batch() -> Any:
         return await client.poll_batch(await client.submit_batch({"one": small_request(model)}))
 
     find: Any = getattr(client, "find_batch", None)
@@ -68,6 +74,8 @@ async def _check_batches(client: Client, model: str, info: ModelInfo) -> None:
             if isinstance(error, NotConformant):
                 raise
             raise NotConformant(ABILITIES, f"it says `batch`, and raises {error!r:.200}") from error
+        return
+    if missing:
         return
     try:
         await in_time(client.submit_batch({"one": small_request(model)}), ABILITIES)

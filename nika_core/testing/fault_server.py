@@ -104,6 +104,7 @@ class FaultServer:
         mode: "work", "drop" (no answer, the connection is closed), "cut" (the answer breaks off in the middle),
             "garbage" (a page instead of JSON), "refused" (status 200 with an error in place of an answer), "silence"
             (no answer at all), or a status from 400 on.
+        headers: sent with every answer.
         released: while it is clear, a working answer waits after its first part.
         gave_up: whether a held answer went on by itself because nothing released it for ten seconds.
     """
@@ -224,6 +225,8 @@ class FaultServer:
                 self.send_response(200)
                 self.send_header("content-type", answer.content_type)
                 self.send_header("transfer-encoding", "chunked")
+                for name, value in server.headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 for index, part in enumerate(answer.parts):
                     if cut and index == max(1, len(answer.parts) - 1):

@@ -86,7 +86,8 @@ def setups(word: str, settings: Any, environ: Mapping[str, str], folder: Path) -
     """
     problems = _problems(word, settings, folder)
     require(not problems, SETTINGS, f"it refuses the settings of its sample: {'; '.join(problems)}")
-    checked: Any = Workspace.open(folder, environ=environ).checked_project.settings[word]
+    trusting = {**environ, "NIKA_TRUST": "1"}  # the settings of a sample are its author's own
+    checked: Any = Workspace.open(folder, environ=trusting).checked_project.settings[word]
     entries = checked if isinstance(checked, list) else [checked]
     return [NotifierSetup(entry, environ, folder) for entry in entries]
 

@@ -11,10 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, cast
 
-from nika_core.document.reading.yaml_file import parse_file
-from nika_core.document.validation.json_tree import typed_tree
 from nika_core.errors import ProblemsError
-from nika_core.model.limits import Limits
 from nika_core.testing.scenario_reader import ScenarioError, ScenarioReader
 from nika_core.values import dataclass, field
 
@@ -25,7 +22,7 @@ _THEN: Final = ("go on", "close", "hang", "drop")
 _BODIES: Final = {"sse": "text/event-stream", "lines": "application/x-ndjson", "json": "application/json",
                   "text": "text/plain", "chunks": "application/octet-stream"}  # fmt: skip
 _CHUNKS: Final = ("text", "json", "hex", "wait")
-_ANSWER: Final = (*_BODIES, "status", "headers", "pieces", "then", "expect")
+ANSWER_KEYS: Final = (*_BODIES, "status", "headers", "pieces", "then", "expect")
 _EXPECT: Final = ("headers", "body", "without")
 _REQUEST: Final = ("prompt", "tools", "temperature", "schema", "turns", "again")
 _OUTCOME: Final = ("text", "stop", "calls", "usage", "error", "notices", "requests")
@@ -117,6 +114,11 @@ def open_scenario_file(path: Path) -> tuple[Any, ScenarioReader]:
             return json.loads(text, object_pairs_hook=_unique), ScenarioReader(str(path))
         except (ValueError, RecursionError) as error:
             raise ScenarioError([f"{path}: it is not JSON: {error}"]) from error
+    # Only here: a server over stdio is a process of its own, and starts in a third of the time without them.
+    from nika_core.document.reading.yaml_file import parse_file
+    from nika_core.document.validation.json_tree import typed_tree
+    from nika_core.model.limits import Limits
+
     try:
         tree, problems = parse_file(text.removeprefix("\ufeff"), str(path), Limits())
     except ProblemsError as error:
@@ -157,7 +159,7 @@ def _scenario(reader: ScenarioReader, name: str, value: Any) -> Scenario:
 
 def read_answer(reader: ScenarioReader, value: Any, path: tuple[str | int, ...]) -> ScenarioAnswer:
     """Return an answer over HTTP; what is wrong with it goes to `reader`."""
-    entry = reader.mapping(value, path, _ANSWER)
+    entry = reader.mapping(value, path, ANSWER_KEYS)
     bodies = [name for name in _BODIES if name in entry]
     if len(bodies) > 1:
         reader.problem((*path, bodies[1]), f"`{bodies[0]}` is there already: an answer has one body", at_key=True)

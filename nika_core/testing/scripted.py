@@ -13,7 +13,6 @@ from nika_core.errors import Category, TaskError
 from nika_core.model.message import ReasoningPart, TextPart, ToolCall, parts_of
 from nika_core.model.usage import Usage
 from nika_core.plugin import (
-    BatchResult,
     Chunk,
     Finished,
     Health,
@@ -112,12 +111,6 @@ class ScriptedClient:
 
     async def health(self) -> Health:
         return Health(True)
-
-    async def submit_batch(self, requests: Mapping[str, ModelRequest]) -> str:
-        raise TaskError("a scripted model has no batches", category=Category.CONFIG)
-
-    async def poll_batch(self, batch_id: str) -> BatchResult:
-        raise TaskError("a scripted model has no batches", category=Category.CONFIG)
 
     async def close(self) -> None:
         """Close nothing: nothing is open."""

@@ -118,8 +118,9 @@ class FakeCatalog:
     def settings_keys(self) -> Collection[str]:
         return self.known.keys()
 
-    def settings_validator(self, key: str) -> Any:
-        return self.keyword(key).settings
+    def settings_owner(self, key: str) -> Any:
+        keyword = self.keyword(key)
+        return None if keyword.settings is None else keyword
 
     def install_hint(self, word: str) -> str | None:
         return "install `nika-mail`" if word == "mail" else None

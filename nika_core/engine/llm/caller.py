@@ -37,6 +37,7 @@ from nika_core.engine.llm.recorded_usage import note_sent
 from nika_core.engine.llm.replies import CallNames, for_provider, reply_json, reply_of, reply_parts
 from nika_core.engine.llm.request_defaults import with_defaults
 from nika_core.engine.llm.reserving import Reserver
+from nika_core.engine.llm.served_prices import with_served_price
 from nika_core.engine.llm.streaming import stream_reply, whole_reply
 from nika_core.engine.llm.usage_settlement import InFlightCall, UsageSettlement
 from nika_core.errors import Category, TaskError
@@ -64,6 +65,7 @@ class ResilientCaller:
         batch_policy: BatchPolicy | None = None,
         models: Mapping[str, str] | None = None,
         turns: FairTurns | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> None:
         self._models = models or {}  # names that stand for models
         self._prices = prices or Prices()
@@ -79,7 +81,7 @@ class ResilientCaller:
         self._told: set[str] = set()
         self._turns = turns or FairTurns()
         self._reserver = Reserver(
-            budget, self._prices, self._connections, self._clock, batch_policy, admit, self._tell_once
+            budget, self._prices, self._connections, self._clock, batch_policy, admit, self._tell_once, labels or {}
         )
 
     async def model(self, request: ModelRequest, agent: AgentBlock) -> ModelInfo:
@@ -197,12 +199,15 @@ class ResilientCaller:
                     connection, name = await self._connections.get(agent.provider, model, fallback=fallback)
                     info = connection.client.info(name)
                     await self._prices.prepare(info)
+                    info = await with_served_price(connection, info, self._prices)
                     self._reached[wanted] = connection, info
         return self._reached[wanted]
 
     async def _send(self, request: ModelRequest, call: CallScope, in_flight: InFlightCall) -> ModelReply:
         try:
-            await in_flight.connection.limiter.acquire(in_flight.worst.total_tokens)
+            tokens = in_flight.worst.total_tokens
+            await self._connections.quota(in_flight.connection, in_flight.info.name).acquire(tokens)
+            await in_flight.connection.limiter.acquire(tokens)
             permit = await self._connections.breaker(in_flight.connection, in_flight.info.name).enter()
         except BaseException:
             in_flight.reservation.release()
@@ -236,6 +241,8 @@ class ResilientCaller:
             call.on_usage(usage)
             raise
         permit.succeeded()
+        if finished.rates is not None:
+            self._connections.quota(in_flight.connection, in_flight.info.name).learn(finished.rates)
         return self._reply(call, in_flight, finished)
 
     def _failed(self, in_flight: InFlightCall, permit: Permit, error: BaseException) -> Usage:
@@ -243,7 +250,7 @@ class ResilientCaller:
         if isinstance(error, TaskError):
             permit.failed(error.category)
             if error.category is Category.RATE_LIMIT and error.retry_after:
-                in_flight.connection.limiter.pause(error.retry_after)
+                self._connections.quota(in_flight.connection, in_flight.info.name).pause(error.retry_after)
             usage = error.usage = self._settlement.failed(in_flight, error)
             return usage
         if isinstance(error, asyncio.CancelledError) and self._is_hung(in_flight):

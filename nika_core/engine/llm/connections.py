@@ -8,9 +8,10 @@ from typing import Protocol
 from nika_core import codes
 from nika_core.engine.llm.breaker import Breaker, BreakerSettings
 from nika_core.engine.llm.limiter import Limiter
+from nika_core.engine.llm.quota import Quota
 from nika_core.errors import Category, NikaError, TaskError
 from nika_core.model.clock import Clock
-from nika_core.plugin import Client, Provider
+from nika_core.plugin import Client, Price, Provider
 from nika_core.values import dataclass, field
 
 
@@ -33,14 +34,19 @@ class ProviderLookup(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Connection:
-    """A provider in use. `breakers` are by the model's name: one that is down says nothing of the others."""
+    """A provider in use. `breakers` and `quotas` are by the model's name: one that is down says nothing of the others.
+
+    `prices` are those that its server knows; None: it was not asked.
+    """
 
     provider: Provider
     client: Client
     limiter: Limiter
     breakers: dict[str, Breaker] = field(default_factory=dict)
+    quotas: dict[str, Quota] = field(default_factory=dict)
+    prices: dict[str, Price] | None = None
 
 
 class Connections:
@@ -79,6 +85,13 @@ class Connections:
         if breaker is None:
             breaker = connection.breakers[model] = Breaker(model, self._clock, self._settings)
         return breaker
+
+    def quota(self, connection: Connection, model: str) -> Quota:
+        """Return what the server says of its limits for one model."""
+        quota = connection.quotas.get(model)
+        if quota is None:
+            quota = connection.quotas[model] = Quota(self._clock)
+        return quota
 
     async def close(self) -> None:
         """Close every client; one that fails to close does not keep the others open."""

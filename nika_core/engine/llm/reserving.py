@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from typing import Final
 
 from nika_core import codes
 from nika_core.engine.core.ports import CallScope
@@ -20,6 +21,8 @@ from nika_core.model.clock import Clock
 from nika_core.model.usage import Usage
 from nika_core.plugin import Admission, ModelInfo, ModelRequest, Refusal, Stage, estimate_tokens
 from nika_core.values import dataclass, replace
+
+_PATIENCE: Final = 2.0  # seconds that a call waits for its first model although it has a fallback
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class Reserver:
         batch_policy: BatchPolicy | None,
         admit: Callable[[Admission], Refusal | None] | None,
         tell: Callable[[CallScope, str], None],
+        labels: Mapping[str, str],
     ) -> None:
         self._budget = budget
         self._prices = prices
@@ -61,6 +65,7 @@ class Reserver:
         self._batch_policy = batch_policy
         self._admit = admit
         self._tell_once = tell
+        self._labels = labels
 
     async def reserve(
         self, candidates: Sequence[Candidate], call: CallScope, kept: Reservation | None
@@ -85,7 +90,10 @@ class Reserver:
         if need is None:
             prompt = (await count(meant, connection)).input_tokens
             need = self._need(candidates, call, room, prompt, batch=batch)
-        ready = replace(need.request, key=meant.key or f"{call.key}/{candidate.name}")
+        key = meant.key or f"{call.key}/{candidate.name}"
+        ready = replace(need.request, key=key, run=call.run_id, task=call.task_id, labels=self._labels)
+        if len(candidates) > 1:
+            self._refuse_while_limited(connection, info.name, need.tokens)
         if kept is not None and kept.is_open:
             if need.reserved <= kept.tokens and _at_most(need.dearest, kept.cost):
                 return ready, self._in_flight(candidate, kept, need, batch=batch)
@@ -101,6 +109,15 @@ class Reserver:
             raise
         reservation.kept = len(candidates) > 1
         return ready, self._in_flight(candidate, reservation, need, batch=batch)
+
+    def _refuse_while_limited(self, connection: Connection, model: str, tokens: int) -> None:
+        """Raise TaskError if a model with others after it would have to wait for long: the next one is asked."""
+        seconds = self._connections.quota(connection, model).wait(tokens)
+        if seconds > _PATIENCE:
+            message = (
+                f"'{connection.provider.name}' takes no more calls to '{model}' for {seconds:.0f} s: nothing was sent"
+            )
+            raise TaskError(message, category=Category.RATE_LIMIT, retry_after=seconds)
 
     def _if_it_fits(
         self,

@@ -62,6 +62,9 @@ class UsageSettlement:
         known = not told.estimated and (told.output_tokens > 0 or (told.input_tokens > 0 and not written))
         real = replace(real, estimated=told.estimated or real.counts != told.counts)
         usage = replace(self._priced(in_flight, real), models=(finished.model or in_flight.info.name,))
+        bill = finished.billed_usd
+        if isinstance(bill, Decimal) and bill.is_finite() and bill >= 0:
+            usage = replace(usage, cost_usd=bill, unpriced=())
         if known:
             in_flight.reservation.settle(real.total_tokens, usage.cost_usd)
         else:

@@ -21,6 +21,7 @@ from nika_core.toolbox.providers.failures import (
     unreadable_error,
 )
 from nika_core.toolbox.providers.field_refusals import ServerError
+from nika_core.toolbox.providers.rates import ReplyEvents, read_bill, read_rate_state
 from nika_core.toolbox.providers.reply import (
     ChatReply,
     Reply,
@@ -51,6 +52,7 @@ __all__ = [
     "ErrorBody",
     "Headers",
     "Reply",
+    "ReplyEvents",
     "ServerClient",
     "ServerError",
     "StreamedReply",
@@ -69,8 +71,10 @@ __all__ = [
     "merged",
     "names_in",
     "parsed_call",
+    "read_bill",
     "read_error_body",
     "read_events",
+    "read_rate_state",
     "read_usage",
     "retry_after_of",
     "status_error",

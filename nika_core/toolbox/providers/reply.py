@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Container, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, ClassVar, Final
 
 from nika_core.model.message import Message, ReasoningPart, TextPart, ToolCall
 from nika_core.model.usage import Usage
-from nika_core.plugin.provider import BatchReply, Finished, ModelRequest
+from nika_core.plugin.client_extras import BatchReply
+from nika_core.plugin.provider import Finished, ModelRequest
 from nika_core.toolbox.providers.calls import CallAssembler
 from nika_core.toolbox.providers.error_body import error_in
 from nika_core.toolbox.providers.events import json_lines
 from nika_core.toolbox.providers.failures import clean
+from nika_core.toolbox.providers.rates import read_bill
 from nika_core.toolbox.providers.usage import read_usage
 from nika_core.toolbox.providers.values import merged
 
@@ -64,6 +67,7 @@ class Reply:
         model: the model that answers, as the server says.
         stop: the word with which the reply ended; None before that.
         usage: what it has used, if the server has said so.
+        billed: what it cost, in US dollars, if the server has said so.
         refused: whether the model refuses to answer.
         calls: the tool calls.
         state: what the vendor sent beside text and calls, and wants back with the next request.
@@ -76,6 +80,7 @@ class Reply:
         self.model = request.model or ""
         self.stop: str | None = None
         self.usage: Usage | None = None
+        self.billed: Decimal | None = None
         self.refused = False
         self.calls = CallAssembler(len(request.messages))
         self.state: dict[str, Any] = {}
@@ -95,16 +100,18 @@ class Reply:
         return self.stops.get(self.stop or "") or stop_reason(self.stop or "")
 
     def used(self, told: Any) -> None:
-        """Take what the server says was used, if it says something."""
+        """Take what the server says was used, and what it cost, if it says something."""
         if isinstance(told, Mapping) and told:
             self.usage = read_usage(told, self.usage)
+            bill = read_bill(told)
+            self.billed = self.billed if bill is None else bill
 
     def finished(self) -> Finished:
         """Return the end of a complete reply: the calls of one that is not whole are not made."""
         stop = "refusal" if self.refused else self._stopped
         calls = self.calls.calls() if stop in _GOOD else ()
         usage = self.usage or Usage(calls=1)
-        return Finished("toolUse" if calls else stop, usage, self.parts(calls), self.model)
+        return Finished("toolUse" if calls else stop, usage, self.parts(calls), self.model, self.billed)
 
     def parts(self, calls: tuple[ToolCall, ...]) -> tuple[TextPart | ToolCall | ReasoningPart, ...]:
         """Return the parts of `Finished`: what the vendor wants back, then the calls that are made."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Mapping
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -14,7 +15,7 @@ from nika_core.plugin.provider import Chunk, ClientNotice, Finished, Health, Mod
 from nika_core.toolbox.providers.client import ClientBase
 from nika_core.toolbox.providers.configuration import check_address, check_key
 from nika_core.toolbox.providers.error_body import ErrorBody, error_in, read_error_body, sentence_in
-from nika_core.toolbox.providers.events import ByteResponse, TextJoiner, UnreadableReplyError, json_lines, read_events
+from nika_core.toolbox.providers.events import TextJoiner, UnreadableReplyError, json_lines, read_events
 from nika_core.toolbox.providers.failures import (
     clean,
     is_too_long,
@@ -24,8 +25,10 @@ from nika_core.toolbox.providers.failures import (
     unreadable_error,
 )
 from nika_core.toolbox.providers.field_refusals import FieldRefusals, ServerError
+from nika_core.toolbox.providers.rates import ReplyEvents, read_rate_state
 from nika_core.toolbox.providers.values import env_text, load_sdk, without_credentials
 from nika_core.toolbox.proxies import proxy_for, tls_context
+from nika_core.values import replace
 
 T = TypeVar("T")
 
@@ -179,7 +182,10 @@ class ServerClient(ClientBase):
         rest = joiner.finish()
         if rest:
             yield TextDelta(rest)
-        yield reply.finished()
+        finished = reply.finished()
+        if finished.rates is None and isinstance(events, ReplyEvents):
+            finished = replace(finished, rates=events.rates)
+        yield finished
 
     def _no_end(self, reply: StreamedReply, only: Any, *, shown: bool) -> TaskError:
         """Return the error for a reply without an end; `only`: what came, if that was one object."""
@@ -189,7 +195,7 @@ class ServerClient(ClientBase):
             failure.category, failure.retriable = Category.PROVIDER, False
         return failure
 
-    async def events(self, response: Any, request: ModelRequest) -> AsyncIterator[Mapping[str, Any]]:
+    async def events(self, response: Any, request: ModelRequest) -> ReplyEvents:
         """Return the JSON objects of a response whose body is not read yet; see `read_events`.
 
         Raises:
@@ -198,16 +204,12 @@ class ServerClient(ClientBase):
         if response.status_code >= 300:
             refusal = await self._read_refusal(response)
             raise self.server_error(refusal.details, model=request.model) from refusal
-        return self._events(response)
 
-    async def _events(self, response: Any) -> AsyncIterator[Mapping[str, Any]]:
-        try:
-            source: ByteResponse = response
-            async for event in read_events(source):
-                yield event
-        except UnreadableReplyError as error:
+        def error_of(error: UnreadableReplyError) -> TaskError:
             kind = str(response.headers.get("content-type") or "")
-            raise unreadable_error(self.provider, error, kind=kind, secrets=self.secrets) from error
+            return unreadable_error(self.provider, error, kind=kind, secrets=self.secrets)
+
+        return ReplyEvents(read_events(response, error_of), read_rate_state(response.headers, time.time()))
 
     async def refused(self, response: Any, *, model: str | None = None) -> TaskError:
         """Return the error for a response that is one, and close it."""

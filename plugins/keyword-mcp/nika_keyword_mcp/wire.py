@@ -218,7 +218,8 @@ def reason_in(body: Any, depth: int = 0) -> str:
         for key in ("message", "error", "errors", "detail", "msg", "error_description", "reason", "title"):
             said = reason_in(body.get(key), depth + 1)
             if said:
-                return said
+                more = reason_in(body.get("error_description"), depth + 1)
+                return said if more in said else f"{said}: {more}"
     return json.dumps(body, ensure_ascii=False) if body and depth == 0 else ""
 
 

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nika_core.plugin import TaskError
 
-from .test_mcp_odd_answers import answer, call, odd
+from .test_mcp_odd_answers import answer, call
+
+SERVER = Path(__file__).parent / "oddly_asking_mcp_server.py"
 
 DONE = answer(result={"content": [{"type": "text", "text": "told: @ANSWER"}]})
+
+
+def odd(context: Any, **lines: str) -> Any:
+    """Let the server `odd` answer methods (with `_` for `/`), and our answers, by raw lines."""
+    script = {name.replace("_", "/"): line for name, line in lines.items()}
+    server = {"command": sys.executable, "args": [str(SERVER), json.dumps(script)]}
+    context.sections = {"mcpServers": {"odd": server}}
+    return context
 
 
 def request(params: Any, **more: Any) -> str:

@@ -13,6 +13,7 @@ from nika_core.plugin import (
     Category,
     ModelInfo,
     ModelRequest,
+    Price,
     TaskError,
 )
 from nika_core.toolbox.providers import (
@@ -25,7 +26,7 @@ from nika_core.toolbox.providers import (
     names_in,
     read_error_body,
 )
-from nika_provider_openai.models import KNOWN, info_of
+from nika_provider_openai.models import KNOWN, info_of, prices_in
 from nika_provider_openai.wire import batch_line, batch_mark, batch_reply, body_of
 
 OFFICIAL: Final = "https://api.openai.com/v1"
@@ -115,6 +116,14 @@ class Client(ServerClient):
         client = await self.connection()
         options = {"timeout": self.connect_timeout}
         return names_in(await self.json(client.get("/models", cast_to=self._response, options=options)))
+
+    async def prices(self) -> Mapping[str, Price]:
+        """Return the prices that a gateway lists with its models; OpenAI itself lists none. Raise TaskError."""
+        if self._official:
+            return {}
+        client = await self.connection()
+        options = {"timeout": self.connect_timeout}
+        return prices_in(await self.json(client.get("/models", cast_to=self._response, options=options)))
 
     async def submit_batch(self, requests: Mapping[str, ModelRequest]) -> str:
         """Send a batch. Raise TaskError."""

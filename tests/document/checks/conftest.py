@@ -169,8 +169,9 @@ class PluginCatalog:
     def settings_keys(self) -> Collection[str]:
         return KEYWORDS.keys()
 
-    def settings_validator(self, key: str) -> Any:
-        return self.keyword(key).settings
+    def settings_owner(self, key: str) -> Any:
+        keyword = self.keyword(key)
+        return None if keyword.settings is None else keyword
 
     def install_hint(self, word: str) -> str | None:
         return "uv add acme" if word == "acme" else None

@@ -32,6 +32,8 @@ from nika_core.plugin import (
     ModelRequest,
     Price,
     Provider,
+    RateLimit,
+    RateState,
     Refusal,
     TextDelta,
     TokenEstimate,
@@ -153,6 +155,7 @@ def house(
     admit: Callable[[Admission], Refusal | None] | None = None,
     choose: Exception | None = None,
     client: FakeClient | None = None,
+    labels: dict[str, str] | None = None,
     turns: FairTurns | None = None,
 ) -> House:
     client = client or FakeClient(*scripts, info=info)
@@ -176,6 +179,7 @@ def house(
         prices=Prices(public=False),
         admit=admit,
         clock=time,
+        labels=labels,
         turns=turns,
     )
     made = House(client, caller, budget, time)
@@ -834,3 +838,79 @@ async def test_what_is_reserved_without_counting_is_no_less_than_any_tokenizer_m
     h = house(bounds=tokens(), client=AskingClient(), admit=lambda asked: told.append(asked))
     await h.caller.complete(ask("x" * 500), h.scope())
     assert told[0].tokens >= 500 + 100
+
+
+async def test_the_bill_of_the_provider_counts_in_place_of_the_price_list() -> None:
+    h = house((TextDelta("x"), Finished("end", Usage(10, 2), billed_usd=Decimal("0.7"))), bounds=tokens(cost="1"))
+    reply = await h.caller.complete(ask(), h.scope())
+    assert (reply.usage.cost_usd, h.budget.ledger.spent_usd) == (Decimal("0.7"), Decimal("0.7"))
+
+
+async def test_a_bill_makes_a_model_without_a_price_a_priced_one() -> None:
+    end = Finished("end", Usage(10, 2), billed_usd=Decimal("0.7"))
+    h = house((TextDelta("x"), end), info=ModelInfo("m"))
+    reply = await h.caller.complete(ask(), h.scope())
+    assert (reply.usage.cost_usd, reply.usage.unpriced) == (Decimal("0.7"), ())
+
+
+@pytest.mark.parametrize("bill", [Decimal(-1), Decimal("NaN"), Decimal("Infinity"), "much"])
+async def test_a_bill_that_is_no_amount_is_not_believed(bill: Any) -> None:
+    h = house((TextDelta("x"), Finished("end", Usage(10, 2), billed_usd=bill)))
+    assert (await h.caller.complete(ask(), h.scope())).usage.cost_usd == Decimal("0.00003")
+
+
+async def test_the_next_call_waits_for_what_the_server_says_is_used_up() -> None:
+    rates = RateState(requests=RateLimit(left=0, reset_seconds=12, limit=1))
+    h = house((TextDelta("x"), Finished("end", Usage(10, 2), rates=rates)))
+    await h.caller.complete(ask(), h.scope())
+    assert h.time.slept == []
+    await h.caller.complete(ask("again"), h.scope())
+    assert sum(h.time.slept) == pytest.approx(12)
+
+
+async def test_a_provider_is_told_the_run_the_task_and_the_projects_labels() -> None:
+    h = house(labels={"costCentre": "research"})
+    await h.caller.complete(ask(), h.scope())
+    sent = h.client.asked[0]
+    assert (sent.run, sent.task, sent.labels) == ("r", "t", {"costCentre": "research"})
+    assert (await h.caller.complete(ask(), h.scope(attempt=2))).reused
+
+
+class ListingClient(FakeClient):
+    """One whose server knows prices."""
+
+    def __init__(self, listed: Any) -> None:
+        super().__init__(info=ModelInfo("m"))
+        self.listed = listed
+        self.asked_prices = 0
+
+    async def prices(self) -> Any:
+        self.asked_prices += 1
+        if isinstance(self.listed, Exception):
+            raise self.listed
+        return self.listed
+
+
+@pytest.mark.parametrize(
+    ("listed", "cost"),
+    [
+        ({"m": Price(Decimal(1), Decimal(10))}, "0.00003"),
+        ({"another": Price(Decimal(1), Decimal(10))}, None),
+        ({"m": Price(Decimal(-1), Decimal(10))}, None),
+        ({"m": "cheap"}, None),
+        (None, None),
+        (TaskError("no", category=Category.NETWORK), None),
+        (ValueError("no"), None),
+    ],
+)
+async def test_a_servers_prices_are_asked_for_once_and_nothing_depends_on_the_answer(
+    listed: Any, cost: str | None
+) -> None:
+    client = ListingClient(listed)
+    h = house(client=client)
+    for text in ("one", "two"):
+        reply = await h.caller.complete(ask(text), h.scope())
+        assert reply.usage.unpriced == (() if cost else ("m",))
+        assert reply.usage.cost_usd == Decimal(cost or 0)
+    await h.caller.complete(ask(model="another-one"), h.scope())
+    assert client.asked_prices == 1

@@ -371,3 +371,14 @@ async def test_the_first_model_alone_is_named_the_same_with_and_without_a_chain(
     first = await bench.ask()
     alone = await bench.ask(agent=replace(CHAIN, fallback=()), attempt=2)
     assert (first.reused, alone.reused) == (False, True)
+
+
+async def test_a_model_that_is_known_to_be_rate_limited_is_passed_over() -> None:
+    bench = Bench(a=[fails(Category.RATE_LIMIT, retry_after=30)], b=["from b"], c=["from c"])
+    for number in range(3):
+        assert (await bench.ask(key=f"r/{number}#1")).model == "b"
+    assert bench.models.names == ["a", "b", "b", "b"]
+    assert bench.time.now == 1000
+    bench.time.now += 31
+    bench.models.scripts["a"] = [_steps("from a")]
+    assert (await bench.ask(key="r/later#1")).model == "a"
