@@ -1,4 +1,4 @@
-"""A server over stdio that asks, whose messages are raw lines: the first argument is a JSON object of methods and lines.
+"""A server over stdio that asks, by raw lines: the first argument is a JSON object of methods and lines.
 
 In a line, @ID stands for the request's id. A method that is not named is answered properly. `answer` is what is written
 for an answer of the client's, `error` for one that is an error: there @ID is the last request's, and @ANSWER the
