@@ -119,6 +119,7 @@ class AgentBlock:
     Attributes:
         model, provider: the model, and the provider that runs it.
         fallback: models that are asked in order if that one cannot answer now.
+        options_json: the provider's own options, a JSON object; "" if there are none.
         system_prompt, system_prompt_file: what every conversation starts with, or the file that has it.
         mode: whether the main agent decides what to do after a task has finally failed.
         max_turns: how often the model may answer in one task.
@@ -148,6 +149,7 @@ class AgentBlock:
     output: str | None = None
     overflow: str = "refuse"
     fallback: tuple[str, ...] = ()
+    options_json: str = ""
     effort: str | None = None
 
 

@@ -36,6 +36,7 @@ AGENT: Final = Map(
     {
         Optional("model"): NonEmptyStr(),
         Optional("fallback"): Seq(NonEmptyStr()),
+        Optional("options"): MapPattern(NonEmptyStr(), Anything()),
         Optional("provider"): NonEmptyStr(),
         Optional("systemPrompt"): Str(),
         Optional("systemPromptFile"): NonEmptyStr(),

@@ -30,6 +30,9 @@ COMPLETION_FIELDS: Final[Mapping[str | fields.Optional, fields.Field]] = {
     fields.Optional("fallback"): fields.field(
         fields.Seq(fields.Str()), "Models that are asked in order if the model cannot answer now."
     ),
+    fields.Optional("options"): fields.field(
+        fields.MapPattern(fields.NonEmptyStr(), fields.Anything()), "Options of the provider's own."
+    ),
     fields.Optional("attach"): fields.field(
         fields.Seq(fields.Str()),
         "Files for the model (PNG, JPEG, GIF, WebP, PDF, text): paths in the workflow's folder, or values that are "

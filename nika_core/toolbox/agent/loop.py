@@ -115,6 +115,7 @@ class _Conversation:
             max_tokens=self._number("maxTokens", agent.max_tokens),
             temperature=None if temperature is None else float(temperature),
             effort=None if self._payload.get("effort") is None else str(self._payload["effort"]),
+            options=dict(options) if isinstance(options := self._payload.get("options"), Mapping) else None,
             fallback=tuple(map(str, fallback)) if isinstance(fallback, list | tuple) else None,
         )
 

@@ -23,6 +23,7 @@ from nika_core.plugin import (
     TokenEstimate,
     ToolCall,
     estimate_tokens,
+    fields,
     hookimpl,
 )
 from nika_core.toolbox.providers import read_error_body, status_error
@@ -148,6 +149,16 @@ class Asking(Honest):
         await reader.readuntil(b"\r\n\r\n")
         writer.close()
         return TokenEstimate(estimate_tokens(request))
+
+
+class Pricing(Honest):
+    async def prices(self):
+        return {"m": 0.5}
+
+
+class Accepting(Honest):
+    def __init__(self, environ, settings):
+        super().__init__(environ)
 
 
 class Keeping(Honest):
@@ -342,14 +353,19 @@ class Imagining(Seeing):
 
 CLIENTS = (
     Honest, Hoarding, Endless, Countless, Keeping, Mislabelling, Raising, Telling, Hiding, Insisting, Alarming,
-    Boasting, Claiming, Chattering, Eager, Renaming, Guessing, Asking, Thinking, Effortless, Forgetful, Blabbing,
-    Seeing, Blind, Imagining,
+    Boasting, Claiming, Chattering, Eager, Renaming, Guessing, Asking, Pricing, Accepting,
+    Thinking, Effortless, Forgetful, Blabbing, Seeing, Blind, Imagining,
 )  # fmt: skip
 
 
 @hookimpl
 def nika_providers():
     return [
-        Provider(name=each.__name__.lower(), summary="A test.", client=f"cheating_providers:{each.__name__}")
+        Provider(
+            name=each.__name__.lower(),
+            summary="A test.",
+            client=f"cheating_providers:{each.__name__}",
+            settings=fields.MapPattern(fields.Str(), fields.Str()) if each is Accepting else None,
+        )
         for each in CLIENTS
     ]
