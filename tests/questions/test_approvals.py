@@ -165,6 +165,13 @@ def test_always_is_for_one_tool_and_one_rule(project: Project) -> None:
     assert "function::tools.py::two" in run["questions"][0]["message"]
 
 
+def test_two_equal_calls_of_one_reply_are_two_calls(project: Project) -> None:
+    write(project, TASK, [calls(*[command("echo a >> out")] * 2), says("end")], asked='"*"')
+    assert list(paused(project)["questions"][0]["form"]) == ["call1", "call2"]
+    done = project.nika("answer", "work", "-i", "call1=no", "-i", "call2=yes", "--resume", "--format", "json")
+    assert (done.code, lines(project, "out")) == (0, ["a"])
+
+
 def test_a_no_to_one_call_counts_more_than_an_always_to_another(project: Project) -> None:
     write(project, TASK, [calls(command("echo a >> out"), command("echo b >> out")), says("end")])
     paused(project)
