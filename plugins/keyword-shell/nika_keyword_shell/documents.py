@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nika_keyword_shell.commands import MARK
-from nika_keyword_shell.record import Record
+from nika_keyword_shell.expansions import arithmetic_used
+from nika_keyword_shell.record import Record, Structure
+from nika_keyword_shell.words import MARK, POSITIONAL, Word
 
+_EXPANDED = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*|[@*0-9])")
 _UNUSUAL = "a here-document with an unusual end"
 
 
@@ -17,20 +20,28 @@ class _Document:
     tabs: bool
     quoted: bool
     depth: int
+    content: Word  # gets the variables that are expanded in it
 
 
 class Documents:
     """Those of one command. `marks_in(text, why)` is told of the placeholders that stand in one."""
 
-    def __init__(self, text: str, record: Record, marks_in: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        text: str,
+        record: Record,
+        marks_in: Callable[[str, str], None],
+        read_quoted: Callable[[str], Structure],
+    ) -> None:
         self._text = text
         self._record = record
         self._marks_in = marks_in
+        self._read_quoted = read_quoted
         self._waiting: list[_Document] = []
         self._deepest = 0  # of those that wait
 
-    def announce(self, at: int, depth: int) -> int:
-        """Read what follows `<<`; gives where that ends. The document itself begins at the next line."""
+    def announce(self, at: int, depth: int, content: Word) -> int:
+        """Read what follows `<<`; return where that ends. The document itself begins at the next line."""
         text = self._text
         tabs = text.startswith("-", at)
         at += tabs
@@ -62,7 +73,7 @@ class Documents:
             delimiter += piece
         if not delimiter and not quoted:
             self._record.lose(_UNUSUAL)
-        self._waiting.append(_Document(delimiter, tabs, quoted, depth))
+        self._waiting.append(_Document(delimiter, tabs, quoted, depth, content))
         self._deepest = max(self._deepest, depth)
         return at
 
@@ -93,6 +104,11 @@ class Documents:
             self._record.lose("a here-document that ends like its substitution")
         if document.quoted:
             return
+        for name in _EXPANDED.findall(line):
+            document.content.variables.add(POSITIONAL if name in "@*0123456789" else name)
+        document.content.dynamic = document.content.dynamic or "$(" in line or "`" in line
+        if "$((" in line or "${" in line:
+            arithmetic_used(self._record.structure, line)
         nested = "$(" in line or "${" in line or "`" in line
         balanced = (
             line.count("(") == line.count(")")
@@ -100,5 +116,7 @@ class Documents:
             and line.count("`") % 2 == 0
             and not set(line) & set("'\"\\")
         )
+        if nested and balanced:
+            self._record.structure.take(self._read_quoted(line.replace(MARK, "x")))
         if line.endswith("\\") or (nested and not balanced):
             self._record.lose("a here-document with a substitution over several lines")
