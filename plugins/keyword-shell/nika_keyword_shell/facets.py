@@ -26,6 +26,7 @@ from nika_core.plugin import (
     codes,
     is_folder,
 )
+from nika_core.toolbox.paths import path_within
 from nika_keyword_shell.analysis import STDIN, env_source, scan, scan_arguments
 from nika_keyword_shell.script import MAX_VARIABLE_BYTES, how_else, literals, put_together
 from nika_keyword_shell.variables import why_obeyed
@@ -182,8 +183,8 @@ class ShellFacets(Facets):
         return {**payload, "command": {key: command[key] for key in ("script", "values") if key in command}}
 
     def render(self, field: str, template: Template | str, values: Sequence[Json]) -> Json:
-        """Return the command as a script without values, and its values as variables."""
-        return put_together(template, values)
+        """Return the command as a script without values and its values as variables, and workingDir as a path."""
+        return path_within(template, values) if field == "workingDir" else put_together(template, values)
 
     def check_tool(self, reference: str, payload: Payload, report: Report) -> None:
         """Report a reference: shell is one tool, and has none below it."""

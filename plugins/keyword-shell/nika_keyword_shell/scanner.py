@@ -248,7 +248,7 @@ class _Scanner:
     def _escaped(self) -> None:
         following = self._text[self._at + 1 : self._at + 2]
         if following == MARK:
-            self._refuse_next = "a backslash stands before it"
+            self._refuse_next = "a backslash stands before it, which the shell takes away; write four for one"
             self._at += 1
             return
         self._at += 2
