@@ -44,7 +44,8 @@ KINDS = {
         "keywords.md",
         (
             *("Keyword", "Step", "StepContext", "StepOutput", "Facets", "Payload", "Report", "Effect", "Estimate"),
-            *("CallEstimate", "WorkflowCall", "Tool", "ToolResult", "WaitFor", "Question", "Declined", "Explanation"),
+            *("CallEstimate", "WorkflowCall", "Tool", "RuleField", "ToolResult", "WaitFor", "Question", "Declined"),
+            "Explanation",
         ),
     ),
     "Providers": (
@@ -52,13 +53,27 @@ KINDS = {
         "provider",
         "providers.md",
         (
-            *("Provider", "Client", "ModelInfo", "Price", "ModelRequest", "TextDelta", "Finished", "ModelReply"),
+            *(
+                "Provider",
+                "Client",
+                "ModelInfo",
+                "FileAbility",
+                "Price",
+                "ModelRequest",
+                "TextDelta",
+                "Finished",
+                "ModelReply",
+            ),
             *(
                 "TokenEstimate",
                 "Health",
                 "BatchReply",
                 "BatchResult",
+                "BatchClient",
                 "BatchFinder",
+                "PriceLister",
+                "RateState",
+                "RateLimit",
                 "BatchSearch",
                 "BatchTrace",
                 "estimate_tokens",
@@ -83,12 +98,19 @@ KINDS = {
         "commands.md",
         ("Command", "CommandContext", "Terminal", "Styled"),
     ),
+    "Notifiers": (
+        "nika_notifiers",
+        "notifier",
+        "notifiers.md",
+        ("NotifierDescription", "Notifier", "NotifierSetup", "QuestionNotice"),
+    ),
 }
 
 FILES = ("read_file", "read_text", "read_json", "text_of", "json_of", "open_file", "is_folder", "FileError")
 VALUES = [
     *("TaskError", "Category", "TemplateValueError", "UsageError", "ProblemsError", "NikaError", "Place", "Severity"),
-    *("Message", "Role", "ToolCall", "ToolSpec", "Usage"),
+    *("Message", "Role", "TextPart", "ImagePart", "DocumentPart", "ToolCall", "ToolResultPart", "ReasoningPart"),
+    *("ToolSpec", "Usage"),
     *("Template", "Placeholder", "AgentBlock", "OutputSpec", "KeywordCategory", "InputSpec", "Task", "Workflow"),
     *("Graph", "Edge", "EdgeKind"),
     *("Limit", "LimitKind", "Unit", "timeout_of", "output_of", "EventKind", "Clock"),
@@ -112,7 +134,17 @@ FACE = {
         *("Problem", "Place", "Severity", "Category"),
     ),
     "A project": (
-        *("providers", "check_providers", "limits", "schema", "explain", "read_inputs", "init", "version"),
+        *(
+            "providers",
+            "check_providers",
+            "list_models",
+            "limits",
+            "schema",
+            "explain",
+            "read_inputs",
+            "init",
+            "version",
+        ),
         *("ProviderStatus", "SecretStatus", "ModelStatus", "HealthStatus", "Limit"),
     ),
     "Plugins": (

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         explain,
         init,
         limits,
+        list_models,
         providers,
         read_inputs,
         schema,
@@ -40,10 +41,12 @@ if TYPE_CHECKING:
     )
     from nika_core.api.running import EventStream, aresume, arun, carry_out, resume, run, start, stream
     from nika_core.api.runs import answer, questions, signal
+    from nika_core.api.trusting import decline_trust, forget_trust, trust, trust_decisions, trust_status
     from nika_core.app.execution import Execution
     from nika_core.app.json_forms import to_json
     from nika_core.app.prepared_run import PreparedRun
     from nika_core.app.results import (
+        FolderTrust,
         HealthStatus,
         ModelStatus,
         Plan,
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
         SecretStatus,
         SentSignal,
     )
+    from nika_core.app.trust import TrustDecision
     from nika_core.app.workspace import Workspace
     from nika_core.document import LoadedWorkflow
     from nika_core.document.diagnostics import render_compact, render_pretty
@@ -87,16 +91,28 @@ _PUBLIC: Final = {
         *("PLUGIN_KINDS", "check_plugins", "describe_plugin", "lock_plugins", "new_plugin", "plugins"),
         "unmatched_plugins",
     ),
-    "api.project": ("check_providers", "explain", "init", "limits", "providers", "read_inputs", "schema", "version"),
+    "api.project": (
+        "check_providers",
+        "explain",
+        "init",
+        "limits",
+        "list_models",
+        "providers",
+        "read_inputs",
+        "schema",
+        "version",
+    ),
     "api.running": ("EventStream", "aresume", "arun", "carry_out", "resume", "run", "start", "stream"),
     "api.runs": ("answer", "questions", "signal"),
+    "api.trusting": ("decline_trust", "forget_trust", "trust", "trust_decisions", "trust_status"),
     "app.execution": ("Execution",),
     "app.json_forms": ("to_json",),
     "app.prepared_run": ("PreparedRun",),
     "app.results": (
         *("HealthStatus", "ModelStatus", "Plan", "PlannedTask", "ProviderStatus", "RecordedRun", "RecordedTask"),
-        *("SecretStatus", "SentSignal"),
+        *("FolderTrust", "SecretStatus", "SentSignal"),
     ),
+    "app.trust": ("TrustDecision",),
     "app.workspace": ("Workspace",),
     "document": ("LoadedWorkflow",),
     "document.diagnostics": ("render_compact", "render_pretty"),
@@ -124,6 +140,7 @@ __all__ = [
     "EventStream",
     "Execution",
     "Failure",
+    "FolderTrust",
     "HealthStatus",
     "JournalError",
     "Limit",
@@ -155,6 +172,7 @@ __all__ = [
     "StartOptions",
     "TaskError",
     "TaskResult",
+    "TrustDecision",
     "Usage",
     "UsageError",
     "Workspace",
@@ -166,10 +184,13 @@ __all__ = [
     "carry_out",
     "check_plugins",
     "check_providers",
+    "decline_trust",
     "describe_plugin",
     "explain",
+    "forget_trust",
     "init",
     "limits",
+    "list_models",
     "load",
     "lock_plugins",
     "new_plugin",
@@ -190,6 +211,9 @@ __all__ = [
     "start",
     "stream",
     "to_json",
+    "trust",
+    "trust_decisions",
+    "trust_status",
     "unmatched_plugins",
     "validate",
     "version",

@@ -106,3 +106,7 @@ SIGNAL_REFUSED: Final = "NIKA-099"  # nothing waits for it, or it contradicts on
 # 100-109 lists and loops
 NOT_REACHED: Final = "NIKA-100"  # `until` did not hold within `max` rounds
 REPEATED_KEY: Final = "NIKA-101"  # two items of a list with one `key`
+
+# 105-109 who trusts whom
+UNTRUSTED_FOLDER: Final = "NIKA-105"  # a warning: what a project file widens does not count
+ORGANIZATION_POLICY: Final = "NIKA-106"  # the organization's file refuses it, or cannot be read

@@ -142,6 +142,8 @@ _REFUSALS = frozenset(
         codes.TOKEN_BUDGET,
         codes.PLUGIN_BLOCKED,
         codes.PLUGIN_LOCK,
+        codes.UNTRUSTED_FOLDER,
+        codes.ORGANIZATION_POLICY,
     }
 )
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from nika_core import codes
 from nika_core.api.options import WorkspaceOptions, open_workspace
-from nika_core.errors import UsageError
+from nika_core.errors import NikaError, UsageError
 from nika_core.model import files
 from nika_core.model.json import JsonObject
 from nika_core.model.limits import Limit
+from nika_core.model.project import FILE_NAME
 from nika_core.plugin import Explanation
 
 if TYPE_CHECKING:
@@ -41,6 +42,19 @@ async def check_providers(**options: Unpack[WorkspaceOptions]) -> tuple[Provider
 
     workspace = open_workspace(None, options)
     return await check_health(workspace, describe_providers(workspace))
+
+
+async def list_models(**options: Unpack[WorkspaceOptions]) -> tuple[ProviderStatus, ...]:
+    """Return the same providers with all models that they know, that their servers list and that the project names.
+
+    Servers are asked if their keys are set; `health` says what came of it.
+
+    Args:
+        options: see `WorkspaceOptions`.
+    """
+    from nika_core.app.provider_report import describe_models
+
+    return await describe_models(open_workspace(None, options))
 
 
 def limits(*keywords: str, **options: Unpack[WorkspaceOptions]) -> tuple[Limit, ...]:
@@ -77,12 +91,12 @@ def explain(code: str, **options: Unpack[WorkspaceOptions]) -> Explanation:
     wanted = f"NIKA-{int(code):03d}" if code.isdecimal() and len(code) < 4 else code.upper()
     explanation = open_workspace(None, options).explanation(wanted)
     if explanation is None:
-        raise UsageError(f"there is no code {wanted}", hint="codes are NIKA-001 to NIKA-098, and plugins' own")
+        raise UsageError(f"there is no code {wanted}", hint="codes are NIKA-001 to NIKA-106, and plugins' own")
     return explanation
 
 
 def init(folder: str | Path, schema: JsonObject | None = None) -> tuple[Made, ...]:
-    """Make a project that runs at once, without keys. Nothing is overwritten.
+    """Make a project that runs at once, without keys, and trust its project file. Nothing is overwritten.
 
     Args:
         folder: where; made if it is not there.
@@ -91,9 +105,14 @@ def init(folder: str | Path, schema: JsonObject | None = None) -> tuple[Made, ..
     Raises:
         UsageError: the folder cannot be made or written to.
     """
+    from nika_core.api.trusting import trust
     from nika_core.scaffold import make_project
 
-    return tuple(make_project(Path(folder), schema))
+    files = tuple(make_project(Path(folder), schema))
+    if any(file.path.name == FILE_NAME and not file.kept for file in files):
+        with suppress(NikaError):  # no home to record it in, or plugins that cannot be used: neither harms the project
+            trust(folder=folder)
+    return files
 
 
 def read_inputs(path: str | Path, *, text: str | None = None, option: str = "--inputs") -> dict[str, Any]:

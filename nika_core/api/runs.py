@@ -31,7 +31,7 @@ def remove(run: str, *, folder: str | Path | None = None) -> str:
     Args:
         run, folder: as for `get`.
     """
-    from nika_core.app.execution import remove_run  # it loads the engine
+    from nika_core.app.run_processes import remove_run  # it loads the engine
 
     return remove_run(_journal(folder), run)
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import random
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -13,20 +11,25 @@ from functools import cache, partial
 from typing import Final
 
 from nika_core.app.answering import open_questions, send_answer
+from nika_core.app.attached_paths import with_files
 from nika_core.app.batchable_tasks import BatchableTasks
-from nika_core.app.earlier_answers import EarlierAnswers, void_text
+from nika_core.app.earlier_answers import EarlierAnswers
 from nika_core.app.inner_runs import inner_request
 from nika_core.app.mock_shapes import Shape, wanted_outputs
 from nika_core.app.mock_step import MockStep
 from nika_core.app.mocked_answers import mocked_answer
 from nika_core.app.model_checks import with_model
 from nika_core.app.prepared_run import PreparedRun
+from nika_core.app.question_notices import QuestionNotices, question_notices
+from nika_core.app.received_signals import ReceivedSignals, TakeSignals, arrived_of
 from nika_core.app.results import SentSignal
 from nika_core.app.run_folder import RunFolder
+from nika_core.app.run_processes import end_processes
 from nika_core.app.signalling import sender_here
 from nika_core.app.watchdogs import loop_watchdog
 from nika_core.document.checks.check_context import depends_on
-from nika_core.engine.core.messages import PATIENCE_OVER, Awaited, Signal
+from nika_core.engine.core.grants import granted_in
+from nika_core.engine.core.messages import PATIENCE_OVER, Signal
 from nika_core.engine.core.ports import InMemoryCallCache, admitted, unmasked
 from nika_core.engine.core.previous_tasks import PreviousTask, previous_tasks
 from nika_core.engine.core.run_plan import InnerRequest, RunRequest
@@ -35,11 +38,12 @@ from nika_core.engine.llm.breaker import BreakerSettings
 from nika_core.engine.llm.budget import Budget
 from nika_core.engine.llm.caller import ResilientCaller
 from nika_core.engine.llm.recorded_usage import charge_earlier
-from nika_core.engine.local.event_loop import run_to_end
 from nika_core.engine.local.host import Run
 from nika_core.engine.local.services import Observer, Services, no_barrier, unrecorded
+from nika_core.engine.task.services import nothing_arrived
 from nika_core.errors import JournalError
 from nika_core.journal import Journal, RunInfo, RunRecorder, new_run_id
+from nika_core.model.approval import ToolGrant
 from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.limits import LimitKind
@@ -51,7 +55,6 @@ from nika_core.registry import Kind
 from nika_core.template import render_payload, resolve
 
 _HERE: Final = "the run's terminal"
-_PROCESSES: Final = "nika_core.toolbox.process.family"
 
 
 class Execution:
@@ -68,7 +71,7 @@ class Execution:
         observers: Iterable[Observer] = (),
         *,
         on_stall: Callable[[str], None] | None = None,
-        signals: Callable[[Mapping[NodeId, Awaited]], Iterable[Signal]] | None = None,
+        signals: TakeSignals | None = None,
         attended: bool = False,
     ) -> None:
         """Prepare to run; nothing happens yet.
@@ -88,6 +91,7 @@ class Execution:
         self._signals = signals
         self._attended = attended
         self._previous: Mapping[str, PreviousTask] = {}
+        self._grants: tuple[ToolGrant, ...] = ()
         self._run: Run | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._batchable = BatchableTasks(prepared) if prepared.options.economy else None
@@ -96,6 +100,7 @@ class Execution:
         self._gone = False
         self._folder = RunFolder(None)
         self._earlier_answers = EarlierAnswers(())
+        self._notices: QuestionNotices | None = None
         self.warnings: list[str] = []
 
     @property
@@ -108,6 +113,8 @@ class Execution:
 
         A run in which a task waits for something outside is paused, not cancelled.
         """
+        if self._cancelled is not None and self._notices is not None:
+            self._notices.abandon()
         self._cancelled = reason
         if self._run is not None:
             self._run.cancel(reason)
@@ -139,7 +146,7 @@ class Execution:
         if self._on_stall is None:
             return await self._carry_out()
         records = tuple(self._prepared.workspace.registry.usable())
-        with loop_watchdog(asyncio.get_running_loop(), records, self._on_stall):
+        with loop_watchdog(records, self._on_stall):
             return await self._carry_out()
 
     async def _carry_out(self) -> RunResult:
@@ -150,9 +157,10 @@ class Execution:
         budget = Budget(self._prepared.bounds)
         if self._recorded is not None:
             charge_earlier(budget, self._recorded.events, self._recorded.memo)
-            importlib.import_module(_PROCESSES)  # a killed Nika may have left processes behind
-            await _sweep(run_id)
+            await end_processes(run_id, of_a_killed_nika=True)
         try:
+            if self._log is not None:
+                self._notices = question_notices(self._prepared, run_id, self._recorded, attended=self._attended)
             services = self._services(budget)
             self._run = Run(self._request(run_id), services, self._observers)
             if self._batchable is not None and not self._batchable.tasks:
@@ -167,7 +175,7 @@ class Execution:
                 with suppress(JournalError):  # `finish` has told it
                     result = replace(result, questions=open_questions(self._journal, run_id))
         finally:
-            await _sweep(run_id)
+            await end_processes(run_id)
             self._close()
         return result
 
@@ -183,6 +191,7 @@ class Execution:
             # Only now is it ours: another process may have resumed it since it was read.
             self._recorded = self._journal.load(log.run_id)
             self._previous = previous_tasks(self._recorded.events)
+            self._grants = granted_in(self._recorded.events)
             self._earlier_answers = EarlierAnswers(self._recorded.events)
             return log
         try:
@@ -261,6 +270,7 @@ class Execution:
             timeout=_shorter(prepared.options.timeout, prepared.workflow.timeout),
             can_pause=self._log is not None,
             previous=self._previous,
+            grants=self._grants,
             rerun_from=None if prepared.resumed is None else prepared.resumed.rerun_from,
             seq=0 if self._recorded is None else self._recorded.seq,
         )
@@ -315,7 +325,8 @@ class Execution:
 
             keyword, facets = prepared.keywords[task.keyword], prepared.facets[task.keyword]
             payload = render_payload(keyword, facets, task.payload, value, max_depth=json_depth)
-            return with_model(payload, keyword, workspace.project)
+            payload = with_model(payload, keyword, workspace.project, provider=prepared.options.provider)
+            return payload if prepared.options.mock else with_files(payload, task, keyword, folder.path)
 
         batch_policy, batchable = None, self._batchable
         if batchable is not None:
@@ -329,7 +340,13 @@ class Execution:
             breaker=BreakerSettings.of(limits),
             batch_policy=batch_policy,
             models=workspace.project.models,
+            labels=workspace.project.labels,
         )
+        signals = self._signals
+        arrived = nothing_arrived if signals is None else arrived_of(signals)
+        if signals is None and log is not None:
+            received = ReceivedSignals(log, self._earlier_answers, self._notice)
+            signals, arrived = received.take, received.arrived
         return Services(
             keyword=catalog.keyword,
             step=step,
@@ -347,12 +364,14 @@ class Execution:
             mask=prepared.masker.text if prepared.masker.active else unmasked,
             mask_stream=prepared.masker.stream if prepared.masker.active else None,
             admit=workspace.admit if workspace.admitting else admitted,
-            signals=self._signals or (self._recorded_signals if log else None),
+            signals=signals,
             attend=caller.attend,
+            notices=self._notices,
             clock=workspace.clock,
             random=random.random,
             answer=self._answer(),
             attended=self._attended,
+            arrived=arrived,
         )
 
     def _answer(self) -> Callable[[str, Question], Json] | None:
@@ -360,34 +379,11 @@ class Execution:
         answers = {} if options.answers is None and options.mock else options.answers
         return None if answers is None else partial(mocked_answer, answers)
 
-    def _recorded_signals(self, waiting: Mapping[NodeId, Awaited]) -> Iterable[Signal]:
-        log, run = self._log, self._run
-        assert log is not None
-        assert run is not None
-        asked = {str(node): (awaited.key, awaited.identity) for node, awaited in waiting.items()}
-        taken = log.signals(asked)
-        for signal in (*log.void_signals(asked), *self._earlier_answers.void(waiting)):
-            run.context.emitter.notice(void_text(signal), signal.node)
-        return [Signal(NodeId(each.node), each.key, each.payload, {"by": each.sender, "at": each.at}) for each in taken]
+    def _notice(self, message: str, node: str) -> None:
+        assert self._run is not None
+        self._run.context.emitter.notice(message, node)
 
 
 def _shorter(one: float | None, other: float | None) -> float | None:
     bounds = [seconds for seconds in (one, other) if seconds is not None]
     return min(bounds) if bounds else None
-
-
-def remove_run(journal: Journal, run: str) -> str:
-    """Remove a run that no process works on, and end what a killed Nika left running of it: nobody could find that any
-    more. Gives the run's whole id. Raises JournalError.
-    """
-    run_id = journal.remove(run)
-    importlib.import_module(_PROCESSES)
-    run_to_end(_sweep(run_id))  # now that it is removed no other process can begin to work on it
-    return run_id
-
-
-async def _sweep(run_id: str) -> None:
-    """End whatever the run's processes left behind; costs nothing where no plugin started one."""
-    processes = sys.modules.get(_PROCESSES)
-    if processes is not None:
-        await processes.sweep(run_id)

@@ -18,9 +18,9 @@ from nika_core.engine.llm.estimate import (
     forecast_run,
     forecast_task,
 )
-from nika_core.engine.llm.request_defaults import DEFAULT_MAX_TOKENS
 from nika_core.engine.local.groups import as_list
 from nika_core.errors import NikaError, TaskError, TemplateValueError
+from nika_core.model.effort import default_max_tokens
 from nika_core.model.limits import LimitKind
 from nika_core.model.payload_tree import map_leaves
 from nika_core.model.template import Template, TypedTemplate
@@ -44,10 +44,13 @@ def forecast(prepared: PreparedRun, counted: Mapping[str, int] | None = None) ->
             estimates[task.id] = _estimate(prepared, task)
     for name, tokens in (counted or {}).items():
         estimates[name] = _counted(estimates[name], tokens)
-    named = dict.fromkeys(call.model for estimate in estimates.values() for call in estimate.calls)
-    models = {name: prepared.model_info(name) for name in named}
-    for _, info in models.values():
-        if not info.free and info.price is None and info.name not in prepared.workspace.project.prices:
+    estimates = {name: _with_chain(estimate, prepared) for name, estimate in estimates.items()}
+    calls = [call for estimate in estimates.values() for call in estimate.calls]
+    models = {name: prepared.model_info(name) for name in dict.fromkeys(call.model for call in calls)}
+    chained = dict.fromkeys(name for call in calls for name in call.fallback or ())
+    fallbacks = {name: prepared.model_info(name, fallback=True) for name in chained}
+    for _, info in (*models.values(), *fallbacks.values()):
+        if not info.free and info.price is None and info.name not in prepared.workspace.prices:
             prepared.prices.load()
     talking = {task.id: task for task in prepared.workflow.tasks if _talks(prepared, task)}
     tasks = []
@@ -61,7 +64,7 @@ def forecast(prepared: PreparedRun, counted: Mapping[str, int] | None = None) ->
             if task.id in inside:
                 return forecast_inner(task.id, inside[task.id], prepared.inner[task.id].agent.max_budget_usd)
             estimate = _with_history(estimates[task.id], earlier)
-            return forecast_task(task.id, estimate, models, prepared.prices, prepared.bounds)
+            return forecast_task(task.id, estimate, models, prepared.prices, prepared.bounds, fallbacks)
 
         tasks.append(_forecast(prepared, task, once, earlier, estimates[task.id]))
     return forecast_run(tasks, prepared.certain, prepared.bounds)
@@ -100,6 +103,15 @@ def _estimate(prepared: PreparedRun, task: Task) -> Estimate:
     return prepared.asked(known_task(prepared, task), Facets.estimate)
 
 
+def _with_chain(estimate: Estimate, prepared: PreparedRun) -> Estimate:
+    """Return an estimate whose calls name all models that may answer them."""
+    calls = (
+        call if call.model is not None or call.fallback is not None else replace(call, fallback=prepared.agent.fallback)
+        for call in estimate.calls
+    )
+    return replace(estimate, calls=tuple(calls))
+
+
 def _talks(prepared: PreparedRun, task: Task) -> bool:
     return prepared.keywords[task.keyword].category is KeywordCategory.CONTEXT
 
@@ -108,7 +120,7 @@ def _with_history(estimate: Estimate, earlier: Iterable[Estimate]) -> Estimate:
     """A task of the main conversation is also sent what its ancestors asked and were answered."""
     most: int | None = 0
     for call in (call for each in earlier for call in each.calls):
-        reply = DEFAULT_MAX_TOKENS if call.output_high is None else call.output_high
+        reply = default_max_tokens(None) if call.output_high is None else call.output_high
         most = None if most is None or call.input_high is None else most + call.input_high + reply
     if most == 0:
         return estimate

@@ -14,7 +14,7 @@ from nika_core.errors import NikaError, ProblemsError, TemplateValueError
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.payload_tree import map_leaves
 from nika_core.model.template import Template
-from nika_core.model.tools import covers
+from nika_core.model.tool_rules import covers_entry
 from nika_core.model.workflow import AgentBlock, InnerWorkflow, NodePath, Task, Workflow
 from nika_core.plugin import Values
 from nika_core.values import dataclass, replace
@@ -55,11 +55,16 @@ class ToolBounds:
 
     allowed: tuple[str, ...] | None = None
     disallowed: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
 
     def within(self, agent: AgentBlock) -> ToolBounds:
         """Return the bounds of what a workflow with this agent block calls."""
         allowed = self.narrow(agent.allowed_tools)
-        return ToolBounds(self.allowed if allowed is None else allowed, _union(self.disallowed, agent))
+        return ToolBounds(
+            self.allowed if allowed is None else allowed,
+            _union(self.disallowed, agent.disallowed_tools),
+            _union(self.asked, agent.ask_tools),
+        )
 
     def narrow(self, tools: tuple[str, ...] | None) -> tuple[str, ...] | None:
         """Return these tools as far as they are allowed: of two patterns the narrower one."""
@@ -68,9 +73,9 @@ class ToolBounds:
         found: dict[str, None] = {}
         for tool in tools:
             for other in self.allowed:
-                if covers(other, tool):
+                if covers_entry(other, tool):
                     found[tool] = None
-                elif covers(tool, other):
+                elif covers_entry(tool, other):
                     found[other] = None
         return tuple(found)
 
@@ -91,15 +96,16 @@ class ToolBounds:
         return replace(
             agent,
             allowed_tools=self.narrow(agent.allowed_tools),
-            disallowed_tools=_union(self.disallowed, agent),
+            disallowed_tools=_union(self.disallowed, agent.disallowed_tools),
+            ask_tools=_union(self.asked, agent.ask_tools),
         )
 
 
 NO_BOUNDS: Final = ToolBounds()
 
 
-def _union(disallowed: tuple[str, ...], agent: AgentBlock) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*disallowed, *agent.disallowed_tools)))
+def _union(outer: tuple[str, ...], inner: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*outer, *inner)))
 
 
 def prepare_inner(
@@ -111,7 +117,9 @@ def prepare_inner(
         known: returns the value of a template, as a tuple, if it is known before the run.
     """
     bounds = caller.tools.within(caller.agent)
-    workflow = with_models(bounds.of_workflow(inner.workflow), caller.workspace, caller.keywords)
+    workflow = with_models(
+        bounds.of_workflow(inner.workflow), caller.workspace, caller.keywords, provider=caller.options.provider
+    )
     inputs = _known_inputs(caller, task, workflow, known)
     workflow = replace(workflow, env={**caller.workflow.env, **workflow.env})
     prepared = replace(
@@ -137,7 +145,7 @@ def _filled(prepared: PreparedRun, workflow: Workflow, inputs: Mapping[str, Json
     if not workflow.deferred:
         return workflow
     values = Values(inputs=inputs, environ=workspace.environ)
-    settings = workspace.project.settings
+    settings = workspace.checked_project.settings
     filled, problems = fill_in(workflow, workspace.registry, values, workspace.limits, settings)
     if problems:
         raise ProblemsError(problems)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
 
 from nika_core import codes
+from nika_core.app.provider_options import provider_options
 from nika_core.errors import PluginError, UsageError
+from nika_core.model.json import JsonObject
 from nika_core.plugin import Client, ModelInfo, Provider
 from nika_core.registry import Kind, Registry
 
@@ -13,17 +17,31 @@ from nika_core.registry import Kind, Registry
 class InstalledProviders:
     """Implements the engine's `ProviderLookup`: the named provider, or the one that claims the model's name."""
 
-    def __init__(self, registry: Registry, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, registry: Registry, environ: Mapping[str, str], settings: Callable[[str], Mapping[str, Any]] | None = None
+    ) -> None:
+        """Args: settings: returns a plugin's part of the project file."""
         self._registry = registry
+        self._settings = settings
         self._environ = environ
         self._clients: dict[str, Client] = {}
-        self._models: dict[tuple[str | None, str], tuple[Provider, ModelInfo]] = {}
+        self._models: dict[tuple[str | None, str, bool], tuple[Provider, ModelInfo]] = {}
 
-    def choose(self, provider: str | None, model: str) -> Provider:
-        """Return the provider for a model. Raise PluginError if none offers it."""
+    def choose(self, provider: str | None, model: str, *, fallback: bool = False) -> tuple[Provider, str]:
+        """Return the provider for a model, and the model's name there. Raise PluginError if none offers it.
+
+        `local/qwen` is `qwen` of the provider `local`, unless `provider` is named: then only for a fallback, which may
+        be another vendor's. A provider whose own names have such a form comes first.
+        """
+        word, _, name = model.partition("/")
+        named = name and word != provider and word in self._registry.words(Kind.PROVIDER)
         if provider is not None:
-            return self._registry.provider(provider)
-        found = self._registry.provider_for(model)
+            if named and fallback:
+                return self._registry.provider(word), name
+            return self._registry.provider(provider), model
+        found = None if named and not self._claimed_as_path(model) else self._registry.provider_for(model)
+        if found is None and named:
+            return self._registry.provider(word), name
         if found is None:
             known = ", ".join(self._registry.words(Kind.PROVIDER)) or "none"
             raise PluginError(
@@ -31,30 +49,47 @@ class InstalledProviders:
                 f"no installed provider claims the model '{model}'",
                 hint=f"name one: `provider:` in the agent block or nika.yaml, or --provider; there are: {known}",
             )
-        return found
+        return found, model
+
+    def _claimed_as_path(self, model: str) -> bool:
+        try:
+            claims = self._registry.provider_for(model)
+        except PluginError:  # two claim it by the form of its end
+            return False
+        return claims is not None and any("/" in each and fnmatchcase(model, each) for each in claims.models)
 
     def connect(self, provider: Provider) -> Client:
         """Return the provider's client, made once. Raise PluginError."""
         client = self._clients.get(provider.name)
         if client is None:
-            client = self._clients[provider.name] = self._registry.new_client(provider.name, self._environ)
+            settings = None if provider.settings is None or self._settings is None else self._settings(provider.name)
+            client = self._registry.new_client(provider.name, self._environ, settings)
+            self._clients[provider.name] = client
         return client
 
-    def model(self, provider: str | None, model: str, *, secrets: bool = False) -> tuple[Provider, ModelInfo]:
+    def options(self, provider: Provider, options: Mapping[str, Any]) -> JsonObject:
+        """Return options as the provider's client is given them. Raise TaskError."""
+        return provider_options(provider, options)
+
+    def model(
+        self, provider: str | None, model: str, *, secrets: bool = False, fallback: bool = False
+    ) -> tuple[Provider, ModelInfo]:
         """Return who answers for a model, and what it can do. Calls nothing.
 
         Args:
             secrets: whether the provider's secrets must be set.
+            fallback: whether it is asked in place of another model (see `choose`).
 
         Raises:
             NikaError: nobody offers the model, its client cannot be made, or a secret is missing.
         """
-        known = self._models.get((provider, model))
+        key = provider, model, fallback
+        known = self._models.get(key)
         if known is None:
-            chosen = self.choose(provider, model)
+            chosen, name = self.choose(provider, model, fallback=fallback)
             if secrets:
                 self.require_secrets(chosen)
-            known = self._models[provider, model] = chosen, self.connect(chosen).info(model)
+            known = self._models[key] = chosen, self.connect(chosen).info(name)
         return known
 
     def require_secrets(self, provider: Provider) -> None:

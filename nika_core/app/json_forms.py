@@ -76,6 +76,8 @@ def _planned_json(task: PlannedTask) -> dict[str, Any]:
             found[name] = _repetitions_json(times)
     if task.settings:
         found["settings"] = task.settings
+    if task.ask_tools:
+        found["askTools"] = list(task.ask_tools)
     if task.notes:
         found["notes"] = list(task.notes)
     if task.tasks:
@@ -129,6 +131,11 @@ def _model_json(model: ModelStatus) -> dict[str, Any]:
     found: dict[str, Any] = {"name": model.name}
     if model.context_tokens is not None:
         found["contextTokens"] = model.context_tokens
+    if model.max_output_tokens is not None:
+        found["maxOutputTokens"] = model.max_output_tokens
+    found["abilities"] = list(model.abilities)
+    if model.tiers:
+        found["tiers"] = list(model.tiers)
     if model.free:
         found["free"] = True
     elif model.input_per_million is not None:

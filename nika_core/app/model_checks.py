@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Final
 
 from nika_core import codes
 from nika_core.app.installed_providers import InstalledProviders
+from nika_core.app.known_models import likely_model, prices_of, unknown_model
+from nika_core.app.provider_options import check_options
 from nika_core.app.workspace import Workspace
 from nika_core.document import LoadedWorkflow
+from nika_core.document.validation.issues import ValidationIssue
+from nika_core.engine.llm.pricing import Prices
+from nika_core.engine.llm.request_defaults import why_refused
 from nika_core.errors import NikaError, Place, PluginError, Problem, Severity
+from nika_core.model.files import FileError
 from nika_core.model.limits import LimitKind
+from nika_core.model.media import inside, read_media
 from nika_core.model.nearest import did_you_mean
+from nika_core.model.payload_tree import placeholders_in
 from nika_core.model.project import Project
 from nika_core.model.template import Template
 from nika_core.model.workflow import AgentBlock, KeywordCategory, Task, Workflow
@@ -51,6 +61,10 @@ class ModelChecks:
             with suppress(PluginError):  # the document's own check reports it
                 self.keywords[word] = workspace.registry.keyword(word)
 
+    @cached_property
+    def _prices(self) -> Prices:
+        return prices_of(self._workspace)
+
     def problems(self) -> list[Problem]:
         """Return errors and warnings, each once, with its place and the tasks that have it."""
         found: dict[Problem, list[str]] = {}
@@ -60,10 +74,19 @@ class ModelChecks:
         return [_naming(problem, tasks) for problem, tasks in found.items()]
 
     def _of(self, task: Task) -> Iterator[Problem]:
-        keyword, own = self.keywords.get(task.keyword), task.payload.get("model")
-        if keyword is None or not keyword.needs_provider or isinstance(own, Template):
-            return  # a template's value is known when it runs
-        project = self._workspace.project
+        keyword = self.keywords.get(task.keyword)
+        if keyword is None or not keyword.needs_provider:
+            return
+        chain: set[tuple[str, str]] = set()
+        uses_tools = keyword.category is not KeywordCategory.TOOL
+        yield from self._of_model(task, chain, uses_tools=uses_tools)
+        for name, place in self._fallback(task):
+            yield from self._of_fallback(task, name, place, chain, uses_tools=uses_tools)
+
+    def _of_model(self, task: Task, chain: set[tuple[str, str]], *, uses_tools: bool) -> Iterator[Problem]:
+        own, project = task.payload.get("model"), self._workspace.project
+        if isinstance(own, Template):
+            return  # its value is known when it runs
         model = project.resolve_model(own) if isinstance(own, str) else self._agent.model
         if not model:
             if self._running and own is None:
@@ -73,21 +96,93 @@ class ModelChecks:
             return
         try:
             provider, info = self._directory.model(self._agent.provider, model, secrets=self._running)
-            self.providers[provider.name] = provider
         except NikaError as error:
             place = task.at(("model",)) if own is not None else self._block("model") or task.place
-            problem = self._unusable(error, place)
-            tiers = [name for name, meant in project.models.items() if meant == model]
-            if own in tiers or (own is None and tiers):
-                tier = own if own in tiers else tiers[0]
-                message = f"{problem.message}, which `{tier}` stands for"
-                problem = replace(problem, message=message, place=project.at(("models", tier)))
-            elif project.models and (meant := did_you_mean(model, project.models)):
-                problem = replace(problem, hint=meant)
-            yield problem
+            yield self._of_tier(self._unusable(error, place), own, model)
             yield from self._too_many_tokens(task, None)
             return
-        yield from self._cannot(task, info, uses_tools=keyword.category is not KeywordCategory.TOOL)
+        yield from self._usable(provider, info, task.at(("model",)) if own is not None else self._block("model"), task)
+        chain.add((provider.name, info.name))
+        yield from self._cannot(task, info, uses_tools=uses_tools)
+        yield from self._no_files(task, info, self.keywords[task.keyword].file_fields)
+        yield from self._no_effort(task, info, main=task.payload.get("model") is None)
+        yield from self._wrong_options(task, provider)
+
+    def _wrong_options(self, task: Task, provider: Provider) -> Iterator[Problem]:
+        """Yield what the provider's validator says of `options`, of the task's own and of the agent block's."""
+        own = task.payload.get("options")
+        given: list[tuple[Callable[..., Place], tuple[str, ...], Mapping[str, Any]]] = []
+        if isinstance(own, Mapping) and not any(placeholders_in(own)):
+            given.append((task.at, ("options",), own))
+        if task.payload.get("model") is None and self._agent.options_json:
+            given.append((self._workflow.at, ("agent", "options"), json.loads(self._agent.options_json)))
+        for at, path, options in given:
+            issues: list[ValidationIssue] = []
+            check_options(provider, options, issues)
+            for issue in issues:
+                place = at((*path, *reversed(issue.path)))
+                yield Problem(issue.code or codes.MODEL_CANNOT, issue.message, place, issue.hint)
+
+    def _usable(self, provider: Provider, info: ModelInfo, place: Place | None, task: Task) -> Iterator[Problem]:
+        self.providers[provider.name] = provider
+        client = self._directory.connect(provider)
+        warning = unknown_model(self._prices, client, provider, info, place or task.place)
+        if warning is not None:
+            yield warning
+
+    def _fallback(self, task: Task) -> Iterator[tuple[str, Place]]:
+        """Yield the models that may be asked in place of a task's, as far as they are known, each with its place."""
+        chain = task.payload.get("fallback")
+        if isinstance(chain, list | tuple):
+            for number, name in enumerate(chain):
+                if isinstance(name, str):
+                    yield name, task.at(("fallback", number))
+        elif task.payload.get("model") is None:
+            block = self._workflow.agent
+            own = block is not None and bool(block.fallback)
+            for number, name in enumerate(self._agent.fallback):
+                yield name, self._workflow.at(("agent", "fallback", number)) if own else task.place
+
+    def _of_fallback(
+        self, task: Task, said: str, place: Place, chain: set[tuple[str, str]], *, uses_tools: bool
+    ) -> Iterator[Problem]:
+        """Args: chain: the providers and names of the models before it; it is added to them."""
+        name = self._workspace.project.resolve_model(said)
+        if not name.strip():
+            yield Problem(
+                codes.BAD_VALUE, "`fallback` names a model without a name", place, "name a model, or remove it"
+            )
+            return
+        try:
+            provider, info = self._directory.model(self._agent.provider, name, secrets=self._running, fallback=True)
+        except NikaError as error:
+            problem = self._of_tier(replace(self._unusable(error, place), place=place), said, name)
+            yield replace(problem, message=f"`fallback`: {problem.message}")
+            return
+        if (provider.name, info.name) in chain:
+            message = f"`fallback` names '{name}', which is asked before it"
+            yield Problem(
+                codes.BAD_VALUE, message, place, "name each model once: one that cannot answer is not asked again"
+            )
+            return
+        yield from self._usable(provider, info, place, task)
+        chain.add((provider.name, info.name))
+        yield from self._cannot(task, info, uses_tools=uses_tools)
+        yield from self._no_files(task, info, self.keywords[task.keyword].file_fields)
+        yield from self._no_effort(task, info, main=False)
+
+    def _of_tier(self, problem: Problem, said: object, model: str) -> Problem:
+        """Return a problem of a model at the place where the project gives it the name that the workflow uses."""
+        project = self._workspace.project
+        tiers = [name for name, meant in project.models.items() if meant == model]
+        if said in tiers or (said is None and tiers):
+            tier = str(said) if said in tiers else tiers[0]
+            message = f"{problem.message}, which `{tier}` stands for"
+            return replace(problem, message=message, place=project.at(("models", tier)))
+        meant = did_you_mean(model, project.models)
+        if meant is None and problem.code == codes.UNKNOWN_PROVIDER and self._agent.provider is None:
+            meant = likely_model(self._workspace, model)
+        return problem if meant is None else replace(problem, hint=meant)
 
     def _unusable(self, error: NikaError, place: Place) -> Problem:
         problem = error.problem()
@@ -134,6 +229,39 @@ class ModelChecks:
             )
         yield from self._too_many_tokens(task, info)
 
+    def _no_effort(self, task: Task, info: ModelInfo, *, main: bool) -> Iterator[Problem]:
+        """Args: main: the model is the agent block's own, whose effort is meant for it."""
+        own, for_all = task.payload.get("effort"), self._agent.effort
+        knows = f"it knows {', '.join(info.efforts)}" if info.efforts else "it cannot be asked to think more or less"
+        message = f"the model '{info.name}' knows no effort '{own or for_all}': {knows}"
+        if own is not None and own not in info.efforts:
+            hint = "remove `effort`, or use another model"
+            yield Problem(codes.MODEL_CANNOT, message, task.at(("effort",)), hint)
+        elif own is None and for_all is not None and for_all not in info.efforts:
+            place = self._block("effort") or task.place
+            if main:
+                hint = "remove `effort`, or use another model"
+                yield Problem(codes.MODEL_CANNOT, message, place, hint)
+            else:
+                message += "; the agent block's is not sent to it"
+                hint = "set `effort` on the tasks whose models know it"
+                yield Problem(codes.MODEL_CANNOT, message, place, hint, Severity.WARNING)
+
+    def _no_files(self, task: Task, info: ModelInfo, fields: Iterable[str]) -> Iterator[Problem]:
+        """Args: fields: those of the payload that are lists of files."""
+        for name in sorted(fields):
+            entries = task.payload.get(name)
+            for number, entry in enumerate(entries if isinstance(entries, list | tuple) else ()):
+                why = None if info.files else "takes no files"
+                if why is None and isinstance(entry, str):
+                    with suppress(FileError):  # the task's own check reports it
+                        why = why_refused(read_media(inside(self._workflow.folder, entry)), info)
+                if why is not None:
+                    what = entry.text if isinstance(entry, Template) else entry
+                    message = f"the model '{info.name}' {why}, and task '{task.id}' attaches '{what}'"
+                    hint = "use another model, or attach something else"
+                    yield Problem(codes.MODEL_CANNOT, message, task.at((name, number)), hint)
+
     def _block(self, key: str) -> Place | None:
         """Return where the agent block (else the project file) says it; None if the command line does."""
         name = {"allowedTools": "allowed_tools", "maxTokens": "max_tokens"}.get(key, key)
@@ -173,7 +301,7 @@ def check_models(
     def agent_of(each: Workflow) -> AgentBlock:
         return effective_agent(each, workspace, provider=provider, model=model)
 
-    directory = InstalledProviders(workspace.registry, workspace.environ)
+    directory = InstalledProviders(workspace.registry, workspace.environ, workspace.settings)
     found = {
         problem: None
         for each, agent in all_workflows(workflow, agent_of(workflow), agent_of)
@@ -186,19 +314,44 @@ def check_models(
     return replace(loaded, workflow=workflow if valid else None, problems=tuple(problems))
 
 
-def with_model(payload: Mapping[str, Any], keyword: Keyword, project: Project) -> Mapping[str, Any]:
-    """Return a task's payload in which the model is named by its own name."""
-    name = payload.get("model") if keyword.needs_provider and project.models else None
-    return {**payload, "model": project.models[name]} if isinstance(name, str) and name in project.models else payload
+def with_model(
+    payload: Mapping[str, Any], keyword: Keyword, project: Project, *, provider: str | None = None
+) -> Mapping[str, Any]:
+    """Return a task's payload in which models are named by their own names.
+
+    Args:
+        provider: from the command line: it is asked in place of all others, and no fallback after it.
+    """
+    if not keyword.needs_provider or not (project.models or provider):
+        return payload
+    own: dict[str, Any] = {}
+    name, chain = payload.get("model"), payload.get("fallback")
+    if isinstance(name, str) and name in project.models:
+        own["model"] = project.models[name]
+    if provider:
+        payload = (
+            {key: value for key, value in payload.items() if key != "fallback"} if "fallback" in payload else payload
+        )
+    elif isinstance(chain, list | tuple):
+        own["fallback"] = [_resolved(each, project) for each in chain]
+    return {**payload, **own} if own else payload
 
 
-def with_models(workflow: Workflow, workspace: Workspace, keywords: Mapping[str, Keyword]) -> Workflow:
-    """Return a workflow whose tasks name models by their own names."""
-    if not workspace.project.models:
-        return workflow
+def _resolved(name: Any, project: Project) -> Any:
+    return project.resolve_model(name) if isinstance(name, str) else name
+
+
+def with_models(
+    workflow: Workflow, workspace: Workspace, keywords: Mapping[str, Keyword], *, provider: str | None = None
+) -> Workflow:
+    """Return a workflow whose tasks name models by their own names.
+
+    Args:
+        provider: from the command line.
+    """
     tasks = []
     for task in workflow.tasks:
-        payload = with_model(task.payload, keywords[task.keyword], workspace.project)
+        payload = with_model(task.payload, keywords[task.keyword], workspace.project, provider=provider)
         tasks.append(task if payload is task.payload else replace(task, payload=payload))
     return replace(workflow, tasks=tuple(tasks))
 
@@ -206,13 +359,17 @@ def with_models(workflow: Workflow, workspace: Workspace, keywords: Mapping[str,
 def effective_agent(
     workflow: Workflow, workspace: Workspace, *, provider: str | None = None, model: str | None = None
 ) -> AgentBlock:
-    """Return the agent block: the command line's values before the workflow's before the project's."""
+    """Return the agent block: the command line's values before the workflow's before the project's.
+
+    The chain belongs to what is named beside it: another model or provider from the command line has none.
+    """
     agent, project = workflow.agent or AgentBlock(), workspace.project
     name = model or agent.model or project.model
     return replace(
         agent,
         provider=provider or agent.provider or project.provider,
         model=None if name is None else project.resolve_model(name),
+        fallback=() if model or provider else tuple(map(project.resolve_model, agent.fallback)),
     )
 
 

@@ -16,6 +16,7 @@ from nika_core.document import settings_of
 from nika_core.engine.llm.estimate import RunForecast, TaskForecast
 from nika_core.engine.local.groups import ITEM_PLACES
 from nika_core.errors import NikaError
+from nika_core.model.asked_tools import entries_asked
 from nika_core.model.payload_tree import map_leaves, placeholders_in
 from nika_core.model.template import Placeholder, Template
 from nika_core.model.workflow import ITEM_SOURCE, NodePath, Task
@@ -69,7 +70,12 @@ def _planned(prepared: PreparedRun, task: Task, wave: int, estimate: TaskForecas
         certain=task.id in prepared.certain,
         when=None if task.when is None else prepared.masker.text(task.when.text),
         payload=prepared.masker.json(
-            with_model(_redacted(facets, _payload(prepared, task)), prepared.keywords[task.keyword], project)
+            with_model(
+                _redacted(facets, _payload(prepared, task)),
+                prepared.keywords[task.keyword],
+                project,
+                provider=prepared.options.provider,
+            )
         ),
         effects=tuple(
             Effect(effect.kind, prepared.masker.text(effect.target))
@@ -80,6 +86,9 @@ def _planned(prepared: PreparedRun, task: Task, wave: int, estimate: TaskForecas
         items=items_of(prepared, task),
         rounds=rounds_of(task),
         notes=tuple(_notes(prepared, task)),
+        ask_tools=tuple(
+            map(prepared.masker.text, entries_asked(task, prepared.agent, prepared.keywords[task.keyword].category))
+        ),
     )
 
 

@@ -19,6 +19,7 @@ from nika_core.app.inner_runs import (
     prepare_inner,
 )
 from nika_core.app.installed_providers import InstalledProviders
+from nika_core.app.known_models import prices_of
 from nika_core.app.mocked_answers import checked_answers
 from nika_core.app.model_checks import ModelChecks, effective_agent, with_models
 from nika_core.app.resuming import ResumedRun, check_resumable
@@ -45,8 +46,9 @@ from nika_core.model.json import Json
 from nika_core.model.limits import Limit, LimitKind, Limits, Unit
 from nika_core.model.masking import Masker, secret_values
 from nika_core.model.template import Placeholder, Template
+from nika_core.model.tool_rules import tool_of
 from nika_core.model.workflow import AgentBlock, KeywordCategory, Task, Workflow
-from nika_core.plugin import Facets, Keyword, ModelInfo, Price, Provider, Values
+from nika_core.plugin import Facets, Keyword, ModelInfo, Provider, Values
 from nika_core.template import render, resolve
 
 _MAX_HASHED = 1024**3  # bytes of one file that belongs to a task
@@ -137,10 +139,14 @@ class PreparedRun:
             return self.workspace.masker
         return Masker(secret_values(self.workspace.environ, secrets.union(self.workspace.project.secrets)))
 
-    def model_info(self, model: str | None) -> tuple[Provider, ModelInfo]:
-        """Return a model's provider and abilities; None: the agent block's model. Raise NikaError."""
+    def model_info(self, model: str | None, *, fallback: bool = False) -> tuple[Provider, ModelInfo]:
+        """Return a model's provider and abilities; None: the agent block's model. Raise NikaError.
+
+        Args:
+            fallback: whether it is asked in place of another model.
+        """
         name = model or self.agent.model or ""
-        return self.directory.model(self.agent.provider, name)
+        return self.directory.model(self.agent.provider, name, fallback=fallback)
 
     @cached_property
     def files(self) -> Mapping[str, str]:
@@ -167,7 +173,7 @@ class PreparedRun:
             *(self.agent.allowed_tools or ()),
             *(entry for task in workflow.tasks for entry in task.allowed_tools or ()),
         ]
-        words = {task.keyword for task in workflow.tasks} | {entry.partition("::")[0] for entry in entries}
+        words = {task.keyword for task in workflow.tasks} | {tool_of(entry).partition("::")[0] for entry in entries}
         for word in sorted(words):
             keyword = self.workspace.registry.keyword(word)
             if keyword.sections:
@@ -199,7 +205,7 @@ class PreparedRun:
     @cached_property
     def _payloads(self) -> TaskPayloads:
         workspace, workflow = self.workspace, replace(self.workflow, agent=self.agent)
-        return TaskPayloads(workflow, self.limits, workspace.project.settings, workspace.environ)
+        return TaskPayloads(workflow, self.limits, workspace.checked_project.settings, workspace.environ)
 
 
 def _content(path: Path) -> str:
@@ -241,20 +247,22 @@ def prepare_run(
     if not problems:
         problems += _check_values(workspace, [each for each, _ in workflows], values)
         known = Values(inputs=values, environ=workspace.environ)
-        workflow, wrong = fill_in(workflow, workspace.registry, known, workspace.limits, workspace.project.settings)
+        workflow, wrong = fill_in(
+            workflow, workspace.registry, known, workspace.limits, workspace.checked_project.settings
+        )
         problems += [_masked(problem, workspace) for problem in wrong if problem not in loaded.problems]
         workflow = replace(workflow, deferred={})
         agent = agent_of(workflow)
         workflows[0] = workflow, agent
     words = [word for each, _ in workflows for word in _words(each, workspace)]
     limits = workspace.limits_for(dict.fromkeys(words)).narrowed(_narrowed_by(options))
-    directory = InstalledProviders(workspace.registry, workspace.environ)
+    directory = InstalledProviders(workspace.registry, workspace.environ, workspace.settings)
     models = [ModelChecks(workspace, each, block, directory, running=True) for each, block in workflows]
     if not options.mock:
         problems += dict.fromkeys(problem for each in models for problem in each.problems())
     problems += _beyond_the_limit(options, workspace)
     keywords = {word: keyword for each in models for word, keyword in each.keywords.items()}
-    workflow = with_models(workflow, workspace, keywords)
+    workflow = with_models(workflow, workspace, keywords, provider=options.provider)
     if not any(problem.severity is Severity.ERROR for problem in problems):
         try:
             agent = resolve_system_prompt(agent, workflow, workspace, values)
@@ -297,23 +305,8 @@ def _words(workflow: Workflow, workspace: Workspace) -> list[str]:
     words = {task.keyword for task in workflow.tasks}
     allowed = [task.allowed_tools for task in workflow.tasks]
     allowed += [workflow.agent.allowed_tools] if workflow.agent else []
-    tools = {pattern.partition("::")[0] for patterns in allowed for pattern in patterns or ()}
+    tools = {tool_of(entry).partition("::")[0] for entries in allowed for entry in entries or ()}
     return sorted(words.union(filter(workspace.can_load, tools - words)))
-
-
-def prices_of(workspace: Workspace) -> Prices:
-    """Return the prices of models, the project's first."""
-    return Prices(
-        {
-            name: Price(
-                price.input_per_million,
-                price.output_per_million,
-                price.cached_per_million,
-                cache_write_per_million=price.cache_write_per_million,
-            )
-            for name, price in workspace.project.prices.items()
-        }
-    )
 
 
 def _beyond_the_limit(options: RunOptions, workspace: Workspace) -> list[Problem]:

@@ -1,4 +1,4 @@
-"""`limits` of the project file: in place of a limit policy's defaults, and never wider."""
+"""`limits` of the project file: in place of a limit policy's defaults, and wider only if the user trusts the file."""
 
 from __future__ import annotations
 
@@ -12,16 +12,21 @@ from nika_core.model.nearest import did_you_mean
 from nika_core.model.project import FILE_NAME, Project
 
 
-def lowered_limits(
-    ask: Callable[[Mapping[str, str]], Iterable[Limit]], environ: Mapping[str, str], project: Project
+def project_limits(
+    ask: Callable[[Mapping[str, str]], Iterable[Limit]],
+    environ: Mapping[str, str],
+    project: Project,
+    may_widen: Callable[[str], bool],
 ) -> list[Limit]:
-    """Return a policy's limits. Where the environment does not set a variable, the project file may lower its limit.
+    """Return a policy's limits. If the environment does not set a variable, the project file may lower its limit.
 
     Args:
         ask: returns the limits for an environment. It reads the project file's texts, too, as if they were variables.
+        may_widen: whether the project file may also raise the limit that `limits.key` names; otherwise the default
+            holds.
 
     Raises:
-        ProblemsError: a text of the project file is malformed, or above the default.
+        ProblemsError: a text of the project file is malformed.
         UsageError: a variable is malformed.
     """
     limits = list(ask(environ))
@@ -39,10 +44,8 @@ def lowered_limits(
             message = error.message.replace(f"The variable {limit.name}", f"`{key}`")
             problems.append(Problem(codes.BAD_PROJECT_FILE, message, place, f"correct it, as for {limit.name}"))
             continue
-        if own.value > limit.value:
-            message = f"`{key}: {text}` is above the default: a project file can only lower a limit"
-            hint = f"set the variable {limit.name} to raise it"
-            problems.append(Problem(codes.BAD_PROJECT_FILE, message, place, hint))
+        if own.value > limit.value and not may_widen(f"limits.{key}"):
+            continue
         limits[index] = replace(own, origin=f"{FILE_NAME}:{place.line}")
     if problems:
         raise ProblemsError(problems)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from nika_core.app.prepared_run import prices_of
+from nika_core.app.installed_providers import InstalledProviders
+from nika_core.app.known_models import prices_of
 from nika_core.app.results import HealthStatus, ModelStatus, ProviderStatus, SecretStatus
 from nika_core.app.workspace import Workspace
 from nika_core.engine.llm.pricing import Prices
@@ -32,7 +34,7 @@ def _describe(workspace: Workspace, name: str, prices: Prices) -> ProviderStatus
     registry, environ = workspace.registry, workspace.environ
     try:
         provider = registry.provider(name)
-        models = list(registry.new_client(name, environ).models())
+        models = list(registry.new_client(name, environ, workspace.settings(name)).models())
     except NikaError as error:
         return ProviderStatus(name, error=error.message)
     record = registry.record(Kind.PROVIDER, name)
@@ -46,17 +48,56 @@ def _describe(workspace: Workspace, name: str, prices: Prices) -> ProviderStatus
         version=record.version,
         patterns=tuple(provider.models),
         secrets=tuple(secrets),
-        models=tuple(_model(name, model, prices) for model in models),
+        models=tuple(_model(name, model, prices, workspace) for model in models),
     )
 
 
-def _model(provider: str, info: ModelInfo, prices: Prices) -> ModelStatus:
+def _model(provider: str, info: ModelInfo, prices: Prices, workspace: Workspace) -> ModelStatus:
     per_input, per_output = (prices.cost(provider, info, usage) for usage in (Usage(_MILLION), Usage(0, _MILLION)))
+    abilities = (("tools", info.tools), ("temperature", info.temperature), ("jsonSchema", info.json_schema))
+    tiers = workspace.project.models
+    known = ModelStatus(
+        info.name,
+        info.context_tokens,
+        max_output_tokens=info.max_output_tokens,
+        abilities=tuple(name for name, has in (*abilities, ("batch", info.batch)) if has),
+        tiers=tuple(tier for tier, model in tiers.items() if model in (info.name, f"{provider}/{info.name}")),
+    )
     if info.free and not (per_input or per_output):
-        return ModelStatus(info.name, info.context_tokens, free=True)
+        return replace(known, free=True)
     if per_input is None or per_output is None:
-        return ModelStatus(info.name, info.context_tokens)
-    return ModelStatus(info.name, info.context_tokens, False, float(per_input), float(per_output))
+        return known
+    return replace(known, input_per_million=float(per_input), output_per_million=float(per_output))
+
+
+async def describe_models(workspace: Workspace) -> tuple[ProviderStatus, ...]:
+    """Return each provider with all models that it knows, that its server lists, and that the project names."""
+    prices = prices_of(workspace)
+    asked = await check_health(workspace, describe_providers(workspace))
+    prices.load()
+    return tuple(_with_models(workspace, provider, prices) for provider in asked)
+
+
+def _with_models(workspace: Workspace, status: ProviderStatus, prices: Prices) -> ProviderStatus:
+    if status.error:
+        return status
+    directory, project = (
+        InstalledProviders(workspace.registry, workspace.environ, workspace.settings),
+        workspace.project,
+    )
+    names = {model.name: None for model in status.models}
+    names |= dict.fromkeys(status.health.models if status.health is not None else ())
+    for model in dict.fromkeys((*project.models.values(), *([project.model] if project.model else []))):
+        with suppress(NikaError):  # nobody offers it, or two do
+            provider, name = directory.choose(project.provider, project.resolve_model(model))
+            if provider.name == status.name:
+                names[name] = None
+    try:
+        client = directory.connect(workspace.registry.provider(status.name))
+        models = tuple(_model(status.name, client.info(name), prices, workspace) for name in names)
+    except NikaError as error:
+        return replace(status, error=error.message)
+    return replace(status, models=models)
 
 
 async def check_health(workspace: Workspace, providers: Iterable[ProviderStatus]) -> tuple[ProviderStatus, ...]:
@@ -74,7 +115,8 @@ async def _with_health(workspace: Workspace, provider: ProviderStatus) -> Provid
     masker = Masker(secret_values(workspace.environ, [secret.name for secret in provider.secrets]))
     client: Client | None = None
     try:
-        client = workspace.registry.new_client(provider.name, workspace.environ)
+        settings = workspace.settings(provider.name)
+        client = workspace.registry.new_client(provider.name, workspace.environ, settings)
         async with asyncio.timeout(_HEALTH_SECONDS):
             answer = await client.health()
         health = HealthStatus(answer.ok, masker.text(answer.detail), tuple(answer.models))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nika_core.errors import Problem
@@ -30,6 +31,7 @@ class PlannedTask:
         estimate: tokens and cost, of all items or rounds.
         items, rounds: how often it is done; None: it has no list, or is no loop.
         notes: what its author should know, and is no fault.
+        ask_tools: the entries of `askTools` by which a person is asked about its tool calls.
         tasks: those of the workflow that it stands for, each for one time; their ids are paths (`sections/write`).
     """
 
@@ -46,6 +48,7 @@ class PlannedTask:
     items: Repetitions | None = None
     rounds: Repetitions | None = None
     notes: tuple[str, ...] = ()
+    ask_tools: tuple[str, ...] = ()
     tasks: tuple[PlannedTask, ...] = ()
 
 
@@ -130,6 +133,23 @@ class RecordedRun:
 
 
 @dataclass(frozen=True, slots=True)
+class FolderTrust:
+    """Whether the project file of a folder may widen what is done.
+
+    Attributes:
+        path: the project file; None: there is none.
+        trusted: what the user decided of the file as it is now; None: nothing yet, which counts as no.
+        widens: what it widens, such as `http.allow`, `limits.maxCost`, `plugins.prefer` or `prices`.
+        by_variable: the decision is that of NIKA_TRUST.
+    """
+
+    path: Path | None
+    trusted: bool | None
+    widens: tuple[str, ...] = ()
+    by_variable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SentSignal:
     """A signal that is in its run's history.
 
@@ -157,13 +177,22 @@ class SecretStatus:
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """A model and its price in US dollars per million tokens; None: unpriced."""
+    """A model and its price in US dollars per million tokens; None: unpriced.
+
+    Attributes:
+        context_tokens, max_output_tokens: what it holds, and how long an answer may be; None: not known.
+        abilities: of `tools`, `temperature`, `jsonSchema` and `batch` what it has.
+        tiers: the project's names for it.
+    """
 
     name: str
     context_tokens: int | None = None
     free: bool = False
     input_per_million: float | None = None
     output_per_million: float | None = None
+    max_output_tokens: int | None = None
+    abilities: tuple[str, ...] = ()
+    tiers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,9 @@ from nika_core.registry import Kind, PluginRecord
 from nika_core.values import dataclass
 
 FACET_SECONDS: Final = 10.0  # that a plugin may take for what has to be quick
-STILL: Final = 2.0  # seconds without a beat of the event loop, after which a stall is reported
+STILL: Final = 2.0  # seconds after which a callback of the event loop that has not returned is reported
 _BEAT: Final = 0.25
+_CALLBACK: Final = asyncio.Handle._run.__code__  # each call of a callback has a frame of this code of its own
 _STEPS: Final = "nika_core.engine.task.abandonable"  # where a step is called; by name: most commands never import it
 
 
@@ -130,29 +131,21 @@ def facet_timeout(records: Callable[[], tuple[PluginRecord, ...]], seconds: floa
 
 
 @contextmanager
-def loop_watchdog(
-    loop: asyncio.AbstractEventLoop, records: tuple[PluginRecord, ...], tell: Callable[[str], None]
-) -> Iterator[None]:
-    """Report each stall of the event loop once, and which plugin causes it."""
+def loop_watchdog(records: tuple[PluginRecord, ...], report: Callable[[str], None]) -> Iterator[None]:
+    """Report once, from another thread, each callback of this thread's event loop that does not return, and its plugin.
+
+    A turn of the loop that is long because many callbacks were ready is nobody's fault, and not reported.
+    """
     over = threading.Event()
-    beats = [time.monotonic()]
     thread_id = threading.get_ident()
 
-    def beat() -> None:
-        beats[0] = time.monotonic()
-
     def watch() -> None:
-        told = 0.0
+        stall = StallDetector(time.monotonic)
         while not over.wait(_BEAT):
-            still = time.monotonic() - beats[0]
-            if still < STILL:
-                try:
-                    loop.call_soon_threadsafe(beat)
-                except RuntimeError:  # the loop has ended
-                    return
-            elif told != beats[0]:
-                told = beats[0]
-                tell(_sentence(FrameOwners(records).of(sys._current_frames().get(thread_id)), still))
+            frame = sys._current_frames().get(thread_id)
+            still = stall.seconds(frame)
+            if still is not None:
+                report(_sentence(FrameOwners(records).of(frame), still))
 
     thread = threading.Thread(target=watch, name="nika-watch", daemon=True)
     thread.start()
@@ -160,6 +153,32 @@ def loop_watchdog(
         yield
     finally:
         over.set()
+
+
+class StallDetector:
+    """Tells whether one callback of an event loop has been running for too long, from looks at its thread's stack.
+
+    Args:
+        now: monotonic time in seconds.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._callback: FrameType | None = None  # kept, so that no later frame can be at its address
+        self._since = 0.0
+        self._reported = False
+
+    def seconds(self, frame: FrameType | None) -> float | None:
+        """Return for how long the callback has been running, if that is too long, and once for each callback."""
+        while frame is not None and frame.f_code is not _CALLBACK:
+            frame = frame.f_back
+        now = self._now()
+        if frame is not self._callback:
+            self._callback, self._since, self._reported = frame, now, False
+        if frame is None or self._reported or now - self._since < STILL:
+            return None
+        self._reported = True
+        return now - self._since
 
 
 def _sentence(found: CodeAtWork | None, still: float) -> str:

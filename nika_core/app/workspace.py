@@ -3,53 +3,44 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nika_core import codes
-from nika_core.app.project_limits import lowered_limits, unknown_limits
+from nika_core.app.organization import OrganizationFile, organization_files
+from nika_core.app.plugin_lists import (
+    refuse_lost_policies,
+    refuse_unknown_kinds,
+    require_policies,
+    user_lists,
+    with_organization,
+)
+from nika_core.app.project_limits import project_limits, unknown_limits
+from nika_core.app.project_trust import ProjectTrust
 from nika_core.app.watchdogs import FACET_SECONDS, facet_timeout
 from nika_core.document import LoadedWorkflow, check_settings, graph_of, load_project, load_workflow
-from nika_core.errors import PluginError, Problem, ProblemsError, RefusedError, UsageError
+from nika_core.errors import PluginError, Problem, ProblemsError, RefusedError, Severity, UsageError
 from nika_core.journal import Journal
+from nika_core.model.asked_tools import tools_asked
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.files import is_folder
 from nika_core.model.graph import Graph
 from nika_core.model.limits import Limit, LimitKind, Limits
 from nika_core.model.masking import Masker, secret_values
-from nika_core.model.nearest import nearest
-from nika_core.model.project import Project
+from nika_core.model.project import ModelPrice, Project
 from nika_core.model.workflow import Workflow
 from nika_core.plugin import Admission, Explanation, Refusal
-from nika_core.registry import Kind, PluginPolicy, PluginRecord, Registry, patterns_of, scan
-from nika_core.registry.kinds import BY_ID
+from nika_core.registry import Kind, PluginPolicy, PluginRecord, Registry, scan
 from nika_core.registry.lock import LOCK_NAME, require_lock
 from nika_core.registry.passed_plugins import passed_plugins
-from nika_core.registry.policy import SECTIONS
+from nika_core.registry.settings_keys import has_settings
 
 if TYPE_CHECKING:
     from nika_core.registry.guarded_policy import GuardedPolicy
-
-_ALLOW = "NIKA_PLUGINS_ALLOW"
-_BLOCK = "NIKA_PLUGINS_BLOCK"
-
-
-def _refuse_unknown_kinds(where: str, patterns: Iterable[str]) -> None:
-    """Raise UsageError for a list entry of an unknown kind: one like `keyword:x` would block nothing."""
-    for pattern in patterns:
-        kind, colon, word = pattern.partition(":")
-        if colon and not any(fnmatchcase(known, kind) for known in BY_ID):
-            meant = nearest(kind, BY_ID)
-            raise UsageError(
-                f"'{pattern}' in {where}: there are no plugins of the kind '{kind}'",
-                code=codes.BAD_PROJECT_FILE,
-                hint=f"did you mean `{meant}:{word}`?" if meant else f"kinds are {', '.join(BY_ID)}",
-            )
 
 
 class Workspace:
@@ -107,8 +98,40 @@ class Workspace:
 
     @cached_property
     def project(self) -> Project:
-        """The nearest `nika.yaml`, keywords' keys not checked yet; empty if there is none. Raises ProblemsError."""
+        """The nearest `nika.yaml`, plugins' keys not checked yet; empty if there is none. Raises ProblemsError."""
         return load_project(self.start, clock=self.clock)
+
+    @cached_property
+    def organization(self) -> tuple[OrganizationFile, ...]:
+        """The organization's files, which hold for every project. Raises RefusedError if one cannot be used."""
+        return organization_files(self.environ)
+
+    @cached_property
+    def trust(self) -> ProjectTrust:
+        """What the project file may widen. Raises ProblemsError, or RefusedError for an organization's file."""
+        return ProjectTrust(self.project, self.environ, self.organization)
+
+    @cached_property
+    def prices(self) -> Mapping[str, ModelPrice]:
+        """The prices of the project file that count: none if it may not widen them, and no price of zero but `free`."""
+        prices = self.project.prices
+        if not prices or not self.trust.may_widen("prices"):
+            return {}
+        return {name: price for name, price in prices.items() if price.free or not price.is_zero}
+
+    def warnings(self) -> Iterator[Problem]:
+        """Yield what of the project file does not count, as far as it was asked for."""
+        _ = self.checked_project, self.prices  # what they widen is judged when they are made
+        yield from self.trust.warnings()
+        if "prices" not in self.trust.refused:
+            for name in self.project.prices.keys() - self.prices.keys():
+                yield Problem(
+                    codes.BAD_PROJECT_FILE,
+                    f"the price of `{name}` is zero, which counts as unknown",
+                    self.project.at(("prices", name)),
+                    f"if it costs nothing: `{name}: {{free: true}}`",
+                    Severity.WARNING,
+                )
 
     @property
     def project_folder(self) -> Path:
@@ -117,8 +140,8 @@ class Workspace:
 
     @cached_property
     def checked_project(self) -> Project:
-        """The project with its keywords' keys as their validators return them. Raises ProblemsError."""
-        project, found = check_settings(self.project, self.registry)
+        """The project with its plugins' keys as their validators return them. Raises ProblemsError."""
+        project, found = check_settings(self.project, self.registry, self.trust.may_widen)
         problems = [*found, *self._shadowing()]
         if problems:
             raise ProblemsError(problems)
@@ -128,7 +151,7 @@ class Workspace:
         """Yield a problem for each name of `models` that is a model's own."""
         for name in self.project.models:
             provider = self.registry.provider_for(name)
-            if provider is not None or name in self.project.prices:
+            if provider is not None or name in self.prices:
                 whose = "it has a price" if provider is None else f"the provider '{provider.name}' offers it"
                 message = f"`{name}` is a model's own name: {whose}"
                 place = self.project.at(("models", name))
@@ -137,6 +160,12 @@ class Workspace:
     def settings(self, word: str) -> Mapping[str, Any]:
         """Return a keyword's part of the project file."""
         return self.checked_project.settings.get(word, {})
+
+    @property
+    def notifiers(self) -> list[str]:
+        """The notifiers that the project uses: those whose key its file has. Raises ProblemsError."""
+        keys, registry = self.checked_project.settings, self.registry
+        return [key for key in keys if has_settings(registry, Kind.NOTIFIER, key)]
 
     @cached_property
     def installed(self) -> Registry:
@@ -162,30 +191,26 @@ class Workspace:
         Raises UsageError for a list that names a kind that does not exist, and RefusedError if the project has a
         `nika.lock` and something else is installed.
         """
-        policy = self._policy
-        preferred = tuple(id_ for id_ in policy.prefer if not id_.startswith(SECTIONS))
-        for where, patterns in (*policy.allow, *policy.block, ("plugins.prefer of nika.yaml", preferred)):
-            _refuse_unknown_kinds(where, patterns)
+        refuse_unknown_kinds(self._policy)
         usable = [record for record in self.installed.usable() if record.plugin is None]
-        require_lock(self.project_folder / LOCK_NAME, usable)
+        lock = self.project_folder / LOCK_NAME
+        requiring = next((each for each in self.organization if each.lock_required), None)
+        if requiring is not None and not os.path.lexists(lock):
+            raise RefusedError(
+                codes.ORGANIZATION_POLICY,
+                f"{requiring.path} requires a lock of the plugins, and there is no {lock}",
+                hint="check what is installed, and write it: nika plugins lock",
+            )
+        require_lock(lock, usable)
         return self.installed
 
     @cached_property
-    def _own_policy(self) -> PluginPolicy:
-        project, where = self.project, "nika.yaml"
-        allow = ((where, project.allow),) if project.allow is not None else ()
-        return PluginPolicy(allow, ((where, project.block),) if project.block else (), project.prefer)
+    def _user_lists(self) -> PluginPolicy:
+        return user_lists(self.project, self.environ, self.trust.may_widen)
 
     @cached_property
     def _policy(self) -> PluginPolicy:
-        own = self._own_policy
-        allow, block = list(own.allow), list(own.block)
-        if _ALLOW in self.environ:
-            allow.append((_ALLOW, patterns_of(self.environ[_ALLOW])))
-        if _BLOCK in self.environ:
-            block.append((_BLOCK, patterns_of(self.environ[_BLOCK])))
-        implied = {_ALLOW: tuple(f"{kind.id}:*" for kind in Kind if kind.value.implied)}
-        return PluginPolicy(tuple(allow), tuple(block), own.prefer, implied)
+        return with_organization(self._user_lists, self.organization)
 
     # -- limits
 
@@ -193,18 +218,13 @@ class Workspace:
     def policies(self) -> list[GuardedPolicy]:
         """Every limit policy. Raises PluginError if one is broken: a limit that is not asked is no limit.
 
-        Raises RefusedError if the environment blocks a policy of the project: it may narrow limits, never widen them.
+        Raises RefusedError if a list leaves one out that is installed, or if one is missing that the organization
+        requires: lists narrow what may be done, and a limit policy less would widen it.
         """
-        own, all_lists = self._own_policy, self._policy
-        for record in self.registry.records():
-            why = all_lists.why_blocked(record) if record.kind is Kind.LIMIT_POLICY else None
-            if why is not None and own.why_blocked(record) is None:
-                raise RefusedError(
-                    codes.PLUGIN_BLOCKED,
-                    f"the limit policy '{record.word}' ({record.origin}) is {why}: no limit is the environment's",
-                    hint=f"only the project can: plugins: {{block: [{record.id}]}} in nika.yaml",
-                )
-        return self.registry.policies()
+        refuse_lost_policies(self.registry.records(), self._user_lists)
+        policies = self.registry.policies()
+        require_policies(self.organization, {policy.record.word for policy in policies})
+        return policies
 
     @cached_property
     def limits(self) -> Limits:
@@ -216,7 +236,7 @@ class Workspace:
         return Limits(found)
 
     def _limits_of(self, ask: Callable[[Mapping[str, str]], Iterable[Limit]]) -> list[Limit]:
-        return lowered_limits(ask, self.environ, self.project)
+        return project_limits(ask, self.environ, self.project, self.trust.may_widen)
 
     def _refuse_unknown_limits(self, names: set[str]) -> None:
         """Raise ProblemsError for keys of `limits` that are nobody's, and for wrong values of keywords' limits."""
@@ -297,7 +317,8 @@ class Workspace:
         ):  # which plugin took the time, if that is known
             slow = (error.problem() for error in self.registry.failures() if error.code == codes.PLUGIN_BROKEN)
             return replace(loaded, problems=(*slow, *loaded.problems))
-        return loaded
+        warnings = tuple(self.warnings())
+        return replace(loaded, problems=(*warnings, *loaded.problems)) if warnings else loaded
 
     def facet_timeout(self) -> AbstractContextManager[None]:
         """Return a context in which a plugin that does not return in the time for a validation, and somewhat more, is
@@ -311,6 +332,10 @@ class Workspace:
     def graph(self, workflow: Workflow) -> Graph:
         """Return the tasks of a workflow and the edges between them."""
         return graph_of(workflow, self.registry)
+
+    def tools_asked(self, workflow: Workflow) -> Mapping[str, Sequence[str]]:
+        """Return the entries of `askTools` by which a person is asked about tool calls, by the path of the task."""
+        return tools_asked(workflow, lambda word: self.registry.keyword(word).category)
 
     def journal(self, workflow: Path | None = None) -> Journal:
         """Return the history of the project; without a project file, that of the working directory (or the folder that

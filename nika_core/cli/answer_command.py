@@ -17,14 +17,15 @@ from nika_core.cli.options import LAST, Format, FormatOption
 from nika_core.cli.prompting import LeftOpenError, TerminalReader, ask_here, at_a_terminal
 from nika_core.cli.stdin import STDIN, read_stdin
 from nika_core.cli.waiting import answer_command_text, sender_text
-from nika_core.errors import JournalError, UsageError
+from nika_core.errors import JournalError, NikaError, UsageError
+from nika_core.model.approval import ALWAYS
 from nika_core.model.ids import node_id_of
 from nika_core.model.json_text import parse_json
 from nika_core.model.question import OpenQuestion, answer_text, open_question_json
 from nika_core.model.text import time_text
 
 _WORDS: Final = {"yes": True, "no": False}
-_YES_OR_FIELDS: Final = "an answer is yes or no, or fields: -i FIELD=VALUE"
+_YES_OR_FIELDS: Final = "an answer is yes, no or another word that the question takes, or fields: -i FIELD=VALUE"
 _INTERRUPTED: Final = 130
 
 
@@ -32,7 +33,7 @@ def answer_command(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[RUN [TASK]] [yes|no]",
+            metavar="[RUN [TASK]] [yes|no|always]",
             help="A run's id, a unique beginning of it, or `last`; a task's id; the answer. One alone is a task.",
             show_default=False,
         ),
@@ -78,11 +79,29 @@ def answer_command(
 
 
 def _without_answer(words: list[str]) -> tuple[list[str], Any]:
-    if len(words) > 3 or (len(words) == 3 and words[2].lower() not in _WORDS):
-        raise UsageError(f"'{words[2]}' is no answer", hint=_YES_OR_FIELDS)
+    if len(words) > 3:
+        raise UsageError(f"'{words[3]}' is one word too many", hint=_YES_OR_FIELDS)
     if words and words[-1].lower() in _WORDS:
         return words[:-1], _WORDS[words[-1].lower()]
-    return words, None
+    if len(words) < 2:
+        return words, None
+    *run, task, word = words
+    taken = _words_taken(run[0] if run else LAST, task)
+    if run and taken is not None and word.lower() not in taken:
+        raise UsageError(f"'{word}' is no answer", hint=_YES_OR_FIELDS)
+    return (words[:-1], word) if run or word.lower() in (taken or ()) else (words, None)
+
+
+def _words_taken(run: str, task: str) -> tuple[str, ...] | None:
+    """Return the words that a task's open question may be answered with; None: it asks nothing."""
+    try:
+        asked = nika.questions(run)
+    except NikaError:
+        return None
+    question = next((each.question for each in asked if each.task == _node(task)), None)
+    if question is None:
+        return None
+    return (*question.words, ALWAYS) if question.calls else question.words
 
 
 def _meant(rest: list[str]) -> tuple[str, str | None, tuple[OpenQuestion, ...]]:

@@ -9,6 +9,7 @@ import typer
 import nika_core as nika
 from nika_core.cli.console import format_table, print_data, print_json
 from nika_core.cli.options import Format, FormatOption
+from nika_core.cli.problems import print_project_warnings
 from nika_core.model.limits import Limit, Unit
 
 KeywordsArgument = Annotated[
@@ -19,7 +20,9 @@ KeywordsArgument = Annotated[
 
 def limits_command(keywords: KeywordsArgument = None, format_: FormatOption = Format.PRETTY) -> None:
     """Every limit, its value and where it came from."""
-    found = nika.limits(*(keywords or ()))
+    workspace = nika.Workspace.open()
+    found = nika.limits(*(keywords or ()), workspace=workspace)
+    print_project_warnings(workspace)
     if format_ is Format.JSON:
         print_json({"limits": [nika.to_json(limit) for limit in found]})
     else:

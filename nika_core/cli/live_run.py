@@ -13,8 +13,9 @@ import nika_core as nika
 from nika_core.cli.console import coloured, mask_with, plain, print_data, print_json, print_message, style
 from nika_core.cli.progress import LiveView, ProgressLines, View, duration_text
 from nika_core.cli.prompting import at_a_terminal
-from nika_core.cli.waiting import answer_command_text, needs_signal, shell_id, waits_for_text
+from nika_core.cli.waiting import answer_command_text, needs_signal, waits_for_text
 from nika_core.errors import Place
+from nika_core.model.answer_line import shell_id
 from nika_core.model.events import Event
 from nika_core.model.state import RunResult, RunStatus, TaskResult
 from nika_core.model.text import time_text

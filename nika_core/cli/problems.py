@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import nika_core as nika
-from nika_core.cli.console import masked, print_json, print_message, style
+from nika_core.cli.console import masked, plain, print_json, print_message, style
 from nika_core.errors import NikaError, Problem, ProblemsError, Severity, exit_code_of
 from nika_core.model.project import FILE_NAME
 from nika_core.model.state import RunStatus
@@ -33,6 +33,13 @@ def print_problem(problem: Problem, loaded: nika.LoadedWorkflow) -> None:
     path = "" if problem.place is None else problem.place.path
     text = loaded.text if path == loaded.path else loaded.texts.get(path, "")
     print_message(nika.render_pretty(problem, text, style=style) + "\n")
+
+
+def print_project_warnings(workspace: nika.Workspace) -> None:
+    """Print what of the project file does not count, in a line each: for commands that show no workflow."""
+    for problem in workspace.warnings():
+        print_message(f"{style('warning', 'yellow')}: {plain(problem.message)}")
+        print_message(f"  hint: {plain(problem.hint or '')}")
 
 
 def errors_in(loaded: nika.LoadedWorkflow) -> int:

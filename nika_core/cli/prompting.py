@@ -13,7 +13,8 @@ from contextlib import suppress
 from typing import Any, Final
 
 from nika_core.cli.console import masked, plain, print_message, style
-from nika_core.model.input_values import read_value, within
+from nika_core.model.formats import FORMAT_NAMES
+from nika_core.model.input_values import read_field
 from nika_core.model.question import AnswerError, OpenQuestion, Question, check_answer
 from nika_core.model.text import time_text
 from nika_core.model.workflow import InputSpec
@@ -84,6 +85,9 @@ def ask_here(asked: OpenQuestion, reader: TerminalReader) -> Any:
     _show(asked, reader)
     if question.form is None:
         return _yes_or_no(asked, reader)
+    word = _word(asked, reader)
+    if word:
+        return word
     values = {name: _field(name, spec, reader) for name, spec in question.form.items()}
     return {name: value for name, value in values.items() if value is not _NOTHING}
 
@@ -133,16 +137,36 @@ def _scroll(lines: list[str], page: int, reader: TerminalReader) -> None:
             at += page
 
 
+def _word(asked: OpenQuestion, reader: TerminalReader) -> str:
+    """Return the word that is answered in place of the form's fields; "": the form is filled in."""
+    words = asked.question.words
+    while words:
+        typed = reader.line(
+            f"{style('Enter', 'bold')}: fill in {', '.join(map(plain, asked.question.form or ()))}; or "
+            f"{style(' or '.join(words), 'bold')} (?: show it again, Ctrl-C: leave it open) > "
+        ).lower()
+        if typed == "?":
+            _show(asked, reader)
+        elif typed in words:
+            return typed
+        elif typed:
+            print_message(f"  please press Enter, or type {' or '.join(words)}")
+        else:
+            break
+    return ""
+
+
 def _yes_or_no(asked: OpenQuestion, reader: TerminalReader) -> Any:
+    choices = " or ".join(("yes", "no", *asked.question.words))
     while True:
-        typed = reader.line(f"{style('yes or no', 'bold')} (?: show it again, Ctrl-C: leave it open) > ")
+        typed = reader.line(f"{style(choices, 'bold')} (?: show it again, Ctrl-C: leave it open) > ")
         if typed == "?":
             _show(asked, reader)
             continue
         try:
             return check_answer(asked.question, typed)
         except AnswerError as error:
-            print_message(f"  {plain(str(error))}" if typed else "  please answer yes or no")
+            print_message(f"  {plain(str(error))}" if typed else f"  please answer {choices}")
 
 
 _NOTHING: Final = object()
@@ -160,7 +184,9 @@ def _field(name: str, spec: InputSpec, reader: TerminalReader) -> Any:
     else:
         bounds = [f"from {spec.least:g}"] if spec.least is not None else []
         bounds += [f"to {spec.most:g}"] if spec.most is not None else []
-        kind = " ".join([_KINDS[spec.type], *bounds])
+        kind = " ".join([FORMAT_NAMES.get(spec.format, _KINDS[spec.type]), *bounds])
+    if spec.many:
+        kind += ", several with commas"
     more = f", Enter: {plain(_text(spec.default))}" if spec.has_default else "" if spec.required else ", Enter: none"
     prompt = f"{style(plain(name), 'bold')}{'' if spec.enum else about} ({kind}{more}) > "
     while True:
@@ -170,7 +196,9 @@ def _field(name: str, spec: InputSpec, reader: TerminalReader) -> Any:
         if not typed and not spec.required:
             return _NOTHING
         try:
-            return within(spec, read_value(spec.type, _choice(typed, spec)))
+            return read_field(
+                spec, [_choice(each.strip(), spec) for each in typed.split(",")] if spec.many else _choice(typed, spec)
+            )
         except ValueError as error:
             print_message(f"  {plain(str(error))}" if typed else "  a value is needed")
 

@@ -20,6 +20,7 @@ from nika_core.cli.options import (
 )
 from nika_core.cli.problems import printing_problems, refused_run_as_json
 from nika_core.cli.run_command import open_command_workspace, read_workflow
+from nika_core.cli.trust_command import ask_for_trust
 
 
 def resume_command(
@@ -43,6 +44,8 @@ def resume_command(
 
         resumed = open_resumed(run, inputs=gather(input_ or (), None), timeout=seconds, rerun_from=from_)
         workspace, options = open_command_workspace(resumed.path), resumed.options
+        if ask_for_trust(workspace):
+            workspace = open_command_workspace(resumed.path)
         loaded = read_workflow(workspace, resumed.path, options.provider, options.model)
         with printing_problems(loaded):
             prepared = nika.prepare(loaded, workspace=workspace, resumed=resumed)

@@ -31,6 +31,7 @@ from nika_core.cli.problems import (
     require_workflow,
 )
 from nika_core.cli.stdin import STDIN, read_stdin
+from nika_core.cli.trust_command import ask_for_trust
 from nika_core.errors import UsageError
 
 
@@ -63,6 +64,8 @@ def run_command(
         given = gather(input_ or (), inputs)
         given_answers = None if answers is None else gather((), answers, "--answers")
         workspace, path = find_workflow(workflow)
+        if ask_for_trust(workspace):
+            workspace, path = find_workflow(workflow)
         seconds = seconds_of(timeout)
         loaded = read_workflow(workspace, path, provider, model)
         with printing_problems(loaded):

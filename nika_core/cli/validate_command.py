@@ -47,16 +47,17 @@ def validate_command(
 ) -> None:
     """Check workflow files without running anything."""
     problems: list[Problem] = []
+    shown: set[Problem] = set()  # what is wrong with the project file is said once
     found: list[dict[str, Any]] = []
     for path, loaded in _all_checked(paths or [Path()], with_environ=not no_env):
         problems += loaded.problems
         if format_ is ReportFormat.JSON:
             found.append(report_json(loaded))
         elif format_ is ReportFormat.COMPACT:
-            for problem in loaded.problems:
+            for problem in _new(loaded, shown):
                 print_data(masked(nika.render_compact(problem)))
         else:
-            _pretty(path, loaded)
+            _pretty(path, loaded, _new(loaded, shown))
     if format_ is ReportFormat.JSON:
         print_json({"files": found})
     code = exit_code_of(problems)
@@ -120,8 +121,16 @@ def find_files(paths: list[Path]) -> list[Path]:
     return list(found.values())
 
 
-def _pretty(path: Path, loaded: nika.LoadedWorkflow) -> None:
-    for problem in loaded.problems:
+def _new(loaded: nika.LoadedWorkflow, shown: set[Problem]) -> list[Problem]:
+    """Return the problems of this file, and those of other files that were not shown before."""
+    others = {each for each in loaded.problems if each.place is not None and each.place.path != loaded.path}
+    repeated = others & shown
+    shown |= others
+    return [each for each in loaded.problems if each not in repeated]
+
+
+def _pretty(path: Path, loaded: nika.LoadedWorkflow, problems: list[Problem]) -> None:
+    for problem in problems:
         print_problem(problem, loaded)
     errors = errors_in(loaded)
     warnings = len(loaded.problems) - errors

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from nika_core.cli.console import json_text, plain
+from nika_core.model.answer_line import answer_command_line
 from nika_core.model.question import OpenQuestion
 from nika_core.model.text import time_text
-from nika_core.model.workflow import InputSpec
 
 _SHOWN: Final = 200  # characters
 
@@ -34,24 +33,9 @@ def sender_text(sender: Mapping[str, Any]) -> str:
 
 def answer_command_text(asked: OpenQuestion) -> str:
     """Return the command that answers a question."""
-    command = f"nika answer {asked.run_id} {shell_id(asked.task)}"
-    if asked.question.form is None:
-        return f"{command} yes (or no)"
-    fields = [(f"-i {name}={_values(spec)}", spec.required) for name, spec in asked.question.form.items()]
-    return " ".join([command, *(field if required else f"[{field}]" for field, required in fields)])
-
-
-def _values(spec: InputSpec) -> str:
-    if spec.enum:
-        return "|".join(value if isinstance(value, str) else json_text(value) for value in spec.enum)
-    return spec.type.upper()
+    return answer_command_line(asked.run_id, asked.task, asked.question)
 
 
 def needs_signal(about: Mapping[str, Any]) -> bool:
     """Return whether somebody has to answer; a batch ends by itself."""
     return about.get("kind") != "batch"
-
-
-def shell_id(task: str) -> str:
-    """Return a task's id without brackets, which are a pattern to a shell."""
-    return re.sub(r"\[([0-9]+)\]", r".\1", task)

@@ -36,6 +36,7 @@ _ATTRIBUTES: Final[Mapping[NodePath, tuple[str, ...]]] = {
     ("agent", "maxTurns"): ("agent", "max_turns"),
     ("agent", "maxTokens"): ("agent", "max_tokens"),
     ("agent", "temperature"): ("agent", "temperature"),
+    ("agent", "effort"): ("agent", "effort"),
 }
 
 
@@ -61,7 +62,7 @@ def fill_in(
 
 
 def settings_of(part: Workflow | Task) -> dict[str, Any]:
-    """Return the numbers and times that a workflow, or a task, sets, as the document names them; times in seconds."""
+    """Return the numbers, times (in seconds) and efforts that a workflow or a task sets, by their names in it."""
     settings: dict[str, Any] = {}
     for path, attributes in _ATTRIBUTES.items():
         if (path[0] == "tasks") is not isinstance(part, Task):

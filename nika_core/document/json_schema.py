@@ -16,13 +16,19 @@ from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading import workflow_schema
 from nika_core.errors import PluginError
 from nika_core.model.workflow import OnError
-from nika_core.plugin import Keyword
+from nika_core.plugin import Keyword, RuleField
 from nika_core.plugin.fields import BoundedFloat, Duration, NonEmptyStr, PositiveInt, Scalar, StrictBool, strict
-from nika_core.plugin.fields.strict_classes import DocumentedMap, ScalarOf, TemplatedValidator
+from nika_core.plugin.fields.strict_classes import CheckedValidator, DocumentedMap, ScalarOf, TemplatedValidator
 
 _DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 _TEXT: Final = {"type": ["string", "number", "boolean", "null"]}  # as an editor types a plain scalar
 _LITERAL: Final = r"(true|false|null|(0|[1-9][0-9]*)([eE]-?[0-9]+)?)$"
+_TOOL_LISTS: Final = ("allowedTools", "disallowedTools", "askTools")
+_RULE_FIELDS: Final[Mapping[RuleField, Any]] = {
+    RuleField.TEXT: _TEXT,
+    RuleField.WORDS: {"type": "array", "items": _TEXT, "minItems": 1},
+    RuleField.PATHS: {"type": "object", "additionalProperties": _TEXT, "minProperties": 1},
+}
 _INNER: Final = "inner workflow"  # no word has a space
 _ID: Final = rf"^(?!{_LITERAL})[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?$"
 
@@ -48,12 +54,16 @@ _DOCS: Final = {
     "here or the name of a JSON file.",
     "allowedTools": "The tools that the task may use.",
     "disallowedTools": "The tools that the task may not use.",
+    "askTools": "The tools whose calls a person has to approve first.",
     "forEach": "A list, or a template of one: the task is done for each item, which is ${each.item} in it.",
     "repeat": "The task is done again until a condition holds; in it the task's own id is the round's output.",
     "mode": "strict follows the graph; agentic asks the main agent what to do when a task has failed its last attempt.",
 }
 _AGENT_DOCS: Final = {
     "model": "The model that tasks use.",
+    "fallback": "Models that are asked in order if the model cannot answer now (overloaded, rate limited, not "
+    "reachable, too slow); PROVIDER/NAME is one of another provider.",
+    "options": "Options of the provider's own, for its models; not for a fallback of another provider.",
     "provider": "The service that runs the model; without it, the provider that claims the model's name.",
     "systemPrompt": "The system prompt of every conversation.",
     "systemPromptFile": "A file with the system prompt, relative to the workflow's folder.",
@@ -62,8 +72,10 @@ _AGENT_DOCS: Final = {
     "maxBudgetUsd": "The maximum cost of a run, in US dollars.",
     "maxTokens": "The maximum number of tokens in one answer.",
     "temperature": "0 to 2, if the model accepts it.",
+    "effort": "How much models think before they answer, if they can be asked: low, medium or high.",
     "allowedTools": _DOCS["allowedTools"],
     "disallowedTools": _DOCS["disallowedTools"],
+    "askTools": _DOCS["askTools"],
     "output": "The id of the task whose output is the workflow's output.",
     "overflow": "What to do if a conversation no longer fits the model: refuse, or summarize it.",
 }
@@ -94,6 +106,10 @@ def workflow_json_schema(catalog: PluginCatalog) -> dict[str, Any]:
         "properties": {key: schema for key, schema in root.items() if key not in workflow_schema.NOT_INNER},
         "additionalProperties": False,
     }
+    entry = _tool_entry(catalog)
+    for lists in (root["agent"]["properties"], task["properties"]):
+        for key in _TOOL_LISTS:
+            lists[key] = {**lists[key], "items": entry}
     return {
         "$schema": _DRAFT,
         "title": "Nika workflow",
@@ -103,6 +119,21 @@ def workflow_json_schema(catalog: PluginCatalog) -> dict[str, Any]:
         "additionalProperties": False,
         "definitions": {"task": task, _INNER: inner, **payloads},
     }
+
+
+def _tool_entry(catalog: PluginCatalog) -> dict[str, Any]:
+    """Return the schema of an entry of a list of tools: a name, or a rule with the fields of some keyword."""
+    properties: dict[str, Any] = {"tool": {**schema_of(NonEmptyStr()), "description": "The name of the tools."}}
+    for word in sorted(catalog.keywords()):
+        try:
+            kinds = catalog.facets(word).rule_fields()
+        except PluginError:
+            continue
+        for name, kind in kinds.items():
+            schemas = [each for each in properties.get(name, {}).get("anyOf", []) if each != _RULE_FIELDS[kind]]
+            properties[name] = {"anyOf": [*schemas, _RULE_FIELDS[kind]]}
+    rule = {"type": "object", "required": ["tool"], "properties": properties, "additionalProperties": False}
+    return {"anyOf": [schema_of(NonEmptyStr()), rule]}
 
 
 def _root_properties() -> dict[str, Any]:
@@ -256,6 +287,7 @@ _MAKERS: Final[dict[type[Any], Callable[[Any], dict[str, Any]]]] = {
     MapCombined: _map,
     DocumentedMap: _map,
     ScalarOf: _scalar,
+    CheckedValidator: lambda validator: schema_of(validator.inner),
     TemplatedValidator: _templated,
     strictyaml.MapPattern: _pattern,
     strictyaml.Seq: lambda validator: {"type": "array", "items": schema_of(validator._validator)},

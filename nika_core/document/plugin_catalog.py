@@ -44,6 +44,14 @@ class PluginCatalog(Protocol):
         """A template source. Raises PluginError."""
         ...
 
+    def settings_keys(self) -> Collection[str]:
+        """Every word that may be a key of the project file; loads nothing."""
+        ...
+
+    def settings_owner(self, key: str) -> Any:
+        """The description of the plugin that has a key of the project file; None if none has. Raises PluginError."""
+        ...
+
     def install_hint(self, word: str) -> str | None:
         """What to install for a keyword that nobody offers, where that is known."""
         ...

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import base64
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
 from nika_core.errors import Category
 from nika_core.model.events import Event
 from nika_core.model.json import JsonObject
-from nika_core.model.message import Message, Role, ToolCall
+from nika_core.model.message import (
+    DocumentPart,
+    ImagePart,
+    Message,
+    Part,
+    ReasoningPart,
+    Role,
+    TextPart,
+    ToolCall,
+    ToolResultPart,
+    parts_of,
+)
 from nika_core.model.state import Failure, RunResult, TaskResult
 from nika_core.model.usage import NOTHING, Usage
 
@@ -41,6 +53,8 @@ def usage_json(usage: Usage, *, exact: bool = True) -> JsonObject:
         found["estimated"] = True
     if usage.saved_usd:
         found["savedUsd"] = str(usage.saved_usd) if exact else float(usage.saved_usd)
+    if usage.models:
+        found["models"] = list(usage.models)
     return found
 
 
@@ -58,6 +72,7 @@ def usage_of(found: JsonObject | None) -> Usage:
         found.get("estimated", False),
         Decimal(found.get("savedUsd", "0")),
         found.get("cacheWriteTokens", 0),
+        tuple(found.get("models", ())),
     )
 
 
@@ -66,40 +81,76 @@ def figures(data: JsonObject, mask: Callable[[str], str]) -> JsonObject:
     found: dict[str, Any] = {name: data[name] for name in _COUNTED if isinstance(data.get(name), int | float)}
     usage = data.get("usage")
     if isinstance(usage, Mapping):
-        found["usage"] = {**usage, "unpriced": [mask(model) for model in usage.get("unpriced", ())]}
+        names = {key: [mask(model) for model in usage[key]] for key in ("unpriced", "models") if key in usage}
+        found["usage"] = {**usage, "unpriced": [], **names}
     return found
 
 
 def message_json(message: Message) -> JsonObject:
-    """Return a message as it is in events; keys without a value are left out."""
-    found: dict[str, Any] = {"role": message.role.value, "content": message.content}
-    if message.tool_calls:
-        found["toolCalls"] = [
-            {"id": call.id, "name": call.name, "arguments": call.arguments, "raw": call.raw}
-            for call in message.tool_calls
-        ]
-    if message.tool_call_id is not None:
-        found["toolCallId"] = message.tool_call_id
-    if message.is_error:
-        found["isError"] = True
-    if message.state is not None:
-        found["state"] = message.state
-    return found
+    """Return a message as it is in events and hashes: `content` is its text, or a list of parts if it is more."""
+    if all(isinstance(part, TextPart) for part in message.parts) and len(message.parts) < 2:
+        return {"role": message.role.value, "content": message.text}
+    return {"role": message.role.value, "content": [part_json(part) for part in message.parts]}
 
 
 def message_of(found: JsonObject) -> Message:
-    """Return the value of which this is the JSON."""
-    return Message(
-        Role(found["role"]),
-        found["content"],
-        tuple(
-            ToolCall(call["id"], call["name"], call.get("arguments"), call.get("raw", ""))
-            for call in found.get("toolCalls", ())
-        ),
-        found.get("toolCallId"),
-        found.get("isError", False),
-        found.get("state"),
-    )
+    """Return the value of which this is the JSON, or that of an earlier version, in which a message was one text."""
+    role, content = Role(found["role"]), found["content"]
+    if not isinstance(content, str):
+        return Message(role, [part_of(part) for part in content])
+    if "toolCallId" in found:
+        return Message(role, [ToolResultPart(found["toolCallId"], content, found.get("isError", False))])
+    return Message(role, parts_before_parts(content, found.get("toolCalls", ()), found.get("state")))
+
+
+def parts_before_parts(text: str, tool_calls: Iterable[JsonObject], state: JsonObject | None) -> tuple[Part, ...]:
+    """Return the parts of what an earlier version kept as a text, tool calls and a vendor's state."""
+    reasoning = () if state is None else (ReasoningPart(state),)
+    return (*reasoning, *parts_of(text), *(_call_of(call) for call in tool_calls))
+
+
+def part_json(part: Part) -> JsonObject:
+    """Return a part of a message; keys without a value are left out, and bytes are in base64."""
+    match part:
+        case TextPart():
+            return {"type": "text", "text": part.text}
+        case ToolCall():
+            call: dict[str, Any] = {"type": "toolCall", "id": part.id, "name": part.name, "arguments": part.arguments}
+            return call | ({"raw": part.raw} if part.raw else {})
+        case ToolResultPart():
+            result = {"type": "toolResult", "callId": part.call_id, "text": part.text}
+            return result | ({"isError": True} if part.is_error else {})
+        case ReasoningPart():
+            return {"type": "reasoning", "provider": part.provider, "data": part.data}
+        case ImagePart() | DocumentPart():
+            data = base64.b64encode(part.data).decode("ascii")
+            kind = "image" if isinstance(part, ImagePart) else "document"
+            file: dict[str, Any] = {"type": kind, "mediaType": part.media_type, "name": part.name, "data": data}
+            return file | ({"pages": part.pages} if isinstance(part, DocumentPart) and part.pages else {})
+
+
+def part_of(found: JsonObject) -> Part:
+    """Return the value of which this is the JSON. Raise ValueError for a type that this version does not know."""
+    match found["type"]:
+        case "text":
+            return TextPart(found["text"])
+        case "toolCall":
+            return _call_of(found)
+        case "toolResult":
+            return ToolResultPart(found["callId"], found["text"], found.get("isError", False))
+        case "reasoning":
+            return ReasoningPart(found["data"], found["provider"])
+        case "image":
+            return ImagePart(found["mediaType"], base64.b64decode(found["data"]), found["name"])
+        case "document":
+            data = base64.b64decode(found["data"])
+            return DocumentPart(found["mediaType"], data, found["name"], found.get("pages", 0))
+        case other:
+            raise ValueError(f"a message has a part of type {other!r}, which this version does not know")
+
+
+def _call_of(found: JsonObject) -> ToolCall:
+    return ToolCall(found["id"], found["name"], found.get("arguments"), found.get("raw", ""))
 
 
 def failure_of(found: JsonObject) -> Failure:

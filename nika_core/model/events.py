@@ -19,6 +19,8 @@ class EventKind(StrEnum):
     TASK_RETRYING = "task.retrying"  # an attempt failed, another follows; data: attempt, delay, error
     TASK_WAITING = "task.waiting"  # for something outside; data: key, about, deadline
     SIGNAL_RECEIVED = "signal.received"  # data: key, payload
+    TOOL_GRANTED = "tool.granted"  # its calls are made without a question from now on; data: tool, rule, key
+    QUESTION_NOTIFIED = "question.notified"  # a notifier has told of a question; data: notifier, key, settings
     TASK_SUCCEEDED = "task.succeeded"
     TASK_FAILED = "task.failed"
     TASK_SKIPPED = "task.skipped"

@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from nika_core.model.bounded import shorten
+from nika_core.model.formats import FORMAT_NAMES, has_format
 from nika_core.model.json import Json, JsonObject, refuse_constant
 from nika_core.model.path import nesting
 from nika_core.model.workflow import InputSpec
+from nika_core.values import replace
 
 _EXPECTED: Final = {
     "string": "a text",
@@ -31,6 +33,30 @@ def read_value(type_: str, value: Json | str, max_depth: int | None = None) -> J
     return typed
 
 
+def read_field(spec: InputSpec, value: Json, max_depth: int | None = None) -> Json:
+    """Return a given value as what is declared, and allowed. Raise ValueError with what was expected and found.
+
+    A text in place of a list is the list as JSON, or its values with commas between them.
+    """
+    if not spec.many:
+        return within(spec, read_value(spec.type, value, max_depth))
+    values: Json = value
+    if isinstance(value, str):
+        values = [part.strip() for part in value.split(",") if part.strip()]
+        if value.lstrip().startswith("["):
+            values = read_value("json", value, max_depth)
+    if not isinstance(values, list | tuple):
+        raise ValueError(f"expected a list, found {shown_value(value)}")
+    chosen = [
+        within(replace(spec, many=False, shortest=None, longest=None), read_value(spec.type, each, max_depth))
+        for each in values
+    ]
+    if len(set(map(compact, chosen))) < len(chosen):
+        raise ValueError("expected each value once")
+    _check_length(spec, len(chosen), "values")
+    return chosen
+
+
 def within(spec: InputSpec, value: Json) -> Json:
     """Return a value that the input may have. Raises ValueError with what is allowed."""
     if spec.enum is not None and value not in spec.enum:
@@ -40,7 +66,18 @@ def within(spec: InputSpec, value: Json) -> Json:
             raise ValueError(f"expected at least {spec.least:g}, found {shown_value(value)}")
         if spec.most is not None and value > spec.most:
             raise ValueError(f"expected at most {spec.most:g}, found {shown_value(value)}")
+    if isinstance(value, str) and not spec.many:
+        _check_length(spec, len(value), "characters")
+        if not has_format(value, spec.format):
+            raise ValueError(f"expected {FORMAT_NAMES[spec.format]}, found {shown_value(value)}")
     return value
+
+
+def _check_length(spec: InputSpec, length: int, what: str) -> None:
+    if spec.shortest is not None and length < spec.shortest:
+        raise ValueError(f"expected at least {spec.shortest} {what}, found {length}")
+    if spec.longest is not None and length > spec.longest:
+        raise ValueError(f"expected at most {spec.longest} {what}, found {length}")
 
 
 def _read(type_: str, value: Any) -> Any:
@@ -103,12 +140,15 @@ def _of_field(field: str) -> Iterator[None]:
         raise DeclarationError(str(error), field) from None
 
 
-def input_spec(name: str, fields: Mapping[str, Any], read: Callable[[str, Any], Json] = read_value) -> InputSpec:
+def input_spec(
+    name: str, fields: Mapping[str, Any], read: Callable[[str, Any], Json] = read_value, *, checked: bool = True
+) -> InputSpec:
     """Return a declared input, or a field of a form.
 
     Args:
         fields: what is declared of it, as `fields.Inputs` returns it.
         read: makes a value of a type of what is written as `default` or in `enum`.
+        checked: whether a default that is not allowed is an error; one that was masked may not be allowed.
 
     Raises:
         DeclarationError: a field makes no sense, e.g. a default of another type.
@@ -118,7 +158,7 @@ def input_spec(name: str, fields: Mapping[str, Any], read: Callable[[str, Any], 
     value: Json = None
     if has_default:
         with _of_field("default"):
-            value = read(type_, fields["default"])
+            value = fields["default"] if fields.get("many") else read(type_, fields["default"])
     required = fields.get("required")
     with _of_field("enum"):
         allowed = _allowed(type_, fields.get("enum"), read)
@@ -132,13 +172,19 @@ def input_spec(name: str, fields: Mapping[str, Any], read: Callable[[str, Any], 
         allowed,
         fields.get("min"),
         fields.get("max"),
+        bool(fields.get("many")),
+        fields.get("shortest"),
+        fields.get("longest"),
+        fields.get("format") or "",
     )
+    if spec.format and spec.format not in FORMAT_NAMES:
+        raise DeclarationError(f"there is no format `{spec.format}`; there are {', '.join(FORMAT_NAMES)}", "format")
     if (spec.least is not None or spec.most is not None) and type_ not in ("int", "float"):
         field = "max" if spec.least is None else "min"
         raise DeclarationError(f"`min` and `max` are for int and float, and its type is {type_}", field)
-    if has_default:
+    if has_default and checked:
         with _of_field("default"):
-            within(spec, value)
+            return replace(spec, default=read_field(spec, value) if spec.many else within(spec, value))
     return spec
 
 
@@ -159,5 +205,10 @@ def input_json(spec: InputSpec) -> JsonObject:
         found["default"] = spec.default
     if spec.enum is not None:
         found["enum"] = list(spec.enum)
-    found |= {name: bound for name, bound in (("min", spec.least), ("max", spec.most)) if bound is not None}
+    bounds = (("min", spec.least), ("max", spec.most), ("shortest", spec.shortest), ("longest", spec.longest))
+    found |= {name: bound for name, bound in bounds if bound is not None}
+    if spec.many:
+        found["many"] = True
+    if spec.format:
+        found["format"] = spec.format
     return found

@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from typing import Any, Final
 
-from nika_core.model.json import Json, refuse_constant
+from nika_core.model.json import Json, JsonObject, refuse_constant
 from nika_core.model.path import nesting
 
 
@@ -59,3 +59,13 @@ def _finite(text: str) -> float:
 _DECODER: Final = json.JSONDecoder(
     parse_constant=refuse_constant, parse_float=_finite, object_pairs_hook=_no_duplicates
 )
+
+
+def json_instruction(schema: JsonObject | None) -> str:
+    """Return the instruction for a model that has no native way to answer in a schema."""
+    if not schema:
+        return "Answer with one JSON value and nothing else: no explanation, no code fence."
+    return (
+        "Answer with one JSON value that fits the following JSON Schema, and nothing else: no explanation, no code "
+        f"fence.\n{json.dumps(schema, ensure_ascii=False)}"
+    )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
+from typing import TypeAlias
 
 from nika_core.model.json import JsonObject
 from nika_core.values import dataclass, field
@@ -17,8 +19,51 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class TextPart:
+    """Text.
+
+    Attributes:
+        text: the text.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    """A picture; only with `USER`.
+
+    Attributes:
+        media_type: what it is: `image/png`, `image/jpeg`, `image/gif` or `image/webp`.
+        data: the file's bytes.
+        name: the file's name, for messages; may be empty.
+    """
+
+    media_type: str
+    data: bytes
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentPart:
+    """A document; only with `USER`.
+
+    Attributes:
+        media_type: what it is: `application/pdf`, or `text/plain` for UTF-8 text of any kind.
+        data: the file's bytes.
+        name: the file's name, which the model may be shown.
+        pages: how many pages a PDF has; 0 if that is not known.
+    """
+
+    media_type: str
+    data: bytes
+    name: str = ""
+    pages: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A model asks for a tool.
+    """A model asks for a tool; only with `ASSISTANT`.
 
     Attributes:
         id: the model's own name for this call; the answer repeats it.
@@ -34,24 +79,86 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolResultPart:
+    """The result of a tool call; only with `TOOL`.
+
+    Attributes:
+        call_id: the `id` of the call.
+        text: what the model is told.
+        is_error: whether the call failed.
+    """
+
+    call_id: str
+    text: str
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningPart:
+    """What a provider sent with a reply beside its answer, and wants back as it came; only with `ASSISTANT`.
+
+    It holds thinking and its signatures, for example. Only the provider that made it reads it: it is never part of an
+    answer, and no other provider is sent it.
+
+    Attributes:
+        data: the provider's own JSON.
+        provider: whose it is; the kernel fills it in.
+    """
+
+    data: JsonObject
+    provider: str = ""
+
+
+Part: TypeAlias = TextPart | ImagePart | DocumentPart | ToolCall | ToolResultPart | ReasoningPart
+
+
+@dataclass(frozen=True, slots=True, init=False)
 class Message:
     """One turn of a conversation.
 
     Attributes:
         role: the author of the message.
-        content: the text.
-        tool_calls: the tools that the model calls; only with `ASSISTANT`.
-        tool_call_id: the call that this is the result of; only with `TOOL`.
-        is_error: whether that call failed; only with `TOOL`.
-        state: what the provider sent with the reply and wants back; only with `ASSISTANT`.
+        parts: what it consists of, in order. `Message(Role.USER, "Hello")` makes one part of a text, and none of "".
     """
 
     role: Role
-    content: str
-    tool_calls: tuple[ToolCall, ...] = ()
-    tool_call_id: str | None = None
-    is_error: bool = False
-    state: JsonObject | None = None
+    parts: tuple[Part, ...]
+
+    def __init__(self, role: Role, parts: str | Iterable[Part]) -> None:
+        object.__setattr__(self, "role", role)
+        object.__setattr__(self, "parts", parts_of(parts))
+
+    @property
+    def text(self) -> str:
+        """All text parts together."""
+        return text_in(self.parts)
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The tools that the model calls."""
+        return tool_calls_in(self.parts)
+
+    @property
+    def tool_results(self) -> tuple[ToolResultPart, ...]:
+        """The results of tools."""
+        return tuple(part for part in self.parts if isinstance(part, ToolResultPart))
+
+
+def parts_of(parts: str | Iterable[Part]) -> tuple[Part, ...]:
+    """Return parts as a tuple: a text is one part, an empty text none."""
+    if isinstance(parts, str):
+        return (TextPart(parts),) if parts else ()
+    return tuple(parts)
+
+
+def text_in(parts: Iterable[Part]) -> str:
+    """Return the text of all text parts."""
+    return "".join(part.text for part in parts if isinstance(part, TextPart))
+
+
+def tool_calls_in(parts: Iterable[Part]) -> tuple[ToolCall, ...]:
+    """Return the tool calls among parts."""
+    return tuple(part for part in parts if isinstance(part, ToolCall))
 
 
 @dataclass(frozen=True, slots=True)

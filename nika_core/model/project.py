@@ -16,12 +16,18 @@ FILE_NAME: Final = "nika.yaml"
 
 @dataclass(frozen=True, slots=True)
 class ModelPrice:
-    """What a model costs here: US dollars per million tokens."""
+    """What a model costs here: US dollars per million tokens; with `free`, nothing, whatever the prices say."""
 
     input_per_million: Decimal
     output_per_million: Decimal
     cached_per_million: Decimal | None = None
     cache_write_per_million: Decimal | None = None
+    free: bool = False
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether tokens that are not cached cost nothing."""
+        return not self.input_per_million and not self.output_per_million
 
 
 def _nowhere(_: NodePath, *, at_key: bool = False) -> Place:
@@ -32,11 +38,12 @@ def _nowhere(_: NodePath, *, at_key: bool = False) -> Place:
 class Project:
     """The content of `nika.yaml`. Without such a file, all of it is empty and `path` is None.
 
-    `allow` None: every plugin may be loaded. `prefer` has the distribution for an id such as `keywords:shell`.
-    `models` has names for models: each is resolved, never another of these names. `limits` has texts by camelCase key.
-    `settings` has the keys that belong to keywords, by the keyword's word; they are plain trees of text until
-    `nika_core.document.check_settings` has validated them. `at` returns the place of a key's value, with `at_key` that
-    of the key itself.
+    `labels` are what providers are told of the project's calls. `allow` None: every plugin may be loaded. `prefer` has
+    the distribution for an id such as `keywords:shell`. `models` has names for models: each is resolved, never another
+    of these names. `limits` has texts by camelCase key. `settings` has the keys that belong to plugins, by the plugin's
+    word; they are plain trees of text until `nika_core.document.check_settings` has validated them. `digest` is the
+    SHA-256 of the file's bytes, in hexadecimal. `at` returns the place of a key's value, with `at_key` that of the key
+    itself.
     """
 
     path: Path | None = None
@@ -51,6 +58,8 @@ class Project:
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     prices: Mapping[str, ModelPrice] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    digest: str = ""
     at: Callable[..., Place] = field(default=_nowhere, compare=False, repr=False)
 
     def resolve_model(self, name: str) -> str:

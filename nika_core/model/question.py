@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Final
 
-from nika_core.model.input_values import compact, input_json, input_spec, read_value, shown_value, within
+from nika_core.model.input_values import compact, input_json, input_spec, read_field, shown_value
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.nearest import did_you_mean
+from nika_core.model.text import iso_time
 from nika_core.model.workflow import InputSpec
-from nika_core.values import dataclass
+from nika_core.values import dataclass, field
 
 QUESTION_KIND: Final = "question"
 _YES: Final = frozenset({"yes", "y", "true"})
@@ -31,6 +31,10 @@ class Question:
             None: for ever.
         default: the answer when the time is over.
         has_default: whether there is a `default`.
+        words: words that may be answered in place of the form's fields, or of yes and no, e.g. `("decline",)`, so that
+            a person need not fill in a form; then the word is the answer. They are lower-case letters.
+        calls: by field of the form, the tool call that it approves, and the rule by which it is asked about. The
+            engine fills it in for `askTools`; empty: the question is about something else.
     """
 
     message: str
@@ -39,6 +43,8 @@ class Question:
     seconds: float | None = None
     default: Json = None
     has_default: bool = False
+    words: tuple[str, ...] = ()
+    calls: Mapping[str, JsonObject] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,15 +81,25 @@ class AnswerError(ValueError):
         self.problems = problems
 
 
-def question_json(question: Question) -> JsonObject:
-    """Return what people are shown of a question as JSON, with its digest; `question_of` reads it."""
+def question_json(question: Question, tool_call: str = "") -> JsonObject:
+    """Return what people are shown of a question as JSON, with its digest; `question_of` reads it.
+
+    Args:
+        tool_call: which call of a tool asks, if one does: equal questions of two calls are two questions.
+    """
     found: dict[str, Any] = {"kind": QUESTION_KIND, "message": question.message}
     if question.show is not None:
         found["show"] = question.show
     if question.form is not None:
         found["form"] = {name: input_json(spec) for name, spec in question.form.items()}
+    if question.words:
+        found["words"] = list(question.words)
+    if tool_call:
+        found["toolCall"] = tool_call
     if question.has_default:
         found["default"] = question.default
+    if question.calls:
+        found["calls"] = dict(question.calls)
     found["digest"] = question_digest(found)
     return found
 
@@ -94,9 +110,13 @@ def question_of(about: JsonObject) -> Question:
     return Question(
         message=about["message"],
         show=about.get("show"),
-        form=None if form is None else {name: input_spec(name, fields, _as_it_is) for name, fields in form.items()},
+        form=None
+        if form is None
+        else {name: input_spec(name, fields, _as_it_is, checked=False) for name, fields in form.items()},
         default=about.get("default"),
         has_default="default" in about,
+        words=tuple(about.get("words", ())),
+        calls=about.get("calls", {}),
     )
 
 
@@ -106,8 +126,10 @@ def is_question(about: Mapping[str, Any]) -> bool:
 
 
 def question_digest(shown: Mapping[str, Any]) -> str:
-    """Return a digest of exactly what was shown: message, value and form."""
+    """Return a digest of exactly what was shown, message, value, form and words, and of the call that asks."""
     parts = [shown["message"], shown.get("show"), shown.get("form")]
+    if shown.get("words") or shown.get("toolCall"):
+        parts += [shown.get("words"), shown.get("toolCall")]
     text = json.dumps(parts, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return blake2b(text.encode("ascii"), digest_size=16).hexdigest()
 
@@ -115,13 +137,20 @@ def question_digest(shown: Mapping[str, Any]) -> str:
 def check_answer(question: Question, answer: Json, max_depth: int | None = None) -> Json:
     """Return an answer with its types and defaults. Raise AnswerError with all that is wrong with it.
 
-    A text is read as the declared type, as a workflow's input is; yes and no may be texts, too.
+    A text is read as the declared type, as a workflow's input is; yes and no may be texts, too. One word about tool
+    calls is about all of them.
     """
+    if question.words and isinstance(answer, str) and answer.strip().lower() in question.words:
+        return answer.strip().lower()
     if question.form is None:
-        return _yes_or_no(answer)
+        return _yes_or_no(answer, question.words)
+    if question.calls and isinstance(answer, str | bool):
+        word = ("yes" if answer else "no") if isinstance(answer, bool) else answer.strip().lower()
+        answer = dict.fromkeys(question.form, word)
     names = ", ".join(question.form)
     if not isinstance(answer, Mapping):
-        what = f"the answer has the fields {names}, and is not {shown_value(answer)}"
+        instead = f", or is {' or '.join(question.words)}" if question.words else ""
+        what = f"the answer has the fields {names}{instead}, and is not {shown_value(answer)}"
         raise AnswerError((what,))
     problems = [
         f"there is no field `{name}`; {did_you_mean(name, question.form) or f'the fields are {names}'}"
@@ -132,7 +161,7 @@ def check_answer(question: Question, answer: Json, max_depth: int | None = None)
     for name, spec in question.form.items():
         try:
             if name in answer:
-                values[name] = within(spec, read_value(spec.type, answer[name], max_depth))
+                values[name] = read_field(spec, answer[name], max_depth)
             elif spec.has_default:
                 values[name] = spec.default
             elif spec.required:
@@ -146,17 +175,19 @@ def check_answer(question: Question, answer: Json, max_depth: int | None = None)
 
 
 def answer_text(answer: Json) -> str:
-    """Return an answer for people: yes, no, or its fields as JSON."""
+    """Return an answer for people: yes, no, a word, or its fields as JSON."""
+    if isinstance(answer, str):
+        return answer
     return ("yes" if answer else "no") if isinstance(answer, bool) else compact(answer)
 
 
-def _yes_or_no(answer: Json) -> bool:
+def _yes_or_no(answer: Json, words: tuple[str, ...]) -> bool:
     if isinstance(answer, bool):
         return answer
     word = answer.strip().lower() if isinstance(answer, str) else ""
     if word in _YES or word in _NO:
         return word in _YES
-    raise AnswerError((f"the answer is yes or no, and not {shown_value(answer)}",))
+    raise AnswerError((f"the answer is {' or '.join(('yes', 'no', *words))}, and not {shown_value(answer)}",))
 
 
 def _as_it_is(type_: str, value: Json) -> Json:
@@ -168,12 +199,12 @@ def open_question_json(asked: OpenQuestion) -> JsonObject:
     found: dict[str, Any] = {"task": asked.task, "message": asked.question.message}
     if asked.question.form is not None:
         found["form"] = {name: input_json(spec) for name, spec in asked.question.form.items()}
-    found["since"] = _iso(asked.since)
+    if asked.question.words:
+        found["words"] = list(asked.question.words)
+    if asked.question.calls:
+        found["calls"] = dict(asked.question.calls)
+    found["since"] = iso_time(asked.since)
     if asked.deadline is not None:
-        found["expiresAt"] = _iso(asked.deadline)
+        found["expiresAt"] = iso_time(asked.deadline)
     found["digest"] = asked.digest
     return found
-
-
-def _iso(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

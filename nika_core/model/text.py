@@ -41,6 +41,11 @@ def _picture(found: re.Match[str]) -> str:
     return "␡" if code == 0x7F else f"<U+{code:04X}>"
 
 
+def iso_time(at: float) -> str:
+    """Return a time (seconds since the epoch) for programs: `2026-11-26T09:00:00Z`."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 def time_text(at: float) -> str:
     """Return a time (seconds since the epoch) for people, in their time zone."""
     return datetime.fromtimestamp(at, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")

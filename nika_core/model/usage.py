@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 
-from nika_core.values import dataclass
+from nika_core.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class Usage:
         estimated: whether the provider reported no figures and these are estimates.
         saved_usd: what a batch saved, in US dollars.
         cache_write_tokens: how many of the input tokens were written to the provider's cache.
+        models: which models answered; it is not compared.
     """
 
     input_tokens: int = 0
@@ -33,6 +34,7 @@ class Usage:
     estimated: bool = False
     saved_usd: Decimal = Decimal(0)
     cache_write_tokens: int = 0
+    models: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def total_tokens(self) -> int:
@@ -55,6 +57,7 @@ class Usage:
             self.estimated or other.estimated,
             self.saved_usd + other.saved_usd,
             self.cache_write_tokens + other.cache_write_tokens,
+            tuple(dict.fromkeys(self.models + other.models)),
         )
 
 

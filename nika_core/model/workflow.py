@@ -92,6 +92,9 @@ class InputSpec:
         required: whether a run without it is refused.
         enum: the only values that it may have; None: any.
         least, most: the bounds of a number; None: not bounded.
+        many: whether the value is a list, of values that `type` and `enum` describe.
+        shortest, longest: the bounds of a text's length in characters, or of a list's in values; None: not bounded.
+        format: what a text must be: `email`, `uri`, `date` or `date-time`; "": any text.
     """
 
     name: str
@@ -103,6 +106,10 @@ class InputSpec:
     enum: tuple[Json, ...] | None = None
     least: float | None = None
     most: float | None = None
+    many: bool = False
+    shortest: int | None = None
+    longest: int | None = None
+    format: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +118,18 @@ class AgentBlock:
 
     Attributes:
         model, provider: the model, and the provider that runs it.
+        fallback: models that are asked in order if that one cannot answer now.
+        options_json: the provider's own options, a JSON object; "" if there are none.
         system_prompt, system_prompt_file: what every conversation starts with, or the file that has it.
         mode: whether the main agent decides what to do after a task has finally failed.
         max_turns: how often the model may answer in one task.
         max_budget_usd: the most that a run may cost, in US dollars.
         max_tokens: tokens of one answer.
         temperature: from 0 to 2.
-        allowed_tools, disallowed_tools: the tools that tasks may use, and those that they may not.
+        effort: how much models think before they answer: `low`, `medium` or `high`; None: as they do by themselves.
+        allowed_tools, disallowed_tools: the tools that tasks may use, and those that they may not. An entry is a name,
+            or the JSON text of a rule (`model.tool_rules`).
+        ask_tools: the tools whose calls a person has to approve, in the same form.
         output: the task whose output is the workflow's.
         overflow: `refuse`, or `summarize`: what happens to a conversation that no longer fits the model.
     """
@@ -133,8 +145,12 @@ class AgentBlock:
     temperature: float | None = None
     allowed_tools: tuple[str, ...] | None = None
     disallowed_tools: tuple[str, ...] = ()
+    ask_tools: tuple[str, ...] = ()
     output: str | None = None
     overflow: str = "refuse"
+    fallback: tuple[str, ...] = ()
+    options_json: str = ""
+    effort: str | None = None
 
 
 class ItemError(StrEnum):
@@ -241,6 +257,7 @@ class Task:
         repeat: how it is done again.
         output: what its output has to be.
         allowed_tools, disallowed_tools: the tools that it may use, and those that it may not.
+        ask_tools: the tools whose calls a person has to approve, beside those of the agent block.
         mode: as in `AgentBlock`; None: the agent block's.
         inner: the workflow that it stands for; None: it does its keyword's step.
         stand_in: stands in for its output if it fails and `on_error` says so.
@@ -264,6 +281,7 @@ class Task:
     output: OutputSpec = OutputSpec()
     allowed_tools: tuple[str, ...] | None = None
     disallowed_tools: tuple[str, ...] = ()
+    ask_tools: tuple[str, ...] = ()
     mode: Mode | None = None
     inner: InnerWorkflow | None = None
     stand_in: PayloadValue = None

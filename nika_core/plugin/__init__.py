@@ -1,12 +1,14 @@
 """All that a plugin's author imports: `from nika_core.plugin import ...` is the only line that a plugin needs.
 
 A plugin is a module with functions that `hookimpl` marks, named by an entry point in one of the groups `nika.keywords`,
-`nika.providers`, `nika.template_sources`, `nika.limit_policies` and `nika.commands`. The entry point's name is the word
-that a user writes. The module says which version of this interface it was written for: `NIKA_API = 1`. The version
-that is installed is `API_VERSION`. Validators of payloads are in the module `fields`, and the names of Nika's codes in
-the module `codes`. What a client streams is a `Chunk`: a `TextDelta`, a `ClientNotice` or, at the end, `Finished`.
+`nika.providers`, `nika.template_sources`, `nika.limit_policies`, `nika.commands` and `nika.notifiers`. The entry
+point's name is the word that a user writes. The module says which version of this interface it was written for:
+`NIKA_API = 1`. The version that is installed is `API_VERSION`. Validators of payloads are in the module `fields`, and
+the names of Nika's codes in the module `codes`. What a client streams is a `Chunk`: a `TextDelta`, a `ClientNotice` or,
+at the end, `Finished`.
 Values of JSON are of the types `Json` and `JsonObject`; a field of a payload is a `PayloadValue`, which is JSON with
 templates in it. A `Placeholder` without a default has `MISSING` as its default.
+What a `Message` consists of is a `Part`: any class whose name ends so, or a `ToolCall`.
 A source depends on `ALL_TASKS` if its value is known only when all tasks but cleanup have ended.
 """
 
@@ -44,21 +46,38 @@ if TYPE_CHECKING:
     from nika_core.model.importing import import_in_thread
     from nika_core.model.input_values import input_spec
     from nika_core.model.limits import Limit, LimitKind, Unit, output_of, timeout_of
-    from nika_core.model.message import Message, Role, ToolCall, ToolSpec
+    from nika_core.model.message import (
+        DocumentPart,
+        ImagePart,
+        Message,
+        Part,
+        ReasoningPart,
+        Role,
+        TextPart,
+        ToolCall,
+        ToolResultPart,
+        ToolSpec,
+    )
     from nika_core.model.nearest import nearest
     from nika_core.model.path import read_path
     from nika_core.model.question import AnswerError, Question, answer_text, check_answer
-    from nika_core.plugin.command import Command, CommandContext, Styled, Terminal
-    from nika_core.plugin.limit_policy import Admission, LimitPolicy, Policy, Refusal, Stage
-    from nika_core.plugin.provider import (
+    from nika_core.plugin.client_extras import (
+        BatchClient,
         BatchFinder,
         BatchReply,
         BatchResult,
         BatchSearch,
         BatchTrace,
+        PriceLister,
+    )
+    from nika_core.plugin.command import Command, CommandContext, Styled, Terminal
+    from nika_core.plugin.limit_policy import Admission, LimitPolicy, Policy, Refusal, Stage
+    from nika_core.plugin.notifier import Notifier, NotifierDescription, NotifierSetup, QuestionNotice
+    from nika_core.plugin.provider import (
         Chunk,
         Client,
         ClientNotice,
+        FileAbility,
         Finished,
         Health,
         ModelInfo,
@@ -66,31 +85,50 @@ if TYPE_CHECKING:
         ModelRequest,
         Price,
         Provider,
+        RateLimit,
+        RateState,
         TextDelta,
         TokenEstimate,
-        estimate_tokens,
     )
     from nika_core.plugin.template_source import Scope, Source, SourceReport, TemplateSource, TypedSource, Values
-    from nika_core.plugin.tool import Tool, ToolResult
+    from nika_core.plugin.token_estimate import estimate_tokens
+    from nika_core.plugin.tool import RuleField, Tool, ToolResult
 
 API_VERSION: Final = 1
 # What a keyword's description does not need is imported when it is first asked for.
 _LAZY: Final = {
     "nika_core.model.graph": ("ALL_TASKS", "Edge", "EdgeKind", "Graph"),
-    "nika_core.plugin.command": ("Command", "CommandContext", "Styled", "Terminal"),
-    "nika_core.model.clock": ("Clock",),
-    "nika_core.model.events": ("EventKind",),
-    "nika_core.model.limits": ("Limit", "LimitKind", "Unit", "output_of", "timeout_of"),
-    "nika_core.model.message": ("Message", "Role", "ToolCall", "ToolSpec"),
-    "nika_core.plugin.limit_policy": ("Admission", "LimitPolicy", "Policy", "Refusal", "Stage"),
-    "nika_core.plugin.provider": (
+    "nika_core.plugin.client_extras": (
+        "BatchClient",
         "BatchFinder",
         "BatchReply",
         "BatchResult",
         "BatchSearch",
         "BatchTrace",
+        "PriceLister",
+    ),
+    "nika_core.plugin.command": ("Command", "CommandContext", "Styled", "Terminal"),
+    "nika_core.model.clock": ("Clock",),
+    "nika_core.model.events": ("EventKind",),
+    "nika_core.model.limits": ("Limit", "LimitKind", "Unit", "output_of", "timeout_of"),
+    "nika_core.model.message": (
+        "DocumentPart",
+        "ImagePart",
+        "Message",
+        "Part",
+        "ReasoningPart",
+        "Role",
+        "TextPart",
+        "ToolCall",
+        "ToolResultPart",
+        "ToolSpec",
+    ),
+    "nika_core.plugin.limit_policy": ("Admission", "LimitPolicy", "Policy", "Refusal", "Stage"),
+    "nika_core.plugin.notifier": ("Notifier", "NotifierDescription", "NotifierSetup", "QuestionNotice"),
+    "nika_core.plugin.provider": (
         "Chunk",
         "Client",
+        "FileAbility",
         "Finished",
         "Health",
         "ModelInfo",
@@ -99,12 +137,14 @@ _LAZY: Final = {
         "ClientNotice",
         "Price",
         "Provider",
+        "RateLimit",
+        "RateState",
         "TextDelta",
         "TokenEstimate",
-        "estimate_tokens",
     ),
+    "nika_core.plugin.token_estimate": ("estimate_tokens",),
     "nika_core.plugin.template_source": ("Scope", "Source", "SourceReport", "TemplateSource", "TypedSource", "Values"),
-    "nika_core.plugin.tool": ("Tool", "ToolResult"),
+    "nika_core.plugin.tool": ("RuleField", "Tool", "ToolResult"),
     "nika_core.model.bounded": ("bound",),
     "nika_core.model.files": (
         "FileError",
@@ -131,6 +171,7 @@ __all__ = [
     "Admission",
     "AgentBlock",
     "AnswerError",
+    "BatchClient",
     "BatchFinder",
     "BatchReply",
     "BatchResult",
@@ -145,6 +186,7 @@ __all__ = [
     "Command",
     "CommandContext",
     "Declined",
+    "DocumentPart",
     "Edge",
     "EdgeKind",
     "Effect",
@@ -152,10 +194,12 @@ __all__ = [
     "EventKind",
     "Explanation",
     "Facets",
+    "FileAbility",
     "FileError",
     "Finished",
     "Graph",
     "Health",
+    "ImagePart",
     "InputSpec",
     "Json",
     "JsonObject",
@@ -169,19 +213,29 @@ __all__ = [
     "ModelReply",
     "ModelRequest",
     "NikaError",
+    "Notifier",
+    "NotifierDescription",
+    "NotifierSetup",
     "OutputSpec",
+    "Part",
     "Payload",
     "PayloadValue",
     "Place",
     "Placeholder",
     "Policy",
     "Price",
+    "PriceLister",
     "ProblemsError",
     "Provider",
     "Question",
+    "QuestionNotice",
+    "RateLimit",
+    "RateState",
+    "ReasoningPart",
     "Refusal",
     "Report",
     "Role",
+    "RuleField",
     "Scope",
     "Severity",
     "Source",
@@ -198,10 +252,12 @@ __all__ = [
     "TemplateValueError",
     "Terminal",
     "TextDelta",
+    "TextPart",
     "TokenEstimate",
     "Tool",
     "ToolCall",
     "ToolResult",
+    "ToolResultPart",
     "ToolSpec",
     "TypedSource",
     "Unit",

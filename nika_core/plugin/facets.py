@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # describing a keyword needs none of these
     from nika_core.model.template import Template
     from nika_core.plugin.provider import ModelRequest
     from nika_core.plugin.step import StepContext
-    from nika_core.plugin.tool import Tool
+    from nika_core.plugin.tool import RuleField, Tool
 
 
 class Payload(Protocol):
@@ -115,6 +115,7 @@ class CallEstimate:
         calls_high: calls, at most; None: nothing bounds it.
         reason: why something is not bounded.
         exact: whether the prompt is fully known and was counted, not estimated.
+        fallback: models that may be called in its place; None: the agent block's if `model` is None, else none.
     """
 
     model: str | None
@@ -125,6 +126,7 @@ class CallEstimate:
     calls_high: int | None = 1
     reason: str = ""
     exact: bool = False
+    fallback: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +209,34 @@ class Facets:
         """
         if reference and "*" not in reference:
             self.check_tool(reference, payload, report)
+
+    def rule_fields(self) -> Mapping[str, RuleField]:
+        """Return the fields that a rule about calls of this keyword as a tool may have, by name.
+
+        With `{"argv": RuleField.WORDS}`, `allowedTools: [{tool: word, argv: [git, log]}]` can be written. The default:
+        none.
+        """
+        return {}
+
+    def check_rule(self, fields: Mapping[str, Json], payload: Payload, report: Report) -> None:
+        """Report values of a rule that no call can have, e.g. a host in capital letters. The default: none.
+
+        Args:
+            fields: the rule's, whose names and kinds are known to be right.
+            payload, report: as for `check_tool`; `payload.at("host")` is the place of a field.
+        """
+
+    def call_fields(self, payload: JsonObject) -> Mapping[str, Json]:
+        """Return the values of `rule_fields` for one call as a tool, which rules are compared with. Pure.
+
+        A value says all that the call does in that respect. Leave out (or set to None) what cannot be said, such as the
+        words of a command that a shell would change: then no rule about it allows the call, and each one that forbids
+        or asks holds. The default: nothing can be said.
+
+        Args:
+            payload: rendered, as `Tool.payload` has made it of the model's arguments.
+        """
+        return {}
 
     def effects(self, payload: Payload) -> Sequence[Effect]:
         """Return what the task may touch; the default says that nothing is known."""

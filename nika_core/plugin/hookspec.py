@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # each kind's module is imported by the plugins that bring on
     from nika_core.plugin.command import Command
     from nika_core.plugin.keyword import Keyword
     from nika_core.plugin.limit_policy import LimitPolicy
+    from nika_core.plugin.notifier import NotifierDescription
     from nika_core.plugin.provider import Provider
     from nika_core.plugin.template_source import TemplateSource
 
@@ -178,4 +179,39 @@ def nika_commands() -> Iterable[Command]:  # type: ignore[empty-body]  # a hook 
         hello = "acme_hello"
 
     The command is then called as `nika hello --name Ada`.
+    """
+
+
+@hookspec(historic=True)
+def nika_notifiers() -> Iterable[NotifierDescription]:  # type: ignore[empty-body]  # a hook specification has no body
+    """Return the notifiers that this plugin brings, one for each of its `nika.notifiers` entry points.
+
+    A complete plugin, `acme_inbox.py`:
+
+        import asyncio
+        from nika_core.plugin import NotifierDescription, fields, hookimpl
+
+        NIKA_API = 1
+
+        @hookimpl
+        def nika_notifiers():
+            settings = fields.Map({"file": fields.NonEmptyStr()})
+            summary = "Writes questions into a file."
+            return [NotifierDescription(name="inbox", summary=summary, notifier="acme_inbox:Inbox", settings=settings)]
+
+        class Inbox:
+            def __init__(self, setup):
+                self.path = setup.folder / setup.settings["file"]
+            async def notify(self, notice):
+                await asyncio.to_thread(self.write, f"{notice.message} Answer: {notice.command}\\n")
+            def write(self, line):
+                with self.path.open("a") as file:
+                    file.write(line)
+
+    and in its pyproject.toml:
+
+        [project.entry-points."nika.notifiers"]
+        inbox = "acme_inbox"
+
+    A project uses it with `inbox: {file: questions.txt}` in its `nika.yaml`.
     """

@@ -35,6 +35,9 @@ class Keyword:
             type.
         verbatim_fields: payload fields in which `{{` and `${` mean nothing.
         rendered_fields: payload fields that the facets' `render` puts together, since a value must be made safe there.
+        file_fields: payload fields that are lists of paths of files for a model. A path that its author wrote lies in
+            the workflow's folder, one with a value in it in `${run.folder}`. The step is given each as an object with
+            `path` and `digest` (hexadecimal SHA-256), so that a resumed run does the task again if a file has changed.
         needs_provider: whether a task with it calls a model, so that the workflow needs an `agent:` block.
         only_asks: whether its step does nothing but ask people (`StepContext.ask`). A task with it then takes no place
             among those that run at once, and a mocked run does its step, with the answers of `--answers`.
@@ -45,6 +48,8 @@ class Keyword:
         sections: root keys of a workflow's file that belong to this keyword, each with its validator. Their names are
             taken like words, those of the kernel's own root keys cannot be had, and templates in them stay text.
         settings: validator of the project file's key of the keyword's own name; None: there is none.
+        widening_settings: keys of a mapping in `settings` that widen what tasks may do, such as a list of allowed
+            hosts. They count only in a folder that the user trusts, and are left out elsewhere.
         synonyms: what other systems call it (`run`), for who writes that by mistake.
         explanations: the codes of its own that it reports, for `nika explain`.
     """
@@ -60,6 +65,7 @@ class Keyword:
     json_fields: frozenset[str] = frozenset()
     verbatim_fields: frozenset[str] = frozenset()
     rendered_fields: frozenset[str] = frozenset()
+    file_fields: frozenset[str] = frozenset()
     needs_provider: bool = False
     only_asks: bool = False
     refused_keys: Mapping[str, str] = field(default_factory=dict)
@@ -68,5 +74,6 @@ class Keyword:
     default_max_output: int | None = None
     sections: Mapping[str, Validator] = field(default_factory=dict)
     settings: Validator | None = None
+    widening_settings: frozenset[str] = frozenset()
     synonyms: frozenset[str] = frozenset()
     explanations: tuple[Explanation, ...] = ()

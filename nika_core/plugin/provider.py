@@ -5,16 +5,26 @@ Retries, circuit breaker, rate limits, budgets, timeouts and accounting are the 
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
-from enum import StrEnum
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from nika_core.model.json import Json, JsonObject
-from nika_core.model.message import Message, ToolCall, ToolSpec
+from nika_core.model.json import JsonObject
+from nika_core.model.message import (
+    Message,
+    Part,
+    ReasoningPart,
+    TextPart,
+    ToolCall,
+    ToolSpec,
+    text_in,
+    tool_calls_in,
+)
 from nika_core.model.usage import Usage
 from nika_core.values import dataclass, field
+
+if TYPE_CHECKING:  # describing a provider without options needs none of these
+    from nika_core.plugin.fields.validator import Validator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +41,11 @@ class Provider:
             server, or another way to prove who one is.
         client: "package.module:Class" of a `Client`, made with the run's environment as its only argument.
         requests_per_minute, tokens_per_minute: what the rate limiter holds to; None: no limit of ours.
+        options: validator of `options:` beside a model; the client is given what it returns as `ModelRequest.options`.
+            None: there are none, and a workflow that sets some is invalid.
+        settings: validator of the project file's key of the provider's own name; None: there is none. A client whose
+            provider has settings is made with two arguments: the environment, and what this validator returns ({}
+            without such a key).
     """
 
     name: str
@@ -42,6 +57,8 @@ class Provider:
     client: str
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
+    options: Validator | None = None
+    settings: Validator | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +83,21 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
+class FileAbility:
+    """Files that a model takes.
+
+    Attributes:
+        media_types: `image/png`, `image/jpeg`, `image/gif`, `image/webp`, `application/pdf` or `text/plain`.
+        max_bytes: of one file; None: not bounded.
+        max_pages: of one PDF; None: not bounded.
+    """
+
+    media_types: tuple[str, ...]
+    max_bytes: int | None = None
+    max_pages: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """What a model can do, as far as is known without asking anybody.
 
@@ -80,6 +112,8 @@ class ModelInfo:
         price: the provider's own; without it the project's or the public price list is asked.
         free: whether it costs nothing, since it runs on this machine.
         batch_discount: what a batch takes off the price; 0.5 is half.
+        efforts: which of `low`, `medium` and `high` it can be asked to think with; empty: it cannot be asked for one.
+        files: what it takes beside text, as parts of the messages of a user.
     """
 
     name: str
@@ -92,6 +126,8 @@ class ModelInfo:
     price: Price | None = None
     free: bool = False
     batch_discount: Decimal = Decimal(0)
+    efforts: tuple[str, ...] = ()
+    files: tuple[FileAbility, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +143,14 @@ class ModelRequest:
         temperature: None means the agent block's, for models that take one.
         output_schema: asks for JSON in that schema ({} for any JSON); None for text.
         key: an idempotency key, where the other side knows them.
+        fallback: models that are asked in order if `model` cannot answer now; None means the agent block's if `model`
+            is None, else none. A client never sees any.
+        effort: how much the model is to think: `low`, `medium` or `high`; None means the agent block's, for models that
+            know it; "" means that nothing is said about it.
+        options: what `options:` says, as the provider's validator returns it. A step sets it to what the payload has;
+            None means the agent block's if `model` is None.
+        run, task: the run's id and the task's, for the records of the other side; the kernel fills them in.
+        labels: what the project says of its runs, a cost centre for example; the kernel fills them in.
     """
 
     messages: tuple[Message, ...]
@@ -117,6 +161,12 @@ class ModelRequest:
     temperature: float | None = None
     output_schema: JsonObject | None = None
     key: str = ""
+    fallback: tuple[str, ...] | None = None
+    effort: str | None = None
+    options: JsonObject | None = None
+    run: str = ""
+    task: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +192,34 @@ class ClientNotice:
 
 
 @dataclass(frozen=True, slots=True)
+class RateLimit:
+    """One limit of a server.
+
+    Attributes:
+        left: how many requests or tokens are left.
+        reset_seconds: until all of them are there again, seen from now.
+        limit: how many there are; None: not said.
+    """
+
+    left: int
+    reset_seconds: float
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RateState:
+    """What a server says of its limits with an answer; None: nothing.
+
+    Attributes:
+        requests: of requests.
+        tokens: of tokens; of several limits the one of which least is left.
+    """
+
+    requests: RateLimit | None = None
+    tokens: RateLimit | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The end of a reply. A stream that ends without one has failed.
 
@@ -149,16 +227,25 @@ class Finished:
         stop_reason: `end`, `maxTokens`, `toolUse` or `refusal`; the provider's own word for any other end, which is a
             failure: only a reply that ended well is an answer. Tool calls are made only after `end` and `toolUse`.
         usage: tokens, without cost: the kernel prices them.
-        tool_calls: what the model asks for.
+        parts: what the reply has beside its text: tool calls, and reasoning that the provider wants back. If the place
+            of the text among them matters, they are the whole reply, with the text that was streamed; without any text
+            in them it is behind the first parts of reasoning.
         model: the one that really answered, where the provider says.
-        state: what the provider wants back with the reply, as `Message.state`; JSON that only the provider reads.
+        billed_usd: what the provider says that the call cost, in US dollars; it counts in place of any price list.
+        rates: what the provider says of its limits; later calls to the model wait before they are over.
     """
 
     stop_reason: str
     usage: Usage
-    tool_calls: tuple[ToolCall, ...] = ()
+    parts: tuple[TextPart | ToolCall | ReasoningPart, ...] = ()
     model: str = ""
-    state: JsonObject | None = None
+    billed_usd: Decimal | None = None
+    rates: RateState | None = None
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """What the model asks for."""
+        return tool_calls_in(self.parts)
 
 
 Chunk: TypeAlias = TextDelta | ClientNotice | Finished
@@ -169,22 +256,30 @@ class ModelReply:
     """A whole reply.
 
     Attributes:
-        text: the answer.
-        tool_calls: what the model asks for.
+        parts: the answer, tool calls and reasoning, in order; `Message(Role.ASSISTANT, reply.parts)` goes back.
         stop_reason: as in `Finished`.
         usage: tokens and cost.
         model: the one that answered.
         reused: whether it had been paid for before and was given again.
-        state: as in `Finished`.
+        instead_of: the models before it in the chain that did not answer.
     """
 
-    text: str
-    tool_calls: tuple[ToolCall, ...]
+    parts: tuple[Part, ...]
     stop_reason: str
     usage: Usage
     model: str
     reused: bool = False
-    state: JsonObject | None = None
+    instead_of: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The answer."""
+        return text_in(self.parts)
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """What the model asks for."""
+        return tool_calls_in(self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,80 +310,15 @@ class Health:
     models: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class BatchReply:
-    """One reply of a batch: a text and its end, or the error.
-
-    Attributes:
-        text: the answer.
-        finished: its end.
-        error: why there is no answer.
-    """
-
-    text: str = ""
-    finished: Finished | None = None
-    error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class BatchResult:
-    """How a batch is.
-
-    Attributes:
-        done: whether all of it has ended.
-        replies: one for each name; only when `done`.
-    """
-
-    done: bool
-    replies: Mapping[str, BatchReply] = field(default_factory=dict)
-
-
-class BatchTrace(StrEnum):
-    """What became of a batch whose id never came back."""
-
-    TAKEN = "taken"  # it is there
-    ABSENT = "absent"  # it is not
-    UNDECIDED = "undecided"  # that can be said later only
-    UNKNOWN = "unknown"  # that cannot be said
-
-
-@dataclass(frozen=True, slots=True)
-class BatchSearch:
-    """The answer of `BatchFinder.find_batch`.
-
-    Attributes:
-        trace: what became of the batch.
-        batch_id: its id; only where it was taken.
-    """
-
-    trace: BatchTrace
-    batch_id: str = ""
-
-
-class BatchFinder(Protocol):
-    """Find a batch that was sent and whose id never came back; a client with batches may have this method, too.
-
-    A run can be killed, and a connection break, while a batch is on its way. Without this method nobody knows whether
-    it arrived: it is sent again, perhaps paid twice, and the user is told so.
-    """
-
-    async def find_batch(self, names: Sequence[str], since: float) -> BatchSearch:
-        """Return whether there is a batch of exactly the requests with these names. Raises TaskError.
-
-        Args:
-            names: as `submit_batch` was given them; no other batch, of no other run, has ever had one of them.
-            since: seconds since the epoch, by this machine's clock: it was not sent before.
-        """
-        ...
-
-
 class Client(Protocol):
     """Talk to the models. One instance per run, used by many tasks at once.
 
     The module may be imported by `nika validate`: it imports its SDK only on the first call, off the event loop.
     Every failure is a `TaskError` whose category says what it is (`rateLimit` with `retry_after`, `network`,
     `provider`, `timeout`, `config` for a wrong key or model, `validation` for a request that is refused for its form).
-    A client may have the method of `BatchFinder`, too.
+    A client may have more: the methods of `BatchClient`, `BatchFinder` and `PriceLister`, and an attribute
+    `counts_by_asking`. If that is true, `estimate` sends a request, and is called only if the most that the prompt can
+    have does not fit the limits and the model.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None: ...
@@ -313,31 +343,6 @@ class Client(Protocol):
         """Return whether it can be reached and the key is right; raise nothing."""
         ...
 
-    async def submit_batch(self, requests: Mapping[str, ModelRequest]) -> str:
-        """Send requests, each under a name, at the batch price; return the batch's id."""
-        ...
-
-    async def poll_batch(self, batch_id: str) -> BatchResult:
-        """Return how the batch is. If all of it was refused, raise a TaskError of category `provider` that is final."""
-        ...
-
     async def close(self) -> None:
         """Close connections; called once, at the end of the run."""
         ...
-
-
-def estimate_tokens(request: ModelRequest) -> int:
-    """Estimate the tokens of all that is sent: ceil(UTF-8 bytes / 4), for providers without a counter."""
-    texts: list[str] = [request.system or ""]
-    for message in request.messages:
-        texts.append(message.content)
-        texts.extend(call.raw or str(call.arguments) for call in message.tool_calls)
-    texts.extend(f"{tool.name}{tool.description}{_text(tool.parameters)}" for tool in request.tools)
-    if request.output_schema:
-        texts.append(_text(request.output_schema))
-    size = sum(len(text.encode("utf-8", "replace")) for text in texts)
-    return -(-size // 4) + 4 * len(request.messages)
-
-
-def _text(value: Json) -> str:
-    return json.dumps(value, ensure_ascii=False)

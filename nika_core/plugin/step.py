@@ -191,12 +191,13 @@ class StepContext(Protocol):
         ...
 
     async def ask(self, question: Question) -> Json:
-        """Ask a person, and return the answer: True or False, or the fields of the question's form as an object.
+        """Ask a person, and return the answer: True or False, the fields of the question's form, or one of its words.
 
         If there is no answer yet, this does not return: the task waits, takes no place and no process, and its step is
         run again from its beginning when the answer is there. So what has an effect comes after the question, or is
         kept (`save`, `complete` and `call` do so by themselves). The answer is bound to a digest of what was shown: a
-        question that has another message, value or form is another question, and is asked anew.
+        question that has another message, value, form or words is another question, and is asked anew. A step that a
+        model calls as a tool asks in the same way; there, each call asks its own questions.
         Raises TaskError for a question that makes no sense.
         """
         ...

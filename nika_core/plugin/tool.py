@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 
 from nika_core.model.json import JsonObject
 from nika_core.model.message import ToolSpec
@@ -25,6 +26,19 @@ class Tool:
     keyword: str
     spec: ToolSpec
     payload: Callable[[JsonObject], JsonObject]
+
+
+class RuleField(StrEnum):
+    """What a field of a rule in `allowedTools`, `disallowedTools` and `askTools` is compared with, and how.
+
+    TEXT: a text, which must be the same. WORDS: a list of texts, word by word; `*` as the last one stands for any
+    further words. PATHS: a mapping of names to globs, of which each must match the path (or all paths in a list) of
+    that name; a path that leaves the workflow's folder by `..`, as an absolute path or by a link matches none.
+    """
+
+    TEXT = "text"
+    WORDS = "words"
+    PATHS = "paths"
 
 
 @dataclass(frozen=True, slots=True)

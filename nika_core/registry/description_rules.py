@@ -70,6 +70,7 @@ KEYWORD: Final[Rules] = {
     "json_fields": _NAMES,
     "verbatim_fields": _NAMES,
     "rendered_fields": _NAMES,
+    "file_fields": _NAMES,
     "needs_provider": _TRUTH,
     "only_asks": _TRUTH,
     "refused_keys": (
@@ -84,6 +85,7 @@ KEYWORD: Final[Rules] = {
         "a validator of nika_core.plugin.fields, or None",
         lambda value: value is None or _is_validator(value),
     ),
+    "widening_settings": _NAMES,
     "synonyms": _NAMES,
     "explanations": (
         "Explanation values in a tuple",
@@ -111,6 +113,14 @@ TEMPLATE_SOURCE: Final[Rules] = {
     "may_be_missing": _TRUTH,
 }
 LIMIT_POLICY: Final[Rules] = {"name": _TEXT, "summary": _TEXT, "policy": _OBJECT_NAME}
+NOTIFIER: Final[Rules] = {
+    "name": _TEXT,
+    "summary": _TEXT,
+    "notifier": _OBJECT_NAME,
+    "settings": ("a validator of nika_core.plugin.fields", _is_validator),
+    "widening_settings": _NAMES,
+    "timeout": ("seconds, more than 0", _is_seconds),
+}
 COMMAND: Final[Rules] = {"name": _TEXT, "summary": _TEXT, "app": _OBJECT_NAME}
 
 

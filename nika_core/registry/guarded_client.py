@@ -11,7 +11,7 @@ from nika_core.registry.figures import is_count, model_problem
 from nika_core.registry.loading import broken, one_line
 from nika_core.registry.scan import PluginRecord
 
-_UNGUARDED: Final = ("stream", "submit_batch", "poll_batch", "find_batch")
+_UNGUARDED: Final = ("stream", "submit_batch", "poll_batch", "find_batch", "prices")
 
 
 class GuardedClient:
@@ -20,6 +20,7 @@ class GuardedClient:
     def __init__(self, own: Client, record: PluginRecord) -> None:
         self._own = own
         self.record = record
+        self.counts_by_asking = getattr(own, "counts_by_asking", False) is True
         for name in _UNGUARDED:
             if hasattr(own, name):
                 setattr(self, name, getattr(own, name))

@@ -19,6 +19,7 @@ from nika_core.plugin import (
     ModelRequest,
     Payload,
     Report,
+    RuleField,
     StepContext,
     Tool,
     WorkflowCall,
@@ -81,6 +82,25 @@ class GuardedFacets(Facets):
         if self._is_tool(payload, report):
             ask = self._own.check_disallowed_tool
             self._ask("check_disallowed_tool", lambda: ask(reference, payload, _strict(report)))
+
+    def rule_fields(self) -> Mapping[str, RuleField]:
+        found = self._ask("rule_fields", lambda: self._own.rule_fields())
+        if not isinstance(found, Mapping) or not all(isinstance(name, str) for name in found):
+            raise self._wrong("rule_fields", found, "RuleField values by name")
+        for each in found.values():
+            if not isinstance(each, RuleField):
+                raise self._wrong("rule_fields", each, "RuleField")
+        return found
+
+    def check_rule(self, fields: Mapping[str, Json], payload: Payload, report: Report) -> None:
+        self._ask("check_rule", lambda: self._own.check_rule(fields, payload, _strict(report)))
+
+    def call_fields(self, payload: JsonObject) -> Mapping[str, Json]:
+        found = self._ask("call_fields", lambda: self._own.call_fields(payload))
+        if not isinstance(found, Mapping):
+            raise self._wrong("call_fields", found, "values by name")
+        self._require_none("call_fields", find_non_json(found))
+        return found
 
     def _is_tool(self, payload: Payload, report: Report) -> bool:
         """Return whether the keyword can be a tool; report it if not."""

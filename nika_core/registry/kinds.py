@@ -43,6 +43,7 @@ class KindRow:
         objects: the objects that a description names.
         reserved: words of the kernel itself, which a plugin gets only if the project prefers it.
         implied: whether an allow list of the environment need not name it.
+        settings: whether a description has `settings`, the validator of the project file's key of its name.
     """
 
     id: str
@@ -55,6 +56,7 @@ class KindRow:
     objects: tuple[NamedObject, ...]
     reserved: frozenset[str] = frozenset()
     implied: bool = False
+    settings: bool = False
 
 
 class Kind(Enum):
@@ -72,6 +74,7 @@ class Kind(Enum):
             NamedObject("step"),  # what happens in it is judged where attempts are
             NamedObject("facets", "nika_core.registry.guarded_facets:GuardedFacets"),
         ),
+        settings=True,
     )
     PROVIDER = KindRow(
         id="providers",
@@ -82,6 +85,7 @@ class Kind(Enum):
         prefix="nika-provider-",
         unknown=codes.UNKNOWN_PROVIDER,
         objects=(NamedObject("client", "nika_core.registry.guarded_client:GuardedClient", load_only=True),),
+        settings=True,
     )
     TEMPLATE_SOURCE = KindRow(
         id="template_sources",
@@ -115,8 +119,20 @@ class Kind(Enum):
         unknown=codes.USAGE,
         objects=(NamedObject("app", load_only=True),),  # the command line builds it and guards its calls
         reserved=frozenset(
-            "run resume answer signal validate plan runs init plugins providers limits schema explain".split()  # noqa: SIM905  # a table
+            "run resume answer signal validate plan runs trust init plugins providers limits schema explain".split()  # noqa: SIM905  # a table
         ),
+    )
+
+    NOTIFIER = KindRow(
+        id="notifiers",
+        title="notifier",
+        hook="nika_notifiers",
+        description="NotifierDescription",
+        rules="nika_core.registry.description_rules:NOTIFIER",
+        prefix="nika-notifier-",
+        unknown=codes.UNKNOWN_KEY,
+        objects=(NamedObject("notifier", "nika_core.registry.guarded_notifier:GuardedNotifier", load_only=True),),
+        settings=True,
     )
 
     @property

@@ -16,13 +16,22 @@ import pluggy
 
 from nika_core import codes
 from nika_core.errors import PluginError
-from nika_core.plugin import API_VERSION, Command, Keyword, LimitPolicy, Provider, TemplateSource, hookspec
+from nika_core.plugin import (
+    API_VERSION,
+    Command,
+    Keyword,
+    LimitPolicy,
+    NotifierDescription,
+    Provider,
+    TemplateSource,
+    hookspec,
+)
 from nika_core.registry.description_rules import description_error
 from nika_core.registry.event_loop import preserve_event_loop
 from nika_core.registry.kinds import Kind, load_named
 from nika_core.registry.scan import PluginRecord
 
-Description: TypeAlias = Keyword | Provider | TemplateSource | LimitPolicy | Command
+Description: TypeAlias = Keyword | Provider | TemplateSource | LimitPolicy | Command | NotifierDescription
 
 
 def broken(record: PluginRecord, what: str, code: str = codes.PLUGIN_BROKEN) -> PluginError:

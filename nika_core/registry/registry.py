@@ -11,8 +11,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from nika_core import codes
 from nika_core.errors import PluginError
-from nika_core.plugin import Client, Command, Facets, Keyword, LimitPolicy, Provider, Source, Step, TemplateSource
-from nika_core.registry import sections
+from nika_core.plugin import (
+    Client,
+    Command,
+    Facets,
+    Keyword,
+    LimitPolicy,
+    NotifierDescription,
+    NotifierSetup,
+    Provider,
+    Source,
+    Step,
+    TemplateSource,
+)
+from nika_core.registry import sections, settings_keys
 from nika_core.registry.kinds import Kind
 from nika_core.registry.loading import Description, Loader, load_object, make, make_guarded, metadata_error
 from nika_core.registry.policy import PluginPolicy, Unmatched, same_distribution
@@ -20,9 +32,10 @@ from nika_core.registry.scan import DISTRIBUTION, PluginRecord, required_by, sca
 from nika_core.values import dataclass
 
 if TYPE_CHECKING:
+    from nika_core.registry.guarded_notifier import GuardedNotifier
     from nika_core.registry.guarded_policy import GuardedPolicy
 
-D = TypeVar("D", Keyword, Provider, TemplateSource, LimitPolicy, Command)
+D = TypeVar("D", Keyword, Provider, TemplateSource, LimitPolicy, Command, NotifierDescription)
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,10 +299,11 @@ class Registry:
                 if any(fnmatchcase(model, pattern) for pattern in provider.models):
                     yield provider
 
-    def new_client(self, name: str, environ: Mapping[str, str]) -> Client:
-        """A client for one run. Raises PluginError."""
-        record = self.record(Kind.PROVIDER, name)
-        client: Client = make_guarded(record, self.description(record), "client", environ)
+    def new_client(self, name: str, environ: Mapping[str, str], settings: Mapping[str, Any] | None = None) -> Client:
+        """A client for one run; `settings` is the provider's part of the project file. Raises PluginError."""
+        provider, record = self.provider(name), self.record(Kind.PROVIDER, name)
+        more = () if provider.settings is None else (dict(settings or {}),)
+        client: Client = make_guarded(record, provider, "client", environ, *more)
         return client
 
     def template_source(self, name: str) -> TemplateSource:
@@ -313,6 +327,24 @@ class Registry:
     def policies(self) -> list[GuardedPolicy]:
         """Return every limit policy that may be loaded. A broken one raises, so that no limit is skipped."""
         return [self._object(Kind.LIMIT_POLICY, word, "policy") for word in self.words(Kind.LIMIT_POLICY)]
+
+    def notifier(self, word: str) -> NotifierDescription:
+        """Raises PluginError."""
+        return self._load(Kind.NOTIFIER, word, NotifierDescription)
+
+    def new_notifier(self, word: str, setup: NotifierSetup) -> GuardedNotifier:
+        """A notifier for one run. Raises PluginError."""
+        record = self.record(Kind.NOTIFIER, word)
+        notifier: GuardedNotifier = make_guarded(record, self.description(record), "notifier", setup)
+        return notifier
+
+    def settings_keys(self) -> list[str]:
+        """Every word that may be a key of the project file, of any kind of plugin that has settings."""
+        return settings_keys.all_keys(self)
+
+    def settings_owner(self, key: str) -> Any:
+        """The description of the plugin that has a key of the project file; None if none has. Raises PluginError."""
+        return settings_keys.find_description(self, key)
 
     def prefers(self, id_: str) -> bool:
         """Whether the project says which distribution has this word (`commands:run`)."""

@@ -7,7 +7,8 @@
         payload = {"who": "Ada"}
 
 The same rules without pytest: `nika_core.testing.description_checks`, `keyword_checks`, `provider_checks`,
-`source_checks`, `policy_checks` and `command_checks`. Names are imported when they are used; only the kits need pytest.
+`ability_checks`, `source_checks`, `policy_checks`, `command_checks` and `notifier_checks`. Names are imported when they
+are used; only the kits need pytest.
 """
 
 from __future__ import annotations
@@ -24,10 +25,16 @@ if TYPE_CHECKING:
     from nika_core.testing.fakes import FakeStepContext
     from nika_core.testing.fault_server import FaultAnswer, FaultServer, ReceivedRequest
     from nika_core.testing.keyword_kit import KeywordConformance
+    from nika_core.testing.mcp_scenario import McpScenario, read_mcp_scenarios
+    from nika_core.testing.notifier_kit import NotifierConformance
+    from nika_core.testing.odd_mcp import OddMcpServer, odd_mcp_command
     from nika_core.testing.payloads import FakePayload, FakeReport
     from nika_core.testing.policy_kit import LimitPolicyConformance
     from nika_core.testing.provider_kit import ProviderConformance
     from nika_core.testing.raw_server import RawServer
+    from nika_core.testing.scenario import Scenario, read_scenarios
+    from nika_core.testing.scenario_reader import ScenarioError
+    from nika_core.testing.scenario_server import ScenarioServer
     from nika_core.testing.scripted import ScriptedModel, model_reply
     from nika_core.testing.source_kit import TemplateSourceConformance
     from nika_core.testing.workbench import (
@@ -50,17 +57,26 @@ __all__ = [
     "KeywordConformance",
     "LimitPolicyConformance",
     "ManualClock",
+    "McpScenario",
     "NotConformant",
+    "NotifierConformance",
+    "OddMcpServer",
     "ProviderConformance",
     "RawServer",
     "ReceivedRequest",
     "RunOutcome",
+    "Scenario",
+    "ScenarioError",
+    "ScenarioServer",
     "ScriptedModel",
     "TemplateSourceConformance",
     "Workbench",
     "call_nika",
     "model_reply",
+    "odd_mcp_command",
     "plan_workflow",
+    "read_mcp_scenarios",
+    "read_scenarios",
     "run_workflow",
     "start_workflow",
     "validate_workflow",
@@ -77,14 +93,23 @@ _MODULES: Final = {
     "KeywordConformance": "keyword_kit",
     "LimitPolicyConformance": "policy_kit",
     "ManualClock": "clock",
+    "McpScenario": "mcp_scenario",
     "NotConformant": "errors",
+    "OddMcpServer": "odd_mcp",
+    "NotifierConformance": "notifier_kit",
     "FakeReport": "payloads",
     "ProviderConformance": "provider_kit",
     "RawServer": "raw_server",
+    "Scenario": "scenario",
+    "ScenarioError": "scenario_reader",
+    "ScenarioServer": "scenario_server",
     "ScriptedModel": "scripted",
     "TemplateSourceConformance": "source_kit",
     "call_nika": "command_checks",
     "model_reply": "scripted",
+    "odd_mcp_command": "odd_mcp",
+    "read_mcp_scenarios": "mcp_scenario",
+    "read_scenarios": "scenario",
 }
 
 

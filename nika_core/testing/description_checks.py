@@ -73,7 +73,7 @@ def check_description(kind: Kind, word: str) -> Description:
 
 
 _METHODS: Final = {
-    "client": ("info", "models", "stream", "estimate", "health", "submit_batch", "poll_batch", "close"),
+    "client": ("info", "models", "stream", "estimate", "health", "close"),
     "source": ("check", "depends_on", "resolve"),
 }
 _BASES: Final = {"facets": Facets, "policy": Policy}
@@ -87,6 +87,9 @@ def _usable(role: str, name: str, value: Any) -> None:
     if role == "step":
         run = getattr(value, "run", None)
         require(inspect.iscoroutinefunction(run), DECLARED, f"{name} has no `async def run(self, payload, context)`")
+    if role == "notifier":
+        notify = getattr(value, "notify", None)
+        require(inspect.iscoroutinefunction(notify), DECLARED, f"{name} has no `async def notify(self, notice)`")
     if role == "app":
         require(callable(value), DECLARED, f"{name} is neither a Typer app nor a function")
     missing = [each for each in _METHODS.get(role, ()) if not callable(getattr(value, each, None))]
@@ -108,7 +111,7 @@ def _consistent(keyword: Keyword) -> None:
         DECLARED,
         f"it has only the short form, and the payload has fields that nobody can write: {others}",
     )
-    for name in ("json_fields", "verbatim_fields", "rendered_fields"):
+    for name in ("json_fields", "verbatim_fields", "rendered_fields", "file_fields"):
         unknown = set(getattr(keyword, name)) - fields
         require(not unknown, DECLARED, f"`{name}` names {', '.join(sorted(unknown))}, which the payload does not have")
     undocumented = fields - set(field_docs(keyword.payload))

@@ -173,11 +173,12 @@ class FakeStepContext:
             ready.set_exception(error)
 
     async def aclose(self) -> None:
-        """Close what was opened, as the end of a run does; a resource that is asked for later is opened again."""
+        """Close what was opened, all at once as the end of a run does; what is asked for later is opened again."""
         owners, self._owners = self._owners, []
         self._resources.clear()
-        for task, closing in owners:
+        for _, closing in reversed(owners):
             closing.set()
+        for task, _ in owners:
             await task
 
     async def __aenter__(self) -> Self:

@@ -14,6 +14,7 @@ from typing import Any, Final, Self, TypeAlias
 
 from nika_core.values import dataclass, field
 
+REASONING: Final = "Somebody asks whether anybody is there."  # what a model thinks, in the answers of a wire
 _HOLD: Final = 10.0  # seconds for which a held answer waits to be let go
 
 
@@ -60,7 +61,10 @@ Wire: TypeAlias = Callable[[ReceivedRequest], FaultAnswer]
 
 
 def openai_wire(request: ReceivedRequest) -> FaultAnswer:
-    """Answer a chat completion as OpenAI streams it: two pieces of text, then the usage; JSON if JSON is asked for."""
+    """Answer a chat completion as OpenAI streams it: two pieces of text, then the usage; JSON if JSON is asked for.
+
+    A request with an effort and tools is answered with `REASONING` and a call, until it has the call's result.
+    """
     if request.method == "GET":
         return FaultAnswer([json.dumps({"object": "list", "data": []}).encode()])
     texts = ['{"answer": ', '"yes"}'] if "response_format" in request.body else ["Hello", " there."]
@@ -75,11 +79,19 @@ def openai_wire(request: ReceivedRequest) -> FaultAnswer:
         chunk = {"id": "c", "object": "chat.completion.chunk", "model": "m", "choices": choices, **more}
         return f"data: {json.dumps(chunk)}\n\n".encode()
 
-    def choice(content: str | None, stop: str | None = None) -> list[Any]:
-        return [{"index": 0, "delta": {"content": content}, "finish_reason": stop}]
+    def choice(content: str | None, stop: str | None = None, **more: Any) -> list[Any]:
+        return [{"index": 0, "delta": {"content": content, **more}, "finish_reason": stop}]
 
-    events = [event(choice(text)) for text in texts]
-    end = event(choice(None, "stop")) + event([], usage=usage) + b"data: [DONE]\n\n"
+    events, stop = [event(choice(text)) for text in texts], "stop"
+    if (
+        "reasoning_effort" in request.body
+        and request.body.get("tools")
+        and '"tool_call_id"' not in json.dumps(request.body)
+    ):
+        call = {"index": 0, "id": "c1", "type": "function", "function": {"name": "get_weather", "arguments": "{}"}}
+        events = [event(choice(None, reasoning_content=REASONING)), event(choice(None, tool_calls=[call]))]
+        stop = "tool_calls"
+    end = event(choice(None, stop)) + event([], usage=usage) + b"data: [DONE]\n\n"
     return FaultAnswer([*events, end], "text/event-stream")
 
 
@@ -88,9 +100,11 @@ class FaultServer:
 
     Attributes:
         requests: every request, in order.
+        answers: what a working server has answered, in order.
         mode: "work", "drop" (no answer, the connection is closed), "cut" (the answer breaks off in the middle),
             "garbage" (a page instead of JSON), "refused" (status 200 with an error in place of an answer), "silence"
             (no answer at all), or a status from 400 on.
+        headers: sent with every answer.
         released: while it is clear, a working answer waits after its first part.
         gave_up: whether a held answer went on by itself because nothing released it for ten seconds.
     """
@@ -100,6 +114,7 @@ class FaultServer:
         self.mode: str | int = "work"
         self.headers: dict[str, str] = {}
         self.requests: list[ReceivedRequest] = []
+        self.answers: list[FaultAnswer] = []
         self.released = threading.Event()
         self.released.set()
         self.gave_up = False
@@ -193,7 +208,9 @@ class FaultServer:
                         said = json.dumps({"type": "error", "error": error}).encode()
                         self._whole(status, said, "application/json")
                     case mode:
-                        self._parts(server.wire(request), cut=mode == "cut")
+                        answer = server.wire(request)
+                        server.answers.append(answer)
+                        self._parts(answer, cut=mode == "cut")
 
             def _whole(self, status: int, data: bytes, content_type: str) -> None:
                 self.send_response(status)
@@ -208,6 +225,8 @@ class FaultServer:
                 self.send_response(200)
                 self.send_header("content-type", answer.content_type)
                 self.send_header("transfer-encoding", "chunked")
+                for name, value in server.headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 for index, part in enumerate(answer.parts):
                     if cut and index == max(1, len(answer.parts) - 1):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeVar
@@ -11,9 +10,6 @@ from typing import Any, Final, TypeVar
 from nika_core.errors import Category, TaskError
 from nika_core.model.message import Message, Role, ToolSpec
 from nika_core.plugin import (
-    BatchResult,
-    BatchSearch,
-    BatchTrace,
     Client,
     ClientNotice,
     Finished,
@@ -40,12 +36,12 @@ _SECONDS: Final = 20.0  # for any one thing that is tried
 _QUICK: Final = 0.1  # seconds for `info` and `models`
 _CLOSED: Final = 2.0  # seconds until the other side has seen that a connection is closed
 _FAR: Final = 4.0  # times by which an estimate and the real usage may differ
-_TOOL: Final = ToolSpec(
+TOOL: Final = ToolSpec(
     "get_weather",
     "The weather in a city.",
     {"type": "object", "required": ["city"], "properties": {"city": {"type": "string"}}},
 )
-_SCHEMA: Final = {
+SCHEMA: Final = {
     "type": "object",
     "required": ["answer"],
     "properties": {"answer": {"type": "string"}},
@@ -139,7 +135,7 @@ async def check_streams(make: Make, model: str, server: FaultServer | None = Non
     """
     client = make()
     try:
-        texts, end = await _timed(read_stream(client, small_request(model)), STREAMS)
+        texts, end = await in_time(read_stream(client, small_request(model)), STREAMS)
         require("".join(texts).strip(), STREAMS, "a reply without text")
         require(isinstance(end.stop_reason, str) and end.stop_reason, STREAMS, "`Finished` has no `stop_reason`")
         if server is not None:
@@ -147,7 +143,7 @@ async def check_streams(make: Make, model: str, server: FaultServer | None = Non
             server.released.clear()
             try:
                 stream = client.stream(small_request(model))
-                first = await _timed(anext(stream), STREAMS)
+                first = await in_time(anext(stream), STREAMS)
                 require(
                     isinstance(first, TextDelta) and not server.gave_up,  # the server's word: a clock measures load
                     STREAMS,
@@ -160,8 +156,11 @@ async def check_streams(make: Make, model: str, server: FaultServer | None = Non
         await client.close()
 
 
-async def check_counts(make: Make, model: str) -> None:
+async def check_counts(make: Make, model: str, server: FaultServer | None = None) -> None:
     """Check that a reply has its number of tokens, and that the estimate before it is close.
+
+    Args:
+        server: tells whether the estimate sends a request; None: not looked at.
 
     Raises:
         NotConformant: with both numbers.
@@ -169,10 +168,15 @@ async def check_counts(make: Make, model: str) -> None:
     client = make()
     try:
         request = small_request(model, "One word, please. " * 20)
-        estimate = await _timed(client.estimate(request), COUNTS)
+        before = 0 if server is None else len(server.requests)
+        estimate = await in_time(client.estimate(request), COUNTS)
         require(isinstance(estimate, TokenEstimate), COUNTS, f"`estimate` returns {estimate!r:.100}")
+        if server is not None:
+            asks, says = len(server.requests) > before, getattr(client, "counts_by_asking", False) is True
+            require(asks or not says, COUNTS, "it says `counts_by_asking`, and `estimate` sends nothing")
+            require(says or not asks, COUNTS, "`estimate` sends a request: say `counts_by_asking = True`")
         require(estimate.input_tokens > 0, COUNTS, f"`estimate` returns {estimate.input_tokens} tokens for a prompt")
-        _, end = await _timed(read_stream(client, request), COUNTS)
+        _, end = await in_time(read_stream(client, request), COUNTS)
         usage = end.usage
         require(usage.input_tokens > 0, COUNTS, f"a reply with {usage.input_tokens} input tokens")
         require(usage.output_tokens > 0, COUNTS, f"a reply with {usage.output_tokens} output tokens")
@@ -198,11 +202,11 @@ async def check_closes(make: Make, model: str, server: FaultServer) -> None:
     server.released.clear()
     try:
         stream = client.stream(small_request(model))
-        await _timed(anext(stream), CLOSES)
+        await in_time(anext(stream), CLOSES)
         await stream.aclose()  # type: ignore[attr-defined]  # an async generator, as the interface wants it
     finally:
         server.released.set()
-        await _timed(client.close(), CLOSES)
+        await in_time(client.close(), CLOSES)
     until = time.monotonic() + _CLOSED
     while server.connections and time.monotonic() < until:  # noqa: ASYNC110  # the server is another thread's
         await asyncio.sleep(0.01)
@@ -239,7 +243,7 @@ async def check_unreachable(make: Make, model: str) -> None:
     """
     client = make()
     try:
-        health = await _timed(client.health(), FAULTS)
+        health = await in_time(client.health(), FAULTS)
         require(not health.ok, FAULTS, "`health` is fine although nothing listens there")
     except Exception as error:
         if isinstance(error, NotConformant):
@@ -275,7 +279,7 @@ def _fault_text(mode: str | int) -> str:
 
 async def _failure(client: Client, request: ModelRequest, when: str) -> TaskError:
     try:
-        texts, _ = await _timed(read_stream(client, request), FAULTS)
+        texts, _ = await in_time(read_stream(client, request), FAULTS)
     except TaskError as error:
         return error
     except NotConformant as error:
@@ -287,72 +291,8 @@ async def _failure(client: Client, request: ModelRequest, when: str) -> TaskErro
     raise NotConformant(FAULTS, f"when {when}, it answers {''.join(texts)!r:.100}")
 
 
-async def check_abilities(make: Make, model: str) -> None:
-    """Check that the model can do what `info` says (tools, a schema, batches), and that the rest is refused clearly.
-
-    Raises:
-        NotConformant: with the ability.
-    """
-    client = make()
-    try:
-        info = client.info(model)
-        if info.tools:
-            await _can("tools", read_stream(client, small_request(model, tools=(_TOOL,))))
-        if info.temperature:
-            await _can("temperature", read_stream(client, small_request(model, temperature=0.0)))
-        if info.json_schema:
-            texts, end = await _can(
-                "json_schema", read_stream(client, small_request(model, output_schema=_SCHEMA, max_tokens=256))
-            )
-            try:
-                json.loads("".join(texts) if end.stop_reason != "maxTokens" else "{}")  # cut: nothing to see
-            except ValueError:
-                message = f"it says `json_schema`, and answers {''.join(texts)!r:.100}"
-                raise NotConformant(ABILITIES, message) from None
-        await _check_batches(client, model, info)
-    finally:
-        await client.close()
-
-
-async def _check_batches(client: Client, model: str, info: ModelInfo) -> None:
-    async def batch() -> BatchResult:
-        return await client.poll_batch(await client.submit_batch({"one": small_request(model)}))
-
-    find: Any = getattr(client, "find_batch", None)
-
-    if info.batch:
-        try:
-            result = await _timed(batch(), ABILITIES)
-            require(isinstance(result, BatchResult), ABILITIES, f"`poll_batch` returns {result!r:.100}")
-            if find is not None:
-                search = await _timed(find(("nobody-sent-this",), time.time()), ABILITIES)
-                right = isinstance(search, BatchSearch) and search.trace is not BatchTrace.TAKEN
-                require(right, ABILITIES, f"`find_batch` returns {search!r:.100} for a batch that was never sent")
-        except TaskError:
-            return  # a server that has none says so, and says it well
-        except Exception as error:
-            if isinstance(error, NotConformant):
-                raise
-            raise NotConformant(ABILITIES, f"it says `batch`, and raises {error!r:.200}") from error
-        return
-    try:
-        await _timed(client.submit_batch({"one": small_request(model)}), ABILITIES)
-    except TaskError:
-        return
-    except Exception as error:
-        raise NotConformant(
-            ABILITIES, f"a batch, which it says it does not have, raises {error!r:.200}: TaskError"
-        ) from error
-
-
-async def _can(ability: str, awaitable: Awaitable[T]) -> T:
-    try:
-        return await _timed(awaitable, ABILITIES)
-    except TaskError as error:
-        raise NotConformant(ABILITIES, f"it says `{ability}`, and refuses: {error.message}") from error
-
-
-async def _timed(awaitable: Awaitable[T], rule: str) -> T:
+async def in_time(awaitable: Awaitable[T], rule: str) -> T:
+    """Await something that must not take long. Raise NotConformant with the rule if it does."""
     try:
         async with asyncio.timeout(_SECONDS):
             return await awaitable

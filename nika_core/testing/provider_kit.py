@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
 from typing import ClassVar
 
 import pytest
@@ -13,8 +15,9 @@ import pytest
 from nika_core.plugin import Client
 from nika_core.registry import Kind, Registry
 from nika_core.registry.loading import make
-from nika_core.testing import description_checks, provider_checks
+from nika_core.testing import ability_checks, description_checks, provider_checks, scenario_checks
 from nika_core.testing.fault_server import FaultServer, Wire, openai_wire
+from nika_core.testing.scenario import Scenario, read_scenarios
 
 
 class ProviderConformance:
@@ -32,12 +35,26 @@ class ProviderConformance:
         model: a model that it has.
         wire: writes the server's answers; OpenAI's format unless said otherwise. None: the provider uses no network.
         key: a key that may be shown nowhere.
+        scenarios: files of odd answers that it has to cope with (see `read_scenarios`): the names of files that are
+            shipped (`claude`, `openai`, `ollama`) and paths. None: `openai` if `wire` is OpenAI's.
+        excused: scenarios that make no sense for it, to the reason.
     """
 
     word: ClassVar[str]
     model: ClassVar[str]
     wire: ClassVar[Callable[..., object] | None] = staticmethod(openai_wire)
     key: ClassVar[str] = "sk-conformance-0123456789"
+    scenarios: ClassVar[Sequence[str | Path] | None] = None
+    excused: ClassVar[Mapping[str, str]] = MappingProxyType({})
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Make a test of each scenario."""
+        if "scenario" in metafunc.fixturenames:
+            files = self.scenarios
+            if files is None:
+                files = ("openai",) if getattr(type(self), "wire", None) is openai_wire else ()
+            found = [scenario for file in files for scenario in read_scenarios(file)]
+            metafunc.parametrize("scenario", found, ids=[each.name for each in found])
 
     def environ(self, url: str) -> Mapping[str, str]:
         """Return the variables with which a client uses the server at `url` (`http://127.0.0.1:PORT`)."""
@@ -47,7 +64,9 @@ class ProviderConformance:
         """Make a client as the kernel does."""
         registry = Registry()
         record = registry.record(Kind.PROVIDER, self.word)
-        client: Client = make(record, registry.provider(self.word).client, dict(self.environ(url)))
+        provider = registry.provider(self.word)
+        settings: tuple[dict[str, str], ...] = () if provider.settings is None else ({},)
+        client: Client = make(record, provider.client, dict(self.environ(url)), *settings)
         return client
 
     @contextmanager
@@ -71,6 +90,9 @@ class ProviderConformance:
     def test_its_description_and_its_entry_point_agree(self) -> None:
         description_checks.check_description(Kind.PROVIDER, self.word)
 
+    def test_its_options_are_checked(self) -> None:
+        ability_checks.check_option_names(self.word)
+
     def test_importing_it_imports_nothing_heavy(self) -> None:
         description_checks.check_light_import(Kind.PROVIDER, self.word)
 
@@ -89,8 +111,11 @@ class ProviderConformance:
             asyncio.run(provider_checks.check_streams(lambda: self.make(server.url), self.model, server))
 
     def test_it_counts(self) -> None:
-        with self.reached() as make:
-            asyncio.run(provider_checks.check_counts(make, self.model))
+        if self.wire is None:
+            asyncio.run(provider_checks.check_counts(self.make, self.model))
+            return
+        with self.server() as server:
+            asyncio.run(provider_checks.check_counts(lambda: self.make(server.url), self.model, server))
 
     def test_it_closes_what_it_opened(self) -> None:
         with self.server() as server:
@@ -105,6 +130,17 @@ class ProviderConformance:
             url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
             asyncio.run(provider_checks.check_unreachable(lambda: self.make(url), self.model))
 
+    def test_no_odd_answer_is_taken_for_a_good_one(self, scenario: Scenario) -> None:
+        if scenario.name in self.excused:
+            pytest.skip(self.excused[scenario.name])
+        missing = scenario_checks.needs(scenario, self.make("http://127.0.0.1:9").info(self.model))
+        if missing:
+            pytest.skip(f"the model has no {missing}")
+        asyncio.run(scenario_checks.check_scenario(self.make, self.model, scenario, (self.key,)))
+
     def test_it_says_truly_what_it_can_do(self) -> None:
-        with self.reached() as make:
-            asyncio.run(provider_checks.check_abilities(make, self.model))
+        if self.wire is None:
+            asyncio.run(ability_checks.check_abilities(self.make, self.model))
+            return
+        with self.server() as server:
+            asyncio.run(ability_checks.check_abilities(lambda: self.make(server.url), self.model, server))

@@ -5,26 +5,37 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
+from nika_core.model.clock import Clock
 from nika_core.testing.fault_server import ReceivedRequest, json_object
+from nika_core.testing.scenario import Then
 from nika_core.values import dataclass
-
-Then = Literal["go on", "close", "hang"]
 
 
 @dataclass(frozen=True, slots=True)
 class RawAnswer:
-    """What is sent, and what follows: the next request, the connection's end, or nothing at all."""
+    """What is sent, and what follows: the next request, the connection's end, or nothing at all.
 
-    data: bytes
+    Attributes:
+        data: the bytes; or bytes that are sent one after the other, and seconds to wait between them.
+    """
+
+    data: bytes | Sequence[bytes | float]
     then: Then = "go on"
 
 
 class RawServer:
-    """Answers each request with the next of `answers`, the last one again and again. Used with `async with`.
+    """Answers each request with the next of `answers`, the last one again and again.
+
+    With `async with` it runs in the test's event loop, with `with` in a thread of its own.
+
+    Args:
+        clock: measures what answers wait; None: they do not wait.
 
     Attributes:
         answers: what comes next; see `status`, `stream` and `raw`.
@@ -32,7 +43,10 @@ class RawServer:
         url: `http://127.0.0.1:PORT`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: Clock | None = None) -> None:
+        self._clock = clock
+        self._thread: threading.Thread | None = None
+        self._leave: Callable[[], object] | None = None
         self.answers: list[RawAnswer] = []
         self.requests: list[ReceivedRequest] = []
         self.url = ""
@@ -62,6 +76,33 @@ class RawServer:
         body = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces)
         self.raw(head.encode() + body + (b"0\r\n\r\n" if then == "go on" else b""), then)
 
+    def answer_to(self, request: ReceivedRequest) -> RawAnswer:
+        """Return the answer to a request: the next one."""
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+    def __enter__(self) -> Self:
+        ready = threading.Event()
+
+        async def serve() -> None:
+            leave, loop = asyncio.Event(), asyncio.get_running_loop()
+            self._leave = partial(loop.call_soon_threadsafe, leave.set)
+            async with self:
+                ready.set()
+                await leave.wait()
+
+        self._thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
+        self._thread.start()
+        ready.wait()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._thread is not None
+        assert self._leave is not None
+        self._leave()
+        self._thread.join()
+
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
@@ -86,11 +127,16 @@ class RawServer:
         try:
             then: Then = "go on"
             while then == "go on":
-                self.requests.append(await _request(reader))
-                answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+                request = await _request(reader)
+                self.requests.append(request)
+                answer = self.answer_to(request)
                 then = answer.then
-                writer.write(answer.data)
-                await writer.drain()
+                for part in [answer.data] if isinstance(answer.data, bytes) else answer.data:
+                    if isinstance(part, bytes):
+                        writer.write(part)
+                        await writer.drain()
+                    elif self._clock is not None:
+                        await self._clock.sleep(part)
             if then == "hang":
                 await reader.read()
         except (asyncio.IncompleteReadError, ConnectionError):

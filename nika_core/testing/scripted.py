@@ -10,10 +10,9 @@ from itertools import count
 from typing import Final
 
 from nika_core.errors import Category, TaskError
-from nika_core.model.message import ToolCall
+from nika_core.model.message import ReasoningPart, TextPart, ToolCall, parts_of
 from nika_core.model.usage import Usage
 from nika_core.plugin import (
-    BatchResult,
     Chunk,
     Finished,
     Health,
@@ -84,7 +83,7 @@ class ScriptedModel:
 def model_reply(text: str = "", *calls: ToolCall, stop_reason: str = "", usage: Usage | None = None) -> ModelReply:
     """Return a reply with a text, and the tools that the model asks for."""
     stop = stop_reason or ("toolUse" if calls else "end")
-    return ModelReply(text, calls, stop, usage or Usage(input_tokens=5, output_tokens=3, calls=1), WORD)
+    return ModelReply((*parts_of(text), *calls), stop, usage or Usage(input_tokens=5, output_tokens=3, calls=1), WORD)
 
 
 class ScriptedClient:
@@ -104,19 +103,14 @@ class ScriptedClient:
         reply = await self._model.take(request)
         if reply.text:
             yield TextDelta(reply.text)
-        yield Finished(reply.stop_reason, reply.usage, reply.tool_calls, reply.model)
+        parts = tuple(part for part in reply.parts if isinstance(part, TextPart | ToolCall | ReasoningPart))
+        yield Finished(reply.stop_reason, reply.usage, parts, reply.model)
 
     async def estimate(self, request: ModelRequest) -> TokenEstimate:
         return TokenEstimate(estimate_tokens(request))
 
     async def health(self) -> Health:
         return Health(True)
-
-    async def submit_batch(self, requests: Mapping[str, ModelRequest]) -> str:
-        raise TaskError("a scripted model has no batches", category=Category.CONFIG)
-
-    async def poll_batch(self, batch_id: str) -> BatchResult:
-        raise TaskError("a scripted model has no batches", category=Category.CONFIG)
 
     async def close(self) -> None:
         """Close nothing: nothing is open."""

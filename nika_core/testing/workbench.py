@@ -75,7 +75,8 @@ class Workbench:
 
     Attributes:
         folder: the workflow's folder; None: a temporary one that is gone afterwards.
-        environ: the whole environment of the run; None: PATH and HOME of this process and nothing else.
+        environ: the whole environment of the run; None: PATH and HOME of this process, NIKA_TRUST=1 (the project files
+            of tests are their author's), and nothing else.
         inputs, provider, model, mock: as on the command line. `model` may be a `ScriptedModel`, which then answers.
         journal: keep a history in the folder's `.nika`.
         limits: bounds that hold beside those of the installed policies.
@@ -117,7 +118,7 @@ class Workbench:
     @contextmanager
     def environment(self) -> Iterator[dict[str, str]]:
         """Return the variables of the run, inside the block."""
-        environ = dict(base_environ() if self.environ is None else self.environ)
+        environ = dict({**base_environ(), "NIKA_TRUST": "1"} if self.environ is None else self.environ)
         if not isinstance(self.model, ScriptedModel):
             yield environ
             return

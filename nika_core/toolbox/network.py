@@ -192,32 +192,42 @@ class AddressGuard:
     Attributes:
         keyword: the keyword, named in errors and in the hint how to allow an address.
         allowed: what is allowed beside public addresses.
+        setting: what of the project file allows more, for messages; "": `allow` of the keyword's settings.
     """
 
     keyword: str
     allowed: tuple[AllowEntry, ...] = ()
+    setting: str = ""
 
     @classmethod
-    def from_configuration(cls, keyword: str, environ: Mapping[str, str], entries: Iterable[str] = ()) -> AddressGuard:
+    def from_configuration(
+        cls, keyword: str, environ: Mapping[str, str], entries: Iterable[str] = (), setting: str = ""
+    ) -> AddressGuard:
         """Read what the environment and the project file allow.
 
         Args:
             environ: `StepContext.environ`.
             entries: the `allow` of the keyword's settings in the project file.
+            setting: what messages call it, if it is not `allow` of the keyword's settings.
 
         Raises:
             ValueError: names the variable or setting, and the bad entry in it.
         """
         allowed: list[AllowEntry] = []
         variable = allow_variable(keyword)
-        sources = ((variable, split_entries(environ.get(variable))), (f"{keyword}.allow in the project file", entries))
+        guard = cls(keyword, (), setting)
+        sources = ((variable, split_entries(environ.get(variable))), (f"{guard._setting} in the project file", entries))
         for source, texts in sources:
             for text in texts:
                 try:
                     allowed.append(parse_allow_entry(text))
                 except ValueError as error:
                     raise ValueError(f"{source}: {error}") from None
-        return cls(keyword, tuple(allowed))
+        return cls(keyword, tuple(allowed), setting)
+
+    @property
+    def _setting(self) -> str:
+        return self.setting or f"{self.keyword}.allow"
 
     def why_refused(self, host: str, port: int, address: Address) -> str | None:
         """Return the kind of an address to which no connection may be opened, or None if one may."""
@@ -248,7 +258,7 @@ class AddressGuard:
             category=Category.CONFIG,
             code=codes.ADDRESS_REFUSED,
             hint=f"the operator may allow it with {allow_variable(self.keyword)}={shown}:{port}, "
-            f"or with {self.keyword}.allow in the project file; a workflow cannot",
+            f"or with {self._setting} in the project file; a workflow cannot",
             retriable=False,
         )
 

@@ -81,6 +81,11 @@ def shells(peers: Path) -> Iterator[Row]:
     yield from _rows("bench_shells.py")
 
 
+def streams(peers: Path) -> Iterator[Row]:
+    """Answers of models as they come, beside the bare SDKs."""
+    yield from _rows("bench_streams.py")
+
+
 def startup(peers: Path) -> Iterator[Row]:
     """The command line."""
     yield from _rows("bench_startup.py", str(peers / "bin" / "llm"))
@@ -88,7 +93,7 @@ def startup(peers: Path) -> Iterator[Row]:
 
 LINEAR = 1.5  # times as much a task, or a megabyte, where there are ten times as many
 PARTS: dict[str, Callable[[Path], Iterator[Row]]] = {
-    part.__name__: part for part in (startup, template, document, engine, items, shells, others)
+    part.__name__: part for part in (startup, template, document, engine, items, streams, shells, others)
 }
 NEED_PEERS = {"startup", "others"}
 

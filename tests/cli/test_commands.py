@@ -222,6 +222,7 @@ def test_a_model_without_a_known_price_is_unpriced_never_free(
     estimate = nika("plan", "w.nika.yaml", "--format", "json").json["estimate"]
     assert estimate["unpriced"] == ["acme-large"]
     write("nika.yaml", "prices: {acme-large: {inputPerMillion: 1.0, outputPerMillion: 4.0}}\n")
+    nika("trust")
     priced = nika("plan", "w.nika.yaml", "--format", "json").json["estimate"]
     assert priced["unpriced"] == []
     assert priced["costUsdHigh"] > 0
@@ -243,9 +244,12 @@ def test_a_run_whose_low_estimate_is_over_a_limit_is_refused_with_3(
 @pytest.mark.parametrize(
     "lists", ["block: [keyword:shell]", "allow: [nika-keyword-shell, 'keywrods:shell']", "prefer: {keyword:shell: x}"]
 )
-def test_a_list_with_a_kind_that_is_none_blocks_nothing_and_is_refused(nika: Nika, write: Write, lists: str) -> None:
+def test_a_list_with_a_kind_that_is_none_blocks_nothing_and_is_refused(
+    nika: Nika, write: Write, monkeypatch: pytest.MonkeyPatch, lists: str
+) -> None:
     write("w.nika.yaml", "tasks:\n  - {id: a, shell: echo hi}\n")
     write("nika.yaml", f"plugins: {{{lists}}}\n")
+    monkeypatch.setenv("NIKA_TRUST", ".")
     done = nika("run", "w.nika.yaml")
     assert (done.code, done.out) == (2, "")
     assert "NIKA-096" in done.err

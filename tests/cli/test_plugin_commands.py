@@ -126,6 +126,8 @@ def test_nobody_takes_a_word_of_nika_itself_unless_the_project_prefers_it(
     assert listed["limits"]["status"] == "conflict"
     assert listed["limits"]["why"] == "the command 'limits' of Nika itself is offered by acme 1.0, too"
     write("nika.yaml", "plugins: {prefer: {'commands:limits': acme}}\n")
+    assert "NIKA_MAX" in nika("limits").out  # not trusted yet
+    assert nika("trust").code == 0
     assert nika("limits").out == "done \\x1b[31m\n"
 
 

@@ -10,6 +10,7 @@ PROJECT = "plugins: {block: [keywords:shel], prefer: {'keywords:nothing': acme}}
 @pytest.mark.parametrize("command", ["list", "check"])
 def test_an_entry_that_matches_nothing_is_a_note(nika, write, command):
     write("nika.yaml", PROJECT)
+    nika("trust")
     shown = nika("plugins", command)
     assert "note: 'keywords:shel' in the block list of nika.yaml matches nothing that is installed" in shown.err
     assert "note: 'keywords:nothing: acme' in the prefer list of nika.yaml matches nothing" in shown.err

@@ -145,11 +145,6 @@ def test_they_hold(nika: Nika, write: Write) -> None:
     ("limits", "problems"),
     [
         (
-            "{maxConcurrent: 30}",
-            ["1:25: error[NIKA-096]: `maxConcurrent: 30` is above the default: a project file can"],
-        ),
-        ("{shellTimeout: 2h}", ["1:24: error[NIKA-096]: `shellTimeout: 2h` is above the default"]),
-        (
             "{maxTasks: many, maxFiles: 0}",
             [
                 "1:20: error[NIKA-096]: `maxTasks` is 'many': expected a whole number",
@@ -171,6 +166,29 @@ def test_bad_limits_are_errors_with_their_places(
     for problem in problems:
         assert f"{folder}/nika.yaml:{problem}" in done.err
     assert nika("validate", "w.nika.yaml").code == 2
+
+
+@pytest.mark.parametrize(
+    ("limits", "variable", "default", "raised"),
+    [
+        ("{maxConcurrent: 30}", "NIKA_MAX_CONCURRENT", "10", "30"),
+        ("{shellTimeout: 2h}", "NIKA_SHELL_TIMEOUT", "30s", "7200s"),
+    ],
+)
+def test_a_limit_above_its_default_counts_once_the_file_is_trusted(
+    nika: Nika, write: Write, limits: str, variable: str, default: str, raised: str
+) -> None:
+    write("nika.yaml", f"limits: {limits}\n")
+    write("w.nika.yaml", "tasks:\n- {id: a, shell: echo x}\n")
+
+    def value() -> str:
+        return next(line.split()[1] for line in nika("limits").out.splitlines() if line.startswith(variable))
+
+    assert value() == default
+    assert "warning[NIKA-105]: `limits." in nika("validate").err
+    assert nika("trust").code == 0
+    assert value() == raised
+    assert "NIKA-105" not in nika("validate").err
 
 
 def test_asking_for_more_at_once_than_the_limit_is_a_warning(nika: Nika, write: Write) -> None:

@@ -26,6 +26,7 @@ FOLLOWED = {
     "providers.md",
     "template-sources.md",
     "limit-policies.md",
+    "notifiers.md",
     "private.md",
 }
 # What depends on the machine on which the example is read, not on the example.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ..environments import ROOT, Environment, make_environment
+from ..environments import ROOT, Environment, make_environment, uv_pip
 from .pages import Session
 
 
@@ -24,7 +24,9 @@ def author(tmp_path_factory: pytest.TempPathFactory, wheelhouse: Path, libraries
     return environment
 
 
-@pytest.mark.parametrize("page", ["keywords", "providers", "template-sources", "limit-policies", "commands", "private"])
+@pytest.mark.parametrize(
+    "page", ["keywords", "providers", "template-sources", "limit-policies", "commands", "notifiers", "private"]
+)
 def test_what_the_page_says_is_so(
     page: str, author: Environment, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -39,4 +41,8 @@ def test_what_the_page_says_is_so(
         "MYPY_CACHE_DIR": str(tmp_path_factory.getbasetemp() / "mypy"),
     }
 
-    Session(work, environ).follow(ROOT / "docs" / "plugins" / f"{page}.md")
+    try:
+        Session(work, environ).follow(ROOT / "docs" / "plugins" / f"{page}.md")
+    finally:
+        if page == "limit-policies":  # no list of another page could take it away
+            uv_pip("uninstall", "--python", author.python, "acme-nika-house")

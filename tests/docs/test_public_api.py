@@ -123,6 +123,7 @@ def test_every_hook_is_documented_and_returns_descriptions() -> None:
         "nika_template_sources",
         "nika_limit_policies",
         "nika_commands",
+        "nika_notifiers",
     ]
     for name in hooks:
         function = getattr(hookspec, name)

@@ -22,6 +22,7 @@ PAGES = {
     "template_source": "template-sources.md",
     "limit_policy": "limit-policies.md",
     "command": "commands.md",
+    "notifier": "notifiers.md",
 }
 
 

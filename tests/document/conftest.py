@@ -115,6 +115,13 @@ class FakeCatalog:
             return FakeSource(name)
         raise PluginError(codes.UNKNOWN_SOURCE, f"no plugin offers the source `{name}`")
 
+    def settings_keys(self) -> Collection[str]:
+        return self.known.keys()
+
+    def settings_owner(self, key: str) -> Any:
+        keyword = self.keyword(key)
+        return None if keyword.settings is None else keyword
+
     def install_hint(self, word: str) -> str | None:
         return "install `nika-mail`" if word == "mail" else None
 

@@ -25,6 +25,7 @@ from nika_core.plugin.fields import (
     Anything,
     Bool,
     BoundedFloat,
+    Checked,
     Duration,
     Email,
     EmptyDict,
@@ -294,3 +295,46 @@ def test_an_editor_asks_for_one_of_the_two() -> None:
 def test_a_file_must_stand_for_a_field_beside_it() -> None:
     with pytest.raises(ValueError, match="stands for `text`, which is no field beside it"):
         Map({"textFile": TextFile("text")})
+
+
+def not_both(value: Any) -> str | None:
+    return "either `a` or `b`" if len(value) == 2 else None
+
+
+ONE_OF_BOTH = Checked(Map({Optional("a"): field(Int(), "The first."), Optional("b"): Int()}), not_both)
+
+
+@pytest.mark.parametrize(
+    ("node", "messages"),
+    [
+        ({"a": "1"}, []),
+        ({"a": "1", "b": "2"}, ["either `a` or `b`"]),
+        ({"a": "x", "b": "2"}, ["expected an integer, found `x`"]),  # what the fields say comes first
+        ({"c": "1"}, ["unknown key `c`"]),
+    ],
+)
+def test_a_value_that_is_checked_as_a_whole_is_what_its_fields_are_and_then_what_the_function_says(
+    node: dict[str, str], messages: list[str]
+) -> None:
+    issues: list[ValidationIssue] = []
+    compile_schema(ONE_OF_BOTH).check(node, issues)
+    assert [issue.message for issue in issues] == messages
+    assert all(issue.path == [] for issue in issues if issue.message == "either `a` or `b`")
+    text = "\n".join(f"{key}: {value}" for key, value in node.items())
+    if messages:
+        with pytest.raises(strictyaml.YAMLValidationError):
+            strictyaml.load(text, ONE_OF_BOTH.strict())
+    else:
+        assert strictyaml.load(text, ONE_OF_BOTH.strict()).data == {"a": 1}
+
+
+def test_a_check_that_raises_is_an_issue_and_no_traceback() -> None:
+    issues: list[ValidationIssue] = []
+    compile_schema(Checked(Map({"a": Int()}), lambda value: value["b"])).check({"a": "1"}, issues)
+    assert [issue.message for issue in issues] == ["the value cannot be read: 'b'"]
+
+
+def test_what_is_checked_as_a_whole_is_documented_and_drawn_up_as_what_it_wraps() -> None:
+    plain = Map({Optional("a"): field(Int(), "The first."), Optional("b"): Int()})
+    assert field_docs(EmptyList() | Seq(ONE_OF_BOTH)) == field_docs(plain) == {"a": "The first."}
+    assert schema_of(ONE_OF_BOTH.strict()) == schema_of(plain.strict())

@@ -67,3 +67,20 @@ def test_every_keyword_has_its_payload_and_words_for_it(nika: Workspace) -> None
 @pytest.mark.parametrize("payload", [{"a": [1, "{{b}}"]}, ["x", None], "text", 3, True])
 def test_a_keyword_with_only_a_short_form_takes_what_its_field_takes(validator: Draft7Validator, payload: Any) -> None:
     assert list(validator.iter_errors({"tasks": [{"id": "a", "set": payload}]})) == []
+
+
+@pytest.mark.parametrize("key", ["allowedTools", "disallowedTools", "askTools"])
+def test_an_entry_of_a_list_of_tools_is_a_name_or_a_rule(validator: Draft7Validator, key: str) -> None:
+    def is_valid(entry: Any) -> bool:
+        lists = {key: [entry]}
+        task = {"id": "a", "agent": "x", **lists}
+        document = {"agent": {"model": "m", **lists}, "tasks": [task]}
+        return validator.is_valid(document)
+
+    assert is_valid("mcp::files::*")
+    assert is_valid({"tool": "shell", "argv": ["git", "log", "*"]})
+    assert is_valid({"tool": "http", "host": "api.example.com", "method": "GET"})
+    assert is_valid({"tool": "mcp::files::*", "args": {"path": "docs/**"}})
+    assert not is_valid({"argv": ["git"]})
+    assert not is_valid({"tool": "shell", "arvg": ["git"]})
+    assert not is_valid({"tool": "shell", "argv": "git log"})

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def test_the_nearest_file_above_counts(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "# nothing\n", "\n"])
 def test_an_empty_file_is_a_project_that_says_nothing(tmp_path: Path, text: str) -> None:
     project = load_project(write(tmp_path, text))
-    assert project == Project(tmp_path / "nika.yaml")
+    assert replace(project, digest="") == Project(tmp_path / "nika.yaml")
 
 
 def test_without_a_list_of_allowed_plugins_all_are_and_an_empty_one_allows_none(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from nika_core.engine.task.attempt import LONGEST_RETRY_AFTER
 from nika_core.errors import Category, TaskError
 from nika_core.model.events import EventKind
+from nika_core.model.message import parts_of
 from nika_core.model.state import RunStatus
 from nika_core.model.usage import Usage
 from nika_core.model.workflow import OutputSpec, Retry
@@ -404,7 +405,7 @@ class Caller:
         call.on_text("hi")
         if self.fails:
             raise TaskError("overloaded", category=Category.CONFIG, usage=usage)
-        return ModelReply("hi", (), "end", usage, "m")
+        return ModelReply(parts_of("hi"), "end", usage, "m")
 
     async def close(self):
         pass

@@ -365,7 +365,7 @@ def talk(lab, names, edges, delay):
 
     async def step(payload, context):
         await context.clock.sleep(delay(context.task_id))
-        heard = [message.content for message in context.messages]
+        heard = [message.text for message in context.messages]
         return StepOutput(heard, messages=(Message(Role.ASSISTANT, context.task_id),))
 
     services = lab.services(step, keywords={"work": lab.keyword(category=lab.context)})
@@ -519,7 +519,7 @@ class Caller:
 
 def decided(action, reason="because"):
     calls = (ToolCall("1", action, {"reason": reason}),) if action else ()
-    return ModelReply("", calls, "toolUse", Usage(10, 5, calls=1), "m")
+    return ModelReply(calls, "toolUse", Usage(10, 5, calls=1), "m")
 
 
 async def test_the_main_agent_is_shown_the_run_and_decides(lab):
@@ -537,7 +537,7 @@ async def test_the_main_agent_is_shown_the_run_and_decides(lab):
     result = await lab.run(request, lab.services(step, caller=caller), seen.append)
     assert (result.status, tries) == (RunStatus.SUCCEEDED, ["r/a#1", "r/a#2", "r/b#1"])
     asked, scope = caller.asked[0]
-    assert "broken pipe" in asked.messages[0].content
+    assert "broken pipe" in asked.messages[0].text
     assert [tool.name for tool in asked.tools] == ["retry_task", "skip_task", "continue_run", "abort_run"]
     assert scope.key == "r/a#1/decision"
     decision = next(event for event in seen if event.kind is EventKind.DECISION)

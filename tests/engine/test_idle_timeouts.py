@@ -2,6 +2,7 @@
 
 import pytest
 
+from nika_core.model.message import parts_of
 from nika_core.model.usage import NOTHING
 from nika_core.model.workflow import Retry
 from nika_core.plugin import ModelReply, ModelRequest
@@ -80,7 +81,7 @@ async def test_each_piece_of_a_models_reply_is_a_sign(lab):
             for _ in range(4):
                 await clock.sleep(2)
                 scope.heartbeat()
-            return ModelReply("done", (), "end", NOTHING, "m")
+            return ModelReply(parts_of("done"), "end", NOTHING, "m")
 
         async def close(self):
             pass

@@ -15,10 +15,12 @@ from nika_core.engine.core.messages import InnerBudget, TaskCall
 from nika_core.engine.local.host import Run
 from nika_core.engine.task.attempt import TaskRun
 from nika_core.errors import Category, TaskError
+from nika_core.model.approval import ToolGrant
+from nika_core.model.effort import EFFORTS
 from nika_core.model.events import EventKind
 from nika_core.model.ids import NodeId
 from nika_core.model.limits import Limit, LimitKind, Limits, Unit
-from nika_core.model.message import Message, Role, ToolCall
+from nika_core.model.message import ImagePart, Message, ReasoningPart, Role, TextPart, ToolCall, ToolResultPart
 from nika_core.model.workflow import AgentBlock, Mode, OutputSpec, Retry
 from nika_core.plugin import StepOutput, WaitFor
 
@@ -36,14 +38,11 @@ objects = st.dictionaries(texts, values, max_size=3)
 tools = st.lists(names, max_size=2).map(tuple)
 nodes = st.sampled_from(["build", "review[3]", "draft@2", "sections[2]/write"]).map(NodeId)
 tool_calls = st.builds(ToolCall, texts, names, st.none() | objects, texts)
-messages = st.builds(
-    Message,
-    st.sampled_from(Role),
-    texts,
-    st.lists(tool_calls, max_size=2).map(tuple),
-    st.none() | texts,
-    st.booleans(),
-)
+files = st.builds(ImagePart, st.just("image/png"), st.binary(max_size=8), texts)
+results = st.builds(ToolResultPart, texts, texts, st.booleans())
+reasoning = st.builds(ReasoningPart, objects, texts)
+parts = st.one_of(st.builds(TextPart, st.text(min_size=1, max_size=8)), tool_calls, files, results, reasoning)
+messages = st.builds(Message, st.sampled_from(Role), st.lists(parts, max_size=3))
 agents = st.builds(
     AgentBlock,
     st.none() | names,
@@ -57,8 +56,11 @@ agents = st.builds(
     st.none() | seconds,
     st.none() | tools,
     tools,
+    tools,
     st.none() | names,
     st.sampled_from(["refuse", "summarize"]),
+    tools,
+    st.none() | st.sampled_from(EFFORTS),
 )
 kinds = st.sampled_from(
     [LimitKind.ATTEMPTS, LimitKind.JSON_DEPTH, LimitKind.OUTPUT_BYTES, LimitKind.RETRY_DELAY, "timeout.work"]
@@ -79,6 +81,8 @@ calls = st.builds(
     st.builds(Retry, st.none() | numbers, st.none() | seconds),
     st.none() | tools,
     tools,
+    tools,
+    st.lists(st.builds(ToolGrant, names, texts), max_size=2).map(tuple),
     st.lists(messages, max_size=2).map(tuple),
     agents,
     objects,

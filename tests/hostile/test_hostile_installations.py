@@ -55,6 +55,8 @@ def test_twins_are_a_conflict_for_who_uses_the_word_until_the_project_names_one(
     assert [each["status"] for each in checked.json["plugins"] if each["word"] == "bad"] == ["conflict", "conflict"]
     assert place.imported == []
     place.write("nika.yaml", "plugins:\n  prefer: {keywords:bad: bolt-bad}\n")
+    assert place.nika("run", "uses.nika.yaml", "--no-journal").code == 2
+    place.environ["NIKA_TRUST"] = "1"
     assert place.nika("run", "uses.nika.yaml", "--no-journal").out == "bolt\n"
     assert place.imported == ["bolt_bad"]
     assert place.nika("plugins", "check").code == 0
@@ -70,7 +72,9 @@ def test_nobody_takes_a_built_in_word_in_silence(place: Place) -> None:
         "nika-keyword-shell": "available",
     }
     place.write("nika.yaml", "plugins:\n  prefer: {keywords:shell: acme-bad}\n")
-    assert place.nika("run", "innocent.nika.yaml", "--no-journal").out == "echo fine\n"
+    assert place.nika("run", "innocent.nika.yaml", "--no-journal").out == "fine\n"
+    trusted = place.nika("run", "innocent.nika.yaml", "--no-journal", NIKA_TRUST="1")
+    assert trusted.out == "echo fine\n"
 
 
 def test_a_keyword_is_not_imported_for_limits_or_explanations_that_are_not_its_own(place: Place) -> None:
@@ -204,10 +208,12 @@ def test_a_broken_limit_policy_stops_everything_and_says_so(place: Place, case: 
     done = place.nika("run", "innocent.nika.yaml", "--no-journal")
     assert done.code == code, done.err
     assert "'strict' (acme-bad 6.6)" in done.err
-    # The environment cannot take a limit away, not even a broken one; the project can.
+    # Neither the environment nor a project file takes a limit away, not even a broken one.
     assert place.nika("run", "innocent.nika.yaml", "--no-journal", NIKA_PLUGINS_BLOCK="acme-bad").code == 3
     place.write("nika.yaml", "plugins: {block: [acme-bad]}\n")
-    assert place.nika("run", "innocent.nika.yaml", "--no-journal").out == "fine\n"
+    refused = place.nika("run", "innocent.nika.yaml", "--no-journal", NIKA_TRUST="1")
+    assert refused.code == 3
+    assert "no list takes a limit away" in refused.err
 
 
 SOURCES = {

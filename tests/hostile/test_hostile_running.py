@@ -108,6 +108,16 @@ def test_who_blocks_the_event_loop_is_named(place: Place) -> None:
     assert re.search(r"at acme_bad\.py:\d+", done.err)
 
 
+def test_a_plugin_whose_steps_are_quick_is_not_blamed_for_a_long_turn_of_the_event_loop(place: Place) -> None:
+    place.install(acme_bad=GOOD.replace(RUN, "        time.sleep(0.03)\n" + RUN))
+    place.write("many.nika.yaml", "tasks:\n" + "".join(f"  - {{id: a{n}, bad: hello}}\n" for n in range(100)))
+    begun = time.monotonic()
+    done = place.nika("run", "many.nika.yaml", "--no-journal", "--max-concurrent", "100")
+    assert time.monotonic() - begun > 3
+    assert done.code == 0, done.err
+    assert "blocked" not in done.err
+
+
 TWO_WORDS = GOOD.replace("[keyword()]", "[keyword(), keyword('other')]")
 
 

@@ -179,12 +179,14 @@ def test_private_plugins_come_from_a_folder_of_wheels_and_one_too_many_is_refuse
     install_from(environment, "--no-index", "--find-links", str(wheels), "acme-nika-house")
     assert "acme-nika-house 0.1.0 is installed, but not locked" in refused(environment, project, "run")
 
-    # One that the lists do not allow is not loaded, lock or no lock.
+    # No list takes a limit policy away, so it is either locked or not installed.
     with_lists = (project / "nika.yaml").read_text()
     (project / "nika.yaml").write_text(f"{with_lists.rstrip()}\n  block: [acme-nika-house]\n")
     blocked = environment.run("run", cwd=project)
-    assert blocked.returncode == 0, blocked.stderr
+    assert (blocked.returncode, "no list takes a limit away" in blocked.stderr) == (3, True), blocked.stderr
     (project / "nika.yaml").write_text(with_lists)
+    uv_pip("uninstall", "--python", environment.python, "acme-nika-house")
+    assert environment.run("run", cwd=project).returncode == 0
 
     # A lock names what must be there, too.
     uv_pip("uninstall", "--python", environment.python, "acme-nika-llm")

@@ -58,6 +58,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("NIKA_RETRY_DELAY", "1ms")
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("NIKA_TRUST", str(tmp_path))  # the prices of a test are its own
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

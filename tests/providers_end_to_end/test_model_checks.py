@@ -56,6 +56,54 @@ def test_a_temperature_for_all_tasks_is_a_warning_and_the_run_says_that_it_is_no
     assert "is not sent to it" in nika("plan", "w.nika.yaml").err
 
 
+def test_an_effort_that_a_model_does_not_know_is_an_error_at_its_place(nika: Nika, write: Write) -> None:
+    write(
+        "w.nika.yaml",
+        """\
+        agent: {model: gpt-5}
+        tasks:
+          - {id: a, llm: {prompt: hi, effort: low}}
+          - id: b
+            llm:
+              prompt: hi
+              model: gpt-4o
+              effort: low
+          - id: c
+            llm: {prompt: hi, model: claude-3-5-haiku-latest, effort: high}
+        """,
+    )
+    assert problems(nika, 2) == [("NIKA-078", "error", 8, 15), ("NIKA-078", "error", 10, 63)]
+    write("w.nika.yaml", "agent: {model: smollm2-135m, effort: low}\ntasks: [{id: a, llm: hi}]\n")
+    assert problems(nika, 2) == [("NIKA-078", "error", 1, 38)]
+    write("w.nika.yaml", "agent: {model: gpt-5, effort: most}\ntasks: [{id: a, llm: hi}]\n")
+    done = nika("validate", "w.nika.yaml")
+    assert (done.code, "low" in done.err + done.out) == (2, True)
+
+
+def test_an_effort_for_all_tasks_is_a_warning_for_a_task_with_a_model_that_knows_none(
+    nika: Nika, write: Write, monkeypatch: pytest.MonkeyPatch, llmock: Any
+) -> None:
+    write(
+        "w.nika.yaml",
+        """\
+        agent:
+          model: claude-sonnet-5
+          effort: low
+        tasks:
+          - {id: a, llm: hi}
+          - {id: b, llm: {prompt: hi, model: claude-3-5-haiku-latest}}
+        """,
+    )
+    assert problems(nika, 0) == [("NIKA-078", "warning", 3, 11)]
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", llmock.base_url("anthropic"))
+    done = nika("run", "w.nika.yaml", "--format", "jsonl")
+    assert done.code == 0, done.err
+    notices = [each["data"]["message"] for each in done.events("notice") if "effort" in each["data"]["message"]]
+    assert notices == [
+        "The model 'claude-3-5-haiku-latest' knows no effort: the agent block's 'low' is not sent to it."
+    ]
+
+
 def test_tools_for_a_model_without_any_are_an_error_where_they_are_allowed(nika: Nika, write: Write) -> None:
     write(
         "w.nika.yaml",

@@ -22,6 +22,7 @@ OTHER_MODULES = {
 def words() -> dict[str, dict[str, str]]:
     """Group to word to module, as the entry points say."""
     import cheating_keywords
+    import cheating_notifiers
     import cheating_others
     import cheating_providers
 
@@ -30,6 +31,7 @@ def words() -> dict[str, dict[str, str]]:
         "keywords": {**dict.fromkeys(keywords, "cheating_keywords"), **OTHER_MODULES},
         "providers": {each.name: "cheating_providers" for each in cheating_providers.nika_providers()},
         "limit_policies": {each.name: "cheating_others" for each in cheating_others.nika_limit_policies()},
+        "notifiers": {each.name: "cheating_notifiers" for each in cheating_notifiers.nika_notifiers()},
         "template_sources": {each.name: "cheating_others" for each in cheating_others.nika_template_sources()},
     }
 

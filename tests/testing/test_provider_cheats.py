@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nika_core.testing import FaultServer, NotConformant, ProviderConformance, provider_checks
+from nika_core.testing import FaultServer, NotConformant, ProviderConformance, ability_checks, provider_checks
 
 KEY = "sk-cheat-0123456789"
 CHEATS = {
@@ -16,6 +16,10 @@ CHEATS = {
     "hoarding": "streams",
     "endless": "streams",
     "countless": "counts",
+    "guessing": "counts",
+    "asking": "counts",
+    "pricing": "abilities",
+    "accepting": "declared",
     "keeping": "closes",
     "mislabelling": "faults",
     "raising": "faults",
@@ -28,6 +32,13 @@ CHEATS = {
     "chattering": "abilities",
     "eager": "info",
     "renaming": "info",
+    "thinking": None,
+    "effortless": "abilities",
+    "forgetful": "abilities",
+    "blabbing": "abilities",
+    "seeing": None,
+    "blind": "abilities",
+    "imagining": "abilities",
 }
 BROKEN = {"endless": {"counts", "faults", "closes", "abilities"}}  # without an end, little else can be seen
 
@@ -47,14 +58,15 @@ def caught(word: str, server: FaultServer) -> set[str]:
         return kit.make("http://127.0.0.1:9")
 
     checks: list[Callable[[], Any]] = [
+        lambda: ability_checks.check_option_names(word),
         lambda: provider_checks.check_info(word, "m", environ(server.url)),
         lambda: provider_checks.check_describes(make(), "m"),
         lambda: asyncio.run(provider_checks.check_streams(make, "m", server)),
-        lambda: asyncio.run(provider_checks.check_counts(make, "m")),
+        lambda: asyncio.run(provider_checks.check_counts(make, "m", server)),
         lambda: asyncio.run(provider_checks.check_closes(make, "m", server)),
         lambda: asyncio.run(provider_checks.check_faults(make, "m", server, (KEY,))),
         lambda: asyncio.run(provider_checks.check_unreachable(nobody, "m")),
-        lambda: asyncio.run(provider_checks.check_abilities(make, "m")),
+        lambda: asyncio.run(ability_checks.check_abilities(make, "m", server)),
     ]
     found = set()
     for check in checks:

@@ -80,7 +80,7 @@ def test_a_scripted_model_answers_and_keeps_what_it_was_asked() -> None:
         "agent: {model: any}\ntasks:\n  - {id: a, llm: first}\n  - {id: b, llm: 'second {{a}}'}\n", model=model
     )
     assert ran.output == "done"
-    assert [request.messages[-1].content for request in model.requests] == ["first", "second one"]
+    assert [request.messages[-1].text for request in model.requests] == ["first", "second one"]
     assert model.remaining == 1
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from nika_core import codes
 from nika_core.errors import Category
-from nika_core.model.message import Message, Role
+from nika_core.model.message import Message, ReasoningPart, Role, ToolCall
 from nika_core.plugin import ModelRequest
 from nika_core.toolbox.providers import (
     ChatReply,
@@ -242,7 +242,8 @@ def test_what_a_vendor_sent_with_calls_is_kept_with_them() -> None:
     for text in ("I need ", "it."):
         reply.add({"choices": [{"delta": {"reasoning_content": text}}]})
     reply.add({"choices": [{"delta": {"tool_calls": [{**CALL, "signature": "S"}]}, "finish_reason": "tool_calls"}]})
-    assert reply.finished().state == {
-        "message": {"reasoning_content": "I need it."},
-        "calls": {"a": {"signature": "S"}},
-    }
+    reasoning, call = reply.finished().parts
+    assert reasoning == ReasoningPart(
+        {"message": {"reasoning_content": "I need it."}, "calls": {"a": {"signature": "S"}}}
+    )
+    assert isinstance(call, ToolCall)

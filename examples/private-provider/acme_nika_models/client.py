@@ -106,9 +106,9 @@ def _body(request: ModelRequest) -> dict[str, Any]:
         "messages": [
             {
                 "role": message.role.value,
-                "text": message.content,
+                "text": message.text,
                 "calls": [{"id": c.id, "name": c.name, "arguments": c.arguments} for c in message.tool_calls],
-                "answers": message.tool_call_id,
+                "results": [{"answers": r.call_id, "text": r.text} for r in message.tool_results],
             }
             for message in request.messages
         ],

@@ -14,6 +14,7 @@ from nika_core.model.json import Json, JsonObject
 from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.payload_tree import as_written, keys_in, placeholders_in
 from nika_core.model.template import Template
+from nika_core.model.tool_rules import tool_of
 from nika_core.model.workflow import AgentBlock, NoOutputs, OutputSpec, PayloadValue, Task, Workflow
 from nika_core.template import TemplateSyntaxError, compile_template, to_text
 from nika_core.values import dataclass
@@ -81,7 +82,7 @@ class TaskPayloads:
             self._sections,
             MappingProxyType(task.payload),  # read-only, so that a plugin cannot change the task
             task.output,
-            task.allowed_tools if task.allowed_tools is not None else agent.allowed_tools or (),
+            tuple(map(tool_of, task.allowed_tools if task.allowed_tools is not None else agent.allowed_tools or ())),
             self._settings.get(task.keyword, {}),
             self._environ,
             self._max_tokens,

@@ -1,21 +1,25 @@
-"""Which tools a task may be given: `allowedTools` and `disallowedTools`."""
+"""Which tools a task may be given: `allowedTools`, `disallowedTools` and `askTools`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 from nika_core import codes
 from nika_core.document.checks.check_context import Context
 from nika_core.document.checks.tool_entries import ToolEntries
+from nika_core.document.checks.tool_rules import check_use, rule_problems
 from nika_core.document.plugin_catalog import called_otherwise
 from nika_core.errors import Place, Problem
 from nika_core.model.nearest import nearest
+from nika_core.model.tool_rules import covers_entry, rule_of, tool_of
 from nika_core.model.tools import covers
-from nika_core.model.workflow import KeywordCategory, NodePath, Task
+from nika_core.model.workflow import AgentBlock, KeywordCategory, NodePath, Task
 
-_ALLOWED, _DISALLOWED = "allowedTools", "disallowedTools"
+_ALLOWED, _DISALLOWED, _ASKED = "allowedTools", "disallowedTools", "askTools"
+_GROUP: Final = KeywordCategory.GROUP
 _FORM: Final = "a tool is named `keyword` or `keyword::reference`, e.g. mcp::server::tool, function::path::name"
 _SEPARATORS: Final = re.compile(r"::|__|:|/")  # of a tool's name, here and elsewhere
 
@@ -29,9 +33,10 @@ def check_tools(context: Context) -> Iterator[Problem]:
         def at(path: NodePath) -> Place:
             return context.workflow.at(("agent", *path))
 
-        yield from _check_lists(context, entries, agent.allowed_tools, agent.disallowed_tools, at)
+        yield from _check_lists(context, entries, agent, at)
+        yield from check_use(_ASKED, agent.ask_tools, at, _all_allowed(context), "any task's")
     for task in context.workflow.tasks:
-        if task.allowed_tools is not None or task.disallowed_tools:
+        if task.allowed_tools is not None or task.disallowed_tools or task.ask_tools:
             yield from _check_task(context, entries, task)
 
 
@@ -40,7 +45,7 @@ def _check_task(context: Context, entries: ToolEntries, task: Task) -> Iterator[
     if keyword is None:
         return
     if keyword.category in (KeywordCategory.TOOL, KeywordCategory.GROUP):
-        name = _ALLOWED if task.allowed_tools is not None else _DISALLOWED
+        name = _ALLOWED if task.allowed_tools is not None else _DISALLOWED if task.disallowed_tools else _ASKED
         yield Problem(
             codes.TOOLS_NOT_ALLOWED_HERE,
             f"a `{keyword.name}` task uses no tools and has no `{name}`",
@@ -48,12 +53,15 @@ def _check_task(context: Context, entries: ToolEntries, task: Task) -> Iterator[
             "remove it; only tasks that talk to a model in a loop are given tools",
         )
         return
-    yield from _check_lists(context, entries, task.allowed_tools, task.disallowed_tools, task.at)
+    yield from _check_lists(context, entries, task, task.at)
     agent = context.workflow.agent
+    inherited = agent.allowed_tools if agent is not None else None
+    usable = task.allowed_tools if task.allowed_tools is not None else inherited
+    yield from check_use(_ASKED, task.ask_tools, task.at, usable or (), "the task's")
     if keyword.category is not KeywordCategory.CONTEXT or agent is None:
         return
     for index, tool in enumerate(task.allowed_tools or ()):
-        if agent.allowed_tools is not None and not any(covers(one, tool) for one in agent.allowed_tools):
+        if agent.allowed_tools is not None and not any(covers_entry(one, tool) for one in agent.allowed_tools):
             allowed = ", ".join(agent.allowed_tools) or "none at all"
             yield Problem(
                 codes.TOOLS_WIDENED,
@@ -61,7 +69,7 @@ def _check_task(context: Context, entries: ToolEntries, task: Task) -> Iterator[
                 task.at((_ALLOWED, index)),
                 f"add it to `agent.allowedTools`, or remove it here; allowed there: {allowed}",
             )
-        elif any(covers(one, tool) for one in agent.disallowed_tools):
+        elif any(covers_entry(one, tool) for one in agent.disallowed_tools):
             yield Problem(
                 codes.TOOLS_OVERLAP,
                 f"'{tool}' is allowed here, but `agent.disallowedTools` forbids it",
@@ -73,24 +81,27 @@ def _check_task(context: Context, entries: ToolEntries, task: Task) -> Iterator[
 def _check_lists(
     context: Context,
     entries: ToolEntries,
-    allowed: Sequence[str] | None,
-    disallowed: Sequence[str],
+    lists: AgentBlock | Task,
     at: Callable[[NodePath], Place],
 ) -> Iterator[Problem]:
     faulty: set[str] = set()
-    for name, tools in ((_ALLOWED, allowed or ()), (_DISALLOWED, disallowed)):
-        for index, tool in enumerate(tools):
-            place = at((name, index))
+    allowed, disallowed = lists.allowed_tools, lists.disallowed_tools
+    for name, tools in ((_ALLOWED, allowed or ()), (_DISALLOWED, disallowed), (_ASKED, lists.ask_tools)):
+        for index, entry in enumerate(tools):
+            rule, tool = rule_of(entry), tool_of(entry)
+            place = at((name, index) if rule is None else (name, index, "tool"))
             problem = _malformed(context, tool, place) or _unknown(context, name, tool, place)
-            problems = [problem] if problem else list(entries.problems(tool, place, forbids=name == _DISALLOWED))
+            problems = [problem] if problem else list(entries.problems(tool, place, forbids=name != _ALLOWED))
+            if rule is not None and not problems:
+                problems = list(rule_problems(context, rule, partial(_under, at, (name, index))))
             if problems:
-                faulty.add(tool)
+                faulty.add(entry)
             yield from problems
     for index, tool in enumerate(allowed or ()):
         if tool in faulty:
             continue
         # It is useful to allow `mcp::files::*` and forbid one of them, but not to forbid all that is allowed.
-        forbidding = next((one for one in disallowed if one not in faulty and covers(one, tool)), None)
+        forbidding = next((one for one in disallowed if one not in faulty and covers_entry(one, tool)), None)
         if forbidding is not None:
             yield Problem(
                 codes.TOOLS_OVERLAP,
@@ -98,6 +109,19 @@ def _check_lists(
                 at((_ALLOWED, index)),
                 "remove it from one of the two",
             )
+
+
+def _under(at: Callable[[NodePath], Place], before: NodePath, path: NodePath) -> Place:
+    return at((*before, *path))
+
+
+def _all_allowed(context: Context) -> list[str]:
+    """Return what any task of the workflow may use, and anything at all if another workflow may be inside."""
+    workflow = context.workflow
+    allowed = [task.allowed_tools or () for task in workflow.tasks]
+    allowed.append((workflow.agent.allowed_tools if workflow.agent else None) or ())
+    calls = any((keyword := context.keyword(task.keyword)) and keyword.category is _GROUP for task in workflow.tasks)
+    return ["*"] if calls else [entry for entries in allowed for entry in entries]
 
 
 def _malformed(context: Context, tool: str, place: Place) -> Problem | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -10,7 +10,7 @@ from nika_core import codes
 from nika_core.document.checks.check_context import Context
 from nika_core.errors import NikaError, Place, Problem, Severity
 from nika_core.model.json import Json, JsonObject
-from nika_core.model.workflow import AgentBlock, OutputSpec, PayloadValue, Workflow
+from nika_core.model.workflow import AgentBlock, NodePath, OutputSpec, PayloadValue, Workflow
 from nika_core.values import dataclass, field, replace
 
 _MAX_PROBLEMS: Final = 20  # of one entry
@@ -24,6 +24,7 @@ class WorkflowPayload:
     settings: JsonObject
     environ: Mapping[str, str]
     place: Place
+    part: Callable[[NodePath], Place] | None = None
     task_id: str = ""
     fields: Mapping[str, PayloadValue] = field(default_factory=dict)
     output: OutputSpec = field(default_factory=OutputSpec)
@@ -43,8 +44,8 @@ class WorkflowPayload:
         return self.workflow.sections
 
     def at(self, *path: str | int) -> Place:
-        """Return the one place."""
-        return self.place
+        """Return the one place, or that of a part of a rule."""
+        return self.place if self.part is None or not path else self.part(path)
 
     def text(self, field: str) -> str | None:
         """Return None: there are no fields."""

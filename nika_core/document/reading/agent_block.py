@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +13,7 @@ from nika_core.document.reading import workflow_schema
 from nika_core.document.reading.deferred_fields import defer
 from nika_core.document.reading.payload_reader import compile_text
 from nika_core.document.reading.problem_list import ProblemList
+from nika_core.document.reading.tool_lists import read_entries
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.document.validation.issues import ValidationIssue, add_syntax_hint
 from nika_core.model.bounded import MAX_PROMPT_CHARACTERS
@@ -35,6 +37,9 @@ def read_agent(
     fields = compile_schema(workflow_schema.AGENT).check(node, issues) or {}
     defer(fields, issues, deferred, ("agent",))
     add_syntax_hint(issues, 0, "agent")
+    allowed, disallowed, asked = (
+        read_entries(fields.get(key), key, issues) for key in ("allowedTools", "disallowedTools", "askTools")
+    )
     problems.add_issues(issues, codes.BAD_VALUE, ("agent",))
     if "model" not in fields and model is None and type(node) is dict and not issues:
         problems.add(
@@ -43,6 +48,10 @@ def read_agent(
             ("agent",),
             hint="add `model:` to it, or use --model or `model:` in nika.yaml",
             at_key=True,
+        )
+    if fields.get("fallback") == []:
+        problems.add(
+            codes.BAD_VALUE, "`fallback` names no model", ("agent", "fallback"), hint="name one, or leave it out"
         )
     prompt = fields.get("systemPrompt")
     if "systemPromptFile" in fields:
@@ -58,7 +67,6 @@ def read_agent(
         issues = []
         prompt = compile_text(prompt, issues)
         problems.add_issues(issues, codes.TEMPLATE_SYNTAX, ("agent", "systemPrompt"))
-    allowed = fields.get("allowedTools")
     return AgentBlock(
         model=fields.get("model"),
         provider=fields.get("provider"),
@@ -69,10 +77,14 @@ def read_agent(
         max_budget_usd=fields.get("maxBudgetUsd"),
         max_tokens=fields.get("maxTokens"),
         temperature=fields.get("temperature"),
-        allowed_tools=None if allowed is None else tuple(allowed),
-        disallowed_tools=tuple(fields.get("disallowedTools") or ()),
+        allowed_tools=None if fields.get("allowedTools") is None else allowed,
+        disallowed_tools=disallowed,
+        ask_tools=asked,
         output=fields.get("output"),
         overflow=fields.get("overflow") or "refuse",
+        fallback=tuple(fields.get("fallback") or ()),
+        options_json=json.dumps(options, ensure_ascii=False) if (options := fields.get("options")) else "",
+        effort=fields.get("effort"),
     )
 
 

@@ -20,7 +20,7 @@ _FLAT: Final = frozenset(
 _NESTED: Final = frozenset({"cwd", "allowedTools"})
 _ALWAYS_THERE: Final = frozenset({"agent", "flows"})  # in a v4 document
 _ROOT: Final = _ALWAYS_THERE | {"name", "description", "tasks"}
-_TASK: Final = frozenset({"id", "allowedTools", "disallowedTools", "mode"})
+_TASK: Final = frozenset({"id", "allowedTools", "disallowedTools", "askTools", "mode"})
 LATER_VERSION_KEY: Final = "nika"  # the root key of files of another, later line
 
 

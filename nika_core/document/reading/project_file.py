@@ -1,8 +1,10 @@
-"""The project file: how it is found, read and checked, with the keywords' parts of it."""
+"""The project file: how it is found, read and checked, with the plugins' parts of it."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -22,13 +24,24 @@ from nika_core.errors import Place, PluginError, Problem, ProblemsError, Refused
 from nika_core.model.clock import Clock
 from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.project import FILE_NAME, ModelPrice, Project
-from nika_core.plugin.fields import BoundedFloat, EmptyDict, EmptyList, Map, MapPattern, NonEmptyStr, Optional, Seq
+from nika_core.plugin.fields import (
+    BoundedFloat,
+    EmptyDict,
+    EmptyList,
+    Map,
+    MapPattern,
+    NonEmptyStr,
+    Optional,
+    Seq,
+    StrictBool,
+)
 
 _WORDS: Final = Seq(NonEmptyStr()) | EmptyList()
+_NEEDED: Final = ("inputPerMillion", "outputPerMillion")  # of a price, unless the model is free
 _PRICE: Final = Map(
     {
-        "inputPerMillion": BoundedFloat(0),
-        "outputPerMillion": BoundedFloat(0),
+        Optional("free"): StrictBool(),
+        **{Optional(key): BoundedFloat(0) for key in _NEEDED},
         Optional("cachedPerMillion"): BoundedFloat(0),
         Optional("cacheWritePerMillion"): BoundedFloat(0),
     }
@@ -48,6 +61,7 @@ PROJECT: Final[dict[str, Any]] = {
     ),
     "prices": MapPattern(NonEmptyStr(), _PRICE) | EmptyDict(),
     "secrets": _WORDS,
+    "labels": MapPattern(NonEmptyStr(), NonEmptyStr()) | EmptyDict(),
 }
 
 
@@ -74,7 +88,7 @@ def _require_own(path: Path) -> None:
     for found in (path.lstat(), path.stat() if path.exists() else path.lstat()):
         if found.st_uid not in (os.geteuid(), 0):
             raise RefusedError(
-                codes.BAD_PROJECT_FILE,
+                codes.UNTRUSTED_FOLDER,
                 f"{path} belongs to another user ({_user(found.st_uid)}), and is not read",
                 place=Place(str(path)),
                 hint=f"if you trust what is in it, make it yours: chown {_user(os.geteuid())} {path}; "
@@ -94,7 +108,7 @@ def _user(number: int) -> str:
 def load_project(start: Path, limits: Limits | None = None, *, clock: Clock | None = None) -> Project:
     """Return the project that `start` (a workflow file or a folder) belongs to; an empty one if there is no file.
 
-    Needs no plugin: keys of keywords are kept as they are, for `check_settings`.
+    Needs no plugin: keys of plugins are kept as they are, for `check_settings`.
 
     Raises:
         ProblemsError: all that is wrong with the file.
@@ -113,7 +127,8 @@ def load_project(start: Path, limits: Limits | None = None, *, clock: Clock | No
     text = decode_source(data, str(path))
     if isinstance(text, Problem):
         raise ProblemsError([text])
-    return _project(path, *parse_file(text, str(path), limits, clock))
+    project = _project(path, *parse_file(text, str(path), limits, clock))
+    return replace(project, digest=hashlib.sha256(data).hexdigest())
 
 
 def _project(path: Path, tree: Tree, problems: ProblemList) -> Project:
@@ -133,6 +148,8 @@ def _project(path: Path, tree: Tree, problems: ProblemList) -> Project:
     elif tree.whole:
         problems.add(codes.BAD_PROJECT_FILE, "a project file is a mapping", ())
     models = _resolved(fields.get("models") or {}, problems)
+    prices = fields.get("prices") or {}
+    _check_prices(prices, problems)
     if problems.items:
         raise ProblemsError(problems.items)
     plugins = fields.get("plugins") or {}
@@ -148,8 +165,9 @@ def _project(path: Path, tree: Tree, problems: ProblemList) -> Project:
         block=tuple(plugins.get("block") or ()),
         prefer=plugins.get("prefer") or {},
         settings=settings,
-        prices={name: _price(root["prices"][name]) for name in fields.get("prices") or ()},
+        prices={name: _price(price, root["prices"][name]) for name, price in prices.items()},
         secrets=tuple(fields.get("secrets") or ()),
+        labels=fields.get("labels") or {},
         at=problems.locator.place_of,
     )
 
@@ -174,33 +192,56 @@ def _resolved(models: dict[str, str], problems: ProblemList) -> dict[str, str]:
     return resolved
 
 
-def _price(node: dict[str, str]) -> ModelPrice:
+def _check_prices(prices: dict[str, dict[str, Any]], problems: ProblemList) -> None:
+    for name, price in prices.items():
+        for key in () if price.get("free") else _NEEDED:
+            if key not in price:
+                message = f"required key(s) '{key}' not found"
+                problems.add(codes.BAD_PROJECT_FILE, message, ("prices", name), hint="or `{free: true}`, for no cost")
+
+
+def _price(price: dict[str, Any], node: dict[str, str]) -> ModelPrice:
+    if price.get("free"):
+        return ModelPrice(Decimal(0), Decimal(0), free=True)
     cached, written = (
         Decimal(node[key]) if key in node else None for key in ("cachedPerMillion", "cacheWritePerMillion")
     )
     return ModelPrice(Decimal(node["inputPerMillion"]), Decimal(node["outputPerMillion"]), cached, written)
 
 
-def check_settings(project: Project, catalog: PluginCatalog) -> tuple[Project, tuple[Problem, ...]]:
-    """Return the project with its keywords' keys as their validators return them, and what is wrong with those keys."""
+def check_settings(
+    project: Project, catalog: PluginCatalog, may_widen: Callable[[str], bool] = lambda _: True
+) -> tuple[Project, tuple[Problem, ...]]:
+    """Return the project with its keywords' keys as their validators return them, and what is wrong with those keys.
+
+    Args:
+        may_widen: whether what `plugin.key`, or all of `plugin`, widens counts; what does not is left out.
+    """
     problems: list[Problem] = []
     checked: dict[str, Any] = {}
-    words = catalog.keywords()
+    words = catalog.settings_keys()
     for key, node in project.settings.items():
-        validator = None
+        owner = None
         if key in words:
             try:
-                validator = catalog.keyword(key).settings
+                owner = catalog.settings_owner(key)
             except PluginError as error:
                 problems.append(Problem(error.code, error.message, project.at((key,), at_key=True), error.hint))
                 continue
-        if validator is None:
-            hint = suggest_key(key, [*PROJECT, *words]) or f"known here: {', '.join(PROJECT)}, and keywords' own keys"
+        if owner is None:
+            hint = suggest_key(key, [*PROJECT, *words]) or f"known here: {', '.join(PROJECT)}, and plugins' own keys"
             place = project.at((key,), at_key=True)
             problems.append(Problem(codes.UNKNOWN_KEY, f"unknown key `{key}`", place, hint))
             continue
         issues: list[ValidationIssue] = []
-        checked[key] = compile_schema(validator).check(node, issues)
+        settings = compile_schema(owner.settings).check(node, issues)
+        widening = getattr(owner, "widening_settings", ())
+        if isinstance(settings, dict):
+            settings = {
+                name: value for name, value in settings.items() if name not in widening or may_widen(f"{key}.{name}")
+            }
+        if "*" not in widening or may_widen(key):
+            checked[key] = settings
         problems.extend(
             Problem(issue.code or codes.BAD_PROJECT_FILE, issue.message, _place(project, key, issue), issue.hint)
             for issue in issues

@@ -15,6 +15,7 @@ from nika_core.document.reading.output_schema import AS_FILE, read_schema, schem
 from nika_core.document.reading.payload_reader import PayloadReader
 from nika_core.document.reading.problem_list import ProblemList
 from nika_core.document.reading.text_files import Texts
+from nika_core.document.reading.tool_lists import read_entries
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.document.validation.issues import ValidationIssue, add, add_syntax_hint, holds_refused, is_refused, under
 from nika_core.document.validation.json_tree import typed_tree
@@ -33,6 +34,7 @@ from nika_core.plugin import Keyword
 
 _TASKS_BETWEEN_CHECKS: Final = 64
 _NO_RETRY: Final = Retry()
+_TOOL_LISTS: Final = ("allowedTools", "disallowedTools", "askTools")
 _TEXT: Final = OutputSpec()
 _CHECKS: Final = {key: compile_schema(validator).check for key, validator in workflow_schema.TASK.items()}
 
@@ -181,7 +183,9 @@ class TaskReader:
         if "onError" in node:
             on_error, stand_in = read_error_rule(node["onError"], OnError, "onError", issues)
         retry = fields.get("retry")
-        allowed = fields.get("allowedTools")
+        allowed, disallowed, asked = (
+            read_entries(fields.get(key), key, issues) if key in fields else () for key in _TOOL_LISTS
+        )
         word = keyword.keyword.name
         return _task(
             task_id,
@@ -196,8 +200,9 @@ class TaskReader:
             for_each,
             repeat,
             output,
-            tuple(allowed) if allowed is not None else None,
-            tuple(fields.get("disallowedTools") or ()),
+            allowed if fields.get("allowedTools") is not None else None,
+            disallowed,
+            asked,
             Mode(fields["mode"]) if fields.get("mode") else None,
             None,
             stand_in,

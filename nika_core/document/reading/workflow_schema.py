@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from nika_core.model.effort import EFFORTS
 from nika_core.plugin.fields import (
     Anything,
     BoundedFloat,
@@ -28,9 +29,14 @@ _COUNT: Final = Templated(PositiveInt(), before_run=True)
 _TIME: Final = Templated(Duration(above_zero=True), before_run=True)
 _DELAY: Final = Templated(Duration(), before_run=True)
 
+# The name of a tool, or a rule about what its calls are given.
+_TOOLS: Final = Seq(NonEmptyStr() | MapPattern(Str(), Anything()))
+
 AGENT: Final = Map(
     {
         Optional("model"): NonEmptyStr(),
+        Optional("fallback"): Seq(NonEmptyStr()),
+        Optional("options"): MapPattern(NonEmptyStr(), Anything()),
         Optional("provider"): NonEmptyStr(),
         Optional("systemPrompt"): Str(),
         Optional("systemPromptFile"): NonEmptyStr(),
@@ -39,8 +45,10 @@ AGENT: Final = Map(
         Optional("maxBudgetUsd"): BoundedFloat(0),
         Optional("maxTokens"): _COUNT,
         Optional("temperature"): Templated(BoundedFloat(0, 2), before_run=True),
-        Optional("allowedTools"): Seq(NonEmptyStr()),
-        Optional("disallowedTools"): Seq(NonEmptyStr()),
+        Optional("effort"): Enum(EFFORTS),
+        Optional("allowedTools"): _TOOLS,
+        Optional("disallowedTools"): _TOOLS,
+        Optional("askTools"): _TOOLS,
         Optional("output"): NonEmptyStr(),
         Optional("overflow"): Enum(["refuse", "summarize"]),
     }
@@ -62,8 +70,9 @@ TASK: Final[dict[str, Any]] = {
     "onError": Anything(),
     "always": StrictBool(),
     "output": OUTPUT,
-    "allowedTools": Seq(NonEmptyStr()),
-    "disallowedTools": Seq(NonEmptyStr()),
+    "allowedTools": _TOOLS,
+    "disallowedTools": _TOOLS,
+    "askTools": _TOOLS,
     "mode": Enum(["strict", "agentic"]),
     "forEach": Anything(),
     "repeat": Map(

@@ -37,7 +37,7 @@ from nika_core.document.validation.synonyms import explain_key
 from nika_core.document.validation.templated import templated
 from nika_core.document.yaml.source_map import RefusedKey
 from nika_core.plugin.fields import strict
-from nika_core.plugin.fields.strict_classes import DocumentedMap, ScalarOf, TemplatedValidator
+from nika_core.plugin.fields.strict_classes import CheckedValidator, DocumentedMap, ScalarOf, TemplatedValidator
 
 _COMPILED: Final = "_compiled_by_nika"  # the attribute of a validator that holds its compiled form
 
@@ -251,6 +251,25 @@ def _either(validator: Any) -> Compiled:
     return Compiled(check, first.kinds | second.kinds, expects, first.fields | second.fields)
 
 
+def _checked(validator: CheckedValidator) -> Compiled:
+    inner = compile_schema(validator.inner)
+
+    def check(node: Any, issues: list[ValidationIssue]) -> Any:
+        since = len(issues)
+        value = inner.check(node, issues)
+        if len(issues) > since or is_refused(node):
+            return value
+        try:
+            wrong = validator.check(value)
+        except Exception as error:  # an author's function may raise anything
+            wrong = f"the value cannot be read: {error}"
+        if wrong is not None:
+            issues.append(ValidationIssue(wrong))
+        return value
+
+    return Compiled(check, inner.kinds, inner.expects, inner.fields)
+
+
 def _known(names: Any) -> str | None:
     known = sorted(map(str, names))
     return f"known here: {', '.join(known)}" if 0 < len(known) <= 20 else None
@@ -271,6 +290,7 @@ _COMPILERS: Final[dict[type[Any], Callable[[Any], Compiled]]] = {
     MapCombined: _map,
     DocumentedMap: _map,
     ScalarOf: lambda validator: scalar(validator.scalar.parse, validator.scalar.expects),
+    CheckedValidator: _checked,
     TemplatedValidator: lambda validator: templated(compile_schema(validator.inner), validator.before_run),
     strictyaml.MapPattern: _pattern,
     strictyaml.Seq: _sequence,

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from nika_core.engine.core.messages import InnerBudget, TaskCall
+from nika_core.model.approval import ToolGrant
 from nika_core.model.codec import message_json, message_of
 from nika_core.model.ids import NodeId
 from nika_core.model.json import JsonObject
@@ -20,6 +21,8 @@ def call_json(call: TaskCall) -> JsonObject:
     values["retry"] = {"max": call.retry.max, "backoff": call.retry.backoff}
     values["allowed_tools"] = None if call.allowed_tools is None else list(call.allowed_tools)
     values["disallowed_tools"] = list(call.disallowed_tools)
+    values["ask_tools"] = list(call.ask_tools)
+    values["grants"] = [list(grant) for grant in call.grants]
     values["messages"] = [message_json(message) for message in call.messages]
     values["agent"] = {**asdict(call.agent), "mode": call.agent.mode.value}
     values["env"] = dict(call.env)
@@ -39,6 +42,8 @@ def call_of(data: JsonObject) -> TaskCall:
     values["retry"] = Retry(**data["retry"])
     values["allowed_tools"] = _names(data["allowed_tools"])
     values["disallowed_tools"] = tuple(data["disallowed_tools"])
+    values["ask_tools"] = tuple(data["ask_tools"])
+    values["grants"] = tuple(ToolGrant(*grant) for grant in data["grants"])
     values["messages"] = tuple(message_of(message) for message in data["messages"])
     values["agent"] = _agent_of(data["agent"])
     values["limits"] = Limits(Limit(**{**limit, "unit": Unit(limit["unit"])}) for limit in data["limits"])
@@ -50,6 +55,8 @@ def _agent_of(data: JsonObject) -> AgentBlock:
     values: dict[str, Any] = {**data, "mode": Mode(data["mode"])}
     values["allowed_tools"] = _names(data["allowed_tools"])
     values["disallowed_tools"] = tuple(data["disallowed_tools"])
+    values["ask_tools"] = tuple(data["ask_tools"])
+    values["fallback"] = tuple(data.get("fallback", ()))
     return AgentBlock(**values)
 
 

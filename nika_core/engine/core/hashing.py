@@ -58,15 +58,23 @@ def definition_hash(
     succeeds, and raising a timeout to fix a run must not make its other tasks cost again.
     """
     output = task.output
-    plain = output.format == "text" and task.allowed_tools is None and not task.disallowed_tools
+    plain = output.format == "text" and task.allowed_tools is None and not (task.disallowed_tools or task.ask_tools)
     if plain and agent is None and not files and not sections and (text := _text_of(task)) is not None:
         return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_SIZE).hexdigest()
     found: list[Any] = [task.keyword, task.payload]
     if not plain:
         found += [output.format, output.schema, task.allowed_tools, task.disallowed_tools]
+        found += [["askTools", task.ask_tools]] if task.ask_tools else []
     if agent is not None:
         found += [agent.model, agent.provider, agent.system_prompt, agent.max_turns, agent.max_tokens]
         found += [agent.temperature, agent.allowed_tools, agent.disallowed_tools]
+        found += [["askTools", agent.ask_tools]] if agent.ask_tools else []
+        if agent.fallback:
+            found.append(["fallback", agent.fallback])
+        if agent.options_json:
+            found.append(["options", agent.options_json])
+        if agent.effort is not None:
+            found.append(["effort", agent.effort])
     if files:
         found.append(files)
     if sections:

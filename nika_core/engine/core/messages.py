@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from nika_core.model.approval import ToolGrant
 from nika_core.model.events import NO_DATA
 from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
@@ -100,7 +101,8 @@ class TaskCall(NamedTuple):
     keyword's. `idle_timeout`: seconds without a sign of life; None: not bounded. `env`: variables for processes.
     `agent` has its system prompt resolved. `limits` are those of the run. `signals` is what the node was given by what
     it waited for, and `deadlines` until when it waits, in seconds since the epoch, both by key.
-    `budgets` are those of the workflows that it is inside of.
+    `budgets` are those of the workflows that it is inside of. `grants` are the tool calls that people have allowed for
+    the rest of the run.
     """
 
     node: NodeId
@@ -116,6 +118,8 @@ class TaskCall(NamedTuple):
     retry: Retry = Retry()
     allowed_tools: tuple[str, ...] | None = None
     disallowed_tools: tuple[str, ...] = ()
+    ask_tools: tuple[str, ...] = ()
+    grants: tuple[ToolGrant, ...] = ()
     messages: tuple[Message, ...] = ()
     agent: AgentBlock = AgentBlock()
     sections: Mapping[str, Json] = NO_VALUES
@@ -161,6 +165,7 @@ class AwaitExternal:
     node: NodeId
     wait: Wait
     identity: str = field(default="", compare=False)
+    epoch: int = field(default=1, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

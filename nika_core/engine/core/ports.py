@@ -99,6 +99,10 @@ class ModelCaller(Protocol):
         """What the model that `request` would reach can do. Calls nothing. Raises TaskError."""
         ...
 
+    def forget(self, key: str, attempt: int) -> None:
+        """Take what an attempt asks next as its first calls: its step is run again from its beginning."""
+        ...
+
     async def close(self) -> None:
         """Close every connection; called once, at the end of the run."""
         ...
@@ -124,6 +128,9 @@ class NoModels:
 
     async def model(self, request: ModelRequest, agent: AgentBlock) -> ModelInfo:
         raise _no_models()
+
+    def forget(self, key: str, attempt: int) -> None:
+        """Nothing was asked."""
 
     async def close(self) -> None:
         """There is nothing to close."""

@@ -92,6 +92,8 @@ class Preparation:
             retry=task.retry,
             allowed_tools=task.allowed_tools,
             disallowed_tools=task.disallowed_tools,
+            ask_tools=task.ask_tools,
+            grants=tuple(self._state.grants),
             messages=messages,
             agent=plan.agent,
             sections=plan.sections,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from nika_core.engine.core.previous_tasks import PreviousTask
+from nika_core.model.approval import ToolGrant
 from nika_core.model.graph import Graph
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.limits import LimitKind, Limits
@@ -153,6 +154,7 @@ class RunPlan:
         max_nodes: items, rounds and inner tasks in all; None: no bound.
         previous: how nodes ended in the run that this one resumes, by identity.
         rerun_from: with `--from`: this node and all that depends on it are never reused.
+        grants: tool calls that people have allowed for the rest of the run.
     """
 
     run_id: str
@@ -169,6 +171,7 @@ class RunPlan:
     can_pause: bool = True
     previous: Mapping[str, PreviousTask] = field(default_factory=dict)
     rerun_from: str | None = None
+    grants: tuple[ToolGrant, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +241,7 @@ class RunRequest(WorkflowRequest):
         can_pause: whether the run can be resumed; else it does not pause for what it waits for.
         previous: how nodes ended in the run that this one resumes, by identity.
         rerun_from: with `--from`: this task and all below it are never reused.
+        grants: tool calls that people have allowed for the rest of the run.
         seq: the number of the last event in the run's history (a resumed run goes on counting).
     """
 
@@ -251,6 +255,7 @@ class RunRequest(WorkflowRequest):
     can_pause: bool = True
     previous: Mapping[str, PreviousTask] = field(default_factory=dict)
     rerun_from: str | None = None
+    grants: tuple[ToolGrant, ...] = ()
     seq: int = 0
 
     @property

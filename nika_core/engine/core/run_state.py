@@ -14,6 +14,7 @@ from nika_core.engine.core.readiness import NoOutputError
 from nika_core.engine.core.run_plan import EarlyEnd, RunPlan
 from nika_core.engine.core.visibility import NO_OUTPUTS, VisibleOutputs
 from nika_core.errors import TemplateValueError
+from nika_core.model.approval import ToolGrant
 from nika_core.model.events import NO_DATA, EventKind
 from nika_core.model.ids import NodeId
 from nika_core.model.json import Json
@@ -48,6 +49,7 @@ class RunState:
         impatient: whether the timer runs after which a run that only waits pauses.
         waited_long: whether that timer has run out.
         highest_epoch: of all nodes so far: what is done again with all that is inside it starts beyond it.
+        grants: tool calls that people have allowed for the rest of the run.
         settling: nodes about which is to be decided whether they run.
         out: what the core says next.
     """
@@ -69,6 +71,7 @@ class RunState:
         self.seen: set[str] = set()
         self.finished = False
         self.highest_epoch = max((earlier.epoch for earlier in plan.previous.values()), default=1)
+        self.grants: dict[ToolGrant, None] = dict.fromkeys(plan.grants)
         self.settling: deque[Node] = deque()
         self.out: list[Command] = []
         self.root = WorkflowScope(plan.workflow, plan.inputs)

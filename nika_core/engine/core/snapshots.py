@@ -23,6 +23,7 @@ from nika_core.engine.core.values_json import (
     wait_json,
     wait_of,
 )
+from nika_core.model.approval import ToolGrant
 from nika_core.model.codec import failure_of, message_json, message_of, usage_json, usage_of
 from nika_core.model.ids import NodeId, item_id, round_id
 from nika_core.model.json import JsonObject
@@ -49,6 +50,7 @@ def snapshot(state: RunState) -> JsonObject:
         "highestEpoch": state.highest_epoch,
         "earlyEnd": _early_end_json(state.early_end),
         "interrupted": state.interrupted,
+        "grants": [list(grant) for grant in state.grants],
         "order": list(state.nodes),
         "root": _scope_json(state.root),
     }
@@ -63,6 +65,7 @@ def restore(state: RunState, data: JsonObject) -> None:
     state.impatient, state.waited_long = data["impatient"], data["waitedLong"]
     state.finished, state.highest_epoch = data["finished"], data["highestEpoch"]
     state.early_end, state.interrupted = _early_end_of(data["earlyEnd"]), data["interrupted"]
+    state.grants = {ToolGrant(*grant): None for grant in data["grants"]}
     nodes: dict[str, Node] = {}
     _fill_scope(state.root, data["root"], nodes)
     state.nodes = {NodeId(node): nodes[node] for node in data["order"]}

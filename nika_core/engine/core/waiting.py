@@ -21,6 +21,7 @@ from nika_core.engine.core.nodes import Node
 from nika_core.engine.core.run_plan import EarlyEnd
 from nika_core.engine.core.run_state import RunState
 from nika_core.errors import Category
+from nika_core.model.approval import answer_of_grants, granted
 from nika_core.model.events import EventKind
 from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
@@ -46,15 +47,17 @@ class Waits:
             data = {**data, "contentKey": True}
         self._state.transition(node, Waiting(epoch), EventKind.TASK_WAITING, data)
         if wait.key in node.signals:  # it came before anybody waited for it
+            self._grant(node, wait)
             self._go_on(node, epoch)
             return
         node.wait = wait
         _count_waiting(node, 1)
         self._state.out.append(self.command(node, wait))
+        self._answer_by_grants(node)
 
     def command(self, node: Node, wait: Wait) -> AwaitExternal:
         """Return what a host is told about a node that waits."""
-        return AwaitExternal(node.id, wait, node.identity)
+        return AwaitExternal(node.id, wait, node.identity, node.epoch)
 
     def signalled(self, event: Signal) -> None:
         """Something has come. What nobody waits for yet is kept for the node; the first of one key counts."""
@@ -71,9 +74,27 @@ class Waits:
         data: JsonObject = {"key": key, "payload": payload}
         self._state.emit(EventKind.SIGNAL_RECEIVED, node, {**data, "sender": sender} if sender else data)
         if node.wait is not None and node.wait.key == key and isinstance(node.state, Waiting):
-            epoch = node.state.epoch
+            epoch, wait = node.state.epoch, node.wait
             self.end(node)
+            self._grant(node, wait)
             self._go_on(node, epoch)
+
+    def _grant(self, node: Node, wait: Wait) -> None:
+        """Take what an answer grants for the rest of the run, and answer what others ask about the same."""
+        grants = self._state.grants
+        new = [grant for grant in granted(wait.about, node.signals[wait.key]) if grant not in grants]
+        for grant in new:
+            grants[grant] = None
+            self._state.emit(EventKind.TOOL_GRANTED, node, {**grant._asdict(), "key": wait.key})
+        if new:
+            for other in list(self.waiting()):
+                self._answer_by_grants(other)
+
+    def _answer_by_grants(self, node: Node) -> None:
+        wait = node.wait
+        answer = None if wait is None else answer_of_grants(wait.about, self._state.grants)
+        if wait is not None and answer is not None:
+            self._deliver(node, wait.key, answer, {"by": "an answer for the rest of the run"})
 
     def _go_on(self, node: Node, epoch: int) -> None:
         self._state.transition(node, Ready(epoch), EventKind.TASK_READY)

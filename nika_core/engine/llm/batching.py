@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar, cast
 
 from nika_core.engine.core.hashing import digest
 from nika_core.engine.core.messages import Signal, Wait
@@ -20,7 +20,7 @@ from nika_core.errors import Category, TaskError
 from nika_core.model.clock import Clock
 from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
-from nika_core.plugin import BatchReply, BatchSearch, BatchTrace, ModelRequest
+from nika_core.plugin import BatchClient, BatchReply, BatchSearch, BatchTrace, ModelRequest
 from nika_core.values import dataclass, field
 
 T = TypeVar("T")
@@ -130,6 +130,11 @@ class Batches:
             category=Category.PROVIDER,
         )
 
+    def has_begun(self, name: str, call: CallScope) -> bool:
+        """Whether a call is in a batch, or may be."""
+        mark, batch = _noted(call.call_cache.get(call.key, f"batch:{name}"))
+        return bool(mark or batch)
+
     async def _result_of(self, key: str, ask: Callable[[], _Question[T]], connection: Connection, call: CallScope) -> T:
         """Return what the provider says now, or have the task wait for it."""
         question = self._suspended.pop((call.key, key), None) or ask()
@@ -195,7 +200,7 @@ class Batches:
             first.call_cache.put(_sendings(first), group.mark, sending)
             await first.barrier()
             group.going = True
-            batch = await connection.client.submit_batch(requests)
+            batch = await _batches_of(connection).submit_batch(requests)
         except asyncio.CancelledError:
             group.sent.cancel()
             raise
@@ -227,7 +232,7 @@ class Batches:
 
     def _poll(self, connection: Connection, batch: str) -> _Question[Mapping[str, BatchReply]]:
         async def replies() -> Mapping[str, BatchReply] | None:
-            result = await connection.client.poll_batch(batch)
+            result = await _batches_of(connection).poll_batch(batch)
             return result.replies if result.done else None
 
         return _one_for_all(
@@ -293,6 +298,11 @@ class Batches:
 
 
 _NOT_SENT: Final[Json] = {"batch": None}
+
+
+def _batches_of(connection: Connection) -> BatchClient:
+    client: Any = connection.client
+    return cast("BatchClient", client)
 
 
 def _refused(error: TaskError) -> bool:

@@ -1,4 +1,4 @@
-"""A circuit breaker: stops calling a provider that is down, and finds out with one call at a time when it is back.
+"""A circuit breaker: stops calling a model that is down, and finds out with one call at a time when it is back.
 
 Closed: all calls go. After `failures` failures in a row it opens: calls are refused at once. After `cool_down` seconds
 the next call is the probe (half-open); who comes meanwhile waits for its end. `successes` good probes, one after the
@@ -49,7 +49,7 @@ class BreakerState(StrEnum):
 
 
 class Breaker:
-    """One for each provider and run. One event loop; no timers: time is looked at when somebody calls."""
+    """One for each model and run. One event loop; no timers: time is looked at when somebody calls."""
 
     def __init__(self, name: str, clock: Clock, settings: BreakerSettings | None = None) -> None:
         self.name = name
@@ -95,10 +95,10 @@ class Breaker:
 
     def _refusal(self) -> TaskError:
         return TaskError(
-            f"The provider '{self.name}' failed {self._failures} times in a row and is not called for now: "
+            f"The model '{self.name}' failed {self._failures} times in a row and is not called for now: "
             f"it is tried again in {max(0.0, self._cooling()):.0f} s. Nothing was sent.",
             category=Category.CIRCUIT_OPEN,
-            hint=f"See 'nika providers --check' for the state of '{self.name}'; the run can be resumed later.",
+            hint="See 'nika providers --check'; the run can be resumed later, and `fallback` names models for now.",
         )
 
     def _become(self, state: BreakerState) -> None:

@@ -147,14 +147,25 @@ class Ledger:
             title: its id, for messages.
             budgets: those of the workflows that it is inside of.
         """
+        wants = self._wants(task, tokens, cost, title, budgets)
+        self._next += 1
+        self._queue[self._next] = _Call(self._next, task, tuple(wants), tokens, cost)
+        return self._next, self._scan()
+
+    def fits(self, task: str, tokens: int, cost: Decimal | None, budgets: Iterable[InnerBudget] = ()) -> bool:
+        """Whether a call would be granted at once."""
+        wants = self._wants(task, tokens, cost, None, budgets)
+        return not self._queue and all(account.room() >= amount for account, amount in wants)
+
+    def _wants(
+        self, task: str, tokens: int, cost: Decimal | None, title: str | None, budgets: Iterable[InnerBudget]
+    ) -> list[tuple[_Account, Number]]:
         wants: list[tuple[_Account, Number]] = []
         inner = [(self._of_workflow(budget), cost) for budget in budgets]
         for account, amount in ((self._task(task, title), tokens), (self._run, tokens), (self._cost, cost), *inner):
             if account is not None and amount is not None:
                 wants.append((account, amount))
-        self._next += 1
-        self._queue[self._next] = _Call(self._next, task, tuple(wants), tokens, cost)
-        return self._next, self._scan()
+        return wants
 
     def settle(self, call: int, tokens: int, cost: Decimal) -> list[Grant]:
         """The call ended, and this is what it really took, be it more than was reserved."""
@@ -169,12 +180,17 @@ class Ledger:
         self._give_back(call)
         return self._scan()
 
-    def charge_worst_case(self, call: int) -> list[Grant]:
-        """What the call took will never be known: its worst case counts."""
+    def charge_worst_case(self, call: int, worst: tuple[int, Decimal] | None = None) -> list[Grant]:
+        """What the call took will never be known: its worst case counts.
+
+        Args:
+            worst: its tokens and cost, if more was reserved than this call can have taken.
+        """
         done = self._give_back(call)
-        for account, amount in done.wants:
-            account.held += amount
-        self._count(done.tokens, done.cost or Decimal(0))
+        tokens, cost = worst or (done.tokens, done.cost or _NO_MONEY)
+        for account, _ in done.wants:
+            account.held += cost if account.code == codes.COST_BUDGET else tokens
+        self._count(tokens, cost)
         return self._scan()
 
     def withdraw(self, call: int) -> list[Grant]:
@@ -276,13 +292,22 @@ def _refusal(call: _Call, account: _Account, amount: Number) -> TaskError:
 
 @dataclass(slots=True)
 class Reservation:
-    """What one call may take. Ended exactly once; later ends are ignored, so that clean-up may be careless."""
+    """What one call may take. Ended exactly once; later ends are ignored, so that clean-up may be careless.
+
+    `kept`: after a call that was never sent it stays, for the call to another model that follows; `give_back` ends it.
+    """
 
     _budget: Budget
     _call: int
     tokens: int
     cost: Decimal | None
     _open: bool = field(default=True)
+    kept: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still holds what was reserved."""
+        return self._open
 
     def settle(self, tokens: int, cost: Decimal) -> None:
         """This is what the call really took."""
@@ -291,13 +316,18 @@ class Reservation:
 
     def release(self) -> None:
         """The call was never sent."""
+        if not self.kept:
+            self.give_back()
+
+    def give_back(self) -> None:
+        """No call follows."""
         if self._close():
             self._budget.apply(self._budget.ledger.release(self._call))
 
-    def charge_worst_case(self) -> None:
-        """What the call took is unknown and stays reserved."""
+    def charge_worst_case(self, worst: tuple[int, Decimal] | None = None) -> None:
+        """What the call took is unknown and stays reserved; `worst`: its tokens and cost, if more was reserved."""
         if self._close():
-            self._budget.apply(self._budget.ledger.charge_worst_case(self._call))
+            self._budget.apply(self._budget.ledger.charge_worst_case(self._call, worst))
 
     def _close(self) -> bool:
         was_open, self._open = self._open, False

@@ -11,30 +11,42 @@ attempt is given every reply that the earlier ones paid for, so that only the ca
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal
 from typing import Final
 
-from nika_core import codes
 from nika_core.engine.core.messages import Signal, Wait
 from nika_core.engine.core.ports import CallScope, Suspended
+from nika_core.engine.fair_turns import FairTurns
 from nika_core.engine.llm.batching import Batches, BatchPolicy
 from nika_core.engine.llm.breaker import BreakerSettings, Permit
-from nika_core.engine.llm.budget import Budget
+from nika_core.engine.llm.budget import Budget, Reservation
 from nika_core.engine.llm.connections import Connection, Connections, ProviderLookup, missing_model
+from nika_core.engine.llm.fallback import (
+    Candidate,
+    Progress,
+    chain_of,
+    holds_state,
+    in_words,
+    is_gone,
+    none_answered,
+    notice_of,
+    options_of,
+)
 from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.recorded_usage import note_sent
-from nika_core.engine.llm.replies import CallNames, reply_json, reply_of
-from nika_core.engine.llm.request_defaults import fit_context, require_abilities, with_defaults
-from nika_core.engine.llm.streaming import count, stream_reply, whole_reply
-from nika_core.engine.llm.usage_settlement import InFlightCall, UsageSettlement, worst_case
+from nika_core.engine.llm.replies import CallNames, for_provider, reply_json, reply_of, reply_parts
+from nika_core.engine.llm.request_defaults import with_defaults
+from nika_core.engine.llm.reserving import Reserver
+from nika_core.engine.llm.served_prices import with_served_price
+from nika_core.engine.llm.streaming import stream_reply, whole_reply
+from nika_core.engine.llm.usage_settlement import InFlightCall, UsageSettlement
 from nika_core.errors import Category, TaskError
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.ids import NodeId
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.model.workflow import AgentBlock
-from nika_core.plugin import Admission, Finished, ModelInfo, ModelReply, ModelRequest, Refusal, Stage
+from nika_core.plugin import Admission, Finished, ModelInfo, ModelReply, ModelRequest, Refusal
 
 _HUNG: Final = 10.0  # seconds without a single chunk, after which a cancelled call speaks against the provider
 
@@ -53,52 +65,107 @@ class ResilientCaller:
         breaker: BreakerSettings | None = None,
         batch_policy: BatchPolicy | None = None,
         models: Mapping[str, str] | None = None,
+        turns: FairTurns | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> None:
         self._models = models or {}  # names that stand for models
-        self._budget = budget
         self._prices = prices or Prices()
         self._settlement = UsageSettlement(self._prices)
-        self._admit = admit
         self._clock = clock or SystemClock()
         self._connections = Connections(directory, self._clock, breaker)
         self._batches = None if batch_policy is None else Batches(batch_policy, self._clock)
-        self._reached: dict[tuple[str | None, str], tuple[Connection, ModelInfo]] = {}
+        self._reached: dict[tuple[str | None, str, bool], tuple[Connection, ModelInfo]] = {}
         self._reaching = asyncio.Lock()
         self._names = CallNames()
+        self._progress = Progress()
         self._suspended: dict[tuple[str, str], tuple[ModelRequest, InFlightCall]] = {}
         self._told: set[str] = set()
+        self._turns = turns or FairTurns()
+        self._reserver = Reserver(
+            budget, self._prices, self._connections, self._clock, batch_policy, admit, self._tell_once, labels or {}
+        )
 
     async def model(self, request: ModelRequest, agent: AgentBlock) -> ModelInfo:
         """What the model that `request` would reach can do. Calls nothing. Raises TaskError."""
         _, info = await self._reach(request, agent)
         return info
 
+    def forget(self, key: str, attempt: int) -> None:
+        """Take what an attempt asks next as its first calls: its step is run again from its beginning."""
+        self._names.forget(key, attempt)
+
     async def complete(self, request: ModelRequest, call: CallScope) -> ModelReply:
         """Call a model, or give the reply that was paid for already. Raises TaskError."""
-        connection, info = await self._reach(request, call.agent)
-        meant = with_defaults(request, call.agent, info)
+        chain = chain_of(request, call.agent)
+        candidates = [await self._candidate(request, call, place, chain) for place in range(len(chain) or 1)]
+        for place, candidate in enumerate(candidates):
+            kept = call.call_cache.get(call.key, candidate.name)
+            known = None if kept is None else reply_of(kept)
+            if known is not None:
+                call.on_usage(NOTHING)
+                return self._answered(known, candidates, place, chain, call)
+            suspended = self._suspended.pop((call.key, candidate.name), None)
+            if suspended is not None:
+                return await self._complete(*suspended, call, candidate.name)
+        return await self._first_answer(candidates, chain, call)
+
+    async def _candidate(self, request: ModelRequest, call: CallScope, place: int, chain: tuple[str, ...]) -> Candidate:
+        """Return a model of the chain and what it would be asked."""
+        model = chain[place] if chain else None
+        asked = replace(request, model=model, fallback=None)
+        connection, info = await self._reach(asked, call.agent, fallback=place > 0)
+        first, _ = (connection, info) if not place else await self._reach(replace(asked, model=chain[0]), call.agent)
+        given = options_of(request, call.agent) if first is connection else {}
+        asked = replace(asked, options=self._connections.options(connection, given) or None)
+        if place:
+            asked = in_words(asked, info)
+        meant = with_defaults(asked, call.agent, info)
+        meant = replace(meant, messages=for_provider(meant.messages, connection.provider.name))
         name = self._names.name(call.key, call.attempt, connection.provider.name, meant)
-        kept = call.call_cache.get(call.key, name)
-        known = None if kept is None else reply_of(kept)
-        if known is not None:
-            call.on_usage(NOTHING)
-            return known
-        suspended = self._suspended.pop((call.key, name), None)
-        if suspended is not None:
-            return await self._complete(*suspended, call, name)
-        connection.breaker.refuse_while_open()
-        unsent = require_abilities(meant, call.agent, info)
-        if unsent is not None:
-            self._tell_once(call, unsent)
-        batch = self._batches is not None and info.batch and self._batches.batch_policy.eligible(call, meant)
-        prompt = (await count(meant, connection)).input_tokens
-        account = call.account
-        ready = fit_context(meant, info, prompt, self._budget.ledger.task_room(account))
-        ready = replace(ready, key=request.key or f"{call.key}/{name}")
-        tokens, cost = self._worst_case(ready, call, connection, info, prompt, batch=batch)
-        reservation = await self._budget.reserve(account, tokens, cost, title=call.task_id, budgets=call.budgets)
-        in_flight = InFlightCall(connection, info, reservation, prompt, self._clock.monotonic(), batch)
-        return await self._complete(ready, in_flight, call, name)
+        return Candidate(connection, info, meant, name)
+
+    def _answered(
+        self, reply: ModelReply, candidates: Sequence[Candidate], place: int, chain: tuple[str, ...], call: CallScope
+    ) -> ModelReply:
+        self._progress.answered(call.key, call.attempt, chain, place)
+        return replace(reply, instead_of=tuple(each.info.name for each in candidates[:place])) if place else reply
+
+    async def _first_answer(
+        self, candidates: Sequence[Candidate], chain: tuple[str, ...], call: CallScope
+    ) -> ModelReply:
+        """Ask one model after the other, as long as one cannot answer now. Raises TaskError."""
+        await self._turns.acquire()  # an SDK takes milliseconds to send a request
+        place = self._progress.first(call.key, call.attempt, chain)
+        begun = [self._batches is not None and self._batches.has_begun(each.name, call) for each in candidates]
+        place = begun.index(True) if True in begun else place
+        last = place if holds_state(candidates[place].request) else len(candidates) - 1
+        failures: list[tuple[str, TaskError]] = []
+        in_flight: InFlightCall | None = None
+        reservation: Reservation | None = None
+        try:
+            while True:
+                candidate, in_flight = candidates[place], None
+                try:
+                    ready, in_flight = await self._reserver.reserve(candidates[place : last + 1], call, reservation)
+                    reservation = in_flight.reservation
+                    reply = await self._complete(ready, in_flight, call, candidate.name)
+                    return self._answered(reply, candidates, place, chain, call)
+                except TaskError as error:
+                    failures.append((candidate.info.name, error))
+                    shown = in_flight is not None and bool(in_flight.text) and call.on_text is not None
+                    batch = in_flight is not None and in_flight.batch
+                    if place == last or shown or not is_gone(error, batch=batch):
+                        raise none_answered(failures) from error.__cause__
+                    self._tell_once(call, notice_of(candidate, error, candidates[place + 1]))
+                    place += 1
+        except Suspended:
+            raise
+        except BaseException as error:
+            if reservation is not None:
+                reservation.give_back()
+            if isinstance(error, asyncio.CancelledError) and place < last and self._is_hung(in_flight):
+                self._progress.hung(call.key, chain, place)
+            raise
 
     async def _complete(self, request: ModelRequest, in_flight: InFlightCall, call: CallScope, name: str) -> ModelReply:
         """Send what is reserved, and keep the reply."""
@@ -122,80 +189,36 @@ class ResilientCaller:
             await self._batches.close()
         await self._connections.close()
 
-    async def _reach(self, request: ModelRequest, agent: AgentBlock) -> tuple[Connection, ModelInfo]:
+    async def _reach(
+        self, request: ModelRequest, agent: AgentBlock, *, fallback: bool = False
+    ) -> tuple[Connection, ModelInfo]:
         model = request.model or agent.model
         if not model:
             raise missing_model()
         model = self._models.get(model, model)
-        wanted = agent.provider, model
+        wanted = agent.provider, model, fallback
         if wanted not in self._reached:
             async with self._reaching:
                 if wanted not in self._reached:
-                    connection = await self._connections.get(agent.provider, model)
-                    info = connection.client.info(model)
+                    connection, name = await self._connections.get(agent.provider, model, fallback=fallback)
+                    info = connection.client.info(name)
                     await self._prices.prepare(info)
+                    info = await with_served_price(connection, info, self._prices)
                     self._reached[wanted] = connection, info
         return self._reached[wanted]
 
-    def _worst_case(
-        self,
-        request: ModelRequest,
-        call: CallScope,
-        connection: Connection,
-        info: ModelInfo,
-        prompt: int,
-        *,
-        batch: bool,
-    ) -> tuple[int, Decimal | None]:
-        """Return what the call may take, in tokens and dollars (None: unknown). Raise TaskError if a policy refuses."""
-        tokens = prompt + (request.max_tokens or 0)
-        worst = Usage(prompt, request.max_tokens or 0)
-        cost = self._prices.cost(connection.provider.name, info, worst, batch=batch)
-        bound = self._budget.ledger.bounds.run_cost
-        if cost is None and bound is not None:
-            self._tell_once(
-                call,
-                f"The price of the model '{info.name}' is not known: {bound.name} cannot bound what it costs, only the "
-                "limits of tokens do. Give its price under `prices:` in nika.yaml.",
-            )
-        self._ask_policies(call, connection, info, tokens, cost)
-        return tokens, cost
-
-    def _ask_policies(
-        self, call: CallScope, connection: Connection, info: ModelInfo, tokens: int, cost: Decimal | None
-    ) -> None:
-        if self._admit is None:
-            return
-        ledger = self._budget.ledger
-        refusal = self._admit(
-            Admission(
-                Stage.MODEL,
-                call.workflow,
-                call.run_id,
-                call.task_id,
-                call.keyword,
-                connection.provider.name,
-                info.name,
-                tokens=tokens,
-                cost_usd=cost,
-                spent_tokens=ledger.spent_tokens,
-                spent_usd=ledger.spent_usd,
-            )
-        )
-        if refusal is not None:
-            code = refusal.code or codes.POLICY_REFUSED
-            raise TaskError(refusal.reason, category=Category.BUDGET, code=code, hint=refusal.hint)
-
     async def _send(self, request: ModelRequest, call: CallScope, in_flight: InFlightCall) -> ModelReply:
         try:
-            await in_flight.connection.limiter.acquire(in_flight.reservation.tokens)
-            permit = await in_flight.connection.breaker.enter()
+            tokens = in_flight.worst.total_tokens
+            await self._connections.quota(in_flight.connection, in_flight.info.name).acquire(tokens)
+            await in_flight.connection.limiter.acquire(tokens)
+            permit = await self._connections.breaker(in_flight.connection, in_flight.info.name).enter()
         except BaseException:
             in_flight.reservation.release()
             raise
         try:
             if not in_flight.info.free:  # before anything is sent, so that not even a kill can hide it
-                in_flight.unknown = worst_case(in_flight.reservation)
+                in_flight.unknown = in_flight.worst
                 _note(call, in_flight, NOTHING)
                 await call.barrier()
                 in_flight.unknown = NOTHING
@@ -211,6 +234,7 @@ class ResilientCaller:
                 request,
                 in_flight.connection,
                 in_flight.text,
+                self._turns,
                 call.on_text,
                 call.heartbeat,
                 lambda message: self._tell_once(call, message),
@@ -221,6 +245,8 @@ class ResilientCaller:
             call.on_usage(usage)
             raise
         permit.succeeded()
+        if finished.rates is not None:
+            self._connections.quota(in_flight.connection, in_flight.info.name).learn(finished.rates)
         return self._reply(call, in_flight, finished)
 
     def _failed(self, in_flight: InFlightCall, permit: Permit, error: BaseException) -> Usage:
@@ -228,15 +254,20 @@ class ResilientCaller:
         if isinstance(error, TaskError):
             permit.failed(error.category)
             if error.category is Category.RATE_LIMIT and error.retry_after:
-                in_flight.connection.limiter.pause(error.retry_after)
+                self._connections.quota(in_flight.connection, in_flight.info.name).pause(error.retry_after)
             usage = error.usage = self._settlement.failed(in_flight, error)
             return usage
-        hung = not in_flight.text and self._clock.monotonic() - in_flight.began >= _HUNG
-        if isinstance(error, asyncio.CancelledError) and hung:
+        if isinstance(error, asyncio.CancelledError) and self._is_hung(in_flight):
             permit.failed(Category.TIMEOUT)
         else:
             permit.abandoned()
         return self._settlement.failed(in_flight, None)
+
+    def _is_hung(self, in_flight: InFlightCall | None) -> bool:
+        """Whether a call was sent long ago, and nothing of an answer has come."""
+        if in_flight is None or in_flight.batch or in_flight.text:
+            return False
+        return self._clock.monotonic() - in_flight.began >= _HUNG
 
     async def _send_batched(
         self, request: ModelRequest, call: CallScope, in_flight: InFlightCall, name: str
@@ -249,12 +280,13 @@ class ResilientCaller:
             call.on_usage(error.usage)
             raise
         except Suspended:
+            in_flight.reservation.kept = False  # no other model is asked any more
             self._suspended[call.key, name] = request, in_flight  # it stays reserved until it is known
-            self._names.forget(call.key, call.attempt)
+            self.forget(call.key, call.attempt)
             raise
         except BaseException:
             # The resumed run will learn, and count, what the batch has used.
-            in_flight.reservation.charge_worst_case()
+            in_flight.charge_worst_case()
             raise
         assert found.finished is not None
         in_flight.text.append(found.text)
@@ -266,7 +298,7 @@ class ResilientCaller:
         try:
             usage = self._settlement.ended(in_flight, finished)
         except BaseException:  # an end of the wrong shape: what it took stays unknown, and nobody waits for it
-            in_flight.reservation.charge_worst_case()
+            in_flight.charge_worst_case()
             raise
         call.on_usage(usage)
         text = "".join(in_flight.text)
@@ -277,7 +309,8 @@ class ResilientCaller:
             _note(call, in_flight, usage)
             raise
         model = finished.model or in_flight.info.name
-        return ModelReply(text, finished.tool_calls, finished.stop_reason, usage, model, state=finished.state)
+        parts = reply_parts(text, finished, in_flight.connection.provider.name)
+        return ModelReply(parts, finished.stop_reason, usage, model)
 
     def _tell_once(self, call: CallScope, message: str) -> None:
         if message not in self._told:

@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from nika_core import codes
 from nika_core.engine.llm.breaker import Breaker, BreakerSettings
 from nika_core.engine.llm.limiter import Limiter
+from nika_core.engine.llm.quota import Quota
 from nika_core.errors import Category, NikaError, TaskError
 from nika_core.model.clock import Clock
-from nika_core.plugin import Client, Provider
-from nika_core.values import dataclass
+from nika_core.model.json import JsonObject
+from nika_core.plugin import Client, Price, Provider
+from nika_core.values import dataclass, field
 
 
 class ProviderLookup(Protocol):
     """Which providers there are. Given by the application; the engine knows no registry."""
 
-    def choose(self, provider: str | None, model: str) -> Provider:
-        """The named one, or else the one that claims `model`. Quick. Raises NikaError when there is none."""
+    def choose(self, provider: str | None, model: str, *, fallback: bool = False) -> tuple[Provider, str]:
+        """Return the named one, or else the one that claims `model`, and the model's name there. Quick.
+
+        Args:
+            fallback: it is asked in place of another model, and may be another vendor's.
+
+        Raises:
+            NikaError: there is none.
+        """
+        ...
+
+    def options(self, provider: Provider, options: Mapping[str, Any]) -> JsonObject:
+        """Return `options:` of a workflow as the provider's validator returns them. Raises TaskError."""
         ...
 
     def connect(self, provider: Provider) -> Client:
@@ -26,14 +40,19 @@ class ProviderLookup(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Connection:
-    """A provider in use."""
+    """A provider in use. `breakers` and `quotas` are by the model's name: one that is down says nothing of the others.
+
+    `prices` are those that its server knows; None: it was not asked.
+    """
 
     provider: Provider
     client: Client
-    breaker: Breaker
     limiter: Limiter
+    breakers: dict[str, Breaker] = field(default_factory=dict)
+    quotas: dict[str, Quota] = field(default_factory=dict)
+    prices: dict[str, Price] | None = None
 
 
 class Connections:
@@ -45,14 +64,18 @@ class Connections:
         self._settings = breaker
         self._open: dict[str, Connection] = {}
 
-    async def get(self, provider: str | None, model: str) -> Connection:
-        """Raises TaskError (category config) when no provider offers the model, or it cannot be set up."""
+    async def get(self, provider: str | None, model: str, *, fallback: bool = False) -> tuple[Connection, str]:
+        """Return the connection to a model, and the model's name there.
+
+        Raises:
+            TaskError: (category config) no provider offers the model, or it cannot be set up.
+        """
         try:
-            chosen = self._provider_lookup.choose(provider, model)
+            chosen, name = self._provider_lookup.choose(provider, model, fallback=fallback)
             if chosen.name not in self._open:
                 client = await asyncio.to_thread(self._provider_lookup.connect, chosen)
                 self._open[chosen.name] = self._connection(chosen, client)
-            return self._open[chosen.name]
+            return self._open[chosen.name], name
         except TaskError:
             raise
         except NikaError as error:
@@ -60,7 +83,25 @@ class Connections:
 
     def _connection(self, provider: Provider, client: Client) -> Connection:
         limiter = Limiter(self._clock, provider.requests_per_minute, provider.tokens_per_minute)
-        return Connection(provider, client, Breaker(provider.name, self._clock, self._settings), limiter)
+        return Connection(provider, client, limiter)
+
+    def options(self, connection: Connection, options: Mapping[str, Any]) -> JsonObject:
+        """Return options as the client is given them. Raises TaskError (category config) for wrong ones."""
+        return self._provider_lookup.options(connection.provider, options) if options else {}
+
+    def breaker(self, connection: Connection, model: str) -> Breaker:
+        """Return the circuit breaker of one model."""
+        breaker = connection.breakers.get(model)
+        if breaker is None:
+            breaker = connection.breakers[model] = Breaker(model, self._clock, self._settings)
+        return breaker
+
+    def quota(self, connection: Connection, model: str) -> Quota:
+        """Return what the server says of its limits for one model."""
+        quota = connection.quotas.get(model)
+        if quota is None:
+            quota = connection.quotas[model] = Quota(self._clock)
+        return quota
 
     async def close(self) -> None:
         """Close every client; one that fails to close does not keep the others open."""

@@ -13,10 +13,10 @@ from typing import Final, TypeVar
 from nika_core import codes
 from nika_core.engine.llm.budget import MAX_BUDGET, Bound, SpendingLimits
 from nika_core.engine.llm.pricing import Prices
-from nika_core.engine.llm.request_defaults import DEFAULT_MAX_TOKENS
 from nika_core.errors import RefusedError
+from nika_core.model.effort import default_max_tokens
 from nika_core.model.graph import EdgeKind, Graph
-from nika_core.model.usage import Usage, money_text
+from nika_core.model.usage import NOTHING, Usage, money_text
 from nika_core.plugin import CallEstimate, Estimate, ModelInfo, Provider
 from nika_core.values import dataclass, replace
 
@@ -67,9 +67,19 @@ class RunForecast:
 
 
 def forecast_task(
-    task: str, estimate: Estimate, models: Models, prices: Prices, bounds: SpendingLimits
+    task: str,
+    estimate: Estimate,
+    models: Models,
+    prices: Prices,
+    bounds: SpendingLimits,
+    fallbacks: Mapping[str, tuple[Provider, ModelInfo]] | None = None,
 ) -> TaskForecast:
-    """Return what a task takes. `models`: every model that the estimate names."""
+    """Return what a task takes: at least what its models take, at most what the dearest of each chain takes.
+
+    Args:
+        models: every model that the estimate names.
+        fallbacks: every model that it names as a fallback.
+    """
     low, cost_low = 0, Decimal(str(estimate.cost_low))
     high: int | None = 0
     cost_high = None if estimate.cost_high is None else Decimal(str(estimate.cost_high))
@@ -78,20 +88,24 @@ def forecast_task(
     priced: list[tuple[Provider, ModelInfo]] = []
     for call in estimate.calls:
         provider, info = models[call.model]
-        priced.append((provider, info))
+        chain = [(provider, info), *((fallbacks or {})[name] for name in call.fallback or ())]
+        priced += chain
         low += call.input_low * call.calls_low
         cheapest = prices.cost(provider.name, info, Usage(call.input_low * call.calls_low))
         if cheapest is None:
             unpriced[info.name] = None
         else:
             cost_low += cheapest
-        most = _most(call, info)
-        if most is None:
+        each = [(owner, model, _most(call, model)) for owner, model in chain]
+        usages = [usage for _, _, usage in each if usage is not None]
+        if len(usages) < len(each):
             reasons.append(call.reason or "nothing bounds its calls")
             high = cost_high = None
             continue
-        high = None if high is None else high + most.total_tokens
-        dearest = prices.cost(provider.name, info, most)
+        high = None if high is None else high + max(usage.total_tokens for usage in usages)
+        costs = {model.name: prices.cost(owner.name, model, usage or NOTHING) for owner, model, usage in each}
+        unpriced |= dict.fromkeys(name for name, cost in costs.items() if cost is None)
+        dearest = max((cost for cost in costs.values() if cost is not None), default=None)
         if dearest is not None and cost_high is not None:
             cost_high += dearest
     limit = bounds.task_tokens
@@ -161,7 +175,7 @@ def _most(call: CallEstimate, info: ModelInfo) -> Usage | None:
     """The most that all calls together can take; None: unbounded."""
     if call.calls_high is None:
         return None
-    reply = DEFAULT_MAX_TOKENS if call.output_high is None else call.output_high
+    reply = default_max_tokens(None) if call.output_high is None else call.output_high
     if info.max_output_tokens is not None:
         reply = min(reply, info.max_output_tokens)
     prompt = call.input_high

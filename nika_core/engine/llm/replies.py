@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Final
 
 from nika_core.engine.core.hashing import digest
-from nika_core.model.codec import usage_json, usage_of
+from nika_core.model.codec import part_json, part_of, parts_before_parts, usage_json, usage_of
 from nika_core.model.json import Json, JsonObject
-from nika_core.model.message import ToolCall
-from nika_core.plugin import ModelReply, ModelRequest
+from nika_core.model.message import Message, Part, ReasoningPart, TextPart, ToolCall, parts_of, text_in
+from nika_core.plugin import Finished, ModelReply, ModelRequest
 
 _PREFIX: Final = "model"
 
@@ -26,45 +27,103 @@ class CallNames:
         self._asked: dict[tuple[str, int], dict[str, int]] = {}
 
     def forget(self, key: str, attempt: int) -> None:
-        """Count an attempt's calls anew: its step is run again from its beginning."""
-        self._asked.pop((key, attempt), None)
+        """Count an attempt's calls, and those of the tools in it, anew: its step is run again from its beginning."""
+        for other in [one for one in self._asked if one[1] == attempt and f"{one[0]}/".startswith(f"{key}/")]:
+            del self._asked[other]
 
     def name(self, key: str, attempt: int, provider: str, request: ModelRequest) -> str:
         """Args: the request as the task means it, before anything that depends on the state of the budgets."""
-        asked = digest([provider, asdict(replace(request, key=""))])
+        asked = digest([provider, _asked(request)])
         counts = self._asked.setdefault((key, attempt), {})
         counts[asked] = counts.get(asked, 0) + 1
         return f"{_PREFIX}:{asked}:{counts[asked]}"
 
 
+def _asked(request: ModelRequest) -> JsonObject:
+    """Return what a request asks. A request of texts has the form of earlier versions, whose replies keep their names.
+
+    What they did not have is only in it if it is set.
+    """
+    return {
+        "messages": [_message(message) for message in request.messages],
+        "model": request.model,
+        "system": request.system,
+        "tools": [asdict(tool) for tool in request.tools],
+        "max_tokens": request.max_tokens,
+        "temperature": request.temperature,
+        "output_schema": request.output_schema,
+        "key": "",
+        **({"effort": request.effort} if request.effort else {}),
+        **({"options": dict(request.options)} if request.options else {}),
+    }
+
+
+def _message(message: Message) -> JsonObject:
+    results = message.tool_results
+    asked = {
+        "role": message.role,
+        "content": message.text or "".join(result.text for result in results),
+        "tool_calls": [asdict(call) for call in message.tool_calls],
+        "tool_call_id": results[0].call_id if results else None,
+        "is_error": bool(results and results[0].is_error),
+        "state": None,
+    }
+    if message.parts in ((*parts_of(message.text), *message.tool_calls), results[:1]):
+        return asked
+    return {**asked, "parts": [part_json(part) for part in message.parts]}
+
+
 def reply_json(reply: ModelReply) -> JsonObject:
     """As the call cache keeps it."""
     return {
-        "text": reply.text,
-        "toolCalls": [asdict(call) for call in reply.tool_calls],
+        "parts": [part_json(part) for part in reply.parts],
         "stopReason": reply.stop_reason,
         "usage": usage_json(reply.usage),
         "model": reply.model,
-        "state": reply.state,
     }
 
 
 def reply_of(found: Json) -> ModelReply | None:
-    """The other way round, `reused` set; None where it is no reply (an older form, a foreign hand)."""
+    """The other way round, `reused` set; None where it is no reply (a foreign hand). An earlier form is read, too."""
     if not isinstance(found, dict):
         return None
     try:
-        return ModelReply(
-            found["text"],
-            tuple(ToolCall(**call) for call in found["toolCalls"]),
-            found["stopReason"],
-            usage_of(found["usage"]),
-            found["model"],
-            reused=True,
-            state=found.get("state"),
-        )
+        if "parts" in found:
+            parts = tuple(part_of(part) for part in found["parts"])
+        else:
+            parts = parts_before_parts(found["text"], found["toolCalls"], found.get("state"))
+        return ModelReply(parts, found["stopReason"], usage_of(found["usage"]), found["model"], reused=True)
     except (KeyError, TypeError, ValueError, ArithmeticError):
         return None
+
+
+def reply_parts(text: str, finished: Finished, provider: str) -> tuple[Part, ...]:
+    """Return the parts of a whole reply: the text that was streamed, and what its end brings.
+
+    The text has the places that `Finished.parts` has for it; without any it is behind the first parts of reasoning.
+    """
+    parts = [replace(part, provider=provider) if isinstance(part, ReasoningPart) else part for part in finished.parts]
+    if text_in(parts) == text:
+        return tuple(parts)
+    others = [part for part in parts if not isinstance(part, TextPart)]
+    first = next((n for n, part in enumerate(others) if not isinstance(part, ReasoningPart)), len(others))
+    return (*others[:first], *parts_of(text), *others[first:])
+
+
+def for_provider(messages: Sequence[Message], provider: str) -> tuple[Message, ...]:
+    """Return a conversation without the reasoning of other providers, which only these can read."""
+    return tuple(
+        message if all(_is_readable(part, provider) for part in message.parts) else _without(message, provider)
+        for message in messages
+    )
+
+
+def _without(message: Message, provider: str) -> Message:
+    return replace(message, parts=tuple(part for part in message.parts if _is_readable(part, provider)))
+
+
+def _is_readable(part: Part, provider: str) -> bool:
+    return not isinstance(part, ReasoningPart) or part.provider in ("", provider)
 
 
 def tokens_of(reply_text: str, tool_calls: tuple[ToolCall, ...] = ()) -> int:

@@ -7,18 +7,23 @@ from typing import Final
 
 from nika_core import codes
 from nika_core.errors import Category, TaskError
+from nika_core.model.effort import default_max_tokens
+from nika_core.model.media import IMAGES, PDF, WORDS, Media
+from nika_core.model.message import DocumentPart, ImagePart
 from nika_core.model.workflow import AgentBlock
-from nika_core.plugin import ModelInfo, ModelRequest
+from nika_core.plugin import ModelInfo, ModelRequest, estimate_tokens
 
-# Of a reply, where neither the task nor the agent block says `maxTokens`; less where less is left of a limit.
-DEFAULT_MAX_TOKENS: Final = 4096
+_PER_MESSAGE: Final = 16
+_PER_TOOL: Final = 64
+_FOR_TOOLS: Final = 1024  # a server's own words about tools or a schema
 LEAST_MAX_TOKENS: Final = 256  # a shorter reply helps nobody: then the call is refused, with the figures
 
 
 def with_defaults(request: ModelRequest, agent: AgentBlock, info: ModelInfo) -> ModelRequest:
-    """The agent block's system prompt, temperature and `maxTokens`, where the request says nothing.
+    """The agent block's system prompt, temperature, effort and `maxTokens`, where the request says nothing.
 
-    A temperature that is set for all tasks is left out for a model that takes none (see `require_abilities`).
+    A temperature or an effort that is set for all tasks is left out for a model that takes none (see
+    `require_abilities`).
     """
     system = request.system
     if system is None and isinstance(agent.system_prompt, str):
@@ -29,6 +34,7 @@ def with_defaults(request: ModelRequest, agent: AgentBlock, info: ModelInfo) -> 
         system=system,
         max_tokens=request.max_tokens if request.max_tokens is not None else agent.max_tokens,
         temperature=agent.temperature if request.temperature is None and info.temperature else request.temperature,
+        effort=agent.effort if request.effort is None and agent.effort in info.efforts else request.effort,
     )
 
 
@@ -48,19 +54,69 @@ def require_abilities(request: ModelRequest, agent: AgentBlock, info: ModelInfo)
             f"The model '{info.name}' takes no temperature, and one is set.",
             "Remove `temperature`, or choose another model.",
         )
+    if request.effort and request.effort not in info.efforts:
+        raise _cannot(
+            f"The model '{info.name}' knows no effort '{request.effort}'.",
+            "Remove `effort`, or choose another model.",
+        )
+    files = (part for message in request.messages for part in message.parts)
+    for part in files:
+        if isinstance(part, ImagePart | DocumentPart) and (why := why_refused(part, info)) is not None:
+            raise _cannot(
+                f"The model '{info.name}' {why}, and this task attaches '{part.name}'.",
+                "Choose another model, or attach something else.",
+            )
     most = info.max_output_tokens
     if request.max_tokens is not None and most is not None and request.max_tokens > most:
         raise _cannot(
             f"The model '{info.name}' answers with at most {most:,} tokens, and {request.max_tokens:,} are asked for.",
             f"Set `maxTokens` to {most} or less.",
         )
-    if info.temperature or agent.temperature is None or request.temperature is not None:
-        return None
-    return f"The model '{info.name}' takes no temperature: the agent block's {agent.temperature:g} is not sent to it."
+    unsent = []
+    if not info.temperature and agent.temperature is not None and request.temperature is None:
+        unsent.append(f"takes no temperature: the agent block's {agent.temperature:g} is not sent to it")
+    if agent.effort is not None and request.effort is None:
+        unsent.append(f"knows no effort: the agent block's '{agent.effort}' is not sent to it")
+    return f"The model '{info.name}' {', and '.join(unsent)}." if unsent else None
+
+
+def why_refused(file: ImagePart | DocumentPart | Media, info: ModelInfo) -> str | None:
+    """Return why a model does not take a file, in words that follow its name; None: it takes it."""
+    ability = next((each for each in info.files if file.media_type in each.media_types), None)
+    if ability is None:
+        what = "images" if file.media_type in IMAGES else "PDF files" if file.media_type == PDF else "files of text"
+        kind = WORDS.get(file.media_type, file.media_type).split()
+        takes_some = any(each in IMAGES for ability in info.files for each in ability.media_types)
+        return f"takes no {kind[1]} images" if what == "images" and takes_some else f"takes no {what}"
+    size, pages = len(file.data), getattr(file, "pages", 0)
+    if ability.max_bytes is not None and size > ability.max_bytes:
+        return f"takes such files of at most {ability.max_bytes:,} bytes, not of {size:,}"
+    if ability.max_pages is not None and pages > ability.max_pages:
+        return f"takes at most {ability.max_pages} pages, not {pages}"
+    return None
 
 
 def _cannot(message: str, hint: str) -> TaskError:
     return TaskError(message, category=Category.CONFIG, code=codes.MODEL_CANNOT, hint=hint)
+
+
+def most_tokens(request: ModelRequest) -> int:
+    """Return how many tokens a prompt can have at most, by any tokenizer: a token has at least one byte.
+
+    What servers put around messages and tools is counted generously.
+    """
+    around = _PER_MESSAGE * (1 + len(request.messages))
+    if request.tools or request.output_schema is not None:
+        around += _FOR_TOOLS + _PER_TOOL * len(request.tools)
+    return 4 * estimate_tokens(request) + around
+
+
+def wanted_tokens(request: ModelRequest, info: ModelInfo) -> int:
+    """Return how many tokens a reply may have if nothing is short."""
+    if request.max_tokens is not None:
+        return request.max_tokens
+    default = default_max_tokens(request.effort)
+    return min(default, info.max_output_tokens or default)
 
 
 def fit_context(request: ModelRequest, info: ModelInfo, prompt: int, room: int | None) -> ModelRequest:
@@ -76,7 +132,7 @@ def fit_context(request: ModelRequest, info: ModelInfo, prompt: int, room: int |
     context = info.context_tokens
     wanted = request.max_tokens
     if wanted is None:
-        most = min(DEFAULT_MAX_TOKENS, info.max_output_tokens or DEFAULT_MAX_TOKENS)
+        most = wanted_tokens(request, info)
         left = min(bound - prompt for bound in (most + prompt, room, context) if bound is not None)
         wanted = max(left, min(LEAST_MAX_TOKENS, most))
     if context is not None and prompt + wanted > context:

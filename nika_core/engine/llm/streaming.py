@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from nika_core.engine.fair_turns import FairTurns
 from nika_core.engine.llm.connections import Connection
 from nika_core.errors import Category, TaskError
+from nika_core.model.message import ToolCall
 from nika_core.model.usage import Usage
 from nika_core.plugin import ClientNotice, Finished, ModelRequest, TextDelta, TokenEstimate, estimate_tokens
 
@@ -19,17 +21,20 @@ async def stream_reply(
     request: ModelRequest,
     connection: Connection,
     text: list[str],
+    turns: FairTurns,
     on_text: Callable[[str], None] | None,
     heartbeat: Callable[[], None] | None = None,
     on_notice: Callable[[str], None] | None = None,
 ) -> Finished:
     """Text goes to `on_text` and into `text`. Raises TaskError, also for a stream that ends without its end.
 
+    A server, or a client that had to wait, may have many pieces at hand: between them others have their `turns`.
+
     A connection that is lost after text was shown, and paid for, is not tried again by itself: its text would be
     shown twice.
     """
     try:
-        return await _stream(request, connection, text, on_text, heartbeat, on_notice)
+        return await _stream(request, connection, text, turns, on_text, heartbeat, on_notice)
     except TaskError as error:
         consumed = not isinstance(error.usage, Usage) or error.usage.total_tokens != 0
         if text and consumed and error.category in _SHOWN_ONCE:
@@ -41,6 +46,7 @@ async def _stream(
     request: ModelRequest,
     connection: Connection,
     text: list[str],
+    turns: FairTurns,
     on_text: Callable[[str], None] | None,
     heartbeat: Callable[[], None] | None,
     on_notice: Callable[[str], None] | None,
@@ -61,6 +67,8 @@ async def _stream(
                 text.append(chunk.text)
                 if on_text is not None:
                     on_text(chunk.text)
+            if turns.over:
+                await turns.acquire()
     except (TaskError, asyncio.CancelledError):
         raise
     except Exception as error:
@@ -87,7 +95,7 @@ def whole_reply(finished: Finished, provider: str, text: str) -> Finished:
     """
     match finished.stop_reason:
         case "maxTokens" | "refusal":
-            return replace(finished, tool_calls=())
+            return replace(finished, parts=tuple(part for part in finished.parts if not isinstance(part, ToolCall)))
         case "toolUse" if not finished.tool_calls:
             why = "it ended to call a tool, and calls none"
         case "end" | "toolUse":

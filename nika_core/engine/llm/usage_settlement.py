@@ -24,18 +24,24 @@ _NOT_BILLED: Final = frozenset({Category.RATE_LIMIT, Category.CONFIG, Category.V
 class InFlightCall:
     """What is known of a call that was sent. `prompt` in tokens; `began` by the monotonic clock.
 
-    `note` is the name under which its task's call cache keeps what it took.
+    `worst` is the most that it can take; more is reserved if another model may be asked in its place. `note` is the
+    name under which its task's call cache keeps what it took.
     """
 
     connection: Connection
     info: ModelInfo
     reservation: Reservation
+    worst: Usage
     prompt: int
     began: float
     batch: bool = False
     note: str = field(default_factory=lambda: token_hex(4))
     unknown: Usage = NOTHING  # what it may have taken beyond what is told, once it has ended
     text: list[str] = field(default_factory=list)
+
+    def charge_worst_case(self) -> None:
+        """Count the most that it can have taken: what it took will never be known."""
+        self.reservation.charge_worst_case((self.worst.total_tokens, self.worst.cost_usd))
 
 
 class UsageSettlement:
@@ -55,7 +61,10 @@ class UsageSettlement:
         )
         known = not told.estimated and (told.output_tokens > 0 or (told.input_tokens > 0 and not written))
         real = replace(real, estimated=told.estimated or real.counts != told.counts)
-        usage = self._priced(in_flight, real)
+        usage = replace(self._priced(in_flight, real), models=(finished.model or in_flight.info.name,))
+        bill = finished.billed_usd
+        if isinstance(bill, Decimal) and bill.is_finite() and bill >= 0:
+            usage = replace(usage, cost_usd=bill, unpriced=())
         if known:
             in_flight.reservation.settle(real.total_tokens, usage.cost_usd)
         else:
@@ -94,8 +103,8 @@ class UsageSettlement:
         return replace(told, input_tokens=prompt, output_tokens=max(reply, told.output_tokens), calls=1, estimated=True)
 
     def _charge_worst_case(self, in_flight: InFlightCall, told: Usage) -> None:
-        in_flight.reservation.charge_worst_case()
-        worst = worst_case(in_flight.reservation)
+        in_flight.charge_worst_case()
+        worst = in_flight.worst
         cost = max(Decimal(0), worst.cost_usd - told.cost_usd)
         in_flight.unknown = Usage(max(0, worst.total_tokens - told.total_tokens), 0, cost)
 
@@ -109,11 +118,6 @@ class UsageSettlement:
 def _believable(told: Usage) -> bool:
     """Whether these can be figures of a call at all: less than nothing would give a budget more than it had."""
     return all(type(each) is int and each >= 0 for each in told.counts)
-
-
-def worst_case(reservation: Reservation) -> Usage:
-    """What a call may take at most; the cost of an unpriced one counts as nothing."""
-    return Usage(reservation.tokens, 0, reservation.cost or Decimal(0))
 
 
 def _never_arrived(error: BaseException) -> bool:

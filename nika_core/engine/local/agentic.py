@@ -69,6 +69,7 @@ async def _ask(run: RunContext, question: AskDecision, meter: UsageMeter) -> Mod
         system=_SYSTEM,
         tools=tuple(ToolSpec(action.value, _ABOUT[action], _PARAMETERS) for action in actions),
         max_tokens=_TOKENS,
+        effort="",
     )
     run_id, services = run.request.run_id, run.services
     key = f"{run_id}/{question.identity}#{question.epoch}/decision"
@@ -96,6 +97,8 @@ async def _ask(run: RunContext, question: AskDecision, meter: UsageMeter) -> Mod
     if meter.usage is NOTHING and not reply.reused:
         meter.add(reply.usage)
     data = {"model": reply.model, "usage": usage_json(reply.usage), "stopReason": reply.stop_reason, "decision": True}
+    if reply.instead_of:
+        data["insteadOf"] = list(reply.instead_of)
     run.emitter.emit(EventKind.MODEL_CALLED, question.node, data)
     return reply
 

@@ -23,7 +23,12 @@ _GIVEN_ON: Final = ("output", "messages")  # what other tasks are given of a tas
 
 
 class Emitter:
-    """Numbers events, and has them recorded and shown. `watched`: somebody wants text as it comes."""
+    """Numbers events, and has them recorded and shown.
+
+    Attributes:
+        watched: whether somebody wants text as it comes.
+        last_at: the time of the last event, in seconds since the epoch.
+    """
 
     def __init__(self, request: RunRequest, services: Services, observers: Observers) -> None:
         self._run_id = request.run_id
@@ -32,6 +37,7 @@ class Emitter:
         self._observers = observers
         self._max_error = request.limits.counts.get(LimitKind.ERROR_BYTES)
         self._history_lost = False
+        self.last_at = 0.0
         self.masks = services.mask is not unmasked
         self.watched = observers.chunks
         self._shown = observers.any
@@ -42,7 +48,7 @@ class Emitter:
 
     def emit_all(self, commands: Iterable[Command]) -> None:
         """Do so with what of the core's commands is to be told. What follows from one event has one time."""
-        at = self._services.clock.time()
+        at = self.last_at = self._services.clock.time()
         events = []
         for command in commands:
             if not isinstance(command, Emit):

@@ -152,6 +152,9 @@ class Run:
         attend = self.context.services.attend
         if attend is not None:
             attend(node, wait, self.post)
+        if self.context.services.notices is not None:
+            emitter = self.context.emitter
+            self.context.services.notices.opened(command, emitter.last_at, emitter)
 
     def _stop_awaiting(self, command: StopAwaiting) -> None:
         self._cancel_timer(CancelTimer(wait_timer(command.node)))
@@ -197,6 +200,8 @@ class Run:
             notice(f"something that the run had opened could not be closed: {trouble}")
         if late:
             notice(f"{len(late)} of the things that the run had opened did not close within {grace:g} s")
+        if context.services.notices is not None:
+            await context.services.notices.end()
         sleeper = context.deadlines.close()
         if sleeper is not None:
             await asyncio.wait([sleeper])

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from nika_core.engine.core.messages import CoreEvent
 from nika_core.engine.core.ports import admitted
 from nika_core.engine.core.run_plan import RunRequest
+from nika_core.engine.fair_turns import FairTurns
 from nika_core.engine.local.emitter import Emitter
 from nika_core.engine.local.observers import Observers
 from nika_core.engine.local.resources import Resources
 from nika_core.engine.local.services import Services
-from nika_core.engine.local.start_throttle import StartThrottle
 from nika_core.engine.task.deadlines import Deadlines
 from nika_core.engine.task.services import KeywordBinder, TaskServices
 from nika_core.model.usage import NOTHING, Usage
@@ -42,7 +42,7 @@ class RunContext:
             call_cache=services.call_cache,
             resources=self.resources,
             admit=None if services.admit is admitted else services.admit,
-            start=StartThrottle().acquire,
+            start=FairTurns().acquire,
             deadlines=self.deadlines,
             clock=services.clock,
             environ=request.environ,
@@ -50,6 +50,7 @@ class RunContext:
             random=services.random,
             answer=services.answer,
             attended=services.attended,
+            arrived=services.arrived,
         )
 
     def spend(self, usage: Usage) -> None:

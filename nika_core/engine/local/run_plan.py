@@ -61,6 +61,7 @@ def run_plan(request: RunRequest, services: Services) -> RunPlan:
         can_pause=request.can_pause,
         previous=request.previous,
         rerun_from=request.rerun_from,
+        grants=request.grants,
     )
 
 

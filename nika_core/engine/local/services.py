@@ -9,7 +9,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from nika_core.engine.core.messages import Awaited, Signal, Wait
+from nika_core.engine.core.messages import Awaited, AwaitExternal, Signal, Wait
 from nika_core.engine.core.ports import (
     CallCache,
     InMemoryCallCache,
@@ -19,6 +19,7 @@ from nika_core.engine.core.ports import (
     admitted,
     unmasked,
 )
+from nika_core.engine.task.services import Reporter, nothing_arrived
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.events import Event
 from nika_core.model.ids import NodeId
@@ -67,6 +68,18 @@ def unrendered(task: Task, values: Callable[[], Values]) -> JsonObject:
     return task.payload
 
 
+class Notices(Protocol):
+    """Tells people outside what nodes wait for, while the run goes on."""
+
+    def opened(self, command: AwaitExternal, at: float, reporter: Reporter) -> None:
+        """Note that a node waits since `at`, in seconds since the epoch; quick, raises nothing."""
+        ...
+
+    async def end(self) -> None:
+        """Wait for what is being told, within bounds; raises nothing."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """Everything that the engine uses and does not bring itself.
@@ -93,8 +106,9 @@ class Services:
         signals: those that other processes have written for nodes that wait, given what each waits for; one that was
             returned is not returned again. None: nobody can write any.
         attend: told what a node waits for, and how to post its signal, so that what can bring it about may begin.
+        notices: told of each node that begins to wait, to tell people outside of its question; None: nobody is told.
         random: from 0.0 up to 1.0, for jitter.
-        answer, attended: as in `TaskServices`.
+        answer, attended, arrived: as in `TaskServices`.
     """
 
     keyword: Callable[[str], Keyword]
@@ -115,10 +129,12 @@ class Services:
     admit: Callable[[Admission], Refusal | None] = admitted
     signals: Callable[[Mapping[NodeId, Awaited]], Iterable[Signal]] | None = None
     attend: Callable[[NodeId, Wait, Callable[[Signal], None]], None] | None = None
+    notices: Notices | None = None
     clock: Clock = field(default_factory=SystemClock)
     random: Callable[[], float] = random.random
     answer: Callable[[str, Question], Json] | None = None
     attended: bool = False
+    arrived: Callable[[NodeId, Awaited], Signal | None] = nothing_arrived
 
 
 class Observer(Protocol):

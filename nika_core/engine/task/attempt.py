@@ -77,6 +77,7 @@ class TaskRun(TaskSupervisor):
         except asyncio.CancelledError:
             outcome = self.cancelled()
         except Suspended as pause:
+            self._services.caller.forget(call.key, self._attempt)
             identity = identity_in(call.key)
             return TaskWaits(call.node, call.epoch, pause.wait, self._meter.usage, identity)
         except BaseException as error:  # a fault in the engine must end a task, not leave a run waiting for it

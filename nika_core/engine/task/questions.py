@@ -30,6 +30,8 @@ def checked_question(question: Question, reporter: Reporter, max_depth: int, wor
         raise _wrong(f"{whose} `form` has no field")
     if any(not isinstance(name, str) or not isinstance(spec, InputSpec) for name, spec in (form or {}).items()):
         raise _wrong(f"{whose} `form` is not a mapping of names to InputSpec values")
+    if not isinstance(question.words, tuple) or not all(map(_is_word, question.words)):
+        raise _wrong(f"{whose} `words` is not a tuple of words of lower-case letters other than yes and no")
     show = _masked(checked_json(question.show, max_depth, f"{whose} `show`"), reporter)
     size = len(json.dumps([question.message, show], ensure_ascii=False).encode("utf-8", "surrogatepass"))
     if size > LARGEST_QUESTION:
@@ -60,6 +62,12 @@ def checked_reply(question: Question, answer: Json, max_depth: int, word: str) -
     except AnswerError as error:
         message = f"`{word}` was given an answer that does not fit its question: {error}"
         raise TaskError(message, category=Category.VALIDATION, hint="answer with `nika answer`") from None
+
+
+def _is_word(word: object) -> bool:
+    if not isinstance(word, str) or word in ("yes", "no", "y", "n", "true", "false"):
+        return False
+    return word.isascii() and word.isalpha() and word.islower()
 
 
 def _masked(value: Any, reporter: Reporter) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from nika_core.engine.core.failures import EscapedError
+from nika_core.engine.core.ports import Suspended
 from nika_core.engine.task.abandonable import Abandonable
 from nika_core.engine.task.deadlines import Deadlines
 
@@ -21,7 +22,8 @@ async def run_with_timeout(
     """What `work` returns or raises.
 
     When its time is over, or when the one who waits is cancelled, it is cancelled, and left behind when it has not
-    ended `grace` seconds later. A SystemExit or the like comes out as an ordinary exception.
+    ended `grace` seconds later. A SystemExit or the like comes out as an ordinary exception; a wait for something
+    outside comes out as it is.
 
     Args:
         keyword: whose step `work` is, if it is one.
@@ -82,7 +84,7 @@ async def _stop(task: asyncio.Task[Any], abandonable: Abandonable, deadlines: De
 async def _contained(abandonable: Abandonable) -> Any:
     try:
         return await abandonable
-    except (Exception, asyncio.CancelledError):
+    except (Exception, asyncio.CancelledError, Suspended):
         raise
     except BaseException as error:
         raise EscapedError(error) from None

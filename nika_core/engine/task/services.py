@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
-from nika_core.engine.core.messages import CoreEvent
+from nika_core.engine.core.messages import Awaited, CoreEvent, Signal
 from nika_core.engine.core.ports import CallCache, MaskedStream, ModelCaller
 from nika_core.engine.task.deadlines import Deadlines
 from nika_core.model.clock import Clock
+from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.limits import LimitKind, Limits, output_of, timeout_of
 from nika_core.model.state import Failure
@@ -18,6 +19,11 @@ from nika_core.plugin import Admission, Facets, Keyword, Question, Refusal, Step
 from nika_core.values import dataclass
 
 T = TypeVar("T")
+
+
+def nothing_arrived(node: NodeId, awaited: Awaited) -> Signal | None:
+    """Return None: nobody can send signals."""
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +155,7 @@ class TaskServices:
         answer: returns the answer to a question that a node asks, in place of a person (in tests and mocked runs).
             Raises TaskError if there is none. None: people answer.
         attended: whether a person is asked while the run goes on, so that it stays for the answer.
+        arrived: returns the signal that has come for a node, given what it would wait for; None: it has to wait.
     """
 
     keyword: Callable[[str], BoundKeyword]
@@ -168,3 +175,4 @@ class TaskServices:
     random: Callable[[], float]
     answer: Callable[[str, Question], Json] | None = None
     attended: bool = False
+    arrived: Callable[[NodeId, Awaited], Signal | None] = nothing_arrived

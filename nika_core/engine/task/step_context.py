@@ -10,9 +10,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from nika_core.engine.core.messages import TaskCall
+from nika_core.engine.core.messages import Awaited, TaskCall
 from nika_core.engine.core.ports import CallScope, MaskedStream
 from nika_core.engine.core.run_plan import DEFAULT_JSON_DEPTH
+from nika_core.engine.task.approvals import Approvals
 from nika_core.engine.task.outputs import checked_usage, fork
 from nika_core.engine.task.questions import checked_question, checked_reply
 from nika_core.engine.task.saved_state import save_state, saved_state
@@ -23,6 +24,7 @@ from nika_core.engine.task.waits import suspended
 from nika_core.errors import Category, TaskError
 from nika_core.model.codec import usage_json
 from nika_core.model.events import EventKind
+from nika_core.model.ids import identity_in
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.limits import LimitKind
 from nika_core.model.question import question_json
@@ -64,6 +66,7 @@ class TaskContext:
     _closed = False
     _calls: Counter[str] | None = None
     _stream: MaskedStream | None = None
+    _approvals: Approvals | None = None
 
     def __init__(
         self,
@@ -75,6 +78,8 @@ class TaskContext:
         meter: UsageMeter,
         depth: int = 0,
         beat: Callable[[], None] | None = None,
+        tool_call: str = "",
+        within: tuple[str, ...] = (),
     ) -> None:
         self._services = services
         self._meter = meter
@@ -83,6 +88,9 @@ class TaskContext:
         self.attempt = attempt
         self.timeout = timeout
         self.depth = depth
+        self._tool_call = tool_call  # which call of which call of a tool this is; "": the task's own step
+        self.within = within  # the tools by way of which it runs, the outermost first
+        self.offered: dict[str, list[str]] = {}  # the entries by which each tool was offered
         self._beat = beat  # takes a sign of life; None: nobody measures
         self.run_id = call.run_id
         self.task_id: str = call.node
@@ -175,6 +183,8 @@ class TaskContext:
         data: dict[str, Any] = {"model": reply.model, "usage": usage_json(reply.usage), "stopReason": reply.stop_reason}
         if reply.reused:
             data["reused"] = True
+        if reply.instead_of:
+            data["insteadOf"] = list(reply.instead_of)
         self._services.reporter.emit(EventKind.MODEL_CALLED, self.task_id, data)
         return reply
 
@@ -185,10 +195,16 @@ class TaskContext:
         asked = checked_question(question, services.reporter, self.max_json_depth, word)
         if services.answer is not None:
             return checked_reply(asked, services.answer(self.task_id, asked), self.max_json_depth, word)
-        about = question_json(asked)
+        about = question_json(asked, self._tool_call)
         key = about["digest"]
         if key in self.signals:
             return checked_reply(asked, self.signals[key], self.max_json_depth, word)
+        call = self.task_call
+        arrived = services.arrived(call.node, Awaited(key, identity_in(call.key), call.epoch))
+        if arrived is not None:  # as in a run that is resumed with the answer: the step need not begin again
+            services.report(arrived)
+            await services.reporter.barrier()
+            return checked_reply(asked, arrived.payload, self.max_json_depth, word)
         wait = WaitFor(
             key,
             about,
@@ -224,12 +240,35 @@ class TaskContext:
         if rest:
             self._services.reporter.show_text(self.task_id, rest)
 
-    def child(self, keyword: BoundKeyword, key: str, timeout: float) -> TaskContext:
-        """Return the context of another keyword's step that runs inside this task as a tool."""
+    @property
+    def approvals(self) -> Approvals:
+        """The tool calls that a person is asked about."""
+        if self._approvals is None:
+            self._approvals = Approvals(self._services, self)
+        return self._approvals
+
+    def child(
+        self, keyword: BoundKeyword, key: str, timeout: float, call: str = "", within: tuple[str, ...] = ()
+    ) -> TaskContext:
+        """Return the context of another keyword's step that runs inside this task as a tool, for the call `call`.
+
+        Args:
+            within: the tools by way of which it runs, the outermost first.
+        """
         messages = self.messages if keyword.spec.category is KeywordCategory.CONTEXT else ()
-        call = self.task_call._replace(keyword=keyword.spec.name, key=key, payload={}, messages=messages)
+        task_call = self.task_call._replace(keyword=keyword.spec.name, key=key, payload={}, messages=messages)
+        path = f"{self._tool_call}/{call}" if self._tool_call else call
         return TaskContext(
-            self._services, call, keyword, self.attempt, timeout, self._meter, self.depth + 1, self._beat
+            self._services,
+            task_call,
+            keyword,
+            self.attempt,
+            timeout,
+            self._meter,
+            self.depth + 1,
+            self._beat,
+            path,
+            within,
         )
 
     def count(self, usage: object) -> None:

@@ -9,20 +9,27 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 from nika_core import codes
 from nika_core.engine.core.failures import FAULTS, EscapedError, failure_from
 from nika_core.engine.core.hashing import digest
 from nika_core.engine.core.messages import CancelRequested, TaskCall
+from nika_core.engine.core.ports import Suspended
+from nika_core.engine.task.approvals import Approvals
 from nika_core.engine.task.exception_groups import single_error
 from nika_core.engine.task.outputs import as_text, checked_json, checked_usage, fork
 from nika_core.engine.task.run_with_timeout import TookTooLongError, run_with_timeout
 from nika_core.engine.task.services import BoundKeyword, TaskServices
+from nika_core.engine.task.tool_access import Access, ToolLists, lists_of, rule_on
 from nika_core.errors import Category, TaskError
+from nika_core.model.approval import CallToApprove
 from nika_core.model.bounded import bound
 from nika_core.model.events import EventKind
 from nika_core.model.json import JsonObject
+from nika_core.model.tool_rules import tool_of
 from nika_core.model.tools import covers
 from nika_core.model.workflow import AgentBlock
 from nika_core.plugin import Admission, Stage, StepOutput, Tool, ToolResult
@@ -43,9 +50,19 @@ class ToolUser(Protocol):
     keyword: BoundKeyword
     agent: AgentBlock
     max_json_depth: int
+    folder: Path
+    within: tuple[str, ...]
+    offered: dict[str, list[str]]
 
-    def child(self, keyword: BoundKeyword, key: str, timeout: float) -> Any:
-        """Return the context of another keyword's step that runs inside this task as a tool."""
+    @property
+    def approvals(self) -> Approvals:
+        """The calls that a person is asked about."""
+        ...
+
+    def child(
+        self, keyword: BoundKeyword, key: str, timeout: float, call: str = "", within: tuple[str, ...] = ()
+    ) -> Any:
+        """Return the context of another keyword's step that runs inside this task as a tool, for the call `call`."""
         ...
 
     def count(self, usage: object) -> None:
@@ -59,14 +76,15 @@ class ToolUser(Protocol):
 
 async def find_tools(services: TaskServices, context: ToolUser) -> Sequence[Tool]:
     """All that is allowed, not disallowed, and really there. Raises TaskError (config)."""
-    task, agent = context.task_call, context.agent
-    allowed = task.allowed_tools if task.allowed_tools is not None else agent.allowed_tools
-    refused = (*task.disallowed_tools, *agent.disallowed_tools)
+    lists = lists_of(context.task_call, context.agent)
     found: dict[str, Tool] = {}
-    for pattern in allowed or ():
-        for tool in await _tools_of(services, context, pattern):
-            if not any(covers(other, tool.name) for other in refused):
+    for entry in lists.allowed:
+        for tool in await _tools_of(services, context, tool_of(entry)):
+            if not lists.forbids(tool.name):
                 found.setdefault(tool.name, tool)
+                offering = context.offered.setdefault(tool.name, [])
+                if entry not in offering:
+                    offering.append(entry)
     seen: dict[str, str] = {}
     for tool in found.values():
         twin = seen.setdefault(tool.spec.name, tool.name)
@@ -94,16 +112,25 @@ async def _tools_of(services: TaskServices, context: ToolUser, pattern: str) -> 
 async def call_tool(
     services: TaskServices, context: ToolUser, tool: Tool, arguments: JsonObject, *, fresh: bool = False
 ) -> ToolResult:
-    """Run it, or give its earlier result again. Raises nothing but cancellation.
+    """Run it, or give its earlier result again. Raises nothing but cancellation, and what the tool waits for outside.
 
     Args:
-        fresh: run it in any case, with a key that no other call has; its result is given to no later call.
+        fresh: run it in any case, with a key that no other call has; its result is given to no later call. A call that
+            a person may be asked about is made once all the same.
     """
-    arguments = fork(arguments)
+    with context.approvals.under_way():
+        return await _call_tool(services, context, tool, fork(arguments), fresh=fresh)
+
+
+async def _call_tool(
+    services: TaskServices, context: ToolUser, tool: Tool, arguments: JsonObject, *, fresh: bool
+) -> ToolResult:
+    lists = lists_of(context.task_call, context.agent)
     name = f"{tool.name}:{digest([tool.name, arguments])}"
-    if fresh:
+    if fresh and not lists.may_ask(tool.name):
         started = services.clock.monotonic()
-        outcome = await _run(services, context, tool, arguments, f"{context.key}/{name}#{secrets.token_hex(8)}")
+        key, call = f"{context.key}/{name}#{secrets.token_hex(8)}", f"{name}#{context.occurrence(f'fresh {name}')}"
+        outcome = await _run(services, context, tool, arguments, lists, key, call)
         _tell(services, context, tool, arguments, outcome, services.clock.monotonic() - started)
         return outcome
     call = f"tool/{name}#{context.occurrence(name)}"
@@ -114,14 +141,24 @@ async def call_tool(
         _tell(services, context, tool, arguments, outcome, 0.0, reused=True)
         return outcome
     started = services.clock.monotonic()
-    outcome = await _run(services, context, tool, arguments, f"{context.key}/{call.rpartition(':')[2]}")
+    key = call.rpartition(":")[2]
+    outcome = await _run(services, context, tool, arguments, lists, f"{context.key}/{key}", key)
     call_cache.put(context.key, call, {"content": outcome.content, "isError": outcome.is_error})
     _tell(services, context, tool, arguments, outcome, services.clock.monotonic() - started)
     await services.reporter.barrier()
     return outcome
 
 
-async def _run(services: TaskServices, context: ToolUser, tool: Tool, arguments: JsonObject, key: str) -> ToolResult:
+async def _run(
+    services: TaskServices,
+    context: ToolUser,
+    tool: Tool,
+    arguments: JsonObject,
+    lists: ToolLists,
+    key: str,
+    call: str,
+) -> ToolResult:
+    """Run it, if it may be run. `call` tells it from all other calls of the context."""
     try:
         keyword = services.keyword(tool.keyword)
         _admit(services, context, tool)
@@ -129,9 +166,13 @@ async def _run(services: TaskServices, context: ToolUser, tool: Tool, arguments:
             payload = tool.payload(arguments)
         except ValueError as error:
             return ToolResult(f"these arguments make no sense: {error}", is_error=True)
+        refusal = await _refusal(services, context, tool, arguments, payload, lists, call)
+        if refusal is not None:
+            return refusal
         if not keyword.spec.pure:
             await services.reporter.barrier()
-        child = context.child(keyword, key, min(keyword.timeout, context.timeout))
+        timeout, within = min(keyword.timeout, context.timeout), (*context.within, tool.name)
+        child = context.child(keyword, key, timeout, call, within)
         try:
             returned = await run_with_timeout(
                 keyword.step.run(fork(payload), child),
@@ -144,6 +185,10 @@ async def _run(services: TaskServices, context: ToolUser, tool: Tool, arguments:
             raise single_error(group, f"keyword `{tool.keyword}`") from None
         finally:
             child.close()
+    except Suspended as needed:
+        if needed is not context.approvals.raised:  # what is asked inside of the tool
+            await context.approvals.wait(needed)
+        raise
     except TookTooLongError as error:
         return ToolResult(f"`{tool.name}` {error}", is_error=True)
     except TaskError as error:
@@ -153,6 +198,28 @@ async def _run(services: TaskServices, context: ToolUser, tool: Tool, arguments:
     except FAULTS as error:  # a keyword is a plugin: whatever it raises is told to the model
         return _failed(services, context, error, tool, None)
     return _result(services, context, keyword, returned)
+
+
+async def _refusal(
+    services: TaskServices,
+    context: ToolUser,
+    tool: Tool,
+    arguments: JsonObject,
+    payload: JsonObject,
+    lists: ToolLists,
+    name: str,
+) -> ToolResult | None:
+    """Return what the model is told of a call that may not be made; None: it may be made, perhaps after a question."""
+    offered_by = context.offered.get(tool.name) or [each for each in lists.allowed if covers(tool_of(each), tool.name)]
+    facets = services.facets(tool.keyword)
+    ruling = rule_on(lists, offered_by, tool.name, partial(facets.call_fields, payload), context.folder)
+    if ruling.access is Access.DENIED:
+        return ToolResult(services.reporter.mask(f"this call is not allowed: {ruling.why}"), is_error=True)
+    if ruling.access is Access.ASKED:
+        asked = CallToApprove(tool.name, arguments, ruling.entry, ruling.sure, context.within)
+        if not await context.approvals.approved(asked, name):
+            return ToolResult("a person was asked about this call and said no: it was not made", is_error=True)
+    return None
 
 
 def _result(services: TaskServices, context: ToolUser, keyword: BoundKeyword, returned: Any) -> ToolResult:

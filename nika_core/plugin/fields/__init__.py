@@ -15,6 +15,7 @@ validator of strictyaml's own may stand wherever one of these may. `a | b` accep
 """
 
 from nika_core.plugin.fields.containers import (
+    Checked,
     EmptyDict,
     EmptyList,
     Enum,
@@ -47,6 +48,7 @@ __all__ = [
     "Anything",
     "Bool",
     "BoundedFloat",
+    "Checked",
     "Duration",
     "Email",
     "EmptyDict",

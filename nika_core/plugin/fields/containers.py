@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from nika_core.plugin.fields.validator import Validator, strict
+from nika_core.plugin.fields.validator import Either, Validator, strict
 
 
 class Optional:
@@ -188,10 +188,40 @@ class Templated(Validator):
         return TemplatedValidator(strict(self._inner), self._before_run)
 
 
+class Checked(Validator):
+    """Accept what another validator accepts, if a function finds nothing wrong with its value as a whole.
+
+    For rules between the keys of a `Map`, in settings and sections: `Checked(Map({...}), one_of_both)`. In a keyword's
+    payload such rules belong to its facets, which see the values of templates.
+
+    Args:
+        inner: what the value has to be.
+        check: called with a value that `inner` has accepted, as `inner` returns it; returns the sentence that says what
+            is wrong with it, or None. Pure and quick.
+    """
+
+    def __init__(self, inner: Validator, check: Callable[[Any], str | None]) -> None:
+        self._inner = inner
+        self._check = check
+
+    def _build(self) -> Any:
+        from nika_core.plugin.fields.strict_classes import CheckedValidator
+
+        return CheckedValidator(strict(self._inner), self._check)
+
+
 def _is_text_file(member: object) -> bool:
     return isinstance(member.validator if isinstance(member, Field) else member, TextFile)
 
 
 def field_docs(validator: object) -> Mapping[str, str]:
-    """Return the documentation of a `Map`'s fields; nothing for any other validator."""
-    return validator.docs if isinstance(validator, Map) else {}
+    """Return the documentation of a `Map`'s fields, also of one that is the item of a list; nothing for any other."""
+    if isinstance(validator, Map):
+        return validator.docs
+    if isinstance(validator, Checked):
+        return field_docs(validator._inner)
+    if isinstance(validator, Seq):
+        return field_docs(validator._item)
+    if isinstance(validator, Either):
+        return {**field_docs(validator.first), **field_docs(validator.second)}
+    return {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import strictyaml
@@ -48,6 +48,22 @@ class TemplatedValidator(strictyaml.Validator):  # type: ignore[misc]  # stricty
 
     def __call__(self, chunk: Any) -> Any:
         return self.inner(chunk)
+
+    def to_yaml(self, data: Any) -> Any:
+        return self.inner.to_yaml(data)
+
+
+class CheckedValidator(strictyaml.Validator):  # type: ignore[misc]  # strictyaml has no types
+    """What it wraps, and then a check of the whole value."""
+
+    def __init__(self, inner: Any, check: Callable[[Any], str | None]) -> None:
+        self.inner = inner
+        self.check = check
+
+    def __call__(self, chunk: Any) -> Any:
+        value = self.inner(chunk)
+        wrong = self.check(value.data)
+        return value if wrong is None else chunk.expecting_but_found("when expecting a value that fits", wrong)
 
     def to_yaml(self, data: Any) -> Any:
         return self.inner.to_yaml(data)

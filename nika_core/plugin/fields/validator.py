@@ -12,7 +12,10 @@ class Validator:
     _strict: Any = None
 
     def __or__(self, other: Validator) -> Validator:
-        return _Either(self, other)
+        return Either(self, other)
+
+    def __repr__(self) -> str:
+        return f"fields.{type(self).__name__}"
 
     def strict(self) -> Any:
         """Return strictyaml's validator for this, built when it is first needed."""
@@ -25,14 +28,17 @@ class Validator:
         return getattr(import_module("strictyaml"), type(self).__name__)()
 
 
-class _Either(Validator):
+class Either(Validator):
     """What `|` makes."""
 
     def __init__(self, first: Validator, second: Validator) -> None:
-        self._first, self._second = first, second
+        self.first, self.second = first, second
+
+    def __repr__(self) -> str:
+        return f"{self.first!r} | {self.second!r}"
 
     def _build(self) -> Any:
-        return strict(self._first) | strict(self._second)
+        return strict(self.first) | strict(self.second)
 
 
 def strict(validator: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Final
 from nika_core import codes
 from nika_core.errors import TaskError
 from nika_core.model.bounded import MAX_PROMPT_CHARACTERS
+from nika_core.model.effort import EFFORTS, default_max_tokens
 from nika_core.model.files import size_of
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.message import Message, Role
@@ -17,6 +18,7 @@ from nika_core.model.workflow import PayloadValue
 from nika_core.plugin import fields
 from nika_core.plugin.facets import CallEstimate, Effect, Estimate, Facets, Payload, Report
 from nika_core.plugin.provider import ModelRequest
+from nika_core.toolbox.agent.attachments import attached_names, check_attached, least_tokens
 from nika_core.toolbox.agent.prompts import skill_path, system_of, why_unreadable
 
 COMPLETION_FIELDS: Final[Mapping[str | fields.Optional, fields.Field]] = {
@@ -25,8 +27,22 @@ COMPLETION_FIELDS: Final[Mapping[str | fields.Optional, fields.Field]] = {
         fields.TextFile("prompt"), "A file with the prompt, relative to the workflow's file, instead of prompt."
     ),
     fields.Optional("model"): fields.field(fields.Str(), "The model, if it is not the agent block's."),
+    fields.Optional("fallback"): fields.field(
+        fields.Seq(fields.Str()), "Models that are asked in order if the model cannot answer now."
+    ),
+    fields.Optional("options"): fields.field(
+        fields.MapPattern(fields.NonEmptyStr(), fields.Anything()), "Options of the provider's own."
+    ),
+    fields.Optional("attach"): fields.field(
+        fields.Seq(fields.Str()),
+        "Files for the model (PNG, JPEG, GIF, WebP, PDF, text): paths in the workflow's folder, or values that are "
+        "paths in ${run.folder}.",
+    ),
     fields.Optional("temperature"): fields.field(
         fields.Templated(fields.Float(), before_run=True), "From 0 (most likely words) to 2, if the model has it."
+    ),
+    fields.Optional("effort"): fields.field(
+        fields.Enum(EFFORTS), "How much the model thinks before it answers, if it can be asked: low, medium or high."
     ),
     fields.Optional("maxTokens"): fields.field(
         fields.Templated(fields.Int(), before_run=True), "Tokens that the answer has at most."
@@ -59,15 +75,21 @@ class CompletionFacets(Facets):
         _check_texts(payload, report)
         _check_numbers(payload, report)
         _check_files(payload, report)
+        check_attached(payload, report)
 
     def effects(self, payload: Payload) -> Sequence[Effect]:
         model = payload.fields.get("model") or payload.agent.model
-        return (Effect("model", payload.text("model") or "" if isinstance(model, Template) else str(model or "")),)
+        name = payload.text("model") or "" if isinstance(model, Template) else str(model or "")
+        models = (Effect("model", each) for each in dict.fromkeys((name, *_fallback(payload))))
+        return (*models, *(Effect("path", each) for each in attached_names(payload)))
 
     def estimate(self, payload: Payload) -> Estimate:
         low, is_exact = _prompt_tokens(payload)
         cap = payload.max_tokens
         reasons = [] if is_exact else ["the prompt's length depends on values that are not there yet"]
+        if attached_names(payload):
+            low, is_exact = low + least_tokens(payload), False
+            reasons.append("a model may take more or fewer tokens for its files")
         calls, why = self._calls(payload)
         if payload.output.format == "json" and calls is not None:
             calls += MAX_REPAIRS
@@ -78,6 +100,8 @@ class CompletionFacets(Facets):
         if not is_exact and high is None:
             high = low + MAX_PROMPT_CHARACTERS
         output = payload.fields.get("maxTokens") or payload.agent.max_tokens or cap
+        if output is None and (effort := payload.fields.get("effort") or payload.agent.effort):
+            output = default_max_tokens(str(effort))
         if isinstance(output, Template):  # an item's value: the limit bounds what it may be
             output = cap
         model = payload.fields.get("model")
@@ -90,6 +114,7 @@ class CompletionFacets(Facets):
                     output_high=int(output) if isinstance(output, int) else None,
                     calls_high=calls,
                     reason="; ".join(reasons),
+                    fallback=tuple(own) if isinstance(own := payload.fields.get("fallback"), list | tuple) else None,
                 ),
             )
         )
@@ -102,6 +127,7 @@ class CompletionFacets(Facets):
         if (
             not isinstance(prompt, str)
             or any(isinstance(text, Template) for text in texts)
+            or fields.get("attach")
             or self._uses_tools(payload)
         ):
             return None
@@ -121,6 +147,7 @@ class CompletionFacets(Facets):
             model=model if isinstance(model, str) else None,
             system=system,
             output_schema=schema,
+            effort=effort if isinstance(effort := fields.get("effort"), str) else None,
         )
 
     def _uses_tools(self, payload: Payload) -> bool:
@@ -171,6 +198,18 @@ def _check_texts(payload: Payload, report: Report) -> None:
     model = fields.get("model")
     if isinstance(model, str) and not model.strip():
         report("`model` is empty", payload.at("model"), code=codes.BAD_PAYLOAD, hint="name a model, or leave it out")
+    if fields.get("fallback") in ([], ()):
+        hint = "name a model; a task with a `model` of its own has no fallback but its own"
+        report("`fallback` names no model", payload.at("fallback"), code=codes.BAD_PAYLOAD, hint=hint)
+
+
+def _fallback(payload: Payload) -> list[str]:
+    """Return the names of the models that may be asked in place of the task's; templates as their text."""
+    chain: object = payload.fields.get("fallback")
+    if chain is None and payload.fields.get("model") is None:
+        chain = payload.agent.fallback
+    names = chain if isinstance(chain, list | tuple) else ()
+    return [name.text if isinstance(name, Template) else str(name) for name in names]
 
 
 def _check_numbers(payload: Payload, report: Report) -> None:

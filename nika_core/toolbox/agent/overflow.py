@@ -8,9 +8,10 @@ from typing import Final
 
 from nika_core.errors import Category, TaskError
 from nika_core.model.events import EventKind
-from nika_core.model.message import Message, Role
-from nika_core.plugin.provider import ModelInfo, ModelRequest, estimate_tokens
+from nika_core.model.message import DocumentPart, ImagePart, Message, Role, TextPart
+from nika_core.plugin.provider import ModelInfo, ModelRequest
 from nika_core.plugin.step import StepContext
+from nika_core.plugin.token_estimate import estimate_tokens
 
 _SYSTEM: Final = (
     "You condense a conversation so that it can go on. Keep facts, figures, names, decisions, open questions and "
@@ -24,12 +25,13 @@ async def summarized(prompt: str, request: ModelRequest, info: ModelInfo, contex
     before = estimate_tokens(request)
     room = info.context_tokens or before // 2
     answer = min(_SUMMARY_TOKENS, max(64, room // 4))
-    transcript = _transcript([m for m in request.messages if m.content != prompt or m.role is not Role.USER])
+    transcript = _transcript([m for m in request.messages if m.text != prompt or m.role is not Role.USER])
     fits = 4 * max(0, room - answer - len(_SYSTEM) // 4 - 64)  # bytes, by the estimate's own measure
     question = ModelRequest(
         messages=(Message(Role.USER, _cut(transcript, fits)),),
         model=request.model,
         system=_SYSTEM,
+        effort="",
         max_tokens=answer if request.max_tokens is None else min(answer, request.max_tokens),
     )
     reply = await context.complete(question)
@@ -40,7 +42,10 @@ async def summarized(prompt: str, request: ModelRequest, info: ModelInfo, contex
             retriable=False,
         )
     text = f"Summary of the conversation so far:\n{reply.text.strip()}\n\n{prompt}"
-    shorter = replace(request, messages=(Message(Role.USER, text),))
+    files = [
+        part for message in request.messages for part in message.parts if isinstance(part, ImagePart | DocumentPart)
+    ]
+    shorter = replace(request, messages=(Message(Role.USER, [*files, TextPart(text)]),))
     after = estimate_tokens(shorter)
     context.notice(
         f"the conversation no longer fit the model {info.name!r} and was summarized: "
@@ -54,8 +59,9 @@ async def summarized(prompt: str, request: ModelRequest, info: ModelInfo, contex
 def _transcript(messages: Sequence[Message]) -> str:
     lines: list[str] = []
     for message in messages:
-        if message.content:
-            lines.append(f"[{message.role.value}] {message.content}")
+        said = message.text or "".join(result.text for result in message.tool_results)
+        if said:
+            lines.append(f"[{message.role.value}] {said}")
         lines.extend(f"[{message.role.value} calls] {call.name}({call.raw})" for call in message.tool_calls)
     return "\n\n".join(lines)
 

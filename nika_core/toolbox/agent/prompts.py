@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -31,6 +30,11 @@ def prompt_of(payload: JsonObject) -> str:
             hint="shorten what its templates bring, e.g. with a task that cuts or summarises it first",
         )
     return prompt
+
+
+def reads_files(payload: Mapping[str, object]) -> bool:
+    """Return whether `system_of` reads files for this payload."""
+    return bool(payload.get("skills")) or payload.get("systemPromptFile") is not None
 
 
 def system_of(payload: Mapping[str, object], folder: Path, agent: AgentBlock) -> str | None:
@@ -84,16 +88,6 @@ def why_unreadable(path: Path) -> str | None:
     except FileError as error:
         return error.reason
     return None
-
-
-def json_instruction(schema: JsonObject | None) -> str:
-    """Return the instruction for a model that has no native way to answer in a schema."""
-    if not schema:
-        return "Answer with one JSON value and nothing else: no explanation, no code fence."
-    return (
-        "Answer with one JSON value that fits the following JSON Schema, and nothing else: no explanation, no code "
-        f"fence.\n{json.dumps(schema, ensure_ascii=False)}"
-    )
 
 
 def repair_prompt(problem: str) -> str:

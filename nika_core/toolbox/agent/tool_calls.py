@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from nika_core.errors import Category, TaskError
 from nika_core.model.events import EventKind
-from nika_core.model.message import Message, Role, ToolCall
+from nika_core.model.message import Message, Role, ToolCall, ToolResultPart
 from nika_core.plugin.step import StepContext
 from nika_core.plugin.tool import Tool, ToolResult
 from nika_core.template.json_check import import_validator, value_problems
@@ -32,19 +32,33 @@ def by_name(tools: Sequence[Tool]) -> Mapping[str, Tool]:
 async def run_calls(calls: Sequence[ToolCall], tools: Mapping[str, Tool], context: StepContext) -> list[Message]:
     """Return one message for each call, in their order. A call that fails is reported to the model, not raised.
 
-    Raises TaskError only if the task itself must end (its budget, its limits).
+    Raises TaskError only if the task itself must end (its budget, its limits). If a call has to wait for a person, the
+    others go on to their ends first: their results are kept, and they are not made again when the answer is there.
     """
     await import_validator()
+    waits: dict[int, BaseException] = {}
+
+    async def run(number: int, call: ToolCall) -> ToolResult:
+        try:
+            return await _run(call, tools, context)
+        except (Exception, asyncio.CancelledError, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as wait:  # the kernel's own, that pauses the task
+            waits[number] = wait
+            return ToolResult("")
+
     try:
         async with asyncio.TaskGroup() as group:
-            running = [group.create_task(_run(call, tools, context)) for call in calls]
+            running = [group.create_task(run(number, call)) for number, call in enumerate(calls)]
     except BaseExceptionGroup as group_error:  # `except*` would raise a group again
         errors, others = group_error.split(TaskError)
         if errors is None or others is not None:
             raise
         raise _first(errors) from None
+    if waits:
+        raise waits[min(waits)]
     return [
-        Message(Role.TOOL, outcome.content, tool_call_id=call.id, is_error=outcome.is_error)
+        Message(Role.TOOL, [ToolResultPart(call.id, outcome.content, outcome.is_error)])
         for call, outcome in zip(calls, (task.result() for task in running), strict=True)
     ]
 

@@ -21,6 +21,7 @@ from nika_core.toolbox.providers.failures import (
     unreadable_error,
 )
 from nika_core.toolbox.providers.field_refusals import ServerError
+from nika_core.toolbox.providers.rates import ReplyEvents, read_bill, read_rate_state
 from nika_core.toolbox.providers.reply import (
     ChatReply,
     Reply,
@@ -28,11 +29,20 @@ from nika_core.toolbox.providers.reply import (
     batch_reply_of,
     content_text,
     stop_reason,
-    with_state,
+    with_reasoning,
 )
 from nika_core.toolbox.providers.server_client import ServerClient, StreamedReply
 from nika_core.toolbox.providers.usage import read_usage
-from nika_core.toolbox.providers.values import env_text, load_sdk, merged, names_in, parsed_call, without_credentials
+from nika_core.toolbox.providers.values import (
+    data_url,
+    env_text,
+    file_text,
+    load_sdk,
+    merged,
+    names_in,
+    parsed_call,
+    without_credentials,
+)
 
 __all__ = [
     "ByteResponse",
@@ -42,6 +52,7 @@ __all__ = [
     "ErrorBody",
     "Headers",
     "Reply",
+    "ReplyEvents",
     "ServerClient",
     "ServerError",
     "StreamedReply",
@@ -50,16 +61,20 @@ __all__ = [
     "batch_reply_of",
     "clean",
     "content_text",
+    "data_url",
     "env_text",
     "error_in",
+    "file_text",
     "is_too_long",
     "json_lines",
     "load_sdk",
     "merged",
     "names_in",
     "parsed_call",
+    "read_bill",
     "read_error_body",
     "read_events",
+    "read_rate_state",
     "read_usage",
     "retry_after_of",
     "status_error",
@@ -67,6 +82,6 @@ __all__ = [
     "transport_error",
     "truncated_error",
     "unreadable_error",
-    "with_state",
+    "with_reasoning",
     "without_credentials",
 ]

@@ -8,15 +8,9 @@ from typing import ClassVar
 
 from nika_core import codes
 from nika_core.errors import Category, TaskError
-from nika_core.plugin.provider import (
-    BatchResult,
-    Chunk,
-    Health,
-    ModelInfo,
-    ModelRequest,
-    TokenEstimate,
-    estimate_tokens,
-)
+from nika_core.plugin.client_extras import BatchResult
+from nika_core.plugin.provider import Chunk, Health, ModelInfo, ModelRequest, TokenEstimate
+from nika_core.plugin.token_estimate import estimate_tokens
 
 
 class ClientBase(ABC):
@@ -24,9 +18,11 @@ class ClientBase(ABC):
 
     Attributes:
         provider: what errors call the provider.
+        counts_by_asking: whether `estimate` sends a request: then it is called only if much depends on it.
     """
 
     provider: ClassVar[str]
+    counts_by_asking: ClassVar[bool] = False
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ

@@ -71,7 +71,8 @@ class ErrorBody:
 def read_error_body(body: Any) -> ErrorBody:
     """Read the body of an error: bytes, a text (JSON, HTML or neither), or what JSON is."""
     if isinstance(body, bytes | bytearray):
-        body = bytes(body).decode("utf-8", "replace")
+        wide = body[:2] in (b"\xff\xfe", b"\xfe\xff")
+        body = bytes(body).decode("utf-16" if wide else "utf-8", "replace")
     if isinstance(body, str):
         value = _parsed(body)
         if value is None:

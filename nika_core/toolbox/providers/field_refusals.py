@@ -44,6 +44,10 @@ class FieldRefusals:
         """Return what is left out for a model."""
         return self._fields.get(model, frozenset())
 
+    def add_notice(self, message: str) -> None:
+        """Add what the user is told with the next reply."""
+        self._notices.append(message)
+
     def take_notices(self) -> list[str]:
         """Return what the user has not been told yet."""
         taken, self._notices = self._notices, []

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Container, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, ClassVar, Final
 
-from nika_core.model.json import JsonObject
-from nika_core.model.message import Message
+from nika_core.model.message import Message, ReasoningPart, TextPart, ToolCall
 from nika_core.model.usage import Usage
-from nika_core.plugin.provider import BatchReply, Finished, ModelRequest
+from nika_core.plugin.client_extras import BatchReply
+from nika_core.plugin.provider import Finished, ModelRequest
 from nika_core.toolbox.providers.calls import CallAssembler
 from nika_core.toolbox.providers.error_body import error_in
 from nika_core.toolbox.providers.events import json_lines
 from nika_core.toolbox.providers.failures import clean
+from nika_core.toolbox.providers.rates import read_bill
 from nika_core.toolbox.providers.usage import read_usage
 from nika_core.toolbox.providers.values import merged
 
@@ -32,6 +34,8 @@ _STOPS: Final[Mapping[str, str]] = {
         "maxTokens",
     ),
 }  # fmt: skip
+_NO_WORD: Final = (None, "", "null", "none", "None")  # some servers write it as a text in the pieces before the end
+_GOOD: Final = ("end", "toolUse")
 _UNREADABLE: Final = BatchReply(error="its line in the result of the batch cannot be read")
 _FIELDS: Final = frozenset(  # of a message; what else is in it is a vendor's state
     {"role", "content", "tool_calls", "function_call", "refusal", "name", "annotations", "audio", "images", "citations"}
@@ -63,9 +67,10 @@ class Reply:
         model: the model that answers, as the server says.
         stop: the word with which the reply ended; None before that.
         usage: what it has used, if the server has said so.
+        billed: what it cost, in US dollars, if the server has said so.
         refused: whether the model refuses to answer.
         calls: the tool calls.
-        state: what the vendor wants back with the next request.
+        state: what the vendor sent beside text and calls, and wants back with the next request.
         stops: the server's own words for the end that no other server has, to the kernel's.
     """
 
@@ -75,6 +80,7 @@ class Reply:
         self.model = request.model or ""
         self.stop: str | None = None
         self.usage: Usage | None = None
+        self.billed: Decimal | None = None
         self.refused = False
         self.calls = CallAssembler(len(request.messages))
         self.state: dict[str, Any] = {}
@@ -85,22 +91,31 @@ class Reply:
         return self.stop is not None
 
     def ended(self, word: Any) -> None:
-        """Take the server's word for the end, if it is one."""
-        if word not in (None, ""):
+        """Take the server's word for the end, if it is one. A later word does not make a bad end good."""
+        if word not in _NO_WORD and (self.stop is None or self._stopped in _GOOD):
             self.stop = str(word)
 
+    @property
+    def _stopped(self) -> str:
+        return self.stops.get(self.stop or "") or stop_reason(self.stop or "")
+
     def used(self, told: Any) -> None:
-        """Take what the server says was used, if it says something."""
+        """Take what the server says was used, and what it cost, if it says something."""
         if isinstance(told, Mapping) and told:
             self.usage = read_usage(told, self.usage)
+            bill = read_bill(told)
+            self.billed = self.billed if bill is None else bill
 
     def finished(self) -> Finished:
         """Return the end of a complete reply: the calls of one that is not whole are not made."""
-        stop = "refusal" if self.refused else self.stops.get(self.stop or "") or stop_reason(self.stop or "")
-        calls = self.calls.calls() if stop in ("end", "toolUse") else ()
-        state: JsonObject | None = self.state or None
+        stop = "refusal" if self.refused else self._stopped
+        calls = self.calls.calls() if stop in _GOOD else ()
         usage = self.usage or Usage(calls=1)
-        return Finished("toolUse" if calls else stop, usage, calls, self.model, state if calls else None)
+        return Finished("toolUse" if calls else stop, usage, self.parts(calls), self.model, self.billed)
+
+    def parts(self, calls: tuple[ToolCall, ...]) -> tuple[TextPart | ToolCall | ReasoningPart, ...]:
+        """Return the parts of `Finished`: what the vendor wants back, then the calls that are made."""
+        return (ReasoningPart(dict(self.state)), *calls) if self.state else calls
 
 
 class ChatReply(Reply):
@@ -174,13 +189,17 @@ class ChatReply(Reply):
         return super().finished()
 
 
-def with_state(sent: dict[str, Any], message: Message, left_out: Container[str] = ()) -> dict[str, Any]:
+def with_reasoning(sent: dict[str, Any], message: Message, left_out: Container[str] = ()) -> dict[str, Any]:
     """Return a message as it is sent, in the format of chat completions, with what came with it in `ChatReply`.
+
+    Only a message that calls tools: servers refuse the reasoning of a turn that has ended, or have no use for it.
 
     Args:
         left_out: names of fields that the server does not take.
     """
-    state = message.state or {}
+    state = next((part.data for part in message.parts if isinstance(part, ReasoningPart)), None)
+    if state is None or not message.tool_calls:
+        return sent
     more = {name: value for name, value in dict(state.get("message") or {}).items() if name not in left_out}
     extras = dict(state.get("calls") or {})
     if extras and isinstance(sent.get("tool_calls"), list):

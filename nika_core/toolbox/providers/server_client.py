@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Mapping
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -14,7 +15,7 @@ from nika_core.plugin.provider import Chunk, ClientNotice, Finished, Health, Mod
 from nika_core.toolbox.providers.client import ClientBase
 from nika_core.toolbox.providers.configuration import check_address, check_key
 from nika_core.toolbox.providers.error_body import ErrorBody, error_in, read_error_body, sentence_in
-from nika_core.toolbox.providers.events import ByteResponse, TextJoiner, UnreadableReplyError, json_lines, read_events
+from nika_core.toolbox.providers.events import TextJoiner, UnreadableReplyError, json_lines, read_events
 from nika_core.toolbox.providers.failures import (
     clean,
     is_too_long,
@@ -24,10 +25,20 @@ from nika_core.toolbox.providers.failures import (
     unreadable_error,
 )
 from nika_core.toolbox.providers.field_refusals import FieldRefusals, ServerError
+from nika_core.toolbox.providers.rates import ReplyEvents, read_rate_state
 from nika_core.toolbox.providers.values import env_text, load_sdk, without_credentials
 from nika_core.toolbox.proxies import proxy_for, tls_context
+from nika_core.values import replace
 
 T = TypeVar("T")
+
+
+class _RefusedError(Exception):
+    """A response is an error: the cause of the TaskError for it."""
+
+    def __init__(self, details: ServerError) -> None:
+        super().__init__(details.message)
+        self.details = details
 
 
 class StreamedReply(Protocol):
@@ -171,7 +182,10 @@ class ServerClient(ClientBase):
         rest = joiner.finish()
         if rest:
             yield TextDelta(rest)
-        yield reply.finished()
+        finished = reply.finished()
+        if finished.rates is None and isinstance(events, ReplyEvents):
+            finished = replace(finished, rates=events.rates)
+        yield finished
 
     def _no_end(self, reply: StreamedReply, only: Any, *, shown: bool) -> TaskError:
         """Return the error for a reply without an end; `only`: what came, if that was one object."""
@@ -181,27 +195,27 @@ class ServerClient(ClientBase):
             failure.category, failure.retriable = Category.PROVIDER, False
         return failure
 
-    async def events(self, response: Any, request: ModelRequest) -> AsyncIterator[Mapping[str, Any]]:
+    async def events(self, response: Any, request: ModelRequest) -> ReplyEvents:
         """Return the JSON objects of a response whose body is not read yet; see `read_events`.
 
         Raises:
             TaskError: the response is an error, or (from the iterator) something in it is not JSON.
         """
         if response.status_code >= 300:
-            raise await self.refused(response, model=request.model)
-        return self._events(response)
+            refusal = await self._read_refusal(response)
+            raise self.server_error(refusal.details, model=request.model) from refusal
 
-    async def _events(self, response: Any) -> AsyncIterator[Mapping[str, Any]]:
-        try:
-            source: ByteResponse = response
-            async for event in read_events(source):
-                yield event
-        except UnreadableReplyError as error:
+        def error_of(error: UnreadableReplyError) -> TaskError:
             kind = str(response.headers.get("content-type") or "")
-            raise unreadable_error(self.provider, error, kind=kind, secrets=self.secrets) from error
+            return unreadable_error(self.provider, error, kind=kind, secrets=self.secrets)
+
+        return ReplyEvents(read_events(response, error_of), read_rate_state(response.headers, time.time()))
 
     async def refused(self, response: Any, *, model: str | None = None) -> TaskError:
         """Return the error for a response that is one, and close it."""
+        return self.server_error((await self._read_refusal(response)).details, model=model)
+
+    async def _read_refusal(self, response: Any) -> _RefusedError:
         body = b""
         try:
             async with asyncio.timeout(self.connect_timeout):  # the status is enough: its reason may never come whole
@@ -211,8 +225,7 @@ class ServerClient(ClientBase):
         finally:
             await response.aclose()
         said = read_error_body(body)
-        details = ServerError(said.message, response.status_code, said.code, response.headers)
-        return self.server_error(details, model=model)
+        return _RefusedError(ServerError(said.message, response.status_code, said.code, response.headers))
 
     async def adapted(
         self,
@@ -234,11 +247,17 @@ class ServerClient(ClientBase):
             body = body_of(known)
             try:
                 return await send(body)
-            except TaskError:
-                raise
             except Exception as error:
-                if not self._refusals.learn(request.model, known, body, self.read_error(error), optional, named):
+                refusal = error.__cause__ if isinstance(error, TaskError) else error
+                if isinstance(error, TaskError) and not isinstance(refusal, _RefusedError):
                     raise
+                details = refusal.details if isinstance(refusal, _RefusedError) else self.read_error(error)
+                if not self._refusals.learn(request.model, known, body, details, optional, named):
+                    raise
+
+    def notify(self, message: str) -> None:
+        """Warn the user, with the next reply; the same message once in a run."""
+        self._refusals.add_notice(message)
 
     def leaves_out(self, model: str, field: str) -> bool:
         """Return whether the server has refused a field for this model."""
@@ -270,6 +289,8 @@ class ServerClient(ClientBase):
     async def http_options(self, library: str = "httpx2") -> dict[str, Any]:
         """Return the arguments of `library`'s client: timeouts, and the proxy and authorities of the environment.
 
+        Redirects are not followed: what is asked is for this server alone.
+
         Raises:
             TaskError: the environment names a proxy that cannot be used, or certificates that cannot be read.
         """
@@ -280,6 +301,7 @@ class ServerClient(ClientBase):
             "verify": await tls_context(self.address, self.environ, http.create_ssl_context),
             "proxy": http.Proxy(self._proxy) if self._proxy else None,
             "trust_env": False,
+            "follow_redirects": False,
         }
 
     async def json(self, call: Awaitable[Any]) -> Mapping[str, Any]:

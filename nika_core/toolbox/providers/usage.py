@@ -22,6 +22,10 @@ def read_usage(told: Any, before: Usage | None = None) -> Usage:
     inside = _first(told, "prompt_tokens_details", "input_tokens_details")
     beside_read = _count(told, "cache_read_input_tokens")
     beside_written = _count(told, "cache_creation_input_tokens")
+    if beside_written is None:
+        by_lifetime = _first(told, "cache_creation")
+        counts = [_count(by_lifetime, name) or 0 for name in by_lifetime]
+        beside_written = sum(counts) if counts else None
     read = beside_read
     if read is None:
         read = _count(inside, "cached_tokens", "cache_read_tokens")
@@ -31,7 +35,9 @@ def read_usage(told: Any, before: Usage | None = None) -> Usage:
     if written is None:
         written = _count(inside, "cache_write_tokens", "cache_creation_tokens")
     if _count(told, "prompt_tokens") is None and prompt is not None:  # the names of Anthropic: the cache is beside it
-        prompt += (beside_read or 0) + (beside_written or 0)
+        earlier = Usage() if inside else known  # what was said of the cache before is not said again
+        prompt += earlier.cached_tokens if beside_read is None else beside_read
+        prompt += earlier.cache_write_tokens if beside_written is None else beside_written
     return Usage(
         input_tokens=_prompt(prompt, answer, total) or known.input_tokens,
         output_tokens=_answer(told, prompt, answer, total) or known.output_tokens,

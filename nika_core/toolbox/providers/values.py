@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from nika_core.model.importing import import_in_thread
 from nika_core.model.json_text import parse_json
-from nika_core.model.message import ToolCall
+from nika_core.model.message import DocumentPart, ToolCall
 
 _LABEL: Final = re.compile(r"(.*_)?(type|id|format|role|name|index|signature|data)\Z")  # names of what is no prose
 
@@ -87,3 +88,14 @@ def _merged_lists(before: list[Any], more: list[Any]) -> list[Any]:
 
 def _index(value: Any) -> Any:
     return value.get("index") if isinstance(value, Mapping) else None
+
+
+def data_url(media_type: str, data: bytes) -> str:
+    """Return bytes as the URL that holds them."""
+    return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def file_text(file: DocumentPart) -> str:
+    """Return a text file as a part of a prompt, with its name, for servers that take no files of text."""
+    text = file.data.decode("utf-8", "replace")
+    return f"{file.name}:\n{text}" if file.name else text

@@ -52,7 +52,7 @@ CONFIG_KEYS: Final = frozenset({"retry", "timeout", "onError"})
 RETRY_KEYS: Final = frozenset({"max", "backoff"})
 ON_ERROR: Final = frozenset({"fail", "continue"})
 
-V5_TASK_KEYS: Final = frozenset({"timeout", "retry", "onError", "output", "mode", "disallowedTools"})
+V5_TASK_KEYS: Final = frozenset({"timeout", "retry", "onError", "output", "mode", "disallowedTools", "askTools"})
 TASK_KEYS: Final = frozenset({"id", "allowedTools"}) | V5_TASK_KEYS
 V5_ROOT_KEYS: Final = frozenset({"name", "description", "inputs", "mcpServers"})
 ROOT_KEYS: Final = frozenset({"agent", "tasks", "flows"}) | V5_ROOT_KEYS

@@ -21,6 +21,7 @@ from nika_core.plugin import (
     JsonObject,
     Payload,
     Report,
+    RuleField,
     Severity,
     StepContext,
     TaskError,
@@ -175,6 +176,14 @@ class FunctionFacets(Facets):
                 raise _no_tool(reference, f"no file matches {where}", "paths are relative to the workflow's folder")
         except TaskError as error:
             report(error.message, payload.at(), code=error.code, hint=error.hint)
+
+    def rule_fields(self) -> Mapping[str, RuleField]:
+        """Return `args`: globs over those arguments that are paths."""
+        return {"args": RuleField.PATHS}
+
+    def call_fields(self, payload: JsonObject) -> Mapping[str, Json]:
+        """Return the arguments of a call."""
+        return {"args": payload.get("args") or {}}
 
     async def tools(self, reference: str, context: StepContext) -> Sequence[Tool]:
         """`function::path/to/file.py::name`, or `::*` for all its public functions."""

@@ -16,6 +16,7 @@ from nika_core.plugin import (
     Payload,
     Place,
     Report,
+    RuleField,
     Severity,
     StepContext,
     TaskError,
@@ -182,6 +183,37 @@ class HttpFacets(Facets):
     def check_disallowed_tool(self, reference: str, payload: Payload, report: Report) -> None:
         """Report a reference, with stars or without."""
         self.check_tool(reference, payload, report)
+
+    def rule_fields(self) -> Mapping[str, RuleField]:
+        """Return the host and the method of a request."""
+        return {"host": RuleField.TEXT, "method": RuleField.TEXT}
+
+    def check_rule(self, fields: Mapping[str, Json], payload: Payload, report: Report) -> None:
+        """Report a host that is no host's name, and a method that no request has."""
+        host, method = fields.get("host"), fields.get("method")
+        if isinstance(host, str) and host != urls.rule_host(f"https://{host}/"):
+            report(
+                f"'{host}' is not a host as rules have it",
+                payload.at("host"),
+                code=codes.UNKNOWN_TOOL,
+                hint="write the name alone, in small letters, and a port if it is not the usual one: api.example.com",
+            )
+        if isinstance(method, str) and method not in requests.METHODS:
+            near = get_close_matches(method.upper(), requests.METHODS, 1)
+            report(
+                f"no request of a model has the method '{method}'",
+                payload.at("method"),
+                code=codes.UNKNOWN_TOOL,
+                hint=f"did you mean {near[0]}?" if near else f"one of {', '.join(requests.METHODS)}",
+            )
+
+    def call_fields(self, payload: JsonObject) -> Mapping[str, Json]:
+        """Return the host and the method, but of a request that follows redirects: those may lead anywhere."""
+        if payload.get("followRedirects"):
+            return {}
+        host = urls.rule_host(str(payload.get("url")))
+        method = str(payload.get("method") or "GET").upper()
+        return {"method": method} if host is None else {"host": host, "method": method}
 
     async def tools(self, reference: str, context: StepContext) -> Sequence[Tool]:
         """`http`: one tool, under the same guard as any task."""

@@ -71,6 +71,7 @@ HTTP: Final = Keyword(
     rendered_fields=frozenset({"url"}),
     default_timeout=10.0,
     settings=fields.Map({fields.Optional("allow"): fields.EmptyList() | fields.Seq(AllowEntry())}),
+    widening_settings=frozenset({"allow"}),
 )
 
 

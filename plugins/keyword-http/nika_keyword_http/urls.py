@@ -21,6 +21,8 @@ _NEVER_IN_A_URL: Final = re.compile(r"[\x00-\x20\x7f-\xa0]")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _AUTHORITY_END: Final = re.compile(r"[/?#\\]")
 _PORT: Final = re.compile(r"[0-9]{1,5}\Z")
+_PLAIN_HOST: Final = re.compile(r"([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:[1-9][0-9]*)?")
+_USUAL_PORTS: Final = {"http": 80, "https": 443}
 _STAND_IN: Final = "x"
 _STAND_IN_BASE: Final = "http://x"
 _DOTS: Final = frozenset({".", ".."})
@@ -186,6 +188,17 @@ def host_of(url: str) -> str:
     """`host`, or `host:port` where the URL has one, as it is written there; "" where it has none."""
     scheme = _SCHEME.match(url)
     return "" if scheme is None else _AUTHORITY_END.split(url[scheme.end() :], maxsplit=1)[0].lower()
+
+
+def rule_host(url: str) -> str | None:
+    """Return the host as rules have it: in small letters, with a port that is not the scheme's; None: it is unclear."""
+    if why_not_a_url(url) is not None:
+        return None
+    scheme, host = url.partition(":")[0].lower(), host_of(url)
+    if _PLAIN_HOST.fullmatch(host) is None:
+        return None
+    name, _, port = host.rpartition(":") if _PORT.match(host.rpartition(":")[2]) and ":" in host else (host, "", "")
+    return name if port and int(port) == _USUAL_PORTS[scheme] else host
 
 
 def without_query(url: str) -> str:

@@ -63,7 +63,7 @@ def test_a_workflow_cannot_reach_loopback_by_itself(tmp_path: Path, serve: Any) 
     assert result["tasks"][0]["attempts"] == 1
     assert server.requests == []
     (tmp_path / "nika.yaml").write_text(f'http: {{allow: ["127.0.0.1:{server.port}"]}}\n', encoding="utf-8")
-    assert nika("run", "a.nika.yaml", folder=tmp_path, NIKA_HTTP_ALLOW="")["output"] == "secret"
+    assert nika("run", "a.nika.yaml", folder=tmp_path, NIKA_HTTP_ALLOW="", NIKA_TRUST="1")["output"] == "secret"
 
 
 def test_a_long_body_is_told_as_cut(tmp_path: Path, serve: Any) -> None:

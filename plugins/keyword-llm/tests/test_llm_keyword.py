@@ -12,7 +12,7 @@ from nika_keyword_llm.plugin import nika_task_keywords
 from nika_keyword_llm.step import Step
 
 from nika_core.document.validation.compile_validators import compile_schema
-from nika_core.model.message import Message, Role, ToolSpec
+from nika_core.model.message import Message, Role, ToolSpec, parts_of
 from nika_core.model.usage import Usage
 from nika_core.model.workflow import AgentBlock, OutputSpec
 from nika_core.plugin import ModelInfo, ModelReply, ModelRequest, Tool, fields
@@ -24,7 +24,7 @@ TOOL = Tool("shell", "shell", ToolSpec("shell", "Run"), lambda arguments: argume
 def context_of(requests: list[ModelRequest], folder: Path) -> Any:
     async def complete(request: ModelRequest) -> ModelReply:
         requests.append(request)
-        return ModelReply("done", (), "end", Usage(), "m")
+        return ModelReply(parts_of("done"), "end", Usage(), "m")
 
     async def model(request: ModelRequest) -> ModelInfo:
         return ModelInfo("m")

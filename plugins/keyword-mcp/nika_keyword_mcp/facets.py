@@ -17,6 +17,7 @@ from nika_core.plugin import (
     Payload,
     Place,
     Report,
+    RuleField,
     StepContext,
     TaskError,
     Template,
@@ -90,6 +91,14 @@ class McpFacets(Facets):
         """Return the servers of the workflow and of `.mcp.json`, as far as that file can be used."""
         known = _declared(payload).servers
         return {servers.SECTION: {name: server.as_json() for name, server in known.items()}} if known else {}
+
+    def rule_fields(self) -> Mapping[str, RuleField]:
+        """Return `args`: globs over those arguments that are paths."""
+        return {"args": RuleField.PATHS}
+
+    def call_fields(self, payload: JsonObject) -> Mapping[str, Json]:
+        """Return the arguments of a call."""
+        return {"args": payload.get("args") or {}}
 
     async def tools(self, reference: str, context: StepContext) -> Sequence[Tool]:
         """`server::tool` one, `server::*` (or `server`) all of one server, `*` all of all. Raises TaskError.

@@ -53,6 +53,7 @@ MCP: Final = Keyword(
     json_fields=frozenset({"args"}),
     default_timeout=60.0,
     settings=fields.Map({fields.Optional("allow"): fields.EmptyList() | fields.Seq(AllowEntry())}),
+    widening_settings=frozenset({"allow"}),
     sections={"mcpServers": fields.EmptyDict() | fields.MapPattern(fields.Str(), SERVER)},
 )
 

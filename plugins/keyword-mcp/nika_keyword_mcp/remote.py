@@ -63,7 +63,7 @@ class _Repairing(httpx2.AsyncBaseTransport):
         if request.method != "POST":
             return await self._closed(request)
         body = json.loads(await request.aread())
-        asked, method = body.get("id"), body.get("method")
+        asked, method, call = body.get("id"), body.get("method"), _call_of(body)
         if asked is None or method is None:
             return await self._told(request)
         try:
@@ -79,7 +79,7 @@ class _Repairing(httpx2.AsyncBaseTransport):
         headers = {"content-type": _STREAM}
         if "mcp-session-id" in response.headers:
             headers["mcp-session-id"] = response.headers["mcp-session-id"]
-        return httpx2.Response(200, headers=headers, stream=_Events(_repaired(response, asked, method), response))
+        return httpx2.Response(200, headers=headers, stream=_Events(_repaired(response, asked, method, call), response))
 
     async def _listened(self, request: httpx2.Request) -> httpx2.Response:
         response = await self._guarded.send(request, stream=True, auth=None, follow_redirects=False)
@@ -146,14 +146,21 @@ def _is_stream(response: httpx2.Response) -> bool:
     return str(response.headers.get("content-type", "")).partition(";")[0].strip().lower() == _STREAM
 
 
-async def _repaired(response: httpx2.Response, asked: int, method: str) -> AsyncIterator[bytes]:
+def _call_of(body: JsonRpc) -> str | None:
+    """Return the key of the call of a tool that a request is; what comes in its answer belongs to that call."""
+    params = body.get("params")
+    meta = params.get("_meta") if isinstance(params, dict) else None
+    return meta.get(wire.KEY) if isinstance(meta, dict) else None
+
+
+async def _repaired(response: httpx2.Response, asked: int, method: str, call: str | None) -> AsyncIterator[bytes]:
     """The messages of an answer, in either form, up to the answer itself."""
     resumable = False
     try:
         if _is_stream(response):
             async for sent in httpx2.EventSource(response, max_event_size=wire.MAX_MESSAGE):
                 resumable = resumable or bool(sent.id)
-                for message, last in _events(sent.data, asked, method):
+                for message, last in _events(sent.data, asked, method, call):
                     yield _event(message, sent)
                     if last:
                         return
@@ -163,7 +170,7 @@ async def _repaired(response: httpx2.Response, asked: int, method: str) -> Async
                 yield _event(wire.failed(asked, _gone("the server ended its answer before the result")))
             return
         text = await _text(response, wire.MAX_MESSAGE)
-        for message, last in _events(text, asked, method):
+        for message, last in _events(text, asked, method, call):
             yield _event(message)
             if last:
                 return
@@ -173,13 +180,13 @@ async def _repaired(response: httpx2.Response, asked: int, method: str) -> Async
             yield _event(wire.failed(asked, _broken(error)))
 
 
-def _events(data: str, asked: int, method: str) -> list[tuple[JsonRpc, bool]]:
+def _events(data: str, asked: int, method: str, call: str | None) -> list[tuple[JsonRpc, bool]]:
     """The messages in a text, and for each whether it is the answer that ends the request."""
     found: list[tuple[JsonRpc, bool]] = []
     messages = wire.messages(data)
     for one in messages:
         if not wire.is_answer(one):
-            found.append((wire.forwarded(one), False))
+            found.append((wire.forwarded(one, call), False))
         elif wire.id_of(one) in (asked, None):
             return [*found, (wire.answer(asked, method, one), True)]
         else:

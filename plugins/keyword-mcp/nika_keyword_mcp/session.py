@@ -7,20 +7,31 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from mcp import Client, MCPError
-from mcp_types import CONNECTION_CLOSED, INVALID_PARAMS, METHOD_NOT_FOUND, Implementation
+from mcp_types import (
+    CONNECTION_CLOSED,
+    INVALID_PARAMS,
+    METHOD_NOT_FOUND,
+    URL_ELICITATION_REQUIRED,
+    Implementation,
+)
 
 from nika_core.plugin import Category, JsonObject, TaskError, codes
 from nika_keyword_mcp import process, remote, wire
+from nika_keyword_mcp.calls import Ask, Calls
 from nika_keyword_mcp.results import ServerTool, tool_of
 from nika_keyword_mcp.servers import Server, nearest
+from nika_keyword_mcp.shared_client import SharedClient
 
+# The SDK logs what a session's end cuts off; without a handler of the application's, Python would print that.
+logging.getLogger("mcp").addHandler(logging.NullHandler())
 _MAX_TOOLS: Final = 10_000
 _SHARE: Final = 0.95  # of an attempt's time: its end would not say what it waited for
 
@@ -29,15 +40,24 @@ class SessionForgottenError(TaskError):
     """The server has forgotten the session: the request did nothing, and may be sent in a new one."""
 
 
+class PagesRequiredError(TaskError):
+    """The server makes the call only after pages have been opened. `pages` are the params of its requests for that."""
+
+    def __init__(self, message: str, pages: list[Any]) -> None:
+        super().__init__(message, retriable=False)
+        self.pages = pages
+
+
 class Session:
     """An open session. `dead` is set, with the reason, when it can be used no more."""
 
-    def __init__(self, name: str, client: Client, child: process.Child | None) -> None:
+    def __init__(self, name: str, client: Client, child: process.Child | None, calls: Calls) -> None:
         self._name = name
         self._client = client
         self._child = child
         self._tools: asyncio.Task[dict[str, ServerTool]] | None = None
-        self._calls = 0
+        self._calls = calls
+        self._requests = 0
         self.idle = asyncio.Event()  # no call is under way
         self.idle.set()
         self.dead: str | None = None
@@ -48,13 +68,13 @@ class Session:
 
     @contextlib.contextmanager
     def _under_way(self) -> Iterator[None]:
-        self._calls += 1
+        self._requests += 1
         self.idle.clear()
         try:
             yield
         finally:
-            self._calls -= 1
-            if self._calls == 0:
+            self._requests -= 1
+            if self._requests == 0:
                 self.idle.set()
 
     async def tools(self, *, again: bool = False) -> dict[str, ServerTool]:
@@ -97,22 +117,39 @@ class Session:
         return tools[name]
 
     async def call(
-        self, name: str, arguments: JsonObject, on_progress: Callable[[float, float | None, str], None]
+        self,
+        name: str,
+        arguments: JsonObject,
+        on_progress: Callable[[float, float | None, str], None],
+        key: str = "",
+        ask: Ask | None = None,
     ) -> Mapping[str, Any]:
         """Call a tool; return its result as the server sent it.
 
-        A cancellation is told to the server, its progress to `on_progress`. Raises TaskError.
+        A cancellation is told to the server, its progress to `on_progress`. Raises TaskError, or what `ask` raises.
+
+        Args:
+            key: tells the call from others; the server is given it, too, to recognise a call that is made again.
+            ask: answers what the server asks in the call.
         """
 
         async def progressed(progress: float, total: float | None, message: str | None) -> None:
             with contextlib.suppress(TaskError):  # what makes no sense is not worth the call
                 on_progress(progress, total, message or "")
 
+        def send() -> Awaitable[Any]:
+            meta: Any = {wire.KEY: key} if key else None
+            return self._client.call_tool(name, dict(arguments), progress_callback=progressed, meta=meta)
+
         try:
             with self._under_way():
-                result = await self._client.call_tool(name, dict(arguments), progress_callback=progressed)
+                result = await self._calls.run(key, send, ask)
         except MCPError as error:
+            if error.code == URL_ELICITATION_REQUIRED:
+                raise PagesRequiredError(self._failed(name, error).message, wire.pages(error.error.data)) from error
             raise self._failed(name, error) from error
+        except TaskError:
+            raise
         except Exception as error:  # the SDK's own: what the server wants to know before it answers
             raise TaskError(f"{self._name}::{name}: {_reason(error)}") from error
         found: Mapping[str, Any] = wire.raw(result.meta) or {}
@@ -169,7 +206,7 @@ class Surroundings:
     """What a server is opened with, beside its declaration.
 
     Attributes:
-        client: the run's client whose connections are guarded, if the server has a url.
+        client: the run's client whose connections are guarded, if the server has a url; else None.
         seconds: how long a server may take to come up.
     """
 
@@ -177,7 +214,7 @@ class Surroundings:
     env: Mapping[str, str]
     folder: Path
     run_id: str
-    client: Any
+    client: SharedClient | None
     seconds: float
 
 
@@ -229,8 +266,9 @@ class Connection:
             async with AsyncExitStack() as stack:
                 try:
                     async with asyncio.timeout(around.seconds):
-                        if self._server.url:
-                            streams: Any = await remote.streams(self._server, around.client, stack)
+                        if around.client is not None:
+                            http = stack.enter_context(around.client.used())
+                            streams: Any = await remote.streams(self._server, http, stack)
                         else:
                             self._child = await process.start(
                                 self._server, around.environ, around.env, around.folder, around.run_id
@@ -238,10 +276,12 @@ class Connection:
                             stack.callback(process.kill, self._child)
                             streams = process.transport(self._child)
                         info = Implementation(name="nika", version="5")
-                        client = await stack.enter_async_context(Client(streams, client_info=info))
+                        calls = Calls()
+                        wanted = Client(streams, client_info=info, elicitation_callback=calls.asked)
+                        client = await stack.enter_async_context(wanted)
                 except TimeoutError:
                     raise self._too_slow(f"{around.seconds:g} s", "raise NIKA_MCP_OPEN_TIMEOUT") from None
-                session = Session(self._server.name, client, self._child)
+                session = Session(self._server.name, client, self._child, calls)
                 ready.set_result(session)
                 await closing.wait()
                 if not self._over:  # a new session takes its place, while calls of the old one may go on

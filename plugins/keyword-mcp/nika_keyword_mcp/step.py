@@ -8,10 +8,13 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from nika_core.plugin import Category, Json, JsonObject, StepContext, TaskError, codes, fields, import_in_thread
-from nika_core.toolbox.network import AddressGuard, guarded_client
+from nika_core.toolbox.network import AddressGuard
 from nika_keyword_mcp import arguments as tool_arguments
 from nika_keyword_mcp import servers
+from nika_keyword_mcp.asking import Asking
+from nika_keyword_mcp.elicitation import Call
 from nika_keyword_mcp.results import value_of
+from nika_keyword_mcp.shared_client import shared_client
 
 if TYPE_CHECKING:
     from nika_keyword_mcp.session import Connection, Session
@@ -36,7 +39,8 @@ class McpStep:
         async def called(session: Session) -> Json:
             tool = await session.tool(tool_name)
             args = checked(reference, given or {}, tool.input_schema)
-            return value_of(await session.call(tool_name, args, context.progress), reference, tool.output_schema)
+            asking = Asking(Call(name, tool_name, args), context)
+            return value_of(await asking.called(session), reference, tool.output_schema)
 
         return await in_session(name, context, called)
 
@@ -80,7 +84,7 @@ async def _connection(name: str, context: StepContext) -> Connection:
     client: Any = None
     if server.url:
         guard, certificates = _guard(context), context.environ.get("SSL_CERT_FILE")
-        client = await context.resource("mcp:client", lambda: guarded_client(guard, certificates=certificates))
+        client = await context.resource("mcp:client", lambda: shared_client(guard, certificates))
 
     def open_() -> AbstractAsyncContextManager[Connection]:
         around = module.Surroundings(context.environ, context.env, context.folder, context.run_id, client, seconds)

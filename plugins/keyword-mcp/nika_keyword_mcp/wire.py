@@ -16,6 +16,8 @@ from typing import Any, Final
 from nika_core.plugin import Category
 
 MAX_MESSAGE: Final = 64 * 1024 * 1024  # bytes of one message; more is not a message but a fault
+ELICIT: Final = "elicitation/create"
+KEY: Final = "nika/idempotencyKey"  # in `_meta` of a call of a tool
 _MARK: Final = "nika"  # a key of ours in `_meta` of results and in `data` of errors; servers' own are never kept there
 _INTERNAL: Final = -32603
 _TRIES: Final = 50  # places of a line at which a message may begin
@@ -108,14 +110,31 @@ def is_answer(message: JsonRpc) -> bool:
     return not isinstance(message.get("method"), str)
 
 
-def forwarded(message: JsonRpc) -> JsonRpc:
-    """Return a request or notification of the server as the SDK accepts it."""
+def forwarded(message: JsonRpc, call: str | None = None) -> JsonRpc:
+    """Return a request or notification of the server as the SDK accepts it.
+
+    Args:
+        call: the key of the call of a tool to which it belongs, if the way that it came tells.
+    """
     kept = {"jsonrpc": "2.0", "method": message["method"]}
     if message.get("id") is not None:
         kept["id"] = id_of(message)
     if isinstance(message.get("params"), dict):
         kept["params"] = message["params"]
+    if message["method"] == ELICIT:
+        kept["params"] = _asked(message.get("params"), call)
     return kept
+
+
+def _asked(params: Any, call: str | None = None) -> JsonRpc:
+    """Return params that every version of the protocol allows, with those of the server beside them."""
+    schema = {"type": "object", "properties": {}}
+    return {
+        "mode": "form",
+        "message": "",
+        "requestedSchema": schema,
+        "_meta": {_MARK: {"params": params, "call": call}},
+    }
 
 
 def answer(request: int | str, method: str, message: JsonRpc) -> JsonRpc:
@@ -155,6 +174,14 @@ def failure_of(data: Any) -> Failure | None:
     return Failure(**found) if isinstance(found, Mapping) else None
 
 
+def pages(data: Any) -> list[Any]:
+    """Return what an error that a page has to be opened first says of the pages."""
+    listed = data.get("elicitations") if isinstance(data, Mapping) else None
+    return (
+        [{**one, "mode": "url"} if isinstance(one, dict) else one for one in listed] if isinstance(listed, list) else []
+    )
+
+
 def raw(meta: Any) -> Any:
     """Return a result as the server sent it, from the `_meta` of the minimal one."""
     return meta.get(_MARK) if isinstance(meta, Mapping) else None
@@ -191,7 +218,8 @@ def reason_in(body: Any, depth: int = 0) -> str:
         for key in ("message", "error", "errors", "detail", "msg", "error_description", "reason", "title"):
             said = reason_in(body.get(key), depth + 1)
             if said:
-                return said
+                more = reason_in(body.get("error_description"), depth + 1)
+                return said if more in said else f"{said}: {more}"
     return json.dumps(body, ensure_ascii=False) if body and depth == 0 else ""
 
 
@@ -262,8 +290,17 @@ def _called(result: Any) -> JsonRpc:
     if not isinstance(result, dict):
         raise _NotAResultError
     if result.get("resultType") == "input_required":
-        return result
+        wanted = result.get("inputRequests")
+        if not isinstance(wanted, dict):
+            return result
+        return {**result, "inputRequests": {key: _input_request(one) for key, one in wanted.items()}}
     return _complete({"content": []}, result)
+
+
+def _input_request(request: Any) -> Any:
+    if isinstance(request, dict) and request.get("method") == ELICIT:
+        return {**request, "params": _asked(request.get("params"))}
+    return request
 
 
 def _complete(kept: JsonRpc, whole: Any) -> JsonRpc:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -13,16 +13,9 @@ from nika_keyword_mcp.step import McpStep
 
 from nika_core import codes
 from nika_core.errors import Category, TaskError
-
-GOOD: dict[str, Any] = {
-    "initialize": {
-        "protocolVersion": "2025-06-18",
-        "capabilities": {"tools": {}},
-        "serverInfo": {"name": "odd", "version": "1"},
-    },
-    "tools/list": {"tools": [{"name": "t", "inputSchema": {"type": "object"}}]},
-    "tools/call": {"content": [{"type": "text", "text": "good"}]},
-}
+from nika_core.testing import OddMcpServer, ReceivedRequest
+from nika_core.testing.mcp_scenario import GOOD
+from nika_core.testing.raw_server import RawAnswer
 
 
 @dataclass
@@ -36,39 +29,17 @@ class Asked:
     id: Any
 
 
-@dataclass
-class Odd:
+class Odd(OddMcpServer):
     """A server: `answer` returns an HTTP message for what is asked, or None for the proper one."""
 
-    answer: Callable[[Asked], bytes | None] = lambda _: None
-    asked: list[Asked] = field(default_factory=list)
-    sessions: int = 0
+    answer: Callable[[Asked], bytes | None] = staticmethod(lambda _: None)
 
-    def calls(self) -> int:
-        return sum(one.method == "tools/call" for one in self.asked)
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        verb, path, _ = (await reader.readline()).decode().split()
-        headers = {}
-        while (line := await reader.readline()) not in (b"\r\n", b""):
-            name, _, value = line.decode().partition(":")
-            headers[name.lower()] = value.strip()
-        text = await reader.readexactly(int(headers.get("content-length", 0)))
-        body = json.loads(text) if text else {}
-        asked = Asked(body.get("method", ""), verb, headers.get("mcp-session-id", ""), path, body.get("id"))
-        self.asked.append(asked)
-        writer.write(self.answer(asked) or self.good(asked))
-        await writer.drain()
-        writer.close()
-
-    def good(self, asked: Asked) -> bytes:
-        if asked.id is None:
-            return http(202)
-        if asked.method not in GOOD:
-            return reply(asked, error={"code": -32601, "message": "Method not found"})
-        self.sessions += asked.method == "initialize"
-        extra = {"mcp-session-id": f"s{self.sessions}"} if asked.method == "initialize" else {}
-        return reply(asked, extra, result=GOOD[asked.method])
+    def answer_to(self, request: ReceivedRequest) -> RawAnswer:
+        body = request.body
+        session = request.headers.get("mcp-session-id", "")
+        asked = Asked(body.get("method", ""), request.method, session, request.path, body.get("id"))
+        data = self.answer(asked)
+        return RawAnswer(data, "close") if data else super().answer_to(request)
 
 
 def http(status: int, body: str | bytes = b"", kind: str = "application/json", **headers: str) -> bytes:
@@ -101,10 +72,8 @@ def stream(body: str | bytes, kind: str = "text/event-stream") -> bytes:
 
 @pytest.fixture
 async def odd(small: Any) -> AsyncIterator[Odd]:
-    server = Odd()
-    async with await asyncio.start_server(server.serve, "127.0.0.1", 0) as listening:
-        port = listening.sockets[0].getsockname()[1]
-        small.sections = {"mcpServers": {"odd": {"url": f"http://127.0.0.1:{port}/mcp?key=secret"}}}
+    async with Odd() as server:
+        small.sections = {"mcpServers": {"odd": {"url": f"{server.url}/mcp?key=secret"}}}
         yield server
         await small.aclose()
 

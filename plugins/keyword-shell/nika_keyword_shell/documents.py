@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from nika_keyword_shell.expansions import arithmetic_used
-from nika_keyword_shell.record import Record, Structure
-from nika_keyword_shell.words import MARK, POSITIONAL, Word
+from nika_keyword_shell.expansions import arithmetic_used, expanded_in
+from nika_keyword_shell.record import Record
+from nika_keyword_shell.words import MARK, Word
 
-_EXPANDED = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*|[@*0-9])")
 _UNUSUAL = "a here-document with an unusual end"
 
 
@@ -31,12 +29,12 @@ class Documents:
         text: str,
         record: Record,
         marks_in: Callable[[str, str], None],
-        read_quoted: Callable[[str], Structure],
+        read: Callable[[Sequence[str]], Record],
     ) -> None:
         self._text = text
         self._record = record
         self._marks_in = marks_in
-        self._read_quoted = read_quoted
+        self._read = read
         self._waiting: list[_Document] = []
         self._deepest = 0  # of those that wait
 
@@ -104,8 +102,7 @@ class Documents:
             self._record.lose("a here-document that ends like its substitution")
         if document.quoted:
             return
-        for name in _EXPANDED.findall(line):
-            document.content.variables.add(POSITIONAL if name in "@*0123456789" else name)
+        document.content.variables |= expanded_in(line)
         document.content.dynamic = document.content.dynamic or "$(" in line or "`" in line
         if "$((" in line or "${" in line:
             arithmetic_used(self._record.structure, line)
@@ -117,6 +114,6 @@ class Documents:
             and not set(line) & set("'\"\\")
         )
         if nested and balanced:
-            self._record.structure.take(self._read_quoted(line.replace(MARK, "x")))
+            self._record.structure.take(self._read(['"' + line.replace(MARK, "x") + '"']).structure)
         if line.endswith("\\") or (nested and not balanced):
             self._record.lose("a here-document with a substitution over several lines")

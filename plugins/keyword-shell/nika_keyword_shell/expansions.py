@@ -9,12 +9,18 @@ from nika_keyword_shell.record import Structure
 from nika_keyword_shell.words import POSITIONAL, Word
 
 _NAMES: Final = re.compile(r"(?<![A-Za-z0-9_])[A-Za-z_][A-Za-z0-9_]*|(?<=\$)[@*0-9]|(?<=\$\{)[@*0-9]")
+_EXPANDED: Final = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*|[@*0-9])")
 _PARAMETER: Final = re.compile(r"([!#]?)([A-Za-z_][A-Za-z0-9_]*|[@*#?$!0-9-])(.*)", re.DOTALL)
 
 
 def names_in(text: str) -> frozenset[str]:
     """Return all that could be a variable's name."""
     return frozenset(POSITIONAL if name in "@*0123456789" else name for name in _NAMES.findall(text))
+
+
+def expanded_in(text: str) -> set[str]:
+    """Return the names of the variables that `$name` and `${name` in a text expand."""
+    return {POSITIONAL if name in "@*0123456789" else name for name in _EXPANDED.findall(text)}
 
 
 def arithmetic_used(structure: Structure, text: str) -> None:

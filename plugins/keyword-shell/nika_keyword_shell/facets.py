@@ -17,6 +17,7 @@ from nika_core.plugin import (
     Payload,
     Place,
     Report,
+    RuleField,
     Severity,
     StepContext,
     TaskError,
@@ -28,6 +29,7 @@ from nika_core.plugin import (
 )
 from nika_core.toolbox.paths import path_within
 from nika_keyword_shell.analysis import STDIN, env_source, scan, scan_arguments
+from nika_keyword_shell.plain_words import plain_words
 from nika_keyword_shell.script import MAX_VARIABLE_BYTES, how_else, literals, put_together
 from nika_keyword_shell.variables import why_obeyed
 
@@ -194,6 +196,15 @@ class ShellFacets(Facets):
     def check_disallowed_tool(self, reference: str, payload: Payload, report: Report) -> None:
         """Report a reference, with stars or without."""
         self.check_tool(reference, payload, report)
+
+    def rule_fields(self) -> Mapping[str, RuleField]:
+        """Return `argv`: the words of a command without operators."""
+        return {"argv": RuleField.WORDS}
+
+    def call_fields(self, payload: JsonObject) -> Mapping[str, Json]:
+        """Return the words of a call, unless a shell makes more of them than they say."""
+        words = plain_words(payload)
+        return {} if words is None else {"argv": words}
 
     async def tools(self, reference: str, context: StepContext) -> Sequence[Tool]:
         """`shell`: the model's own command lines. Allowing it means allowing them."""

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from nika_keyword_shell.documents import Documents
-from nika_keyword_shell.expansions import arithmetic_used, expand
-from nika_keyword_shell.record import Frame, Quoting, Record, Structure
+from nika_keyword_shell.expansions import arithmetic_used, expand, expanded_in
+from nika_keyword_shell.record import Frame, Quoting, Record
 from nika_keyword_shell.sentences import (
     define,
     end_by_operator,
@@ -32,7 +32,6 @@ _PLAIN: Final = re.compile(r"[^\0\\'\"$`\s()\[\];&|<>]+")
 _PLAIN_IN_DOUBLE: Final = re.compile(r'[^\0\\"$`]+')
 _MAX_OPEN: Final = 64
 _OPERATOR: Final = re.compile(r";;&|;;|;&|;|&&|&|\|\||\|&|\|")
-_NAME_EXPANDED: Final = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*|[@*0-9])")
 _UNREADABLE: Final = {ord(MARK): None, ord(EXPANSION): None}
 _UNMARKED: Final = {ord(MARK): "x", ord("\\"): None}  # of what stands in backquotes, where marks are refused
 _REDIRECTION: Final = re.compile(r"<<<|<<|<>|<&|<|>>|>&|>\||>")
@@ -43,10 +42,6 @@ def read(literals: Sequence[str]) -> Record:
     return _Scanner(literals).read()
 
 
-def _read_quoted(text: str) -> Structure:
-    return read([f'"{text}"']).structure
-
-
 class _Scanner:
     def __init__(self, literals: Sequence[str]) -> None:
         self._text = MARK.join(literal.translate(_UNREADABLE) for literal in literals)
@@ -54,7 +49,7 @@ class _Scanner:
         self._record = Record()
         self._stack = [Frame("command", "the command", 0)]
         self._refuse_next: str | None = None
-        self._documents = Documents(self._text, self._record, self._marks_in_document, _read_quoted)
+        self._documents = Documents(self._text, self._record, self._marks_in_document, read)
         if any(MARK in literal for literal in literals):
             self._record.lose("a NUL byte")
 
@@ -325,13 +320,13 @@ class _Scanner:
         while end < len(self._text) and self._text[end] != "`":
             end += 2 if self._text[end] == "\\" else 1
         self._marks_in(self._text[self._at : end], Quoting.NONE, "it stands in backquotes")
-        for name in _NAME_EXPANDED.findall(self._text, self._at, end):
-            self._expand(POSITIONAL if name in "@*0123456789" else name)
-        commands = read([self._text[self._at + 1 : end].translate(_UNMARKED)]).structure if end > self._at + 1 else None
-        if commands is not None:
-            first = len(self._record.structure.commands)
-            self._record.structure.take(commands)
-            self._record.structure.substituted.append((word, range(first, len(self._record.structure.commands))))
+        for name in expanded_in(self._text[self._at : end]):
+            self._expand(name)
+        if end > self._at + 1:
+            structure = self._record.structure
+            first = len(structure.commands)
+            structure.take(read([self._text[self._at + 1 : end].translate(_UNMARKED)]).structure)
+            structure.substituted.append((word, range(first, len(structure.commands))))
         self._at = end + 1
 
     def _open(self, frame: Frame) -> None:

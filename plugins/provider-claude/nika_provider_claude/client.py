@@ -20,20 +20,33 @@ from nika_core.plugin import (
 )
 from nika_core.toolbox.providers import ServerClient, batch_replies, env_text, load_sdk, names_in
 from nika_provider_claude.models import KNOWN, info_of
-from nika_provider_claude.wire import ClaudeReply, batch_names, batch_reply, body_of, names_of, prompt_of
+from nika_provider_claude.wire import (
+    LEAST_ROOM,
+    ClaudeReply,
+    batch_names,
+    batch_reply,
+    body_of,
+    names_of,
+    prompt_of,
+    thinks,
+)
 
 OFFICIAL: Final = "https://api.anthropic.com"
 _TOKEN: Final = "ANTHROPIC_AUTH_TOKEN"  # noqa: S105  # the variable's name
 _PAGE: Final = 100  # batches
 _SKEW: Final = 3600.0  # seconds by which its clock and ours may differ
 _COUNTING: Final = 10.0  # seconds that counting may take before our own estimate stands in
-_OPTIONAL: Final = {"output_config": "the model is asked for JSON in words"}
+_OPTIONAL: Final = {
+    "output_config": "the model is asked for JSON in words, and for no effort",
+    "thinking": "the model is asked for no effort",
+}
 
 
 class Client(ServerClient):
     """One connection pool for a run. The SDK's own retries are off: attempts are the kernel's."""
 
     provider = "claude"
+    counts_by_asking = True
     address_variable = "ANTHROPIC_BASE_URL"
     default_address = OFFICIAL
     key_variable = "ANTHROPIC_API_KEY"
@@ -78,6 +91,11 @@ class Client(ServerClient):
                 category=Category.CONFIG,
                 code=codes.MODEL_CANNOT,
                 hint="leave `temperature` out",
+            )
+        if request.effort and not thinks(request):
+            self.notify(
+                f"claude does not think in some calls of {request.model!r}: `maxTokens` leaves too little room "
+                f"(it takes {LEAST_ROOM:,}), or their turn began without thinking"
             )
         client = await self.connection()
         headers = {"Idempotency-Key": request.key} if request.key else {}

@@ -6,11 +6,19 @@ import re
 from decimal import Decimal
 from typing import Final
 
-from nika_core.plugin import ModelInfo
+from nika_core.plugin import FileAbility, ModelInfo
 
 _OLD: Final = re.compile(r"claude-(2|3|instant)|claude-(opus|sonnet)-4-(0|1|2025)")
 _SMALL: Final = re.compile(r"claude-(opus|sonnet|haiku)-4-5")
 _HALF: Final = Decimal("0.5")
+_BY_BUDGET: Final = re.compile(r"claude-3-7|claude-(opus|sonnet|haiku)-4-(0|1|2025|5)")
+_NAME: Final = re.compile(r"claude-[a-z]+-\d")
+_BLIND: Final = re.compile(r"claude-(2|instant)")
+_NO_PDF: Final = re.compile(r"claude-3-(opus|sonnet|haiku)")
+# Anthropic bounds an image by 5 MB and a request by 32 MB, both in base64.
+_IMAGES: Final = FileAbility(("image/png", "image/jpeg", "image/gif", "image/webp"), 5 * 1024 * 1024 * 3 // 4)
+_PDF: Final = FileAbility(("application/pdf",), 22 * 1024 * 1024, max_pages=100)
+_TEXT: Final = FileAbility(("text/plain",), 10 * 1024 * 1024)
 KNOWN: Final = (
     "claude-opus-5-5",
     "claude-sonnet-5-5",
@@ -25,7 +33,29 @@ KNOWN: Final = (
 def info_of(model: str) -> ModelInfo:
     """No model has a temperature any more: the interface does not take one."""
     old = _OLD.match(model) is not None
-    known = re.match(r"claude-[a-z]+-\d", model) is not None
+    known = _NAME.match(model) is not None
     context = 200_000 if old or _SMALL.match(model) else 1_000_000 if known else None
     # Another model behind the same interface (llama.cpp's server, say) is asked in words: it may not know schemas.
-    return ModelInfo(model, context, temperature=False, json_schema=known and not old, batch=True, batch_discount=_HALF)
+    return ModelInfo(
+        model,
+        context,
+        temperature=False,
+        json_schema=known and not old,
+        batch=True,
+        batch_discount=_HALF,
+        files=_files(model) if known or old else (),
+        efforts=("low", "medium", "high") if thinking_of(model) else (),
+    )
+
+
+def _files(model: str) -> tuple[FileAbility, ...]:
+    if _BLIND.match(model):
+        return (_TEXT,)
+    return (_IMAGES, _TEXT) if _NO_PDF.match(model) else (_IMAGES, _PDF, _TEXT)
+
+
+def thinking_of(model: str) -> str:
+    """Return how a model is asked to think: `adaptive` (by an effort), by a `budget` of tokens, or "" (not at all)."""
+    if _BY_BUDGET.match(model):
+        return "budget"
+    return "adaptive" if _NAME.match(model) and not _OLD.match(model) else ""

@@ -9,10 +9,29 @@ import re
 from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, Final
 
-from nika_core.plugin import BatchReply, Category, Finished, Message, ModelRequest, Role, TaskError
+from nika_core.plugin import (
+    BatchReply,
+    Category,
+    DocumentPart,
+    ImagePart,
+    Message,
+    ModelRequest,
+    Part,
+    ReasoningPart,
+    Role,
+    TaskError,
+    TextPart,
+    ToolCall,
+    ToolResultPart,
+)
 from nika_core.toolbox.providers import Reply, clean, content_text, merged, read_error_body
+from nika_provider_claude.models import thinking_of
 
 DEFAULT_MAX_TOKENS: Final = 4096
+_TEXT: Final = {"type", "text"}  # all that a piece of text has
+LEAST_ROOM: Final = 2048  # tokens of an answer, in which thinking has a place
+_LEAST_BUDGET: Final = 1024  # tokens of thinking: Anthropic's own bound
+_SHARES: Final = {"low": 25, "medium": 50, "high": 75}  # percent of `max_tokens` that a model may think
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 Transform = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -47,7 +66,31 @@ def prompt_of(request: ModelRequest, transform: Transform, left_out: Container[s
 
 def body_of(request: ModelRequest, transform: Transform, left_out: Container[str] = ()) -> dict[str, Any]:
     """Return a message's body. Anthropic wants `max_tokens` always."""
-    return {**prompt_of(request, transform, left_out), "max_tokens": request.max_tokens or DEFAULT_MAX_TOKENS}
+    body = {**prompt_of(request, transform, left_out), "max_tokens": request.max_tokens or DEFAULT_MAX_TOKENS}
+    return _with_thinking(body, request, left_out)
+
+
+def thinks(request: ModelRequest) -> bool:
+    """Return whether an effort can be asked for: a budget needs room in `max_tokens`, and its part of every turn."""
+    if not request.effort or thinking_of(request.model or "") != "budget":
+        return bool(request.effort)
+    last = next((message for message in reversed(request.messages) if message.role is Role.ASSISTANT), None)
+    if last is not None and last.tool_calls and not isinstance(last.parts[0], ReasoningPart):
+        return False  # a turn that began without thinking (another model's, say) goes on without it
+    return (request.max_tokens or DEFAULT_MAX_TOKENS) >= LEAST_ROOM
+
+
+def _with_thinking(body: dict[str, Any], request: ModelRequest, left_out: Container[str]) -> dict[str, Any]:
+    effort, kind = request.effort or "", thinking_of(request.model or "")
+    if not thinks(request) or not kind or "thinking" in left_out:
+        return body
+    if kind == "budget":
+        budget = max(_LEAST_BUDGET, body["max_tokens"] * _SHARES.get(effort, 50) // 100)
+        return {**body, "thinking": {"type": "enabled", "budget_tokens": budget}}
+    asked = {**body, "thinking": {"type": "adaptive"}}
+    if "output_config" not in left_out:
+        asked["output_config"] = {**body.get("output_config", {}), "effort": effort}
+    return asked
 
 
 def _transformed(schema: dict[str, Any], transform: Transform) -> dict[str, Any] | None:
@@ -79,24 +122,39 @@ def _turns(messages: Sequence[Message]) -> list[dict[str, Any]]:
 
 
 def _blocks(message: Message) -> list[dict[str, Any]]:
-    if message.role is Role.TOOL:
-        block: dict[str, Any] = {"type": "tool_result", "tool_use_id": message.tool_call_id}
-        if message.content.strip():
-            block["content"] = message.content
-        if message.is_error:
-            block["is_error"] = True
-        return [block]
-    kept = (message.state or {}).get("content")
-    if isinstance(kept, list):
-        return [dict(block) for block in kept if block.get("type") != "text" or str(block.get("text")).strip()]
-    blocks: list[dict[str, Any]] = []
-    if message.content.strip():  # a block of white space is refused
-        blocks.append({"type": "text", "text": message.content})
-    blocks.extend(
-        {"type": "tool_use", "id": call.id, "name": call.name, "input": dict(call.arguments or {})}
-        for call in message.tool_calls
-    )
-    return blocks
+    blocks = [block for part in message.parts if (block := _block(part)) is not None]
+    whole = next((block["content"] for block in blocks if "type" not in block), None)
+    if isinstance(whole, list):  # a turn that an earlier version kept as it came
+        blocks = [dict(block) for block in whole]
+    return [block for block in blocks if block.get("type") != "text" or str(block.get("text")).strip()]
+
+
+def _block(part: Part) -> dict[str, Any] | None:
+    match part:
+        case TextPart():
+            return {"type": "text", "text": part.text}
+        case ToolCall():
+            return {"type": "tool_use", "id": part.id, "name": part.name, "input": dict(part.arguments or {})}
+        case ReasoningPart() if "type" in part.data or "content" in part.data:
+            return dict(part.data)
+        case ToolResultPart():
+            block: dict[str, Any] = {"type": "tool_result", "tool_use_id": part.call_id}
+            if part.text.strip():  # a text of white space is refused
+                block["content"] = part.text
+            return block | ({"is_error": True} if part.is_error else {})
+        case ImagePart():
+            return {"type": "image", "source": _source(part)}
+        case DocumentPart(media_type="text/plain"):
+            source = {"type": "text", "media_type": "text/plain", "data": part.data.decode("utf-8", "replace")}
+            return {"type": "document", "source": source} | ({"title": part.name} if part.name else {})
+        case DocumentPart():
+            return {"type": "document", "source": _source(part)} | ({"title": part.name} if part.name else {})
+    return None
+
+
+def _source(part: ImagePart | DocumentPart) -> dict[str, Any]:
+    data = base64.b64encode(part.data).decode("ascii")
+    return {"type": "base64", "media_type": part.media_type, "data": data}
 
 
 class ClaudeReply(Reply):
@@ -114,6 +172,7 @@ class ClaudeReply(Reply):
                 message = _object_in(event, "message")
                 self.model = str(message.get("model") or self.model)
                 self.used(message.get("usage"))
+                self.ended(message.get("stop_reason"))
                 return self._whole(message) if message.get("content") else ""
             case "message":  # whole, from a server that streams nothing
                 self.model = str(event.get("model") or self.model)
@@ -148,6 +207,9 @@ class ClaudeReply(Reply):
             self._begin(index, {"type": "text", "text": ""})
         place = self._places.get(index, len(self._blocks) - 1)
         block = self._blocks[place]
+        if block.keys() == delta.keys() == _TEXT and delta["type"] == "text_delta" and type(delta["text"]) is str:
+            block["text"] += delta["text"]  # nearly all of a reply: the bound of `bench_streams` needs it
+            return str(delta["text"])
         if delta.get("type") == "input_json_delta":
             if block.get("type") == "tool_use":
                 self.calls.add({"index": place, "arguments": delta.get("partial_json")})
@@ -158,18 +220,20 @@ class ClaudeReply(Reply):
         self._blocks[place] = merged(block, more)
         return content_text(delta) if delta.get("type", "text_delta") == "text_delta" else ""
 
-    def finished(self) -> Finished:
-        """Return the end of a complete reply."""
-        inputs = {call.id: call.arguments for call in self.calls.calls()}
-        blocks = [
-            {**block, "input": dict(inputs.get(str(block.get("id"))) or {})}
-            if block.get("type") == "tool_use"
-            else block
-            for block in self._blocks
-        ]
-        if any(block.get("type") not in ("text", "tool_use") for block in blocks):
-            self.state["content"] = blocks
-        return super().finished()
+    def parts(self, calls: tuple[ToolCall, ...]) -> tuple[TextPart | ToolCall | ReasoningPart, ...]:
+        """Return the blocks of the reply in their order; what is neither text nor a call goes back as it came."""
+        made = {call.id: call for call in calls}
+        parts: list[TextPart | ToolCall | ReasoningPart] = []
+        for block in self._blocks:
+            match block.get("type"):
+                case "text":
+                    parts.append(TextPart(content_text(block)))
+                case "tool_use":
+                    if (call := made.pop(str(block.get("id")), None)) is not None:
+                        parts.append(call)
+                case _:
+                    parts.append(ReasoningPart(block))
+        return (*parts, *made.values())
 
 
 def batch_reply(result: Any, request: ModelRequest) -> BatchReply:

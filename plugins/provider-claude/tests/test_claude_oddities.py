@@ -9,7 +9,7 @@ import pytest
 from nika_provider_claude.client import Client
 
 from nika_core.errors import Category, TaskError
-from nika_core.model.message import Message, Role, ToolSpec
+from nika_core.model.message import Message, Role, ToolResultPart, ToolSpec
 from nika_core.plugin import ClientNotice, Finished, ModelRequest, TextDelta
 from nika_core.plugin.provider import Chunk
 
@@ -107,8 +107,8 @@ async def test_what_the_model_thought_goes_back_as_it_came_before_its_call(raw_s
     raw_server.events(start(), *text("done"), *end())
     _, finished = await answer(raw, ask(tools=(TOOL,)))
     turn = (
-        Message(Role.ASSISTANT, "", finished.tool_calls, state=finished.state),
-        Message(Role.TOOL, "sunny", tool_call_id="a"),
+        Message(Role.ASSISTANT, finished.parts),
+        Message(Role.TOOL, [ToolResultPart("a", "sunny")]),
     )
     await answer(raw, ModelRequest((*ask().messages, *turn), model="claude-sonnet-5", tools=(TOOL,)))
     assert raw_server.bodies[1]["messages"][1]["content"] == [

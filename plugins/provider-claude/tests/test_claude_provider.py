@@ -20,8 +20,18 @@ from nika_provider_claude.wire import batch_names, body_of, names_of
 
 from nika_core import codes
 from nika_core.errors import Category, TaskError
-from nika_core.model.message import Message, Role, ToolCall, ToolSpec
-from nika_core.plugin import BatchSearch, BatchTrace, Finished, ModelRequest, TextDelta, estimate_tokens
+from nika_core.model.message import (
+    DocumentPart,
+    ImagePart,
+    Message,
+    ReasoningPart,
+    Role,
+    TextPart,
+    ToolCall,
+    ToolResultPart,
+    ToolSpec,
+)
+from nika_core.plugin import BatchSearch, BatchTrace, ClientNotice, Finished, ModelRequest, TextDelta, estimate_tokens
 
 KEY = "sk-ant-secret-0123456789"
 WEATHER = ToolSpec(
@@ -125,8 +135,8 @@ async def test_a_tool_call_and_its_result_go_both_ways(llmock: Any, client: Clie
     after = ModelRequest(
         (
             Message(Role.USER, "weather?"),
-            Message(Role.ASSISTANT, "", end.tool_calls),
-            Message(Role.TOOL, "21 C", tool_call_id=end.tool_calls[0].id),
+            Message(Role.ASSISTANT, end.parts),
+            Message(Role.TOOL, [ToolResultPart(end.tool_calls[0].id, "21 C")]),
         ),
         model="claude-sonnet-5",
         tools=(WEATHER,),
@@ -379,9 +389,9 @@ def test_turns_alternate_and_results_of_tools_are_one_turn_of_the_user() -> None
         (
             Message(Role.USER, "a"),
             Message(Role.USER, "b"),
-            Message(Role.ASSISTANT, " ", (ToolCall("1", "f", None, "{x"), ToolCall("2", "g", {"k": 1}))),
-            Message(Role.TOOL, "no", tool_call_id="1", is_error=True),
-            Message(Role.TOOL, "", tool_call_id="2"),
+            Message(Role.ASSISTANT, (TextPart(" "), ToolCall("1", "f", None, "{x"), ToolCall("2", "g", {"k": 1}))),
+            Message(Role.TOOL, [ToolResultPart("1", "no", True)]),
+            Message(Role.TOOL, [ToolResultPart("2", "")]),
             Message(Role.ASSISTANT, ""),
         )
     )
@@ -411,3 +421,94 @@ def test_declaring_it_imports_nothing_heavy() -> None:
     code = "import nika_provider_claude.plugin, nika_provider_claude.client, sys; print('anthropic' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True, timeout=60).strip() == "False"
     assert nika_providers()
+
+
+def test_files_and_reasoning_are_blocks_in_their_places() -> None:
+    thought = {"type": "thinking", "thinking": "hm", "signature": "S"}
+    request = ModelRequest(
+        (
+            Message(
+                Role.USER,
+                [
+                    ImagePart("image/png", b"PNG"),
+                    DocumentPart("application/pdf", b"PDF", "a.pdf", 1),
+                    DocumentPart("text/plain", b"words", "a.txt"),
+                    TextPart("what is this?"),
+                ],
+            ),
+            Message(
+                Role.ASSISTANT,
+                [ReasoningPart(thought), TextPart("I see"), ReasoningPart(thought), ToolCall("1", "f", {})],
+            ),
+        )
+    )
+    asked, answered = (turn["content"] for turn in body_of(request, transform)["messages"])
+    assert asked == [
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "UE5H"}},
+        {
+            "type": "document",
+            "source": {"type": "base64", "media_type": "application/pdf", "data": "UERG"},
+            "title": "a.pdf",
+        },
+        {
+            "type": "document",
+            "source": {"type": "text", "media_type": "text/plain", "data": "words"},
+            "title": "a.txt",
+        },
+        {"type": "text", "text": "what is this?"},
+    ]
+    assert [block["type"] for block in answered] == ["thinking", "text", "thinking", "tool_use"]
+    assert answered[0] == thought
+
+
+def test_a_turn_that_an_earlier_version_kept_whole_goes_back_whole() -> None:
+    blocks = [{"type": "thinking", "thinking": "hm"}, {"type": "tool_use", "id": "1", "name": "f", "input": {}}]
+    turn = Message(Role.ASSISTANT, [ReasoningPart({"content": blocks}), ToolCall("1", "f", {})])
+    assert body_of(ModelRequest((turn,)), transform)["messages"][0]["content"] == blocks
+
+
+def test_an_effort_is_asked_for_as_the_model_knows_it() -> None:
+    body = body_of(ask(effort="high", max_tokens=8000, output_schema={"type": "object"}), transform)
+    assert (body["thinking"], body["output_config"]["effort"]) == ({"type": "adaptive"}, "high")
+    assert body["output_config"]["format"]["type"] == "json_schema"
+    shares = {"low": 2000, "medium": 4000, "high": 6000}
+    for effort, tokens in shares.items():
+        body = body_of(ask(effort=effort, model="claude-haiku-4-5", max_tokens=8000), transform)
+        assert body["thinking"] == {"type": "enabled", "budget_tokens": tokens}
+        assert "output_config" not in body
+    assert body_of(ask(effort="low", model="claude-opus-4-5", max_tokens=2048), transform)["thinking"] == {
+        "type": "enabled",
+        "budget_tokens": 1024,
+    }
+    assert "thinking" not in body_of(ask(max_tokens=8000), transform)
+
+
+def test_thinking_by_a_budget_is_left_out_where_it_has_no_room_or_its_turn_began_without() -> None:
+    small = ask(effort="high", model="claude-haiku-4-5", max_tokens=2047)
+    assert "thinking" not in body_of(small, transform)
+    call, result = ToolCall("1", "f", {}), Message(Role.TOOL, [ToolResultPart("1", "x")])
+    thought = ReasoningPart({"type": "thinking", "thinking": "hm", "signature": "S"})
+    for parts, thinks in ([(call,), False], [(thought, call), True]):
+        messages = (Message(Role.USER, "hi"), Message(Role.ASSISTANT, parts), result)
+        asked = ModelRequest(messages, model="claude-haiku-4-5", effort="high", max_tokens=8000)
+        assert ("thinking" in body_of(asked, transform)) is thinks
+
+
+async def test_the_user_is_told_if_there_is_no_room_to_think(raw_server: Any) -> None:
+    raw_server.status(200, {"type": "message", "content": [{"type": "text", "text": "x"}], "stop_reason": "end_turn"})
+    client = Client({"ANTHROPIC_BASE_URL": raw_server.url, "ANTHROPIC_API_KEY": KEY})
+    asked = ask(effort="high", model="claude-haiku-4-5", max_tokens=100)
+    notices = [chunk.message async for chunk in client.stream(asked) if isinstance(chunk, ClientNotice)]
+    await client.close()
+    assert [("maxTokens" in notice) for notice in notices] == [True]
+
+
+@pytest.mark.parametrize(
+    ("model", "known"),
+    [
+        ("claude-sonnet-5", True), ("claude-opus-4-6", True), ("claude-haiku-4-5", True), ("claude-3-7-sonnet", True),
+        ("claude-opus-4-1", True), ("claude-3-5-haiku", False), ("claude-3-opus", False), ("somebody-elses", False),
+    ],
+)  # fmt: skip
+def test_which_models_know_an_effort(model: str, known: bool) -> None:
+    assert bool(Client({}).info(model).efforts) is known

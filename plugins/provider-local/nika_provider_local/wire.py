@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from nika_core.plugin import ModelRequest, Role
+from nika_core.plugin import DocumentPart, ModelRequest, Role
+from nika_core.toolbox.providers import file_text
 
 _SEED: Final = 1  # the same question gets the same answer
 
@@ -16,7 +17,9 @@ def body_of(request: ModelRequest) -> dict[str, Any]:
         messages.append({"role": "system", "content": request.system})
     for message in request.messages:
         role = "user" if message.role is Role.TOOL else message.role.value
-        messages.append({"role": role, "content": message.content})
+        texts = [file_text(part) for part in message.parts if isinstance(part, DocumentPart)]
+        texts += [result.text for result in message.tool_results]
+        messages.append({"role": role, "content": "\n\n".join([*texts, message.text] if message.text else texts)})
     body: dict[str, Any] = {
         "messages": messages,
         "stream": True,

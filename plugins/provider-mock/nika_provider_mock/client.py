@@ -18,10 +18,12 @@ from nika_core.plugin import (
     BatchTrace,
     Category,
     Chunk,
+    FileAbility,
     Finished,
     Health,
     ModelInfo,
     ModelRequest,
+    ReasoningPart,
     Role,
     TaskError,
     TextDelta,
@@ -34,6 +36,9 @@ from nika_provider_mock.schema_instance import instance_of
 from nika_provider_mock.script import Reply, Script, read_script
 
 SCRIPT_VARIABLE: Final = "NIKA_MOCK_SCRIPT"
+_FILES: Final = FileAbility(
+    ("image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf", "text/plain"), max_pages=100
+)
 _LINE: Final = 200  # characters of the prompt's first line that an unscripted reply repeats
 _BATCH: Final = "mockbatch-"
 
@@ -50,7 +55,15 @@ class Client:
         """Every mock can everything; a model named `mock-small` holds 1,000 tokens."""
         context = 1_000 if model == "mock-small" else 200_000
         return ModelInfo(
-            model, context, context // 2, json_schema=True, batch=True, free=True, batch_discount=Decimal("0.5")
+            model,
+            context,
+            context // 2,
+            json_schema=True,
+            batch=True,
+            free=True,
+            batch_discount=Decimal("0.5"),
+            efforts=("low", "medium", "high"),
+            files=(_FILES,),
         )
 
     def models(self) -> Sequence[ModelInfo]:
@@ -97,8 +110,12 @@ class Client:
             if reply.fault:
                 replies[name] = {"error": reply.fault.message}
             else:
-                end = asdict(finished)
-                end["usage"] = [finished.usage.input_tokens, finished.usage.output_tokens]
+                end = {
+                    "stop_reason": finished.stop_reason,
+                    "usage": [finished.usage.input_tokens, finished.usage.output_tokens],
+                    "tool_calls": [asdict(call) for call in finished.tool_calls],
+                    "model": finished.model,
+                }
                 replies[name] = {"text": text, "end": end}
         packed = zlib.compress(json.dumps(replies, sort_keys=True).encode(), 9)
         return _BATCH + base64.urlsafe_b64encode(packed).decode()
@@ -147,7 +164,8 @@ def _answer(request: ModelRequest, reply: Reply) -> tuple[str, Finished]:
     written = _tokens(text) + sum(_tokens(call.name + call.raw) for call in calls)
     tokens = reply.usage or (estimate_tokens(request), written)
     usage = Usage(input_tokens=tokens[0], output_tokens=tokens[1], calls=1)
-    return text, Finished(stop, usage, calls, request.model or "mock")
+    reasoning = (ReasoningPart({"text": reply.reasoning}),) if reply.reasoning else ()
+    return text, Finished(stop, usage, (*reasoning, *calls), request.model or "mock")
 
 
 def _text(request: ModelRequest, reply: Reply, has_calls: bool) -> str:
@@ -157,7 +175,7 @@ def _text(request: ModelRequest, reply: Reply, has_calls: bool) -> str:
         return reply.text
     if has_calls:
         return ""
-    asked = next((message.content for message in reversed(request.messages) if message.role is Role.USER), "")
+    asked = next((message.text for message in reversed(request.messages) if message.role is Role.USER), "")
     line = next((line.strip() for line in asked.splitlines() if line.strip()), "")
     if request.output_schema is not None:
         return json.dumps(instance_of(request.output_schema, line[:_LINE] or "mock"), ensure_ascii=False)

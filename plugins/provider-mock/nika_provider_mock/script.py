@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from nika_core.plugin import Category, FileError, Json, JsonObject, ModelRequest, Role, TaskError, read_json
+from nika_core.plugin import Category, FileError, Json, JsonObject, Message, ModelRequest, Role, TaskError, read_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class When:
     turn: int | None = None
 
     def fits(self, request: ModelRequest) -> bool:
-        last = request.messages[-1].content if request.messages else ""
-        users = [message.content for message in request.messages if message.role is Role.USER]
+        last = _said(request.messages[-1]) if request.messages else ""
+        users = [message.text for message in request.messages if message.role is Role.USER]
         turn = sum(message.role is Role.ASSISTANT for message in request.messages)
         return (
             (self.contains is None or self.contains in last)
@@ -36,6 +36,10 @@ class When:
             and (self.model is None or fnmatch.fnmatchcase(request.model or "", self.model))
             and (self.turn is None or self.turn == turn)
         )
+
+
+def _said(message: Message) -> str:
+    return message.text or "".join(result.text for result in message.tool_results)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class Reply:
     json: Json = None
     has_json: bool = False
     calls: tuple[Call, ...] = ()
+    reasoning: str = ""
     stop_reason: str | None = None
     usage: tuple[int, int] | None = None
     chunks: int = 3
@@ -117,7 +122,8 @@ def parse_script(value: Any) -> Script:
 
 
 _REPLY_KEYS = {
-    "when", "text", "json", "toolCalls", "stopReason", "usage", "chunks", "times", "delay", "hang", "truncated", "error"
+    "when", "text", "json", "toolCalls", "reasoning", "stopReason", "usage", "chunks", "times", "delay", "hang",
+    "truncated", "error",
 }  # fmt: skip
 
 
@@ -145,6 +151,7 @@ def _reply(value: Any, where: str) -> Reply:
         json=given.get("json"),
         has_json="json" in given,
         calls=tuple(_call(item, f"{where}.toolCalls[{index}]") for index, item in enumerate(calls)),
+        reasoning=str(given.get("reasoning", "")),
         stop_reason=given.get("stopReason"),
         usage=None if usage is None else (int(usage.get("inputTokens", 0)), int(usage.get("outputTokens", 0))),
         chunks=chunks,

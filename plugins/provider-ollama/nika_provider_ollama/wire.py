@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from typing import Any, Final
 
-from nika_core.plugin import Message, ModelRequest, Role, estimate_tokens
-from nika_core.toolbox.providers import ChatReply, with_state
+from nika_core.plugin import DocumentPart, ImagePart, Message, ModelRequest, Role, estimate_tokens
+from nika_core.toolbox.providers import ChatReply, file_text, with_reasoning
 
 _CONTEXT: Final = 4096  # what Ollama holds by default; it cuts what is longer without a word
 
@@ -26,6 +27,8 @@ def body_of(request: ModelRequest) -> dict[str, Any]:
     if context > _CONTEXT:
         options["num_ctx"] = context
     body: dict[str, Any] = {"model": request.model, "messages": _messages(request), "options": options}
+    if request.effort:
+        body["think"] = request.effort
     if request.tools:
         body["tools"] = [
             {
@@ -54,21 +57,32 @@ def _messages(request: ModelRequest) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     if request.system:
         found.append({"role": "system", "content": request.system})
-    found.extend(_message(message, names) for message in request.messages)
+    for message in request.messages:
+        found.extend(_sent(message, names))
     return found
 
 
-def _message(message: Message, names: Mapping[str, str]) -> dict[str, Any]:
+def _sent(message: Message, names: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return a message in the words of the server, which wants each result of a tool in a message of its own."""
     if message.role is Role.TOOL:
-        content = f"Error: {message.content}" if message.is_error else message.content
-        return {"role": "tool", "content": content, "tool_name": names.get(message.tool_call_id or "", "")}
-    sent: dict[str, Any] = {"role": message.role.value, "content": message.content}
+        return [
+            {
+                "role": "tool",
+                "content": f"Error: {result.text}" if result.is_error else result.text,
+                "tool_name": names.get(result.call_id, ""),
+            }
+            for result in message.tool_results
+        ]
+    texts = [file_text(part) for part in message.parts if isinstance(part, DocumentPart)]
+    sent: dict[str, Any] = {"role": message.role.value, "content": "\n\n".join([*texts, message.text])}
+    images = [base64.b64encode(part.data).decode("ascii") for part in message.parts if isinstance(part, ImagePart)]
+    if images:
+        sent["images"] = images
     if message.tool_calls:
         sent["tool_calls"] = [
             {"function": {"name": call.name, "arguments": dict(call.arguments or {})}} for call in message.tool_calls
         ]
-        sent = with_state(sent, message)
-    return sent
+    return [with_reasoning(sent, message)]
 
 
 class Reply(ChatReply):

@@ -71,7 +71,7 @@ async def test_arguments_may_be_text_and_what_the_model_thought_goes_back(ollama
     ollama_server.parts(part("done"), end())
     _, finished = await answer(client, ask(tools=(TOOL,)))
     assert [call.arguments for call in finished.tool_calls] == [{"n": 0}, {"n": 1}]
-    turn = Message(Role.ASSISTANT, "", finished.tool_calls, state=finished.state)
+    turn = Message(Role.ASSISTANT, finished.parts)
     await answer(client, ModelRequest((*ask().messages, turn), model="m"))
     assert ollama_server.bodies[1]["messages"][1]["thinking"] == "a a"
 

@@ -15,7 +15,7 @@ from nika_provider_ollama.wire import body_of
 
 from nika_core import codes
 from nika_core.errors import Category, TaskError
-from nika_core.model.message import Message, Role, ToolCall, ToolSpec
+from nika_core.model.message import DocumentPart, ImagePart, Message, Role, TextPart, ToolCall, ToolResultPart, ToolSpec
 from nika_core.plugin import Finished, ModelRequest, TextDelta
 
 KEY = "ollama-secret-0123456789"
@@ -81,8 +81,8 @@ async def test_tool_calls_get_ids_and_their_results_go_back_by_name(ollama_serve
     messages = body_of(
         ModelRequest(
             (
-                Message(Role.ASSISTANT, "", finished.tool_calls),
-                Message(Role.TOOL, "no", tool_call_id="call_1_0", is_error=True),
+                Message(Role.ASSISTANT, finished.parts),
+                Message(Role.TOOL, [ToolResultPart("call_1_0", "no", True)]),
             )
         )
     )["messages"]
@@ -200,7 +200,7 @@ def test_a_longer_prompt_asks_for_a_larger_context() -> None:
 
 
 def test_arguments_that_were_no_json_are_sent_as_none() -> None:
-    sent = body_of(ModelRequest((Message(Role.ASSISTANT, "", (ToolCall("1", "f", None, "{"),)),)))
+    sent = body_of(ModelRequest((Message(Role.ASSISTANT, (ToolCall("1", "f", None, "{"),)),)))
     assert sent["messages"][0]["tool_calls"] == [{"function": {"name": "f", "arguments": {}}}]
 
 
@@ -230,3 +230,21 @@ def test_models_on_this_machine_are_free_and_hosted_ones_are_not() -> None:
 def test_declaring_it_imports_nothing_heavy() -> None:
     code = "import nika_provider_ollama.plugin, nika_provider_ollama.client, sys; print('ollama' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True, timeout=60).strip() == "False"
+
+
+def test_images_are_beside_the_text_and_text_files_in_it() -> None:
+    parts = [TextPart("what is this?"), ImagePart("image/png", b"PNG"), DocumentPart("text/plain", b"words", "a.txt")]
+    sent = body_of(ModelRequest((Message(Role.USER, parts),)))["messages"][0]
+    assert sent == {"role": "user", "content": "a.txt:\nwords\n\nwhat is this?", "images": ["UE5H"]}
+
+
+async def test_a_model_that_cannot_think_is_an_error_that_says_so(ollama_server: Any, client: Client) -> None:
+    ollama_server.status(400, {"error": '"llama3.2:1b" does not support thinking'})
+    with pytest.raises(TaskError) as caught:
+        async for _ in client.stream(ask(effort="high")):
+            pass
+    assert ollama_server.bodies[0]["think"] == "high"
+    assert (caught.value.code, caught.value.hint) == (
+        codes.MODEL_CANNOT,
+        "use a model that can think, or remove `effort`",
+    )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
-from typing import Final
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
 
-from nika_core.plugin import ModelInfo
+from nika_core.plugin import FileAbility, ModelInfo, Price
 
 # Name pattern -> (tokens of context, tokens of output). The first that fits counts.
 _SIZES: Final[tuple[tuple[str, int, int], ...]] = (
@@ -33,7 +34,17 @@ KNOWN: Final = (
     "o3",
     "o4-mini",
 )
+_SEEING: Final = re.compile(r"(ft:)?(chatgpt-|gpt-)(4o|4\.1|4-turbo|[56])|(ft:)?(o1(?!-(mini|preview))|o3(?!-mini)|o4)")
+_IMAGES: Final = FileAbility(("image/png", "image/jpeg", "image/gif", "image/webp"), 20 * 1024 * 1024)
+_PDF: Final = FileAbility(("application/pdf",), 32 * 1024 * 1024, max_pages=100)
+_TEXT: Final = FileAbility(("text/plain",), 10 * 1024 * 1024)
 _HALF: Final = Decimal("0.5")
+
+
+def _files(model: str, *, official: bool) -> tuple[FileAbility, ...]:
+    if not official:
+        return (_IMAGES, _TEXT)  # a server whose model cannot see says so
+    return (_IMAGES, _PDF, _TEXT) if _SEEING.match(model) else (_TEXT,)
 
 
 def info_of(model: str, *, official: bool, batch: bool, json_schema: bool = True) -> ModelInfo:
@@ -50,4 +61,31 @@ def info_of(model: str, *, official: bool, batch: bool, json_schema: bool = True
         json_schema=json_schema,
         batch=batch,
         batch_discount=_HALF if batch else Decimal(0),
+        files=_files(model, official=official),
+        # Only another server knows what its models can do, and says so when it is asked.
+        efforts=("low", "medium", "high") if not official or _REASONING.match(model) else (),
     )
+
+
+def prices_in(listed: Mapping[str, Any]) -> dict[str, Price]:
+    """Return the prices in a list of models as OpenRouter and others write them: US dollars for one token, as text."""
+    found: dict[str, Price] = {}
+    entries = listed.get("data")
+    for entry in entries if isinstance(entries, list) else ():
+        pricing = entry.get("pricing") if isinstance(entry, Mapping) else None
+        if not isinstance(pricing, Mapping):
+            continue
+        prompt, answer = _per_million(pricing.get("prompt")), _per_million(pricing.get("completion"))
+        if prompt is not None and answer is not None:
+            cached, written = (_per_million(pricing.get(f"input_cache_{kind}")) for kind in ("read", "write"))
+            found[str(entry.get("id"))] = Price(prompt, answer, cached, cache_write_per_million=written)
+    return found
+
+
+def _per_million(text: Any) -> Decimal | None:
+    """Return the price of a million tokens; None for what is no price: some servers write -1 for one that varies."""
+    try:
+        price = Decimal(str(text)) * 1_000_000
+    except InvalidOperation:
+        return None
+    return price if price.is_finite() and price >= 0 else None

@@ -8,8 +8,18 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from nika_core.plugin import BatchReply, Message, ModelRequest, Role, ToolCall
-from nika_core.toolbox.providers import ChatReply, batch_reply_of, with_state
+from nika_core.plugin import (
+    BatchReply,
+    DocumentPart,
+    ImagePart,
+    Message,
+    ModelRequest,
+    Part,
+    Role,
+    TextPart,
+    ToolCall,
+)
+from nika_core.toolbox.providers import ChatReply, batch_reply_of, data_url, file_text, with_reasoning
 
 
 def body_of(request: ModelRequest, *, official: bool, left_out: Container[str] = ()) -> dict[str, Any]:
@@ -19,13 +29,15 @@ def body_of(request: ModelRequest, *, official: bool, left_out: Container[str] =
         left_out: fields that the server does not take. It is asked for a schema in words then.
     """
     if request.output_schema is not None and "response_format" in left_out:
-        request = _asked_in_words(request)
+        request = asked_in_words(request)
     body: dict[str, Any] = {"model": request.model, "messages": _messages(request, left_out)}
     if request.max_tokens is not None:  # one of both is always sent: budgets rely on it
         newer = "max_tokens" in left_out or (official and "max_completion_tokens" not in left_out)
         body["max_completion_tokens" if newer else "max_tokens"] = request.max_tokens
     if request.temperature is not None and "temperature" not in left_out:
         body["temperature"] = request.temperature
+    if request.effort and "reasoning_effort" not in left_out:
+        body["reasoning_effort"] = request.effort
     if request.tools:
         body["tools"] = [
             {
@@ -43,7 +55,7 @@ def body_of(request: ModelRequest, *, official: bool, left_out: Container[str] =
     return body
 
 
-def _asked_in_words(request: ModelRequest) -> ModelRequest:
+def asked_in_words(request: ModelRequest) -> ModelRequest:
     """Return the request with the schema in words, for a server that has no native way."""
     wish = "Answer with one JSON value and nothing else."
     if request.output_schema:
@@ -56,25 +68,54 @@ def _messages(request: ModelRequest, left_out: Container[str]) -> list[dict[str,
     found: list[dict[str, Any]] = []
     if request.system:
         found.append({"role": "system", "content": request.system})
-    found.extend(_message(message, left_out) for message in request.messages)
+    for message in request.messages:
+        found.extend(_sent(message, left_out))
     return found
 
 
-def _message(message: Message, left_out: Container[str]) -> dict[str, Any]:
+def _sent(message: Message, left_out: Container[str]) -> list[dict[str, Any]]:
+    """Return a message in the words of the server, which wants each result of a tool in a message of its own."""
     if message.role is Role.TOOL:
-        content = f"Error: {message.content}" if message.is_error else message.content
-        return {"role": "tool", "tool_call_id": message.tool_call_id, "content": content}
+        return [
+            {
+                "role": "tool",
+                "tool_call_id": result.call_id,
+                "content": f"Error: {result.text}" if result.is_error else result.text,
+            }
+            for result in message.tool_results
+        ]
     if message.role is Role.ASSISTANT and message.tool_calls:
         sent = {
             "role": "assistant",
-            "content": message.content or None,
+            "content": message.text or None,
             "tool_calls": [
                 {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": _arguments(call)}}
                 for call in message.tool_calls
             ],
         }
-        return with_state(sent, message, left_out)
-    return {"role": message.role.value, "content": message.content}
+        return [with_reasoning(sent, message, left_out)]
+    return [{"role": message.role.value, "content": _content(message)}]
+
+
+def _content(message: Message) -> str | list[dict[str, Any]]:
+    """Return a text, or a list of parts if there are files among them."""
+    if not any(isinstance(part, ImagePart | DocumentPart) for part in message.parts):
+        return message.text
+    return [content for part in message.parts if (content := _part(part)) is not None]
+
+
+def _part(part: Part) -> dict[str, Any] | None:
+    match part:
+        case TextPart():
+            return {"type": "text", "text": part.text}
+        case ImagePart():
+            return {"type": "image_url", "image_url": {"url": data_url(part.media_type, part.data)}}
+        case DocumentPart(media_type="text/plain"):
+            return {"type": "text", "text": file_text(part)}
+        case DocumentPart():
+            file = {"filename": part.name or "document.pdf", "file_data": data_url(part.media_type, part.data)}
+            return {"type": "file", "file": file}
+    return None
 
 
 def _arguments(call: ToolCall) -> str:
@@ -87,20 +128,20 @@ def _response_format(schema: dict[str, Any]) -> dict[str, Any]:
         return {"type": "json_object"}
     return {
         "type": "json_schema",
-        "json_schema": {"name": "output", "schema": schema, "strict": _is_strict(schema)},
+        "json_schema": {"name": "output", "schema": schema, "strict": is_strict(schema)},
     }
 
 
-def _is_strict(schema: Any) -> bool:
+def is_strict(schema: Any) -> bool:
     """Whether a schema has the form that `strict` asks for: every object closed, every property required."""
     if isinstance(schema, Mapping):
         if "properties" in schema or schema.get("type") == "object":
             properties = schema.get("properties", {})
             if schema.get("additionalProperties") is not False or set(schema.get("required", ())) != set(properties):
                 return False
-        return all(_is_strict(value) for value in schema.values())
+        return all(is_strict(value) for value in schema.values())
     if isinstance(schema, list):
-        return all(_is_strict(value) for value in schema)
+        return all(is_strict(value) for value in schema)
     return True
 
 

@@ -9,3 +9,7 @@ class TestOpenAI(ProviderConformance):
 
     def environ(self, url: str) -> dict[str, str]:
         return {"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": self.key}
+
+
+class TestOpenAIThatReasons(TestOpenAI):
+    model = "gpt-5"

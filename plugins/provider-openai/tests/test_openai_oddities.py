@@ -10,7 +10,7 @@ from nika_provider_openai.client import Client
 
 from nika_core import codes
 from nika_core.errors import Category, TaskError
-from nika_core.model.message import Message, Role, ToolSpec
+from nika_core.model.message import Message, Role, TextPart, ToolResultPart, ToolSpec
 from nika_core.plugin import ClientNotice, Finished, ModelRequest, TextDelta
 from nika_core.plugin.provider import Chunk
 
@@ -134,7 +134,10 @@ async def test_parts_of_a_content_go_back_as_they_came(raw_server: Any, raw: Cli
     raw_server.events(delta("done", stop="stop"))
     text, end = await answer(raw, ask(tools=(TOOL,)))
     assert text == "let me see"
-    turn = (Message(Role.ASSISTANT, text, end.tool_calls, state=end.state), Message(Role.TOOL, "x", tool_call_id="a"))
+    turn = (
+        Message(Role.ASSISTANT, (*end.parts[:1], TextPart(text), *end.parts[1:])),
+        Message(Role.TOOL, [ToolResultPart("a", "x")]),
+    )
     await answer(raw, ModelRequest((*ask().messages, *turn), model="m"))
     assert raw_server.bodies[1]["messages"][1]["content"] == [thinking, {"type": "text", "text": "let me see"}]
 
@@ -145,7 +148,7 @@ async def test_a_vendors_state_goes_back_unless_the_server_refuses_it(raw_server
     raw_server.status(400, {"error": {"message": "reasoning_content is not allowed in messages"}})
     raw_server.events(delta("done", stop="stop"))
     _, end = await answer(raw, ask(tools=(TOOL,)))
-    turn = (Message(Role.ASSISTANT, "", end.tool_calls, state=end.state), Message(Role.TOOL, "x", tool_call_id="a"))
+    turn = (Message(Role.ASSISTANT, end.parts), Message(Role.TOOL, [ToolResultPart("a", "x")]))
     found = await chunks(raw, ModelRequest((*ask().messages, *turn), model="m"))
     assert isinstance(found[0], ClientNotice)
     first, second = (body["messages"][1] for body in raw_server.bodies[1:])

@@ -18,7 +18,7 @@ from nika_provider_openai.wire import batch_mark, body_of
 
 from nika_core import codes
 from nika_core.errors import Category, TaskError
-from nika_core.model.message import Message, Role, ToolCall, ToolSpec
+from nika_core.model.message import DocumentPart, ImagePart, Message, Role, TextPart, ToolCall, ToolResultPart, ToolSpec
 from nika_core.plugin import BatchSearch, BatchTrace, Finished, ModelRequest, TextDelta
 
 KEY = "sk-llmock-secret-0123456789"
@@ -90,8 +90,8 @@ async def test_a_tool_call_and_its_result_go_both_ways(llmock: Any, client: Clie
     after = ModelRequest(
         (
             Message(Role.USER, "weather?"),
-            Message(Role.ASSISTANT, "", end.tool_calls),
-            Message(Role.TOOL, "21 C", tool_call_id=call.id),
+            Message(Role.ASSISTANT, end.parts),
+            Message(Role.TOOL, [ToolResultPart(call.id, "21 C")]),
         ),
         model="gpt-4o",
         tools=(WEATHER,),
@@ -413,8 +413,8 @@ def test_strict_is_asked_for_only_where_the_schema_has_its_form() -> None:
 def test_a_tools_failure_and_broken_arguments_are_sent_in_a_form_that_servers_take() -> None:
     request = ModelRequest(
         (
-            Message(Role.ASSISTANT, "", (ToolCall("1", "f", None, "{broken"),)),
-            Message(Role.TOOL, "no city", tool_call_id="1", is_error=True),
+            Message(Role.ASSISTANT, (ToolCall("1", "f", None, "{broken"),)),
+            Message(Role.TOOL, [ToolResultPart("1", "no city", True)]),
         )
     )
     assistant, tool = body_of(request, official=True)["messages"]
@@ -441,3 +441,28 @@ def test_declaring_it_imports_nothing_heavy() -> None:
     code = "import nika_provider_openai.plugin, nika_provider_openai.client, sys; print('openai' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True, timeout=60).strip() == "False"
     assert nika_providers()
+
+
+def test_files_are_parts_of_the_content() -> None:
+    parts = [
+        TextPart("what is this?"),
+        ImagePart("image/png", b"PNG"),
+        DocumentPart("application/pdf", b"PDF", "a.pdf", 1),
+        DocumentPart("text/plain", b"words", "a.txt"),
+    ]
+    body = body_of(ModelRequest((Message(Role.USER, parts),)), official=True)
+    assert body["messages"][0]["content"] == [
+        {"type": "text", "text": "what is this?"},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,UE5H"}},
+        {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,UERG"}},
+        {"type": "text", "text": "a.txt:\nwords"},
+    ]
+
+
+def test_an_effort_is_asked_for_where_it_is_known_and_left_out_where_it_was_refused() -> None:
+    assert body_of(ask(effort="low"), official=True)["reasoning_effort"] == "low"
+    assert "reasoning_effort" not in body_of(ask(effort="low"), official=False, left_out={"reasoning_effort"})
+    assert "reasoning_effort" not in body_of(ask(), official=True)
+    official, other = Client({"OPENAI_API_KEY": KEY}), Client({"OPENAI_BASE_URL": "http://127.0.0.1:1/v1"})
+    assert (official.info("gpt-5").efforts, official.info("gpt-4o").efforts) == (("low", "medium", "high"), ())
+    assert other.info("qwen3").efforts

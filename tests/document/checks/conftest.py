@@ -166,6 +166,13 @@ class PluginCatalog:
             raise PluginError(codes.PLUGIN_BLOCKED, f"the source '{name}' is blocked", hint="unblock it")
         return GuardedSource(found, PluginRecord(Kind.TEMPLATE_SOURCE, name, "acme", "acme", "1.0"))
 
+    def settings_keys(self) -> Collection[str]:
+        return KEYWORDS.keys()
+
+    def settings_owner(self, key: str) -> Any:
+        keyword = self.keyword(key)
+        return None if keyword.settings is None else keyword
+
     def install_hint(self, word: str) -> str | None:
         return "uv add acme" if word == "acme" else None
 

@@ -111,7 +111,7 @@ class BatchClient:
         return BatchResult(True, {n: self._reply(r) for n, r in self.shop.batches[batch_id].items()})
 
     def _reply(self, request: ModelRequest) -> BatchReply:
-        text = request.messages[0].content
+        text = request.messages[0].text
         if text in self.shop.wrong:
             return BatchReply(error=self.shop.wrong[text])
         return BatchReply(f"re: {text}", Finished("end", Usage(10, 10)))
@@ -157,8 +157,8 @@ class House:
         self.barrier: Callable[[], None] = lambda: None
 
         class ProviderLookup:
-            def choose(self, provider: str | None, model: str) -> Provider:
-                return Provider(name="acme", summary="x", client="x:Y")
+            def choose(self, provider: str | None, model: str, *, fallback: bool = False) -> tuple[Provider, str]:
+                return Provider(name="acme", summary="x", client="x:Y"), model
 
             def connect(self, provider: Provider) -> BatchClient:
                 return client
@@ -435,7 +435,7 @@ async def test_a_call_that_leaves_before_the_batch_is_sent_is_not_in_it() -> Non
     tasks[0].cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     assert tasks[0].cancelled()
-    assert [[r.messages[0].content for r in batch.values()] for batch in h.shop.batches.values()] == [["b"]]
+    assert [[r.messages[0].text for r in batch.values()] for batch in h.shop.batches.values()] == [["b"]]
     await h.caller.close()
 
 

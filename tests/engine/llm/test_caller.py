@@ -12,13 +12,15 @@ from typing import Any
 import pytest
 
 from nika_core import codes
+from nika_core.engine.core.hashing import digest
 from nika_core.engine.core.ports import CallScope, InMemoryCallCache
+from nika_core.engine.fair_turns import SLICE, FairTurns
 from nika_core.engine.llm.budget import Bound, Budget, SpendingLimits
 from nika_core.engine.llm.caller import ResilientCaller
 from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.recorded_usage import charge_earlier, noted_by_task
 from nika_core.errors import Category, PluginError, TaskError
-from nika_core.model.message import Message, Role, ToolCall, ToolSpec
+from nika_core.model.message import Message, ReasoningPart, Role, TextPart, ToolCall, ToolSpec
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.model.workflow import AgentBlock
 from nika_core.plugin import (
@@ -30,6 +32,8 @@ from nika_core.plugin import (
     ModelRequest,
     Price,
     Provider,
+    RateLimit,
+    RateState,
     Refusal,
     TextDelta,
     TokenEstimate,
@@ -150,17 +154,20 @@ def house(
     provider: Provider | None = None,
     admit: Callable[[Admission], Refusal | None] | None = None,
     choose: Exception | None = None,
+    client: FakeClient | None = None,
+    labels: dict[str, str] | None = None,
+    turns: FairTurns | None = None,
 ) -> House:
-    client = FakeClient(*scripts, info=info)
+    client = client or FakeClient(*scripts, info=info)
     time = Time()
     budget = Budget(bounds or SpendingLimits())
     described = provider or Provider(name="acme", summary="x", client="x:Y")
 
     class ProviderLookup:
-        def choose(self, provider: str | None, model: str) -> Provider:
+        def choose(self, provider: str | None, model: str, *, fallback: bool = False) -> tuple[Provider, str]:
             if choose is not None:
                 raise choose
-            return described
+            return described, model
 
         def connect(self, provider: Provider) -> FakeClient:
             made.connected.append(provider.name)
@@ -172,6 +179,8 @@ def house(
         prices=Prices(public=False),
         admit=admit,
         clock=time,
+        labels=labels,
+        turns=turns,
     )
     made = House(client, caller, budget, time)
     return made
@@ -235,6 +244,53 @@ async def test_a_provider_is_connected_once_however_many_calls_come_at_once() ->
     assert h.connected == ["acme"]
     await h.caller.close()
     assert h.client.closed == 1
+
+
+class LoopTurns:
+    """Counts what happens in each turn of the event loop, on a clock that only the work itself turns."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.work = [0.0]  # seconds in each turn
+
+    def busy(self, seconds: float) -> None:
+        self.now += seconds
+        self.work[-1] += seconds
+
+    async def count(self, work: Any) -> None:
+        """Await it, and count meanwhile."""
+        task = asyncio.ensure_future(work)
+        while not task.done():
+            self.work.append(0.0)
+            await asyncio.sleep(0)
+        task.result()
+
+
+class BusyClient(FakeClient):
+    """Takes time to begin an answer and for each of its pieces, all of which are at hand."""
+
+    turns: LoopTurns
+    begin = 0.0
+    piece = 0.0
+
+    async def stream(self, request: ModelRequest) -> AsyncIterator[Chunk]:
+        self.turns.busy(self.begin)
+        for _ in range(100):
+            self.turns.busy(self.piece)
+            yield TextDelta("x")
+        yield Finished("end", Usage(10, 100))
+
+
+@pytest.mark.parametrize(("begin", "piece"), [(0.4, 0.0), (0.0, 0.2)])
+async def test_calls_begin_and_read_what_is_at_hand_in_turns(begin: float, piece: float) -> None:
+    loop = LoopTurns()
+    h = house(turns=FairTurns(lambda: loop.now))
+    h.client.__class__ = BusyClient
+    h.client.turns, h.client.begin, h.client.piece = loop, begin * SLICE, piece * SLICE  # type: ignore[attr-defined]  # as said above
+    await h.caller.complete(ask(), h.scope())  # they would wait for the provider one by one
+    await loop.count(asyncio.gather(*(h.caller.complete(ask(str(i)), h.scope(key=f"r/{i}#1")) for i in range(50))))
+    assert sum(loop.work[1:]) == pytest.approx(50 * SLICE * (begin + 100 * piece))
+    assert max(loop.work[1:]) <= SLICE * (1 + max(begin, piece)) * 1.001
 
 
 async def test_what_a_model_can_do_is_known_without_calling_it() -> None:
@@ -342,7 +398,7 @@ async def test_a_later_attempt_is_given_the_replies_that_were_paid_for() -> None
     assert h.shown == []
     assert h.used[-1] == NOTHING
     assert not (await h.caller.complete(ask("second"), again)).reused
-    assert [sent.messages[0].content for sent in h.client.asked] == ["first", "second", "second"]
+    assert [sent.messages[0].text for sent in h.client.asked] == ["first", "second", "second"]
     assert h.barriers == 5  # before each call that was sent, and after each reply
 
 
@@ -656,12 +712,65 @@ async def test_tokens_that_the_provider_does_not_tell_are_estimated(told: Usage,
     assert (usage.total_tokens, usage.estimated) == (tokens, True)
 
 
-async def test_the_state_of_a_reply_is_given_again_with_it() -> None:
-    h = house((TextDelta("x"), Finished("end", Usage(5, 5), state={"signature": "S"})))
+async def test_the_reasoning_of_a_reply_is_given_again_with_it() -> None:
+    h = house((TextDelta("x"), Finished("end", Usage(5, 5), (ReasoningPart({"signature": "S"}),))))
     scope = h.scope()
-    assert (await h.caller.complete(ask(), scope)).state == {"signature": "S"}
+    parts = (ReasoningPart({"signature": "S"}, "acme"), TextPart("x"))
+    assert (await h.caller.complete(ask(), scope)).parts == parts
     again = await h.caller.complete(ask(), replace(scope, attempt=2))
-    assert (again.reused, again.state) == (True, {"signature": "S"})
+    assert (again.reused, again.parts) == (True, parts)
+
+
+async def test_the_text_of_a_reply_stays_between_the_parts_that_have_places_for_it() -> None:
+    call, thought = ToolCall("1", "f", {}), ReasoningPart({"thinking": "hm"})
+    end = Finished("toolUse", Usage(5, 5), (thought, TextPart("I "), thought, TextPart("see"), call))
+    h = house((TextDelta("I see"), end), (TextDelta("other"), end))
+    own = ReasoningPart({"thinking": "hm"}, "acme")
+    assert (await h.caller.complete(ask(), h.scope())).parts == (own, TextPart("I "), own, TextPart("see"), call)
+    assert (await h.caller.complete(ask("b"), h.scope())).parts == (own, own, TextPart("other"), call)
+
+
+async def test_a_provider_is_not_sent_the_reasoning_of_another() -> None:
+    h = house(OK)
+    own, foreign = ReasoningPart({"a": 1}, "acme"), ReasoningPart({"a": 1}, "elsewhere")
+    await h.caller.complete(ModelRequest((Message(Role.ASSISTANT, (foreign, TextPart("x"), own)),)), h.scope())
+    assert h.client.asked[0].messages[0].parts == (TextPart("x"), own)
+
+
+async def test_a_reply_that_an_earlier_version_kept_is_given_again() -> None:
+    h = house((AssertionError("called"),))
+    request = {
+        "messages": [
+            {
+                "role": "user",
+                "content": "a question",
+                "tool_calls": [],
+                "tool_call_id": None,
+                "is_error": False,
+                "state": None,
+            }
+        ],
+        "model": "m",
+        "system": None,
+        "tools": [],
+        "max_tokens": 100,
+        "temperature": None,
+        "output_schema": None,
+        "key": "",
+    }
+    kept = {
+        "text": "x",
+        "toolCalls": [{"id": "1", "name": "f", "arguments": {}, "raw": "{}"}],
+        "stopReason": "toolUse",
+        "usage": {"inputTokens": 1, "outputTokens": 1},
+        "model": "m",
+        "state": {"signature": "S"},
+    }
+    scope = h.scope()
+    h.call_cache.put(scope.key, f"model:{digest(['acme', request])}:1", kept)
+    reply = await h.caller.complete(ask("a question"), scope)
+    parts = (ReasoningPart({"signature": "S"}), TextPart("x"), ToolCall("1", "f", {}, "{}"))
+    assert (reply.reused, reply.parts) == (True, parts)
 
 
 async def test_a_notice_of_a_client_is_told_once_and_is_no_text() -> None:
@@ -678,3 +787,130 @@ async def test_each_piece_of_a_stream_is_a_sign_of_life_even_if_nobody_watches()
     beats: list[None] = []
     await h.caller.complete(ask(), h.scope(on_text=None, heartbeat=lambda: beats.append(None)))
     assert len(beats) == 3  # two pieces of text, and the end
+
+
+class AskingClient(FakeClient):
+    """One whose counter is another request."""
+
+    counts_by_asking = True
+
+    def __init__(self, *scripts: Script, info: ModelInfo | None = None) -> None:
+        super().__init__(*scripts, info=info)
+        self.counted = 0
+
+    async def estimate(self, request: ModelRequest) -> TokenEstimate:
+        self.counted += 1
+        return await super().estimate(request)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "info", "counted"),
+    [
+        (tokens(), {}, 0),
+        (tokens(task=10_000, run=10_000, cost="1"), {"context_tokens": 10_000}, 0),
+        (tokens(task=500), {}, 1),
+        (tokens(run=500), {}, 1),
+        (tokens(cost="0.0015"), {}, 1),
+        (tokens(), {"context_tokens": 500}, 1),
+    ],
+    ids=["no limit", "room everywhere", "the task's tokens", "the run's tokens", "the run's cost", "the context"],
+)
+async def test_a_counter_that_is_asked_over_the_network_is_asked_only_if_the_most_that_can_be_does_not_fit(
+    bounds: SpendingLimits, info: dict[str, Any], counted: int
+) -> None:
+    client = AskingClient(info=ModelInfo("m", price=Price(Decimal(1), Decimal(10)), **info))
+    h = house(bounds=bounds, client=client)
+    reply = await h.caller.complete(ask("x" * 500), h.scope())
+    assert (client.counted, reply.text) == (counted, "hello")
+    assert (h.budget.ledger.spent_tokens, h.free) == (12, True)
+
+
+async def test_a_counter_is_asked_before_an_answer_is_cut_short_for_a_prompt_that_may_be_shorter() -> None:
+    client = AskingClient(info=ModelInfo("m", price=Price(Decimal(1), Decimal(10))))
+    h = house(bounds=tokens(task=4300), client=client)
+    await h.caller.complete(ask("x" * 500), h.scope(agent=AgentBlock(model="m")))
+    assert client.counted == 1
+    assert client.asked[0].max_tokens == 4096
+
+
+async def test_what_is_reserved_without_counting_is_no_less_than_any_tokenizer_makes_of_the_prompt() -> None:
+    told: list[Admission] = []
+    h = house(bounds=tokens(), client=AskingClient(), admit=lambda asked: told.append(asked))
+    await h.caller.complete(ask("x" * 500), h.scope())
+    assert told[0].tokens >= 500 + 100
+
+
+async def test_the_bill_of_the_provider_counts_in_place_of_the_price_list() -> None:
+    h = house((TextDelta("x"), Finished("end", Usage(10, 2), billed_usd=Decimal("0.7"))), bounds=tokens(cost="1"))
+    reply = await h.caller.complete(ask(), h.scope())
+    assert (reply.usage.cost_usd, h.budget.ledger.spent_usd) == (Decimal("0.7"), Decimal("0.7"))
+
+
+async def test_a_bill_makes_a_model_without_a_price_a_priced_one() -> None:
+    end = Finished("end", Usage(10, 2), billed_usd=Decimal("0.7"))
+    h = house((TextDelta("x"), end), info=ModelInfo("m"))
+    reply = await h.caller.complete(ask(), h.scope())
+    assert (reply.usage.cost_usd, reply.usage.unpriced) == (Decimal("0.7"), ())
+
+
+@pytest.mark.parametrize("bill", [Decimal(-1), Decimal("NaN"), Decimal("Infinity"), "much"])
+async def test_a_bill_that_is_no_amount_is_not_believed(bill: Any) -> None:
+    h = house((TextDelta("x"), Finished("end", Usage(10, 2), billed_usd=bill)))
+    assert (await h.caller.complete(ask(), h.scope())).usage.cost_usd == Decimal("0.00003")
+
+
+async def test_the_next_call_waits_for_what_the_server_says_is_used_up() -> None:
+    rates = RateState(requests=RateLimit(left=0, reset_seconds=12, limit=1))
+    h = house((TextDelta("x"), Finished("end", Usage(10, 2), rates=rates)))
+    await h.caller.complete(ask(), h.scope())
+    assert h.time.slept == []
+    await h.caller.complete(ask("again"), h.scope())
+    assert sum(h.time.slept) == pytest.approx(12)
+
+
+async def test_a_provider_is_told_the_run_the_task_and_the_projects_labels() -> None:
+    h = house(labels={"costCentre": "research"})
+    await h.caller.complete(ask(), h.scope())
+    sent = h.client.asked[0]
+    assert (sent.run, sent.task, sent.labels) == ("r", "t", {"costCentre": "research"})
+    assert (await h.caller.complete(ask(), h.scope(attempt=2))).reused
+
+
+class ListingClient(FakeClient):
+    """One whose server knows prices."""
+
+    def __init__(self, listed: Any) -> None:
+        super().__init__(info=ModelInfo("m"))
+        self.listed = listed
+        self.asked_prices = 0
+
+    async def prices(self) -> Any:
+        self.asked_prices += 1
+        if isinstance(self.listed, Exception):
+            raise self.listed
+        return self.listed
+
+
+@pytest.mark.parametrize(
+    ("listed", "cost"),
+    [
+        ({"m": Price(Decimal(1), Decimal(10))}, "0.00003"),
+        ({"another": Price(Decimal(1), Decimal(10))}, None),
+        ({"m": Price(Decimal(-1), Decimal(10))}, None),
+        ({"m": "cheap"}, None),
+        (None, None),
+        (TaskError("no", category=Category.NETWORK), None),
+        (ValueError("no"), None),
+    ],
+)
+async def test_a_servers_prices_are_asked_for_once_and_nothing_depends_on_the_answer(
+    listed: Any, cost: str | None
+) -> None:
+    client = ListingClient(listed)
+    h = house(client=client)
+    for text in ("one", "two"):
+        reply = await h.caller.complete(ask(text), h.scope())
+        assert reply.usage.unpriced == (() if cost else ("m",))
+        assert reply.usage.cost_usd == Decimal(cost or 0)
+    await h.caller.complete(ask(model="another-one"), h.scope())
+    assert client.asked_prices == 1

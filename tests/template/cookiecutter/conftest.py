@@ -24,6 +24,8 @@ CASES = {
     "limit_policy-public": NewPlugin(kind="limit_policy", word="thrift", author="Ada Lovelace"),
     "command-public": NewPlugin(kind="command", word="stats", author="Ada Lovelace"),
     "command-private": NewPlugin(kind="command", word="acme-stats", author="acme", private=True),
+    "notifier-public": NewPlugin(kind="notifier", word="inbox", author="Ada Lovelace"),
+    "notifier-private": NewPlugin(kind="notifier", word="acme-board", author="acme", private=True),
     "limit_policy-private": NewPlugin(kind="limit_policy", word="acme-house", author="acme", private=True),
 }
 

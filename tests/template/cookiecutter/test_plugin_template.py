@@ -81,14 +81,18 @@ def test_a_new_project_passes_its_own_checks_at_once_and_builds_a_wheel(
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_its_example_runs_from_the_command_line(case: str, baked: Baked) -> None:
+def test_its_example_runs_from_the_command_line(case: str, baked: Baked, tmp_path: Path) -> None:
     word = CASES[case].word
     variable = word.upper().replace("-", "_")
     environ = {f"{variable}_PLACE": '{"name": "Paris"}', f"{variable}_MODELS": "mock"}
     project, environment = baked.projects[case], baked.environment
     example = project / "examples" / f"{word}.nika.yaml"
 
-    done = environment.run("run", example, "--no-journal", "--format", "json", cwd=project, environ=environ)
+    options: list[object] = ["--no-journal"]
+    if CASES[case].kind == "notifier":  # it asks, and nobody is here
+        (tmp_path / "answers.yaml").write_text("approve: yes")
+        options += ["--mock", "--answers", tmp_path / "answers.yaml"]
+    done = environment.run("run", example, *options, "--format", "json", cwd=project, environ=environ)
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(done.stdout)["status"] == "succeeded"
     shown = environment.run("plugins", "show", word, "--format", "json", cwd=project)

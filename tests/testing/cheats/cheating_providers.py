@@ -1,7 +1,9 @@
 """Providers that keep every rule but one. The honest one keeps all."""
 
 import asyncio
+import base64
 import json
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from nika_core.errors import Category, TaskError
@@ -10,13 +12,18 @@ from nika_core.plugin import (
     BatchResult,
     BatchSearch,
     BatchTrace,
+    FileAbility,
     Finished,
     Health,
     ModelInfo,
     Provider,
+    ReasoningPart,
     TextDelta,
+    TextPart,
     TokenEstimate,
+    ToolCall,
     estimate_tokens,
+    fields,
     hookimpl,
 )
 from nika_core.toolbox.providers import read_error_body, status_error
@@ -132,6 +139,28 @@ class Countless(Honest):
         return Finished("end", Usage(calls=1))
 
 
+class Guessing(Honest):
+    counts_by_asking = True
+
+
+class Asking(Honest):
+    async def estimate(self, request):
+        reader, writer = await self.open("GET", "/count")
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+        return TokenEstimate(estimate_tokens(request))
+
+
+class Pricing(Honest):
+    async def prices(self):
+        return {"m": 0.5}
+
+
+class Accepting(Honest):
+    def __init__(self, environ, settings):
+        super().__init__(environ)
+
+
 class Keeping(Honest):
     kept = []
 
@@ -208,15 +237,135 @@ class Renaming(Honest):
         return ModelInfo("another")
 
 
+class Thinking(Honest):
+    """Honest: it sends the effort, and what the model thinks goes back with its calls."""
+
+    effort_field = "reasoning_effort"
+
+    def info(self, model):
+        return ModelInfo(model, json_schema=True, efforts=("low", "high"))
+
+    async def stream(self, request):
+        body = {"model": request.model, "stream": True, "messages": [], self.effort_field: request.effort}
+        if request.effort is None:
+            del body[self.effort_field]
+        body["messages"] = [self.sent(message) for message in request.messages]
+        body["tools"] = [tool.name for tool in request.tools]
+        if request.output_schema is not None:
+            body["response_format"] = {}
+        reader, writer = await self.open("POST", "/chat/completions", json.dumps(body).encode())
+        try:
+            async for chunk in self.read(reader):
+                yield chunk
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            raise TaskError("the connection broke", category=Category.NETWORK) from error
+        finally:
+            self.close_one(writer)
+
+    def sent(self, message):
+        if message.tool_results:
+            return {"role": "tool", "tool_call_id": message.tool_results[0].call_id}
+        thoughts = [part.data for part in message.parts if isinstance(part, ReasoningPart)]
+        return {"role": message.role, "content": message.text, "thoughts": thoughts}
+
+    def thought(self, text):
+        return ReasoningPart({"text": text})
+
+    async def read(self, reader):
+        self.parts = []
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        if "event-stream" not in head:
+            async for chunk in super().read(Again(head, reader)):
+                yield chunk
+            return
+        while size := int((await reader.readuntil(b"\r\n")).strip(), 16):
+            for line in (await reader.readexactly(size + 2)).decode().splitlines():
+                event = json.loads(line[6:]) if line.startswith("data: {") else {"choices": []}
+                for choice in event["choices"]:
+                    delta = choice["delta"]
+                    if delta.get("content"):
+                        yield TextDelta(delta["content"])
+                    if delta.get("reasoning_content"):
+                        if (thought := self.thought(delta["reasoning_content"])) is not None:
+                            self.parts.append(thought)
+                        if self.blabs:
+                            yield TextDelta(delta["reasoning_content"])
+                    for call in delta.get("tool_calls", ()):
+                        self.parts.append(ToolCall(call["id"], call["function"]["name"], {}))
+                if "usage" in event:
+                    used = event["usage"]
+                    stop = "toolUse" if self.parts else "end"
+                    usage = Usage(used["prompt_tokens"], used["completion_tokens"], calls=1)
+                    yield Finished(stop, usage, tuple(self.parts))
+
+    blabs = False
+
+
+class Again:
+    """A reader whose head was read."""
+
+    def __init__(self, head, reader):
+        self.head, self.reader = head.encode(), reader
+
+    async def readuntil(self, end):
+        head, self.head = self.head, b""
+        return head or await self.reader.readuntil(end)
+
+    async def readexactly(self, count):
+        return await self.reader.readexactly(count)
+
+
+class Effortless(Thinking):
+    async def stream(self, request):
+        async for chunk in super().stream(replace(request, effort=request.effort and "low")):
+            yield chunk
+
+
+class Forgetful(Thinking):
+    def thought(self, text):
+        return None
+
+
+class Blabbing(Thinking):
+    blabs = True
+
+
+class Seeing(Thinking):
+    """Honest: it sends what it is given."""
+
+    def info(self, model):
+        return ModelInfo(model, files=(FileAbility(("image/png", "text/plain")),))
+
+    def sent(self, message):
+        files = [base64.b64encode(part.data).decode() for part in message.parts if not isinstance(part, TextPart)]
+        return {"role": message.role, "content": message.text, "files": files}
+
+
+class Blind(Seeing):
+    def sent(self, message):
+        return {"role": message.role, "content": message.text}
+
+
+class Imagining(Seeing):
+    def info(self, model):
+        return ModelInfo(model, files=(FileAbility(("video/mp4",)),))
+
+
 CLIENTS = (
     Honest, Hoarding, Endless, Countless, Keeping, Mislabelling, Raising, Telling, Hiding, Insisting, Alarming,
-    Boasting, Claiming, Chattering, Eager, Renaming,
+    Boasting, Claiming, Chattering, Eager, Renaming, Guessing, Asking, Pricing, Accepting,
+    Thinking, Effortless, Forgetful, Blabbing, Seeing, Blind, Imagining,
 )  # fmt: skip
 
 
 @hookimpl
 def nika_providers():
     return [
-        Provider(name=each.__name__.lower(), summary="A test.", client=f"cheating_providers:{each.__name__}")
+        Provider(
+            name=each.__name__.lower(),
+            summary="A test.",
+            client=f"cheating_providers:{each.__name__}",
+            settings=fields.MapPattern(fields.Str(), fields.Str()) if each is Accepting else None,
+        )
         for each in CLIENTS
     ]

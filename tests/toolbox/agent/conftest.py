@@ -12,7 +12,7 @@ from nika_core.errors import TaskError
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.events import EventKind
 from nika_core.model.json import Json, JsonObject
-from nika_core.model.message import Message, ToolCall, ToolSpec
+from nika_core.model.message import Message, ToolCall, ToolSpec, parts_of
 from nika_core.model.usage import Usage
 from nika_core.model.workflow import AgentBlock, OutputSpec
 from nika_core.plugin import ModelInfo, ModelReply, ModelRequest, Tool, ToolResult
@@ -20,7 +20,7 @@ from nika_core.plugin import ModelInfo, ModelReply, ModelRequest, Tool, ToolResu
 
 def said(text: str = "", *calls: ToolCall, stop: str = "") -> ModelReply:
     """A reply with a text and tool calls."""
-    return ModelReply(text, calls, stop or ("toolUse" if calls else "end"), Usage(5, 3, calls=1), "m")
+    return ModelReply((*parts_of(text), *calls), stop or ("toolUse" if calls else "end"), Usage(5, 3, calls=1), "m")
 
 
 class ScriptedContext:

@@ -11,7 +11,7 @@ import pytest
 from nika_core import codes
 from nika_core.errors import Category, TaskError
 from nika_core.model.events import EventKind
-from nika_core.model.message import Message, Role, ToolCall, ToolSpec
+from nika_core.model.message import Message, ReasoningPart, Role, TextPart, ToolCall, ToolResultPart, ToolSpec
 from nika_core.model.workflow import AgentBlock, OutputSpec
 from nika_core.plugin import ModelInfo, Tool, ToolResult
 from nika_core.toolbox.agent import converse
@@ -46,7 +46,7 @@ async def test_the_conversation_gets_question_and_answer_but_not_the_turns_betwe
     assert answer.turns == 2
     assert seen.requests[0].messages[:2] == earlier
     assert [m.role.value for m in seen.requests[1].messages] == ["user", "assistant", "user", "assistant", "tool"]
-    assert seen.requests[1].messages[-1].content == "mcp::sky::weather says hi"
+    assert seen.requests[1].messages[-1].tool_results[0].text == "mcp::sky::weather says hi"
     assert seen.called == [("mcp::sky::weather", {"city": "Rome"})]
 
 
@@ -67,7 +67,8 @@ async def test_calls_of_one_turn_run_side_by_side_and_are_answered_in_their_orde
     calls = [ToolCall(str(i), "weather", {"city": city}) for i, city in enumerate(("Rome", "Oslo"))]
     seen = context(reply("", *calls), reply("ok"), on_call=lambda tool, arguments: call(arguments))
     await converse({"prompt": "x"}, seen, tools=[weather])
-    assert [(m.tool_call_id, m.content) for m in seen.requests[1].messages[-2:]] == [("0", "Rome"), ("1", "Oslo")]
+    results = [ToolResultPart("0", "Rome"), ToolResultPart("1", "Oslo")]
+    assert [part for message in seen.requests[1].messages[-2:] for part in message.parts] == results
 
 
 @pytest.mark.parametrize(
@@ -84,10 +85,10 @@ async def test_a_bad_call_goes_back_to_the_model_which_can_mend_it(
 ) -> None:
     seen = context(reply("", call), reply("", ToolCall("2", "weather", {"city": "Rome"})), reply("warm"))
     assert (await converse({"prompt": "x"}, seen, tools=[weather])).text == "warm"
-    told = seen.requests[1].messages[-1]
+    told = seen.requests[1].messages[-1].tool_results[0]
     assert told.is_error
     with pytest.raises(AssertionError, match=says):
-        raise AssertionError(told.content)
+        raise AssertionError(told.text)
     assert len(seen.called) == 1
     assert [(kind, data["isError"]) for kind, _, data in seen.told] == [(EventKind.TOOL_CALLED, True)]
 
@@ -99,7 +100,7 @@ async def test_a_tools_failure_is_told_and_not_fatal(context: Any, reply: Any, w
         on_call=lambda tool, arguments: ToolResult("no such city", is_error=True),
     )
     assert (await converse({"prompt": "x"}, seen, tools=[weather])).text == "I could not"
-    assert seen.requests[1].messages[-1].is_error
+    assert seen.requests[1].messages[-1].tool_results[0].is_error
 
 
 async def test_what_ends_the_task_inside_a_tool_call_is_raised_as_it_is(
@@ -202,8 +203,8 @@ async def test_a_schema_is_asked_for_in_words_where_the_model_has_it_not(context
 async def test_an_answer_that_does_not_fit_is_repaired_with_the_validators_words(context: Any, reply: Any) -> None:
     seen = context(reply("three"), reply('{"score": "3"}'), reply('{"score": 3}'), output=wants_json())
     assert (await converse({"prompt": "x"}, seen)).text == '{"score": 3}'
-    assert "not JSON" in seen.requests[1].messages[-1].content
-    assert "$.score: '3' is not of type 'integer'" in seen.requests[2].messages[-1].content
+    assert "not JSON" in seen.requests[1].messages[-1].text
+    assert "$.score: '3' is not of type 'integer'" in seen.requests[2].messages[-1].text
     assert len(seen.told) == 2
 
 
@@ -288,7 +289,8 @@ async def test_a_skill_that_is_not_there_is_told(context: Any) -> None:
 
 
 async def test_what_a_vendor_sent_with_its_calls_goes_back_with_them(context: Any, reply: Any, weather: Tool) -> None:
-    first = replace(reply("", ToolCall("1", "weather", {"city": "Rome"})), state={"signature": "S"})
-    seen = context(first, reply("warm"))
-    await converse({"prompt": "x"}, seen, tools=[weather])
-    assert [message.state for message in seen.requests[1].messages] == [None, {"signature": "S"}, None]
+    parts = (ReasoningPart({"signature": "S"}), TextPart("hm"), ToolCall("1", "weather", {"city": "Rome"}))
+    seen = context(replace(reply(""), parts=parts), reply("warm"))
+    answer = await converse({"prompt": "x"}, seen, tools=[weather])
+    assert seen.requests[1].messages[1].parts == parts
+    assert (answer.text, answer.messages[-1]) == ("warm", Message(Role.ASSISTANT, "warm"))

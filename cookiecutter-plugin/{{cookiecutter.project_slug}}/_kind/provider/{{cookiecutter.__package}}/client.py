@@ -44,7 +44,7 @@ class Client(ClientBase):
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[Chunk]:
         """Yield the last message, word by word, then `Finished`; a real client sends the request here."""
-        prompts = [message.content for message in request.messages if message.role is Role.USER]
+        prompts = [message.text for message in request.messages if message.role is Role.USER]
         words = prompts[-1].split(" ") if prompts else []
         stop = "end"
         if request.max_tokens is not None and len(words) > request.max_tokens:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from nika_core.engine.local.start_throttle import SLICE, StartThrottle
+from nika_core.engine.fair_turns import SLICE, FairTurns
 
 
 async def started(turns, busy, names):
@@ -30,13 +30,13 @@ async def started(turns, busy, names):
 
 
 async def test_long_starts_have_a_turn_each_in_the_order_of_asking():
-    order = await started(StartThrottle(), 1.2 * SLICE, range(12))
+    order = await started(FairTurns(), 1.2 * SLICE, range(12))
     assert list(order) == list(range(12))
     assert len(set(order.values())) == 12
 
 
 async def test_quick_starts_that_come_one_by_one_wait_for_nothing():
-    turns = StartThrottle()
+    turns = FairTurns()
     await turns.acquire()
     turns._until = asyncio.get_running_loop().time() + 60
     waiting = turns.acquire()
@@ -48,7 +48,7 @@ async def test_quick_starts_that_come_one_by_one_wait_for_nothing():
 
 
 async def test_one_that_is_cancelled_while_it_waits_holds_up_nobody():
-    turns = StartThrottle()
+    turns = FairTurns()
     tasks = [asyncio.create_task(turns.acquire()) for _ in range(5)]
     await asyncio.sleep(0)
     tasks[0].cancel()

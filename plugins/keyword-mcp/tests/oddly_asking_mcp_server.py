@@ -1,6 +1,8 @@
-"""A server over stdio whose answers are raw lines: the first argument is a JSON object of methods and lines.
+"""A server over stdio that asks, by raw lines: the first argument is a JSON object of methods and lines.
 
-In a line, @ID stands for the request's id. A method that is not named is answered properly.
+In a line, @ID stands for the request's id. A method that is not named is answered properly. `answer` is what is written
+for an answer of the client's, `error` for one that is an error: there @ID is the last request's, and @ANSWER the
+answer, in a JSON text.
 """
 
 from __future__ import annotations
@@ -23,12 +25,17 @@ def write(text: str) -> None:
     sys.stdout.buffer.flush()
 
 
-write(lines.get("start", ""))
+last = ""
 for line in sys.stdin:
     asked = json.loads(line)
     method = asked.get("method", "")
+    if "id" in asked and not method:
+        shown = json.dumps(json.dumps(asked))[1:-1]
+        reply = lines.get("error" if "error" in asked and "error" in lines else "answer", "")
+        write(reply.replace("@ID", last).replace("@ANSWER", shown))
     if "id" not in asked or not method:
         continue
+    last = str(asked["id"])
     if method in lines:
         write(lines[method].replace("@ID", str(asked["id"])))
     elif method in GOOD:

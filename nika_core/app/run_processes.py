@@ -1,0 +1,34 @@
+"""The processes that plugins start for a run: none of them outlives it, nor a Nika that was killed."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Final
+
+from nika_core.engine.local.event_loop import run_to_end
+from nika_core.journal import Journal
+
+_PROCESSES: Final = "nika_core.toolbox.process.family"
+
+
+async def end_processes(run_id: str, *, of_a_killed_nika: bool = False) -> None:
+    """End whatever the run's processes left behind; costs nothing where no plugin started one.
+
+    Args:
+        of_a_killed_nika: another process may have started some.
+    """
+    if of_a_killed_nika:
+        importlib.import_module(_PROCESSES)
+    processes = sys.modules.get(_PROCESSES)
+    if processes is not None:
+        await processes.sweep(run_id)
+
+
+def remove_run(journal: Journal, run: str) -> str:
+    """Remove a run that no process works on, and end what a killed Nika left running of it: nobody could find that any
+    more. Return the run's whole id. Raise JournalError.
+    """
+    run_id = journal.remove(run)
+    run_to_end(end_processes(run_id, of_a_killed_nika=True))  # no other process can begin to work on it any more
+    return run_id

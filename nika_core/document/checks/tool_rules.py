@@ -1,0 +1,116 @@
+"""Rules about what tool calls are given: their fields are the keyword's, and some call must be able to match."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from nika_core import codes
+from nika_core.document.checks.check_context import Context
+from nika_core.document.checks.tool_entries import WorkflowPayload
+from nika_core.errors import NikaError, Place, Problem, Severity
+from nika_core.model.json import Json
+from nika_core.model.nearest import did_you_mean
+from nika_core.model.path_globs import glob_problem
+from nika_core.model.tool_rules import ANY_MORE, ToolRule, tool_of
+from nika_core.model.tools import may_overlap
+from nika_core.model.workflow import NodePath
+from nika_core.plugin import RuleField
+
+_EXAMPLES: Final = {
+    RuleField.TEXT: ("a text", "GET"),
+    RuleField.WORDS: ("a list of words", "[git, log, '*']"),
+    RuleField.PATHS: ("a mapping of names to globs", '{path: "docs/**"}'),
+}
+
+
+def rule_problems(context: Context, rule: ToolRule, at: Callable[[NodePath], Place]) -> Iterator[Problem]:
+    """Yield why no call can match a rule, whose `tool` is known to name tools.
+
+    Args:
+        at: returns the place of a part of the rule.
+    """
+    word = rule.tool.partition("::")[0]
+    keyword = None if "*" in word else context.keyword(word)
+    if keyword is None:
+        hint = "name one keyword in `tool`, without a `*`"
+        yield Problem(codes.UNKNOWN_TOOL, "a rule with fields is about the tools of one keyword", at(("tool",)), hint)
+        return
+    if not context.can_be_asked(keyword):
+        return
+    facets = context.catalog.facets(word)
+    problems: list[Problem] = []
+    try:
+        kinds = facets.rule_fields()
+        for name, value in rule.fields.items():
+            kind = kinds.get(name)
+            if kind is None:
+                known = f"it has {', '.join(sorted(kinds))}" if kinds else f"write the name alone: {rule.tool}"
+                hint = did_you_mean(name, kinds) or known
+                message = f"a rule about `{word}` has no field '{name}'"
+                problems.append(Problem(codes.UNKNOWN_TOOL, message, at((name,)), hint))
+                continue
+            problems += _value_problems(kind, name, value, at)
+        if not problems:
+
+            def report(
+                message: str,
+                place: Place,
+                *,
+                code: str = codes.UNKNOWN_TOOL,
+                hint: str | None = None,
+                severity: Severity = Severity.ERROR,
+            ) -> None:
+                problems.append(Problem(code, message, place, hint, severity))
+
+            payload = WorkflowPayload(
+                context.workflow, context.settings.get(word, {}), context.environ or {}, at(("tool",)), at
+            )
+            facets.check_rule(rule.fields, payload, report)
+    except NikaError as error:
+        problems.append(Problem(error.code, error.message, error.place or at(("tool",)), error.hint))
+    yield from problems
+
+
+def _value_problems(kind: RuleField, name: str, value: Json, at: Callable[[NodePath], Place]) -> Iterator[Problem]:
+    what, example = _EXAMPLES[kind]
+    fits = {
+        RuleField.TEXT: isinstance(value, str) and value.strip() != "",
+        RuleField.WORDS: isinstance(value, list) and value and all(isinstance(each, str) for each in value),
+        RuleField.PATHS: isinstance(value, dict) and value and all(isinstance(each, str) for each in value.values()),
+    }[kind]
+    if not fits:
+        message = f"`{name}` of a rule is {what}"
+        yield Problem(codes.UNKNOWN_TOOL, message, at((name,)), f"write {name}: {example}")
+    elif isinstance(value, list):
+        if value[0] == ANY_MORE or not str(value[0]).strip():
+            message = f"`{name}` names no program"
+            yield Problem(
+                codes.UNKNOWN_TOOL, message, at((name, 0)), f"write {name}: {example}, or the tool's name alone"
+            )
+        elif ANY_MORE in value[:-1]:
+            message = f"in `{name}`, '*' stands for further words and can only be the last one"
+            hint = "a single word cannot be left open; name it, or end the list with '*'"
+            yield Problem(codes.UNKNOWN_TOOL, message, at((name, value.index(ANY_MORE))), hint)
+    elif isinstance(value, dict):
+        for key, glob in value.items():
+            problem = glob_problem(str(glob))
+            if problem is not None:
+                message = f"no path can match the glob '{glob}': {problem}"
+                hint = f"paths are relative to the workflow's folder: {name}: {example}"
+                yield Problem(codes.UNKNOWN_TOOL, message, at((name, key)), hint)
+
+
+def check_use(
+    list_name: str, entries: Sequence[str], at: Callable[[NodePath], Place], allowed: Sequence[str], whose: str
+) -> Iterator[Problem]:
+    """Yield entries that are about tools which nothing allows."""
+    for index, entry in enumerate(entries):
+        tool = tool_of(entry)
+        if not any(may_overlap(tool, tool_of(one)) for one in allowed):
+            yield Problem(
+                codes.UNKNOWN_TOOL,
+                f"'{tool}' in `{list_name}` can match nothing: {whose} `allowedTools` has no such tool",
+                at((list_name, index)),
+                f"add it to `allowedTools`, whose calls `{list_name}` puts to a person, or remove it",
+            )

@@ -1,0 +1,232 @@
+"""What a call may take is allowed and reserved before it is sent: with a chain, for the dearest of its models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Final
+
+from nika_core import codes
+from nika_core.engine.core.ports import CallScope
+from nika_core.engine.llm.batching import BatchPolicy
+from nika_core.engine.llm.budget import Budget, Reservation
+from nika_core.engine.llm.connections import Connection, Connections
+from nika_core.engine.llm.fallback import Candidate
+from nika_core.engine.llm.pricing import Prices
+from nika_core.engine.llm.request_defaults import fit_context, most_tokens, require_abilities, wanted_tokens
+from nika_core.engine.llm.streaming import count
+from nika_core.engine.llm.usage_settlement import InFlightCall
+from nika_core.errors import Category, TaskError
+from nika_core.model.clock import Clock
+from nika_core.model.usage import Usage
+from nika_core.plugin import Admission, ModelInfo, ModelRequest, Refusal, Stage, estimate_tokens
+from nika_core.values import dataclass, replace
+
+_PATIENCE: Final = 2.0  # seconds that a call waits for its first model although it has a fallback
+
+
+@dataclass(frozen=True, slots=True)
+class _Need:
+    """What a call may take: `tokens` and `cost` itself, `reserved` and `dearest` with the models that may follow it.
+
+    `prompt` is what its prompt has, as far as anybody knows.
+    """
+
+    request: ModelRequest
+    prompt: int
+    tokens: int
+    cost: Decimal | None
+    reserved: int
+    dearest: Decimal | None
+
+
+def _at_most(cost: Decimal | None, bound: Decimal | None) -> bool:
+    return cost is None or (bound is not None and cost <= bound)
+
+
+class Reserver:
+    """Reserves for the calls of one run. `tell` shows a notice once in the run."""
+
+    def __init__(
+        self,
+        budget: Budget,
+        prices: Prices,
+        connections: Connections,
+        clock: Clock,
+        batch_policy: BatchPolicy | None,
+        admit: Callable[[Admission], Refusal | None] | None,
+        tell: Callable[[CallScope, str], None],
+        labels: Mapping[str, str],
+    ) -> None:
+        self._budget = budget
+        self._prices = prices
+        self._connections = connections
+        self._clock = clock
+        self._batch_policy = batch_policy
+        self._admit = admit
+        self._tell_once = tell
+        self._labels = labels
+
+    async def reserve(
+        self, candidates: Sequence[Candidate], call: CallScope, kept: Reservation | None
+    ) -> tuple[ModelRequest, InFlightCall]:
+        """Reserve what the first of these models takes at most, or the dearest of them if that is more.
+
+        Args:
+            kept: what was reserved before for a model that was asked nothing.
+        """
+        candidate = candidates[0]
+        connection, info, meant = candidate.connection, candidate.info, candidate.request
+        self._connections.breaker(connection, info.name).refuse_while_open()
+        unsent = require_abilities(meant, call.agent, info)
+        if unsent is not None:
+            self._tell_once(call, unsent)
+        policy = self._batch_policy
+        batch = policy is not None and info.batch and policy.eligible(call, meant)
+        account, room = call.account, self._budget.ledger.task_room(call.account)
+        if kept is not None and kept.is_open and room is not None:
+            room += kept.tokens
+        need = self._if_it_fits(candidates, call, room, kept, batch=batch)
+        if need is None:
+            prompt = (await count(meant, connection)).input_tokens
+            need = self._need(candidates, call, room, prompt, batch=batch)
+        key = meant.key or f"{call.key}/{candidate.name}"
+        ready = replace(need.request, key=key, run=call.run_id, task=call.task_id, labels=self._labels)
+        if len(candidates) > 1:
+            self._refuse_while_limited(connection, info.name, need.tokens)
+        if kept is not None and kept.is_open:
+            if need.reserved <= kept.tokens and _at_most(need.dearest, kept.cost):
+                return ready, self._in_flight(candidate, kept, need, batch=batch)
+            kept.give_back()
+        try:
+            reservation = await self._budget.reserve(
+                account, need.reserved, need.dearest, title=call.task_id, budgets=call.budgets
+            )
+        except TaskError as error:
+            if (need.reserved, need.dearest) != (need.tokens, need.cost) and error.hint:
+                names = ", ".join(other.info.name for other in candidates[1:])
+                error.hint += f" It is reserved for the dearest of `fallback` ({names}), too."
+            raise
+        reservation.kept = len(candidates) > 1
+        return ready, self._in_flight(candidate, reservation, need, batch=batch)
+
+    def _refuse_while_limited(self, connection: Connection, model: str, tokens: int) -> None:
+        """Raise TaskError if a model with others after it would have to wait for long: the next one is asked."""
+        seconds = self._connections.quota(connection, model).wait(tokens)
+        if seconds > _PATIENCE:
+            message = (
+                f"'{connection.provider.name}' takes no more calls to '{model}' for {seconds:.0f} s: nothing was sent"
+            )
+            raise TaskError(message, category=Category.RATE_LIMIT, retry_after=seconds)
+
+    def _if_it_fits(
+        self,
+        candidates: Sequence[Candidate],
+        call: CallScope,
+        room: int | None,
+        kept: Reservation | None,
+        *,
+        batch: bool,
+    ) -> _Need | None:
+        """Return what a call needs by our own upper bound of its prompt, if that fits what is left: then a counter that
+        is another request need not be asked. None: it does not, or there is no such counter.
+        """
+        candidate = candidates[0]
+        if not getattr(candidate.connection.client, "counts_by_asking", False) or (kept is not None and kept.is_open):
+            return None
+        bound, ledger = most_tokens(candidate.request), self._budget.ledger
+        try:
+            need = self._need(candidates, call, room, bound, batch=batch)
+        except TaskError:  # by that bound it is too much: the counter may say otherwise
+            return None
+        if need.request.max_tokens != wanted_tokens(candidate.request, candidate.info):
+            return None  # the answer would be cut short for a prompt that may be much shorter
+        fits = ledger.fits(call.account, need.reserved, need.dearest, call.budgets)
+        return replace(need, prompt=estimate_tokens(candidate.request)) if fits else None
+
+    def _need(
+        self, candidates: Sequence[Candidate], call: CallScope, room: int | None, prompt: int, *, batch: bool
+    ) -> _Need:
+        """Return what a call needs whose prompt has `prompt` tokens. Raise TaskError if it is too long, or refused."""
+        candidate = candidates[0]
+        ready = fit_context(candidate.request, candidate.info, prompt, room)
+        tokens, cost = self._worst_case(ready, call, candidate.connection, candidate.info, prompt, batch=batch)
+        most = [(tokens, cost), *(self._at_most(other, room, prompt) for other in candidates[1:])]
+        reserved = max(each for each, _ in most)
+        dearest = max((each for _, each in most if each is not None), default=None)
+        return _Need(ready, prompt, tokens, cost, reserved, dearest)
+
+    def _in_flight(
+        self,
+        candidate: Candidate,
+        reservation: Reservation,
+        need: _Need,
+        *,
+        batch: bool,
+    ) -> InFlightCall:
+        worst = Usage(need.tokens, 0, need.cost or Decimal(0))
+        began = self._clock.monotonic()
+        return InFlightCall(candidate.connection, candidate.info, reservation, worst, need.prompt, began, batch)
+
+    def _at_most(self, candidate: Candidate, room: int | None, counted: int) -> tuple[int, Decimal | None]:
+        """Return the tokens and the cost of a model that may be asked later; nobody has counted its prompt.
+
+        Args:
+            counted: tokens of the prompt for the model that is asked now.
+        """
+        prompt = max(estimate_tokens(candidate.request), counted)
+        try:
+            reply = fit_context(candidate.request, candidate.info, prompt, room).max_tokens or 0
+        except TaskError:  # it cannot hold the conversation, and will not be asked
+            return 0, None
+        cost = self._prices.cost(candidate.connection.provider.name, candidate.info, Usage(prompt, reply))
+        return prompt + reply, cost
+
+    def _worst_case(
+        self,
+        request: ModelRequest,
+        call: CallScope,
+        connection: Connection,
+        info: ModelInfo,
+        prompt: int,
+        *,
+        batch: bool,
+    ) -> tuple[int, Decimal | None]:
+        """Return what the call may take, in tokens and dollars (None: unknown). Raise TaskError if a policy refuses."""
+        tokens = prompt + (request.max_tokens or 0)
+        worst = Usage(prompt, request.max_tokens or 0)
+        cost = self._prices.cost(connection.provider.name, info, worst, batch=batch)
+        bound = self._budget.ledger.bounds.run_cost
+        if cost is None and bound is not None:
+            self._tell_once(
+                call,
+                f"The price of the model '{info.name}' is not known: {bound.name} cannot bound what it costs, only the "
+                "limits of tokens do. Give its price under `prices:` in nika.yaml.",
+            )
+        self._ask_policies(call, connection, info, tokens, cost)
+        return tokens, cost
+
+    def _ask_policies(
+        self, call: CallScope, connection: Connection, info: ModelInfo, tokens: int, cost: Decimal | None
+    ) -> None:
+        if self._admit is None:
+            return
+        ledger = self._budget.ledger
+        refusal = self._admit(
+            Admission(
+                Stage.MODEL,
+                call.workflow,
+                call.run_id,
+                call.task_id,
+                call.keyword,
+                connection.provider.name,
+                info.name,
+                tokens=tokens,
+                cost_usd=cost,
+                spent_tokens=ledger.spent_tokens,
+                spent_usd=ledger.spent_usd,
+            )
+        )
+        if refusal is not None:
+            code = refusal.code or codes.POLICY_REFUSED
+            raise TaskError(refusal.reason, category=Category.BUDGET, code=code, hint=refusal.hint)

@@ -1,0 +1,48 @@
+"""The command line that answers a question."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Final
+
+from nika_core.model.approval import YES
+from nika_core.model.question import Question
+from nika_core.model.workflow import InputSpec
+
+_DIGEST: Final = 12  # characters
+
+
+def answer_command_line(run_id: str, task: str, question: Question, digest: str = "") -> str:
+    """Return the command that answers a question, with the fields of its form to fill in.
+
+    Args:
+        digest: of the question; with it, the command cannot answer another question that the task asks later.
+    """
+    command = f"nika answer {run_id} {shell_id(task)}"
+    if digest:
+        command += f" --digest {digest[:_DIGEST]}"
+    if question.form is None:
+        return f"{command} yes (or {', '.join(('no', *question.words))})"
+    if question.calls and len(question.form) == 1:
+        (field,) = question.form.values()
+        others = [str(value) for value in field.enum or () if value != YES]
+        return f"{command} yes (or {', '.join(others)})"
+    fields = [(f"-i {name}={_values(spec)}", spec.required) for name, spec in question.form.items()]
+    instead = [f"(or {', '.join(question.words)})"] if question.words else []
+    return " ".join([command, *(field if required else f"[{field}]" for field, required in fields), *instead])
+
+
+def _values(spec: InputSpec) -> str:
+    if spec.enum:
+        shown = "|".join(
+            value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in spec.enum
+        )
+    else:
+        shown = (spec.format or spec.type).upper()
+    return f"{shown},..." if spec.many else shown
+
+
+def shell_id(task: str) -> str:
+    """Return a task's id without brackets, which are a pattern to a shell."""
+    return re.sub(r"\[([0-9]+)\]", r".\1", task)

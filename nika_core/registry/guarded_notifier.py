@@ -1,0 +1,35 @@
+"""A notifier as the kernel calls it: whatever a plugin does wrong there is one error with its name."""
+
+from __future__ import annotations
+
+import asyncio
+
+from nika_core.errors import NikaError, PluginError
+from nika_core.plugin import Notifier, QuestionNotice
+from nika_core.registry.loading import broken, one_line
+from nika_core.registry.scan import PluginRecord
+
+
+class GuardedNotifier:
+    """Guard `own`, an object of `record`. Errors meant for the user pass; all else is the plugin's fault."""
+
+    def __init__(self, own: Notifier, record: PluginRecord) -> None:
+        self._own = own
+        self.record = record
+
+    def _failed(self, error: BaseException) -> PluginError:
+        return broken(self.record, f"fails in `notify`: {one_line(error)}")
+
+    async def notify(self, notice: QuestionNotice) -> None:
+        """Tell of a question. Raise NikaError if that fails."""
+        try:
+            await self._own.notify(notice)
+        except NikaError:
+            raise
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():  # its time is over
+                raise
+            raise self._failed(error) from error
+        except BaseException as error:  # not even its SystemExit may end a run
+            raise self._failed(error) from error
