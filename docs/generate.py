@@ -53,7 +53,17 @@ KINDS = {
         "provider",
         "providers.md",
         (
-            *("Provider", "Client", "ModelInfo", "Price", "ModelRequest", "TextDelta", "Finished", "ModelReply"),
+            *(
+                "Provider",
+                "Client",
+                "ModelInfo",
+                "FileAbility",
+                "Price",
+                "ModelRequest",
+                "TextDelta",
+                "Finished",
+                "ModelReply",
+            ),
             *(
                 "TokenEstimate",
                 "Health",

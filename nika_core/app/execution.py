@@ -11,6 +11,7 @@ from functools import cache, partial
 from typing import Final
 
 from nika_core.app.answering import open_questions, send_answer
+from nika_core.app.attached_paths import with_files
 from nika_core.app.batchable_tasks import BatchableTasks
 from nika_core.app.earlier_answers import EarlierAnswers
 from nika_core.app.inner_runs import inner_request
@@ -324,7 +325,8 @@ class Execution:
 
             keyword, facets = prepared.keywords[task.keyword], prepared.facets[task.keyword]
             payload = render_payload(keyword, facets, task.payload, value, max_depth=json_depth)
-            return with_model(payload, keyword, workspace.project, provider=prepared.options.provider)
+            payload = with_model(payload, keyword, workspace.project, provider=prepared.options.provider)
+            return payload if prepared.options.mock else with_files(payload, task, keyword, folder.path)
 
         batch_policy, batchable = None, self._batchable
         if batchable is not None:

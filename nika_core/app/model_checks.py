@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Final
 
 from nika_core import codes
 from nika_core.app.installed_providers import InstalledProviders
-from nika_core.app.known_models import likely_model, unknown_model
+from nika_core.app.known_models import likely_model, prices_of, unknown_model
 from nika_core.app.workspace import Workspace
 from nika_core.document import LoadedWorkflow
+from nika_core.engine.llm.pricing import Prices
+from nika_core.engine.llm.request_defaults import why_refused
 from nika_core.errors import NikaError, Place, PluginError, Problem, Severity
+from nika_core.model.files import FileError
 from nika_core.model.limits import LimitKind
+from nika_core.model.media import inside, read_media
 from nika_core.model.nearest import did_you_mean
 from nika_core.model.project import Project
 from nika_core.model.template import Template
@@ -51,6 +56,10 @@ class ModelChecks:
         for word in dict.fromkeys(task.keyword for task in workflow.tasks):
             with suppress(PluginError):  # the document's own check reports it
                 self.keywords[word] = workspace.registry.keyword(word)
+
+    @cached_property
+    def _prices(self) -> Prices:
+        return prices_of(self._workspace)
 
     def problems(self) -> list[Problem]:
         """Return errors and warnings, each once, with its place and the tasks that have it."""
@@ -91,12 +100,13 @@ class ModelChecks:
         yield from self._usable(provider, info, task.at(("model",)) if own is not None else self._block("model"), task)
         chain.add((provider.name, info.name))
         yield from self._cannot(task, info, uses_tools=uses_tools)
+        yield from self._no_files(task, info, self.keywords[task.keyword].file_fields)
         yield from self._no_effort(task, info, main=task.payload.get("model") is None)
 
     def _usable(self, provider: Provider, info: ModelInfo, place: Place | None, task: Task) -> Iterator[Problem]:
         self.providers[provider.name] = provider
         client = self._directory.connect(provider)
-        warning = unknown_model(self._workspace, client, provider, info, place or task.place)
+        warning = unknown_model(self._prices, client, provider, info, place or task.place)
         if warning is not None:
             yield warning
 
@@ -138,6 +148,7 @@ class ModelChecks:
         yield from self._usable(provider, info, place, task)
         chain.add((provider.name, info.name))
         yield from self._cannot(task, info, uses_tools=uses_tools)
+        yield from self._no_files(task, info, self.keywords[task.keyword].file_fields)
         yield from self._no_effort(task, info, main=False)
 
     def _of_tier(self, problem: Problem, said: object, model: str) -> Problem:
@@ -215,6 +226,21 @@ class ModelChecks:
                 message += "; the agent block's is not sent to it"
                 hint = "set `effort` on the tasks whose models know it"
                 yield Problem(codes.MODEL_CANNOT, message, place, hint, Severity.WARNING)
+
+    def _no_files(self, task: Task, info: ModelInfo, fields: Iterable[str]) -> Iterator[Problem]:
+        """Args: fields: those of the payload that are lists of files."""
+        for name in sorted(fields):
+            entries = task.payload.get(name)
+            for number, entry in enumerate(entries if isinstance(entries, list | tuple) else ()):
+                why = None if info.files else "takes no files"
+                if why is None and isinstance(entry, str):
+                    with suppress(FileError):  # the task's own check reports it
+                        why = why_refused(read_media(inside(self._workflow.folder, entry)), info)
+                if why is not None:
+                    what = entry.text if isinstance(entry, Template) else entry
+                    message = f"the model '{info.name}' {why}, and task '{task.id}' attaches '{what}'"
+                    hint = "use another model, or attach something else"
+                    yield Problem(codes.MODEL_CANNOT, message, task.at((name, number)), hint)
 
     def _block(self, key: str) -> Place | None:
         """Return where the agent block (else the project file) says it; None if the command line does."""

@@ -96,8 +96,12 @@ class QuestionNotices:
         self._reporter: Reporter | None = None
 
     def opened(self, command: AwaitExternal, at: float, reporter: Reporter) -> None:
-        """Tell of the question that a node asks, if it asks one, every notifier that has not been told of it."""
-        if not is_question(command.wait.about):
+        """Tell of the question that a node asks, if it asks one, every notifier that has not been told of it.
+
+        A question whose time was over while nothing ran is not told.
+        """
+        deadline = command.wait.deadline
+        if not is_question(command.wait.about) or (deadline is not None and deadline <= at):
             return
         self._reporter = reporter
         key, since = self._key(command), self._since(command, at)

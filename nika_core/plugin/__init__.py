@@ -77,6 +77,7 @@ if TYPE_CHECKING:
         Chunk,
         Client,
         ClientNotice,
+        FileAbility,
         Finished,
         Health,
         ModelInfo,
@@ -88,9 +89,9 @@ if TYPE_CHECKING:
         RateState,
         TextDelta,
         TokenEstimate,
-        estimate_tokens,
     )
     from nika_core.plugin.template_source import Scope, Source, SourceReport, TemplateSource, TypedSource, Values
+    from nika_core.plugin.token_estimate import estimate_tokens
     from nika_core.plugin.tool import RuleField, Tool, ToolResult
 
 API_VERSION: Final = 1
@@ -127,6 +128,7 @@ _LAZY: Final = {
     "nika_core.plugin.provider": (
         "Chunk",
         "Client",
+        "FileAbility",
         "Finished",
         "Health",
         "ModelInfo",
@@ -139,8 +141,8 @@ _LAZY: Final = {
         "RateState",
         "TextDelta",
         "TokenEstimate",
-        "estimate_tokens",
     ),
+    "nika_core.plugin.token_estimate": ("estimate_tokens",),
     "nika_core.plugin.template_source": ("Scope", "Source", "SourceReport", "TemplateSource", "TypedSource", "Values"),
     "nika_core.plugin.tool": ("RuleField", "Tool", "ToolResult"),
     "nika_core.model.bounded": ("bound",),
@@ -192,6 +194,7 @@ __all__ = [
     "EventKind",
     "Explanation",
     "Facets",
+    "FileAbility",
     "FileError",
     "Finished",
     "Graph",

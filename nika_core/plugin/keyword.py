@@ -35,6 +35,9 @@ class Keyword:
             type.
         verbatim_fields: payload fields in which `{{` and `${` mean nothing.
         rendered_fields: payload fields that the facets' `render` puts together, since a value must be made safe there.
+        file_fields: payload fields that are lists of paths of files for a model. A path that its author wrote lies in
+            the workflow's folder, one with a value in it in `${run.folder}`. The step is given each as an object with
+            `path` and `digest` (hexadecimal SHA-256), so that a resumed run does the task again if a file has changed.
         needs_provider: whether a task with it calls a model, so that the workflow needs an `agent:` block.
         only_asks: whether its step does nothing but ask people (`StepContext.ask`). A task with it then takes no place
             among those that run at once, and a mocked run does its step, with the answers of `--answers`.
@@ -62,6 +65,7 @@ class Keyword:
     json_fields: frozenset[str] = frozenset()
     verbatim_fields: frozenset[str] = frozenset()
     rendered_fields: frozenset[str] = frozenset()
+    file_fields: frozenset[str] = frozenset()
     needs_provider: bool = False
     only_asks: bool = False
     refused_keys: Mapping[str, str] = field(default_factory=dict)

@@ -5,30 +5,23 @@ Retries, circuit breaker, rate limits, budgets, timeouts and accounting are the 
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Final, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
-from nika_core.model.json import Json, JsonObject
+from nika_core.model.json import JsonObject
 from nika_core.model.message import (
-    DocumentPart,
-    ImagePart,
     Message,
     Part,
     ReasoningPart,
     TextPart,
     ToolCall,
-    ToolResultPart,
     ToolSpec,
     text_in,
     tool_calls_in,
 )
 from nika_core.model.usage import Usage
 from nika_core.values import dataclass, field
-
-IMAGE_TOKENS: Final = 1600  # of a large image
-PAGE_TOKENS: Final = 3000  # of a page of a PDF, as text and as a picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +73,21 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
+class FileAbility:
+    """Files that a model takes.
+
+    Attributes:
+        media_types: `image/png`, `image/jpeg`, `image/gif`, `image/webp`, `application/pdf` or `text/plain`.
+        max_bytes: of one file; None: not bounded.
+        max_pages: of one PDF; None: not bounded.
+    """
+
+    media_types: tuple[str, ...]
+    max_bytes: int | None = None
+    max_pages: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """What a model can do, as far as is known without asking anybody.
 
@@ -95,6 +103,7 @@ class ModelInfo:
         free: whether it costs nothing, since it runs on this machine.
         batch_discount: what a batch takes off the price; 0.5 is half.
         efforts: which of `low`, `medium` and `high` it can be asked to think with; empty: it cannot be asked for one.
+        files: what it takes beside text, as parts of the messages of a user.
     """
 
     name: str
@@ -108,6 +117,7 @@ class ModelInfo:
     free: bool = False
     batch_discount: Decimal = Decimal(0)
     efforts: tuple[str, ...] = ()
+    files: tuple[FileAbility, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,35 +333,3 @@ class Client(Protocol):
     async def close(self) -> None:
         """Close connections; called once, at the end of the run."""
         ...
-
-
-def estimate_tokens(request: ModelRequest) -> int:
-    """Estimate the tokens of all that is sent, for providers without a counter.
-
-    Text counts as ceil(UTF-8 bytes / 4), an image as the most that models take for one, a page of a PDF as a full one.
-    """
-    texts: list[str] = [request.system or ""]
-    files = 0
-    for part in (part for message in request.messages for part in message.parts):
-        match part:
-            case TextPart() | ToolResultPart():
-                texts.append(part.text)
-            case ToolCall():
-                texts.append(part.raw or str(part.arguments))
-            case ReasoningPart():
-                texts.append(_text(part.data))
-            case ImagePart():
-                files += IMAGE_TOKENS
-            case DocumentPart(media_type="text/plain"):
-                files += -(-len(part.data) // 4)
-            case DocumentPart():
-                files += PAGE_TOKENS * max(1, part.pages)
-    texts.extend(f"{tool.name}{tool.description}{_text(tool.parameters)}" for tool in request.tools)
-    if request.output_schema:
-        texts.append(_text(request.output_schema))
-    size = sum(len(text.encode("utf-8", "replace")) for text in texts)
-    return -(-size // 4) + 4 * len(request.messages) + files
-
-
-def _text(value: Json) -> str:
-    return json.dumps(value, ensure_ascii=False)

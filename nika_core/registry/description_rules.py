@@ -70,6 +70,7 @@ KEYWORD: Final[Rules] = {
     "json_fields": _NAMES,
     "verbatim_fields": _NAMES,
     "rendered_fields": _NAMES,
+    "file_fields": _NAMES,
     "needs_provider": _TRUTH,
     "only_asks": _TRUTH,
     "refused_keys": (

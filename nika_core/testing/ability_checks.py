@@ -11,6 +11,7 @@ from nika_core.errors import TaskError
 from nika_core.plugin import BatchResult, BatchSearch, BatchTrace, Client, ModelInfo
 from nika_core.testing.errors import NotConformant, require
 from nika_core.testing.fault_server import FaultServer
+from nika_core.testing.file_checks import check_files
 from nika_core.testing.provider_checks import ABILITIES, SCHEMA, TOOL, Make, in_time, read_stream, small_request
 from nika_core.testing.reasoning_checks import check_efforts
 
@@ -43,6 +44,7 @@ async def check_abilities(make: Make, model: str, server: FaultServer | None = N
                 message = f"it says `json_schema`, and answers {''.join(texts)!r:.100}"
                 raise NotConformant(ABILITIES, message) from None
         await check_efforts(client, model, info, TOOL, server)
+        await check_files(client, model, info, server)
         await _check_batches(client, model, info)
     finally:
         await client.close()

@@ -111,7 +111,7 @@ def _consistent(keyword: Keyword) -> None:
         DECLARED,
         f"it has only the short form, and the payload has fields that nobody can write: {others}",
     )
-    for name in ("json_fields", "verbatim_fields", "rendered_fields"):
+    for name in ("json_fields", "verbatim_fields", "rendered_fields", "file_fields"):
         unknown = set(getattr(keyword, name)) - fields
         require(not unknown, DECLARED, f"`{name}` names {', '.join(sorted(unknown))}, which the payload does not have")
     undocumented = fields - set(field_docs(keyword.payload))

@@ -82,13 +82,13 @@ class McpScenario:
     outcome: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-def read_mcp_scenarios(source: str | Path = BUILT_IN) -> Sequence[McpScenario]:
+def read_mcp_scenarios(source: str | Path | None = None) -> Sequence[McpScenario]:
     """Return the scenarios of a file, in its order; those that are shipped without one.
 
     Raises:
         ScenarioError: the file cannot be read or is wrong; everything that is wrong in it, with places.
     """
-    root, reader = open_scenario_file(Path(source))
+    root, reader = open_scenario_file(BUILT_IN if source is None else Path(source))
     whole = reader.mapping(root, (), ("scenarios",), required=("scenarios",))
     named = reader.mapping(whole.get("scenarios"), ("scenarios",))
     scenarios = [_scenario(reader, name, value) for name, value in named.items()]

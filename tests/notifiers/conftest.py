@@ -28,11 +28,15 @@ class Pigeon:
         self.does = setup.settings["does"]
 
     async def notify(self, notice):
+        if self.does == "be_killed_before" and not (self.file.parent / "killed").exists():
+            (self.file.parent / "killed").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
         with self.file.open("a") as file:
             file.write(json.dumps(notice.as_json()) + "\\n")
         await getattr(self, self.does)()
 
     async def tell(self): ...
+    be_killed_before = tell
     async def refuse(self):
         raise TaskError("the pigeon is tired")
     async def fail(self):
@@ -43,6 +47,8 @@ class Pigeon:
         raise asyncio.CancelledError
     async def hang(self):
         await asyncio.Event().wait()
+    async def sleep_in_thread(self):
+        await asyncio.to_thread(time.sleep, 60)
     async def block(self):
         time.sleep(60)
     async def wait_for_file(self):

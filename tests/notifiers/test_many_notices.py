@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -70,7 +71,8 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Told:
 def prepare(folder: Path, tasks: str) -> Any:
     (folder / "nika.yaml").write_text("telling: {}\n")
     (folder / "w.nika.yaml").write_text(f"tasks:\n{tasks}")
-    workspace = nika.Workspace.open(folder, plugins=[Plugin()])
+    environ = {**os.environ, "NIKA_TRUST": str(folder)}
+    workspace = nika.Workspace.open(folder, environ=environ, plugins=[Plugin()])
     loaded = nika.load(folder / "w.nika.yaml", workspace=workspace)
     return nika.prepare(loaded, workspace=workspace)
 

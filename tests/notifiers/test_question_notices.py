@@ -114,6 +114,18 @@ def test_a_run_that_is_killed_while_a_notifier_is_told_tells_it_again_with_the_s
     assert first == second
 
 
+def test_a_run_that_is_killed_before_anybody_was_told_tells_it_when_it_is_resumed(
+    project: Project, configure: Configure, told: Told
+) -> None:
+    configure(PIGEON % "be_killed_before")
+    project.write(ASK)
+    assert project.nika("run", "w.nika.yaml").code == -9
+    assert told() == []
+    for _ in range(2):
+        assert project.nika("resume", "last").code == 4
+        assert [notice["task"] for notice in told()] == ["ask"]
+
+
 def test_a_notifier_that_fails_is_a_warning_and_is_told_again_but_no_other_one_is(
     project: Project, configure: Configure, told: Told
 ) -> None:
@@ -136,6 +148,7 @@ def test_a_notifier_that_fails_is_a_warning_and_is_told_again_but_no_other_one_i
         ("leave", "the plugin for 'pigeon' (acme-pigeon 1.0) fails in `notify`: SystemExit: 3"),
         ("cancel", "the plugin for 'pigeon' (acme-pigeon 1.0) fails in `notify`: CancelledError"),
         ("hang", "the notifier 'pigeon' has not told of the question of `ask` within 0.5 s"),
+        ("sleep_in_thread", "the notifier 'pigeon' has not told of the question of `ask` within 0.5 s"),
         ("block", "the notifier 'pigeon' was not waited for: it may not have told of a question"),
     ],
 )
@@ -216,3 +229,14 @@ def test_a_command_has_the_notice_in_its_environment_and_runs_in_the_projects_fo
     (project.folder / "w.nika.yaml").rename(project.folder / "deep" / "w.nika.yaml")
     assert project.nika("run", "deep/w.nika.yaml").code == 4
     assert (project.folder / "told").read_text() == "ask: Really; $(id)? $(id) {{x}}\n"
+
+
+def test_a_question_whose_time_was_over_while_nothing_ran_is_not_told(
+    project: Project, configure: Configure, told: Told
+) -> None:
+    configure(PIGEON % "be_killed")  # in the middle of it: the question is open when its time is over
+    project.write("- {id: ask, ask: {message: 'Go on?', expires: 50ms, default: yes}}\n")
+    assert project.nika("run", "w.nika.yaml").code == -9
+    assert len(told()) == 1
+    assert project.nika("resume", "last").code == 0
+    assert len(told()) == 1

@@ -34,6 +34,9 @@ CHEATS = {
     "effortless": "abilities",
     "forgetful": "abilities",
     "blabbing": "abilities",
+    "seeing": None,
+    "blind": "abilities",
+    "imagining": "abilities",
 }
 BROKEN = {"endless": {"counts", "faults", "closes", "abilities"}}  # without an end, little else can be seen
 

@@ -8,6 +8,8 @@ from typing import Final
 from nika_core import codes
 from nika_core.errors import Category, TaskError
 from nika_core.model.effort import default_max_tokens
+from nika_core.model.media import IMAGES, PDF, WORDS, Media
+from nika_core.model.message import DocumentPart, ImagePart
 from nika_core.model.workflow import AgentBlock
 from nika_core.plugin import ModelInfo, ModelRequest, estimate_tokens
 
@@ -57,6 +59,13 @@ def require_abilities(request: ModelRequest, agent: AgentBlock, info: ModelInfo)
             f"The model '{info.name}' knows no effort '{request.effort}'.",
             "Remove `effort`, or choose another model.",
         )
+    files = (part for message in request.messages for part in message.parts)
+    for part in files:
+        if isinstance(part, ImagePart | DocumentPart) and (why := why_refused(part, info)) is not None:
+            raise _cannot(
+                f"The model '{info.name}' {why}, and this task attaches '{part.name}'.",
+                "Choose another model, or attach something else.",
+            )
     most = info.max_output_tokens
     if request.max_tokens is not None and most is not None and request.max_tokens > most:
         raise _cannot(
@@ -69,6 +78,22 @@ def require_abilities(request: ModelRequest, agent: AgentBlock, info: ModelInfo)
     if agent.effort is not None and request.effort is None:
         unsent.append(f"knows no effort: the agent block's '{agent.effort}' is not sent to it")
     return f"The model '{info.name}' {', and '.join(unsent)}." if unsent else None
+
+
+def why_refused(file: ImagePart | DocumentPart | Media, info: ModelInfo) -> str | None:
+    """Return why a model does not take a file, in words that follow its name; None: it takes it."""
+    ability = next((each for each in info.files if file.media_type in each.media_types), None)
+    if ability is None:
+        what = "images" if file.media_type in IMAGES else "PDF files" if file.media_type == PDF else "files of text"
+        kind = WORDS.get(file.media_type, file.media_type).split()
+        takes_some = any(each in IMAGES for ability in info.files for each in ability.media_types)
+        return f"takes no {kind[1]} images" if what == "images" and takes_some else f"takes no {what}"
+    size, pages = len(file.data), getattr(file, "pages", 0)
+    if ability.max_bytes is not None and size > ability.max_bytes:
+        return f"takes such files of at most {ability.max_bytes:,} bytes, not of {size:,}"
+    if ability.max_pages is not None and pages > ability.max_pages:
+        return f"takes at most {ability.max_pages} pages, not {pages}"
+    return None
 
 
 def _cannot(message: str, hint: str) -> TaskError:

@@ -18,6 +18,7 @@ from nika_core.model.workflow import PayloadValue
 from nika_core.plugin import fields
 from nika_core.plugin.facets import CallEstimate, Effect, Estimate, Facets, Payload, Report
 from nika_core.plugin.provider import ModelRequest
+from nika_core.toolbox.agent.attachments import attached_names, check_attached, least_tokens
 from nika_core.toolbox.agent.prompts import skill_path, system_of, why_unreadable
 
 COMPLETION_FIELDS: Final[Mapping[str | fields.Optional, fields.Field]] = {
@@ -28,6 +29,11 @@ COMPLETION_FIELDS: Final[Mapping[str | fields.Optional, fields.Field]] = {
     fields.Optional("model"): fields.field(fields.Str(), "The model, if it is not the agent block's."),
     fields.Optional("fallback"): fields.field(
         fields.Seq(fields.Str()), "Models that are asked in order if the model cannot answer now."
+    ),
+    fields.Optional("attach"): fields.field(
+        fields.Seq(fields.Str()),
+        "Files for the model (PNG, JPEG, GIF, WebP, PDF, text): paths in the workflow's folder, or values that are "
+        "paths in ${run.folder}.",
     ),
     fields.Optional("temperature"): fields.field(
         fields.Templated(fields.Float(), before_run=True), "From 0 (most likely words) to 2, if the model has it."
@@ -66,16 +72,21 @@ class CompletionFacets(Facets):
         _check_texts(payload, report)
         _check_numbers(payload, report)
         _check_files(payload, report)
+        check_attached(payload, report)
 
     def effects(self, payload: Payload) -> Sequence[Effect]:
         model = payload.fields.get("model") or payload.agent.model
         name = payload.text("model") or "" if isinstance(model, Template) else str(model or "")
-        return tuple(Effect("model", each) for each in dict.fromkeys((name, *_fallback(payload))))
+        models = (Effect("model", each) for each in dict.fromkeys((name, *_fallback(payload))))
+        return (*models, *(Effect("path", each) for each in attached_names(payload)))
 
     def estimate(self, payload: Payload) -> Estimate:
         low, is_exact = _prompt_tokens(payload)
         cap = payload.max_tokens
         reasons = [] if is_exact else ["the prompt's length depends on values that are not there yet"]
+        if attached_names(payload):
+            low, is_exact = low + least_tokens(payload), False
+            reasons.append("a model may take more or fewer tokens for its files")
         calls, why = self._calls(payload)
         if payload.output.format == "json" and calls is not None:
             calls += MAX_REPAIRS
@@ -113,6 +124,7 @@ class CompletionFacets(Facets):
         if (
             not isinstance(prompt, str)
             or any(isinstance(text, Template) for text in texts)
+            or fields.get("attach")
             or self._uses_tools(payload)
         ):
             return None

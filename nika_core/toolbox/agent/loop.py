@@ -9,14 +9,15 @@ from nika_core import codes
 from nika_core.errors import Category, TaskError
 from nika_core.model.json import JsonObject
 from nika_core.model.json_text import json_instruction
-from nika_core.model.message import Message, Role
+from nika_core.model.message import DocumentPart, ImagePart, Message, Role, TextPart
 from nika_core.plugin.provider import ModelInfo, ModelReply, ModelRequest
 from nika_core.plugin.step import StepContext
 from nika_core.plugin.tool import Tool
 from nika_core.template.json_check import import_validator, json_problem, unfenced
 from nika_core.toolbox.agent import overflow
+from nika_core.toolbox.agent.attachments import attached_files, history_text
 from nika_core.toolbox.agent.facets import MAX_REPAIRS
-from nika_core.toolbox.agent.prompts import prompt_of, repair_prompt, system_of
+from nika_core.toolbox.agent.prompts import prompt_of, reads_files, repair_prompt, system_of
 from nika_core.toolbox.agent.tool_calls import by_name, run_calls
 from nika_core.values import dataclass, replace
 
@@ -64,6 +65,7 @@ class _Conversation:
         self._history = tuple(history)
         self._tools: Mapping[str, Tool] = by_name(tools) if tools else {}
         self._schema = (context.output.schema or {}) if context.output.format == "json" else None
+        self._files: Sequence[ImagePart | DocumentPart] = ()
         self._text = ""  # the last text of the model: what a failed task still has to show
         self._turns = 0
         self._repairs = 0
@@ -95,25 +97,33 @@ class _Conversation:
                     await import_validator()
                 problem = self._problem(reply)
                 if problem is None:
-                    asked = Message(Role.USER, self._prompt)
+                    asked = Message(Role.USER, history_text(self._prompt, self._files))
                     return Answer(self._text, (asked, Message(Role.ASSISTANT, self._text)), self._turns + 1)
                 following.append(Message(Role.USER, repair_prompt(problem)))
             request = replace(request, messages=tuple(following))
 
     async def _first_request(self) -> ModelRequest:
         agent = self._context.agent
+        self._files = await attached_files(self._payload, self._context)
         temperature = self._payload.get("temperature")  # the agent block's is the caller's to put in
         model, fallback = self._payload.get("model"), self._payload.get("fallback")
         return ModelRequest(
-            messages=(*self._history, Message(Role.USER, self._prompt)),
+            messages=(*self._history, Message(Role.USER, [*self._files, TextPart(self._prompt)])),
             model=None if model is None else str(model),
-            system=await asyncio.to_thread(system_of, self._payload, self._context.folder, agent),
+            system=await self._system(),
             tools=tuple(tool.spec for tool in self._tools.values()),
             max_tokens=self._number("maxTokens", agent.max_tokens),
             temperature=None if temperature is None else float(temperature),
             effort=None if self._payload.get("effort") is None else str(self._payload["effort"]),
             fallback=tuple(map(str, fallback)) if isinstance(fallback, list | tuple) else None,
         )
+
+    async def _system(self) -> str | None:
+        """Return the system prompt. In a thread only if it is in files: a thread costs more than the rest."""
+        payload, folder, agent = self._payload, self._context.folder, self._context.agent
+        if reads_files(payload):
+            return await asyncio.to_thread(system_of, payload, folder, agent)
+        return system_of(payload, folder, agent)
 
     def _can(self, request: ModelRequest, info: ModelInfo) -> None:
         if request.tools and not info.tools:

@@ -8,9 +8,10 @@ from typing import Final
 
 from nika_core.errors import Category, TaskError
 from nika_core.model.events import EventKind
-from nika_core.model.message import Message, Role
-from nika_core.plugin.provider import ModelInfo, ModelRequest, estimate_tokens
+from nika_core.model.message import DocumentPart, ImagePart, Message, Role, TextPart
+from nika_core.plugin.provider import ModelInfo, ModelRequest
 from nika_core.plugin.step import StepContext
+from nika_core.plugin.token_estimate import estimate_tokens
 
 _SYSTEM: Final = (
     "You condense a conversation so that it can go on. Keep facts, figures, names, decisions, open questions and "
@@ -41,7 +42,10 @@ async def summarized(prompt: str, request: ModelRequest, info: ModelInfo, contex
             retriable=False,
         )
     text = f"Summary of the conversation so far:\n{reply.text.strip()}\n\n{prompt}"
-    shorter = replace(request, messages=(Message(Role.USER, text),))
+    files = [
+        part for message in request.messages for part in message.parts if isinstance(part, ImagePart | DocumentPart)
+    ]
+    shorter = replace(request, messages=(Message(Role.USER, [*files, TextPart(text)]),))
     after = estimate_tokens(shorter)
     context.notice(
         f"the conversation no longer fit the model {info.name!r} and was summarized: "

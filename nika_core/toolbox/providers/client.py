@@ -9,14 +9,8 @@ from typing import ClassVar
 from nika_core import codes
 from nika_core.errors import Category, TaskError
 from nika_core.plugin.client_extras import BatchResult
-from nika_core.plugin.provider import (
-    Chunk,
-    Health,
-    ModelInfo,
-    ModelRequest,
-    TokenEstimate,
-    estimate_tokens,
-)
+from nika_core.plugin.provider import Chunk, Health, ModelInfo, ModelRequest, TokenEstimate
+from nika_core.plugin.token_estimate import estimate_tokens
 
 
 class ClientBase(ABC):

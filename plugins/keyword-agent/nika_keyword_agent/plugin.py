@@ -25,6 +25,7 @@ def nika_task_keywords() -> Iterable[Keyword]:
             step="nika_keyword_agent.step:Step",
             facets="nika_core.toolbox.agent.facets:AgentFacets",
             verbatim_fields=frozenset({"systemPromptFile", "skills"}),  # files are named by the author, never by data
+            file_fields=frozenset({"attach"}),
             needs_provider=True,
             default_timeout=300.0,
         ),

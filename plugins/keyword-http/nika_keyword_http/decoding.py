@@ -11,22 +11,29 @@ _AT_ONCE: Final = 1024 * 1024  # bytes that a piece may become
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _MAGIC: Final = b"\x1f\x8b"
 _CODINGS: Final = frozenset({"gzip", "x-gzip", "deflate"})
+_OTHERS: Final = frozenset({"br", "zstd", "dcb", "dcz", "compress", "x-compress", "exi", "pack200-gzip"})
 
 
 class DecodingError(Exception):
     """A body's compression is broken; the text says how."""
 
 
-def codings(header: str) -> list[str] | None:
-    """Return the codings that a Content-Encoding names, in the order to undo them; None: one is not known here."""
-    named = [word for word in re.split(r"[\s,]+", header.lower()) if word not in ("", "identity")]
-    return named[::-1] if set(named) <= _CODINGS else None
+def codings(header: str) -> list[str]:
+    """Return the codings that a Content-Encoding names, in the order to undo them.
+
+    Some servers write a charset or another word there: what is no coding is nothing to undo.
+    """
+    named = [word for word in re.split(r"[\s,]+", header.lower()) if word in _CODINGS or word in _OTHERS]
+    return named[::-1]
 
 
 async def decoded(chunks: AsyncIterator[bytes], named: list[str]) -> AsyncIterator[bytes]:
     """Undo the codings of a body. An empty one (of HEAD, 204, 304) is empty. Raise DecodingError."""
+    other = next((coding for coding in named if coding in _OTHERS), None)
     layers = [_Layer(coding) for coding in named]
     async for chunk in chunks:
+        if other and chunk:
+            raise DecodingError(f"it is {other!r}, which cannot be undone here")
         for piece in _through(layers, chunk):
             yield piece
     for layer in layers:

@@ -67,13 +67,13 @@ def redirected(request: Request, status: int, location: str) -> Request:
     """Return the request to a redirect's target, without secrets for another origin. Raise TaskError."""
     try:
         target = str(httpx2.URL(request.url).join(location))
-    except httpx2.InvalidURL:
-        target = ""
-    problem = why_not_a_url(target)
-    if problem is not None:
+        problem = why_not_a_url(target)
+        why = None if problem is None else problem.message
+    except httpx2.InvalidURL as error:
+        why = f"it is not a URL: {error}"
+    if why is not None:
         raise TaskError(
-            f"{without_query(request.url)} redirects to '{without_query(location)}': {problem.message}",
-            retriable=False,
+            f"{without_query(request.url)} redirects to '{without_query(location)}': {why}", retriable=False
         )
     target = target.partition("#")[0]
     method, body, headers = request.method, request.body, request.headers
@@ -129,7 +129,7 @@ def _explained(request: Request, error: Exception) -> TaskError | None:
             category=Category.NETWORK,
             hint="check host and port, and whether the server runs",
         )
-    if isinstance(error, (DecodingError, httpx2.DecodingError)):
+    if isinstance(error, DecodingError):
         return TaskError(f"{call}: the body's compression is broken: {error}", retriable=False)
     if isinstance(error, (httpx2.TimeoutException, httpcore2.TimeoutException)):
         return TaskError(f"{call}: no answer in time", category=Category.TIMEOUT)

@@ -6,13 +6,19 @@ import re
 from decimal import Decimal
 from typing import Final
 
-from nika_core.plugin import ModelInfo
+from nika_core.plugin import FileAbility, ModelInfo
 
 _OLD: Final = re.compile(r"claude-(2|3|instant)|claude-(opus|sonnet)-4-(0|1|2025)")
 _SMALL: Final = re.compile(r"claude-(opus|sonnet|haiku)-4-5")
 _HALF: Final = Decimal("0.5")
 _BY_BUDGET: Final = re.compile(r"claude-3-7|claude-(opus|sonnet|haiku)-4-(0|1|2025|5)")
 _NAME: Final = re.compile(r"claude-[a-z]+-\d")
+_BLIND: Final = re.compile(r"claude-(2|instant)")
+_NO_PDF: Final = re.compile(r"claude-3-(opus|sonnet|haiku)")
+# Anthropic bounds an image by 5 MB and a request by 32 MB, both in base64.
+_IMAGES: Final = FileAbility(("image/png", "image/jpeg", "image/gif", "image/webp"), 5 * 1024 * 1024 * 3 // 4)
+_PDF: Final = FileAbility(("application/pdf",), 22 * 1024 * 1024, max_pages=100)
+_TEXT: Final = FileAbility(("text/plain",), 10 * 1024 * 1024)
 KNOWN: Final = (
     "claude-opus-5-5",
     "claude-sonnet-5-5",
@@ -37,8 +43,15 @@ def info_of(model: str) -> ModelInfo:
         json_schema=known and not old,
         batch=True,
         batch_discount=_HALF,
+        files=_files(model) if known or old else (),
         efforts=("low", "medium", "high") if thinking_of(model) else (),
     )
+
+
+def _files(model: str) -> tuple[FileAbility, ...]:
+    if _BLIND.match(model):
+        return (_TEXT,)
+    return (_IMAGES, _TEXT) if _NO_PDF.match(model) else (_IMAGES, _PDF, _TEXT)
 
 
 def thinking_of(model: str) -> str:

@@ -9,12 +9,13 @@ import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
-from nika_core.plugin import Category, Health, ModelInfo, ModelRequest, TaskError, codes
+from nika_core.plugin import Category, FileAbility, Health, ModelInfo, ModelRequest, TaskError, codes
 from nika_core.toolbox.providers import ChatReply, ServerClient, load_sdk
 from nika_provider_local.weights import VARIABLE, find_weights
 from nika_provider_local.wire import body_of
 
 CONTEXT: Final = 8192
+_TEXT: Final = FileAbility(("text/plain",), 10 * 1024 * 1024)
 
 
 class Client(ServerClient):
@@ -28,7 +29,7 @@ class Client(ServerClient):
 
     def info(self, model: str) -> ModelInfo:
         """Return what the model can do. A small model calls tools badly, so none are offered to it."""
-        return ModelInfo(model, CONTEXT, tools=False, json_schema=True, free=True)
+        return ModelInfo(model, CONTEXT, tools=False, json_schema=True, free=True, files=(_TEXT,))
 
     def models(self) -> Sequence[ModelInfo]:
         """Return the one model that comes with a package."""

@@ -18,6 +18,7 @@ from nika_core.plugin import (
     BatchTrace,
     Category,
     Chunk,
+    FileAbility,
     Finished,
     Health,
     ModelInfo,
@@ -35,6 +36,9 @@ from nika_provider_mock.schema_instance import instance_of
 from nika_provider_mock.script import Reply, Script, read_script
 
 SCRIPT_VARIABLE: Final = "NIKA_MOCK_SCRIPT"
+_FILES: Final = FileAbility(
+    ("image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf", "text/plain"), max_pages=100
+)
 _LINE: Final = 200  # characters of the prompt's first line that an unscripted reply repeats
 _BATCH: Final = "mockbatch-"
 
@@ -59,6 +63,7 @@ class Client:
             free=True,
             batch_discount=Decimal("0.5"),
             efforts=("low", "medium", "high"),
+            files=(_FILES,),
         )
 
     def models(self) -> Sequence[ModelInfo]:

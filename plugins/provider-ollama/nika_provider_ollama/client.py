@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Any, Final
 
-from nika_core.plugin import Category, ModelInfo, ModelRequest, TaskError, Usage, codes
+from nika_core.plugin import Category, FileAbility, ModelInfo, ModelRequest, TaskError, Usage, codes
 from nika_core.toolbox.providers import ServerClient, ServerError, load_sdk, names_in
 from nika_provider_ollama.wire import Reply, body_of
+
+_IMAGES: Final = FileAbility(("image/png", "image/jpeg", "image/webp"), 20 * 1024 * 1024)
+_TEXT: Final = FileAbility(("text/plain",), 10 * 1024 * 1024)
 
 
 class Client(ServerClient):
@@ -27,7 +30,9 @@ class Client(ServerClient):
     def info(self, model: str) -> ModelInfo:
         """Return what is known of the model. Only the server knows whether it can use tools or think, and says so."""
         hosted = "ollama.com" in self.address or model.endswith("-cloud")
-        return ModelInfo(model, json_schema=True, free=not hosted, efforts=("low", "medium", "high"))
+        return ModelInfo(
+            model, json_schema=True, free=not hosted, efforts=("low", "medium", "high"), files=(_IMAGES, _TEXT)
+        )
 
     async def connect(self) -> Any:
         """Make the SDK's client."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from nika_core.plugin import ModelInfo, Price
+from nika_core.plugin import FileAbility, ModelInfo, Price
 
 # Name pattern -> (tokens of context, tokens of output). The first that fits counts.
 _SIZES: Final[tuple[tuple[str, int, int], ...]] = (
@@ -34,7 +34,17 @@ KNOWN: Final = (
     "o3",
     "o4-mini",
 )
+_SEEING: Final = re.compile(r"(ft:)?(chatgpt-|gpt-)(4o|4\.1|4-turbo|[56])|(ft:)?(o1(?!-(mini|preview))|o3(?!-mini)|o4)")
+_IMAGES: Final = FileAbility(("image/png", "image/jpeg", "image/gif", "image/webp"), 20 * 1024 * 1024)
+_PDF: Final = FileAbility(("application/pdf",), 32 * 1024 * 1024, max_pages=100)
+_TEXT: Final = FileAbility(("text/plain",), 10 * 1024 * 1024)
 _HALF: Final = Decimal("0.5")
+
+
+def _files(model: str, *, official: bool) -> tuple[FileAbility, ...]:
+    if not official:
+        return (_IMAGES, _TEXT)  # a server whose model cannot see says so
+    return (_IMAGES, _PDF, _TEXT) if _SEEING.match(model) else (_TEXT,)
 
 
 def info_of(model: str, *, official: bool, batch: bool, json_schema: bool = True) -> ModelInfo:
@@ -51,6 +61,7 @@ def info_of(model: str, *, official: bool, batch: bool, json_schema: bool = True
         json_schema=json_schema,
         batch=batch,
         batch_discount=_HALF if batch else Decimal(0),
+        files=_files(model, official=official),
         # Only another server knows what its models can do, and says so when it is asked.
         efforts=("low", "medium", "high") if not official or _REASONING.match(model) else (),
     )

@@ -1,6 +1,7 @@
 """Providers that keep every rule but one. The honest one keeps all."""
 
 import asyncio
+import base64
 import json
 from dataclasses import replace
 from urllib.parse import urlsplit
@@ -11,12 +12,14 @@ from nika_core.plugin import (
     BatchResult,
     BatchSearch,
     BatchTrace,
+    FileAbility,
     Finished,
     Health,
     ModelInfo,
     Provider,
     ReasoningPart,
     TextDelta,
+    TextPart,
     TokenEstimate,
     ToolCall,
     estimate_tokens,
@@ -316,9 +319,31 @@ class Blabbing(Thinking):
     blabs = True
 
 
+class Seeing(Thinking):
+    """Honest: it sends what it is given."""
+
+    def info(self, model):
+        return ModelInfo(model, files=(FileAbility(("image/png", "text/plain")),))
+
+    def sent(self, message):
+        files = [base64.b64encode(part.data).decode() for part in message.parts if not isinstance(part, TextPart)]
+        return {"role": message.role, "content": message.text, "files": files}
+
+
+class Blind(Seeing):
+    def sent(self, message):
+        return {"role": message.role, "content": message.text}
+
+
+class Imagining(Seeing):
+    def info(self, model):
+        return ModelInfo(model, files=(FileAbility(("video/mp4",)),))
+
+
 CLIENTS = (
     Honest, Hoarding, Endless, Countless, Keeping, Mislabelling, Raising, Telling, Hiding, Insisting, Alarming,
     Boasting, Claiming, Chattering, Eager, Renaming, Guessing, Asking, Thinking, Effortless, Forgetful, Blabbing,
+    Seeing, Blind, Imagining,
 )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ def run_example(folder: Path, settings: str) -> str:
     """Run the example in a project with these settings, and return the messages."""
     shutil.copy(EXAMPLE, folder)
     (folder / "nika.yaml").write_text("{{cookiecutter.word}}: " + settings)
-    done = call_nika("run", EXAMPLE.name, folder=folder)
+    done = call_nika("run", EXAMPLE.name, folder=folder, environ={"NIKA_TRUST": str(folder)})
     assert done.returncode == 4  # paused: nobody has answered
     return done.stderr
 
