@@ -72,6 +72,7 @@ _AGENT_DOCS: Final = {
     "maxBudgetUsd": "The maximum cost of a run, in US dollars.",
     "maxTokens": "The maximum number of tokens in one answer.",
     "temperature": "0 to 2, if the model accepts it.",
+    "cachePrompt": "Whether providers that can cache prompts are asked to: true (the default) or false.",
     "effort": "How much models think before they answer, if they can be asked: low, medium or high.",
     "allowedTools": _DOCS["allowedTools"],
     "disallowedTools": _DOCS["disallowedTools"],

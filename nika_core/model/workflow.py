@@ -127,6 +127,7 @@ class AgentBlock:
         max_tokens: tokens of one answer.
         temperature: from 0 to 2.
         effort: how much models think before they answer: `low`, `medium` or `high`; None: as they do by themselves.
+        cache_prompt: whether providers are asked to cache prompts.
         allowed_tools, disallowed_tools: the tools that tasks may use, and those that they may not. An entry is a name,
             or the JSON text of a rule (`model.tool_rules`).
         ask_tools: the tools whose calls a person has to approve, in the same form.
@@ -151,6 +152,7 @@ class AgentBlock:
     fallback: tuple[str, ...] = ()
     options_json: str = ""
     effort: str | None = None
+    cache_prompt: bool = True
 
 
 class ItemError(StrEnum):

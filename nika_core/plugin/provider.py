@@ -114,6 +114,7 @@ class ModelInfo:
         batch_discount: what a batch takes off the price; 0.5 is half.
         efforts: which of `low`, `medium` and `high` it can be asked to think with; empty: it cannot be asked for one.
         files: what it takes beside text, as parts of the messages of a user.
+        prompt_cache: whether the client asks the provider to cache a prompt if `ModelRequest.cache_prompt` says so.
     """
 
     name: str
@@ -128,6 +129,7 @@ class ModelInfo:
     batch_discount: Decimal = Decimal(0)
     efforts: tuple[str, ...] = ()
     files: tuple[FileAbility, ...] = ()
+    prompt_cache: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,8 @@ class ModelRequest:
             is None, else none. A client never sees any.
         effort: how much the model is to think: `low`, `medium` or `high`; None means the agent block's, for models that
             know it; "" means that nothing is said about it.
+        cache_prompt: whether the provider is to cache the prompt; None means what the agent block says, for models with
+            `prompt_cache`. A client keeps the same bytes for what requests begin with in common.
         options: what `options:` says, as the provider's validator returns it. A step sets it to what the payload has;
             None means the agent block's if `model` is None.
         run, task: the run's id and the task's, for the records of the other side; the kernel fills them in.
@@ -163,6 +167,7 @@ class ModelRequest:
     key: str = ""
     fallback: tuple[str, ...] | None = None
     effort: str | None = None
+    cache_prompt: bool | None = None
     options: JsonObject | None = None
     run: str = ""
     task: str = ""

@@ -12,6 +12,7 @@ from nika_core.document.validation.issues import ValidationIssue
 from nika_core.errors import TaskError
 from nika_core.plugin import BatchResult, BatchSearch, BatchTrace, Client, ModelInfo, Price
 from nika_core.registry import Registry
+from nika_core.testing.cache_checks import check_prompt_cache
 from nika_core.testing.description_checks import DECLARED
 from nika_core.testing.errors import NotConformant, require
 from nika_core.testing.fault_server import FaultServer
@@ -64,6 +65,7 @@ async def check_abilities(make: Make, model: str, server: FaultServer | None = N
                 raise NotConformant(ABILITIES, message) from None
         await check_efforts(client, model, info, TOOL, server)
         await check_files(client, model, info, server)
+        await check_prompt_cache(client, model, info, TOOL, server)
         await _check_batches(client, model, info)
         await _check_prices(client)
     finally:

@@ -39,6 +39,9 @@ CHEATS = {
     "seeing": None,
     "blind": "abilities",
     "imagining": "abilities",
+    "caching": None,
+    "wishless": "abilities",
+    "restless": "abilities",
 }
 BROKEN = {"endless": {"counts", "faults", "closes", "abilities"}}  # without an end, little else can be seen
 

@@ -85,6 +85,7 @@ def read_agent(
         fallback=tuple(fields.get("fallback") or ()),
         options_json=json.dumps(options, ensure_ascii=False) if (options := fields.get("options")) else "",
         effort=fields.get("effort"),
+        cache_prompt=fields.get("cachePrompt") is not False,
     )
 
 

@@ -114,6 +114,7 @@ class _Conversation:
             tools=tuple(tool.spec for tool in self._tools.values()),
             max_tokens=self._number("maxTokens", agent.max_tokens),
             temperature=None if temperature is None else float(temperature),
+            cache_prompt=asked if isinstance(asked := self._payload.get("cachePrompt"), bool) else None,
             effort=None if self._payload.get("effort") is None else str(self._payload["effort"]),
             options=dict(options) if isinstance(options := self._payload.get("options"), Mapping) else None,
             fallback=tuple(map(str, fallback)) if isinstance(fallback, list | tuple) else None,

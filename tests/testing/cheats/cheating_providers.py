@@ -351,10 +351,44 @@ class Imagining(Seeing):
         return ModelInfo(model, files=(FileAbility(("video/mp4",)),))
 
 
+class Caching(Honest):
+    """Honest: it asks for it."""
+
+    def info(self, model):
+        return ModelInfo(model, prompt_cache=True)
+
+    def wish(self, request):
+        return {"cache": True} if request.cache_prompt else {}
+
+    async def stream(self, request):
+        body = {"model": request.model, "stream": True, "messages": [], **self.wish(request)}
+        reader, writer = await self.open("POST", "/chat/completions", json.dumps(body).encode())
+        try:
+            async for chunk in self.read(reader):
+                yield chunk
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            raise TaskError("the connection broke", category=Category.NETWORK) from error
+        finally:
+            self.close_one(writer)
+
+
+class Wishless(Caching):
+    def wish(self, request):
+        return {}
+
+
+class Restless(Caching):
+    times = 0
+
+    def wish(self, request):
+        Restless.times += 1
+        return {"cache": True, "time": self.times} if request.cache_prompt else {}
+
+
 CLIENTS = (
     Honest, Hoarding, Endless, Countless, Keeping, Mislabelling, Raising, Telling, Hiding, Insisting, Alarming,
     Boasting, Claiming, Chattering, Eager, Renaming, Guessing, Asking, Pricing, Accepting,
-    Thinking, Effortless, Forgetful, Blabbing, Seeing, Blind, Imagining,
+    Thinking, Effortless, Forgetful, Blabbing, Seeing, Blind, Imagining, Caching, Wishless, Restless,
 )  # fmt: skip
 
 
