@@ -94,7 +94,7 @@ def check_payloads(context: Context) -> Iterator[Problem]:
     """Run each keyword's own check, and report templates in keys."""
     workflow = context.workflow
     payloads = TaskPayloads(workflow, context.limits, context.settings, context.environ)
-    keywords = {word: context.keyword(word) for word in {task.keyword for task in workflow.tasks}}
+    keywords = context.keywords
     askable = {word for word, keyword in keywords.items() if keyword is not None and context.can_be_asked(keyword)}
     for task in workflow.tasks:
         context.check_time()
@@ -138,7 +138,7 @@ def check_unread(context: Context) -> Iterator[Problem]:
     used.add(workflow.agent.output if workflow.agent and workflow.agent.output else "")
     payloads = TaskPayloads(workflow, context.limits, context.settings, context.environ)
     for task in workflow.tasks:
-        if task.id in used or context.keyword(task.keyword) is None:
+        if task.id in used or context.keywords[task.keyword] is None:
             continue
         try:
             why = context.catalog.facets(task.keyword).unread(payloads.of(task))
