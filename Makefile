@@ -1,4 +1,4 @@
-.PHONY: example test check format bench docs lock clean
+.PHONY: example test test-long check format bench docs lock clean
 
 example: ## run a real workflow with all seven keywords, offline
 	@bash .ci/setup
@@ -6,6 +6,10 @@ example: ## run a real workflow with all seven keywords, offline
 
 test: ## all tests
 	@bash .ci/test
+
+test-long: ## the tests that take minutes, such as every hostile value in every position of a command
+	@bash .ci/setup test
+	.venv/bin/python -m pytest -m long -n 2 -q
 
 check: ## what CI checks
 	@bash .ci/run

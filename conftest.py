@@ -42,11 +42,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the tests of the chosen part."""
+    """Keep the tests of the chosen part, and those that take minutes only if `-m` names them."""
     part = config.getoption("--part")
-    if part is None:
-        return
-    others = [item for item in items if (item.get_closest_marker("alone") is None) is (part == "alone")]
+    others = [item for item in items if part and (item.get_closest_marker("alone") is None) is (part == "alone")]
+    if "long" not in config.getoption("-m"):
+        others += [item for item in items if item.get_closest_marker("long") is not None and item not in others]
     if others:
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if item not in set(others)]

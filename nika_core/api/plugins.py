@@ -8,7 +8,7 @@ from typing import Final, Unpack
 from nika_core.api.options import WorkspaceOptions, open_workspace
 from nika_core.plugin import Command, Keyword, LimitPolicy, NotifierDescription, Provider, TemplateSource
 from nika_core.registry import Kind, PluginStatus, Unmatched
-from nika_core.registry.lock import LOCK_NAME, lock_of, require_lock, write_lock
+from nika_core.registry.lock import LOCK_NAME, lock_of, refuse_faults, require_lock, write_lock
 from nika_core.scaffold import NewPlugin, make_plugin
 
 PLUGIN_KINDS: Final = tuple(kind.option for kind in Kind)  # what `new_plugin` makes
@@ -61,6 +61,9 @@ def lock_plugins(*, check: bool = False, **options: Unpack[WorkspaceOptions]) ->
     Args:
         check: write nothing. Raise RefusedError if something differs.
         options: see `WorkspaceOptions`.
+
+    Raises:
+        RefusedError: something that is installed cannot be locked, such as an editable installation.
     """
     workspace = open_workspace(None, options)
     records = workspace.installed.usable()
@@ -69,6 +72,7 @@ def lock_plugins(*, check: bool = False, **options: Unpack[WorkspaceOptions]) ->
     if check:
         require_lock(path, records)
     else:
+        refuse_faults(records)
         write_lock(path, entries)
     return path, len(entries)
 

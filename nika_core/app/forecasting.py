@@ -104,12 +104,14 @@ def _estimate(prepared: PreparedRun, task: Task) -> Estimate:
 
 
 def _with_chain(estimate: Estimate, prepared: PreparedRun) -> Estimate:
-    """Return an estimate whose calls name all models that may answer them."""
+    """Return an estimate whose calls name all models that may answer them, and say whether prompts are cached."""
     calls = (
         call if call.model is not None or call.fallback is not None else replace(call, fallback=prepared.agent.fallback)
         for call in estimate.calls
     )
-    return replace(estimate, calls=tuple(calls))
+    asked = prepared.agent.cache_prompt
+    cached = (call if call.cache_prompt is not None else replace(call, cache_prompt=asked) for call in calls)
+    return replace(estimate, calls=tuple(cached))
 
 
 def _talks(prepared: PreparedRun, task: Task) -> bool:

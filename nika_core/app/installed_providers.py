@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
+from typing import Any
 
 from nika_core import codes
+from nika_core.app.provider_options import provider_options
 from nika_core.errors import PluginError, UsageError
+from nika_core.model.json import JsonObject
 from nika_core.plugin import Client, ModelInfo, Provider
 from nika_core.registry import Kind, Registry
 
@@ -14,8 +17,12 @@ from nika_core.registry import Kind, Registry
 class InstalledProviders:
     """Implements the engine's `ProviderLookup`: the named provider, or the one that claims the model's name."""
 
-    def __init__(self, registry: Registry, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, registry: Registry, environ: Mapping[str, str], settings: Callable[[str], Mapping[str, Any]] | None = None
+    ) -> None:
+        """Args: settings: returns a plugin's part of the project file."""
         self._registry = registry
+        self._settings = settings
         self._environ = environ
         self._clients: dict[str, Client] = {}
         self._models: dict[tuple[str | None, str, bool], tuple[Provider, ModelInfo]] = {}
@@ -55,8 +62,14 @@ class InstalledProviders:
         """Return the provider's client, made once. Raise PluginError."""
         client = self._clients.get(provider.name)
         if client is None:
-            client = self._clients[provider.name] = self._registry.new_client(provider.name, self._environ)
+            settings = None if provider.settings is None or self._settings is None else self._settings(provider.name)
+            client = self._registry.new_client(provider.name, self._environ, settings)
+            self._clients[provider.name] = client
         return client
+
+    def options(self, provider: Provider, options: Mapping[str, Any]) -> JsonObject:
+        """Return options as the provider's client is given them. Raise TaskError."""
+        return provider_options(provider, options)
 
     def model(
         self, provider: str | None, model: str, *, secrets: bool = False, fallback: bool = False

@@ -76,6 +76,8 @@ def _planned_json(task: PlannedTask) -> dict[str, Any]:
             found[name] = _repetitions_json(times)
     if task.settings:
         found["settings"] = task.settings
+    if task.ask_tools:
+        found["askTools"] = list(task.ask_tools)
     if task.notes:
         found["notes"] = list(task.notes)
     if task.tasks:

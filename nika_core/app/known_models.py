@@ -27,9 +27,7 @@ def prices_of(workspace: Workspace) -> Prices:
     )
 
 
-def unknown_model(
-    workspace: Workspace, client: Client, provider: Provider, info: ModelInfo, place: Place
-) -> Problem | None:
+def unknown_model(prices: Prices, client: Client, provider: Provider, info: ModelInfo, place: Place) -> Problem | None:
     """Return a warning if neither the provider nor a price list has ever heard of a model; None: it is known.
 
     A provider without models of its own (a server for any model) knows no name, and nothing is said of its models.
@@ -37,7 +35,7 @@ def unknown_model(
     names = [model.name for model in client.models()]
     if not names or info.name in names or info.free:
         return None
-    if prices_of(workspace).cost(provider.name, info, Usage(1, 1)) is not None:
+    if prices.cost(provider.name, info, Usage(1, 1)) is not None:
         return None
     message = f"neither the provider '{provider.name}' nor the price list knows the model '{info.name}'"
     hint = did_you_mean(info.name, names) or "if the name is right, give its price under `prices:` in nika.yaml;"

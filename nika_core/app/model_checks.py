@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Final
 
 from nika_core import codes
 from nika_core.app.installed_providers import InstalledProviders
-from nika_core.app.known_models import likely_model, unknown_model
+from nika_core.app.known_models import likely_model, prices_of, unknown_model
+from nika_core.app.provider_options import check_options
 from nika_core.app.workspace import Workspace
 from nika_core.document import LoadedWorkflow
+from nika_core.document.validation.issues import ValidationIssue
+from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.request_defaults import why_refused
 from nika_core.errors import NikaError, Place, PluginError, Problem, Severity
 from nika_core.model.files import FileError
 from nika_core.model.limits import LimitKind
 from nika_core.model.media import inside, read_media
 from nika_core.model.nearest import did_you_mean
+from nika_core.model.payload_tree import placeholders_in
 from nika_core.model.project import Project
 from nika_core.model.template import Template
 from nika_core.model.workflow import AgentBlock, KeywordCategory, Task, Workflow
@@ -54,6 +60,10 @@ class ModelChecks:
         for word in dict.fromkeys(task.keyword for task in workflow.tasks):
             with suppress(PluginError):  # the document's own check reports it
                 self.keywords[word] = workspace.registry.keyword(word)
+
+    @cached_property
+    def _prices(self) -> Prices:
+        return prices_of(self._workspace)
 
     def problems(self) -> list[Problem]:
         """Return errors and warnings, each once, with its place and the tasks that have it."""
@@ -96,11 +106,27 @@ class ModelChecks:
         yield from self._cannot(task, info, uses_tools=uses_tools)
         yield from self._no_files(task, info, self.keywords[task.keyword].file_fields)
         yield from self._no_effort(task, info, main=task.payload.get("model") is None)
+        yield from self._wrong_options(task, provider)
+
+    def _wrong_options(self, task: Task, provider: Provider) -> Iterator[Problem]:
+        """Yield what the provider's validator says of `options`, of the task's own and of the agent block's."""
+        own = task.payload.get("options")
+        given: list[tuple[Callable[..., Place], tuple[str, ...], Mapping[str, Any]]] = []
+        if isinstance(own, Mapping) and not any(placeholders_in(own)):
+            given.append((task.at, ("options",), own))
+        if task.payload.get("model") is None and self._agent.options_json:
+            given.append((self._workflow.at, ("agent", "options"), json.loads(self._agent.options_json)))
+        for at, path, options in given:
+            issues: list[ValidationIssue] = []
+            check_options(provider, options, issues)
+            for issue in issues:
+                place = at((*path, *reversed(issue.path)))
+                yield Problem(issue.code or codes.MODEL_CANNOT, issue.message, place, issue.hint)
 
     def _usable(self, provider: Provider, info: ModelInfo, place: Place | None, task: Task) -> Iterator[Problem]:
         self.providers[provider.name] = provider
         client = self._directory.connect(provider)
-        warning = unknown_model(self._workspace, client, provider, info, place or task.place)
+        warning = unknown_model(self._prices, client, provider, info, place or task.place)
         if warning is not None:
             yield warning
 
@@ -275,7 +301,7 @@ def check_models(
     def agent_of(each: Workflow) -> AgentBlock:
         return effective_agent(each, workspace, provider=provider, model=model)
 
-    directory = InstalledProviders(workspace.registry, workspace.environ)
+    directory = InstalledProviders(workspace.registry, workspace.environ, workspace.settings)
     found = {
         problem: None
         for each, agent in all_workflows(workflow, agent_of(workflow), agent_of)

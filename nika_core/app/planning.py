@@ -16,6 +16,7 @@ from nika_core.document import settings_of
 from nika_core.engine.llm.estimate import RunForecast, TaskForecast
 from nika_core.engine.local.groups import ITEM_PLACES
 from nika_core.errors import NikaError
+from nika_core.model.asked_tools import entries_asked
 from nika_core.model.payload_tree import map_leaves, placeholders_in
 from nika_core.model.template import Placeholder, Template
 from nika_core.model.workflow import ITEM_SOURCE, NodePath, Task
@@ -85,6 +86,9 @@ def _planned(prepared: PreparedRun, task: Task, wave: int, estimate: TaskForecas
         items=items_of(prepared, task),
         rounds=rounds_of(task),
         notes=tuple(_notes(prepared, task)),
+        ask_tools=tuple(
+            map(prepared.masker.text, entries_asked(task, prepared.agent, prepared.keywords[task.keyword].category))
+        ),
     )
 
 

@@ -256,7 +256,7 @@ def prepare_run(
         workflows[0] = workflow, agent
     words = [word for each, _ in workflows for word in _words(each, workspace)]
     limits = workspace.limits_for(dict.fromkeys(words)).narrowed(_narrowed_by(options))
-    directory = InstalledProviders(workspace.registry, workspace.environ)
+    directory = InstalledProviders(workspace.registry, workspace.environ, workspace.settings)
     models = [ModelChecks(workspace, each, block, directory, running=True) for each, block in workflows]
     if not options.mock:
         problems += dict.fromkeys(problem for each in models for problem in each.problems())

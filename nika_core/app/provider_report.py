@@ -34,7 +34,7 @@ def _describe(workspace: Workspace, name: str, prices: Prices) -> ProviderStatus
     registry, environ = workspace.registry, workspace.environ
     try:
         provider = registry.provider(name)
-        models = list(registry.new_client(name, environ).models())
+        models = list(registry.new_client(name, environ, workspace.settings(name)).models())
     except NikaError as error:
         return ProviderStatus(name, error=error.message)
     record = registry.record(Kind.PROVIDER, name)
@@ -81,7 +81,10 @@ async def describe_models(workspace: Workspace) -> tuple[ProviderStatus, ...]:
 def _with_models(workspace: Workspace, status: ProviderStatus, prices: Prices) -> ProviderStatus:
     if status.error:
         return status
-    directory, project = InstalledProviders(workspace.registry, workspace.environ), workspace.project
+    directory, project = (
+        InstalledProviders(workspace.registry, workspace.environ, workspace.settings),
+        workspace.project,
+    )
     names = {model.name: None for model in status.models}
     names |= dict.fromkeys(status.health.models if status.health is not None else ())
     for model in dict.fromkeys((*project.models.values(), *([project.model] if project.model else []))):
@@ -112,7 +115,8 @@ async def _with_health(workspace: Workspace, provider: ProviderStatus) -> Provid
     masker = Masker(secret_values(workspace.environ, [secret.name for secret in provider.secrets]))
     client: Client | None = None
     try:
-        client = workspace.registry.new_client(provider.name, workspace.environ)
+        settings = workspace.settings(provider.name)
+        client = workspace.registry.new_client(provider.name, workspace.environ, settings)
         async with asyncio.timeout(_HEALTH_SECONDS):
             answer = await client.health()
         health = HealthStatus(answer.ok, masker.text(answer.detail), tuple(answer.models))

@@ -31,6 +31,7 @@ class PlannedTask:
         estimate: tokens and cost, of all items or rounds.
         items, rounds: how often it is done; None: it has no list, or is no loop.
         notes: what its author should know, and is no fault.
+        ask_tools: the entries of `askTools` by which a person is asked about its tool calls.
         tasks: those of the workflow that it stands for, each for one time; their ids are paths (`sections/write`).
     """
 
@@ -47,6 +48,7 @@ class PlannedTask:
     items: Repetitions | None = None
     rounds: Repetitions | None = None
     notes: tuple[str, ...] = ()
+    ask_tools: tuple[str, ...] = ()
     tasks: tuple[PlannedTask, ...] = ()
 
 

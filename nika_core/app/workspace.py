@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cached_property, partial
@@ -25,6 +25,7 @@ from nika_core.app.watchdogs import FACET_SECONDS, facet_timeout
 from nika_core.document import LoadedWorkflow, check_settings, graph_of, load_project, load_workflow
 from nika_core.errors import PluginError, Problem, ProblemsError, RefusedError, Severity, UsageError
 from nika_core.journal import Journal
+from nika_core.model.asked_tools import tools_asked
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.files import is_folder
 from nika_core.model.graph import Graph
@@ -331,6 +332,10 @@ class Workspace:
     def graph(self, workflow: Workflow) -> Graph:
         """Return the tasks of a workflow and the edges between them."""
         return graph_of(workflow, self.registry)
+
+    def tools_asked(self, workflow: Workflow) -> Mapping[str, Sequence[str]]:
+        """Return the entries of `askTools` by which a person is asked about tool calls, by the path of the task."""
+        return tools_asked(workflow, lambda word: self.registry.keyword(word).category)
 
     def journal(self, workflow: Path | None = None) -> Journal:
         """Return the history of the project; without a project file, that of the working directory (or the folder that

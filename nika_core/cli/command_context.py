@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,4 +86,10 @@ class CliContext:
         return workflow
 
     def graph(self, workflow: Workflow) -> Graph:
-        return self._opened.get(workflow.path, self.workspace).graph(workflow)
+        return self._workspace_of(workflow).graph(workflow)
+
+    def tools_asked(self, workflow: Workflow) -> Mapping[str, Sequence[str]]:
+        return self._workspace_of(workflow).tools_asked(workflow)
+
+    def _workspace_of(self, workflow: Workflow) -> nika.Workspace:
+        return self._opened.get(workflow.path) or self.workspace

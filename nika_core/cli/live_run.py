@@ -19,7 +19,7 @@ from nika_core.model.answer_line import shell_id
 from nika_core.model.events import Event
 from nika_core.model.state import RunResult, RunStatus, TaskResult
 from nika_core.model.text import time_text
-from nika_core.model.usage import money_text
+from nika_core.model.usage import money_text, tokens_text
 
 if TYPE_CHECKING:
     from nika_core.cli.live_questions import LiveQuestions
@@ -154,7 +154,7 @@ def _print_pretty(result: RunResult, prepared: nika.PreparedRun) -> None:
     )
     parts = [f"{style(result.status.value, 'bold', colour)} in {duration_text(result.duration)}: {counts}"]
     if tokens := result.usage.total_tokens:
-        parts.append(f"{tokens} tokens")
+        parts.append(tokens_text(tokens, result.usage.cached_tokens, result.usage.cache_write_tokens))
     if result.usage.cost_usd:
         parts.append(money_text(float(result.usage.cost_usd)))
     if result.usage.saved_usd:

@@ -92,6 +92,8 @@ def _print_task(task: nika.PlannedTask, indent: str) -> None:
     for effect in task.effects:
         target = plain(effect.target).splitlines() or [""]
         print_data(f"{indent}      touches {effect.kind}: {target[0]}{' …' if len(target) > 1 else ''}")
+    for entry in task.ask_tools:
+        print_data(f"{indent}      asks a person about calls of: {plain(entry)}")
     for note in task.notes:
         print_data(f"{indent}      note: {plain(note)}")
     cost = _forecast_text(task.estimate)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final, Protocol, TextIO, cast
 
@@ -14,7 +14,7 @@ from nika_core.cli.group_progress import GroupProgress, Groups
 from nika_core.model.codec import usage_json
 from nika_core.model.events import LIVE, Event, EventKind
 from nika_core.model.ids import definition_path
-from nika_core.model.usage import money_text
+from nika_core.model.usage import money_text, tokens_text
 from nika_core.model.workflow import Workflow
 
 _ENDS: Final = frozenset({EventKind.TASK_SUCCEEDED, EventKind.TASK_FAILED, EventKind.TASK_SKIPPED})
@@ -125,7 +125,7 @@ class ProgressLines:
                 return self._line(self._style("!", "yellow"), event, plain(str(message)))
             case EventKind.MODEL_CALLED if self._verbose:
                 usage = data.get("usage") or {}
-                tokens = f"{usage.get('inputTokens', 0)} + {usage.get('outputTokens', 0)} tokens"
+                tokens = _tokens(f"{usage.get('inputTokens', 0)} + {usage.get('outputTokens', 0)}", usage)
                 return self._line(self._style("·", "dim"), event, f"{plain(str(data.get('model')))}: {tokens}")
         return None
 
@@ -156,7 +156,7 @@ class ProgressLines:
         usage = data.get("usage") or {}
         tokens = usage.get("inputTokens", 0) + usage.get("outputTokens", 0)
         if tokens:
-            parts.append(f"{tokens} tokens")
+            parts.append(_tokens(tokens, usage))
         if float(usage.get("costUsd", 0)):
             parts.append(money_text(float(usage["costUsd"])))
         if data.get("truncated"):
@@ -267,3 +267,7 @@ class LiveView:
             shown = plain(" ".join(f"{progress} {tail}".split()))
             lines.append(f"▶ {task}  {counts}{duration_text(now - since)}  {shown}"[: self._console.width - 1])
         return Text("\n".join(lines), no_wrap=True, overflow="ellipsis")
+
+
+def _tokens(total: int | str, usage: Mapping[str, Any]) -> str:
+    return tokens_text(total, usage.get("cachedTokens", 0), usage.get("cacheWriteTokens", 0))

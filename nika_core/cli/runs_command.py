@@ -27,7 +27,7 @@ from nika_core.errors import NikaError, UsageError
 from nika_core.model.question import answer_text
 from nika_core.model.state import RunStatus
 from nika_core.model.text import time_text
-from nika_core.model.usage import money_text
+from nika_core.model.usage import money_text, tokens_text
 
 app = typer.Typer(
     invoke_without_command=True, rich_markup_mode=None, add_completion=False, help="The history of runs; lists them."
@@ -124,7 +124,7 @@ def show(
     if usage.get("unknownTokens"):
         cost += f", up to {usage['unknownTokens']} more by calls that were cut off"
     unpriced = f", unpriced: {plain(', '.join(usage['unpriced']))}" if usage.get("unpriced") else ""
-    print_data(f"{usage.get('totalTokens', 0)} tokens{cost}{unpriced}")
+    print_data(f"{_tokens(usage)}{cost}{unpriced}")
 
 
 def _show_task(task: dict[str, Any], verbose: bool, indent: str = "  ") -> None:
@@ -141,7 +141,7 @@ def _show_task(task: dict[str, Any], verbose: bool, indent: str = "  ") -> None:
         facts.append(duration_text(task["durationMs"] / 1000))
     usage = task.get("usage") or {}
     if usage.get("totalTokens"):
-        facts.append(f"{usage['totalTokens']} tokens")
+        facts.append(_tokens(usage))
     if cost := _cost(usage):
         facts.append(cost)
     if task.get("reused"):
@@ -226,3 +226,7 @@ def _with_children(tasks: Iterable[nika.RecordedTask]) -> Iterator[nika.Recorded
 
 def _waiting(about: Mapping[str, Any], since: float | None) -> str:
     return f"waits for {waits_for_text(about)}{f', since {time_text(since)}' if since is not None else ''}"
+
+
+def _tokens(usage: dict[str, Any]) -> str:
+    return tokens_text(usage.get("totalTokens", 0), usage.get("cachedTokens", 0), usage.get("cacheWriteTokens", 0))

@@ -63,6 +63,7 @@ _AGENT_DOCS: Final = {
     "model": "The model that tasks use.",
     "fallback": "Models that are asked in order if the model cannot answer now (overloaded, rate limited, not "
     "reachable, too slow); PROVIDER/NAME is one of another provider.",
+    "options": "Options of the provider's own, for its models; not for a fallback of another provider.",
     "provider": "The service that runs the model; without it, the provider that claims the model's name.",
     "systemPrompt": "The system prompt of every conversation.",
     "systemPromptFile": "A file with the system prompt, relative to the workflow's folder.",
@@ -71,6 +72,7 @@ _AGENT_DOCS: Final = {
     "maxBudgetUsd": "The maximum cost of a run, in US dollars.",
     "maxTokens": "The maximum number of tokens in one answer.",
     "temperature": "0 to 2, if the model accepts it.",
+    "cachePrompt": "Whether providers that can cache prompts are asked to: true (the default) or false.",
     "effort": "How much models think before they answer, if they can be asked: low, medium or high.",
     "allowedTools": _DOCS["allowedTools"],
     "disallowedTools": _DOCS["disallowedTools"],

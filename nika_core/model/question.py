@@ -201,6 +201,8 @@ def open_question_json(asked: OpenQuestion) -> JsonObject:
         found["form"] = {name: input_json(spec) for name, spec in asked.question.form.items()}
     if asked.question.words:
         found["words"] = list(asked.question.words)
+    if asked.question.calls:
+        found["calls"] = dict(asked.question.calls)
     found["since"] = iso_time(asked.since)
     if asked.deadline is not None:
         found["expiresAt"] = iso_time(asked.deadline)

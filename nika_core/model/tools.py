@@ -17,6 +17,14 @@ def covers(outer: str, inner: str) -> bool:
     return "*" in outer and _pattern(outer).fullmatch(inner) is not None
 
 
+def may_overlap(one: str, other: str) -> bool:
+    """Return whether some tool may match both patterns; in doubt it may."""
+    if covers(one, other) or covers(other, one):
+        return True
+    start, rest = one.partition("*")[0], other.partition("*")[0]
+    return ("*" in one or "*" in other) and (start.startswith(rest) or rest.startswith(start))
+
+
 @lru_cache(maxsize=256)
 def _pattern(name: str) -> re.Pattern[str]:
     return re.compile(".*".join(map(re.escape, name.split("*"))), re.DOTALL)

@@ -64,6 +64,18 @@ class Usage:
 NOTHING = Usage()
 
 
+def tokens_text(total: int | str, read: int = 0, written: int = 0) -> str:
+    """Return tokens in words: `900 tokens (600 read from the cache, 200 written to it)`.
+
+    Args:
+        read, written: how many of them the provider read from its cache, and wrote to it.
+    """
+    parts = [f"{read} read from the cache"] if read else []
+    if written:
+        parts.append(f"{written} written to {'it' if read else 'the cache'}")
+    return f"{total} tokens ({', '.join(parts)})" if parts else f"{total} tokens"
+
+
 def money_text(usd: float | Decimal, places: int = 2) -> str:
     """US dollars, with as many digits as small amounts need: `$12.50`, `$0.0012`, `$0.0000025`; nothing is `$0.0000`.
 

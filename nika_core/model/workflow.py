@@ -119,6 +119,7 @@ class AgentBlock:
     Attributes:
         model, provider: the model, and the provider that runs it.
         fallback: models that are asked in order if that one cannot answer now.
+        options_json: the provider's own options, a JSON object; "" if there are none.
         system_prompt, system_prompt_file: what every conversation starts with, or the file that has it.
         mode: whether the main agent decides what to do after a task has finally failed.
         max_turns: how often the model may answer in one task.
@@ -126,6 +127,7 @@ class AgentBlock:
         max_tokens: tokens of one answer.
         temperature: from 0 to 2.
         effort: how much models think before they answer: `low`, `medium` or `high`; None: as they do by themselves.
+        cache_prompt: whether providers are asked to cache prompts.
         allowed_tools, disallowed_tools: the tools that tasks may use, and those that they may not. An entry is a name,
             or the JSON text of a rule (`model.tool_rules`).
         ask_tools: the tools whose calls a person has to approve, in the same form.
@@ -148,7 +150,9 @@ class AgentBlock:
     output: str | None = None
     overflow: str = "refuse"
     fallback: tuple[str, ...] = ()
+    options_json: str = ""
     effort: str | None = None
+    cache_prompt: bool = True
 
 
 class ItemError(StrEnum):

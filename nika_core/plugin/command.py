@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -119,4 +119,11 @@ class CommandContext(Protocol):
 
     def graph(self, workflow: Workflow) -> Graph:
         """Return the tasks of a loaded workflow and the edges between them."""
+        ...
+
+    def tools_asked(self, workflow: Workflow) -> Mapping[str, Sequence[str]]:
+        """Return the entries of `askTools` by which a person is asked about tool calls, by the path of the task.
+
+        A task inside another one has a path like `sections/write`. Tasks whose calls are not asked about are left out.
+        """
         ...

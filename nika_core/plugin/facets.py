@@ -115,6 +115,7 @@ class CallEstimate:
         calls_high: calls, at most; None: nothing bounds it.
         reason: why something is not bounded.
         exact: whether the prompt is fully known and was counted, not estimated.
+        cache_prompt: whether the provider is asked to cache the prompt; None: as the agent block says.
         fallback: models that may be called in its place; None: the agent block's if `model` is None, else none.
     """
 
@@ -127,6 +128,7 @@ class CallEstimate:
     reason: str = ""
     exact: bool = False
     fallback: tuple[str, ...] | None = None
+    cache_prompt: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ def nika_providers() -> Iterable[Provider]:  # type: ignore[empty-body]  # a hoo
             def models(self):
                 return [self.info("parrot-1")]
             async def stream(self, request):
-                text = request.messages[-1].content
+                text = request.messages[-1].text
                 yield TextDelta(text)
                 yield Finished("end", Usage(input_tokens=len(text), output_tokens=len(text)))
             async def estimate(self, request):

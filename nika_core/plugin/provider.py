@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from nika_core.model.json import JsonObject
 from nika_core.model.message import (
@@ -22,6 +22,9 @@ from nika_core.model.message import (
 )
 from nika_core.model.usage import Usage
 from nika_core.values import dataclass, field
+
+if TYPE_CHECKING:  # describing a provider without options needs none of these
+    from nika_core.plugin.fields.validator import Validator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +41,11 @@ class Provider:
             server, or another way to prove who one is.
         client: "package.module:Class" of a `Client`, made with the run's environment as its only argument.
         requests_per_minute, tokens_per_minute: what the rate limiter holds to; None: no limit of ours.
+        options: validator of `options:` beside a model; the client is given what it returns as `ModelRequest.options`.
+            None: there are none, and a workflow that sets some is invalid.
+        settings: validator of the project file's key of the provider's own name; None: there is none. A client whose
+            provider has settings is made with two arguments: the environment, and what this validator returns ({}
+            without such a key).
     """
 
     name: str
@@ -49,6 +57,8 @@ class Provider:
     client: str
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
+    options: Validator | None = None
+    settings: Validator | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +114,7 @@ class ModelInfo:
         batch_discount: what a batch takes off the price; 0.5 is half.
         efforts: which of `low`, `medium` and `high` it can be asked to think with; empty: it cannot be asked for one.
         files: what it takes beside text, as parts of the messages of a user.
+        prompt_cache: whether the client asks the provider to cache a prompt if `ModelRequest.cache_prompt` says so.
     """
 
     name: str
@@ -118,6 +129,7 @@ class ModelInfo:
     batch_discount: Decimal = Decimal(0)
     efforts: tuple[str, ...] = ()
     files: tuple[FileAbility, ...] = ()
+    prompt_cache: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +149,10 @@ class ModelRequest:
             is None, else none. A client never sees any.
         effort: how much the model is to think: `low`, `medium` or `high`; None means the agent block's, for models that
             know it; "" means that nothing is said about it.
+        cache_prompt: whether the provider is to cache the prompt; None means what the agent block says, for models with
+            `prompt_cache`. A client keeps the same bytes for what requests begin with in common.
+        options: what `options:` says, as the provider's validator returns it. A step sets it to what the payload has;
+            None means the agent block's if `model` is None.
         run, task: the run's id and the task's, for the records of the other side; the kernel fills them in.
         labels: what the project says of its runs, a cost centre for example; the kernel fills them in.
     """
@@ -151,6 +167,8 @@ class ModelRequest:
     key: str = ""
     fallback: tuple[str, ...] | None = None
     effort: str | None = None
+    cache_prompt: bool | None = None
+    options: JsonObject | None = None
     run: str = ""
     task: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)

@@ -85,6 +85,7 @@ class Kind(Enum):
         prefix="nika-provider-",
         unknown=codes.UNKNOWN_PROVIDER,
         objects=(NamedObject("client", "nika_core.registry.guarded_client:GuardedClient", load_only=True),),
+        settings=True,
     )
     TEMPLATE_SOURCE = KindRow(
         id="template_sources",

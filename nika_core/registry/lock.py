@@ -1,23 +1,22 @@
 """`nika.lock`: which plugin distributions a project runs with, to the hash of what was installed.
 
-The hash is over the paths and hashes that the installer wrote into each distribution's RECORD. Byte code, scripts and
-files that an installer writes about itself do not count: they differ from machine to machine. If the hash is the
+The hash is over the paths and hashes that the installer wrote into each distribution's RECORD. If the hash is the
 locked one, the files themselves are compared with RECORD, so that a file changed in place is found too.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Final
 
 from nika_core import codes
 from nika_core.errors import Place, RefusedError, UsageError
-from nika_core.model.files import FileError, read_file, read_json, require_regular_files
+from nika_core.model.files import FileError, read_json, require_regular_files
+from nika_core.registry.installed_files import InstalledFiles, metadata_folders
+from nika_core.registry.metadata import folder_of, installed
 from nika_core.registry.scan import PluginRecord
 from nika_core.values import dataclass
 
@@ -25,8 +24,6 @@ LOCK_NAME: Final = "nika.lock"
 KERNEL: Final = "nika-core"
 _FORMAT: Final = 1
 _REWRITE: Final = "write it again: nika plugins lock"
-_MAX_INSTALLED: Final = 1024**3  # bytes of one installed file
-_OF_THE_INSTALLER: Final = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,43 +35,40 @@ class Locked:
     sha256: str
 
 
-def locked(name: str) -> Locked:
-    """What is installed under a distribution's name."""
-    import importlib_metadata  # late, here and below: most projects have no lock, and it is slow to import
-
-    distribution = importlib_metadata.distribution(name)
-    lines = []
-    for file in distribution.files or ():
-        path = PurePosixPath(str(file))
-        if path.suffix == ".pyc" or path.name in _OF_THE_INSTALLER or path.parts[0] == "..":
-            continue
-        lines.append(f"{path} {file.hash.value if file.hash else '-'}")
-    digest = hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
-    return Locked(distribution.name, distribution.version, digest)
+def locked(files: InstalledFiles) -> Locked:
+    """Return what is locked of an installed distribution."""
+    distribution = files.distribution
+    return Locked(distribution.name, distribution.version, files.digest())
 
 
-def changed_files(name: str) -> list[str]:
-    """Return the files of a distribution that no longer match its RECORD."""
-    import importlib_metadata
-
-    changed = []
-    for file in importlib_metadata.distribution(name).files or ():
-        if file.hash is None or file.hash.mode != "sha256":
-            continue
-        try:
-            digest = hashlib.sha256(read_file(Path(str(file.locate())), _MAX_INSTALLED)).digest()
-        except FileError:
-            changed.append(str(file))
-            continue
-        if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != file.hash.value:
-            changed.append(str(file))
-    return changed
+def installed_files(records: Iterable[PluginRecord]) -> list[InstalledFiles]:
+    """Return what to lock, by name: the kernel, and every distribution of these offers."""
+    modules: dict[str, set[str]] = {_kernel_folder(): set()}
+    for record in records:
+        modules.setdefault(record.folder, set()).add(record.module)
+    files = [InstalledFiles(Path(folder), tuple(sorted(named))) for folder, named in modules.items()]
+    return sorted(files, key=lambda each: each.folder.name.lower())
 
 
 def lock_of(records: Iterable[PluginRecord]) -> list[Locked]:
-    """What to lock: the kernel, and every distribution of these offers."""
-    names = {record.distribution for record in records}
-    return [locked(name) for name in sorted(names | {KERNEL}, key=str.lower)]
+    """Return the entries of a lock: the kernel, and every distribution of these offers."""
+    return [locked(files) for files in installed_files(records)]
+
+
+def _kernel_folder() -> str:
+    import importlib_metadata
+
+    return folder_of(importlib_metadata.distribution(KERNEL))
+
+
+def faults(records: Iterable[PluginRecord]) -> list[str]:
+    """Return what of these offers no lock can vouch for, a sentence each."""
+    folders = metadata_folders(map(folder_of, installed()))
+    return [
+        f"{files.distribution.name} {files.distribution.version} {fault}"
+        for files in installed_files(records)
+        for fault in files.faults(folders)
+    ]
 
 
 def write_lock(path: Path, entries: Iterable[Locked]) -> None:
@@ -115,22 +109,33 @@ def read_lock(path: Path) -> dict[str, Locked] | None:
 
 def differences(wanted: Mapping[str, Locked], records: Iterable[PluginRecord]) -> list[str]:
     """What is installed (and may be loaded) other than the lock says, a sentence each."""
-    installed = {entry.distribution: entry for entry in lock_of(records)}
-    found = []
-    for name in sorted(wanted.keys() | installed.keys(), key=str.lower):
-        was, now = wanted.get(name), installed.get(name)
+    records = tuple(records)
+    files = {each.distribution.name: each for each in installed_files(records)}
+    differing = []
+    for name in sorted(wanted.keys() | files.keys(), key=str.lower):
+        was, now = wanted.get(name), locked(files[name]) if name in files else None
         if now is None and was is not None:
-            found.append(f"{name} {was.version} is locked, but not installed (or not allowed)")
+            differing.append(f"{name} {was.version} is locked, but not installed (or not allowed)")
         elif was is None and now is not None:
-            found.append(f"{name} {now.version} is installed, but not locked")
+            differing.append(f"{name} {now.version} is installed, but not locked")
         elif was is not None and now is not None and was != now:
             other = was.version != now.version
             detail = f"version {now.version} is installed" if other else "other files of that version are installed"
-            found.append(f"{name} is locked at version {was.version}, but {detail}")
-        elif now is not None and (changed := changed_files(name)):
+            differing.append(f"{name} is locked at version {was.version}, but {detail}")
+        elif now is not None and (changed := files[name].changed()):
             more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
-            found.append(f"{name} {now.version} was changed after it was installed: {changed[0]}{more}")
-    return found
+            differing.append(f"{name} {now.version} was changed after it was installed: {changed[0]}{more}")
+    return differing + faults(records)
+
+
+def refuse_faults(records: Iterable[PluginRecord]) -> None:
+    """Raise RefusedError if there is something that no lock can vouch for."""
+    if wrong := faults(records):
+        raise RefusedError(
+            codes.PLUGIN_LOCK,
+            "nothing was locked: " + "; ".join(wrong),
+            hint="install each distribution once, from its wheel, or block it in nika.yaml",
+        )
 
 
 def require_lock(path: Path, records: Iterable[PluginRecord]) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from importlib.machinery import PathFinder
 from typing import Final, NamedTuple, Protocol
 
-_INFO: Final = (".dist-info", ".egg-info")
+DISTRIBUTION_INFO: Final = (".dist-info", ".egg-info")
 _USUAL_FINDERS: Final = ("importlib_metadata", "importlib.metadata")
 
 
@@ -71,9 +71,9 @@ class Folder:
             return None
 
     @property
-    def folder_name(self) -> str:
-        """The folder's own name, such as `acme-1.0.dist-info`."""
-        return os.path.basename(self._path)  # noqa: PTH119  # as above
+    def folder(self) -> str:
+        """The path of the folder, such as `/site-packages/acme-1.0.dist-info`."""
+        return self._path
 
     @property
     def entry_points(self) -> list[Point]:
@@ -118,18 +118,23 @@ def header(text: str, wanted: str) -> str:
 
 
 class Offer(NamedTuple):
-    """What a distribution offers. `fault` says why its metadata cannot be used; it offers nothing then."""
+    """What a distribution offers, and the folder of its metadata, if it has one.
+
+    `fault` says why its metadata cannot be used; it offers nothing then.
+    """
 
     name: str
     version: str
     points: list[EntryPoint]
+    folder: str
     fault: str = ""
 
 
 def offers_in(groups: Collection[str], distributions: Iterable[Distribution]) -> Iterator[Offer]:
     """Each distribution that has entry points in one of these groups, also if its metadata cannot be read."""
     for distribution in distributions:
-        folder = _folder_name(distribution)
+        path = folder_of(distribution)
+        folder = os.path.basename(path)  # noqa: PTH119  # as above
         if folder.startswith("~"):  # what pip leaves behind when it cannot remove something
             continue
         text: str | None = None
@@ -140,11 +145,13 @@ def offers_in(groups: Collection[str], distributions: Iterable[Distribution]) ->
             points = [point for point in distribution.entry_points if point.group in groups]
             _require_utf8(text, "entry_points.txt")
             if points:
-                yield Offer(*_name_and_version(distribution), points)
+                name, version = _name_and_version(distribution)
+                _require_own_name(folder, name)
+                yield Offer(name, version, points, path)
         except Exception as error:  # whatever another installer has written
             named = folder.partition("-")
             version = named[2].rpartition(".")[0] or "?"
-            yield Offer(named[0] or "?", version, _readable_points(text or "", groups), _fault(error))
+            yield Offer(named[0] or "?", version, _readable_points(text or "", groups), path, _fault(error))
 
 
 def _name_and_version(distribution: Distribution) -> tuple[str, str]:
@@ -156,6 +163,17 @@ def _name_and_version(distribution: Distribution) -> tuple[str, str]:
         return distribution.name, distribution.version
     except KeyError as error:
         raise ValueError(f"its METADATA has no {str(error.args[0]).title()}") from None
+
+
+def _require_own_name(folder: str, name: str) -> None:
+    """Raise ValueError if a `.dist-info` has another name than the distribution that it describes."""
+    if folder.endswith(".dist-info") and normal_name(folder.partition("-")[0]) != normal_name(name):
+        raise ValueError(f"it claims to be '{name}', but its folder is {folder}")
+
+
+def normal_name(name: str) -> str:
+    """Return a distribution's name in the form in which names are compared."""
+    return name.lower().replace("_", "-").replace(".", "-")
 
 
 def _require_utf8(text: str, filename: str) -> None:
@@ -172,11 +190,11 @@ def _fault(error: Exception) -> str:
     return said if said.startswith("it") else f"a line of its entry_points.txt cannot be read: {said[:100]!r}"
 
 
-def _folder_name(distribution: Distribution) -> str:
+def folder_of(distribution: Distribution) -> str:
+    """Return the path of the folder of its metadata; "" if it has none."""
     if isinstance(distribution, Folder):
-        return distribution.folder_name
-    path = getattr(distribution, "_path", None)  # importlib_metadata says it nowhere else
-    return str(getattr(path, "name", "") or "")
+        return distribution.folder
+    return str(getattr(distribution, "_path", "") or "")  # importlib_metadata says it nowhere else
 
 
 def _readable_points(text: str, groups: Collection[str]) -> list[EntryPoint]:
@@ -235,5 +253,5 @@ def _in_folders() -> list[Folder] | None:
             continue
         if path.lower().endswith(".egg"):
             return None
-        found += [Folder(os.path.join(path, name)) for name in names if name.lower().endswith(_INFO)]  # noqa: PTH118  # as above
+        found += [Folder(os.path.join(path, name)) for name in names if name.lower().endswith(DISTRIBUTION_INFO)]  # noqa: PTH118  # as above
     return found

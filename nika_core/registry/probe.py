@@ -18,8 +18,8 @@ from typing import Any, Final, TextIO
 
 from nika_core.errors import PluginError
 from nika_core.plugin import Keyword
+from nika_core.registry.installed_files import InstalledFiles
 from nika_core.registry.kinds import BY_ID
-from nika_core.registry.lock import changed_files
 from nika_core.registry.registry import PluginStatus, Registry
 from nika_core.registry.scan import PluginRecord
 from nika_core.registry.sections import conflict_notes
@@ -45,8 +45,8 @@ def probed(registry: Registry) -> list[PluginStatus]:
     notes = conflict_notes({record: answer.get("sections", ()) for record, answer in found.items()})
     for record, more in notes.items():
         found[record]["notes"] = [*found[record].get("notes", ()), *more]
-    changed = {name: _changed(name) for name in {record.distribution for record in found}}
-    return [_merged(each, found.get(each.record), changed.get(each.record.distribution, ())) for each in listed]
+    changed = {folder: _changed(folder) for folder in {record.folder for record in found}}
+    return [_merged(each, found.get(each.record), changed.get(each.record.folder, ())) for each in listed]
 
 
 def _merged(listed: PluginStatus, told: dict[str, Any] | None, changed: Sequence[str]) -> PluginStatus:
@@ -66,9 +66,9 @@ def _merged(listed: PluginStatus, told: dict[str, Any] | None, changed: Sequence
     return replace(listed, seconds=seconds, notes=tuple(notes))
 
 
-def _changed(distribution: str) -> list[str]:
+def _changed(folder: str) -> list[str]:
     try:
-        return changed_files(distribution)
+        return InstalledFiles(Path(folder)).changed()
     except Exception:  # its metadata cannot be read: that is told where it is scanned
         return []
 

@@ -299,10 +299,11 @@ class Registry:
                 if any(fnmatchcase(model, pattern) for pattern in provider.models):
                     yield provider
 
-    def new_client(self, name: str, environ: Mapping[str, str]) -> Client:
-        """A client for one run. Raises PluginError."""
-        record = self.record(Kind.PROVIDER, name)
-        client: Client = make_guarded(record, self.description(record), "client", environ)
+    def new_client(self, name: str, environ: Mapping[str, str], settings: Mapping[str, Any] | None = None) -> Client:
+        """A client for one run; `settings` is the provider's part of the project file. Raises PluginError."""
+        provider, record = self.provider(name), self.record(Kind.PROVIDER, name)
+        more = () if provider.settings is None else (dict(settings or {}),)
+        client: Client = make_guarded(record, provider, "client", environ, *more)
         return client
 
     def template_source(self, name: str) -> TemplateSource:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from nika_core.registry.kinds import BY_GROUP, Kind
-from nika_core.registry.metadata import Distribution, installed, offers_in
+from nika_core.registry.metadata import Distribution, installed, normal_name, offers_in
 from nika_core.values import dataclass, field
 
 DISTRIBUTION: Final = "nika-workflows"  # what people install: it requires the kernel and every built-in plugin
@@ -27,6 +27,7 @@ class PluginRecord:
     version: str
     plugin: object = field(default=None, compare=False, repr=False)  # passed by a program in place of `module`
     fault: str = field(default="", compare=False, repr=False)
+    folder: str = field(default="", compare=False, repr=False)  # of the metadata that offers it
     id: str = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -43,7 +44,7 @@ def scan(distributions: Iterable[Distribution] | None = None) -> tuple[PluginRec
     found: list[PluginRecord] = []
     seen: set[str] = set()
     for offer in offers_in(BY_GROUP, installed() if distributions is None else distributions):
-        key = offer.name.lower().replace("_", "-").replace(".", "-")
+        key = normal_name(offer.name)
         if key in seen:
             continue
         if not offer.fault:  # else it hides no other of its name
@@ -51,7 +52,8 @@ def scan(distributions: Iterable[Distribution] | None = None) -> tuple[PluginRec
         for point in offer.points:
             module = point.value.partition("[")[0].strip()  # what follows are extras, which pip installs
             kind = BY_GROUP[point.group]
-            found.append(PluginRecord(kind, point.name, module, offer.name, offer.version, fault=offer.fault))
+            origin = (offer.name, offer.version, None, offer.fault, offer.folder)
+            found.append(PluginRecord(kind, point.name, module, *origin))
     return tuple(sorted(found, key=lambda record: (record.id, record.distribution)))
 
 

@@ -16,7 +16,8 @@ _COMMON_FORM: Final = re.compile(
     r"(\{\{ ?[A-Za-z0-9_][A-Za-z0-9_.-]* ?\}\}|\$\{ ?[A-Za-z_][A-Za-z0-9_.-]* ?\}|\\\{\{|\\\$\{|\{\{|\$\{(?!\{))"
 )
 _DOLLAR: Final = re.compile(rf"\$\{{ *({SOURCE_NAME.pattern})\.([\w-]++(?:\.[\w-]++)*+) *\}}")
-_OPENING: Final = re.compile(r"\\(?:\{\{|\$\{)|\{\{|\$\{(?!\{)")  # in `${{` the braces open
+# Backslashes directly before an opening are read in pairs. In `${{` the braces open.
+_OPENING: Final = re.compile(r"(?<!\\)(?P<backslashes>\\++)(?:\{\{|\$\{)|\{\{|\$\{(?!\{)")
 
 _MAX_CACHED: Final = 4096  # texts
 _MAX_CACHED_LENGTH: Final = 4096  # characters; longer texts are rare, and are compiled again
@@ -82,10 +83,17 @@ def _compile_exactly(text: str) -> Template | str:
     while opening := _OPENING.search(text, at):
         start, end = opening.span()
         literal.append(text[at:start])
-        if opening[0][0] == "\\":
-            literal.append(opening[0][1:])
+        backslashes = len(opening["backslashes"] or "")
+        if backslashes:
+            literal.append("\\" * (backslashes // 2))
             changed = True
-        elif opening[0] == "${" and not DOLLAR_OPENS.match(text, start):
+            start += backslashes
+        if backslashes % 2:
+            literal.append(text[start:end])
+        elif text.startswith("${{", start):  # the dollar is a character, and the braces open
+            literal.append("$")
+            end = start + 1
+        elif text[start:end] == "${" and not DOLLAR_OPENS.match(text, start):
             literal.append("${")
         else:
             try:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import Any, TypeVar
 
+from nika_core.document.validation.compile_validators import compile_schema
+from nika_core.document.validation.issues import ValidationIssue
 from nika_core.errors import TaskError
-from nika_core.plugin import BatchResult, BatchSearch, BatchTrace, Client, ModelInfo
+from nika_core.plugin import BatchResult, BatchSearch, BatchTrace, Client, ModelInfo, Price
+from nika_core.registry import Registry
+from nika_core.testing.cache_checks import check_prompt_cache
+from nika_core.testing.description_checks import DECLARED
 from nika_core.testing.errors import NotConformant, require
 from nika_core.testing.fault_server import FaultServer
 from nika_core.testing.file_checks import check_files
@@ -16,6 +21,21 @@ from nika_core.testing.provider_checks import ABILITIES, SCHEMA, TOOL, Make, in_
 from nika_core.testing.reasoning_checks import check_efforts
 
 T = TypeVar("T")
+
+
+def check_option_names(word: str) -> None:
+    """Check that options and settings which a provider does not know are problems, not silently ignored.
+
+    Raises:
+        NotConformant: with which of both takes anything.
+    """
+    provider = Registry().provider(word)
+    for name in ("options", "settings"):
+        validator = getattr(provider, name)
+        if validator is not None:
+            issues: list[ValidationIssue] = []
+            compile_schema(validator).check({"conformance-no-such-option": "x"}, issues)
+            require(issues, DECLARED, f"its `{name}` take any name: a slip in a workflow would be ignored")
 
 
 async def check_abilities(make: Make, model: str, server: FaultServer | None = None) -> None:
@@ -45,9 +65,27 @@ async def check_abilities(make: Make, model: str, server: FaultServer | None = N
                 raise NotConformant(ABILITIES, message) from None
         await check_efforts(client, model, info, TOOL, server)
         await check_files(client, model, info, server)
+        await check_prompt_cache(client, model, info, TOOL, server)
         await _check_batches(client, model, info)
+        await _check_prices(client)
     finally:
         await client.close()
+
+
+async def _check_prices(owner: Client) -> None:
+    client: Any = owner
+    if not hasattr(client, "prices"):
+        return
+    try:
+        prices = await in_time(client.prices(), ABILITIES)
+    except TaskError:
+        return  # a server that has none says so, and says it well
+    except Exception as error:
+        if isinstance(error, NotConformant):
+            raise
+        raise NotConformant(ABILITIES, f"`prices` raises {error!r:.200}, not TaskError") from error
+    right = isinstance(prices, Mapping) and all(isinstance(price, Price) for price in prices.values())
+    require(right, ABILITIES, f"`prices` returns {prices!r:.100}, not a Price by each model's name")
 
 
 async def _check_batches(owner: Client, model: str, info: ModelInfo) -> None:

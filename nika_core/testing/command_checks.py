@@ -21,13 +21,14 @@ def call_nika(
 
     Args:
         folder: where it is called; without it, here.
-        environ: variables added to those of this process.
+        environ: variables added to those of this process, and to NIKA_TRUST=1: project files of tests are their
+            author's.
         timeout: seconds, after which TimeoutExpired is raised.
     """
     return subprocess.run(
         [sys.executable, "-m", "nika_core", *map(str, arguments)],
         cwd=folder,
-        env={**os.environ, "NO_COLOR": "1", **(environ or {})},
+        env={**os.environ, "NO_COLOR": "1", "NIKA_TRUST": "1", **(environ or {})},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

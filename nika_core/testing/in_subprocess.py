@@ -125,6 +125,7 @@ def facets(case: dict[str, Any]) -> dict[str, Any]:
                 "estimate": lambda facets: facets.estimate(checked),
                 "mock": lambda facets: _mocked(facets, _copy(rendered)),
                 "redact": lambda facets: facets.redact(_copy(rendered)),
+                "call_fields": lambda facets: _described(facets, _copy(rendered)),
             }
             before = repr(task.payload)
             for name, ask in facet_calls.items():
@@ -151,6 +152,12 @@ def _mocked(facets: Any, payload: Any) -> Any:
         return f"{error.code} {error.message}"
 
 
+def _described(facets: Any, payload: Any) -> tuple[Any, list[str]]:
+    """Return what is said of a call as a tool, and the names in it that no rule may have."""
+    described, kinds = facets.call_fields(payload), facets.rule_fields()
+    return described, [name for name in described if name not in kinds]
+
+
 def _reported(facets: Any, payload: Any) -> list[str]:
     problems: list[str] = []
     facets.check(payload, lambda message, place, **more: problems.append(f"{place} {message} {more}"))
@@ -166,7 +173,10 @@ def _wrong(name: str, answers: list[Any]) -> list[str]:
         problems.append(f"effects returns {first!r:.200}, not a list of Effect")
     if name == "estimate" and not isinstance(first, Estimate):
         problems.append(f"estimate returns {first!r:.200}, not an Estimate")
-    if name in {"mock", "redact"}:
+    if name == "call_fields":
+        first, unknown = first
+        problems += [f"call_fields returns `{each}`, which rule_fields does not have" for each in unknown]
+    if name in {"mock", "redact", "call_fields"}:
         try:
             checked_json(first, 50, name)
         except Exception as error:

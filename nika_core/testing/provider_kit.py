@@ -64,7 +64,9 @@ class ProviderConformance:
         """Make a client as the kernel does."""
         registry = Registry()
         record = registry.record(Kind.PROVIDER, self.word)
-        client: Client = make(record, registry.provider(self.word).client, dict(self.environ(url)))
+        provider = registry.provider(self.word)
+        settings: tuple[dict[str, str], ...] = () if provider.settings is None else ({},)
+        client: Client = make(record, provider.client, dict(self.environ(url)), *settings)
         return client
 
     @contextmanager
@@ -87,6 +89,9 @@ class ProviderConformance:
 
     def test_its_description_and_its_entry_point_agree(self) -> None:
         description_checks.check_description(Kind.PROVIDER, self.word)
+
+    def test_its_options_are_checked(self) -> None:
+        ability_checks.check_option_names(self.word)
 
     def test_importing_it_imports_nothing_heavy(self) -> None:
         description_checks.check_light_import(Kind.PROVIDER, self.word)

@@ -33,22 +33,23 @@ CALLS, AT_ONCE = 1000, 10
 MANY = 500
 MOST_STALL = 0.1  # seconds
 BOUNDS = {20: 1.0, 200: 0.5}
+MODELS = {"openai": "gpt-4o-mini", "claude": "claude-sonnet-4-5"}
 HEAD = "agent: {{provider: {provider}, model: {model}, maxTokens: 500}}\ntasks:\n"
-TASK = '  - {{id: ask{number}, llm: "One word about {number}."}}\n'
+TASK = '  - {{id: ask{number}, llm: "{kind}: one word about {number}."}}\n'
 LIMITS = ("NIKA_MAX_TOKENS_TOTAL", "NIKA_MAX_TOKENS_PER_TASK", "NIKA_MAX_TASKS", "NIKA_MAX_CONCURRENT")
 
 
 @contextlib.contextmanager
-def prepared(provider: str, model: str, count: int, at_once: int) -> Iterator[Any]:
+def prepared(provider: str, kind: str, count: int, at_once: int) -> Iterator[Any]:
     """A run that can be started, in a project of its own."""
     with tempfile.TemporaryDirectory() as name:
         path = Path(name, "streams.nika.yaml")
-        tasks = "".join(TASK.format(number=number) for number in range(count))
-        path.write_text(HEAD.format(provider=provider, model=model) + tasks)
+        tasks = "".join(TASK.format(number=number, kind=kind) for number in range(count))
+        path.write_text(HEAD.format(provider=provider, model=MODELS[provider]) + tasks)
         yield nika.prepare(path, max_concurrent=at_once)
 
 
-def ours(provider: str, model: str, count: int, at_once: int, beside: Callable[[], Awaitable[None]]) -> float:
+def ours(provider: str, kind: str, count: int, at_once: int, beside: Callable[[], Awaitable[None]]) -> float:
     """CPU seconds that a run takes, once."""
 
     async def run(ready: Any) -> Any:
@@ -58,7 +59,7 @@ def ours(provider: str, model: str, count: int, at_once: int, beside: Callable[[
         finally:
             stalls.cancel()
 
-    with prepared(provider, model, count, at_once) as ready:
+    with prepared(provider, kind, count, at_once) as ready:
         gc.collect()
         start = time.process_time()
         result = asyncio.run(run(ready))
@@ -67,14 +68,14 @@ def ours(provider: str, model: str, count: int, at_once: int, beside: Callable[[
     return took
 
 
-def bare(provider: str, model: str, count: int, at_once: int) -> float:
+def bare(provider: str, kind: str, count: int, at_once: int) -> float:
     """CPU seconds that the SDK takes for the same calls, once."""
 
     async def openai(number: int, client: Any, turns: asyncio.Semaphore) -> str:
         async with turns:
             stream = await client.chat.completions.create(
-                model=model,
-                messages=[{"role": "user", "content": f"One word about {number}."}],
+                model=MODELS[provider],
+                messages=[{"role": "user", "content": f"{kind}: one word about {number}."}],
                 max_tokens=500,
                 stream=True,
                 stream_options={"include_usage": True},
@@ -84,8 +85,8 @@ def bare(provider: str, model: str, count: int, at_once: int) -> float:
     async def claude(number: int, client: Any, turns: asyncio.Semaphore) -> str:
         async with turns:
             stream = await client.messages.create(
-                model=model,
-                messages=[{"role": "user", "content": f"One word about {number}."}],
+                model=MODELS[provider],
+                messages=[{"role": "user", "content": f"{kind}: one word about {number}."}],
                 max_tokens=500,
                 stream=True,
             )
@@ -115,7 +116,7 @@ async def nothing() -> None:
     """What runs beside a run that is timed."""
 
 
-def longest_stall(provider: str, model: str) -> float:
+def longest_stall(provider: str, kind: str) -> float:
     """CPU seconds of the event loop for which nothing else had a turn while many answers came at once."""
     longest = 0.0
 
@@ -126,17 +127,17 @@ def longest_stall(provider: str, model: str) -> float:
             await asyncio.sleep(0.001)
             longest = max(longest, time.thread_time() - before)
 
-    ours(provider, model, MANY, MANY, beside)
+    ours(provider, kind, MANY, MANY, beside)
     return longest
 
 
 def times(provider: str) -> Iterator[Row]:
     """Beside the SDK."""
     for count, bound in BOUNDS.items():
-        model = f"chunks-{count}"
+        kind = f"chunks-{count}"
         works = {
-            "ours": lambda model=model: ours(provider, model, CALLS, AT_ONCE, nothing),
-            "bare": lambda model=model: bare(provider, model, CALLS, AT_ONCE),
+            "ours": lambda kind=kind: ours(provider, kind, CALLS, AT_ONCE, nothing),
+            "bare": lambda kind=kind: bare(provider, kind, CALLS, AT_ONCE),
         }
         best = best_in_turns(works, least=3, still=3, most=30.0)
         measure = f"1,000 calls of {count} chunks: {provider}"

@@ -1,8 +1,8 @@
 """A fast model server on loopback, in a process of its own: `python tests/benchmarks/model_server.py`.
 
 Prints its port, and ends when its standard input does. It speaks the wire formats of OpenAI and Anthropic. How an
-answer comes is in the model's name: `chunks-20` is one of 20 pieces of text, each in a write of its own, `burst-20` the
-same in one write. Nothing is computed for an answer but its bytes, once for each name.
+answer comes is in the prompt: `chunks-20` is one of 20 pieces of text, each in a write of its own, `burst-20` the
+same in one write. Nothing is computed for an answer but its bytes, once for each kind.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
-_MODEL = re.compile(rb'"(chunks|burst)-(\d+)"')
+_KIND = re.compile(rb"(chunks|burst)-(\d+)")
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 _COUNTED = b'{"input_tokens": 9}'
 _COUNT = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(_COUNTED) + _COUNTED
@@ -76,12 +76,12 @@ class _Connection(asyncio.Protocol):
             return
         self._data = b""
         path = head.split(b" ", 2)[1]
-        model = _MODEL.search(body)
-        if path.endswith(b"/count_tokens") or model is None:
+        kind = _KIND.search(body)
+        if path.endswith(b"/count_tokens") or kind is None:
             self._transport.write(_COUNT)
             return
-        pieces = _answer(path.endswith(b"/messages"), int(model[2]))
-        if model[1] == b"burst":
+        pieces = _answer(path.endswith(b"/messages"), int(kind[2]))
+        if kind[1] == b"burst":
             self._transport.write(_HEAD + b"".join(pieces))
         else:
             self._transport.write(_HEAD)

@@ -61,6 +61,7 @@ agents = st.builds(
     st.sampled_from(["refuse", "summarize"]),
     tools,
     st.none() | st.sampled_from(EFFORTS),
+    st.booleans(),
 )
 kinds = st.sampled_from(
     [LimitKind.ATTEMPTS, LimitKind.JSON_DEPTH, LimitKind.OUTPUT_BYTES, LimitKind.RETRY_DELAY, "timeout.work"]

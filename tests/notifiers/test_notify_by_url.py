@@ -68,7 +68,7 @@ def test_a_server_that_refuses_is_asked_again_when_the_run_is_resumed(
     [
         ("${env.NOT_SET}", "the url of notify needs the environment variable NOT_SET, which is not set"),
         ("${env.BAD}", "the url of notify, with its variables put in: expected a URL that begins with http://"),
-        ("http://127.0.0.1:1/", "127.0.0.1 cannot be reached"),
+        ("http://127.0.0.1:1/", "127.0.0.1 cannot be reached: it refuses the connection"),
     ],
 )
 def test_a_url_that_cannot_be_used_is_a_warning(url: str, warning: str, project: Project, configure: Configure) -> None:

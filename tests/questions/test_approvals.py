@@ -165,6 +165,14 @@ def test_always_is_for_one_tool_and_one_rule(project: Project) -> None:
     assert "function::tools.py::two" in run["questions"][0]["message"]
 
 
+def test_a_no_to_one_call_counts_more_than_an_always_to_another(project: Project) -> None:
+    write(project, TASK, [calls(command("echo a >> out"), command("echo b >> out")), says("end")])
+    paused(project)
+    answer = ("-i", "call1=always", "-i", "call2=no")
+    done = project.nika("answer", "work", *answer, "--resume", "--format", "json")
+    assert (done.code, lines(project, "out")) == (0, ["a"])
+
+
 def test_a_changed_call_voids_the_old_answer(project: Project) -> None:
     script = [
         calls(command("echo old >> out"), prompt="old"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -188,3 +189,28 @@ def test_nika_answer_asks_what_is_open_and_resumes(project: Project, terminal: C
     here.until("EXIT 0")
     shown = project.nika("runs", "show", "--format", "json").tasks
     assert (shown["ask"]["state"], shown["more"]["skipReason"]) == ("success", "declined")
+
+
+def test_a_tool_call_is_approved_at_the_terminal_and_what_it_hides_is_seen(
+    project: Project, terminal: Callable[..., Terminal]
+) -> None:
+    (project.folder / "w.nika.yaml").write_text(
+        "agent: {model: mock, provider: mock, allowedTools: [shell], askTools: [shell]}\n"
+        "tasks: [{id: work, agent: go}]\n"
+    )
+    calls = [{"name": "shell", "arguments": {"command": f"echo {word} \u202e >> out"}} for word in ("one", "two")]
+    script = [
+        {"when": {"turn": 0}, "toolCalls": calls, "times": None},
+        {"when": {"turn": 1}, "toolCalls": calls[:1], "times": None},
+        {"when": {"turn": 2}, "text": "end"},
+    ]
+    (project.folder / "script.json").write_text(json.dumps(script))
+    project.environ["NIKA_MOCK_SCRIPT"] = str(project.folder / "script.json")
+    here = terminal()
+    here.until("call1 (shell: this call; always: all calls of it by the rule shell in this run):")
+    assert "echo one \\u202e >> out" in here.until("call1 (1 to 3)")
+    here.type("always", "Enter")
+    here.until("call2 (1 to 3)")
+    here.type("3", "Enter")
+    assert "end" in here.until("EXIT 0")
+    assert (project.folder / "out").read_text().split("\n")[:2] == ["one \u202e"] * 2

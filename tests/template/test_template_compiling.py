@@ -117,6 +117,12 @@ def test_a_chain_has_further_references(text: str, references: list[tuple[str, t
         ("{{t}}}", "V}"),
         ('{"a": {{t}}}', '{"a": V}'),
         ("$${input.x}", "$V"),
+        (r"\\{{t}}", "\\V"),
+        (r"\\${input.x}", "\\V"),
+        (r"\\\{{x}}", r"\{{x}}"),
+        (r"\\\\{{t}} \a \\", r"\\V \a \\"),
+        (r"\\${HOME}", r"\${HOME}"),
+        (r"\\${{t}}", r"\$V"),
         ("${x-.5}{{t}}", "${x-.5}V"),
     ],
 )

@@ -52,6 +52,7 @@ CHEATS = {
     "wavering": "facets",
     "dawdling": "facets",
     "confused": "facets",
+    "rambling": "facets",
     "spoiling": "facets",
 }
 QUICK = ("declared", "light", "quiet import", "unknown keys", "runs", "facets", "mock", "secrets", "quiet", "leftovers")

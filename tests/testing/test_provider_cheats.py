@@ -18,6 +18,8 @@ CHEATS = {
     "countless": "counts",
     "guessing": "counts",
     "asking": "counts",
+    "pricing": "abilities",
+    "accepting": "declared",
     "keeping": "closes",
     "mislabelling": "faults",
     "raising": "faults",
@@ -37,6 +39,9 @@ CHEATS = {
     "seeing": None,
     "blind": "abilities",
     "imagining": "abilities",
+    "caching": None,
+    "wishless": "abilities",
+    "restless": "abilities",
 }
 BROKEN = {"endless": {"counts", "faults", "closes", "abilities"}}  # without an end, little else can be seen
 
@@ -56,6 +61,7 @@ def caught(word: str, server: FaultServer) -> set[str]:
         return kit.make("http://127.0.0.1:9")
 
     checks: list[Callable[[], Any]] = [
+        lambda: ability_checks.check_option_names(word),
         lambda: provider_checks.check_info(word, "m", environ(server.url)),
         lambda: provider_checks.check_describes(make(), "m"),
         lambda: asyncio.run(provider_checks.check_streams(make, "m", server)),

@@ -9,10 +9,11 @@ from itertools import chain
 from nika_core import codes
 from nika_core.document.checks.check_context import Context, place_of
 from nika_core.errors import NikaError, Problem
+from nika_core.model.asked_tools import entries_asked
 from nika_core.model.bounded import shorten
 from nika_core.model.payload_tree import list_parts, placeholders_in, templates_in
 from nika_core.model.template import Placeholder
-from nika_core.model.workflow import NodePath, OnError, Task
+from nika_core.model.workflow import AgentBlock, NodePath, OnError, Task
 from nika_core.template.json_check import value_problems
 
 
@@ -30,6 +31,7 @@ def check_cleanup(context: Context) -> Iterator[Problem]:
     for task in context.workflow.tasks:
         if task.always:
             yield from _check_needs(context, task)
+            yield from _check_asked(context, task)
         if task.on_error is OnError.VALUE:
             yield from _check_value(task)
 
@@ -47,6 +49,19 @@ def _check_needs(context: Context, task: Task) -> Iterator[Problem]:
             f"{text}: '{task.id}' is cleanup and runs however '{needed[0]}' ends, so this may have no value",
             place_of(task.at, path, placeholder),
             f"write {fixed}, or ask how it ended: ${{state.{needed[0]}}}",
+        )
+
+
+def _check_asked(context: Context, task: Task) -> Iterator[Problem]:
+    keyword = context.keyword(task.keyword)
+    agent = context.workflow.agent or AgentBlock()
+    asked = () if keyword is None else entries_asked(task, agent, keyword.category)
+    if asked:
+        yield Problem(
+            codes.BAD_VALUE,
+            f"'{task.id}' is cleanup and cannot wait for a person, and `askTools` asks about its calls of {asked[0]}",
+            task.at(("always",)),
+            "give it `allowedTools` without what is asked about",
         )
 
 

@@ -13,7 +13,7 @@ from nika_core.model.json import Json
 from nika_core.model.nearest import did_you_mean
 from nika_core.model.path_globs import glob_problem
 from nika_core.model.tool_rules import ANY_MORE, ToolRule, tool_of
-from nika_core.model.tools import covers
+from nika_core.model.tools import may_overlap
 from nika_core.model.workflow import NodePath
 from nika_core.plugin import RuleField
 
@@ -107,22 +107,10 @@ def check_use(
     """Yield entries that are about tools which nothing allows."""
     for index, entry in enumerate(entries):
         tool = tool_of(entry)
-        if not any(_overlap(tool, tool_of(one)) for one in allowed):
+        if not any(may_overlap(tool, tool_of(one)) for one in allowed):
             yield Problem(
                 codes.UNKNOWN_TOOL,
                 f"'{tool}' in `{list_name}` can match nothing: {whose} `allowedTools` has no such tool",
                 at((list_name, index)),
                 f"add it to `allowedTools`, whose calls `{list_name}` puts to a person, or remove it",
             )
-
-
-def _overlap(one: str, other: str) -> bool:
-    """Return whether some tool may match both patterns; in doubt it may."""
-    if covers(one, other) or covers(other, one):
-        return True
-    start, rest = _fixed(one), _fixed(other)
-    return ("*" in one or "*" in other) and (start.startswith(rest) or rest.startswith(start))
-
-
-def _fixed(pattern: str) -> str:
-    return pattern.partition("*")[0]

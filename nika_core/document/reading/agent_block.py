@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -82,7 +83,9 @@ def read_agent(
         output=fields.get("output"),
         overflow=fields.get("overflow") or "refuse",
         fallback=tuple(fields.get("fallback") or ()),
+        options_json=json.dumps(options, ensure_ascii=False) if (options := fields.get("options")) else "",
         effort=fields.get("effort"),
+        cache_prompt=fields.get("cachePrompt") is not False,
     )
 
 

@@ -36,6 +36,7 @@ AGENT: Final = Map(
     {
         Optional("model"): NonEmptyStr(),
         Optional("fallback"): Seq(NonEmptyStr()),
+        Optional("options"): MapPattern(NonEmptyStr(), Anything()),
         Optional("provider"): NonEmptyStr(),
         Optional("systemPrompt"): Str(),
         Optional("systemPromptFile"): NonEmptyStr(),
@@ -45,6 +46,7 @@ AGENT: Final = Map(
         Optional("maxTokens"): _COUNT,
         Optional("temperature"): Templated(BoundedFloat(0, 2), before_run=True),
         Optional("effort"): Enum(EFFORTS),
+        Optional("cachePrompt"): StrictBool(),
         Optional("allowedTools"): _TOOLS,
         Optional("disallowedTools"): _TOOLS,
         Optional("askTools"): _TOOLS,

@@ -77,7 +77,7 @@ class Core:
         state.emit(EventKind.RUN_STARTED, None, data)
         if plan.timeout is not None:
             state.out.append(StartTimer(RUN_TIMER, plan.timeout))
-        self._lives.groups.mark_reruns(state.root, plan.rerun_from)
+        self._lives.groups.workflows.mark_reruns(state.root, plan.rerun_from)
         state.settle_sources(state.root)
         return self._said()
 

@@ -71,6 +71,8 @@ def definition_hash(
         found += [["askTools", agent.ask_tools]] if agent.ask_tools else []
         if agent.fallback:
             found.append(["fallback", agent.fallback])
+        if agent.options_json:
+            found.append(["options", agent.options_json])
         if agent.effort is not None:
             found.append(["effort", agent.effort])
     if files:

@@ -98,7 +98,7 @@ class Lifecycle:
         if scope.early_end is not None and any(each.always for each in scope.plan.tasks):
             self._state.out.append(CancelTimer(_cleanup_timer(scope)))
         if scope.owner is not None:
-            self.groups.workflow_ended(scope)
+            self.groups.workflows.ended(scope)
 
     # ---- from ready to running
 

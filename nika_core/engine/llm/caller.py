@@ -31,6 +31,7 @@ from nika_core.engine.llm.fallback import (
     is_gone,
     none_answered,
     notice_of,
+    options_of,
 )
 from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.recorded_usage import note_sent
@@ -113,6 +114,9 @@ class ResilientCaller:
         model = chain[place] if chain else None
         asked = replace(request, model=model, fallback=None)
         connection, info = await self._reach(asked, call.agent, fallback=place > 0)
+        first, _ = (connection, info) if not place else await self._reach(replace(asked, model=chain[0]), call.agent)
+        given = options_of(request, call.agent) if first is connection else {}
+        asked = replace(asked, options=self._connections.options(connection, given) or None)
         if place:
             asked = in_words(asked, info)
         meant = with_defaults(asked, call.agent, info)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from nika_core import codes
 from nika_core.engine.llm.breaker import Breaker, BreakerSettings
@@ -11,6 +12,7 @@ from nika_core.engine.llm.limiter import Limiter
 from nika_core.engine.llm.quota import Quota
 from nika_core.errors import Category, NikaError, TaskError
 from nika_core.model.clock import Clock
+from nika_core.model.json import JsonObject
 from nika_core.plugin import Client, Price, Provider
 from nika_core.values import dataclass, field
 
@@ -27,6 +29,10 @@ class ProviderLookup(Protocol):
         Raises:
             NikaError: there is none.
         """
+        ...
+
+    def options(self, provider: Provider, options: Mapping[str, Any]) -> JsonObject:
+        """Return `options:` of a workflow as the provider's validator returns them. Raises TaskError."""
         ...
 
     def connect(self, provider: Provider) -> Client:
@@ -78,6 +84,10 @@ class Connections:
     def _connection(self, provider: Provider, client: Client) -> Connection:
         limiter = Limiter(self._clock, provider.requests_per_minute, provider.tokens_per_minute)
         return Connection(provider, client, limiter)
+
+    def options(self, connection: Connection, options: Mapping[str, Any]) -> JsonObject:
+        """Return options as the client is given them. Raises TaskError (category config) for wrong ones."""
+        return self._provider_lookup.options(connection.provider, options) if options else {}
 
     def breaker(self, connection: Connection, model: str) -> Breaker:
         """Return the circuit breaker of one model."""

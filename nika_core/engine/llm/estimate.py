@@ -91,7 +91,9 @@ def forecast_task(
         chain = [(provider, info), *((fallbacks or {})[name] for name in call.fallback or ())]
         priced += chain
         low += call.input_low * call.calls_low
-        cheapest = prices.cost(provider.name, info, Usage(call.input_low * call.calls_low))
+        sent = call.input_low * call.calls_low
+        # What a cache holds already is the least that a prompt can cost; nothing says that it holds it.
+        cheapest = prices.cost(provider.name, info, Usage(sent, cached_tokens=sent if _caches(call, info) else 0))
         if cheapest is None:
             unpriced[info.name] = None
         else:
@@ -181,12 +183,19 @@ def _most(call: CallEstimate, info: ModelInfo) -> Usage | None:
     prompt = call.input_high
     if info.context_tokens is not None:
         prompt = info.context_tokens if prompt is None else min(prompt, info.context_tokens)
-    return None if prompt is None else Usage(prompt * call.calls_high, reply * call.calls_high)
+    if prompt is None:
+        return None
+    sent = prompt * call.calls_high
+    return Usage(sent, reply * call.calls_high, cache_write_tokens=sent if _caches(call, info) else 0)
+
+
+def _caches(call: CallEstimate, info: ModelInfo) -> bool:
+    return info.prompt_cache and call.cache_prompt is not False
 
 
 def _dearest(models: Iterable[tuple[Provider, ModelInfo]], tokens: int, prices: Prices) -> Decimal | None:
     """What `tokens` cost where they cost most; None: no model has a price."""
-    extremes = (Usage(tokens), Usage(0, tokens))
+    extremes = (Usage(tokens), Usage(0, tokens), Usage(tokens, cache_write_tokens=tokens))
     costs = [prices.cost(provider.name, info, usage) for provider, info in models for usage in extremes]
     known = [cost for cost in costs if cost is not None]
     return max(known) if known else None

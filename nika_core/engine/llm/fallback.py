@@ -8,12 +8,14 @@ means nothing to another model.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from nika_core.engine.llm.connections import Connection
 from nika_core.errors import Category, TaskError
+from nika_core.model.json import JsonObject
 from nika_core.model.json_text import json_instruction
 from nika_core.model.message import ReasoningPart
 from nika_core.model.workflow import AgentBlock
@@ -69,6 +71,12 @@ def chain_of(request: ModelRequest, agent: AgentBlock) -> tuple[str, ...]:
     if fallback is None:
         fallback = () if request.model else agent.fallback
     return (model, *fallback)
+
+
+def options_of(request: ModelRequest, agent: AgentBlock) -> JsonObject:
+    """Return the options as the workflow has them: they belong to the model that is named beside them."""
+    own = request.options or {}
+    return own if request.model or not agent.options_json else {**json.loads(agent.options_json), **own}
 
 
 def holds_state(request: ModelRequest) -> bool:

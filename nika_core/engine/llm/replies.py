@@ -53,7 +53,9 @@ def _asked(request: ModelRequest) -> JsonObject:
         "temperature": request.temperature,
         "output_schema": request.output_schema,
         "key": "",
-    } | ({"effort": request.effort} if request.effort else {})
+        **({"effort": request.effort} if request.effort else {}),
+        **({"options": dict(request.options)} if request.options else {}),
+    }
 
 
 def _message(message: Message) -> JsonObject:

@@ -34,6 +34,8 @@ def with_defaults(request: ModelRequest, agent: AgentBlock, info: ModelInfo) -> 
         system=system,
         max_tokens=request.max_tokens if request.max_tokens is not None else agent.max_tokens,
         temperature=agent.temperature if request.temperature is None and info.temperature else request.temperature,
+        cache_prompt=info.prompt_cache
+        and (agent.cache_prompt if request.cache_prompt is None else request.cache_prompt),
         effort=agent.effort if request.effort is None and agent.effort in info.efforts else request.effort,
     )
 

@@ -179,7 +179,8 @@ class Reserver:
             reply = fit_context(candidate.request, candidate.info, prompt, room).max_tokens or 0
         except TaskError:  # it cannot hold the conversation, and will not be asked
             return 0, None
-        cost = self._prices.cost(candidate.connection.provider.name, candidate.info, Usage(prompt, reply))
+        worst = Usage(prompt, reply, cache_write_tokens=prompt if candidate.request.cache_prompt else 0)
+        cost = self._prices.cost(candidate.connection.provider.name, candidate.info, worst)
         return prompt + reply, cost
 
     def _worst_case(
@@ -194,7 +195,7 @@ class Reserver:
     ) -> tuple[int, Decimal | None]:
         """Return what the call may take, in tokens and dollars (None: unknown). Raise TaskError if a policy refuses."""
         tokens = prompt + (request.max_tokens or 0)
-        worst = Usage(prompt, request.max_tokens or 0)
+        worst = Usage(prompt, request.max_tokens or 0, cache_write_tokens=prompt if request.cache_prompt else 0)
         cost = self._prices.cost(connection.provider.name, info, worst, batch=batch)
         bound = self._budget.ledger.bounds.run_cost
         if cost is None and bound is not None:

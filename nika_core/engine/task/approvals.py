@@ -86,8 +86,6 @@ class Approvals:
             name: the call's name in the call cache.
         """
         context, services = self._context, self._services
-        if call.grantable and ToolGrant(call.tool, call.rule) in context.task_call.grants:
-            return True
         if services.answer is not None:
             asked = checked_question(
                 approval_question([call]), services.reporter, context.max_json_depth, context.keyword.spec.name
@@ -101,6 +99,8 @@ class Approvals:
             field = str(kept.get("field"))
             if isinstance(answer, Mapping) and field in answer:
                 return answer[field] in _YES
+        if call.grantable and ToolGrant(call.tool, call.rule) in context.task_call.grants:
+            return True  # only now: a no to this very call counts more
         return await self.wait(PendingCall(call, context.key, name))
 
     async def wait(self, needed: PendingCall | Suspended) -> NoReturn:

@@ -30,6 +30,9 @@ COMPLETION_FIELDS: Final[Mapping[str | fields.Optional, fields.Field]] = {
     fields.Optional("fallback"): fields.field(
         fields.Seq(fields.Str()), "Models that are asked in order if the model cannot answer now."
     ),
+    fields.Optional("options"): fields.field(
+        fields.MapPattern(fields.NonEmptyStr(), fields.Anything()), "Options of the provider's own."
+    ),
     fields.Optional("attach"): fields.field(
         fields.Seq(fields.Str()),
         "Files for the model (PNG, JPEG, GIF, WebP, PDF, text): paths in the workflow's folder, or values that are "
@@ -40,6 +43,10 @@ COMPLETION_FIELDS: Final[Mapping[str | fields.Optional, fields.Field]] = {
     ),
     fields.Optional("effort"): fields.field(
         fields.Enum(EFFORTS), "How much the model thinks before it answers, if it can be asked: low, medium or high."
+    ),
+    fields.Optional("cachePrompt"): fields.field(
+        fields.StrictBool(),
+        "Whether a provider that can cache prompts is asked to, if not as the agent block says.",
     ),
     fields.Optional("maxTokens"): fields.field(
         fields.Templated(fields.Int(), before_run=True), "Tokens that the answer has at most."
@@ -111,6 +118,7 @@ class CompletionFacets(Facets):
                     output_high=int(output) if isinstance(output, int) else None,
                     calls_high=calls,
                     reason="; ".join(reasons),
+                    cache_prompt=asked if isinstance(asked := payload.fields.get("cachePrompt"), bool) else None,
                     fallback=tuple(own) if isinstance(own := payload.fields.get("fallback"), list | tuple) else None,
                 ),
             )

@@ -32,6 +32,7 @@ async def summarized(prompt: str, request: ModelRequest, info: ModelInfo, contex
         model=request.model,
         system=_SYSTEM,
         effort="",
+        cache_prompt=False,
         max_tokens=answer if request.max_tokens is None else min(answer, request.max_tokens),
     )
     reply = await context.complete(question)

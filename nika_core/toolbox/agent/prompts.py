@@ -32,6 +32,11 @@ def prompt_of(payload: JsonObject) -> str:
     return prompt
 
 
+def reads_files(payload: Mapping[str, object]) -> bool:
+    """Return whether `system_of` reads files for this payload."""
+    return bool(payload.get("skills")) or payload.get("systemPromptFile") is not None
+
+
 def system_of(payload: Mapping[str, object], folder: Path, agent: AgentBlock) -> str | None:
     """Return skills, then the system prompt of the task or else the agent block. Reads files: call it off the loop.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 _FIELD: Final = re.compile(rb"(data|event|id|retry)?(:|\Z)")  # of server-sent events; what begins with ":" is a comment
@@ -44,8 +44,17 @@ class ByteResponse(Protocol):
         ...
 
 
-async def read_events(response: ByteResponse) -> AsyncIterator[Mapping[str, Any]]:
-    """Yield every JSON object of a response, and close it. Raise UnreadableReplyError at the first that is not JSON."""
+async def read_events(
+    response: ByteResponse, error_of: Callable[[UnreadableReplyError], Exception] | None = None
+) -> AsyncGenerator[Mapping[str, Any], None]:
+    """Yield every JSON object of a response, and close it.
+
+    Args:
+        error_of: makes what is raised in place of an UnreadableReplyError.
+
+    Raises:
+        UnreadableReplyError: something is not JSON; raised as soon as that shows.
+    """
     decoder = EventDecoder()
     try:
         async for data in response.aiter_bytes():
@@ -55,6 +64,10 @@ async def read_events(response: ByteResponse) -> AsyncIterator[Mapping[str, Any]
                 return
         for event in decoder.finish():
             yield event
+    except UnreadableReplyError as error:
+        if error_of is None:
+            raise
+        raise error_of(error) from error
     finally:
         await response.aclose()
 
@@ -89,7 +102,9 @@ class EventDecoder:
             data = data[: len(data) - held].replace(b"\r\n", b"\n").replace(b"\r", b"\n") + b"\r" * held
         *lines, self._rest = data.split(b"\n")
         for line in lines:
-            yield from self._line(line)
+            objects = self._line(line)
+            if objects:
+                yield from objects
             if self.ended:
                 return
         if len(self._rest) > _LARGEST or (not self._events and not self._may_begin(self._rest)):
@@ -112,53 +127,61 @@ class EventDecoder:
                 raise self._unreadable(data)
             yield from found
 
-    def _line(self, line: bytes) -> Iterator[Mapping[str, Any]]:
+    def _line(self, line: bytes) -> Sequence[Mapping[str, Any]]:
+        """Take a line, and return the objects that are whole with it."""
         if self._sse is None:
             line = line.removeprefix(b"\xef\xbb\xbf")
             if not line.strip():
-                return
+                return ()
             self._sse = _FIELD.match(line) is not None
-        yield from self._sse_line(line.rstrip(b"\r")) if self._sse else self._json_line(line)
+        return self._sse_line(line.rstrip(b"\r")) if self._sse else self._json_line(line)
 
-    def _sse_line(self, line: bytes) -> Iterator[Mapping[str, Any]]:
+    def _sse_line(self, line: bytes) -> Sequence[Mapping[str, Any]]:
+        if not line:
+            return self._end_of_event() if self._parts or self._name else ()
         if line.startswith(b"data:"):
             self._parts.append(line[5:].strip())
             data = self._parts[0] if len(self._parts) == 1 else b"\n".join(self._parts)
             if data == b"[DONE]":
                 self.ended = True
-                return
-            found = _objects(data)  # at once: some servers leave the empty line out
-            if found or data in (b"", b"null", b"{}", b"[]"):
+                return ()
+            objects = _objects(data)  # at once: some servers leave the empty line out
+            if objects or data in (b"", b"null", b"{}", b"[]"):
                 self._events += 1
                 self._parts.clear()
-                yield from found
-        elif not line:
-            data, name = b"\n".join(self._parts), self._name
-            self._parts.clear()
-            self._name = b""
-            if data and name == b"error":
-                yield {"error": data.decode("utf-8", "replace")}
-            elif data and name not in (b"ping", b"heartbeat", b"keepalive", b"keep-alive"):
-                raise self._unreadable(data)
+                return objects
         elif line.startswith(b"event:"):
             self._name = line[6:].strip()
         elif not _FIELD.match(line):
             raise self._unreadable(line)
+        return ()
 
-    def _json_line(self, line: bytes) -> Iterator[Mapping[str, Any]]:
+    def _end_of_event(self) -> Sequence[Mapping[str, Any]]:
+        """Return the error that an event of this name is; its objects have been returned."""
+        data, name = b"\n".join(self._parts), self._name
+        self._parts.clear()
+        self._name = b""
+        if data and name == b"error":
+            return ({"error": data.decode("utf-8", "replace")},)
+        if data and name not in (b"ping", b"heartbeat", b"keepalive", b"keep-alive"):
+            raise self._unreadable(data)
+        return ()
+
+    def _json_line(self, line: bytes) -> Sequence[Mapping[str, Any]]:
         if not line.strip():
-            return
+            return ()
         if not self._parts and line.lstrip()[:1] not in (b"{", b"["):
             raise self._unreadable(line)
         self._parts.append(line)
         if line[:1] in b"{[}]":  # what is laid out in lines ends with one that is not indented
-            found = _objects(b"\n".join(self._parts))
-            if found:
+            objects = _objects(b"\n".join(self._parts))
+            if objects:
                 self._events += 1
                 self._parts.clear()
-                yield from found
-            elif self._events:
+                return objects
+            if self._events:
                 raise self._unreadable(line)
+        return ()
 
     def _may_begin(self, data: bytes) -> bool:
         """Return whether an answer may begin like this: a page fails at once, not when it has come whole."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -98,11 +98,11 @@ class ReplyEvents:
         self.rates = rates
         self.whole = whole
 
-    def __aiter__(self) -> ReplyEvents:
-        return self
+    def __aiter__(self) -> AsyncIterator[Mapping[str, Any]]:
+        return self._events  # one layer less for each event
 
-    async def __anext__(self) -> Mapping[str, Any]:
-        return await anext(self._events)
+    def __anext__(self) -> Awaitable[Mapping[str, Any]]:
+        return anext(self._events)
 
     async def aclose(self) -> None:
         """Close the connection."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Container, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Mapping
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from nika_core import codes
@@ -15,7 +15,7 @@ from nika_core.plugin.provider import Chunk, ClientNotice, Finished, Health, Mod
 from nika_core.toolbox.providers.client import ClientBase
 from nika_core.toolbox.providers.configuration import check_address, check_key
 from nika_core.toolbox.providers.error_body import ErrorBody, error_in, read_error_body, sentence_in
-from nika_core.toolbox.providers.events import ByteResponse, TextJoiner, UnreadableReplyError, json_lines, read_events
+from nika_core.toolbox.providers.events import TextJoiner, UnreadableReplyError, json_lines, read_events
 from nika_core.toolbox.providers.failures import (
     clean,
     is_too_long,
@@ -202,17 +202,14 @@ class ServerClient(ClientBase):
         if response.status_code >= 300:
             refusal = await self._read_refusal(response)
             raise self.server_error(refusal.details, model=request.model) from refusal
-        whole = str(response.headers.get("content-type") or "").startswith("application/json")
-        return ReplyEvents(self._events(response), read_rate_state(response.headers, time.time()), whole=whole)
 
-    async def _events(self, response: Any) -> AsyncGenerator[Mapping[str, Any], None]:
-        try:
-            source: ByteResponse = response
-            async for event in read_events(source):
-                yield event
-        except UnreadableReplyError as error:
-            kind = str(response.headers.get("content-type") or "")
-            raise unreadable_error(self.provider, error, kind=kind, secrets=self.secrets) from error
+        kind = str(response.headers.get("content-type") or "")
+
+        def error_of(error: UnreadableReplyError) -> TaskError:
+            return unreadable_error(self.provider, error, kind=kind, secrets=self.secrets)
+
+        rates = read_rate_state(response.headers, time.time())
+        return ReplyEvents(read_events(response, error_of), rates, whole=kind.startswith("application/json"))
 
     async def refused(self, response: Any, *, model: str | None = None) -> TaskError:
         """Return the error for a response that is one, and close it."""

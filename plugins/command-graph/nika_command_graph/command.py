@@ -31,4 +31,5 @@ def graph(
     """Draw a workflow's graph."""
     nika: CommandContext = context.obj
     checked = nika.load_workflow(workflow)
-    nika.terminal.print_data(draw(checked, nika.graph(checked), format_.value, nika.terminal.mask))
+    drawing = draw(checked, nika.graph(checked), format_.value, nika.terminal.mask, nika.tools_asked(checked))
+    nika.terminal.print_data(drawing)

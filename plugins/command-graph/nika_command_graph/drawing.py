@@ -6,7 +6,7 @@ anything to the drawing but its own letters.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from nika_command_graph.dot import draw_dot
@@ -26,6 +26,7 @@ _DRAW: Final[dict[str, Callable[[Picture], str]]] = {
     "text": draw_text,
 }
 FORMATS: Final = tuple(_DRAW)
+_NOTHING: Final[Mapping[str, Sequence[str]]] = {}
 
 
 def draw(
@@ -33,16 +34,18 @@ def draw(
     graph: Graph,
     format: str = "text",  # noqa: A002  # the option's own name
     mask: Callable[[str], str] = str,
+    asked: Mapping[str, Sequence[str]] = _NOTHING,
 ) -> str:
     """The drawing as text, without a line break at its end.
 
     Args:
         format: one of FORMATS.
         mask: takes secrets out of names and conditions.
+        asked: which tool calls a person is asked about, by the path of the task.
 
     Raises:
         UsageError: another one.
     """
     if format not in _DRAW:
         raise UsageError(f"there is no format '{format}'", hint=f"formats: {', '.join(FORMATS)}")
-    return _DRAW[format](picture_of(workflow, graph, mask))
+    return _DRAW[format](picture_of(workflow, graph, mask, asked))

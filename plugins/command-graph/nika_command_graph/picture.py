@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +12,7 @@ from nika_core.plugin import EdgeKind, Graph, Task, Workflow
 @dataclass(frozen=True, slots=True)
 class PictureNode:
     """A task. `when` is its condition, empty without one; `mark` says that it is a list or a loop; `inner` is the
-    workflow that it stands for.
+    workflow that it stands for; `asks`: which tool calls a person is asked about, empty if none.
     """
 
     id: str
@@ -20,6 +20,7 @@ class PictureNode:
     when: str = ""
     mark: str = ""
     inner: Picture | None = None
+    asks: str = ""
 
     def name(self, longest: int) -> str:
         """Return the id in at most so many characters, and the mark."""
@@ -27,7 +28,8 @@ class PictureNode:
 
     def about(self, longest: int) -> str:
         """Return what stands below the id: the keyword, and the condition in at most so many characters."""
-        return f"{self.keyword} if {shortened(self.when, longest)}" if self.when else self.keyword
+        about = f"{self.keyword} if {shortened(self.when, longest)}" if self.when else self.keyword
+        return f"{about}, {shortened(self.asks, longest)}" if self.asks else about
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +52,23 @@ class Picture:
     layers: tuple[tuple[int, ...], ...]
 
 
+_NOTHING: Final[Mapping[str, Sequence[str]]] = {}
 _WAITS: Final = (EdgeKind.READ, EdgeKind.OPTIONAL)  # edges that only order
 
 
-def picture_of(workflow: Workflow, graph: Graph, mask: Callable[[str], str] = str) -> Picture:
+def picture_of(
+    workflow: Workflow,
+    graph: Graph,
+    mask: Callable[[str], str] = str,
+    asked: Mapping[str, Sequence[str]] = _NOTHING,
+    before: str = "",
+) -> Picture:
     """The picture. Several flows between two tasks are one line; tasks of a cycle come last, so any graph is drawn.
 
-    Args: mask: takes secrets out of names and conditions.
+    Args:
+        mask: takes secrets out of names and conditions.
+        asked: which tool calls a person is asked about, by the path of the task.
+        before: the path of the task that stands for this workflow, with a `/`.
     """
     index = {task: number for number, task in enumerate(graph.order)}
     tasks = {task.id: task for task in workflow.tasks}
@@ -84,11 +96,18 @@ def picture_of(workflow: Workflow, graph: Graph, mask: Callable[[str], str] = st
             printable(task.keyword),
             printable(mask(task.when.text)) if task.when else "",
             _mark(task, workflow),
-            None if task.inner is None else picture_of(task.inner.workflow, task.inner.graph, mask),
+            None
+            if task.inner is None
+            else picture_of(task.inner.workflow, task.inner.graph, mask, asked, f"{before}{task.id}/"),
+            _asks(asked.get(f"{before}{task.id}", ()), mask),
         )
         for task in map(tasks.__getitem__, graph.order)
     )
     return Picture(printable(mask(workflow.name)), nodes, tuple(lines), tuple(tuple(layer) for layer in layers))
+
+
+def _asks(entries: Sequence[str], mask: Callable[[str], str]) -> str:
+    return f"asks about {'; '.join(printable(mask(entry)) for entry in entries)}" if entries else ""
 
 
 def _mark(task: Task, workflow: Workflow) -> str:

@@ -40,7 +40,8 @@ def _task_rows(picture: Picture) -> list[str]:
     for number, (rail, below) in zip(order, rails, strict=True):
         node = picture.nodes[number]
         when = f"if {shortened(node.when, _LONGEST_CONDITION)}" if node.when else ""
-        after = "; ".join(filter(None, (_after(picture, incoming[number]), when)))
+        asks = shortened(node.asks, _LONGEST_CONDITION)
+        after = "; ".join(filter(None, (_after(picture, incoming[number]), when, asks)))
         name = names[number].ljust(name_width)
         rows.append(f"{rail.ljust(rail_width)}  {name}  {node.keyword.ljust(keyword_width)}  {after}".rstrip())
         if node.inner is not None:

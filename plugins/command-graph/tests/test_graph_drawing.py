@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -227,3 +229,29 @@ def test_the_condition_of_a_task_stands_with_it(format_: str):
     drawn = draw(Workflow("demo", Path("w.nika.yaml"), nodes), build_graph(nodes, (), lambda p: p.path[:1]), format_)
     shown = {"mermaid": "llm if #123;#123;a#125;#125; == 'x'", "text": "llm  after a; if {{a}} == 'x'"}
     assert shown.get(format_, "llm if {{a}} == 'x'") in drawn
+
+
+def test_what_a_person_is_asked_about_is_drawn_with_its_task():
+    asked = {"report": ["shell", "secret"]}
+    for format_ in FORMATS:
+        drawn = draw(*SMALL, format_, lambda text: text.replace("secret", "***"), asked)
+        assert drawn.count("asks about shell") == 1
+        assert "***" in drawn.replace("#42;", "*")
+        assert "secret" not in drawn
+
+
+def test_the_command_draws_what_is_asked_by_the_block_the_task_and_the_caller(tmp_path: Path):
+    inner = "{agent: {model: mock, allowedTools: [http], askTools: [http]}, tasks: [{id: d, agent: x}]}"
+    (tmp_path / "w.nika.yaml").write_text(
+        "agent: {model: mock, provider: mock, allowedTools: [shell, http], askTools: [shell]}\n"
+        f"workflows: {{inner: {inner}}}\n"
+        "tasks:\n  - {id: a, agent: x, askTools: [http]}\n  - {id: b, llm: x}\n"
+        "  - {id: c, workflow: inner}\n  - {id: e, agent: x, allowedTools: [http]}\n"
+    )
+    done = subprocess.run(
+        [Path(sys.executable).with_name("nika"), "graph", "w.nika.yaml"], cwd=tmp_path, capture_output=True, text=True
+    )
+    rows = {row.split()[1]: row for row in done.stdout.splitlines()[2:]}
+    assert rows["a"].endswith("asks about http; shell")
+    assert "asks" not in rows["b"] + rows["c"] + rows["e"]
+    assert rows["d"].endswith("asks about http")

@@ -190,11 +190,14 @@ def template_edits(source: Source, node: Node, tasks: TaskNames) -> list[Edit]:
 def _insertions(value: str, tasks: TaskNames) -> Iterator[tuple[Opening, int, str]]:
     """What is inserted: at which opening, how many characters behind its start, and the text."""
     for opening in openings(value, tasks):
-        if opening.ref is not None:
-            if opening.ref.default:
-                yield opening, opening.default_at, _WRITTEN_DEFAULT
-        elif _opens_in_v5(value, opening.start) or value[: opening.start].endswith("\\"):
-            yield opening, 0, "\\"
+        before = value[: opening.start]
+        backslashes = "\\" * (len(before) - len(before.rstrip("\\")))  # v5 reads two as one
+        if opening.ref is None and _opens_in_v5(value, opening.start):
+            backslashes += "\\"
+        if backslashes:
+            yield opening, 0, backslashes
+        if opening.ref is not None and opening.ref.default:
+            yield opening, opening.default_at, _WRITTEN_DEFAULT
 
 
 def _opens_in_v5(text: str, at: int) -> bool:

@@ -180,9 +180,9 @@ def test_escapes_in_double_quotes_are_doubled() -> None:
     assert 'prompt: "\\\\{{x}}\\n"' in migrated('- id: a\n  llm: "{{x}}\\n"\n  model: m\n')
 
 
-def test_a_text_that_v5_cannot_say_is_refused() -> None:
-    body = "- {id: b, shell: ls}\n- id: a\n  llm: '\\{{b}}'\n  model: m\n"
-    assert "'prompt' of task 'a'" in refused(body).notes[0].message
+def test_backslashes_before_a_template_are_doubled() -> None:
+    body = "- {id: b, shell: ls}\n- id: a\n  llm: '\\{{b}} \\\\{{nobody}}'\n  model: m\n"
+    assert "prompt: '\\\\{{b}} \\\\\\\\\\{{nobody}}'" in migrated(body)
 
 
 def test_what_v4_took_for_absent_is_left_out() -> None:

@@ -30,6 +30,7 @@ from nika_core.plugin import (
     ToolSpec,
     codes,
 )
+from nika_core.toolbox.paths import path_within
 from nika_keyword_function.reference import HOW, NODE_SUFFIXES, Reference, parse
 from nika_keyword_function.source import Function, read, read_node, why_unreadable
 
@@ -144,6 +145,10 @@ class FunctionFacets(Facets):
     def effects(self, payload: Payload) -> Sequence[Effect]:
         """Return the code that is called; what that touches is not known."""
         return (Effect("code", payload.text("reference") or ""),)
+
+    def render(self, field: str, template: Template | str, values: Sequence[Json]) -> Json:
+        """Return the reference. Raise TemplateValueError for a value that leads out of the workflow's folder."""
+        return path_within(template, values, whole=False)
 
     def check_tool(self, reference: str, payload: Payload, report: Report) -> None:
         """Report a file or function that is not there."""

@@ -27,6 +27,7 @@ FUNCTION: Final = Keyword(
     step="nika_keyword_function.step:FunctionStep",
     facets="nika_keyword_function.facets:FunctionFacets",
     json_fields=frozenset({"args"}),
+    rendered_fields=frozenset({"reference"}),
 )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from nika_keyword_function.facets import FunctionFacets
 
-from nika_core.errors import Severity, TaskError
+from nika_core.errors import Severity, TaskError, TemplateValueError
 from nika_core.template.compiler import compile_template
 
 CODE = '''
@@ -187,3 +187,11 @@ def test_a_tool_that_is_there_is_not_told(make_payload: Any, problems: Any, refe
         (payload.folder / name).write_text(text)
     FunctionFacets().check_tool(reference, payload, problems)
     assert problems == []
+
+
+def test_a_value_does_not_lead_to_a_file_outside_of_the_folder() -> None:
+    template: Any = compile_template("tools/{{x}}.py::run")
+    assert FunctionFacets().render("reference", template, ["text"]) == "tools/text.py::run"
+    for text, value in (("tools/{{x}}.py::run", "../evil"), ("{{x}}", "/tmp/evil.py::run"), ("{{x}}::run", "../e.py")):
+        with pytest.raises(TemplateValueError, match="leads out of"):
+            FunctionFacets().render("reference", compile_template(text), [value])

@@ -143,6 +143,8 @@ class HttpFacets(Facets):
         """Return the host that the request goes to."""
         url = payload.fields.get("url")
         if isinstance(url, Template):
+            if urls.has_base(url):
+                return (Effect("host", f"the host of {url.placeholders[0].text}"),)
             if url.single is not None:
                 return (Effect("host", f"the host of {url.text}"),)
             return (Effect("host", urls.host_of("".join(p if isinstance(p, str) else p.text for p in url.parts))),)

@@ -1,7 +1,8 @@
 """The url field: where a value stands in it, and how it is written there so that it stays data.
 
 A value is percent-encoded for its part of the URL, so it can add no path segment, no query parameter and no fragment.
-It can never reach scheme, user, host or port, unless the whole field is one placeholder: then the value is the URL.
+It can never reach scheme, user, host or port, unless the whole field is one placeholder: then the value is the URL. An
+environment variable can also be the beginning of the URL: `${env.API}/items`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ _PORT: Final = re.compile(r"[0-9]{1,5}\Z")
 _PLAIN_HOST: Final = re.compile(r"([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:[1-9][0-9]*)?")
 _USUAL_PORTS: Final = {"http": 80, "https": 443}
 _STAND_IN: Final = "x"
+_STAND_IN_BASE: Final = "http://x"
 _DOTS: Final = frozenset({".", ".."})
 MAX_URL: Final = 16_384  # characters, after encoding; servers refuse less
 
@@ -30,6 +32,7 @@ MAX_URL: Final = 16_384  # characters, after encoding; servers refuse less
 class Part(StrEnum):
     """A part of a URL, by its usual name."""
 
+    BASE = "beginning"
     START = "scheme or host"
     AUTHORITY = "host"
     PATH = "path"
@@ -64,11 +67,28 @@ def _part_after(text: str) -> Part:
     return Part.QUERY if "?" in rest else Part.PATH
 
 
+def has_base(template: Template) -> bool:
+    """Return whether the URL begins with an environment variable, which ends before a path, a query or a fragment."""
+    first, *following = template.parts
+    return (
+        isinstance(first, Placeholder)
+        and all(member.source == "env" for member in first.members)
+        and bool(following)
+        and isinstance(following[0], str)
+        and following[0].startswith(("/", "?", "#"))
+    )
+
+
 def placed(template: Template) -> Iterator[tuple[Placeholder, Part]]:
     """Each placeholder with the part of the URL in which it stands."""
     before, part = "", Part.START
-    for piece in template.parts:
+    based = has_base(template)
+    for number, piece in enumerate(template.parts):
         if isinstance(piece, Placeholder):
+            if number == 0 and based:
+                yield piece, Part.BASE
+                before, part = _STAND_IN_BASE, Part.AUTHORITY
+                continue
             yield piece, part
             piece = _STAND_IN
         before += piece
@@ -96,11 +116,15 @@ def problems(url: Template | str) -> Iterator[UrlProblem]:
     for placeholder, part in outside:
         yield UrlProblem(
             f"{placeholder.text} stands in the {part} of the URL: a value cannot say where a request goes",
-            "write the host as plain text, or make the whole url one placeholder, whose value is the whole URL",
+            "write the host as plain text, begin the URL with an environment variable (${env.API}/items), or make the "
+            "whole url one placeholder, whose value is the whole URL",
             placeholder,
         )
     if not outside:
-        why = why_not_a_url("".join(part if isinstance(part, str) else _STAND_IN for part in url.parts))
+        based = has_base(url)
+        stand_ins = [_STAND_IN_BASE if based and number == 0 else _STAND_IN for number in range(len(url.parts))]
+        parts = zip(url.parts, stand_ins, strict=True)
+        why = why_not_a_url("".join(part if isinstance(part, str) else stand_in for part, stand_in in parts))
         if why is not None:
             yield why
 
@@ -205,6 +229,9 @@ def render(template: Template | str, values: Sequence[Json]) -> str:
             pieces.append(piece)
             continue
         part = where[piece]
+        if part is Part.BASE:
+            pieces.append(_base(piece, next(remaining)))
+            continue
         if part in (Part.START, Part.AUTHORITY):
             raise TemplateValueError(
                 f"{piece.text} stands in the {part} of the URL: a value cannot say where a request goes",
@@ -218,6 +245,20 @@ def render(template: Template | str, values: Sequence[Json]) -> str:
     for placeholder, start in in_path:
         _refuse_dots(url, placeholder, start)
     return url
+
+
+def _base(placeholder: Placeholder, value: Json) -> str:
+    """Return the beginning of a URL: scheme and host, and perhaps a path."""
+    base = _whole(placeholder, value).rstrip("/")
+    why = why_not_a_url(base)
+    message = why.message if why is not None else "it has a query or a fragment" if re.search("[?#]", base) else None
+    if message is not None:
+        raise TemplateValueError(
+            f"the value of {placeholder.text} cannot be the beginning of a URL: {message}",
+            code=codes.VALUE_NOT_ALLOWED_HERE,
+            hint="it is like https://api.example.com/v1, without a query",
+        )
+    return base
 
 
 def _whole(placeholder: Placeholder, value: Json) -> str:

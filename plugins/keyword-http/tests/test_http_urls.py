@@ -14,6 +14,7 @@ from nika_keyword_http import urls
 from nika_core import codes
 from nika_core.errors import TemplateValueError
 from nika_core.model.template import MISSING, Placeholder, Template
+from nika_core.template.compiler import compile_template
 
 
 def template(text: str) -> Template:
@@ -115,6 +116,41 @@ def test_a_whole_url_may_be_one_value() -> None:
     for value in (3, None, {"url": "https://h"}):
         with pytest.raises(TemplateValueError, match="a URL is a text"):
             urls.render(made, [value])
+
+
+def _from_the_environment(text: str) -> Template:
+    compiled = compile_template(text)
+    assert isinstance(compiled, Template)
+    return compiled
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "url"),
+    [
+        ("${env.API}/items/{{x}}", ["https://h:8/v1/", "../a?b"], "https://h:8/v1/items/..%2Fa%3Fb"),
+        ("${env.API}/items?q={{x}}", ["http://h", "a&b"], "http://h/items?q=a%26b"),
+        ("${env.API}?q={{x}}", ["http://h/p", "#"], "http://h/p?q=%23"),
+        ("${env.A ?? env.B}/", ["http://h"], "http://h/"),
+    ],
+)
+def test_an_environment_variable_may_begin_a_url(text: str, values: list[str], url: str) -> None:
+    assert list(urls.problems(_from_the_environment(text))) == []
+    assert urls.render(_from_the_environment(text), values) == url
+
+
+@pytest.mark.parametrize(
+    "base", ["h", "ftp://h", "http://u:p@h", "http://h?a=b", "http://h#a", "http://", "", "http://h h"]
+)
+def test_a_variable_that_cannot_begin_a_url_is_refused(base: str) -> None:
+    with pytest.raises(TemplateValueError, match="cannot be the beginning of a URL"):
+        urls.render(_from_the_environment("${env.API}/items"), [base])
+
+
+@pytest.mark.parametrize(
+    "text", ["${env.A}{{x}}/", "${env.A}.evil/", "${input.a}/x", "${env.A ?? input.a}/x", "{{a}}/x", "a${env.A}/x"]
+)
+def test_nothing_else_begins_a_url(text: str) -> None:
+    assert [problem.placeholder is not None for problem in urls.problems(_from_the_environment(text))][:1] == [True]
 
 
 def test_half_a_character_is_said() -> None:

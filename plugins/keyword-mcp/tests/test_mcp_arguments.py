@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,3 +94,12 @@ def test_a_schema_that_cannot_be_used_checks_nothing_and_fetches_nothing() -> No
     assert wrong({"x": 1}, {"type": "nonsense"}) == []
     assert wrong({"x": 1}, {"properties": {"x": {"$ref": "http://127.0.0.1:1/schema.json"}}}) == []
     assert wrong({"x": "a"}, {"properties": {"x": {"pattern": "("}}}) == []
+
+
+def test_whether_a_schema_is_one_is_checked_once_however_many_calls_there_are(monkeypatch):
+    checked = []
+    check = jsonschema.Draft202012Validator.check_schema
+    monkeypatch.setattr(jsonschema.Draft202012Validator, "check_schema", lambda schema: checked.append(check(schema)))
+    schema = {"type": "object", "properties": {"only in this test": {"type": "integer"}}}
+    assert [len(wrong({"only in this test": value}, schema)) for value in (1, "x", 2, "y")] == [0, 1, 0, 1]
+    assert len(checked) == 1

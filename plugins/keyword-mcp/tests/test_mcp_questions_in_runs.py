@@ -234,6 +234,35 @@ def test_a_models_calls_ask_too_and_those_beside_them_are_made_once(project: Pro
     assert (by_item["tea"]["content"], by_item["milk"]["action"]) == ({"count": 3}, "decline")
 
 
+def test_the_items_of_a_list_ask_at_once_in_one_session_and_each_is_given_its_answer(project: Project) -> None:
+    project.write(
+        "  - id: order\n    forEach: [tea, milk, rice]\n"
+        '    mcp: {reference: "asking::order", args: {item: "${each.item}"}}\n'
+        '  - {id: end, set: "{{order}}"}\n'
+    )
+    run = project.paused()
+    assert [each["task"] for each in run["questions"]] == ["order[0]", "order[1]", "order[2]"]
+    asked = project.nika("answer", "--list", "--format", "json").json["questions"]
+    assert [each["show"]["arguments"]["item"] for each in asked] == ["tea", "milk", "rice"]
+    for index in range(3):
+        assert project.nika("answer", f"order.{index}", "-i", f"count={index + 1}").code == 0
+    done = project.nika("resume", "last", "--format", "json")
+    assert [each["content"]["count"] for each in done.json["output"]] == [1, 2, 3]
+
+
+def test_a_call_that_was_approved_may_ask(project: Project) -> None:
+    project.write(AGENT.replace("}", ', askTools: ["mcp::asking::order"]}'), called(("order", {"item": "tea"})))
+    (question,) = project.paused()["questions"]
+    assert question["message"] == "May the model call the tool mcp::asking::order?"
+    assert not (project.folder / "calls").exists()
+    again = project.nika("answer", "work", "yes", "--resume", "--format", "json")
+    assert again.code == 4, again.err
+    (question,) = again.json["questions"]
+    assert question["message"] == "The MCP server 'asking' asks: “How many?”"
+    assert project.nika("answer", "work", *COUNT, "--resume").code == 0
+    assert '"count":3' in told_to_model(project)[0].replace(" ", "")
+
+
 def test_mock_asks_nothing(project: Project) -> None:
     project.write(TASK)
     assert project.nika("run", "w.nika.yaml", "--mock").code == 0
@@ -303,3 +332,26 @@ def test_at_a_terminal_the_question_is_asked_there_and_then(terminal: Callable[.
 def test_at_a_terminal_a_person_may_decline(terminal: Callable[..., str]) -> None:
     terminal("decline or cancel")
     assert "got decline 0" in terminal("EXIT 0", "decline", "Enter")
+
+
+@pytest.fixture
+def choices(project: Project) -> None:
+    """The server asks for choices and texts of a format."""
+    properties = {
+        "sizes": {"type": "array", "items": {"enum": ["small", "medium", "large"]}, "maxItems": 2},
+        "mail": {"type": "string", "format": "email", "title": "Address"},
+        "sure": {"type": "boolean", "default": True},
+    }
+    project.ask("Which?", {"type": "object", "properties": properties, "required": ["sizes", "mail"]})
+
+
+@pytest.mark.skipif(TMUX is None, reason="tmux is not installed")
+def test_at_a_terminal_several_choices_are_typed_with_commas(choices: None, terminal: Callable[..., str]) -> None:
+    terminal("Enter: fill in sizes, mail, sure; or decline or cancel")
+    assert "3) large" in terminal("sizes (1 to 3, several with commas)", "Enter")
+    terminal("expected at most 2 values", "1,2,3", "Enter")
+    terminal("mail (Address) (an email address)", "1, large", "Enter")
+    terminal("expected an email address", "ada", "Enter")
+    terminal("sure (yes or no, Enter: true)", "ada@example.com", "Enter")
+    shown = terminal("EXIT 0", "Enter")
+    assert 'got accept {"sizes":["small","large"],"mail":"ada@example.com","sure":true}' in shown

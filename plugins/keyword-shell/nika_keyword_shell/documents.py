@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from nika_keyword_shell.commands import MARK
+from nika_keyword_shell.expansions import arithmetic_used, expanded_in
 from nika_keyword_shell.record import Record
+from nika_keyword_shell.words import MARK, Word
 
 _UNUSUAL = "a here-document with an unusual end"
 
@@ -17,20 +18,28 @@ class _Document:
     tabs: bool
     quoted: bool
     depth: int
+    content: Word  # gets the variables that are expanded in it
 
 
 class Documents:
     """Those of one command. `marks_in(text, why)` is told of the placeholders that stand in one."""
 
-    def __init__(self, text: str, record: Record, marks_in: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        text: str,
+        record: Record,
+        marks_in: Callable[[str, str], None],
+        read: Callable[[Sequence[str]], Record],
+    ) -> None:
         self._text = text
         self._record = record
         self._marks_in = marks_in
+        self._read = read
         self._waiting: list[_Document] = []
         self._deepest = 0  # of those that wait
 
-    def announce(self, at: int, depth: int) -> int:
-        """Read what follows `<<`; gives where that ends. The document itself begins at the next line."""
+    def announce(self, at: int, depth: int, content: Word) -> int:
+        """Read what follows `<<`; return where that ends. The document itself begins at the next line."""
         text = self._text
         tabs = text.startswith("-", at)
         at += tabs
@@ -62,7 +71,7 @@ class Documents:
             delimiter += piece
         if not delimiter and not quoted:
             self._record.lose(_UNUSUAL)
-        self._waiting.append(_Document(delimiter, tabs, quoted, depth))
+        self._waiting.append(_Document(delimiter, tabs, quoted, depth, content))
         self._deepest = max(self._deepest, depth)
         return at
 
@@ -93,6 +102,10 @@ class Documents:
             self._record.lose("a here-document that ends like its substitution")
         if document.quoted:
             return
+        document.content.variables |= expanded_in(line)
+        document.content.dynamic = document.content.dynamic or "$(" in line or "`" in line
+        if "$((" in line or "${" in line:
+            arithmetic_used(self._record.structure, line)
         nested = "$(" in line or "${" in line or "`" in line
         balanced = (
             line.count("(") == line.count(")")
@@ -100,5 +113,7 @@ class Documents:
             and line.count("`") % 2 == 0
             and not set(line) & set("'\"\\")
         )
+        if nested and balanced:
+            self._record.structure.take(self._read(['"' + line.replace(MARK, "x") + '"']).structure)
         if line.endswith("\\") or (nested and not balanced):
             self._record.lose("a here-document with a substitution over several lines")

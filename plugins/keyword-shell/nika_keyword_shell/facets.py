@@ -15,6 +15,7 @@ from nika_core.plugin import (
     Json,
     JsonObject,
     Payload,
+    Place,
     Report,
     RuleField,
     Severity,
@@ -26,8 +27,11 @@ from nika_core.plugin import (
     codes,
     is_folder,
 )
+from nika_core.toolbox.paths import path_within
+from nika_keyword_shell.analysis import STDIN, env_source, scan, scan_arguments
 from nika_keyword_shell.plain_words import plain_words
-from nika_keyword_shell.script import MAX_VARIABLE_BYTES, how_else, put_together, scanned
+from nika_keyword_shell.script import MAX_VARIABLE_BYTES, how_else, literals, put_together
+from nika_keyword_shell.variables import why_obeyed
 
 _ARGUMENTS: Final[JsonObject] = {
     "type": "object",
@@ -77,53 +81,69 @@ class ShellFacets(Facets):
                     hint="put the script into a file and run that, or give the data through stdin",
                 )
                 return
-        program = next(iter(_listed(fields.get("argv"))), None)
-        if isinstance(program, Template) and program.text.startswith(("{{", "${")):
-            report(
-                "a value decides which program is run",
-                payload.at("argv", 0),
-                code=codes.UNSAFE_POSITION,
-                hint="name the program, and give the value as an argument",
-                severity=Severity.WARNING,
-            )
         for field in ("command", "argv"):
             value: Any = fields.get(field, "")
             first = value[0] if isinstance(value, list | tuple) and value else value
             if field in fields and isinstance(first, str) and not first.strip():
                 report(f"{field} is empty", payload.at(field), code=codes.BAD_PAYLOAD, hint="write a command")
-        self._check_command(payload, report)
+        self._check_values(payload, report)
         self._check_env(payload, report)
         folder = fields.get("workingDir")
         path = payload.folder / folder if isinstance(folder, str) else payload.folder
         if os.path.lexists(path) and not is_folder(path):
             report(f"workingDir {folder} is not a folder", payload.at("workingDir"), code=codes.BAD_PAYLOAD)
 
-    def _check_command(self, payload: Payload, report: Report) -> None:
-        command = payload.fields.get("command")
-        trusted = payload.fields.get("trust") is True
-        if trusted:
+    def _check_values(self, payload: Payload, report: Report) -> None:
+        """Report values that a shell or another program evaluates."""
+        fields = payload.fields
+        command, argv = fields.get("command"), _listed(fields.get("argv"))
+        placed = [(argument, index) for index, argument in enumerate(argv) if isinstance(argument, str | Template)]
+        env = fields.get("env")
+        named = [name for name, value in env.items() if has_value(value)] if isinstance(env, Mapping) else []
+        has_values = isinstance(command, Template) or any(isinstance(argument, Template) for argument, _ in placed)
+        stdin = has_value(fields.get("stdin"))
+        has_values = has_values or stdin or bool(named)
+        if fields.get("trust") is True:
             report(
-                "trust: true puts values into the command as text: a value can become code"
-                if isinstance(command, Template)
-                else "trust: true does nothing here: the command has no placeholder",
+                "trust: true lets values become code, and puts those in `command` there as text"
+                if has_values
+                else "trust: true does nothing here: there is no placeholder",
                 payload.at("trust"),
                 code=codes.TRUSTED_TEXT,
                 hint="leave it out; a value then reaches the command as data",
                 severity=Severity.WARNING,
             )
-        if not isinstance(command, Template) or trusted:
             return
-        for finding in scanned(command).findings:
-            placeholder = command.placeholders[finding.mark]
-            if finding.fatal:
-                message = f"the value of {placeholder.text} cannot be kept from becoming code here: {finding.why}"
-                hint, severity = how_else(), Severity.ERROR
+        if not has_values:
+            return
+        for name in named:
+            if why := why_obeyed(name):
+                _report(payload.at("env", name), f"{name} in env", why, True, report)
+        if isinstance(command, str | Template):
+            places = [
+                (one, payload.at("command", one.start))
+                for one in (command.placeholders if isinstance(command, Template) else ())
+            ]
+            findings = scan(literals(command), named, stdin=stdin).findings
+        else:
+            places = [
+                (one, payload.at("argv", index) if index is not None else payload.at("argv"))
+                for argument, index in placed
+                if isinstance(argument, Template)
+                for one in argument.placeholders
+            ]
+            findings = scan_arguments([literals(argument) for argument, _ in placed], named, stdin=stdin).findings
+        for finding in findings:
+            if isinstance(finding.mark, int):
+                placeholder, place = places[finding.mark]
+                if place.column is not None and "command" in fields and "\n" not in placeholder.text:
+                    place = replace(place, end_column=place.column + len(placeholder.text))
+                what = placeholder.text
+            elif (variable := env_source(finding.mark)) is not None:
+                what, place = f"{variable} in env", payload.at("env", variable)
             else:
-                message, hint, severity = f"{placeholder.text}: {finding.why}", how_else(), Severity.WARNING
-            place = payload.at("command", placeholder.start)
-            if place.column is not None and "\n" not in placeholder.text:
-                place = replace(place, end_column=place.column + len(placeholder.text))
-            report(message, place, code=codes.UNSAFE_POSITION, hint=hint, severity=severity)
+                what, place = STDIN, payload.at(STDIN)
+            _report(place, what, finding.why, finding.fatal, report)
 
     def _check_env(self, payload: Payload, report: Report) -> None:
         env = payload.fields.get("env")
@@ -165,8 +185,8 @@ class ShellFacets(Facets):
         return {**payload, "command": {key: command[key] for key in ("script", "values") if key in command}}
 
     def render(self, field: str, template: Template | str, values: Sequence[Json]) -> Json:
-        """Return the command as a script without values, and its values as variables."""
-        return put_together(template, values)
+        """Return the command as a script without values and its values as variables, and workingDir as a path."""
+        return path_within(template, values) if field == "workingDir" else put_together(template, values)
 
     def check_tool(self, reference: str, payload: Payload, report: Report) -> None:
         """Report a reference: shell is one tool, and has none below it."""
@@ -192,6 +212,21 @@ class ShellFacets(Facets):
             raise TaskError(_no_tool(reference), category=Category.CONFIG, code=codes.UNKNOWN_TOOL, hint=_ALONE)
         description = "Run a command on the user's machine and get its output and exit code."
         return (Tool("shell", "shell", ToolSpec("shell", description, _ARGUMENTS), _payload),)
+
+
+def _report(place: Place, what: str, why: str, fatal: bool, report: Report) -> None:
+    message = f"the value of {what} cannot be kept from becoming code here: {why}" if fatal else f"{what}: {why}"
+    severity = Severity.ERROR if fatal else Severity.WARNING
+    report(message, place, code=codes.UNSAFE_POSITION, hint=how_else(), severity=severity)
+
+
+def has_value(written: object) -> bool:
+    """Return whether a placeholder stands anywhere in a field."""
+    if isinstance(written, Mapping):
+        return any(map(has_value, written.values()))
+    if isinstance(written, list | tuple):
+        return any(map(has_value, written))
+    return isinstance(written, Template)
 
 
 def _no_tool(reference: str) -> str:

@@ -47,7 +47,7 @@ SHELL: Final = Keyword(
     facets="nika_keyword_shell.facets:ShellFacets",
     json_fields=frozenset({"stdin"}),
     verbatim_fields=frozenset({"capture", "trust"}),
-    rendered_fields=frozenset({"command"}),
+    rendered_fields=frozenset({"command", "workingDir"}),
     default_timeout=30.0,
     default_max_output=100 * 1024,
 )

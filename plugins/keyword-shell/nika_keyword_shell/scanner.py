@@ -10,13 +10,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
-from nika_keyword_shell.commands import MARK, Finding, Word
 from nika_keyword_shell.documents import Documents
+from nika_keyword_shell.expansions import arithmetic_used, expand, expanded_in
 from nika_keyword_shell.record import Frame, Quoting, Record
-from nika_keyword_shell.sentences import end_by_operator, end_command, end_pattern, end_word, in_pattern, word_of
+from nika_keyword_shell.sentences import (
+    define,
+    end_by_operator,
+    end_pattern,
+    end_pipeline,
+    end_word,
+    in_pattern,
+    word_of,
+)
+from nika_keyword_shell.words import EXPANSION, MARK, POSITIONAL, Word
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SPECIAL: Final = frozenset("@*#?-$!0123456789")
@@ -24,38 +32,28 @@ _PLAIN: Final = re.compile(r"[^\0\\'\"$`\s()\[\];&|<>]+")
 _PLAIN_IN_DOUBLE: Final = re.compile(r'[^\0\\"$`]+')
 _MAX_OPEN: Final = 64
 _OPERATOR: Final = re.compile(r";;&|;;|;&|;|&&|&|\|\||\|&|\|")
+_UNREADABLE: Final = {ord(MARK): None, ord(EXPANSION): None}
+_UNMARKED: Final = {ord(MARK): "x", ord("\\"): None}  # of what stands in backquotes, where marks are refused
 _REDIRECTION: Final = re.compile(r"<<<|<<|<>|<&|<|>>|>&|>\||>")
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """`quoting` has one item for each placeholder; `findings` says which ones cannot stay, or should not."""
-
-    quoting: tuple[Quoting, ...]
-    findings: tuple[Finding, ...]
-
-    @property
-    def refused(self) -> tuple[Finding, ...]:
-        return tuple(finding for finding in self.findings if finding.fatal)
-
-
-def scan(literals: Sequence[str]) -> Scan:
-    """Scan a command whose placeholders stand between the literals: there is one placeholder less."""
-    return _Scanner(literals).scan()
+def read(literals: Sequence[str]) -> Record:
+    """Read a command whose placeholders stand between the literals: there is one placeholder less."""
+    return _Scanner(literals).read()
 
 
 class _Scanner:
     def __init__(self, literals: Sequence[str]) -> None:
-        self._text = MARK.join(literal.replace(MARK, "") for literal in literals)
+        self._text = MARK.join(literal.translate(_UNREADABLE) for literal in literals)
         self._at = 0
         self._record = Record()
         self._stack = [Frame("command", "the command", 0)]
         self._refuse_next: str | None = None
-        self._documents = Documents(self._text, self._record, lambda text, why: self._marks_in(text, Quoting.NONE, why))
+        self._documents = Documents(self._text, self._record, self._marks_in_document, read)
         if any(MARK in literal for literal in literals):
             self._record.lose("a NUL byte")
 
-    def scan(self) -> Scan:
+    def read(self) -> Record:
         inside = {
             "command": self._in_command,
             "double": self._in_double,
@@ -74,8 +72,8 @@ class _Scanner:
                 self._record.refuse(mark, f"{frame.name} before it is never closed")
         for frame in self._stack:
             if frame.kind == "command":
-                end_command(self._record, frame)
-        return Scan(tuple(self._record.quoting), self._record.sorted())
+                end_pipeline(self._record, frame)
+        return self._record
 
     # Placeholders
 
@@ -110,8 +108,15 @@ class _Scanner:
         for _ in range(text.count(MARK)):
             self._mark(quoting, why_not)
 
+    def _marks_in_document(self, text: str, why: str) -> None:
+        self._marks_in(text, Quoting.NONE, why)
+
     def _word(self) -> Word:
         return word_of(next(frame for frame in reversed(self._stack) if frame.kind == "command"))
+
+    def _words(self) -> list[Word]:
+        """Return the word that is being read, and those that hold it in a substitution."""
+        return [frame.word for frame in self._stack if frame.kind == "command" and frame.word is not None]
 
     # The kinds of places
 
@@ -134,7 +139,7 @@ class _Scanner:
             end_word(self._record, frame)
             self._at += 1
         elif character == "\n":
-            end_command(self._record, frame)
+            end_pipeline(self._record, frame, "\n")
             self._at = self._documents.skip(self._at + 1, len(self._stack))
         elif character == "#" and frame.word is None:
             end = self._find("\n", self._at)
@@ -190,6 +195,7 @@ class _Scanner:
                 self._mark(Quoting.NONE)
             elif character == "}":
                 self._stack.pop()
+                expand(self._record.structure, self._words(), self._text[frame.begins : self._at - 1])
             elif character in "\"'\\":
                 self._record.lose("a quote in a quoted ${...}")
 
@@ -210,6 +216,7 @@ class _Scanner:
             else:
                 self._record.lose("a substitution that begins like arithmetic")
             self._stack.pop()
+            arithmetic_used(self._record.structure, self._text[frame.begins : self._at - 1])
         elif character in "\"'`\\":
             self._record.lose("a quote in arithmetic")
 
@@ -223,9 +230,10 @@ class _Scanner:
     # What opens and closes
 
     def _push(self, kind: str, name: str, length: int, refuses: str | None = None) -> Frame:
-        frame = Frame(kind, name, len(self._record.quoting), refuses)
-        self._stack.append(frame)
+        number = len(self._record.structure.commands)
         self._at += length
+        frame = Frame(kind, name, len(self._record.quoting), refuses, self._at, first=number, element=number)
+        self._stack.append(frame)
         return frame
 
     def _find(self, what: str, start: int) -> int:
@@ -235,7 +243,7 @@ class _Scanner:
     def _escaped(self) -> None:
         following = self._text[self._at + 1 : self._at + 2]
         if following == MARK:
-            self._refuse_next = "a backslash stands before it"
+            self._refuse_next = "a backslash stands before it, which the shell takes away; write four for one"
             self._at += 1
             return
         self._at += 2
@@ -264,7 +272,10 @@ class _Scanner:
             word.add("$")
             self._at += 1
             return
-        word.dynamic = word.dynamic or following not in {"", " ", "\t", "\n"}
+        if following not in {"", " ", "\t", "\n"}:
+            word.dynamic = True
+            word.split = word.split or not quoted
+            word.add(EXPANSION)
         if text.startswith("$((", at):
             why = "it stands in arithmetic, where a value is evaluated as an expression"
             self._push("arithmetic", "the $((", 3, why)
@@ -279,25 +290,43 @@ class _Scanner:
             end = self._find("'", at + 2)
             content = text[at + 2 : end]
             self._marks_in(content, Quoting.SINGLE, "it stands in $'...', which not every shell has")
-            if "\\" in content or end == len(text):
+            if content.endswith("\\") or end == len(text):
                 self._record.lose("$'...' with a backslash")
             self._at = end + 1
         elif following == '"' and not quoted:
             self._push("double", "the double quote", 2, 'it stands in $"...", which not every shell has')
         elif name := _NAME.match(text, at + 1):
+            self._expand(name[0])
             self._at = name.end()
         elif following and following in _SPECIAL:
+            if following in "@*0123456789":
+                self._expand(POSITIONAL)
+                word.split = word.split or following == "@"
             self._at += 2
         else:
             word.add("$")
             self._at += 1
 
+    def _expand(self, name: str) -> None:
+        """Note a variable in the word, and in those that hold it in a substitution."""
+        for word in self._words():
+            word.variables.add(name)
+
     def _backquote(self) -> None:
-        self._word().dynamic = True
+        word = self._word()
+        word.dynamic = word.split = True
+        word.add(EXPANSION)
         end = self._at + 1
         while end < len(self._text) and self._text[end] != "`":
             end += 2 if self._text[end] == "\\" else 1
         self._marks_in(self._text[self._at : end], Quoting.NONE, "it stands in backquotes")
+        for name in expanded_in(self._text[self._at : end]):
+            self._expand(name)
+        if end > self._at + 1:
+            structure = self._record.structure
+            first = len(structure.commands)
+            structure.take(read([self._text[self._at + 1 : end].translate(_UNMARKED)]).structure)
+            structure.substituted.append((word, range(first, len(structure.commands))))
         self._at = end + 1
 
     def _open(self, frame: Frame) -> None:
@@ -313,13 +342,18 @@ class _Scanner:
         array = frame.word is not None and frame.word.ends_with("=") and not frame.word.quoted
         if not array:
             end_word(self._record, frame)
-        self._push("command", "the parenthesis", 1).array = array
+        elif frame.word is not None:
+            self._record.structure.arrays.add(frame.word.text.rstrip("+="))
+        opened = self._push("command", "the parenthesis", 1)
+        opened.array = array
+        if not array and not frame.words:
+            opened.function, frame.function = frame.function, None
 
     def _close(self, frame: Frame) -> None:
         self._at += 1
         if in_pattern(frame) and end_pattern(self._record, frame):
             return
-        end_command(self._record, frame)
+        end_pipeline(self._record, frame)
         if len(self._stack) == 1:
             self._record.lose("a closing parenthesis without an opening one")
             return
@@ -328,8 +362,17 @@ class _Scanner:
         self._documents.closes(len(self._stack))
         self._stack.pop()
         below = self._stack[-1]
+        body = range(frame.first, len(self._record.structure.commands))
+        if frame.substitution and not frame.written_to and body:
+            self._record.structure.substituted.append((self._word(), body))
+        if frame.written_to:
+            self._record.structure.written_to.append(body)
         if below.kind == "command" and not frame.substitution and not frame.array:
-            below.words = []  # a function's name, or nothing
+            if not body and len(below.words) == 1:
+                below.function = below.words[0].text
+            elif opened_for := frame.function:
+                define(self._record, opened_for, body)
+            below.words = []
 
     def _redirection(self, frame: Frame) -> None:
         text, at = self._text, self._at
@@ -340,12 +383,17 @@ class _Scanner:
         if text.startswith(("<(", ">("), at):
             word = word_of(frame)
             word.dynamic = word.process = True
-            self._push("command", "the process substitution", 2).substitution = True
+            word.add(EXPANSION)
+            opened = self._push("command", "the process substitution", 2)
+            opened.substitution = True
+            opened.written_to = text[at] == ">"
             return
         found = _REDIRECTION.match(text, at)
         operator = found[0] if found else text[at]
         self._at += len(operator)
         if operator == "<<":
-            self._at = self._documents.announce(self._at, len(self._stack))
+            document = Word()
+            frame.redirections.inputs.append((operator, document))
+            self._at = self._documents.announce(self._at, len(self._stack), document)
         else:
             frame.target = operator

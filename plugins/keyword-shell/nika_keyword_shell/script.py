@@ -9,12 +9,15 @@ from functools import lru_cache
 from typing import Final
 
 from nika_core.plugin import Json, JsonObject, Placeholder, Template, TemplateValueError, codes
+from nika_keyword_shell.analysis import Scan, scan
 from nika_keyword_shell.record import Quoting
-from nika_keyword_shell.scanner import Scan, scan
 
 MAX_VARIABLE_BYTES: Final = 128 * 1024  # of `NAME=value` and its end, on Linux; the same everywhere, to be portable
 _HEADROOM_BYTES: Final = 64 * 1024  # of the environment and the script
-_HOW_ELSE: Final = "give it to the command through `stdin`, through `env`, or as an element of `argv`"
+_HOW_ELSE: Final = (
+    "give it to the command through `stdin`, through `env`, or as an element of `argv`; "
+    "or write `trust: true` if only those who may run commands here choose the value"
+)
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _REFERENCES: Final = {
     Quoting.NONE: '"${%s}"',
@@ -25,8 +28,8 @@ _REFERENCES: Final = {
 
 
 def scanned(template: Template) -> Scan:
-    """Where the placeholders of a command stand."""
-    return _scanned(tuple(_literals(template)))
+    """Return where the placeholders of a command stand."""
+    return _scanned(tuple(literals(template)))
 
 
 def put_together(template: Template | str, values: Sequence[Json]) -> JsonObject:
@@ -53,13 +56,13 @@ def put_together(template: Template | str, values: Sequence[Json]) -> JsonObject
         text.append(variables[name])
         number += 1
     _check_total(variables)
-    made: dict[str, Json] = {"script": "".join(script), "values": variables, "text": "".join(text)}
+    rendered: dict[str, Json] = {"script": "".join(script), "values": variables, "text": "".join(text)}
     if found.refused:
         first = found.refused[0]
-        written = template.placeholders[first.mark].text
-        made["script"] = None
-        made["unsafe"] = f"{written} cannot be made safe: {first.why}"
-    return made
+        written = template.placeholders[first.mark].text if isinstance(first.mark, int) else "a value"
+        rendered["script"] = None
+        rendered["unsafe"] = f"{written} cannot be made safe: {first.why}"
+    return rendered
 
 
 def how_else() -> str:
@@ -68,18 +71,21 @@ def how_else() -> str:
 
 
 @lru_cache(maxsize=1024)
-def _scanned(literals: tuple[str, ...]) -> Scan:
-    return scan(literals)
+def _scanned(texts: tuple[str, ...]) -> Scan:
+    return scan(texts)
 
 
-def _literals(template: Template) -> list[str]:
-    literals = [""]
+def literals(template: Template | str) -> list[str]:
+    """Return the texts around the placeholders."""
+    if isinstance(template, str):
+        return [template]
+    texts = [""]
     for part in template.parts:
         if isinstance(part, Placeholder):
-            literals.append("")
+            texts.append("")
         else:
-            literals[-1] += part
-    return literals
+            texts[-1] += part
+    return texts
 
 
 def _value(value: Json, placeholder: Placeholder, name: str) -> str:

@@ -6,8 +6,8 @@ import time
 from typing import Any
 
 import pytest
+from nika_keyword_shell.analysis import scan
 from nika_keyword_shell.facets import ShellFacets
-from nika_keyword_shell.scanner import scan
 from nika_keyword_shell.script import put_together
 
 from nika_core.errors import Severity, TaskError, TemplateValueError
@@ -44,13 +44,13 @@ REFUSED = {
     "exec $(printf %s {{x}})": "what the substitution prints",
     "bash -o pipefail -c 'echo {{x}}'": "`bash -c` takes it as code",
     "sh -eo nounset -c 'echo {{x}}'": "`sh -c` takes it as code",
-    "bash +O extglob -c {{x}}": "option or as code",
+    "bash +O extglob -c {{x}}": "`bash -c` takes it as code",
     "bash --rcfile f -c 'echo {{x}}'": "`bash -c` takes it as code",
     "v=1 eval {{x}}": "`eval` takes it as code",
     "trap 'echo {{x}}' EXIT": "`trap` takes it as code",
     "alias ll={{x}}": "an alias",
     "alias a='echo \"'\na {{x}}": "an alias",
-    "sh -c {{x}}": "option or as code",
+    "sh -c {{x}}": "`sh -c` takes it as code",
     "sh -c 'echo {{x}}'": "`sh -c` takes it as code",
     "bash -euc \"echo '{{x}}'\" bash a": "`bash -c` takes it as code",
     "/bin/sh -c 'a {{x}}'": "`sh -c` takes it as code",
@@ -62,11 +62,11 @@ REFUSED = {
     "sh <<< {{x}}": "standard input",
     "bash <(echo {{x}})": "takes it as code",
     "source <(echo {{x}})": "takes it as code",
-    "ssh host {{x}}": "other machine",
-    "timeout 5 ssh -p 22 me@host 'ls {{x}}'": "other machine",
-    "su me -c {{x}}": "`su -c` gives it to a shell",
+    "ssh host {{x}}": "`ssh` takes it as code",
+    "timeout 5 ssh -p 22 me@host 'ls {{x}}'": "`ssh` takes it as code",
+    "su me -c {{x}}": "`su` takes it as code",
     "watch {{x}}": "takes it as code",
-    "env -S {{x}}": "splits it",
+    "env -S {{x}}": "`env` takes it as code",
     "declare -i n={{x}}": "expression",
     "export {{x}}=1": "variable's name",
     "unset {{x}}": "variable's name",
@@ -83,20 +83,24 @@ REFUSED = {
     "echo '{{x}}": "never closed",
     'echo "{{x}}': "never closed",
     "echo $(echo {{x}}": "never closed",
-    "echo $'a\\n' {{x}}": "$'...' with a backslash",
+    "echo $'a\\' {{x}}": "$'...' with a backslash",
     "echo ) {{x}}": "closing parenthesis",
     'echo "$${{x}}"': None,
     'echo ${v#"}"} "${v#\'}\'}{{x}}"': "quoted ${...}",
     "$(cat <<EOF)\nEOF\necho {{x}}": "here-document",
     "a[ 1 ]=2; echo {{x}}": "a subscript with a blank",
-}
-WARNED = {
-    "{{x}}": "name of a program",
-    "{{x}} --version": "name of a program",
     "awk '{print \"{{x}}\"}' f": "`awk` takes it as a part of its program",
     "python3 -c 'print({{x}})'": "`python3` takes it as a part of its program",
-    "sed s/a/{{x}}/": "`sed` takes it",
-    "sudo awk {{x}} f": "`awk` takes it",
+    "sed s/a/{{x}}/": "`sed` takes it as a part of its program",
+    "sudo awk {{x}} f": "`awk` takes it as a part",
+    "jq .{{x}} f": "`jq` takes it as a part of its program",
+}
+WARNED = {
+    "{{x}}": "which program is run",
+    "{{x}} --version": "which program is run",
+    "$(which tool) {{x}}": "what an expansion gives",
+    "sh -- {{x}}": "name of a file that `sh` runs",
+    "sh ./{{x}} {{x}}": "name of a file that `sh` runs",
 }
 FINE = [
     "grep {{x}} f",
@@ -105,11 +109,8 @@ FINE = [
     "awk '{print}' {{x}}",
     "python3 script.py {{x}}",
     "sh -c 'echo \"$1\"' sh {{x}}",
-    "sh -- {{x}}",
-    "sh ./{{x}} {{x}}",
     "sh script.sh {{x}}",
     "bash -o pipefail script.sh {{x}}",
-    "$(which tool) {{x}}",
     "bash -e script.sh --name={{x}}",
     "export v={{x}} w='{{x}}'",
     "read -p {{x}} v",

@@ -9,8 +9,9 @@ import pytest
 from nika_keyword_shell.facets import ShellFacets
 from nika_keyword_shell.step import ShellStep
 
-from nika_core.errors import Category, TaskError
+from nika_core.errors import Category, TaskError, TemplateValueError
 from nika_core.plugin import StepOutput
+from nika_core.template.compiler import compile_template
 
 
 async def _run(context: Any, **payload: Any) -> Any:
@@ -67,6 +68,13 @@ async def test_working_dir_is_relative_to_the_workflows_folder(context: Any) -> 
     assert await _run(context, command="pwd", workingDir="sub") == str(context.folder / "sub")
     with pytest.raises(TaskError, match="missing does not exist"):
         await _run(context, command="pwd", workingDir="missing")
+
+
+def test_a_value_does_not_lead_the_working_dir_out_of_its_folder() -> None:
+    template: Any = compile_template("sub/{{x}}")
+    assert ShellFacets().render("workingDir", template, ["a"]) == "sub/a"
+    with pytest.raises(TemplateValueError, match="leads out of the folder sub"):
+        ShellFacets().render("workingDir", template, ["../.."])
 
 
 async def test_output_beyond_the_limit_is_counted_and_not_kept(make_context: Any) -> None:

@@ -23,8 +23,18 @@ async def post(client: httpx2.AsyncClient, url: str, headers: Mapping[str, str],
         response = await client.send(request, stream=True, auth=None)
         await response.aclose()  # nobody reads the body
     except (httpx2.HTTPError, httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException) as error:
-        raise TaskError(
-            f"{host} cannot be reached: {error or type(error).__name__}", category=Category.NETWORK
-        ) from None
+        raise TaskError(f"{host} cannot be reached: {_reason(error)}", category=Category.NETWORK) from None
     if not response.is_success:
         raise TaskError(f"{host} answers with status {response.status_code}", category=Category.NETWORK)
+
+
+def _reason(error: BaseException) -> str:
+    """Return the operating system's words, or the library's, or at least the name of the error."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ConnectionRefusedError):
+            return "it refuses the connection"
+        if isinstance(seen, OSError) and seen.strerror:
+            return seen.strerror
+        seen = seen.exceptions[0] if isinstance(seen, BaseExceptionGroup) else seen.__cause__ or seen.__context__
+    return str(error) or type(error).__name__

@@ -34,6 +34,12 @@ class Slow(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class Server(ThreadingHTTPServer):
+    """Has room for all who come at once."""
+
+    request_queue_size = 64
+
+
 class TestUrl(NotifierConformance):
     word = "notify"
     failing = [
@@ -46,7 +52,7 @@ class TestUrl(NotifierConformance):
     @pytest.fixture(autouse=True)
     def _server(self) -> Iterator[None]:
         Slow.over.clear()
-        with ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
+        with Server(("127.0.0.1", 0), Slow) as server:
             thread = threading.Thread(target=server.serve_forever)
             thread.start()
             url, allow = f"http://127.0.0.1:{server.server_address[1]}", ["127.0.0.1"]

@@ -44,6 +44,7 @@ def info_of(model: str) -> ModelInfo:
         batch=True,
         batch_discount=_HALF,
         files=_files(model) if known or old else (),
+        prompt_cache=(known or old) and not _BLIND.match(model),
         efforts=("low", "medium", "high") if thinking_of(model) else (),
     )
 

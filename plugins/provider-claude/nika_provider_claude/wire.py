@@ -28,6 +28,8 @@ from nika_core.toolbox.providers import Reply, clean, content_text, merged, read
 from nika_provider_claude.models import thinking_of
 
 DEFAULT_MAX_TOKENS: Final = 4096
+_MARK: Final = {"type": "ephemeral"}  # kept for five minutes, and again for five whenever it is read
+_TEXT: Final = {"type", "text"}  # all that a piece of text has
 LEAST_ROOM: Final = 2048  # tokens of an answer, in which thinking has a place
 _LEAST_BUDGET: Final = 1024  # tokens of thinking: Anthropic's own bound
 _SHARES: Final = {"low": 25, "medium": 50, "high": 75}  # percent of `max_tokens` that a model may think
@@ -66,7 +68,32 @@ def prompt_of(request: ModelRequest, transform: Transform, left_out: Container[s
 def body_of(request: ModelRequest, transform: Transform, left_out: Container[str] = ()) -> dict[str, Any]:
     """Return a message's body. Anthropic wants `max_tokens` always."""
     body = {**prompt_of(request, transform, left_out), "max_tokens": request.max_tokens or DEFAULT_MAX_TOKENS}
-    return _with_thinking(body, request, left_out)
+    body = _with_thinking(body, request, left_out)
+    return _with_cache(body) if request.cache_prompt else body
+
+
+def _with_cache(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a body that says up to where its prompt is to be cached. What is before a mark stays the same bytes.
+
+    Tools and system prompt are the same for many calls. A conversation is marked where it may go on: its end, and
+    where it ended one turn before, since a cache is looked for only some blocks back. Anthropic takes four marks.
+    """
+    marked = dict(body)
+    if isinstance(body.get("system"), str):
+        marked["system"] = [{"type": "text", "text": body["system"], "cache_control": _MARK}]
+    elif body.get("tools"):
+        marked["tools"] = [*body["tools"][:-1], {**body["tools"][-1], "cache_control": _MARK}]
+    turns = body["messages"]
+    if not body.get("tools") and len(turns) < 2:
+        return marked  # one question: nobody will ask again with the same beginning
+    asked = [number for number, turn in enumerate(turns) if turn["role"] == "user"][-2:]
+    marked["messages"] = [_marked(turn) if number in asked else turn for number, turn in enumerate(turns)]
+    return marked
+
+
+def _marked(turn: dict[str, Any]) -> dict[str, Any]:
+    *blocks, last = turn["content"]
+    return {**turn, "content": [*blocks, {**last, "cache_control": _MARK}]}
 
 
 def thinks(request: ModelRequest) -> bool:
@@ -206,6 +233,9 @@ class ClaudeReply(Reply):
             self._begin(index, {"type": "text", "text": ""})
         place = self._places.get(index, len(self._blocks) - 1)
         block = self._blocks[place]
+        if block.keys() == delta.keys() == _TEXT and delta["type"] == "text_delta" and type(delta["text"]) is str:
+            block["text"] += delta["text"]  # nearly all of a reply: the bound of `bench_streams` needs it
+            return str(delta["text"])
         if delta.get("type") == "input_json_delta":
             if block.get("type") == "tool_use":
                 self.calls.add({"index": place, "arguments": delta.get("partial_json")})

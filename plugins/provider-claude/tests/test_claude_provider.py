@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
@@ -512,3 +513,39 @@ async def test_the_user_is_told_if_there_is_no_room_to_think(raw_server: Any) ->
 )  # fmt: skip
 def test_which_models_know_an_effort(model: str, known: bool) -> None:
     assert bool(Client({}).info(model).efforts) is known
+
+
+MARK, TOOL = {"type": "ephemeral"}, ToolSpec("f", "Does it.")
+
+
+def test_a_prompt_is_marked_where_requests_begin_with_the_same() -> None:
+    call, result = ToolCall("1", "f", {}), Message(Role.TOOL, [ToolResultPart("1", "x")])
+    thought = ReasoningPart({"type": "thinking", "thinking": "hm", "signature": "S"})
+    turns = (Message(Role.USER, "hi"), Message(Role.ASSISTANT, [thought, call]), result)
+    asked = ModelRequest(turns, model="claude-sonnet-5", system="Be brief.", tools=(TOOL, TOOL), cache_prompt=True)
+    body = body_of(asked, transform)
+    assert body["system"] == [{"type": "text", "text": "Be brief.", "cache_control": MARK}]
+    assert [tool.get("cache_control") for tool in body["tools"]] == [None, None]  # the system prompt is behind them
+    assert [[block.get("cache_control") for block in turn["content"]] for turn in body["messages"]] == [
+        [MARK],
+        [None, None],
+        [MARK],
+    ]
+    without = body_of(replace(asked, cache_prompt=False), transform)
+    assert "cache_control" not in json.dumps(without)
+    assert json.dumps(body_of(replace(asked, cache_prompt=None), transform)) == json.dumps(without)
+
+
+def test_one_question_is_not_marked_but_its_system_prompt_or_tools_are() -> None:
+    one = ask(cache_prompt=True)
+    assert "cache_control" not in json.dumps(body_of(one, transform))
+    body = body_of(replace(one, system="Be brief."), transform)
+    assert (body["system"][0]["cache_control"], json.dumps(body).count("cache_control")) == (MARK, 1)
+    body = body_of(replace(one, tools=(TOOL, TOOL)), transform)
+    assert [tool.get("cache_control") for tool in body["tools"]] == [None, MARK]
+
+
+def test_which_models_have_their_prompts_cached() -> None:
+    client = Client({})
+    known = ("claude-sonnet-5", "claude-haiku-4-5", "claude-3-5-haiku")
+    assert [client.info(name).prompt_cache for name in (*known, "somebody-elses")] == [True, True, True, False]

@@ -17,7 +17,7 @@ from nika_core.plugin import (
     TaskError,
 )
 from nika_core.toolbox.providers import (
-    ChatReply,
+    ReplyEvents,
     ServerClient,
     batch_replies,
     clean,
@@ -26,6 +26,7 @@ from nika_core.toolbox.providers import (
     names_in,
     read_error_body,
 )
+from nika_provider_openai import responses
 from nika_provider_openai.models import KNOWN, info_of, prices_in
 from nika_provider_openai.wire import batch_line, batch_mark, batch_reply, body_of
 
@@ -45,6 +46,12 @@ _OPTIONAL: Final = {
     "reasoning_effort": "it is left out, and the model thinks as it does by itself",
     "response_format": "the model is asked for JSON in words",
 }
+_RESPONSES: Final = {
+    "temperature": "it is left out, and the model uses its own",
+    "reasoning": "it is left out, and the model thinks as it does by itself",
+    "include": "it is left out, and the model's reasoning does not go back to it with the results of tools",
+    "text": "the model is asked for JSON in words",
+}
 _NO_KEY: Final = "not-needed"  # the SDK insists on one
 
 
@@ -56,8 +63,10 @@ class Client(ServerClient):
     default_address = OFFICIAL
     key_variable = "OPENAI_API_KEY"
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], settings: Mapping[str, Any] | None = None) -> None:
         super().__init__(environ)
+        self._api = (settings or {}).get("api") or "auto"
+        self._has_responses = True  # until it says otherwise
         self._official = self.address.rstrip("/").startswith("https://api.openai.com")
         self._batches = self._official or env_text(environ, "NIKA_OPENAI_BATCH") is not None
         self._sdk: Any = None
@@ -90,6 +99,41 @@ class Client(ServerClient):
 
     async def send(self, request: ModelRequest) -> AsyncIterator[Any]:
         """Send a request without what the server does not take; that is left out for the rest of the run."""
+        api = (request.options or {}).get("api") or self._api
+        if self._has_responses and (api == "responses" or (api == "auto" and self._official)):
+            try:
+                return await self._send_to_responses(request)
+            except Exception as error:
+                if not self._lacks_responses(error):
+                    raise
+            self._has_responses = False
+            self._refusals.add_notice(
+                f"The server at {self.shown_address} has no Responses API: Chat Completions is used in its place."
+            )
+        return await self._send_to_chat(request)
+
+    def _lacks_responses(self, error: Exception) -> bool:
+        """Return whether a server says that there is nothing at the address of the Responses API."""
+        details = getattr(error.__cause__, "details", None) if isinstance(error, TaskError) else self.read_error(error)
+        return details is not None and details.status in _NO_LIST and "model" not in details.message.lower()
+
+    async def _send_to_responses(self, request: ModelRequest) -> AsyncIterator[Any]:
+        client = await self.connection()
+        headers = {"Idempotency-Key": request.key} if request.key else {}
+        reasons = bool(self.info(request.model or "").efforts)
+
+        def body(left_out: Container[str]) -> dict[str, Any]:
+            return {**responses.body_of(request, reasons=reasons, left_out=left_out), "stream": True}
+
+        async def post(body: dict[str, Any]) -> AsyncIterator[Any]:
+            options = {"headers": headers}
+            response = await client.post("/responses", cast_to=self._response, body=body, options=options, stream=True)
+            events = await self.events(response, request)
+            return ReplyEvents(responses.with_failures(events), events.rates, whole=events.whole)
+
+        return await self.adapted(request, body, post, _RESPONSES)
+
+    async def _send_to_chat(self, request: ModelRequest) -> AsyncIterator[Any]:
         client = await self.connection()
         headers = {"Idempotency-Key": request.key} if request.key else {}
 
@@ -107,9 +151,9 @@ class Client(ServerClient):
         named = () if self._official else ("response_format", "stream_options")
         return await self.adapted(request, body, post, _OPTIONAL if not self._official else _OFFICIAL, named)
 
-    def new_reply(self, request: ModelRequest) -> ChatReply:
-        """Return what collects a reply."""
-        return ChatReply(request)
+    def new_reply(self, request: ModelRequest) -> responses.EitherReply:
+        """Return what collects a reply of either API."""
+        return responses.EitherReply(request)
 
     async def list_models(self) -> tuple[str, ...]:
         """Return the names of the models that the server lists."""

@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from nika_core.plugin import Provider, hookimpl
+from nika_core.plugin import Provider, fields, hookimpl
 
 NIKA_API: Final = 1
+_OPTIONS: Final = fields.Map(
+    {
+        fields.Optional("api"): fields.field(
+            fields.Enum(["auto", "chat", "responses"]),
+            "responses: the Responses API, if the server has it; chat: Chat Completions; auto (the default): the "
+            "Responses API of OpenAI itself, Chat Completions of any other server.",
+        )
+    }
+)
 
 
 @hookimpl
@@ -21,5 +30,7 @@ def nika_providers() -> Iterable[Provider]:
             secrets=("OPENAI_API_KEY",),
             secrets_unless=("OPENAI_BASE_URL",),
             client="nika_provider_openai.client:Client",
+            options=_OPTIONS,
+            settings=_OPTIONS | fields.EmptyDict(),
         ),
     )

@@ -29,7 +29,7 @@ def body_of(request: ModelRequest, *, official: bool, left_out: Container[str] =
         left_out: fields that the server does not take. It is asked for a schema in words then.
     """
     if request.output_schema is not None and "response_format" in left_out:
-        request = _asked_in_words(request)
+        request = asked_in_words(request)
     body: dict[str, Any] = {"model": request.model, "messages": _messages(request, left_out)}
     if request.max_tokens is not None:  # one of both is always sent: budgets rely on it
         newer = "max_tokens" in left_out or (official and "max_completion_tokens" not in left_out)
@@ -55,7 +55,7 @@ def body_of(request: ModelRequest, *, official: bool, left_out: Container[str] =
     return body
 
 
-def _asked_in_words(request: ModelRequest) -> ModelRequest:
+def asked_in_words(request: ModelRequest) -> ModelRequest:
     """Return the request with the schema in words, for a server that has no native way."""
     wish = "Answer with one JSON value and nothing else."
     if request.output_schema:
@@ -128,20 +128,20 @@ def _response_format(schema: dict[str, Any]) -> dict[str, Any]:
         return {"type": "json_object"}
     return {
         "type": "json_schema",
-        "json_schema": {"name": "output", "schema": schema, "strict": _is_strict(schema)},
+        "json_schema": {"name": "output", "schema": schema, "strict": is_strict(schema)},
     }
 
 
-def _is_strict(schema: Any) -> bool:
+def is_strict(schema: Any) -> bool:
     """Whether a schema has the form that `strict` asks for: every object closed, every property required."""
     if isinstance(schema, Mapping):
         if "properties" in schema or schema.get("type") == "object":
             properties = schema.get("properties", {})
             if schema.get("additionalProperties") is not False or set(schema.get("required", ())) != set(properties):
                 return False
-        return all(_is_strict(value) for value in schema.values())
+        return all(is_strict(value) for value in schema.values())
     if isinstance(schema, list):
-        return all(_is_strict(value) for value in schema)
+        return all(is_strict(value) for value in schema)
     return True
 
 

@@ -96,3 +96,11 @@ def test_a_task_may_only_narrow_the_rules_of_the_block(outer: str, inner: str, i
     tasks = f"mcpServers: {{s: {{command: x}}}}\ntasks:\n  - id: a\n    agent: x\n    allowedTools:\n      - {inner}\n"
     found = problems(f"  allowedTools: [{outer}]\n", tasks)
     assert [each[0] for each in found] == ([] if is_narrower else ["NIKA-015"]), found
+
+
+def test_a_cleanup_cannot_wait_for_an_approval() -> None:
+    block = "  allowedTools: [shell, http]\n  askTools: [shell]\n"
+    tasks = "tasks:\n  - {id: a, set: {x: 1}}\n  - id: b\n    agent: x\n    always: true\n"
+    (found,) = problems(block, tasks)
+    assert (found[1], "cannot wait for a person" in found[2]) == (10, True)
+    assert problems(block, f"{tasks}    allowedTools: [http]\n") == []

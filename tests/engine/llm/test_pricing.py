@@ -5,7 +5,11 @@ from __future__ import annotations
 import sys
 from decimal import Decimal
 
+import genai_prices
 import pytest
+from genai_prices.data import providers
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nika_core.engine.llm.pricing import Prices
 from nika_core.model.usage import Usage
@@ -66,8 +70,6 @@ def test_a_batch_has_its_discount() -> None:
 
 
 def test_a_list_that_is_broken_leaves_the_model_unpriced(monkeypatch: pytest.MonkeyPatch) -> None:
-    import genai_prices
-
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("the list is broken")
 
@@ -79,9 +81,9 @@ async def test_the_list_is_loaded_only_for_a_model_whose_price_stands_nowhere_el
     prices = Prices({"m": OWN})
     await prices.prepare(ModelInfo("m"))
     await prices.prepare(ModelInfo("local", free=True))
-    assert prices._library is None
+    assert not prices._public.loaded
     await prices.prepare(ModelInfo("gpt-4o"))
-    assert prices._library is not None
+    assert prices._public.loaded
 
 
 def test_tokens_that_are_written_to_the_cache_have_their_own_price_where_there_is_one() -> None:
@@ -89,3 +91,43 @@ def test_tokens_that_are_written_to_the_cache_have_their_own_price_where_there_i
     price = Price(Decimal(10), Decimal(0), Decimal(1), cache_write_per_million=Decimal(20))
     own = Prices({"m": price}, public=False)
     assert own.cost("p", ModelInfo("m"), usage) == Decimal(5) + Decimal("0.4") + Decimal(2)
+
+
+LISTED = [(provider.id, model.id) for provider in providers for model in provider.models]
+TOKENS = st.one_of(st.integers(0, 3000), st.integers(190_000, 280_000))
+
+
+def of_the_list(provider: str, model: str, usage: Usage) -> Decimal | None:
+    """What the library itself works out."""
+    tokens = genai_prices.Usage(
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cache_read_tokens=usage.cached_tokens or None,
+        cache_write_tokens=usage.cache_write_tokens or None,
+    )
+    try:
+        return genai_prices.calc_price(tokens, model, provider_id=provider).total_price
+    except Exception:  # as `Prices`: a price is no reason to lose a reply
+        return None
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(LISTED), st.lists(st.tuples(TOKENS, TOKENS, TOKENS, TOKENS), min_size=2, max_size=4))
+def test_a_price_that_was_kept_is_that_of_the_list(listed: tuple[str, str], all_tokens: list[tuple[int, ...]]) -> None:
+    provider, model = listed
+    prices = Prices()
+    for tokens in all_tokens:
+        usage = Usage(tokens[0], tokens[1], cached_tokens=tokens[2], cache_write_tokens=tokens[3])
+        assert prices.cost(provider, ModelInfo(model), usage) == of_the_list(provider, model, usage)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model"), [("openai", "gpt-4o-mini"), ("claude", "claude-sonnet-4-5"), ("acme", "nobodys")]
+)
+def test_the_list_is_asked_once_for_a_model(provider: str, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    prices = Prices()
+    first = prices.cost(provider, ModelInfo(model), Usage(10, 20))
+    monkeypatch.setattr(genai_prices, "calc_price", None)
+    monkeypatch.setattr(genai_prices, "Usage", None)
+    assert prices.cost(provider, ModelInfo(model), Usage(10, 20)) == first
+    assert (first is None) == (model == "nobodys")

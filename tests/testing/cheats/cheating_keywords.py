@@ -195,6 +195,11 @@ class Confused(HonestFacets):
         return ["everything"]
 
 
+class Rambling(HonestFacets):
+    def call_fields(self, payload):
+        return {"words": payload["text"].split()}
+
+
 class Spoiling(HonestFacets):
     def check(self, payload, report):
         payload.fields["text"] = "spoilt"
@@ -244,5 +249,6 @@ def nika_task_keywords():
         keyword("wavering", facets="Wavering"),
         keyword("dawdling", facets="Dawdling"),
         keyword("confused", facets="Confused"),
+        keyword("rambling", facets="Rambling"),
         keyword("spoiling", facets="Spoiling"),
     ]

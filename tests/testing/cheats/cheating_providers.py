@@ -23,6 +23,7 @@ from nika_core.plugin import (
     TokenEstimate,
     ToolCall,
     estimate_tokens,
+    fields,
     hookimpl,
 )
 from nika_core.toolbox.providers import read_error_body, status_error
@@ -148,6 +149,16 @@ class Asking(Honest):
         await reader.readuntil(b"\r\n\r\n")
         writer.close()
         return TokenEstimate(estimate_tokens(request))
+
+
+class Pricing(Honest):
+    async def prices(self):
+        return {"m": 0.5}
+
+
+class Accepting(Honest):
+    def __init__(self, environ, settings):
+        super().__init__(environ)
 
 
 class Keeping(Honest):
@@ -340,16 +351,55 @@ class Imagining(Seeing):
         return ModelInfo(model, files=(FileAbility(("video/mp4",)),))
 
 
+class Caching(Honest):
+    """Honest: it asks for it."""
+
+    def info(self, model):
+        return ModelInfo(model, prompt_cache=True)
+
+    def wish(self, request):
+        return {"cache": True} if request.cache_prompt else {}
+
+    async def stream(self, request):
+        body = {"model": request.model, "stream": True, "messages": [], **self.wish(request)}
+        reader, writer = await self.open("POST", "/chat/completions", json.dumps(body).encode())
+        try:
+            async for chunk in self.read(reader):
+                yield chunk
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            raise TaskError("the connection broke", category=Category.NETWORK) from error
+        finally:
+            self.close_one(writer)
+
+
+class Wishless(Caching):
+    def wish(self, request):
+        return {}
+
+
+class Restless(Caching):
+    times = 0
+
+    def wish(self, request):
+        Restless.times += 1
+        return {"cache": True, "time": self.times} if request.cache_prompt else {}
+
+
 CLIENTS = (
     Honest, Hoarding, Endless, Countless, Keeping, Mislabelling, Raising, Telling, Hiding, Insisting, Alarming,
-    Boasting, Claiming, Chattering, Eager, Renaming, Guessing, Asking, Thinking, Effortless, Forgetful, Blabbing,
-    Seeing, Blind, Imagining,
+    Boasting, Claiming, Chattering, Eager, Renaming, Guessing, Asking, Pricing, Accepting,
+    Thinking, Effortless, Forgetful, Blabbing, Seeing, Blind, Imagining, Caching, Wishless, Restless,
 )  # fmt: skip
 
 
 @hookimpl
 def nika_providers():
     return [
-        Provider(name=each.__name__.lower(), summary="A test.", client=f"cheating_providers:{each.__name__}")
+        Provider(
+            name=each.__name__.lower(),
+            summary="A test.",
+            client=f"cheating_providers:{each.__name__}",
+            settings=fields.MapPattern(fields.Str(), fields.Str()) if each is Accepting else None,
+        )
         for each in CLIENTS
     ]

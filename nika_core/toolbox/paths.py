@@ -1,0 +1,58 @@
+"""Paths with values in them: a value names something in a folder, and does not lead out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from nika_core import codes
+from nika_core.errors import TemplateValueError
+from nika_core.model.json import Json
+from nika_core.model.template import Placeholder, Template
+from nika_core.template.rendering import to_text
+
+__all__ = ["path_within"]
+
+_SHOWN: Final = 60
+
+
+def path_within(template: Template | str, values: Sequence[Json], *, whole: bool = True) -> str:
+    """Return a path put together from a template; what its author wrote before the first value is a folder it stays in.
+
+    `reports/{{name}}` stays in `reports`, and `{{name}}/out` in the workflow's folder. Links are not followed.
+
+    Args:
+        template: the path; a `str` where it has no placeholder.
+        values: one for each placeholder, in order.
+        whole: whether a value may be the whole path, and then lead anywhere.
+
+    Raises:
+        TemplateValueError: a value leads out of the folder, or has a NUL byte.
+    """
+    if isinstance(template, str):
+        return template
+    remaining = iter(values)
+    pieces = [to_text(next(remaining)) if isinstance(part, Placeholder) else part for part in template.plan]
+    path = "".join(str(piece) for piece in pieces)
+    shown = template.placeholders[0].text if template.placeholders else template.text
+    if "\0" in path:
+        raise TemplateValueError(
+            f"the value of {shown} holds a NUL byte, which no path can have", code=codes.VALUE_NOT_ALLOWED_HERE
+        )
+    if not template.placeholders or (whole and template.single is not None):
+        return path
+    folder, _, _ = str(pieces[0]).rpartition("/")
+    inside = path[len(folder) + 1 :] if folder or str(pieces[0]).startswith("/") else path
+    leads_out = not folder and not str(pieces[0]) and path.startswith("/")
+    depth = 0
+    for step in inside.split("/"):
+        depth += {"..": -1, ".": 0, "": 0}.get(step, 1)
+        leads_out = leads_out or depth < 0
+    if leads_out:
+        where = f"the folder {folder}" if folder else "the workflow's folder"
+        raise TemplateValueError(
+            f"the value of {shown} leads out of {where}: {path[:_SHOWN]!r}",
+            code=codes.VALUE_NOT_ALLOWED_HERE,
+            hint="a value is a path within the folder that is written before it, without .. that leads out of it",
+        )
+    return path

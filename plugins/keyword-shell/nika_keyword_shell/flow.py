@@ -1,0 +1,285 @@
+"""Where values go in a command: through variables, pipes, redirections, functions and files, to what is evaluated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from nika_keyword_shell.evaluators import Evaluators, Surroundings
+from nika_keyword_shell.programs import is_shell
+from nika_keyword_shell.record import Command, Quoting, Record
+from nika_keyword_shell.words import (
+    EXPANSION,
+    POSITIONAL,
+    UNTAINTED,
+    Finding,
+    Taint,
+    Word,
+    assigned_name,
+    joined,
+    program_name,
+    taint_of,
+    uncertain,
+)
+
+_MOST_PASSES: Final = 12  # variables that depend on one another; after that, every variable can have every value
+_DEEPEST: Final = 6  # shells within shells
+_ALWAYS_SET: Final = ("_", "OPTARG", "BASH_REMATCH", "BASH_COMMAND", "BASH_ARGV", "BASH_ARGV0")
+_COPIES: Final = frozenset({"tee", "dd", "cp", "mv", "install", "ln", "sponge", "link", "rsync", "cat", "tail", "head"})
+_PRINT_VARIABLES: Final = frozenset(
+    {
+        "env",
+        "printenv",
+        "export",
+        "declare",
+        "typeset",
+        "set",
+        "python",
+        "python3",
+        "perl",
+        "node",
+        "ruby",
+        "php",
+        "awk",
+    }
+)
+_ARITHMETIC_TEST: Final = frozenset({"-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-v", "-R"})
+_NAMES: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ANY_FILE: Final = "*"
+
+Reader = Callable[[Sequence[str]], Record]
+
+
+def judge(
+    record: Record,
+    read: Reader,
+    variables: Mapping[str, Taint] | None = None,
+    fed: Taint = UNTAINTED,
+    depth: int = 0,
+) -> None:
+    """Add to the record what is wrong with values that are evaluated.
+
+    Args:
+        record: a command that was read.
+        read: reads the code of a shell within it.
+        variables: values that are in variables before the command begins.
+        fed: those that come through its standard input.
+        depth: how many shells are around it.
+    """
+    _Flow(record, read, dict(variables or {}), fed, depth).judge()
+
+
+class _Flow:
+    def __init__(self, record: Record, read: Reader, variables: dict[str, Taint], fed: Taint, depth: int) -> None:
+        self._record = record
+        self._structure = record.structure
+        self._read = read
+        self._variables = variables
+        self._ambient = fed
+        self._depth = depth
+        self._files: dict[str, Taint] = {}
+        self._bodies: dict[str, Taint] = {}
+        self._changed = False
+        placeholders = [mark for mark, quoting in enumerate(record.quoting) if quoting is not Quoting.COMMENT]
+        own = frozenset((mark, False) for mark in placeholders[:4])
+        self._everything = joined([own, fed, *variables.values()])
+
+    def judge(self) -> None:
+        if not self._everything:
+            return
+        for name in _ALWAYS_SET:
+            self._variables[name] = uncertain(self._everything)
+        for _ in range(_MOST_PASSES):
+            self._changed = False
+            self._pass()
+            if not self._changed:
+                break
+        else:
+            for command in self._structure.commands:
+                for word in command.words:
+                    self._variables |= dict.fromkeys(word.variables, uncertain(self._everything))
+        surroundings = Surroundings(
+            self._variables,
+            self._everything,
+            self._files,
+            self._declared("aA") | self._structure.arrays,
+            self._structure.functions.keys(),
+            self._structure.coprocess,
+            self._inner,
+        )
+        evaluators = Evaluators(surroundings)
+        for command in self._structure.commands:
+            self._record.add(evaluators.judge(command.words, command.fed, command.redirections))
+        self._evaluated()
+
+    # Values that move
+
+    def _pass(self) -> None:
+        self._bodies.clear()
+        structure = self._structure
+        commands = structure.commands
+        piped: set[int] = set()
+        for source, sink in structure.pipes:
+            written = joined(self._written(commands[number]) for number in source)
+            for number in sink:
+                piped.add(number)
+                self._feed(commands[number], written)
+        for redirections, body in structure.redirected:
+            taint = joined(taint_of(word, self._variables) for _, word in redirections.inputs)
+            for number in body:
+                self._feed(commands[number], taint)
+            for target in redirections.outputs:
+                self._keep(target, joined(self._written(commands[number]) for number in body))
+        for body in structure.written_to:
+            for number in body:
+                self._feed(commands[number], self._everything)
+        for word, body in structure.substituted:
+            printed = uncertain(joined(self._written(commands[number]) for number in body))
+            if not printed <= word.origins:
+                word.origins = joined([word.origins, printed])
+                self._changed = True
+        for number, command in enumerate(commands):
+            if number not in piped:
+                self._feed(command, self._ambient)
+            self._command(command)
+        for name, names in structure.defaults:
+            self._assign(name, joined(self._variables.get(one, UNTAINTED) for one in names))
+
+    def _feed(self, command: Command, taint: Taint) -> None:
+        fed = joined([command.fed, taint])
+        if fed != command.fed:
+            command.fed = fed
+            self._changed = True
+
+    def _assign(self, name: str, taint: Taint) -> None:
+        before = self._variables.get(name, UNTAINTED)
+        after = joined([before, uncertain(taint)])
+        if after != before:
+            self._variables[name] = after
+            self._changed = True
+
+    def _keep(self, target: Word, taint: Taint) -> None:
+        """Note what is written to a file."""
+        text = target.text
+        if not taint or text.startswith("/dev/") or text.isdigit() or text == "-":
+            return
+        name = _ANY_FILE if target.literal_is_partial else text.rpartition("/")[2]
+        before = self._files.get(name, UNTAINTED)
+        after = joined([before, uncertain(taint)])
+        if after != before:
+            self._files[name] = after
+            self._changed = True
+
+    def _written(self, command: Command) -> Taint:
+        """Return what the command can write, or is known to hand on."""
+        taints = [command.fed, *(taint_of(word, self._variables) for word in command.words)]
+        taints += (taint_of(word, self._variables) for _, word in command.redirections.inputs)
+        if self._files:
+            named = [*command.words, *(word for _, word in command.redirections.inputs)]
+            taints += (self._files.get(word.text.rpartition("/")[2], UNTAINTED) for word in named)
+        name = program_name(command.words[0]) if command.words else ""
+        if name in self._structure.functions:
+            taints.append(self._body(name))
+        if name in _PRINT_VARIABLES or is_shell(name):
+            taints += (taint for variable, taint in self._variables.items() if variable not in _ALWAYS_SET)
+        return joined(taints)
+
+    def _body(self, name: str) -> Taint:
+        """Return the values that stand in a function's body; computed once in a pass."""
+        if name not in self._bodies:
+            commands = self._structure.commands
+            self._bodies[name] = joined(
+                taint_of(word, self._variables)
+                for body in self._structure.functions[name]
+                for number in body
+                for word in commands[number].words
+            )
+        return self._bodies[name]
+
+    def _command(self, command: Command) -> None:
+        """Follow what one command assigns, and where it writes."""
+        words, variables = command.words, self._variables
+        written = self._written(command)
+        for target in command.redirections.outputs:
+            self._keep(target, written)
+        start = 0
+        for index, word in enumerate(words):
+            name = assigned_name(word)
+            if name is not None:
+                self._assign(name, taint_of(word, variables))
+                start += index == start
+        if start == len(words):
+            return
+        name, arguments = program_name(words[start]), words[start + 1 :]
+        while name in {"command", "builtin", "sudo", "exec"} and arguments:
+            if name == "exec" and command.redirections.inputs:
+                break
+            name, arguments = program_name(arguments[0]), arguments[1:]
+        given = joined(taint_of(word, variables) for word in arguments)
+        if name in {"for", "select"} and arguments:
+            values = given if len(arguments) > 1 else variables.get(POSITIONAL, UNTAINTED)
+            self._assign(arguments[0].text, values)
+        elif name in {"read", "mapfile", "readarray"}:
+            source = joined([command.fed, *(taint_of(word, variables) for _, word in command.redirections.inputs)])
+            for variable in [*(word.text for word in arguments), "REPLY", "MAPFILE"]:
+                self._assign(variable, source)
+        elif name == "getopts" and arguments:
+            self._assign(arguments[-1].text, joined([given, variables.get(POSITIONAL, UNTAINTED)]))
+        elif name == "printf" and len(arguments) > 1 and arguments[0].text == "-v":
+            self._assign(arguments[1].text, given)
+        elif name in {"set", ".", "source"}:
+            self._assign(POSITIONAL, given)
+        elif name in self._structure.functions:
+            self._assign(POSITIONAL, given)
+            for body in self._structure.functions[name]:
+                for number in body:
+                    self._feed(self._structure.commands[number], command.fed)
+        elif name == "exec" and not arguments:
+            self._ambient = joined([self._ambient, written])
+        elif name in _COPIES:
+            for word in arguments:
+                self._keep(word if "=" not in word.text else word.cut(word.text.index("=") + 1), written)
+
+    # What is evaluated without a command
+
+    def _declared(self, flags: str) -> frozenset[str]:
+        """Return the variables that are declared with one of the flags, or with flags that are not known."""
+        names: set[str] = set()
+        for command in self._structure.commands:
+            words = command.words
+            if words and program_name(words[0]) in {"declare", "typeset", "local", "readonly", "export"}:
+                given = "".join(word.text for word in words[1:] if word.text[:1] in {"-", "+", EXPANSION})
+                if set(given) & set(flags + EXPANSION):
+                    names |= {(assigned_name(word) or word.text) for word in words[1:]}
+        return frozenset(names)
+
+    def _evaluated(self) -> None:
+        for names, why in self._structure.evaluated:
+            self._report(names, why)
+        self._report(self._declared("in"), "it was declared as an integer or a reference, which bash evaluates")
+        for command in self._structure.commands:
+            words = command.words
+            if words and words[0].text == "[[" and any(word.text in _ARITHMETIC_TEST for word in words):
+                named = {name for word in words for name in _NAMES.findall(word.text)}
+                self._report(named.union(*(word.variables for word in words)), "[[ ]] evaluates it as an expression")
+            for word in words:
+                if "[" in word.text and word.variables and assigned_name(word) is not None:
+                    self._report(word.variables, "bash evaluates a subscript as an expression")
+
+    def _report(self, names: frozenset[str] | set[str], why: str) -> None:
+        for name in sorted(names):
+            for source, _ in self._variables.get(name, UNTAINTED):
+                self._record.add([Finding(source, f"it can be in ${name}, and {why}", fatal=False)])
+
+    def _inner(self, code: str, arguments: Taint, fed: Taint) -> list[Finding]:
+        """Judge the code of a shell that this one starts."""
+        if self._depth >= _DEEPEST:
+            return [Finding(source, "too many shells stand within each other", False) for source, _ in self._everything]
+        record = self._read([code])
+        variables = {**self._variables, POSITIONAL: joined([arguments, self._variables.get(POSITIONAL, UNTAINTED)])}
+        judge(record, self._read, variables, fed, self._depth + 1)
+        if record.lost and (arguments or fed):
+            why = f"{record.lost} in the code of a shell is not followed"
+            record.add([Finding(source, why, False) for source, _ in joined([arguments, fed])])
+        return list(record.sorted())

@@ -1,0 +1,227 @@
+"""Our requests in the words of OpenAI's Responses API, and its replies in ours. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Container, Mapping
+from typing import Any, Final
+
+from nika_core.plugin import (
+    DocumentPart,
+    Finished,
+    ImagePart,
+    Message,
+    ModelRequest,
+    Part,
+    ReasoningPart,
+    Role,
+    TextPart,
+    ToolCall,
+    Usage,
+)
+from nika_core.toolbox.providers import ChatReply, Reply, content_text, data_url, file_text
+from nika_provider_openai.wire import asked_in_words, is_strict
+
+_ITEMS: Final = "items"  # of a reply's output, in what goes back
+_ENCRYPTED: Final = "reasoning.encrypted_content"
+
+
+def body_of(request: ModelRequest, *, reasons: bool, left_out: Container[str] = ()) -> dict[str, Any]:
+    """Return a request's body. Nothing is stored at the server: what a later turn needs comes back encrypted.
+
+    Args:
+        reasons: whether the model is one that reasons.
+        left_out: fields that the server does not take. It is asked for a schema in words then.
+    """
+    if request.output_schema is not None and "text" in left_out:
+        request = asked_in_words(request)
+    body: dict[str, Any] = {"model": request.model, "input": _items(request), "store": False}
+    if request.system:
+        body["instructions"] = request.system
+    if request.max_tokens is not None:  # always sent: budgets rely on it
+        body["max_output_tokens"] = request.max_tokens
+    if request.temperature is not None and "temperature" not in left_out:
+        body["temperature"] = request.temperature
+    if request.effort and "reasoning" not in left_out:
+        body["reasoning"] = {"effort": request.effort}
+    if reasons and "include" not in left_out:
+        body["include"] = [_ENCRYPTED]
+    if request.tools:
+        body["tools"] = [
+            {
+                "type": "function",
+                "name": tool.name,
+                "description": tool.description,
+                "parameters": dict(tool.parameters),
+                "strict": False,
+            }
+            for tool in request.tools
+        ]
+    if request.output_schema is not None:
+        body["text"] = {"format": _format(dict(request.output_schema))}
+    return body
+
+
+def _format(schema: dict[str, Any]) -> dict[str, Any]:
+    if not schema:
+        return {"type": "json_object"}
+    return {"type": "json_schema", "name": "output", "schema": schema, "strict": is_strict(schema)}
+
+
+def _items(request: ModelRequest) -> list[dict[str, Any]]:
+    return [item for message in request.messages for item in _sent(message)]
+
+
+def _sent(message: Message) -> list[dict[str, Any]]:
+    if message.role is Role.TOOL:
+        return [
+            {
+                "type": "function_call_output",
+                "call_id": result.call_id,
+                "output": f"Error: {result.text}" if result.is_error else result.text,
+            }
+            for result in message.tool_results
+        ]
+    if message.role is Role.USER:
+        return [{"role": "user", "content": [part for each in message.parts if (part := _part(each)) is not None]}]
+    kept = next((part.data.get(_ITEMS) for part in message.parts if isinstance(part, ReasoningPart)), None)
+    if isinstance(kept, list) and message.tool_calls:
+        return [dict(item) for item in kept]
+    said = [{"role": "assistant", "content": message.text}] if message.text else []
+    return [*said, *(_call(call) for call in message.tool_calls)]
+
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    arguments = "{}" if call.arguments is None else json.dumps(dict(call.arguments), ensure_ascii=False)
+    return {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": arguments}
+
+
+def _part(part: Part) -> dict[str, Any] | None:
+    match part:
+        case TextPart():
+            return {"type": "input_text", "text": part.text}
+        case ImagePart():
+            return {"type": "input_image", "image_url": data_url(part.media_type, part.data)}
+        case DocumentPart(media_type="text/plain"):
+            return {"type": "input_text", "text": file_text(part)}
+        case DocumentPart():
+            name = part.name or "document.pdf"
+            return {"type": "input_file", "filename": name, "file_data": data_url(part.media_type, part.data)}
+    return None
+
+
+class ResponsesReply(Reply):
+    """A reply of the Responses API: in events, or whole."""
+
+    def __init__(self, request: ModelRequest) -> None:
+        super().__init__(request)
+        self._items: list[dict[str, Any]] = []
+        self._said = False
+
+    def add(self, event: Mapping[str, Any]) -> str:
+        """Take an event, or a whole response, and return the text in it."""
+        match event.get("type"):
+            case "response.output_text.delta":
+                return self._text(event.get("delta"))
+            case "response.refusal.delta":
+                self.refused = True
+                return self._text(event.get("delta"))
+            case "response.output_item.done":
+                self._item(event.get("item"))
+            case "response.completed" | "response.incomplete":
+                return self._whole(event.get("response"))
+            case None if "output" in event:
+                return self._whole(event)
+        return ""
+
+    def _text(self, text: Any) -> str:
+        self._said = self._said or bool(text)
+        return text if isinstance(text, str) else ""
+
+    def _whole(self, response: Any) -> str:
+        """Take the end: the response as a whole, whose items and text may have come before."""
+        if not isinstance(response, Mapping):
+            return ""
+        self.model = str(response.get("model") or self.model)
+        self.used(response.get("usage"))
+        text = ""
+        output = response.get("output")
+        if not self._items:
+            for item in output if isinstance(output, list) else ():
+                text += self._item(item)
+        details = response.get("incomplete_details")
+        reason = details.get("reason") if isinstance(details, Mapping) else None
+        self.ended(reason or response.get("status"))
+        return "" if self._said else text
+
+    def _item(self, item: Any) -> str:
+        """Take one finished item of the output, and return its text."""
+        if not isinstance(item, Mapping):
+            return ""
+        kind = item.get("type")
+        if kind == "function_call":
+            call = {name: item.get(name) for name in ("name", "arguments")}
+            self.calls.add({"id": item.get("call_id") or item.get("id"), "index": len(self._items), **call})
+        if kind == "reasoning" and not item.get("encrypted_content"):
+            return ""  # nothing is stored there: without its content it cannot go back
+        self._items.append(_returned(item))
+        parts = item.get("content") if kind == "message" else None
+        for part in parts if isinstance(parts, list) else ():
+            self.refused = self.refused or (isinstance(part, Mapping) and part.get("type") == "refusal")
+        return content_text(parts)
+
+    def parts(self, calls: tuple[ToolCall, ...]) -> tuple[TextPart | ToolCall | ReasoningPart, ...]:
+        """Return the parts of `Finished`: the whole output if reasoning is in it, then the calls that are made."""
+        if calls and any(item.get("type") == "reasoning" for item in self._items):
+            self.state[_ITEMS] = self._items
+        return super().parts(calls)
+
+
+def _returned(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an item as it goes back: the names of items that are not stored mean nothing, but for reasoning."""
+    dropped = ("status",) if item.get("type") == "reasoning" else ("status", "id")
+    return {name: value for name, value in item.items() if name not in dropped and value is not None}
+
+
+async def with_failures(events: AsyncIterator[Mapping[str, Any]]) -> AsyncGenerator[Mapping[str, Any], None]:
+    """Yield the events of a reply; an event that says that the reply has failed as the error in it."""
+    async for event in events:
+        response = event.get("response")
+        if event.get("type") == "response.failed" and isinstance(response, Mapping):
+            yield {"error": response.get("error") or {"message": "the response has failed"}}
+        elif event.get("type") == "error" and "error" not in event:
+            yield {"error": {name: event.get(name) for name in ("code", "message")}}
+        else:
+            yield event
+
+
+class EitherReply:
+    """A reply of the Responses API or of Chat Completions: its first event says which.
+
+    Attributes:
+        usage: what it has used, if the server has said so.
+    """
+
+    def __init__(self, request: ModelRequest) -> None:
+        self.usage: Usage | None = None
+        self._request = request
+        self._reply: ResponsesReply | ChatReply | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether it has ended."""
+        return self._reply is not None and self._reply.complete
+
+    def add(self, event: Mapping[str, Any]) -> str:
+        """Take an event and return the text in it."""
+        reply = self._reply
+        if reply is None:
+            is_response = "output" in event or str(event.get("type") or "").startswith("response.")
+            reply = self._reply = ResponsesReply(self._request) if is_response else ChatReply(self._request)
+        text = reply.add(event)
+        self.usage = reply.usage
+        return text
+
+    def finished(self) -> Finished:
+        """Return its end."""
+        return (self._reply or ChatReply(self._request)).finished()
