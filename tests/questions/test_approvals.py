@@ -165,6 +165,13 @@ def test_always_is_for_one_tool_and_one_rule(project: Project) -> None:
     assert "function::tools.py::two" in run["questions"][0]["message"]
 
 
+def test_two_equal_calls_of_one_reply_are_two_calls(project: Project) -> None:
+    write(project, TASK, [calls(*[command("echo a >> out")] * 2), says("end")], asked='"*"')
+    assert list(paused(project)["questions"][0]["form"]) == ["call1", "call2"]
+    done = project.nika("answer", "work", "-i", "call1=no", "-i", "call2=yes", "--resume", "--format", "json")
+    assert (done.code, lines(project, "out")) == (0, ["a"])
+
+
 def test_a_no_to_one_call_counts_more_than_an_always_to_another(project: Project) -> None:
     write(project, TASK, [calls(command("echo a >> out"), command("echo b >> out")), says("end")])
     paused(project)
@@ -240,6 +247,37 @@ def test_a_kill_at_any_moment_makes_no_call_twice_and_none_without_its_answer(
     assert len(made) == (2 if moment == "within" else 1) or (moment == "before" and len(before) == 1)
     assert paid(project) == 2
     assert len(events(project, EventKind.SIGNAL_RECEIVED)) == 1
+
+
+@pytest.mark.parametrize("more", [2, 3])
+def test_a_loop_that_is_killed_again_and_again_makes_each_call_by_its_own_answer(
+    project: Project, live: Live, more: int
+) -> None:
+    """Each process is killed once it has told some more events than the one before; in between, a call is approved."""
+    turns, answered = 3, 0
+    script = [calls(command(f"echo {turn} $NIKA_TASK_KEY >> out"), turn=turn) for turn in range(turns)]
+    write(project, TASK, [*script, says("end", turn=turns)])
+    for number in range(40 // more):
+        run = live(*(("resume", "last") if number else ("run", "w.nika.yaml")))
+        told = run.process.stdout
+        assert told is not None
+        ended = any(not told.readline() for _ in range(1 + more * number))
+        run.process.kill()
+        run.process.wait()
+        made = {int(line.split()[0]) for line in lines(project, "out")}
+        assert made <= set(range(answered)), "a call was made without its answer"
+        questions = project.nika("answer", "--format", "json").json["questions"]
+        if any("answered" not in each for each in questions):
+            assert project.nika("answer", "work", "yes").code == 0
+            answered += 1
+        elif ended and answered == turns:
+            break
+    calls_made = [line.split() for line in lines(project, "out")]
+    assert [turn for turn, _ in calls_made] == sorted(turn for turn, _ in calls_made)
+    assert len({turn for turn, _ in calls_made}) == len({key for _, key in calls_made}) == turns  # a key for each call
+    shown = project.nika("runs", "show", "--format", "json")
+    assert (shown.json["status"], shown.tasks["work"]["output"]) == ("succeeded", "end")
+    assert paid(project) <= turns + 1  # a kill may leave a reply without its event
 
 
 def test_while_it_waits_it_takes_no_place(project: Project) -> None:

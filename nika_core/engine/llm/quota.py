@@ -79,10 +79,20 @@ class Quota:
 
     def learn(self, state: RateState) -> None:
         """Take what a server says of its limits; what cannot be true is not taken."""
-        if isinstance(state.requests, RateLimit) and _believable(state.requests):
+        state = believed(state)
+        if state.requests is not None:
             self._requests = _Account(self._clock, state.requests)
-        if isinstance(state.tokens, RateLimit) and _believable(state.tokens):
+        if state.tokens is not None:
             self._tokens = _Account(self._clock, state.tokens)
+
+
+def believed(state: RateState) -> RateState:
+    """Return what can be true of what a server says."""
+    requests, tokens = (
+        limit if isinstance(limit, RateLimit) and _believable(limit) else None
+        for limit in (state.requests, state.tokens)
+    )
+    return RateState(requests, tokens)
 
 
 def _believable(limit: RateLimit) -> bool:
