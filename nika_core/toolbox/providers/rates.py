@@ -24,10 +24,12 @@ def read_rate_state(headers: Mapping[str, Any], now: float) -> RateState | None:
     Args:
         now: seconds since the epoch.
     """
-    requests = _limit(headers, "requests", now)
-    kinds = [_limit(headers, kind, now) for kind in ("tokens", "input-tokens", "output-tokens")]
-    tokens = min((kind for kind in kinds if kind is not None), key=lambda kind: kind.left, default=None)
-    return None if requests is None and tokens is None else RateState(requests, tokens)
+    kinds = ("requests", "tokens", "input-tokens", "output-tokens")
+    requests, tokens, prompts, answers = (_limit(headers, kind, now) for kind in kinds)
+    if prompts is not None or answers is not None:
+        tokens = None  # Anthropic's word for the one of both of which least is left
+    state = RateState(requests, tokens, prompts, answers)
+    return None if state == RateState() else state
 
 
 def read_bill(told: Any) -> Decimal | None:
