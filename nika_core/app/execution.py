@@ -21,6 +21,7 @@ from nika_core.app.mocked_answers import mocked_answer
 from nika_core.app.model_checks import with_model
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.question_notices import QuestionNotices, question_notices
+from nika_core.app.rate_governor import governor_of
 from nika_core.app.received_signals import ReceivedSignals, TakeSignals, arrived_of
 from nika_core.app.results import SentSignal
 from nika_core.app.run_folder import RunFolder
@@ -341,6 +342,7 @@ class Execution:
             batch_policy=batch_policy,
             models=workspace.project.models,
             labels=workspace.project.labels,
+            governor=governor_of(workspace, self._notice),
         )
         signals = self._signals
         arrived = nothing_arrived if signals is None else arrived_of(signals)
@@ -379,7 +381,7 @@ class Execution:
         answers = {} if options.answers is None and options.mock else options.answers
         return None if answers is None else partial(mocked_answer, answers)
 
-    def _notice(self, message: str, node: str) -> None:
+    def _notice(self, message: str, node: str | None = None) -> None:
         assert self._run is not None
         self._run.context.emitter.notice(message, node)
 

@@ -15,6 +15,7 @@ from nika_core.app.workspace import Workspace
 from nika_core.engine.llm.pricing import Prices
 from nika_core.errors import NikaError
 from nika_core.model.masking import Masker, secret_values
+from nika_core.model.media import IMAGES, PDF
 from nika_core.model.usage import Usage
 from nika_core.plugin import Client, ModelInfo
 from nika_core.registry import Kind
@@ -54,13 +55,23 @@ def _describe(workspace: Workspace, name: str, prices: Prices) -> ProviderStatus
 
 def _model(provider: str, info: ModelInfo, prices: Prices, workspace: Workspace) -> ModelStatus:
     per_input, per_output = (prices.cost(provider, info, usage) for usage in (Usage(_MILLION), Usage(0, _MILLION)))
-    abilities = (("tools", info.tools), ("temperature", info.temperature), ("jsonSchema", info.json_schema))
+    taken = {media_type for ability in info.files for media_type in ability.media_types}
+    abilities = (
+        ("tools", info.tools),
+        ("temperature", info.temperature),
+        ("effort", bool(info.efforts)),
+        ("images", not taken.isdisjoint(IMAGES)),
+        ("pdf", PDF in taken),
+        ("jsonSchema", info.json_schema),
+        ("promptCache", info.prompt_cache),
+        ("batch", info.batch),
+    )
     tiers = workspace.project.models
     known = ModelStatus(
         info.name,
         info.context_tokens,
         max_output_tokens=info.max_output_tokens,
-        abilities=tuple(name for name, has in (*abilities, ("batch", info.batch)) if has),
+        abilities=tuple(name for name, has in abilities if has),
         tiers=tuple(tier for tier, model in tiers.items() if model in (info.name, f"{provider}/{info.name}")),
     )
     if info.free and not (per_input or per_output):

@@ -181,7 +181,8 @@ class ModelStatus:
 
     Attributes:
         context_tokens, max_output_tokens: what it holds, and how long an answer may be; None: not known.
-        abilities: of `tools`, `temperature`, `jsonSchema` and `batch` what it has.
+        abilities: what it has of `tools`, `temperature`, `effort`, `images`, `pdf`, `jsonSchema`, `promptCache` and
+            `batch`.
         tiers: the project's names for it.
     """
 

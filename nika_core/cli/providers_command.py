@@ -86,6 +86,6 @@ def _abilities(model: nika.ModelStatus) -> str:
         parts.append(f"{model.context_tokens:,} tokens of context")
     if model.max_output_tokens is not None:
         parts.append(f"answers of {model.max_output_tokens:,}")
-    words = {"jsonSchema": "JSON Schema", "batch": "batches"}
+    words = {"jsonSchema": "JSON Schema", "batch": "batches", "pdf": "PDF", "promptCache": "prompt cache"}
     parts += [", ".join(words.get(ability, ability) for ability in model.abilities)] if model.abilities else []
     return "".join(f"; {part}" for part in parts)

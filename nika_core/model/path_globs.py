@@ -6,11 +6,13 @@ import os
 import re
 import unicodedata
 from collections.abc import Sequence
+from fnmatch import translate
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
+_LONGEST: Final = 4096  # characters, as of Linux
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -70,7 +72,7 @@ def _is_absolute(path: str) -> bool:
 
 def _unclear(path: str) -> bool:
     """Whether programs may read a path in different ways: other separators, addresses, escapes, odd white space."""
-    if not path or "\\" in path or _SCHEME.match(path) or _CONTROL.search(path):
+    if not path or len(path) > _LONGEST or "\\" in path or _SCHEME.match(path) or _CONTROL.search(path):
         return True
     if unquote(path) != path:
         return True
@@ -88,16 +90,33 @@ def _folded(path: str) -> str:
 
 
 def _fits(glob: str, parts: Sequence[str]) -> bool:
-    return _compiled(glob).fullmatch("".join(f"{part}/" for part in parts)) is not None
+    """Return whether a path matches, part by part: `**` stands for any folders. Takes no longer for any path."""
+    patterns = _compiled(glob)
+    reached = _with_skipped({0}, patterns)
+    for part in parts:
+        following = set()
+        for index in reached:
+            if index < len(patterns):
+                pattern = patterns[index]
+                if pattern is None:
+                    following.add(index)
+                elif pattern.match(part):
+                    following.add(index + 1)
+        reached = _with_skipped(following, patterns)
+    return len(patterns) in reached
+
+
+def _with_skipped(reached: set[int], patterns: Sequence[re.Pattern[str] | None]) -> set[int]:
+    """Return the places in a glob from which to go on, also behind each `**`, which may stand for no folder."""
+    for index, pattern in enumerate(patterns):
+        if index in reached and pattern is None:
+            reached.add(index + 1)
+    return reached
 
 
 @lru_cache(maxsize=256)
-def _compiled(glob: str) -> re.Pattern[str]:
-    """Return a pattern of paths that end with `/`: `**` is any folders, `*` and `?` are characters of a name."""
-    pattern = ""
-    for part in _parts(glob):
-        if part == "**":
-            pattern += "(?:[^/]+/)*"
-        else:
-            pattern += "".join("[^/]*" if c == "*" else "[^/]" if c == "?" else re.escape(c) for c in part) + "/"
-    return re.compile(pattern, re.DOTALL)
+def _compiled(glob: str) -> tuple[re.Pattern[str] | None, ...]:
+    """Return a pattern for each part of a glob; None: it is `**`. `*` and `?` are characters of a name."""
+    return tuple(
+        None if part == "**" else re.compile(translate(part.replace("[", "[[]")), re.DOTALL) for part in _parts(glob)
+    )

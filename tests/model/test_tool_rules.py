@@ -89,6 +89,13 @@ def test_globs(folder: Path, glob: str, path: str, matches: bool | None) -> None
     assert match_paths(glob, path, folder) is matches
 
 
+def test_a_long_path_takes_no_long_time(folder: Path) -> None:
+    path = "/".join("a" * 2000)
+    assert match_paths("**/a/**/a/**/a/**/a/**/b", path, folder) is False
+    assert match_paths("*a*a*a*a*a*a*a*b", "a" * 250, folder) is False
+    assert match_paths("**", path * 10, folder) is None
+
+
 @pytest.mark.parametrize("glob", ["", " ", "/x/**", "~/x", "a/../b", "..", ".", "a\\b", "file:x"])
 def test_a_glob_that_no_path_can_match_has_a_problem(glob: str) -> None:
     assert glob_problem(glob)

@@ -33,7 +33,7 @@ def test_models_are_listed_with_price_context_abilities_and_the_projects_names(n
         "name": "gpt-5-mini",
         "contextTokens": 400_000,
         "maxOutputTokens": 128_000,
-        "abilities": ["tools", "jsonSchema", "batch"],
+        "abilities": ["tools", "effort", "images", "pdf", "jsonSchema", "batch"],
         "tiers": ["small"],
         "price": {"inputPerMillion": 0.25, "outputPerMillion": 2.0},
     }

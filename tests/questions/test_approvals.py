@@ -148,6 +148,29 @@ def test_always_holds_for_other_tasks_by_its_rule_and_after_resume(project: Proj
     assert sorted(lines(project, "out")) == ["first", "fourth", "second", "third"]
 
 
+def test_what_a_caller_asks_about_is_asked_inside_and_by_each_item(project: Project) -> None:
+    tasks = (
+        "  - {id: list, forEach: [one, two], subagent: '${each.item}'}\n"
+        "  - {id: outer, workflow: inner}\n"
+        "workflows:\n  inner:\n    agent: {model: mock, provider: mock, allowedTools: [shell]}\n"
+        "    tasks: [{id: work, agent: three}]\n"
+    )
+    script = [calls(command(f"echo {word} >> out"), prompt=word) for word in ("one", "two", "three")]
+    write(project, tasks, [*script, says("end")])
+    run = paused(project)
+    assert [each["task"] for each in run["questions"]] == ["list[0]", "list[1]", "outer/work"]
+    assert project.nika("answer", "outer/work", "no").code == 0
+    assert project.nika("answer", "list.0", "no").code == 0
+    done = project.nika("answer", "list.1", "always", "--resume", "--format", "json")
+    assert (done.code, lines(project, "out"), paid(project)) == (0, ["two"], 6)
+
+
+def test_without_a_history_a_run_that_needs_an_approval_fails_and_calls_nothing(project: Project) -> None:
+    write(project, TASK, [calls(command("echo a >> out")), says("end")])
+    done = project.nika("run", "w.nika.yaml", "--no-journal", "--format", "json")
+    assert (done.code, done.json["status"], lines(project, "out")) == (1, "failed", [])
+
+
 def test_always_is_for_one_tool_and_one_rule(project: Project) -> None:
     (project.folder / "tools.py").write_text(
         "def one() -> str:\n    return '1'\n\n\ndef two() -> str:\n    return '2'\n"
@@ -163,6 +186,13 @@ def test_always_is_for_one_tool_and_one_rule(project: Project) -> None:
     paused(project)
     run = paused(project, "answer", "work", "always", "--resume")
     assert "function::tools.py::two" in run["questions"][0]["message"]
+
+
+def test_two_equal_calls_of_one_reply_are_two_calls(project: Project) -> None:
+    write(project, TASK, [calls(*[command("echo a >> out")] * 2), says("end")], asked='"*"')
+    assert list(paused(project)["questions"][0]["form"]) == ["call1", "call2"]
+    done = project.nika("answer", "work", "-i", "call1=no", "-i", "call2=yes", "--resume", "--format", "json")
+    assert (done.code, lines(project, "out")) == (0, ["a"])
 
 
 def test_a_no_to_one_call_counts_more_than_an_always_to_another(project: Project) -> None:
@@ -240,6 +270,37 @@ def test_a_kill_at_any_moment_makes_no_call_twice_and_none_without_its_answer(
     assert len(made) == (2 if moment == "within" else 1) or (moment == "before" and len(before) == 1)
     assert paid(project) == 2
     assert len(events(project, EventKind.SIGNAL_RECEIVED)) == 1
+
+
+@pytest.mark.parametrize("more", [2, 3])
+def test_a_loop_that_is_killed_again_and_again_makes_each_call_by_its_own_answer(
+    project: Project, live: Live, more: int
+) -> None:
+    """Each process is killed once it has told some more events than the one before; in between, a call is approved."""
+    turns, answered = 3, 0
+    script = [calls(command(f"echo {turn} $NIKA_TASK_KEY >> out"), turn=turn) for turn in range(turns)]
+    write(project, TASK, [*script, says("end", turn=turns)])
+    for number in range(40 // more):
+        run = live(*(("resume", "last") if number else ("run", "w.nika.yaml")))
+        told = run.process.stdout
+        assert told is not None
+        ended = any(not told.readline() for _ in range(1 + more * number))
+        run.process.kill()
+        run.process.wait()
+        made = {int(line.split()[0]) for line in lines(project, "out")}
+        assert made <= set(range(answered)), "a call was made without its answer"
+        questions = project.nika("answer", "--format", "json").json["questions"]
+        if any("answered" not in each for each in questions):
+            assert project.nika("answer", "work", "yes").code == 0
+            answered += 1
+        elif ended and answered == turns:
+            break
+    calls_made = [line.split() for line in lines(project, "out")]
+    assert [turn for turn, _ in calls_made] == sorted(turn for turn, _ in calls_made)
+    assert len({turn for turn, _ in calls_made}) == len({key for _, key in calls_made}) == turns  # a key for each call
+    shown = project.nika("runs", "show", "--format", "json")
+    assert (shown.json["status"], shown.tasks["work"]["output"]) == ("succeeded", "end")
+    assert paid(project) <= turns + 1  # a kill may leave a reply without its event
 
 
 def test_while_it_waits_it_takes_no_place(project: Project) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 from nika_core import codes
 from nika_core.document.checks.check_context import Context
 from nika_core.document.checks.tool_entries import ToolEntries
-from nika_core.document.checks.tool_rules import check_use, rule_problems
+from nika_core.document.checks.tool_rules import check_asked, rule_problems
 from nika_core.document.plugin_catalog import called_otherwise
 from nika_core.errors import Place, Problem
 from nika_core.model.nearest import nearest
@@ -34,7 +34,7 @@ def check_tools(context: Context) -> Iterator[Problem]:
             return context.workflow.at(("agent", *path))
 
         yield from _check_lists(context, entries, agent, at)
-        yield from check_use(_ASKED, agent.ask_tools, at, _all_allowed(context), "any task's")
+        yield from check_asked(agent.ask_tools, at, _all_allowed(context), agent.disallowed_tools, "any task's")
     for task in context.workflow.tasks:
         if task.allowed_tools is not None or task.disallowed_tools or task.ask_tools:
             yield from _check_task(context, entries, task)
@@ -57,7 +57,8 @@ def _check_task(context: Context, entries: ToolEntries, task: Task) -> Iterator[
     agent = context.workflow.agent
     inherited = agent.allowed_tools if agent is not None else None
     usable = task.allowed_tools if task.allowed_tools is not None else inherited
-    yield from check_use(_ASKED, task.ask_tools, task.at, usable or (), "the task's")
+    forbidden = (*task.disallowed_tools, *(agent.disallowed_tools if agent is not None else ()))
+    yield from check_asked(task.ask_tools, task.at, usable or (), forbidden, "the task's")
     if keyword.category is not KeywordCategory.CONTEXT or agent is None:
         return
     for index, tool in enumerate(task.allowed_tools or ()):
@@ -120,7 +121,7 @@ def _all_allowed(context: Context) -> list[str]:
     workflow = context.workflow
     allowed = [task.allowed_tools or () for task in workflow.tasks]
     allowed.append((workflow.agent.allowed_tools if workflow.agent else None) or ())
-    calls = any((keyword := context.keyword(task.keyword)) and keyword.category is _GROUP for task in workflow.tasks)
+    calls = any(keyword is not None and keyword.category is _GROUP for keyword in context.keywords.values())
     return ["*"] if calls else [entry for entries in allowed for entry in entries]
 
 

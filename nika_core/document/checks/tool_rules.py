@@ -12,7 +12,7 @@ from nika_core.errors import NikaError, Place, Problem, Severity
 from nika_core.model.json import Json
 from nika_core.model.nearest import did_you_mean
 from nika_core.model.path_globs import glob_problem
-from nika_core.model.tool_rules import ANY_MORE, ToolRule, tool_of
+from nika_core.model.tool_rules import ANY_MORE, ToolRule, covers_entry, tool_of
 from nika_core.model.tools import may_overlap
 from nika_core.model.workflow import NodePath
 from nika_core.plugin import RuleField
@@ -101,16 +101,25 @@ def _value_problems(kind: RuleField, name: str, value: Json, at: Callable[[NodeP
                 yield Problem(codes.UNKNOWN_TOOL, message, at((name, key)), hint)
 
 
-def check_use(
-    list_name: str, entries: Sequence[str], at: Callable[[NodePath], Place], allowed: Sequence[str], whose: str
+def check_asked(
+    entries: Sequence[str],
+    at: Callable[[NodePath], Place],
+    allowed: Sequence[str],
+    forbidden: Sequence[str],
+    whose: str,
 ) -> Iterator[Problem]:
-    """Yield entries that are about tools which nothing allows."""
+    """Yield entries of `askTools` that are about tools which nothing allows, or about calls that are all forbidden.
+
+    Args:
+        whose: whose `allowedTools` these are, for messages.
+    """
     for index, entry in enumerate(entries):
-        tool = tool_of(entry)
+        tool, place = tool_of(entry), at(("askTools", index))
+        forbidding = next((one for one in forbidden if covers_entry(one, entry)), None)
         if not any(may_overlap(tool, tool_of(one)) for one in allowed):
-            yield Problem(
-                codes.UNKNOWN_TOOL,
-                f"'{tool}' in `{list_name}` can match nothing: {whose} `allowedTools` has no such tool",
-                at((list_name, index)),
-                f"add it to `allowedTools`, whose calls `{list_name}` puts to a person, or remove it",
-            )
+            message = f"'{tool}' in `askTools` can match nothing: {whose} `allowedTools` has no such tool"
+            hint = "add it to `allowedTools`, whose calls `askTools` puts to a person, or remove it"
+            yield Problem(codes.UNKNOWN_TOOL, message, place, hint)
+        elif forbidding is not None:
+            message = f"'{entry}' in `askTools` can match nothing: '{forbidding}' in `disallowedTools` forbids it"
+            yield Problem(codes.UNKNOWN_TOOL, message, place, "remove it from one of the two")

@@ -62,6 +62,7 @@ PROJECT: Final[dict[str, Any]] = {
     ),
     "prices": MapPattern(NonEmptyStr(), _PRICE) | EmptyDict(),
     "secrets": _WORDS,
+    "governor": StrictBool(),
     "labels": MapPattern(NonEmptyStr(), NonEmptyStr()) | EmptyDict(),
 }
 
@@ -153,6 +154,7 @@ def _project(path: Path, tree: Tree, problems: ProblemList) -> Project:
         prices={name: _price(price, root["prices"][name]) for name, price in prices.items()},
         secrets=tuple(fields.get("secrets") or ()),
         labels=fields.get("labels") or {},
+        governor=fields.get("governor", True),
         at=problems.locator.place_of,
     )
 

@@ -33,7 +33,9 @@ from nika_core.engine.llm.fallback import (
     notice_of,
     options_of,
 )
+from nika_core.engine.llm.governor import Governor
 from nika_core.engine.llm.pricing import Prices
+from nika_core.engine.llm.quota import believed_limits, wants_of
 from nika_core.engine.llm.recorded_usage import note_sent
 from nika_core.engine.llm.replies import CallNames, for_provider, reply_json, reply_of, reply_parts
 from nika_core.engine.llm.request_defaults import with_defaults
@@ -46,7 +48,7 @@ from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.ids import NodeId
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.model.workflow import AgentBlock
-from nika_core.plugin import Admission, Finished, ModelInfo, ModelReply, ModelRequest, Refusal
+from nika_core.plugin import Admission, Finished, ModelInfo, ModelReply, ModelRequest, RateState, Refusal
 
 _HUNG: Final = 10.0  # seconds without a single chunk, after which a cancelled call speaks against the provider
 
@@ -67,6 +69,7 @@ class ResilientCaller:
         models: Mapping[str, str] | None = None,
         turns: FairTurns | None = None,
         labels: Mapping[str, str] | None = None,
+        governor: Governor | None = None,
     ) -> None:
         self._models = models or {}  # names that stand for models
         self._prices = prices or Prices()
@@ -76,13 +79,22 @@ class ResilientCaller:
         self._batches = None if batch_policy is None else Batches(batch_policy, self._clock)
         self._reached: dict[tuple[str | None, str, bool], tuple[Connection, ModelInfo]] = {}
         self._reaching = asyncio.Lock()
+        self._governor = governor
         self._names = CallNames()
         self._progress = Progress()
         self._suspended: dict[tuple[str, str], tuple[ModelRequest, InFlightCall]] = {}
         self._told: set[str] = set()
         self._turns = turns or FairTurns()
         self._reserver = Reserver(
-            budget, self._prices, self._connections, self._clock, batch_policy, admit, self._tell_once, labels or {}
+            budget,
+            self._prices,
+            self._connections,
+            self._clock,
+            batch_policy,
+            admit,
+            self._tell_once,
+            labels or {},
+            governor,
         )
 
     async def model(self, request: ModelRequest, agent: AgentBlock) -> ModelInfo:
@@ -188,6 +200,8 @@ class ResilientCaller:
         if self._batches is not None:
             await self._batches.close()
         await self._connections.close()
+        if self._governor is not None:
+            await self._governor.close()
 
     async def _reach(
         self, request: ModelRequest, agent: AgentBlock, *, fallback: bool = False
@@ -209,9 +223,12 @@ class ResilientCaller:
 
     async def _send(self, request: ModelRequest, call: CallScope, in_flight: InFlightCall) -> ModelReply:
         try:
-            tokens = in_flight.worst.total_tokens
-            await self._connections.quota(in_flight.connection, in_flight.info.name).acquire(tokens)
+            tokens, output = in_flight.worst.total_tokens, request.max_tokens or 0
+            await self._connections.quota(in_flight.connection, in_flight.info.name).acquire(tokens, output)
             await in_flight.connection.limiter.acquire(tokens)
+            if self._governor is not None:
+                provider = in_flight.connection.provider
+                await self._governor.acquire(provider, in_flight.info.name, wants_of(tokens, output))
             permit = await self._connections.breaker(in_flight.connection, in_flight.info.name).enter()
         except BaseException:
             in_flight.reservation.release()
@@ -243,11 +260,23 @@ class ResilientCaller:
             usage = self._failed(in_flight, permit, error)
             _note(call, in_flight, usage)
             call.on_usage(usage)
+            self._tell_others(in_flight, error)
             raise
         permit.succeeded()
-        if finished.rates is not None:
+        if isinstance(finished.rates, RateState):
             self._connections.quota(in_flight.connection, in_flight.info.name).learn(finished.rates)
+        self._tell_others(in_flight, finished)
         return self._reply(call, in_flight, finished)
+
+    def _tell_others(self, in_flight: InFlightCall, end: Finished | BaseException) -> None:
+        """Tell the user's other runs what the server says of its limits."""
+        if self._governor is None:
+            return
+        provider, model = in_flight.connection.provider, in_flight.info.name
+        if isinstance(end, TaskError) and end.category is Category.RATE_LIMIT and end.retry_after:
+            self._governor.pause(provider, model, end.retry_after)
+        elif isinstance(end, Finished) and isinstance(end.rates, RateState):
+            self._governor.learn(provider, model, believed_limits(end.rates))
 
     def _failed(self, in_flight: InFlightCall, permit: Permit, error: BaseException) -> Usage:
         """Tell the breaker and the limiter, and settle."""

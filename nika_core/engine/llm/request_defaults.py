@@ -136,6 +136,8 @@ def fit_context(request: ModelRequest, info: ModelInfo, prompt: int, room: int |
     if wanted is None:
         most = wanted_tokens(request, info)
         left = min(bound - prompt for bound in (most + prompt, room, context) if bound is not None)
+        if request.effort:  # thinking is given its part of it: another one each turn would spoil what is cached
+            left = next((step for step in (most, most // 2, most // 4) if step <= left), left)
         wanted = max(left, min(LEAST_MAX_TOKENS, most))
     if context is not None and prompt + wanted > context:
         raise TaskError(

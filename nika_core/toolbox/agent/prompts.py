@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -35,9 +36,11 @@ def prompt_of(payload: JsonObject) -> str:
     return prompt
 
 
-def reads_files(payload: Mapping[str, object]) -> bool:
-    """Return whether `system_of` reads files for this payload."""
-    return bool(payload.get("skills")) or payload.get("systemPromptFile") is not None
+async def read_system(payload: Mapping[str, object], folder: Path, agent: AgentBlock) -> str | None:
+    """Return what `system_of` does. In a thread only if it is in files: a thread costs more than the rest."""
+    if payload.get("skills") or payload.get("systemPromptFile") is not None:
+        return await asyncio.to_thread(system_of, payload, folder, agent)
+    return system_of(payload, folder, agent)
 
 
 def system_of(payload: Mapping[str, object], folder: Path, agent: AgentBlock) -> str | None:

@@ -71,6 +71,21 @@ def test_to_ask_about_what_nothing_allows_is_an_error() -> None:
     assert (found[1], "the task's" in found[2]) == (6, True)
 
 
+def test_to_ask_about_what_is_forbidden_is_an_error() -> None:
+    forbids = "  allowedTools: [shell]\n  disallowedTools: [{tool: shell, argv: [git, '*']}]\n"
+    (found,) = problems(f"{forbids}  askTools:\n    - {{tool: shell, argv: [git, push]}}\n")
+    assert (found[0], found[1], "forbids it" in found[2]) == ("NIKA-018", 7, True)
+    (found,) = problems(forbids, "tasks:\n  - {id: a, agent: x, askTools: [{tool: shell, argv: [git, push]}]}\n")
+    assert (found[1], "forbids it" in found[2]) == (7, True)
+    assert problems(f"{forbids}  askTools: [shell]\n") == []
+
+
+def test_everything_can_be_asked_about() -> None:
+    for entry in ("'*'", "'*::*'", "shell", "'mcp::*::delete'"):
+        tasks = f"mcpServers: {{s: {{command: x}}}}\n{TASKS}"
+        assert problems(f"  allowedTools: [shell, 'mcp::s']\n  askTools: [{entry}]\n", tasks) == []
+
+
 def test_a_tool_task_has_no_ask_tools() -> None:
     (found,) = problems("", "tasks:\n  - {id: a, shell: x, askTools: [shell]}\n")
     assert "has no `askTools`" in found[2]

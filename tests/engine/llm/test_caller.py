@@ -914,3 +914,11 @@ async def test_a_servers_prices_are_asked_for_once_and_nothing_depends_on_the_an
         assert reply.usage.cost_usd == Decimal(cost or 0)
     await h.caller.complete(ask(model="another-one"), h.scope())
     assert client.asked_prices == 1
+
+
+async def test_what_a_thinking_model_may_write_stays_the_same_from_turn_to_turn() -> None:
+    turn = (TextDelta("x"), Finished("end", Usage(10, 900)))
+    h = house(turn, turn, turn, info=ModelInfo("m", efforts=("high",)), bounds=tokens(task=10_000))
+    for text in "abc":
+        await h.caller.complete(ask(text, effort="high"), h.scope(agent=AgentBlock(model="m")))
+    assert [sent.max_tokens for sent in h.client.asked] == [8192, 8192, 4096]
