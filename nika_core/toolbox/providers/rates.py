@@ -90,11 +90,15 @@ class ReplyEvents:
 
     Attributes:
         rates: the limits; None: it said nothing.
+        whole: whether the response is one JSON answer by its content type, and no stream.
     """
 
-    def __init__(self, events: AsyncGenerator[Mapping[str, Any], None], rates: RateState | None) -> None:
+    def __init__(
+        self, events: AsyncGenerator[Mapping[str, Any], None], rates: RateState | None, *, whole: bool = False
+    ) -> None:
         self._events = events
         self.rates = rates
+        self.whole = whole
 
     def __aiter__(self) -> AsyncIterator[Mapping[str, Any]]:
         return self._events  # one layer less for each event
