@@ -129,7 +129,7 @@ class Client(ServerClient):
             options = {"headers": headers}
             response = await client.post("/responses", cast_to=self._response, body=body, options=options, stream=True)
             events = await self.events(response, request)
-            return ReplyEvents(responses.with_failures(events), events.rates)
+            return ReplyEvents(responses.with_failures(events), events.rates, whole=events.whole)
 
         return await self.adapted(request, body, post, _RESPONSES)
 
