@@ -106,7 +106,17 @@ KINDS = {
     ),
 }
 
-FILES = ("read_file", "read_text", "read_json", "text_of", "json_of", "open_file", "is_folder", "FileError")
+FILES = (
+    "named_file",
+    "read_file",
+    "read_text",
+    "read_json",
+    "text_of",
+    "json_of",
+    "open_file",
+    "is_folder",
+    "FileError",
+)
 VALUES = [
     *("TaskError", "Category", "TemplateValueError", "UsageError", "ProblemsError", "NikaError", "Place", "Severity"),
     *("Message", "Role", "TextPart", "ImagePart", "DocumentPart", "ToolCall", "ToolResultPart", "ReasoningPart"),

@@ -56,6 +56,7 @@ class ModelChecks:
         self._agent = agent
         self._directory = directory
         self._running = running
+        self._known: set[tuple[str, str]] = set()  # models that are no slips, each with its provider
         self.keywords: dict[str, Keyword] = {}
         for word in dict.fromkeys(task.keyword for task in workflow.tasks):
             with suppress(PluginError):  # the document's own check reports it
@@ -125,10 +126,14 @@ class ModelChecks:
 
     def _usable(self, provider: Provider, info: ModelInfo, place: Place | None, task: Task) -> Iterator[Problem]:
         self.providers[provider.name] = provider
+        if (provider.name, info.name) in self._known:
+            return
         client = self._directory.connect(provider)
         warning = unknown_model(self._prices, client, provider, info, place or task.place)
         if warning is not None:
             yield warning
+        else:
+            self._known.add((provider.name, info.name))
 
     def _fallback(self, task: Task) -> Iterator[tuple[str, Place]]:
         """Yield the models that may be asked in place of a task's, as far as they are known, each with its place."""

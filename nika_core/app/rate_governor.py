@@ -12,6 +12,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import Final, TypeVar
@@ -19,7 +20,7 @@ from typing import Final, TypeVar
 from nika_core.app.rate_store import Level, RateStore
 from nika_core.app.workspace import Workspace
 from nika_core.model.clock import Clock, SystemClock
-from nika_core.plugin import Provider, RateLimit, RateState
+from nika_core.plugin import Provider, RateLimit
 
 T = TypeVar("T")
 _POLL: Final = 0.25  # seconds between two questions, at most
@@ -59,39 +60,50 @@ class RateGovernor:
         self._notice = notice
         self._store: RateStore | None = None
         self._failed = False
+        self._in_use = False
         self._turns: dict[str, asyncio.Lock] = {}
         self._thread = ThreadPoolExecutor(1, "nika-rates")  # SQLite waits for other processes
 
-    async def acquire(self, provider: Provider, model: str, tokens: int) -> None:
-        """Wait until one more call of `tokens` (prompt and reply, at worst) is within the rates of all runs."""
+    async def acquire(self, provider: Provider, model: str, wants: Mapping[str, float]) -> None:
+        """Wait until one more call is within the rates of all runs, which takes so much of each kind of limit."""
         declared = {
             kind: Level(float(limit), float(limit), limit / 60)
             for kind, limit in (("requests", provider.requests_per_minute), ("tokens", provider.tokens_per_minute))
             if limit
         }
-        wants = {"requests": 1.0, "tokens": float(tokens)}
-        await self._acquire(provider, _ALL, wants, declared)
+        if declared:
+            await self._acquire(provider, _ALL, wants, declared)
         await self._acquire(provider, model, wants, {})
 
-    async def learn(self, provider: Provider, model: str, state: RateState) -> None:
-        """Take what a server says of its limits."""
-        kinds = (("requests", state.requests), ("tokens", state.tokens))
-        levels = {kind: _level(limit) for kind, limit in kinds if limit is not None and limit.reset_seconds >= 0}
-        if levels:
-            await self._ask(
-                lambda store: store.learn(self._account(store, provider, model), levels, self._clock.time())
-            )
+    async def wait(self, provider: Provider, model: str, wants: Mapping[str, float]) -> float:
+        """Return the seconds that a call would wait now."""
+        if not self._has_file():
+            return 0.0
+        now = self._clock.time()
+        return await self._ask(lambda store: store.wait(self._account(store, provider, model), wants, now)) or 0.0
 
-    async def pause(self, provider: Provider, model: str, seconds: float) -> None:
-        """Let every run wait: the server says so."""
-        await self._ask(lambda store: store.pause(self._account(store, provider, model), seconds, self._clock.time()))
+    def learn(self, provider: Provider, model: str, limits: Mapping[str, RateLimit]) -> None:
+        """Take what a server says of its limits, by their kinds. Nothing waits for that."""
+        levels, now = {kind: _level(limit) for kind, limit in limits.items()}, self._clock.time()
+        if levels:
+            self._tell(lambda store: store.learn(self._account(store, provider, model), levels, now))
+
+    def pause(self, provider: Provider, model: str, seconds: float) -> None:
+        """Let every run wait: the server says so. Nothing waits for that."""
+        now = self._clock.time()
+        self._tell(lambda store: store.pause(self._account(store, provider, model), seconds, now))
 
     async def close(self) -> None:
         """Give up the run's turns."""
-        if self._store is not None:
-            await self._ask(lambda store: store.leave(self._run))
-            self._store.close()
+        if self._in_use:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._end)
         self._thread.shutdown(wait=False)
+
+    def _end(self) -> None:
+        if self._store is not None:
+            with suppress(sqlite3.Error, OSError):
+                self._store.leave(self._run)
+            self._store.close()
 
     async def _acquire(
         self, provider: Provider, model: str, wants: Mapping[str, float], declared: Mapping[str, Level]
@@ -100,8 +112,8 @@ class RateGovernor:
             account = self._account(store, provider, model)
             return store.ask(account, self._run, wants, self._clock.time(), declared)
 
-        if not declared and self._store is None and not self._path.exists():
-            return  # no run has ever known of a limit
+        if not declared and not self._has_file():
+            return
         async with self._turns.setdefault(f"{provider.name}/{model}", asyncio.Lock()):  # one call of a run waits
             waits = False
             try:
@@ -116,20 +128,45 @@ class RateGovernor:
     def _give_up(self, store: RateStore, provider: Provider, model: str) -> None:
         store.give_up(self._account(store, provider, model), self._run)
 
+    def _has_file(self) -> bool:
+        """Whether any run has ever known of a limit."""
+        self._in_use = self._in_use or self._path.exists()
+        return self._in_use
+
     async def _ask(self, question: Callable[[RateStore], T]) -> T | None:
         """Return the store's answer; None if it cannot be used."""
         if self._failed:
             return None
+        self._in_use = True
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, self._answer, question)
         except (sqlite3.Error, OSError) as error:
-            if not self._failed:
-                self._failed = True
-                self._notice(
-                    f"{self._path} cannot be used ({error}): this run does not share the rates of models with other "
-                    "runs. Move the file away, or set `governor: false` in nika.yaml."
-                )
+            self._fail(error)
             return None
+
+    def _tell(self, statement: Callable[[RateStore], None]) -> None:
+        """Have the store take something, after all that it was asked before."""
+        if self._failed:
+            return
+        self._in_use = True
+        loop = asyncio.get_running_loop()
+
+        def take() -> None:
+            try:
+                self._answer(statement)
+            except (sqlite3.Error, OSError) as error:
+                with suppress(RuntimeError):  # the loop has ended
+                    loop.call_soon_threadsafe(self._fail, error)
+
+        self._thread.submit(take)
+
+    def _fail(self, error: Exception) -> None:
+        if not self._failed:
+            self._failed = True
+            self._notice(
+                f"{self._path} cannot be used ({error}): this run does not share the rates of models with other runs. "
+                "Move the file away, or set `governor: false` in nika.yaml."
+            )
 
     def _answer(self, question: Callable[[RateStore], T]) -> T:
         if self._store is None:

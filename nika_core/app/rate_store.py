@@ -8,6 +8,7 @@ process leaves behind is forgotten after seconds: nothing is held, everything is
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -50,8 +51,8 @@ class RateStore:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # the user's alone, from the first moment on
         self._database = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-        path.chmod(0o600)
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = NORMAL")
         with self._transaction():
@@ -77,13 +78,7 @@ class RateStore:
             return 0.0
         with self._transaction():
             levels = self._levels(account, now, declared)
-            pause = self._database.execute("SELECT until FROM pauses WHERE account = ?", (account,)).fetchone()
-            left = 0.0 if pause is None else pause[0] - now
-            waits = [left if left <= MAX_PAUSE else 0.0]  # a clock was set back
-            for kind, level in levels.items():
-                short = min(wants.get(kind, 0.0), level.capacity) - level.left
-                waits.append(short / level.per_second if short > 1e-6 * level.capacity else 0.0)
-            seconds = max(waits)
+            seconds = self._wait(account, wants, now, levels)
             if seconds <= 0 and self._is_next(account, run, now):
                 for kind, level in levels.items():
                     self._put(account, kind, level, level.left - wants.get(kind, 0.0), now)
@@ -91,6 +86,19 @@ class RateStore:
                 return 0.0
             self._seen(account, run, now, waiting=True)
         return max(seconds, _TURN)
+
+    def wait(self, account: str, wants: Mapping[str, float], now: float) -> float:
+        """Return the seconds that a call would wait now; take nothing."""
+        return self._wait(account, wants, now, self._levels(account, now, {}))
+
+    def _wait(self, account: str, wants: Mapping[str, float], now: float, levels: Mapping[str, Level]) -> float:
+        pause = self._database.execute("SELECT until FROM pauses WHERE account = ?", (account,)).fetchone()
+        left = 0.0 if pause is None else pause[0] - now
+        waits = [left if left <= MAX_PAUSE else 0.0]  # a clock was set back
+        for kind, level in levels.items():
+            short = min(wants.get(kind, 0.0), level.capacity) - level.left
+            waits.append(short / level.per_second if short > 1e-6 * level.capacity else 0.0)
+        return max(waits)
 
     def learn(self, account: str, levels: Mapping[str, Level], now: float) -> None:
         """Take what a server says of its limits."""

@@ -11,6 +11,7 @@ from nika_core.errors import UsageError
 from nika_core.model.bounded import MAX_PROMPT_CHARACTERS
 from nika_core.model.files import FileError, read_text
 from nika_core.model.json import Json
+from nika_core.model.named_files import named_file
 from nika_core.model.template import Template
 from nika_core.model.workflow import AgentBlock, Workflow
 from nika_core.plugin import Values
@@ -28,9 +29,8 @@ def read_system_prompt(agent: AgentBlock, workflow: Workflow) -> AgentBlock:
     """Return the block with the text of its file, if it names one. Raise UsageError."""
     if agent.system_prompt_file is None:
         return agent
-    path = workflow.folder / agent.system_prompt_file
     try:
-        text = read_text(path, 4 * MAX_PROMPT_CHARACTERS)
+        text = read_text(named_file(workflow.folder, agent.system_prompt_file), 4 * MAX_PROMPT_CHARACTERS)
     except FileError as error:
         raise UsageError(
             f"the system prompt's file {agent.system_prompt_file} {error.reason}",

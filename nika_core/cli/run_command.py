@@ -33,6 +33,8 @@ from nika_core.cli.problems import (
 from nika_core.cli.stdin import STDIN, read_stdin
 from nika_core.cli.trust_command import ask_for_trust
 from nika_core.errors import UsageError
+from nika_core.model.files import FileError
+from nika_core.model.named_files import named_file
 
 
 def run_command(
@@ -118,4 +120,9 @@ def find_workflow(workflow: Path | None) -> tuple[nika.Workspace, Path]:
             code=codes.USAGE,
             hint="nika run FILE.nika.yaml, or `main: FILE.nika.yaml` in nika.yaml; `nika init` makes both",
         )
-    return workspace, workspace.project_folder / workspace.project.main
+    try:
+        return workspace, named_file(workspace.project_folder, workspace.project.main)
+    except FileError as error:
+        message = f"`main: {workspace.project.main}` of nika.yaml {error.reason}"
+        place = workspace.project.at(("main",))
+        raise UsageError(message, code=codes.BAD_PROJECT_FILE, place=place, hint=error.hint) from None

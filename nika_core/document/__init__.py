@@ -5,7 +5,7 @@ from nika_core.document.checks.check_context import is_known_before_run
 from nika_core.document.filling import fill_in, settings_of
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading.inputs import call_inputs, check_inputs
-from nika_core.document.reading.project_file import check_settings, find_project, load_project
+from nika_core.document.reading.project_file import check_settings, load_project
 from nika_core.document.reading.task_ids import declared_tasks
 from nika_core.document.reading.workflow_loader import LoadedWorkflow, load_workflow
 
@@ -21,7 +21,6 @@ __all__ = [
     "check_workflow",
     "declared_tasks",
     "fill_in",
-    "find_project",
     "graph_of",
     "is_known_before_run",
     "load_project",

@@ -112,7 +112,7 @@ class Store:
             require_regular_files(ignore)
             if not size_of(ignore) and not ignore.is_symlink():  # empty: a full disk once took the rest
                 ignore.write_text("*\n", encoding="utf-8")
-                make_private(ignore, PRIVATE_FILE)
+                make_private(PRIVATE_FILE, ignore)
             with hold_lock(self.locks / "journal.lock"):
                 connection = self._connect("mode=rwc")
                 try:
@@ -128,14 +128,11 @@ class Store:
         if self.folder.is_symlink():
             raise OSError(errno.ELOOP, f"{self.folder} is a link, and must be a folder")
         self.folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-        make_private(self.folder, PRIVATE_FOLDER)
-        for folder in (self.blobs.folder, self.locks, self.folder / "runs"):
-            make_private(folder, PRIVATE_FOLDER)
+        make_private(PRIVATE_FOLDER, self.folder, self.blobs.folder, self.locks, self.folder / "runs")
         require_regular_files(*self._files())
         with contextlib.suppress(FileExistsError):  # SQLite's other files have the mode of the database
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, PRIVATE_FILE))
-        for path in (*self._files(), self.folder / ".gitignore", self.locks / "journal.lock"):
-            make_private(path, PRIVATE_FILE)
+        make_private(PRIVATE_FILE, *self._files(), self.folder / ".gitignore", self.locks / "journal.lock")
 
     def _files(self) -> list[Path]:
         return [self.path.with_name(self.path.name + end) for end in ("", "-wal", "-shm", "-journal")]

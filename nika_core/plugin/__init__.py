@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         ToolResultPart,
         ToolSpec,
     )
+    from nika_core.model.named_files import named_file
     from nika_core.model.nearest import nearest
     from nika_core.model.path import read_path
     from nika_core.model.question import AnswerError, Question, answer_text, check_answer
@@ -156,6 +157,7 @@ _LAZY: Final = {
         "read_text",
         "text_of",
     ),
+    "nika_core.model.named_files": ("named_file",),
     "nika_core.model.importing": ("import_in_thread",),
     "nika_core.model.input_values": ("input_spec",),
     "nika_core.model.nearest": ("nearest",),
@@ -278,6 +280,7 @@ __all__ = [
     "input_spec",
     "is_folder",
     "json_of",
+    "named_file",
     "nearest",
     "open_file",
     "output_of",

@@ -217,11 +217,15 @@ class RateState:
 
     Attributes:
         requests: of requests.
-        tokens: of tokens; of several limits the one of which least is left.
+        tokens: of tokens, those of prompts and answers together.
+        input_tokens: of tokens of prompts.
+        output_tokens: of tokens of answers.
     """
 
     requests: RateLimit | None = None
     tokens: RateLimit | None = None
+    input_tokens: RateLimit | None = None
+    output_tokens: RateLimit | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,20 @@ class Offer(NamedTuple):
 
 
 def offers_in(groups: Collection[str], distributions: Iterable[Distribution]) -> Iterator[Offer]:
-    """Each distribution that has entry points in one of these groups, also if its metadata cannot be read."""
+    """Yield what each distribution offers in these groups; of several of one name, the first that can be read counts.
+
+    One whose metadata cannot be read hides no other of its name, but is hidden by one before it.
+    """
+    seen: set[str] = set()
+    for offer in _all_offers(groups, distributions):
+        key = normal_name(offer.name)
+        if key not in seen:
+            yield offer
+            if not offer.fault:
+                seen.add(key)
+
+
+def _all_offers(groups: Collection[str], distributions: Iterable[Distribution]) -> Iterator[Offer]:
     for distribution in distributions:
         path = folder_of(distribution)
         folder = os.path.basename(path)  # noqa: PTH119  # as above

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from nika_core.registry.kinds import BY_GROUP, Kind
-from nika_core.registry.metadata import Distribution, installed, normal_name, offers_in
+from nika_core.registry.metadata import Distribution, installed, offers_in
 from nika_core.values import dataclass, field
 
 DISTRIBUTION: Final = "nika-workflows"  # what people install: it requires the kernel and every built-in plugin
@@ -40,15 +40,9 @@ class PluginRecord:
 
 
 def scan(distributions: Iterable[Distribution] | None = None) -> tuple[PluginRecord, ...]:
-    """Return all plugins of all installed distributions, sorted; of a distribution found twice, the first counts."""
+    """Return all plugins of all installed distributions, sorted."""
     found: list[PluginRecord] = []
-    seen: set[str] = set()
     for offer in offers_in(BY_GROUP, installed() if distributions is None else distributions):
-        key = normal_name(offer.name)
-        if key in seen:
-            continue
-        if not offer.fault:  # else it hides no other of its name
-            seen.add(key)
         for point in offer.points:
             module = point.value.partition("[")[0].strip()  # what follows are extras, which pip installs
             kind = BY_GROUP[point.group]

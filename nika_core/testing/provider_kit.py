@@ -36,7 +36,7 @@ class ProviderConformance:
         wire: writes the server's answers; OpenAI's format unless said otherwise. None: the provider uses no network.
         key: a key that may be shown nowhere.
         scenarios: files of odd answers that it has to cope with (see `read_scenarios`): the names of files that are
-            shipped (`claude`, `openai`, `ollama`) and paths. None: `openai` if `wire` is OpenAI's.
+            shipped (`claude`, `openai`, `openai-responses`, `ollama`) and paths. None: `openai` if `wire` is OpenAI's.
         excused: scenarios that make no sense for it, to the reason.
     """
 

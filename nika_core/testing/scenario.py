@@ -85,7 +85,7 @@ def read_scenarios(source: str | Path) -> Sequence[Scenario]:
     """Return the scenarios of a file, in its order.
 
     Args:
-        source: a path, or the name of a file that is shipped: `claude`, `openai` or `ollama`.
+        source: a path, or the name of a file that is shipped: `claude`, `openai`, `openai-responses` or `ollama`.
 
     Raises:
         ScenarioError: the file cannot be read or is wrong; everything that is wrong in it, with places.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import ssl
 import sys
 from collections.abc import Callable, Mapping
@@ -14,6 +16,7 @@ from nika_core.errors import Category, TaskError
 
 _HAS_SETTINGS: Final = any(sys.platform == name for name in ("darwin", "win32"))
 _SCHEMES: Final = ("http", "https", "socks5", "socks5h")
+_PLACE: Final = re.compile(r"([^/\s]*@)?(\[[0-9a-f:.]+\]|[^/:@\[\]\s\"']+)(:(?P<port>\d{1,5}))?/*\Z", re.IGNORECASE)
 
 
 def proxy_for(url: str, environ: Mapping[str, str]) -> str | None:
@@ -38,9 +41,15 @@ def proxy_for(url: str, environ: Mapping[str, str]) -> str | None:
     variable, proxy = found
     proxy = proxy if "://" in proxy else f"http://{proxy}"
     kind, _, rest = proxy.partition("://")
+    place = _PLACE.match(rest)
+    why = None
     if kind.lower() not in _SCHEMES or not rest.strip("/"):
+        why = f"a proxy of the kind {kind!r}, which is not one of {', '.join(_SCHEMES)}"
+    elif place is None or int(place["port"] or 1) not in range(1, 65_536):
+        why = f"a proxy at {rest.rpartition('@')[2]!r}, which is not a host with a port"
+    if why is not None:
         raise TaskError(
-            f"{variable} names a proxy of the kind {kind!r}, which is not one of {', '.join(_SCHEMES)}",
+            f"{variable} names {why}",
             category=Category.CONFIG,
             hint=f"fix {variable}, or name the server in NO_PROXY",
         )
@@ -55,14 +64,18 @@ async def tls_context(url: str, environ: Mapping[str, str], default: Callable[..
     Raises:
         TaskError: one of them names something that is not there or holds no certificates.
     """
-    file, folder = environ.get("SSL_CERT_FILE"), environ.get("SSL_CERT_DIR")
+    file, folder = (environ.get(name, "").strip() for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
     if not (file or folder) or url.lower().startswith("http://"):
         return await asyncio.to_thread(default, trust_env=False)
     try:
+        if folder and not any(map(os.path.isdir, folder.split(os.pathsep))):  # OpenSSL says nothing, and trusts nobody
+            file = ""
+            raise NotADirectoryError(0, "it is not a folder")
         return await asyncio.to_thread(ssl.create_default_context, cafile=file or None, capath=folder or None)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         variable, value = ("SSL_CERT_FILE", file) if file else ("SSL_CERT_DIR", folder)
-        reason = str(error) if isinstance(error, ssl.SSLError) else error.strerror or str(error)
+        told = None if isinstance(error, ssl.SSLError) else getattr(error, "strerror", None)
+        reason = told or str(error)
         raise TaskError(
             f"{variable}: no certificates can be read from {value}: {reason}",
             category=Category.CONFIG,
@@ -94,7 +107,7 @@ def _port(port: int | None, scheme: str) -> int:
 
 
 def _is_excepted(host: str, port: int, entries: str) -> bool:
-    return any(_excepts(entry.strip().lower(), host.lower(), port) for entry in entries.replace(" ", ",").split(","))
+    return any(_excepts(entry.strip().lower(), host.lower(), port) for entry in re.split(r"[\s,;]+", entries))
 
 
 def _excepts(entry: str, host: str, port: int) -> bool:
@@ -113,8 +126,10 @@ def _excepts(entry: str, host: str, port: int) -> bool:
     if wanted and wanted != str(port):
         return False
     try:
-        address = ip_address(host)
-        return address in ip_network(name, strict=False)
+        address, block = ip_address(host), ip_network(name, strict=False)
+        if address.version == 4 and block.version == 6:
+            address = ip_address(f"::ffff:{address}")
+        return address in block
     except ValueError:
         name = name.removeprefix("*").strip(".")
         return bool(name) and (host == name or host.endswith(f".{name}"))

@@ -20,7 +20,7 @@ import pytest
 from nika_core.app.rate_governor import RateGovernor, governor_path
 from nika_core.app.rate_store import Level, RateStore
 from nika_core.model.clock import SystemClock
-from nika_core.plugin import Provider, RateLimit, RateState
+from nika_core.plugin import Provider, RateLimit
 from nika_core.testing import FaultServer
 
 NOW = 1_700_000_000.0
@@ -129,11 +129,11 @@ async def test_the_file_has_no_key_in_it_and_other_keys_have_other_limits(tmp_pa
     governors = [
         RateGovernor(path, key, {"ACME_KEY": key}, clock, pytest.fail) for key in ("sk-secret-1", "sk-secret-2")
     ]
-    await governors[0].learn(ACME, "m", RateState(requests=RateLimit(0, 10, 1)))
-    await governors[1].acquire(ACME, "m", 1)
-    await governors[0].acquire(ACME, "other", 1)
+    governors[0].learn(ACME, "m", {"requests": RateLimit(0, 10, 1)})
+    await governors[1].acquire(ACME, "m", ONE)
+    await governors[0].acquire(ACME, "other", ONE)
     assert clock.now == NOW
-    await governors[0].acquire(ACME, "m", 1)
+    await governors[0].acquire(ACME, "m", ONE)
     assert clock.now == pytest.approx(NOW + 10, abs=0.5)
     for governor in governors:
         await governor.close()
@@ -150,8 +150,8 @@ async def test_a_file_that_cannot_be_used_is_told_once_and_no_call_depends_on_it
     told: list[str] = []
     governor = RateGovernor(path, "run", {}, Time(), told.append)
     for _ in range(3):
-        await governor.acquire(ACME, "m", 1)
-    await governor.learn(ACME, "m", RateState(requests=RateLimit(0, 10, 1)))
+        await governor.acquire(ACME, "m", ONE)
+    governor.learn(ACME, "m", {"requests": RateLimit(0, 10, 1)})
     await governor.close()
     assert len(told) == (1 if content else 0)
     assert all("`governor: false`" in message for message in told)
@@ -161,8 +161,8 @@ async def test_a_folder_that_cannot_be_made_is_no_reason_not_to_call(tmp_path: P
     (tmp_path / "file").touch()
     told: list[str] = []
     governor = RateGovernor(tmp_path / "file" / "rates.db", "run", {}, Time(), told.append)
-    await governor.pause(ACME, "m", 10)
-    await governor.acquire(ACME, "m", 1)
+    governor.pause(ACME, "m", 10)
+    await governor.acquire(ACME, "m", ONE)
     await governor.close()
     assert len(told) == 1
 
@@ -192,7 +192,7 @@ WORKER = dedent(
         times = []
 
         async def call():
-            await governor.acquire(ACME, "m", 1)
+            await governor.acquire(ACME, "m", {"requests": 1})
             times.append(time.time())
             if run == "killed":
                 print("called", flush=True)
@@ -230,7 +230,7 @@ def end(process: subprocess.Popen[str]) -> list[float]:
 
 async def limit_to(path: Path, per_second: float, capacity: int) -> None:
     governor = RateGovernor(path, "first", {}, SystemClock(), pytest.fail)
-    await governor.learn(ACME, "m", RateState(requests=RateLimit(0, capacity / per_second, capacity)))
+    governor.learn(ACME, "m", {"requests": RateLimit(0, capacity / per_second, capacity)})
     await governor.close()
 
 

@@ -9,9 +9,9 @@ from nika_core.testing import read_mcp_scenarios, read_scenarios
 
 from ..environments import ROOT
 
-FORMATS = {"o": "openai", "c": "claude", "l": "ollama"}
+FORMATS = {"o": "openai", "c": "claude", "l": "ollama", "r": "openai-responses"}
 TRANSPORTS = {"s": "stdio", "h": "http"}
-ROW = re.compile(r"^\| `([a-z0-9-]+)` \| ([oclsh ]+) \| .+ \| .+ \|$", re.MULTILINE)
+ROW = re.compile(r"^\| `([a-z0-9-]+)` \| ([oclrsh ]+) \| .+ \| .+ \|$", re.MULTILINE)
 PAGE = (ROOT / "docs" / "plugins" / "odd-answers.md").read_text(encoding="utf-8")
 
 

@@ -11,8 +11,9 @@ import pytest
 from strictyaml import Map, Seq, Str
 
 from nika_core import codes
-from nika_core.document import check_settings, find_project, load_project
+from nika_core.document import check_settings, load_project
 from nika_core.errors import ProblemsError, RefusedError
+from nika_core.model.named_files import find_project
 from nika_core.model.project import Project
 from nika_core.plugin import Keyword
 

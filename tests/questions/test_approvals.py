@@ -148,6 +148,29 @@ def test_always_holds_for_other_tasks_by_its_rule_and_after_resume(project: Proj
     assert sorted(lines(project, "out")) == ["first", "fourth", "second", "third"]
 
 
+def test_what_a_caller_asks_about_is_asked_inside_and_by_each_item(project: Project) -> None:
+    tasks = (
+        "  - {id: list, forEach: [one, two], subagent: '${each.item}'}\n"
+        "  - {id: outer, workflow: inner}\n"
+        "workflows:\n  inner:\n    agent: {model: mock, provider: mock, allowedTools: [shell]}\n"
+        "    tasks: [{id: work, agent: three}]\n"
+    )
+    script = [calls(command(f"echo {word} >> out"), prompt=word) for word in ("one", "two", "three")]
+    write(project, tasks, [*script, says("end")])
+    run = paused(project)
+    assert [each["task"] for each in run["questions"]] == ["list[0]", "list[1]", "outer/work"]
+    assert project.nika("answer", "outer/work", "no").code == 0
+    assert project.nika("answer", "list.0", "no").code == 0
+    done = project.nika("answer", "list.1", "always", "--resume", "--format", "json")
+    assert (done.code, lines(project, "out"), paid(project)) == (0, ["two"], 6)
+
+
+def test_without_a_history_a_run_that_needs_an_approval_fails_and_calls_nothing(project: Project) -> None:
+    write(project, TASK, [calls(command("echo a >> out")), says("end")])
+    done = project.nika("run", "w.nika.yaml", "--no-journal", "--format", "json")
+    assert (done.code, done.json["status"], lines(project, "out")) == (1, "failed", [])
+
+
 def test_always_is_for_one_tool_and_one_rule(project: Project) -> None:
     (project.folder / "tools.py").write_text(
         "def one() -> str:\n    return '1'\n\n\ndef two() -> str:\n    return '2'\n"
@@ -318,6 +341,23 @@ def test_a_call_without_a_rule_that_allows_it_is_told_to_the_model(project: Proj
     }
     assert outcomes == {"echo a > out": True, "touch out": True, "echo b": False}
     assert not (project.folder / "out").exists()
+
+
+def test_a_path_rule_cannot_be_left_by_dots_links_or_absolute_paths(project: Project) -> None:
+    (project.folder / "docs").mkdir()
+    (project.folder / "docs" / "a.txt").write_text("a")
+    (project.folder / "secret.txt").write_text("s")
+    (project.folder / "docs" / "link").symlink_to(project.folder)
+    (project.folder / "tools.py").write_text(
+        "def read(path: str) -> str:\n    open('read', 'a').write(f'{path}\\n')\n    return open(path).read()\n"
+    )
+    absolute = str(project.folder / "docs" / "a.txt")
+    paths = ["docs/a.txt", "docs/../secret.txt", "docs/link/secret.txt", absolute, "secret.txt", "./docs//a.txt"]
+    reply = calls(*({"path": path} for path in paths), tool="tools_read")
+    rule = '{tool: "function::tools.py::read", args: {path: "docs/**"}}'
+    write(project, TASK, [reply, says("end")], allowed=rule, asked="")
+    assert project.nika("run", "w.nika.yaml").code == 0
+    assert sorted(lines(project, "read")) == ["./docs//a.txt", "docs/a.txt"]
 
 
 def test_denying_goes_before_asking(project: Project) -> None:

@@ -32,6 +32,16 @@ PROXY = "http://proxy:3128"
         ("https://acme.example", "acme.example:8443", False),
         ("http://[::1]:8080", "[::1]:8081", False),
         ("https://ACME.example", " other , acme.EXAMPLE ", True),
+        ("http://127.0.0.1:80", "localhost;127.0.0.1", True),
+        ("http://127.0.0.1:80", "localhost\n127.0.0.1\t", True),
+        ("http://127.0.0.1:80", "::ffff:127.0.0.1", True),
+        ("http://127.0.0.1:80", "::ffff:127.0.0.0/104", True),
+        ("http://127.0.0.1:80", "::/0", True),
+        ("http://128.0.0.1:80", "::ffff:127.0.0.0/104", False),
+        ("http://[::1]:80", "0.0.0.0/0", False),
+        ("http://[::1]:9", "[0:0:0:0:0:0:0:1]:9", True),
+        ("http://127.0.0.1:80", "[::1,/8,*.,::/999,127.0.0.1/33,[", False),
+        ("https://acme.example", " * ", True),
         ("https://acme.example", "*", True),
         ("https://acme.example", "", False),
     ],
@@ -48,11 +58,23 @@ def test_the_scheme_decides_which_variable_is_read() -> None:
     assert proxy_for("https://acme.example", {"HTTP_PROXY": "plain:2"}) is None
 
 
-@pytest.mark.parametrize("proxy", ["gopher://x", "http://", "ftp://x:1"])
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        *("gopher://x", "http://", "ftp://x:1", "http://x:port", "http://x:0", "http://x:99999", "http://[::1"),
+        *("my proxy:1", ":3128", "x:1\ny", '"http://x:1"', "http://ada:secret@x:1:2"),
+    ],
+)
 def test_a_proxy_that_cannot_be_used_names_its_variable(proxy: str) -> None:
     with pytest.raises(TaskError, match="HTTPS_PROXY") as caught:
         proxy_for("https://acme.example", {"HTTPS_PROXY": proxy})
     assert caught.value.category is Category.CONFIG
+    assert "secret" not in caught.value.message
+
+
+@pytest.mark.parametrize("proxy", ["http://ada:p@ss@x:1", "http://[::1]:3128/", "https://x", "x"])
+def test_a_proxy_may_be_written_in_any_usual_way(proxy: str) -> None:
+    assert proxy_for("https://acme.example", {"HTTPS_PROXY": proxy}) in (proxy, f"http://{proxy}")
 
 
 def default(*, trust_env: bool) -> ssl.SSLContext:
@@ -69,3 +91,13 @@ async def test_certificates_that_cannot_be_read_name_their_variable(tmp_path: Pa
         await tls_context("https://acme.example", environ, default)
     assert caught.value.category is Category.CONFIG
     assert await tls_context("http://acme.example", environ, default)  # no certificate is looked at there
+
+
+async def test_a_folder_of_certificates_that_is_none_names_its_variable(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "none", tmp_path / "file"):
+        with pytest.raises(TaskError, match=f"SSL_CERT_DIR: no certificates can be read from {folder}") as caught:
+            await tls_context("https://acme.example", {"SSL_CERT_DIR": str(folder)}, default)
+        assert caught.value.category is Category.CONFIG
+    assert await tls_context("https://acme.example", {"SSL_CERT_DIR": f"{tmp_path / 'none'}:{tmp_path}"}, default)
+    assert await tls_context("https://acme.example", {"SSL_CERT_FILE": "  "}, default)

@@ -90,6 +90,11 @@ class Context:
         return {task.id: task for task in self.workflow.tasks}
 
     @cached_property
+    def keywords(self) -> dict[str, Keyword | None]:
+        """Return the keywords of the tasks by their words; None if no plugin has one."""
+        return {word: self.keyword(word) for word in dict.fromkeys(task.keyword for task in self.workflow.tasks)}
+
+    @cached_property
     def named(self) -> dict[str, Task]:
         """Return the tasks without those whose id is invalid or taken, which have a number (`#2`) instead."""
         return {name: task for name, task in self.tasks.items() if not name.startswith("#")}

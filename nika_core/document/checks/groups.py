@@ -18,7 +18,7 @@ def check_groups(context: Context) -> Iterator[Problem]:
             yield from _check_list(context, task, task.for_each)
         if task.repeat is not None:
             yield from _check_loop(context, task, task.repeat)
-        keyword = context.keyword(task.keyword)
+        keyword = context.keywords[task.keyword]
         if keyword is not None and keyword.category is KeywordCategory.GROUP:
             yield from _check_workflow(task)
 

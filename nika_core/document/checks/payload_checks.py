@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, NoneType
 from typing import Any
 
 from nika_core import codes
@@ -19,6 +19,7 @@ from nika_core.model.workflow import AgentBlock, NoOutputs, OutputSpec, PayloadV
 from nika_core.template import TemplateSyntaxError, compile_template, to_text
 from nika_core.values import dataclass
 
+_WITHOUT_KEYS = (str, Template, int, float, bool, NoneType)  # what nearly all values are
 _MAX_PROBLEMS = 100  # of one task
 
 
@@ -93,7 +94,7 @@ def check_payloads(context: Context) -> Iterator[Problem]:
     """Run each keyword's own check, and report templates in keys."""
     workflow = context.workflow
     payloads = TaskPayloads(workflow, context.limits, context.settings, context.environ)
-    keywords = {word: context.keyword(word) for word in {task.keyword for task in workflow.tasks}}
+    keywords = context.keywords
     askable = {word for word, keyword in keywords.items() if keyword is not None and context.can_be_asked(keyword)}
     for task in workflow.tasks:
         context.check_time()
@@ -101,7 +102,7 @@ def check_payloads(context: Context) -> Iterator[Problem]:
         if keyword is None:
             continue
         for name, value in task.payload.items():
-            if type(value) is not str and name not in keyword.verbatim_fields:
+            if type(value) not in _WITHOUT_KEYS and name not in keyword.verbatim_fields:
                 yield from _check_keys(value, name, task)
         if task.keyword in askable:
             yield from _ask(context, task, payloads.of(task))
@@ -137,7 +138,7 @@ def check_unread(context: Context) -> Iterator[Problem]:
     used.add(workflow.agent.output if workflow.agent and workflow.agent.output else "")
     payloads = TaskPayloads(workflow, context.limits, context.settings, context.environ)
     for task in workflow.tasks:
-        if task.id in used or context.keyword(task.keyword) is None:
+        if task.id in used or context.keywords[task.keyword] is None:
             continue
         try:
             why = context.catalog.facets(task.keyword).unread(payloads.of(task))

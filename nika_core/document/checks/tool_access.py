@@ -121,7 +121,7 @@ def _all_allowed(context: Context) -> list[str]:
     workflow = context.workflow
     allowed = [task.allowed_tools or () for task in workflow.tasks]
     allowed.append((workflow.agent.allowed_tools if workflow.agent else None) or ())
-    calls = any((keyword := context.keyword(task.keyword)) and keyword.category is _GROUP for task in workflow.tasks)
+    calls = any(keyword is not None and keyword.category is _GROUP for keyword in context.keywords.values())
     return ["*"] if calls else [entry for entries in allowed for entry in entries]
 
 

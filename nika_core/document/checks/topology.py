@@ -92,10 +92,14 @@ def _joined(context: Context, output: Collection[str]) -> list[list[str]]:
         seen.add(name)
         while todo:
             group.append(task := todo.pop())
-            near = {edge.source for edge in graph.incoming[task]} | {edge.target for edge in graph.outgoing[task]}
-            near |= set(output) if task in output else set()
-            todo += near - seen
-            seen |= near
+            near = [edge.source for edge in graph.incoming[task]]
+            near += [edge.target for edge in graph.outgoing[task]]
+            if task in output:
+                near += output
+            for other in near:
+                if other not in seen:
+                    seen.add(other)
+                    todo.append(other)
         if group:
             groups.append(sorted(group, key=position.__getitem__))
     return groups

@@ -18,6 +18,7 @@ from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.document.validation.issues import ValidationIssue, add_syntax_hint
 from nika_core.model.bounded import MAX_PROMPT_CHARACTERS
 from nika_core.model.files import FileError, read_text
+from nika_core.model.named_files import named_file
 from nika_core.model.template import Template
 from nika_core.model.workflow import AgentBlock, Mode, NodePath, Task
 
@@ -122,7 +123,8 @@ def _check_file(name: str | None, folder: Path, problems: ProblemList, *, other:
         return
     code, hint = codes.BAD_SYSTEM_PROMPT, "its path is relative to the workflow's folder"
     try:
-        text = read_text(folder / name, 4 * MAX_PROMPT_CHARACTERS)  # UTF-8 has at most four bytes a character
+        file = named_file(folder, name)
+        text = read_text(file, 4 * MAX_PROMPT_CHARACTERS)  # UTF-8 has at most four bytes a character
         why = _TOO_LONG if len(text) > MAX_PROMPT_CHARACTERS else None
     except FileError as error:
         why = error.reason if error.size is None else _TOO_LONG

@@ -13,6 +13,7 @@ from nika_core.document.validation.issues import ValidationIssue
 from nika_core.document.validation.known_json_schemas import is_plain_schema
 from nika_core.model.files import MAX_BYTES, FileError, read_json
 from nika_core.model.limits import Limit
+from nika_core.model.named_files import named_file
 
 _MAX_NODES: Final = 2000  # mappings and lists of one schema; a larger one is checked when its task runs
 _DATA: Final = frozenset({"const", "default", "enum", "example", "examples"})  # keywords that hold values, not schemas
@@ -24,7 +25,7 @@ _HINT: Final = "see json-schema.org; only references within it (`#/...`) are fol
 def read_schema(folder: Path, name: str, limit: Limit | None) -> dict[str, Any] | ValidationIssue:
     """Return the schema in a JSON file, or what is wrong with the file or the schema. `limit`: of the file's bytes."""
     try:
-        schema = read_json(folder / name, MAX_BYTES if limit is None else int(limit.value))
+        schema = read_json(named_file(folder, name), MAX_BYTES if limit is None else int(limit.value))
     except FileError as error:
         return _of_file(name, error.reason, error.hint or AS_FILE)
     if not isinstance(schema, dict):

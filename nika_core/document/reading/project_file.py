@@ -23,7 +23,8 @@ from nika_core.document.yaml.nodes import Tree
 from nika_core.errors import Place, PluginError, Problem, ProblemsError, RefusedError
 from nika_core.model.clock import Clock
 from nika_core.model.limits import LimitKind, Limits
-from nika_core.model.project import FILE_NAME, ModelPrice, Project
+from nika_core.model.named_files import find_project
+from nika_core.model.project import ModelPrice, Project
 from nika_core.plugin.fields import (
     BoundedFloat,
     EmptyDict,
@@ -64,22 +65,6 @@ PROJECT: Final[dict[str, Any]] = {
     "governor": StrictBool(),
     "labels": MapPattern(NonEmptyStr(), NonEmptyStr()) | EmptyDict(),
 }
-
-
-def find_project(start: Path) -> Path | None:
-    """Return the project file of a folder or a file: in that folder, or in the nearest one above.
-
-    The root of a repository and the home directory are the last ones: what is above may be anybody's.
-    """
-    start = start.absolute()
-    home = os.path.expanduser("~")  # noqa: PTH111  # `Path.home` raises where there is none
-    for folder in (start, *start.parents):
-        candidate = folder / FILE_NAME
-        if os.path.lexists(candidate):  # what is not a file is refused, not skipped: its settings may narrow
-            return candidate
-        if str(folder) == home or os.path.lexists(folder / ".git"):
-            return None
-    return None
 
 
 def _require_own(path: Path) -> None:

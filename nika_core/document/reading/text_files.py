@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 from nika_core import codes
 from nika_core.document.validation.issues import ValidationIssue, is_refused
 from nika_core.document.yaml.source_map import SourceMap
 from nika_core.model.files import FileError, read_text
+from nika_core.model.named_files import named_file
 from nika_core.plugin.fields import TextFile
 
 _RELATIVE = "its path is relative to the workflow's file"
@@ -53,20 +53,7 @@ def _read(folder: Path, name: str, max_bytes: int) -> str | ValidationIssue:
     if "{{" in name or "${" in name:
         return ValidationIssue("a file is named by the author: a template cannot stand here", "write its name")
     try:
-        path = folder / name
-        if PurePath(name).is_absolute() or not _is_inside(folder, path):
-            return ValidationIssue(
-                f"the file `{name}` lies outside the workflow's folder", f"move it there; {_RELATIVE}"
-            )
-        return read_text(path, max_bytes)
+        return read_text(named_file(folder, name), max_bytes)
     except FileError as error:
         place = error.place if error.place is not None and error.place.line else None
         return ValidationIssue(f"the file `{name}` {error.reason}", error.hint or _RELATIVE, place=place)
-    except ValueError:
-        return ValidationIssue(f"the file `{name[:80]!r}` has a name that no file can have", "correct the name")
-
-
-def _is_inside(folder: Path, path: Path) -> bool:
-    """Return whether a file lies in a folder, whatever links there are on the way."""
-    root = os.path.realpath(folder)
-    return os.path.realpath(path).startswith(root.rstrip(os.sep) + os.sep)

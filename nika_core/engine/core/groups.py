@@ -119,6 +119,8 @@ class EachExpansion:
             node.identity = identity
             return
         content = digest([definition, payload])[:16]
+        if node.identity.startswith(f"{self.node.identity}[{content}."):
+            return  # it had begun and waited: what it has done so far is kept under this name
         count = self.identities[content]
         self.identities[content] += 1
         node.identity = f"{self.node.identity}[{content}.{count}]"

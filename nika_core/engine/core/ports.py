@@ -52,6 +52,7 @@ class CallScope:
 
     Attributes:
         key: the task's idempotency key; the call cache's, too.
+        account: what the call is charged to, the identity of its node: an item's says what it is given, not its place.
         keyword: the word of the task that calls.
         agent: the workflow's agent block, system prompt resolved.
         on_text: shows text as it comes; None: nobody watches. Must not be called any more once text of a new try would
@@ -81,11 +82,10 @@ class CallScope:
     signals: Mapping[str, Json] = field(default_factory=dict)
     budgets: tuple[InnerBudget, ...] = ()
     heartbeat: Callable[[], None] | None = None
+    account: str = field(init=False)
 
-    @property
-    def account(self) -> str:
-        """The account that the call is charged to: an item's is named by what it is given, not by its place."""
-        return identity_in(self.key)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "account", identity_in(self.key))
 
 
 class ModelCaller(Protocol):

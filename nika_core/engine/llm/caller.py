@@ -35,7 +35,7 @@ from nika_core.engine.llm.fallback import (
 )
 from nika_core.engine.llm.governor import Governor
 from nika_core.engine.llm.pricing import Prices
-from nika_core.engine.llm.quota import believed
+from nika_core.engine.llm.quota import believed_limits, wants_of
 from nika_core.engine.llm.recorded_usage import note_sent
 from nika_core.engine.llm.replies import CallNames, for_provider, reply_json, reply_of, reply_parts
 from nika_core.engine.llm.request_defaults import with_defaults
@@ -86,7 +86,15 @@ class ResilientCaller:
         self._told: set[str] = set()
         self._turns = turns or FairTurns()
         self._reserver = Reserver(
-            budget, self._prices, self._connections, self._clock, batch_policy, admit, self._tell_once, labels or {}
+            budget,
+            self._prices,
+            self._connections,
+            self._clock,
+            batch_policy,
+            admit,
+            self._tell_once,
+            labels or {},
+            governor,
         )
 
     async def model(self, request: ModelRequest, agent: AgentBlock) -> ModelInfo:
@@ -215,11 +223,12 @@ class ResilientCaller:
 
     async def _send(self, request: ModelRequest, call: CallScope, in_flight: InFlightCall) -> ModelReply:
         try:
-            tokens = in_flight.worst.total_tokens
-            await self._connections.quota(in_flight.connection, in_flight.info.name).acquire(tokens)
+            tokens, output = in_flight.worst.total_tokens, request.max_tokens or 0
+            await self._connections.quota(in_flight.connection, in_flight.info.name).acquire(tokens, output)
             await in_flight.connection.limiter.acquire(tokens)
             if self._governor is not None:
-                await self._governor.acquire(in_flight.connection.provider, in_flight.info.name, tokens)
+                provider = in_flight.connection.provider
+                await self._governor.acquire(provider, in_flight.info.name, wants_of(tokens, output))
             permit = await self._connections.breaker(in_flight.connection, in_flight.info.name).enter()
         except BaseException:
             in_flight.reservation.release()
@@ -251,24 +260,23 @@ class ResilientCaller:
             usage = self._failed(in_flight, permit, error)
             _note(call, in_flight, usage)
             call.on_usage(usage)
-            await self._tell_others(in_flight, error)
+            self._tell_others(in_flight, error)
             raise
         permit.succeeded()
         if isinstance(finished.rates, RateState):
             self._connections.quota(in_flight.connection, in_flight.info.name).learn(finished.rates)
-        reply = self._reply(call, in_flight, finished)
-        await self._tell_others(in_flight, finished)
-        return reply
+        self._tell_others(in_flight, finished)
+        return self._reply(call, in_flight, finished)
 
-    async def _tell_others(self, in_flight: InFlightCall, end: Finished | BaseException) -> None:
+    def _tell_others(self, in_flight: InFlightCall, end: Finished | BaseException) -> None:
         """Tell the user's other runs what the server says of its limits."""
         if self._governor is None:
             return
         provider, model = in_flight.connection.provider, in_flight.info.name
         if isinstance(end, TaskError) and end.category is Category.RATE_LIMIT and end.retry_after:
-            await self._governor.pause(provider, model, end.retry_after)
+            self._governor.pause(provider, model, end.retry_after)
         elif isinstance(end, Finished) and isinstance(end.rates, RateState):
-            await self._governor.learn(provider, model, believed(end.rates))
+            self._governor.learn(provider, model, believed_limits(end.rates))
 
     def _failed(self, in_flight: InFlightCall, permit: Permit, error: BaseException) -> Usage:
         """Tell the breaker and the limiter, and settle."""

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
-from nika_core.plugin import Provider, RateState
+from nika_core.plugin import Provider, RateLimit
 
 
 class Governor(Protocol):
     """Knows of all runs of a user. Raises nothing but cancellation."""
 
-    async def acquire(self, provider: Provider, model: str, tokens: int) -> None:
-        """Wait until one more call of `tokens` (prompt and reply, at worst) is within the rates."""
+    async def acquire(self, provider: Provider, model: str, wants: Mapping[str, float]) -> None:
+        """Wait until one more call is within the rates, which takes so much of each kind of limit."""
         ...
 
-    async def learn(self, provider: Provider, model: str, state: RateState) -> None:
-        """Take what a server says of its limits."""
+    async def wait(self, provider: Provider, model: str, wants: Mapping[str, float]) -> float:
+        """Return the seconds that a call would wait now."""
         ...
 
-    async def pause(self, provider: Provider, model: str, seconds: float) -> None:
+    def learn(self, provider: Provider, model: str, limits: Mapping[str, RateLimit]) -> None:
+        """Take what a server says of its limits, by their kinds."""
+        ...
+
+    def pause(self, provider: Provider, model: str, seconds: float) -> None:
         """Let every run wait: the server says so."""
         ...
 

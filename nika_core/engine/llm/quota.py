@@ -47,31 +47,31 @@ class Quota:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._requests: _Account | None = None
-        self._tokens: _Account | None = None
+        self._accounts: dict[str, _Account] = {}
         self._resume_at = clock.monotonic()
         self._turn = asyncio.Lock()
 
-    async def acquire(self, tokens: int) -> None:
-        """Wait until one more call of `tokens` (prompt and reply, at worst) is within what the server said."""
+    async def acquire(self, tokens: int, output: int = 0) -> None:
+        """Wait until one more call is within what the server said.
+
+        Args:
+            tokens: of prompt and reply, at worst.
+            output: of the reply alone.
+        """
         async with self._turn:
-            while (seconds := self.wait(tokens)) > 0:
+            while (seconds := self.wait(tokens, output)) > 0:
                 await self._clock.sleep(min(seconds, MAX_PAUSE))
                 if seconds > MAX_PAUSE:
                     break  # a longer wait is the task's own affair: its attempt's time is limited
-            for account, amount in ((self._requests, 1), (self._tokens, tokens)):
-                if account is not None:
-                    account.take(amount)
+            for kind, amount in wants_of(tokens, output).items():
+                if kind in self._accounts:
+                    self._accounts[kind].take(amount)
 
-    def wait(self, tokens: int) -> float:
+    def wait(self, tokens: int, output: int = 0) -> float:
         """Return the seconds that a call would wait now."""
-        waits = [self._resume_at - self._clock.monotonic()]
-        waits += [
-            account.missing(amount)
-            for account, amount in ((self._requests, 1), (self._tokens, tokens))
-            if account is not None
-        ]
-        return max(0.0, *waits)
+        wants = wants_of(tokens, output)
+        missing = (account.missing(wants[kind]) for kind, account in self._accounts.items())
+        return max(0.0, self._resume_at - self._clock.monotonic(), *missing)
 
     def pause(self, seconds: float) -> None:
         """Let every call wait: the server says so."""
@@ -79,20 +79,19 @@ class Quota:
 
     def learn(self, state: RateState) -> None:
         """Take what a server says of its limits; what cannot be true is not taken."""
-        state = believed(state)
-        if state.requests is not None:
-            self._requests = _Account(self._clock, state.requests)
-        if state.tokens is not None:
-            self._tokens = _Account(self._clock, state.tokens)
+        for kind, limit in believed_limits(state).items():
+            self._accounts[kind] = _Account(self._clock, limit)
 
 
-def believed(state: RateState) -> RateState:
-    """Return what can be true of what a server says."""
-    requests, tokens = (
-        limit if isinstance(limit, RateLimit) and _believable(limit) else None
-        for limit in (state.requests, state.tokens)
-    )
-    return RateState(requests, tokens)
+def wants_of(tokens: int, output: int) -> dict[str, float]:
+    """Return what a call takes of each kind of limit."""
+    return {"requests": 1, "tokens": tokens, "input_tokens": max(0, tokens - output), "output_tokens": output}
+
+
+def believed_limits(state: RateState) -> dict[str, RateLimit]:
+    """Return what can be true of what a server says, by the kind of limit."""
+    limits = {kind: getattr(state, kind) for kind in wants_of(0, 0)}
+    return {kind: limit for kind, limit in limits.items() if isinstance(limit, RateLimit) and _believable(limit)}
 
 
 def _believable(limit: RateLimit) -> bool:

@@ -12,7 +12,9 @@ from nika_core.engine.llm.batching import BatchPolicy
 from nika_core.engine.llm.budget import Budget, Reservation
 from nika_core.engine.llm.connections import Connection, Connections
 from nika_core.engine.llm.fallback import Candidate
+from nika_core.engine.llm.governor import Governor
 from nika_core.engine.llm.pricing import Prices
+from nika_core.engine.llm.quota import wants_of
 from nika_core.engine.llm.request_defaults import fit_context, most_tokens, require_abilities, wanted_tokens
 from nika_core.engine.llm.streaming import count
 from nika_core.engine.llm.usage_settlement import InFlightCall
@@ -57,6 +59,7 @@ class Reserver:
         admit: Callable[[Admission], Refusal | None] | None,
         tell: Callable[[CallScope, str], None],
         labels: Mapping[str, str],
+        governor: Governor | None,
     ) -> None:
         self._budget = budget
         self._prices = prices
@@ -66,6 +69,7 @@ class Reserver:
         self._admit = admit
         self._tell_once = tell
         self._labels = labels
+        self._governor = governor
 
     async def reserve(
         self, candidates: Sequence[Candidate], call: CallScope, kept: Reservation | None
@@ -93,7 +97,7 @@ class Reserver:
         key = meant.key or f"{call.key}/{candidate.name}"
         ready = replace(need.request, key=key, run=call.run_id, task=call.task_id, labels=self._labels)
         if len(candidates) > 1:
-            self._refuse_while_limited(connection, info.name, need.tokens)
+            await self._refuse_while_limited(connection, info.name, wants_of(need.tokens, ready.max_tokens or 0))
         if kept is not None and kept.is_open:
             if need.reserved <= kept.tokens and _at_most(need.dearest, kept.cost):
                 return ready, self._in_flight(candidate, kept, need, batch=batch)
@@ -110,9 +114,12 @@ class Reserver:
         reservation.kept = len(candidates) > 1
         return ready, self._in_flight(candidate, reservation, need, batch=batch)
 
-    def _refuse_while_limited(self, connection: Connection, model: str, tokens: int) -> None:
+    async def _refuse_while_limited(self, connection: Connection, model: str, wants: Mapping[str, float]) -> None:
         """Raise TaskError if a model with others after it would have to wait for long: the next one is asked."""
-        seconds = self._connections.quota(connection, model).wait(tokens)
+        tokens, output = int(wants["tokens"]), int(wants["output_tokens"])
+        seconds = self._connections.quota(connection, model).wait(tokens, output)
+        if self._governor is not None:
+            seconds = max(seconds, await self._governor.wait(connection.provider, model, wants))
         if seconds > _PATIENCE:
             message = (
                 f"'{connection.provider.name}' takes no more calls to '{model}' for {seconds:.0f} s: nothing was sent"

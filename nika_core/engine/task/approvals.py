@@ -99,8 +99,9 @@ class Approvals:
             field = str(kept.get("field"))
             if isinstance(answer, Mapping) and field in answer:
                 return answer[field] in _YES
-        if call.grantable and ToolGrant(call.tool, call.rule) in context.task_call.grants:
-            return True  # only now: a no to this very call counts more
+        # A no to this very call counts more, and what was asked before may have one that the run has not taken yet.
+        if kept is None and call.grantable and ToolGrant(call.tool, call.rule) in context.task_call.grants:
+            return True
         return await self.wait(PendingCall(call, context.key, name))
 
     async def wait(self, needed: PendingCall | Suspended) -> NoReturn:
@@ -133,7 +134,7 @@ class Approvals:
         context, services = self._context, self._services
         word, depth = context.keyword.spec.name, context.max_json_depth
         calls = list(self._pending.values())
-        key = digest(sorted(call.id for call in calls))
+        key = digest(sorted([call.id, call.shown.rule] for call in calls))
         asked = checked_question(approval_question([call.shown for call in calls]), services.reporter, depth, word)
         for field, call in zip(asked.form or {}, calls, strict=True):
             services.call_cache.put(call.key, f"{_PREFIX}/{call.call}", {"wait": key, "field": field})

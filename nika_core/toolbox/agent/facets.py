@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -10,7 +11,7 @@ from nika_core import codes
 from nika_core.errors import TaskError
 from nika_core.model.bounded import MAX_PROMPT_CHARACTERS
 from nika_core.model.effort import EFFORTS, default_max_tokens
-from nika_core.model.files import size_of
+from nika_core.model.files import FileError, size_of
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.message import Message, Role
 from nika_core.model.template import Template
@@ -19,7 +20,7 @@ from nika_core.plugin import fields
 from nika_core.plugin.facets import CallEstimate, Effect, Estimate, Facets, Payload, Report
 from nika_core.plugin.provider import ModelRequest
 from nika_core.toolbox.agent.attachments import attached_names, check_attached, least_tokens
-from nika_core.toolbox.agent.prompts import skill_path, system_of, why_unreadable
+from nika_core.toolbox.agent.prompts import SKILL, SYSTEM_PROMPT, prompt_file, system_of, why_unreadable
 
 COMPLETION_FIELDS: Final[Mapping[str | fields.Optional, fields.Field]] = {
     "prompt": fields.field(fields.Str(), "What the model is asked."),
@@ -119,7 +120,7 @@ class CompletionFacets(Facets):
                     calls_high=calls,
                     reason="; ".join(reasons),
                     cache_prompt=asked if isinstance(asked := payload.fields.get("cachePrompt"), bool) else None,
-                    fallback=tuple(own) if isinstance(own := payload.fields.get("fallback"), list | tuple) else None,
+                    fallback=_known_fallback(payload),
                 ),
             )
         )
@@ -208,6 +209,12 @@ def _check_texts(payload: Payload, report: Report) -> None:
         report("`fallback` names no model", payload.at("fallback"), code=codes.BAD_PAYLOAD, hint=hint)
 
 
+def _known_fallback(payload: Payload) -> tuple[str, ...] | None:
+    """Return the task's own models in its place whose names are known; None: it has none of its own."""
+    chain: object = payload.fields.get("fallback")
+    return tuple(name for name in chain if isinstance(name, str)) if isinstance(chain, list | tuple) else None
+
+
 def _fallback(payload: Payload) -> list[str]:
     """Return the names of the models that may be asked in place of the task's; templates as their text."""
     chain: object = payload.fields.get("fallback")
@@ -244,13 +251,13 @@ def _check_files(payload: Payload, report: Report) -> None:
             hint="keep one of them",
         )
     elif isinstance(file, str):
-        reason = why_unreadable(payload.folder / file)
+        reason = why_unreadable(payload.folder, file, SYSTEM_PROMPT)
         if reason:
             _report_file(f"the system prompt {file!r} {reason}", payload, ("systemPromptFile",), report)
     skills = fields.get("skills")
     if isinstance(skills, list | tuple):
         for index, name in enumerate(skills):
-            reason = why_unreadable(skill_path(payload.folder, str(name)))
+            reason = why_unreadable(payload.folder, str(name), SKILL)
             if reason:
                 _report_file(f"the skill {str(name)!r} {reason}", payload, ("skills", index), report)
 
@@ -274,8 +281,14 @@ def _prompt_tokens(payload: Payload) -> tuple[int, bool]:
 
 def _files(payload: Payload) -> list[Path]:
     skills = payload.fields.get("skills")
-    names = [payload.fields.get("systemPromptFile"), *(skills if isinstance(skills, list | tuple) else ())]
-    return [skill_path(payload.folder, name) for name in names if isinstance(name, str)]
+    named = [(payload.fields.get("systemPromptFile"), SYSTEM_PROMPT)]
+    named += [(name, SKILL) for name in (skills if isinstance(skills, list | tuple) else ())]
+    files = []
+    for name, what in named:
+        if isinstance(name, str):
+            with suppress(FileError):  # the check of the payload reports it
+                files.append(prompt_file(payload.folder, name, what))
+    return files
 
 
 def _least_bytes(value: PayloadValue) -> int:

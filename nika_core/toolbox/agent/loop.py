@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 
 from nika_core import codes
@@ -17,7 +16,7 @@ from nika_core.template.json_check import import_validator, json_problem, unfenc
 from nika_core.toolbox.agent import overflow
 from nika_core.toolbox.agent.attachments import attached_files, history_text
 from nika_core.toolbox.agent.facets import MAX_REPAIRS
-from nika_core.toolbox.agent.prompts import prompt_of, reads_files, repair_prompt, system_of
+from nika_core.toolbox.agent.prompts import prompt_of, read_system, repair_prompt
 from nika_core.toolbox.agent.tool_calls import by_name, run_calls
 from nika_core.values import dataclass, replace
 
@@ -110,7 +109,7 @@ class _Conversation:
         return ModelRequest(
             messages=(*self._history, Message(Role.USER, [*self._files, TextPart(self._prompt)])),
             model=None if model is None else str(model),
-            system=await self._system(),
+            system=await read_system(self._payload, self._context.folder, agent),
             tools=tuple(tool.spec for tool in self._tools.values()),
             max_tokens=self._number("maxTokens", agent.max_tokens),
             temperature=None if temperature is None else float(temperature),
@@ -119,13 +118,6 @@ class _Conversation:
             options=dict(options) if isinstance(options := self._payload.get("options"), Mapping) else None,
             fallback=tuple(map(str, fallback)) if isinstance(fallback, list | tuple) else None,
         )
-
-    async def _system(self) -> str | None:
-        """Return the system prompt. In a thread only if it is in files: a thread costs more than the rest."""
-        payload, folder, agent = self._payload, self._context.folder, self._context.agent
-        if reads_files(payload):
-            return await asyncio.to_thread(system_of, payload, folder, agent)
-        return system_of(payload, folder, agent)
 
     def _can(self, request: ModelRequest, info: ModelInfo) -> None:
         if request.tools and not info.tools:

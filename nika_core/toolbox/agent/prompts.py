@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -11,9 +12,12 @@ from nika_core.errors import Category, TaskError
 from nika_core.model.bounded import MAX_PROMPT_CHARACTERS
 from nika_core.model.files import FileError, is_folder, read_text
 from nika_core.model.json import JsonObject
+from nika_core.model.named_files import named_file
 from nika_core.model.workflow import AgentBlock
 
 SKILL_FILE: Final = "SKILL.md"
+SKILL: Final = "skill"  # what a file is named for, also in messages
+SYSTEM_PROMPT: Final = "system prompt"
 _MAX_BYTES: Final = 4 * MAX_PROMPT_CHARACTERS
 
 
@@ -32,9 +36,11 @@ def prompt_of(payload: JsonObject) -> str:
     return prompt
 
 
-def reads_files(payload: Mapping[str, object]) -> bool:
-    """Return whether `system_of` reads files for this payload."""
-    return bool(payload.get("skills")) or payload.get("systemPromptFile") is not None
+async def read_system(payload: Mapping[str, object], folder: Path, agent: AgentBlock) -> str | None:
+    """Return what `system_of` does. In a thread only if it is in files: a thread costs more than the rest."""
+    if payload.get("skills") or payload.get("systemPromptFile") is not None:
+        return await asyncio.to_thread(system_of, payload, folder, agent)
+    return system_of(payload, folder, agent)
 
 
 def system_of(payload: Mapping[str, object], folder: Path, agent: AgentBlock) -> str | None:
@@ -42,13 +48,13 @@ def system_of(payload: Mapping[str, object], folder: Path, agent: AgentBlock) ->
 
     Raises TaskError (category config).
     """
-    parts = [read_prompt_file(skill_path(folder, name), "skill") for name in _names(payload.get("skills"))]
+    parts = [read_prompt_file(folder, name, SKILL) for name in _names(payload.get("skills"))]
     own = payload.get("systemPrompt")
     file = payload.get("systemPromptFile")
     if own is not None:
         parts.append(str(own))
     elif file is not None:
-        parts.append(read_prompt_file(folder / str(file), "system prompt"))
+        parts.append(read_prompt_file(folder, str(file), SYSTEM_PROMPT))
     elif isinstance(agent.system_prompt, str):
         parts.append(agent.system_prompt)
     system = "\n\n".join(part.strip() for part in parts if part.strip())
@@ -62,16 +68,19 @@ def system_of(payload: Mapping[str, object], folder: Path, agent: AgentBlock) ->
     return system or None
 
 
-def skill_path(folder: Path, name: str) -> Path:
-    """Return the file of a skill, which is a file or a folder with a SKILL.md."""
-    path = folder / name
-    return path / SKILL_FILE if is_folder(path) else path
+def prompt_file(folder: Path, name: str, what: str) -> Path:
+    """Return the file that is named for a prompt as `what`. A skill is a file, or a folder with a SKILL.md.
+
+    Raises FileError if it leads out of the workflow's folder and its project.
+    """
+    path = named_file(folder, name)
+    return named_file(folder, f"{name}/{SKILL_FILE}") if what == SKILL and is_folder(path) else path
 
 
-def read_prompt_file(path: Path, what: str) -> str:
+def read_prompt_file(folder: Path, name: str, what: str) -> str:
     """Return a file's text. Raise TaskError (category config) with the reason if it cannot be used."""
     try:
-        return read_text(path, _MAX_BYTES)
+        return read_text(prompt_file(folder, name, what), _MAX_BYTES)
     except FileError as error:
         raise TaskError(
             f"the {what} {error.message}",
@@ -81,10 +90,10 @@ def read_prompt_file(path: Path, what: str) -> str:
         ) from None
 
 
-def why_unreadable(path: Path) -> str | None:
+def why_unreadable(folder: Path, name: str, what: str) -> str | None:
     """Return why a file cannot be part of a prompt, or None if it can."""
     try:
-        read_text(path, _MAX_BYTES)
+        read_text(prompt_file(folder, name, what), _MAX_BYTES)
     except FileError as error:
         return error.reason
     return None

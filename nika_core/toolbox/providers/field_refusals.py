@@ -32,6 +32,14 @@ class ServerError:
     headers: Headers = field(default_factory=dict[str, str])
 
 
+class RefusedAnswerError(Exception):
+    """A response is an error: the cause of the TaskError for it."""
+
+    def __init__(self, details: ServerError) -> None:
+        super().__init__(details.message)
+        self.details = details
+
+
 class FieldRefusals:
     """Remembers by model what its server has refused, for the rest of a run."""
 

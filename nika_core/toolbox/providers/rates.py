@@ -24,10 +24,12 @@ def read_rate_state(headers: Mapping[str, Any], now: float) -> RateState | None:
     Args:
         now: seconds since the epoch.
     """
-    requests = _limit(headers, "requests", now)
-    kinds = [_limit(headers, kind, now) for kind in ("tokens", "input-tokens", "output-tokens")]
-    tokens = min((kind for kind in kinds if kind is not None), key=lambda kind: kind.left, default=None)
-    return None if requests is None and tokens is None else RateState(requests, tokens)
+    kinds = ("requests", "tokens", "input-tokens", "output-tokens")
+    requests, tokens, prompts, answers = (_limit(headers, kind, now) for kind in kinds)
+    if prompts is not None or answers is not None:
+        tokens = None  # Anthropic's word for the one of both of which least is left
+    state = RateState(requests, tokens, prompts, answers)
+    return None if state == RateState() else state
 
 
 def read_bill(told: Any) -> Decimal | None:
@@ -88,11 +90,15 @@ class ReplyEvents:
 
     Attributes:
         rates: the limits; None: it said nothing.
+        whole: whether the response is one JSON answer by its content type, and no stream.
     """
 
-    def __init__(self, events: AsyncGenerator[Mapping[str, Any], None], rates: RateState | None) -> None:
+    def __init__(
+        self, events: AsyncGenerator[Mapping[str, Any], None], rates: RateState | None, *, whole: bool = False
+    ) -> None:
         self._events = events
         self.rates = rates
+        self.whole = whole
 
     def __aiter__(self) -> AsyncIterator[Mapping[str, Any]]:
         return self._events  # one layer less for each event

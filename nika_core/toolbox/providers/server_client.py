@@ -24,21 +24,13 @@ from nika_core.toolbox.providers.failures import (
     truncated_error,
     unreadable_error,
 )
-from nika_core.toolbox.providers.field_refusals import FieldRefusals, ServerError
+from nika_core.toolbox.providers.field_refusals import FieldRefusals, RefusedAnswerError, ServerError
 from nika_core.toolbox.providers.rates import ReplyEvents, read_rate_state
 from nika_core.toolbox.providers.values import env_text, load_sdk, without_credentials
 from nika_core.toolbox.proxies import proxy_for, tls_context
 from nika_core.values import replace
 
 T = TypeVar("T")
-
-
-class _RefusedError(Exception):
-    """A response is an error: the cause of the TaskError for it."""
-
-    def __init__(self, details: ServerError) -> None:
-        super().__init__(details.message)
-        self.details = details
 
 
 class StreamedReply(Protocol):
@@ -178,7 +170,8 @@ class ServerClient(ClientBase):
         except Exception as error:
             raise self.error(error, model=request.model, usage=reply.usage, shown=shown) from error
         if not reply.complete:  # SDKs take a stream that was cut for an answer
-            raise self._no_end(reply, last if count == 1 else None, shown=shown)
+            whole = isinstance(events, ReplyEvents) and events.whole
+            raise self._no_end(reply, last if count == 1 else None, shown=shown, whole=whole)
         rest = joiner.finish()
         if rest:
             yield TextDelta(rest)
@@ -187,11 +180,16 @@ class ServerClient(ClientBase):
             finished = replace(finished, rates=events.rates)
         yield finished
 
-    def _no_end(self, reply: StreamedReply, only: Any, *, shown: bool) -> TaskError:
-        """Return the error for a reply without an end; `only`: what came, if that was one object."""
+    def _no_end(self, reply: StreamedReply, only: Any, *, shown: bool, whole: bool) -> TaskError:
+        """Return the error for a reply without an end.
+
+        Args:
+            only: what came, if that was one object.
+            whole: whether it was sent as such: what it says was used has been paid for.
+        """
         said = "" if shown else clean(sentence_in(only), self.secrets)
         failure = truncated_error(self.provider, usage=reply.usage, said=said)
-        if said:
+        if said or (whole and reply.usage is not None and reply.usage.output_tokens):
             failure.category, failure.retriable = Category.PROVIDER, False
         return failure
 
@@ -205,17 +203,19 @@ class ServerClient(ClientBase):
             refusal = await self._read_refusal(response)
             raise self.server_error(refusal.details, model=request.model) from refusal
 
+        kind = str(response.headers.get("content-type") or "")
+
         def error_of(error: UnreadableReplyError) -> TaskError:
-            kind = str(response.headers.get("content-type") or "")
             return unreadable_error(self.provider, error, kind=kind, secrets=self.secrets)
 
-        return ReplyEvents(read_events(response, error_of), read_rate_state(response.headers, time.time()))
+        rates = read_rate_state(response.headers, time.time())
+        return ReplyEvents(read_events(response, error_of), rates, whole=kind.startswith("application/json"))
 
     async def refused(self, response: Any, *, model: str | None = None) -> TaskError:
         """Return the error for a response that is one, and close it."""
         return self.server_error((await self._read_refusal(response)).details, model=model)
 
-    async def _read_refusal(self, response: Any) -> _RefusedError:
+    async def _read_refusal(self, response: Any) -> RefusedAnswerError:
         body = b""
         try:
             async with asyncio.timeout(self.connect_timeout):  # the status is enough: its reason may never come whole
@@ -225,7 +225,7 @@ class ServerClient(ClientBase):
         finally:
             await response.aclose()
         said = read_error_body(body)
-        return _RefusedError(ServerError(said.message, response.status_code, said.code, response.headers))
+        return RefusedAnswerError(ServerError(said.message, response.status_code, said.code, response.headers))
 
     async def adapted(
         self,
@@ -249,9 +249,9 @@ class ServerClient(ClientBase):
                 return await send(body)
             except Exception as error:
                 refusal = error.__cause__ if isinstance(error, TaskError) else error
-                if isinstance(error, TaskError) and not isinstance(refusal, _RefusedError):
+                if isinstance(error, TaskError) and not isinstance(refusal, RefusedAnswerError):
                     raise
-                details = refusal.details if isinstance(refusal, _RefusedError) else self.read_error(error)
+                details = refusal.details if isinstance(refusal, RefusedAnswerError) else self.read_error(error)
                 if not self._refusals.learn(request.model, known, body, details, optional, named):
                     raise
 
@@ -338,6 +338,8 @@ class ServerClient(ClientBase):
             usage: what the call has used before it failed.
             shown: whether a part of the answer has been shown: another attempt would show it twice, so there is none.
         """
+        while isinstance(error, ExceptionGroup):
+            error = error.exceptions[0]
         if isinstance(error, TaskError):
             return error
         details = self.read_error(error)

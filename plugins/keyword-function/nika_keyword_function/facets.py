@@ -94,7 +94,7 @@ class FunctionFacets(Facets):
     def _check_file(self, payload: Payload, report: Report, reference: Reference) -> Path | None:
         path = reference.path(payload.folder)
         if path is not None:
-            reason = why_unreadable(path)
+            reason = why_unreadable(path, None if reference.kind == "module" else payload.folder)
             if reason is None:
                 return path
             near = _near_file(payload.folder, reference.where)
@@ -219,7 +219,7 @@ def _chosen(reference: str, folder: Path) -> tuple[Reference, Sequence[Function]
 def _functions(reference: Reference, folder: Path) -> Mapping[str, Function]:
     path = reference.path(folder)
     whole = f"{reference.where}::{reference.name}"
-    reason = "does not exist" if path is None else why_unreadable(path)
+    reason = "does not exist" if path is None else why_unreadable(path, None if reference.kind == "module" else folder)
     if path is None or reason is not None:
         near = _near_file(folder, reference.where)
         hint = f"did you mean {near}?" if near else "paths are relative to the workflow's folder"

@@ -110,7 +110,7 @@ def _resolve(text: str, folder: Path) -> tuple[Reference, Path | None]:
     if reference.kind == "module":
         return reference, None
     path = (folder / reference.where).absolute()
-    reason = why_unreadable(path)
+    reason = why_unreadable(path, folder)
     if reason is not None:
         raise TaskError(
             f"the file {reference.where} {reason}", category=Category.CONFIG, hint=f"the folder is {folder}"

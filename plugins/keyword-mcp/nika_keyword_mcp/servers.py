@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from nika_core.plugin import Category, FileError, Json, Place, TaskError, codes, json_of, read_file
+from nika_core.plugin import Category, FileError, Json, Place, TaskError, codes, json_of, named_file, read_file
 
 FILE: Final = ".mcp.json"
 SECTION: Final = "mcpServers"
@@ -98,7 +98,7 @@ def declared(section: Json, folder: Path) -> Declared:
 def _from_file(folder: Path) -> Mapping[str, Server]:
     path = folder / FILE
     try:
-        return _parsed(path, read_file(path, _MAX_FILE))
+        return _parsed(path, read_file(named_file(folder, FILE), _MAX_FILE))
     except FileError as error:
         if error.missing:
             return {}

@@ -98,6 +98,7 @@ class Documents:
 
     def _line(self, document: _Document, line: str) -> None:
         self._marks_in(line, "it stands in a here-document")
+        document.content.add(line + "\n")
         if document.depth > 1 and line.lstrip("\t").startswith(document.delimiter):
             self._record.lose("a here-document that ends like its substitution")
         if document.quoted:

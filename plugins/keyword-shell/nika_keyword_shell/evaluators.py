@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from nika_keyword_shell import builtins, special
 from nika_keyword_shell.options import CODE_ROLES, Arguments, Grammar, Part, parse
-from nika_keyword_shell.programs import is_shell, lookup
+from nika_keyword_shell.programs import is_shell, lookup, runs_text
 from nika_keyword_shell.record import Redirections
 from nika_keyword_shell.variables import why_obeyed
 from nika_keyword_shell.words import (
@@ -30,12 +29,6 @@ _RUN_NOTHING: Final = frozenset(
     "echo printf grep egrep fgrep test [ [[ ls cat cp mv rm mkdir touch which type set for select cd".split()  # noqa: SIM905  # a list in words is easier to read
 )
 _MOST_NESTED: Final = 40  # commands that run another one
-# Calls in other languages that run a text as code or as a command: with a value among the arguments, worth a warning.
-_RUNS_TEXT: Final = re.compile(
-    r"\b(eval|exec\w*|system|popen\w*|spawn\w*|subprocess|shell_exec|passthru|proc_open|compile|__import__|import_module|"
-    r"runpy|vm|Function|instance_eval|class_eval|send|require|assert|do|loadstring|load|dofile|getline|qx|open|fetch)\b|`"
-    r"|<(ARGV)?>|(?<!\|)\|\s*[\"'A-Za-z]"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +60,7 @@ class Evaluators:
     def __init__(self, surroundings: Surroundings) -> None:
         self.surroundings = surroundings
         self._nesting = 0
+        self._document = ""  # a text that stands in the command and is its standard input
 
     def taint(self, word: Word) -> Taint:
         """Return the values that can be in the word."""
@@ -111,7 +105,10 @@ class Evaluators:
             return
         name = program_name(words[0])
         stdin = self._stdin(fed, redirections)
-        if not name:
+        if redirections:
+            self._document = redirections.inputs[-1][1].text if redirections.inputs[-1:] else ""
+            self._document *= any(operator in {"<<", "<<<"} for operator, _ in redirections.inputs[-1:])
+        if not name or self.taint(words[0]):
             yield from self._unknown_program(words, stdin)
             if not words[0].text.rpartition("/")[2].strip(MARK + EXPANSION):
                 return
@@ -140,7 +137,7 @@ class Evaluators:
             return uncertain(self.surroundings.everything)
         if word.dynamic:
             return joined(files.values())
-        return joined([files.get(text.rpartition("/")[2], UNTAINTED), files.get("*", UNTAINTED)])
+        return files.get(text.rpartition("/")[2], UNTAINTED)
 
     def _unknown_program(self, words: Sequence[Word], stdin: Taint) -> Iterator[Finding]:
         """Report a command whose name is not known before it runs."""
@@ -178,10 +175,10 @@ class Evaluators:
         if described is not None and "containers" not in described.flags:
             yield from self.program(name, described, arguments, stdin)
         elif name not in _RUN_NOTHING:
-            yield from self._shells_among(arguments, stdin)
+            yield from self.shells_among(arguments, stdin)
 
-    def _shells_among(self, words: Sequence[Word], stdin: Taint) -> Iterator[Finding]:
-        """Look for a shell or an interpreter that a program that is not known could run."""
+    def shells_among(self, words: Sequence[Word], stdin: Taint) -> Iterator[Finding]:
+        """Judge the code of a shell or an interpreter that a program could run that is not known."""
         for index, word in enumerate(words):
             name = program_name(word)
             described = lookup(name) if name and not word.literal_is_partial else None
@@ -212,6 +209,9 @@ class Evaluators:
             why = why_obeyed(assigned_name(word) or "")
             if why is not None:
                 yield from self.report([word], why)
+        if read.reads_code and is_shell(name) and self._document:
+            given = joined(self.taint(part.word) for part in read.parts)
+            yield from self._inner(self._document.replace(MARK, "x").replace(EXPANSION, "x"), given, UNTAINTED)
         if read.reads_code:
             yield from self.report_taint(stdin, f"`{name}` reads it as code from its standard input")
             if not read.inert and self.surroundings.coprocess:
@@ -226,7 +226,7 @@ class Evaluators:
         elif "bare-shell" in described.flags or not read.parts:
             return
         elif described.operands[-1] == "program":
-            yield from self._shells_among(words, stdin)
+            yield from self.shells_among(words, stdin)
 
     def _part(
         self, name: str, described: Grammar, part: Part, read: Arguments, shell: bool, stdin: Taint
@@ -275,9 +275,10 @@ class Evaluators:
         others = joined(self.taint(other.word) for other in read.parts if other.word is not word)
         if shell and part.role != "joined":
             yield from self._shell_code(name, [word], others, stdin)
-        elif not shell and _RUNS_TEXT.search(word.text):
+        elif not shell and runs_text(name, word.text):
             why = f"the program of `{name}` may run it as code"
-            yield from self.report_taint(joined([others, stdin]), why, fatal=False)
+            named = [taint for name, taint in self.surroundings.variables.items() if name in word.text]
+            yield from self.report_taint(joined([others, stdin, *named]), why, fatal=False)
 
     def _shell_code(self, name: str, words: Sequence[Word], others: Taint, stdin: Taint) -> Iterator[Finding]:
         """Judge the code of a shell in which no value stands."""

@@ -89,7 +89,9 @@ class ShellFacets(Facets):
         self._check_values(payload, report)
         self._check_env(payload, report)
         folder = fields.get("workingDir")
-        path = payload.folder / folder if isinstance(folder, str) else payload.folder
+        if not isinstance(folder, str):  # none, or one that is known later
+            return
+        path = payload.folder / folder
         if os.path.lexists(path) and not is_folder(path):
             report(f"workingDir {folder} is not a folder", payload.at("workingDir"), code=codes.BAD_PAYLOAD)
 

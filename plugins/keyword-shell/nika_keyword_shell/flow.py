@@ -11,6 +11,7 @@ from nika_keyword_shell.programs import is_shell
 from nika_keyword_shell.record import Command, Quoting, Record
 from nika_keyword_shell.words import (
     EXPANSION,
+    MARK,
     POSITIONAL,
     UNTAINTED,
     Finding,
@@ -79,6 +80,7 @@ class _Flow:
         self._ambient = fed
         self._depth = depth
         self._files: dict[str, Taint] = {}
+        self._literals: dict[str, set[str]] = {}  # the names of files that variables can hold
         self._bodies: dict[str, Taint] = {}
         self._changed = False
         placeholders = [mark for mark, quoting in enumerate(record.quoting) if quoting is not Quoting.COMMENT]
@@ -90,6 +92,7 @@ class _Flow:
             return
         for name in _ALWAYS_SET:
             self._variables[name] = uncertain(self._everything)
+        self._leave_out_numbers()
         for _ in range(_MOST_PASSES):
             self._changed = False
             self._pass()
@@ -112,6 +115,20 @@ class _Flow:
         for command in self._structure.commands:
             self._record.add(evaluators.judge(command.words, command.fed, command.redirections))
         self._evaluated()
+
+    def _leave_out_numbers(self) -> None:
+        """Take values out of the words in which `$(wc -l < file)` and the like stand: what these print are numbers."""
+        substituted, self._structure.substituted = self._structure.substituted, []
+        for word, body in substituted:
+            commands = [self._structure.commands[number] for number in body]
+            if commands and all(map(_prints_numbers, commands)):
+                inside = [
+                    one for each in commands for one in (*each.words, *(one for _, one in each.redirections.inputs))
+                ]
+                numbers = {mark for one in inside for mark in one.values}
+                word.nested = [mark for mark in word.nested if mark not in numbers]
+            else:
+                self._structure.substituted.append((word, body))
 
     # Values that move
 
@@ -164,12 +181,16 @@ class _Flow:
         text = target.text
         if not taint or text.startswith("/dev/") or text.isdigit() or text == "-":
             return
-        name = _ANY_FILE if target.literal_is_partial else text.rpartition("/")[2]
-        before = self._files.get(name, UNTAINTED)
-        after = joined([before, uncertain(taint)])
-        if after != before:
-            self._files[name] = after
-            self._changed = True
+        names = {text.rpartition("/")[2]}
+        if target.literal_is_partial:
+            names = {_ANY_FILE}.union(*(self._literals.get(name, ()) for name in target.variables))
+            names |= {text.rpartition("/")[2]} if not set(text.rpartition("/")[2]) & {EXPANSION, MARK} else set()
+        for name in names:
+            before = self._files.get(name, UNTAINTED)
+            after = joined([before, uncertain(taint)])
+            if after != before:
+                self._files[name] = after
+                self._changed = True
 
     def _written(self, command: Command) -> Taint:
         """Return what the command can write, or is known to hand on."""
@@ -208,14 +229,16 @@ class _Flow:
             name = assigned_name(word)
             if name is not None:
                 self._assign(name, taint_of(word, variables))
+                if not word.literal_is_partial:
+                    self._literals.setdefault(name, set()).add(word.text.partition("=")[2].rpartition("/")[2])
                 start += index == start
         if start == len(words):
             return
-        name, arguments = program_name(words[start]), words[start + 1 :]
-        while name in {"command", "builtin", "sudo", "exec"} and arguments:
-            if name == "exec" and command.redirections.inputs:
+        while (name := program_name(words[start])) in {"command", "builtin", "sudo", "exec"}:
+            if start + 1 == len(words) or (name == "exec" and command.redirections.inputs):
                 break
-            name, arguments = program_name(arguments[0]), arguments[1:]
+            start += 1
+        arguments = words[start + 1 :]
         given = joined(taint_of(word, variables) for word in arguments)
         if name in {"for", "select"} and arguments:
             values = given if len(arguments) > 1 else variables.get(POSITIONAL, UNTAINTED)
@@ -283,3 +306,9 @@ class _Flow:
             why = f"{record.lost} in the code of a shell is not followed"
             record.add([Finding(source, why, False) for source, _ in joined([arguments, fed])])
         return list(record.sorted())
+
+
+def _prints_numbers(command: Command) -> bool:
+    name = program_name(command.words[0]) if command.words else ""
+    options = all(word.text.startswith("-") and not word.led_by_value for word in command.words[1:])
+    return name == "seq" or (name == "wc" and options)

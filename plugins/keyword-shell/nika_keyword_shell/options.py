@@ -6,7 +6,8 @@ its role, and those that change what follows:
 
 - `-e:code` takes an argument in the same word or in the next one, `-i?:data` only in the same word, `-o+:data`
   always in the next one, and `--arg%:data` in the next two;
-- `-c=coded` makes the first operand code, `-i=shell` all operands, `-s=stdin` makes the program read code from
+- `-c=coded` makes the first operand code, `-i=shell` all operands, `-x=program` begins a command,
+  `-s=stdin` makes the program read code from
   its standard input, and `-V=inert` makes it run nothing;
 - `!` after a role ends the options.
 
@@ -110,6 +111,7 @@ class _Parser:
         self._unsure = False
         self._coded = False
         self._flag_coded = False
+        self._program = False  # the next operand begins a command
         self._shell = False  # the program is a shell
         self._has_code = False
         self._operand = 0
@@ -171,7 +173,7 @@ class _Parser:
         role = roles[self._operand] if self._operand < len(roles) else (last if last.endswith("*") else "data")
         self._operand += 1
         role = role.rstrip("*")
-        if role == "program":
+        if role == "program" or self._program:
             self._result.program = self._at - 1
             return
         if role == "file" and self._result.reads_code:
@@ -238,6 +240,8 @@ class _Parser:
             self._coded = self._flag_coded = True
         elif option.role == "stdin":
             self._result.reads_code = True
+        elif option.role == "program":
+            self._program = True
         elif option.role == "shell":
             self._coded = self._shell = True
         elif option.role == "inert":

@@ -22,6 +22,16 @@ from typing import Final
 
 from nika_keyword_shell.options import Grammar, grammar
 
+# Calls by which a program in another language runs a text: with a value among its arguments, worth a warning.
+_RUNS_TEXT: Final = {
+    "python": r"\b(eval|exec\w*|system|popen|spawn\w*|subprocess|__import__|import_module|runpy|pty|compile)\b",
+    "node": r"\b(eval|Function|child_process|exec\w*|spawn\w*|vm)\b",
+    "perl": r"\b(eval|exec|system|qx|open|do|require)\b|`|<(ARGV)?>|/\w*e\w*\s*[;}]",
+    "ruby": r"\b(\w*eval|exec|system|spawn|open\w*|popen\w*|send|require|load)\b|`|%x",
+    "php": r"\b(eval|exec|system|passthru|shell_exec|p\w*open|assert|create_function|include\w*|require\w*)\b|`",
+    "awk": r"\b(system|getline)\b|\bprintf?\b[^|;}\n]*\|(?!\|)|[\"']\s*\|(?!\|)",
+}
+_RUNS_TEXT_ELSEWHERE: Final = r"\b(eval\w*|exec\w*|system|\w*open|shell\w*|do\w*|load\w*|source|spawn\w*|run\w*)\b|`"
 _MULTICALL: Final = frozenset({"busybox", "toybox"})
 _SUFFIX: Final = re.compile(r"[-.]?[0-9][0-9.]*\Z")
 _SHELLS: Final = """
@@ -75,7 +85,9 @@ emacs emacsclient | file* | file* | --eval:code -eval:code --execute:code -e:cod
     --load:file --script:file -L:data -d:data -s:data --alternate-editor:shell -a:shell | words permutes plus
 erl | data* | data* | -eval:code -s:code -run:code -pa:data -pz:data -config:file -sname:data -name:data | stdin words
     permutes
-runghc ghci | file data* | data* | -e:code --ghc-arg:data | stdin
+swipl gprolog | file data* | data* | -g:code -t:code -s:file -l:file -f:file | stdin
+jshell | data* | data* | -R:data | always-stdin
+runghc ghci ghc | file data* | data* | -e:code --ghc-arg:data | stdin
 ocaml utop | file data* | data* | -e:code -init:file -I:data | stdin words
 tclsh wish expect jimsh | file data* | data* | -c:code -f:file -b:file -encoding:data | stdin
 osascript | file data* | data* | -e:code -l:data -s:data | stdin
@@ -120,8 +132,8 @@ cqlsh sqlcmd isql usql trino presto snowsql impala-shell hive beeline mongosh mo
     -p:data -h:data -d:data --host:data --port:data | stdin permutes
 sqlplus | data* | data* | | always-stdin
 gdb lldb cgdb | data* | data* | -ex:code --ex:code -eval-command:code --eval-command:code -iex:code -ix:file -x:file
-    -command:file --command:file -o:code -O:code --one-line:code --one-line-before-file:code -s:file --source:file
-    -p:data -c:data -d:data -cd:data | stdin words
+    -command:file --command:file -o:code -O:code --one-line:code --one-line-before-file:code -s:file --args=program
+    --source:file -p:data -c:data -d:data -cd:data | stdin words
 gnome-terminal xterm konsole urxvt kitty alacritty foot | program | | -e:shell --command:shell -T:data --title:data
     --working-directory:data |
 """
@@ -136,7 +148,8 @@ nice | program | program | -n:data --adjustment:data |
 ionice | program | program | -c:data --class:data -n:data --classdata:data -p:data -P:data -u:data |
 nohup setsid chronic ifne eatmydata nocache torsocks tsocks linux32 linux64 i386 x86_64 unbuffer rlwrap catchsegv
     aa-exec choom |  program | program | -p:data -n:data -f:data |
-chrt taskset gosu su-exec setuidgid envdir runcon faketime logsave cset envuidgid s6-setuidgid s6-envdir | data
+chrt | data program | data program | -T:data -P:data -D:data -p:data |
+taskset gosu su-exec setuidgid envdir runcon faketime logsave cset envuidgid s6-setuidgid s6-envdir | data
     program | data program | -p:data -T:data -P:data -D:data -u:data -r:data -t:data -f:data | reopens
 timeout | data program | data program | -k:data --kill-after:data -s:data --signal:data |
 stdbuf | program | program | -i:data --input:data -o:data --output:data -e:data --error:data |
@@ -207,7 +220,8 @@ vagrant multipass | data* | data* | -c:shell --command:shell | permutes
 distrobox toolbox flatpak | data* program | | -c:data -n:data --command:program |
 ansible | data | | -a:shell --args:shell -m:data -i:data -e:setting --extra-vars:setting -u:data -l:data | permutes
 ansible-playbook | file* | | -e:setting --extra-vars:setting -i:data -l:data -t:data -u:data --tags:data | permutes
-pdsh clush salt fab dsh cssh | data shell* | data shell* | -w:data -x:data -l:data -R:data -f:data -u:data -H:data
+salt fab | data shell* | data shell* | |
+pdsh clush dsh cssh | shell* | shell* | -w:data -x:data -l:data -R:data -f:data -u:data -H:data
     -g:data |
 at batch | data* | data* | -f:file -q:data -t:data | always-stdin
 crontab | file | file | -u:data |
@@ -250,7 +264,7 @@ hg | data* | data* | --config:setting -R:data --cwd:data -m:data --message:data 
 svn | data* | data* | --config-option:setting --editor-cmd:shell --diff-cmd:shell --diff3-cmd:shell -m:data
     --message:data -r:data | permutes
 git-annex redis-cli | data* | data* | --eval:file |
-fd fdfind | data* | program | -x:program -X:program --exec:program --exec-batch:program -e:data -E:data -t:data
+fd fdfind | data* | program | -x=program -X=program --exec=program --exec-batch=program -e:data -E:data -t:data
     -d:data -g:data | permutes
 rg | data* | data* | --pre:program --hostname-bin:program -e:data -f:data -g:data -t:data -T:data -A:data -B:data
     -C:data -m:data -r:data | permutes quiet
@@ -261,7 +275,7 @@ gcc cc g++ clang tcc c++ | data* | data* | -wrapper:shell -fplugin:module -B:dat
 java | file data* | data* | -javaagent:module -agentpath:module -cp:data -classpath:data -p:data -jar:file! -m:module!
     --module:module! -D?:data | words
 latex pdflatex xelatex lualatex tex luatex | code* | code* | -output-directory:data -jobname:data -interaction:data
-    -shell-escape=flag | words permutes
+    | words permutes
 tcpdump | data* | data* | -z:program -w:data -r:data -i:data -c:data -s:data -G:data -C:data -W:data -F:data |
     permutes quiet
 ffmpeg | data* | data* | | words quiet
@@ -274,7 +288,7 @@ logrotate | file* | file* | -m:shell --mail:shell -s:data -l:data | permutes
 gpg gpg2 | data* | data* | --photo-viewer:shell --agent-program:program --exec-path:data -o:data -r:data -u:data
     --output:data --recipient:data --passphrase:data | permutes quiet
 wpa_cli nsupdate ftp lftp telnet | data* | data* | -e:code -c:code -f:file -x:data | always-stdin
-exiftool | data* | data* | -if:code -p:data -config:file -execute=flag | permutes words
+exiftool | data* | data* | -if:code -p:data -config:file | permutes words
 pandoc | data* | data* | -F:program --filter:program -L:file --lua-filter:file -o:data -f:data -t:data -V:data -M:data
     --metadata:data --pdf-engine:program | permutes quiet
 sphinx-build pytest mypy coverage | data* | data* | -p:module -c:data -k:data -m:data -o:data -D:data | permutes quiet
@@ -306,6 +320,13 @@ def lookup(name: str) -> Grammar | None:
         if found is not None:
             return found
     return None
+
+
+def runs_text(name: str, code: str) -> bool:
+    """Return whether a program's code has calls that could run an argument or a variable as code."""
+    base = _SUFFIX.sub("", name).removesuffix("js").removeprefix("pypy")
+    base = {"gawk": "awk", "mawk": "awk", "nawk": "awk", "": "python"}.get(base, base)
+    return re.search(_RUNS_TEXT.get(base, _RUNS_TEXT_ELSEWHERE), code) is not None
 
 
 def is_shell(name: str) -> bool:

@@ -49,7 +49,9 @@ class _Scanner:
         self._record = Record()
         self._stack = [Frame("command", "the command", 0)]
         self._refuse_next: str | None = None
-        self._documents = Documents(self._text, self._record, self._marks_in_document, read)
+        self._documents = Documents(
+            self._text, self._record, lambda text, why: self._marks_in(text, Quoting.NONE, why), read
+        )
         if any(MARK in literal for literal in literals):
             self._record.lose("a NUL byte")
 
@@ -107,9 +109,6 @@ class _Scanner:
     def _marks_in(self, text: str, quoting: Quoting, why_not: str | None = None) -> None:
         for _ in range(text.count(MARK)):
             self._mark(quoting, why_not)
-
-    def _marks_in_document(self, text: str, why: str) -> None:
-        self._marks_in(text, Quoting.NONE, why)
 
     def _word(self) -> Word:
         return word_of(next(frame for frame in reversed(self._stack) if frame.kind == "command"))
@@ -376,11 +375,12 @@ class _Scanner:
 
     def _redirection(self, frame: Frame) -> None:
         text, at = self._text, self._at
+        process = text.startswith(("<(", ">("), at)
         if frame.word is not None and frame.word.text.isdigit() and frame.word.plain:
             frame.word = None  # a descriptor's number is no word
-        else:
+        elif not process:
             end_word(self._record, frame)
-        if text.startswith(("<(", ">("), at):
+        if process:
             word = word_of(frame)
             word.dynamic = word.process = True
             word.add(EXPANSION)

@@ -132,6 +132,8 @@ def end_command(record: Record, frame: Frame) -> None:
     frame.target = ""
     frame.timed = False
     if frame.array:
+        names = {name for word in words if word.text.startswith("[") for name in word.variables}
+        record.structure.evaluated.append((frozenset(names), "bash evaluates a subscript as an expression"))
         return
     commands = record.structure.commands
     if words or (redirections and frame.element == len(commands)):

@@ -146,6 +146,7 @@ def _xargs(judge: Evaluators, name: str, words: Sequence[Word], stdin: Taint) ->
     if replaced is None and any(re.fullmatch(r"-\w*i|--replace", word.text) for word in options):
         replaced = "{}"
     files = joined(judge.surroundings.files.values())
+    stdin = joined([stdin, *(judge.taint(part.word) for part in read.parts if part.word.process)])
     given = joined([stdin, files]) if any(re.match(r"-\w*a|--arg-file", word.text) for word in options) else stdin
     command = list(words[read.program :])
     if replaced:
@@ -229,6 +230,39 @@ def _busybox(judge: Evaluators, name: str, words: Sequence[Word], stdin: Taint) 
     yield from judge.judge(words, stdin, Redirections())
 
 
+def _parallel(judge: Evaluators, name: str, words: Sequence[Word], stdin: Taint) -> Iterator[Finding]:
+    """`parallel` runs its operands, and without any its input, with a shell; what it puts into them it quotes."""
+    described = _known("parallel")
+    operands = [part for part in parse(described, words).parts if part.role == "shell"]
+    yield from judge.program(name, described, words, stdin)
+    why = f"`{name}` gives it to a shell"
+    yield from judge.report_taint(stdin, why, fatal=not operands)
+
+
+def _subcommand(judge: Evaluators, name: str, words: Sequence[Word], stdin: Taint) -> Iterator[Finding]:
+    """`deno eval CODE`, `redis-cli eval CODE`, `sops exec-env FILE COMMAND`."""
+    if any(word.text.lower() in {"eval", "repl", "exec-env", "exec-file"} for word in words):
+        yield from judge.report(words, f"`{name}` takes it as code")
+        yield from judge.report_taint(stdin, f"`{name}` may read it as code", fatal=False)
+    described = lookup(name)
+    if described is not None:
+        yield from judge.program(name, described, words, stdin)
+
+
+def _container(judge: Evaluators, name: str, words: Sequence[Word], stdin: Taint) -> Iterator[Finding]:
+    """An image with another program than its own: `docker run --entrypoint sh IMAGE -c CODE`."""
+    yield from judge.shells_among(words, stdin)
+    for index, word in enumerate(words):
+        option, _, program = word.text.partition("=")
+        if option not in {"--entrypoint", "--command"}:
+            continue
+        rest = words[index + 1 :]
+        if not program and rest:
+            program, rest = rest[0].text, rest[1:]
+        image = next((at for at, other in enumerate(rest) if not other.text.startswith("-")), len(rest))
+        yield from judge.judge([Word([program]), *rest[image + 1 :]], stdin, Redirections())
+
+
 def _cmake(judge: Evaluators, name: str, words: Sequence[Word], stdin: Taint) -> Iterator[Finding]:
     if words and words[0].text == "-E":
         commands = {"env": 1, "time": 1, "chdir": 2}
@@ -249,5 +283,8 @@ JUDGES: Final[Mapping[str, Judge]] = {
     **dict.fromkeys(("make", "gmake", "bmake"), _make),
     **dict.fromkeys(("busybox", "toybox"), _busybox),
     **dict.fromkeys(("su", "runuser"), _su),
+    **dict.fromkeys(("parallel", "rush"), _parallel),
+    **dict.fromkeys(("deno", "redis-cli", "sops"), _subcommand),
+    **dict.fromkeys(("docker", "podman", "nerdctl", "flatpak"), _container),
     "cmake": _cmake,
 }

@@ -54,6 +54,8 @@ def scenarios() -> Iterator[Any]:
         plain = answer.status == 200 and answer.then == "go on" and not others
         events = form == "text/event-stream" and all(b'"' in part for part in answer.parts if b"[DONE]" not in part)
         whole = form == "application/json" and b'"choices":[' in answer.parts[0]
+        if scenario.name == "usage-without-an-answer":  # nothing is paid for here
+            continue
         if plain and not scenario.request and (events or whole):
             yield pytest.param(scenario, id=scenario.name)
 

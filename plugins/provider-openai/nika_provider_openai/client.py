@@ -74,7 +74,7 @@ class Client(ServerClient):
 
     def info(self, model: str) -> ModelInfo:
         """Return what is known of the model, and what its server has refused so far."""
-        schema = not self.leaves_out(model, "response_format")
+        schema = not (self.leaves_out(model, "response_format") or self.leaves_out(model, "text"))
         return info_of(model, official=self._official, batch=self._batches, json_schema=schema)
 
     def models(self) -> Sequence[ModelInfo]:
@@ -129,7 +129,7 @@ class Client(ServerClient):
             options = {"headers": headers}
             response = await client.post("/responses", cast_to=self._response, body=body, options=options, stream=True)
             events = await self.events(response, request)
-            return ReplyEvents(responses.with_failures(events), events.rates)
+            return ReplyEvents(responses.with_failures(events), events.rates, whole=events.whole)
 
         return await self.adapted(request, body, post, _RESPONSES)
 

@@ -116,7 +116,9 @@ class ResponsesReply(Reply):
     def __init__(self, request: ModelRequest) -> None:
         super().__init__(request)
         self._items: list[dict[str, Any]] = []
+        self._seen: set[tuple[object, object]] = set()  # kinds and ids of items
         self._said = False
+        self._said_in_item = False
 
     def add(self, event: Mapping[str, Any]) -> str:
         """Take an event, or a whole response, and return the text in it."""
@@ -127,7 +129,10 @@ class ResponsesReply(Reply):
                 self.refused = True
                 return self._text(event.get("delta"))
             case "response.output_item.done":
-                self._item(event.get("item"))
+                text, self._said_in_item = self._item(event.get("item"), self._said_in_item), False
+                return self._text(text) if text else ""
+            case "response.usage":
+                self.used(event.get("usage"))
             case "response.completed" | "response.incomplete":
                 return self._whole(event.get("response"))
             case None if "output" in event:
@@ -136,6 +141,7 @@ class ResponsesReply(Reply):
 
     def _text(self, text: Any) -> str:
         self._said = self._said or bool(text)
+        self._said_in_item = self._said_in_item or bool(text)
         return text if isinstance(text, str) else ""
 
     def _whole(self, response: Any) -> str:
@@ -144,21 +150,25 @@ class ResponsesReply(Reply):
             return ""
         self.model = str(response.get("model") or self.model)
         self.used(response.get("usage"))
-        text = ""
+        text, said = "", self._said
         output = response.get("output")
-        if not self._items:
-            for item in output if isinstance(output, list) else ():
-                text += self._item(item)
+        kinds = {kind for kind, _ in self._seen}
+        for item in output if isinstance(output, list) else ():
+            if isinstance(item, Mapping) and (_id_of(item) or item.get("type") not in kinds):
+                text += self._item(item, said)
         details = response.get("incomplete_details")
         reason = details.get("reason") if isinstance(details, Mapping) else None
         self.ended(reason or response.get("status"))
-        return "" if self._said else text
+        return text
 
-    def _item(self, item: Any) -> str:
-        """Take one finished item of the output, and return its text."""
+    def _item(self, item: Any, said: bool) -> str:
+        """Take one finished item of the output, and return its text unless that has been `said`."""
         if not isinstance(item, Mapping):
             return ""
         kind = item.get("type")
+        if _id_of(item) and (kind, _id_of(item)) in self._seen:
+            return ""
+        self._seen.add((kind, _id_of(item)))
         if kind == "function_call":
             call = {name: item.get(name) for name in ("name", "arguments")}
             self.calls.add({"id": item.get("call_id") or item.get("id"), "index": len(self._items), **call})
@@ -168,13 +178,17 @@ class ResponsesReply(Reply):
         parts = item.get("content") if kind == "message" else None
         for part in parts if isinstance(parts, list) else ():
             self.refused = self.refused or (isinstance(part, Mapping) and part.get("type") == "refusal")
-        return content_text(parts)
+        return "" if said else content_text(parts)
 
     def parts(self, calls: tuple[ToolCall, ...]) -> tuple[TextPart | ToolCall | ReasoningPart, ...]:
         """Return the parts of `Finished`: the whole output if reasoning is in it, then the calls that are made."""
         if calls and any(item.get("type") == "reasoning" for item in self._items):
             self.state[_ITEMS] = self._items
         return super().parts(calls)
+
+
+def _id_of(item: Mapping[str, Any]) -> object:
+    return item.get("id") or item.get("call_id")
 
 
 def _returned(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -188,6 +202,8 @@ async def with_failures(events: AsyncIterator[Mapping[str, Any]]) -> AsyncGenera
     async for event in events:
         response = event.get("response")
         if event.get("type") == "response.failed" and isinstance(response, Mapping):
+            if response.get("usage"):
+                yield {"type": "response.usage", "usage": response["usage"]}
             yield {"error": response.get("error") or {"message": "the response has failed"}}
         elif event.get("type") == "error" and "error" not in event:
             yield {"error": {name: event.get(name) for name in ("code", "message")}}
@@ -216,7 +232,10 @@ class EitherReply:
         """Take an event and return the text in it."""
         reply = self._reply
         if reply is None:
-            is_response = "output" in event or str(event.get("type") or "").startswith("response.")
+            kind = str(event.get("type") or "")
+            is_response = "output" in event or kind.startswith("response.")
+            if kind and not is_response and "choices" not in event:
+                return ""  # a ping
             reply = self._reply = ResponsesReply(self._request) if is_response else ChatReply(self._request)
         text = reply.add(event)
         self.usage = reply.usage

@@ -62,6 +62,7 @@ class Shop:
         self.wrong: dict[str, str] = {}  # text of the message -> error
         self.poll_errors: list[TaskError] = []
         self.submit_error: Exception | None = None
+        self.full = ""  # the model that takes no batches for now
         self.lost: Exception | None = None  # raised when a batch has been taken: its id does not come back
         self.hangs: asyncio.Event | None = None  # nor ever, when this is there
         self.traces: list[BatchTrace] = []  # what `find_batch` says before it looks
@@ -94,6 +95,8 @@ class BatchClient:
     async def submit_batch(self, requests: Mapping[str, ModelRequest]) -> str:
         if self.shop.submit_error is not None:
             raise self.shop.submit_error
+        if self.shop.full in {request.model for request in requests.values()}:
+            raise TaskError("too many batches", category=Category.RATE_LIMIT)
         name = f"b{len(self.shop.batches) + 1}"
         self.shop.batches[name] = dict(requests)
         if self.shop.lost is not None:
@@ -171,6 +174,8 @@ class House:
             batch_policy=BatchPolicy(lambda call, request: call.keyword == "llm"),
         )
 
+    fallback: tuple[str, ...] = ()
+
     async def ask(self, text: str, *, attempt: int = 1, keyword: str = "llm", model: str = "m") -> Any:
         """Do as the core does: a task that waits for a batch is run again when its signal has come."""
         signals: dict[str, Any] = {}
@@ -193,7 +198,7 @@ class House:
             attempt=attempt,
             keyword=keyword,
             workflow="w",
-            agent=AgentBlock(model=model, max_tokens=50),
+            agent=AgentBlock(model=model, max_tokens=50, fallback=self.fallback),
             on_text=self.shown.append,
             on_usage=self.used.append,
             call_cache=self.call_cache,
@@ -448,3 +453,41 @@ async def test_the_budget_holds_for_batches_too() -> None:
     await enough.ask("a")
     await h.caller.close()
     await enough.caller.close()
+
+
+async def test_another_model_answers_if_a_batch_is_refused() -> None:
+    h = House()
+    h.fallback, h.shop.full = ("no-batch",), "m"
+    reply = await h.ask("a")
+    assert (reply.text, reply.model, reply.instead_of) == ("streamed", "no-batch", ("m",))
+    assert h.budget.ledger.in_flight == 0
+    await h.caller.close()
+
+
+async def test_no_other_model_is_asked_while_a_batch_may_have_arrived() -> None:
+    h = House()
+    h.fallback, h.shop.lost = ("no-batch",), TaskError("broken", category=Category.NETWORK)
+    with pytest.raises(TaskError, match="broken"):
+        await h.ask("a")
+    assert h.client.streamed == 0
+    h.shop.lost = None
+    assert (await h.ask("a", attempt=2)).text == "re: a"  # the next attempt finds it
+    assert len(h.shop.batches) == 1
+    await h.caller.close()
+
+
+async def test_a_resumed_run_asks_for_the_batch_of_the_model_that_took_it() -> None:
+    h = House()
+    h.fallback, h.shop.full, h.shop.done = ("other",), "m", False
+    task = asyncio.create_task(h.ask("a"))
+    while h.shop.polls < 3:
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await h.caller.close()
+    later = House(h.shop, h.call_cache)
+    later.fallback, h.shop.full, h.shop.done = ("other",), "", True
+    reply = await later.ask("a")
+    assert (reply.text, reply.model) == ("re: a", "other")
+    assert [next(iter(batch.values())).model for batch in h.shop.batches.values()] == ["other"]
+    await later.caller.close()

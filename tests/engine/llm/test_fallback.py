@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from nika_core.app.rate_governor import RateGovernor
 from nika_core.engine.core.ports import CallScope, InMemoryCallCache
 from nika_core.engine.llm.breaker import BreakerSettings
 from nika_core.engine.llm.budget import Bound, Budget, SpendingLimits
@@ -28,10 +30,13 @@ from nika_core.plugin import (
     ModelRequest,
     Price,
     Provider,
+    RateLimit,
+    RateState,
     TextDelta,
     TokenEstimate,
 )
 
+ACME = Provider(name="acme", summary="x", client="x:Y")
 CHAIN = AgentBlock(model="a", fallback=("b", "c"), max_tokens=100)
 PRICES = {"a": 1, "b": 10, "c": 2}  # US dollars for a million tokens
 
@@ -104,7 +109,7 @@ class Models:
 class Bench:
     """A caller with a chain of models."""
 
-    def __init__(self, *, cost: str | None = None, **scripts: list[Any]) -> None:
+    def __init__(self, *, cost: str | None = None, governor: Path | None = None, **scripts: list[Any]) -> None:
         self.models = Models({name: [_steps(each) for each in script] for name, script in scripts.items()})
         self.time = Time()
         self.budget = Budget(SpendingLimits(run_cost=None if cost is None else Bound(Decimal(cost), "NIKA_MAX_COST")))
@@ -112,10 +117,11 @@ class Bench:
         self.used: list[Usage] = []
         self.notices: list[str] = []
         models = self.models
+        shared = None if governor is None else RateGovernor(governor, "run", {}, self.time, self.notices.append)
 
         class Lookup:
             def choose(self, provider: str | None, model: str, *, fallback: bool = False) -> tuple[Provider, str]:
-                return Provider(name="acme", summary="x", client="x:Y"), model
+                return ACME, model
 
             def connect(self, provider: Provider) -> Models:
                 return models
@@ -126,6 +132,7 @@ class Bench:
             prices=Prices(public=False),
             clock=self.time,
             breaker=BreakerSettings(failures=2),
+            governor=shared,
         )
 
     async def ask(self, request: ModelRequest | None = None, **scope: Any) -> ModelReply:
@@ -382,3 +389,41 @@ async def test_a_model_that_is_known_to_be_rate_limited_is_passed_over() -> None
     bench.time.now += 31
     bench.models.scripts["a"] = [_steps("from a")]
     assert (await bench.ask(key="r/later#1")).model == "a"
+
+
+async def test_a_model_that_another_run_has_found_rate_limited_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "rates.db"
+    bench = Bench(a=["from a"], b=["from b"], c=["from c"], governor=path)
+    other = RateGovernor(path, "other", {}, bench.time, bench.notices.append)
+    other.pause(ACME, "a", 30)
+    await other.close()
+    assert (await bench.ask()).model == "b"
+    bench.time.now += 31
+    assert (await bench.ask(key="r/later#1")).model == "a"
+    await bench.caller.close()
+
+
+async def test_other_runs_are_told_what_the_server_says(tmp_path: Path) -> None:
+    path = tmp_path / "rates.db"
+    told = RateState(requests=RateLimit(left=0, reset_seconds=20, limit=1))
+    end = Finished("end", Usage(10, 2), rates=told)
+    limited = fails(Category.RATE_LIMIT, retry_after=40)
+    bench = Bench(a=[[TextDelta("x"), end]], b=[limited], c=["from c"], governor=path)
+    await bench.ask()
+    assert (await bench.ask(question(model="b", fallback=("c",)))).model == "c"
+    await bench.caller.close()
+    other = RateGovernor(path, "other", {}, bench.time, bench.notices.append)
+    waits = [await other.wait(ACME, model, {"requests": 1}) for model in "abc"]
+    await other.close()
+    assert waits == [pytest.approx(20), pytest.approx(40), 0]
+
+
+async def test_another_model_takes_over_between_two_turns_of_a_tool_loop() -> None:
+    call = ToolCall("1", "look", {})
+    bench = Bench(a=[[Finished("toolUse", Usage(10, 2), (call,))], overloaded()], b=["from b"], c=["from c"])
+    asked = Message(Role.USER, "hi")
+    first = await bench.ask(ModelRequest((asked,)))
+    turns = (asked, Message(Role.ASSISTANT, first.parts), Message(Role.TOOL, (ToolResultPart("1", "nothing"),)))
+    second = await bench.ask(ModelRequest(turns))
+    assert (first.tool_calls, second.text, bench.models.names) == ((call,), "from b", ["a", "a", "b"])
+    assert bench.models.asked[-1].messages == turns

@@ -48,6 +48,16 @@ async def test_calls_wait_until_what_they_take_has_come_back() -> None:
     assert time.now == pytest.approx(1005)
 
 
+async def test_prompts_and_answers_have_limits_of_their_own() -> None:
+    time = Time()
+    quota = Quota(time)
+    quota.learn(RateState(input_tokens=RateLimit(900, 10, 1000), output_tokens=RateLimit(10, 20, 210)))
+    await quota.acquire(tokens=810, output=10)
+    assert time.now == 1000
+    await quota.acquire(tokens=10, output=10)
+    assert time.now == pytest.approx(1001)  # ten tokens of answers a second
+
+
 async def test_requests_are_counted_one_by_one() -> None:
     time = Time()
     quota = Quota(time)
@@ -114,12 +124,14 @@ async def test_what_cannot_be_true_is_not_believed(limit: RateLimit) -> None:
                 "anthropic-ratelimit-requests-limit": "50",
                 "anthropic-ratelimit-requests-remaining": "49",
                 "anthropic-ratelimit-requests-reset": "2023-11-14T22:13:30Z",
+                "anthropic-ratelimit-tokens-remaining": "80",
+                "anthropic-ratelimit-tokens-reset": "2023-11-14T22:13:21Z",
                 "anthropic-ratelimit-input-tokens-remaining": "900",
                 "anthropic-ratelimit-input-tokens-reset": "2023-11-14T22:14:20Z",
                 "anthropic-ratelimit-output-tokens-remaining": "80",
                 "anthropic-ratelimit-output-tokens-reset": "2023-11-14T22:13:21Z",
             },
-            RateState(RateLimit(49, 10, 50), RateLimit(80, 1)),
+            RateState(RateLimit(49, 10, 50), None, RateLimit(900, 60), RateLimit(80, 1)),
         ),
         ({"x-ratelimit-remaining-requests": "3", "x-ratelimit-reset-requests": "20ms"}, RateState(RateLimit(3, 0.02))),
         ({"x-ratelimit-remaining-requests": "3", "x-ratelimit-reset-requests": "59.5"}, RateState(RateLimit(3, 59.5))),

@@ -1,0 +1,48 @@
+"""Files that a workflow names: they lie in its folder, or in that of its project."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from nika_core.model.files import FileError
+from nika_core.model.project import FILE_NAME
+
+
+def find_project(start: Path) -> Path | None:
+    """Return the project file of a folder or a file: in that folder, or in the nearest one above.
+
+    The root of a repository and the home directory are the last ones: what is above may be anybody's.
+    """
+    start = start.absolute()
+    home = os.path.expanduser("~")  # noqa: PTH111  # `Path.home` raises where there is none
+    for folder in (start, *start.parents):
+        candidate = folder / FILE_NAME
+        if os.path.lexists(candidate):  # what is not a file is refused, not skipped: its settings may narrow
+            return candidate
+        if str(folder) == home or os.path.lexists(folder / ".git"):
+            return None
+    return None
+
+
+def named_file(folder: Path, name: str) -> Path:
+    """Return the path of a file that a workflow names, relative to the workflow's folder.
+
+    Raises:
+        FileError: it is absolute, or leads out of the folder and of the project that the folder belongs to, perhaps by
+            a link. Nothing was opened.
+    """
+    path = folder / name
+    project = find_project(folder)
+    root = os.path.realpath(folder if project is None else project.parent)
+    try:
+        real = os.path.realpath(path)
+    except ValueError:
+        raise FileError(path, "has a name that no file can have") from None
+    if Path(name).is_absolute():
+        reason = "is an absolute path"
+    elif real != root and not real.startswith(root.rstrip(os.sep) + os.sep):
+        reason = "lies outside the workflow's folder and its project"
+    else:
+        return path
+    raise FileError(path, reason, hint="copy the file into the workflow's folder, and name it relative to that")
