@@ -71,7 +71,8 @@ class RateGovernor:
             for kind, limit in (("requests", provider.requests_per_minute), ("tokens", provider.tokens_per_minute))
             if limit
         }
-        await self._acquire(provider, _ALL, wants, declared)
+        if declared:
+            await self._acquire(provider, _ALL, wants, declared)
         await self._acquire(provider, model, wants, {})
 
     async def wait(self, provider: Provider, model: str, wants: Mapping[str, float]) -> float:
@@ -94,7 +95,8 @@ class RateGovernor:
 
     async def close(self) -> None:
         """Give up the run's turns."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._end)
+        if self._in_use:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._end)
         self._thread.shutdown(wait=False)
 
     def _end(self) -> None:
@@ -135,6 +137,7 @@ class RateGovernor:
         """Return the store's answer; None if it cannot be used."""
         if self._failed:
             return None
+        self._in_use = True
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, self._answer, question)
         except (sqlite3.Error, OSError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from nika_core.errors import Category, TaskError
@@ -15,6 +16,7 @@ from nika_core.plugin import (
     Finished,
     ModelInfo,
     ModelRequest,
+    RateState,
     TextDelta,
     TokenEstimate,
 )
@@ -181,6 +183,11 @@ async def check_counts(make: Make, model: str, server: FaultServer | None = None
         require(usage.input_tokens > 0, COUNTS, f"a reply with {usage.input_tokens} input tokens")
         require(usage.output_tokens > 0, COUNTS, f"a reply with {usage.output_tokens} output tokens")
         require(usage.calls == 1, COUNTS, f"one call counts as {usage.calls}")
+        bill: object = end.billed_usd
+        amount = isinstance(bill, Decimal) and bill.is_finite() and bill >= 0
+        require(bill is None or amount, COUNTS, f"`billed_usd` is {bill!r:.60}, not a Decimal of US dollars")
+        right = end.rates is None or isinstance(end.rates, RateState)
+        require(right, COUNTS, f"`rates` is {end.rates!r:.60}, not a RateState")
         require(usage.cost_usd == 0, COUNTS, "`Finished.usage` has a cost: prices are the kernel's")
         if estimate.exact:
             require(

@@ -175,3 +175,33 @@ def test_a_provider_named_in_a_fallback_is_asked_even_if_the_agent_block_names_a
     done = nika("run", "w.nika.yaml", "--format", "json")
     assert done.code == 0, done.err
     assert done.tasks["a"]["usage"]["models"] == ["spare"]
+
+
+def test_a_fallback_may_come_from_a_value(nika: Nika, write: Write, servers: Any) -> None:
+    write(
+        "w.nika.yaml",
+        """\
+        tasks:
+          - {id: pick, shell: printf gpt-4o}
+          - {id: a, llm: {prompt: hi, model: claude-sonnet-5, maxTokens: 100, fallback: ["{{pick}}"]}}
+        """,
+    )
+    behave(servers, "claude-*", Fail(529, times=None))
+    assert nika("plan", "w.nika.yaml").code == 0
+    done = nika("run", "w.nika.yaml", "--format", "json")
+    assert done.code == 0, done.err
+    assert done.tasks["a"]["usage"]["models"] == ["gpt-4o"]
+
+
+def test_the_main_agent_decides_by_its_fallback_too(nika: Nika, write: Write, servers: Any) -> None:
+    write(
+        "w.nika.yaml",
+        """\
+        agent: {model: claude-sonnet-5, fallback: [gpt-4o], mode: agentic}
+        tasks:
+          - {id: a, shell: exit 3}
+        """,
+    )
+    behave(servers, "claude-*", Fail(529, times=None))
+    nika("run", "w.nika.yaml", "--format", "json")
+    assert asked(servers)[:2] == ["claude-sonnet-5", "gpt-4o"]

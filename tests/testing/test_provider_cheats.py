@@ -19,6 +19,7 @@ CHEATS = {
     "guessing": "counts",
     "asking": "counts",
     "pricing": "abilities",
+    "billing": "counts",
     "accepting": "declared",
     "keeping": "closes",
     "mislabelling": "faults",

@@ -120,7 +120,7 @@ class CompletionFacets(Facets):
                     calls_high=calls,
                     reason="; ".join(reasons),
                     cache_prompt=asked if isinstance(asked := payload.fields.get("cachePrompt"), bool) else None,
-                    fallback=tuple(own) if isinstance(own := payload.fields.get("fallback"), list | tuple) else None,
+                    fallback=_known_fallback(payload),
                 ),
             )
         )
@@ -207,6 +207,12 @@ def _check_texts(payload: Payload, report: Report) -> None:
     if fields.get("fallback") in ([], ()):
         hint = "name a model; a task with a `model` of its own has no fallback but its own"
         report("`fallback` names no model", payload.at("fallback"), code=codes.BAD_PAYLOAD, hint=hint)
+
+
+def _known_fallback(payload: Payload) -> tuple[str, ...] | None:
+    """Return the task's own models in its place whose names are known; None: it has none of its own."""
+    chain: object = payload.fields.get("fallback")
+    return tuple(name for name in chain if isinstance(name, str)) if isinstance(chain, list | tuple) else None
 
 
 def _fallback(payload: Payload) -> list[str]:

@@ -416,3 +416,14 @@ async def test_other_runs_are_told_what_the_server_says(tmp_path: Path) -> None:
     waits = [await other.wait(ACME, model, {"requests": 1}) for model in "abc"]
     await other.close()
     assert waits == [pytest.approx(20), pytest.approx(40), 0]
+
+
+async def test_another_model_takes_over_between_two_turns_of_a_tool_loop() -> None:
+    call = ToolCall("1", "look", {})
+    bench = Bench(a=[[Finished("toolUse", Usage(10, 2), (call,))], overloaded()], b=["from b"], c=["from c"])
+    asked = Message(Role.USER, "hi")
+    first = await bench.ask(ModelRequest((asked,)))
+    turns = (asked, Message(Role.ASSISTANT, first.parts), Message(Role.TOOL, (ToolResultPart("1", "nothing"),)))
+    second = await bench.ask(ModelRequest(turns))
+    assert (first.tool_calls, second.text, bench.models.names) == ((call,), "from b", ["a", "a", "b"])
+    assert bench.models.asked[-1].messages == turns

@@ -139,6 +139,11 @@ class Countless(Honest):
         return Finished("end", Usage(calls=1))
 
 
+class Billing(Honest):
+    def ended(self, usage):
+        return Finished("end", usage, billed_usd=-1.0)
+
+
 class Guessing(Honest):
     counts_by_asking = True
 
@@ -387,7 +392,7 @@ class Restless(Caching):
 
 CLIENTS = (
     Honest, Hoarding, Endless, Countless, Keeping, Mislabelling, Raising, Telling, Hiding, Insisting, Alarming,
-    Boasting, Claiming, Chattering, Eager, Renaming, Guessing, Asking, Pricing, Accepting,
+    Boasting, Claiming, Chattering, Eager, Renaming, Guessing, Asking, Pricing, Accepting, Billing,
     Thinking, Effortless, Forgetful, Blabbing, Seeing, Blind, Imagining, Caching, Wishless, Restless,
 )  # fmt: skip
 
