@@ -111,9 +111,8 @@ def pages_of(data: bytes) -> int:
         if _PAGES.search(item)  # outlines have a `/Count`, too
         for count in _COUNT.findall(item)
     ]
-    if counts and max(counts):
-        return max(counts)
-    return sum(len(_PAGE.findall(part)) for part in (data, *_inflated(data)))
+    most = max(counts, default=0)
+    return most or sum(len(_PAGE.findall(part)) for part in (data, *_inflated(data)))
 
 
 def _inflated(data: bytes) -> Iterator[bytes]:
