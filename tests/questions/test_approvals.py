@@ -343,6 +343,23 @@ def test_a_call_without_a_rule_that_allows_it_is_told_to_the_model(project: Proj
     assert not (project.folder / "out").exists()
 
 
+def test_a_path_rule_cannot_be_left_by_dots_links_or_absolute_paths(project: Project) -> None:
+    (project.folder / "docs").mkdir()
+    (project.folder / "docs" / "a.txt").write_text("a")
+    (project.folder / "secret.txt").write_text("s")
+    (project.folder / "docs" / "link").symlink_to(project.folder)
+    (project.folder / "tools.py").write_text(
+        "def read(path: str) -> str:\n    open('read', 'a').write(f'{path}\\n')\n    return open(path).read()\n"
+    )
+    absolute = str(project.folder / "docs" / "a.txt")
+    paths = ["docs/a.txt", "docs/../secret.txt", "docs/link/secret.txt", absolute, "secret.txt", "./docs//a.txt"]
+    reply = calls(*({"path": path} for path in paths), tool="tools_read")
+    rule = '{tool: "function::tools.py::read", args: {path: "docs/**"}}'
+    write(project, TASK, [reply, says("end")], allowed=rule, asked="")
+    assert project.nika("run", "w.nika.yaml").code == 0
+    assert sorted(lines(project, "read")) == ["./docs//a.txt", "docs/a.txt"]
+
+
 def test_denying_goes_before_asking(project: Project) -> None:
     write(project, TASK, [calls(command("rm -r x"), command("echo a; rm x")), says("end")])
     text = (project.folder / "w.nika.yaml").read_text()
