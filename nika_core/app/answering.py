@@ -115,4 +115,5 @@ def send_answer(
         ) from None
     if wait.received is None:
         refuse_ended(recorded, node, history, now)
-    return write_signal(journal, recorded, node, history, payload, sender_here(how), now, "answer")
+    # Its task may be at work again, and ask something else next.
+    return write_signal(journal, recorded, node, history, payload, sender_here(how), now, "answer", wait.key)

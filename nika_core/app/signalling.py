@@ -59,14 +59,20 @@ def write_signal(
     sender: str,
     at: float,
     what: str = "signal",
+    key: str | None = None,
 ) -> SentSignal:
-    """Write a signal for a node, unless it was given one: the first one counts. Raise UsageError for another one."""
+    """Write a signal for a node, unless it was given one: the first one counts. Raise UsageError for another one.
+
+    Args:
+        key: what the signal is for, and nothing else; None: what the node waits for, now or next.
+    """
     sent = SentSignal(recorded.run.id, node, recorded.run.status)
     wait = history.latest_wait
     if wait is not None and wait.received is not None:
         by, given_at = str(wait.sender.get("by", "")), wait.sender.get("at", wait.received)
         return _repeated(sent, RecordedSignal(node, wait.key, wait.payload, by, given_at), payload, what)
-    key = history.waiting_for.key if history.waiting_for is not None else ""
+    if key is None:
+        key = history.waiting_for.key if history.waiting_for is not None else ""
     signal = RecordedSignal(history.identity or node, key, payload, sender, at)
     earlier = journal.add_signal(recorded.run.id, signal)
     return sent if earlier is None else _repeated(sent, earlier, payload, what)

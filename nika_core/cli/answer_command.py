@@ -58,14 +58,15 @@ def answer_command(
         _print_questions(nika.questions(rest[0] if rest else None), format_)
         return
     run, task, asked = _meant(rest)
+    is_answered = answer is not None or bool(input_) or file is not None
     if input_ or file is not None:
         if answer is not None or (input_ and file is not None):
             raise UsageError("the answer is given twice", hint="give yes or no, fields (-i), or a file")
         answer, digest = _given(input_ or [], file, digest)
-    if answer is None and (format_ is Format.JSON or not at_a_terminal()):
+    if not is_answered and (format_ is Format.JSON or not at_a_terminal()):
         _print_questions(asked, format_, whole=True)
         return
-    if answer is None:
+    if not is_answered:
         sent = _ask_all(asked)
     else:
         name = task or _only_one(run, asked)

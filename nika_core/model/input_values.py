@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from nika_core.model.bounded import shorten
 from nika_core.model.formats import FORMAT_NAMES, has_format
-from nika_core.model.json import Json, JsonObject, refuse_constant
+from nika_core.model.json import Json, JsonObject
+from nika_core.model.json_text import JsonSyntaxError, parse_json
 from nika_core.model.path import nesting
 from nika_core.model.workflow import InputSpec
 from nika_core.values import replace
@@ -86,8 +87,11 @@ def _read(type_: str, value: Any) -> Any:
         if not isinstance(value, str):
             return value
         try:
-            return json.loads(value, parse_constant=refuse_constant)
-        except (ValueError, RecursionError) as error:
+            return parse_json(value)
+        except JsonSyntaxError as error:
+            where = f"{error.reason} at line {error.line}, column {error.column}"
+            raise ValueError(f"expected JSON, found {shown_value(value)}: {where}") from None
+        except ValueError as error:
             raise ValueError(f"expected JSON, found {shown_value(value)}: {error}") from None
     if type_ == "string":
         if isinstance(value, str):

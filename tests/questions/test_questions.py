@@ -242,6 +242,9 @@ def test_a_kill_at_any_moment_loses_nothing_and_asks_once(project: Project, live
         (("form", "--file", "text.json"), "the answer cannot be used"),
         (("form", "--file", "no.json"), "no.json"),
         (("form", "--file", "list.json"), "an object with `answer`"),
+        (("form", "--file", "null.json"), "the answer has the fields n, j, and is not `null`"),
+        (("form", "-i", 'j={"a": 1, "a": 2}'), "the key 'a' stands twice in one object"),
+        (("form", "-i", "j=1e999"), "the number 1e999 is too large"),
         (("form", "--file", "wrong.json"), "the answer is for another question"),
         (("form", "--file", "large.json"), "bytes, and NIKA_MAX_OUTPUT allows"),
     ],
@@ -259,6 +262,7 @@ def test_bad_answers_are_refused_and_the_question_stays_open(
     for name, text in {
         "text.json": "{no",
         "list.json": "[1]",
+        "null.json": '{"answer": null}',
         "wrong.json": json.dumps({"answer": {"n": 1}, "digest": "0" * 32}),
         "large.json": json.dumps({"answer": {"j": "[" + "1," * 2000 + "1]"}}),
     }.items():

@@ -30,11 +30,15 @@ def log(context, text):
 class ConfirmStep(Step):
     async def run(self, payload, context):
         log(context, "confirm " + payload["what"])
+        while (context.folder / "hold").exists():
+            await asyncio.sleep(0.01)
+        file = context.folder / payload["what"]
+        question = file.read_text() if file.is_file() else payload["what"]
         form = {
             "mail": InputSpec("mail", format="email"),
             "tags": InputSpec("tags", enum=("a", "b", "c"), many=True, longest=2, required=False),
         }
-        answer = await context.ask(Question(message=payload["what"], form=form, words=("decline", "cancel")))
+        answer = await context.ask(Question(message=question, form=form, words=("decline", "cancel")))
         return {"answer": answer}
 
 
@@ -167,6 +171,22 @@ def test_a_tool_that_asks_in_a_task_of_its_own_is_told_its_answer(project: Proje
     assert "work -i mail=EMAIL [-i tags=a|b|c,...] (or decline, cancel)" in told
     done = project.nika("answer", "last", "work", *MAIL, "-i", "tags=a,c", "--resume", "--format", "json")
     assert done.json["output"] == {"answer": {"mail": "ada@example.com", "tags": ["a", "c"]}}
+
+
+def test_an_answer_is_not_for_what_a_task_that_is_at_work_again_asks_next(
+    project: Project, live: Callable[..., LiveRun]
+) -> None:
+    (project.folder / "question").write_text("Delete one file?")
+    paused(project, text="tasks:\n  - {id: work, confirm: question}\n")
+    (project.folder / "question").write_text("Delete all files?")
+    (project.folder / "hold").touch()
+    run = live("resume", "last")
+    run.until("task.started", "work")
+    assert project.nika("answer", "last", "work", *MAIL).code == 0
+    (project.folder / "hold").unlink()
+    ended = run.end()
+    assert (ended["status"], [each["message"] for each in ended["questions"]]) == ("paused", ["Delete all files?"])
+    assert any("is void" in data["message"] for data in events(project, "notice"))
 
 
 def test_a_word_takes_the_place_of_a_form(project: Project) -> None:

@@ -33,7 +33,11 @@ _ARGUMENTS: Final[JsonObject] = {
     "type": "object",
     "properties": {
         "url": {"type": "string", "description": "An absolute http:// or https:// URL of a public host"},
-        "method": {"type": "string", "enum": list(requests.METHODS), "description": "GET if it is not given"},
+        "method": {
+            "type": "string",
+            "enum": list(requests.METHODS),
+            "description": "GET if it is not given, POST with a body",
+        },
         "headers": {"type": "object", "additionalProperties": {"type": "string"}},
         "query": {"type": "object", "description": "Parameters that are added to the URL"},
         "json": {"description": "A body, sent as JSON"},
@@ -211,8 +215,11 @@ class HttpFacets(Facets):
         """Return the host and the method, but of a request that follows redirects: those may lead anywhere."""
         if payload.get("followRedirects"):
             return {}
+        try:
+            method = requests.build(payload, "").method  # as it is sent: a body makes it POST if none is given
+        except TaskError:  # it is not sent
+            return {}
         host = urls.rule_host(str(payload.get("url")))
-        method = str(payload.get("method") or "GET").upper()
         return {"method": method} if host is None else {"host": host, "method": method}
 
     async def tools(self, reference: str, context: StepContext) -> Sequence[Tool]:

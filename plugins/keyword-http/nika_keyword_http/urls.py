@@ -12,16 +12,18 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import quote, unquote
 
-from nika_core.plugin import Json, Placeholder, Template, TemplateValueError, codes
+from nika_core.plugin import Json, Placeholder, Template, TemplateValueError, codes, shorten
 
 _NEVER_IN_A_URL: Final = re.compile(r"[\x00-\x20\x7f-\xa0]")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _AUTHORITY_END: Final = re.compile(r"[/?#\\]")
 _PORT: Final = re.compile(r"[0-9]{1,5}\Z")
 _PLAIN_HOST: Final = re.compile(r"([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:[1-9][0-9]*)?")
+_NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")  # as the last label of a host, it makes the host an address
 _USUAL_PORTS: Final = {"http": 80, "https": 443}
 _STAND_IN: Final = "x"
 _STAND_IN_BASE: Final = "http://x"
@@ -198,7 +200,20 @@ def rule_host(url: str) -> str | None:
     if _PLAIN_HOST.fullmatch(host) is None:
         return None
     name, _, port = host.rpartition(":") if _PORT.match(host.rpartition(":")[2]) and ":" in host else (host, "", "")
+    if not _has_one_spelling(name):
+        return None
     return name if port and int(port) == _USUAL_PORTS[scheme] else host
+
+
+def _has_one_spelling(name: str) -> bool:
+    """Return whether a host is a name, or an address as it is usually written: `127.1` is 127.0.0.1, too."""
+    if not name.startswith("[") and not _NUMBER.fullmatch(name.rpartition(".")[2]):
+        return True
+    try:
+        address = ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return str(address) == name.strip("[]") and getattr(address, "ipv4_mapped", None) is None
 
 
 def without_query(url: str) -> str:
@@ -264,7 +279,7 @@ def _base(placeholder: Placeholder, value: Json) -> str:
 def _whole(placeholder: Placeholder, value: Json) -> str:
     if not isinstance(value, str):
         raise TemplateValueError(
-            f"{placeholder.text} is {as_text(value)[:60]}, and a URL is a text",
+            f"{placeholder.text} is {shorten(as_text(value), 60)}, and a URL is a text",
             code=codes.VALUE_NOT_ALLOWED_HERE,
             hint="name the field that holds the URL, e.g. {{task.url}}",
         )

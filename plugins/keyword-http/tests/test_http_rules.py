@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from nika_keyword_http.facets import HttpFacets
+from nika_keyword_http.request import build
 
 
 def described(**payload: Any) -> Any:
@@ -27,6 +28,14 @@ def described(**payload: Any) -> Any:
         ("https://api.example.com./", None),
         ("https://ＡＰＩ.example.com/", None),
         ("https://api%2eexample.com/", None),
+        ("http://127.0.0.1:8000/", "127.0.0.1:8000"),
+        ("http://127.1/", None),
+        ("http://2130706433/", None),
+        ("http://0x7f.0.0.1/", None),
+        ("http://127.0.0.01/", None),
+        ("https://[0:0:0:0:0:0:0:1]/", None),
+        ("https://[::ffff:127.0.0.1]/", None),
+        ("https://[::ffff:7f00:1]/", None),
         ("ftp://api.example.com/", None),
         ("api.example.com", None),
     ],
@@ -38,6 +47,28 @@ def test_the_host_is_the_one_that_is_called_or_unclear(url: str, host: str | Non
 def test_the_method_is_in_capital_letters_and_get_by_default() -> None:
     assert described(url="https://a.example/")["method"] == "GET"
     assert described(url="https://a.example/", method="post")["method"] == "POST"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"json": {}},
+        {"json": None},
+        {"body": ""},
+        {"form": {}},
+        {"method": " post "},
+        {"method": "Post", "body": "x"},
+        {},
+    ],
+)
+def test_the_method_of_a_call_is_the_one_that_is_sent(payload: dict[str, Any]) -> None:
+    call = {"url": "https://a.example/", **payload}
+    assert described(**call)["method"] == build(call, "").method
+
+
+def test_of_a_request_that_cannot_be_sent_nothing_can_be_said() -> None:
+    assert described(url="https://a.example/", method="TRACE") == {}
+    assert described(url="https://a.example/", json={}, body="x") == {}
 
 
 def test_of_a_request_that_follows_redirects_nothing_can_be_said() -> None:
