@@ -7,8 +7,9 @@ from typing import Final
 
 from nika_core import codes
 from nika_core.document.checks.check_context import Context
+from nika_core.document.checks.problem_report import ProblemReport
 from nika_core.document.checks.tool_entries import WorkflowPayload
-from nika_core.errors import NikaError, Place, Problem, Severity
+from nika_core.errors import NikaError, Place, Problem
 from nika_core.model.json import Json
 from nika_core.model.nearest import did_you_mean
 from nika_core.model.path_globs import glob_problem
@@ -52,17 +53,8 @@ def rule_problems(context: Context, rule: ToolRule, at: Callable[[NodePath], Pla
                 continue
             problems += _value_problems(kind, name, value, at)
         if not problems:
-
-            def report(
-                message: str,
-                place: Place,
-                *,
-                code: str = codes.UNKNOWN_TOOL,
-                hint: str | None = None,
-                severity: Severity = Severity.ERROR,
-            ) -> None:
-                problems.append(Problem(code, message, place, hint, severity))
-
+            report = ProblemReport(codes.UNKNOWN_TOOL)
+            problems = report.problems
             payload = WorkflowPayload(
                 context.workflow, context.settings.get(word, {}), context.environ or {}, at(("tool",)), at
             )

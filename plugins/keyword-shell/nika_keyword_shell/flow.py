@@ -92,6 +92,7 @@ class _Flow:
             return
         for name in _ALWAYS_SET:
             self._variables[name] = uncertain(self._everything)
+        self._leave_out_numbers()
         for _ in range(_MOST_PASSES):
             self._changed = False
             self._pass()
@@ -114,6 +115,20 @@ class _Flow:
         for command in self._structure.commands:
             self._record.add(evaluators.judge(command.words, command.fed, command.redirections))
         self._evaluated()
+
+    def _leave_out_numbers(self) -> None:
+        """Take values out of the words in which `$(wc -l < file)` and the like stand: what these print are numbers."""
+        substituted, self._structure.substituted = self._structure.substituted, []
+        for word, body in substituted:
+            commands = [self._structure.commands[number] for number in body]
+            if commands and all(map(_prints_numbers, commands)):
+                inside = [
+                    one for each in commands for one in (*each.words, *(one for _, one in each.redirections.inputs))
+                ]
+                numbers = {mark for one in inside for mark in one.values}
+                word.nested = [mark for mark in word.nested if mark not in numbers]
+            else:
+                self._structure.substituted.append((word, body))
 
     # Values that move
 
@@ -291,3 +306,9 @@ class _Flow:
             why = f"{record.lost} in the code of a shell is not followed"
             record.add([Finding(source, why, False) for source, _ in joined([arguments, fed])])
         return list(record.sorted())
+
+
+def _prints_numbers(command: Command) -> bool:
+    name = program_name(command.words[0]) if command.words else ""
+    options = all(word.text.startswith("-") and not word.led_by_value for word in command.words[1:])
+    return name == "seq" or (name == "wc" and options)

@@ -195,6 +195,8 @@ QUIET: Final = (
     "awk '/a|b/ {print $1}' {{x}}",
     "awk 'NR == 1 || /x/' {{x}}",
     "date +{{x}}",
+    "[ $(wc -l < {{x}}) -gt 3 ] || exit 1",
+    "for i in $(seq {{x}}); do echo $((i * 2)); done",
     "if grep -q {{x}} f; then echo yes; fi",
     "cat f | grep {{x}} | head -n 1 | cut -d: -f2",
     'test "$(cat f)" = {{x}}',

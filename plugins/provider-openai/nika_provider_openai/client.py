@@ -74,7 +74,7 @@ class Client(ServerClient):
 
     def info(self, model: str) -> ModelInfo:
         """Return what is known of the model, and what its server has refused so far."""
-        schema = not self.leaves_out(model, "response_format")
+        schema = not (self.leaves_out(model, "response_format") or self.leaves_out(model, "text"))
         return info_of(model, official=self._official, batch=self._batches, json_schema=schema)
 
     def models(self) -> Sequence[ModelInfo]:
