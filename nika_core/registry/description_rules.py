@@ -110,6 +110,7 @@ TEMPLATE_SOURCE: Final[Rules] = {
     "default_source": _TRUTH,
     "optional": _TRUTH,
     "known_before_run": _TRUTH,
+    "secret": _TRUTH,
     "may_be_missing": _TRUTH,
 }
 LIMIT_POLICY: Final[Rules] = {"name": _TEXT, "summary": _TEXT, "policy": _OBJECT_NAME}
