@@ -13,7 +13,7 @@ from nika_core.errors import NikaError, Place, Problem
 from nika_core.model.json import Json
 from nika_core.model.nearest import did_you_mean
 from nika_core.model.path_globs import glob_problem
-from nika_core.model.tool_rules import ANY_MORE, ToolRule, covers_entry, tool_of
+from nika_core.model.tool_rules import ANY_MORE, ToolRule, covers_entry, may_overlap_entry, tool_of
 from nika_core.model.tools import may_overlap
 from nika_core.model.workflow import NodePath
 from nika_core.plugin import RuleField
@@ -108,8 +108,10 @@ def check_asked(
     for index, entry in enumerate(entries):
         tool, place = tool_of(entry), at(("askTools", index))
         forbidding = next((one for one in forbidden if covers_entry(one, entry)), None)
-        if not any(may_overlap(tool, tool_of(one)) for one in allowed):
-            message = f"'{tool}' in `askTools` can match nothing: {whose} `allowedTools` has no such tool"
+        if not any(may_overlap_entry(entry, one) for one in allowed):
+            of_tool = any(may_overlap(tool, tool_of(one)) for one in allowed)
+            shown, what = (entry, "allows no such call") if of_tool else (tool, "has no such tool")
+            message = f"'{shown}' in `askTools` can match nothing: {whose} `allowedTools` {what}"
             hint = "add it to `allowedTools`, whose calls `askTools` puts to a person, or remove it"
             yield Problem(codes.UNKNOWN_TOOL, message, place, hint)
         elif forbidding is not None:
