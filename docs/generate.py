@@ -125,7 +125,7 @@ VALUES = [
     *("Graph", "Edge", "EdgeKind"),
     *("Limit", "LimitKind", "Unit", "timeout_of", "output_of", "EventKind", "Clock"),
     *("input_spec", "check_answer", "answer_text", "AnswerError"),
-    *("read_path", "nearest", "bound", "import_in_thread"),
+    *("read_path", "nearest", "bound", "shorten", "shorten_start", "import_in_thread"),
 ]
 
 FACE = {

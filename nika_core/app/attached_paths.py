@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nika_core.errors import TemplateValueError
+from nika_core.model.bounded import shorten
 from nika_core.model.files import FileError, read_file
 from nika_core.model.media import MAX_MEDIA_BYTES, inside, resolved_inside
 from nika_core.model.workflow import Task
@@ -42,7 +43,7 @@ def _files(field: str, names: list[Any], task: Task, run_folder: Callable[[], st
             digest = hashlib.sha256(read_file(path, MAX_MEDIA_BYTES)).hexdigest()
         except FileError as error:
             raise TemplateValueError(
-                f"in '{field}.{number}': the file {str(name)[:200]!r} {error.reason}", hint=error.hint
+                f"in '{field}.{number}': the file {shorten(str(name), 200)!r} {error.reason}", hint=error.hint
             ) from None
         entries.append({"path": name if literal else str(path), "digest": digest})
     return entries

@@ -8,6 +8,7 @@ import importlib
 import os
 import sys
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -18,6 +19,7 @@ from nika_core import codes
 from nika_core.cli.console import (
     allow_colours,
     mask_with,
+    masked,
     open_closed_streams,
     plain,
     print_data,
@@ -93,11 +95,32 @@ class LazyGroup(typer.core.TyperGroup):
                 ctx.fail(f"No such command {args[0]!r}. Did you mean {near!r}?")
         return super().resolve_command(ctx, args)
 
+    def make_context(self, *args: Any, **more: Any) -> Any:
+        """As Typer does; the message of a usage error is masked, since it repeats what was typed."""
+        with _usage_errors_masked():
+            return super().make_context(*args, **more)
+
+    def invoke(self, ctx: Any) -> Any:
+        """As Typer does; the message of a usage error is masked."""
+        with _usage_errors_masked():
+            return super().invoke(ctx)
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """The table, without importing what it lists."""
         summaries = {name: lazy.summary for name, lazy in COMMANDS.items()} | _of_plugins()
         with formatter.section("Commands"):
             formatter.write_dl([(plain(name), plain(summary)) for name, summary in summaries.items()])
+
+
+@contextlib.contextmanager
+def _usage_errors_masked() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        # Only the library's own errors have both; its module is private to Typer.
+        if hasattr(error, "format_message") and isinstance(message := getattr(error, "message", None), str):
+            error.message = masked(message)  # type: ignore[attr-defined]  # see above
+        raise
 
 
 def _of_plugins() -> dict[str, str]:

@@ -135,11 +135,11 @@ def _pretty(path: Path, loaded: nika.LoadedWorkflow, problems: list[Problem]) ->
     errors = errors_in(loaded)
     warnings = len(loaded.problems) - errors
     if errors:
-        print_data(f"{style_data('✗', 'red')} {plain(str(path))}: {_count(errors, 'error')}{_and(warnings)}")
+        print_data(f"{style_data('✗', 'red')} {plain(masked(str(path)))}: {_count(errors, 'error')}{_and(warnings)}")
     else:
         workflow = loaded.workflow
         size = f"{_count(len(workflow.tasks), 'task')}, {_count(len(workflow.flows), 'flow')}" if workflow else ""
-        print_data(f"{style_data('✓', 'green')} {plain(str(path))}: valid, {size}{_and(warnings)}")
+        print_data(f"{style_data('✓', 'green')} {plain(masked(str(path)))}: valid, {size}{_and(warnings)}")
 
 
 def _count(number: int, noun: str) -> str:

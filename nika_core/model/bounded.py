@@ -42,6 +42,17 @@ def shorten(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 3] + "..."
 
 
+def shorten_start(text: str, length: int, *, cut: bool = False) -> str:
+    """Return the end of a text: at most `length` characters, the first one `…` if there was more.
+
+    Args:
+        cut: whether it is the end of a longer text already.
+    """
+    if len(text) > length:
+        return "…" + text[len(text) - length + 1 :]
+    return "…" + text[max(0, len(text) - length + 1) :] if cut else text
+
+
 def bound(text: str, max_bytes: int | None, original_bytes: int | None = None) -> Bounded:
     """Cut `text` to `max_bytes` of UTF-8, its last line then `[TRUNCATED: A bytes → B bytes]`.
 
@@ -54,7 +65,7 @@ def bound(text: str, max_bytes: int | None, original_bytes: int | None = None) -
         return Bounded(text, False, original)
     notice = f"\n[TRUNCATED: {original} bytes → {max_bytes} bytes]".encode()
     if len(notice) > max_bytes:  # no room to tell: the flag does
-        return Bounded(text.encode("utf-8", "replace")[:max_bytes].decode("utf-8", "ignore"), True, original)
+        notice = "…".encode() if max_bytes >= len("…".encode()) else b""
     kept = text.encode("utf-8", "replace")[: max_bytes - len(notice)].decode("utf-8", "ignore")
     return Bounded(kept + notice.decode(), True, original)
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
-from urllib.parse import quote
 
 from nika_core.model.json import Json
+from nika_core.model.secret_forms import MIN_LENGTH, forms_of, pattern_of
+from nika_core.model.secret_pieces import SecretPieces
 
 MASK: Final = "***"
-MIN_LENGTH: Final = 6
 _SECRET_NAME: Final = re.compile(r"(?:_KEY|_TOKEN|_SECRET|_PASSWORD)\Z")
 
 
@@ -31,34 +30,29 @@ def masked_number(value: Any, mask: Callable[[str], str]) -> Any:
 
 
 class Masker:
-    """Replaces secret values by `***`, also if they are escaped in JSON, a JSON number, or percent-encoded in
-    a URL.
+    """Replaces secret values by `***`, in each form of `secret_forms`, as a JSON number, and what is left of one
+    where a text was cut.
 
     Attributes:
         active: whether there is anything to replace.
     """
 
     def __init__(self, values: Iterable[str] = ()) -> None:
-        forms: set[str] = set()
-        for value in values:
-            stripped = value.strip()
-            # What has several lines is also shown line by line, and with others' lines between its own.
-            for part in {value, stripped, *map(str.strip, stripped.splitlines())}:
-                if len(part) >= MIN_LENGTH:
-                    forms.update({part, json.dumps(part)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1]})
-                    forms.update({quote(part, safe=""), quote(part)})
-                    if part.isdecimal() and len(number := part.lstrip("0")) >= MIN_LENGTH:
-                        forms.add(number)
         # The longest first, so that a secret that contains another one is masked whole.
-        ordered = sorted(forms, key=lambda form: (-len(form), form))
-        self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+        ordered = sorted({form for value in values for form in forms_of(value)}, key=lambda form: (-len(form), form))
+        self._pattern = pattern_of(ordered)
         self.active = bool(ordered)
         self._forms = ordered
+        self._pieces = SecretPieces(ordered)
         self._initials = frozenset(form[0] for form in ordered)
         self._longest = max(map(len, ordered), default=0)
 
     def text(self, text: str) -> str:
-        """`text` with every secret replaced."""
+        """Return `text` with every secret replaced, and every piece of one beside the mark of a cut."""
+        return text if self._pattern is None else self._pieces.replaced(self._pattern.sub(MASK, text), MASK)
+
+    def whole(self, text: str) -> str:
+        """Return `text` with every whole secret replaced."""
         return text if self._pattern is None else self._pattern.sub(MASK, text)
 
     def json(self, value: Json) -> Any:
@@ -105,7 +99,7 @@ class Masker:
 class StreamMasker:
     """Masks a stream: holds back what may be the beginning of a secret, and nothing else, until more has come.
 
-    What is shown in all is exactly what `Masker.text` makes of the whole.
+    What is shown in all is exactly what `Masker.whole` makes of the whole.
     """
 
     def __init__(self, masker: Masker) -> None:
@@ -119,9 +113,9 @@ class StreamMasker:
         text = self._kept + text
         cut = self._masker.certain(text)
         self._kept = text[cut:]
-        return self._masker.text(text[:cut])
+        return self._masker.whole(text[:cut])
 
     def flush(self) -> str:
         """Return the rest."""
-        rest, self._kept = self._masker.text(self._kept), ""
+        rest, self._kept = self._masker.whole(self._kept), ""
         return rest

@@ -38,7 +38,7 @@ from nika_core.plugin.keyword import Keyword
 from nika_core.plugin.step import Declined, Step, StepContext, StepOutput, WaitFor
 
 if TYPE_CHECKING:
-    from nika_core.model.bounded import bound
+    from nika_core.model.bounded import bound, shorten, shorten_start
     from nika_core.model.clock import Clock
     from nika_core.model.events import EventKind
     from nika_core.model.files import FileError, is_folder, json_of, open_file, read_file, read_json, read_text, text_of
@@ -146,7 +146,7 @@ _LAZY: Final = {
     "nika_core.plugin.token_estimate": ("estimate_tokens",),
     "nika_core.plugin.template_source": ("Scope", "Source", "SourceReport", "TemplateSource", "TypedSource", "Values"),
     "nika_core.plugin.tool": ("RuleField", "Tool", "ToolResult"),
-    "nika_core.model.bounded": ("bound",),
+    "nika_core.model.bounded": ("bound", "shorten", "shorten_start"),
     "nika_core.model.files": (
         "FileError",
         "is_folder",
@@ -288,6 +288,8 @@ __all__ = [
     "read_json",
     "read_path",
     "read_text",
+    "shorten",
+    "shorten_start",
     "text_of",
     "timeout_of",
 ]

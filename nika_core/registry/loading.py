@@ -16,6 +16,7 @@ import pluggy
 
 from nika_core import codes
 from nika_core.errors import PluginError
+from nika_core.model.bounded import shorten
 from nika_core.plugin import (
     API_VERSION,
     Command,
@@ -55,7 +56,7 @@ def metadata_error(record: PluginRecord) -> PluginError:
 def one_line(error: BaseException) -> str:
     """An exception on one line, bounded."""
     text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}"[:300] if text else type(error).__name__
+    return shorten(f"{type(error).__name__}: {text}", 300) if text else type(error).__name__
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from typing import Final
 
 from nika_core import codes
 from nika_core.errors import TemplateValueError
+from nika_core.model.bounded import shorten
 from nika_core.model.json import Json
 from nika_core.model.template import Placeholder, Template
 from nika_core.template.rendering import to_text
@@ -51,7 +52,7 @@ def path_within(template: Template | str, values: Sequence[Json], *, whole: bool
     if leads_out:
         where = f"the folder {folder}" if folder else "the workflow's folder"
         raise TemplateValueError(
-            f"the value of {shown} leads out of {where}: {path[:_SHOWN]!r}",
+            f"the value of {shown} leads out of {where}: {shorten(path, _SHOWN)!r}",
             code=codes.VALUE_NOT_ALLOWED_HERE,
             hint="a value is a path within the folder that is written before it, without .. that leads out of it",
         )

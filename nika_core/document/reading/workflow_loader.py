@@ -19,6 +19,7 @@ from nika_core.document.yaml.read_limits import ReadLimits
 from nika_core.document.yaml.recovery import parse_with_recovery
 from nika_core.document.yaml.source_map import SourceMap
 from nika_core.errors import Place, Problem, Severity, exit_code_of
+from nika_core.model.bounded import shorten
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.graph import Graph
 from nika_core.model.limits import LimitKind, Limits
@@ -117,7 +118,7 @@ def _read(options: _LoadOptions, text: bytes | None, deadline: ValidationDeadlin
             codes.DEPTH_LIMIT, "the document is nested too deeply", Place(str(path), 1, 1), "make it flatter"
         )
     except Exception as error:
-        why = f"{type(error).__name__}: {error}"[:500]
+        why = shorten(f"{type(error).__name__}: {error}", 500)
         hint = "this is a bug in Nika or in a plugin: please report it, with the file"
         problem = Problem(codes.INTERNAL, f"the file could not be checked: {why}", Place(str(path)), hint)
     return LoadedWorkflow(None, (problem,), decoded)

@@ -22,6 +22,7 @@ from nika_core.engine.task.step_events import checked_data, checked_kind, checke
 from nika_core.engine.task.tool_calls import call_tool, find_tools
 from nika_core.engine.task.waits import suspended
 from nika_core.errors import Category, TaskError
+from nika_core.model.bounded import shorten
 from nika_core.model.codec import usage_json
 from nika_core.model.events import EventKind
 from nika_core.model.ids import identity_in
@@ -133,7 +134,9 @@ class TaskContext:
         self._alive()
         data: dict[str, Any] = checked_progress(done, total, self.keyword.spec.name)
         if self._services.reporter.watched:
-            self._services.reporter.show_progress(self.task_id, {**data, "text": str(text)[:_LONGEST_PROGRESS]})
+            self._services.reporter.show_progress(
+                self.task_id, {**data, "text": shorten(self._services.reporter.mask(str(text)), _LONGEST_PROGRESS)}
+            )
 
     @property
     def saved(self) -> Json:

@@ -72,4 +72,4 @@ def _cut(text: str, max_bytes: int) -> str:
     data = text.encode("utf-8", "replace")
     if len(data) <= max_bytes:
         return text
-    return "[the beginning is left out]\n" + data[len(data) - max(0, max_bytes - 32) :].decode("utf-8", "ignore")
+    return "[the beginning is left out]\n…" + data[len(data) - max(0, max_bytes - 32) :].decode("utf-8", "ignore")

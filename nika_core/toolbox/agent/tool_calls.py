@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from nika_core.errors import Category, TaskError
+from nika_core.model.bounded import shorten
 from nika_core.model.events import EventKind
 from nika_core.model.message import Message, Role, ToolCall, ToolResultPart
 from nika_core.plugin.step import StepContext
@@ -67,7 +68,7 @@ async def _run(call: ToolCall, tools: Mapping[str, Tool], context: StepContext) 
     tool = tools.get(call.name)
     problem = _problem(call, tool, tools)
     if tool is None or call.arguments is None or problem is not None:
-        arguments = call.raw[:_RAW] if call.arguments is None else call.arguments
+        arguments = shorten(call.raw, _RAW) if call.arguments is None else call.arguments
         data = {"tool": tool.name if tool else call.name, "arguments": arguments, "isError": True}
         context.notice(str(problem), kind=EventKind.TOOL_CALLED, data=data)
         return ToolResult(f"{problem} Fix that and call the tool again.", is_error=True)
@@ -79,7 +80,7 @@ def _problem(call: ToolCall, tool: Tool | None, tools: Mapping[str, Tool]) -> st
     if tool is None:
         return f"There is no tool {call.name!r}. The tools are: {', '.join(tools) or 'none'}."
     if call.arguments is None:
-        return f"The arguments are not a JSON object: {call.raw[:_RAW]!r}."
+        return f"The arguments are not a JSON object: {shorten(call.raw, _RAW)!r}."
     try:
         problems = value_problems(dict(call.arguments), tool.spec.parameters)
     except TaskError:  # the schema is the tool's and not ours to judge: the tool checks for itself

@@ -28,7 +28,7 @@ class UnreadableReplyError(Exception):
 
     def __init__(self, data: bytes, *, first: bool) -> None:
         super().__init__("it is not JSON")
-        self.data = data[:_SHOWN]
+        self.data = data if len(data) <= _SHOWN else data[:_SHOWN] + "…".encode()
         self.first = first
 
 

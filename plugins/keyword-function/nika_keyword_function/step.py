@@ -189,6 +189,8 @@ def _no_answer(ended: ProcessResult, reference: str) -> TaskError:
     else:
         what = f"{reference} ended its process with exit code {ended.exit_code}, without a result"
     tail = ended.stderr.tail[-600:].decode("utf-8", "replace").strip()
+    if tail and ended.stderr.total > 600:
+        tail = f"…{tail}"
     return TaskError(what, hint=f"it wrote: {tail}" if tail else "a function returns a value, or raises an error")
 
 

@@ -24,7 +24,7 @@ class FailedError(Exception):
 
     def __init__(self, status: str, message: str, **more: Any) -> None:
         super().__init__(message)
-        self.answer = {"status": status, "message": message[:_MAX_MESSAGE], **more}
+        self.answer = {"status": status, "message": _shortened(message, _MAX_MESSAGE), **more}
 
 
 class Channel:
@@ -154,7 +154,7 @@ def _load_module(name: str) -> ModuleType:
 def _raised(error: BaseException, status: str) -> FailedError:
     """Return what was raised, with the last line of the function's own part of the traceback."""
     if isinstance(error, SystemExit):
-        return FailedError("exit", f"sys.exit({error.code!r})"[:200], during=status)
+        return FailedError("exit", f"sys.exit({_shortened(repr(error.code), 200)})", during=status)
     import traceback
 
     first = error.__traceback__
@@ -174,11 +174,16 @@ def _raised(error: BaseException, status: str) -> FailedError:
     return FailedError(status, message, type=name, where=_where(error, first))
 
 
+def _shortened(text: str, length: int) -> str:
+    """Return at most `length` characters. What is left of a secret is masked only beside the mark of a cut."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
 def _where(error: BaseException, first: TracebackType | None) -> str:
     import linecache
 
     if isinstance(error, SyntaxError) and error.filename:
-        return f"{error.filename}:{error.lineno}: {(error.text or '').strip()[:200]}"
+        return f"{error.filename}:{error.lineno}: {_shortened((error.text or '').strip(), 200)}"
     own = None
     libraries = (os.__file__.removesuffix("os.py"), "<frozen")
     while first is not None:
@@ -189,7 +194,7 @@ def _where(error: BaseException, first: TracebackType | None) -> str:
     if own is None:
         return ""
     code = own.tb_frame.f_code
-    line = linecache.getline(code.co_filename, own.tb_lineno).strip()[:200]
+    line = _shortened(linecache.getline(code.co_filename, own.tb_lineno).strip(), 200)
     return f"{code.co_filename}:{own.tb_lineno} in {code.co_name}: {line}"
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, quote_plus
 
-from nika_core.plugin import Category, Json, JsonObject, TaskError, codes
+from nika_core.plugin import Category, Json, JsonObject, TaskError, codes, shorten
 from nika_keyword_http.urls import as_text, why_not_a_url
 
 TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
@@ -77,7 +77,7 @@ def method_of(value: Json, *, has_body: bool = False) -> str:
         return "POST" if has_body else "GET"
     method = value.strip().upper() if isinstance(value, str) else ""
     if not TOKEN.match(method) or len(method) > 32 or method in REFUSED_METHODS:
-        raise wrong("method", f"{as_text(value)[:40]!r} cannot be sent", f"one of {', '.join(METHODS)}")
+        raise wrong("method", f"{shorten(as_text(value), 40)!r} cannot be sent", f"one of {', '.join(METHODS)}")
     return method
 
 
@@ -133,7 +133,7 @@ def _utf8(field: str, text: str) -> bytes:
 
 def _pairs(field: str, value: Json) -> Iterator[tuple[str, str]]:
     if not isinstance(value, Mapping):
-        raise wrong(field, f"is names and values, not {as_text(value)[:60]}")
+        raise wrong(field, f"is names and values, not {shorten(as_text(value), 60)}")
     for name, item in value.items():
         items: Iterable[Json] = item if isinstance(item, Sequence) and not isinstance(item, str) else (item,)
         for one in items:
@@ -175,7 +175,9 @@ def statuses(value: Json) -> Statuses:
     for text in texts:
         match = _STATUS.match(text)
         if match is None:
-            raise wrong("expectStatus", f"'{text[:40]}' is not a status", "write 204, 2xx, 200-299, or a list of these")
+            raise wrong(
+                "expectStatus", f"'{shorten(text, 40)}' is not a status", "write 204, 2xx, 200-299, or a list of these"
+            )
         first, last, hundred = match.groups()
         low, high = (int(hundred) * 100, int(hundred) * 100 + 99) if hundred else (int(first), int(last or first))
         if low > high:

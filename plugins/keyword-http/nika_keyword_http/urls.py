@@ -16,7 +16,7 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import quote, unquote
 
-from nika_core.plugin import Json, Placeholder, Template, TemplateValueError, codes
+from nika_core.plugin import Json, Placeholder, Template, TemplateValueError, codes, shorten
 
 _NEVER_IN_A_URL: Final = re.compile(r"[\x00-\x20\x7f-\xa0]")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -279,7 +279,7 @@ def _base(placeholder: Placeholder, value: Json) -> str:
 def _whole(placeholder: Placeholder, value: Json) -> str:
     if not isinstance(value, str):
         raise TemplateValueError(
-            f"{placeholder.text} is {as_text(value)[:60]}, and a URL is a text",
+            f"{placeholder.text} is {shorten(as_text(value), 60)}, and a URL is a text",
             code=codes.VALUE_NOT_ALLOWED_HERE,
             hint="name the field that holds the URL, e.g. {{task.url}}",
         )

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from nika_core.plugin import Category
+from nika_core.plugin import Category, shorten
 
 MAX_MESSAGE: Final = 64 * 1024 * 1024  # bytes of one message; more is not a message but a fault
 ELICIT: Final = "elicitation/create"
@@ -238,7 +238,7 @@ def reason_in_text(text: str) -> str:
 
 def cut(text: str) -> str:
     """Return a server's words on one line, at most 300 characters."""
-    line = " ".join(text[: 10 * _SHOWN].split())
+    line = " ".join(shorten(text, 10 * _SHOWN).split())
     return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
 
 

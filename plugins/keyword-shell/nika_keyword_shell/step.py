@@ -123,9 +123,11 @@ def _failure(ended: ProcessResult, output: StepOutput) -> TaskError:
 def _end_of(captured: Captured) -> str:
     """Return the last lines, whole ones if there are any."""
     tail = captured.tail[-_TOLD_BYTES:]
-    if len(tail) < captured.total and b"\n" in tail.rstrip():
-        tail = tail[tail.index(b"\n") + 1 :]
-    return tail.decode("utf-8", "replace").strip()
+    cut = len(tail) < captured.total
+    if cut and b"\n" in tail.rstrip():
+        tail, cut = tail[tail.index(b"\n") + 1 :], False
+    text = tail.decode("utf-8", "replace").strip()
+    return f"…{text}" if cut and text else text
 
 
 def _signal_name(number: int) -> str | None:

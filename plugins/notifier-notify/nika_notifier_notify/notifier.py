@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from nika_core.plugin import Category, NotifierSetup, QuestionNotice, TaskError
+from nika_core.plugin import Category, NotifierSetup, QuestionNotice, TaskError, shorten_start
 from nika_core.toolbox.network import AddressGuard, guarded_client
 from nika_core.toolbox.process import ProcessResult, run
 from nika_notifier_notify.variables import filled, why_not_url
@@ -104,5 +104,7 @@ def _one_line(value: str, name: str) -> str:
 
 def _end_of(ended: ProcessResult) -> str:
     how = f"was killed by {ended.signal_name}" if ended.signal_name else f"failed with exit code {ended.exit_code}"
-    written = (ended.stderr.tail or ended.stdout.tail).decode("utf-8", "replace").strip()[-_TOLD:]
+    captured = ended.stderr if ended.stderr.tail else ended.stdout
+    text = captured.tail.decode("utf-8", "replace").strip()
+    written = shorten_start(text, _TOLD, cut=len(captured.tail) < captured.total)
     return f"{how}: {written}" if written else how
