@@ -32,6 +32,7 @@ from nika_core.model.question import is_question, question_of
 from nika_core.plugin import NotifierSetup, QuestionNotice
 
 LONGEST_TEXT: Final = 4096  # bytes of a message and of a shown value
+_LONGEST_CHOICES: Final = 1000  # characters of a field's choices in the command, which is put into one variable
 _MARGIN: Final = 2.0  # seconds beyond a notifier's time, for what is made and cancelled
 
 
@@ -170,7 +171,7 @@ class QuestionNotices:
             show="" if question.show is None else _cut(masker.text(_text(question.show))),
             form=masker.json(wait.about.get("form")),
             words=question.words,
-            command=masker.text(answer_command_line(self._run_id, command.node, question, wait.key)),
+            command=masker.text(answer_command_line(self._run_id, command.node, question, wait.key, _LONGEST_CHOICES)),
             digest=wait.key,
             since=since,
             expires_at=wait.deadline,

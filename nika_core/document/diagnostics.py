@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -90,11 +89,6 @@ def _with_file(problem: Problem, path: Path) -> dict[str, Any]:
     place = problem.place
     other = place is not None and place.path and Path(place.path) != path
     return problem_json(problem) | ({"path": place.path} if place is not None and other else {})
-
-
-def validate_json(files: Mapping[Path, LoadedWorkflow]) -> dict[str, Any]:
-    """Return the whole document of `validate --format json`."""
-    return {"files": [file_json(path, loaded) for path, loaded in files.items()]}
 
 
 def _message(text: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+from itertools import accumulate
 from typing import Final
 
 from nika_core.model.approval import YES
@@ -13,11 +15,14 @@ from nika_core.model.workflow import InputSpec
 _DIGEST: Final = 12  # characters
 
 
-def answer_command_line(run_id: str, task: str, question: Question, digest: str = "") -> str:
+def answer_command_line(
+    run_id: str, task: str, question: Question, digest: str = "", longest: int | None = None
+) -> str:
     """Return the command that answers a question, with the fields of its form to fill in.
 
     Args:
         digest: of the question; with it, the command cannot answer another question that the task asks later.
+        longest: characters that the choices of one field may have; of longer ones, the first are shown. None: any.
     """
     command = f"nika answer {run_id} {shell_id(task)}"
     if digest:
@@ -28,16 +33,20 @@ def answer_command_line(run_id: str, task: str, question: Question, digest: str 
         (field,) = question.form.values()
         others = [str(value) for value in field.enum or () if value != YES]
         return f"{command} yes (or {', '.join(others)})"
-    fields = [(f"-i {name}={_values(spec)}", spec.required) for name, spec in question.form.items()]
+    # Names and choices may be a stranger's, and people paste the line into a shell.
+    fields = [
+        (f"-i {shlex.quote(f'{name}={_values(spec, longest)}')}", spec.required) for name, spec in question.form.items()
+    ]
     instead = [f"(or {', '.join(question.words)})"] if question.words else []
     return " ".join([command, *(field if required else f"[{field}]" for field, required in fields), *instead])
 
 
-def _values(spec: InputSpec) -> str:
+def _values(spec: InputSpec, longest: int | None) -> str:
     if spec.enum:
-        shown = "|".join(
-            value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in spec.enum
-        )
+        choices = [value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in spec.enum]
+        ends = accumulate(len(choice) + 1 for choice in choices)
+        first = [each for each, end in zip(choices, ends, strict=True) if longest is None or end <= longest]
+        shown = "|".join(first if len(first) == len(choices) else [*first, "..."])
     else:
         shown = (spec.format or spec.type).upper()
     return f"{shown},..." if spec.many else shown

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from nika_core.model.tool_rules import tool_of
-from nika_core.model.tools import may_overlap
+from nika_core.model.tool_rules import may_overlap_entry
 from nika_core.model.workflow import AgentBlock, KeywordCategory, Task, Workflow
 from nika_core.values import replace
 
@@ -18,7 +17,7 @@ def entries_asked(task: Task, agent: AgentBlock, category: KeywordCategory) -> t
         return ()
     allowed = (agent.allowed_tools if task.allowed_tools is None else task.allowed_tools) or ()
     entries = dict.fromkeys((*task.ask_tools, *agent.ask_tools))
-    return tuple(entry for entry in entries if any(may_overlap(tool_of(entry), tool_of(one)) for one in allowed))
+    return tuple(entry for entry in entries if any(may_overlap_entry(entry, one) for one in allowed))
 
 
 def tools_asked(

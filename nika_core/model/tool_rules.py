@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from nika_core.model.json import Json
 from nika_core.model.path_globs import covers_glob, match_paths
-from nika_core.model.tools import covers
+from nika_core.model.tools import covers, may_overlap
 from nika_core.values import dataclass
 
 ANY_MORE: Final = "*"  # as the last of a rule's words: further words may follow
@@ -82,6 +82,31 @@ def covers_entry(outer: str, inner: str) -> bool:
     return narrower is not None and all(
         name in narrower.fields and _implies(narrower.fields[name], wanted) for name, wanted in rule.fields.items()
     )
+
+
+def may_overlap_entry(one: str, other: str) -> bool:
+    """Return whether some call may match both entries; in doubt it may."""
+    if not may_overlap(tool_of(one), tool_of(other)):
+        return False
+    first, second = rule_of(one), rule_of(other)
+    if first is None or second is None:
+        return True
+    return not any(
+        _exclude(wanted, second.fields[name]) for name, wanted in first.fields.items() if name in second.fields
+    )
+
+
+def _exclude(one: Json, other: Json) -> bool:
+    """Return whether no call can match both values of a field, not even in doubt."""
+    if isinstance(one, str) and isinstance(other, str):
+        return one != other
+    if not isinstance(one, list) or not isinstance(other, list) or not one or not other:
+        return False
+    (first, first_open), (second, second_open) = _words(one), _words(other)
+    if (len(first) < len(second) and not first_open) or (len(second) < len(first) and not second_open):
+        return True
+    both = min(len(first), len(second))
+    return _program(first[0]) != _program(second[0]) or first[1:both] != second[1:both]
 
 
 def match_fields(entry: str, described: Mapping[str, Json], folder: Path) -> Match:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import zlib
 from pathlib import Path
 
@@ -37,6 +38,17 @@ def test_compressed_objects_that_never_end_take_little_memory() -> None:
     bomb = zlib.compress(b"\0" * (200 * 1024 * 1024), 9)
     head = b"<< /Type /ObjStm /Filter /FlateDecode >>"
     assert pages_of(b"%PDF-1.5\n" + head + b"\nstream\n" + bomb + b"\nendstream") == 0
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [b"<<", b"/ObjStm", b"/ObjStm >>", b"/Type /Pages ", b"<< /Type /Pages ", b"/Count 1", b"/Encrypt 1 ", b"/Type "],
+)
+def test_a_hostile_pdf_takes_time_in_proportion_to_its_size(piece: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.pdf").write_bytes(b"%PDF-1.4\n" + piece * (2_000_000 // len(piece)))
+    began = time.process_time()
+    read_media(tmp_path / "a.pdf")
+    assert time.process_time() - began < 5  # what grows with its square takes many minutes
 
 
 @given(st.binary(max_size=200), st.sampled_from([b"", b"%PDF-1.4\n", b"<< /Type /Pages ", b"/ObjStm >>\nstream\n"]))

@@ -12,7 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nika_core.model.path_globs import glob_problem, match_paths
-from nika_core.model.tool_rules import Match, covers_entry, entry_text, match_fields, rule_of, tool_of
+from nika_core.model.tool_rules import (
+    Match,
+    covers_entry,
+    entry_text,
+    match_fields,
+    may_overlap_entry,
+    rule_of,
+    tool_of,
+)
 
 PARTS = st.sampled_from(
     ["..", ".", "", "docs", "a", "b.txt", "~", "link", "out", "...", "..;", "%2e%2e", "Docs", " .."]
@@ -123,6 +131,17 @@ def test_what_a_covered_rule_allows_the_covering_one_allows(
 ) -> None:
     if covers_entry(argv(*outer), argv(*inner)) and match_fields(argv(*inner), {"argv": words}, Path()) is Match.YES:
         assert match_fields(argv(*outer), {"argv": words}, Path()) is Match.YES
+
+
+@given(
+    one=st.lists(WORDS, min_size=1, max_size=4),
+    other=st.lists(WORDS, min_size=1, max_size=4),
+    words=st.lists(WORDS, min_size=1, max_size=5),
+)
+def test_rules_that_one_call_may_match_may_overlap(one: list[str], other: list[str], words: list[str]) -> None:
+    surely = match_fields(argv(*one), {"argv": words}, Path()) is Match.YES
+    if surely and match_fields(argv(*other), {"argv": words}, Path()) is not Match.NO:
+        assert may_overlap_entry(argv(*one), argv(*other))
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -89,8 +89,19 @@ def test_two_questions_are_two_notices_and_a_form_is_in_its_notice(
     notices = {notice["task"]: notice for notice in told()}
     assert len(told()) == len(notices) == 2
     assert notices["where"]["form"]["to"]["enum"] == ["a", "b"]
-    assert notices["where"]["command"].endswith("-i to=a|b")
+    assert notices["where"]["command"].endswith("-i 'to=a|b'")
     assert len({notice["key"] for notice in told()}) == 2
+
+
+def test_a_question_with_very_many_choices_is_told(project: Project, configure: Configure, told: Told) -> None:
+    configure(COMMAND)
+    choices = ", ".join(f"{'x' * 60}{number}" for number in range(3000))  # more than one variable can hold
+    project.write(f"- {{id: where, ask: {{message: 'Where?', form: {{to: {{type: string, enum: [{choices}]}}}}}}}}\n")
+    run(project)
+    (notice,) = told()
+    assert len(notice["form"]["to"]["enum"]) == 3000
+    assert notice["command"].endswith("|...'")
+    assert len(notice["command"]) < 1200
 
 
 def test_a_question_that_is_asked_again_is_told_of_again(project: Project, configure: Configure, told: Told) -> None:

@@ -41,7 +41,7 @@ def test_a_run_pauses_and_names_each_question_and_the_command_that_answers_it(pr
     assert {task["id"]: task["state"] for task in run["tasks"]}["free"] == "success"
     told = project.nika("resume", "last").err
     assert f"nika answer {run['runId']} ask yes (or no)" in told
-    assert f"nika answer {run['runId']} choose -i target=staging|production [-i note=STRING]" in told
+    assert f"nika answer {run['runId']} choose -i 'target=staging|production' [-i note=STRING]" in told
     listed = project.nika("answer", "--list", "--format", "json").json["questions"]
     assert [(each["runId"], each["task"]) for each in listed] == [(run["runId"], "ask"), (run["runId"], "choose")]
     assert listed[0]["show"] == {"n": 1}

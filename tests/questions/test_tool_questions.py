@@ -168,7 +168,7 @@ def test_a_reply_that_was_paid_for_is_not_asked_for_again_after_the_answer(
 def test_a_tool_that_asks_in_a_task_of_its_own_is_told_its_answer(project: Project) -> None:
     paused(project, text="tasks:\n  - {id: work, confirm: go}\n")
     told = project.nika("resume", "last").err
-    assert "work -i mail=EMAIL [-i tags=a|b|c,...] (or decline, cancel)" in told
+    assert "work -i mail=EMAIL [-i 'tags=a|b|c,...'] (or decline, cancel)" in told
     done = project.nika("answer", "last", "work", *MAIL, "-i", "tags=a,c", "--resume", "--format", "json")
     assert done.json["output"] == {"answer": {"mail": "ada@example.com", "tags": ["a", "c"]}}
 

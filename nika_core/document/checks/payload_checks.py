@@ -9,6 +9,7 @@ from typing import Any
 
 from nika_core import codes
 from nika_core.document.checks.check_context import Context
+from nika_core.document.checks.problem_report import ProblemReport
 from nika_core.errors import NikaError, Place, Problem, Severity
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.limits import LimitKind, Limits
@@ -20,7 +21,6 @@ from nika_core.template import TemplateSyntaxError, compile_template, to_text
 from nika_core.values import dataclass
 
 _WITHOUT_KEYS = (str, Template, int, float, bool, NoneType)  # what nearly all values are
-_MAX_PROBLEMS = 100  # of one task
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,24 +109,12 @@ def check_payloads(context: Context) -> Iterator[Problem]:
 
 
 def _ask(context: Context, task: Task, payload: CheckedPayload) -> Sequence[Problem]:
-    problems: list[Problem] = []
-
-    def report(
-        message: str,
-        place: Place,
-        *,
-        code: str = codes.BAD_PAYLOAD,
-        hint: str | None = None,
-        severity: Severity = Severity.ERROR,
-    ) -> None:
-        if len(problems) < _MAX_PROBLEMS:
-            problems.append(Problem(code, message, place, hint, severity))
-
+    report = ProblemReport(codes.BAD_PAYLOAD)
     try:
         context.catalog.facets(task.keyword).check(payload, report)
     except NikaError as error:  # raised by the plugin on purpose
-        problems.append(Problem(error.code, error.message, error.place or task.place, error.hint))
-    return problems
+        report.problems.append(Problem(error.code, error.message, error.place or task.place, error.hint))
+    return report.problems
 
 
 def check_unread(context: Context) -> Iterator[Problem]:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
 
 from nika_core import codes
 from nika_core.document.checks.check_context import Context
-from nika_core.errors import NikaError, Place, Problem, Severity
+from nika_core.document.checks.problem_report import ProblemReport
+from nika_core.errors import NikaError, Place, Problem
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.workflow import AgentBlock, NodePath, OutputSpec, PayloadValue, Workflow
 from nika_core.values import dataclass, field, replace
-
-_MAX_PROBLEMS: Final = 20  # of one entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,24 +71,12 @@ class ToolEntries:
         keyword = self._context.keyword(word)
         if "*" in word or (keyword is not None and not self._context.can_be_asked(keyword)):
             return []
-        problems: list[Problem] = []
-
-        def report(
-            message: str,
-            place: Place,
-            *,
-            code: str = codes.UNKNOWN_TOOL,
-            hint: str | None = None,
-            severity: Severity = Severity.ERROR,
-        ) -> None:
-            if len(problems) < _MAX_PROBLEMS:
-                problems.append(Problem(code, message, place, hint, severity))
-
+        report = ProblemReport(codes.UNKNOWN_TOOL)
         context = self._context
         payload = WorkflowPayload(context.workflow, context.settings.get(word, {}), context.environ or {}, place)
         try:
             facets = context.catalog.facets(word)
             (facets.check_disallowed_tool if forbids else facets.check_tool)(reference, payload, report)
         except NikaError as error:  # raised by the plugin on purpose
-            problems.append(Problem(error.code, error.message, error.place or place, error.hint))
-        return problems
+            report.problems.append(Problem(error.code, error.message, error.place or place, error.hint))
+        return report.problems

@@ -7,12 +7,13 @@ from typing import Final
 
 from nika_core import codes
 from nika_core.document.checks.check_context import Context
+from nika_core.document.checks.problem_report import ProblemReport
 from nika_core.document.checks.tool_entries import WorkflowPayload
-from nika_core.errors import NikaError, Place, Problem, Severity
+from nika_core.errors import NikaError, Place, Problem
 from nika_core.model.json import Json
 from nika_core.model.nearest import did_you_mean
 from nika_core.model.path_globs import glob_problem
-from nika_core.model.tool_rules import ANY_MORE, ToolRule, covers_entry, tool_of
+from nika_core.model.tool_rules import ANY_MORE, ToolRule, covers_entry, may_overlap_entry, tool_of
 from nika_core.model.tools import may_overlap
 from nika_core.model.workflow import NodePath
 from nika_core.plugin import RuleField
@@ -52,17 +53,8 @@ def rule_problems(context: Context, rule: ToolRule, at: Callable[[NodePath], Pla
                 continue
             problems += _value_problems(kind, name, value, at)
         if not problems:
-
-            def report(
-                message: str,
-                place: Place,
-                *,
-                code: str = codes.UNKNOWN_TOOL,
-                hint: str | None = None,
-                severity: Severity = Severity.ERROR,
-            ) -> None:
-                problems.append(Problem(code, message, place, hint, severity))
-
+            report = ProblemReport(codes.UNKNOWN_TOOL)
+            problems = report.problems
             payload = WorkflowPayload(
                 context.workflow, context.settings.get(word, {}), context.environ or {}, at(("tool",)), at
             )
@@ -116,8 +108,10 @@ def check_asked(
     for index, entry in enumerate(entries):
         tool, place = tool_of(entry), at(("askTools", index))
         forbidding = next((one for one in forbidden if covers_entry(one, entry)), None)
-        if not any(may_overlap(tool, tool_of(one)) for one in allowed):
-            message = f"'{tool}' in `askTools` can match nothing: {whose} `allowedTools` has no such tool"
+        if not any(may_overlap_entry(entry, one) for one in allowed):
+            of_tool = any(may_overlap(tool, tool_of(one)) for one in allowed)
+            shown, what = (entry, "allows no such call") if of_tool else (tool, "has no such tool")
+            message = f"'{shown}' in `askTools` can match nothing: {whose} `allowedTools` {what}"
             hint = "add it to `allowedTools`, whose calls `askTools` puts to a person, or remove it"
             yield Problem(codes.UNKNOWN_TOOL, message, place, hint)
         elif forbidding is not None:

@@ -167,12 +167,12 @@ class FunctionFacets(Facets):
         try:
             if "*" not in where:
                 parsed, functions = _chosen(f"{where}::{'*' if '*' in name else name}", payload.folder)
-                if parsed.kind != "node" and not any(fnmatchcase(one.name, name) for one in functions):
+                if parsed.kind != "node" and not any(fnmatchcase(one.name, _only_stars(name)) for one in functions):
                     raise _no_tool(reference, f"{where} has no function '{name}'", None)
                 if parsed.where != where:
                     hint = f"write function::{parsed.where}::{name}"
                     raise _no_tool(reference, f"a tool's path is {parsed.where}", hint)
-            elif PurePosixPath(where).suffix in _SUFFIXES and not any(payload.folder.glob(where)):
+            elif PurePosixPath(where).suffix in _SUFFIXES and not any(payload.folder.glob(_only_stars(where))):
                 raise _no_tool(reference, f"no file matches {where}", "paths are relative to the workflow's folder")
         except TaskError as error:
             report(error.message, payload.at(), code=error.code, hint=error.hint)
@@ -189,6 +189,11 @@ class FunctionFacets(Facets):
         """`function::path/to/file.py::name`, or `::*` for all its public functions."""
         parsed, chosen = await asyncio.to_thread(_chosen, reference, context.folder)
         return tuple(_tool(parsed, one) for one in chosen)
+
+
+def _only_stars(pattern: str) -> str:
+    """Return a pattern in which only a star stands for other characters, as the names of tools have it."""
+    return re.sub(r"[?[]", r"[\g<0>]", pattern)
 
 
 def _chosen(reference: str, folder: Path) -> tuple[Reference, Sequence[Function]]:

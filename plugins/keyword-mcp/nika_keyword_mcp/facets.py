@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9_-]+")
 _NAME_LENGTH: Final = 64
+_OTHER_PATTERN: Final = re.compile(r"[?\[\]{}]")  # MCP has none of them in the name of a tool
 
 
 class McpFacets(Facets):
@@ -61,6 +62,8 @@ class McpFacets(Facets):
     def check_tool(self, reference: str, payload: Payload, report: Report) -> None:
         """Report a server that nobody declared; which tools a server has, only the server knows."""
         known = _declared(payload)
+        if _check_stars(reference, payload, report):
+            return
         everything = reference in ("", "*")
         if everything and known.fault is not None:
             _report_fault(known.fault, report)
@@ -69,8 +72,10 @@ class McpFacets(Facets):
 
     def check_disallowed_tool(self, reference: str, payload: Payload, report: Report) -> None:
         """Report a server that nobody declared, also one with stars that match no server's name."""
+        if _check_stars(reference, payload, report):
+            return
         name, known = reference.partition("::")[0], _declared(payload)
-        if not name or any(fnmatchcase(server, name) for server in known.servers):
+        if not name or any(_matches(server, name) for server in known.servers):
             return
         if "*" not in name or known.fault is not None:
             _check_server(name, known, payload.at(), report, codes.UNKNOWN_TOOL)
@@ -117,12 +122,26 @@ class McpFacets(Facets):
         async def chosen(session: Session) -> list[ServerTool]:
             if "*" not in wanted:
                 return [await session.tool(wanted)]
-            return [tool for tool in (await session.tools()).values() if fnmatchcase(tool.name, wanted)]
+            return [tool for tool in (await session.tools()).values() if _matches(tool.name, wanted)]
 
         found: list[tuple[str, ServerTool]] = []
         for name in names:
             found += [(name, tool) for tool in await step.in_session(name, context, chosen)]
         return tuple(_tool(name, tool) for name, tool in found)
+
+
+def _matches(name: str, pattern: str) -> bool:
+    """Return whether a name matches a pattern in which only a star stands for other characters."""
+    return fnmatchcase(name, re.sub(r"[?[]", r"[\g<0>]", pattern))
+
+
+def _check_stars(reference: str, payload: Payload, report: Report) -> bool:
+    """Report a pattern in which something else than a star is to stand for other characters; return whether it is."""
+    if _OTHER_PATTERN.search(reference.partition("::")[2]) is None:
+        return False
+    hint = "only * stands for other characters; name the tools, or write e.g. delete_*"
+    report(f"no tool is called '{reference[:80]}'", payload.at(), code=codes.UNKNOWN_TOOL, hint=hint)
+    return True
 
 
 def _declared(payload: Payload) -> servers.Declared:

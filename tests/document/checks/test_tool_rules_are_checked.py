@@ -71,6 +71,30 @@ def test_to_ask_about_what_nothing_allows_is_an_error() -> None:
     assert (found[1], "the task's" in found[2]) == (6, True)
 
 
+@pytest.mark.parametrize(
+    ("allowed", "asked", "is_possible"),
+    [
+        ("'mcp::s::read_*'", "'mcp::s::*_delete'", True),
+        ("'mcp::s::read_*'", "'mcp::s::delete_*'", False),
+        ("'mcp::s'", "'mcp::*::delete_*'", True),
+        ("{tool: shell, argv: [git, '*']}", "{tool: shell, argv: [rm, '*']}", False),
+        ("{tool: shell, argv: [git, '*']}", "{tool: shell, argv: [git, push, '*']}", True),
+        ("{tool: shell, argv: [git, '*']}", "{tool: shell, argv: [/usr/bin/git, push, '*']}", True),
+        ("{tool: shell, argv: [git, log]}", "{tool: shell, argv: [git, push, '*']}", False),
+        ("{tool: shell, argv: [git]}", "{tool: shell, argv: [git, push, '*']}", False),
+        ("{tool: shell, argv: [git, '*']}", "{tool: shell, argv: [git]}", True),
+        ("{tool: shell, argv: [git, '*']}", "shell", True),
+        ("{tool: http, host: a.example}", "{tool: http, host: b.example}", False),
+        ("{tool: http, host: a.example}", "{tool: http, method: POST}", True),
+        ("{tool: 'mcp::s::read', args: {path: docs/**}}", "{tool: 'mcp::s::read', args: {path: src/**}}", True),
+    ],
+)
+def test_to_ask_about_calls_that_no_rule_allows_is_an_error(allowed: str, asked: str, is_possible: bool) -> None:
+    tasks = f"mcpServers: {{s: {{command: x}}}}\n{TASKS}"
+    found = problems(f"  allowedTools: [{allowed}]\n  askTools: [{asked}]\n", tasks)
+    assert [(each[0], each[1]) for each in found] == ([] if is_possible else [("NIKA-018", 5)]), found
+
+
 def test_to_ask_about_what_is_forbidden_is_an_error() -> None:
     forbids = "  allowedTools: [shell]\n  disallowedTools: [{tool: shell, argv: [git, '*']}]\n"
     (found,) = problems(f"{forbids}  askTools:\n    - {{tool: shell, argv: [git, push]}}\n")
@@ -78,6 +102,16 @@ def test_to_ask_about_what_is_forbidden_is_an_error() -> None:
     (found,) = problems(forbids, "tasks:\n  - {id: a, agent: x, askTools: [{tool: shell, argv: [git, push]}]}\n")
     assert (found[1], "forbids it" in found[2]) == (7, True)
     assert problems(f"{forbids}  askTools: [shell]\n") == []
+
+
+@pytest.mark.parametrize("key", ["disallowedTools", "askTools"])
+@pytest.mark.parametrize(
+    "entry", ["mcp::s::delete_?", "mcp::s::[dr]elete", "mcp::?::delete", "mcp::?*::delete", "mcp::s::{a,b}"]
+)
+def test_only_a_star_stands_for_other_characters_of_a_name(key: str, entry: str) -> None:
+    tasks = f"mcpServers: {{s: {{command: x}}}}\n{TASKS}"
+    found = problems(f"  allowedTools: ['mcp::s']\n  {key}: ['{entry}']\n", tasks)
+    assert ("NIKA-018", 5) in [each[:2] for each in found]
 
 
 def test_everything_can_be_asked_about() -> None:
