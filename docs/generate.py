@@ -143,6 +143,9 @@ FACE = {
         *("NikaError", "ProblemsError", "UsageError", "PluginError", "RefusedError", "JournalError", "TaskError"),
         *("Problem", "Place", "Severity", "Category"),
     ),
+    "Trust": (
+        *("trust_status", "trust", "decline_trust", "forget_trust", "trust_decisions", "FolderTrust", "TrustDecision"),
+    ),
     "A project": (
         *(
             "providers",

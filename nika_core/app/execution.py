@@ -31,7 +31,7 @@ from nika_core.app.watchdogs import loop_watchdog
 from nika_core.document.checks.check_context import depends_on
 from nika_core.engine.core.grants import granted_in
 from nika_core.engine.core.messages import PATIENCE_OVER, Signal
-from nika_core.engine.core.ports import InMemoryCallCache, admitted, unmasked
+from nika_core.engine.core.ports import InMemoryCallCache, admitted
 from nika_core.engine.core.previous_tasks import PreviousTask, previous_tasks
 from nika_core.engine.core.run_plan import InnerRequest, RunRequest
 from nika_core.engine.llm.batching import BatchPolicy
@@ -185,8 +185,7 @@ class Execution:
     def _begin(self) -> RunRecorder | None:
         if self._journal is None:
             return None
-        masker = self._prepared.masker
-        mask = masker.text if masker.active else None
+        mask = self._prepared.masker.text
         if self._recorded is not None:
             log = self._journal.resume(self._recorded.run.id, mask, self._info())
             # Only now is it ours: another process may have resumed it since it was read.
@@ -363,8 +362,10 @@ class Execution:
             barrier=log.barrier if log else no_barrier,
             durable=self._durable if log else None,
             call_cache=log or InMemoryCallCache(),
-            mask=prepared.masker.text if prepared.masker.active else unmasked,
-            mask_stream=prepared.masker.stream if prepared.masker.active else None,
+            mask=prepared.masker.text,
+            mask_stream=prepared.masker.stream,
+            masks=lambda: prepared.masker.active,
+            add_secrets=prepared.masker.add,
             admit=workspace.admit if workspace.admitting else admitted,
             signals=signals,
             attend=caller.attend,

@@ -131,13 +131,12 @@ class PreparedRun:
 
     @cached_property
     def masker(self) -> Masker:
-        """Masks the secrets of the environment, the project and the providers in use."""
+        """Masks the secrets of the environment, the project and the providers in use, and those that a run learns."""
         secrets = {
             name for provider in self.providers.values() for name in (*provider.secrets, *provider.optional_secrets)
         }
-        if not secrets:
-            return self.workspace.masker
-        return Masker(secret_values(self.workspace.environ, secrets.union(self.workspace.project.secrets)))
+        self.workspace.masker.add(secret_values(self.workspace.environ, secrets))
+        return self.workspace.masker
 
     def model_info(self, model: str | None, *, fallback: bool = False) -> tuple[Provider, ModelInfo]:
         """Return a model's provider and abilities; None: the agent block's model. Raise NikaError.
@@ -245,7 +244,8 @@ def prepare_run(
     agent = agent_of(workflow)
     workflows = list(all_workflows(workflow, agent, agent_of))
     if not problems:
-        problems += _check_values(workspace, [each for each, _ in workflows], values)
+        unfit = list(_check_values(workspace, [each for each, _ in workflows], values))
+        problems += [_masked(problem, workspace) for problem in unfit]
         known = Values(inputs=values, environ=workspace.environ)
         workflow, wrong = fill_in(
             workflow, workspace.registry, known, workspace.limits, workspace.checked_project.settings

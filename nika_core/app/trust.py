@@ -8,11 +8,11 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from nika_core import codes
 from nika_core.errors import UsageError
-from nika_core.model.files import is_folder
+from nika_core.model.files import FileError, is_folder, read_json
 from nika_core.model.project import Project
 from nika_core.values import dataclass
 
@@ -115,7 +115,7 @@ def _real(path: Path) -> Path:
 
 def _read(entry: Path) -> TrustDecision | None:
     try:
-        found = json.loads(entry.read_bytes())
+        found: Any = read_json(entry)
         return TrustDecision(Path(found["path"]), found["trusted"] is True)
-    except (OSError, ValueError, KeyError, TypeError):  # half written, or not ours: it decides nothing
+    except (FileError, KeyError, TypeError):  # half written, or not ours: it decides nothing
         return None

@@ -202,6 +202,7 @@ class Workspace:
                 hint="check what is installed, and write it: nika plugins lock",
             )
         require_lock(lock, usable)
+        self.installed.on_secret = self.masker.add
         return self.installed
 
     @cached_property
@@ -349,7 +350,9 @@ class Workspace:
 
     @cached_property
     def masker(self) -> Masker:
-        """Masks the project's secrets in everything that is shown or recorded; a run adds those of its providers."""
+        """Masks the project's secrets in everything that is shown or recorded; a run adds those
+        of its providers, template sources and steps.
+        """
         return Masker(secret_values(self.environ, self.project.secrets))
 
     def explanation(self, code: str) -> Explanation | None:

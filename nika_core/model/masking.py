@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from nika_core.model.json import Json
@@ -29,6 +29,20 @@ def masked_number(value: Any, mask: Callable[[str], str]) -> Any:
     return value
 
 
+def texts_in(value: Json) -> Iterator[str]:
+    """Yield the texts of a JSON value that is a secret, and its numbers as texts; no keys."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from texts_in(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from texts_in(item)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield str(value)
+
+
 class Masker:
     """Replaces secret values by `***`, in each form of `secret_forms`, as a JSON number, and what is left of one
     where a text was cut.
@@ -38,14 +52,24 @@ class Masker:
     """
 
     def __init__(self, values: Iterable[str] = ()) -> None:
+        self._build(frozenset(values))
+
+    def add(self, values: Iterable[str]) -> None:
+        """Replace these values, too, from now on; those of fewer than 6 characters are not replaced."""
+        more = self._values.union(values)
+        if len(more) > len(self._values):
+            self._build(more)
+
+    def _build(self, values: frozenset[str]) -> None:
+        self._values = values
         # The longest first, so that a secret that contains another one is masked whole.
         ordered = sorted({form for value in values for form in forms_of(value)}, key=lambda form: (-len(form), form))
         self._pattern = pattern_of(ordered)
-        self.active = bool(ordered)
         self._forms = ordered
         self._pieces = SecretPieces(ordered)
         self._initials = frozenset(form[0] for form in ordered)
         self._longest = max(map(len, ordered), default=0)
+        self.active = bool(ordered)
 
     def text(self, text: str) -> str:
         """Return `text` with every secret replaced, and every piece of one beside the mark of a cut."""

@@ -46,6 +46,8 @@ class Provider:
         settings: validator of the project file's key of the provider's own name; None: there is none. A client whose
             provider has settings is made with two arguments: the environment, and what this validator returns ({}
             without such a key).
+        widening_settings: those keys of a mapping in `settings` that count only if the user trusts the project file,
+            such as the address of a server: prompts and keys go there. `*` stands for the whole key.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Provider:
     tokens_per_minute: int | None = None
     options: Validator | None = None
     settings: Validator | None = None
+    widening_settings: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

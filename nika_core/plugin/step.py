@@ -122,6 +122,14 @@ class StepContext(Protocol):
         """Return `text` with every secret value replaced by `***`."""
         ...
 
+    def secret(self, value: str) -> bool:
+        """Mask a value that the step got to know, such as a token that a server issued, everywhere in this run.
+
+        It is masked from now on: call it before the value is in any text, event or error. Return whether it is masked:
+        a value of fewer than 6 characters is not.
+        """
+        ...
+
     def heartbeat(self) -> None:
         """Say that the step goes on, so that the task's `idleTimeout` does not end it. Shows nothing, costs little.
 

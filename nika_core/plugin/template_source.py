@@ -24,6 +24,8 @@ class TemplateSource:
             these tasks, and do not need their outputs.
         may_be_missing: whether its placeholders may have no value in a run that succeeds: `outputs` asks for `??` then.
         known_before_run: whether values that name no task are known before a run starts: then they are checked there.
+        secret: whether its values are secrets: every text and number in one, and what pipes take out of it, is masked
+            from then on, if it has at least 6 characters.
     """
 
     name: str
@@ -33,6 +35,7 @@ class TemplateSource:
     optional: bool = False
     may_be_missing: bool = False
     known_before_run: bool = True
+    secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,10 @@ _TRUTH: Final[Rule] = ("True or False", lambda value: isinstance(value, bool))
 _NAMES: Final[Rule] = ("names, in a set or a tuple", _are_names)
 _COUNT: Final[Rule] = ("a whole number from 1 on, or None", _is_count)
 
+_OPTIONAL_VALIDATOR: Final = (
+    "a validator of nika_core.plugin.fields, or None",
+    lambda value: value is None or _is_validator(value),
+)
 KEYWORD: Final[Rules] = {
     "name": _TEXT,
     "summary": _TEXT,
@@ -81,10 +85,7 @@ KEYWORD: Final[Rules] = {
     "default_timeout": ("seconds, more than 0", _is_seconds),
     "default_max_output": _COUNT,
     "sections": ("root keys, each with a validator of nika_core.plugin.fields", _are_validators),
-    "settings": (
-        "a validator of nika_core.plugin.fields, or None",
-        lambda value: value is None or _is_validator(value),
-    ),
+    "settings": _OPTIONAL_VALIDATOR,
     "widening_settings": _NAMES,
     "synonyms": _NAMES,
     "explanations": (
@@ -102,6 +103,9 @@ PROVIDER: Final[Rules] = {
     "client": _OBJECT_NAME,
     "requests_per_minute": _COUNT,
     "tokens_per_minute": _COUNT,
+    "options": _OPTIONAL_VALIDATOR,
+    "settings": _OPTIONAL_VALIDATOR,
+    "widening_settings": _NAMES,
 }
 TEMPLATE_SOURCE: Final[Rules] = {
     "name": _TEXT,
@@ -110,6 +114,7 @@ TEMPLATE_SOURCE: Final[Rules] = {
     "default_source": _TRUTH,
     "optional": _TRUTH,
     "known_before_run": _TRUTH,
+    "secret": _TRUTH,
     "may_be_missing": _TRUTH,
 }
 LIMIT_POLICY: Final[Rules] = {"name": _TEXT, "summary": _TEXT, "policy": _OBJECT_NAME}

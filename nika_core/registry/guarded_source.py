@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from nika_core.errors import NikaError, PluginError
 from nika_core.model.json import Json, JsonObject
+from nika_core.model.masking import texts_in
 from nika_core.model.template import Placeholder
 from nika_core.plugin import Scope, Source, Values
 from nika_core.plugin.template_source import SourceReport, TypedSource
@@ -19,11 +20,22 @@ class GuardedSource:
     Written out and not through one method with a lambda: templates are resolved by the thousand.
     """
 
-    __slots__ = ("_own", "record")
+    __slots__ = ("_on_secret", "_own", "record")
 
     def __init__(self, own: Source, record: PluginRecord) -> None:
         self._own = own
+        self._on_secret: Callable[[Iterable[str]], None] | None = None
         self.record = record
+
+    def tell_secrets(self, on_secret: Callable[[Iterable[str]], None] | None) -> None:
+        """Have `on_secret` told every text that it returns from now on; None: its values are not secret."""
+        self._on_secret = on_secret
+
+    def mark_parts(self, result: Json, value: Json) -> None:
+        """Tell what pipes have taken out of a value, if this source's values are secret."""
+        if self._on_secret is not None:
+            whole = tuple(texts_in(value))
+            self._on_secret(text for text in texts_in(result) if any(text in each for each in whole))
 
     def _failed(self, name: str, error: BaseException) -> PluginError:
         return broken(self.record, f"fails in `{name}`: {one_line(error)}")
@@ -56,8 +68,11 @@ class GuardedSource:
 
     def resolve(self, placeholder: Placeholder, values: Values) -> Json:
         try:
-            return self._own.resolve(placeholder, values)
+            value = self._own.resolve(placeholder, values)
+            if self._on_secret is not None:
+                self._on_secret(texts_in(value))
         except (NikaError, KeyboardInterrupt):
             raise
         except BaseException as error:  # see `check`
             raise self._failed("resolve", error) from error
+        return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -79,6 +79,7 @@ class Registry:
         self._sources: dict[str, Source] = {}
         self._claims: dict[str, tuple[Provider, ...]] = {}  # by a model's name
         self._by_word: dict[tuple[Kind, str], list[PluginRecord]] = {}
+        self.on_secret: Callable[[Iterable[str]], None] | None = None  # told the values of secret template sources
         self._blocked = self._policy.blocked(self._records)
         for record in self._records:
             if record not in self._blocked and not record.fault:
@@ -319,10 +320,10 @@ class Registry:
 
     def source(self, name: str) -> Source:
         """Raises PluginError."""
-        found = self._sources.get(name)
-        if found is None:
-            found = self._sources[name] = self._object(Kind.TEMPLATE_SOURCE, name, "source")
-        return found
+        if name not in self._sources:
+            self._sources[name] = source = self._object(Kind.TEMPLATE_SOURCE, name, "source")
+            source.tell_secrets(self.on_secret if self.template_source(name).secret else None)
+        return self._sources[name]
 
     def policies(self) -> list[GuardedPolicy]:
         """Return every limit policy that may be loaded. A broken one raises, so that no limit is skipped."""
@@ -391,8 +392,7 @@ class Registry:
         """Import it, and make what its description names. Raises PluginError."""
         description = self.description(record)
         for named in record.kind.value.objects:
-            load = load_object if named.load_only else make
-            load(record, getattr(description, named.field))
+            (load_object if named.load_only else make)(record, getattr(description, named.field))
 
     def import_seconds(self, record: PluginRecord) -> float | None:
         """How long the plugin's module took to import; None when it was not."""

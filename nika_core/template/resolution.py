@@ -39,9 +39,13 @@ def resolve(placeholder: Placeholder, values: Values, source_of: Callable[[str],
     if not placeholder.pipes:
         return value
     try:
-        return apply_pipes(placeholder.pipes, value, values.max_depth)
+        result = apply_pipes(placeholder.pipes, value, values.max_depth)
     except TemplateValueError as error:
         raise TemplateValueError(f"{placeholder.text}: {error.message}", code=error.code, hint=error.hint) from None
+    for member in placeholder.members:
+        if mark := getattr(source_of(member.source), "mark_parts", None):  # a part of a secret is one
+            mark(result, value)
+    return result
 
 
 def _of_chain(placeholder: Placeholder, values: Values, source_of: Callable[[str], Source]) -> Json:

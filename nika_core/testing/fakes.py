@@ -99,6 +99,10 @@ class FakeStepContext:
     def mask(self, text: str) -> str:
         return Masker(self.secrets).text(text)
 
+    def secret(self, value: str) -> bool:
+        self.secrets = (*self.secrets, value)
+        return self.mask(value) != value
+
     def heartbeat(self) -> None:
         self.heartbeats += 1
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, cast
 
 from nika_core.errors import ProblemsError
+from nika_core.model.files import FileError, read_text
 from nika_core.testing.scenario_reader import ScenarioError, ScenarioReader
 from nika_core.values import dataclass, field
 
@@ -106,9 +107,9 @@ def read_scenarios(source: str | Path) -> Sequence[Scenario]:
 def open_scenario_file(path: Path) -> tuple[Any, ScenarioReader]:
     """Return what a file of JSON or strict YAML has, and a reader that checks it. Raise ScenarioError."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ScenarioError([f"{path}: it cannot be read: {error}"]) from error
+        text = read_text(path)
+    except FileError as error:
+        raise ScenarioError([f"{path}: it {error.reason}"]) from error
     if path.suffix == ".json":
         try:
             return json.loads(text, object_pairs_hook=_unique), ScenarioReader(str(path))

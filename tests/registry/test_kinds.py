@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 import re
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
-from nika_core.plugin import hookspec
+from nika_core.plugin import Provider, hookspec
 from nika_core.registry import Kind, Registry
 from nika_core.registry.description_rules import description_error
 from nika_core.registry.kinds import load_named
@@ -45,3 +46,11 @@ def test_a_row_names_what_there_is(kind: Kind) -> None:
 def test_no_two_kinds_share_a_name() -> None:
     for names in ([kind.id for kind in Kind], [kind.option for kind in Kind], [kind.value.hook for kind in Kind]):
         assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("field", ["options", "settings"])
+def test_what_is_no_validator_is_no_option_of_a_provider(field: str) -> None:
+    described: dict[str, Any] = {"name": "acme", "summary": "x", "client": "x:Y"}
+    wrong: Any = Provider(**described, **{field: {"api": "text"}})
+    assert description_error(Kind.PROVIDER, Provider(**described)) is None
+    assert field in (description_error(Kind.PROVIDER, wrong) or "")

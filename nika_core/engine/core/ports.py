@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Protocol
 
 from nika_core.engine.core.messages import InnerBudget, Wait
@@ -151,6 +151,15 @@ class Suspended(BaseException):
 def unmasked(text: str) -> str:
     """A mask where there is no secret."""
     return text
+
+
+def always() -> bool:
+    """Whether a mask may change a text, of one that cannot tell."""
+    return True
+
+
+def ignored(values: Iterable[str]) -> None:
+    """Secrets where nothing is masked."""
 
 
 def admitted(request: Admission) -> Refusal | None:

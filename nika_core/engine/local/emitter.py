@@ -38,7 +38,7 @@ class Emitter:
         self._max_error = request.limits.counts.get(LimitKind.ERROR_BYTES)
         self._history_lost = False
         self.last_at = 0.0
-        self.masks = services.mask is not unmasked
+        self._has_mask = services.mask is not unmasked
         self.watched = observers.chunks
         self._shown = observers.any
 
@@ -104,6 +104,15 @@ class Emitter:
             self.notice(f"the run's history cannot be written, it goes on without: {error}")
 
     # ---- masking
+
+    @property
+    def masks(self) -> bool:
+        """Whether there is anything to mask."""
+        return self._has_mask and self._services.masks()
+
+    def add_secrets(self, values: Iterable[str]) -> None:
+        """Mask these values from now on."""
+        self._services.add_secrets(values)
 
     def mask(self, text: str) -> str:
         """Return a text with secret values replaced."""

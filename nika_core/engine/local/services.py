@@ -17,6 +17,8 @@ from nika_core.engine.core.ports import (
     ModelCaller,
     NoModels,
     admitted,
+    always,
+    ignored,
     unmasked,
 )
 from nika_core.engine.task.services import Reporter, nothing_arrived
@@ -101,6 +103,8 @@ class Services:
             its last event; raises nothing. None: observers are shown events at once.
         call_cache: keeps replies and tool results inside tasks.
         mask: replaces secret values by `***`. Leave the default where no secret is known: it costs nothing.
+        masks: whether `mask` can change anything now; while it cannot, masking costs nothing.
+        add_secrets: has `mask` replace more values from now on.
         mask_stream: a new stream's masker; None: each piece is masked by itself.
         admit: asks the limit policies; one refusal wins.
         signals: those that other processes have written for nodes that wait, given what each waits for; one that was
@@ -126,6 +130,8 @@ class Services:
     call_cache: CallCache = field(default_factory=InMemoryCallCache)
     mask: Callable[[str], str] = unmasked
     mask_stream: Callable[[], MaskedStream] | None = None
+    masks: Callable[[], bool] = always
+    add_secrets: Callable[[Iterable[str]], None] = ignored
     admit: Callable[[Admission], Refusal | None] = admitted
     signals: Callable[[Mapping[NodeId, Awaited]], Iterable[Signal]] | None = None
     attend: Callable[[NodeId, Wait, Callable[[Signal], None]], None] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
@@ -103,7 +103,6 @@ class Spending(Protocol):
 class Reporter(Protocol):
     """Tells what happens inside an attempt. Masks; never raises."""
 
-    masks: bool
     watched: bool
 
     def emit(self, kind: str, node: str | None = None, data: Mapping[str, Any] = ...) -> None:
@@ -124,6 +123,10 @@ class Reporter(Protocol):
 
     def mask(self, text: str) -> str:
         """Return the text with secret values replaced."""
+        ...
+
+    def add_secrets(self, values: Iterable[str]) -> None:
+        """Mask these values from now on."""
         ...
 
     def mask_stream(self) -> MaskedStream | None:

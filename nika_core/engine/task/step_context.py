@@ -18,7 +18,7 @@ from nika_core.engine.task.outputs import checked_usage, fork
 from nika_core.engine.task.questions import checked_question, checked_reply
 from nika_core.engine.task.saved_state import save_state, saved_state
 from nika_core.engine.task.services import BoundKeyword, Spending, TaskServices
-from nika_core.engine.task.step_events import checked_data, checked_kind, checked_progress
+from nika_core.engine.task.step_events import checked_data, checked_kind, checked_progress, checked_secret
 from nika_core.engine.task.tool_calls import call_tool, find_tools
 from nika_core.engine.task.waits import suspended
 from nika_core.errors import Category, TaskError
@@ -112,6 +112,10 @@ class TaskContext:
     def mask(self, text: str) -> str:
         self._require_open()
         return self._services.reporter.mask(text)
+
+    def secret(self, value: str) -> bool:
+        self._require_open()
+        return checked_secret(value, self.keyword.spec.name, self._services.reporter.add_secrets)
 
     def heartbeat(self) -> None:
         self._require_open()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from nika_core.engine.task.outputs import checked_json
 from nika_core.errors import Category, TaskError
 from nika_core.model.events import EventKind
 from nika_core.model.json import JsonObject
+from nika_core.model.secret_forms import MIN_LENGTH
 
 _OPEN: Final = frozenset({EventKind.NOTICE, EventKind.CONTEXT_SUMMARIZED})
 _KERNEL: Final = frozenset(kind.value for kind in EventKind)
@@ -56,6 +58,18 @@ def checked_progress(done: object, total: object, word: str) -> dict[str, float]
             )
         found[name] = value
     return found
+
+
+def checked_secret(value: object, word: str, add: Callable[[Iterable[str]], None]) -> bool:
+    """Have a value masked, and return whether it is long enough for that. Raise TaskError if it is no text."""
+    if not isinstance(value, str):
+        raise TaskError(
+            f"keyword `{word}` calls a value of type {type(value).__name__} a secret",
+            category=Category.UNKNOWN,
+            hint="a secret is a text; this is a fault of the plugin",
+        )
+    add((value,))
+    return len(value) >= MIN_LENGTH
 
 
 def _refused(what: str, word: str) -> TaskError:
