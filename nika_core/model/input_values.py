@@ -186,10 +186,24 @@ def input_spec(
     if (spec.least is not None or spec.most is not None) and type_ not in ("int", "float"):
         field = "max" if spec.least is None else "min"
         raise DeclarationError(f"`min` and `max` are for int and float, and its type is {type_}", field)
+    if checked:
+        _check_possible(spec)
     if has_default and checked:
         with _of_field("default"):
             return replace(spec, default=read_field(spec, value) if spec.many else within(spec, value))
     return spec
+
+
+def _check_possible(spec: InputSpec) -> None:
+    """Raise DeclarationError if no value is allowed."""
+    if spec.least is not None and spec.most is not None and spec.least > spec.most:
+        raise DeclarationError(f"no number is at least {spec.least:g} and at most {spec.most:g}", "max")
+    if spec.shortest is not None and spec.longest is not None and spec.shortest > spec.longest:
+        raise DeclarationError(f"nothing has at least {spec.shortest} and at most {spec.longest} parts", "longest")
+    one = replace(spec, many=False, shortest=None, longest=None, format="")
+    for value in spec.enum or ():
+        with _of_field("enum"):
+            within(one, value)
 
 
 def _allowed(type_: str, values: Any, read: Callable[[str, Any], Json]) -> tuple[Json, ...] | None:
