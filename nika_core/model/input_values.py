@@ -60,7 +60,9 @@ def read_field(spec: InputSpec, value: Json, max_depth: int | None = None) -> Js
 
 def within(spec: InputSpec, value: Json) -> Json:
     """Return a value that the input may have. Raises ValueError with what is allowed."""
-    if spec.enum is not None and value not in spec.enum:
+    if spec.enum is not None and not any(
+        value == each and isinstance(value, bool) is isinstance(each, bool) for each in spec.enum
+    ):
         raise ValueError(f"expected one of {', '.join(map(shown_value, spec.enum))}, found {shown_value(value)}")
     if isinstance(value, int | float) and not isinstance(value, bool):
         if spec.least is not None and value < spec.least:

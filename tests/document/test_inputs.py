@@ -108,3 +108,10 @@ def test_an_input_that_can_have_no_value_is_an_error(load: Callable[..., Any], d
     (problem,) = load(f"inputs:\n  n: {declared}\n{TASKS}").problems
     assert told in problem.message
     assert problem.place.line == 2
+
+
+def test_true_is_not_the_choice_1(load: Callable[..., Any]) -> None:
+    workflow = load(f"inputs:\n  n: {{type: json, enum: [1, 2]}}\n{TASKS}").workflow
+    assert check_inputs(workflow, {"n": "1"})[0] == {"n": 1}
+    _, (problem,) = check_inputs(workflow, {"n": "true"})
+    assert "expected one of `1`, `2`" in problem.message
