@@ -59,8 +59,8 @@ class UsageSettlement:
         self._prices = prices
 
     def ended(self, in_flight: InFlightCall, finished: Finished) -> Usage:
-        """After a whole reply. A prompt of no tokens is one that was not counted, and so is an answer with more text than
-        its tokens can hold.
+        """After a whole reply. A prompt of no tokens is one that was not counted, and so is an answer with more text
+        than its tokens can hold.
         """
         told = finished.usage if _believable(finished.usage) else NOTHING
         written = tokens_of("".join(in_flight.text), finished.tool_calls)
