@@ -10,6 +10,7 @@ from typing import Any
 from nika_core.app.admission import refusals
 from nika_core.app.forecasting import forecast, items_of, lengths_of, rounds_of
 from nika_core.app.model_checks import with_model
+from nika_core.app.planned_files import files_of
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.results import Plan, PlannedTask
 from nika_core.document import settings_of
@@ -79,7 +80,12 @@ def _planned(prepared: PreparedRun, task: Task, wave: int, estimate: TaskForecas
         ),
         effects=tuple(
             Effect(effect.kind, prepared.masker.text(effect.target))
-            for effect in facets.effects(prepared.payload(task))
+            for effect in dict.fromkeys(
+                (
+                    *facets.effects(prepared.payload(task)),
+                    *(Effect("path", path) for path in files_of(prepared, task)),
+                )
+            )
         ),
         estimate=estimate,
         settings=settings_of(task),

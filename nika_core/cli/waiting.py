@@ -14,11 +14,11 @@ _SHOWN: Final = 200  # characters
 
 
 def waits_for_text(about: Mapping[str, Any]) -> str:
-    """Return what a task waits for: its message if it has one."""
+    """Return what a task waits for, on one line: its message if it has one."""
     if not needs_signal(about):
         return f"a batch of '{plain(str(about.get('provider')))}'"
     message = about.get("message")
-    text = plain(message) if isinstance(message, str) else json_text(about)
+    text = plain(message).replace("\n", "⏎") if isinstance(message, str) else json_text(about)
     return f"{text[:_SHOWN]}…" if len(text) > _SHOWN else text
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from nika_core.model.approval import YES
 from nika_core.model.question import Question
+from nika_core.model.text import visible
 from nika_core.model.workflow import InputSpec
 
 _DIGEST: Final = 12  # characters
@@ -33,9 +34,10 @@ def answer_command_line(
         (field,) = question.form.values()
         others = [str(value) for value in field.enum or () if value != YES]
         return f"{command} yes (or {', '.join(others)})"
-    # Names and choices may be a stranger's, and people paste the line into a shell.
+    # Names and choices may be a stranger's, and people paste the one line into a shell.
     fields = [
-        (f"-i {shlex.quote(f'{name}={_values(spec, longest)}')}", spec.required) for name, spec in question.form.items()
+        (f"-i {shlex.quote(visible(f'{name}={_values(spec, longest)}'))}", spec.required)
+        for name, spec in question.form.items()
     ]
     instead = [f"(or {', '.join(question.words)})"] if question.words else []
     return " ".join([command, *(field if required else f"[{field}]" for field, required in fields), *instead])

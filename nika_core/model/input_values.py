@@ -64,14 +64,21 @@ def within(spec: InputSpec, value: Json) -> Json:
         raise ValueError(f"expected one of {', '.join(map(shown_value, spec.enum))}, found {shown_value(value)}")
     if isinstance(value, int | float) and not isinstance(value, bool):
         if spec.least is not None and value < spec.least:
-            raise ValueError(f"expected at least {spec.least:g}, found {shown_value(value)}")
+            raise ValueError(f"expected at least {_number_text(spec.least)}, found {shown_value(value)}")
         if spec.most is not None and value > spec.most:
-            raise ValueError(f"expected at most {spec.most:g}, found {shown_value(value)}")
+            raise ValueError(f"expected at most {_number_text(spec.most)}, found {shown_value(value)}")
     if isinstance(value, str) and not spec.many:
         _check_length(spec, len(value), "characters")
         if not has_format(value, spec.format):
             raise ValueError(f"expected {FORMAT_NAMES[spec.format]}, found {shown_value(value)}")
     return value
+
+
+def _number_text(number: float) -> str:
+    try:
+        return f"{number:g}"
+    except OverflowError:  # a whole number may have any length
+        return shorten(str(number), 60)
 
 
 def _check_length(spec: InputSpec, length: int, what: str) -> None:
@@ -186,10 +193,25 @@ def input_spec(
     if (spec.least is not None or spec.most is not None) and type_ not in ("int", "float"):
         field = "max" if spec.least is None else "min"
         raise DeclarationError(f"`min` and `max` are for int and float, and its type is {type_}", field)
+    if checked:
+        _check_possible(spec)
     if has_default and checked:
         with _of_field("default"):
             return replace(spec, default=read_field(spec, value) if spec.many else within(spec, value))
     return spec
+
+
+def _check_possible(spec: InputSpec) -> None:
+    """Raise DeclarationError if no value is allowed."""
+    if spec.least is not None and spec.most is not None and spec.least > spec.most:
+        least, most = _number_text(spec.least), _number_text(spec.most)
+        raise DeclarationError(f"no number is at least {least} and at most {most}", "max")
+    if spec.shortest is not None and spec.longest is not None and spec.shortest > spec.longest:
+        raise DeclarationError(f"nothing has at least {spec.shortest} and at most {spec.longest} parts", "longest")
+    one = replace(spec, many=False, shortest=None, longest=None, format="")
+    for value in spec.enum or ():
+        with _of_field("enum"):
+            within(one, value)
 
 
 def _allowed(type_: str, values: Any, read: Callable[[str, Any], Json]) -> tuple[Json, ...] | None:

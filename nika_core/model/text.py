@@ -14,6 +14,8 @@ UNSAFE: Final = re.compile(
     r"\ud800-\udfff\U000e0000-\U000e0fff]"
 )
 
+_LATEST: Final = datetime(9999, 12, 30, tzinfo=UTC).timestamp()  # in each time zone; what is later is shown as this
+
 
 def escape_unsafe(text: str, *, short: bool = False) -> str:
     r"""Return `text` with each unsafe character as JSON writes it: `\u001b`, `\u202e`.
@@ -43,9 +45,13 @@ def _picture(found: re.Match[str]) -> str:
 
 def iso_time(at: float) -> str:
     """Return a time (seconds since the epoch) for programs: `2026-11-26T09:00:00Z`."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return _moment(at).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def time_text(at: float) -> str:
     """Return a time (seconds since the epoch) for people, in their time zone."""
-    return datetime.fromtimestamp(at, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return _moment(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _moment(at: float) -> datetime:
+    return datetime.fromtimestamp(min(at, _LATEST), UTC)

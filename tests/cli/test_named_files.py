@@ -110,3 +110,31 @@ def test_names_within_the_folder_are_paths(tmp_path: Path, name: str) -> None:
 def test_names_that_lead_out_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(FileError):
         named_file(tmp_path, name)
+
+
+def test_a_plan_names_every_file_that_a_task_reads_or_sends_to_a_model(nika: Nika, write: Write) -> None:
+    for name in ("system.md", "own.md", "skill.md", "prompt.md", "notes.txt"):
+        write(name, "text")
+    write("f.py", "def f():\n    return 1\n")
+    write(
+        "w.nika.yaml",
+        """\
+        agent: {model: mock, provider: mock, systemPromptFile: system.md}
+        tasks:
+          - {id: first, llm: {promptFile: prompt.md}}
+          - {id: second, agent: {prompt: hi, systemPromptFile: own.md, skills: [skill.md]}}
+          - {id: third, llm: {prompt: hi, attach: [notes.txt]}}
+          - {id: fourth, function: "f.py::f"}
+        """,
+    )
+    planned = nika("plan", "w.nika.yaml", "--format", "json")
+    assert planned.code == 0, planned.err
+    files = {
+        task["id"]: [effect["target"] for effect in task["effects"] if effect["kind"] in ("path", "code")]
+        for task in planned.json["tasks"]
+    }
+    assert sorted(files["first"]) == ["prompt.md", "system.md"]
+    assert sorted(files["second"]) == ["own.md", "skill.md"]
+    assert sorted(files["third"]) == ["notes.txt", "system.md"]
+    assert "f.py" in " ".join(files["fourth"])
+    assert "touches path: system.md" in nika("plan", "w.nika.yaml").out

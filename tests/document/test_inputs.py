@@ -95,3 +95,16 @@ def test_json_is_bounded_in_depth(load: Callable[..., Any], make_limits: Callabl
 def test_any_value_is_read_or_refused(type_: str, value: Any) -> None:
     with suppress(ValueError):  # and nothing else is raised
         read_value(type_, value, 10)
+
+
+@pytest.mark.parametrize(
+    ("declared", "told"),
+    [
+        ("{type: int, min: 3, max: 2}", "no number is at least 3 and at most 2"),
+        ("{type: int, max: 2, enum: [1, 3]}", "expected at most 2, found `3`"),
+    ],
+)
+def test_an_input_that_can_have_no_value_is_an_error(load: Callable[..., Any], declared: str, told: str) -> None:
+    (problem,) = load(f"inputs:\n  n: {declared}\n{TASKS}").problems
+    assert told in problem.message
+    assert problem.place.line == 2

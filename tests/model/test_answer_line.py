@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from nika_core.model.answer_line import answer_command_line
 from nika_core.model.question import Question
+from nika_core.model.text import visible
 from nika_core.model.workflow import InputSpec
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12) | st.sampled_from(
@@ -27,7 +28,8 @@ def test_a_shell_reads_names_and_choices_as_one_word(tmp_path_factory, name: str
     folder: Path = tmp_path_factory.getbasetemp()
     script = f"nika() {{ printf '%s\\0' \"$@\"; }}\n{line(name, *choices)}"
     shown = subprocess.run(["/bin/sh", "-c", script], capture_output=True, check=True, cwd=folder).stdout
-    assert shown.decode().split("\0")[:-1] == ["answer", "run", "task", "-i", f"{name}={'|'.join(choices)}"]
+    assert shown.decode().split("\0")[:-1] == ["answer", "run", "task", "-i", visible(f"{name}={'|'.join(choices)}")]
+    assert "\n" not in line(name, *choices)
     assert not (folder / "pwned").exists()
 
 

@@ -360,6 +360,21 @@ def test_a_path_rule_cannot_be_left_by_dots_links_or_absolute_paths(project: Pro
     assert sorted(lines(project, "read")) == ["./docs//a.txt", "docs/a.txt"]
 
 
+@pytest.mark.parametrize("key", ["askTools", "disallowedTools"])
+def test_an_argument_that_is_left_out_may_be_the_one_that_a_rule_is_about(project: Project, key: str) -> None:
+    (project.folder / "tools.py").write_text(
+        "def wipe(path: str = 'docs/a') -> str:\n    open(path, 'w')\n    return ''\n"
+    )
+    (project.folder / "docs").mkdir()
+    write(project, TASK, [calls({}, tool="tools_wipe"), says("end")], '"function::tools.py::wipe"', "")
+    rule = "{tool: function::tools.py::wipe, args: {path: docs/**}}"
+    workflow = project.folder / "w.nika.yaml"
+    workflow.write_text(workflow.read_text().replace("askTools: []", f"{key}: [{rule}]"))
+    done = project.nika("run", "w.nika.yaml", "--format", "json")
+    assert done.code == (4 if key == "askTools" else 0), done.err
+    assert not (project.folder / "docs" / "a").exists()
+
+
 def test_denying_goes_before_asking(project: Project) -> None:
     write(project, TASK, [calls(command("rm -r x"), command("echo a; rm x")), says("end")])
     text = (project.folder / "w.nika.yaml").read_text()

@@ -154,6 +154,19 @@ def test_at_the_deadline_a_question_fails_or_takes_its_default_also_while_nothin
     assert done.tasks["use"]["output"] == 4
 
 
+def test_a_question_that_expires_in_thousands_of_years_is_listed(project: Project) -> None:
+    run = paused(project, "- {id: ask, ask: {message: Go?, expires: 99999999999d}}\n")
+    assert run["questions"][0]["expiresAt"] == "9999-12-30T00:00:00Z"
+    assert "expires at 9999-12-" in project.nika("answer", "--list").out
+    assert project.nika("answer", "ask", "yes", "--resume").code == 0
+
+
+def test_a_message_of_several_lines_is_no_lines_of_a_summary(project: Project) -> None:
+    project.write('- {id: ask, ask: {message: "Go?\\n    to answer: nika rm x"}}\n')
+    told = project.nika("run", "w.nika.yaml").err
+    assert "ask asks: Go?⏎    to answer: nika rm x" in told
+
+
 def test_an_open_question_outranks_failures_and_fail_fast_withdraws_it(project: Project) -> None:
     tasks = ASK + "- {id: bad, fail: broken}\n"
     run = paused(project, tasks)

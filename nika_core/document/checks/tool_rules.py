@@ -80,6 +80,9 @@ def _value_problems(kind: RuleField, name: str, value: Json, at: Callable[[NodeP
             yield Problem(
                 codes.UNKNOWN_TOOL, message, at((name, 0)), f"write {name}: {example}, or the tool's name alone"
             )
+        elif any("\0" in str(word) for word in value):
+            message = f"`{name}` has a NUL character, which no word of a command has"
+            yield Problem(codes.UNKNOWN_TOOL, message, at((name,)), f"write {name}: {example}")
         elif ANY_MORE in value[:-1]:
             message = f"in `{name}`, '*' stands for further words and can only be the last one"
             hint = "a single word cannot be left open; name it, or end the list with '*'"

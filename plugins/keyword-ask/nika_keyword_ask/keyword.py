@@ -102,6 +102,10 @@ def _form(form: Any) -> dict[str, InputSpec] | None:
 def _check_form(form: Mapping[str, Any], payload: Payload, report: Report) -> bool:
     """Report fields that make no sense; return whether there are none."""
     complete = True
+    if not form:
+        hint = "declare a field, e.g. form: {target: {type: string}}, or leave `form` out: the answer is then yes or no"
+        report("`form` has no field", payload.at("form"), hint=hint)
+        return False
     for name, fields in form.items():
         if _has_template(fields):
             continue

@@ -118,6 +118,9 @@ def test_what_makes_no_sense_beside_a_question_is_an_error(key: str) -> None:
         ("message: Go?\n      form: {n: {type: int, default: x}}", "the default of `n`", 5),
         ("message: Go?\n      form: {n: {type: int, enum: []}}", "the enum of `n`", 5),
         ("message: Go?\n      form: {n: {typ: int}}", "typ", 5),
+        ("message: Go?\n      form: {}", "`form` has no field", 5),
+        ("message: Go?\n      form: {n: {type: int, min: 5, max: 1}}", "the max of `n`: no number is at least 5", 5),
+        ("message: Go?\n      form: {n: {type: int, min: 5, enum: [1, 6]}}", "the enum of `n`: expected at least 5", 5),
         ("message: Go?\n      form: {n: {type: int}, n: {type: int}}", "n", 5),
         (
             "message: Go?\n      expires: 1h\n      default: {n: x}\n      form: {n: {type: int}}",

@@ -11,7 +11,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Any, Final
 
 from nika_core.plugin import (
     Category,
@@ -35,6 +35,7 @@ from nika_keyword_function.reference import HOW, NODE_SUFFIXES, Reference, parse
 from nika_keyword_function.source import Function, read, read_node, why_unreadable
 
 _MAX_TOOL_NAME: Final = 64
+_OMITTED: Final = "omitted"  # names of arguments that a model has not given; for rules
 _SUFFIXES: Final = frozenset({".py", *NODE_SUFFIXES})
 _NUMBERS: Final = {"int": r"\s*[+-]?\d+\s*", "float": r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*"}
 
@@ -182,8 +183,10 @@ class FunctionFacets(Facets):
         return {"args": RuleField.PATHS}
 
     def call_fields(self, payload: JsonObject) -> Mapping[str, Json]:
-        """Return the arguments of a call."""
-        return {"args": payload.get("args") or {}}
+        """Return the arguments of a call; what is left out has a value that only the tool knows."""
+        args: Any = payload.get("args") or {}
+        omitted: Any = payload.get(_OMITTED, ())
+        return {"args": {**dict.fromkeys(omitted), **args}}
 
     async def tools(self, reference: str, context: StepContext) -> Sequence[Tool]:
         """`function::path/to/file.py::name`, or `::*` for all its public functions."""
@@ -247,7 +250,8 @@ def _tool(reference: Reference, function: Function) -> Tool:
         for one in function.parameters:
             if function.sure and one.required and one.by_name and one.name not in arguments:
                 raise ValueError(f"{function.name} needs the argument '{one.name}'; it is {function.signature}")
-        return {"reference": whole, "args": dict(arguments)}
+        omitted = [name for name in known if name not in arguments]
+        return {"reference": whole, "args": dict(arguments)} | ({_OMITTED: omitted} if omitted else {})
 
     description = function.summary() or f"Calls {function.signature}."
     return Tool(f"function::{whole}", "function", ToolSpec(_tool_name(whole), description, function.schema()), payload)

@@ -112,7 +112,9 @@ async def test_a_function_is_a_tool_described_by_its_source(context: Any) -> Non
         "required": ["text"],
         "additionalProperties": False,
     }
-    assert tool.payload({"text": "a"}) == {"reference": "tools.py::count", "args": {"text": "a"}}
+    payload = tool.payload({"text": "a"})
+    assert (payload["reference"], payload["args"]) == ("tools.py::count", {"text": "a"})
+    assert FunctionFacets().call_fields(payload) == {"args": {"text": "a", "limit": None, "tags": None}}
     with pytest.raises(ValueError, match="no argument 'x'"):
         tool.payload({"text": "a", "x": 1})
     with pytest.raises(ValueError, match="needs the argument 'text'"):

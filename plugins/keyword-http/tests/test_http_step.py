@@ -183,12 +183,12 @@ def deflated(window: int) -> bytes:
 
 
 ENCODED = [
-    ("gzip", gzip.compress(WHOLE)),
-    ("x-gzip", gzip.compress(WHOLE[:9]) + gzip.compress(b"") + gzip.compress(WHOLE[9:])),
-    ("GZIP", gzip.compress(WHOLE)),
+    ("gzip", gzip.compress(WHOLE, mtime=0)),
+    ("x-gzip", b"".join(gzip.compress(part, mtime=0) for part in (WHOLE[:9], b"", WHOLE[9:]))),
+    ("GZIP", gzip.compress(WHOLE, mtime=0)),
     ("deflate", deflated(15)),
     ("deflate", deflated(-15)),
-    ("identity, gzip, deflate", zlib.compress(gzip.compress(WHOLE))),
+    ("identity, gzip, deflate", zlib.compress(gzip.compress(WHOLE, mtime=0))),
 ]
 
 

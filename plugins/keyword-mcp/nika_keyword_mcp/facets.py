@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9_-]+")
 _NAME_LENGTH: Final = 64
+_OMITTED: Final = "omitted"  # names of arguments that a model has not given; for rules
 _OTHER_PATTERN: Final = re.compile(r"[?\[\]{}]")  # MCP has none of them in the name of a tool
 
 
@@ -102,8 +103,10 @@ class McpFacets(Facets):
         return {"args": RuleField.PATHS}
 
     def call_fields(self, payload: JsonObject) -> Mapping[str, Json]:
-        """Return the arguments of a call."""
-        return {"args": payload.get("args") or {}}
+        """Return the arguments of a call; what is left out has a value that only the tool knows."""
+        args: Any = payload.get("args") or {}
+        omitted: Any = payload.get(_OMITTED, ())
+        return {"args": {**dict.fromkeys(omitted), **args}}
 
     async def tools(self, reference: str, context: StepContext) -> Sequence[Tool]:
         """`server::tool` one, `server::*` (or `server`) all of one server, `*` all of all. Raises TaskError.
@@ -196,6 +199,7 @@ def _payload(reference: str, schema: JsonObject) -> Callable[[JsonObject], JsonO
             args: Json = step.checked(reference, arguments, schema)
         except TaskError as error:
             raise ValueError(error.message) from None
-        return {"reference": reference, "args": args}
+        omitted = [name for name in schema["properties"] if name not in arguments]
+        return {"reference": reference, "args": args} | ({_OMITTED: omitted} if omitted else {})
 
     return payload

@@ -165,6 +165,7 @@ async def test_a_tools_payload_runs_as_a_task_does(small: Any) -> None:
     payload = add.payload({"a": "2", "b": 3})
     assert payload == {"reference": "small::add", "args": {"a": 2, "b": 3}}
     assert await McpStep().run(payload, small) == {"result": 5}
+    assert McpFacets().call_fields(payload) == {"args": {"a": 2, "b": 3}}
     with pytest.raises(ValueError, match=r"args\.a: 'x' is not of type 'integer'"):
         add.payload({"a": "x"})
 

@@ -27,6 +27,8 @@ def words(**arguments: Any) -> Any:
         ("git log 'a b' \"c d\"e", ["git", "log", "a b", "c de"]),
         ("git log ''", ["git", "log", ""]),
         ("'A=b' c", ["A=b", "c"]),
+        ("printf '%s' -v", ["printf", "%s", "-v"]),
+        ("test -f 'a[$(x)]'", ["test", "-f", "a[$(x)]"]),
     ],
 )
 def test_a_plain_command_has_words(command: str, expected: list[str]) -> None:
@@ -39,6 +41,8 @@ def test_a_plain_command_has_words(command: str, expected: list[str]) -> None:
         *("git log; rm x", "git log && rm x", "git log | sh", "git log > x", "git log < x", "git log &", "(git log)"),
         *("git log $HOME", "git log $(rm x)", "git log `rm x`", 'git log "$x"', "git log *", "git log ~", "git log ?"),
         *("PAGER=x git log", "git log # x", "git log\nrm x", "git log \\", "git log {a,b}", "git log [a]", "!git log"),
+        *("eval 'git log; rm x'", "command rm x", "exec rm x", ". ./x", "source x", "trap 'rm x' EXIT", "time rm x"),
+        *("printf -v 'a[$(rm x)]' y", "test -v 'a[$(rm x)]'", "[ -v 'a[$(rm x)]' ]", "unset 'a[$(rm x)]'", "'eval' x"),
         *("git log 'a", 'git log "a', "git log 'a\nb'", "git\u00a0log", "{ git log; }", "", "  "),
     ],
 )
