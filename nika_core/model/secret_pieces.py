@@ -20,6 +20,8 @@ class SecretPieces:
     def __init__(self, forms: Sequence[str]) -> None:
         self._forms = tuple(form for form in forms if len(form) > MIN_LENGTH)
         self._longest = max(map(len, self._forms), default=0)
+        # Every piece begins and ends with one of these: nearly all marks have none beside them, and cost nothing more.
+        self._parts = {form[at : at + MIN_LENGTH] for form in self._forms for at in range(len(form) - MIN_LENGTH + 1)}
         self._begins = _any_of({form[:MIN_LENGTH] for form in self._forms})
         self._ends = _any_of({form[-MIN_LENGTH:] for form in self._forms})
 
@@ -39,11 +41,14 @@ class SecretPieces:
         since = 0
         for mark in _MARK.finditer(text):
             end, start = self._end_before(text, mark.start()), self._start_after(text, mark.end())
-            if (begin := self._beginning(text, end)) is not None:
+            if text[max(0, end - MIN_LENGTH) : end] not in self._parts:
+                pass
+            elif (begin := self._beginning(text, end)) is not None:
                 yield begin, end
             elif MIN_LENGTH <= end - since <= self._longest and any(text[since:end] in form for form in self._forms):
                 yield since, end  # of a secret that was cut on both sides
-            if (last := self._ending(text, start)) is not None:
+            near = text[start : start + MIN_LENGTH]
+            if near in self._parts and (last := self._ending(text, start)) is not None:
                 yield start, last
             since = start
 

@@ -16,6 +16,7 @@ from nika_core.errors import Category, TaskError
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.plugin import Finished, ModelInfo
 
+_MOST_PER_TOKEN: Final = 5  # times the text that our estimate has for a token (20 bytes): a tokenizer packs less
 # The provider answered, and its answer was no: nothing was generated, nothing is to be paid.
 _NOT_BILLED: Final = frozenset({Category.RATE_LIMIT, Category.CONFIG, Category.VALIDATION, Category.PROVIDER})
 
@@ -39,9 +40,14 @@ class InFlightCall:
     unknown: Usage = NOTHING  # what it may have taken beyond what is told, once it has ended
     text: list[str] = field(default_factory=list)
 
-    def charge_worst_case(self) -> None:
-        """Count the most that it can have taken: what it took will never be known."""
-        self.reservation.charge_worst_case((self.worst.total_tokens, self.worst.cost_usd))
+    def charge_worst_case(self, at_least: Usage = NOTHING) -> None:
+        """Count the most that it can have taken: what it took will never be known.
+
+        Args:
+            at_least: what came of it, which may be more than was asked for.
+        """
+        tokens = max(self.worst.total_tokens, at_least.total_tokens)
+        self.reservation.charge_worst_case((tokens, max(self.worst.cost_usd, at_least.cost_usd)))
 
 
 class UsageSettlement:
@@ -53,13 +59,18 @@ class UsageSettlement:
         self._prices = prices
 
     def ended(self, in_flight: InFlightCall, finished: Finished) -> Usage:
-        """After a whole reply. A prompt of no tokens is one that was not counted, and so is an answer with text."""
+        """After a whole reply. A prompt of no tokens is one that was not counted, and so is an answer with more text
+        than its tokens can hold.
+        """
         told = finished.usage if _believable(finished.usage) else NOTHING
         written = tokens_of("".join(in_flight.text), finished.tool_calls)
+        counted = told.output_tokens * _MOST_PER_TOKEN >= written
         real = replace(
-            told, input_tokens=told.input_tokens or in_flight.prompt, output_tokens=told.output_tokens or written
+            told,
+            input_tokens=told.input_tokens or in_flight.prompt,
+            output_tokens=told.output_tokens if counted else written,
         )
-        known = not told.estimated and (told.output_tokens > 0 or (told.input_tokens > 0 and not written))
+        known = not told.estimated and counted and (told.output_tokens > 0 or told.input_tokens > 0)
         real = replace(real, estimated=told.estimated or real.counts != told.counts)
         usage = replace(self._priced(in_flight, real), models=(finished.model or in_flight.info.name,))
         bill = finished.billed_usd
@@ -103,7 +114,7 @@ class UsageSettlement:
         return replace(told, input_tokens=prompt, output_tokens=max(reply, told.output_tokens), calls=1, estimated=True)
 
     def _charge_worst_case(self, in_flight: InFlightCall, told: Usage) -> None:
-        in_flight.charge_worst_case()
+        in_flight.charge_worst_case(told)
         worst = in_flight.worst
         cost = max(Decimal(0), worst.cost_usd - told.cost_usd)
         in_flight.unknown = Usage(max(0, worst.total_tokens - told.total_tokens), 0, cost)

@@ -511,6 +511,21 @@ async def test_figures_below_nothing_are_none_and_give_a_budget_nothing(told: Us
     assert h.free
 
 
+@pytest.mark.parametrize("told", [Usage(), Usage(10, 0), Usage(10, 1), Usage(10, 199)])
+async def test_a_reply_longer_than_asked_for_counts_as_its_text_if_its_figures_cannot_hold_it(told: Usage) -> None:
+    h = house((TextDelta("x" * 4000), Finished("end", told)), bounds=tokens(run=10_000))
+    reply = await h.caller.complete(ask(max_tokens=100), h.scope())
+    assert reply.usage == Usage(10, 1000, Decimal("0.01001"), calls=1, estimated=True)
+    assert h.budget.ledger.spent_tokens == 1010
+
+
+async def test_figures_that_can_hold_the_text_are_believed() -> None:
+    h = house((TextDelta("x" * 4000), Finished("end", Usage(10, 200))), bounds=tokens(run=10_000))
+    reply = await h.caller.complete(ask(max_tokens=100), h.scope())
+    assert (reply.usage.output_tokens, reply.usage.estimated) == (200, False)
+    assert h.budget.ledger.spent_tokens == 210
+
+
 async def test_an_end_of_the_wrong_shape_leaves_no_other_call_waiting() -> None:
     h = house((Finished("end", "much"),), OK, bounds=tokens(run=220))  # type: ignore[arg-type]  # a plugin's fault
     with pytest.raises(AttributeError):
