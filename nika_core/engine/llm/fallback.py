@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from nika_core.engine.llm.connections import Connection
@@ -20,7 +19,7 @@ from nika_core.model.json_text import json_instruction
 from nika_core.model.message import ReasoningPart
 from nika_core.model.workflow import AgentBlock
 from nika_core.plugin import ModelInfo, ModelRequest
-from nika_core.values import replace
+from nika_core.values import dataclass, replace
 
 _GONE: Final = frozenset({Category.NETWORK, Category.RATE_LIMIT, Category.TIMEOUT, Category.CIRCUIT_OPEN})
 _WHY: Final = {
