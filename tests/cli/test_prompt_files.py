@@ -59,7 +59,11 @@ def test_an_edited_file_is_a_changed_task(nika: Nika, write: Write) -> None:
         ("{promptFile: p.md}", "x" * 100_001, "w.nika.yaml:4:29: error NIKA-068: `prompt` has 100,001 characters"),
         ("{promptFile: nix.md}", "", "w.nika.yaml:4:29: error NIKA-014: the file `nix.md` does not exist"),
         ("{promptFile: ../p.md}", "", "w.nika.yaml:4:29: error NIKA-014: the file `../p.md` lies outside"),
-        ("{promptFile: /etc/hostname}", "", "w.nika.yaml:4:29: error NIKA-014: the file `/etc/hostname` is an absolute path"),
+        (
+            "{promptFile: /etc/hostname}",
+            "",
+            "w.nika.yaml:4:29: error NIKA-014: the file `/etc/hostname` is an absolute path",
+        ),
         ("{promptFile: link.md}", "", "w.nika.yaml:4:29: error NIKA-014: the file `link.md` lies outside"),
         ("{promptFile: '${input.n}'}", "", "w.nika.yaml:4:29: error NIKA-014: a file is named by the author"),
         ("{promptFile: [p.md]}", "", "w.nika.yaml:4:29: error NIKA-014: expected a text, found a list"),

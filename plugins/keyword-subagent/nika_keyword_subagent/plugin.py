@@ -23,7 +23,7 @@ def nika_task_keywords() -> Iterable[Keyword]:
             primary="prompt",
             payload=PAYLOAD,
             step="nika_keyword_subagent.step:Step",
-            facets="nika_core.toolbox.agent.facets:AgentFacets",
+            facets="nika_keyword_subagent.facets:SubagentFacets",
             verbatim_fields=frozenset({"systemPromptFile", "skills"}),  # files are named by the author, never by data
             file_fields=frozenset({"attach"}),
             needs_provider=True,

@@ -10,7 +10,7 @@ from typing import Final
 from nika_core.plugin import Unit, UsageError, codes
 
 _NUMBER: Final = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([A-Za-z]*)\Z")
-_SIZES: Final[Mapping[str, int]] = {"": 1, "b": 1, "kb": 1024, "mb": 1024**2, "gb": 1024**3}
+_SIZES: Final[Mapping[str, int]] = {"": 1, "b": 1, "bytes": 1, "kb": 1024, "mb": 1024**2, "gb": 1024**3}
 _DURATIONS: Final[Mapping[str, float]] = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LARGEST: Final = 2**53  # a whole number beyond it is no longer exact as a float
 
@@ -49,7 +49,7 @@ def parse(name: str, text: str, unit: Unit, allowed: Range) -> float:
     Raises:
         UsageError: NIKA-067, with the variable, its value and the form that was expected.
     """
-    value = _number(text.strip(), unit)
+    value = _number(text.strip().removeprefix("$" if unit is Unit.USD else ""), unit)
     if value is None:
         raise _malformed(name, text, _FORMS[unit])
     wrong = allowed.why_not(value)
