@@ -85,9 +85,9 @@ def test_all_mistakes_are_said_at_once(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ScenarioError, match="cannot be read"):
+    with pytest.raises(ScenarioError, match="does not exist"):
         read_scenarios(tmp_path / "none.yaml")
-    with pytest.raises(ScenarioError, match="cannot be read"):
+    with pytest.raises(ScenarioError, match="does not exist"):
         read_scenarios("no-such-wire")
 
 
