@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import sqlite3
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from secrets import token_hex
 from typing import Final, TypeVar
 
 from nika_core.app.rate_store import Level, RateStore
+from nika_core.app.user_folders import user_folder
 from nika_core.app.workspace import Workspace
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.plugin import Provider, RateLimit
@@ -29,9 +29,7 @@ _ALL: Final = "*"  # all models of a provider
 
 def governor_path(environ: Mapping[str, str]) -> Path:
     """Return the file of this user's runs."""
-    state = environ.get("XDG_STATE_HOME", "")
-    home = Path(state) if os.path.isabs(state) else Path(os.path.expanduser("~"), ".local", "state")  # noqa: PTH111, PTH117  # `Path.home` raises if there is none, and "" is no path
-    return home / "nika" / "rates.db"
+    return user_folder(environ, "XDG_STATE_HOME") / "rates.db"
 
 
 def governor_of(workspace: Workspace, notice: Callable[[str], None]) -> RateGovernor | None:

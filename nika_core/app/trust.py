@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nika_core import codes
+from nika_core.app.user_folders import user_folder
 from nika_core.errors import UsageError
 from nika_core.model.files import FileError, is_folder, read_json
 from nika_core.model.project import Project
@@ -36,9 +37,7 @@ class TrustStore:
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        data = environ.get("XDG_DATA_HOME", "")
-        home = Path(data) if os.path.isabs(data) else Path(os.path.expanduser("~"), ".local", "share")  # noqa: PTH111, PTH117  # `Path.home` raises if there is none, and "" is no path
-        self._folder = home / "nika" / "trust"
+        self._folder = user_folder(environ, "XDG_DATA_HOME") / "trust"
 
     def decision(self, project: Project) -> bool | None:
         """Return whether the file is trusted as it is now; None if that was never decided."""
