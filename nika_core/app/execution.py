@@ -171,6 +171,7 @@ class Execution:
             if self._cancelled is not None:
                 self._run.cancel(self._cancelled)
             result = await self._run.result()
+            self.warnings += budget.ledger.overdrafts()
             await self._finish(result)
             if result.status is RunStatus.PAUSED and self._journal is not None:
                 with suppress(JournalError):  # `finish` has told it

@@ -124,6 +124,16 @@ class Ledger:
         account = self._task(task)
         return None if account is None else int(account.room())
 
+    def overdrafts(self) -> list[str]:
+        """Return by how much the run is over its limits, a sentence each: a call in flight can take more than asked."""
+        sentences = []
+        for account in (self._run, self._cost):
+            if account is not None and account.best() < 0:
+                taken, more = _shown(account, account.spent + account.held), _shown(account, -account.best())
+                why = "calls that were on their way took more than they were asked to"
+                sentences.append(f"the run took {taken}, {more} more than {account.bound.name} allows: {why}")
+        return sentences
+
     @property
     def in_flight(self) -> int:
         return len(self._flying)
@@ -273,18 +283,17 @@ def _account(title: str, code: str, bound: Bound | None) -> _Account | None:
     return None if bound is None else _Account(title, code, bound)
 
 
+def _shown(account: _Account, amount: Number) -> str:
+    return money_text(amount, 4) if account.code == codes.COST_BUDGET else f"{amount:,} tokens"
+
+
 def _refusal(call: _Call, account: _Account, amount: Number) -> TaskError:
-    money = account.code == codes.COST_BUDGET
-
-    def shown(value: Number) -> str:
-        return money_text(value, 4) if money else f"{value:,} tokens"
-
     used = account.spent + account.held
-    held = f", {shown(account.held)} of it by calls whose usage is unknown" if account.held else ""
+    held = f", {_shown(account, account.held)} of it by calls whose usage is unknown" if account.held else ""
     message = (
-        f"A call to a model may take up to {shown(amount)}, but {account.title} has "
-        f"{shown(max(account.best(), _NOTHING))} left of {shown(account.bound.value)} "
-        f"({account.bound.name}; {shown(used)} used{held}). Nothing was sent."
+        f"A call to a model may take up to {_shown(account, amount)}, but {account.title} has "
+        f"{_shown(account, max(account.best(), _NOTHING))} left of {_shown(account, account.bound.value)} "
+        f"({account.bound.name}; {_shown(account, used)} used{held}). Nothing was sent."
     )
     hint = f"Raise {account.bound.name}, lower maxTokens, or shorten the prompt."
     return TaskError(message, category=Category.BUDGET, code=account.code, hint=hint)

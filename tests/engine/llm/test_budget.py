@@ -113,6 +113,17 @@ async def test_usage_beyond_the_reservation_is_counted_as_a_debt() -> None:
         await budget.reserve("b", 1, FREE)
 
 
+async def test_how_much_a_run_is_over_its_limits_is_said() -> None:
+    budget = Budget(bounds(run=100, cost="1"))
+    (await budget.reserve("a", 50, Decimal("0.1"))).settle(100, Decimal(1))
+    assert budget.ledger.overdrafts() == []
+    budget.ledger.charge("a", 1030, Decimal("0.25"))
+    tokens, cost = budget.ledger.overdrafts()
+    assert tokens.startswith("the run took 1,130 tokens, 1,030 tokens more than NIKA_MAX_TOKENS_TOTAL allows")
+    assert cost.startswith("the run took $1.2500, $0.2500 more than NIKA_MAX_COST allows")
+    assert Budget(bounds()).ledger.overdrafts() == []
+
+
 async def test_an_unpriced_call_is_bounded_by_tokens_only() -> None:
     budget = Budget(bounds(run=100, cost="0"))
     (await budget.reserve("a", 50, None)).settle(50, FREE)
