@@ -63,10 +63,20 @@ def organization_files(environ: Mapping[str, str]) -> tuple[OrganizationFile, ..
     Raises:
         RefusedError: one of them cannot be read, or is not right. Without it nothing may run.
     """
-    paths = [SYSTEM_FILE] if SYSTEM_FILE.exists() or SYSTEM_FILE.is_symlink() else []
+    paths = [SYSTEM_FILE] if _is_there(SYSTEM_FILE) else []
     if name := environ.get(VARIABLE):
         paths.append(Path(name))
     return tuple(_read(path) for path in dict.fromkeys(paths))
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:  # it may be there, and cannot be seen: reading it says so
+        return True
+    return True
 
 
 def _read(path: Path) -> OrganizationFile:

@@ -231,6 +231,18 @@ def test_the_machine_s_file_and_the_named_one_both_hold(
     assert (done.code, "machine.yaml requires a lock" in done.err) == (3, True)
 
 
+def test_a_machine_s_file_that_cannot_be_seen_refuses_everything(
+    nika: Nika, write: Write, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("w.nika.yaml", "tasks:\n  - {id: a, shell: echo hi}\n")
+    monkeypatch.setattr(organization, "SYSTEM_FILE", folder / "none" / "policy.yaml")
+    assert nika("run", "w.nika.yaml").out == "hi\n"
+    (folder / "loop").symlink_to(folder / "loop")
+    monkeypatch.setattr(organization, "SYSTEM_FILE", folder / "loop" / "policy.yaml")  # as for a folder without access
+    done = nika("run", "w.nika.yaml")
+    assert (done.code, "cannot be used" in done.err) == (3, True)
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away")
 def test_a_project_file_of_another_user_is_refused_with_3(nika: Nika, project: Path) -> None:
     os.chown(project, 65534, -1)
