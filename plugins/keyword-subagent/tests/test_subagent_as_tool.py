@@ -58,3 +58,11 @@ def test_one_that_calls_itself_for_ever_is_told_that_it_is_too_deep() -> None:
 def test_a_part_of_it_is_no_tool(entry: str) -> None:
     problems = validate_workflow(FLOW.replace("ENTRIES", f"[{entry}]"))
     assert [problem.code for problem in problems] == ["NIKA-018"]
+
+
+def test_a_person_is_asked_about_its_calls_too(tmp_path: Path) -> None:
+    model = ScriptedModel(calls("subagent", prompt="x"), calls("shell", command="echo hi > made"))
+    flow = FLOW.replace("ENTRIES", "[subagent, shell], askTools: [shell]")
+    ran = Workbench(folder=tmp_path, model=model, journal=True).run(flow)
+    assert ran.result.status == "paused"
+    assert not (tmp_path / "made").exists()
