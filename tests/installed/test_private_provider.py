@@ -67,7 +67,7 @@ class Gateway:
         if body["messages"][-1]["role"] != "tool":
             call = {"id": "1", "name": "shell", "arguments": {"command": "echo better"}}
             return [{"call": call}, {"end": "tools", "in": 1000, "out": 100}]
-        told = json.loads(body["messages"][-1]["text"])["stdout"]
+        told = json.loads(body["messages"][-1]["results"][0]["text"])["stdout"]
         return [{"text": f"A {told} note."}, {"end": "done", "in": 2000, "out": 100}]
 
     def send(self, handler: BaseHTTPRequestHandler, status: int, text: str) -> None:

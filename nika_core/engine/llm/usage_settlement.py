@@ -63,8 +63,9 @@ class UsageSettlement:
         than its tokens can hold.
         """
         told = finished.usage if _believable(finished.usage) else NOTHING
-        written = tokens_of("".join(in_flight.text), finished.tool_calls)
-        counted = told.output_tokens * _MOST_PER_TOKEN >= written
+        text = "".join(in_flight.text)
+        written = tokens_of(text, finished.tool_calls)
+        counted = (told.output_tokens > 0 or not written) and told.output_tokens * _MOST_PER_TOKEN >= tokens_of(text)
         real = replace(
             told,
             input_tokens=told.input_tokens or in_flight.prompt,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -78,9 +79,21 @@ class Project:
         return [line.split(" ")[0] for line in (self.folder / "calls").read_text().splitlines()]
 
     def servers(self) -> list[int]:
-        """Return the processes of servers that have been called and still run."""
+        """Return the processes of servers that have been called and do not end; what was killed takes a moment."""
         numbers = {int(line.split(" ")[-2]) for line in (self.folder / "calls").read_text().splitlines()}
-        return [number for number in numbers if Path(f"/proc/{number}").exists()]
+        return [number for number in numbers if not _has_ended(number)]
+
+
+def _has_ended(process: int) -> bool:
+    """Wait for the end of a process, for ten seconds; that of a parent that does not look after it counts, too."""
+    try:
+        descriptor = os.pidfd_open(process)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([descriptor], [], [], 10)[0])
+    finally:
+        os.close(descriptor)
 
 
 @pytest.fixture
