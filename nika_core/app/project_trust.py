@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
@@ -17,8 +18,8 @@ class ProjectTrust:
 
     Attributes:
         asked: what was asked for, such as `http.allow`.
-        refused: what was asked for and does not count; each with the organization's file that
-            forbids it, or None if the file is not trusted.
+        refused: what was asked for and does not count; each with the organization's file that forbids it, or None if
+            the file is not trusted.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class ProjectTrust:
             does = "does" if len(keys) == 1 else "do"
             place = self._project.at(tuple(keys[0].split(".")), at_key=True)
             if forbidding is None:
-                folder = self._project.folder
+                folder = shlex.quote(str(self._project.folder))
                 yield Problem(
                     codes.UNTRUSTED_FOLDER,
                     f"{named} of {FILE_NAME} {does} not count: a file that is not trusted widens nothing",

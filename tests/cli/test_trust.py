@@ -66,6 +66,13 @@ def test_a_warning_says_once_what_does_not_count_and_how_to_trust_it(nika: Nika,
     assert f"nika trust {project.parent}" in done.err
 
 
+def test_the_command_in_the_warning_can_be_pasted(nika: Nika, write: Write, folder: Path) -> None:
+    write("two words/nika.yaml", WIDE)
+    write("two words/w.nika.yaml", WORKFLOW)
+    hint = next(line for line in nika("validate", "two words").err.splitlines() if "nika trust" in line)
+    assert f"nika trust '{folder}/two words' (in CI: NIKA_TRUST='{folder}/two words')" in hint
+
+
 @pytest.mark.parametrize(
     ("value", "code"),
     [
