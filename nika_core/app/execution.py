@@ -341,7 +341,7 @@ class Execution:
             breaker=BreakerSettings.of(limits),
             batch_policy=batch_policy,
             models=workspace.project.models,
-            labels=workspace.project.labels,
+            labels=prepared.masker.json(dict(workspace.project.labels)),
             governor=governor_of(workspace, self._notice),
         )
         signals = self._signals
