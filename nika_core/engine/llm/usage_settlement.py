@@ -16,7 +16,7 @@ from nika_core.errors import Category, TaskError
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.plugin import Finished, ModelInfo
 
-_MOST_PER_TOKEN: Final = 5  # times the text that our estimate has for a token (20 bytes): a tokenizer packs less
+MOST_PER_TOKEN: Final = 5  # times the text that our estimate has for a token (20 bytes): a tokenizer packs less
 # The provider answered, and its answer was no: nothing was generated, nothing is to be paid.
 _NOT_BILLED: Final = frozenset({Category.RATE_LIMIT, Category.CONFIG, Category.VALIDATION, Category.PROVIDER})
 
@@ -25,8 +25,9 @@ _NOT_BILLED: Final = frozenset({Category.RATE_LIMIT, Category.CONFIG, Category.V
 class InFlightCall:
     """What is known of a call that was sent. `prompt` in tokens; `began` by the monotonic clock.
 
-    `worst` is the most that it can take; more is reserved if another model may be asked in its place. `note` is the
-    name under which its task's call cache keeps what it took.
+    `worst` is the most that it can take if its server keeps to what it is asked for; more is reserved if it is known
+    not to, or if another model may be asked in its place. `note` is the name under which its task's call cache keeps
+    what it took.
     """
 
     connection: Connection
@@ -65,7 +66,7 @@ class UsageSettlement:
         told = finished.usage if _believable(finished.usage) else NOTHING
         text = "".join(in_flight.text)
         written = tokens_of(text, finished.tool_calls)
-        counted = (told.output_tokens > 0 or not written) and told.output_tokens * _MOST_PER_TOKEN >= tokens_of(text)
+        counted = (told.output_tokens > 0 or not written) and told.output_tokens * MOST_PER_TOKEN >= tokens_of(text)
         real = replace(
             told,
             input_tokens=told.input_tokens or in_flight.prompt,

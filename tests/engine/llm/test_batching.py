@@ -12,8 +12,9 @@ import pytest
 from nika_core.engine.core.messages import Signal
 from nika_core.engine.core.ports import CallScope, InMemoryCallCache, Suspended
 from nika_core.engine.llm.batching import BatchPolicy
-from nika_core.engine.llm.budget import Bound, Budget, SpendingLimits
+from nika_core.engine.llm.budget import Budget
 from nika_core.engine.llm.caller import ResilientCaller
+from nika_core.engine.llm.ledger import Bound, SpendingLimits
 from nika_core.engine.llm.pricing import Prices
 from nika_core.errors import Category, TaskError
 from nika_core.model.ids import NodeId

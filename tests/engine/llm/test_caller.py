@@ -15,8 +15,9 @@ from nika_core import codes
 from nika_core.engine.core.hashing import digest
 from nika_core.engine.core.ports import CallScope, InMemoryCallCache
 from nika_core.engine.fair_turns import SLICE, FairTurns
-from nika_core.engine.llm.budget import Bound, Budget, SpendingLimits
+from nika_core.engine.llm.budget import Budget
 from nika_core.engine.llm.caller import ResilientCaller
+from nika_core.engine.llm.ledger import Bound, SpendingLimits
 from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.recorded_usage import charge_earlier, noted_by_task
 from nika_core.errors import Category, PluginError, TaskError
