@@ -36,8 +36,8 @@ from nika_core.document import (
     is_known_before_run,
 )
 from nika_core.engine.core.hashing import digest
-from nika_core.engine.llm.budget import SpendingLimits
 from nika_core.engine.llm.estimate import certain_tasks
+from nika_core.engine.llm.ledger import SpendingLimits
 from nika_core.engine.llm.pricing import Prices
 from nika_core.errors import NikaError, Place, Problem, ProblemsError, Severity, exit_code_of
 from nika_core.model.files import FileError, open_file

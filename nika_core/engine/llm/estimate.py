@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Final, TypeVar
 
 from nika_core import codes
-from nika_core.engine.llm.budget import MAX_BUDGET, Bound, SpendingLimits
+from nika_core.engine.llm.ledger import MAX_BUDGET, Bound, SpendingLimits
 from nika_core.engine.llm.pricing import Prices
 from nika_core.errors import RefusedError
 from nika_core.model.effort import default_max_tokens
