@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import threading
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
@@ -49,6 +50,12 @@ def told(*what):
     return [line for line in lines if not what or line["what"] in what]
 
 
+def die():
+    """Kill this process. The thread that does it may go on for a moment."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    threading.Event().wait()
+
+
 class Recorder(Policy):
     def admit(self, request):
         note("admit", request)
@@ -69,7 +76,7 @@ class Recorder(Policy):
             raise RuntimeError("cannot hear")
         if os.environ.get("KILL_IN_SETTLE") and spending.stage == "model":
             note("settle", spending)
-            os.kill(os.getpid(), signal.SIGKILL)
+            die()
         note("settle", spending)
 
     def ended(self, spending):
@@ -93,7 +100,7 @@ class Client:
         text = request.messages[-1].text
         if "kill" in text and not Path("killed").exists():
             Path("killed").touch()
-            os.kill(os.getpid(), signal.SIGKILL)
+            die()
         if "fail" in text:
             raise TaskError("no", category=Category.CONFIG, usage=Usage(10, 0))
         if "tool" in text:

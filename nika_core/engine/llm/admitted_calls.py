@@ -7,6 +7,7 @@ resumed knows what was spent, and which calls the policies have not been told of
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Final
 
 from nika_core.engine.core.policy_gate import PolicyGate, refusal_error
@@ -28,13 +29,16 @@ class AdmittedCalls:
         self._clock = clock
         self._tell_once = tell
 
-    async def admit(self, call: CallScope, in_flight: InFlightCall, name: str) -> None:
+    async def admit(
+        self, call: CallScope, in_flight: InFlightCall, name: str, tokens: int, cost: Decimal | None
+    ) -> None:
         """Put a call to the policies, for as long as one says that it may be admitted later.
 
         Raise TaskError if one refuses: nothing stays reserved then.
 
         Args:
             name: tells the call apart from all others of its task, also when it is made again.
+            tokens, cost: the most that it can take; cost in US dollars, None: its price is not known.
         """
         if self._gate is None:
             return
@@ -47,8 +51,8 @@ class AdmittedCalls:
             call.keyword,
             connection.provider.name,
             info.name,
-            tokens=in_flight.worst.total_tokens,
-            cost_usd=in_flight.most_usd,
+            tokens=tokens,
+            cost_usd=cost,
             # A batch may be waited for by a resumed run: it has the same name there.
             call=f"{call.key}/{name if in_flight.batch else in_flight.note}",
             attempt=call.attempt,
