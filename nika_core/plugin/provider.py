@@ -203,7 +203,8 @@ class TextDelta:
     """Text as it comes.
 
     Attributes:
-        text: the next part of the answer.
+        text: the next part of the answer; empty if something else of an answer came, such as reasoning. Once anything
+            has come, a failure is not free.
     """
 
     text: str

@@ -115,7 +115,8 @@ class ReplyMeter:
             raise self._stopped
 
     def add(self, text: str) -> None:
-        """Count a piece of text that came. Raise TaskError if no more can be read."""
+        """Count a piece of text that came, perhaps an empty one. Raise TaskError if no more can be read."""
+        self.in_flight.answered = True
         size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
         self._bytes += size
         tokens = -(-self._bytes // _BYTES_PER_TOKEN)

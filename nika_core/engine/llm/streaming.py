@@ -69,14 +69,14 @@ async def _stream(
                 if meter is not None:
                     meter.end()
                 return chunk
+            if meter is not None:
+                meter.check()
             if chunk.text:
-                if meter is not None:
-                    meter.check()
                 text.append(chunk.text)
                 if on_text is not None:
                     on_text(chunk.text)
-                if meter is not None:
-                    meter.add(chunk.text)
+            if meter is not None:
+                meter.add(chunk.text)
             if turns.over:
                 await turns.acquire()
     except (TaskError, asyncio.CancelledError):

@@ -27,7 +27,7 @@ class InFlightCall:
 
     `worst` is the most that it can take if its server keeps to what it is asked for; more is reserved if it is known
     not to, or if another model may be asked in its place. `note` is the name under which its task's call cache keeps
-    what it took.
+    what it took. `answered`: something of a reply has come, be it no text.
     """
 
     connection: Connection
@@ -40,6 +40,7 @@ class InFlightCall:
     note: str = field(default_factory=lambda: token_hex(4))
     unknown: Usage = NOTHING  # what it may have taken beyond what is told, once it has ended
     text: list[str] = field(default_factory=list)
+    answered: bool = False
 
     def charge_worst_case(self, at_least: Usage = NOTHING) -> None:
         """Count the most that it can have taken: what it took will never be known.
@@ -76,7 +77,8 @@ class UsageSettlement:
         real = replace(real, estimated=told.estimated or real.counts != told.counts)
         usage = replace(self._priced(in_flight, real), models=(finished.model or in_flight.info.name,))
         bill = finished.billed_usd
-        if isinstance(bill, Decimal) and bill.is_finite() and bill >= 0:
+        # Nobody's calls are free because a server says so: a bill of nothing leaves the price as it is.
+        if isinstance(bill, Decimal) and bill.is_finite() and bill > 0:
             usage = replace(usage, cost_usd=bill, unpriced=())
         if known:
             in_flight.reservation.settle(real.total_tokens, usage.cost_usd)
@@ -97,7 +99,7 @@ class UsageSettlement:
             else:
                 in_flight.reservation.settle(usage.total_tokens, usage.cost_usd)
             return usage
-        if error is not None and not in_flight.text and (error.category in _NOT_BILLED or _never_arrived(error)):
+        if error is not None and not in_flight.answered and (error.category in _NOT_BILLED or _never_arrived(error)):
             in_flight.reservation.release()
             return replace(NOTHING, calls=1)
         told = self._priced(in_flight, Usage(in_flight.prompt, tokens_of("".join(in_flight.text)), estimated=True))

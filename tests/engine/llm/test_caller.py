@@ -875,7 +875,7 @@ async def test_a_bill_makes_a_model_without_a_price_a_priced_one() -> None:
     assert (reply.usage.cost_usd, reply.usage.unpriced) == (Decimal("0.7"), ())
 
 
-@pytest.mark.parametrize("bill", [Decimal(-1), Decimal("NaN"), Decimal("Infinity"), "much"])
+@pytest.mark.parametrize("bill", [Decimal(0), Decimal(-1), Decimal("NaN"), Decimal("Infinity"), "much"])
 async def test_a_bill_that_is_no_amount_is_not_believed(bill: Any) -> None:
     h = house((TextDelta("x"), Finished("end", Usage(10, 2), billed_usd=bill)))
     assert (await h.caller.complete(ask(), h.scope())).usage.cost_usd == Decimal("0.00003")
