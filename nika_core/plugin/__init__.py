@@ -29,7 +29,16 @@ from nika_core.errors import (
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.template import MISSING, Placeholder, Template
 from nika_core.model.usage import Usage
-from nika_core.model.workflow import AgentBlock, InputSpec, KeywordCategory, OutputSpec, PayloadValue, Task, Workflow
+from nika_core.model.workflow import (
+    AgentBlock,
+    Binding,
+    InputSpec,
+    KeywordCategory,
+    OutputSpec,
+    PayloadValue,
+    Task,
+    Workflow,
+)
 from nika_core.plugin import fields
 from nika_core.plugin.explanation import Explanation
 from nika_core.plugin.facets import CallEstimate, Effect, Estimate, Facets, Payload, Report, WorkflowCall
@@ -181,6 +190,7 @@ __all__ = [
     "BatchResult",
     "BatchSearch",
     "BatchTrace",
+    "Binding",
     "CallEstimate",
     "Category",
     "Chunk",
