@@ -75,7 +75,7 @@ def _checked(word: str, settings: Any, folder: Path) -> tuple[list[str], Any]:
     return [], project.settings[word]
 
 
-def check_strict_settings(word: str, settings: Any) -> None:
+def check_source_settings(word: str, settings: Any) -> None:
     """Check that the settings of the sample are accepted, and an unknown key in them is a problem.
 
     Raises:
@@ -123,7 +123,7 @@ def check_any_name(make: Make, timeout: float) -> None:
         require(found is None, ANY_NAME, f"it returns {_described(found)} for the name {name[:40]!r}")
 
 
-def check_at_once(make: Make, name: str, value: str, timeout: float) -> None:
+def check_many_fetches(make: Make, name: str, value: str, timeout: float) -> None:
     """Check that 20 calls at once return what one does, block nothing for good, and leave no task.
 
     Raises:
@@ -155,7 +155,7 @@ def check_places(make: Make, name: str, value: str) -> None:
     require("\n" not in make().places(name), PLACES, "`places` returns more than one line")
 
 
-def check_reports_failure(make: Make, name: str, value: str, timeout: float) -> None:
+def check_fetch_failure(make: Make, name: str, value: str, timeout: float) -> None:
     """Check that a secret that is there and cannot be had raises TaskError with a message without it, in time.
 
     Raises:
@@ -191,10 +191,10 @@ def _described(value: object) -> str:
 
 __all__ = [
     "check_any_name",
-    "check_at_once",
+    "check_fetch_failure",
+    "check_many_fetches",
     "check_places",
-    "check_reports_failure",
     "check_returns",
-    "check_strict_settings",
+    "check_source_settings",
     "make_source",
 ]

@@ -79,7 +79,7 @@ class SecretSourceConformance:
     def test_its_settings_refuse_unknown_keys(self) -> None:
         if self.settings is None:
             pytest.skip("it has no settings")
-        secret_checks.check_strict_settings(self.word, self.settings)
+        secret_checks.check_source_settings(self.word, self.settings)
 
     def test_it_returns_what_it_has_and_none_for_the_rest(self) -> None:
         make = self.maker(self.prepare(self.folder))
@@ -90,7 +90,7 @@ class SecretSourceConformance:
 
     def test_it_takes_many_calls_at_once(self) -> None:
         make = self.maker(self.prepare(self.folder))
-        secret_checks.check_at_once(make, self.secret, self.value, self.timeout)
+        secret_checks.check_many_fetches(make, self.secret, self.value, self.timeout)
 
     def test_it_says_where_it_looks(self) -> None:
         secret_checks.check_places(self.maker(self.prepare(self.folder)), self.secret, self.value)
@@ -99,4 +99,4 @@ class SecretSourceConformance:
         environ = self.prepare_failing(self.folder)
         if environ is None:
             pytest.skip("there is no sample that fails")
-        secret_checks.check_reports_failure(self.maker(environ), self.secret, self.value, self.timeout)
+        secret_checks.check_fetch_failure(self.maker(environ), self.secret, self.value, self.timeout)

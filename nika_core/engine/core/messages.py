@@ -104,7 +104,7 @@ class TaskCall(NamedTuple):
     it waited for, and `deadlines` until when it waits, in seconds since the epoch, both by key.
     `budgets` are those of the workflows that it is inside of. `grants` are the tool calls that people have allowed for
     the rest of the run. `late` are the texts of the payload whose secrets the attempt fills in: a call has only their
-    names, and whoever makes the attempt fetches the values.
+    names, and the values are fetched on the machine that makes the attempt.
     """
 
     node: NodeId
