@@ -10,6 +10,7 @@ from nika_core.engine.core.messages import TaskCall
 from nika_core.engine.core.policy_gate import PolicyGate, refusal_error
 from nika_core.engine.core.ports import note_sent
 from nika_core.engine.task.described_calls import describe_call
+from nika_core.engine.task.late_filling import fill_late
 from nika_core.engine.task.services import TaskServices
 from nika_core.model.json import JsonObject
 from nika_core.model.usage import NOTHING, Usage
@@ -40,8 +41,9 @@ class AdmittedAttempt:
 
     async def ask(self) -> None:
         """Put it to the policies. Raise TaskError if one refuses, NikaError if its keyword cannot say what it does."""
-        call = self._call
-        about = describe_call(self._services, call, call.keyword, call.payload)
+        call, services = self._call, self._services
+        payload = await fill_late(call, services, services.keyword(call.keyword).spec) if call.late else call.payload
+        about = describe_call(services, call, call.keyword, payload)
         estimate = about.facets.estimate(about.whole)
         most = None if estimate.cost_high is None else Decimal(str(estimate.cost_high))
         request = Admission(
