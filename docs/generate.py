@@ -58,6 +58,7 @@ KINDS = {
                 "Client",
                 "ModelInfo",
                 "FileAbility",
+                "FileTotals",
                 "Price",
                 "ModelRequest",
                 "TextDelta",

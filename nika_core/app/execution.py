@@ -17,7 +17,7 @@ from nika_core.app.earlier_answers import EarlierAnswers
 from nika_core.app.inner_runs import inner_request
 from nika_core.app.mock_shapes import Shape, wanted_outputs
 from nika_core.app.mock_step import MockStep
-from nika_core.app.mocked_answers import mocked_answer
+from nika_core.app.mocked_answers import answers_of, unused_answers
 from nika_core.app.model_checks import with_model
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.question_notices import QuestionNotices, question_notices
@@ -51,7 +51,7 @@ from nika_core.model.limits import LimitKind
 from nika_core.model.state import RunResult, RunStatus
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import Task
-from nika_core.plugin import Question, Step, Values
+from nika_core.plugin import Step, Values
 from nika_core.registry import Kind
 from nika_core.template import render_payload, resolve
 
@@ -102,6 +102,7 @@ class Execution:
         self._gone = False
         self._folder = RunFolder(None)
         self._earlier_answers = EarlierAnswers(())
+        self._answers = answers_of(prepared.options)
         self._notices: QuestionNotices | None = None
         self.warnings: list[str] = []
 
@@ -174,6 +175,7 @@ class Execution:
                 self._run.cancel(self._cancelled)
             result = await self._run.result()
             self.warnings += budget.ledger.overdrafts()
+            self.warnings += unused_answers(self._answers, result)
             await self._finish(result)
             if result.status is RunStatus.PAUSED and self._journal is not None:
                 with suppress(JournalError):  # `finish` has told it
@@ -351,7 +353,7 @@ class Execution:
             breaker=BreakerSettings.of(limits),
             batch_policy=batch_policy,
             models=workspace.project.models,
-            labels=workspace.project.labels,
+            labels=prepared.masker.json(dict(workspace.project.labels)),
             governor=governor_of(workspace, self._notice),
         )
         signals = self._signals
@@ -383,15 +385,10 @@ class Execution:
             notices=self._notices,
             clock=workspace.clock,
             random=random.random,
-            answer=self._answer(),
+            answer=self._answers,
             attended=self._attended,
             arrived=arrived,
         )
-
-    def _answer(self) -> Callable[[str, Question], Json] | None:
-        options = self._prepared.options
-        answers = {} if options.answers is None and options.mock else options.answers
-        return None if answers is None else partial(mocked_answer, answers)
 
     def _notice(self, message: str, node: str | None = None) -> None:
         assert self._run is not None

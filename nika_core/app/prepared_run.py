@@ -36,8 +36,8 @@ from nika_core.document import (
     is_known_before_run,
 )
 from nika_core.engine.core.hashing import digest
-from nika_core.engine.llm.budget import SpendingLimits
 from nika_core.engine.llm.estimate import certain_tasks
+from nika_core.engine.llm.ledger import SpendingLimits
 from nika_core.engine.llm.pricing import Prices
 from nika_core.errors import NikaError, Place, Problem, ProblemsError, Severity, exit_code_of
 from nika_core.model.files import FileError, open_file
@@ -257,9 +257,11 @@ def prepare_run(
     words = [word for each, _ in workflows for word in _words(each, workspace)]
     limits = workspace.limits_for(dict.fromkeys(words)).narrowed(_narrowed_by(options))
     directory = InstalledProviders(workspace.registry, workspace.environ, workspace.settings)
-    models = [ModelChecks(workspace, each, block, directory, running=True) for each, block in workflows]
-    if not options.mock:
-        problems += dict.fromkeys(problem for each in models for problem in each.problems())
+    models = [
+        ModelChecks(workspace, each, block, directory, running=not options.mock, mocked=options.mock)
+        for each, block in workflows
+    ]
+    problems += dict.fromkeys(problem for each in models for problem in each.problems())
     problems += _beyond_the_limit(options, workspace)
     keywords = {word: keyword for each in models for word, keyword in each.keywords.items()}
     workflow = with_models(workflow, workspace, keywords, provider=options.provider)

@@ -63,7 +63,7 @@ def _model(provider: str, info: ModelInfo, prices: Prices, workspace: Workspace)
         ("images", not taken.isdisjoint(IMAGES)),
         ("pdf", PDF in taken),
         ("jsonSchema", info.json_schema),
-        ("promptCache", info.prompt_cache),
+        ("promptCache", info.prompt_cache or info.cached_from is not None),
         ("batch", info.batch),
     )
     tiers = workspace.project.models

@@ -20,7 +20,8 @@ from nika_core.engine.core.ports import CallScope, InMemoryCallCache
 from nika_core.engine.core.previous_tasks import previous_tasks
 from nika_core.engine.core.run_plan import Child, Each, Item, Loop
 from nika_core.engine.core.task_usage import usage_by_task
-from nika_core.engine.llm.budget import Bound, Budget, SpendingLimits
+from nika_core.engine.llm.budget import Budget
+from nika_core.engine.llm.ledger import Bound, SpendingLimits
 from nika_core.engine.llm.recorded_usage import charge_earlier, note_sent, noted_by_task
 from nika_core.errors import Category, TaskError
 from nika_core.model.events import Event

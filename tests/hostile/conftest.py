@@ -99,7 +99,6 @@ class Place:
             "PYTHONPATH": str(self.site),
             "PYTHONDONTWRITEBYTECODE": "1",
             "MARKER": str(self.folder / "marker"),
-            **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
             **self.environ,
             **environ,
         }

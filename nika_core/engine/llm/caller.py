@@ -34,6 +34,7 @@ from nika_core.engine.llm.fallback import (
     options_of,
 )
 from nika_core.engine.llm.governor import Governor
+from nika_core.engine.llm.overlong import Excesses
 from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.quota import believed_limits, wants_of
 from nika_core.engine.llm.recorded_usage import note_sent
@@ -74,6 +75,7 @@ class ResilientCaller:
         self._models = models or {}  # names that stand for models
         self._prices = prices or Prices()
         self._settlement = UsageSettlement(self._prices)
+        self._excesses = Excesses(self._prices)
         self._clock = clock or SystemClock()
         self._connections = Connections(directory, self._clock, breaker)
         self._batches = None if batch_policy is None else Batches(batch_policy, self._clock)
@@ -95,6 +97,7 @@ class ResilientCaller:
             self._tell_once,
             labels or {},
             governor,
+            self._excesses,
         )
 
     async def model(self, request: ModelRequest, agent: AgentBlock) -> ModelInfo:
@@ -247,15 +250,17 @@ class ResilientCaller:
             raise
         in_flight.began = self._clock.monotonic()
         try:
-            finished = await stream_reply(
-                request,
-                in_flight.connection,
-                in_flight.text,
-                self._turns,
-                call.on_text,
-                call.heartbeat,
-                lambda message: self._tell_once(call, message),
-            )
+            async with self._excesses.meter(in_flight, output) as meter:
+                finished = await stream_reply(
+                    request,
+                    in_flight.connection,
+                    in_flight.text,
+                    self._turns,
+                    call.on_text,
+                    call.heartbeat,
+                    lambda message: self._tell_once(call, message),
+                    meter,
+                )
         except BaseException as error:
             usage = self._failed(in_flight, permit, error)
             _note(call, in_flight, usage)
@@ -329,6 +334,7 @@ class ResilientCaller:
         except BaseException:  # an end of the wrong shape: what it took stays unknown, and nobody waits for it
             in_flight.charge_worst_case()
             raise
+        self._excesses.learn(in_flight, usage.total_tokens)
         call.on_usage(usage)
         text = "".join(in_flight.text)
         try:

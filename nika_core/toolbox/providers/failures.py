@@ -25,6 +25,12 @@ _TOO_LONG: Final = re.compile(
     r"|maximum model length|reduce the length|`?inputs`? tokens|prompt contains \d+ tokens",
     re.IGNORECASE,
 )
+_BLIND: Final = re.compile(  # llama.cpp, Ollama, vLLM, OpenAI, OpenRouter, DeepSeek and others, with any status
+    r"(image|vision|multi-?modal)\w*( input)?s? ((is|are) )?(not|only) (supported|enabled|available)"
+    r"|(not|n't|no endpoints found that) (support|accept|take|handle)s? (image|vision|multi-?modal)"
+    r"|not a (multi-?modal|vision) model|at most 0 image|required for image input|unknown variant .?image_url",
+    re.IGNORECASE,
+)
 
 
 class Headers(Protocol):
@@ -131,6 +137,13 @@ def status_error(
             category=Category.VALIDATION,
             code=codes.CONTEXT_TOO_LONG,
             hint="shorten the prompt, use a model that holds more, or set `overflow: summarize` in the agent block",
+        )
+    if _BLIND.search(text):
+        return TaskError(
+            f"the model {model!r} of {provider} takes no images{said}",
+            category=Category.CONFIG,
+            code=codes.MODEL_CANNOT,
+            hint="use a model that can see, or attach something else",
         )
     if status == 404 and model is not None and ("model" in f"{text} {code}".lower() or model in text):
         return TaskError(

@@ -157,8 +157,8 @@ class ServerClient(ClientBase):
                     if said is not None:
                         raise self.error_in_reply(said, model=request.model, usage=reply.usage, first=count == 1)
                     text = joiner.add(reply.add(event))
-                    if text:
-                        shown = True
+                    shown = shown or bool(text)
+                    if text or count == 1:  # an empty one says that the reply has begun: it is not free any more
                         yield TextDelta(text)
             finally:
                 await _close(events)

@@ -15,8 +15,9 @@ from nika_core import codes
 from nika_core.engine.core.hashing import digest
 from nika_core.engine.core.ports import CallScope, InMemoryCallCache
 from nika_core.engine.fair_turns import SLICE, FairTurns
-from nika_core.engine.llm.budget import Bound, Budget, SpendingLimits
+from nika_core.engine.llm.budget import Budget
 from nika_core.engine.llm.caller import ResilientCaller
+from nika_core.engine.llm.ledger import Bound, SpendingLimits
 from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.recorded_usage import charge_earlier, noted_by_task
 from nika_core.errors import Category, PluginError, TaskError
@@ -868,7 +869,7 @@ async def test_a_bill_makes_a_model_without_a_price_a_priced_one() -> None:
     assert (reply.usage.cost_usd, reply.usage.unpriced) == (Decimal("0.7"), ())
 
 
-@pytest.mark.parametrize("bill", [Decimal(-1), Decimal("NaN"), Decimal("Infinity"), "much"])
+@pytest.mark.parametrize("bill", [Decimal(0), Decimal(-1), Decimal("NaN"), Decimal("Infinity"), "much"])
 async def test_a_bill_that_is_no_amount_is_not_believed(bill: Any) -> None:
     h = house((TextDelta("x"), Finished("end", Usage(10, 2), billed_usd=bill)))
     assert (await h.caller.complete(ask(), h.scope())).usage.cost_usd == Decimal("0.00003")
