@@ -283,7 +283,7 @@ def _is_sound(run: RunSummary) -> bool:
 
 
 def _seconds(value: object) -> float:
-    """Return a time, or 0 for what is none."""
+    """Return a time, or 0 for anything else."""
     return value if isinstance(value, int | float) and 0 <= value < _LATEST else 0.0
 
 

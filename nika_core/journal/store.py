@@ -162,7 +162,7 @@ class Store:
         make_private(PRIVATE_FILE, *self._files(), self.folder / ".gitignore", self.locks / "journal.lock")
 
     def _require_no_links(self) -> None:
-        """Raise OSError if something here is a link: whoever wrote the folder would decide what is read and written."""
+        """Raise OSError if something here is a link: the author of the folder would decide what is read and written."""
         for path in (self.folder, *self._files(), self.blobs.folder, self.locks, self.folder / "runs"):
             if path.is_symlink():
                 raise OSError(errno.ELOOP, f"{path} is a link, and none is followed here; remove it")
