@@ -85,7 +85,7 @@ KINDS = {
         "nika_template_sources",
         "template_source",
         "template-sources.md",
-        ("TemplateSource", "Source", "TypedSource", "SourceReport", "Scope", "Values"),
+        ("TemplateSource", "Source", "TypedSource", "LateSource", "SourceReport", "Scope", "Values"),
     ),
     "Limit policies": (
         "nika_limit_policies",
@@ -104,6 +104,12 @@ KINDS = {
         "notifier",
         "notifiers.md",
         ("NotifierDescription", "Notifier", "NotifierSetup", "QuestionNotice"),
+    ),
+    "Secret sources": (
+        "nika_secret_sources",
+        "secret_source",
+        "secret-sources.md",
+        ("SecretSourceDescription", "SecretSource", "SecretSourceSetup"),
     ),
 }
 

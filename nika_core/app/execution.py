@@ -26,6 +26,7 @@ from nika_core.app.received_signals import ReceivedSignals, TakeSignals, arrived
 from nika_core.app.results import SentSignal
 from nika_core.app.run_folder import RunFolder
 from nika_core.app.run_processes import end_processes
+from nika_core.app.run_secrets import late_values
 from nika_core.app.signalling import sender_here
 from nika_core.app.watchdogs import loop_watchdog
 from nika_core.document.checks.check_context import depends_on
@@ -47,13 +48,14 @@ from nika_core.journal import Journal, RunInfo, RunRecorder, new_run_id
 from nika_core.model.approval import ToolGrant
 from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
+from nika_core.model.late_values import LateValue
 from nika_core.model.limits import LimitKind
 from nika_core.model.state import RunResult, RunStatus
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import Task
 from nika_core.plugin import Step, Values
 from nika_core.registry import Kind
-from nika_core.template import render_payload, resolve
+from nika_core.template import render_payload, resolve, resolve_early
 
 _HERE: Final = "the run's terminal"
 
@@ -323,18 +325,22 @@ class Execution:
 
         folder = self._folder
 
+        @cache
+        def is_late(source: str) -> bool:
+            return catalog.template_source(source).late
+
         def resolved(placeholder: Placeholder, values: Values) -> Json:
             return resolve(placeholder, replace(values, run=folder.added_to(values.run)), catalog.source)
 
         def rendered(task: Task, values: Callable[[], Values]) -> JsonObject:
             seen: Values | None = None
 
-            def value(placeholder: Placeholder) -> Json:
+            def value(placeholder: Placeholder) -> Json | LateValue:
                 nonlocal seen
                 if seen is None:
                     seen = values()
                     seen = replace(seen, run=folder.added_to(seen.run))
-                return resolve(placeholder, seen, catalog.source)
+                return resolve_early(placeholder, seen, catalog.source, is_late)
 
             keyword, facets = prepared.keywords[task.keyword], prepared.facets[task.keyword]
             payload = render_payload(keyword, facets, task.payload, value, max_depth=json_depth)
@@ -388,6 +394,7 @@ class Execution:
             answer=self._answers,
             attended=self._attended,
             arrived=arrived,
+            late=late_values(prepared, self._notice),
         )
 
     def _notice(self, message: str, node: str | None = None) -> None:

@@ -26,6 +26,9 @@ class TemplateSource:
         known_before_run: whether values that name no task are known before a run starts: then they are checked there.
         secret: whether its values are secrets: every text and number in one, and what pipes take out of it, is masked
             from then on, if it has at least 6 characters.
+        late: whether its values are secrets that the secret sources have. Its source is a `LateSource`. Such a value is
+            not known before a task starts: the task's payload carries the placeholder, and each attempt fills it in. So
+            it can stand only where the kernel need not look at the value: in the payload of a task that acts outside.
     """
 
     name: str
@@ -36,6 +39,7 @@ class TemplateSource:
     may_be_missing: bool = False
     known_before_run: bool = True
     secret: bool = False
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ class Values:
         run: `id` of the run; `folder` for files that tasks hand on, made when it is asked for;
             `scope`: names the node whose workflow the task belongs to, None for the run's own; `status`, in cleanup:
             how it would end now, `succeeded`, `failed` or `cancelled`.
+        secrets: of a placeholder of a late source: the secrets that it names, by name.
     """
 
     outputs: Mapping[str, Json] = field(default_factory=dict)
@@ -81,6 +86,7 @@ class Values:
     errors: Mapping[str, JsonObject] = field(default_factory=dict)
     bindings: Mapping[str, Json] = field(default_factory=dict)
     run: Mapping[str, Json] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
 
 
 class SourceReport(Protocol):
@@ -117,4 +123,16 @@ class TypedSource(Source, Protocol):
 
     def schema(self, placeholder: Placeholder, scope: Scope) -> JsonObject | None:
         """Return the JSON Schema of a value that is there; None: it may be anything."""
+        ...
+
+
+@runtime_checkable
+class LateSource(Source, Protocol):
+    """A source whose values are made of secrets. Pure, like all of it: the kernel fetches what it names.
+
+    It depends on no task. `resolve` is called by the attempt, with the secrets in `values.secrets` and nothing else.
+    """
+
+    def secrets(self, placeholder: Placeholder) -> Iterable[str]:
+        """Return the names of the secrets that `resolve` needs for a placeholder."""
         ...

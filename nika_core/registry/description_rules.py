@@ -115,6 +115,7 @@ TEMPLATE_SOURCE: Final[Rules] = {
     "optional": _TRUTH,
     "known_before_run": _TRUTH,
     "secret": _TRUTH,
+    "late": _TRUTH,
     "may_be_missing": _TRUTH,
 }
 LIMIT_POLICY: Final[Rules] = {"name": _TEXT, "summary": _TEXT, "policy": _OBJECT_NAME}
@@ -125,6 +126,15 @@ NOTIFIER: Final[Rules] = {
     "settings": ("a validator of nika_core.plugin.fields", _is_validator),
     "widening_settings": _NAMES,
     "timeout": ("seconds, more than 0", _is_seconds),
+}
+SECRET_SOURCE: Final[Rules] = {
+    "name": _TEXT,
+    "summary": _TEXT,
+    "source": _OBJECT_NAME,
+    "settings": _OPTIONAL_VALIDATOR,
+    "widening_settings": _NAMES,
+    "timeout": ("seconds, more than 0", _is_seconds),
+    "order": ("a whole number", lambda value: isinstance(value, int) and not isinstance(value, bool)),
 }
 COMMAND: Final[Rules] = {"name": _TEXT, "summary": _TEXT, "app": _OBJECT_NAME}
 

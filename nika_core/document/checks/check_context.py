@@ -60,9 +60,17 @@ def is_known_before_run(catalog: PluginCatalog, placeholder: Placeholder) -> boo
     """Return whether a placeholder's value is known before anything runs. Raise PluginError."""
     return all(
         catalog.template_source(member.source).known_before_run
+        and not catalog.template_source(member.source).late
         and not tuple(catalog.source(member.source).depends_on(member))
         for member in placeholder.members
     )
+
+
+def is_late(catalog: PluginCatalog, placeholder: Placeholder) -> bool:
+    """Return whether a value that a placeholder may have is a secret that is known only when its task starts."""
+    with suppress(NikaError):  # reported elsewhere
+        return any(catalog.template_source(member.source).late for member in placeholder.members)
+    return False
 
 
 @dataclass

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from nika_core import codes
-from nika_core.document.checks.check_context import Context, is_known_before_run, place_of
+from nika_core.document.checks.check_context import Context, is_known_before_run, is_late, place_of
 from nika_core.errors import NikaError, Place, Problem
 from nika_core.model.bounded import shorten
 from nika_core.model.limits import LimitKind
@@ -209,6 +209,8 @@ def _check_known(
     items: bool = False,
 ) -> Iterator[Problem]:
     """Check a placeholder whose value must be known before any task runs; `items`: or be an item's."""
+    if is_late(context.catalog, placeholder):
+        return  # reported with all secrets that stand in a wrong place
     members = [member for member in placeholder.members if not items or member.source != ITEM_SOURCE]
     if any(task in context.tasks for member in members for task in context.depends_on(member)):
         what = "a task's output"

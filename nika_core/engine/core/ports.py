@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Protocol
 
+from nika_core import codes
 from nika_core.engine.core.messages import InnerBudget, Wait
 from nika_core.errors import Category, TaskError
 from nika_core.model.ids import identity_in
 from nika_core.model.json import Json
+from nika_core.model.template import Placeholder
 from nika_core.model.usage import Usage
 from nika_core.model.workflow import AgentBlock
 from nika_core.plugin import Admission, ModelInfo, ModelReply, ModelRequest, Refusal
@@ -106,6 +108,45 @@ class ModelCaller(Protocol):
     async def close(self) -> None:
         """Close every connection; called once, at the end of the run."""
         ...
+
+
+class MissingSecretError(TaskError):
+    """No secret source has a secret: a default of the placeholder stands in for it."""
+
+
+class LateValues(Protocol):
+    """Gets secrets, on the machine that makes the attempt. Whatever it returns is masked from then on."""
+
+    async def resolve(self, placeholder: Placeholder) -> Json:
+        """Return the value of one reference of a late template source.
+
+        Raises MissingSecretError if no source has the secret, and NikaError if it cannot be had.
+        """
+        ...
+
+    async def secret(self, name: str) -> str:
+        """Return a secret. Raise like `resolve`."""
+        ...
+
+    async def close(self) -> None:
+        """Forget all; called once, at the end of the run. Raise nothing."""
+        ...
+
+
+class NoSecrets:
+    """For runs without secret sources."""
+
+    async def resolve(self, placeholder: Placeholder) -> Json:
+        raise _no_secret(placeholder.text)
+
+    async def secret(self, name: str) -> str:
+        raise _no_secret(f"'{name}'")
+
+    async def close(self) -> None: ...
+
+
+def _no_secret(what: str) -> MissingSecretError:
+    return MissingSecretError(f"{what}: there is no secret source", category=Category.CONFIG, code=codes.MISSING_SECRET)
 
 
 class MaskedStream(Protocol):

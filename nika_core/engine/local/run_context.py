@@ -51,6 +51,7 @@ class RunContext:
             answer=services.answer,
             attended=services.attended,
             arrived=services.arrived,
+            late=services.late,
         )
 
     def spend(self, usage: Usage) -> None:

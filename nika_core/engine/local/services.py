@@ -13,9 +13,11 @@ from nika_core.engine.core.messages import Awaited, AwaitExternal, Signal, Wait
 from nika_core.engine.core.ports import (
     CallCache,
     InMemoryCallCache,
+    LateValues,
     MaskedStream,
     ModelCaller,
     NoModels,
+    NoSecrets,
     admitted,
     always,
     ignored,
@@ -112,7 +114,7 @@ class Services:
         attend: told what a node waits for, and how to post its signal, so that what can bring it about may begin.
         notices: told of each node that begins to wait, to tell people outside of its question; None: nobody is told.
         random: from 0.0 up to 1.0, for jitter.
-        answer, attended, arrived: as in `TaskServices`.
+        answer, attended, arrived, late: as in `TaskServices`.
     """
 
     keyword: Callable[[str], Keyword]
@@ -141,6 +143,7 @@ class Services:
     answer: Callable[[str, Question], Json] | None = None
     attended: bool = False
     arrived: Callable[[NodeId, Awaited], Signal | None] = nothing_arrived
+    late: LateValues = field(default_factory=NoSecrets)
 
 
 class Observer(Protocol):

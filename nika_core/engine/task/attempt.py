@@ -22,6 +22,7 @@ from nika_core.engine.core.ports import Suspended
 from nika_core.engine.core.run_plan import DEFAULT_JSON_DEPTH
 from nika_core.engine.task.abandonable import Abandonable
 from nika_core.engine.task.exception_groups import single_error
+from nika_core.engine.task.late_filling import fill_late
 from nika_core.engine.task.outputs import bounded_output, checked_json, checked_usage, fork, parsed
 from nika_core.engine.task.services import TaskServices
 from nika_core.engine.task.step_context import TaskContext, UsageMeter
@@ -124,7 +125,8 @@ class TaskRun(TaskSupervisor):
                 await services.start()
             self.arm(self._timeout, call.idle_timeout)
             try:
-                self.abandonable = Abandonable(keyword.step.run(fork(call.payload), context), call.keyword)
+                payload = await fill_late(call, services, keyword.spec) if call.late else fork(call.payload)
+                self.abandonable = Abandonable(keyword.step.run(payload, context), call.keyword)
                 returned = await self.abandonable
             except BaseExceptionGroup as group:
                 raise single_error(group, f"keyword `{keyword.spec.name}`") from None

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
 from nika_core.engine.core.messages import Awaited, CoreEvent, Signal
-from nika_core.engine.core.ports import CallCache, MaskedStream, ModelCaller
+from nika_core.engine.core.ports import CallCache, LateValues, MaskedStream, ModelCaller, NoSecrets
 from nika_core.engine.task.deadlines import Deadlines
 from nika_core.model.clock import Clock
 from nika_core.model.ids import NodeId
@@ -158,6 +158,7 @@ class TaskServices:
         answer: returns the answer to a question that a node asks, in place of a person (in tests and mocked runs).
             Raises TaskError if there is none. None: people answer.
         attended: whether a person is asked while the run goes on, so that it stays for the answer.
+        late: gets the secrets that payloads name.
         arrived: returns the signal that has come for a node, given what it would wait for; None: it has to wait.
     """
 
@@ -179,3 +180,4 @@ class TaskServices:
     answer: Callable[[str, Question], Json] | None = None
     attended: bool = False
     arrived: Callable[[NodeId, Awaited], Signal | None] = nothing_arrived
+    late: LateValues = NoSecrets()

@@ -117,6 +117,10 @@ class TaskContext:
         self._require_open()
         return checked_secret(value, self.keyword.spec.name, self._services.reporter.add_secrets)
 
+    async def fetch_secret(self, name: str) -> str:
+        self._require_open()
+        return await self._services.late.secret(name)
+
     def heartbeat(self) -> None:
         self._require_open()
         self._alive()
