@@ -77,6 +77,8 @@ def explained(path: Path, doing: str) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise of(error, path, doing) from error
+    except UnicodeDecodeError as error:  # of SQLite's own message, which quotes what is damaged
+        raise corrupt(path, "its tables are damaged") from error
     except (OSError, FileError) as error:
         raise of(error, path, doing) from error
 
