@@ -29,7 +29,16 @@ from nika_core.errors import (
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.template import MISSING, Placeholder, Template
 from nika_core.model.usage import Usage
-from nika_core.model.workflow import AgentBlock, InputSpec, KeywordCategory, OutputSpec, PayloadValue, Task, Workflow
+from nika_core.model.workflow import (
+    AgentBlock,
+    Binding,
+    InputSpec,
+    KeywordCategory,
+    OutputSpec,
+    PayloadValue,
+    Task,
+    Workflow,
+)
 from nika_core.plugin import fields
 from nika_core.plugin.explanation import Explanation
 from nika_core.plugin.facets import CallEstimate, Effect, Estimate, Facets, Payload, Report, WorkflowCall
@@ -72,7 +81,7 @@ if TYPE_CHECKING:
         PriceLister,
     )
     from nika_core.plugin.command import Command, CommandContext, Styled, Terminal
-    from nika_core.plugin.limit_policy import Admission, LimitPolicy, Policy, Refusal, Stage
+    from nika_core.plugin.limit_policy import Admission, LimitPolicy, Policy, Refusal, Spending, Stage
     from nika_core.plugin.notifier import Notifier, NotifierDescription, NotifierSetup, QuestionNotice
     from nika_core.plugin.provider import (
         Chunk,
@@ -134,7 +143,7 @@ _LAZY: Final = {
         "ToolResultPart",
         "ToolSpec",
     ),
-    "nika_core.plugin.limit_policy": ("Admission", "LimitPolicy", "Policy", "Refusal", "Stage"),
+    "nika_core.plugin.limit_policy": ("Admission", "LimitPolicy", "Policy", "Refusal", "Spending", "Stage"),
     "nika_core.plugin.notifier": ("Notifier", "NotifierDescription", "NotifierSetup", "QuestionNotice"),
     "nika_core.plugin.provider": (
         "Chunk",
@@ -199,6 +208,7 @@ __all__ = [
     "BatchResult",
     "BatchSearch",
     "BatchTrace",
+    "Binding",
     "CallEstimate",
     "Category",
     "Chunk",
@@ -267,6 +277,7 @@ __all__ = [
     "Severity",
     "Source",
     "SourceReport",
+    "Spending",
     "Stage",
     "Step",
     "StepContext",

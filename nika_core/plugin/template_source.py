@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.template import Placeholder
-from nika_core.model.workflow import InputSpec, Task
+from nika_core.model.workflow import Binding, InputSpec, Task
 from nika_core.values import dataclass, field
 
 
@@ -24,6 +24,7 @@ class TemplateSource:
             these tasks, and do not need their outputs.
         may_be_missing: whether its placeholders may have no value in a run that succeeds: `outputs` asks for `??` then.
         known_before_run: whether values that name no task are known before a run starts: then they are checked there.
+        binding: what its values are taken from, if that is a list's item or a loop's round; else None.
         secret: whether its values are secrets: every text and number in one, and what pipes take out of it, is masked
             from then on, if it has at least 6 characters.
         late: whether its values are secrets that the secret sources have. Its source is a `LateSource`. Such a value is
@@ -38,6 +39,7 @@ class TemplateSource:
     optional: bool = False
     may_be_missing: bool = False
     known_before_run: bool = True
+    binding: Binding | None = None
     secret: bool = False
     late: bool = False
 
@@ -50,8 +52,8 @@ class Scope:
         tasks: the workflow's tasks by id.
         inputs: its declared inputs; None where it declares none: then any input is accepted.
         environ: the environment.
-        bindings: what the placeholder's task has beside these: `each` inside a list, `last` inside a loop, `status` (of
-            the run) in cleanup.
+        bindings: what the placeholder's task has beside these, by `Binding`: `item` inside a list, `round` inside a
+            loop, `status` (of the run) in cleanup.
     """
 
     tasks: Mapping[str, Task] = field(default_factory=dict)
@@ -71,7 +73,7 @@ class Values:
         max_depth: nesting of JSON text that is parsed to be read by path.
         states: of the tasks that have ended, by id: `success`, `failed`, `skipped` or `cancelled`.
         errors: why tasks failed, by id: objects with `message`, `code`, `category` and, if there is one, `output`.
-        bindings: what lists and loops give a task, by source: `each` and `last`.
+        bindings: what lists and loops give a task, by `Binding`: `item` and `round`.
         run: `id` of the run; `folder` for files that tasks hand on, made when it is asked for;
             `scope`: names the node whose workflow the task belongs to, None for the run's own; `status`, in cleanup:
             how it would end now, `succeeded`, `failed` or `cancelled`.

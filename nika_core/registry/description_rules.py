@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
-from nika_core.model.workflow import ROOT_KEYS, KeywordCategory
+from nika_core.model.workflow import ROOT_KEYS, Binding, KeywordCategory
 from nika_core.plugin import Explanation, Keyword
 from nika_core.plugin.fields.validator import Validator
 from nika_core.plugin.keyword import NO_STEP
@@ -114,6 +114,7 @@ TEMPLATE_SOURCE: Final[Rules] = {
     "default_source": _TRUTH,
     "optional": _TRUTH,
     "known_before_run": _TRUTH,
+    "binding": ("a Binding, or None", lambda value: value is None or isinstance(value, Binding)),
     "secret": _TRUTH,
     "late": _TRUTH,
     "may_be_missing": _TRUTH,

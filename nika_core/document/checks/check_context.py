@@ -14,7 +14,7 @@ from nika_core.model.graph import Graph, build_graph
 from nika_core.model.json import JsonObject
 from nika_core.model.limits import Limits
 from nika_core.model.template import Placeholder
-from nika_core.model.workflow import NodePath, Task, Workflow
+from nika_core.model.workflow import Binding, NodePath, Task, Workflow
 from nika_core.plugin import Keyword, Scope
 
 
@@ -64,6 +64,14 @@ def is_known_before_run(catalog: PluginCatalog, placeholder: Placeholder) -> boo
         and not tuple(catalog.source(member.source).depends_on(member))
         for member in placeholder.members
     )
+
+
+def reads(catalog: PluginCatalog, reference: Placeholder, binding: Binding) -> bool:
+    """Return whether a reference's value is taken from such a binding of its task; False if its source is unknown."""
+    try:
+        return catalog.template_source(reference.source).binding is binding
+    except NikaError:  # reported elsewhere
+        return False
 
 
 def is_late(catalog: PluginCatalog, placeholder: Placeholder) -> bool:
