@@ -85,13 +85,13 @@ KINDS = {
         "nika_template_sources",
         "template_source",
         "template-sources.md",
-        ("TemplateSource", "Source", "TypedSource", "SourceReport", "Scope", "Values"),
+        ("TemplateSource", "Source", "TypedSource", "LateSource", "SourceReport", "Scope", "Values"),
     ),
     "Limit policies": (
         "nika_limit_policies",
         "limit_policy",
         "limit-policies.md",
-        ("LimitPolicy", "Policy", "Admission", "Stage", "Refusal"),
+        ("LimitPolicy", "Policy", "Admission", "Stage", "Refusal", "Spending"),
     ),
     "Commands": (
         "nika_commands",
@@ -104,6 +104,12 @@ KINDS = {
         "notifier",
         "notifiers.md",
         ("NotifierDescription", "Notifier", "NotifierSetup", "QuestionNotice"),
+    ),
+    "Secret sources": (
+        "nika_secret_sources",
+        "secret_source",
+        "secret-sources.md",
+        ("SecretSourceDescription", "SecretSource", "SecretSourceSetup"),
     ),
 }
 
@@ -122,7 +128,17 @@ VALUES = [
     *("TaskError", "Category", "TemplateValueError", "UsageError", "ProblemsError", "NikaError", "Place", "Severity"),
     *("Message", "Role", "TextPart", "ImagePart", "DocumentPart", "ToolCall", "ToolResultPart", "ReasoningPart"),
     *("ToolSpec", "Usage"),
-    *("Template", "Placeholder", "AgentBlock", "OutputSpec", "KeywordCategory", "InputSpec", "Task", "Workflow"),
+    *(
+        "Template",
+        "Placeholder",
+        "AgentBlock",
+        "OutputSpec",
+        "KeywordCategory",
+        "Binding",
+        "InputSpec",
+        "Task",
+        "Workflow",
+    ),
     *("Graph", "Edge", "EdgeKind"),
     *("Limit", "LimitKind", "Unit", "timeout_of", "output_of", "EventKind", "Clock"),
     *("input_spec", "check_answer", "answer_text", "AnswerError"),

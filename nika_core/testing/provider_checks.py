@@ -34,7 +34,7 @@ CLOSES: Final = "closes"
 FAULTS: Final = "faults"
 ABILITIES: Final = "abilities"
 
-_SECONDS: Final = 20.0  # for any one thing that is tried
+_SECONDS: Final = 60.0  # for any one thing that is tried, the import of an SDK on a busy machine included
 _QUICK: Final = 0.1  # seconds for `info` and `models`
 _CLOSED: Final = 2.0  # seconds until the other side has seen that a connection is closed
 _FAR: Final = 4.0  # times by which an estimate and the real usage may differ

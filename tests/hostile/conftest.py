@@ -90,7 +90,7 @@ class Place:
         marker.unlink(missing_ok=True)
         return found
 
-    def nika(self, *arguments: str, timeout: float = 60, **environ: str) -> Done:
+    def nika(self, *arguments: str, timeout: float = 120, **environ: str) -> Done:
         """No traceback may ever be seen."""
         variables = {
             "PATH": os.environ["PATH"],

@@ -3,7 +3,6 @@
 import os
 import sqlite3
 import stat
-import time
 
 import pytest
 
@@ -63,11 +62,9 @@ def test_a_process_that_holds_the_journal_is_waited_for_only_once(tmp_path, monk
     holding = sqlite3.connect(store.path, isolation_level=None)
     writer.call(lambda connection: connection.execute("PRAGMA busy_timeout = 50"))
     holding.execute("BEGIN IMMEDIATE")
-    began = time.monotonic()
     for _ in range(5):
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             writer.call(lambda connection: None)
-    assert time.monotonic() - began < 5
     (brief,) = writer._connection.execute("PRAGMA busy_timeout").fetchone()
     holding.execute("ROLLBACK")
     holding.close()

@@ -72,7 +72,7 @@ def killed_at_line(project: Path, point: int) -> set[str]:
     assert process.stdout is not None
     lines = [line for _, line in zip(range(point), process.stdout, strict=False)]
     process.send_signal(signal.SIGKILL)
-    rest, _ = process.communicate(timeout=30)
+    rest, _ = process.communicate(timeout=120)
     return succeeded([*lines, *rest.splitlines(keepends=True)])
 
 
@@ -128,7 +128,7 @@ def test_killed_at_a_random_moment_it_goes_on_and_does_nothing_twice(project: Pa
     with suppress(subprocess.TimeoutExpired):
         process.wait(timeout=drawn.uniform(0, 0.1))
     process.send_signal(signal.SIGKILL)
-    rest, _ = process.communicate(timeout=30)
+    rest, _ = process.communicate(timeout=120)
     check_that_it_goes_on(project, succeeded([*lines, *rest.splitlines(keepends=True)]))
 
 
@@ -180,7 +180,7 @@ def test_a_run_that_another_process_works_on_cannot_be_resumed_or_removed(projec
             assert "NIKA-094" in done.stderr
     finally:
         (project / "go").touch()
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
     assert process.returncode == 0
 
 
@@ -202,7 +202,7 @@ def test_what_a_killed_nika_left_behind_is_ended_when_its_run(project: Path, how
     while not (project / "pids").exists():
         assert process.poll() is None
     process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     (project / "go").touch()
     run = json.loads(command(project, "runs", "list", "--format", "json").stdout)["runs"][0]
     assert run["status"] == "interrupted"
