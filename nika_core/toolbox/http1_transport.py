@@ -26,6 +26,23 @@ _ALIVE: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 60, "TCP_KEEPCNT": 5}  # a
 _Origin = tuple[str, str, int]
 
 
+def transport_options(http: Any, context: ssl.SSLContext, proxy: str | None, connections: int) -> dict[str, Any]:
+    """Return the arguments of an `AsyncClient` with this transport; without it behind a proxy, or without httptools.
+
+    Args:
+        http: the library of the client: httpx2 or httpx.
+        context: what decides whether a server is trusted.
+        proxy: the address of the proxy.
+        connections: how many requests run at once.
+    """
+    if proxy is None:
+        try:
+            return {"transport": Http1Transport(http, context, connections)}
+        except ImportError:  # the library's own takes longer, and does the same
+            pass
+    return {"verify": context, "proxy": http.Proxy(proxy) if proxy else None}
+
+
 class Http1Transport:
     """Takes requests of an `AsyncClient`, for any number of servers. Belongs to one event loop.
 

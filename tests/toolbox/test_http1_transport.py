@@ -7,6 +7,7 @@ import contextlib
 import shutil
 import ssl
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 from nika_core.testing.raw_server import RawAnswer, RawServer
 from nika_core.testing.scenario import Then
 from nika_core.toolbox.http1_connection import Http1Connection
-from nika_core.toolbox.http1_transport import Http1Transport
+from nika_core.toolbox.http1_transport import Http1Transport, transport_options
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"transfer-encoding: chunked\r\n\r\n"
@@ -243,6 +244,14 @@ class Wire:
 
     def __getattr__(self, name: str) -> Any:
         return lambda *_: self.calls.append(name)
+
+
+def test_a_proxy_or_a_missing_httptools_leaves_the_library_its_own_transport(monkeypatch: pytest.MonkeyPatch) -> None:
+    context = ssl.create_default_context()
+    assert transport_options(httpx2, context, "http://proxy:1", 10).keys() == {"verify", "proxy"}
+    assert transport_options(httpx2, context, None, 10).keys() == {"transport"}
+    monkeypatch.setitem(sys.modules, "httptools", None)
+    assert transport_options(httpx2, context, None, 10) == {"verify": context, "proxy": None}
 
 
 async def nothing() -> AsyncIterator[bytes]:

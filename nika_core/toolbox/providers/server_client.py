@@ -12,7 +12,7 @@ from nika_core import codes
 from nika_core.errors import Category, TaskError
 from nika_core.model.usage import Usage
 from nika_core.plugin.provider import Chunk, ClientNotice, Finished, Health, ModelRequest, TextDelta
-from nika_core.toolbox.http1_transport import Http1Transport
+from nika_core.toolbox.http1_transport import transport_options
 from nika_core.toolbox.providers.client import ClientBase
 from nika_core.toolbox.providers.configuration import check_address, check_key
 from nika_core.toolbox.providers.error_body import ErrorBody, error_in, read_error_body, sentence_in
@@ -160,8 +160,8 @@ class ServerClient(ClientBase):
                     if said is not None:
                         raise self.error_in_reply(said, model=request.model, usage=reply.usage, first=count == 1)
                     text = joiner.add(reply.add(event))
-                    if text:
-                        shown = True
+                    shown = shown or bool(text)
+                    if text or count == 1:  # an empty one says that the reply has begun: it is not free any more
                         yield TextDelta(text)
             finally:
                 await _close(events)
@@ -300,33 +300,30 @@ class ServerClient(ClientBase):
         http = await load_sdk(library)
         self._proxy = proxy_for(self.address, self.environ)
         context = await tls_context(self.address, self.environ, http.create_ssl_context)
-        options = {
-            "timeout": http.Timeout(self.read_timeout, connect=self.connect_timeout),
-            "trust_env": False,
-            "follow_redirects": False,
-        }
-        if self._proxy is None:
-            try:
-                return {**options, "transport": Http1Transport(http, context, self.max_connections)}
-            except ImportError:  # no httptools: the library's own, which takes longer
-                pass
-        return {**options, "verify": context, "proxy": http.Proxy(self._proxy) if self._proxy else None}
+        timeout = http.Timeout(self.read_timeout, connect=self.connect_timeout)
+        way = transport_options(http, context, self._proxy, self.max_connections)
+        return {"timeout": timeout, "trust_env": False, "follow_redirects": False, **way}
 
     async def json(self, call: Awaitable[Any]) -> Mapping[str, Any]:
-        """Return the JSON object that a response (whole, of a call that is not a stream) has. Raise TaskError."""
+        """Return the JSON object that a response (whole, of a call that is not a stream) has. Raise TaskError.
+
+        A list, as which some servers send their models, is returned as the `data` of an object.
+        """
         response = await self.call(call)
         if response.status_code >= 300:
             raise await self.refused(response)
-        objects = [value for value, _ in json_lines(response.content.replace(b"\n", b" "))]
+        content = response.content.replace(b"\n", b" ")
+        if content.lstrip().startswith(b"["):
+            content = b'{"data": ' + content + b"}"
+        objects = [value for value, _ in json_lines(content)]
         said = error_in(objects[0]) if objects and objects[0] is not None else None
         if said is not None:
             raise self.error_in_reply(said)
         if objects and objects[0] is not None:
             return objects[0]
         kind = str(response.headers.get("content-type") or "")
-        raise unreadable_error(
-            self.provider, UnreadableReplyError(response.content, first=True), kind=kind, secrets=self.secrets
-        )
+        error = UnreadableReplyError(response.content, first=True)
+        raise unreadable_error(self.provider, error, kind=kind, wanted="a JSON object", secrets=self.secrets)
 
     def missing_key(self, hint: str = "") -> TaskError:
         """Return the error for a key that is needed and not set."""

@@ -92,6 +92,8 @@ def test_its_example_runs_from_the_command_line(case: str, baked: Baked, tmp_pat
     if CASES[case].kind == "notifier":  # it asks, and nobody is here
         (tmp_path / "answers.yaml").write_text("approve: yes")
         options += ["--mock", "--answers", tmp_path / "answers.yaml"]
+    if CASES[case].kind == "secret_source":  # nobody has stored its secret
+        options += ["--mock"]
     done = environment.run("run", example, *options, "--format", "json", cwd=project, environ=environ)
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(done.stdout)["status"] == "succeeded"
@@ -153,8 +155,8 @@ def test_the_conformance_test_has_four_lines(kind: str) -> None:
     (file,) = TEMPLATE.glob(f"*/_kind/{kind}/tests/test_conformance.py")
     lines = [line for line in file.read_text().splitlines()[1:] if line.strip()]
 
-    assert len(lines) <= 5
-    assert lines[0].startswith("from nika_core.testing import ")
+    assert len(lines) <= (12 if kind == "secret_source" else 5)  # a secret has to be stored first
+    assert any(line.startswith("from nika_core.testing import ") for line in lines)
 
 
 @pytest.mark.parametrize(
