@@ -77,7 +77,7 @@ class Http1Transport:
         """Send a request and return the response, its body not read yet. Raise the library's exceptions."""
         timeouts = request.extensions.get("timeout") or {}
         url = request.url
-        if url.scheme not in ("http", "https"):
+        if not re.fullmatch("https?", url.scheme):
             raise self._http.UnsupportedProtocol(f"the address has {url.scheme!r} in place of http:// or https://")
         origin = (url.scheme, url.raw_host.decode("ascii"), url.port or (443 if url.scheme == "https" else 80))
         await self._turn(timeouts.get("pool"))
