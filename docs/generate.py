@@ -91,7 +91,7 @@ KINDS = {
         "nika_limit_policies",
         "limit_policy",
         "limit-policies.md",
-        ("LimitPolicy", "Policy", "Admission", "Stage", "Refusal"),
+        ("LimitPolicy", "Policy", "Admission", "Stage", "Refusal", "Spending"),
     ),
     "Commands": (
         "nika_commands",

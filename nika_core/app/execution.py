@@ -25,6 +25,8 @@ from nika_core.app.rate_governor import governor_of
 from nika_core.app.received_signals import ReceivedSignals, TakeSignals, arrived_of
 from nika_core.app.results import SentSignal
 from nika_core.app.run_folder import RunFolder
+from nika_core.app.run_info import run_info
+from nika_core.app.run_policies import RunPolicies, run_policies
 from nika_core.app.run_processes import end_processes
 from nika_core.app.run_secrets import late_values
 from nika_core.app.signalling import sender_here
@@ -32,7 +34,7 @@ from nika_core.app.watchdogs import loop_watchdog
 from nika_core.document.checks.check_context import depends_on
 from nika_core.engine.core.grants import granted_in
 from nika_core.engine.core.messages import PATIENCE_OVER, Signal
-from nika_core.engine.core.ports import InMemoryCallCache, admitted
+from nika_core.engine.core.ports import InMemoryCallCache
 from nika_core.engine.core.previous_tasks import PreviousTask, previous_tasks
 from nika_core.engine.core.run_plan import InnerRequest, RunRequest
 from nika_core.engine.llm.batching import BatchPolicy
@@ -44,7 +46,7 @@ from nika_core.engine.local.host import Run
 from nika_core.engine.local.services import Observer, Services, no_barrier, unrecorded
 from nika_core.engine.task.services import nothing_arrived
 from nika_core.errors import JournalError
-from nika_core.journal import Journal, RunInfo, RunRecorder, new_run_id
+from nika_core.journal import Journal, RunRecorder, new_run_id
 from nika_core.model.approval import ToolGrant
 from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
@@ -52,6 +54,7 @@ from nika_core.model.late_values import LateValue
 from nika_core.model.limits import LimitKind
 from nika_core.model.state import RunResult, RunStatus
 from nika_core.model.template import Placeholder
+from nika_core.model.usage import Usage
 from nika_core.model.workflow import Task
 from nika_core.plugin import Step, Values
 from nika_core.registry import Kind
@@ -105,6 +108,7 @@ class Execution:
         self._earlier_answers = EarlierAnswers(())
         self._answers = answers_of(prepared.options)
         self._notices: QuestionNotices | None = None
+        self._policies: RunPolicies | None = None
         self.warnings: list[str] = []
 
     @property
@@ -165,6 +169,7 @@ class Execution:
         try:
             if self._log is not None:
                 self._notices = question_notices(self._prepared, run_id, self._recorded, attended=self._attended)
+            self._policies = run_policies(self._prepared, run_id, self._notice, partial(self._spent, budget))
             services = self._services(budget)
             self._run = Run(self._request(run_id), services, self._observers)
             if self._batchable is not None and not self._batchable.tasks:
@@ -173,7 +178,7 @@ class Execution:
                 self._run.context.emitter.notice(warning)
             if self._cancelled is not None:
                 self._run.cancel(self._cancelled)
-            result = await self._run.result()
+            result = await self._result(self._run)
             self.warnings += budget.ledger.overdrafts()
             self.warnings += unused_answers(self._answers, result)
             await self._finish(result)
@@ -185,6 +190,26 @@ class Execution:
             self._close()
         return result
 
+    async def _result(self, run: Run) -> RunResult:
+        """Run to the end. The limit policies know of all that was spent before and after this."""
+        policies, kept = self._policies, self._log or InMemoryCallCache()
+        if policies is None:
+            return await run.result()
+        if self._recorded is not None:
+            policies.settle_earlier(self._recorded.memo, kept)
+        status = RunStatus.CANCELLED
+        try:
+            result = await run.result()
+            status = result.status
+            return result
+        finally:
+            await policies.end(status.value, kept)
+
+    def _spent(self, budget: Budget) -> Usage:
+        """Return what the run has used in all its lives; of calls whose usage nobody knows, the most that it can be."""
+        called = Usage(budget.ledger.spent_tokens, 0, budget.ledger.spent_usd)
+        return called if self._run is None else called + self._run.context.own
+
     # ---- history
 
     def _begin(self) -> RunRecorder | None:
@@ -192,7 +217,7 @@ class Execution:
             return None
         mask = self._prepared.masker.text
         if self._recorded is not None:
-            log = self._journal.resume(self._recorded.run.id, mask, self._info())
+            log = self._journal.resume(self._recorded.run.id, mask, run_info(self._prepared))
             # Only now is it ours: another process may have resumed it since it was read.
             self._recorded = self._journal.load(log.run_id)
             self._previous = previous_tasks(self._recorded.events)
@@ -200,32 +225,10 @@ class Execution:
             self._earlier_answers = EarlierAnswers(self._recorded.events)
             return log
         try:
-            return self._journal.begin(self._info(), mask=mask)
+            return self._journal.begin(run_info(self._prepared), mask=mask)
         except JournalError as error:
             self.warnings.append(f"this run has no history and cannot be resumed: {error.message}")
             return None
-
-    def _info(self) -> RunInfo:
-        prepared, options = self._prepared, self._prepared.options
-        return RunInfo(
-            prepared.masker.text(prepared.workflow.name),
-            str(prepared.workflow.path.absolute()),
-            prepared.masker.text(prepared.document),
-            prepared.masker.json(dict(options.inputs)),
-            {
-                "provider": prepared.masker.json(options.provider),
-                "model": prepared.masker.json(options.model),
-                "maxConcurrent": options.max_concurrent,
-                "timeout": options.timeout,
-                "failFast": options.fail_fast,
-                "mock": options.mock,
-                "economy": options.economy,
-                **({} if options.answers is None else {"answers": prepared.masker.json(dict(options.answers))}),
-                # A secret is not kept: it has to be given again on resuming.
-                "withheld": [name for name, value in options.inputs.items() if prepared.masker.json(value) != value],
-            },
-            prepared.workspace.clock.time(),
-        )
 
     async def _finish(self, result: RunResult) -> None:
         if self._log is None:
@@ -344,7 +347,7 @@ class Execution:
             prepared.directory,
             budget,
             prices=prepared.prices,
-            admit=workspace.admit if workspace.admitting else None,
+            policies=self._policies,
             clock=workspace.clock,
             breaker=BreakerSettings.of(limits),
             batch_policy=batch_policy,
@@ -375,7 +378,7 @@ class Execution:
             mask_stream=prepared.masker.stream,
             masks=lambda: prepared.masker.active,
             add_secrets=prepared.masker.add,
-            admit=workspace.admit if workspace.admitting else admitted,
+            policies=self._policies,
             signals=signals,
             attend=caller.attend,
             notices=self._notices,

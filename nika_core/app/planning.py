@@ -84,6 +84,7 @@ def _planned(prepared: PreparedRun, task: Task, wave: int, estimate: TaskForecas
                 (
                     *facets.effects(prepared.payload(task)),
                     *(Effect("path", path) for path in files_of(prepared, task)),
+                    *(Effect("secret", name) for name in _secrets(prepared, task)),
                 )
             )
         ),
@@ -96,6 +97,16 @@ def _planned(prepared: PreparedRun, task: Task, wave: int, estimate: TaskForecas
             map(prepared.masker.text, entries_asked(task, prepared.agent, prepared.keywords[task.keyword].category))
         ),
     )
+
+
+def _secrets(prepared: PreparedRun, task: Task) -> Iterator[str]:
+    """Yield the names of the secrets that a task is given, as far as its payload says it."""
+    registry = prepared.workspace.registry
+    for _, placeholder in placeholders_in(task.payload):
+        for member in placeholder.members:
+            if registry.template_source(member.source).late:
+                source: Any = registry.source(member.source)
+                yield from source.secrets(member)
 
 
 def _notes(prepared: PreparedRun, task: Task) -> Iterator[str]:

@@ -128,7 +128,11 @@ class RateGovernor:
 
     def _has_file(self) -> bool:
         """Whether any run has ever known of a limit."""
-        self._in_use = self._in_use or self._path.exists()
+        if not self._in_use and not self._failed:
+            try:
+                self._in_use = self._path.exists()
+            except OSError as error:  # a folder that may not be looked into
+                self._fail(error)
         return self._in_use
 
     async def _ask(self, question: Callable[[RateStore], T]) -> T | None:

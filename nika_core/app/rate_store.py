@@ -151,8 +151,8 @@ class RateStore:
             ours = declared.get(kind)
             if ours is None and not now < until <= now + _KNOWN:
                 continue
-            if ours is not None and (ours.capacity, ours.per_second) != (capacity, per_second):
-                continue  # another version declared something else
+            if ours is not None and (at > now + _SEEN or (ours.capacity, ours.per_second) != (capacity, per_second)):
+                continue  # a clock was set back, or another version declared something else
             grown = left + max(0.0, now - at) * per_second
             found[kind] = Level(min(capacity, grown), capacity, per_second)
         return found

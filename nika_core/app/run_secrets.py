@@ -25,6 +25,7 @@ from nika_core.registry.guarded_secret_source import GuardedSecretSource
 _CLOSING: Final = 2.0  # seconds that a source has to end what it does
 _LONGEST_VALUE: Final = 1024 * 1024  # characters
 _SHOWN: Final = 80  # characters of a name
+_SHORTEST_LINE: Final = 16  # characters of a line of a secret that is masked by itself
 
 
 def late_values(prepared: PreparedRun, notice: Callable[[str], None]) -> LateValues:
@@ -112,7 +113,7 @@ class RunSecrets:
         raise _missing(name, asked, registry.installed(Kind.SECRET_SOURCE))
 
     def _checked(self, name: str, value: str, word: str) -> str:
-        self._on_secret((value,))
+        self._on_secret((value, *_lines(value)))
         problem = None
         if not value:
             problem = "is empty"
@@ -175,6 +176,12 @@ def _also_asked(error: NikaError, asked: Sequence[str]) -> NikaError:
     if asked:
         error.message = f"{error.message} (asked before it, without result: {', '.join(asked)})"
     return error
+
+
+def _lines(value: str) -> list[str]:
+    """Return the lines of a secret that has several, such as a private key: a program may show some of them."""
+    lines = value.splitlines()
+    return [line for line in lines if len(line) >= _SHORTEST_LINE and "-----" not in line] if len(lines) > 1 else []
 
 
 def _may_be_tried_again(asking: asyncio.Task[str]) -> bool:

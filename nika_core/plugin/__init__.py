@@ -81,7 +81,7 @@ if TYPE_CHECKING:
         PriceLister,
     )
     from nika_core.plugin.command import Command, CommandContext, Styled, Terminal
-    from nika_core.plugin.limit_policy import Admission, LimitPolicy, Policy, Refusal, Stage
+    from nika_core.plugin.limit_policy import Admission, LimitPolicy, Policy, Refusal, Spending, Stage
     from nika_core.plugin.notifier import Notifier, NotifierDescription, NotifierSetup, QuestionNotice
     from nika_core.plugin.provider import (
         Chunk,
@@ -143,7 +143,7 @@ _LAZY: Final = {
         "ToolResultPart",
         "ToolSpec",
     ),
-    "nika_core.plugin.limit_policy": ("Admission", "LimitPolicy", "Policy", "Refusal", "Stage"),
+    "nika_core.plugin.limit_policy": ("Admission", "LimitPolicy", "Policy", "Refusal", "Spending", "Stage"),
     "nika_core.plugin.notifier": ("Notifier", "NotifierDescription", "NotifierSetup", "QuestionNotice"),
     "nika_core.plugin.provider": (
         "Chunk",
@@ -277,6 +277,7 @@ __all__ = [
     "Severity",
     "Source",
     "SourceReport",
+    "Spending",
     "Stage",
     "Step",
     "StepContext",

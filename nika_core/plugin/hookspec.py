@@ -143,7 +143,13 @@ def nika_limit_policies() -> Iterable[LimitPolicy]:  # type: ignore[empty-body] 
             def admit(self, request):
                 if request.stage is Stage.TOOL and request.tool.startswith("deploy"):
                     return Refusal("agents may not deploy here")
+                if any(host.endswith(".internal") for host in request.hosts):
+                    return Refusal(f"{request.user} may not reach {', '.join(request.hosts)} from here")
                 return None
+
+            def settle(self, spending):
+                with open("/var/log/nika-spending.csv", "a") as log:
+                    log.write(f"{spending.call},{spending.user},{spending.cost_usd}" + chr(10))
 
     and in its pyproject.toml:
 

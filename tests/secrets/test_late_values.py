@@ -17,7 +17,7 @@ from nika_core.engine.core.messages import TaskCall
 from nika_core.model.ids import NodeId
 from nika_core.model.late_values import KnownValue, LateLeaf, LateText, LateValue, late_leaves
 from nika_core.model.message import ToolCall
-from nika_core.plugin import Category, TaskError
+from nika_core.plugin import Category, TaskError, fields
 from nika_core.testing import ScriptedModel, model_reply, run_workflow
 
 from .conftest import STORED, TOKEN, Bench, Plugin, Vault, shown
@@ -315,3 +315,79 @@ def test_a_project_may_block_all_sources(bench: Bench, monkeypatch: pytest.Monke
     monkeypatch.setenv("NIKA_PLUGINS_BLOCK", "secret_sources:keyring,secret_sources:files,secret_sources:dictionary")
     failure = bench.run(show("${secret.token}")).tasks[0].failure
     assert failure.message == "the secret 'token': no secret source may be used"
+
+
+def test_a_path_that_a_secret_does_not_have_is_an_error_without_its_value(bench: Bench) -> None:
+    result = bench.run(show("${secret.token.user}"), show("${secret.login.nobody}", "b"))
+    assert [task.failure.category for task in result.tasks] == [Category.TEMPLATE, Category.TEMPLATE]
+    messages = [task.failure.message for task in result.tasks]
+    assert messages[0] == "in 'text': ${secret.token.user}: the secret 'token' is text, and has no part 'user'"
+    assert messages[1].startswith("in 'text': ${secret.login.nobody}: ")
+    assert TOKEN not in f"{result}{bench.kept()}"
+
+
+def test_the_lines_of_a_key_are_masked_one_by_one(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG\n9w0BAQEFAASCBKcwggSj\n-----END KEY-----"
+    monkeypatch.setitem(STORED, "key", key)
+    result = bench.run({"id": "a", "shell": {"command": 'echo "$K" | sed -n 2p', "env": {"K": "${secret.key}"}}})
+    assert result.output == "***"
+    assert "MIIEvQIBADANBgkqhkiG" not in bench.kept()
+
+
+def test_a_plan_lists_the_secrets_that_each_task_is_given(bench: Bench) -> None:
+    servers = {"s": {"command": "x", "env": {"K": "${secret.key}"}}}
+    (bench.folder / ".mcp.json").write_text(json.dumps({"mcpServers": servers}))
+    bench.write(show("${secret.token} ${input.x ?? secret.login.user ?? ''}"), {"id": "b", "mcp": "s::tool"})
+    planned = nika.plan("w.nika.yaml", plugins=[Plugin()], inputs={"x": "1"})
+    effects = [[effect.target for effect in task.effects if effect.kind == "secret"] for task in planned.tasks]
+    assert effects == [["token", "login"], ["key"]]
+
+
+def test_settings_of_a_source_count_only_if_the_user_trusts_the_project_file(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Settled(Plugin):
+        def __init__(self) -> None:
+            settings = fields.Map({"where": fields.Str()})
+            super().__init__(source=f"{__name__}:SettledVault", settings=settings)
+
+    bench.write(show("${secret.any}"))
+    (bench.folder / "nika.yaml").write_text("dictionary: {where: there}")
+    monkeypatch.setenv("NIKA_TRUST", "1")
+    assert shown(nika.run("w.nika.yaml", plugins=[Settled()]))["text"] == "{'where': 'there'}"
+    monkeypatch.setenv("NIKA_TRUST", "0")
+    assert shown(nika.run("w.nika.yaml", plugins=[Settled()]))["text"] == "no settings"
+    (bench.folder / "nika.yaml").write_text("files: {where: there}")
+    with pytest.raises(nika.ProblemsError, match="unknown key `files`"):
+        nika.run("w.nika.yaml", plugins=[Settled()])
+
+
+class SettledVault(Vault):
+    async def fetch(self, name: str) -> str | None:
+        settings = self.setup.settings
+        return "no settings" if not settings else str(dict(settings))
+
+
+def test_cancelling_one_task_leaves_the_secret_to_the_others(bench: Bench) -> None:
+    class Slow(Plugin):
+        def __init__(self) -> None:
+            super().__init__(source=f"{__name__}:SlowVault")
+
+    SlowVault.go = threading.Event()
+    bench.write({**show("${secret.token}"), "timeout": "100ms"}, {**show("${secret.token}", "b"), "retry": {"max": 1}})
+
+    def release(event: Any) -> None:
+        if event.kind == "task.failed":
+            SlowVault.go.set()
+
+    result = nika.run("w.nika.yaml", plugins=[Slow()], on_event=release)
+    assert [task.state for task in result.tasks] == ["failed", "success"]
+    assert Vault.asked == ["token"]
+
+
+class SlowVault(Vault):
+    go: threading.Event
+
+    async def fetch(self, name: str) -> str | None:
+        await asyncio.to_thread(SlowVault.go.wait, 30)
+        return await super().fetch(name)

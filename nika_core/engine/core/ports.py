@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 from nika_core import codes
 from nika_core.engine.core.messages import InnerBudget, Wait
 from nika_core.errors import Category, TaskError
+from nika_core.model.codec import usage_json
 from nika_core.model.ids import identity_in
-from nika_core.model.json import Json
+from nika_core.model.json import Json, JsonObject
 from nika_core.model.template import Placeholder
 from nika_core.model.usage import Usage
 from nika_core.model.workflow import AgentBlock
-from nika_core.plugin import Admission, ModelInfo, ModelReply, ModelRequest, Refusal
+from nika_core.plugin import ModelInfo, ModelReply, ModelRequest
 from nika_core.values import dataclass, field
 
 
@@ -203,6 +204,26 @@ def ignored(values: Iterable[str]) -> None:
     """Secrets where nothing is masked."""
 
 
-def admitted(request: Admission) -> Refusal | None:
-    """A policy without objections."""
-    return None
+SENT: Final = "sent:"  # begins the call cache's name of what a call took
+
+
+def note_sent(
+    call_cache: CallCache,
+    key: str,
+    note: str,
+    told: Usage,
+    unknown: Usage,
+    about: JsonObject | None = None,
+    *,
+    settled: bool = False,
+) -> None:
+    """Keep what a call took, and what it may have taken that nobody knows of: its worst case before it is sent. So a
+    run that is killed meanwhile does not take it for unspent when it is resumed.
+
+    Args:
+        note: tells this sending of the call apart from all others.
+        about: whose it is, for the limit policies; None: none wants to know.
+        settled: whether the limit policies know what it took.
+    """
+    value: dict[str, Json] = {"told": usage_json(told), "unknown": usage_json(unknown), **(about or {})}
+    call_cache.put(key, SENT + note, {**value, "settled": True} if settled else value)

@@ -1,4 +1,4 @@
-"""What a call may take is allowed and reserved before it is sent: with a chain, for the dearest of its models."""
+"""What a call may take is reserved and admitted before it is sent: with a chain, for the dearest of its models."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-from nika_core import codes
 from nika_core.engine.core.ports import CallScope
+from nika_core.engine.llm.admitted_calls import AdmittedCalls
 from nika_core.engine.llm.batching import BatchPolicy
 from nika_core.engine.llm.budget import Budget, Reservation
 from nika_core.engine.llm.connections import Connection, Connections
@@ -22,7 +22,7 @@ from nika_core.engine.llm.usage_settlement import InFlightCall
 from nika_core.errors import Category, TaskError
 from nika_core.model.clock import Clock
 from nika_core.model.usage import Usage
-from nika_core.plugin import Admission, ModelInfo, ModelRequest, Refusal, Stage, estimate_tokens
+from nika_core.plugin import ModelInfo, ModelRequest, estimate_tokens
 from nika_core.values import dataclass, replace
 
 _PATIENCE: Final = 2.0  # seconds that a call waits for its first model although it has a fallback
@@ -65,7 +65,7 @@ class Reserver:
         connections: Connections,
         clock: Clock,
         batch_policy: BatchPolicy | None,
-        admit: Callable[[Admission], Refusal | None] | None,
+        admitted: AdmittedCalls,
         tell: Callable[[CallScope, str], None],
         labels: Mapping[str, str],
         governor: Governor | None,
@@ -76,7 +76,7 @@ class Reserver:
         self._connections = connections
         self._clock = clock
         self._batch_policy = batch_policy
-        self._admit = admit
+        self._admitted = admitted
         self._tell_once = tell
         self._labels = labels
         self._governor = governor
@@ -111,7 +111,9 @@ class Reserver:
             await self._refuse_while_limited(connection, info.name, wants_of(need.tokens, ready.max_tokens or 0))
         if kept is not None and kept.is_open:
             if need.reserved <= kept.tokens and _at_most(need.dearest, kept.cost):
-                return ready, self._in_flight(candidate, kept, need, batch=batch)
+                in_flight = self._in_flight(candidate, kept, need, batch=batch)
+                await self._admitted.admit(call, in_flight, candidate.name, need.most, need.most_cost)
+                return ready, in_flight
             kept.give_back()
         try:
             while True:
@@ -131,7 +133,9 @@ class Reserver:
                 error.hint += f" It is reserved for the dearest of `fallback` ({names}), too."
             raise
         reservation.kept = len(candidates) > 1
-        return ready, self._in_flight(candidate, reservation, need, batch=batch)
+        in_flight = self._in_flight(candidate, reservation, need, batch=batch)
+        await self._admitted.admit(call, in_flight, candidate.name, need.most, need.most_cost)
+        return ready, in_flight
 
     async def _refuse_while_limited(self, connection: Connection, model: str, wants: Mapping[str, float]) -> None:
         """Raise TaskError if a model with others after it would have to wait for long: the next one is asked."""
@@ -251,30 +255,4 @@ class Reserver:
                 f"The price of the model '{info.name}' is not known: {bound.name} cannot bound what it costs, only the "
                 "limits of tokens do. Give its price under `prices:` in nika.yaml.",
             )
-        self._ask_policies(call, connection, info, tokens, cost)
         return tokens, cost
-
-    def _ask_policies(
-        self, call: CallScope, connection: Connection, info: ModelInfo, tokens: int, cost: Decimal | None
-    ) -> None:
-        if self._admit is None:
-            return
-        ledger = self._budget.ledger
-        refusal = self._admit(
-            Admission(
-                Stage.MODEL,
-                call.workflow,
-                call.run_id,
-                call.task_id,
-                call.keyword,
-                connection.provider.name,
-                info.name,
-                tokens=tokens,
-                cost_usd=cost,
-                spent_tokens=ledger.spent_tokens,
-                spent_usd=ledger.spent_usd,
-            )
-        )
-        if refusal is not None:
-            code = refusal.code or codes.POLICY_REFUSED
-            raise TaskError(refusal.reason, category=Category.BUDGET, code=code, hint=refusal.hint)

@@ -14,7 +14,7 @@ from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.replies import tokens_of
 from nika_core.errors import Category, TaskError
 from nika_core.model.usage import NOTHING, Usage
-from nika_core.plugin import Finished, ModelInfo
+from nika_core.plugin import Admission, Finished, ModelInfo
 
 MOST_PER_TOKEN: Final = 5  # times the text that our estimate has for a token (20 bytes): a tokenizer packs less
 # The provider answered, and its answer was no: nothing was generated, nothing is to be paid.
@@ -38,7 +38,9 @@ class InFlightCall:
     began: float
     batch: bool = False
     note: str = field(default_factory=lambda: token_hex(4))
+    told: Usage = NOTHING  # what it took, once it has ended
     unknown: Usage = NOTHING  # what it may have taken beyond what is told, once it has ended
+    admission: Admission | None = None  # what limit policies have admitted, until they know what came of it
     text: list[str] = field(default_factory=list)
     answered: bool = False
 
@@ -48,6 +50,7 @@ class InFlightCall:
         Args:
             at_least: what came of it, which may be more than was asked for.
         """
+        self.unknown = self.worst
         tokens = max(self.worst.total_tokens, at_least.total_tokens)
         self.reservation.charge_worst_case((tokens, max(self.worst.cost_usd, at_least.cost_usd)))
 

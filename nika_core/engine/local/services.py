@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from nika_core.engine.core.messages import Awaited, AwaitExternal, Signal, Wait
+from nika_core.engine.core.policy_gate import PolicyGate
 from nika_core.engine.core.ports import (
     CallCache,
     InMemoryCallCache,
@@ -18,7 +19,6 @@ from nika_core.engine.core.ports import (
     ModelCaller,
     NoModels,
     NoSecrets,
-    admitted,
     always,
     ignored,
     unmasked,
@@ -30,7 +30,7 @@ from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import Task
-from nika_core.plugin import Admission, Facets, Keyword, Question, Refusal, Step, Values
+from nika_core.plugin import Facets, Keyword, Question, Step, Values
 from nika_core.values import dataclass, field
 
 
@@ -108,7 +108,7 @@ class Services:
         masks: whether `mask` can change anything now; while it cannot, masking costs nothing.
         add_secrets: has `mask` replace more values from now on.
         mask_stream: a new stream's masker; None: each piece is masked by itself.
-        admit: asks the limit policies; one refusal wins.
+        policies: as in `TaskServices`.
         signals: those that other processes have written for nodes that wait, given what each waits for; one that was
             returned is not returned again. None: nobody can write any.
         attend: told what a node waits for, and how to post its signal, so that what can bring it about may begin.
@@ -134,7 +134,7 @@ class Services:
     mask_stream: Callable[[], MaskedStream] | None = None
     masks: Callable[[], bool] = always
     add_secrets: Callable[[Iterable[str]], None] = ignored
-    admit: Callable[[Admission], Refusal | None] = admitted
+    policies: PolicyGate | None = None
     signals: Callable[[Mapping[NodeId, Awaited]], Iterable[Signal]] | None = None
     attend: Callable[[NodeId, Wait, Callable[[Signal], None]], None] | None = None
     notices: Notices | None = None

@@ -6,6 +6,7 @@ from nika_core.engine.core.messages import TaskCall
 from nika_core.engine.core.ports import LateValues, MissingSecretError
 from nika_core.engine.task.outputs import fork
 from nika_core.engine.task.services import TaskServices
+from nika_core.errors import TemplateValueError
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.late_values import KnownValue, LateLeaf, LateValue, with_leaves
 from nika_core.model.template import Placeholder, Template
@@ -20,10 +21,11 @@ async def fill_late(call: TaskCall, services: TaskServices, keyword: Keyword) ->
     values: dict[NodePath, list[Json]] = {}
     for leaf in call.late:
         placeholders = _compiled(leaf).placeholders
-        values[leaf.path] = [
-            known.value if isinstance(known, KnownValue) else await _late(placeholder, known, services.late)
-            for placeholder, known in zip(placeholders, leaf.values, strict=True)
-        ]
+        with in_field(leaf.path):
+            values[leaf.path] = [
+                known.value if isinstance(known, KnownValue) else await _late(placeholder, known, services.late)
+                for placeholder, known in zip(placeholders, leaf.values, strict=True)
+            ]
     facets = services.facets(call.keyword)
 
     def fill(leaf: LateLeaf) -> Json:
@@ -46,4 +48,7 @@ async def _late(placeholder: Placeholder, known: LateValue, late: LateValues) ->
         except MissingSecretError:
             if number == len(known.members) and not known.otherwise:
                 raise
+        except TemplateValueError as error:
+            message = f"{placeholder.text}: {error.message}"
+            raise TemplateValueError(message, code=error.code, hint=error.hint) from error
     return known.otherwise[0]

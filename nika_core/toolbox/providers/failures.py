@@ -243,6 +243,7 @@ def unreadable_error(
     error: UnreadableReplyError,
     *,
     kind: str = "",
+    wanted: str = "a stream of JSON",
     usage: Usage | None = None,
     secrets: Sequence[str] = (),
 ) -> TaskError:
@@ -251,9 +252,10 @@ def unreadable_error(
 
     Args:
         kind: the content type that the server gave.
+        wanted: what the whole of it was to be.
     """
     said = clean(read_error_body(error.data).message, secrets)
-    what = "an answer that is not a stream of JSON" if error.first else "a part of the stream that is not JSON"
+    what = f"an answer that is not {wanted}" if error.first else "a part of the stream that is not JSON"
     return TaskError(
         f"{provider} sent {what}{f' ({clean(kind)})' if kind else ''}: {said}",
         category=Category.PROVIDER,

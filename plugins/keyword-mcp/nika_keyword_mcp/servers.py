@@ -27,7 +27,7 @@ _VARIABLE: Final = re.compile(
     r"(\\?)\$\{\s*(?:env[.:])?([A-Za-z_][A-Za-z0-9_]*)"
     r"(?::-([^}]{0,4096})|\s*\?\?\s*(\"(?:[^\"\\]|\\.){0,4096}\")\s*|\s*)\}"
 )
-_SECRET: Final = re.compile(r"(?<!\\)\$\{\s*secret\.([A-Za-z0-9_-]+)\s*\}")
+_SECRET: Final = re.compile(r"(\\?)\$\{\s*secret\.([A-Za-z0-9_-]+)\s*\}")
 _TEMPLATE: Final = re.compile(
     r"(?<!\\)(?:\$\{\s*(?!env\.|secret\.[A-Za-z0-9_-]+\s*\})[A-Za-z_][A-Za-z0-9_]*\.[^}]{0,200}\}|\{\{\s*[A-Za-z_][^}]{0,200}\}\})"
 )
@@ -215,19 +215,24 @@ def _string(literal: str) -> str:
 def secret_names(server: Server) -> tuple[str, ...]:
     """Return the names of the secrets that a server is given."""
     texts = (server.command, *server.args, *server.env.values(), server.cwd, server.url, *server.headers.values())
-    return tuple(dict.fromkeys(name for text in texts for name in _SECRET.findall(text)))
+    return tuple(dict.fromkeys(name for text in texts for escaped, name in _SECRET.findall(text) if not escaped))
 
 
 def filled(server: Server, environ: Mapping[str, str], secrets: Mapping[str, str] | None = None) -> Server:
-    """`server` with the environment's variables and the secrets put in. Raises TaskError for one that is not set."""
+    """`server` with the environment's variables and its secrets put in. Raises TaskError for one that is not set.
+
+    Args:
+        secrets: those of `secret_names`, by name.
+    """
     known = secrets or {}
 
     def fill(text: str, where: str) -> str:
-        # What is put in is not looked at again.
-        parts = _SECRET.split(text)
-        parts[::2] = [fill_variables(part, where) for part in parts[::2]]
-        parts[1::2] = [known.get(name, f"${{secret.{name}}}") for name in parts[1::2]]
-        return "".join(parts)
+        pieces, at = [], 0
+        for match in _SECRET.finditer(text):  # what is put in is not looked at again
+            escaped, name = match.groups()
+            pieces += [fill_variables(text[at : match.start()], where), match[0][1:] if escaped else known[name]]
+            at = match.end()
+        return "".join((*pieces, fill_variables(text[at:], where)))
 
     def fill_variables(text: str, where: str) -> str:
         def value(match: re.Match[str]) -> str:

@@ -164,7 +164,9 @@ class ShellFacets(Facets):
         if isinstance(argv, Sequence) and not isinstance(argv, str):
             command = " ".join(word.text if isinstance(word, Template) else shlex.quote(str(word)) for word in argv)
         else:
-            command = payload.text("command") or ""
+            whole = self.redact(fields).get("command") if isinstance(fields.get("command"), Mapping) else None
+            script = whole.get("script") if isinstance(whole, Mapping) else whole
+            command = str(script) if script is not None else payload.text("command") or ""
         folder = fields.get("workingDir", ".")
         return (
             Effect("process", command.strip()),

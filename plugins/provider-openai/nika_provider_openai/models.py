@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -99,6 +99,6 @@ def _per_million(text: Any) -> Decimal | None:
     """Return the price of a million tokens; None for what is no price: some servers write -1 for one that varies."""
     try:
         price = Decimal(str(text)) * 1_000_000
-    except InvalidOperation:
+    except ArithmeticError:  # no number, or one beyond all
         return None
     return price if price.is_finite() and price >= 0 else None

@@ -34,6 +34,8 @@ class SecretTemplates:
         name = placeholder.path[0]
         if name not in values.secrets:
             raise TemplateValueError(f"the secret '{shorten(name, 80)}' is known only when its task starts")
-        return read_path(
-            values.secrets[name], placeholder.path[1:], max_depth=values.max_depth, subject=f"the secret '{name}'"
-        )
+        value, path, subject = values.secrets[name], placeholder.path[1:], f"the secret '{shorten(name, 80)}'"
+        if path and not value.lstrip().startswith(("{", "[")):
+            hint = "name it whole, or store a JSON object under this name"
+            raise TemplateValueError(f"{subject} is text, and has no part '{shorten(path[0], 80)}'", hint=hint)
+        return read_path(value, path, max_depth=values.max_depth, subject=subject)
