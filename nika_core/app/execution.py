@@ -96,6 +96,7 @@ class Execution:
         self._on_stall = on_stall
         self._signals = signals
         self._attended = attended
+        self._budget = Budget(prepared.bounds)
         self._previous: Mapping[str, PreviousTask] = {}
         self._grants: tuple[ToolGrant, ...] = ()
         self._run: Run | None = None
@@ -124,6 +125,8 @@ class Execution:
         if self._cancelled is not None and self._notices is not None:
             self._notices.abandon()
         self._cancelled = reason
+        if self._journal is not None:
+            self._journal.hurry()
         if self._run is not None:
             self._run.cancel(reason)
 
@@ -139,7 +142,7 @@ class Execution:
             signal = Signal(NodeId(task), "", answer, {"by": sender_here(_HERE)})
             loop.call_soon_threadsafe(run.post, signal)
             return SentSignal(run.context.request.run_id, task, "running")
-        with Journal.open(self._journal.path.parent.parent) as journal:
+        with self._journal.again() as journal:
             sent = send_answer(self._prepared.workspace, journal, self._log.run_id, task, answer, how=_HERE)
         loop.call_soon_threadsafe(run.look_for_signals)
         return sent
@@ -159,12 +162,11 @@ class Execution:
 
     async def _carry_out(self) -> RunResult:
         self._loop = asyncio.get_running_loop()
-        self._log = self._begin()
+        self._log = await asyncio.to_thread(self._begin)  # it may wait for another process
         run_id = self._log.run_id if self._log else new_run_id(self._prepared.workspace.clock.time())
         self._folder = RunFolder(self._journal.run_folder(run_id) if self._log and self._journal else None)
-        budget = Budget(self._prepared.bounds)
+        budget = self._budget
         if self._recorded is not None:
-            charge_earlier(budget, self._recorded.events, self._recorded.memo)
             await end_processes(run_id, of_a_killed_nika=True)
         try:
             if self._log is not None:
@@ -187,7 +189,7 @@ class Execution:
                     result = replace(result, questions=open_questions(self._journal, run_id))
         finally:
             await end_processes(run_id)
-            self._close()
+            await asyncio.to_thread(self._close)
         return result
 
     async def _result(self, run: Run) -> RunResult:
@@ -220,14 +222,22 @@ class Execution:
             log = self._journal.resume(self._recorded.run.id, mask, run_info(self._prepared))
             # Only now is it ours: another process may have resumed it since it was read.
             self._recorded = self._journal.load(log.run_id)
-            self._previous = previous_tasks(self._recorded.events)
-            self._grants = granted_in(self._recorded.events)
-            self._earlier_answers = EarlierAnswers(self._recorded.events)
+            try:
+                with self._journal.damage_told(log.run_id):
+                    self._previous = previous_tasks(self._recorded.events)
+                    self._grants = granted_in(self._recorded.events)
+                    self._earlier_answers = EarlierAnswers(self._recorded.events)
+                    charge_earlier(self._budget, self._recorded.events, self._recorded.memo)
+            except JournalError:
+                log.release()
+                raise
             return log
         try:
             return self._journal.begin(run_info(self._prepared), mask=mask)
         except JournalError as error:
-            self.warnings.append(f"this run has no history and cannot be resumed: {error.message}")
+            self.warnings.append(
+                f"this run has no history and cannot be resumed: {error.message} {error.hint or ''}".rstrip()
+            )
             return None
 
     async def _finish(self, result: RunResult) -> None:

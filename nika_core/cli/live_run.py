@@ -14,7 +14,7 @@ from nika_core.cli.console import coloured, mask_with, plain, print_data, print_
 from nika_core.cli.progress import ProgressLines, View, duration_text
 from nika_core.cli.prompting import at_a_terminal
 from nika_core.cli.waiting import answer_command_text, needs_signal, waits_for_text
-from nika_core.errors import Place
+from nika_core.errors import JournalError, Place
 from nika_core.model.answer_line import shell_id
 from nika_core.model.events import Event
 from nika_core.model.state import RunResult, RunStatus, TaskResult
@@ -87,7 +87,12 @@ async def _with_signals(execution: nika.Execution, questions: LiveQuestions | No
             loop.add_signal_handler(number, interrupt, number)
         except NotImplementedError:  # Windows: only KeyboardInterrupt works
             break
-    return await execution.run()
+    try:
+        return await execution.run()
+    except JournalError as error:
+        if asked:  # before the history of the run, which another process held, could be opened
+            error.exit_code = EXIT_CODES[RunStatus.CANCELLED]
+        raise
 
 
 def _observers(
