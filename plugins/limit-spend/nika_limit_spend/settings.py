@@ -28,7 +28,7 @@ _NANO: Final = Decimal(10**9)
 
 
 def budget(measure: str, environ: Mapping[str, str]) -> Limit:
-    """Return a budget in US dollars; infinite if its variable is not set, or `none`. Raise UsageError if it is malformed."""
+    """Return a budget in US dollars; infinite without its variable, or if it is `none`. Raise UsageError."""
     name = BUDGETS[measure]
     text = environ.get(name)
     if text is None or text.strip() == "none":
