@@ -14,7 +14,7 @@ from nika_core.app.answering import open_questions, send_answer
 from nika_core.app.attached_paths import with_files
 from nika_core.app.batchable_tasks import BatchableTasks
 from nika_core.app.earlier_answers import EarlierAnswers
-from nika_core.app.inner_runs import inner_request
+from nika_core.app.inner_runs import inner_requests
 from nika_core.app.mock_shapes import Shape, wanted_outputs
 from nika_core.app.mock_step import MockStep
 from nika_core.app.mocked_answers import answers_of, unused_answers
@@ -36,7 +36,7 @@ from nika_core.engine.core.grants import granted_in
 from nika_core.engine.core.messages import PATIENCE_OVER, Signal
 from nika_core.engine.core.ports import InMemoryCallCache
 from nika_core.engine.core.previous_tasks import PreviousTask, previous_tasks
-from nika_core.engine.core.run_plan import InnerRequest, RunRequest
+from nika_core.engine.core.run_plan import RunRequest
 from nika_core.engine.llm.batching import BatchPolicy
 from nika_core.engine.llm.breaker import BreakerSettings
 from nika_core.engine.llm.budget import Budget
@@ -280,7 +280,7 @@ class Execution:
             inputs=prepared.inputs,
             environ=prepared.workspace.environ,
             agent=prepared.agent,
-            inner=self._inner_requests(prepared),
+            inner=inner_requests(prepared, batchable),
             no_slot=frozenset(batchable.inside() if batchable else ()) | prepared.asking,
             files=prepared.files,
             sections=prepared.sections,
@@ -292,24 +292,6 @@ class Execution:
             rerun_from=None if prepared.resumed is None else prepared.resumed.rerun_from,
             seq=0 if self._recorded is None else self._recorded.seq,
         )
-
-    def _inner_requests(self, prepared: PreparedRun, path: str = "") -> Mapping[str, InnerRequest]:
-        """Return the workflows that the tasks of a workflow stand for. `path`: of the task which stands for it."""
-        requests: dict[str, InnerRequest] = {}
-        for task in prepared.workflow.tasks:
-            if task.inner is None:
-                continue
-            here, batchable, inner = f"{path}{task.id}/", self._batchable, prepared.inner[task.id]
-            request = inner_request(
-                prepared,
-                task,
-                inner=self._inner_requests(inner, here),
-                no_slot=frozenset(batchable.inside(here) if batchable else ()) | inner.asking,
-            )
-            if batchable is not None:
-                request = replace(request, workflow=batchable.with_sending_time(request.workflow, here))
-            requests[task.id] = request
-        return requests
 
     def _services(self, budget: Budget) -> Services:
         prepared, workspace, log = self._prepared, self._prepared.workspace, self._log

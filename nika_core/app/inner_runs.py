@@ -20,6 +20,7 @@ from nika_core.plugin import Values
 from nika_core.values import dataclass, replace
 
 if TYPE_CHECKING:
+    from nika_core.app.batchable_tasks import BatchableTasks
     from nika_core.app.prepared_run import PreparedRun
 
 
@@ -191,8 +192,29 @@ def _known_inputs(
     return KnownInputs(values, specs)
 
 
-def inner_request(caller: PreparedRun, task: Task, **more: Any) -> InnerRequest:
-    """Return what the engine is given of a workflow that a task stands for."""
+def inner_requests(prepared: PreparedRun, batchable: BatchableTasks | None, path: str = "") -> dict[str, InnerRequest]:
+    """Return what the engine is given of the workflows that tasks stand for, by the ids of these tasks.
+
+    Args:
+        batchable: the tasks of the run that may wait for a batch.
+        path: of the task that stands for this workflow, with a slash; "": it is the run's own.
+    """
+    requests: dict[str, InnerRequest] = {}
+    for task in prepared.workflow.tasks:
+        if task.inner is None:
+            continue
+        here, inner = f"{path}{task.id}/", prepared.inner[task.id]
+        waiting = frozenset(batchable.inside(here) if batchable else ())
+        request = _inner_request(
+            prepared, task, inner=inner_requests(inner, batchable, here), no_slot=waiting | inner.asking
+        )
+        if batchable is not None:
+            request = replace(request, workflow=batchable.with_sending_time(request.workflow, here))
+        requests[task.id] = request
+    return requests
+
+
+def _inner_request(caller: PreparedRun, task: Task, **more: Any) -> InnerRequest:
     facets, prepared, inner = caller.facets[task.keyword], caller.inner[task.id], task.inner
     assert inner is not None
     workflow = prepared.workflow
