@@ -206,7 +206,6 @@ class ServerClient(ClientBase):
         if response.status_code >= 300:
             refusal = await self._read_refusal(response)
             raise self.server_error(refusal.details, model=request.model) from refusal
-
         kind = str(response.headers.get("content-type") or "")
 
         def error_of(error: UnreadableReplyError) -> TaskError:
