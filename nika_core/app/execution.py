@@ -177,7 +177,7 @@ class Execution:
                 with suppress(JournalError):  # `finish` has told it
                     result = replace(result, questions=open_questions(self._journal, run_id))
         finally:
-            await end_processes(run_id)
+            self.warnings += filter(None, [await end_processes(run_id)])
             self._close()
         return result
 
