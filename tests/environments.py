@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-NOT_META = {"provider-local"}
+NOT_META = {"provider-local", "secret-keyring"}
 _OURS = ("nika", "_nika", "__editable__", "_virtualenv", "distutils-precedence", "a1_coverage")
 
 
@@ -65,7 +65,7 @@ class Environment:
         uv_pip("install", "--no-config", "--no-index", "--no-deps", "--python", self.python, *wheels)
 
     def run(
-        self, *arguments: str | Path, cwd: Path, environ: dict[str, str] | None = None, timeout: float = 60
+        self, *arguments: str | Path, cwd: Path, environ: dict[str, str] | None = None, timeout: float = 120
     ) -> subprocess.CompletedProcess[str]:
         """Run `nika` as a user would, with a clean environment."""
         return self.call("nika", *arguments, cwd=cwd, environ=environ, timeout=timeout)
@@ -76,7 +76,7 @@ class Environment:
         *arguments: str | Path,
         cwd: Path,
         environ: dict[str, str] | None = None,
-        timeout: float = 60,
+        timeout: float = 120,
     ) -> subprocess.CompletedProcess[str]:
         """Run a program of the environment, as if it had been activated."""
         path = os.pathsep.join([str(self.folder / "bin"), os.environ["PATH"]])

@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import Final, Unpack
 
 from nika_core.api.options import WorkspaceOptions, open_workspace
-from nika_core.plugin import Command, Keyword, LimitPolicy, NotifierDescription, Provider, TemplateSource
+from nika_core.plugin import (
+    Command,
+    Keyword,
+    LimitPolicy,
+    NotifierDescription,
+    Provider,
+    SecretSourceDescription,
+    TemplateSource,
+)
 from nika_core.registry import Kind, PluginStatus, Unmatched
 from nika_core.registry.lock import LOCK_NAME, lock_of, refuse_faults, require_lock, write_lock
 from nika_core.scaffold import NewPlugin, make_plugin
@@ -34,7 +42,7 @@ def unmatched_plugins(**options: Unpack[WorkspaceOptions]) -> tuple[Unmatched, .
 
 def describe_plugin(
     plugin: PluginStatus, **options: Unpack[WorkspaceOptions]
-) -> Keyword | Provider | TemplateSource | LimitPolicy | Command | NotifierDescription:
+) -> Keyword | Provider | TemplateSource | LimitPolicy | Command | NotifierDescription | SecretSourceDescription:
     """Import a plugin and return its description. Raise PluginError.
 
     Args:

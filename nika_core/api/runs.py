@@ -115,7 +115,8 @@ def list(  # noqa: A001  # read as `nika.runs.list`
     """Return the runs, the newest first, without their tasks but for those that wait. Raise JournalError, UsageError.
 
     Args:
-        status: only runs with one of these: `succeeded`, `failed`, `cancelled`, `paused`, `interrupted`, `running`.
+        status: only runs with one of these: `succeeded`, `failed`, `cancelled`, `paused`, `interrupted`, `running`,
+            `damaged`.
         workflow: only runs of the workflow of this name.
         older_than, newer_than: only runs that began so many seconds ago, or longer; or less.
         folder: as for `get`.

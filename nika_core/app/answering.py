@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from nika_core import codes
 from nika_core.app.results import SentSignal
-from nika_core.app.signalling import checked_payload, find_node, refuse_ended, refused, sender_here, write_signal
+from nika_core.app.signalling import checked_payload, load_node, refuse_ended, refused, sender_here, write_signal
 from nika_core.app.task_histories import TaskHistory, task_histories
 from nika_core.app.workspace import Workspace
-from nika_core.errors import UsageError
+from nika_core.errors import JournalError, UsageError
 from nika_core.journal import Journal, Recorded, RecordedSignal
 from nika_core.journal.values import INTERRUPTED, RUNNING
 from nika_core.model.json import Json
@@ -24,19 +25,24 @@ def open_questions(journal: Journal, run: str | None = None) -> tuple[OpenQuesti
     """Return the questions that a run asks, or all runs, the newest first. Raise JournalError."""
     if run is not None:
         return questions_of(journal.load(run), journal)
-    return tuple(
-        asked
-        for summary in journal.runs()
-        if summary.status in _MAY_WAIT
-        for asked in questions_of(journal.load(summary.id), journal)
-    )
+    found: list[OpenQuestion] = []
+    for summary in journal.runs():
+        if summary.status in _MAY_WAIT:
+            with suppress(JournalError):  # a damaged run, as the list of runs says, hides no question of another
+                found += questions_of(journal.load(summary.id), journal)
+    return tuple(found)
 
 
 def questions_of(recorded: Recorded, journal: Journal) -> tuple[OpenQuestion, ...]:
     """Return the questions that a run asks, in the order in which they were asked."""
-    run = recorded.run
-    if run.status not in _MAY_WAIT:
+    if recorded.run.status not in _MAY_WAIT:
         return ()
+    with journal.damage_told(recorded.run.id):
+        return _questions_of(recorded, journal)
+
+
+def _questions_of(recorded: Recorded, journal: Journal) -> tuple[OpenQuestion, ...]:
+    run = recorded.run
     found: list[OpenQuestion] = []
     pending: list[RecordedSignal] | None = None
     for task, history in task_histories(recorded.events).items():
@@ -87,15 +93,14 @@ def send_answer(
         digest: that of the question which was shown, or its beginning; None: the question as it is now.
         how: by what means, for the run's history.
     """
-    recorded = journal.load(run)
-    node = find_node(recorded, task)
-    history = task_histories(recorded.events).get(node, TaskHistory())
+    recorded, node, history = load_node(journal, run, task)
     wait, now = history.latest_wait, workspace.clock.time()
     if wait is None or not is_question(wait.about):
         refuse_ended(recorded, node, history, now)
         what = f"waits for something else: nika signal {recorded.run.id} {node}" if wait else "has not asked anything"
         raise refused(f"'{node}' {what}", f"nika answer --list {recorded.run.id} shows the open questions")
-    question = question_of(wait.about)
+    with journal.damage_told(recorded.run.id):
+        question = question_of(wait.about)
     if digest is not None and not (len(digest) >= 8 and wait.key.startswith(digest)):
         raise refused(
             f"the answer is for another question than '{node}' asks now: its digest is {wait.key[:12]}, and the "

@@ -17,7 +17,7 @@ from nika_core.app.earlier_answers import EarlierAnswers
 from nika_core.app.inner_runs import inner_request
 from nika_core.app.mock_shapes import Shape, wanted_outputs
 from nika_core.app.mock_step import MockStep
-from nika_core.app.mocked_answers import mocked_answer
+from nika_core.app.mocked_answers import answers_of, unused_answers
 from nika_core.app.model_checks import with_model
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.question_notices import QuestionNotices, question_notices
@@ -25,13 +25,16 @@ from nika_core.app.rate_governor import governor_of
 from nika_core.app.received_signals import ReceivedSignals, TakeSignals, arrived_of
 from nika_core.app.results import SentSignal
 from nika_core.app.run_folder import RunFolder
+from nika_core.app.run_info import run_info
+from nika_core.app.run_policies import RunPolicies, run_policies
 from nika_core.app.run_processes import end_processes
+from nika_core.app.run_secrets import late_values
 from nika_core.app.signalling import sender_here
 from nika_core.app.watchdogs import loop_watchdog
 from nika_core.document.checks.check_context import depends_on
 from nika_core.engine.core.grants import granted_in
 from nika_core.engine.core.messages import PATIENCE_OVER, Signal
-from nika_core.engine.core.ports import InMemoryCallCache, admitted
+from nika_core.engine.core.ports import InMemoryCallCache
 from nika_core.engine.core.previous_tasks import PreviousTask, previous_tasks
 from nika_core.engine.core.run_plan import InnerRequest, RunRequest
 from nika_core.engine.llm.batching import BatchPolicy
@@ -43,17 +46,19 @@ from nika_core.engine.local.host import Run
 from nika_core.engine.local.services import Observer, Services, no_barrier, unrecorded
 from nika_core.engine.task.services import nothing_arrived
 from nika_core.errors import JournalError
-from nika_core.journal import Journal, RunInfo, RunRecorder, new_run_id
+from nika_core.journal import Journal, RunRecorder, new_run_id
 from nika_core.model.approval import ToolGrant
 from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
+from nika_core.model.late_values import LateValue
 from nika_core.model.limits import LimitKind
 from nika_core.model.state import RunResult, RunStatus
 from nika_core.model.template import Placeholder
+from nika_core.model.usage import Usage
 from nika_core.model.workflow import Task
-from nika_core.plugin import Question, Step, Values
+from nika_core.plugin import Step, Values
 from nika_core.registry import Kind
-from nika_core.template import render_payload, resolve
+from nika_core.template import render_payload, resolve, resolve_early
 
 _HERE: Final = "the run's terminal"
 
@@ -91,6 +96,7 @@ class Execution:
         self._on_stall = on_stall
         self._signals = signals
         self._attended = attended
+        self._budget = Budget(prepared.bounds)
         self._previous: Mapping[str, PreviousTask] = {}
         self._grants: tuple[ToolGrant, ...] = ()
         self._run: Run | None = None
@@ -101,7 +107,9 @@ class Execution:
         self._gone = False
         self._folder = RunFolder(None)
         self._earlier_answers = EarlierAnswers(())
+        self._answers = answers_of(prepared.options)
         self._notices: QuestionNotices | None = None
+        self._policies: RunPolicies | None = None
         self.warnings: list[str] = []
 
     @property
@@ -117,6 +125,8 @@ class Execution:
         if self._cancelled is not None and self._notices is not None:
             self._notices.abandon()
         self._cancelled = reason
+        if self._journal is not None:
+            self._journal.hurry()
         if self._run is not None:
             self._run.cancel(reason)
 
@@ -132,7 +142,7 @@ class Execution:
             signal = Signal(NodeId(task), "", answer, {"by": sender_here(_HERE)})
             loop.call_soon_threadsafe(run.post, signal)
             return SentSignal(run.context.request.run_id, task, "running")
-        with Journal.open(self._journal.path.parent.parent) as journal:
+        with self._journal.again() as journal:
             sent = send_answer(self._prepared.workspace, journal, self._log.run_id, task, answer, how=_HERE)
         loop.call_soon_threadsafe(run.look_for_signals)
         return sent
@@ -152,16 +162,16 @@ class Execution:
 
     async def _carry_out(self) -> RunResult:
         self._loop = asyncio.get_running_loop()
-        self._log = self._begin()
+        self._log = await asyncio.to_thread(self._begin)  # it may wait for another process
         run_id = self._log.run_id if self._log else new_run_id(self._prepared.workspace.clock.time())
         self._folder = RunFolder(self._journal.run_folder(run_id) if self._log and self._journal else None)
-        budget = Budget(self._prepared.bounds)
+        budget = self._budget
         if self._recorded is not None:
-            charge_earlier(budget, self._recorded.events, self._recorded.memo)
             await end_processes(run_id, of_a_killed_nika=True)
         try:
             if self._log is not None:
                 self._notices = question_notices(self._prepared, run_id, self._recorded, attended=self._attended)
+            self._policies = run_policies(self._prepared, run_id, self._notice, partial(self._spent, budget))
             services = self._services(budget)
             self._run = Run(self._request(run_id), services, self._observers)
             if self._batchable is not None and not self._batchable.tasks:
@@ -170,16 +180,37 @@ class Execution:
                 self._run.context.emitter.notice(warning)
             if self._cancelled is not None:
                 self._run.cancel(self._cancelled)
-            result = await self._run.result()
+            result = await self._result(self._run)
             self.warnings += budget.ledger.overdrafts()
+            self.warnings += unused_answers(self._answers, result)
             await self._finish(result)
             if result.status is RunStatus.PAUSED and self._journal is not None:
                 with suppress(JournalError):  # `finish` has told it
                     result = replace(result, questions=open_questions(self._journal, run_id))
         finally:
             self.warnings += filter(None, [await end_processes(run_id)])
-            self._close()
+            await asyncio.to_thread(self._close)
         return result
+
+    async def _result(self, run: Run) -> RunResult:
+        """Run to the end. The limit policies know of all that was spent before and after this."""
+        policies, kept = self._policies, self._log or InMemoryCallCache()
+        if policies is None:
+            return await run.result()
+        if self._recorded is not None:
+            policies.settle_earlier(self._recorded.memo, kept)
+        status = RunStatus.CANCELLED
+        try:
+            result = await run.result()
+            status = result.status
+            return result
+        finally:
+            await policies.end(status.value, kept)
+
+    def _spent(self, budget: Budget) -> Usage:
+        """Return what the run has used in all its lives; of calls whose usage nobody knows, the most that it can be."""
+        called = Usage(budget.ledger.spent_tokens, 0, budget.ledger.spent_usd)
+        return called if self._run is None else called + self._run.context.own
 
     # ---- history
 
@@ -188,40 +219,26 @@ class Execution:
             return None
         mask = self._prepared.masker.text
         if self._recorded is not None:
-            log = self._journal.resume(self._recorded.run.id, mask, self._info())
+            log = self._journal.resume(self._recorded.run.id, mask, run_info(self._prepared))
             # Only now is it ours: another process may have resumed it since it was read.
             self._recorded = self._journal.load(log.run_id)
-            self._previous = previous_tasks(self._recorded.events)
-            self._grants = granted_in(self._recorded.events)
-            self._earlier_answers = EarlierAnswers(self._recorded.events)
+            try:
+                with self._journal.damage_told(log.run_id):
+                    self._previous = previous_tasks(self._recorded.events)
+                    self._grants = granted_in(self._recorded.events)
+                    self._earlier_answers = EarlierAnswers(self._recorded.events)
+                    charge_earlier(self._budget, self._recorded.events, self._recorded.memo)
+            except JournalError:
+                log.release()
+                raise
             return log
         try:
-            return self._journal.begin(self._info(), mask=mask)
+            return self._journal.begin(run_info(self._prepared), mask=mask)
         except JournalError as error:
-            self.warnings.append(f"this run has no history and cannot be resumed: {error.message}")
+            self.warnings.append(
+                f"this run has no history and cannot be resumed: {error.message} {error.hint or ''}".rstrip()
+            )
             return None
-
-    def _info(self) -> RunInfo:
-        prepared, options = self._prepared, self._prepared.options
-        return RunInfo(
-            prepared.masker.text(prepared.workflow.name),
-            str(prepared.workflow.path.absolute()),
-            prepared.masker.text(prepared.document),
-            prepared.masker.json(dict(options.inputs)),
-            {
-                "provider": prepared.masker.json(options.provider),
-                "model": prepared.masker.json(options.model),
-                "maxConcurrent": options.max_concurrent,
-                "timeout": options.timeout,
-                "failFast": options.fail_fast,
-                "mock": options.mock,
-                "economy": options.economy,
-                **({} if options.answers is None else {"answers": prepared.masker.json(dict(options.answers))}),
-                # A secret is not kept: it has to be given again on resuming.
-                "withheld": [name for name, value in options.inputs.items() if prepared.masker.json(value) != value],
-            },
-            prepared.workspace.clock.time(),
-        )
 
     async def _finish(self, result: RunResult) -> None:
         if self._log is None:
@@ -311,18 +328,22 @@ class Execution:
 
         folder = self._folder
 
+        @cache
+        def is_late(source: str) -> bool:
+            return catalog.template_source(source).late
+
         def resolved(placeholder: Placeholder, values: Values) -> Json:
             return resolve(placeholder, replace(values, run=folder.added_to(values.run)), catalog.source)
 
         def rendered(task: Task, values: Callable[[], Values]) -> JsonObject:
             seen: Values | None = None
 
-            def value(placeholder: Placeholder) -> Json:
+            def value(placeholder: Placeholder) -> Json | LateValue:
                 nonlocal seen
                 if seen is None:
                     seen = values()
                     seen = replace(seen, run=folder.added_to(seen.run))
-                return resolve(placeholder, seen, catalog.source)
+                return resolve_early(placeholder, seen, catalog.source, is_late)
 
             keyword, facets = prepared.keywords[task.keyword], prepared.facets[task.keyword]
             payload = render_payload(keyword, facets, task.payload, value, max_depth=json_depth)
@@ -336,12 +357,12 @@ class Execution:
             prepared.directory,
             budget,
             prices=prepared.prices,
-            admit=workspace.admit if workspace.admitting else None,
+            policies=self._policies,
             clock=workspace.clock,
             breaker=BreakerSettings.of(limits),
             batch_policy=batch_policy,
             models=workspace.project.models,
-            labels=workspace.project.labels,
+            labels=prepared.masker.json(dict(workspace.project.labels)),
             governor=governor_of(workspace, self._notice),
         )
         signals = self._signals
@@ -367,21 +388,17 @@ class Execution:
             mask_stream=prepared.masker.stream,
             masks=lambda: prepared.masker.active,
             add_secrets=prepared.masker.add,
-            admit=workspace.admit if workspace.admitting else admitted,
+            policies=self._policies,
             signals=signals,
             attend=caller.attend,
             notices=self._notices,
             clock=workspace.clock,
             random=random.random,
-            answer=self._answer(),
+            answer=self._answers,
             attended=self._attended,
             arrived=arrived,
+            late=late_values(prepared, self._notice),
         )
-
-    def _answer(self) -> Callable[[str, Question], Json] | None:
-        options = self._prepared.options
-        answers = {} if options.answers is None and options.mock else options.answers
-        return None if answers is None else partial(mocked_answer, answers)
 
     def _notice(self, message: str, node: str | None = None) -> None:
         assert self._run is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -112,6 +112,27 @@ def _with_chain(estimate: Estimate, prepared: PreparedRun) -> Estimate:
     asked = prepared.agent.cache_prompt
     cached = (call if call.cache_prompt is not None else replace(call, cache_prompt=asked) for call in calls)
     return replace(estimate, calls=tuple(cached))
+
+
+def models_called(prepared: PreparedRun) -> Iterator[tuple[str, str]]:
+    """Yield each model that the tasks of a workflow may call, with its provider, as far as is known before a run.
+
+    The provider is "" if none offers the model, as may be in a mocked run. Raise NikaError.
+    """
+    for task in prepared.workflow.tasks:
+        if task.inner is not None:
+            continue
+        estimate = _with_chain(prepared.asked(known_task(prepared, task), Facets.estimate), prepared)
+        for call in estimate.calls:
+            for model, fallback in ((call.model, False), *((name, True) for name in call.fallback or ())):
+                try:
+                    provider, info = prepared.model_info(model, fallback=fallback)
+                except NikaError:
+                    if not prepared.options.mock:
+                        raise
+                    yield model or prepared.agent.model or "", ""
+                else:
+                    yield info.name, provider.name
 
 
 def _talks(prepared: PreparedRun, task: Task) -> bool:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from nika_core.document import reads
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.errors import NikaError
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.payload_tree import list_parts, placeholders_in
 from nika_core.model.template import PipeCall, Placeholder, Template
-from nika_core.model.workflow import ITEM_SOURCE, Condition, NoOutputs, Task, Workflow
+from nika_core.model.workflow import Binding, Condition, NoOutputs, Task, Workflow
 
 if TYPE_CHECKING:
     from nika_core.app.prepared_run import PreparedRun
@@ -67,7 +67,7 @@ class Shape:
 
 def wanted_outputs(prepared: PreparedRun) -> dict[str, Shape]:
     """Return what is read of one output of each task, by the path of its definition: `build`, `sections/write`."""
-    wanted = _of_workflow(prepared.workflow, partial(_is_output, prepared.workspace.registry))
+    wanted = _of_workflow(prepared.workflow, prepared.workspace.registry)
     for task, inner in prepared.inner.items():
         wanted |= {f"{task}/{path}": shape for path, shape in wanted_outputs(inner).items()}
     return wanted
@@ -81,7 +81,7 @@ def _is_output(catalog: PluginCatalog, source: str) -> bool:
         return False
 
 
-def _of_workflow(workflow: Workflow, is_output: Callable[[str], bool]) -> dict[str, Shape]:
+def _of_workflow(workflow: Workflow, catalog: PluginCatalog) -> dict[str, Shape]:
     tasks = {task.id: Shape() for task in workflow.tasks}
     outputs = None if workflow.outputs is NoOutputs.NO_OUTPUTS else workflow.outputs
 
@@ -89,7 +89,7 @@ def _of_workflow(workflow: Workflow, is_output: Callable[[str], bool]) -> dict[s
         """Yield the shapes of what a placeholder names, after its pipes."""
         for member in placeholder.members:
             task, *path = member.path
-            if task in tasks and is_output(member.source):
+            if task in tasks and _is_output(catalog, member.source):
                 yield from _after_pipes(tasks[task].at(path), placeholder.pipes)
 
     for _, placeholder in placeholders_in(outputs):
@@ -97,7 +97,7 @@ def _of_workflow(workflow: Workflow, is_output: Callable[[str], bool]) -> dict[s
     for task in workflow.tasks:
         for _, placeholder in placeholders_in([task.payload, task.stand_in]):
             tuple(read(placeholder))
-        _read_list(task, read)
+        _read_list(task, catalog, read)
     for condition in [*(flow.condition for flow in workflow.flows), *(task.when for task in workflow.tasks)]:
         _read_condition(condition, read)
     found: dict[str, Shape] = {}
@@ -139,7 +139,7 @@ def _after_pipes(shape: Shape, pipes: Iterable[PipeCall]) -> Iterator[Shape]:
         yield shape
 
 
-def _read_list(task: Task, read: Callable[[Placeholder], Iterator[Shape]]) -> None:
+def _read_list(task: Task, catalog: PluginCatalog, read: Callable[[Placeholder], Iterator[Shape]]) -> None:
     """Read the list of a task, whose items its payload reads."""
     if task.for_each is None:
         return
@@ -152,7 +152,7 @@ def _read_list(task: Task, read: Callable[[Placeholder], Iterator[Shape]]) -> No
         parts = placeholders_in([task.payload, list_parts(task.for_each)])
         for placeholder in [*(each for _, each in parts), *(task.when.placeholders if task.when else ())]:
             for member in placeholder.members:
-                if member.source == ITEM_SOURCE and member.path[0] == "item":
+                if member.path[0] == "item" and reads(catalog, member, Binding.ITEM):
                     shape.items().at(member.path[1:])
 
 

@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterable, Mapping
 
 from nika_core import codes
+from nika_core.app.run_options import RunOptions
 from nika_core.errors import Category, TaskError, UsageError
 from nika_core.model.ids import node_id_of, top_task
 from nika_core.model.json import Json
 from nika_core.model.nearest import nearest
 from nika_core.model.question import AnswerError, Question, check_answer
+from nika_core.model.state import RunResult
 
 _ALL = re.compile(r"\[\*\]|\.\*(?=/|$)|@\*")
 
@@ -42,21 +44,50 @@ def checked_answers(answers: Mapping[str, Json], tasks: Iterable[str]) -> dict[s
     return checked
 
 
-def mocked_answer(answers: Mapping[str, Json], node: str, question: Question) -> Json:
-    """Return the answer for a node: its own, else that of the first pattern it matches. Raise TaskError."""
-    key = node if node in answers else next((key for key in answers if _pattern(key).fullmatch(node)), None)
-    if key is None:
-        example = "yes" if question.form is None else f"{{{', '.join(f'{name}: ...' for name in question.form)}}}"
-        raise TaskError(
-            f"`{node}` asks “{question.message:.100}”, and there is no answer for it",
-            category=Category.CONFIG,
-            hint=f"nobody is asked in a mocked run or a test: add `{node}: {example}` to the answers (--answers FILE)",
-        )
-    try:
-        return check_answer(question, answers[key])
-    except AnswerError as error:
-        message = f"the answer for `{key}` does not fit the question of `{node}`: {error}"
-        raise TaskError(message, category=Category.CONFIG, hint="correct it in the answers (--answers FILE)") from None
+class MockedAnswers:
+    """Answers each question of a run, and knows which answers nothing asked for."""
+
+    def __init__(self, answers: Mapping[str, Json]) -> None:
+        self._answers = answers
+        self._used: set[str] = set()
+
+    def __call__(self, node: str, question: Question) -> Json:
+        """Return the answer for a node: its own, else that of the first pattern it matches. Raise TaskError."""
+        keys = self._answers
+        key = node if node in keys else next((key for key in keys if _pattern(key).fullmatch(node)), None)
+        if key is None:
+            example = "yes" if question.form is None else f"{{{', '.join(f'{name}: ...' for name in question.form)}}}"
+            raise TaskError(
+                f"`{node}` asks “{question.message:.100}”, and there is no answer for it",
+                category=Category.CONFIG,
+                hint="nobody is asked in a mocked run or a test: "
+                f"add `{node}: {example}` to the answers (--answers FILE)",
+            )
+        self._used.add(key)
+        try:
+            return check_answer(question, self._answers[key])
+        except AnswerError as error:
+            message = f"the answer for `{key}` does not fit the question of `{node}`: {error}"
+            hint = "correct it in the answers (--answers FILE)"
+            raise TaskError(message, category=Category.CONFIG, hint=hint) from None
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """The keys of the answers that no question took, in their order."""
+        return tuple(key for key in self._answers if key not in self._used)
+
+
+def answers_of(options: RunOptions) -> MockedAnswers | None:
+    """Return what answers the questions of a run, or None if a person does."""
+    answers = {} if options.answers is None and options.mock else options.answers
+    return None if answers is None else MockedAnswers(answers)
+
+
+def unused_answers(answers: MockedAnswers | None, result: RunResult) -> list[str]:
+    """Return a warning if the run came to its end and nothing asked for some of the answers."""
+    if answers is None or not answers.unused or not result.succeeded:
+        return []
+    return [f"nothing asked for these answers: {', '.join(answers.unused)}"]
 
 
 def _node(key: str) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final
 
 from nika_core import codes
+from nika_core.app.file_checks import refused_files, unseen_files
 from nika_core.app.installed_providers import InstalledProviders
 from nika_core.app.known_models import likely_model, prices_of, unknown_model
 from nika_core.app.provider_options import check_options
@@ -17,11 +18,8 @@ from nika_core.app.workspace import Workspace
 from nika_core.document import LoadedWorkflow
 from nika_core.document.validation.issues import ValidationIssue
 from nika_core.engine.llm.pricing import Prices
-from nika_core.engine.llm.request_defaults import why_refused
 from nika_core.errors import NikaError, Place, PluginError, Problem, Severity
-from nika_core.model.files import FileError
 from nika_core.model.limits import LimitKind
-from nika_core.model.media import inside, read_media
 from nika_core.model.nearest import did_you_mean
 from nika_core.model.payload_tree import placeholders_in
 from nika_core.model.project import Project
@@ -30,6 +28,7 @@ from nika_core.model.workflow import AgentBlock, KeywordCategory, Task, Workflow
 from nika_core.plugin import Keyword, ModelInfo, Provider
 
 _MAX_NAMED: Final = 5  # tasks in one message
+_ABILITIES: Final = ("options", "effort", "temperature")
 
 
 class ModelChecks:
@@ -48,14 +47,19 @@ class ModelChecks:
         directory: InstalledProviders,
         *,
         running: bool,
+        mocked: bool = False,
     ) -> None:
-        """Args: running: the workflow is about to run, so keys are needed, and every model must be offered."""
+        """Args:
+        running: the workflow is about to run, so keys are needed, and every model must be offered.
+        mocked: it is about to run without any model: only what is asked of the installed ones is checked.
+        """
         self.providers: dict[str, Provider] = {}
         self._workspace = workspace
         self._workflow = workflow
         self._agent = agent
         self._directory = directory
         self._running = running
+        self._mocked = mocked
         self._known: set[tuple[str, str]] = set()  # models that are no slips, each with its provider
         self.keywords: dict[str, Keyword] = {}
         for word in dict.fromkeys(task.keyword for task in workflow.tasks):
@@ -71,6 +75,8 @@ class ModelChecks:
         found: dict[Problem, list[str]] = {}
         for task in self._workflow.tasks:
             for problem in self._of(task):
+                if self._mocked and problem.severity is not Severity.ERROR:
+                    continue  # `nika validate` tells
                 found.setdefault(problem, []).append(task.id)
         return [_naming(problem, tasks) for problem, tasks in found.items()]
 
@@ -78,11 +84,21 @@ class ModelChecks:
         keyword = self.keywords.get(task.keyword)
         if keyword is None or not keyword.needs_provider:
             return
+        if self._mocked:
+            yield from unseen_files(task, keyword.file_fields, self._workflow.folder, self._workspace.environ)
+            if not self._asks(task, keyword):
+                return
         chain: set[tuple[str, str]] = set()
         uses_tools = keyword.category is not KeywordCategory.TOOL
         yield from self._of_model(task, chain, uses_tools=uses_tools)
         for name, place in self._fallback(task):
             yield from self._of_fallback(task, name, place, chain, uses_tools=uses_tools)
+
+    def _asks(self, task: Task, keyword: Keyword) -> bool:
+        """Whether a task asks something of its model that not every model does: loading a provider takes long."""
+        agent = self._agent
+        own = any(word in task.payload for word in (*_ABILITIES, *keyword.file_fields))
+        return own or bool(agent.options_json or agent.effort) or agent.temperature is not None
 
     def _of_model(self, task: Task, chain: set[tuple[str, str]], *, uses_tools: bool) -> Iterator[Problem]:
         own, project = task.payload.get("model"), self._workspace.project
@@ -98,6 +114,8 @@ class ModelChecks:
         try:
             provider, info = self._directory.model(self._agent.provider, model, secrets=self._running)
         except NikaError as error:
+            if self._mocked:
+                return
             place = task.at(("model",)) if own is not None else self._block("model") or task.place
             yield self._of_tier(self._unusable(error, place), own, model)
             yield from self._too_many_tokens(task, None)
@@ -105,7 +123,7 @@ class ModelChecks:
         yield from self._usable(provider, info, task.at(("model",)) if own is not None else self._block("model"), task)
         chain.add((provider.name, info.name))
         yield from self._cannot(task, info, uses_tools=uses_tools)
-        yield from self._no_files(task, info, self.keywords[task.keyword].file_fields)
+        yield from refused_files(task, info, self.keywords[task.keyword].file_fields, self._workflow.folder)
         yield from self._no_effort(task, info, main=task.payload.get("model") is None)
         yield from self._wrong_options(task, provider)
 
@@ -125,6 +143,8 @@ class ModelChecks:
                 yield Problem(issue.code or codes.MODEL_CANNOT, issue.message, place, issue.hint)
 
     def _usable(self, provider: Provider, info: ModelInfo, place: Place | None, task: Task) -> Iterator[Problem]:
+        if self._mocked:
+            return
         self.providers[provider.name] = provider
         if (provider.name, info.name) in self._known:
             return
@@ -161,6 +181,8 @@ class ModelChecks:
         try:
             provider, info = self._directory.model(self._agent.provider, name, secrets=self._running, fallback=True)
         except NikaError as error:
+            if self._mocked:
+                return
             problem = self._of_tier(replace(self._unusable(error, place), place=place), said, name)
             yield replace(problem, message=f"`fallback`: {problem.message}")
             return
@@ -173,7 +195,7 @@ class ModelChecks:
         yield from self._usable(provider, info, place, task)
         chain.add((provider.name, info.name))
         yield from self._cannot(task, info, uses_tools=uses_tools)
-        yield from self._no_files(task, info, self.keywords[task.keyword].file_fields)
+        yield from refused_files(task, info, self.keywords[task.keyword].file_fields, self._workflow.folder)
         yield from self._no_effort(task, info, main=False)
 
     def _of_tier(self, problem: Problem, said: object, model: str) -> Problem:
@@ -251,21 +273,6 @@ class ModelChecks:
                 message += "; the agent block's is not sent to it"
                 hint = "set `effort` on the tasks whose models know it"
                 yield Problem(codes.MODEL_CANNOT, message, place, hint, Severity.WARNING)
-
-    def _no_files(self, task: Task, info: ModelInfo, fields: Iterable[str]) -> Iterator[Problem]:
-        """Args: fields: those of the payload that are lists of files."""
-        for name in sorted(fields):
-            entries = task.payload.get(name)
-            for number, entry in enumerate(entries if isinstance(entries, list | tuple) else ()):
-                why = None if info.files else "takes no files"
-                if why is None and isinstance(entry, str):
-                    with suppress(FileError):  # the task's own check reports it
-                        why = why_refused(read_media(inside(self._workflow.folder, entry)), info)
-                if why is not None:
-                    what = entry.text if isinstance(entry, Template) else entry
-                    message = f"the model '{info.name}' {why}, and task '{task.id}' attaches '{what}'"
-                    hint = "use another model, or attach something else"
-                    yield Problem(codes.MODEL_CANNOT, message, task.at((name, number)), hint)
 
     def _block(self, key: str) -> Place | None:
         """Return where the agent block (else the project file) says it; None if the command line does."""

@@ -18,8 +18,8 @@ from nika_core.document.validation.issues import ValidationIssue
 from nika_core.document.validation.synonyms import suggest_key
 from nika_core.errors import Problem, ProblemsError, RefusedError
 from nika_core.model.limits import Limits
-from nika_core.plugin.fields import EmptyList, Enum, Map, NonEmptyStr, Optional, Seq
-from nika_core.values import dataclass
+from nika_core.plugin.fields import EmptyDict, EmptyList, Enum, Map, MapPattern, NonEmptyStr, Optional, Seq, Str
+from nika_core.values import dataclass, field
 
 VARIABLE: Final = "NIKA_POLICY"
 SYSTEM_FILE: Final = Path("/etc/nika/policy.yaml")
@@ -29,6 +29,7 @@ _FIELDS: Final[dict[str, Any]] = {
     "plugins": Map({Optional("allow"): _WORDS, Optional("block"): _WORDS}),
     "limitPolicies": _WORDS,
     "widen": _WORDS,
+    "variables": MapPattern(NonEmptyStr(), Str()) | EmptyDict(),
 }
 
 
@@ -43,6 +44,8 @@ class OrganizationFile:
         block: patterns of those that may not.
         limit_policies: words of limit policies without which nothing runs.
         widen: patterns of what a trusted project file may widen (`http.allow`, `limits.*`); None: all.
+        variables: what limit policies read for these environment variables, whatever the environment says. They make
+            limits smaller, never larger.
     """
 
     path: Path
@@ -51,6 +54,7 @@ class OrganizationFile:
     block: tuple[str, ...] = ()
     limit_policies: tuple[str, ...] = ()
     widen: tuple[str, ...] | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def may_widen(self, key: str) -> bool:
         """Return whether a trusted project file may widen what `key` names."""
@@ -115,6 +119,7 @@ def _read(path: Path) -> OrganizationFile:
         tuple(plugins.get("block") or ()),
         tuple(fields.get("limitPolicies") or ()),
         None if widen is None else tuple(widen),
+        fields.get("variables") or {},
     )
 
 

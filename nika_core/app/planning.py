@@ -13,14 +13,14 @@ from nika_core.app.model_checks import with_model
 from nika_core.app.planned_files import files_of
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.results import Plan, PlannedTask
-from nika_core.document import settings_of
+from nika_core.document import reads, settings_of
 from nika_core.engine.llm.estimate import RunForecast, TaskForecast
 from nika_core.engine.local.groups import ITEM_PLACES
 from nika_core.errors import NikaError
 from nika_core.model.asked_tools import entries_asked
 from nika_core.model.payload_tree import map_leaves, placeholders_in
 from nika_core.model.template import Placeholder, Template
-from nika_core.model.workflow import ITEM_SOURCE, NodePath, Task
+from nika_core.model.workflow import Binding, NodePath, Task
 from nika_core.plugin import Effect
 from nika_core.template import to_text
 
@@ -84,6 +84,7 @@ def _planned(prepared: PreparedRun, task: Task, wave: int, estimate: TaskForecas
                 (
                     *facets.effects(prepared.payload(task)),
                     *(Effect("path", path) for path in files_of(prepared, task)),
+                    *(Effect("secret", name) for name in _secrets(prepared, task)),
                 )
             )
         ),
@@ -98,6 +99,16 @@ def _planned(prepared: PreparedRun, task: Task, wave: int, estimate: TaskForecas
     )
 
 
+def _secrets(prepared: PreparedRun, task: Task) -> Iterator[str]:
+    """Yield the names of the secrets that a task is given, as far as its payload says it."""
+    registry = prepared.workspace.registry
+    for _, placeholder in placeholders_in(task.payload):
+        for member in placeholder.members:
+            if registry.template_source(member.source).late:
+                source: Any = registry.source(member.source)
+                yield from source.secrets(member)
+
+
 def _notes(prepared: PreparedRun, task: Task) -> Iterator[str]:
     length, most = lengths_of(prepared, task)
     if length is not None and most is not None and length > most:
@@ -105,10 +116,10 @@ def _notes(prepared: PreparedRun, task: Task) -> Iterator[str]:
     if task.always:
         yield "cleanup: it runs however the tasks before it end, even if the run is stopped"
     names = {
-        f"${{{ITEM_SOURCE}.{member.path[0]}}}"
+        f"${{{member.source}.{member.path[0]}}}"
         for _, placeholder in placeholders_in(task.payload)
         for member in placeholder.members
-        if member.source == ITEM_SOURCE and member.path[0] in ITEM_PLACES
+        if member.path[0] in ITEM_PLACES and reads(prepared.workspace.registry, member, Binding.ITEM)
     }
     if task.for_each is not None and names:
         shown = " and ".join(sorted(names))

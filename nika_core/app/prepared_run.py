@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -22,6 +22,7 @@ from nika_core.app.installed_providers import InstalledProviders
 from nika_core.app.known_models import prices_of
 from nika_core.app.mocked_answers import checked_answers
 from nika_core.app.model_checks import ModelChecks, effective_agent, with_models
+from nika_core.app.policy_facts import PolicyFacts
 from nika_core.app.resuming import ResumedRun, check_resumable
 from nika_core.app.run_options import RunOptions
 from nika_core.app.system_prompt import resolve_system_prompt
@@ -36,8 +37,8 @@ from nika_core.document import (
     is_known_before_run,
 )
 from nika_core.engine.core.hashing import digest
-from nika_core.engine.llm.budget import SpendingLimits
 from nika_core.engine.llm.estimate import certain_tasks
+from nika_core.engine.llm.ledger import SpendingLimits
 from nika_core.engine.llm.pricing import Prices
 from nika_core.errors import NikaError, Place, Problem, ProblemsError, Severity, exit_code_of
 from nika_core.model.files import FileError, open_file
@@ -72,6 +73,7 @@ class PreparedRun:
     providers: Mapping[str, Provider]  # in use, by name
     warnings: tuple[Problem, ...] = ()
     document: str = ""  # the workflow's text, for the run's history
+    digests: Mapping[str, str] = field(default_factory=dict)  # of the workflow's file and those that it calls, by path
     resumed: ResumedRun | None = None
     tools: ToolBounds = NO_BOUNDS  # of the workflows that call this one
     filled_late: bool = False  # something of it, or of one that calls it, is known only when it starts
@@ -128,6 +130,12 @@ class PreparedRun:
     def prices(self) -> Prices:
         """Prices of models, the project's first."""
         return prices_of(self.workspace)
+
+    @cached_property
+    def policy_facts(self) -> PolicyFacts:
+        """What every question to a limit policy has in it."""
+        _ = self.masker  # with the secrets of the providers
+        return PolicyFacts(self.workspace, self.limits.amounts, self.digests, mocked=self.options.mock)
 
     @cached_property
     def masker(self) -> Masker:
@@ -257,9 +265,11 @@ def prepare_run(
     words = [word for each, _ in workflows for word in _words(each, workspace)]
     limits = workspace.limits_for(dict.fromkeys(words)).narrowed(_narrowed_by(options))
     directory = InstalledProviders(workspace.registry, workspace.environ, workspace.settings)
-    models = [ModelChecks(workspace, each, block, directory, running=True) for each, block in workflows]
-    if not options.mock:
-        problems += dict.fromkeys(problem for each in models for problem in each.problems())
+    models = [
+        ModelChecks(workspace, each, block, directory, running=not options.mock, mocked=options.mock)
+        for each, block in workflows
+    ]
+    problems += dict.fromkeys(problem for each in models for problem in each.problems())
     problems += _beyond_the_limit(options, workspace)
     keywords = {word: keyword for each in models for word, keyword in each.keywords.items()}
     workflow = with_models(workflow, workspace, keywords, provider=options.provider)
@@ -283,6 +293,7 @@ def prepare_run(
         {name: provider for each in models for name, provider in each.providers.items()},
         tuple(problems),
         loaded.text,
+        loaded.digests,
         resumed,
     )
 

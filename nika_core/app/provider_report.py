@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final
@@ -13,11 +13,12 @@ from nika_core.app.known_models import prices_of
 from nika_core.app.results import HealthStatus, ModelStatus, ProviderStatus, SecretStatus
 from nika_core.app.workspace import Workspace
 from nika_core.engine.llm.pricing import Prices
+from nika_core.engine.llm.served_prices import served_prices
 from nika_core.errors import NikaError
 from nika_core.model.masking import Masker, secret_values
 from nika_core.model.media import IMAGES, PDF
 from nika_core.model.usage import Usage
-from nika_core.plugin import Client, ModelInfo
+from nika_core.plugin import Client, ModelInfo, Price
 from nika_core.registry import Kind
 
 _MILLION: Final = 1_000_000
@@ -53,7 +54,12 @@ def _describe(workspace: Workspace, name: str, prices: Prices) -> ProviderStatus
     )
 
 
-def _model(provider: str, info: ModelInfo, prices: Prices, workspace: Workspace) -> ModelStatus:
+def _model(
+    provider: str, info: ModelInfo, prices: Prices, workspace: Workspace, served: Price | None = None
+) -> ModelStatus:
+    """Args: served: the server's price, which counts if nobody else knows one, as in a run."""
+    if served is not None and prices.cost(provider, info, Usage(1, 1)) is None:
+        info = replace(info, price=served)
     per_input, per_output = (prices.cost(provider, info, usage) for usage in (Usage(_MILLION), Usage(0, _MILLION)))
     taken = {media_type for ability in info.files for media_type in ability.media_types}
     abilities = (
@@ -63,7 +69,7 @@ def _model(provider: str, info: ModelInfo, prices: Prices, workspace: Workspace)
         ("images", not taken.isdisjoint(IMAGES)),
         ("pdf", PDF in taken),
         ("jsonSchema", info.json_schema),
-        ("promptCache", info.prompt_cache),
+        ("promptCache", info.prompt_cache or info.cached_from is not None),
         ("batch", info.batch),
     )
     tiers = workspace.project.models
@@ -84,12 +90,15 @@ def _model(provider: str, info: ModelInfo, prices: Prices, workspace: Workspace)
 async def describe_models(workspace: Workspace) -> tuple[ProviderStatus, ...]:
     """Return each provider with all models that it knows, that its server lists, and that the project names."""
     prices = prices_of(workspace)
-    asked = await check_health(workspace, describe_providers(workspace))
+    served: dict[str, Mapping[str, Price]] = {}
+    asked = await check_health(workspace, describe_providers(workspace), served)
     prices.load()
-    return tuple(_with_models(workspace, provider, prices) for provider in asked)
+    return tuple(_with_models(workspace, provider, prices, served.get(provider.name, {})) for provider in asked)
 
 
-def _with_models(workspace: Workspace, status: ProviderStatus, prices: Prices) -> ProviderStatus:
+def _with_models(
+    workspace: Workspace, status: ProviderStatus, prices: Prices, served: Mapping[str, Price]
+) -> ProviderStatus:
     if status.error:
         return status
     directory, project = (
@@ -105,18 +114,29 @@ def _with_models(workspace: Workspace, status: ProviderStatus, prices: Prices) -
                 names[name] = None
     try:
         client = directory.connect(workspace.registry.provider(status.name))
-        models = tuple(_model(status.name, client.info(name), prices, workspace) for name in names)
+        infos = [client.info(name) for name in names]
+        models = tuple(_model(status.name, info, prices, workspace, served.get(info.name)) for info in infos)
     except NikaError as error:
         return replace(status, error=error.message)
     return replace(status, models=models)
 
 
-async def check_health(workspace: Workspace, providers: Iterable[ProviderStatus]) -> tuple[ProviderStatus, ...]:
-    """Return the same providers with their health: each that has what it needs is asked."""
-    return tuple(await asyncio.gather(*(_with_health(workspace, provider) for provider in providers)))
+async def check_health(
+    workspace: Workspace,
+    providers: Iterable[ProviderStatus],
+    served: dict[str, Mapping[str, Price]] | None = None,
+) -> tuple[ProviderStatus, ...]:
+    """Return the same providers with their health: each that has what it needs is asked.
+
+    Args:
+        served: the prices that servers know are added to it, by provider; None: they are not asked for.
+    """
+    return tuple(await asyncio.gather(*(_with_health(workspace, provider, served) for provider in providers)))
 
 
-async def _with_health(workspace: Workspace, provider: ProviderStatus) -> ProviderStatus:
+async def _with_health(
+    workspace: Workspace, provider: ProviderStatus, served: dict[str, Mapping[str, Price]] | None
+) -> ProviderStatus:
     if provider.error:
         return replace(provider, health=HealthStatus(False, provider.error, asked=False))
     missing = [secret.name for secret in provider.secrets if secret.required and not secret.set]
@@ -131,6 +151,8 @@ async def _with_health(workspace: Workspace, provider: ProviderStatus) -> Provid
         async with asyncio.timeout(_HEALTH_SECONDS):
             answer = await client.health()
         health = HealthStatus(answer.ok, masker.text(answer.detail), tuple(answer.models))
+        if answer.ok and served is not None:
+            served[provider.name] = await served_prices(client)
     except TimeoutError:
         health = HealthStatus(False, f"no answer within {_HEALTH_SECONDS:g} s")
     except Exception as error:

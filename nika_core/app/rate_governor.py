@@ -16,9 +16,10 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Final, TypeVar
 
-from nika_core.app.rate_store import Level, RateStore
+from nika_core.app.rate_store import BUSY_SECONDS, Level, RateStore
 from nika_core.app.user_folders import user_folder
 from nika_core.app.workspace import Workspace
+from nika_core.journal.patience import Patience
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.plugin import Provider, RateLimit
 
@@ -56,6 +57,7 @@ class RateGovernor:
         self._environ = environ
         self._clock = clock
         self._notice = notice
+        self._patience = Patience(BUSY_SECONDS)
         self._store: RateStore | None = None
         self._failed = False
         self._in_use = False
@@ -93,6 +95,7 @@ class RateGovernor:
 
     async def close(self) -> None:
         """Give up the run's turns."""
+        self._patience.hurry()
         if self._in_use:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._end)
         self._thread.shutdown(wait=False)
@@ -128,7 +131,11 @@ class RateGovernor:
 
     def _has_file(self) -> bool:
         """Whether any run has ever known of a limit."""
-        self._in_use = self._in_use or self._path.exists()
+        if not self._in_use and not self._failed:
+            try:
+                self._in_use = self._path.exists()
+            except OSError as error:  # a folder that may not be looked into
+                self._fail(error)
         return self._in_use
 
     async def _ask(self, question: Callable[[RateStore], T]) -> T | None:
@@ -168,7 +175,7 @@ class RateGovernor:
 
     def _answer(self, question: Callable[[RateStore], T]) -> T:
         if self._store is None:
-            self._store = RateStore(self._path)
+            self._store = RateStore(self._path, self._patience)
         return question(self._store)
 
     def _account(self, store: RateStore, provider: Provider, model: str) -> str:

@@ -9,12 +9,13 @@ process leaves behind is forgotten after seconds: nothing is held, everything is
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from nika_core.journal.patience import Patience, PatientConnection
 
 BUSY_SECONDS: Final = 5.0  # for which another process is waited for
 MAX_PAUSE: Final = 60.0  # a longer one is the task's own affair: its attempt's time is limited
@@ -49,15 +50,14 @@ class Level:
 class RateStore:
     """One connection; one thread at a time. Raises sqlite3.Error and OSError: the caller does without it then."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience: Patience | None = None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # the user's alone, from the first moment on
-        self._database = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        self._database = PatientConnection.open(path, patience or Patience(BUSY_SECONDS))
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = NORMAL")
         with self._transaction():
-            for statement in _SCHEMA.split(";"):
-                self._database.execute(statement)
+            self._database.execute_all(_SCHEMA)
         self.salt: bytes = self._database.execute("SELECT value FROM salt").fetchone()[0]
 
     def close(self) -> None:
@@ -151,8 +151,8 @@ class RateStore:
             ours = declared.get(kind)
             if ours is None and not now < until <= now + _KNOWN:
                 continue
-            if ours is not None and (ours.capacity, ours.per_second) != (capacity, per_second):
-                continue  # another version declared something else
+            if ours is not None and (at > now + _SEEN or (ours.capacity, ours.per_second) != (capacity, per_second)):
+                continue  # a clock was set back, or another version declared something else
             grown = left + max(0.0, now - at) * per_second
             found[kind] = Level(min(capacity, grown), capacity, per_second)
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from nika_core.app.recorded_tasks import CHILDREN_KINDS, RecordedTasks
@@ -11,8 +12,9 @@ from nika_core.app.task_histories import task_histories
 from nika_core.document import declared_tasks
 from nika_core.engine.core.task_usage import usage_by_task
 from nika_core.engine.llm.recorded_usage import noted_by_task
+from nika_core.errors import JournalError
 from nika_core.journal import Journal, Recorded, RunSummary
-from nika_core.journal.values import INTERRUPTED, RUNNING
+from nika_core.journal.values import DAMAGED, INTERRUPTED, RUNNING
 from nika_core.model.codec import failure_of, usage_json, usage_of
 from nika_core.model.events import EventKind
 from nika_core.model.masking import MASK
@@ -20,17 +22,28 @@ from nika_core.model.question import is_question
 from nika_core.model.state import RunStatus
 from nika_core.model.usage import NOTHING, Usage
 
-RECORDED_STATES: Final = frozenset((*RunStatus, RUNNING, INTERRUPTED))
+RECORDED_STATES: Final = frozenset((*RunStatus, RUNNING, INTERRUPTED, DAMAGED))
 
 
 def recorded_runs(journal: Journal, selected: Callable[[RunSummary], bool]) -> tuple[RecordedRun, ...]:
     """Return the selected runs, newest first, without their tasks but for those that wait. Raise JournalError."""
-    return tuple(_typed(_listed_json(journal, summary)) for summary in journal.runs() if selected(summary))
+    return tuple(_listed(journal, summary) for summary in journal.runs() if selected(summary))
 
 
 def recorded_run(journal: Journal, run: str) -> RecordedRun:
     """Return one run with its tasks, by its id or a unique beginning of it. Raise JournalError."""
-    return _typed(_run_json(journal.load(run)))
+    recorded = journal.load(run)
+    with journal.damage_told(recorded.run.id):
+        return _typed(_run_json(recorded))
+
+
+def _listed(journal: Journal, summary: RunSummary) -> RecordedRun:
+    """Return one entry of the list. One whose history cannot be read is `damaged`, and hides no other."""
+    try:
+        with journal.damage_told(summary.id):
+            return _typed(_listed_json(journal, summary))
+    except JournalError:
+        return _typed(_summary_json(replace(summary, status=DAMAGED, summary={})))
 
 
 def _typed(found: dict[str, Any]) -> RecordedRun:

@@ -106,7 +106,7 @@ class RecordedRun:
     """A run in the history.
 
     Attributes:
-        status: succeeded, failed, cancelled, paused, running, or interrupted.
+        status: succeeded, failed, cancelled, paused, running, interrupted, or damaged (nothing can be read of it).
         started_at, ended_at: seconds since the epoch.
         inputs, document, decisions: only of a run that was asked for by its id.
         tasks: the same; in a list of runs only those that wait for something outside.

@@ -56,7 +56,8 @@ def open_run(
             not the id of a task, an item or a round.
     """
     recorded = journal.load(run)
-    options = _options_of(recorded, inputs or {}, timeout)
+    with journal.damage_told(recorded.run.id):
+        options = _options_of(recorded, inputs or {}, timeout)
     return ResumedRun(journal, recorded, options, _workflow_path(recorded), _node_of(rerun_from))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -39,6 +40,9 @@ class RunFolder:
             if self._path is None:
                 self._temporary = self._path = Path(tempfile.mkdtemp(prefix="nika-run-"))
             path = self._path if scope is None else self._path / _INNER / scope.translate(_NAME)
+            for each in (path, *path.parents[: len(path.parts) - len(self._path.parts)]):
+                if each.is_symlink():
+                    raise OSError(errno.ELOOP, f"{each} is a link, and none is followed here")
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise TemplateValueError(

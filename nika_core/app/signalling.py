@@ -37,9 +37,7 @@ def send_signal(workspace: Workspace, run: str, task: str, payload: Any) -> Sent
     payload = checked_payload(workspace, payload)
     journal = workspace.journal()
     try:
-        recorded = journal.load(run)
-        node = find_node(recorded, task)
-        history = task_histories(recorded.events).get(node, TaskHistory())
+        recorded, node, history = load_node(journal, run, task)
         now = workspace.clock.time()
         refuse_ended(recorded, node, history, now)
         wait = history.latest_wait
@@ -48,6 +46,14 @@ def send_signal(workspace: Workspace, run: str, task: str, payload: Any) -> Sent
         return write_signal(journal, recorded, node, history, payload, sender_here(), now)
     finally:
         journal.close()
+
+
+def load_node(journal: Journal, run: str, task: str) -> tuple[Recorded, NodeId, TaskHistory]:
+    """Return a run, and the node that a user has typed with its history. Raise JournalError, or UsageError."""
+    recorded = journal.load(run)
+    with journal.damage_told(recorded.run.id):
+        node = find_node(recorded, task)
+        return recorded, node, task_histories(recorded.events).get(node, TaskHistory())
 
 
 def write_signal(

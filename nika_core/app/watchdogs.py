@@ -19,6 +19,7 @@ from nika_core.errors import PluginError
 from nika_core.registry import Kind, PluginRecord
 from nika_core.values import dataclass
 
+_LONGEST_TIMER: Final = 1e8  # seconds, three years: systems refuse what does not fit their clock
 FACET_SECONDS: Final = 10.0  # that a plugin may take for what has to be quick
 STILL: Final = 2.0  # seconds after which a callback of the event loop that has not returned is reported
 _BEAT: Final = 0.25
@@ -122,7 +123,8 @@ def facet_timeout(records: Callable[[], tuple[PluginRecord, ...]], seconds: floa
             )
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
+    interval = min(seconds, _LONGEST_TIMER)
+    signal.setitimer(signal.ITIMER_REAL, interval, interval)
     try:
         yield
     finally:

@@ -33,7 +33,7 @@ from nika_core.model.limits import Limit, LimitKind, Limits
 from nika_core.model.masking import Masker, secret_values
 from nika_core.model.project import ModelPrice, Project
 from nika_core.model.workflow import Workflow
-from nika_core.plugin import Admission, Explanation, Refusal
+from nika_core.plugin import Explanation
 from nika_core.registry import Kind, PluginPolicy, PluginRecord, Registry, scan
 from nika_core.registry.lock import LOCK_NAME, require_lock
 from nika_core.registry.passed_plugins import passed_plugins
@@ -230,11 +230,28 @@ class Workspace:
     @cached_property
     def limits(self) -> Limits:
         """The limits of every run. Raises UsageError for a malformed setting, PluginError for a broken policy."""
-        found = []
+        found: list[Limit] = []
         for policy in self.policies:
             found += self._limits_of(policy.limits)
+            found += self._organization_limits(policy.limits)
         self._refuse_unknown_limits({limit.name for limit in found})
         return Limits(found)
+
+    def _organization_limits(self, ask: Callable[[Mapping[str, str]], Iterable[Limit]]) -> Iterator[Limit]:
+        """Yield what the organization's variables make of a policy's limits; of several the smallest holds."""
+        for file in self.organization:
+            if file.variables:
+                for limit in ask({**self.environ, **file.variables}):
+                    if limit.name in file.variables:
+                        yield replace(limit, origin=str(file.path))
+
+    @property
+    def policy_environ(self) -> Mapping[str, str]:
+        """The environment as limit policies read it; the machine's file wins over the one that a user may name."""
+        environ = dict(self.environ)
+        for file in reversed(self.organization):
+            environ |= file.variables
+        return environ
 
     def _limits_of(self, ask: Callable[[Mapping[str, str]], Iterable[Limit]]) -> list[Limit]:
         return project_limits(ask, self.environ, self.project, self.trust.may_widen)
@@ -259,6 +276,7 @@ class Workspace:
             keyword = self.registry.keyword(word)
             for policy in self.policies:
                 found.extend(self._limits_of(partial(policy.keyword_limits, keyword)))
+                found.extend(self._organization_limits(partial(policy.keyword_limits, keyword)))
         return general.narrowed(found)
 
     def all_limits(self, words: Iterable[str] = ()) -> Iterator[Limit]:
@@ -277,15 +295,6 @@ class Workspace:
         except PluginError:
             return False
         return True
-
-    @cached_property
-    def admitting(self) -> list[GuardedPolicy]:
-        """The limit policies that decide about single tasks and calls; the others only set limits."""
-        return [policy for policy in self.policies if policy.admits]
-
-    def admit(self, request: Admission) -> Refusal | None:
-        """Ask every policy that decides; one refusal wins."""
-        return next((refusal for policy in self.admitting if (refusal := policy.admit(request)) is not None), None)
 
     # -- documents
 

@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, Final, TextIO
+from typing import Any, BinaryIO, Final, TextIO
 
 from nika_core import codes
 from nika_core.errors import NikaError, Problem, ProblemsError, Severity
@@ -123,8 +123,14 @@ def open_closed_streams() -> None:
 
 def print_data(text: str) -> None:
     """Print a line of data to stdout. Raise OutputError if it cannot be written, e.g. to a full disk."""
-    try:
+    with _told_as_output_error():
         _write(data_stream(), text + "\n")
+
+
+@contextmanager
+def _told_as_output_error() -> Iterator[None]:
+    try:
+        yield
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -157,13 +163,23 @@ def json_text(value: Any, *, indent: int | None = None) -> str:
 
 
 def print_json(value: Any, *, indent: int | None = 2) -> None:
-    """Print one JSON document to stdout; without `indent` in one line."""
-    text = json_text(value, indent=indent)
-    try:
-        text.encode(data_stream().encoding or "ascii")
-    except UnicodeEncodeError:  # stdout is not UTF-8: JSON has escapes of its own
-        text = _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
-    print_data(text)
+    """Print one JSON document to stdout; without `indent` in one line.
+
+    JSON between programs is UTF-8, as RFC 8259 says. To a stream that is not, it is written in ASCII, with escapes.
+    """
+    text, stream = json_text(value, indent=indent), data_stream()
+    if (stream.encoding or "").lower().replace("_", "-") in ("utf-8", "utf8"):
+        print_data(text)
+        return
+    text = _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
+    buffer: BinaryIO | None = getattr(stream, "buffer", None)
+    with _told_as_output_error():
+        if buffer is None:  # a program's own
+            _write(stream, text + "\n")
+        else:
+            stream.flush()
+            buffer.write(f"{text}\n".encode("ascii"))
+            buffer.flush()
 
 
 def print_error(error: NikaError) -> None:

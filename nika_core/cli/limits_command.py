@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated
 
 import typer
@@ -31,16 +32,23 @@ def limits_command(keywords: KeywordsArgument = None, format_: FormatOption = Fo
 
 
 def value_text(limit: Limit) -> str:
-    """Return a limit's value as its author would write it."""
+    """Return a limit's value as its author would write it, exactly."""
+    value = Decimal(repr(limit.value))
     match limit.unit:
         case Unit.BYTES:
             for size, unit in ((1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "KB")):
                 if limit.value >= size and limit.value % size == 0:
-                    return f"{limit.value / size:g}{unit}"
-            return f"{limit.value:g} bytes"
+                    return f"{_digits(value / size)}{unit}"
+            return f"{_digits(value)} bytes"
         case Unit.SECONDS:
-            return f"{limit.value:g}s" if limit.value >= 1 or not limit.value else f"{limit.value * 1000:g}ms"
+            return f"{_digits(value)}s" if value >= 1 or not value else f"{_digits(value * 1000)}ms"
         case Unit.USD:
-            return f"${limit.value:g}"
+            return f"${_digits(value)}"
         case Unit.COUNT | Unit.TOKENS:
-            return f"{limit.value:g}" if limit.value < 1e6 else f"{limit.value:.0f}"
+            return _digits(value)
+
+
+def _digits(value: Decimal) -> str:
+    """Return a number without an exponent and without zeros at its end: `10`, `2.5`."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

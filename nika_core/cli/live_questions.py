@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import Final
 
 import nika_core as nika
 from nika_core import codes
 from nika_core.cli.console import plain, print_error, print_message, style
-from nika_core.cli.progress import View
+from nika_core.cli.progress import ENDS, View
 from nika_core.cli.prompting import LeftOpenError, TerminalReader, WithdrawnError, ask_here
 from nika_core.cli.waiting import sender_text
 from nika_core.errors import NikaError
 from nika_core.model.events import Event, EventKind
 from nika_core.model.question import OpenQuestion, answer_text, is_question, question_of
-
-_ENDS: Final = frozenset({EventKind.TASK_FAILED, EventKind.TASK_SKIPPED, EventKind.TASK_SUCCEEDED})
 
 
 class LiveQuestions:
@@ -67,7 +64,7 @@ class LiveQuestions:
             sender = event.data.get("sender") or {}
             by = sender_text(sender)
             self._withdraw(task, f"the answer is {answer_text(event.data.get('payload'))}{by}")
-        elif event.kind in _ENDS:
+        elif event.kind in ENDS:
             error = event.data.get("error") or {}
             self._withdraw(task, str(error.get("message") or event.data.get("reason") or "it has ended"))
 

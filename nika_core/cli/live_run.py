@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import nika_core as nika
 from nika_core.cli.console import coloured, mask_with, plain, print_data, print_json, print_message, style
-from nika_core.cli.progress import LiveView, ProgressLines, View, duration_text
+from nika_core.cli.progress import ProgressLines, View, duration_text
 from nika_core.cli.prompting import at_a_terminal
 from nika_core.cli.waiting import answer_command_text, needs_signal, waits_for_text
-from nika_core.errors import Place
+from nika_core.errors import JournalError, Place
 from nika_core.model.answer_line import shell_id
 from nika_core.model.events import Event
 from nika_core.model.state import RunResult, RunStatus, TaskResult
@@ -87,7 +87,12 @@ async def _with_signals(execution: nika.Execution, questions: LiveQuestions | No
             loop.add_signal_handler(number, interrupt, number)
         except NotImplementedError:  # Windows: only KeyboardInterrupt works
             break
-    return await execution.run()
+    try:
+        return await execution.run()
+    except JournalError as error:
+        if asked:  # before the history of the run, which another process held, could be opened
+            error.exit_code = EXIT_CODES[RunStatus.CANCELLED]
+        raise
 
 
 def _observers(
@@ -106,6 +111,8 @@ def _observers(
 
         found.append(logging_observer(style_of_log or "text", prepared.masker.text))
     elif format_ == "pretty" and coloured(sys.stderr):
+        from nika_core.cli.live_view import LiveView
+
         live = LiveView(prepared.workflow, verbose=verbose)
         return [live], live, live.close
     elif format_ == "pretty" or verbose:

@@ -15,7 +15,15 @@ import nika_core as nika
 from nika_core.cli.console import format_table, plain, print_data, print_json, print_message, style, style_data
 from nika_core.cli.options import Format, FormatOption
 from nika_core.errors import NikaError, UsageError
-from nika_core.plugin import Command, Keyword, LimitPolicy, NotifierDescription, Provider, TemplateSource
+from nika_core.plugin import (
+    Command,
+    Keyword,
+    LimitPolicy,
+    NotifierDescription,
+    Provider,
+    SecretSourceDescription,
+    TemplateSource,
+)
 from nika_core.plugin.fields import field_docs
 
 app = typer.Typer(
@@ -150,6 +158,14 @@ def _described(workspace: nika.Workspace, listed: nika.PluginStatus) -> dict[str
                 "form": f"{description.name}: ... (in nika.yaml)",
                 "timeout": description.timeout,
                 "fields": dict(field_docs(description.settings)),
+            }
+        case SecretSourceDescription():
+            settings = {} if description.settings is None else {"fields": dict(field_docs(description.settings))}
+            return {
+                "summary": description.summary,
+                "form": "${secret.name}",
+                "timeout": description.timeout,
+                **settings,
             }
 
 

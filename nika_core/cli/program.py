@@ -96,13 +96,13 @@ class LazyGroup(typer.core.TyperGroup):
         return super().resolve_command(ctx, args)
 
     def make_context(self, *args: Any, **more: Any) -> Any:
-        """As Typer does; the message of a usage error is masked, since it repeats what was typed."""
-        with _usage_errors_masked():
+        """As Typer does; the message of a usage error, which repeats what was typed, is made fit to be printed."""
+        with _usage_errors_made_printable():
             return super().make_context(*args, **more)
 
     def invoke(self, ctx: Any) -> Any:
-        """As Typer does; the message of a usage error is masked."""
-        with _usage_errors_masked():
+        """As Typer does; the message of a usage error is made fit to be printed."""
+        with _usage_errors_made_printable():
             return super().invoke(ctx)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -113,13 +113,14 @@ class LazyGroup(typer.core.TyperGroup):
 
 
 @contextlib.contextmanager
-def _usage_errors_masked() -> Iterator[None]:
+def _usage_errors_made_printable() -> Iterator[None]:
+    """Mask the messages of the library's usage errors, and show what is invisible in them."""
     try:
         yield
     except Exception as error:
         # Only the library's own errors have both; its module is private to Typer.
         if hasattr(error, "format_message") and isinstance(message := getattr(error, "message", None), str):
-            error.message = masked(message)  # type: ignore[attr-defined]  # see above
+            error.message = plain(masked(message))  # type: ignore[attr-defined]  # see above
         raise
 
 

@@ -1,13 +1,11 @@
-"""A run's progress on stderr: a line for each event, or a live view on a terminal."""
+"""A run's progress on stderr: a line for each event."""
 
 from __future__ import annotations
 
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from typing import Any, Final, Protocol, TextIO, cast
+from typing import Any, Final, Protocol
 
 from nika_core.cli.console import coloured, plain, print_message, style
 from nika_core.cli.group_progress import GroupProgress, Groups
@@ -17,10 +15,8 @@ from nika_core.model.ids import definition_path
 from nika_core.model.usage import money_text, tokens_text
 from nika_core.model.workflow import Workflow
 
-_ENDS: Final = frozenset({EventKind.TASK_SUCCEEDED, EventKind.TASK_FAILED, EventKind.TASK_SKIPPED})
+ENDS: Final = frozenset({EventKind.TASK_SUCCEEDED, EventKind.TASK_FAILED, EventKind.TASK_SKIPPED})
 _NOTICES: Final = frozenset({EventKind.DECISION, EventKind.NOTICE, EventKind.CONTEXT_SUMMARIZED})
-_REFRESH_PER_SECOND: Final = 4
-_TAIL: Final = 120  # characters of a stream that the live view shows
 
 
 class View(Protocol):
@@ -172,101 +168,6 @@ class ProgressLines:
 
 def _uncoloured(text: str, *names: str) -> str:
     return text
-
-
-def _progress_text(data: Any) -> str:
-    """Return how far a step is: `3/10 reading`."""
-    of = "" if data.get("total") is None else f"/{data['total']:g}"
-    return f"{data['done']:g}{of} {data.get('text', '')}"
-
-
-class _Terminal:
-    """A stream whose other end may be closed, as a terminal's window is: what is written is then dropped, and the run
-    continues.
-    """
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        with suppress(OSError):
-            return self._stream.write(text)
-        return len(text)
-
-    def flush(self) -> None:
-        with suppress(OSError):
-            self._stream.flush()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-
-class LiveView:
-    """The same lines above a live view of what is running, redrawn at most four times a second."""
-
-    def __init__(self, workflow: Workflow, *, verbose: int = 0) -> None:
-        from rich.console import Console
-        from rich.live import Live as RichLive
-
-        self._running: dict[str, tuple[float, str, str]] = {}  # since when, how far, what it wrote last
-        self._console = Console(file=cast("TextIO", _Terminal(sys.stderr)), highlight=False, markup=False, emoji=False)
-        self._live = RichLive(
-            console=self._console, refresh_per_second=_REFRESH_PER_SECOND, transient=True, get_renderable=self._view
-        )
-        self._lines = ProgressLines(workflow, verbose=verbose, write=self._print)
-        self._live.start()
-
-    def __call__(self, event: Event) -> None:
-        """Print one event."""
-        text = self._lines.text(event)
-        task = event.task or ""
-        group = self._lines.groups.of(task)
-        top = task if group is None else group.task
-        if event.kind is EventKind.TASK_STARTED and task == top:
-            self._running[task] = (time.monotonic(), "", "")
-        elif event.kind is EventKind.CHUNK and top in self._running:
-            since, progress, tail = self._running[top]
-            self._running[top] = (since, progress, (tail + str(event.data.get("text", "")))[-_TAIL:])
-        elif event.kind is EventKind.PROGRESS and top in self._running:
-            since, _, tail = self._running[top]
-            self._running[top] = (since, _progress_text(event.data), tail)
-        elif event.kind in _ENDS or (event.kind is EventKind.TASK_WAITING and task == top):
-            self._running.pop(task, None)
-        if text is not None and (event.kind is not EventKind.TASK_STARTED or event.data.get("reason")):
-            self._lines.write(text)
-
-    def pause(self) -> None:
-        """Leave the terminal to something else; what is to be printed is held back."""
-        self._lines.pause()
-        self._live.stop()
-
-    def resume(self) -> None:
-        """Draw the view again, below what was held back."""
-        if not self._live.is_started:
-            self._live.start()
-        self._lines.resume()
-
-    def close(self) -> None:
-        """Restore the terminal."""
-        self._live.stop()
-        self._lines.resume()
-
-    def _print(self, text: str) -> None:
-        from rich.text import Text
-
-        self._console.print(Text.from_ansi(text), soft_wrap=True)
-
-    def _view(self) -> Any:
-        from rich.text import Text
-
-        now = time.monotonic()
-        lines = []
-        for task, (since, progress, tail) in list(self._running.items())[:20]:
-            group = self._lines.groups.of(task)
-            counts = "" if group is None else f"{group.so_far()}  "
-            shown = plain(" ".join(f"{progress} {tail}".split()))
-            lines.append(f"▶ {task}  {counts}{duration_text(now - since)}  {shown}"[: self._console.width - 1])
-        return Text("\n".join(lines), no_wrap=True, overflow="ellipsis")
 
 
 def _tokens(total: int | str, usage: Mapping[str, Any]) -> str:

@@ -144,6 +144,8 @@ def _show_task(task: dict[str, Any], verbose: bool, indent: str = "  ") -> None:
         facts.append(_tokens(usage))
     if cost := _cost(usage):
         facts.append(cost)
+    if usage.get("models"):
+        facts.append(f"by {plain(', '.join(usage['models']))}")
     if task.get("reused"):
         facts.append("reused")
     key = f" ({plain(task['key'])})" if "key" in task else ""

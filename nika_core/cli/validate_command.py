@@ -73,9 +73,12 @@ def _all_checked(paths: list[Path], *, with_environ: bool) -> Iterator[tuple[Pat
         yield _project_file(error)
         return
     broken: set[Path] = set()
+    opened: dict[Path, nika.Workspace] = {}
     for path in files:
         try:
-            found = path, _checked(path, with_environ=with_environ)
+            workspace = _workspace_of(path, opened)
+            mask_with(workspace.masker)  # each project has its own
+            found = path, nika.validate(path, with_environ=with_environ, workspace=workspace)
         except NikaError as error:
             found = _project_file(error)
             if found[0] in broken:
@@ -89,10 +92,15 @@ def _project_file(error: NikaError) -> tuple[Path, nika.LoadedWorkflow]:
     return Path(loaded.path), loaded
 
 
-def _checked(path: Path, *, with_environ: bool) -> nika.LoadedWorkflow:
-    workspace = open_command_workspace(path)
-    mask_with(workspace.masker)  # each file's project has its own
-    return nika.validate(path, with_environ=with_environ, workspace=workspace)
+def _workspace_of(path: Path, opened: dict[Path, nika.Workspace]) -> nika.Workspace:
+    """Return the project of a file. Each is opened once, and its plugins are looked for once: that takes far longer
+    than checking a file.
+    """
+    folder = path.absolute().parent
+    if folder not in opened:
+        workspace = open_command_workspace(path)
+        opened[folder] = opened.setdefault(workspace.project_folder, workspace)
+    return opened[folder]
 
 
 def find_files(paths: list[Path]) -> list[Path]:

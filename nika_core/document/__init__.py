@@ -1,7 +1,7 @@
 """From text to a checked workflow: strict YAML, schema, places, references, and how problems are shown."""
 
 from nika_core.document.checks import TaskPayloads, WorkflowPayload, check_values, check_workflow, graph_of
-from nika_core.document.checks.check_context import is_known_before_run
+from nika_core.document.checks.check_context import is_known_before_run, reads
 from nika_core.document.filling import fill_in, settings_of
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading.inputs import call_inputs, check_inputs
@@ -25,5 +25,6 @@ __all__ = [
     "is_known_before_run",
     "load_project",
     "load_workflow",
+    "reads",
     "settings_of",
 ]

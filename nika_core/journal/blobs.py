@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import tempfile
@@ -31,6 +32,9 @@ class Blobs:
         path = self._path(name)
         if size_of(path) == len(content) and self._is_ours(name):
             return name
+        for each in (self.folder, path.parent):
+            if each.is_symlink():
+                raise OSError(errno.ELOOP, f"{each} is a link, and none is followed here; remove it")
         self.folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         path.parent.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
         fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")

@@ -11,6 +11,7 @@ from nika_core.model.events import Event, event_kind
 
 LOST: Final = "lost"
 _MICRO: Final = 1e6
+_LATEST: Final = 1e18  # microseconds
 
 
 def _default(value: Any) -> Any:
@@ -74,9 +75,11 @@ def joined(text: str | None, blob: str | None, blobs: Blobs) -> Any:
 
 
 def events_of(text: str, blob: str | None, run: str, blobs: Blobs) -> Iterator[Event]:
-    """The events of a row, also those of kinds that this version does not know. Raises ValueError."""
+    """The events of a row, also those of kinds that this version does not know. Raises ValueError, TypeError."""
     for seq, at, kind, task, data in decode(text):
-        if isinstance(kind, str):
-            yield Event(
-                seq, run, at / _MICRO, event_kind(kind), task, data if blob is None else joined(None, blob, blobs)
-            )
+        known = data if blob is None else joined(None, blob, blobs)
+        if not (isinstance(seq, int) and isinstance(kind, str) and (task is None or isinstance(task, str))):
+            raise ValueError("an event is not what Nika writes")
+        if not isinstance(known, dict) or not 0 <= at < _LATEST:
+            raise ValueError("an event is not what Nika writes")
+        yield Event(seq, run, at / _MICRO, event_kind(kind), task, known)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shlex
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,8 +61,13 @@ def damage_told(path: Path, run: object) -> Iterator[None]:
     """Turn what reading a run's rows raises into a JournalError: SQLite does not see what is wrong inside a text."""
     try:
         yield
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise corrupt(path, f"the history of the run {str(run)[:80]!r} is damaged") from error
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
+        name = str(run)[:80]
+        raise JournalError(
+            codes.JOURNAL_CORRUPT,
+            f"The history of the run {name!r} in {path} is damaged.",
+            hint=f"Other runs are not affected. To remove this one: nika runs rm {shlex.quote(name)}",
+        ) from error
 
 
 @contextmanager
@@ -71,6 +77,8 @@ def explained(path: Path, doing: str) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise of(error, path, doing) from error
+    except UnicodeDecodeError as error:  # of SQLite's own message, which quotes what is damaged
+        raise corrupt(path, "its tables are damaged") from error
     except (OSError, FileError) as error:
         raise of(error, path, doing) from error
 

@@ -7,6 +7,8 @@ import re
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -16,11 +18,13 @@ from nika_core.errors import JournalError
 from nika_core.journal import faults
 from nika_core.journal.blobs import LARGE
 from nika_core.journal.encoding import LOST, decode, encode, events_of, joined, without_surrogates
-from nika_core.journal.locks import RunLock, hold_lock, holder
+from nika_core.journal.locks import RunLock, holder
 from nika_core.journal.log import RunRecorder
+from nika_core.journal.patience import Patience
 from nika_core.journal.signals import add_signal, pending_signals
 from nika_core.journal.store import RUN_SHIFT, Store
 from nika_core.journal.values import (
+    DAMAGED,
     INTERRUPTED,
     RUNNING,
     Recorded,
@@ -36,6 +40,7 @@ _RUN: Final = (
 )
 _RUN_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _LAST: Final = "last"
+_LATEST: Final = 1e12  # seconds since the epoch: no time of a run is later
 _SPAN: Final = (1 << RUN_SHIFT) - 1
 
 
@@ -45,8 +50,8 @@ class Journal:
     One thread. Every method raises JournalError, with what is wrong and what to do, and nothing else.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._store = Store(folder)
+    def __init__(self, folder: Path, patience: Patience | None = None) -> None:
+        self._store = Store(folder, patience)
         self._blobs = self._store.blobs
         self._writer: JournalWriter | None = None
 
@@ -54,6 +59,14 @@ class Journal:
     def open(cls, folder: Path) -> Self:
         """The journal of a project's (or a lone workflow's) folder."""
         return cls(folder)
+
+    def again(self) -> Journal:
+        """The same journal for another thread; `hurry` holds for both."""
+        return Journal(self._store.folder.parent, self._store.patience)
+
+    def hurry(self) -> None:
+        """Wait only briefly for other processes from now on. From any thread."""
+        self._store.patience.hurry()
 
     @property
     def path(self) -> Path:
@@ -89,7 +102,7 @@ class Journal:
         run_id = run_id or new_run_id(info.started)
         lock = self._own(run_id)
         try:
-            with faults.explained(self.path, "written"), hold_lock(self._store.locks / "blobs.lock", shared=True):
+            with faults.explained(self.path, "written"), self._store.holding_blobs(shared=True):
                 row = (run_id, info.started, RUNNING, *self._told(info))
                 number = writer.call(lambda connection: _insert(connection, row))
         except BaseException:
@@ -109,7 +122,7 @@ class Journal:
         lock = self._own(run_id)
         try:
             writer.flush()  # what is large waits for the lock on blobs, and would wait for us
-            with faults.explained(self.path, "written"), hold_lock(self._store.locks / "blobs.lock"):
+            with faults.explained(self.path, "written"), self._store.holding_blobs():
                 told = None if info is None else self._told(info)
                 number, position, memo, unused = writer.call(lambda connection: _reopen(connection, run_id, told))
                 self._blobs.remove(unused)
@@ -129,7 +142,7 @@ class Journal:
         lock = self._own(run_id)
         try:
             writer.flush()  # as in `resume`
-            with faults.explained(self.path, "written"), hold_lock(self._store.locks / "blobs.lock"):
+            with faults.explained(self.path, "written"), self._store.holding_blobs():
                 self._blobs.remove(writer.call(lambda connection: _delete(connection, run_id)))
             shutil.rmtree(self.run_folder(run_id), ignore_errors=True)
         finally:
@@ -138,7 +151,7 @@ class Journal:
 
     def add_signal(self, run_id: str, signal: RecordedSignal) -> RecordedSignal | None:
         """Write a signal for a run, durably; return instead the one that stands in its way, which was given before."""
-        with faults.explained(self.path, "written"), faults.damage_told(self.path, run_id):
+        with faults.explained(self.path, "written"), self.damage_told(run_id):
             return self._write().call(lambda connection: add_signal(connection, run_id, signal))
 
     # ---- reading
@@ -147,11 +160,7 @@ class Journal:
         """Return the signals of a run that its tasks have not received yet, in the order in which they came."""
         if not self._store.exists:
             return []
-        with (
-            faults.explained(self.path, "read"),
-            faults.damage_told(self.path, run_id),
-            self._connect() as connection,
-        ):
+        with faults.explained(self.path, "read"), self._connect() as connection:
             return pending_signals(connection, run_id)
 
     def find(self, run: str) -> str:
@@ -167,17 +176,19 @@ class Journal:
         return str(matches[0])
 
     def runs(self) -> list[RunSummary]:
-        """All runs, the newest first."""
-        return [self._summary(row) for row in self._rows(f"{_RUN} ORDER BY number DESC")]
+        """All runs, the newest first. One that is damaged hides no other: its status is `damaged`."""
+        return [self._summary_or_damage(row) for row in self._rows(f"{_RUN} ORDER BY number DESC")]
+
+    def _summary_or_damage(self, row: tuple[Any, ...]) -> RunSummary:
+        try:
+            return self._summary(row)
+        except JournalError:
+            return RunSummary(str(row[0]), str(row[1]), "", _seconds(row[2]), None, DAMAGED)
 
     def load(self, run: str) -> Recorded:
         """Everything about a run (a unique beginning of its id will do)."""
         run_id = self.find(run)
-        with (
-            faults.explained(self.path, "read"),
-            faults.damage_told(self.path, run_id),
-            self._connect() as connection,
-        ):
+        with faults.explained(self.path, "read"), self.damage_told(run_id), self._connect() as connection:
             row = connection.execute(f"{_RUN} WHERE id = ?", (run_id,)).fetchone()
             if row is None:
                 raise faults.unknown_run(run)
@@ -205,10 +216,18 @@ class Journal:
 
     def _summary(self, row: tuple[Any, ...]) -> RunSummary:
         run_id, workflow, started, ended, status, info, summary = row[:7]
-        with faults.damage_told(self.path, run_id):
+        with self.damage_told(run_id):
+            decoded = decode(summary)
+            told = RunSummary(run_id, workflow, str(decode(info)["path"]), started, ended, status, decoded)
+            if not _is_sound(told):
+                raise ValueError("a value is of another type than Nika writes")
             if status == RUNNING and holder(self._lock_path(run_id)) is None:
-                status = INTERRUPTED
-            return RunSummary(run_id, workflow, str(decode(info)["path"]), started, ended, status, decode(summary))
+                return replace(told, status=INTERRUPTED)
+            return told
+
+    def damage_told(self, run: object) -> AbstractContextManager[None]:
+        """Return a context that turns what the damaged history of a run makes code raise into a JournalError."""
+        return faults.damage_told(self.path, run)
 
     def _rows(self, query: str) -> list[tuple[Any, ...]]:
         if not self._store.exists:
@@ -252,6 +271,20 @@ class Journal:
 
 def _hash(document: str) -> str:
     return sha256(document.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _is_sound(run: RunSummary) -> bool:
+    """Return whether everything that is said of a run has the type that it is written with."""
+    return (
+        all(isinstance(text, str) for text in (run.id, run.workflow, run.status))
+        and all(_seconds(at) == at for at in (run.started, 0.0 if run.ended is None else run.ended))
+        and isinstance(run.summary, dict)
+    )
+
+
+def _seconds(value: object) -> float:
+    """Return a time, or 0 for anything else."""
+    return value if isinstance(value, int | float) and 0 <= value < _LATEST else 0.0
 
 
 def _range(number: int) -> tuple[int, int]:
@@ -315,4 +348,4 @@ def _unused(connection: sqlite3.Connection, names: Iterable[str]) -> list[str]:
         "SELECT 1 FROM events WHERE blob = ?1 UNION ALL SELECT 1 FROM memo WHERE blob = ?1"
         " UNION ALL SELECT 1 FROM runs WHERE blob = ?1 LIMIT 1"
     )
-    return sorted(name for name in names if connection.execute(used, (name,)).fetchone() is None)
+    return [name for name in names if connection.execute(used, (name,)).fetchone() is None]

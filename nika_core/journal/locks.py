@@ -12,20 +12,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from nika_core.journal.patience import Patience
 from nika_core.journal.private import PRIVATE_FILE, PRIVATE_FOLDER
 
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(fd: int, *, shared: bool, wait: bool) -> None:
-        msvcrt.locking(fd, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+    def _lock(fd: int, *, shared: bool) -> None:
+        msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
 else:
     import fcntl
 
-    def _lock(fd: int, *, shared: bool, wait: bool) -> None:
-        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
+    def _lock(fd: int, *, shared: bool) -> None:
+        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
 
 
+_HELD: Final = (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)  # what the systems say of a lock that is taken
 _TRIES: Final = 10  # who only looks whether a run is live holds its lock for a moment
 _PAUSE: Final = 0.02  # seconds
 
@@ -54,7 +56,7 @@ class RunLock:
         for tried in range(_TRIES):
             fd = _open(self._path, os.O_CREAT)
             try:
-                _lock(fd, shared=False, wait=False)
+                _lock(fd, shared=False)
             except OSError:
                 owner = os.read(fd, 200).decode("utf-8", "replace")
                 os.close(fd)
@@ -92,7 +94,7 @@ def holder(path: Path) -> str | None:
     except OSError:
         return None
     try:
-        _lock(fd, shared=True, wait=False)
+        _lock(fd, shared=True)
     except OSError:
         return os.read(fd, 200).decode("utf-8", "replace")
     finally:
@@ -101,12 +103,22 @@ def holder(path: Path) -> str | None:
 
 
 @contextlib.contextmanager
-def hold_lock(path: Path, *, shared: bool = False) -> Iterator[None]:
-    """Wait for a lock that all processes hold for a moment only. Raises OSError."""
+def hold_lock(path: Path, patience: Patience, *, shared: bool = False) -> Iterator[None]:
+    """Wait for a lock that all processes hold for a moment only. Raises OSError, also if one holds it for long."""
     path.parent.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
     fd = _open(path, os.O_CREAT)
     try:
-        _lock(fd, shared=shared, wait=True)
+        _wait(fd, path, patience, shared=shared)
         yield
     finally:
         os.close(fd)
+
+
+def _wait(fd: int, path: Path, patience: Patience, *, shared: bool) -> None:
+    for _ in patience.tries():
+        try:
+            return _lock(fd, shared=shared)
+        except OSError as error:
+            if error.errno not in _HELD:
+                raise
+    raise OSError(errno.EAGAIN, "another process has held it for too long", str(path))

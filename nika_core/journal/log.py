@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from nika_core.journal.blobs import Blobs
@@ -100,10 +101,12 @@ class RunRecorder:
 
     def _read(self, stored: _Stored) -> Any:
         text, blob = stored
-        if blob is None:
-            return None if text is None else decode(text)
-        content = self._blobs.get(blob)
-        return None if content is None else joined(content.decode("ascii"), None, self._blobs)
+        with suppress(ValueError, TypeError):  # damaged: as if it were lost
+            if blob is None:
+                return None if text is None else decode(text)
+            content = self._blobs.get(blob)
+            return None if content is None else joined(content.decode("ascii"), None, self._blobs)
+        return None
 
     async def finish(self, status: str, at: float) -> None:
         """The run has ended; wait until that is durable, and let go of the run. Raises JournalError.

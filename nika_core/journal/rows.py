@@ -13,7 +13,6 @@ from typing import Any, Final, TypeAlias
 
 from nika_core.journal.blobs import LARGE, Blobs
 from nika_core.journal.encoding import encode, encode_event, encode_events, without_surrogates
-from nika_core.journal.locks import hold_lock
 from nika_core.journal.store import Store
 from nika_core.model.events import Event
 from nika_core.values import dataclass
@@ -76,7 +75,7 @@ def commit(connection: sqlite3.Connection, store: Store, entries: Iterable[Entry
     rows = list(_rows(told))
     large = any(row[2] is not None for row in rows) or any(len(text) > LARGE for _, text in kept)
     # While blobs are written and not yet referred to, nobody may clear away what nothing refers to.
-    with hold_lock(store.locks / "blobs.lock", shared=True) if large else contextlib.nullcontext():
+    with store.holding_blobs(shared=True) if large else contextlib.nullcontext():
         stored = [(row, events, _put(data, store.blobs)) for row, events, data in rows]
         alone = len(stored) == 1 and not (kept or ended or received)  # then one statement is the whole transaction
         if not alone:

@@ -26,11 +26,12 @@ def add_signal(connection: sqlite3.Connection, run_id: str, signal: RecordedSign
     node, key = without_surrogates(signal.node), without_surrogates(signal.key)
     earlier = connection.execute(
         "SELECT node, key, payload, sender, at FROM signals"
-        " WHERE run = ?1 AND node = ?2 AND NOT received AND (key = ?3 OR key = '' OR ?3 = '') ORDER BY id LIMIT 1",
+        " WHERE run = ?1 AND node = ?2 AND NOT received AND (key = ?3 OR key = '' OR ?3 = '') ORDER BY id",
         (row[0], node, key),
-    ).fetchone()
-    if earlier is not None:
-        return RecordedSignal(earlier[0], earlier[1], decode(earlier[2]), earlier[3], earlier[4])
+    )
+    for found in earlier:
+        if (given := _signal_of(*found)) is not None:
+            return given
     connection.execute(
         "INSERT INTO signals (run, node, key, payload, sender, at) VALUES (?, ?, ?, ?, ?, ?)",
         (row[0], node, key, encode(signal.payload), without_surrogates(signal.sender), signal.at),
@@ -44,10 +45,16 @@ def pending_signals(connection: sqlite3.Connection, run_id: str) -> list[Recorde
         "SELECT node, key, payload, sender, at FROM signals"
         " WHERE run = (SELECT number FROM runs WHERE id = ?) AND NOT received ORDER BY id"
     )
-    return [
-        RecordedSignal(node, key, decode(payload), sender, at)
-        for node, key, payload, sender, at in connection.execute(query, (run_id,))
-    ]
+    found = (_signal_of(*row) for row in connection.execute(query, (run_id,)))
+    return [signal for signal in found if signal is not None]
+
+
+def _signal_of(node: object, key: object, payload: str, sender: object, at: object) -> RecordedSignal | None:
+    """Return the signal of a row; None for a damaged one, which counts as never sent and hides no other."""
+    with suppress(ValueError, TypeError):
+        if isinstance(node, str) and isinstance(key, str) and isinstance(sender, str) and isinstance(at, float):
+            return RecordedSignal(node, key, decode(payload), sender, at)
+    return None
 
 
 class SignalInbox:
@@ -126,7 +133,8 @@ class SignalInbox:
             "SELECT id, node, key, payload, sender, at FROM signals"
             " WHERE run = ? AND id > ? AND NOT received ORDER BY id"
         )
-        with faults.explained(self._store.path, "read"), faults.damage_told(self._store.path, self._run):
-            for number, node, key, payload, sender, at in self._connection.execute(query, (self._run, self._last)):
+        with faults.explained(self._store.path, "read"):
+            for number, *row in self._connection.execute(query, (self._run, self._last)):
                 self._last = number
-                self._kept[number] = RecordedSignal(node, key, decode(payload), sender, at)
+                if (signal := _signal_of(*row)) is not None:
+                    self._kept[number] = signal

@@ -1,23 +1,26 @@
-"""The database file: its path, its tables, its version."""
+"""The database file: its path, its version, and connections to it."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
+import re
 import sqlite3
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from nika_core.journal import faults
 from nika_core.journal.blobs import Blobs
 from nika_core.journal.locks import hold_lock
+from nika_core.journal.patience import Patience, PatientConnection, is_held
 from nika_core.journal.private import PRIVATE_FILE, PRIVATE_FOLDER, make_private
 from nika_core.model.files import require_regular_files, size_of
 
 VERSION: Final = 3
 APPLICATION: Final = 0x4E494B41  # "NIKA"
-BUSY_TIMEOUT: Final = 10.0  # seconds that one process waits for another's commit
 
 # A row of events is a segment of a run's history. Its id is the run's number * 2**32 + the position of its last event:
 # one B-tree, written at its end, read as a range. The data of an event that is large, and so alone, are in the blob.
@@ -81,13 +84,34 @@ DROP INDEX events_blob;
 INSERT INTO events {_EVENTS_OF_1} events_of_1;
 DROP TABLE events_of_1;
 """
+_EVENTS_TABLE_OF_1: Final = """
+CREATE TABLE events (
+  id INTEGER PRIMARY KEY,
+  seq INTEGER NOT NULL,
+  at REAL NOT NULL,
+  kind TEXT NOT NULL,
+  task TEXT,
+  data TEXT,
+  blob TEXT
+);
+CREATE INDEX events_blob ON events (blob) WHERE blob IS NOT NULL;
+"""
+_SCRIPTS: Final = {  # what makes the tables, by version
+    1: _TABLES + _EVENTS_TABLE_OF_1,
+    2: _TABLES + _EVENTS,
+    3: _TABLES + _EVENTS + _SIGNALS,
+}
 _UPGRADES: Final = {1: _FROM_1_TO_2 + _SIGNALS, 2: _SIGNALS}  # by version
+
+
+_AS_TEXT: Final = partial(str, encoding="utf-8", errors="replace")  # one wrong byte is not to hide all rows
 
 
 class Store:
     """The files of one project's history, under `<folder>/.nika`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, patience: Patience | None = None) -> None:
+        self.patience = patience or Patience()
         self.folder = folder / ".nika"
         self.path = self.folder / "journal.db"
         self.blobs = Blobs(self.folder / "blobs")
@@ -101,7 +125,11 @@ class Store:
     def exists(self) -> bool:
         return os.path.lexists(self.path)  # a link that leads nowhere is told when it is opened
 
-    def writer(self) -> sqlite3.Connection:
+    def holding_blobs(self, *, shared: bool = False) -> AbstractContextManager[None]:
+        """Return a context that holds the lock on the large values: shared to write some, alone to remove some."""
+        return hold_lock(self.locks / "blobs.lock", self.patience, shared=shared)
+
+    def writer(self) -> PatientConnection:
         """Return a connection that commits durably, statement by statement. Raises JournalError.
 
         A missing folder, file or table is created.
@@ -113,7 +141,7 @@ class Store:
             if not size_of(ignore) and not ignore.is_symlink():  # empty: a full disk once took the rest
                 ignore.write_text("*\n", encoding="utf-8")
                 make_private(PRIVATE_FILE, ignore)
-            with hold_lock(self.locks / "journal.lock"):
+            with hold_lock(self.locks / "journal.lock", self.patience):
                 connection = self._connect("mode=rwc")
                 try:
                     connection.execute("PRAGMA synchronous=FULL")
@@ -125,8 +153,7 @@ class Store:
 
     def _make_private(self) -> None:
         """Make the folder and the database this user's alone: prompts and outputs are in them. Raises OSError."""
-        if self.folder.is_symlink():
-            raise OSError(errno.ELOOP, f"{self.folder} is a link, and must be a folder")
+        self._require_no_links()
         self.folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         make_private(PRIVATE_FOLDER, self.folder, self.blobs.folder, self.locks, self.folder / "runs")
         require_regular_files(*self._files())
@@ -134,10 +161,16 @@ class Store:
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, PRIVATE_FILE))
         make_private(PRIVATE_FILE, *self._files(), self.folder / ".gitignore", self.locks / "journal.lock")
 
+    def _require_no_links(self) -> None:
+        """Raise OSError if something here is a link: the author of the folder would decide what is read and written."""
+        for path in (self.folder, *self._files(), self.blobs.folder, self.locks, self.folder / "runs"):
+            if path.is_symlink():
+                raise OSError(errno.ELOOP, f"{path} is a link, and none is followed here; remove it")
+
     def _files(self) -> list[Path]:
         return [self.path.with_name(self.path.name + end) for end in ("", "-wal", "-shm", "-journal")]
 
-    def reader(self) -> sqlite3.Connection:
+    def reader(self) -> PatientConnection:
         """Return a connection for reading, even if nothing can be written. Raises JournalError."""
         with faults.explained(self.path, "read"):
             # In a folder that may not be written to, the files beside the journal that WAL needs cannot be made.
@@ -151,10 +184,10 @@ class Store:
                         connection = self._connect(mode)
                     if _check(connection, self.path) == 1:  # as if it were of this version, and unchanged
                         connection.execute(f"CREATE TEMP VIEW events AS {_EVENTS_OF_1} main.events")
-                except sqlite3.OperationalError:
+                except sqlite3.OperationalError as error:
                     if connection is not None:
                         connection.close()
-                    if mode.endswith("immutable=1"):
+                    if mode.endswith("immutable=1") or is_held(error):
                         raise
                 except BaseException:
                     if connection is not None:
@@ -164,11 +197,12 @@ class Store:
                     return connection
         raise AssertionError("one of them was returned or has raised")
 
-    def _connect(self, mode: str) -> sqlite3.Connection:
+    def _connect(self, mode: str) -> PatientConnection:
+        self._require_no_links()
         require_regular_files(*self._files())  # SQLite waits for pipes
-        uri = f"{self.path.resolve().as_uri()}?{mode}"
-        # Autocommit: a statement is a transaction, except where BEGIN says otherwise.
-        return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
+        connection = PatientConnection.open(f"{self.path.resolve().as_uri()}?{mode}", self.patience, uri=True)
+        connection.text_factory = _AS_TEXT
+        return connection
 
 
 def _version(connection: sqlite3.Connection) -> tuple[int, int]:
@@ -184,7 +218,30 @@ def _check(connection: sqlite3.Connection, path: Path) -> int:
         raise faults.corrupt(path, "it is another program's database")
     if version > VERSION:
         raise faults.newer(path, version, VERSION)
+    if not _is_ours(connection, version):
+        raise faults.corrupt(path, "its tables are not those of Nika")
     return version
+
+
+def _is_ours(connection: sqlite3.Connection, version: int) -> bool:
+    """Return whether the tables are those of a version, with nothing on them that runs when they are written.
+
+    A trigger, or a check in a table that somebody else made, may run for ever; a missing table is found here, and not
+    in the middle of a run.
+    """
+    if version not in _SCRIPTS:
+        return False
+    wanted = {_normalized(statement) for statement in _SCRIPTS[version].split(";") if statement.strip()}
+    names = {text.split("(")[0].split()[2] for text in wanted if text.startswith("CREATE TABLE")}
+    found = connection.execute("SELECT type, tbl_name, sql FROM main.sqlite_master WHERE sql IS NOT NULL").fetchall()
+    if any(kind == "trigger" for kind, _, _ in found):
+        return False
+    return {_normalized(str(sql)) for _, table, sql in found if table in names} == wanted
+
+
+def _normalized(sql: str) -> str:
+    """Return a statement's text with white space only between words."""
+    return re.sub(r" ?([(),]) ?", r"\1", " ".join(sql.split()))
 
 
 def _tables(connection: sqlite3.Connection) -> int:
@@ -193,13 +250,13 @@ def _tables(connection: sqlite3.Connection) -> int:
     return count
 
 
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+def _migrate(connection: PatientConnection, path: Path) -> None:
     """To this version, from nothing or from an earlier one."""
     if not _tables(connection):
         connection.execute("PRAGMA journal_mode=WAL")
-        script = f"{_TABLES} {_EVENTS} {_SIGNALS} PRAGMA application_id={APPLICATION};"
+        script = f"{_SCRIPTS[VERSION]} PRAGMA application_id={APPLICATION};"
     else:
         script = _UPGRADES.get(_check(connection, path), "")
         if not script:
             return
-    connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version={VERSION}; COMMIT;")
+    connection.execute_all(f"BEGIN IMMEDIATE; {script} PRAGMA user_version={VERSION}; COMMIT")

@@ -12,6 +12,7 @@ from nika_core.model.json import Json, JsonObject
 from nika_core.values import dataclass, field
 
 RUNNING: Final = "running"
+DAMAGED: Final = "damaged"  # nothing can be said of it but that it is there
 INTERRUPTED: Final = "interrupted"  # it was running, and no process works on it any more
 
 
@@ -38,7 +39,7 @@ class RunInfo:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """A line of `nika runs list`. `status`: running, interrupted, or how it ended; times in seconds."""
+    """A line of `nika runs list`. `status`: running, interrupted, damaged, or how it ended; times in seconds."""
 
     id: str
     workflow: str

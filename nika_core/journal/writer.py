@@ -21,11 +21,11 @@ from typing import Any, Final, TypeVar
 
 from nika_core.errors import JournalError
 from nika_core.journal import faults
+from nika_core.journal.patience import is_held
 from nika_core.journal.rows import Entry, commit
-from nika_core.journal.store import BUSY_TIMEOUT, Store
+from nika_core.journal.store import Store
 
 GATHER: Final = 0.02  # seconds
-BRIEF_TIMEOUT: Final = 0.5  # seconds
 _AT_ONCE: Final = 4096  # entries in one transaction
 
 T = TypeVar("T")
@@ -44,7 +44,6 @@ class JournalWriter:
         self._urgent = threading.Event()
         self._awake = False
         self._closing = False
-        self._brief = False
         self._appended = 0
         self._written = 0
         self._connection = store.writer()  # the only one that writes
@@ -71,14 +70,21 @@ class JournalWriter:
         if self._written < self._appended:
             future: Future[None] = Future()
             self._ask(future)
-            future.result()
+            self._result(future)
 
     def call(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do something else in one transaction, after what was appended before. Raises what `work` or SQLite raises."""
         future: Future[T] = Future()
         self._calls.append((work, future))
         self._hurry()
-        return future.result()
+        return self._result(future)
+
+    def _result(self, future: Future[T]) -> T:
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            self._store.patience.hurry()  # whoever leaves now still closes this
+            raise
 
     def close(self) -> None:
         """Write what is left, and end the thread. Raises JournalError when not everything could be written."""
@@ -154,11 +160,8 @@ class JournalWriter:
 
         Else a run that is interrupted would wait as long again for each thing that it still has to say.
         """
-        busy = getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-        if busy != self._brief and (busy or error is None):
-            self._brief = busy
-            seconds = BRIEF_TIMEOUT if busy else BUSY_TIMEOUT
-            self._connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
+        if is_held(error) or error is None:
+            self._store.patience.brief = error is not None
 
     def _roll_back(self) -> None:
         with contextlib.suppress(sqlite3.Error):

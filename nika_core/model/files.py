@@ -22,6 +22,7 @@ from nika_core.model.json import Json
 from nika_core.model.json_text import JsonSyntaxError, TooDeepError, parse_json
 
 MAX_BYTES: Final = 10 * 1024 * 1024  # of one file, if no limit says otherwise
+_STEP: Final = 1 << 20  # bytes read at once of a file that grows: a limit may be more than there is memory
 _MAX_SHOWN: Final = 300  # characters of a path in a message
 MAX_DEPTH: Final = 100  # of JSON in files: what is read here is walked by code that calls itself
 _FLAGS: Final = (
@@ -96,7 +97,7 @@ def read_file(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
         try:
             size = os.fstat(file.fileno()).st_size
             data = file.read(min(size, max_bytes) + 1)
-            while len(data) <= max_bytes and (more := file.read(max_bytes + 1 - len(data))):
+            while len(data) <= max_bytes and (more := file.read(min(_STEP, max_bytes + 1 - len(data)))):
                 data += more
         except OSError as error:
             raise _unreadable(path, error) from None

@@ -166,6 +166,8 @@ def input_spec(
     Raises:
         DeclarationError: a field makes no sense, e.g. a default of another type.
     """
+    if "=" in name:
+        raise DeclarationError("it contains `=`, and `-i NAME=VALUE` could never set it", "name")
     type_ = fields.get("type") or "string"
     has_default = "default" in fields
     value: Json = None

@@ -49,6 +49,7 @@ class Masker:
 
     Attributes:
         active: whether there is anything to replace.
+        version: another object whenever what is replaced has changed.
     """
 
     def __init__(self, values: Iterable[str] = ()) -> None:
@@ -61,7 +62,7 @@ class Masker:
             self._build(more)
 
     def _build(self, values: frozenset[str]) -> None:
-        self._values = values
+        self._values = self.version = values
         # The longest first, so that a secret that contains another one is masked whole.
         ordered = sorted({form for value in values for form in forms_of(value)}, key=lambda form: (-len(form), form))
         self._pattern = pattern_of(ordered)

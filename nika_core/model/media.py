@@ -14,6 +14,7 @@ from nika_core.model.files import FileError, read_file, text_of
 from nika_core.values import dataclass
 
 MAX_MEDIA_BYTES: Final = 32 * 1024 * 1024  # of one file, whatever the model
+MAX_TOTAL_BYTES: Final = 64 * 1024 * 1024  # of all files of one prompt, whatever the model
 PDF: Final = "application/pdf"
 TEXT: Final = "text/plain"
 IMAGES: Final = ("image/png", "image/jpeg", "image/gif", "image/webp")

@@ -36,6 +36,14 @@ class OnError(StrEnum):
     VALUE = "value"  # a value stands in for its output
 
 
+class Binding(StrEnum):
+    """What a task has beside inputs and outputs, for template sources to read."""
+
+    ITEM = "item"  # of the list for which it is done, with its `index`, `number` and `key`
+    ROUND = "round"  # the one before, with its `output`
+    STATUS = "status"  # of the run, in cleanup
+
+
 class KeywordCategory(StrEnum):
     """How a keyword relates to the main conversation (language page, the table of keywords)."""
 
@@ -234,7 +242,6 @@ class InnerWorkflow:
 
 
 NOWHERE: Final = Place("")
-ITEM_SOURCE: Final = "each"  # the source of what a template says of an item of a list
 
 
 def _nowhere(_: NodePath) -> Place:
@@ -264,6 +271,7 @@ class Task:
         inner: the workflow that it stands for; None: it does its keyword's step.
         stand_in: stands in for its output if it fails and `on_error` says so.
         always: whether it is cleanup: it runs once what it waits for has ended, however that ended.
+        decides_per_item: whether `when` is asked for each item of the list: then it skips items, and never the task.
         place: its place in the file.
         at: returns the place of a part of the payload or, if the payload has no such field, a part of the task (its
             `timeout`); a number after the path of a text is a character's offset in it: `at(("command", 7))`.
@@ -288,6 +296,7 @@ class Task:
     inner: InnerWorkflow | None = None
     stand_in: PayloadValue = None
     always: bool = False
+    decides_per_item: bool = False
     place: Place = NOWHERE
     at: Callable[[NodePath], Place] = field(default=_nowhere, compare=False, repr=False)
 
@@ -300,12 +309,6 @@ class Task:
         if self.inner is not None:
             item = self.inner.output_schema
         return item if self.for_each is None else {"type": "array", "items": {} if item is None else item}
-
-    @property
-    def decides_per_item(self) -> bool:
-        """Whether `when` is asked for each item of the list: then it skips items, and never the task."""
-        asked = self.when.placeholders if self.when is not None and self.for_each is not None else ()
-        return any(member.source == ITEM_SOURCE for placeholder in asked for member in placeholder.members)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
 """All that a plugin's author imports: `from nika_core.plugin import ...` is the only line that a plugin needs.
 
 A plugin is a module with functions that `hookimpl` marks, named by an entry point in one of the groups `nika.keywords`,
-`nika.providers`, `nika.template_sources`, `nika.limit_policies`, `nika.commands` and `nika.notifiers`. The entry
-point's name is the word that a user writes. The module says which version of this interface it was written for:
-`NIKA_API = 1`. The version that is installed is `API_VERSION`. Validators of payloads are in the module `fields`, and
-the names of Nika's codes in the module `codes`. What a client streams is a `Chunk`: a `TextDelta`, a `ClientNotice` or,
-at the end, `Finished`.
+`nika.providers`, `nika.template_sources`, `nika.limit_policies`, `nika.commands`, `nika.notifiers` and
+`nika.secret_sources`. The entry point's name is the word that a user writes. The module says which version of this
+interface it was written for: `NIKA_API = 1`. The version that is installed is `API_VERSION`. Validators of payloads are
+in the module `fields`, and the names of Nika's codes in the module `codes`. What a client streams is a `Chunk`: a
+`TextDelta`, a `ClientNotice` or, at the end, `Finished`.
 Values of JSON are of the types `Json` and `JsonObject`; a field of a payload is a `PayloadValue`, which is JSON with
 templates in it. A `Placeholder` without a default has `MISSING` as its default.
 What a `Message` consists of is a `Part`: any class whose name ends so, or a `ToolCall`.
@@ -29,7 +29,16 @@ from nika_core.errors import (
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.template import MISSING, Placeholder, Template
 from nika_core.model.usage import Usage
-from nika_core.model.workflow import AgentBlock, InputSpec, KeywordCategory, OutputSpec, PayloadValue, Task, Workflow
+from nika_core.model.workflow import (
+    AgentBlock,
+    Binding,
+    InputSpec,
+    KeywordCategory,
+    OutputSpec,
+    PayloadValue,
+    Task,
+    Workflow,
+)
 from nika_core.plugin import fields
 from nika_core.plugin.explanation import Explanation
 from nika_core.plugin.facets import CallEstimate, Effect, Estimate, Facets, Payload, Report, WorkflowCall
@@ -72,13 +81,14 @@ if TYPE_CHECKING:
         PriceLister,
     )
     from nika_core.plugin.command import Command, CommandContext, Styled, Terminal
-    from nika_core.plugin.limit_policy import Admission, LimitPolicy, Policy, Refusal, Stage
+    from nika_core.plugin.limit_policy import Admission, LimitPolicy, Policy, Refusal, Spending, Stage
     from nika_core.plugin.notifier import Notifier, NotifierDescription, NotifierSetup, QuestionNotice
     from nika_core.plugin.provider import (
         Chunk,
         Client,
         ClientNotice,
         FileAbility,
+        FileTotals,
         Finished,
         Health,
         ModelInfo,
@@ -91,7 +101,16 @@ if TYPE_CHECKING:
         TextDelta,
         TokenEstimate,
     )
-    from nika_core.plugin.template_source import Scope, Source, SourceReport, TemplateSource, TypedSource, Values
+    from nika_core.plugin.secret_source import SecretSource, SecretSourceDescription, SecretSourceSetup
+    from nika_core.plugin.template_source import (
+        LateSource,
+        Scope,
+        Source,
+        SourceReport,
+        TemplateSource,
+        TypedSource,
+        Values,
+    )
     from nika_core.plugin.token_estimate import estimate_tokens
     from nika_core.plugin.tool import RuleField, Tool, ToolResult
 
@@ -124,12 +143,13 @@ _LAZY: Final = {
         "ToolResultPart",
         "ToolSpec",
     ),
-    "nika_core.plugin.limit_policy": ("Admission", "LimitPolicy", "Policy", "Refusal", "Stage"),
+    "nika_core.plugin.limit_policy": ("Admission", "LimitPolicy", "Policy", "Refusal", "Spending", "Stage"),
     "nika_core.plugin.notifier": ("Notifier", "NotifierDescription", "NotifierSetup", "QuestionNotice"),
     "nika_core.plugin.provider": (
         "Chunk",
         "Client",
         "FileAbility",
+        "FileTotals",
         "Finished",
         "Health",
         "ModelInfo",
@@ -144,7 +164,16 @@ _LAZY: Final = {
         "TokenEstimate",
     ),
     "nika_core.plugin.token_estimate": ("estimate_tokens",),
-    "nika_core.plugin.template_source": ("Scope", "Source", "SourceReport", "TemplateSource", "TypedSource", "Values"),
+    "nika_core.plugin.secret_source": ("SecretSource", "SecretSourceDescription", "SecretSourceSetup"),
+    "nika_core.plugin.template_source": (
+        "LateSource",
+        "Scope",
+        "Source",
+        "SourceReport",
+        "TemplateSource",
+        "TypedSource",
+        "Values",
+    ),
     "nika_core.plugin.tool": ("RuleField", "Tool", "ToolResult"),
     "nika_core.model.bounded": ("bound", "shorten", "shorten_start"),
     "nika_core.model.files": (
@@ -179,6 +208,7 @@ __all__ = [
     "BatchResult",
     "BatchSearch",
     "BatchTrace",
+    "Binding",
     "CallEstimate",
     "Category",
     "Chunk",
@@ -198,6 +228,7 @@ __all__ = [
     "Facets",
     "FileAbility",
     "FileError",
+    "FileTotals",
     "Finished",
     "Graph",
     "Health",
@@ -207,6 +238,7 @@ __all__ = [
     "JsonObject",
     "Keyword",
     "KeywordCategory",
+    "LateSource",
     "Limit",
     "LimitKind",
     "LimitPolicy",
@@ -239,9 +271,13 @@ __all__ = [
     "Role",
     "RuleField",
     "Scope",
+    "SecretSource",
+    "SecretSourceDescription",
+    "SecretSourceSetup",
     "Severity",
     "Source",
     "SourceReport",
+    "Spending",
     "Stage",
     "Step",
     "StepContext",

@@ -94,7 +94,7 @@ class Effect:
     """What a task may touch.
 
     Attributes:
-        kind: `process`, `host`, `path`, `server`, `code`, `model` or `person`.
+        kind: `process`, `host`, `path`, `server`, `code`, `model`, `person` or `secret` (its target is the name).
         target: which one, as far as is known.
     """
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # each kind's module is imported by the plugins that bring on
     from nika_core.plugin.limit_policy import LimitPolicy
     from nika_core.plugin.notifier import NotifierDescription
     from nika_core.plugin.provider import Provider
+    from nika_core.plugin.secret_source import SecretSourceDescription
     from nika_core.plugin.template_source import TemplateSource
 
 PROJECT: Final = "nika"
@@ -142,7 +143,13 @@ def nika_limit_policies() -> Iterable[LimitPolicy]:  # type: ignore[empty-body] 
             def admit(self, request):
                 if request.stage is Stage.TOOL and request.tool.startswith("deploy"):
                     return Refusal("agents may not deploy here")
+                if any(host.endswith(".internal") for host in request.hosts):
+                    return Refusal(f"{request.user} may not reach {', '.join(request.hosts)} from here")
                 return None
+
+            def settle(self, spending):
+                with open("/var/log/nika-spending.csv", "a") as log:
+                    log.write(f"{spending.call},{spending.user},{spending.cost_usd}" + chr(10))
 
     and in its pyproject.toml:
 
@@ -214,4 +221,40 @@ def nika_notifiers() -> Iterable[NotifierDescription]:  # type: ignore[empty-bod
         inbox = "acme_inbox"
 
     A project uses it with `inbox: {file: questions.txt}` in its `nika.yaml`.
+    """
+
+
+@hookspec(historic=True)
+def nika_secret_sources() -> Iterable[SecretSourceDescription]:  # type: ignore[empty-body]  # a hook specification
+    """Return the secret sources that this plugin brings, one for each of its `nika.secret_sources` entry points.
+
+    A complete plugin, `acme_vault.py`:
+
+        import asyncio
+        import json
+        from nika_core.plugin import SecretSourceDescription, hookimpl
+
+        NIKA_API = 1
+
+        @hookimpl
+        def nika_secret_sources():
+            return [SecretSourceDescription(name="vault", summary="Our vault.", source="acme_vault:Vault")]
+
+        class Vault:
+            def __init__(self, setup):
+                self.path = setup.environ.get("ACME_VAULT", "/srv/vault.json")
+            async def fetch(self, name):
+                return (await asyncio.to_thread(self.read)).get(name)
+            def places(self, name):
+                return self.path
+            def read(self):
+                with open(self.path) as file:
+                    return json.load(file)
+
+    and in its pyproject.toml:
+
+        [project.entry-points."nika.secret_sources"]
+        vault = "acme_vault"
+
+    A workflow names its secret as `${secret.deploy_token}`, whichever source has it.
     """

@@ -101,6 +101,21 @@ class FileAbility:
 
 
 @dataclass(frozen=True, slots=True)
+class FileTotals:
+    """What the files of one request may have together; None: not bounded.
+
+    Attributes:
+        max_bytes: of all files; where a server bounds the request, files take a third more in it (base64).
+        max_pages: of all PDF documents.
+        max_images: how many images.
+    """
+
+    max_bytes: int | None = None
+    max_pages: int | None = None
+    max_images: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """What a model can do, as far as is known without asking anybody.
 
@@ -118,6 +133,9 @@ class ModelInfo:
         efforts: which of `low`, `medium` and `high` it can be asked to think with; empty: it cannot be asked for one.
         files: what it takes beside text, as parts of the messages of a user.
         prompt_cache: whether the client asks the provider to cache a prompt if `ModelRequest.cache_prompt` says so.
+        file_totals: what the files of one request may have together.
+        cached_from: how many tokens a prompt has at least that the provider caches without being asked; None: it caches
+            none by itself.
     """
 
     name: str
@@ -133,6 +151,8 @@ class ModelInfo:
     efforts: tuple[str, ...] = ()
     files: tuple[FileAbility, ...] = ()
     prompt_cache: bool = False
+    file_totals: FileTotals = FileTotals()
+    cached_from: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +177,8 @@ class ModelRequest:
         options: what `options:` says, as the provider's validator returns it. A step sets it to what the payload has;
             None means the agent block's if `model` is None.
         run, task: the run's id and the task's, for the records of the other side; the kernel fills them in.
-        labels: what the project says of its runs, a cost centre for example; the kernel fills them in.
+        labels: what the project says of its runs, a cost centre for example, with secrets masked; the kernel fills them
+            in.
     """
 
     messages: tuple[Message, ...]
@@ -182,7 +203,8 @@ class TextDelta:
     """Text as it comes.
 
     Attributes:
-        text: the next part of the answer.
+        text: the next part of the answer; empty if something else of an answer came, such as reasoning. Once anything
+            has come, a failure is not free.
     """
 
     text: str

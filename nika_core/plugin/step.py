@@ -130,6 +130,14 @@ class StepContext(Protocol):
         """
         ...
 
+    async def fetch_secret(self, name: str) -> str:
+        """Return a secret from the secret sources, masked from then on: for what the keyword reads by itself.
+
+        `${secret.name}` in a payload is filled in before the step runs, and needs no such call. A mocked run returns a
+        stand-in. Raises TaskError, which names the sources that were asked, if none has it.
+        """
+        ...
+
     def heartbeat(self) -> None:
         """Say that the step goes on, so that the task's `idleTimeout` does not end it. Shows nothing, costs little.
 

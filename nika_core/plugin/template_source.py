@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.template import Placeholder
-from nika_core.model.workflow import InputSpec, Task
+from nika_core.model.workflow import Binding, InputSpec, Task
 from nika_core.values import dataclass, field
 
 
@@ -24,8 +24,12 @@ class TemplateSource:
             these tasks, and do not need their outputs.
         may_be_missing: whether its placeholders may have no value in a run that succeeds: `outputs` asks for `??` then.
         known_before_run: whether values that name no task are known before a run starts: then they are checked there.
+        binding: what its values are taken from, if that is a list's item or a loop's round; else None.
         secret: whether its values are secrets: every text and number in one, and what pipes take out of it, is masked
             from then on, if it has at least 6 characters.
+        late: whether its values are secrets that the secret sources have. Its source is a `LateSource`. Such a value is
+            not known before a task starts: the task's payload carries the placeholder, and each attempt fills it in. So
+            it can stand only where the kernel need not look at the value: in the payload of a task that acts outside.
     """
 
     name: str
@@ -35,7 +39,9 @@ class TemplateSource:
     optional: bool = False
     may_be_missing: bool = False
     known_before_run: bool = True
+    binding: Binding | None = None
     secret: bool = False
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +52,8 @@ class Scope:
         tasks: the workflow's tasks by id.
         inputs: its declared inputs; None where it declares none: then any input is accepted.
         environ: the environment.
-        bindings: what the placeholder's task has beside these: `each` inside a list, `last` inside a loop, `status` (of
-            the run) in cleanup.
+        bindings: what the placeholder's task has beside these, by `Binding`: `item` inside a list, `round` inside a
+            loop, `status` (of the run) in cleanup.
     """
 
     tasks: Mapping[str, Task] = field(default_factory=dict)
@@ -67,10 +73,11 @@ class Values:
         max_depth: nesting of JSON text that is parsed to be read by path.
         states: of the tasks that have ended, by id: `success`, `failed`, `skipped` or `cancelled`.
         errors: why tasks failed, by id: objects with `message`, `code`, `category` and, if there is one, `output`.
-        bindings: what lists and loops give a task, by source: `each` and `last`.
+        bindings: what lists and loops give a task, by `Binding`: `item` and `round`.
         run: `id` of the run; `folder` for files that tasks hand on, made when it is asked for;
             `scope`: names the node whose workflow the task belongs to, None for the run's own; `status`, in cleanup:
             how it would end now, `succeeded`, `failed` or `cancelled`.
+        secrets: of a placeholder of a late source: the secrets that it names, by name.
     """
 
     outputs: Mapping[str, Json] = field(default_factory=dict)
@@ -81,6 +88,7 @@ class Values:
     errors: Mapping[str, JsonObject] = field(default_factory=dict)
     bindings: Mapping[str, Json] = field(default_factory=dict)
     run: Mapping[str, Json] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
 
 
 class SourceReport(Protocol):
@@ -117,4 +125,16 @@ class TypedSource(Source, Protocol):
 
     def schema(self, placeholder: Placeholder, scope: Scope) -> JsonObject | None:
         """Return the JSON Schema of a value that is there; None: it may be anything."""
+        ...
+
+
+@runtime_checkable
+class LateSource(Source, Protocol):
+    """A source whose values are made of secrets. Pure, like all of it: the kernel fetches what it names.
+
+    It depends on no task. `resolve` is called by the attempt, with the secrets in `values.secrets` and nothing else.
+    """
+
+    def secrets(self, placeholder: Placeholder) -> Iterable[str]:
+        """Return the names of the secrets that `resolve` needs for a placeholder."""
         ...

@@ -12,7 +12,8 @@ from nika_core.registry.policy import PluginPolicy, Unmatched, patterns_of
 from nika_core.registry.scan import PluginRecord, scan
 
 if TYPE_CHECKING:
-    from nika_core.registry.registry import PluginStatus, Registry
+    from nika_core.registry.plugin_status import PluginStatus
+    from nika_core.registry.registry import Registry
 
 __all__ = ["Kind", "PluginPolicy", "PluginRecord", "PluginStatus", "Registry", "Unmatched", "patterns_of", "scan"]
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
-from nika_core.model.workflow import ROOT_KEYS, KeywordCategory
+from nika_core.model.workflow import ROOT_KEYS, Binding, KeywordCategory
 from nika_core.plugin import Explanation, Keyword
 from nika_core.plugin.fields.validator import Validator
 from nika_core.plugin.keyword import NO_STEP
@@ -114,7 +114,9 @@ TEMPLATE_SOURCE: Final[Rules] = {
     "default_source": _TRUTH,
     "optional": _TRUTH,
     "known_before_run": _TRUTH,
+    "binding": ("a Binding, or None", lambda value: value is None or isinstance(value, Binding)),
     "secret": _TRUTH,
+    "late": _TRUTH,
     "may_be_missing": _TRUTH,
 }
 LIMIT_POLICY: Final[Rules] = {"name": _TEXT, "summary": _TEXT, "policy": _OBJECT_NAME}
@@ -125,6 +127,15 @@ NOTIFIER: Final[Rules] = {
     "settings": ("a validator of nika_core.plugin.fields", _is_validator),
     "widening_settings": _NAMES,
     "timeout": ("seconds, more than 0", _is_seconds),
+}
+SECRET_SOURCE: Final[Rules] = {
+    "name": _TEXT,
+    "summary": _TEXT,
+    "source": _OBJECT_NAME,
+    "settings": _OPTIONAL_VALIDATOR,
+    "widening_settings": _NAMES,
+    "timeout": ("seconds, more than 0", _is_seconds),
+    "order": ("a whole number", lambda value: isinstance(value, int) and not isinstance(value, bool)),
 }
 COMMAND: Final[Rules] = {"name": _TEXT, "summary": _TEXT, "app": _OBJECT_NAME}
 

@@ -9,7 +9,7 @@ from nika_core.model.json import Json, JsonObject
 from nika_core.model.masking import texts_in
 from nika_core.model.template import Placeholder
 from nika_core.plugin import Scope, Source, Values
-from nika_core.plugin.template_source import SourceReport, TypedSource
+from nika_core.plugin.template_source import LateSource, SourceReport, TypedSource
 from nika_core.registry.loading import broken, one_line
 from nika_core.registry.scan import PluginRecord
 
@@ -65,6 +65,19 @@ class GuardedSource:
             raise
         except BaseException as error:  # see `check`
             raise self._failed("depends_on", error) from error
+
+    def secrets(self, placeholder: Placeholder) -> Iterable[str]:
+        if not isinstance(self._own, LateSource):
+            raise broken(self.record, "is a late template source, and has no `secrets(self, placeholder)`")
+        try:
+            names = tuple(self._own.secrets(placeholder))
+            if not names or not all(isinstance(name, str) and name for name in names):
+                raise TypeError("it names no secret")
+        except (NikaError, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # see `check`
+            raise self._failed("secrets", error) from error
+        return names
 
     def resolve(self, placeholder: Placeholder, values: Values) -> Json:
         try:

@@ -135,6 +135,20 @@ class Kind(Enum):
         settings=True,
     )
 
+    SECRET_SOURCE = KindRow(
+        id="secret_sources",
+        title="secret source",
+        hook="nika_secret_sources",
+        description="SecretSourceDescription",
+        rules="nika_core.registry.description_rules:SECRET_SOURCE",
+        prefix="nika-secret-",
+        unknown=codes.UNKNOWN_KEY,
+        objects=(
+            NamedObject("source", "nika_core.registry.guarded_secret_source:GuardedSecretSource", load_only=True),
+        ),
+        settings=True,
+    )
+
     @property
     def id(self) -> str:
         """Its name in lists."""

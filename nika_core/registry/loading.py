@@ -24,6 +24,7 @@ from nika_core.plugin import (
     LimitPolicy,
     NotifierDescription,
     Provider,
+    SecretSourceDescription,
     TemplateSource,
     hookspec,
 )
@@ -32,7 +33,9 @@ from nika_core.registry.event_loop import preserve_event_loop
 from nika_core.registry.kinds import Kind, load_named
 from nika_core.registry.scan import PluginRecord
 
-Description: TypeAlias = Keyword | Provider | TemplateSource | LimitPolicy | Command | NotifierDescription
+Description: TypeAlias = (
+    Keyword | Provider | TemplateSource | LimitPolicy | Command | NotifierDescription | SecretSourceDescription
+)
 
 
 def broken(record: PluginRecord, what: str, code: str = codes.PLUGIN_BROKEN) -> PluginError:

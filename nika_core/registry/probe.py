@@ -20,7 +20,8 @@ from nika_core.errors import PluginError
 from nika_core.plugin import Keyword
 from nika_core.registry.installed_files import InstalledFiles
 from nika_core.registry.kinds import BY_ID
-from nika_core.registry.registry import PluginStatus, Registry
+from nika_core.registry.plugin_status import PluginStatus
+from nika_core.registry.registry import Registry
 from nika_core.registry.scan import PluginRecord
 from nika_core.registry.sections import conflict_notes
 

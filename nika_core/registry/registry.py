@@ -20,38 +20,26 @@ from nika_core.plugin import (
     NotifierDescription,
     NotifierSetup,
     Provider,
+    SecretSourceDescription,
+    SecretSourceSetup,
     Source,
     Step,
     TemplateSource,
 )
 from nika_core.registry import sections, settings_keys
+from nika_core.registry.conflicts import preferred_in_vain, reserved_word
 from nika_core.registry.kinds import Kind
 from nika_core.registry.loading import Description, Loader, load_object, make, make_guarded, metadata_error
+from nika_core.registry.plugin_status import PluginStatus
 from nika_core.registry.policy import PluginPolicy, Unmatched, same_distribution
 from nika_core.registry.scan import DISTRIBUTION, PluginRecord, required_by, scan
-from nika_core.values import dataclass
 
 if TYPE_CHECKING:
     from nika_core.registry.guarded_notifier import GuardedNotifier
     from nika_core.registry.guarded_policy import GuardedPolicy
+    from nika_core.registry.guarded_secret_source import GuardedSecretSource
 
-D = TypeVar("D", Keyword, Provider, TemplateSource, LimitPolicy, Command, NotifierDescription)
-
-
-@dataclass(frozen=True, slots=True)
-class PluginStatus:
-    """An offer and its status.
-
-    `status`: available, blocked, conflict (no plugin gets the word), shadowed (another distribution has it), broken.
-    `seconds` that importing took and `notes`, what else its users should know, are found by `nika plugins check`.
-    """
-
-    record: PluginRecord
-    status: str
-    why: str = ""
-    hint: str = ""
-    seconds: float | None = None
-    notes: tuple[str, ...] = ()
+D = TypeVar("D", Keyword, Provider, TemplateSource, LimitPolicy, Command, NotifierDescription, SecretSourceDescription)
 
 
 class Registry:
@@ -115,7 +103,7 @@ class Registry:
             raise self._nobody_offers(kind, word)
         winner = self._winner(records)
         if winner is None and word in kind.value.reserved:
-            raise self._reserved(records)
+            raise reserved_word(records)
         if winner is None:
             names = " and ".join(record.origin for record in records)
             raise PluginError(
@@ -132,36 +120,9 @@ class Registry:
             if len(mine) == 1:
                 return mine[0]
             if not mine:
-                raise self._preferred_in_vain(records, preferred)
+                raise preferred_in_vain(records, preferred, self._policy.prefer_where, self._blocked)
             return None
         return None if records[0].word in records[0].kind.value.reserved else self._without_preference(records)
-
-    def _reserved(self, records: list[PluginRecord]) -> PluginError:
-        """A word of the kernel itself is a plugin's only if the project says so."""
-        first = records[0]
-        names = " and ".join(record.origin for record in records)
-        return PluginError(
-            codes.PLUGIN_CONFLICT,
-            f"the {first.kind.value.title} '{first.word}' of Nika itself is offered by {names}, too",
-            hint=f"to use another one: plugins: {{prefer: {{{first.id}: {first.distribution}}}}} in nika.yaml",
-        )
-
-    def _preferred_in_vain(self, records: list[PluginRecord], preferred: str) -> PluginError:
-        """To use another one in its place would do what the project does not want, and say nothing."""
-        first, where = records[0], self._policy.prefer_where
-        name = first.kind.value.title
-        others = " and ".join(record.origin for record in records)
-        why = "does not offer it"
-        for record, blocked in self._blocked.items():
-            if record.id == first.id and same_distribution(record.distribution, preferred):
-                why = f"may not be used: {blocked}"
-        return PluginError(
-            codes.PLUGIN_CONFLICT,
-            f"the {name} '{first.word}' is to be that of '{preferred}' (plugins.prefer in {where}), which {why}; "
-            f"it is offered by {others}",
-            hint=f"install {preferred}, correct its name, or write plugins: "
-            f"{{prefer: {{{first.id}: {first.distribution}}}}} in {where}",
-        )
 
     def _without_preference(self, records: list[PluginRecord]) -> PluginRecord | None:
         if len(records) == 1:
@@ -322,7 +283,8 @@ class Registry:
         """Raises PluginError."""
         if name not in self._sources:
             self._sources[name] = source = self._object(Kind.TEMPLATE_SOURCE, name, "source")
-            source.tell_secrets(self.on_secret if self.template_source(name).secret else None)
+            description = self.template_source(name)
+            source.tell_secrets(self.on_secret if description.secret or description.late else None)
         return self._sources[name]
 
     def policies(self) -> list[GuardedPolicy]:
@@ -335,9 +297,25 @@ class Registry:
 
     def new_notifier(self, word: str, setup: NotifierSetup) -> GuardedNotifier:
         """A notifier for one run. Raises PluginError."""
-        record = self.record(Kind.NOTIFIER, word)
-        notifier: GuardedNotifier = make_guarded(record, self.description(record), "notifier", setup)
+        notifier: GuardedNotifier = self._new(Kind.NOTIFIER, word, "notifier", setup)
         return notifier
+
+    def secret_source(self, word: str) -> SecretSourceDescription:
+        """Raises PluginError."""
+        return self._load(Kind.SECRET_SOURCE, word, SecretSourceDescription)
+
+    def secret_sources(self) -> list[str]:
+        """Every secret source that may be used, in the order in which they are asked. Raises PluginError."""
+        return sorted(self.words(Kind.SECRET_SOURCE), key=lambda word: (self.secret_source(word).order, word))
+
+    def new_secret_source(self, word: str, setup: SecretSourceSetup) -> GuardedSecretSource:
+        """A secret source for one run. Raises PluginError."""
+        source: GuardedSecretSource = self._new(Kind.SECRET_SOURCE, word, "source", setup)
+        return source
+
+    def _new(self, kind: Kind, word: str, field: str, setup: object) -> Any:
+        record = self.record(kind, word)
+        return make_guarded(record, self.description(record), field, setup)
 
     def settings_keys(self) -> list[str]:
         """Every word that may be a key of the project file, of any kind of plugin that has settings."""

@@ -8,7 +8,7 @@ from nika_core.template.condition_parser import compile_condition
 from nika_core.template.errors import ConditionSyntaxError, TemplateSyntaxError
 from nika_core.template.pipes import why_not_piped
 from nika_core.template.rendering import render, to_text
-from nika_core.template.resolution import render_payload, resolve
+from nika_core.template.resolution import render_payload, render_text, resolve, resolve_early
 
 __all__ = [
     "CompiledCondition",
@@ -21,7 +21,9 @@ __all__ = [
     "read_path",
     "render",
     "render_payload",
+    "render_text",
     "resolve",
+    "resolve_early",
     "to_text",
     "why_not_piped",
 ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from nika_core import codes
 from nika_core.errors import NikaError, TemplateValueError
 from nika_core.model.json import Json, JsonObject
+from nika_core.model.late_values import KnownValue, LateText, LateValue
 from nika_core.model.path import nesting
 from nika_core.model.payload_tree import as_written, map_leaves
 from nika_core.model.template import Placeholder, Template, TypedTemplate
@@ -89,11 +91,44 @@ def _with_default(placeholder: Placeholder) -> str:
     return f'{chain.rstrip()} ?? "..."{" " + pipes if pipes else ""}{closing}'
 
 
+def resolve_early(
+    placeholder: Placeholder, values: Values, source_of: Callable[[str], Source], is_late: Callable[[str], bool]
+) -> Json | LateValue:
+    """Return the value of a placeholder, or what is known of it if its value is late. Raise like `resolve`.
+
+    Args:
+        is_late: returns whether the values of a source are late.
+    """
+    late = [index for index, member in enumerate(placeholder.members) if is_late(member.source)]
+    if not late:
+        return resolve(placeholder, values, source_of)
+    found: list[int] = []
+    for index, member in enumerate(placeholder.members):
+        if index in late:
+            found.append(index)
+            continue
+        value = _value_if_there(member, placeholder, values, source_of)
+        if value is not None:
+            return LateValue(tuple(found), (value,)) if found else value
+    return LateValue(tuple(found), (placeholder.default,) if placeholder.has_default else ())  # type: ignore[arg-type]  # it has one
+
+
+def _value_if_there(
+    member: Placeholder, placeholder: Placeholder, values: Values, source_of: Callable[[str], Source]
+) -> Json:
+    try:
+        return source_of(member.source).resolve(member, values)
+    except NikaError as error:
+        if not isinstance(error, TemplateValueError) or error.code not in _MISSING_CODES:
+            raise _error(placeholder, error) from error
+        return None
+
+
 def render_payload(
     keyword: Keyword,
     facets: Facets,
     payload: Mapping[str, PayloadValue],
-    resolve_one: Callable[[Placeholder], Json],
+    resolve_one: Callable[[Placeholder], Json | LateValue],
     *,
     max_depth: int | None = None,
     max_characters: int = MAX_RENDERED_CHARACTERS,
@@ -103,7 +138,8 @@ def render_payload(
     A placeholder is resolved once, however often it stands in the payload.
 
     Args:
-        resolve_one: returns a placeholder's value; raises TemplateValueError.
+        resolve_one: returns a placeholder's value, or a `LateValue`: its text is then a `LateText`, which the attempt
+            fills in; raises TemplateValueError.
         max_depth: nesting at which a JSON tree is refused; None: not bounded.
         max_characters: of one rendered text.
 
@@ -128,7 +164,7 @@ def _field(
     value: PayloadValue,
     keyword: Keyword,
     facets: Facets,
-    value_of: Callable[[Placeholder], Json],
+    value_of: Callable[[Placeholder], Json | LateValue],
     max_depth: int | None,
     max_characters: int,
 ) -> Json:
@@ -144,27 +180,16 @@ def _field(
     def put_together(template: Template | str) -> Json:
         if isinstance(template, str):
             return facets.render(name, template, ()) if custom else template
-        values: list[Json] = [value_of(placeholder) for placeholder in template.placeholders]
-        if custom:
-            return facets.render(name, template, values)
-        if template.single and (tree or isinstance(template, TypedTemplate)):
-            return template.convert(values[0]) if isinstance(template, TypedTemplate) else values[0]
-        text = render(template, values)
-        if len(text) > max_characters:
-            raise TemplateValueError(
-                f"the text with its values filled in has {len(text)} characters, at most {max_characters} are allowed",
-                code=codes.VALUE_TOO_LARGE,
-            )
-        return template.convert(text) if isinstance(template, TypedTemplate) else text
+        values = [value_of(placeholder) for placeholder in template.placeholders]
+        if any(isinstance(value, LateValue) for value in values):
+            return _late_text(template, values)
+        return render_text(keyword, facets, name, template, values, max_characters=max_characters)
 
     def fill(leaf: Any, path: NodePath) -> Any:
         if not isinstance(leaf, Template | str):
             return leaf
-        try:
+        with in_field(path):
             return put_together(leaf)
-        except TemplateValueError as error:
-            place = ".".join(map(str, path))
-            raise TemplateValueError(f"in '{place}': {error.message}", code=error.code, hint=error.hint) from error
 
     result: Json = map_leaves(value, fill, (written,))
     if tree and max_depth is not None and result is not value and nesting(result, max_depth) > max_depth:
@@ -173,3 +198,47 @@ def _field(
             code=codes.DEPTH_LIMIT,
         )
     return result
+
+
+def render_text(
+    keyword: Keyword,
+    facets: Facets,
+    name: str,
+    template: Template,
+    values: Sequence[Json],
+    *,
+    max_characters: int = MAX_RENDERED_CHARACTERS,
+) -> Json:
+    """Return one text of the field `name` with its values put in, by the keyword's rules. Raise TemplateValueError."""
+    if name in keyword.rendered_fields:
+        return facets.render(name, template, values)
+    if template.single and (name in keyword.json_fields or isinstance(template, TypedTemplate)):
+        return template.convert(values[0]) if isinstance(template, TypedTemplate) else values[0]
+    text = render(template, values)
+    if len(text) > max_characters:
+        raise TemplateValueError(
+            f"the text with its values filled in has {len(text)} characters, at most {max_characters} are allowed",
+            code=codes.VALUE_TOO_LARGE,
+        )
+    return template.convert(text) if isinstance(template, TypedTemplate) else text
+
+
+@contextmanager
+def in_field(path: NodePath) -> Iterator[None]:
+    """Name a field in the message of a TemplateValueError that is raised inside."""
+    try:
+        yield
+    except TemplateValueError as error:
+        place = ".".join(map(str, path))
+        raise TemplateValueError(f"in '{place}': {error.message}", code=error.code, hint=error.hint) from error
+
+
+def _late_text(template: Template, values: Sequence[Json | LateValue]) -> LateText:
+    if isinstance(template, TypedTemplate):
+        raise TemplateValueError(f"{template.text}: this field takes no secret", code=codes.VALUE_NOT_ALLOWED_HERE)
+    shown = [
+        placeholder.text if isinstance(value, LateValue) else value
+        for placeholder, value in zip(template.placeholders, values, strict=True)
+    ]
+    known = [value if isinstance(value, LateValue) else KnownValue(value) for value in values]
+    return LateText(render(template, shown), template.text, known)

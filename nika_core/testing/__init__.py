@@ -7,8 +7,8 @@
         payload = {"who": "Ada"}
 
 The same rules without pytest: `nika_core.testing.description_checks`, `keyword_checks`, `provider_checks`,
-`ability_checks`, `source_checks`, `policy_checks`, `command_checks` and `notifier_checks`. Names are imported when they
-are used; only the kits need pytest.
+`ability_checks`, `source_checks`, `policy_checks`, `command_checks`, `notifier_checks` and `secret_checks`. Names are
+imported when they are used; only the kits need pytest.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from nika_core.testing.scenario_reader import ScenarioError
     from nika_core.testing.scenario_server import ScenarioServer
     from nika_core.testing.scripted import ScriptedModel, model_reply
+    from nika_core.testing.secret_kit import SecretSourceConformance
     from nika_core.testing.source_kit import TemplateSourceConformance
     from nika_core.testing.workbench import (
         RunOutcome,
@@ -69,6 +70,7 @@ __all__ = [
     "ScenarioError",
     "ScenarioServer",
     "ScriptedModel",
+    "SecretSourceConformance",
     "TemplateSourceConformance",
     "Workbench",
     "call_nika",
@@ -104,6 +106,7 @@ _MODULES: Final = {
     "ScenarioError": "scenario_reader",
     "ScenarioServer": "scenario_server",
     "ScriptedModel": "scripted",
+    "SecretSourceConformance": "secret_kit",
     "TemplateSourceConformance": "source_kit",
     "call_nika": "command_checks",
     "model_reply": "scripted",

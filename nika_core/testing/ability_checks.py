@@ -50,6 +50,8 @@ async def check_abilities(make: Make, model: str, server: FaultServer | None = N
     client = make()
     try:
         info = client.info(model)
+        labels = {"team": "conformance"}
+        await _can("labels", read_stream(client, small_request(model, run="run", task="task", labels=labels)))
         if info.tools:
             await _can("tools", read_stream(client, small_request(model, tools=(TOOL,))))
         if info.temperature:
@@ -129,4 +131,5 @@ async def _can(ability: str, awaitable: Awaitable[T]) -> T:
     try:
         return await in_time(awaitable, ABILITIES)
     except TaskError as error:
-        raise NotConformant(ABILITIES, f"it says `{ability}`, and refuses: {error.message}") from error
+        told = "it is given" if ability == "labels" else "it says"
+        raise NotConformant(ABILITIES, f"{told} `{ability}`, and refuses: {error.message}") from error

@@ -62,7 +62,7 @@ def check_description(kind: Kind, word: str) -> Description:
     try:
         description = registry.description(record)
         for role, name in _names(kind, description).items():
-            _usable(role, name, load_object(record, name))
+            _usable(kind, role, name, load_object(record, name))
     except NikaError as error:
         raise NotConformant(DECLARED, error.message) from error
     if kind is not Kind.COMMAND:  # whose summary may be that of its distribution
@@ -73,8 +73,9 @@ def check_description(kind: Kind, word: str) -> Description:
 
 
 _METHODS: Final = {
-    "client": ("info", "models", "stream", "estimate", "health", "close"),
-    "source": ("check", "depends_on", "resolve"),
+    (Kind.PROVIDER, "client"): ("info", "models", "stream", "estimate", "health", "close"),
+    (Kind.TEMPLATE_SOURCE, "source"): ("check", "depends_on", "resolve"),
+    (Kind.SECRET_SOURCE, "source"): ("fetch", "places"),
 }
 _BASES: Final = {"facets": Facets, "policy": Policy}
 
@@ -83,16 +84,19 @@ def _names(kind: Kind, description: Description) -> dict[str, str]:
     return {named.field: getattr(description, named.field) for named in kind.value.objects}
 
 
-def _usable(role: str, name: str, value: Any) -> None:
+def _usable(kind: Kind, role: str, name: str, value: Any) -> None:
     if role == "step":
         run = getattr(value, "run", None)
         require(inspect.iscoroutinefunction(run), DECLARED, f"{name} has no `async def run(self, payload, context)`")
     if role == "notifier":
         notify = getattr(value, "notify", None)
         require(inspect.iscoroutinefunction(notify), DECLARED, f"{name} has no `async def notify(self, notice)`")
+    if kind is Kind.SECRET_SOURCE:
+        fetch = getattr(value, "fetch", None)
+        require(inspect.iscoroutinefunction(fetch), DECLARED, f"{name} has no `async def fetch(self, name)`")
     if role == "app":
         require(callable(value), DECLARED, f"{name} is neither a Typer app nor a function")
-    missing = [each for each in _METHODS.get(role, ()) if not callable(getattr(value, each, None))]
+    missing = [each for each in _METHODS.get((kind, role), ()) if not callable(getattr(value, each, None))]
     require(not missing, DECLARED, f"{name} has no {', '.join(missing)}")
     base = _BASES.get(role)
     fits = base is None or (isinstance(value, type) and issubclass(value, base))

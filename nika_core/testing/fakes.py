@@ -42,6 +42,7 @@ class FakeStepContext:
 
     Attributes:
         secrets: values that `mask` replaces.
+        stored_secrets: what `fetch_secret` returns, by name.
         scripted: the model that answers; None: there is no model.
         offered: the tools that the task may use.
         on_call: returns a tool's outcome (or raises); without it every tool answers "ok".
@@ -72,6 +73,7 @@ class FakeStepContext:
     env: Mapping[str, str] = field(default_factory=dict)
     clock: Clock = field(default_factory=ManualClock)
     secrets: Sequence[str] = ()
+    stored_secrets: Mapping[str, str] = field(default_factory=dict)
     scripted: ScriptedModel | None = None
     offered: Sequence[Tool] = ()
     on_call: Callable[[Tool, JsonObject], ToolResult] | None = None
@@ -102,6 +104,12 @@ class FakeStepContext:
     def secret(self, value: str) -> bool:
         self.secrets = (*self.secrets, value)
         return self.mask(value) != value
+
+    async def fetch_secret(self, name: str) -> str:
+        if name not in self.stored_secrets:
+            raise TaskError(f"there is no secret '{name}'", category=Category.CONFIG, hint="stored_secrets={...}")
+        self.secret(self.stored_secrets[name])
+        return self.stored_secrets[name]
 
     def heartbeat(self) -> None:
         self.heartbeats += 1

@@ -1,24 +1,30 @@
-"""Checks of a limit policy: it never raises, never waits, and never depends on order."""
+"""Checks of a limit policy: it never raises, never hangs, answers in time, and does not depend on order."""
 
 from __future__ import annotations
 
 import itertools
+import math
 import random
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
-from typing import Any, Final
+from functools import wraps
+from typing import Any, Final, ParamSpec
 
 from nika_core.errors import NikaError
 from nika_core.model.limits import Limit, Unit
-from nika_core.plugin import Admission, Keyword, Policy, Refusal, Stage, fields
+from nika_core.plugin import Admission, Effect, Keyword, Policy, Refusal, Spending, Stage, fields
 from nika_core.testing.errors import NotConformant, require
 
 BOUNDS: Final = "bounds"
 ADMISSION: Final = "admission"
 ORDER: Final = "order"
 QUICK: Final = "quick"
+ACCOUNTS: Final = "accounts"
+
+HANGS_SECONDS: Final = 20.0  # after which what has not returned never will
 
 _SECONDS: Final = 0.05  # for one question
 _VALUES: Final = (
@@ -28,6 +34,30 @@ _VALUES: Final = (
 _ROUNDS: Final = 40
 
 Make = Callable[[], Policy]
+P = ParamSpec("P")
+
+
+def _returns(check: Callable[P, None]) -> Callable[P, None]:
+    """Raise NotConformant if a check does not end, since the policy does not return."""
+
+    @wraps(check)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> None:
+        failed: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                check(*args, **kwargs)
+            except BaseException as error:  # it is raised below, in the test's own thread
+                failed.append(error)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        thread.join(HANGS_SECONDS)
+        require(not thread.is_alive(), QUICK, f"it does not return within {HANGS_SECONDS:g} s ({check.__name__})")
+        if failed:
+            raise failed[0]
+
+    return checked
 
 
 def environs(names: Iterable[str], seed: int = 5) -> list[dict[str, str]]:
@@ -65,6 +95,19 @@ def admissions() -> list[Admission]:
             cost_usd=cost,
             spent_tokens=tokens or 0,
             spent_usd=cost or Decimal(0),
+            call="r/t#1/1" if stage in (Stage.MODEL, Stage.TASK) else "",
+            attempt=0 if stage in (Stage.RUN, Stage.ENDED) else 1,
+            digest=f"sha256:{'0' * 64}",
+            models=(model,) if stage is Stage.RUN else (),
+            providers=(provider,) if stage is Stage.RUN else (),
+            keywords=(keyword,) if stage is Stage.RUN else (),
+            effects=(Effect("host", "api.example.com"), Effect("unknown", "?")),
+            hosts=("api.example.com",) if stage in (Stage.TASK, Stage.TOOL) else (),
+            payload={"value": None} if stage in (Stage.TASK, Stage.TOOL) else {},
+            arguments={"a": [1, {"b": "***"}]} if stage is Stage.TOOL else {},
+            user="nobody",
+            environ={"HOME": "/"},
+            time=1.8e9,
         )
         for stage, (tokens, cost), (keyword, provider, model, tool) in itertools.product(Stage, amounts, names)
     ]
@@ -75,6 +118,51 @@ def keyword(name: str = "sample") -> Keyword:
     return Keyword(name=name, summary="A sample.", primary="value", payload=fields.Anything(), step="no.such:Step")
 
 
+def spendings() -> list[Spending]:
+    """Return what a policy may be told, of every stage that tells: also of calls that it has never admitted."""
+    amounts = ((0, Decimal(0)), (12, Decimal("0.00003")), (10**12, Decimal(10**9)))
+    return [
+        Spending(stage, "w", "r", "t", call=call, attempt=1, tokens=tokens, cost_usd=cost, exact=exact, time=1.8e9)
+        for stage, (tokens, cost), call, exact in itertools.product(
+            (Stage.MODEL, Stage.TASK, Stage.ENDED), amounts, ("r/t#1/1", "r/t#1/2"), (True, False)
+        )
+    ]
+
+
+@_returns
+def check_accounts(make: Make) -> None:
+    """Check that a policy takes whatever it is told, twice and of unknown calls, and that `stages` and `left` answer.
+
+    Raises:
+        NotConformant: with what it was told.
+    """
+    policy = make()
+    try:
+        stages = policy.stages({})
+        require(
+            not isinstance(stages, str) and all(isinstance(stage, Stage) for stage in stages),
+            ACCOUNTS,
+            f"stages returns {stages!r:.200}, not a collection of stages",
+        )
+        left = policy.left(Admission(Stage.RUN, "", user="nobody", time=1.8e9))
+        numbers = [value for value in left.values() if isinstance(value, int | float) and not math.isnan(value)]
+        require(len(numbers) == len(left), ACCOUNTS, f"left returns {left!r:.200}, not numbers by measure")
+    except NotConformant:
+        raise
+    except Exception as error:
+        raise NotConformant(ACCOUNTS, f"stages or left raises {error!r:.200}") from error
+    for spending in (*spendings(), *spendings()):
+        if spending.stage is Stage.ENDED and type(policy).ended is Policy.ended:
+            continue  # it asks `admit`
+        tell = policy.ended if spending.stage is Stage.ENDED else policy.settle
+        try:
+            answer: object = tell(spending)
+        except Exception as error:
+            raise NotConformant(ACCOUNTS, f"{tell.__name__} raises {error!r:.200} for {spending!r:.300}") from error
+        require(answer is None, ACCOUNTS, f"{tell.__name__} returns {answer!r:.100}: nothing is done with it")
+
+
+@_returns
 def check_bounds(make: Make, environments: Iterable[Mapping[str, str]]) -> None:
     """Check that `limits` and `keyword_limits` return limits, or raise an error for the user, in any environment.
 
@@ -111,6 +199,7 @@ def _questions(policy: Policy, environ: Mapping[str, str]) -> list[tuple[str, Ca
     ]
 
 
+@_returns
 def check_admit(make: Make, requests: Sequence[Admission] | None = None) -> None:
     """Check that `admit` never raises, and returns None or a refusal with its reason.
 
@@ -124,12 +213,13 @@ def check_admit(make: Make, requests: Sequence[Admission] | None = None) -> None
         except Exception as error:
             raise NotConformant(ADMISSION, f"admit raises {error!r:.200} for {request!r:.300}") from error
         require(
-            answer is None or (isinstance(answer, Refusal) and answer.reason.strip()),
+            answer is None or (isinstance(answer, Refusal) and answer.reason.strip() and _may_wait(answer.retry_after)),
             ADMISSION,
-            f"admit returns {answer!r:.200}, not None or a Refusal with a reason",
+            f"admit returns {answer!r:.200}, not None or a Refusal with a reason (and seconds from 0 on)",
         )
 
 
+@_returns
 def check_order(
     make: Make, environments: Sequence[Mapping[str, str]], requests: Sequence[Admission] | None = None
 ) -> None:
@@ -162,6 +252,10 @@ def check_order(
         )
 
 
+def _may_wait(seconds: object) -> bool:
+    return seconds is None or (isinstance(seconds, int | float) and math.isfinite(seconds) and seconds >= 0)
+
+
 def _admitted(policy: Policy, request: Admission) -> str:
     try:
         return repr(policy.admit(request))
@@ -178,6 +272,7 @@ def _bounds(policy: Policy, environ: Mapping[str, str]) -> str:
         return repr(error)
 
 
+@_returns
 def check_quick(
     make: Make, environments: Sequence[Mapping[str, str]], requests: Sequence[Admission] | None = None
 ) -> None:

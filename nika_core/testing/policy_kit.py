@@ -53,6 +53,9 @@ class LimitPolicyConformance:
     def test_it_admits_or_refuses_and_never_raises(self) -> None:
         policy_checks.check_admit(self.make)
 
+    def test_it_takes_what_it_is_told_of_what_was_spent(self) -> None:
+        policy_checks.check_accounts(self.make)
+
     def test_its_answers_do_not_depend_on_order(self) -> None:
         policy_checks.check_order(self.make, self.environs())
 

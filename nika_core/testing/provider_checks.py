@@ -34,7 +34,7 @@ CLOSES: Final = "closes"
 FAULTS: Final = "faults"
 ABILITIES: Final = "abilities"
 
-_SECONDS: Final = 20.0  # for any one thing that is tried
+_SECONDS: Final = 60.0  # for any one thing that is tried, the import of an SDK on a busy machine included
 _QUICK: Final = 0.1  # seconds for `info` and `models`
 _CLOSED: Final = 2.0  # seconds until the other side has seen that a connection is closed
 _FAR: Final = 4.0  # times by which an estimate and the real usage may differ
@@ -120,6 +120,13 @@ def check_describes(client: Client, model: str) -> ModelInfo:
     for name in ("context_tokens", "max_output_tokens"):
         tokens = getattr(info, name)
         require(tokens is None or tokens > 0, INFO, f"`{name}` is {tokens!r}")
+    totals = info.file_totals
+    for name, most in (
+        ("cached_from", info.cached_from),
+        *((f"file_totals.{each}", getattr(totals, each, "")) for each in ("max_bytes", "max_pages", "max_images")),
+    ):
+        right = most is None or (isinstance(most, int) and most > 0)
+        require(right, INFO, f"`{name}` is {most!r}: a positive whole number, or None")
     require(0 <= info.batch_discount < 1, INFO, f"`batch_discount` is {info.batch_discount}")
     for model_info in client.models():
         require(isinstance(model_info, ModelInfo) and model_info.name, INFO, f"`models` returns {model_info!r:.100}")

@@ -13,7 +13,7 @@ from typing import Any, Final
 from nika_core.errors import ProblemsError, TemplateValueError
 from nika_core.model.json import Json
 from nika_core.model.template import MISSING, Placeholder
-from nika_core.plugin import Scope, Source, TypedSource, Values
+from nika_core.plugin import LateSource, Scope, Source, TypedSource, Values
 from nika_core.registry import Registry
 from nika_core.template import resolve
 from nika_core.testing.audit import Audit
@@ -138,6 +138,27 @@ def check_bound_default(make: Make, name: str, missing: str, bindings: Mapping[s
             require(default is MISSING, FAILS_WELL, f"{sample.text} fails, although it has a default: {error.message}")
         else:
             require(default == value, FAILS_WELL, f"{sample.text} is {value!r:.100}, not its default, or an error")
+
+
+def check_late(make: Make, name: str, path: str, value: Json, secrets: Mapping[str, str]) -> None:
+    """Check that the sample of a late source names its secrets, and has its value when these are there.
+
+    Args:
+        secrets: what secret sources have, by name.
+
+    Raises:
+        NotConformant: with what came instead.
+    """
+    source, sample = make(), placeholder(name, path.split("."))
+    require(isinstance(source, LateSource), RESOLVES, "it is late, and has no `secrets(self, placeholder)`")
+    assert isinstance(source, LateSource)
+    problems = _problems(source, sample, Scope())
+    require(not problems, RESOLVES, f"{sample.text} is refused: {problems and problems[0]}")
+    require(not tuple(source.depends_on(sample)), RESOLVES, f"{sample.text} depends on a task, and it is late")
+    names = tuple(source.secrets(sample))
+    require(names and set(names) <= secrets.keys(), RESOLVES, f"{sample.text} needs the secrets {names!r:.200}")
+    resolved = resolve(sample, Values(secrets={each: secrets[each] for each in names}), lambda _: source)
+    require(resolved == value, RESOLVES, f"{sample.text} is not the value of the sample")
 
 
 def _problems(source: Source, sample: Placeholder, scope: Scope) -> list[str]:

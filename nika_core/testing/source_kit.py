@@ -29,6 +29,7 @@ class TemplateSourceConformance:
         environ, inputs: of the run in which the samples have their values.
         bindings: what a list or a loop gives the task with the samples, as in `Values.bindings`. The source is then
             asked alone, without a workflow.
+        secrets: what secret sources have, by name: for a late source, which is then asked alone, without a workflow.
         tasks: what else is in its workflow, as items of a list in YAML: for a source whose paths name tasks.
     """
 
@@ -38,6 +39,7 @@ class TemplateSourceConformance:
     environ: Mapping[str, str] = MappingProxyType({})
     inputs: Mapping[str, Any] = MappingProxyType({})
     bindings: Mapping[str, Json] = MappingProxyType({})
+    secrets: Mapping[str, str] = MappingProxyType({})
     tasks: str = ""
 
     def make(self) -> Source:
@@ -60,6 +62,10 @@ class TemplateSourceConformance:
         description_checks.check_quiet_import(Kind.TEMPLATE_SOURCE, self.word)
 
     def test_its_samples_have_their_values_in_a_workflow(self) -> None:
+        if self.description().late:
+            for path, value in self.samples.items():
+                source_checks.check_late(self.make, self.word, path, value, self.secrets)
+            return
         if self.bindings:
             for path, value in self.samples.items():
                 source_checks.check_bound(self.make, self.word, path, value, self.bindings)
@@ -72,7 +78,7 @@ class TemplateSourceConformance:
         if self.missing is not None and self.bindings:
             source_checks.check_bound_default(self.make, self.word, self.missing, self.bindings)
             return
-        if self.missing is None or self.description().default_source:
+        if self.missing is None or self.description().default_source or self.description().late:
             pytest.skip("there is no path without a value, or none that `${...}` can name")
         source_checks.check_default(self.word, self.missing, self.tasks, **self._run())
 
@@ -89,4 +95,5 @@ class TemplateSourceConformance:
         source_checks.check_fails_well(self.make, self.word, values, Scope(bindings=frozenset(self.bindings)))
 
     def test_it_is_pure(self) -> None:
-        source_checks.check_pure(self.word, self.samples, dict(self.environ), dict(self.bindings))
+        samples = {} if self.description().late else self.samples
+        source_checks.check_pure(self.word, samples, dict(self.environ), dict(self.bindings))

@@ -124,6 +124,14 @@ def test_a_clock_that_is_set_back_makes_nobody_wait_for_it(store: RateStore) -> 
     assert store.ask("a", "run", ONE, NOW - 10_000, {}) == 0
 
 
+def test_a_declared_limit_comes_back_after_a_clock_was_set_back(store: RateStore) -> None:
+    declared = limited(left=1, capacity=1)
+    assert store.ask("a", "run", ONE, NOW, declared) == 0
+    assert store.ask("a", "run", ONE, NOW - 3600, declared) == 0
+    assert store.ask("a", "run", ONE, NOW - 3600, declared) == 1
+    assert store.ask("a", "run", ONE, NOW - 3599, declared) == 0
+
+
 async def test_the_file_has_no_key_in_it_and_other_keys_have_other_limits(tmp_path: Path) -> None:
     path, clock = tmp_path / "rates.db", Time()
     governors = [
@@ -165,6 +173,18 @@ async def test_a_folder_that_cannot_be_made_is_no_reason_not_to_call(tmp_path: P
     await governor.acquire(ACME, "m", ONE)
     await governor.close()
     assert len(told) == 1
+
+
+async def test_a_folder_that_cannot_be_looked_into_is_no_reason_not_to_call(tmp_path: Path) -> None:
+    told: list[str] = []
+    path = tmp_path / ("x" * 300) / "rates.db"  # as for a folder of somebody else, whom root could not test
+    governor = RateGovernor(path, "run", {}, SystemClock(), told.append)
+    assert await governor.wait(ACME, "m", ONE) == 0
+    await governor.acquire(ACME, "m", ONE)
+    governor.learn(ACME, "m", {"requests": RateLimit(0, 1.0)})
+    await governor.close()
+    assert len(told) == 1
+    assert "File name too long" in told[0]
 
 
 def test_the_file_is_the_users_own() -> None:

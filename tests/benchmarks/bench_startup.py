@@ -27,6 +27,7 @@ OURS = {
     "a run of one task, mocked": ([NIKA, "run", "--mock", "one.nika.yaml"], 0.5),
     "a run of one task, mock provider": ([NIKA, "run", "one.nika.yaml"], 0.5),
     "nika validate, one task": ([NIKA, "validate", "one.nika.yaml"], None),
+    "nika validate, 500 files": ([NIKA, "validate", "many"], None),
 }
 
 
@@ -42,6 +43,11 @@ def main() -> None:
     llm = [str(Path(sys.argv[1]).absolute()), "--help"]
     with tempfile.TemporaryDirectory() as folder, compiled() as environ:
         Path(folder, "one.nika.yaml").write_text(WORKFLOW)
+        many = Path(folder, "many")
+        many.mkdir()
+        for number in range(500):
+            (many / f"w{number}.nika.yaml").write_text(WORKFLOW)
+        environ = {**environ, "NIKA_MAX_FILES": "500"}
         programs = {"llm": llm, **{name: argv for name, (argv, _) in OURS.items()}}
         works = {name: partial(seconds, argv, folder, environ) for name, argv in programs.items()}
         best = best_in_turns(works, least=15, still=10, most=60)

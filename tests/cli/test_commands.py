@@ -5,8 +5,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from nika_core.registry.registry import Registry
 
 from .conftest import Nika
 
@@ -163,6 +166,28 @@ def test_a_broken_project_file_is_one_of_the_files_that_validate_tells_of(
     assert (problem["code"], problem["line"]) == ("NIKA-004", 1)
     assert "main" in problem["hint"]
     assert "nika.yaml: 1 error" in nika("validate", ".").out
+
+
+def test_validate_opens_each_project_once_and_checks_each_file_by_its_own(
+    nika: Nika, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, limit in (("one", 1), ("two", 2)):
+        write(f"{name}/nika.yaml", f"limits: {{maxTasks: {limit}}}\n")
+        for file in ("a", "b", "sub/c"):
+            write(f"{name}/{file}.nika.yaml", "tasks:\n  - {id: a, shell: ls}\n  - {id: b, shell: 'echo {{a}}'}\n")
+    opened = []
+    make = Registry.__init__
+
+    def counted(self: Registry, *arguments: Any) -> None:
+        opened.append(arguments)
+        make(self, *arguments)
+
+    monkeypatch.setattr(Registry, "__init__", counted)
+    done = nika("validate", "one", "two", "--format", "json")
+    assert done.code == 3
+    valid = {(Path(each["path"]).parts[0], each["valid"]) for each in done.json["files"]}
+    assert (len(done.json["files"]), valid) == (6, {("one", False), ("two", True)})
+    assert len(opened) <= 3  # one for each project, and one for the number of files that may be named
 
 
 def test_too_many_files_are_refused_with_3(nika: Nika, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,7 +91,7 @@ def on_a_terminal(folder: Path, stream: str, *arguments: str, code: int = 0, **e
         if not data:
             break
         seen += data
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=120)
     os.close(ours)
     assert process.returncode == code, seen
     return seen, out if stream == "stderr" else err

@@ -27,6 +27,7 @@ FOLLOWED = {
     "template-sources.md",
     "limit-policies.md",
     "notifiers.md",
+    "secret-sources.md",
     "private.md",
 }
 # What depends on the machine on which the example is read, not on the example.

@@ -25,7 +25,17 @@ def author(tmp_path_factory: pytest.TempPathFactory, wheelhouse: Path, libraries
 
 
 @pytest.mark.parametrize(
-    "page", ["keywords", "providers", "template-sources", "limit-policies", "commands", "notifiers", "private"]
+    "page",
+    [
+        "keywords",
+        "providers",
+        "template-sources",
+        "limit-policies",
+        "commands",
+        "notifiers",
+        "secret-sources",
+        "private",
+    ],
 )
 def test_what_the_page_says_is_so(
     page: str, author: Environment, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory

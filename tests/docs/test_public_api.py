@@ -124,6 +124,7 @@ def test_every_hook_is_documented_and_returns_descriptions() -> None:
         "nika_limit_policies",
         "nika_commands",
         "nika_notifiers",
+        "nika_secret_sources",
     ]
     for name in hooks:
         function = getattr(hookspec, name)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from nika_core.testing import call_nika, run_workflow, validate_workflow
+from nika_core.testing.workbench import base_environ
 
 from ..environments import ROOT
 from .pages import Block, blocks
@@ -61,7 +62,8 @@ def test_a_recipe_has_no_error_and_no_warning(recipe: Recipe, tmp_path: Path) ->
 def test_a_recipe_has_the_output_that_the_page_shows(recipe: Recipe, tmp_path: Path) -> None:
     write(recipe, tmp_path)
 
-    assert run_workflow(recipe.workflow.text, folder=tmp_path).output == json.loads(recipe.shown.text)
+    environ = {**base_environ(), "NIKA_SECRETS_DIR": str(tmp_path)}
+    assert run_workflow(recipe.workflow.text, folder=tmp_path, environ=environ).output == json.loads(recipe.shown.text)
 
 
 def test_a_run_that_fails_early_prints_what_the_page_shows(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ PAGES = {
     "limit_policy": "limit-policies.md",
     "command": "commands.md",
     "notifier": "notifiers.md",
+    "secret_source": "secret-sources.md",
 }
 
 

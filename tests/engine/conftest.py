@@ -172,8 +172,8 @@ def is_optional(placeholder: Placeholder) -> bool:
 
 def resolve(placeholder: Placeholder, values: Values) -> Any:
     name, *path = placeholder.path
-    source = {"state": values.states, "error": values.errors, "each": values.bindings.get("each", {})}
-    source |= {"last": values.bindings.get("last", {}), "input": values.inputs, "task": values.outputs}
+    source = {"state": values.states, "error": values.errors, "each": values.bindings.get("item", {})}
+    source |= {"last": values.bindings.get("round", {}), "input": values.inputs, "task": values.outputs}
     known: Any = source[placeholder.source]
     if name not in known:
         if placeholder.default is MISSING:

@@ -21,6 +21,7 @@ from nika_core.model.usage import Usage
 from nika_core.model.workflow import AgentBlock, Flow, Mode
 from nika_core.plugin import ModelReply, Refusal, Stage, StepOutput
 from nika_core.testing.clock import wait_until_idle
+from tests.policy_gates import Gate
 
 
 async def forever(payload, context):
@@ -83,7 +84,7 @@ async def test_an_observer_that_raises_harms_nobody(lab, error):
 async def test_an_observer_that_hangs_does_not_hold_the_run(lab):
     hold = threading.Event()
     request = lab.request(lab.tasks("a b c"), grace=0.01)
-    result = await lab.run(request, lab.services(clock=SystemClock()), lambda event: hold.wait(10))
+    result = await lab.run(request, lab.services(clock=SystemClock()), lambda event: hold.wait(60))
     hold.set()
     assert result.status is RunStatus.SUCCEEDED
 
@@ -292,13 +293,14 @@ async def test_a_run_that_was_cancelled_goes_on_without_doing_anything_twice(lab
     }
 
 
-@pytest.mark.parametrize("place", ["admit", "step", "keyword", "render", "resolve"])
+@pytest.mark.parametrize("place", ["policies", "step", "keyword", "render", "resolve"])
 async def test_a_plugin_that_exits_anywhere_ends_its_task_and_not_the_run(lab, place):
     def exits(*_):
         raise SystemExit(3)
 
+    exits_there = Gate(exits) if place == "policies" else exits
     services = (
-        lab.services(**{place: exits})
+        lab.services(**{place: exits_there})
         if place not in ("step", "keyword")
         else replace(lab.services(), **{place: exits})
     )
@@ -490,7 +492,7 @@ async def test_a_policy_can_refuse_a_task(lab):
     def admit(admission):
         return Refusal("not on Sundays", "wait") if admission.stage is Stage.TASK else None
 
-    result = await lab.run(lab.request(lab.tasks("a")), lab.services(admit=admit))
+    result = await lab.run(lab.request(lab.tasks("a")), lab.services(policies=Gate(admit)))
     failure = result.tasks[0].failure
     assert (failure.code, failure.category, failure.message) == ("NIKA-066", Category.BUDGET, "not on Sundays")
 

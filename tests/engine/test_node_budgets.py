@@ -16,12 +16,13 @@ from nika_core.engine.core.messages import (
     StartTask,
     TaskEnded,
 )
-from nika_core.engine.core.ports import CallScope, InMemoryCallCache
+from nika_core.engine.core.ports import CallScope, InMemoryCallCache, note_sent
 from nika_core.engine.core.previous_tasks import previous_tasks
 from nika_core.engine.core.run_plan import Child, Each, Item, Loop
 from nika_core.engine.core.task_usage import usage_by_task
-from nika_core.engine.llm.budget import Bound, Budget, SpendingLimits
-from nika_core.engine.llm.recorded_usage import charge_earlier, note_sent, noted_by_task
+from nika_core.engine.llm.budget import Budget
+from nika_core.engine.llm.ledger import Bound, SpendingLimits
+from nika_core.engine.llm.recorded_usage import charge_earlier, noted_by_task
 from nika_core.errors import Category, TaskError
 from nika_core.model.events import Event
 from nika_core.model.ids import identity_in
@@ -116,8 +117,8 @@ async def test_a_resumed_run_charges_the_right_item_of_a_reordered_list_and_each
     life = Life(plan, lambda call: Outcome(usage=ONE if call.payload["x"] == "p" else NOTHING))
     by_item = dict(zip("pqr", life.keys, strict=True))
     cache = InMemoryCallCache()
-    note_sent(scope(by_item["p"], "a[0]", cache), "1", ONE, NOTHING)
-    note_sent(scope(by_item["q"], "a[1]", cache), "1", NOTHING, Usage(7, 0))
+    note_sent(cache, by_item["p"], "1", ONE, NOTHING)
+    note_sent(cache, by_item["q"], "1", NOTHING, Usage(7, 0))
     assert noted_by_task(cache._kept).keys() == {identity_in(by_item["p"]), identity_in(by_item["q"])}
     budget = Budget(SpendingLimits(task_tokens=Bound(100, "task"), run_tokens=Bound(1000, "run")))
     charge_earlier(budget, life.events, cache._kept)

@@ -14,6 +14,7 @@ from nika_core.model.usage import Usage
 from nika_core.model.workflow import AgentBlock, Retry
 from nika_core.plugin import Facets, Refusal, Stage, StepOutput, Tool
 from nika_core.testing.clock import wait_until_idle
+from tests.policy_gates import Gate
 
 # ---- resources
 
@@ -327,7 +328,7 @@ async def test_a_policy_can_refuse_a_tool(lab):
     def admit(admission):
         return Refusal("not this one") if admission.stage is Stage.TOOL else None
 
-    assert await use(lab, echo, {}, admit=admit) == ["budget: not this one", True]
+    assert await use(lab, echo, {}, policies=Gate(admit)) == ["budget: not this one", True]
 
 
 async def test_what_a_tool_costs_counts_for_its_task(lab):

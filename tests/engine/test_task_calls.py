@@ -19,6 +19,7 @@ from nika_core.model.approval import ToolGrant
 from nika_core.model.effort import EFFORTS
 from nika_core.model.events import EventKind
 from nika_core.model.ids import NodeId
+from nika_core.model.late_values import KnownValue, LateLeaf, LateValue
 from nika_core.model.limits import Limit, LimitKind, Limits, Unit
 from nika_core.model.message import ImagePart, Message, ReasoningPart, Role, TextPart, ToolCall, ToolResultPart
 from nika_core.model.workflow import AgentBlock, Mode, OutputSpec, Retry
@@ -93,6 +94,13 @@ calls = st.builds(
     st.none() | seconds,
     st.dictionaries(keys, texts, max_size=2),
     st.lists(st.builds(InnerBudget, texts, texts, seconds, texts), max_size=2).map(tuple),
+    st.just(()),
+)
+known = st.builds(KnownValue, values) | st.builds(
+    LateValue, st.lists(numbers, max_size=2).map(tuple), st.lists(values, max_size=1).map(tuple)
+)
+late_leaves = st.builds(
+    LateLeaf, st.lists(names | numbers, max_size=3).map(tuple), texts, st.lists(known, max_size=2).map(tuple)
 )
 waits = st.builds(WaitFor, keys, objects, st.none() | seconds, st.none() | seconds, values, st.booleans())
 failures = st.builds(TaskError, texts.map(lambda text: text or "x"), category=st.sampled_from(Category))
@@ -147,8 +155,9 @@ def attempted(lab: Any, call: TaskCall, play: list[Any]) -> Any:
     return ended, step.seen, list(run._inbox)  # what the core was told before it ended
 
 
-@given(call=calls)
-def test_a_call_is_the_same_after_it_was_json(call: TaskCall) -> None:
+@given(call=calls, late=st.lists(late_leaves, max_size=2).map(tuple))
+def test_a_call_is_the_same_after_it_was_json(call: TaskCall, late: tuple[LateLeaf, ...]) -> None:
+    call = call._replace(late=late)
     assert through_json(call) == call
     assert hash(through_json(call).limits) == hash(call.limits)
 

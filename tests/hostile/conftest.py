@@ -90,7 +90,7 @@ class Place:
         marker.unlink(missing_ok=True)
         return found
 
-    def nika(self, *arguments: str, timeout: float = 60, **environ: str) -> Done:
+    def nika(self, *arguments: str, timeout: float = 120, **environ: str) -> Done:
         """No traceback may ever be seen."""
         variables = {
             "PATH": os.environ["PATH"],
@@ -99,7 +99,6 @@ class Place:
             "PYTHONPATH": str(self.site),
             "PYTHONDONTWRITEBYTECODE": "1",
             "MARKER": str(self.folder / "marker"),
-            **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
             **self.environ,
             **environ,
         }

@@ -86,9 +86,6 @@ def test_who_uses_a_plugin_that_cannot_be_loaded_is_told_in_one_sentence(place: 
 
 def test_who_does_not_use_their_words_is_not_touched_by_any_of_them(place: Place) -> None:
     before = place.nika("run", "innocent.nika.yaml", "--no-journal", "--format", "jsonl")
-    begun = time.monotonic()
-    place.nika("run", "innocent.nika.yaml", "--no-journal")
-    alone = time.monotonic() - begun
     install_all(place)
     place.install("acme-slow", points={"keywords": {"slow": "acme_slow"}}, acme_slow="import time; time.sleep(30)")
 
@@ -98,7 +95,7 @@ def test_who_does_not_use_their_words_is_not_touched_by_any_of_them(place: Place
     assert (before.code, after.code, after.out) == (0, 0, "fine\n")
     assert "acme" not in after.err
     assert place.imported == []
-    assert together < alone * 3 + 1.0
+    assert together < 30, "the slow one was imported"
 
     listed = place.nika("plugins", "list", "--format", "json")
     assert listed.code == 0
@@ -135,7 +132,7 @@ def test_a_plugin_that_does_not_come_back_is_told_and_left(place: Place, where: 
     loop = "while True: pass\n"
     check = "    def check(self, payload, report):\n        " + loop
     place.install(acme_bad=GOOD + loop if where == "import" else GOOD.replace("    pass\n", check))
-    done = place.nika("validate", "uses.nika.yaml", NIKA_VALIDATE_TIMEOUT="200ms", timeout=30)
+    done = place.nika("validate", "uses.nika.yaml", NIKA_VALIDATE_TIMEOUT="200ms")
     assert done.code == 2
     assert "the plugin for 'bad' (acme-bad 6.6)" in done.out + done.err
     assert "does not return" in done.out + done.err
@@ -148,7 +145,7 @@ def test_a_plugin_that_does_not_come_back_is_told_and_left(place: Place, where: 
         (GOOD + "print('hello')\n", "it prints"),
         (GOOD + "os.write(1, b'hello')\n", "it prints"),
         (GOOD.replace(HOOK, "    print('hello')\n" + HOOK), "it prints"),
-        (GOOD + "time.sleep(0.4)\n", r"importing it takes 0\.[4-9]"),
+        (GOOD + "time.sleep(0.4)\n", r"importing it takes (0\.[4-9]|[1-9])"),
         (
             GOOD + "import threading\nthreading.Thread(target=time.sleep, args=(5,), daemon=True).start()\n",
             "it starts threads",

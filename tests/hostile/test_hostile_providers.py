@@ -81,7 +81,7 @@ def test_a_provider_that_misbehaves_fails_only_who_asks_it(place: Place, case: s
         "agent: {model: odd}\n"
         "tasks:\n  - {id: a, shell: echo fine}\n  - {id: b, llm: hi, timeout: 700ms, retry: {max: 1}}\n",
     )
-    done = place.nika("run", "ask.nika.yaml", "--no-journal", "--format", "json", timeout=40)
+    done = place.nika("run", "ask.nika.yaml", "--no-journal", "--format", "json")
     assert code is None or done.code == code, done.err + done.out
     if done.code == 2:
         assert "odd" in done.err

@@ -238,7 +238,7 @@ def test_a_hostile_step_cannot_stop_a_run_from_being_interrupted_in_time(place: 
     begun = time.monotonic()
     done = place.nika("run", "uses.nika.yaml", "--no-journal", "--format", "json")
     assert done.code == 1
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - begun < 60
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def test_a_hostile_step_cannot_stop_a_run_from_being_interrupted_in_time(place: 
 def test_what_a_step_leaves_running_does_not_hold_the_process(place: Place, body: str, code: int, says: str) -> None:
     place.install(acme_bad=GOOD.replace(RUN, f"        {body}\n"))
     place.write("uses.nika.yaml", "tasks:\n  - {id: b, bad: hello, timeout: 300ms, retry: {max: 1}}\n")
-    done = place.nika("run", "uses.nika.yaml", "--no-journal", "--format", "json", timeout=40)
+    done = place.nika("run", "uses.nika.yaml", "--no-journal", "--format", "json")
     assert done.code == code, done.err
     assert says in done.tasks["b"].get("error", {}).get("message", "")
     assert "a plugin has left something running" in done.err

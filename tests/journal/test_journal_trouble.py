@@ -82,7 +82,7 @@ def test_what_was_durable_survives_kill_9_and_the_run_can_be_resumed(tmp_path: P
     for _ in range(after + 1):
         assert process.stdout.readline()
     process.kill()
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     with Journal.open(tmp_path) as journal:
         assert journal.runs()[0].status == "interrupted"
         found = [each.seq for each in journal.load("r-1").events]
@@ -159,7 +159,7 @@ def test_a_run_of_another_living_process_is_neither_resumed_nor_removed(tmp_path
                 touch("r-1")
             assert caught.value.code == codes.RUN_IS_LIVE
         process.kill()
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
         assert journal.runs()[0].status == "interrupted"
         journal.resume("r-1").release()
 
@@ -230,7 +230,7 @@ def test_a_run_is_removed_or_resumed_while_this_process_has_a_large_value_to_wri
     """
     process = start(tmp_path, "new", body)
     try:
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=120)
     finally:
         process.kill()
     assert errors == ""
@@ -368,7 +368,7 @@ def test_a_damaged_row_is_told_and_other_runs_can_be_read(tmp_path: Path, damage
         database.execute("UPDATE events SET events = ? WHERE id = (SELECT max(id) FROM events)", (damaged,))
     database.close()
     with Journal.open(tmp_path) as journal:
-        with pytest.raises(JournalError, match="the history of the run 'hurt' is damaged") as caught:
+        with pytest.raises(JournalError, match=r"The history of the run 'hurt' in .* is damaged") as caught:
             journal.load("hurt")
         assert caught.value.code == codes.JOURNAL_CORRUPT
         assert len(journal.load("2020").events) == 199

@@ -14,6 +14,7 @@ EXCEPTIONS = {
     "nika_core/explanations/__init__.py": "reads Nika's own texts",
     "nika_core/journal/locks.py": "writes its own lock files, and checks that they are",
     "nika_core/journal/blobs.py": "syncs a folder",
+    "nika_core/journal/patience.py": "connects SQLite to what the store and the rate store have checked",
     "nika_core/journal/store.py": "connects SQLite to files that the reader has checked",
     "nika_core/app/rate_store.py": "makes and connects its own database",
     "nika_core/registry/installed_files.py": "reads what installers wrote about installed distributions",

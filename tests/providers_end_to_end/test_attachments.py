@@ -103,7 +103,7 @@ def test_a_task_is_done_again_only_if_its_file_has_changed(
     assert "eighteen" in json.dumps(wire.calls[1])
 
 
-def problems(nika: Nika, write: Write, *names: str, model: str = "mock, provider: mock") -> list[Any]:
+def problems(nika: Nika, write: Write, *names: str, model: str = "claude-sonnet-5") -> list[Any]:
     head = f"agent: {{model: {model}}}\ntasks:\n  - id: a\n    llm:\n      prompt: hi\n      attach:\n"
     write("w.nika.yaml", head + "".join(f"        - {name}\n" for name in names))
     done = nika("validate", "w.nika.yaml", "--format", "json")
@@ -142,9 +142,11 @@ def test_a_file_that_cannot_be_attached_is_an_error_at_its_place(
         ("smollm2-135m", "chart.png", "takes no images"),
         ("gpt-3.5-turbo", "report.pdf", "takes no PDF files"),
         ("claude-3-haiku-20240307", "report.pdf", "takes no PDF files"),
-        ("claude-sonnet-5", "long.pdf", "takes at most 100 pages, not 101"),
+        ("claude-haiku-4-5", "long.pdf", "takes at most 100 pages, not 101"),
         ("claude-sonnet-5", "large.png", "takes such files of at most 3,932,160 bytes"),
         ('"qwen3:8b", provider: ollama', "picture.gif", "takes no GIF images"),
+        ("mock", "chart.png", "takes no images"),
+        ("mock", "report.pdf", "takes no PDF files"),
     ],
 )
 def test_a_file_that_the_model_does_not_take_is_an_error_at_its_place(
@@ -187,31 +189,92 @@ def test_a_path_from_a_value_lies_in_the_folder_of_the_run(
     assert why in error["message"]
 
 
-def test_a_mocked_run_checks_the_files_that_are_named_and_asks_for_no_others(
-    nika: Nika, write: Write, files: Path
+MOCKED = """\
+agent: {{model: claude-sonnet-5}}
+tasks:
+  - {{id: draw, shell: "false"}}
+  - {{id: look, llm: {{prompt: "hi", attach: [{file}, "{{{{draw}}}}"]}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("file", "why"), [("none.png", "does not exist"), ("chart.png", "to no model"), ("report.pdf", "to no model")]
+)
+def test_a_mocked_run_refuses_a_file_that_is_not_there_and_one_that_nothing_looks_at(
+    nika: Nika, write: Write, files: Path, file: str, why: str
 ) -> None:
-    text = """\
-        agent: {model: claude-sonnet-5}
-        tasks:
-          - {id: draw, shell: "false"}
-          - {id: look, llm: {prompt: "hi", attach: [%s, "{{draw}}"]}}
-        """
-    write("w.nika.yaml", text % "chart.png")
-    assert nika("run", "w.nika.yaml", "--mock").code == 0
-    write("w.nika.yaml", text % "none.png")
+    write("w.nika.yaml", MOCKED.format(file=file))
     done = nika("run", "w.nika.yaml", "--mock")
     assert done.code == 2
-    assert "w.nika.yaml:4:" in done.err
-    assert "none.png" in done.err
+    assert "w.nika.yaml:4:45" in done.err
+    assert f"'{file}' " in done.err
+    assert why in done.err
+
+
+def test_a_mocked_run_takes_text_and_what_the_user_says_need_not_be_seen(
+    nika: Nika, write: Write, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("w.nika.yaml", MOCKED.format(file="data.csv"))
+    assert nika("run", "w.nika.yaml", "--mock").code == 0
+    monkeypatch.setenv("NIKA_MOCK_FILES", "1")
+    write("w.nika.yaml", MOCKED.format(file="chart.png, report.pdf"))
+    assert nika("run", "w.nika.yaml", "--mock").code == 0
+    write("w.nika.yaml", "agent: {model: mock}\ntasks: [{id: look, llm: {prompt: Well?, attach: [chart.png]}}]\n")
+    assert nika("run", "w.nika.yaml", "--format", "json").json["output"] == "mock: Well?"
+
+
+def test_files_that_are_too_much_together_are_an_error_at_the_first_that_is_too_much(
+    nika: Nika, write: Write, files: Path
+) -> None:
+    for name, data in (("a.png", PNG), ("b.png", PNG), ("c.pdf", pdf_of(1))):
+        with (files / name).open("wb") as file:
+            file.write(data)
+            file.truncate(3_900_000 if name.endswith("png") else 14_000_000)
+    (files / "many.pdf").write_bytes(pdf_of(60))
+    head = "agent: {model: claude-haiku-4-5}\ntasks: [{id: a, llm: {prompt: hi, attach: ["
+    for attached, refused, why in (
+        ("a.png, b.png, c.pdf, data.csv", None, ""),
+        (
+            "a.png, c.pdf, b.png, a.png, b.png",
+            3,
+            "takes at most 23,068,672 bytes of files in one request, not 25,700,000",
+        ),
+        ("many.pdf, data.csv, many.pdf", 2, "takes at most 100 pages of PDF files in one request, not 120"),
+    ):
+        write("w.nika.yaml", f"{head}{attached}]}}}}]\n")
+        found = nika("validate", "w.nika.yaml", "--format", "json").json["files"][0]["problems"]
+        before = ", ".join(attached.split(", ")[:refused])
+        column = len(head.splitlines()[1]) + len(before) + 3
+        assert [each["column"] for each in found] == ([] if refused is None else [column])
+        assert why in "".join(each["message"] for each in found)
+
+
+def test_files_of_values_that_are_too_much_together_are_not_sent(nika: Nika, write: Write, files: Path) -> None:
+    write(
+        "w.nika.yaml",
+        """\
+        agent: {model: mock}
+        tasks:
+          - id: draw
+            shell: |
+              head -c 30000000 /dev/zero | tr '\\0' a > ${run.folder}/a.txt
+              echo ${run.folder}/a.txt
+          - {id: look, llm: {prompt: hi, attach: ["{{draw}}", "{{draw}}", "{{draw}}"]}}
+        """,
+    )
+    error = nika("run", "w.nika.yaml", "--format", "json").tasks["look"]["error"]
+    assert error["category"] == "config"
+    assert "90,000,000 bytes of files for one prompt; at most 67,108,864" in error["message"]
 
 
 def test_a_plan_lists_the_files(nika: Nika, write: Write, files: Path) -> None:
     write(
         "w.nika.yaml",
-        "agent: {model: mock, provider: mock}\ntasks: [{id: a, llm: {prompt: hi, attach: [chart.png, data.csv]}}]\n",
+        "agent: {model: mock, provider: mock}\ntasks: [{id: a, llm: {prompt: hi, attach: [notes.txt, data.csv]}}]\n",
     )
+    write("notes.txt", "Seventeen.")
     done = nika("plan", "w.nika.yaml")
-    assert "touches path: chart.png" in done.out
+    assert "touches path: notes.txt" in done.out
     assert "touches path: data.csv" in done.out
 
 

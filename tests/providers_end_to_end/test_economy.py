@@ -117,7 +117,7 @@ def test_a_run_that_is_stopped_while_it_waits_goes_on_with_its_batch(
         if "as a batch" in line:  # told when it is durable
             process.send_signal(how)
             break
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=120)
     if how is signal.SIGINT:
         assert process.returncode == 4, err
         assert json.loads(out.splitlines()[-1])["data"]["status"] == "paused"
@@ -138,7 +138,7 @@ def test_without_a_history_an_interrupted_run_cannot_be_paused(
         if "as a batch" in line:
             process.send_signal(signal.SIGINT)
             break
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert process.returncode == 130
 
 
@@ -201,14 +201,14 @@ def test_a_run_that_is_killed_before_it_is_given_its_batch_finds_it_and_sends_no
 
     def late(record: Any, *more: Any, **named: Any) -> Any:
         taken.set()
-        assert killed.wait(30)
+        assert killed.wait(120)
         return answer(record, *more, **named)
 
     monkeypatch.setattr(answers, answering, late)  # it has the batch, and has not said so
     write("w.nika.yaml", f"agent: {{model: {model}}}\ntasks: [{{id: a, llm: one}}, {{id: b, llm: two}}]\n")
     process = start("run", "w.nika.yaml", "--economy")
     try:
-        assert taken.wait(30)
+        assert taken.wait(120)
         process.kill()
         process.wait()
     finally:

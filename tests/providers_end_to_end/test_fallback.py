@@ -53,6 +53,7 @@ def test_another_vendor_answers_and_result_journal_and_terminal_say_so(
     assert asked(servers) == ["claude-sonnet-5", "gpt-4o"]
     shown = nika("runs", "show", "last", "--format", "json").json
     assert shown["tasks"][0]["usage"]["models"] == ["gpt-4o"]
+    assert ", by gpt-4o" in nika("runs", "show", "last").out
 
 
 def test_the_events_name_the_model_that_answered_and_those_that_did_not(nika: Nika, write: Write, servers: Any) -> None:

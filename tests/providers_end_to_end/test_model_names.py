@@ -33,7 +33,7 @@ def test_models_are_listed_with_price_context_abilities_and_the_projects_names(n
         "name": "gpt-5-mini",
         "contextTokens": 400_000,
         "maxOutputTokens": 128_000,
-        "abilities": ["tools", "effort", "images", "pdf", "jsonSchema", "batch"],
+        "abilities": ["tools", "effort", "images", "pdf", "jsonSchema", "promptCache", "batch"],
         "tiers": ["small"],
         "price": {"inputPerMillion": 0.25, "outputPerMillion": 2.0},
     }
@@ -68,6 +68,33 @@ def test_a_server_that_does_not_answer_is_no_failure_of_the_list(
     assert "claude-sonnet-5: $" in done.out
     assert "only what is known without its server" in done.out
     assert checked.code == 1
+
+
+ODD: list[Any] = [{"id": 5}, None, {"id": ["x"]}, "s", {"id": ""}, {"name": "house"}, {"id": "a\x1b[31m"}]
+ODD += [{"id": f"m-{number}"} for number in range(10_000)]
+ODD += [{"id": "p", "pricing": {"prompt": "0.000001", "completion": "0.000002"}}]
+ODD += [{"id": "q", "pricing": {"prompt": "NaN", "completion": "1e999999"}}]
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (json.dumps({"data": ODD}), ["house: unpriced", "a\\x1b[31m: unp", "m-9999: unpriced", "p: $1", "q: unpriced"]),
+        ('[{"id": "house"}]', ["house: unpriced"]),
+        ("<html><title>Login</title></html>", ["not a JSON object (application/json): Login"]),
+        ("[" * 100_000, ["not a JSON object"]),
+    ],
+    ids=["odd entries", "a list", "a page", "deep"],
+)
+def test_whatever_a_server_lists_the_rest_is_shown(
+    nika: Nika, write: Write, monkeypatch: pytest.MonkeyPatch, body: str, shown: list[str]
+) -> None:
+    with FaultServer(lambda request: FaultAnswer([body.encode()])) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
+        done = nika("providers", "--models")
+    assert done.code == 0
+    assert [text for text in shown if text not in done.out] == []
+    assert "\x1b[31m" not in done.out
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,15 @@ def test_a_wrong_option_is_told_with_its_place(
     assert problem["line"] == line
     assert words in problem["message"] + problem.get("hint", "")
     assert nika("run", "w.nika.yaml").code == 2
+    mocked = nika("run", "w.nika.yaml", "--mock")
+    assert (mocked.code, f"w.nika.yaml:{line}:" in mocked.err, words in mocked.err) == (2, True, True)
     assert apis(server) == []
+
+
+def test_a_mocked_run_is_not_stopped_by_a_provider_that_is_not_there(nika: Nika, write: Write) -> None:
+    write("w.nika.yaml", flow("options: {api: chat}").replace("gpt-4o", "acme-large\n  provider: acme"))
+    assert nika("run", "w.nika.yaml").code == 2
+    assert nika("run", "w.nika.yaml", "--mock").code == 0
 
 
 def test_options_for_a_provider_without_any_are_an_error(nika: Nika, write: Write) -> None:

@@ -192,3 +192,25 @@ def test_a_plans_low_bound_counts_on_the_cache_and_its_high_bound_on_none(
         reply = 100 * Decimal(50)
         most = (estimate["tokensHigh"] - 100) * high
         assert estimate["costUsdHigh"] == pytest.approx(float((most + reply) / 1_000_000))
+
+
+@pytest.mark.parametrize(
+    ("words", "model", "low"),
+    [(1500, "gpt-5", "1"), (300, "gpt-5", "10"), (1500, "gpt-4-turbo", "10")],
+    ids=["long", "too short to be cached", "a model that caches nothing"],
+)
+def test_a_plans_low_bound_counts_on_what_openai_caches_by_itself(
+    nika: Nika, write: Write, monkeypatch: pytest.MonkeyPatch, words: int, model: str, low: str
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    price = "{inputPerMillion: 10, outputPerMillion: 50, cachedPerMillion: 1}"
+    write("nika.yaml", f"prices: {{gpt-5: {price}, gpt-4-turbo: {price}}}\n")
+    text = (
+        f"agent: {{model: {model}, maxTokens: 100, cachePrompt: false}}\ntasks: [{{id: a, llm: '{'word ' * words}'}}]\n"
+    )
+    write("w.nika.yaml", text)
+    (task,) = nika("plan", "w.nika.yaml", "--format", "json").json["tasks"]
+    estimate = task["estimate"]
+    assert estimate["costUsdLow"] == pytest.approx(float(estimate["tokensLow"] * Decimal(low) / 1_000_000))
+    most = (estimate["tokensHigh"] - 100) * Decimal(10) + 100 * Decimal(50)
+    assert estimate["costUsdHigh"] == pytest.approx(float(most / 1_000_000))

@@ -330,6 +330,22 @@ def test_answers_are_for_mocked_runs(project: Project) -> None:
     assert "did you mean 'ask'?" in refused.err
 
 
+def test_answers_that_nothing_asked_for_are_named(project: Project) -> None:
+    project.write(ASK + "- {id: end, set: '{{ask}}'}\n")
+    (project.folder / "answers.yaml").write_text("ask: yes\nend: yes\n")
+    done = project.nika("run", "w.nika.yaml", "--mock", "--answers", "answers.yaml")
+    assert done.code == 0
+    assert "nothing asked for these answers: end\n" in done.err
+
+
+def test_a_field_that_could_never_be_given_on_the_command_line_is_refused(project: Project) -> None:
+    form = "{message: x, form: {'a=b': {type: int}}}"
+    project.write(f"- {{id: ask, ask: {form}}}\n- {{id: end, set: '{{{{ask}}}}'}}\n")
+    refused = project.nika("validate", "w.nika.yaml")
+    assert refused.code == 2
+    assert "the name of `a=b`: it contains `=`, and `-i NAME=VALUE` could never set it" in refused.err
+
+
 def test_programs_answer_by_the_public_face(project: Project) -> None:
     run = paused(project, ASK)
     (asked,) = nika.questions("last", folder=project.folder)

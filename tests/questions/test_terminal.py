@@ -15,7 +15,7 @@ import pytest
 from ..signals.conftest import Project
 
 NIKA = str(Path(sys.executable).with_name("nika"))
-PATIENCE = 30.0  # seconds of real time until a test gives up
+PATIENCE = 120.0  # seconds of real time until a test gives up
 TMUX = shutil.which("tmux")
 
 pytestmark = pytest.mark.skipif(TMUX is None, reason="tmux is not installed")

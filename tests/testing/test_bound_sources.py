@@ -11,14 +11,14 @@ from nika_core.plugin import Json, Placeholder, Scope, Source, SourceReport, Val
 from nika_core.testing import NotConformant
 from nika_core.testing.source_checks import check_bound, check_bound_default
 
-BINDINGS: dict[str, Json] = {"each": {"item": 3}}
+BINDINGS: dict[str, Json] = {"item": {"item": 3}}
 
 
 class Honest(Source):
     """Reads the item."""
 
     def check(self, placeholder: Placeholder, scope: Scope, report: SourceReport) -> None:
-        if "each" not in scope.bindings:
+        if "item" not in scope.bindings:
             report("there is no item here")
 
     def depends_on(self, placeholder: Placeholder) -> Iterable[str]:
@@ -26,7 +26,7 @@ class Honest(Source):
 
     def resolve(self, placeholder: Placeholder, values: Values) -> Json:
         try:
-            value: Json = values.bindings["each"][placeholder.path[0]]
+            value: Json = values.bindings["item"][placeholder.path[0]]
         except KeyError:
             raise TemplateValueError("there is no such value") from None
         return value
@@ -61,7 +61,7 @@ def test_a_source_that_keeps_the_rules_passes() -> None:
     ("source", "message"),
     [
         (Strict, "is refused: it is never fine"),
-        (Lax, "is accepted in a task that has no each"),
+        (Lax, "is accepted in a task that has no item"),
         (Wrong, "is 'wrong', not 3"),
         (Failing, "fails: .*it has no value"),
     ],

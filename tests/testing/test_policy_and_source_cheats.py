@@ -21,6 +21,12 @@ POLICIES = {
     "Speechless": {"admission"},
     "Counting": {"order"},
     "Waiting": {"quick"},
+    "Hanging": {"quick"},
+    "Deaf": {"accounts"},
+    "Forgetful": {"accounts"},
+    "Eager": {"accounts"},
+    "Impatient": {"admission"},
+    "Vague": {"accounts"},
 }
 SOURCES = {
     "HonestSource": set(),
@@ -45,9 +51,11 @@ def caught(*checks: Callable[[], Any]) -> set[str]:
 
 @pytest.mark.parametrize("word", POLICIES)
 def test_a_policy_that_cheats_is_caught_by_the_check_of_the_rule_that_it_breaks(
-    word: str, install: Callable[[str], None]
+    word: str, install: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install("limit_policies")
+    if word == "Hanging":
+        monkeypatch.setattr(policy_checks, "HANGS_SECONDS", 0.05)
     kit = LimitPolicyConformance()
     kit.word = word  # type: ignore[misc]  # an author's subclass says it
     environs = policy_checks.environs(("CHEAT_MAX_TASKS",))
@@ -57,6 +65,7 @@ def test_a_policy_that_cheats_is_caught_by_the_check_of_the_rule_that_it_breaks(
             lambda: description_checks.check_description(Kind.LIMIT_POLICY, word),
             lambda: policy_checks.check_bounds(kit.make, environs),
             lambda: policy_checks.check_admit(kit.make, None if word != "Waiting" else few),
+            lambda: policy_checks.check_accounts(kit.make),
             lambda: policy_checks.check_order(kit.make, environs, None if word != "Waiting" else few),
             lambda: policy_checks.check_quick(kit.make, environs, few),
         )

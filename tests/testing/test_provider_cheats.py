@@ -42,6 +42,8 @@ CHEATS = {
     "imagining": "abilities",
     "caching": None,
     "wishless": "abilities",
+    "discreet": "abilities",
+    "boundless": "info",
     "restless": "abilities",
 }
 BROKEN = {"endless": {"counts", "faults", "closes", "abilities"}}  # without an end, little else can be seen

@@ -71,7 +71,7 @@ REQUEST = b'POST /p HTTP/1.1\r\ncontent-length: 8\r\nx-a: 1\r\n\r\n{"n": 1}'
 async def test_a_raw_server_sends_what_it_is_told_and_keeps_what_it_is_asked(
     write: Callable[[RawServer], None], sent: bytes, goes_on: bool
 ) -> None:
-    async with RawServer() as server, asyncio.timeout(10):
+    async with RawServer() as server, asyncio.timeout(60):
         write(server)
         reader, writer = await asyncio.open_connection("127.0.0.1", int(server.url.rpartition(":")[2]))
         for _ in range(2 if goes_on else 1):
@@ -87,7 +87,7 @@ async def test_a_raw_server_sends_what_it_is_told_and_keeps_what_it_is_asked(
 
 
 async def test_a_raw_server_that_hangs_says_nothing_more_and_ends_all_the_same() -> None:
-    async with RawServer() as server, asyncio.timeout(10):
+    async with RawServer() as server, asyncio.timeout(60):
         server.raw(b"half", "hang")
         reader, writer = await asyncio.open_connection("127.0.0.1", int(server.url.rpartition(":")[2]))
         writer.write(REQUEST)

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -106,16 +105,15 @@ async def test_a_process_has_time_to_end_well(sh: Any, tmp_path: Path) -> None:
 
 async def test_cancelled_once_more_it_does_not_wait(sh: Any) -> None:
     shown: list[str] = []
-    task = asyncio.ensure_future(sh("trap '' TERM; echo $$; sleep 60; sleep 60", show=shown.append, grace=30.0))
+    task = asyncio.ensure_future(sh("trap '' TERM; echo $$; sleep 600; sleep 600", show=shown.append, grace=600.0))
     while not shown:
         await asyncio.sleep(0.01)
-    begun = time.monotonic()
     task.cancel()
     await asyncio.sleep(0.05)
     task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert time.monotonic() - begun < 10
+    async with asyncio.timeout(120):  # far less than its grace
+        with pytest.raises(asyncio.CancelledError):
+            await task
     assert _gone(int(shown[0]))
 
 
@@ -147,7 +145,7 @@ async def test_children_that_others_started_are_left_to_them(sh: Any) -> None:
     foreign = subprocess.Popen(["sh", "-c", "exit 7"], start_new_session=True)
     plain = subprocess.Popen(["sleep", "60"])
     await sh("sleep 0.1; setsid sleep 60 >/dev/null 2>&1 &", grace=0.1)
-    assert foreign.wait(timeout=5) == 7
+    assert foreign.wait(timeout=60) == 7
     assert plain.poll() is None
     plain.kill()
     plain.wait()
@@ -184,7 +182,7 @@ async def test_a_sweep_kills_what_does_not_listen(tmp_path: Path) -> None:
     assert child.stdout is not None
     child.stdout.readline()
     assert await sweep("stubborn", grace=0.1) >= 1
-    assert child.wait(timeout=5) == -signal.SIGKILL
+    assert child.wait(timeout=60) == -signal.SIGKILL
     child.stdout.close()
 
 
@@ -197,7 +195,7 @@ def test_a_nika_within_a_nika_keeps_both_marks(tmp_path: Path) -> None:
         print(ended.stdout.text())
     """)
     environment = {**os.environ, "NIKA_PROCESS": "outer/1"}
-    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=30)
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
     outer, inner = ended.stdout.split()
     assert outer == "outer/1"
     assert inner.startswith("inner/")

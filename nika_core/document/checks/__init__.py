@@ -11,6 +11,7 @@ from nika_core.document.checks.conditions import check_conditions
 from nika_core.document.checks.flow_conditions import check_flow_conditions
 from nika_core.document.checks.groups import check_groups
 from nika_core.document.checks.known_values import check_values
+from nika_core.document.checks.late_values import check_late_values
 from nika_core.document.checks.payload_checks import CheckedPayload, TaskPayloads, check_payloads, check_unread
 from nika_core.document.checks.references import check_references
 from nika_core.document.checks.retry_limits import check_attempts
@@ -36,6 +37,7 @@ _CHECKS = (
     check_conditions,
     check_flow_conditions,
     check_references,
+    check_late_values,
     check_cycles,
     check_output,
     check_outputs,

@@ -14,7 +14,7 @@ from nika_core.model.graph import Graph, build_graph
 from nika_core.model.json import JsonObject
 from nika_core.model.limits import Limits
 from nika_core.model.template import Placeholder
-from nika_core.model.workflow import NodePath, Task, Workflow
+from nika_core.model.workflow import Binding, NodePath, Task, Workflow
 from nika_core.plugin import Keyword, Scope
 
 
@@ -60,9 +60,25 @@ def is_known_before_run(catalog: PluginCatalog, placeholder: Placeholder) -> boo
     """Return whether a placeholder's value is known before anything runs. Raise PluginError."""
     return all(
         catalog.template_source(member.source).known_before_run
+        and not catalog.template_source(member.source).late
         and not tuple(catalog.source(member.source).depends_on(member))
         for member in placeholder.members
     )
+
+
+def reads(catalog: PluginCatalog, reference: Placeholder, binding: Binding) -> bool:
+    """Return whether a reference's value is taken from such a binding of its task; False if its source is unknown."""
+    try:
+        return catalog.template_source(reference.source).binding is binding
+    except NikaError:  # reported elsewhere
+        return False
+
+
+def is_late(catalog: PluginCatalog, placeholder: Placeholder) -> bool:
+    """Return whether a value that a placeholder may have is a secret that is known only when its task starts."""
+    with suppress(NikaError):  # reported elsewhere
+        return any(catalog.template_source(member.source).late for member in placeholder.members)
+    return False
 
 
 @dataclass

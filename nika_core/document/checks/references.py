@@ -7,21 +7,19 @@ from functools import partial
 from typing import Final
 
 from nika_core import codes
-from nika_core.document.checks.check_context import Context, is_known_before_run, place_of
+from nika_core.document.checks.check_context import Context, is_known_before_run, is_late, place_of, reads
 from nika_core.errors import NikaError, Place, Problem
 from nika_core.model.bounded import shorten
 from nika_core.model.limits import LimitKind
 from nika_core.model.nearest import nearest
 from nika_core.model.payload_tree import list_parts, placeholders_in, templates_in
 from nika_core.model.template import Placeholder, TypedTemplate
-from nika_core.model.workflow import ITEM_SOURCE, Condition, NoOutputs, Task
+from nika_core.model.workflow import Binding, Condition, NoOutputs, Task
 from nika_core.plugin import TypedSource
 from nika_core.template import why_not_piped
 from nika_core.values import dataclass, replace
 
 _NO_BINDINGS: Final[frozenset[str]] = frozenset()
-_ROUND: Final = "last"
-_STATUS: Final = "status"  # of the run, in cleanup
 _ALL_TASKS: Final = (
     "it is the same for all tasks, and fixed before any of them runs; put it in the task's `systemPrompt`"
 )
@@ -151,11 +149,11 @@ def check_references(context: Context) -> Iterator[Problem]:
                 )
         yield from _check_group(context, references, task, bindings)
         at = partial(place_of, task.at, ("when",))
-        yield from _check_condition(context, references, task.when, task.id, at, bindings - {_ROUND})
+        yield from _check_condition(context, references, task.when, task.id, at, bindings - {Binding.ROUND})
         stand_in = () if task.stand_in is None else placeholders_in(task.stand_in, ("onError", "value"))
         for path, placeholder in stand_in:
             at = partial(place_of, task.at, path)
-            yield from references.problems(placeholder, at, bindings & {_STATUS})
+            yield from references.problems(placeholder, at, bindings & {Binding.STATUS})
             if task.id in context.depends_on(placeholder):
                 message = f"{_short(placeholder)}: what stands in for '{task.id}' cannot depend on its own output"
                 yield Problem(codes.CYCLE, message, at(placeholder), "a value can name other tasks only")
@@ -209,7 +207,9 @@ def _check_known(
     items: bool = False,
 ) -> Iterator[Problem]:
     """Check a placeholder whose value must be known before any task runs; `items`: or be an item's."""
-    members = [member for member in placeholder.members if not items or member.source != ITEM_SOURCE]
+    if is_late(context.catalog, placeholder):
+        return  # reported with all secrets that stand in a wrong place
+    members = [member for member in placeholder.members if not (items and reads(context.catalog, member, Binding.ITEM))]
     if any(task in context.tasks for member in members for task in context.depends_on(member)):
         what = "a task's output"
     elif not all(is_known_before_run(context.catalog, member._replace(alternatives=())) for member in members):
@@ -222,7 +222,11 @@ def _check_known(
 
 def _bindings(task: Task) -> frozenset[str]:
     """Return what a task's payload may name beside tasks, inputs and the like."""
-    names = {ITEM_SOURCE: task.for_each is not None, _ROUND: task.repeat is not None, _STATUS: task.always}
+    names = {
+        Binding.ITEM: task.for_each is not None,
+        Binding.ROUND: task.repeat is not None,
+        Binding.STATUS: task.always,
+    }
     return frozenset(name for name, has in names.items() if has)
 
 
@@ -230,7 +234,7 @@ def _check_group(context: Context, references: _References, task: Task, bindings
     """Check what `forEach` and `repeat` refer to. Only `key` speaks of an item, only `until` of the task itself."""
     if task.for_each is not None:
         for path, placeholder in placeholders_in(list_parts(task.for_each)):
-            own = bindings if path[0] == "key" else bindings & {_STATUS}
+            own = bindings if path[0] == "key" else bindings & {Binding.STATUS}
             at = partial(place_of, task.at, ("forEach", *path))
             yield from references.problems(placeholder, at, own)
             if task.id in context.depends_on(placeholder):

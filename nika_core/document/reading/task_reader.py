@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nika_core import codes
+from nika_core.document.checks.check_context import reads
 from nika_core.document.plugin_catalog import PluginCatalog, called_otherwise
 from nika_core.document.reading import workflow_schema
 from nika_core.document.reading.condition_reader import ConditionReader
@@ -29,7 +30,7 @@ from nika_core.model.bounded import shorten, why_not_an_id
 from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.nearest import nearest
 from nika_core.model.template import Template
-from nika_core.model.workflow import Mode, NodePath, OnError, OutputSpec, Retry, Task
+from nika_core.model.workflow import Binding, Condition, Mode, NodePath, OnError, OutputSpec, Retry, Task
 from nika_core.plugin import Keyword
 
 _TASKS_BETWEEN_CHECKS: Final = 64
@@ -182,6 +183,7 @@ class TaskReader:
         on_error, stand_in = OnError.FAIL, None
         if "onError" in node:
             on_error, stand_in = read_error_rule(node["onError"], OnError, "onError", issues)
+        per_item = for_each is not None and when is not None and self._reads_items(when)
         retry = fields.get("retry")
         allowed, disallowed, asked = (
             read_entries(fields.get(key), key, issues) if key in fields else () for key in _TOOL_LISTS
@@ -207,9 +209,14 @@ class TaskReader:
             None,
             stand_in,
             bool(fields.get("always")),
+            per_item,
             place,
             self._locator_of(node, entry, keyword.keyword, texts),
         )
+
+    def _reads_items(self, condition: Condition) -> bool:
+        members = (member for placeholder in condition.placeholders for member in placeholder.members)
+        return any(reads(self.catalog, member, Binding.ITEM) for member in members)
 
     def _locator_of(self, node: dict[Any, Any], entry: int, keyword: Keyword, texts: Texts) -> TaskLocator:
         return TaskLocator(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,6 +47,7 @@ class LoadedWorkflow:
     graph: Graph | None = None
     inner: InnerWorkflow | None = None  # the same for a task that stands for it
     texts: Mapping[str, str] = field(default_factory=dict)  # of the other files that problems are in, by path
+    digests: Mapping[str, str] = field(default_factory=dict)  # `sha256:...` of each file, by path, its own first
 
     @property
     def valid(self) -> bool:
@@ -87,7 +89,13 @@ def load_workflow(
 
 
 def _with_others(loaded: LoadedWorkflow, others: Mapping[str, LoadedWorkflow]) -> LoadedWorkflow:
-    """Return a workflow with the problems of the files that it calls: it is valid if they are."""
+    """Return a workflow with the digests and problems of the files that it calls: it is valid if they are."""
+    if not others:
+        return loaded
+    digests = dict(loaded.digests)
+    for other in others.values():
+        digests |= other.digests
+    loaded = replace(loaded, digests=digests)
     problems = tuple(dict.fromkeys(problem for other in others.values() for problem in other.problems))
     if not problems:
         return loaded
@@ -107,10 +115,11 @@ def _read(options: _LoadOptions, text: bytes | None, deadline: ValidationDeadlin
     decoded = decode_source(data, str(path))
     if isinstance(decoded, Problem):
         return LoadedWorkflow(None, (decoded,))
+    digests = {str(path): f"sha256:{hashlib.sha256(data).hexdigest()}"}
     data = data.removeprefix(b"\xef\xbb\xbf")
     try:
         with _gc_paused():
-            return _load(options, data, decoded, deadline)
+            return replace(_load(options, data, decoded, deadline), digests=digests)
     except OutOfTimeError:
         return LoadedWorkflow(None, (deadline.problem(str(path)),), decoded)
     except RecursionError:

@@ -10,6 +10,7 @@ from nika_core.model.approval import ToolGrant
 from nika_core.model.codec import message_json, message_of
 from nika_core.model.ids import NodeId
 from nika_core.model.json import JsonObject
+from nika_core.model.late_values import LateLeaf
 from nika_core.model.limits import Limit, Limits, Unit
 from nika_core.model.workflow import AgentBlock, Mode, OutputSpec, Retry
 
@@ -31,6 +32,7 @@ def call_json(call: TaskCall) -> JsonObject:
     values["signals"] = dict(call.signals)
     values["deadlines"] = dict(call.deadlines)
     values["budgets"] = [budget._asdict() for budget in call.budgets]
+    values["late"] = [leaf.as_json() for leaf in call.late]
     return values
 
 
@@ -48,6 +50,7 @@ def call_of(data: JsonObject) -> TaskCall:
     values["agent"] = _agent_of(data["agent"])
     values["limits"] = Limits(Limit(**{**limit, "unit": Unit(limit["unit"])}) for limit in data["limits"])
     values["budgets"] = tuple(InnerBudget(**budget) for budget in data["budgets"])
+    values["late"] = tuple(map(LateLeaf.of, data.get("late", ())))
     return TaskCall(**values)
 
 

@@ -22,7 +22,7 @@ from nika_core.model.json import Json, JsonObject
 from nika_core.model.message import Message
 from nika_core.model.state import Failure, TaskResult
 from nika_core.model.usage import NOTHING, Usage
-from nika_core.model.workflow import ItemError
+from nika_core.model.workflow import Binding, ItemError
 
 _NAMED: Final = 3  # failed items that a message names; `${error.task.items}` has them all
 
@@ -109,7 +109,7 @@ class EachExpansion:
         node.parent, node.index, node.key = self, index, item.key
         node.first_epoch = group.epoch
         place: dict[str, Json] = {"item": item.value, "index": index, "number": index + 1, "key": item.key}
-        node.bindings = {**group.bindings, "each": place}
+        node.bindings = {**group.bindings, Binding.ITEM: place}
         self.active[index] = node
         return node
 
@@ -217,7 +217,7 @@ class LoopExpansion:
         last: dict[str, Json] = {"round": self.number - 1} if self.number > 1 else {}
         if self.last.has_output:
             last["output"] = self.last.output
-        node.bindings = {**group.bindings, "last": last}
+        node.bindings = {**group.bindings, Binding.ROUND: last}
         self.active = node
         return node
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from nika_core.model.codec import message_json
 from nika_core.model.json import JsonObject
+from nika_core.model.late_values import late_leaves
 from nika_core.model.message import Message
 from nika_core.model.template import Template
 from nika_core.model.workflow import AgentBlock, Task
@@ -85,11 +86,15 @@ def definition_hash(
 def payload_hash(payload: Any, written: Any, conversation: Sequence[str] = ()) -> str:
     """What the task was really given: its resolved payload and the conversation that it saw.
 
+    A secret counts by its name: its value is not known here, and belongs in no hash.
+
     Args:
         written: the payload as its author wrote it. Where nothing was put into it, its definition says it all.
     """
     if payload == written:
         return digest(conversation) if conversation else SAME
+    if late := late_leaves(payload):
+        payload = [payload, [leaf.as_json() for leaf in late]]
     return digest([payload, *conversation] if conversation else payload)
 
 

@@ -10,6 +10,7 @@ from nika_core.model.approval import ToolGrant
 from nika_core.model.events import NO_DATA
 from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
+from nika_core.model.late_values import LateLeaf
 from nika_core.model.limits import Limits
 from nika_core.model.message import Message
 from nika_core.model.state import Failure, RunResult
@@ -102,7 +103,8 @@ class TaskCall(NamedTuple):
     `agent` has its system prompt resolved. `limits` are those of the run. `signals` is what the node was given by what
     it waited for, and `deadlines` until when it waits, in seconds since the epoch, both by key.
     `budgets` are those of the workflows that it is inside of. `grants` are the tool calls that people have allowed for
-    the rest of the run.
+    the rest of the run. `late` are the texts of the payload whose secrets the attempt fills in: a call has only their
+    names, and the values are fetched on the machine that makes the attempt.
     """
 
     node: NodeId
@@ -129,6 +131,7 @@ class TaskCall(NamedTuple):
     idle_timeout: float | None = None
     env: Mapping[str, str] = {}
     budgets: tuple[InnerBudget, ...] = ()
+    late: tuple[LateLeaf, ...] = ()
 
 
 class Action(StrEnum):

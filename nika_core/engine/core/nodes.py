@@ -37,7 +37,7 @@ class Node:
         index: which item (from 0) or round (from 1).
         key: an item's name for people.
         first_epoch: what it starts under; later ones than 1 if what it belongs to is done again.
-        bindings: values of the sources `each` and `last`.
+        bindings: what its list and its loop give it, by `Binding`.
         waiting_for: edges from tasks that have not ended for good.
         outcome: the last one.
         asking: the epoch about which the main agent is asked; 0: it is not.

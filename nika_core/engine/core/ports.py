@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
+from nika_core import codes
 from nika_core.engine.core.messages import InnerBudget, Wait
 from nika_core.errors import Category, TaskError
+from nika_core.model.codec import usage_json
 from nika_core.model.ids import identity_in
-from nika_core.model.json import Json
+from nika_core.model.json import Json, JsonObject
+from nika_core.model.template import Placeholder
 from nika_core.model.usage import Usage
 from nika_core.model.workflow import AgentBlock
-from nika_core.plugin import Admission, ModelInfo, ModelReply, ModelRequest, Refusal
+from nika_core.plugin import ModelInfo, ModelReply, ModelRequest
 from nika_core.values import dataclass, field
 
 
@@ -108,6 +111,45 @@ class ModelCaller(Protocol):
         ...
 
 
+class MissingSecretError(TaskError):
+    """No secret source has a secret: a default of the placeholder stands in for it."""
+
+
+class LateValues(Protocol):
+    """Gets secrets, on the machine that makes the attempt. Whatever it returns is masked from then on."""
+
+    async def resolve(self, placeholder: Placeholder) -> Json:
+        """Return the value of one reference of a late template source.
+
+        Raises MissingSecretError if no source has the secret, and NikaError if it cannot be had.
+        """
+        ...
+
+    async def secret(self, name: str) -> str:
+        """Return a secret. Raise like `resolve`."""
+        ...
+
+    async def close(self) -> None:
+        """Forget all; called once, at the end of the run. Raise nothing."""
+        ...
+
+
+class NoSecrets:
+    """For runs without secret sources."""
+
+    async def resolve(self, placeholder: Placeholder) -> Json:
+        raise _no_secret(placeholder.text)
+
+    async def secret(self, name: str) -> str:
+        raise _no_secret(f"'{name}'")
+
+    async def close(self) -> None: ...
+
+
+def _no_secret(what: str) -> MissingSecretError:
+    return MissingSecretError(f"{what}: there is no secret source", category=Category.CONFIG, code=codes.MISSING_SECRET)
+
+
 class MaskedStream(Protocol):
     """Masks text that comes in pieces: a secret may be cut in two."""
 
@@ -162,6 +204,26 @@ def ignored(values: Iterable[str]) -> None:
     """Secrets where nothing is masked."""
 
 
-def admitted(request: Admission) -> Refusal | None:
-    """A policy without objections."""
-    return None
+SENT: Final = "sent:"  # begins the call cache's name of what a call took
+
+
+def note_sent(
+    call_cache: CallCache,
+    key: str,
+    note: str,
+    told: Usage,
+    unknown: Usage,
+    about: JsonObject | None = None,
+    *,
+    settled: bool = False,
+) -> None:
+    """Keep what a call took, and what it may have taken that nobody knows of: its worst case before it is sent. So a
+    run that is killed meanwhile does not take it for unspent when it is resumed.
+
+    Args:
+        note: tells this sending of the call apart from all others.
+        about: whose it is, for the limit policies; None: none wants to know.
+        settled: whether the limit policies know what it took.
+    """
+    value: dict[str, Json] = {"told": usage_json(told), "unknown": usage_json(unknown), **(about or {})}
+    call_cache.put(key, SENT + note, {**value, "settled": True} if settled else value)

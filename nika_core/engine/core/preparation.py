@@ -12,6 +12,7 @@ from nika_core.engine.core.nodes import Node
 from nika_core.engine.core.reuse import FRESH, NO_DEADLINES, Reuse, ReuseDecision
 from nika_core.engine.core.run_state import RunState
 from nika_core.model.json import Json, JsonObject
+from nika_core.model.late_values import late_leaves
 from nika_core.model.message import Message
 
 
@@ -82,6 +83,7 @@ class Preparation:
             epoch=epoch,
             key=f"{self._plan.run_id}/{node.identity}#{epoch}",
             payload=payload,
+            late=late_leaves(payload),
             run_id=self._plan.run_id,
             workflow=plan.name,
             folder=plan.folder,

@@ -1,7 +1,7 @@
 """The one resilient wrapper around every provider.
 
 A call is, in this order: filled with the agent block's defaults, looked up among the replies that were paid for
-already, counted, checked against the model's context, put to the limit policies, reserved in the budgets, held to the
+already, counted, checked against the model's context, reserved in the budgets, put to the limit policies, held to the
 provider's rates, let through by its circuit breaker, streamed, settled with its real usage, and kept.
 
 It is not tried again here. Attempts are the task's (`retry.max` of them in all, however many calls it makes); another
@@ -16,8 +16,10 @@ from dataclasses import replace
 from typing import Final
 
 from nika_core.engine.core.messages import Signal, Wait
+from nika_core.engine.core.policy_gate import PolicyGate
 from nika_core.engine.core.ports import CallScope, Suspended
 from nika_core.engine.fair_turns import FairTurns
+from nika_core.engine.llm.admitted_calls import AdmittedCalls, note_call
 from nika_core.engine.llm.batching import Batches, BatchPolicy
 from nika_core.engine.llm.breaker import BreakerSettings, Permit
 from nika_core.engine.llm.budget import Budget, Reservation
@@ -34,9 +36,9 @@ from nika_core.engine.llm.fallback import (
     options_of,
 )
 from nika_core.engine.llm.governor import Governor
+from nika_core.engine.llm.overlong import Excesses
 from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.quota import believed_limits, wants_of
-from nika_core.engine.llm.recorded_usage import note_sent
 from nika_core.engine.llm.replies import CallNames, for_provider, reply_json, reply_of, reply_parts
 from nika_core.engine.llm.request_defaults import with_defaults
 from nika_core.engine.llm.reserving import Reserver
@@ -48,7 +50,7 @@ from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.ids import NodeId
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.model.workflow import AgentBlock
-from nika_core.plugin import Admission, Finished, ModelInfo, ModelReply, ModelRequest, RateState, Refusal
+from nika_core.plugin import Finished, ModelInfo, ModelReply, ModelRequest, RateState
 
 _HUNG: Final = 10.0  # seconds without a single chunk, after which a cancelled call speaks against the provider
 
@@ -62,7 +64,7 @@ class ResilientCaller:
         budget: Budget,
         *,
         prices: Prices | None = None,
-        admit: Callable[[Admission], Refusal | None] | None = None,
+        policies: PolicyGate | None = None,
         clock: Clock | None = None,
         breaker: BreakerSettings | None = None,
         batch_policy: BatchPolicy | None = None,
@@ -74,12 +76,14 @@ class ResilientCaller:
         self._models = models or {}  # names that stand for models
         self._prices = prices or Prices()
         self._settlement = UsageSettlement(self._prices)
+        self._excesses = Excesses(self._prices)
         self._clock = clock or SystemClock()
         self._connections = Connections(directory, self._clock, breaker)
         self._batches = None if batch_policy is None else Batches(batch_policy, self._clock)
         self._reached: dict[tuple[str | None, str, bool], tuple[Connection, ModelInfo]] = {}
         self._reaching = asyncio.Lock()
         self._governor = governor
+        self._admitted = AdmittedCalls(policies, self._clock, self._tell_once)
         self._names = CallNames()
         self._progress = Progress()
         self._suspended: dict[tuple[str, str], tuple[ModelRequest, InFlightCall]] = {}
@@ -91,10 +95,11 @@ class ResilientCaller:
             self._connections,
             self._clock,
             batch_policy,
-            admit,
+            self._admitted,
             self._tell_once,
             labels or {},
             governor,
+            self._excesses,
         )
 
     async def model(self, request: ModelRequest, agent: AgentBlock) -> ModelInfo:
@@ -181,13 +186,20 @@ class ResilientCaller:
 
     async def _complete(self, request: ModelRequest, in_flight: InFlightCall, call: CallScope, name: str) -> ModelReply:
         """Send what is reserved, and keep the reply."""
-        if in_flight.batch:
-            reply = await self._send_batched(request, call, in_flight, name)
-        else:
-            reply = await self._send(request, call, in_flight)
-        call.call_cache.put(call.key, name, reply_json(reply))
-        _note(call, in_flight, reply.usage)
-        await call.barrier()
+        try:
+            if in_flight.batch:
+                reply = await self._send_batched(request, call, in_flight, name)
+            else:
+                reply = await self._send(request, call, in_flight)
+            call.call_cache.put(call.key, name, reply_json(reply))
+            note_call(call, in_flight, reply.usage)
+            await call.barrier()
+        except Suspended:
+            raise
+        except BaseException:
+            self._admitted.settle(call, in_flight)
+            raise
+        self._admitted.settle(call, in_flight)
         return reply
 
     def attend(self, node: NodeId, wait: Wait, post: Callable[[Signal], None]) -> None:
@@ -234,31 +246,34 @@ class ResilientCaller:
             in_flight.reservation.release()
             raise
         try:
-            if not in_flight.info.free:  # before anything is sent, so that not even a kill can hide it
-                in_flight.unknown = in_flight.worst
-                _note(call, in_flight, NOTHING)
+            if not in_flight.info.free or in_flight.admission is not None:
+                in_flight.unknown = in_flight.worst  # before anything is sent, so that not even a kill can hide it
+                note_call(call, in_flight, NOTHING)
                 await call.barrier()
+                await self._admitted.sending(in_flight)
                 in_flight.unknown = NOTHING
         except BaseException:
             permit.abandoned()
             in_flight.reservation.release()
             in_flight.unknown = NOTHING
-            _note(call, in_flight, NOTHING)
+            note_call(call, in_flight, NOTHING)
             raise
         in_flight.began = self._clock.monotonic()
         try:
-            finished = await stream_reply(
-                request,
-                in_flight.connection,
-                in_flight.text,
-                self._turns,
-                call.on_text,
-                call.heartbeat,
-                lambda message: self._tell_once(call, message),
-            )
+            async with self._excesses.meter(in_flight, output) as meter:
+                finished = await stream_reply(
+                    request,
+                    in_flight.connection,
+                    in_flight.text,
+                    self._turns,
+                    call.on_text,
+                    call.heartbeat,
+                    lambda message: self._tell_once(call, message),
+                    meter,
+                )
         except BaseException as error:
             usage = self._failed(in_flight, permit, error)
-            _note(call, in_flight, usage)
+            note_call(call, in_flight, usage)
             call.on_usage(usage)
             self._tell_others(in_flight, error)
             raise
@@ -303,9 +318,14 @@ class ResilientCaller:
     ) -> ModelReply:
         assert self._batches is not None
         try:
+            await self._admitted.sending(in_flight)
+        except BaseException:
+            in_flight.reservation.release()
+            raise
+        try:
             found = await self._batches.reply(name, request, in_flight.connection, call)
         except TaskError as error:
-            error.usage = self._settlement.failed(in_flight, error)
+            in_flight.told = error.usage = self._settlement.failed(in_flight, error)
             call.on_usage(error.usage)
             raise
         except Suspended:
@@ -315,6 +335,7 @@ class ResilientCaller:
             raise
         except BaseException:
             # The resumed run will learn, and count, what the batch has used.
+            in_flight.admission = None
             in_flight.charge_worst_case()
             raise
         assert found.finished is not None
@@ -329,13 +350,14 @@ class ResilientCaller:
         except BaseException:  # an end of the wrong shape: what it took stays unknown, and nobody waits for it
             in_flight.charge_worst_case()
             raise
+        self._excesses.learn(in_flight, usage.total_tokens)
         call.on_usage(usage)
         text = "".join(in_flight.text)
         try:
             finished = whole_reply(finished, in_flight.connection.provider.name, text)
         except TaskError as error:
             error.usage = usage
-            _note(call, in_flight, usage)
+            note_call(call, in_flight, usage)
             raise
         model = finished.model or in_flight.info.name
         parts = reply_parts(text, finished, in_flight.connection.provider.name)
@@ -345,9 +367,3 @@ class ResilientCaller:
         if message not in self._told:
             self._told.add(message)
             call.notice(message)
-
-
-def _note(call: CallScope, in_flight: InFlightCall, told: Usage) -> None:
-    """What is paid for is kept for a run that is resumed; a free model costs nothing twice, either."""
-    if not in_flight.info.free:
-        note_sent(call, in_flight.note, told, in_flight.unknown)

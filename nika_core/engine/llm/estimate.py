@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Final, TypeVar
 
 from nika_core import codes
-from nika_core.engine.llm.budget import MAX_BUDGET, Bound, SpendingLimits
+from nika_core.engine.llm.ledger import MAX_BUDGET, Bound, SpendingLimits
 from nika_core.engine.llm.pricing import Prices
 from nika_core.errors import RefusedError
 from nika_core.model.effort import default_max_tokens
@@ -93,7 +93,8 @@ def forecast_task(
         low += call.input_low * call.calls_low
         sent = call.input_low * call.calls_low
         # What a cache holds already is the least that a prompt can cost; nothing says that it holds it.
-        cheapest = prices.cost(provider.name, info, Usage(sent, cached_tokens=sent if _caches(call, info) else 0))
+        is_cached = _caches(call, info) or _caches_by_itself(call, info)
+        cheapest = prices.cost(provider.name, info, Usage(sent, cached_tokens=sent if is_cached else 0))
         if cheapest is None:
             unpriced[info.name] = None
         else:
@@ -191,6 +192,12 @@ def _most(call: CallEstimate, info: ModelInfo) -> Usage | None:
 
 def _caches(call: CallEstimate, info: ModelInfo) -> bool:
     return info.prompt_cache and call.cache_prompt is not False
+
+
+def _caches_by_itself(call: CallEstimate, info: ModelInfo) -> bool:
+    """Whether the provider may have cached the prompt without being asked: it may be long enough for that."""
+    least = info.cached_from
+    return least is not None and (call.input_high is None or call.input_high >= least)
 
 
 def _dearest(models: Iterable[tuple[Provider, ModelInfo]], tokens: int, prices: Prices) -> Decimal | None:

@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
 
-from nika_core.engine.core.ports import CallScope
+from nika_core.engine.core.ports import SENT
 from nika_core.engine.core.task_usage import usage_by_task
 from nika_core.engine.llm.budget import Budget
-from nika_core.model.codec import usage_json, usage_of
+from nika_core.model.codec import usage_of
 from nika_core.model.events import Event
 from nika_core.model.ids import identity_in
 from nika_core.model.json import Json
 from nika_core.model.usage import NOTHING, Usage
-
-_SENT: Final = "sent:"
-
-
-def note_sent(call: CallScope, note: str, told: Usage, unknown: Usage) -> None:
-    """Keep what a call took, and what it may have taken that nobody knows of: its worst case before it is sent. So a
-    run that is killed meanwhile does not take it for unspent when it is resumed.
-
-    Args:
-        note: tells this sending of the call apart from all others.
-    """
-    call.call_cache.put(call.key, _SENT + note, {"told": usage_json(told), "unknown": usage_json(unknown)})
 
 
 def noted_by_task(call_cache: Mapping[tuple[str, str], Json]) -> dict[str, tuple[Usage, Usage]]:
     """Return by the identity of nodes what their calls took, and what they may have taken that nobody knows of."""
     found: dict[str, tuple[Usage, Usage]] = {}
     for (key, call), value in call_cache.items():
-        if call.startswith(_SENT) and isinstance(value, dict):
+        if call.startswith(SENT) and isinstance(value, dict):
             account = identity_in(key)
             told, unknown = found.get(account, (NOTHING, NOTHING))
             found[account] = (told + usage_of(value["told"]), unknown + usage_of(value["unknown"]))

@@ -61,9 +61,11 @@ def require_abilities(request: ModelRequest, agent: AgentBlock, info: ModelInfo)
             f"The model '{info.name}' knows no effort '{request.effort}'.",
             "Remove `effort`, or choose another model.",
         )
-    files = (part for message in request.messages for part in message.parts)
+    parts = (part for message in request.messages for part in message.parts)
+    files = [part for part in parts if isinstance(part, ImagePart | DocumentPart)]
+    so_far = FilesSoFar(info)
     for part in files:
-        if isinstance(part, ImagePart | DocumentPart) and (why := why_refused(part, info)) is not None:
+        if (why := why_refused(part, info) or so_far.why_too_much(part)) is not None:
             raise _cannot(
                 f"The model '{info.name}' {why}, and this task attaches '{part.name}'.",
                 "Choose another model, or attach something else.",
@@ -96,6 +98,32 @@ def why_refused(file: ImagePart | DocumentPart | Media, info: ModelInfo) -> str 
     if ability.max_pages is not None and pages > ability.max_pages:
         return f"takes at most {ability.max_pages} pages, not {pages}"
     return None
+
+
+class FilesSoFar:
+    """Adds up the files of one request, in their order."""
+
+    def __init__(self, info: ModelInfo) -> None:
+        self._totals = info.file_totals
+        self._bytes = self._pages = self._images = 0
+        self._is_told = False
+
+    def why_too_much(self, file: ImagePart | DocumentPart | Media) -> str | None:
+        """Add a file. Return, for the first that is too much, why a model does not take it beside those before it."""
+        if self._is_told:
+            return None
+        self._bytes += len(file.data)
+        self._pages += getattr(file, "pages", 0)
+        self._images += file.media_type in IMAGES
+        for count, most, what in (
+            (self._bytes, self._totals.max_bytes, "bytes of files"),
+            (self._pages, self._totals.max_pages, "pages of PDF files"),
+            (self._images, self._totals.max_images, "images"),
+        ):
+            if most is not None and count > most:
+                self._is_told = True
+                return f"takes at most {most:,} {what} in one request, not {count:,}"
+        return None
 
 
 def _cannot(message: str, hint: str) -> TaskError:

@@ -1,4 +1,4 @@
-"""What a call may take is allowed and reserved before it is sent: with a chain, for the dearest of its models."""
+"""What a call may take is reserved and admitted before it is sent: with a chain, for the dearest of its models."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-from nika_core import codes
 from nika_core.engine.core.ports import CallScope
+from nika_core.engine.llm.admitted_calls import AdmittedCalls
 from nika_core.engine.llm.batching import BatchPolicy
 from nika_core.engine.llm.budget import Budget, Reservation
 from nika_core.engine.llm.connections import Connection, Connections
 from nika_core.engine.llm.fallback import Candidate
 from nika_core.engine.llm.governor import Governor
+from nika_core.engine.llm.overlong import Excesses
 from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.quota import wants_of
 from nika_core.engine.llm.request_defaults import fit_context, most_tokens, require_abilities, wanted_tokens
@@ -21,7 +22,7 @@ from nika_core.engine.llm.usage_settlement import InFlightCall
 from nika_core.errors import Category, TaskError
 from nika_core.model.clock import Clock
 from nika_core.model.usage import Usage
-from nika_core.plugin import Admission, ModelInfo, ModelRequest, Refusal, Stage, estimate_tokens
+from nika_core.plugin import ModelInfo, ModelRequest, estimate_tokens
 from nika_core.values import dataclass, replace
 
 _PATIENCE: Final = 2.0  # seconds that a call waits for its first model although it has a fallback
@@ -29,7 +30,8 @@ _PATIENCE: Final = 2.0  # seconds that a call waits for its first model although
 
 @dataclass(frozen=True, slots=True)
 class _Need:
-    """What a call may take: `tokens` and `cost` itself, `reserved` and `dearest` with the models that may follow it.
+    """What a call may take: `tokens` and `cost` if its server keeps to what it is asked for, `most` and `most_cost` as
+    it is known to do, `reserved` and `dearest` with the models that may follow it.
 
     `prompt` is what its prompt has, as far as anybody knows.
     """
@@ -38,8 +40,15 @@ class _Need:
     prompt: int
     tokens: int
     cost: Decimal | None
+    most: int
+    most_cost: Decimal | None
     reserved: int
     dearest: Decimal | None
+
+    def with_most(self, most: int, cost: Decimal | None) -> _Need:
+        """Return it for a model that is known to take more."""
+        dearest = max((each for each in (self.dearest, cost) if each is not None), default=None)
+        return replace(self, most=most, most_cost=cost, reserved=max(self.reserved, most), dearest=dearest)
 
 
 def _at_most(cost: Decimal | None, bound: Decimal | None) -> bool:
@@ -56,20 +65,22 @@ class Reserver:
         connections: Connections,
         clock: Clock,
         batch_policy: BatchPolicy | None,
-        admit: Callable[[Admission], Refusal | None] | None,
+        admitted: AdmittedCalls,
         tell: Callable[[CallScope, str], None],
         labels: Mapping[str, str],
         governor: Governor | None,
+        excesses: Excesses,
     ) -> None:
         self._budget = budget
         self._prices = prices
         self._connections = connections
         self._clock = clock
         self._batch_policy = batch_policy
-        self._admit = admit
+        self._admitted = admitted
         self._tell_once = tell
         self._labels = labels
         self._governor = governor
+        self._excesses = excesses
 
     async def reserve(
         self, candidates: Sequence[Candidate], call: CallScope, kept: Reservation | None
@@ -100,19 +111,31 @@ class Reserver:
             await self._refuse_while_limited(connection, info.name, wants_of(need.tokens, ready.max_tokens or 0))
         if kept is not None and kept.is_open:
             if need.reserved <= kept.tokens and _at_most(need.dearest, kept.cost):
-                return ready, self._in_flight(candidate, kept, need, batch=batch)
+                in_flight = self._in_flight(candidate, kept, need, batch=batch)
+                await self._admitted.admit(call, in_flight, candidate.name, need.most, need.most_cost)
+                return ready, in_flight
             kept.give_back()
         try:
-            reservation = await self._budget.reserve(
-                account, need.reserved, need.dearest, title=call.task_id, budgets=call.budgets
-            )
+            while True:
+                reservation = await self._budget.reserve(
+                    account, need.reserved, need.dearest, title=call.task_id, budgets=call.budgets
+                )
+                now = self._with_excess(candidate, need.tokens, need.cost, room)
+                if now == (need.most, need.most_cost):
+                    break
+                reservation.give_back()  # while it waited, another call has shown that the model takes more
+                need = need.with_most(*now)
         except TaskError as error:
-            if (need.reserved, need.dearest) != (need.tokens, need.cost) and error.hint:
+            if need.most != need.tokens and error.hint:
+                error.hint += f" '{info.name}' has taken {need.most - need.tokens:,} tokens more than it was asked to."
+            if (need.reserved, need.dearest) != (need.most, need.most_cost) and error.hint:
                 names = ", ".join(other.info.name for other in candidates[1:])
                 error.hint += f" It is reserved for the dearest of `fallback` ({names}), too."
             raise
         reservation.kept = len(candidates) > 1
-        return ready, self._in_flight(candidate, reservation, need, batch=batch)
+        in_flight = self._in_flight(candidate, reservation, need, batch=batch)
+        await self._admitted.admit(call, in_flight, candidate.name, need.most, need.most_cost)
+        return ready, in_flight
 
     async def _refuse_while_limited(self, connection: Connection, model: str, wants: Mapping[str, float]) -> None:
         """Raise TaskError if a model with others after it would have to wait for long: the next one is asked."""
@@ -158,10 +181,25 @@ class Reserver:
         candidate = candidates[0]
         ready = fit_context(candidate.request, candidate.info, prompt, room)
         tokens, cost = self._worst_case(ready, call, candidate.connection, candidate.info, prompt, batch=batch)
-        most = [(tokens, cost), *(self._at_most(other, room, prompt) for other in candidates[1:])]
-        reserved = max(each for each, _ in most)
-        dearest = max((each for _, each in most if each is not None), default=None)
-        return _Need(ready, prompt, tokens, cost, reserved, dearest)
+        most = self._with_excess(candidate, tokens, cost, room)
+        each = [most, *(self._at_most(other, room, prompt) for other in candidates[1:])]
+        reserved = max(amount for amount, _ in each)
+        dearest = max((cost for _, cost in each if cost is not None), default=None)
+        return _Need(ready, prompt, tokens, cost, *most, reserved, dearest)
+
+    def _with_excess(
+        self, candidate: Candidate, tokens: int, cost: Decimal | None, room: int | None
+    ) -> tuple[int, Decimal | None]:
+        """Return what a call takes of a model that takes more than it is asked to, in tokens and dollars.
+
+        Args:
+            room: tokens that the task may still take: a reply that is longer will be stopped there.
+        """
+        provider, info = candidate.connection.provider.name, candidate.info
+        excess = self._excesses.of(provider, info.name)
+        if room is not None:
+            excess = max(0, min(excess, room - tokens))
+        return tokens + excess, None if cost is None else cost + (self._excesses.cost(provider, info, excess) or 0)
 
     def _in_flight(
         self,
@@ -171,9 +209,15 @@ class Reserver:
         *,
         batch: bool,
     ) -> InFlightCall:
-        worst = Usage(need.tokens, 0, need.cost or Decimal(0))
-        began = self._clock.monotonic()
-        return InFlightCall(candidate.connection, candidate.info, reservation, worst, need.prompt, began, batch)
+        return InFlightCall(
+            candidate.connection,
+            candidate.info,
+            reservation,
+            Usage(need.tokens, 0, need.cost or Decimal(0)),
+            need.prompt,
+            self._clock.monotonic(),
+            batch,
+        )
 
     def _at_most(self, candidate: Candidate, room: int | None, counted: int) -> tuple[int, Decimal | None]:
         """Return the tokens and the cost of a model that may be asked later; nobody has counted its prompt.
@@ -188,7 +232,7 @@ class Reserver:
             return 0, None
         worst = Usage(prompt, reply, cache_write_tokens=prompt if candidate.request.cache_prompt else 0)
         cost = self._prices.cost(candidate.connection.provider.name, candidate.info, worst)
-        return prompt + reply, cost
+        return self._with_excess(candidate, prompt + reply, cost, room)
 
     def _worst_case(
         self,
@@ -211,30 +255,4 @@ class Reserver:
                 f"The price of the model '{info.name}' is not known: {bound.name} cannot bound what it costs, only the "
                 "limits of tokens do. Give its price under `prices:` in nika.yaml.",
             )
-        self._ask_policies(call, connection, info, tokens, cost)
         return tokens, cost
-
-    def _ask_policies(
-        self, call: CallScope, connection: Connection, info: ModelInfo, tokens: int, cost: Decimal | None
-    ) -> None:
-        if self._admit is None:
-            return
-        ledger = self._budget.ledger
-        refusal = self._admit(
-            Admission(
-                Stage.MODEL,
-                call.workflow,
-                call.run_id,
-                call.task_id,
-                call.keyword,
-                connection.provider.name,
-                info.name,
-                tokens=tokens,
-                cost_usd=cost,
-                spent_tokens=ledger.spent_tokens,
-                spent_usd=ledger.spent_usd,
-            )
-        )
-        if refusal is not None:
-            code = refusal.code or codes.POLICY_REFUSED
-            raise TaskError(refusal.reason, category=Category.BUDGET, code=code, hint=refusal.hint)

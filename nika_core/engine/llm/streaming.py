@@ -9,6 +9,7 @@ from typing import Final
 
 from nika_core.engine.fair_turns import FairTurns
 from nika_core.engine.llm.connections import Connection
+from nika_core.engine.llm.overlong import ReplyMeter
 from nika_core.errors import Category, TaskError
 from nika_core.model.message import ToolCall
 from nika_core.model.usage import Usage
@@ -25,8 +26,10 @@ async def stream_reply(
     on_text: Callable[[str], None] | None,
     heartbeat: Callable[[], None] | None = None,
     on_notice: Callable[[str], None] | None = None,
+    meter: ReplyMeter | None = None,
 ) -> Finished:
-    """Text goes to `on_text` and into `text`. Raises TaskError, also for a stream that ends without its end.
+    """Text goes to `on_text` and into `text`. Raises TaskError, also for a stream that ends without its end, or that
+    its `meter` stops.
 
     A server, or a client that had to wait, may have many pieces at hand: between them others have their `turns`.
 
@@ -34,7 +37,7 @@ async def stream_reply(
     shown twice.
     """
     try:
-        return await _stream(request, connection, text, turns, on_text, heartbeat, on_notice)
+        return await _stream(request, connection, text, turns, on_text, heartbeat, on_notice, meter)
     except TaskError as error:
         consumed = not isinstance(error.usage, Usage) or error.usage.total_tokens != 0
         if text and consumed and error.category in _SHOWN_ONCE:
@@ -50,6 +53,7 @@ async def _stream(
     on_text: Callable[[str], None] | None,
     heartbeat: Callable[[], None] | None,
     on_notice: Callable[[str], None] | None,
+    meter: ReplyMeter | None,
 ) -> Finished:
     provider = connection.provider.name
     chunks = connection.client.stream(request)
@@ -62,11 +66,17 @@ async def _stream(
                     on_notice(chunk.message)
                 continue
             if not isinstance(chunk, TextDelta):
+                if meter is not None:
+                    meter.end()
                 return chunk
+            if meter is not None:
+                meter.check()
             if chunk.text:
                 text.append(chunk.text)
                 if on_text is not None:
                     on_text(chunk.text)
+            if meter is not None:
+                meter.add(chunk.text)
             if turns.over:
                 await turns.acquire()
     except (TaskError, asyncio.CancelledError):

@@ -14,9 +14,9 @@ from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.replies import tokens_of
 from nika_core.errors import Category, TaskError
 from nika_core.model.usage import NOTHING, Usage
-from nika_core.plugin import Finished, ModelInfo
+from nika_core.plugin import Admission, Finished, ModelInfo
 
-_MOST_PER_TOKEN: Final = 5  # times the text that our estimate has for a token (20 bytes): a tokenizer packs less
+MOST_PER_TOKEN: Final = 5  # times the text that our estimate has for a token (20 bytes): a tokenizer packs less
 # The provider answered, and its answer was no: nothing was generated, nothing is to be paid.
 _NOT_BILLED: Final = frozenset({Category.RATE_LIMIT, Category.CONFIG, Category.VALIDATION, Category.PROVIDER})
 
@@ -25,8 +25,9 @@ _NOT_BILLED: Final = frozenset({Category.RATE_LIMIT, Category.CONFIG, Category.V
 class InFlightCall:
     """What is known of a call that was sent. `prompt` in tokens; `began` by the monotonic clock.
 
-    `worst` is the most that it can take; more is reserved if another model may be asked in its place. `note` is the
-    name under which its task's call cache keeps what it took.
+    `worst` is the most that it can take if its server keeps to what it is asked for; more is reserved if it is known
+    not to, or if another model may be asked in its place. `note` is the name under which its task's call cache keeps
+    what it took. `answered`: something of a reply has come, be it no text.
     """
 
     connection: Connection
@@ -37,8 +38,11 @@ class InFlightCall:
     began: float
     batch: bool = False
     note: str = field(default_factory=lambda: token_hex(4))
+    told: Usage = NOTHING  # what it took, once it has ended
     unknown: Usage = NOTHING  # what it may have taken beyond what is told, once it has ended
+    admission: Admission | None = None  # what limit policies have admitted, until they know what came of it
     text: list[str] = field(default_factory=list)
+    answered: bool = False
 
     def charge_worst_case(self, at_least: Usage = NOTHING) -> None:
         """Count the most that it can have taken: what it took will never be known.
@@ -46,6 +50,7 @@ class InFlightCall:
         Args:
             at_least: what came of it, which may be more than was asked for.
         """
+        self.unknown = self.worst
         tokens = max(self.worst.total_tokens, at_least.total_tokens)
         self.reservation.charge_worst_case((tokens, max(self.worst.cost_usd, at_least.cost_usd)))
 
@@ -65,7 +70,7 @@ class UsageSettlement:
         told = finished.usage if _believable(finished.usage) else NOTHING
         text = "".join(in_flight.text)
         written = tokens_of(text, finished.tool_calls)
-        counted = (told.output_tokens > 0 or not written) and told.output_tokens * _MOST_PER_TOKEN >= tokens_of(text)
+        counted = (told.output_tokens > 0 or not written) and told.output_tokens * MOST_PER_TOKEN >= tokens_of(text)
         real = replace(
             told,
             input_tokens=told.input_tokens or in_flight.prompt,
@@ -75,7 +80,8 @@ class UsageSettlement:
         real = replace(real, estimated=told.estimated or real.counts != told.counts)
         usage = replace(self._priced(in_flight, real), models=(finished.model or in_flight.info.name,))
         bill = finished.billed_usd
-        if isinstance(bill, Decimal) and bill.is_finite() and bill >= 0:
+        # Nobody's calls are free because a server says so: a bill of nothing leaves the price as it is.
+        if isinstance(bill, Decimal) and bill.is_finite() and bill > 0:
             usage = replace(usage, cost_usd=bill, unpriced=())
         if known:
             in_flight.reservation.settle(real.total_tokens, usage.cost_usd)
@@ -96,7 +102,7 @@ class UsageSettlement:
             else:
                 in_flight.reservation.settle(usage.total_tokens, usage.cost_usd)
             return usage
-        if error is not None and not in_flight.text and (error.category in _NOT_BILLED or _never_arrived(error)):
+        if error is not None and not in_flight.answered and (error.category in _NOT_BILLED or _never_arrived(error)):
             in_flight.reservation.release()
             return replace(NOTHING, calls=1)
         told = self._priced(in_flight, Usage(in_flight.prompt, tokens_of("".join(in_flight.text)), estimated=True))

@@ -14,13 +14,13 @@ from nika_core.model.json_text import parse_json
 from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.payload_tree import map_leaves
 from nika_core.model.template import Placeholder, Template
-from nika_core.model.workflow import ITEM_SOURCE, ForEach, KeywordCategory, NodePath, Repeat, Task
+from nika_core.model.workflow import Binding, ForEach, KeywordCategory, NodePath, Repeat, Task
 from nika_core.plugin import Keyword, Values
 from nika_core.template import render, to_text
 from nika_core.template.json_check import value_problems
 from nika_core.values import dataclass, replace
 
-ITEM_PLACES: Final = frozenset({"index", "number"})  # what `${each}` tells of the place in the list
+ITEM_PLACES: Final = frozenset({"index", "number"})  # what a binding tells of the place in the list
 
 
 def groups_of(
@@ -66,7 +66,7 @@ class _Items:
         named: list[Item] = []
         for index, item in enumerate(items):
             place: dict[str, Json] = {"item": item, "index": index, "number": index + 1}
-            bound = replace(values, bindings={**values.bindings, ITEM_SOURCE: place})
+            bound = replace(values, bindings={**values.bindings, Binding.ITEM: place})
             named.append(Item(item, to_text(filled(key, bound, self.resolve))))
         return named
 

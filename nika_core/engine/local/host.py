@@ -202,6 +202,7 @@ class Run:
             notice(f"{len(late)} of the things that the run had opened did not close within {grace:g} s")
         if context.services.notices is not None:
             await context.services.notices.end()
+        await context.services.late.close()
         sleeper = context.deadlines.close()
         if sleeper is not None:
             await asyncio.wait([sleeper])

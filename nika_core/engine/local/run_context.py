@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nika_core.engine.core.messages import CoreEvent
-from nika_core.engine.core.ports import admitted
 from nika_core.engine.core.run_plan import RunRequest
 from nika_core.engine.fair_turns import FairTurns
 from nika_core.engine.local.emitter import Emitter
@@ -18,7 +17,7 @@ from nika_core.model.usage import NOTHING, Usage
 
 
 class RunContext:
-    """Made once per run. `spent`: what the run has really used so far."""
+    """Made once per run. `spent`: what the run has really used so far; `own`, of it, not for calls to models."""
 
     def __init__(
         self, request: RunRequest, services: Services, observers: Observers, post: Callable[[CoreEvent], None]
@@ -30,6 +29,7 @@ class RunContext:
         self.deadlines = Deadlines(services.clock)
         self.resources = Resources()
         self.spent: Usage = NOTHING
+        self.own: Usage = NOTHING
         self.task_services = TaskServices(
             keyword=KeywordBinder(
                 services.keyword, services.step, services.settings, request.limits, services.distribution
@@ -41,7 +41,7 @@ class RunContext:
             caller=services.caller,
             call_cache=services.call_cache,
             resources=self.resources,
-            admit=None if services.admit is admitted else services.admit,
+            policies=services.policies,
             start=FairTurns().acquire,
             deadlines=self.deadlines,
             clock=services.clock,
@@ -51,8 +51,11 @@ class RunContext:
             answer=services.answer,
             attended=services.attended,
             arrived=services.arrived,
+            late=services.late,
         )
 
-    def spend(self, usage: Usage) -> None:
+    def spend(self, usage: Usage, *, own: bool = False) -> None:
         """Count for the whole run what was really used."""
         self.spent = self.spent + usage
+        if own:
+            self.own = self.own + usage

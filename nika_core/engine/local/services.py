@@ -10,13 +10,15 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from nika_core.engine.core.messages import Awaited, AwaitExternal, Signal, Wait
+from nika_core.engine.core.policy_gate import PolicyGate
 from nika_core.engine.core.ports import (
     CallCache,
     InMemoryCallCache,
+    LateValues,
     MaskedStream,
     ModelCaller,
     NoModels,
-    admitted,
+    NoSecrets,
     always,
     ignored,
     unmasked,
@@ -28,7 +30,7 @@ from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import Task
-from nika_core.plugin import Admission, Facets, Keyword, Question, Refusal, Step, Values
+from nika_core.plugin import Facets, Keyword, Question, Step, Values
 from nika_core.values import dataclass, field
 
 
@@ -106,13 +108,13 @@ class Services:
         masks: whether `mask` can change anything now; while it cannot, masking costs nothing.
         add_secrets: has `mask` replace more values from now on.
         mask_stream: a new stream's masker; None: each piece is masked by itself.
-        admit: asks the limit policies; one refusal wins.
+        policies: as in `TaskServices`.
         signals: those that other processes have written for nodes that wait, given what each waits for; one that was
             returned is not returned again. None: nobody can write any.
         attend: told what a node waits for, and how to post its signal, so that what can bring it about may begin.
         notices: told of each node that begins to wait, to tell people outside of its question; None: nobody is told.
         random: from 0.0 up to 1.0, for jitter.
-        answer, attended, arrived: as in `TaskServices`.
+        answer, attended, arrived, late: as in `TaskServices`.
     """
 
     keyword: Callable[[str], Keyword]
@@ -132,7 +134,7 @@ class Services:
     mask_stream: Callable[[], MaskedStream] | None = None
     masks: Callable[[], bool] = always
     add_secrets: Callable[[Iterable[str]], None] = ignored
-    admit: Callable[[Admission], Refusal | None] = admitted
+    policies: PolicyGate | None = None
     signals: Callable[[Mapping[NodeId, Awaited]], Iterable[Signal]] | None = None
     attend: Callable[[NodeId, Wait, Callable[[Signal], None]], None] | None = None
     notices: Notices | None = None
@@ -141,6 +143,7 @@ class Services:
     answer: Callable[[str, Question], Json] | None = None
     attended: bool = False
     arrived: Callable[[NodeId, Awaited], Signal | None] = nothing_arrived
+    late: LateValues = field(default_factory=NoSecrets)
 
 
 class Observer(Protocol):

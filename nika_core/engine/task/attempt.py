@@ -21,7 +21,9 @@ from nika_core.engine.core.messages import (
 from nika_core.engine.core.ports import Suspended
 from nika_core.engine.core.run_plan import DEFAULT_JSON_DEPTH
 from nika_core.engine.task.abandonable import Abandonable
+from nika_core.engine.task.admitted_attempts import AdmittedAttempt
 from nika_core.engine.task.exception_groups import single_error
+from nika_core.engine.task.late_filling import fill_late
 from nika_core.engine.task.outputs import bounded_output, checked_json, checked_usage, fork, parsed
 from nika_core.engine.task.services import TaskServices
 from nika_core.engine.task.step_context import TaskContext, UsageMeter
@@ -33,7 +35,7 @@ from nika_core.model.json import Json
 from nika_core.model.limits import LimitKind, timeout_of
 from nika_core.model.message import Message
 from nika_core.model.state import Failure
-from nika_core.plugin import Admission, Declined, Stage, StepOutput, WaitFor
+from nika_core.plugin import Declined, Stage, StepOutput, WaitFor
 
 LONGEST_DELAY: Final = 60.0  # seconds of backoff
 LONGEST_RETRY_AFTER: Final = 600.0  # seconds; who asks for more is not waited for
@@ -49,6 +51,7 @@ class TaskRun(TaskSupervisor):
     _attempt = 1
     _timeout = 0.0
     _context: TaskContext | None = None  # of the attempt that runs
+    _admitted: AdmittedAttempt | None = None
 
     def __init__(self, services: TaskServices, call: TaskCall, on_abandoned: Callable[[TaskRun], None]) -> None:
         super().__init__(services.deadlines, services.grace)
@@ -93,8 +96,7 @@ class TaskRun(TaskSupervisor):
         """Get what it needs. Return an outcome if that is not to be had."""
         try:
             self._keyword = self._services.keyword(self.call.keyword)
-            self._admit()
-        except FAULTS as error:  # policies and the modules of steps are plugins
+        except FAULTS as error:  # the modules of steps are plugins
             self._attempt = 0  # nothing was started
             return self._ended(self._failure(error))
         self._timeout = self.call.timeout or self._keyword.timeout
@@ -114,6 +116,9 @@ class TaskRun(TaskSupervisor):
 
     async def _attempt_once(self) -> Outcome:
         """Make one attempt. Raises TaskError if it failed; returns a cancelled outcome if the run does not want it."""
+        refused = await self._admit()
+        if refused is not None:
+            return refused
         services, call, keyword = self._services, self.call, self._keyword
         beat = None if call.idle_timeout is None else self.heartbeat
         context = TaskContext(services, call, keyword, self._attempt, self._timeout, self._meter, beat=beat)
@@ -124,7 +129,8 @@ class TaskRun(TaskSupervisor):
                 await services.start()
             self.arm(self._timeout, call.idle_timeout)
             try:
-                self.abandonable = Abandonable(keyword.step.run(fork(call.payload), context), call.keyword)
+                payload = await fill_late(call, services, keyword.spec) if call.late else fork(call.payload)
+                self.abandonable = Abandonable(keyword.step.run(payload, context), call.keyword)
                 returned = await self.abandonable
             except BaseExceptionGroup as group:
                 raise single_error(group, f"keyword `{keyword.spec.name}`") from None
@@ -166,8 +172,25 @@ class TaskRun(TaskSupervisor):
             self._context = None
             self.abandonable = None
             self.disarm()
+            if self._admitted is not None:
+                self._admitted.settle(self._meter.own)
+                self._admitted = None
             if self._out_of_time:
                 await self._still()
+
+    async def _admit(self) -> Outcome | None:
+        """Put an attempt to the limit policies. Return an outcome if it may not begin."""
+        services, gate = self._services, self._services.policies
+        if gate is None or not gate.wants(Stage.TASK):
+            return None
+        admitted = AdmittedAttempt(services, gate, self.call, self._attempt, self._meter.own)
+        try:
+            await admitted.ask()
+        except FAULTS as error:
+            self._attempt -= 1  # nothing was started
+            return self._ended(self._failure(error))
+        self._admitted = admitted
+        return None
 
     @property
     def _out_of_time(self) -> bool:
@@ -188,7 +211,7 @@ class TaskRun(TaskSupervisor):
             raise suspended(returned, self.call, self._services.clock.time(), self._max_depth)
         if isinstance(returned, StepOutput):
             original, messages = returned.original_bytes, tuple(returned.messages)
-            self._meter.add(checked_usage(returned.usage, f"keyword `{self.call.keyword}`"))
+            self._meter.add(checked_usage(returned.usage, f"keyword `{self.call.keyword}`"), own=True)
             returned = returned.value
         if type(returned) is str and returned.isascii():
             return returned, original, messages
@@ -244,25 +267,6 @@ class TaskRun(TaskSupervisor):
         return self.stop_reason is not StopReason.CANCEL
 
     # ---- outcomes
-
-    def _admit(self) -> None:
-        call, services = self.call, self._services
-        if services.admit is None:
-            return
-        refusal = services.admit(
-            Admission(
-                stage=Stage.TASK,
-                workflow=call.workflow,
-                run_id=call.run_id,
-                task_id=call.node,
-                keyword=call.keyword,
-                spent_tokens=services.spending.spent.total_tokens,
-                spent_usd=services.spending.spent.cost_usd,
-            )
-        )
-        if refusal is not None:
-            code = refusal.code or codes.POLICY_REFUSED
-            raise TaskError(refusal.reason, category=Category.BUDGET, code=code, hint=refusal.hint)
 
     def abandoned_outcome(self) -> Outcome:
         """It was told to stop, and did not."""

@@ -7,7 +7,8 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
 from nika_core.engine.core.messages import Awaited, CoreEvent, Signal
-from nika_core.engine.core.ports import CallCache, MaskedStream, ModelCaller
+from nika_core.engine.core.policy_gate import PolicyGate
+from nika_core.engine.core.ports import CallCache, LateValues, MaskedStream, ModelCaller, NoSecrets
 from nika_core.engine.task.deadlines import Deadlines
 from nika_core.model.clock import Clock
 from nika_core.model.ids import NodeId
@@ -15,7 +16,7 @@ from nika_core.model.json import Json, JsonObject
 from nika_core.model.limits import LimitKind, Limits, output_of, timeout_of
 from nika_core.model.state import Failure
 from nika_core.model.usage import Usage
-from nika_core.plugin import Admission, Facets, Keyword, Question, Refusal, Step
+from nika_core.plugin import Facets, Keyword, Question, Step
 from nika_core.values import dataclass
 
 T = TypeVar("T")
@@ -90,13 +91,13 @@ class SharedResources(Protocol):
         ...
 
 
-class Spending(Protocol):
+class RunMeter(Protocol):
     """What a run has used so far."""
 
     spent: Usage
 
-    def spend(self, usage: Usage) -> None:
-        """Count what was really used."""
+    def spend(self, usage: Usage, *, own: bool = False) -> None:
+        """Count what was really used. `own`: other than for a call to a model."""
         ...
 
 
@@ -150,7 +151,7 @@ class TaskServices:
         keyword: a keyword by name, ready to be used. Raises NikaError, or whatever a broken plugin raises.
         facets: a keyword's facets. Raises NikaError.
         report: tells the core what happens between an attempt's start and its outcome.
-        admit: asks the limit policies; one refusal wins. None: there are none.
+        policies: asks and tells the limit policies; None: none wants to know of this run.
         start: waits for a turn to start, so that many starts leave time for everything else.
         environ: the environment as it was when the run started.
         grace: seconds that what was told to stop has to end.
@@ -158,18 +159,19 @@ class TaskServices:
         answer: returns the answer to a question that a node asks, in place of a person (in tests and mocked runs).
             Raises TaskError if there is none. None: people answer.
         attended: whether a person is asked while the run goes on, so that it stays for the answer.
+        late: gets the secrets that payloads name.
         arrived: returns the signal that has come for a node, given what it would wait for; None: it has to wait.
     """
 
     keyword: Callable[[str], BoundKeyword]
     facets: Callable[[str], Facets]
     reporter: Reporter
-    spending: Spending
+    spending: RunMeter
     report: Callable[[CoreEvent], None]
     caller: ModelCaller
     call_cache: CallCache
     resources: SharedResources
-    admit: Callable[[Admission], Refusal | None] | None
+    policies: PolicyGate | None
     start: Callable[[], Awaitable[None]]
     deadlines: Deadlines
     clock: Clock
@@ -179,3 +181,4 @@ class TaskServices:
     answer: Callable[[str, Question], Json] | None = None
     attended: bool = False
     arrived: Callable[[NodeId, Awaited], Signal | None] = nothing_arrived
+    late: LateValues = NoSecrets()

@@ -17,7 +17,7 @@ from nika_core.engine.task.approvals import Approvals
 from nika_core.engine.task.outputs import checked_usage, fork
 from nika_core.engine.task.questions import checked_question, checked_reply
 from nika_core.engine.task.saved_state import save_state, saved_state
-from nika_core.engine.task.services import BoundKeyword, Spending, TaskServices
+from nika_core.engine.task.services import BoundKeyword, RunMeter, TaskServices
 from nika_core.engine.task.step_events import checked_data, checked_kind, checked_progress, checked_secret
 from nika_core.engine.task.tool_calls import call_tool, find_tools
 from nika_core.engine.task.waits import suspended
@@ -47,18 +47,21 @@ class UsageMeter:
     """What one task has used, over all its attempts. Each usage counts once, even if it is reported twice."""
 
     usage = NOTHING
+    own = NOTHING  # of it, what was spent other than for calls to models
     _counted: tuple[Usage, ...] = ()
 
-    def __init__(self, spending: Spending) -> None:
+    def __init__(self, spending: RunMeter) -> None:
         self._spending = spending
 
-    def add(self, usage: Usage) -> None:
-        """Count it, unless this very value was counted before."""
+    def add(self, usage: Usage, *, own: bool = False) -> None:
+        """Count it, unless this very value was counted before. `own`: it was not spent for a call to a model."""
         if usage is NOTHING or any(counted is usage for counted in self._counted):
             return
         self._counted += (usage,)
+        if own:
+            self.own = self.own + usage
         self.usage = usage if self.usage is NOTHING else self.usage + usage
-        self._spending.spend(usage)
+        self._spending.spend(usage, own=own)
 
 
 class TaskContext:
@@ -116,6 +119,10 @@ class TaskContext:
     def secret(self, value: str) -> bool:
         self._require_open()
         return checked_secret(value, self.keyword.spec.name, self._services.reporter.add_secrets)
+
+    async def fetch_secret(self, name: str) -> str:
+        self._require_open()
+        return await self._services.late.secret(name)
 
     def heartbeat(self) -> None:
         self._require_open()
@@ -281,7 +288,7 @@ class TaskContext:
     def count(self, usage: object) -> None:
         """Count what was spent other than through `complete`; what is no usage is not counted."""
         with contextlib.suppress(TaskError):
-            self._meter.add(checked_usage(usage, self.keyword.spec.name))
+            self._meter.add(checked_usage(usage, self.keyword.spec.name), own=True)
 
     def occurrence(self, call: str) -> int:
         """Return how often this very call was made in this attempt before: tells equal calls apart, in any order."""

@@ -17,8 +17,10 @@ from nika_core import codes
 from nika_core.engine.core.failures import FAULTS, EscapedError, failure_from
 from nika_core.engine.core.hashing import digest
 from nika_core.engine.core.messages import CancelRequested, TaskCall
+from nika_core.engine.core.policy_gate import refusal_error
 from nika_core.engine.core.ports import Suspended
 from nika_core.engine.task.approvals import Approvals
+from nika_core.engine.task.described_calls import describe_call, hidden_in
 from nika_core.engine.task.exception_groups import single_error
 from nika_core.engine.task.outputs import as_text, checked_json, checked_usage, fork
 from nika_core.engine.task.run_with_timeout import TookTooLongError, run_with_timeout
@@ -161,11 +163,11 @@ async def _run(
     """Run it, if it may be run. `call` tells it from all other calls of the context."""
     try:
         keyword = services.keyword(tool.keyword)
-        _admit(services, context, tool)
         try:
             payload = tool.payload(arguments)
         except ValueError as error:
             return ToolResult(f"these arguments make no sense: {error}", is_error=True)
+        await _admit(services, context, tool, arguments, payload)
         refusal = await _refusal(services, context, tool, arguments, payload, lists, call)
         if refusal is not None:
             return refusal
@@ -251,26 +253,33 @@ def _failed(
     return ToolResult(text, is_error=True)
 
 
-def _admit(services: TaskServices, context: ToolUser, tool: Tool) -> None:
+async def _admit(
+    services: TaskServices, context: ToolUser, tool: Tool, arguments: JsonObject, payload: JsonObject
+) -> None:
     if context.depth >= _MAX_DEPTH:
         raise TaskError(f"tools that call tools, more than {_MAX_DEPTH} deep", category=Category.CONFIG)
-    if services.admit is None:
+    gate = services.policies
+    if gate is None or not gate.wants(Stage.TOOL):
         return
-    refusal = services.admit(
+    call = context.task_call
+    about = describe_call(services, call, tool.keyword, payload)
+    refusal = await gate.admit(
         Admission(
-            stage=Stage.TOOL,
-            workflow=context.task_call.workflow,
-            run_id=context.run_id,
-            task_id=context.task_id,
-            keyword=context.keyword.spec.name,
+            Stage.TOOL,
+            call.workflow,
+            context.run_id,
+            context.task_id,
+            tool.keyword,
             tool=tool.name,
-            spent_tokens=services.spending.spent.total_tokens,
-            spent_usd=services.spending.spent.cost_usd,
+            attempt=context.attempt,
+            effects=about.effects,
+            hosts=about.hosts,
+            payload=about.payload,
+            arguments=hidden_in(arguments, payload, about.payload),
         )
     )
     if refusal is not None:
-        code = refusal.code or codes.POLICY_REFUSED
-        raise TaskError(refusal.reason, category=Category.BUDGET, code=code, hint=refusal.hint)
+        raise refusal_error(refusal)
 
 
 def _tell(

@@ -8,16 +8,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from nika_core import codes
 from nika_core.errors import Category, TaskError
 from nika_core.model.files import FileError
 from nika_core.model.json import JsonObject
-from nika_core.model.media import PDF, TEXT, Media, inside, read_media
+from nika_core.model.media import MAX_TOTAL_BYTES, PDF, TEXT, Media, inside, read_media
 from nika_core.model.message import DocumentPart, ImagePart
 from nika_core.model.template import Template
 from nika_core.plugin.facets import Payload, Report
 from nika_core.plugin.step import StepContext
 
 FIELD: Final = "attach"
+_FEWER: Final = "attach fewer or smaller files, or spread them over several tasks"
 _LEAST_IMAGE: Final = 64  # tokens
 _LEAST_PAGE: Final = 100
 
@@ -30,10 +32,15 @@ def attached_names(payload: Payload) -> list[str]:
 
 
 def check_attached(payload: Payload, report: Report) -> None:
-    """Report each file, named by the author, that no model can be given."""
+    """Report each file, named by the author, that no model can be given, by itself or beside those before it."""
+    total = 0
     for number, name in _literals(payload):
         try:
-            read_media(inside(payload.folder, name))
+            total += len(read_media(inside(payload.folder, name)).data)
+            if total > MAX_TOTAL_BYTES:
+                message = f"the file {name!r} {_too_much(total)}"
+                report(message, payload.at(FIELD, number), code=codes.BAD_PAYLOAD, hint=_FEWER)
+                return
         except FileError as error:
             hint = error.hint or f"paths are relative to the workflow's folder, {payload.folder.absolute()}"
             report(f"the file {name!r} {error.reason}", payload.at(FIELD, number), code=error.code, hint=hint)
@@ -60,9 +67,25 @@ async def attached_files(payload: JsonObject, context: StepContext) -> Sequence[
     What a file holds must be what it held when the task was prepared.
     """
     entries = payload.get(FIELD)
-    if not entries:  # a thread costs more than all the rest of a short call
+    if not entries or not isinstance(entries, list | tuple):  # a thread costs more than all the rest of a short call
         return ()
-    return await asyncio.to_thread(lambda: [_read(entry, context.folder) for entry in entries])
+    return await asyncio.to_thread(_read_all, entries, context.folder)
+
+
+def _read_all(entries: Sequence[object], folder: Path) -> Sequence[ImagePart | DocumentPart]:
+    files: list[ImagePart | DocumentPart] = []
+    total = 0
+    for entry in entries:
+        files.append(_read(entry, folder))
+        total += len(files[-1].data)
+        if total > MAX_TOTAL_BYTES:
+            message = f"the file {files[-1].name!r} {_too_much(total)}"
+            raise TaskError(message, category=Category.CONFIG, code=codes.BAD_PAYLOAD, hint=_FEWER)
+    return files
+
+
+def _too_much(total: int) -> str:
+    return f"makes {total:,} bytes of files for one prompt; at most {MAX_TOTAL_BYTES:,} are allowed"
 
 
 def _read(entry: object, folder: Path) -> ImagePart | DocumentPart:

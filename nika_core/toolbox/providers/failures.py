@@ -25,6 +25,12 @@ _TOO_LONG: Final = re.compile(
     r"|maximum model length|reduce the length|`?inputs`? tokens|prompt contains \d+ tokens",
     re.IGNORECASE,
 )
+_BLIND: Final = re.compile(  # llama.cpp, Ollama, vLLM, OpenAI, OpenRouter, DeepSeek and others, with any status
+    r"(image|vision|multi-?modal)\w*( input)?s? ((is|are) )?(not|only) (supported|enabled|available)"
+    r"|(not|n't|no endpoints found that) (support|accept|take|handle)s? (image|vision|multi-?modal)"
+    r"|not a (multi-?modal|vision) model|at most 0 image|required for image input|unknown variant .?image_url",
+    re.IGNORECASE,
+)
 
 
 class Headers(Protocol):
@@ -132,6 +138,13 @@ def status_error(
             code=codes.CONTEXT_TOO_LONG,
             hint="shorten the prompt, use a model that holds more, or set `overflow: summarize` in the agent block",
         )
+    if _BLIND.search(text):
+        return TaskError(
+            f"the model {model!r} of {provider} takes no images{said}",
+            category=Category.CONFIG,
+            code=codes.MODEL_CANNOT,
+            hint="use a model that can see, or attach something else",
+        )
     if status == 404 and model is not None and ("model" in f"{text} {code}".lower() or model in text):
         return TaskError(
             f"{provider} has no model {model!r}{said}",
@@ -230,6 +243,7 @@ def unreadable_error(
     error: UnreadableReplyError,
     *,
     kind: str = "",
+    wanted: str = "a stream of JSON",
     usage: Usage | None = None,
     secrets: Sequence[str] = (),
 ) -> TaskError:
@@ -238,9 +252,10 @@ def unreadable_error(
 
     Args:
         kind: the content type that the server gave.
+        wanted: what the whole of it was to be.
     """
     said = clean(read_error_body(error.data).message, secrets)
-    what = "an answer that is not a stream of JSON" if error.first else "a part of the stream that is not JSON"
+    what = f"an answer that is not {wanted}" if error.first else "a part of the stream that is not JSON"
     return TaskError(
         f"{provider} sent {what}{f' ({clean(kind)})' if kind else ''}: {said}",
         category=Category.PROVIDER,

@@ -157,8 +157,8 @@ class ServerClient(ClientBase):
                     if said is not None:
                         raise self.error_in_reply(said, model=request.model, usage=reply.usage, first=count == 1)
                     text = joiner.add(reply.add(event))
-                    if text:
-                        shown = True
+                    shown = shown or bool(text)
+                    if text or count == 1:  # an empty one says that the reply has begun: it is not free any more
                         yield TextDelta(text)
             finally:
                 await _close(events)
@@ -305,20 +305,25 @@ class ServerClient(ClientBase):
         }
 
     async def json(self, call: Awaitable[Any]) -> Mapping[str, Any]:
-        """Return the JSON object that a response (whole, of a call that is not a stream) has. Raise TaskError."""
+        """Return the JSON object that a response (whole, of a call that is not a stream) has. Raise TaskError.
+
+        A list, as which some servers send their models, is returned as the `data` of an object.
+        """
         response = await self.call(call)
         if response.status_code >= 300:
             raise await self.refused(response)
-        objects = [value for value, _ in json_lines(response.content.replace(b"\n", b" "))]
+        content = response.content.replace(b"\n", b" ")
+        if content.lstrip().startswith(b"["):
+            content = b'{"data": ' + content + b"}"
+        objects = [value for value, _ in json_lines(content)]
         said = error_in(objects[0]) if objects and objects[0] is not None else None
         if said is not None:
             raise self.error_in_reply(said)
         if objects and objects[0] is not None:
             return objects[0]
         kind = str(response.headers.get("content-type") or "")
-        raise unreadable_error(
-            self.provider, UnreadableReplyError(response.content, first=True), kind=kind, secrets=self.secrets
-        )
+        error = UnreadableReplyError(response.content, first=True)
+        raise unreadable_error(self.provider, error, kind=kind, wanted="a JSON object", secrets=self.secrets)
 
     def missing_key(self, hint: str = "") -> TaskError:
         """Return the error for a key that is needed and not set."""

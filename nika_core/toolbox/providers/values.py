@@ -30,7 +30,7 @@ def names_in(listing: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the names of models in a server's list of them."""
     entries = next((listing[key] for key in ("data", "models") if isinstance(listing.get(key), list)), ())
     found = (each.get("id") or each.get("name") or each.get("model") for each in entries if isinstance(each, Mapping))
-    return tuple(sorted(str(name) for name in found if name))
+    return tuple(sorted(name for name in found if name and isinstance(name, str)))
 
 
 async def load_sdk(name: str) -> Any:

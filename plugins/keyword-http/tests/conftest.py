@@ -20,7 +20,7 @@ from nika_core.testing import FakeStepContext
 
 @pytest.fixture
 async def context() -> AsyncIterator[FakeStepContext]:
-    async with FakeStepContext(environ={}, timeout=10.0, clock=SystemClock()) as made:
+    async with FakeStepContext(environ={}, timeout=120.0, clock=SystemClock()) as made:
         yield made
 
 
@@ -51,7 +51,7 @@ class Server:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(120)
         return self
 
     def __exit__(self, *_: object) -> None:

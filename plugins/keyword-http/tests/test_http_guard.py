@@ -88,7 +88,7 @@ async def test_a_malformed_variable_fails_the_task_as_configuration(context: Any
 async def test_the_project_file_allows_like_the_variable(context: Any, serve: Any) -> None:
     server = serve(body=b"x")
     context.settings = {"allow": [f"127.0.0.1:{server.port}"]}
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         assert (await HttpStep().run({"url": server.url}, context)).value == "x"
 
 

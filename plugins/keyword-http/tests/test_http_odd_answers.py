@@ -20,7 +20,7 @@ async def call(context: Any, folder: Path, answer: Mapping[str, Any], **payload:
     (folder / "s.json").write_text(json.dumps({"scenarios": {"s": {"answers": {"GET *": [answer]}}}}))
     (scenario,) = read_scenarios(folder / "s.json")
     context.environ["NIKA_HTTP_ALLOW"] = "127.0.0.1"
-    async with ScenarioServer(scenario) as server, asyncio.timeout(20):
+    async with ScenarioServer(scenario) as server, asyncio.timeout(120):
         try:
             return (await HttpStep().run({"url": f"{server.url}/x", **payload}, context)).value
         finally:

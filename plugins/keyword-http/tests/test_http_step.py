@@ -21,7 +21,7 @@ from nika_core.plugin import StepOutput
 
 async def call(context: Any, **payload: Any) -> Any:
     context.environ.setdefault("NIKA_HTTP_ALLOW", "127.0.0.1")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         return await HttpStep().run(payload, context)
 
 
@@ -358,7 +358,7 @@ async def test_a_slow_server_ends_with_the_attempts_time_and_leaves_no_connectio
     with pytest.raises(TimeoutError):
         async with limit:
             await HttpStep().run({"url": url}, context)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(120):
         await gone.wait()
 
 

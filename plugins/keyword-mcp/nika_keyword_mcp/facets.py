@@ -85,13 +85,16 @@ class McpFacets(Facets):
         report(f"no declared MCP server matches '{name[:80]}'", payload.at(), code=codes.UNKNOWN_TOOL, hint=hint)
 
     def effects(self, payload: Payload) -> Sequence[Effect]:
-        """Return the server, and how it is reached."""
+        """Return the server, and how it is reached, and the names of the secrets that it is given."""
         reference = payload.fields.get("reference")
         if not isinstance(reference, str):
             return (Effect("server", payload.text("reference") or "an MCP server"),)
         name = reference.partition("::")[0].strip()
         server = _declared(payload).servers.get(name)
-        return (Effect("server", f"{name} ({server.shown()})" if server else name),)
+        if server is None:
+            return (Effect("server", name),)
+        secrets = (Effect("secret", each) for each in servers.secret_names(server))
+        return (Effect("server", f"{name} ({server.shown()})"), *secrets)
 
     def sections(self, payload: Payload) -> Mapping[str, Json]:
         """Return the servers of the workflow and of `.mcp.json`, as far as that file can be used."""

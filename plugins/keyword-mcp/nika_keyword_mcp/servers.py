@@ -1,7 +1,8 @@
 """Which MCP servers there are: the workflow's `mcpServers`, and `.mcp.json` beside the workflow.
 
 Both have the shape that other MCP clients use. The workflow's entry wins where both have a name. In command, args, env,
-url and headers `${env.NAME}`, `${NAME}` and `${NAME:-default}` stand for the environment's variables.
+url and headers `${env.NAME}`, `${NAME}` and `${NAME:-default}` stand for the environment's variables, and
+`${secret.name}` for a secret.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ _VARIABLE: Final = re.compile(
     r"(\\?)\$\{\s*(?:env[.:])?([A-Za-z_][A-Za-z0-9_]*)"
     r"(?::-([^}]{0,4096})|\s*\?\?\s*(\"(?:[^\"\\]|\\.){0,4096}\")\s*|\s*)\}"
 )
+_SECRET: Final = re.compile(r"(\\?)\$\{\s*secret\.([A-Za-z0-9_-]+)\s*\}")
 _TEMPLATE: Final = re.compile(
-    r"(?<!\\)(?:\$\{\s*(?!env\.)[A-Za-z_][A-Za-z0-9_]*\.[^}]{0,200}\}|\{\{\s*[A-Za-z_][^}]{0,200}\}\})"
+    r"(?<!\\)(?:\$\{\s*(?!env\.|secret\.[A-Za-z0-9_-]+\s*\})[A-Za-z_][A-Za-z0-9_]*\.[^}]{0,200}\}|\{\{\s*[A-Za-z_][^}]{0,200}\}\})"
 )
 _OTHER_KEYS: Final = ("serverUrl", "httpUrl", "endpoint", "uri")  # what other clients write for `url`
 _HTTP_TYPES: Final = frozenset({"http", "streamable-http", "streamableHttp", "streamable_http"})
@@ -166,7 +168,7 @@ def why_not_usable(server: Server) -> str | None:
         for text in texts:
             found = _TEMPLATE.search(text)
             if found is not None:
-                return f"holds {found.group()}: a server is configuration, and takes environment variables only"
+                return f"holds {found.group()}: a server is configuration, and takes only variables and secrets"
     return None
 
 
@@ -210,10 +212,29 @@ def _string(literal: str) -> str:
         return literal[1:-1]
 
 
-def filled(server: Server, environ: Mapping[str, str]) -> Server:
-    """`server` with the environment's variables put in. Raises TaskError that names one that is not set."""
+def secret_names(server: Server) -> tuple[str, ...]:
+    """Return the names of the secrets that a server is given."""
+    texts = (server.command, *server.args, *server.env.values(), server.cwd, server.url, *server.headers.values())
+    return tuple(dict.fromkeys(name for text in texts for escaped, name in _SECRET.findall(text) if not escaped))
+
+
+def filled(server: Server, environ: Mapping[str, str], secrets: Mapping[str, str] | None = None) -> Server:
+    """`server` with the environment's variables and its secrets put in. Raises TaskError for one that is not set.
+
+    Args:
+        secrets: those of `secret_names`, by name.
+    """
+    known = secrets or {}
 
     def fill(text: str, where: str) -> str:
+        pieces, at = [], 0
+        for match in _SECRET.finditer(text):  # what is put in is not looked at again
+            escaped, name = match.groups()
+            pieces += [fill_variables(text[at : match.start()], where), match[0][1:] if escaped else known[name]]
+            at = match.end()
+        return "".join((*pieces, fill_variables(text[at:], where)))
+
+    def fill_variables(text: str, where: str) -> str:
         def value(match: re.Match[str]) -> str:
             escaped, name, default, literal = match.groups()
             if escaped:

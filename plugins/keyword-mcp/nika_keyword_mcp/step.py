@@ -78,7 +78,9 @@ async def in_session(name: str, context: StepContext, use: Callable[[Session], A
 
 
 async def _connection(name: str, context: StepContext) -> Connection:
-    server = servers.filled(servers.find(name, context.sections.get(servers.SECTION), context.folder), context.environ)
+    found = servers.find(name, context.sections.get(servers.SECTION), context.folder)
+    secrets = {secret: await context.fetch_secret(secret) for secret in servers.secret_names(found)}
+    server = servers.filled(found, context.environ, secrets)
     module: Any = await import_in_thread("nika_keyword_mcp.session")
     seconds = _open_seconds(context)
     client: Any = None

@@ -17,7 +17,7 @@ from nika_core.testing import FakeStepContext
 
 @pytest.fixture
 async def context() -> AsyncIterator[FakeStepContext]:
-    async with FakeStepContext(timeout=10.0, clock=SystemClock()) as made:
+    async with FakeStepContext(timeout=120.0, clock=SystemClock()) as made:
         yield made
 
 

@@ -24,7 +24,7 @@ async def test_its_tools_work(small: Any) -> None:
     small.sections = {"mcpServers": {"every": {"command": COMMAND, "args": ["stdio"]}}}
 
     async def call(tool: str, **args: Any) -> Any:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             return await McpStep().run({"reference": f"every::{tool}", "args": args}, small)
 
     assert await call("echo", message="hi") == "Echo: hi"
@@ -39,7 +39,7 @@ async def test_its_form_and_its_pages_are_put_to_a_person(small: Any) -> None:
 
     async def call(tool: str, *answers: Any, **args: Any) -> Any:
         small.answers = list(answers)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             return await McpStep().run({"reference": f"every::{tool}", "args": args}, small)
 
     given = {

@@ -27,7 +27,7 @@ def odd(context: Any, greeting: str = "", **lines: str) -> Any:
 
 
 async def call(context: Any, tool: str = "t", **args: Any) -> Any:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         return await McpStep().run({"reference": f"odd::{tool}", "args": args}, context)
 
 

@@ -79,7 +79,7 @@ async def odd(small: Any) -> AsyncIterator[Odd]:
 
 
 async def call(context: Any) -> Any:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         return await McpStep().run({"reference": "odd::t"}, context)
 
 

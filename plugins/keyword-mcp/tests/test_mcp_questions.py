@@ -53,7 +53,7 @@ async def context(how: str, tmp_path: Path) -> AsyncIterator[AskingContext]:
     else:
         declared = {"command": sys.executable, "args": [SERVER, *how.split()]}
     try:
-        async with AskingContext(timeout=20.0, clock=SystemClock(), folder=tmp_path) as made:
+        async with AskingContext(timeout=120.0, clock=SystemClock(), folder=tmp_path) as made:
             made.environ = {"PATH": os.environ["PATH"], "NIKA_MCP_ALLOW": "127.0.0.1"}
             made.sections = {"mcpServers": {"asking": declared}}
             yield made
@@ -65,7 +65,7 @@ async def context(how: str, tmp_path: Path) -> AsyncIterator[AskingContext]:
 
 async def call(context: FakeStepContext, tool: str, *answers: Any, **args: Any) -> Any:
     context.answers = list(answers)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         return await McpStep().run({"reference": f"asking::{tool}", "args": args}, context)
 
 
@@ -201,7 +201,7 @@ async def keyed(context: AskingContext, item: str) -> Any:
     """Call with a key of its own, as each call of a run has one."""
     own = copy.copy(context)
     own.key = f"run/{item}#1"
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         return await McpStep().run({"reference": "asking::order", "args": {"item": item}}, own)
 
 

@@ -19,7 +19,7 @@ import pytest
 
 NIKA = str(Path(sys.executable).with_name("nika"))
 SERVER = str(Path(__file__).parent / "asking_mcp_server.py")
-PATIENCE = 30.0  # seconds of real time until a test gives up
+PATIENCE = 120.0  # seconds of real time until a test gives up
 TASK = '  - {id: order, mcp: {reference: "asking::order", args: {item: tea}}}\n'
 AGENT = '  - {id: work, agent: "Order", allowedTools: ["mcp::asking::*"]}\n'
 COUNT = ("-i", "count=3")

@@ -31,7 +31,7 @@ async def outcome(context: Any, calls: int) -> Any:
     last: Any = None
     for _ in range(calls):
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(120):
                 last = await McpStep().run({"reference": "odd::t", "args": {}}, context)
         except TaskError as error:
             last = error

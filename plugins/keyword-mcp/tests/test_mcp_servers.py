@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import strictyaml
 from nika_keyword_mcp.plugin import MCP
-from nika_keyword_mcp.servers import Server, ServersError, declared, filled, find
+from nika_keyword_mcp.servers import Server, ServersError, declared, filled, find, secret_names
 
 from nika_core import codes
 from nika_core.errors import Category, TaskError
@@ -132,6 +132,23 @@ def test_variables_are_put_in_once(text: str, value: str) -> None:
     assert {made.command, *made.args, *made.env.values(), made.url, *made.headers.values()} == {value}
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("${secret.a}", "1 ${B}"),
+        ("x${ secret.a }y${B}z", "x1 ${B}y2z"),
+        ("\\${secret.a}", "${secret.a}"),
+        ("${secret.a.b}", "${secret.a.b}"),
+        ("${NOT:-${secret.a}}", "${NOT:-1 ${B}}"),
+    ],
+)
+def test_secrets_are_put_in_once_and_only_what_is_put_in_is_fetched(text: str, value: str) -> None:
+    server = Server("s", text, (text,), {"E": text}, "", text, {"H": text})
+    assert secret_names(server) == (("a",) if "1 ${B}" in value else ())
+    made = filled(server, {"B": "2"}, {"a": "1 ${B}"})
+    assert {made.command, *made.args, *made.env.values(), made.url, *made.headers.values()} == {value}
+
+
 def test_a_variable_that_is_not_set_is_named_with_its_place() -> None:
     with pytest.raises(
         TaskError, match=r"'s' .* needs the environment variable NOT in headers\.Authorization"
@@ -157,7 +174,7 @@ def test_the_section_refuses_unknown_keys() -> None:
         ({"args": ["x"]}, "needs command"),
         ({"command": "x", "url": "http://y"}, "one of them"),
         ({"url": "y"}, "not an http:// or https:// URL"),
-        ({"command": "x", "args": ["${input.topic}"]}, r"holds \$\{input.topic\}: .* environment variables only"),
+        ({"command": "x", "args": ["${input.topic}"]}, r"holds \$\{input.topic\}: .* only variables and secrets"),
         ({"command": "x", "env": {"A": "{{fetch.token}}"}}, "holds {{fetch.token}}"),
     ],
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nika_keyword_shell import flow
+from nika_keyword_shell.plain_scripts import quoting_in_plain
 from nika_keyword_shell.record import Command, Quoting, Record, Redirections
 from nika_keyword_shell.scanner import read
 from nika_keyword_shell.words import MARK, UNTAINTED, Finding, Taint, Word
@@ -35,8 +36,13 @@ def scan(literals: Sequence[str], env: Collection[str] = (), *, stdin: bool = Fa
         env: the variables of the task's `env` that have a value in them.
         stdin: whether the task's `stdin` has one.
     """
-    record = read(literals)
-    return _judged(record, env, stdin)
+    quoting = quoting_in_plain(literals)
+    return Scan(quoting, ()) if quoting is not None else scan_closely(literals, env, stdin=stdin)
+
+
+def scan_closely(literals: Sequence[str], env: Collection[str] = (), *, stdin: bool = False) -> Scan:
+    """Scan a command word by word, as `scan` does if it is not plain."""
+    return _judged(read(literals), env, stdin)
 
 
 def scan_arguments(arguments: Sequence[Sequence[str]], env: Collection[str] = (), *, stdin: bool = False) -> Scan:

@@ -123,13 +123,12 @@ class ShellFacets(Facets):
                 _report(payload.at("env", name), f"{name} in env", why, True, report)
         if isinstance(command, str | Template):
             places = [
-                (one, payload.at("command", one.start))
-                for one in (command.placeholders if isinstance(command, Template) else ())
+                (one, ("command", one.start)) for one in (command.placeholders if isinstance(command, Template) else ())
             ]
             findings = scan(literals(command), named, stdin=stdin).findings
         else:
             places = [
-                (one, payload.at("argv", index) if index is not None else payload.at("argv"))
+                (one, ("argv", index))
                 for argument, index in placed
                 if isinstance(argument, Template)
                 for one in argument.placeholders
@@ -137,7 +136,8 @@ class ShellFacets(Facets):
             findings = scan_arguments([literals(argument) for argument, _ in placed], named, stdin=stdin).findings
         for finding in findings:
             if isinstance(finding.mark, int):
-                placeholder, place = places[finding.mark]
+                placeholder, path = places[finding.mark]
+                place = payload.at(*path)
                 if place.column is not None and "command" in fields and "\n" not in placeholder.text:
                     place = replace(place, end_column=place.column + len(placeholder.text))
                 what = placeholder.text
@@ -164,7 +164,9 @@ class ShellFacets(Facets):
         if isinstance(argv, Sequence) and not isinstance(argv, str):
             command = " ".join(word.text if isinstance(word, Template) else shlex.quote(str(word)) for word in argv)
         else:
-            command = payload.text("command") or ""
+            whole = self.redact(fields).get("command") if isinstance(fields.get("command"), Mapping) else None
+            script = whole.get("script") if isinstance(whole, Mapping) else whole
+            command = str(script) if script is not None else payload.text("command") or ""
         folder = fields.get("workingDir", ".")
         return (
             Effect("process", command.strip()),

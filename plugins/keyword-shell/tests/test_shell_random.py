@@ -70,7 +70,7 @@ def _run(shell: str, script: str, values: dict[str, str], folder: str) -> tuple[
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        timeout=20,
+        timeout=120,
         check=False,
     )
     return ended.returncode, ended.stdout

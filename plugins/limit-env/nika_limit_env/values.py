@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
+from math import inf
 from typing import Final
 
 from nika_core.plugin import Unit, UsageError, codes
@@ -63,9 +65,13 @@ def _number(text: str, unit: Unit) -> float | None:
     if match is None:
         return None
     digits, suffix = match.groups()
+    if Decimal(digits) > _LARGEST:
+        return inf  # it would be rounded, perhaps to what is allowed
     if unit is Unit.BYTES:
         factor = _SIZES.get(suffix.lower())
-        return None if factor is None else float(int(float(digits) * factor))
+        if factor is None or (factor == 1 and not float(digits).is_integer()):
+            return None
+        return float(int(float(digits) * factor))
     if unit is Unit.SECONDS:
         seconds = _DURATIONS.get(suffix)
         return None if seconds is None else float(digits) * seconds

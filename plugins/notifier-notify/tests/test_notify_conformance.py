@@ -26,7 +26,7 @@ class Slow(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["content-length"]))
         if self.path == "/slow":
-            self.over.wait(30)
+            self.over.wait(120)
         self.send_response(200)
         self.end_headers()
 

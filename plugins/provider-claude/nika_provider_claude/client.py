@@ -39,6 +39,7 @@ _COUNTING: Final = 10.0  # seconds that counting may take before our own estimat
 _OPTIONAL: Final = {
     "output_config": "the model is asked for JSON in words, and for no effort",
     "thinking": "the model is asked for no effort",
+    "metadata": "the project's label `user` is not sent to it",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 import re
 from collections.abc import Callable, Container, Mapping, Sequence
@@ -33,6 +34,7 @@ _TEXT: Final = {"type", "text"}  # all that a piece of text has
 LEAST_ROOM: Final = 2048  # tokens of an answer, in which thinking has a place
 _LEAST_BUDGET: Final = 1024  # tokens of thinking: Anthropic's own bound
 _SHARES: Final = {"low": 25, "medium": 50, "high": 75}  # percent of `max_tokens` that a model may think
+_USER: Final = "user"  # the label that says for whom a project asks
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 Transform = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -68,6 +70,9 @@ def prompt_of(request: ModelRequest, transform: Transform, left_out: Container[s
 def body_of(request: ModelRequest, transform: Transform, left_out: Container[str] = ()) -> dict[str, Any]:
     """Return a message's body. Anthropic wants `max_tokens` always."""
     body = {**prompt_of(request, transform, left_out), "max_tokens": request.max_tokens or DEFAULT_MAX_TOKENS}
+    user = request.labels.get(_USER)
+    if user and "metadata" not in left_out:  # Anthropic wants no names: what the label says cannot be read from it
+        body["metadata"] = {"user_id": hashlib.sha256(user.encode("utf-8", "replace")).hexdigest()}
     body = _with_thinking(body, request, left_out)
     return _with_cache(body) if request.cache_prompt else body
 

@@ -36,9 +36,9 @@ from nika_provider_mock.schema_instance import instance_of
 from nika_provider_mock.script import Reply, Script, read_script
 
 SCRIPT_VARIABLE: Final = "NIKA_MOCK_SCRIPT"
-_FILES: Final = FileAbility(
-    ("image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf", "text/plain"), max_pages=100
-)
+UNSEEN_VARIABLE: Final = "NIKA_MOCK_FILES"  # set: images and PDF files are taken, and not looked at
+_TEXT: Final = FileAbility(("text/plain",))
+_UNSEEN: Final = FileAbility(("image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf"), max_pages=100)
 _LINE: Final = 200  # characters of the prompt's first line that an unscripted reply repeats
 _BATCH: Final = "mockbatch-"
 
@@ -48,11 +48,12 @@ class Client:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._path = environ.get(SCRIPT_VARIABLE, "")
+        self._files = (_TEXT, _UNSEEN) if environ.get(UNSEEN_VARIABLE) else (_TEXT,)
         self._script: Script | None = None
         self._polls: dict[str, int] = {}
 
     def info(self, model: str) -> ModelInfo:
-        """Every mock can everything; a model named `mock-small` holds 1,000 tokens."""
+        """Every mock can do everything but see; a model named `mock-small` holds 1,000 tokens."""
         context = 1_000 if model == "mock-small" else 200_000
         return ModelInfo(
             model,
@@ -63,7 +64,7 @@ class Client:
             free=True,
             batch_discount=Decimal("0.5"),
             efforts=("low", "medium", "high"),
-            files=(_FILES,),
+            files=self._files,
         )
 
     def models(self) -> Sequence[ModelInfo]:

@@ -27,7 +27,8 @@ from nika_core.toolbox.providers import (
     read_error_body,
 )
 from nika_provider_openai import responses
-from nika_provider_openai.models import KNOWN, info_of, prices_in
+from nika_provider_openai.labels import labels_left_out, metadata_of
+from nika_provider_openai.models import KNOWN, info_of, is_openai, prices_in
 from nika_provider_openai.wire import batch_line, batch_mark, batch_reply, body_of
 
 OFFICIAL: Final = "https://api.openai.com/v1"
@@ -35,6 +36,7 @@ _MARK: Final = "nika_batch"  # in a batch's metadata
 _PAGE: Final = 100  # batches
 _SKEW: Final = 3600.0  # seconds by which its clock and ours may differ
 _NO_LIST: Final = (404, 405, 501)  # what another server says that cannot list its batches
+_NO_LABELS: Final = "the labels of the project are not sent to it"
 _OFFICIAL: Final = {
     "max_tokens": "`max_completion_tokens` is sent in its place",
     "max_completion_tokens": "`max_tokens` is sent in its place",
@@ -44,6 +46,7 @@ _OPTIONAL: Final = {
     **_OFFICIAL,
     "stream_options": "it is left out, and tokens are estimated if the server does not count them",
     "reasoning_effort": "it is left out, and the model thinks as it does by itself",
+    "metadata": _NO_LABELS,
     "response_format": "the model is asked for JSON in words",
 }
 _RESPONSES: Final = {
@@ -51,6 +54,7 @@ _RESPONSES: Final = {
     "reasoning": "it is left out, and the model thinks as it does by itself",
     "include": "it is left out, and the model's reasoning does not go back to it with the results of tools",
     "text": "the model is asked for JSON in words",
+    "metadata": _NO_LABELS,
 }
 _NO_KEY: Final = "not-needed"  # the SDK insists on one
 
@@ -67,7 +71,7 @@ class Client(ServerClient):
         super().__init__(environ)
         self._api = (settings or {}).get("api") or "auto"
         self._has_responses = True  # until it says otherwise
-        self._official = self.address.rstrip("/").startswith("https://api.openai.com")
+        self._official = is_openai(self.address)
         self._batches = self._official or env_text(environ, "NIKA_OPENAI_BATCH") is not None
         self._sdk: Any = None
         self._response: Any = None  # the class of a response that nobody has read
@@ -99,6 +103,10 @@ class Client(ServerClient):
 
     async def send(self, request: ModelRequest) -> AsyncIterator[Any]:
         """Send a request without what the server does not take; that is left out for the rest of the run."""
+        if lost := labels_left_out(request):
+            self.notify(
+                f"openai takes 14 labels, with names of 64 and values of 512 characters; not sent: {', '.join(lost)}"
+            )
         api = (request.options or {}).get("api") or self._api
         if self._has_responses and (api == "responses" or (api == "auto" and self._official)):
             try:
@@ -131,7 +139,7 @@ class Client(ServerClient):
             events = await self.events(response, request)
             return ReplyEvents(responses.with_failures(events), events.rates, whole=events.whole)
 
-        return await self.adapted(request, body, post, _RESPONSES)
+        return await self.adapted(request, body, post, _RESPONSES, ("metadata",))
 
     async def _send_to_chat(self, request: ModelRequest) -> AsyncIterator[Any]:
         client = await self.connection()
@@ -148,7 +156,7 @@ class Client(ServerClient):
             )
             return await self.events(response, request)
 
-        named = () if self._official else ("response_format", "stream_options")
+        named = () if self._official else ("response_format", "stream_options", "metadata")
         return await self.adapted(request, body, post, _OPTIONAL if not self._official else _OFFICIAL, named)
 
     def new_reply(self, request: ModelRequest) -> responses.EitherReply:
@@ -180,10 +188,14 @@ class Client(ServerClient):
                 input_file_id=file.id,
                 endpoint="/v1/chat/completions",
                 completion_window="24h",
-                metadata={_MARK: batch_mark(requests)},
+                metadata={**self._labels(next(iter(requests.values()))), _MARK: batch_mark(requests)},
             )
         )
         return str(batch.id)
+
+    def _labels(self, request: ModelRequest) -> dict[str, str]:
+        """Return the labels of a batch, of which each run has the same. A batch is no single task's."""
+        return {key: value for key, value in list(metadata_of(request).items())[:15] if key != "nika_task"}
 
     async def find_batch(self, names: Sequence[str], since: float) -> BatchSearch:
         """By the metadata that `submit_batch` gave it. Raises TaskError."""

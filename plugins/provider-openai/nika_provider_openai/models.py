@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
+from urllib.parse import urlsplit
 
-from nika_core.plugin import FileAbility, ModelInfo, Price
+from nika_core.plugin import FileAbility, FileTotals, ModelInfo, Price
 
 # Name pattern -> (tokens of context, tokens of output). The first that fits counts.
 _SIZES: Final[tuple[tuple[str, int, int], ...]] = (
@@ -38,6 +39,10 @@ _SEEING: Final = re.compile(r"(ft:)?(chatgpt-|gpt-)(4o|4\.1|4-turbo|[56])|(ft:)?
 _IMAGES: Final = FileAbility(("image/png", "image/jpeg", "image/gif", "image/webp"), 20 * 1024 * 1024)
 _PDF: Final = FileAbility(("application/pdf",), 32 * 1024 * 1024, max_pages=100)
 _TEXT: Final = FileAbility(("text/plain",), 10 * 1024 * 1024)
+# OpenAI bounds all files of a request by 50 MB, and images by 500; another server has bounds of its own, and says so.
+_TOTALS: Final = FileTotals(50 * 1024 * 1024, max_images=500)
+_CACHED_FROM: Final = 1024  # tokens of a prompt that OpenAI caches without being asked
+_UNCACHED: Final = re.compile(r"(ft:)?(gpt-3|gpt-4(?!o|\.)|gpt-4o-2024-05-13|o1-preview)")
 _HALF: Final = Decimal("0.5")
 
 
@@ -45,6 +50,12 @@ def _files(model: str, *, official: bool) -> tuple[FileAbility, ...]:
     if not official:
         return (_IMAGES, _TEXT)  # a server whose model cannot see says so
     return (_IMAGES, _PDF, _TEXT) if _SEEING.match(model) else (_TEXT,)
+
+
+def is_openai(address: str) -> bool:
+    """Return whether an address is OpenAI's own, of any region."""
+    parts = urlsplit(address)
+    return parts.scheme == "https" and f".{parts.hostname or ''}".endswith(".api.openai.com")
 
 
 def info_of(model: str, *, official: bool, batch: bool, json_schema: bool = True) -> ModelInfo:
@@ -62,6 +73,8 @@ def info_of(model: str, *, official: bool, batch: bool, json_schema: bool = True
         batch=batch,
         batch_discount=_HALF if batch else Decimal(0),
         files=_files(model, official=official),
+        file_totals=_TOTALS if official else FileTotals(),
+        cached_from=_CACHED_FROM if official and not _UNCACHED.match(model) else None,
         # Only another server knows what its models can do, and says so when it is asked.
         efforts=("low", "medium", "high") if not official or _REASONING.match(model) else (),
     )
@@ -86,6 +99,6 @@ def _per_million(text: Any) -> Decimal | None:
     """Return the price of a million tokens; None for what is no price: some servers write -1 for one that varies."""
     try:
         price = Decimal(str(text)) * 1_000_000
-    except InvalidOperation:
+    except ArithmeticError:  # no number, or one beyond all
         return None
     return price if price.is_finite() and price >= 0 else None

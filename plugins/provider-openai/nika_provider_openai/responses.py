@@ -20,6 +20,7 @@ from nika_core.plugin import (
     Usage,
 )
 from nika_core.toolbox.providers import ChatReply, Reply, content_text, data_url, file_text
+from nika_provider_openai.labels import metadata_of
 from nika_provider_openai.wire import asked_in_words, is_strict
 
 _ITEMS: Final = "items"  # of a reply's output, in what goes back
@@ -46,6 +47,8 @@ def body_of(request: ModelRequest, *, reasons: bool, left_out: Container[str] = 
         body["reasoning"] = {"effort": request.effort}
     if reasons and "include" not in left_out:
         body["include"] = [_ENCRYPTED]
+    if "metadata" not in left_out and (metadata := metadata_of(request)):
+        body["metadata"] = metadata
     if request.tools:
         body["tools"] = [
             {
@@ -172,7 +175,7 @@ class ResponsesReply(Reply):
         if kind == "function_call":
             call = {name: item.get(name) for name in ("name", "arguments")}
             self.calls.add({"id": item.get("call_id") or item.get("id"), "index": len(self._items), **call})
-        if kind == "reasoning" and not item.get("encrypted_content"):
+        if kind == "reasoning" and not (item.get("encrypted_content") or item.get("content")):
             return ""  # nothing is stored there: without its content it cannot go back
         self._items.append(_returned(item))
         parts = item.get("content") if kind == "message" else None

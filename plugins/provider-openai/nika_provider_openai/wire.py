@@ -20,6 +20,7 @@ from nika_core.plugin import (
     ToolCall,
 )
 from nika_core.toolbox.providers import ChatReply, batch_reply_of, data_url, file_text, with_reasoning
+from nika_provider_openai.labels import metadata_of
 
 
 def body_of(request: ModelRequest, *, official: bool, left_out: Container[str] = ()) -> dict[str, Any]:
@@ -38,6 +39,9 @@ def body_of(request: ModelRequest, *, official: bool, left_out: Container[str] =
         body["temperature"] = request.temperature
     if request.effort and "reasoning_effort" not in left_out:
         body["reasoning_effort"] = request.effort
+    # OpenAI's own Chat Completions takes labels only of what it is to store.
+    if not official and "metadata" not in left_out and (metadata := metadata_of(request)):
+        body["metadata"] = metadata
     if request.tools:
         body["tools"] = [
             {

@@ -105,6 +105,32 @@ async def test_the_reason_in_an_error_that_never_ends_is_not_waited_for(raw_serv
     assert (await failure(raw)).category in (Category.PROVIDER, Category.TIMEOUT)
 
 
+@pytest.mark.parametrize(
+    ("status", "said", "blind"),
+    [
+        (500, "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj", True),
+        (400, "Invalid content type. image_url is only supported by certain models.", True),
+        (404, "No endpoints found that support image input", True),
+        (400, "acme-7b is not a multimodal model", True),
+        (400, "At most 0 image(s) may be provided in one prompt.", True),
+        (500, "this model is missing data required for image input", True),
+        (422, "unknown variant `image_url`, expected `text` at line 1", True),
+        (400, "This model does not support images", True),
+        (400, "The image format is broken", False),
+        (400, "Image size is not valid", False),
+        (500, "the image of the container is gone", False),
+    ],
+)
+async def test_a_model_that_cannot_see_is_known_by_the_words_of_its_server(
+    raw_server: Any, raw: Client, status: int, said: str, blind: bool
+) -> None:
+    raw_server.status(status, {"error": {"message": said}})
+    error = await failure(raw)
+    assert (error.code == codes.MODEL_CANNOT) is blind
+    assert said in error.message
+    assert not (blind and error.category.retried)
+
+
 async def test_a_request_that_is_too_long_is_known_in_any_body(raw_server: Any, raw: Client) -> None:
     raw_server.status(400, {"detail": "This model's maximum context length is 4096 tokens"})
     assert (await failure(raw)).code == codes.CONTEXT_TOO_LONG

@@ -226,3 +226,38 @@ async def test_a_reply_that_fails_is_an_error_in_the_servers_words(failure: dict
 
 async def read_all(client: Client) -> list[Any]:
     return [chunk async for chunk in client.stream(request())]
+
+
+def test_reasoning_that_a_server_sends_in_full_goes_back_in_full() -> None:
+    thought = {"type": "reasoning", "id": "rs_1", "summary": [], "content": [{"type": "reasoning_text", "text": "So."}]}
+    for item, sent in ((thought, [thought]), ({**thought, "content": None}, [])):
+        reply = ResponsesReply(ModelRequest((), model="m"))
+        assert reply.add(response(item, CALL)) == ""
+        message = Message(Role.ASSISTANT, reply.finished().parts)
+        items = body_of(ModelRequest((message,), model="m"), reasons=True)["input"]
+        assert [each for each in items if each["type"] == "reasoning"] == sent
+
+
+@pytest.mark.parametrize(
+    ("address", "api"),
+    [
+        ("https://api.openai.com/v1", "responses"),
+        ("https://EU.api.openai.com/v1/", "responses"),
+        ("http://api.openai.com/v1", "chat"),
+        ("https://api.openai.com.example.org/v1", "chat"),
+        ("https://notapi.openai.com/v1", "chat"),
+        ("http://127.0.0.1:1/v1", "chat"),
+    ],
+)
+async def test_only_openai_itself_is_asked_by_the_responses_api_without_being_told(address: str, api: str) -> None:
+    client = Client({"OPENAI_BASE_URL": address, "OPENAI_API_KEY": "sk-0123456789"})
+    asked: list[str] = []
+    client._send_to_responses = lambda request: _noted(asked, "responses")  # type: ignore[method-assign]  # the seam
+    client._send_to_chat = lambda request: _noted(asked, "chat")  # type: ignore[method-assign]  # ditto
+    await client.send(ModelRequest((Message(Role.USER, "hi"),), model="gpt-5"))
+    assert asked == [api]
+    assert (client.info("gpt-5").file_totals.max_bytes is not None) == (api == "responses")
+
+
+async def _noted(asked: list[str], api: str) -> Any:
+    asked.append(api)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from nika_core.plugin import TemplateSource, hookimpl
+from nika_core.plugin import Binding, TemplateSource, hookimpl
 
 NIKA_API: Final = 1
 
@@ -19,5 +19,6 @@ def nika_template_sources() -> Iterable[TemplateSource]:
             summary="The item of a list (`forEach`) for which a task runs, with its place and its key.",
             source="nika_template_each.source:EachSource",
             known_before_run=False,
+            binding=Binding.ITEM,
         ),
     )

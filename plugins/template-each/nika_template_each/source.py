@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from nika_core.plugin import (
+    Binding,
     Json,
     Placeholder,
     Scope,
@@ -34,7 +35,7 @@ class EachSource(Source):
             report(_unknown(key), hint=_which(key))
         elif path and key != ITEM:
             report(f"'{key}' has no '{path[0]}'", hint=f"write ${{{NAME}.{key}}}, or ${{{NAME}.{ITEM}.{path[0]}}}")
-        elif NAME not in scope.bindings:
+        elif Binding.ITEM not in scope.bindings:
             report(
                 _OUTSIDE,
                 hint='only a task with a list has items, e.g. `forEach: "{{files}}"`; the list itself has none',
@@ -49,7 +50,7 @@ class EachSource(Source):
         key, *path = placeholder.path
         if key not in KEYS:
             raise TemplateValueError(_unknown(key), code=codes.UNKNOWN_REFERENCE, hint=_which(key))
-        bound = values.bindings.get(NAME)
+        bound = values.bindings.get(Binding.ITEM)
         if not isinstance(bound, dict):
             raise TemplateValueError(_OUTSIDE)
         number = bound.get("number")

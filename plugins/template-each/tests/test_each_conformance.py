@@ -7,4 +7,4 @@ class TestEach(TemplateSourceConformance):
     word = "each"
     samples = {"item": {"a": [1]}, "item.a.0": 1, "index": 2, "number": 3, "key": "ada"}
     missing = "item.b"
-    bindings = {"each": {"item": {"a": [1]}, "index": 2, "number": 3, "key": "ada"}}
+    bindings = {"item": {"item": {"a": [1]}, "index": 2, "number": 3, "key": "ada"}}

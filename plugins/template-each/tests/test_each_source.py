@@ -31,19 +31,19 @@ def problems(path: str, *bindings: str) -> list[tuple[str, str | None]]:
 
 def value(path: str, item: Any, key: str | None = None, **values: Any) -> Any:
     bound = {"item": item, "index": 4, "number": 5, "key": key}
-    return EachSource().resolve(placeholder(path), Values(bindings={"each": bound}, **values))
+    return EachSource().resolve(placeholder(path), Values(bindings={"item": bound}, **values))
 
 
 def test_its_values_are_not_known_before_a_run_and_name_no_task() -> None:
     (description,) = nika_template_sources()
-    assert (description.name, description.known_before_run) == ("each", False)
+    assert (description.name, description.known_before_run, description.binding) == ("each", False, "item")
     assert tuple(EachSource().depends_on(placeholder("item"))) == ()
 
 
 @pytest.mark.parametrize("path", ["item", "item.a.0", "index", "number", "key"])
 def test_in_a_list_every_key_is_fine_and_elsewhere_none_is(path: str) -> None:
-    assert problems(path, "each") == []
-    for bindings in ((), ("last",)):
+    assert problems(path, "item") == []
+    for bindings in ((), ("round",)):
         ((message, hint),) = problems(path, *bindings)
         assert message == "there is no item here"
         assert hint == 'only a task with a list has items, e.g. `forEach: "{{files}}"`; the list itself has none'
@@ -51,8 +51,8 @@ def test_in_a_list_every_key_is_fine_and_elsewhere_none_is(path: str) -> None:
 
 def test_an_unknown_key_is_reported_with_the_known_ones() -> None:
     known = "known here: item, index, number, key; a field of the item is read as ${each.item."
-    assert problems("foo", "each") == [("an item has no 'foo'", f"{known}foo}}")]
-    assert problems("itme", "each") == [("an item has no 'itme'", f"did you mean 'item'? {known}itme}}")]
+    assert problems("foo", "item") == [("an item has no 'foo'", f"{known}foo}}")]
+    assert problems("itme", "item") == [("an item has no 'itme'", f"did you mean 'item'? {known}itme}}")]
     with pytest.raises(TemplateValueError, match="an item has no 'foo'") as caught:
         value("foo", {"foo": 1})
     assert caught.value.code == codes.UNKNOWN_REFERENCE
@@ -61,7 +61,7 @@ def test_an_unknown_key_is_reported_with_the_known_ones() -> None:
 @pytest.mark.parametrize("path", ["index.x", "number.x", "key.x"])
 def test_a_path_into_a_place_or_a_key_is_reported(path: str) -> None:
     key = path.partition(".")[0]
-    assert problems(path, "each") == [(f"'{key}' has no 'x'", f"write ${{each.{key}}}, or ${{each.item.x}}")]
+    assert problems(path, "item") == [(f"'{key}' has no 'x'", f"write ${{each.{key}}}, or ${{each.item.x}}")]
 
 
 def test_a_place_in_the_file_is_reported_outside_of_a_list() -> None:
@@ -105,13 +105,13 @@ def test_json_text_that_is_nested_too_deeply_is_refused() -> None:
 
 
 def test_a_list_without_keys_has_the_default() -> None:
-    values = Values(bindings={"each": {"item": "x", "index": 0, "number": 1, "key": None}})
+    values = Values(bindings={"item": {"item": "x", "index": 0, "number": 1, "key": None}})
     assert resolve(placeholder("key", "none"), values, lambda _: EachSource()) == "none"
 
 
 def test_without_a_list_there_is_no_value() -> None:
     with pytest.raises(TemplateValueError, match="there is no item here"):
-        EachSource().resolve(placeholder("item"), Values(bindings={"last": {}}))
+        EachSource().resolve(placeholder("item"), Values(bindings={"round": {}}))
 
 
 def test_a_task_runs_with_each_item_of_a_list_of_objects_and_json_lines() -> None:

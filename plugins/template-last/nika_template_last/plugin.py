@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from nika_core.plugin import TemplateSource, hookimpl
+from nika_core.plugin import Binding, TemplateSource, hookimpl
 
 NIKA_API: Final = 1
 
@@ -19,5 +19,6 @@ def nika_template_sources() -> Iterable[TemplateSource]:
             summary="What the round before returned, in a task that repeats.",
             source="nika_template_last.source:LastSource",
             known_before_run=False,
+            binding=Binding.ROUND,
         ),
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from nika_core.plugin import (
+    Binding,
     Json,
     Placeholder,
     Scope,
@@ -36,7 +37,7 @@ class LastSource(Source):
             report(_unknown(key), hint=_which(key))
         elif path and key != OUTPUT:
             report(f"'{key}' has no '{path[0]}'", hint=f"write ${{{NAME}.{key}}}, or ${{{NAME}.{OUTPUT}.{path[0]}}}")
-        elif NAME not in scope.bindings:
+        elif Binding.ROUND not in scope.bindings:
             report(_OUTSIDE, hint="only a task that repeats has rounds: `repeat: {until: ..., max: 5}`")
         elif not placeholder.is_optional:
             report(_FIRST, hint=f'write a default: ${{{written} ?? ""}}')
@@ -50,7 +51,7 @@ class LastSource(Source):
         key, *path = placeholder.path
         if key not in KEYS:
             raise TemplateValueError(_unknown(key), code=codes.UNKNOWN_REFERENCE, hint=_which(key))
-        bound = values.bindings.get(NAME)
+        bound = values.bindings.get(Binding.ROUND)
         if not isinstance(bound, dict):
             raise TemplateValueError(_OUTSIDE)
         if key not in bound:

@@ -7,4 +7,4 @@ class TestLast(TemplateSourceConformance):
     word = "last"
     samples = {"output": {"a": [1]}, "output.a.0": 1, "round": 2}
     missing = "output.b"
-    bindings = {"last": {"output": {"a": [1]}, "round": 2}}
+    bindings = {"round": {"output": {"a": [1]}, "round": 2}}

@@ -31,19 +31,19 @@ def problems(path: str, *bindings: str, default: Any = MISSING) -> list[tuple[st
 
 
 def value(path: str, bound: dict[str, Json], default: Any = MISSING) -> Any:
-    return resolve(placeholder(path, default), Values(bindings={"last": bound}), lambda _: LastSource())
+    return resolve(placeholder(path, default), Values(bindings={"round": bound}), lambda _: LastSource())
 
 
 def test_its_values_are_not_known_before_a_run_and_name_no_task() -> None:
     (description,) = nika_template_sources()
-    assert (description.name, description.known_before_run) == ("last", False)
+    assert (description.name, description.known_before_run, description.binding) == ("last", False, "round")
     assert tuple(LastSource().depends_on(placeholder("output"))) == ()
 
 
 @pytest.mark.parametrize("path", ["output", "output.a.0", "round"])
 def test_in_a_loop_every_key_is_fine_and_elsewhere_none_is(path: str) -> None:
-    assert problems(path, "last", default=0) == []
-    for bindings in ((), ("each",)):
+    assert problems(path, "round", default=0) == []
+    for bindings in ((), ("item",)):
         ((message, hint),) = problems(path, *bindings, default=0)
         assert message == "there is no round here"
         assert hint == "only a task that repeats has rounds: `repeat: {until: ..., max: 5}`"
@@ -51,7 +51,7 @@ def test_in_a_loop_every_key_is_fine_and_elsewhere_none_is(path: str) -> None:
 
 @pytest.mark.parametrize("path", ["output", "output.a", "round"])
 def test_without_a_default_the_first_round_would_fail(path: str) -> None:
-    assert problems(path, "last") == [
+    assert problems(path, "round") == [
         ("the first round has no round before it", f'write a default: ${{last.{path} ?? ""}}')
     ]
 
@@ -62,21 +62,21 @@ def test_another_reference_stands_in_for_the_first_round_as_well(text: str) -> N
     assert isinstance(template, Template)
     (member,) = [member for member in template.placeholders[0].members if member.source == "last"]
     reported: list[str] = []
-    LastSource().check(member, Scope(bindings=frozenset({"last"})), lambda message, **_: reported.append(message))
+    LastSource().check(member, Scope(bindings=frozenset({"round"})), lambda message, **_: reported.append(message))
     assert reported == []
 
 
 def test_an_unknown_key_is_reported_with_the_known_ones() -> None:
     known = "known here: output, round; a field of the output is read as ${last.output."
-    assert problems("score", "last") == [("a round has no 'score'", f"{known}score}}")]
-    assert problems("ouput", "last") == [("a round has no 'ouput'", f"did you mean 'output'? {known}ouput}}")]
+    assert problems("score", "round") == [("a round has no 'score'", f"{known}score}}")]
+    assert problems("ouput", "round") == [("a round has no 'ouput'", f"did you mean 'output'? {known}ouput}}")]
     with pytest.raises(TemplateValueError, match="a round has no 'score'") as caught:
         value("score", {"score": 1})
     assert caught.value.code == codes.UNKNOWN_REFERENCE
 
 
 def test_a_path_into_the_number_of_a_round_is_reported() -> None:
-    assert problems("round.x", "last") == [("'round' has no 'x'", "write ${last.round}, or ${last.output.x}")]
+    assert problems("round.x", "round") == [("'round' has no 'x'", "write ${last.round}, or ${last.output.x}")]
 
 
 def test_a_place_in_the_file_is_reported_outside_of_a_loop() -> None:
@@ -115,7 +115,7 @@ def test_a_part_that_is_not_there_is_named() -> None:
 
 def test_without_a_loop_there_is_no_value() -> None:
     with pytest.raises(TemplateValueError, match="there is no round here"):
-        LastSource().resolve(placeholder("output"), Values(bindings={"each": {}}))
+        LastSource().resolve(placeholder("output"), Values(bindings={"item": {}}))
 
 
 def test_each_round_sees_the_one_before_it() -> None:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from nika_core.plugin import ALL_TASKS, Json, Placeholder, Scope, SourceReport, TemplateValueError, Values, nearest
+from nika_core.plugin import (
+    ALL_TASKS,
+    Binding,
+    Json,
+    Placeholder,
+    Scope,
+    SourceReport,
+    TemplateValueError,
+    Values,
+    nearest,
+)
 
 KEYS: Final = ("id", "folder", "status")
 
@@ -17,7 +27,7 @@ class RunSource:
         """Report a key that a run does not have."""
         key, *path = placeholder.path
         if key == "status" and not path:
-            if key not in scope.bindings:
+            if Binding.STATUS not in scope.bindings:
                 hint = "add `always: true` to the task, or ask for a task's state: ${state.task}"
                 report("a run has no status before all of its tasks have ended", hint=hint)
         elif key not in KEYS:

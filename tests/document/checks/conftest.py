@@ -17,7 +17,7 @@ from nika_core.model.limits import Limit, Limits, Unit
 from nika_core.model.path import read_path
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import KeywordCategory, Workflow
-from nika_core.plugin import Facets, Keyword, Payload, Report, Scope, SourceReport, TemplateSource, Values
+from nika_core.plugin import Binding, Facets, Keyword, Payload, Report, Scope, SourceReport, TemplateSource, Values
 from nika_core.plugin.fields import Anything, Map, MapPattern, Optional, Str
 from nika_core.registry import Kind, PluginRecord
 from nika_core.registry.guarded_facets import GuardedFacets
@@ -157,7 +157,12 @@ class PluginCatalog:
 
     def template_source(self, name: str) -> TemplateSource:
         return TemplateSource(
-            name=name, summary="", source="x:Y", optional=name == "state", known_before_run=name != "later"
+            name=name,
+            summary="",
+            source="x:Y",
+            optional=name == "state",
+            known_before_run=name != "later",
+            binding=Binding.ITEM if name == "each" else None,
         )
 
     def source(self, name: str) -> Any:

@@ -12,8 +12,9 @@ import pytest
 from nika_core.engine.core.messages import Signal
 from nika_core.engine.core.ports import CallScope, InMemoryCallCache, Suspended
 from nika_core.engine.llm.batching import BatchPolicy
-from nika_core.engine.llm.budget import Bound, Budget, SpendingLimits
+from nika_core.engine.llm.budget import Budget
 from nika_core.engine.llm.caller import ResilientCaller
+from nika_core.engine.llm.ledger import Bound, SpendingLimits
 from nika_core.engine.llm.pricing import Prices
 from nika_core.errors import Category, TaskError
 from nika_core.model.ids import NodeId
@@ -67,6 +68,7 @@ class Shop:
         self.hangs: asyncio.Event | None = None  # nor ever, when this is there
         self.traces: list[BatchTrace] = []  # what `find_batch` says before it looks
         self.searches = 0
+        self.figures = Usage(10, 10)
 
 
 class BatchClient:
@@ -117,7 +119,7 @@ class BatchClient:
         text = request.messages[0].text
         if text in self.shop.wrong:
             return BatchReply(error=self.shop.wrong[text])
-        return BatchReply(f"re: {text}", Finished("end", Usage(10, 10)))
+        return BatchReply(f"re: {text}", Finished("end", self.shop.figures))
 
     async def close(self) -> None: ...
 
@@ -453,6 +455,26 @@ async def test_the_budget_holds_for_batches_too() -> None:
     await enough.ask("a")
     await h.caller.close()
     await enough.caller.close()
+
+
+@pytest.mark.parametrize(
+    ("figures", "counted"),
+    [
+        (Usage(), (10, 101)),
+        (Usage(-5, -5), (10, 101)),
+        (Usage(3, 0), (3, 101)),
+        (Usage(3, 1), (3, 101)),
+        (Usage(3, 30), (3, 30)),
+        (Usage(3, 5000), (3, 5000)),
+    ],
+)
+async def test_odd_figures_of_a_batch_count_at_least_as_its_text(figures: Usage, counted: tuple[int, int]) -> None:
+    h = House()
+    h.shop.figures = figures
+    reply = await h.ask("x" * 400)  # the reply has 404 bytes
+    assert (reply.usage.input_tokens, reply.usage.output_tokens) == counted
+    assert h.budget.ledger.spent_tokens >= sum(counted)
+    await h.caller.close()
 
 
 async def test_another_model_answers_if_a_batch_is_refused() -> None:

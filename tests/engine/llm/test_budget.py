@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nika_core import codes
-from nika_core.engine.llm.budget import Bound, Budget, Ledger, SpendingLimits
+from nika_core.engine.llm.budget import Budget
+from nika_core.engine.llm.ledger import Bound, Ledger, SpendingLimits
 from nika_core.errors import Category, TaskError
 from nika_core.model.limits import Limit, LimitKind, Limits, Unit
 

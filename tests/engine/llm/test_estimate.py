@@ -9,7 +9,7 @@ import pytest
 
 from nika_core import codes
 from nika_core.engine.core.task_usage import usage_by_task
-from nika_core.engine.llm.budget import Bound, Budget, SpendingLimits
+from nika_core.engine.llm.budget import Budget
 from nika_core.engine.llm.estimate import (
     Repetitions,
     TaskForecast,
@@ -20,6 +20,7 @@ from nika_core.engine.llm.estimate import (
     forecast_run,
     forecast_task,
 )
+from nika_core.engine.llm.ledger import Bound, SpendingLimits
 from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.recorded_usage import charge_earlier
 from nika_core.errors import RefusedError

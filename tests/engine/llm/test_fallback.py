@@ -14,9 +14,10 @@ import pytest
 from nika_core.app.rate_governor import RateGovernor
 from nika_core.engine.core.ports import CallScope, InMemoryCallCache
 from nika_core.engine.llm.breaker import BreakerSettings
-from nika_core.engine.llm.budget import Bound, Budget, SpendingLimits
+from nika_core.engine.llm.budget import Budget
 from nika_core.engine.llm.caller import ResilientCaller
 from nika_core.engine.llm.fallback import none_answered
+from nika_core.engine.llm.ledger import Bound, SpendingLimits
 from nika_core.engine.llm.pricing import Prices
 from nika_core.errors import Category, TaskError
 from nika_core.model.message import Message, ReasoningPart, Role, ToolCall, ToolResultPart

@@ -26,6 +26,8 @@ CASES = {
     "command-private": NewPlugin(kind="command", word="acme-stats", author="acme", private=True),
     "notifier-public": NewPlugin(kind="notifier", word="inbox", author="Ada Lovelace"),
     "notifier-private": NewPlugin(kind="notifier", word="acme-board", author="acme", private=True),
+    "secret_source-public": NewPlugin(kind="secret_source", word="vault", author="Ada Lovelace"),
+    "secret_source-private": NewPlugin(kind="secret_source", word="acme-vault", author="acme", private=True),
     "limit_policy-private": NewPlugin(kind="limit_policy", word="acme-house", author="acme", private=True),
 }
 

@@ -92,6 +92,8 @@ def test_its_example_runs_from_the_command_line(case: str, baked: Baked, tmp_pat
     if CASES[case].kind == "notifier":  # it asks, and nobody is here
         (tmp_path / "answers.yaml").write_text("approve: yes")
         options += ["--mock", "--answers", tmp_path / "answers.yaml"]
+    if CASES[case].kind == "secret_source":  # nobody has stored its secret
+        options += ["--mock"]
     done = environment.run("run", example, *options, "--format", "json", cwd=project, environ=environ)
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(done.stdout)["status"] == "succeeded"

@@ -1,5 +1,6 @@
 """Limit policies and template sources that keep every rule but one. The honest ones keep all."""
 
+import threading
 import time
 from pathlib import Path
 
@@ -65,6 +66,39 @@ class Waiting(HonestPolicy):
         time.sleep(0.06)
 
 
+class Hanging(HonestPolicy):
+    def admit(self, request):
+        threading.Event().wait()
+
+
+class Deaf(HonestPolicy):
+    def settle(self, spending):
+        raise RuntimeError("cannot hear")
+
+
+class Forgetful(HonestPolicy):
+    def __init__(self):
+        self.open = {"r/t#1/1": 1}
+
+    def settle(self, spending):
+        del self.open[spending.call]
+
+
+class Eager(HonestPolicy):
+    def stages(self, limits):
+        return "model"
+
+
+class Impatient(HonestPolicy):
+    def admit(self, request):
+        return Refusal("not now", retry_after=-1.0) if request.model == "x" * 300 else super().admit(request)
+
+
+class Vague(HonestPolicy):
+    def left(self, request):
+        return {"spend.day": "some"}
+
+
 class HonestSource:
     def check(self, placeholder, scope, report):
         if placeholder.path != ("name",) and not placeholder.is_optional:
@@ -109,7 +143,8 @@ class Wrong(HonestSource):
         return "Bob"
 
 
-POLICIES = (HonestPolicy, Trusting, Silent, Negative, Panicking, Speechless, Counting, Waiting)
+ACCOUNTS = (Hanging, Deaf, Forgetful, Eager, Impatient, Vague)
+POLICIES = (HonestPolicy, Trusting, Silent, Negative, Panicking, Speechless, Counting, Waiting, *ACCOUNTS)
 SOURCES = (HonestSource, Careless, Shouting, Changing, Looking, Wrong)
 
 

@@ -13,6 +13,7 @@ from nika_core.plugin import (
     BatchSearch,
     BatchTrace,
     FileAbility,
+    FileTotals,
     Finished,
     Health,
     ModelInfo,
@@ -390,10 +391,25 @@ class Restless(Caching):
         return {"cache": True, "time": self.times} if request.cache_prompt else {}
 
 
+class Discreet(Honest):
+    """It breaks as soon as it is told more than it knows."""
+
+    def stream(self, request):
+        if request.labels:
+            raise TaskError("unknown field: labels", category=Category.VALIDATION)
+        return super().stream(request)
+
+
+class Boundless(Honest):
+    def info(self, model):
+        return ModelInfo(model, file_totals=FileTotals(max_bytes=0))
+
+
 CLIENTS = (
     Honest, Hoarding, Endless, Countless, Keeping, Mislabelling, Raising, Telling, Hiding, Insisting, Alarming,
     Boasting, Claiming, Chattering, Eager, Renaming, Guessing, Asking, Pricing, Accepting, Billing,
     Thinking, Effortless, Forgetful, Blabbing, Seeing, Blind, Imagining, Caching, Wishless, Restless,
+    Discreet, Boundless,
 )  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""The secret source files."""

@@ -1,0 +1,1 @@
+"""The ${secret.name} template source."""
