@@ -173,8 +173,9 @@ class _SourceThread:
 
 def _also_asked(error: NikaError, asked: Sequence[str]) -> NikaError:
     """Return the error of a source as it is told, with the sources that were asked before it."""
-    if asked:
-        error.message = f"{error.message} (asked before it, without result: {', '.join(asked)})"
+    before = f" (asked before it, without result: {', '.join(asked)})"
+    if asked and not error.message.endswith(before):
+        error.message += before
     return error
 
 

@@ -17,7 +17,7 @@ from nika_core.engine.core.messages import TaskCall
 from nika_core.model.ids import NodeId
 from nika_core.model.late_values import KnownValue, LateLeaf, LateText, LateValue, late_leaves
 from nika_core.model.message import ToolCall
-from nika_core.plugin import Category, TaskError, fields
+from nika_core.plugin import Category, LimitPolicy, Policy, Stage, TaskError, fields, hookimpl
 from nika_core.testing import ScriptedModel, model_reply, run_workflow
 
 from .conftest import STORED, TOKEN, Bench, Plugin, Vault, shown
@@ -391,3 +391,32 @@ class SlowVault(Vault):
     async def fetch(self, name: str) -> str | None:
         await asyncio.to_thread(SlowVault.go.wait, 30)
         return await super().fetch(name)
+
+
+class Watchful(Policy):
+    seen: list[Any]
+
+    def admit(self, request: Any) -> None:
+        if request.stage is Stage.TASK:
+            Watchful.seen.append(request)
+
+
+class Watched(Plugin):
+    @hookimpl
+    def nika_limit_policies(self) -> Any:
+        yield LimitPolicy(name="watchful", summary="Looks.", policy=f"{__name__}:Watchful")
+
+
+def test_a_policy_sees_where_a_task_goes_and_no_secret(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    Watchful.seen, Vault.failures = [], [TaskError("it is down", category=Category.NETWORK)]
+    monkeypatch.setitem(STORED, "hook", f"http://127.0.0.1:1/{TOKEN}")
+    hook = {"id": "a", "onError": "continue", "retry": {"max": 2, "backoff": "1ms"}, "http": {"url": "${secret.hook}"}}
+    shell = {"id": "b", "shell": {"argv": ["echo", "${secret.token}", "{{a ?? ''}}"]}}
+    bench.write(hook, shell)
+    nika.run("w.nika.yaml", plugins=[Watched()])
+
+    requests = {request.task_id: request for request in Watchful.seen}
+    assert requests["a"].hosts == ("127.0.0.1:1",)
+    assert requests["b"].payload["argv"] == ["echo", "***", ""]
+    assert Vault.asked == ["hook", "hook", "token"]  # what failed for now was an attempt, and asked again
+    assert TOKEN not in str(Watchful.seen)

@@ -13,8 +13,9 @@ from nika_core.engine.task.described_calls import describe_call
 from nika_core.engine.task.late_filling import fill_late
 from nika_core.engine.task.services import TaskServices
 from nika_core.model.json import JsonObject
+from nika_core.model.payload_tree import map_leaves
 from nika_core.model.usage import NOTHING, Usage
-from nika_core.plugin import Admission, Spending, Stage
+from nika_core.plugin import Admission, Effect, Spending, Stage
 
 _NO_MONEY: Final = Decimal(0)
 
@@ -45,6 +46,7 @@ class AdmittedAttempt:
         payload = await fill_late(call, services, services.keyword(call.keyword).spec) if call.late else call.payload
         about = describe_call(services, call, call.keyword, payload)
         estimate = about.facets.estimate(about.whole)
+        mask = services.reporter.mask  # policies judge where a task goes, and need no secret for it
         most = None if estimate.cost_high is None else Decimal(str(estimate.cost_high))
         request = Admission(
             Stage.TASK,
@@ -55,9 +57,9 @@ class AdmittedAttempt:
             cost_usd=most,
             call=self.request.call,
             attempt=self.request.attempt,
-            effects=about.effects,
+            effects=tuple(Effect(effect.kind, mask(effect.target)) for effect in about.effects),
             hosts=about.hosts,
-            payload=about.payload,
+            payload=map_leaves(about.payload, lambda leaf, _: mask(leaf) if isinstance(leaf, str) else leaf),
         )
         refusal = await self._gate.admit(request)
         if refusal is not None:

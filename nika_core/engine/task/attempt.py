@@ -187,6 +187,8 @@ class TaskRun(TaskSupervisor):
         try:
             await admitted.ask()
         except FAULTS as error:
+            if isinstance(error, TaskError) and error.retriable and error.category.retried:
+                raise  # a secret could not be had for now: an attempt that failed like any other
             self._attempt -= 1  # nothing was started
             return self._ended(self._failure(error))
         self._admitted = admitted
