@@ -35,6 +35,7 @@ _NAMES: Final = {
     ".pdf": PDF,
     **dict.fromkeys((".txt", ".md", ".csv", ".tsv", ".json", ".yaml", ".yml", ".xml", ".html", ".py", ".log"), TEXT),
 }
+_NEEDED: Final = {"image/png": (b"IHDR", b"IEND"), "image/gif": (b"\x3b",)}  # what a whole file has somewhere
 _HEAD: Final = 1024  # bytes in which a PDF says that it is one
 _MAX_INFLATED: Final = 64 * 1024 * 1024  # bytes of a PDF's compressed objects
 _ENCRYPTED: Final = re.compile(rb"/Encrypt\s*(<<|\d+\s+\d+\s+R)")
@@ -81,6 +82,8 @@ def read_media(path: Path) -> Media:
         raise FileError(
             path, f"is {WORDS[media_type]}, not {WORDS[named]}, as its name says", hint="give it its right name"
         )
+    if any(mark not in data for mark in _NEEDED.get(media_type, ())):
+        raise FileError(path, f"is a part of {WORDS[media_type]} only", hint="copy it again, whole")
     if media_type == PDF and _ENCRYPTED.search(data):
         raise FileError(path, "is an encrypted PDF, which no model can read", hint="save it without a password")
     return Media(media_type, data, path.name, pages_of(data) if media_type == PDF else 0)

@@ -119,6 +119,7 @@ def problems(nika: Nika, write: Write, *names: str, model: str = "claude-sonnet-
         ("out.txt", "is a link to a file outside the folder"),
         ("photo.jpg", "is a PNG image, not a JPEG image, as its name says"),
         ("locked.pdf", "is an encrypted PDF"),
+        ("cut.png", "is a part of a PNG image only"),
         ("large.txt", "41,943,040 bytes"),
         (".", "is a directory"),
     ],
@@ -127,6 +128,7 @@ def test_a_file_that_cannot_be_attached_is_an_error_at_its_place(
     nika: Nika, write: Write, files: Path, name: str, why: str
 ) -> None:
     (files / "photo.jpg").write_bytes(PNG)
+    (files / "cut.png").write_bytes(PNG[:-8])
     (files / "locked.pdf").write_bytes(b"%PDF-1.4 trailer << /Encrypt 5 0 R >>")
     (files / "out.txt").symlink_to("/etc/hosts")
     with (files / "large.txt").open("wb") as large:
