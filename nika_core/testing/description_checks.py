@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import sys
-import time
 from importlib import import_module
 from typing import Any, Final, TypeVar
 
@@ -19,6 +18,7 @@ from nika_core.registry.kinds import BY_ID
 from nika_core.registry.loading import Description, load_object
 from nika_core.testing.errors import NotConformant, require
 from nika_core.testing.interpreter import in_fresh_interpreter
+from nika_core.testing.own_time import own_seconds
 
 DECLARED: Final = "declared"
 LIGHT: Final = "light"
@@ -195,15 +195,15 @@ def check_quiet_import(kind: Kind, word: str) -> None:
 
 def import_weight(modules: list[str]) -> dict[str, Any]:
     """Import modules; return their names and seconds, and those of what every plugin imports. For a subprocess."""
-    begun = time.perf_counter()
+    begun = own_seconds()
     import_module("nika_core.plugin")
     import_module("strictyaml")
-    base = time.perf_counter() - begun
+    base = own_seconds() - begun
     before = set(sys.modules)
-    begun = time.perf_counter()
+    begun = own_seconds()
     for module in modules:
         import_module(module)
-    seconds = time.perf_counter() - begun
+    seconds = own_seconds() - begun
     return {"base": base, "seconds": seconds, "new": sorted(set(sys.modules) - before)}
 
 

@@ -20,6 +20,7 @@ from nika_core.plugin import Notifier, NotifierSetup, QuestionNotice
 from nika_core.registry import Kind, Registry
 from nika_core.registry.loading import make
 from nika_core.testing.errors import NotConformant, require
+from nika_core.testing.own_time import own_seconds
 
 SETTINGS: Final = "settings"
 TELLS: Final = "tells"
@@ -268,9 +269,9 @@ class _Lag:
 
     async def _beat(self) -> None:
         while True:
-            begun = time.monotonic()
+            begun = own_seconds()
             await asyncio.sleep(_BEAT)
-            self._longest = max(self._longest, time.monotonic() - begun - _BEAT)
+            self._longest = max(self._longest, own_seconds() - begun - _BEAT)
 
     async def end(self) -> float:
         """Return the longest time, in seconds."""

@@ -57,6 +57,7 @@ class Terminal:
         deadline = time.monotonic() + PATIENCE
         while text not in (screen := self.screen):
             assert time.monotonic() < deadline, f"{text!r} did not appear:\n{screen}"
+            time.sleep(0.1)  # each look is a process of its own, and `nika` needs the processor
         return screen
 
 

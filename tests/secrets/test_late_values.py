@@ -159,6 +159,27 @@ class SilentVault(Vault):
         return None
 
 
+def test_a_source_that_blocks_its_thread_holds_up_nothing_else(bench: Bench) -> None:
+    class Blocking(Plugin):
+        def __init__(self) -> None:
+            super().__init__(source=f"{__name__}:BlockingVault", timeout=0.05)
+
+    SlowVault.go = threading.Event()
+    bench.write(show("${secret.token}"), show("x", "b"))
+    try:
+        result = nika.run("w.nika.yaml", plugins=[Blocking()])
+    finally:
+        SlowVault.go.set()
+    assert result.tasks[0].failure.category is Category.TIMEOUT
+    assert result.tasks[1].state == "success"
+
+
+class BlockingVault(Vault):
+    async def fetch(self, name: str) -> str | None:
+        SlowVault.go.wait(30)
+        return None
+
+
 def test_a_value_too_short_to_be_masked_is_told(bench: Bench) -> None:
     result = bench.run(show("${secret.pin}"))
     assert shown(result)["text"] == "1234"

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
+import nika_core as nika
 from nika_core.testing import call_nika
 
 from ..environments import ROOT
-from .conftest import STORED, TOKEN, Bench
+from .conftest import STORED, TOKEN, Bench, Plugin
 
 ROTATED = "Ro7atedSecre7Value"
 
@@ -62,15 +63,12 @@ def test_a_killed_run_fetches_anew_and_no_output_of_the_program_shows_a_secret(f
     assert TOKEN not in everything
 
 
-def test_a_mocked_run_and_a_plan_need_no_source_and_no_secret(folder: Path) -> None:
+def test_a_mocked_run_and_a_plan_need_no_source_and_no_secret(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIKA_PLUGINS_BLOCK", "secret_sources:keyring,secret_sources:files,secret_sources:dictionary")
     task = {"id": "a", "http": {"url": "${secret.hook}", "headers": {"X-Key": "k ${secret.key}"}}}
-    (folder / "w.nika.yaml").write_text(json.dumps({"tasks": [task]}))
-    everything_blocked = {"NIKA_PLUGINS_BLOCK": "secret_sources:keyring,secret_sources:files"}
-    assert call(folder, "run", "w.nika.yaml", "--mock", **everything_blocked).returncode == 0
-    planned = call(folder, "plan", "w.nika.yaml", **everything_blocked)
-    assert planned.returncode == 0
-    assert "${secret.hook}" in planned.stdout
-    assert call(folder, "validate", "w.nika.yaml", **everything_blocked).returncode == 0
+    assert bench.problems(task) == []
+    assert bench.run(task, mock=True).succeeded
+    assert nika.plan("w.nika.yaml", plugins=[Plugin()]).tasks[0].payload["url"] == "${secret.hook}"
 
 
 class Handler(BaseHTTPRequestHandler):

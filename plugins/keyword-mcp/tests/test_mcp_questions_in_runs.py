@@ -318,6 +318,7 @@ def terminal(project: Project) -> Iterator[Callable[..., str]]:
         deadline = time.monotonic() + PATIENCE
         while text not in (screen := tmux("capture-pane", "-p", "-J", "-S", "-500")):
             assert time.monotonic() < deadline, f"{text!r} did not appear:\n{screen}"
+            time.sleep(0.1)  # each look is a process of its own, and `nika` needs the processor
         return screen
 
     shell = f"env -u TMUX {NIKA} run w.nika.yaml; echo EXIT $?; exec cat"

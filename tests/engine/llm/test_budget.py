@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import sys
 from decimal import Decimal
 
 import pytest
@@ -184,15 +186,20 @@ async def test_a_grant_and_a_cancellation_in_one_turn_of_the_loop_lose_nothing(c
     await asyncio.wait_for(budget.reserve("c", 100, FREE), 5)
 
 
-async def test_a_thousand_cancelled_waiters_are_undone_without_recursion() -> None:
+async def test_many_cancelled_waiters_are_undone_without_recursion() -> None:
     budget = Budget(bounds(run=1))
     first = await budget.reserve("a", 1, FREE)
-    waiters = [asyncio.create_task(budget.reserve("b", 1, FREE)) for _ in range(2000)]
+    waiters = [asyncio.create_task(budget.reserve("b", 1, FREE)) for _ in range(500)]
     await settled()
     for waiter in waiters:
         waiter.cancel()
-    first.release()
-    await asyncio.gather(*waiters, return_exceptions=True)
+    allowed = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack(0)) + 200)
+    try:
+        first.release()
+        await asyncio.gather(*waiters, return_exceptions=True)
+    finally:
+        sys.setrecursionlimit(allowed)
     assert (budget.ledger.in_flight, budget.ledger.waiting) == (0, 0)
 
 
@@ -228,7 +235,7 @@ CALLS = st.lists(
 )
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(
     calls=CALLS,
     order=st.randoms(use_true_random=False),
