@@ -38,11 +38,11 @@ _BEAT: Final = 0.01  # seconds between two beats of the event loop
 
 def stopped(case: dict[str, Any], *, by_timeout: bool) -> dict[str, Any]:
     """Stop a busy step, twice. Return how it ended, and what the second time left behind."""
-    from nika_core.toolbox.process.guardian_client import prepare
+    from nika_core.toolbox.process.guardian_client import start_forker
     from nika_core.toolbox.process.table import process_table
 
     process_table()  # from now on orphans are children of this process
-    prepare()
+    start_forker()
     sample = Case(**case)
     if by_timeout:
         once = {} if sample.is_group else {"retry": {"max": 1}}

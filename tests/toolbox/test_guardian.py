@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from nika_core.errors import TaskError
-from nika_core.toolbox.process import ProcessResult, guardian, guardian_client, run, start, sweep
+from nika_core.toolbox.process import ProcessResult, guardian, guardian_client, open_process, run, sweep
 from nika_core.toolbox.process.guardian_client import guardian_of, why_unguarded
 from nika_core.toolbox.process.table import process_table
 
@@ -94,7 +94,9 @@ async def test_a_process_with_a_clean_environment_ends_with_its_own_task_only(sh
 async def test_it_and_the_run_end_together(sh: Any) -> None:
     found = await _guardian()
     script = "ulimit -S -x 9; env -i setsid -f sleep 600 >/dev/null 2>&1"
-    results = await asyncio.gather(*(start(["bash", "-c", script + "; cat"], **_options(Path.cwd())) for _ in range(2)))
+    results = await asyncio.gather(
+        *(open_process(["bash", "-c", script + "; cat"], **_options(Path.cwd())) for _ in range(2))
+    )
     for process in results:
         process.stdin.write(b"up\n")
         assert await process.stdout.readline() == b"up\n"
@@ -110,7 +112,7 @@ def _options(folder: Path) -> dict[str, Any]:
 
 
 async def test_a_conversation_ends_when_its_stdin_is_closed(tmp_path: Path) -> None:
-    process = await start(["sh", "-c", "cat; echo bye >&2; exit 3"], **_options(tmp_path))
+    process = await open_process(["sh", "-c", "cat; echo bye >&2; exit 3"], **_options(tmp_path))
     process.stdin.write(b"hello\n")
     assert await process.stdout.readline() == b"hello\n"
     assert process.returncode is None
@@ -120,7 +122,7 @@ async def test_a_conversation_ends_when_its_stdin_is_closed(tmp_path: Path) -> N
 
 async def test_a_conversation_that_does_not_listen_is_killed_with_what_it_started(tmp_path: Path) -> None:
     script = "trap '' TERM; env -i setsid -f sleep 600 >/dev/null 2>&1; echo $$; while :; do sleep 600; done"
-    process = await start(["sh", "-c", script], **_options(tmp_path))
+    process = await open_process(["sh", "-c", script], **_options(tmp_path))
     assert int(await process.stdout.readline()) == process.pid
     await process.end(grace=0.1)
     assert process.returncode == -signal.SIGKILL
@@ -128,7 +130,7 @@ async def test_a_conversation_that_does_not_listen_is_killed_with_what_it_starte
 
 async def test_another_run_and_what_we_did_not_start_stay(sh: Any, tmp_path: Path) -> None:
     foreign = subprocess.Popen(["sleep", "600"], start_new_session=True, env={})
-    other = await start(["cat"], **_options(tmp_path) | {"run_id": "another"})
+    other = await open_process(["cat"], **_options(tmp_path) | {"run_id": "another"})
     await sh(CLEAN)
     await sweep("guarded")
     assert foreign.poll() is None
@@ -144,12 +146,12 @@ def test_a_number_that_is_another_process_by_now_is_not_signalled() -> None:
     with subprocess.Popen(["sleep", "600"]) as process:
         status = guardian.read_status(process.pid)
         assert status is not None
-        for one in (guardian.send_signal, guardian._signal_number):
+        for one in (guardian.signal_process, guardian._signal_number):
             one(process.pid, status[-1] - 1, signal.SIGKILL)
         assert process.poll() is None
         guardian._signal_number(process.pid, status[-1], signal.SIGTERM)
         assert process.wait() == -signal.SIGTERM
-    guardian.send_signal(process.pid, status[-1], signal.SIGKILL)
+    guardian.signal_process(process.pid, status[-1], signal.SIGKILL)
 
 
 async def test_a_killed_guardian_breaks_nothing_and_is_told_once(sh: Any) -> None:

@@ -16,7 +16,7 @@ and everything else that it started is gone when `run` is left: TERM, a grace pe
 again, and `CHANNEL` the one that names the descriptor of a third output, if one was asked for.
 """
 
-from nika_core.toolbox.process.conversation import RunningProcess, start
+from nika_core.toolbox.process.conversation import RunningProcess, open_process
 from nika_core.toolbox.process.family import GRACE
 from nika_core.toolbox.process.running import CHANNEL, Captured, ProcessResult, run
 from nika_core.toolbox.process.sweeping import marked, sweep
@@ -30,7 +30,7 @@ __all__ = [
     "ProcessResult",
     "RunningProcess",
     "marked",
+    "open_process",
     "run",
-    "start",
     "sweep",
 ]

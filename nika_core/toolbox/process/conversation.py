@@ -12,7 +12,7 @@ from nika_core.toolbox.process.supervised import Supervised
 
 
 class RunningProcess:
-    """A process with its three pipes. Whoever starts it calls `end`; otherwise it is ended with the run.
+    """A process with its three pipes. Call `end` when it is no longer needed; otherwise it is ended with the run.
 
     Attributes:
         stdin: what it reads; writing raises ConnectionError if it has ended.
@@ -73,7 +73,7 @@ class RunningProcess:
         self._process.close()
 
 
-async def start(
+async def open_process(
     argv: Sequence[str], *, run_id: str, cwd: Path, env: Mapping[str, str], limit: int = 65_536
 ) -> RunningProcess:
     """Start a process in a session of its own.

@@ -76,7 +76,7 @@ def all_pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 - pathlib takes too long to load
 
 
-def descendants(root: int) -> dict[int, int]:
+def processes_below(root: int) -> dict[int, int]:
     """Return what is below a process and has not ended: when each was started."""
     children: dict[int, list[int]] = {}
     started: dict[int, int] = {}
@@ -99,7 +99,7 @@ def descendants(root: int) -> dict[int, int]:
     return below
 
 
-def send_signal(pid: int, started: int, number: int) -> None:
+def signal_process(pid: int, started: int, number: int) -> None:
     """Signal the process that was started then, and no other one that has its number by now."""
     try:
         descriptor = os.pidfd_open(pid)
@@ -130,11 +130,11 @@ def freeze(root: int) -> None:
     """Stop everything below a process, so that nothing can start more of it while it is being killed."""
     stopped: set[tuple[int, int]] = set()
     for _ in range(_FREEZES):
-        more = set(descendants(root).items()) - stopped
+        more = set(processes_below(root).items()) - stopped
         if not more:
             return
         for pid, started in more:
-            send_signal(pid, started, _signal.SIGSTOP)
+            signal_process(pid, started, _signal.SIGSTOP)
         stopped |= more
 
 
@@ -361,19 +361,19 @@ class _Guardian:
         until = time.monotonic() + _GRACE
         pause = 2
         while self._anyone() and time.monotonic() < until:
-            more = set(descendants(me).items()) - asked
+            more = set(processes_below(me).items()) - asked
             for pid, started in more:
-                send_signal(pid, started, _signal.SIGTERM)
-                send_signal(pid, started, _signal.SIGCONT)  # a stopped one could not listen
+                signal_process(pid, started, _signal.SIGTERM)
+                signal_process(pid, started, _signal.SIGCONT)  # a stopped one could not listen
             asked |= more
             poll.poll(pause)
             pause = min(pause * 2, 50)
         until = time.monotonic() + _KILL_SECONDS
         while self._anyone() and time.monotonic() < until:
             freeze(me)
-            for pid, started in descendants(me).items():
+            for pid, started in processes_below(me).items():
                 asked.add((pid, started))
-                send_signal(pid, started, _signal.SIGKILL)
+                signal_process(pid, started, _signal.SIGKILL)
             poll.poll(2)
         return len(asked)
 

@@ -89,7 +89,7 @@ def why_unguarded(run_id: str) -> str:
     return _notices.pop(run_id, "")
 
 
-def prepare() -> None:
+def start_forker() -> None:
     """Start what a first process would start, so that only the process itself is seen to come and go."""
     if sys.platform.startswith("linux"):
         with _lock:

@@ -158,7 +158,7 @@ def _close(descriptors: list[int]) -> None:
     descriptors.clear()
 
 
-def check(argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> None:
+def require_startable(argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> None:
     """Raise TaskError for what no process can be started with."""
     if not argv or not argv[0]:
         raise TaskError("there is no command to run", category=Category.CONFIG, hint="name a program")

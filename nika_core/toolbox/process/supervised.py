@@ -10,7 +10,7 @@ from typing import Final
 from nika_core.toolbox.process.family import Family, reap_strays
 from nika_core.toolbox.process.guardian_client import Guardian, guardian_of, new_tag
 from nika_core.toolbox.process.leaders import Leader
-from nika_core.toolbox.process.start import Pipes, check, raise_descriptor_limit, start_process
+from nika_core.toolbox.process.start import Pipes, raise_descriptor_limit, require_startable, start_process
 from nika_core.toolbox.process.sweeping import note_unguarded, with_mark
 from nika_core.toolbox.process.table import MARK, process_table
 
@@ -45,7 +45,7 @@ class Supervised:
         channel: str | None = None,
     ) -> Supervised:
         """Start it. Raise TaskError."""
-        check(argv, cwd, env)
+        require_startable(argv, cwd, env)
         raise_descriptor_limit()
         process_table()  # from now on, what loses its guardian becomes a child of ours
         guardian = await guardian_of(run_id)

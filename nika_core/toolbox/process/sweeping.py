@@ -24,8 +24,8 @@ _elsewhere: set[str] = set()  # runs with processes that no guardian has started
 def marked(env: Mapping[str, str], run_id: str) -> dict[str, str]:
     """Return `env` with a new mark of the run, for a process that the toolbox does not start.
 
-    At the end of the run it and everything that it started are ended, see `sweep`; with `start` or `run`, this holds
-    for processes with another environment too, and if Nika is killed.
+    At the end of the run it and everything that it started are ended, see `sweep`. With `open_process` or `run`, this
+    also holds for processes with another environment, and if Nika is killed.
     """
     _elsewhere.add(run_id)
     return with_mark(env, run_id)

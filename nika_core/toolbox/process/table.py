@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final, Protocol
 
-from nika_core.toolbox.process.guardian import all_pids, become_subreaper, read_status, read_tag, send_signal
+from nika_core.toolbox.process.guardian import all_pids, become_subreaper, read_status, read_tag, signal_process
 from nika_core.values import dataclass
 
 MARK: Final = "NIKA_PROCESS"  # environment variable: the marks of all runs that a process belongs to
@@ -91,7 +91,7 @@ class ProcTable:
         return read_tag(pid)
 
     def signal(self, seen: Seen, number: int) -> None:
-        send_signal(seen.pid, seen.started, number)
+        signal_process(seen.pid, seen.started, number)
 
     def pids(self) -> list[int]:
         return all_pids()

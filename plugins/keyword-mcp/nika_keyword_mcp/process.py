@@ -19,8 +19,7 @@ from mcp.shared.message import SessionMessage
 from mcp_types import jsonrpc_message_adapter
 
 from nika_core.plugin import Category, TaskError, is_folder
-from nika_core.toolbox.process import RunningProcess
-from nika_core.toolbox.process import start as start_process
+from nika_core.toolbox.process import RunningProcess, open_process
 from nika_keyword_mcp.incoming import Incoming, as_sent
 from nika_keyword_mcp.servers import Server
 from nika_keyword_mcp.wire import MAX_MESSAGE
@@ -81,7 +80,7 @@ async def start(server: Server, environ: Mapping[str, str], env: Mapping[str, st
     if not is_folder(cwd):
         raise TaskError(f"the MCP server '{server.name}' has no folder {cwd} to run in", category=Category.CONFIG)
     try:
-        process = await start_process(
+        process = await open_process(
             [server.command, *server.args], run_id=run_id, cwd=cwd, env=environment(server, environ, env)
         )
     except TaskError as error:
